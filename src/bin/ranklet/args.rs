@@ -1,0 +1,113 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ranklet::{Device, Dtype, ModelSource, Options, Reranker, Result, Scores};
+
+/// Rank documents for a query with a cross-encoder, on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "ranklet", version, about)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Rank documents for a query, best first.
+    Rank {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// What is looked for.
+        #[arg(long)]
+        query: String,
+        /// .json (array of strings), .jsonl (objects with "text"), .txt (a document a line), or - (stdin, likewise).
+        #[arg(long, value_name = "FILE")]
+        documents: PathBuf,
+        /// Show only the best N.
+        #[arg(long, value_name = "N", value_parser = at_least_one)]
+        top_n: Option<usize>,
+        #[command(flatten)]
+        numbers: NumberArguments,
+    },
+    /// Score pairs: one line a pair, in the same order, labels separated by tabs.
+    Score {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// .jsonl, each line ["query", "document"], or - for stdin.
+        #[arg(long, value_name = "FILE")]
+        pairs: PathBuf,
+        #[command(flatten)]
+        numbers: NumberArguments,
+    },
+    /// Write a smaller copy of a model.
+    Quantize {
+        /// The folder of the model; the default model is quantised already.
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// q8: 7-bit matrices, 8-bit embeddings.
+        #[arg(long, value_parser = ["q8", "q4"])]
+        dtype: String,
+        /// The folder to write; made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Measure a model: rerank a first stage's results and show nDCG@10 and MRR@10 of both.
+    Eval {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// .json: [{"query", "hits": [{"qid", "docid", "rank", "score", "content"}]}].
+        #[arg(long, value_name = "FILE")]
+        run: PathBuf,
+        /// TREC judgements: query, 0, document, gain.
+        #[arg(long, value_name = "FILE")]
+        qrels: PathBuf,
+        /// Machine-readable output.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelArguments {
+    /// The folder of a model. Without it: the model in this program.
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// What computes: auto, cpu, gpu, candle.
+    #[arg(long, default_value = "auto")]
+    device: Device,
+    /// How weights are held: auto, f32, f16, q8, q4.
+    #[arg(long, default_value = "auto")]
+    dtype: Dtype,
+    /// Longest pair in tokens; the model's own limit without it.
+    #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
+    max_length: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NumberArguments {
+    /// model: as the checkpoint says; raw: logits; sigmoid: of the logits.
+    #[arg(long, default_value = "model")]
+    pub(crate) scores: Scores,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ModelArguments {
+    /// Loads the model that was asked for, and says on stderr what is odd about it.
+    pub(crate) fn load(self) -> Result<Reranker> {
+        let source = self.model.map_or(ModelSource::Embedded, ModelSource::Directory);
+        let options = Options { device: self.device, dtype: self.dtype, max_length: self.max_length };
+        let reranker = Reranker::load_blocking(source, options)?;
+        for warning in &reranker.info().warnings {
+            eprintln!("ranklet: warning: {warning}");
+        }
+        Ok(reranker)
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "not a whole number of at least 1".to_owned())
+}

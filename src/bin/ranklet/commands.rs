@@ -1,0 +1,94 @@
+//! What each command does, from arguments to output.
+
+use std::path::Path;
+use std::time::Instant;
+
+use ranklet::{Error, ErrorKind, ModelFiles, Pairs, Reranker, Result, Scores, Scoring, best_first};
+
+use crate::args::{Command, NumberArguments};
+use crate::{evaluate, input, output};
+
+pub(crate) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Rank { model, query, documents, top_n, numbers } => {
+            let documents = input::documents(&documents)?;
+            rank(&model.load()?, &query, &documents, top_n, &numbers)
+        }
+        Command::Score { model, pairs, numbers } => {
+            let pairs = input::pairs(&pairs)?;
+            score(&model.load()?, pairs, &numbers)
+        }
+        Command::Quantize { model, dtype, out } => quantize(&model, &dtype, &out),
+        Command::Eval { model, run, qrels, json } => {
+            let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
+            output::evaluation(&evaluate::evaluate(&model.load()?, &run, &qrels)?, json)
+        }
+    }
+}
+
+fn rank(
+    reranker: &Reranker,
+    query: &str,
+    documents: &[String],
+    top_n: Option<usize>,
+    numbers: &NumberArguments,
+) -> Result<()> {
+    reranker.check_rankable()?;
+    let started = Instant::now();
+    let pairs = Pairs::OneQuery {
+        query: query.into(),
+        documents: documents.iter().map(|document| document.as_str().into()).collect(),
+        max_tokens_per_document: None,
+    };
+    let mut scoring = Scoring::new(pairs, numbers.scores);
+    let scores = score_all(reranker, &mut scoring)?;
+    let ranking = output::Ranking {
+        results: best_first(&scores, top_n),
+        documents,
+        tokens: scoring.tokens(),
+        seconds: started.elapsed().as_secs_f64(),
+        backend: &reranker.info().backend,
+    };
+    output::ranking(&ranking, numbers.json)
+}
+
+fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
+    let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
+    let scores = score_all(reranker, &mut Scoring::new(Pairs::Each(pairs), numbers.scores))?;
+    output::scores(&scores, reranker.info().num_labels, numbers.json)
+}
+
+/// Runs a call to its end, with progress for people.
+pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Vec<f32>> {
+    let mut progress = output::Progress::new(scoring.len());
+    let mut all = Vec::with_capacity(scoring.len() * reranker.info().num_labels);
+    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
+        all.extend(part);
+        progress.show(scoring.done());
+    }
+    Ok(all)
+}
+
+fn quantize(model: &Path, dtype: &str, out: &Path) -> Result<()> {
+    if dtype != "q8" {
+        return Err(Error::new(ErrorKind::Unsupported, "the dtype q4 is not in this build: use q8"));
+    }
+    let files = ModelFiles::from_directory(model)?;
+    let source = model.file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
+    let before = files.get("model.safetensors").map_or(0, <[u8]>::len);
+    let quantised = pollster::block_on(ranklet::quantize(files, &source))?;
+    let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
+    output::files(&quantised, model, out)?;
+    eprintln!("ranklet: {} written: {:.1} MB of weights, {:.1} before", out.display(), megabytes(after), megabytes(before));
+    Ok(())
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Scores documents of one query without progress, as a part of something larger.
+pub(crate) fn score_quietly(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
+    let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
+    reranker.score_blocking(&pairs, Scores::Raw)
+}

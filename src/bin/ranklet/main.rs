@@ -1,0 +1,23 @@
+//! The command line. Data on stdout, everything else on stderr; exit 0, 2 for bad usage, 1 for everything else.
+
+mod args;
+mod commands;
+mod evaluate;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    match commands::run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever a file name or a document had in it.
+            eprintln!("ranklet: {}", error.to_string().replace(['\n', '\r'], " "));
+            ExitCode::FAILURE
+        }
+    }
+}

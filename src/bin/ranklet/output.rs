@@ -1,0 +1,150 @@
+//! What is written: tables for people, JSON for programs, progress on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use ranklet::{Backend, Error, ErrorKind, ModelFiles, Ranked, Result};
+use serde_json::json;
+
+use crate::evaluate::{Evaluation, Measures};
+
+/// A finished ranking.
+#[derive(Debug)]
+pub(crate) struct Ranking<'a> {
+    pub(crate) results: Vec<Ranked>,
+    pub(crate) documents: &'a [String],
+    pub(crate) tokens: usize,
+    pub(crate) seconds: f64,
+    pub(crate) backend: &'a Backend,
+}
+
+pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
+    let text = |ranked: &Ranked| ranking.documents[ranked.index].as_str();
+    if json {
+        let results: Vec<_> = ranking
+            .results
+            .iter()
+            .map(|ranked| json!({ "index": ranked.index, "score": ranked.score, "document": text(ranked) }))
+            .collect();
+        return print(|out| {
+            let usage = json!({ "documents": ranking.documents.len(), "tokens": ranking.tokens });
+            writeln!(out, "{}", json!({ "results": results, "usage": usage, "backend": ranking.backend }))
+        });
+    }
+    print(|out| {
+        writeln!(out, "{:>4}  {:>9}  {:>5}  document", "rank", "score", "index")?;
+        for (place, ranked) in (1..).zip(&ranking.results) {
+            writeln!(out, "{place:>4}  {:>9.4}  {:>5}  {}", ranked.score, ranked.index, one_line(text(ranked)))?;
+        }
+        Ok(())
+    })?;
+    eprintln!(
+        "{} documents, {} tokens, {:.2} s, {} ({})",
+        ranking.documents.len(),
+        ranking.tokens,
+        ranking.seconds,
+        ranking.backend.device,
+        ranking.backend.engine
+    );
+    Ok(())
+}
+
+/// One line a pair, labels separated by tabs; every digit f32 has.
+pub(crate) fn scores(scores: &[f32], num_labels: usize, json: bool) -> Result<()> {
+    let mut pairs = scores.chunks_exact(num_labels);
+    if json {
+        let rows: Vec<&[f32]> = pairs.collect();
+        return print(|out| writeln!(out, "{}", json!(rows)));
+    }
+    print(|out| {
+        pairs.try_for_each(|labels| {
+            let labels: Vec<String> = labels.iter().map(f32::to_string).collect();
+            writeln!(out, "{}", labels.join("\t"))
+        })
+    })
+}
+
+pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
+    print(|out| {
+        if json {
+            return writeln!(out, "{}", json!(evaluation));
+        }
+        let row = |out: &mut dyn Write, name: &str, measures: &Measures| {
+            writeln!(out, "{name:<12}  {:>8.4}  {:>8.4}", measures.ndcg, measures.mrr)
+        };
+        writeln!(out, "{:<12}  {:>8}  {:>8}", "", "nDCG@10", "MRR@10")?;
+        row(out, "first stage", &evaluation.first_stage)?;
+        row(out, "reranked", &evaluation.reranked)?;
+        write!(out, "{} queries, {} documents", evaluation.queries, evaluation.documents)?;
+        match evaluation.unjudged_queries {
+            0 => writeln!(out),
+            unjudged => writeln!(out, "; {unjudged} queries have no judgements and were left out"),
+        }
+    })
+}
+
+/// Writes the files of a model into a folder that is not the one they came from.
+pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()> {
+    let failed = |path: &Path, error: io::Error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    if folder.canonicalize().ok() == from.canonicalize().ok() {
+        let message = format!("{} is the model itself: name another folder with --out", folder.display());
+        return Err(Error::new(ErrorKind::Input, message));
+    }
+    for name in ModelFiles::NAMES {
+        let Some(bytes) = files.get(name) else { continue };
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
+}
+
+/// Progress on stderr, only where somebody watches.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(total: usize) -> Self {
+        Self { total, shown: io::stderr().is_terminal() }
+    }
+
+    pub(crate) fn show(&mut self, done: usize) {
+        if self.shown {
+            eprint!("\r{done} of {} documents ", self.total);
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// Clears the line.
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[2K");
+        }
+    }
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is no error.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Input, format!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A document as a cell of a table: one line, not too long, nothing a terminal would obey.
+fn one_line(text: &str) -> String {
+    const WIDTH: usize = 90;
+    let mut line: String =
+        text.chars().take(WIDTH).map(|character| if character.is_control() { ' ' } else { character }).collect();
+    if text.chars().nth(WIDTH).is_some() {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,129 @@
+//! The names of activation functions, and which one turns logits into scores.
+
+use serde::Serialize;
+
+use super::json::Object;
+use crate::error::{Result, config};
+
+/// An element-wise function inside the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x * (1 + erf(x / sqrt(2))) / 2`, exact.
+    Gelu,
+    /// `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`.
+    GeluTanh,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// `tanh(x)`.
+    Tanh,
+}
+
+impl Activation {
+    /// The function a `hidden_act` of HF's `ACT2FN` names.
+    ///
+    /// # Errors
+    /// `config` for a name that is not known: guessing would give wrong scores.
+    pub fn from_hidden_act(name: &str) -> Result<Self> {
+        match name {
+            "gelu" | "gelu_python" => Ok(Activation::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+            "relu" => Ok(Activation::Relu),
+            "silu" | "swish" => Ok(Activation::Silu),
+            "tanh" => Ok(Activation::Tanh),
+            _ => Err(config(format!(
+                "config.json: hidden_act {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"
+            ))),
+        }
+    }
+}
+
+/// The function from logits to scores, over the labels of one pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreActivation {
+    /// The raw logits.
+    Identity,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `tanh(x)`.
+    Tanh,
+    /// `exp(x_i) / sum_j exp(x_j)` over the labels.
+    Softmax,
+}
+
+impl ScoreActivation {
+    /// The activation sentence-transformers' `CrossEncoder` would use: the first of
+    /// `config_sentence_transformers.json` `activation_fn`, `config.json` `sentence_transformers.activation_fn`,
+    /// `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one label, Identity for several.
+    ///
+    /// # Errors
+    /// `config` for an activation that is not known: guessing would give wrong scores.
+    pub(crate) fn resolve(
+        sentence_transformers: Option<&Object>,
+        config_json: &Object,
+        num_labels: usize,
+    ) -> Result<Self> {
+        if let Some(name) = sentence_transformers.map(|object| object.text("activation_fn")).transpose()?.flatten()
+        {
+            return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
+        }
+        let nested = config_json.object("sentence_transformers")?;
+        if let Some(name) = nested.as_ref().map(|object| object.text("activation_fn")).transpose()?.flatten() {
+            return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
+        }
+        if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
+            return Self::from_path(name).map_err(|error| error.at("config.json"));
+        }
+        Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })
+    }
+
+    /// Reads a dotted path such as `torch.nn.modules.activation.Sigmoid`.
+    fn from_path(path: &str) -> Result<Self> {
+        let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
+        match class {
+            Some("Identity") => Ok(ScoreActivation::Identity),
+            Some("Sigmoid") => Ok(ScoreActivation::Sigmoid),
+            Some("Tanh") => Ok(ScoreActivation::Tanh),
+            Some("Softmax") => Ok(ScoreActivation::Softmax),
+            _ => Err(config(format!(
+                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh or Softmax; \
+                 ask for raw scores from a copy of the model without it"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(json: &str) -> Object {
+        Object::parse("test", json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_first_place_that_names_an_activation_wins() {
+        let own = object(r#"{"activation_fn": "torch.nn.modules.linear.Identity"}"#);
+        let config = object(
+            r#"{"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Tanh"},
+                "sbert_ce_default_activation_function": "torch.nn.modules.activation.Sigmoid"}"#,
+        );
+        let legacy = object(r#"{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#);
+        assert_eq!(ScoreActivation::resolve(Some(&own), &config, 1), Ok(ScoreActivation::Identity));
+        assert_eq!(ScoreActivation::resolve(None, &config, 1), Ok(ScoreActivation::Tanh));
+        assert_eq!(ScoreActivation::resolve(None, &legacy, 1), Ok(ScoreActivation::Identity));
+        assert_eq!(ScoreActivation::resolve(None, &object("{}"), 1), Ok(ScoreActivation::Sigmoid));
+        assert_eq!(ScoreActivation::resolve(None, &object("{}"), 3), Ok(ScoreActivation::Identity));
+    }
+
+    #[test]
+    fn an_unknown_activation_is_an_error() {
+        let own = object(r#"{"activation_fn": "torch.nn.modules.activation.Hardtanh"}"#);
+        let error = ScoreActivation::resolve(Some(&own), &object("{}"), 1).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Config);
+        assert!(error.context().contains("Hardtanh"), "{error}");
+    }
+}

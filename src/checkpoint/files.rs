@@ -1,0 +1,86 @@
+//! The files of a checkpoint by name, wherever they come from.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
+#[derive(Debug, Default, Clone)]
+pub struct ModelFiles {
+    files: BTreeMap<String, Cow<'static, [u8]>>,
+}
+
+impl ModelFiles {
+    /// Every file name that is looked at; others are left where they are.
+    pub const NAMES: [&'static str; 9] = [
+        "config.json",
+        "config_sentence_transformers.json",
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "modules.json",
+        "pytorch_model.bin",
+        "sentence_bert_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
+
+    /// No files yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces one file.
+    pub fn insert(&mut self, name: impl Into<String>, bytes: impl Into<Cow<'static, [u8]>>) {
+        self.files.insert(name.into(), bytes.into());
+    }
+
+    /// The bytes of a file.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(AsRef::as_ref)
+    }
+
+    /// Takes a file out, so that large ones are not held twice.
+    pub fn take(&mut self, name: &str) -> Option<Cow<'static, [u8]>> {
+        self.files.remove(name)
+    }
+
+    /// Reads the files of a checkpoint from a folder.
+    ///
+    /// # Errors
+    /// `input` when the folder or one of its files cannot be read.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
+        use crate::error::input;
+        if !directory.is_dir() {
+            return Err(input(format!("{} is not a folder with a model", directory.display())));
+        }
+        let mut files = Self::new();
+        for name in Self::NAMES {
+            let path = directory.join(name);
+            match std::fs::read(&path) {
+                Ok(bytes) => files.insert(name, bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(input(format!("{}: {error}", path.display()))),
+            }
+        }
+        Ok(files)
+    }
+
+    /// The default model that is compiled into this build.
+    #[cfg(feature = "embedded")]
+    pub fn embedded() -> Self {
+        let mut files = Self::new();
+        macro_rules! embed {
+            ($($name:literal),* $(,)?) => {$(
+                files.insert($name, &include_bytes!(concat!("../../models/default/", $name))[..]);
+            )*};
+        }
+        embed![
+            "config.json",
+            "config_sentence_transformers.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ];
+        files
+    }
+}

@@ -1,0 +1,212 @@
+//! The Plan on candle tensors, in f32: the reference that every other engine is held against.
+//!
+//! Written for reading: one function a step, attention pair by pair, no fusion.
+
+use candle_core::{D, Device, Tensor};
+
+use super::embed::Embedding;
+use crate::checkpoint::{Activation, Weights};
+use crate::error::{Result, internal};
+use crate::model::{self, Plan, Rows};
+use crate::text::Batch;
+
+/// Activations of so many tokens still fit a CPU's cache.
+pub(super) const BATCH_TOKENS: usize = 768;
+
+/// A Plan with its weights as candle tensors.
+#[derive(Debug)]
+pub(crate) struct CandleEngine {
+    hidden_size: usize,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Embed { embedding: Embedding, norm: LayerNorm },
+    Attention(Attention),
+    FeedForward { intermediate: Linear, activation: Activation, output: Linear, norm: LayerNorm },
+    PoolFirst,
+}
+
+#[derive(Debug)]
+struct Attention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    heads: usize,
+    rows: Rows,
+    norm: LayerNorm,
+}
+
+#[derive(Debug)]
+struct Linear {
+    /// `[in_features, out_features]`, a transposed view of the stored matrix.
+    weight: Tensor,
+    bias: Tensor,
+}
+
+#[derive(Debug)]
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl CandleEngine {
+    pub(super) fn prepare(plan: Plan, weights: &Weights) -> Result<Self> {
+        let loader = Loader { weights };
+        let steps = plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
+        Ok(Self { hidden_size: plan.hidden_size, steps })
+    }
+
+    pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
+        self.forward(batch).map_err(failed)
+    }
+
+    fn forward(&self, batch: &Batch) -> candle_core::Result<Vec<f32>> {
+        let mut x = Tensor::zeros((0, self.hidden_size), candle_core::DType::F32, &Device::Cpu)?;
+        for step in &self.steps {
+            x = match step {
+                Step::Embed { embedding, norm } => {
+                    let shape = (batch.tokens(), self.hidden_size);
+                    norm.forward(&Tensor::from_vec(embedding.gather(batch), shape, &Device::Cpu)?)?
+                }
+                Step::Attention(attention) => attention.forward(&x, batch)?,
+                Step::FeedForward { intermediate, activation, output, norm } => {
+                    let inner = activate(*activation, &intermediate.forward(&x)?)?;
+                    norm.forward(&(&x + output.forward(&inner)?)?)?
+                }
+                Step::PoolFirst => first_rows(&x, batch)?,
+            };
+        }
+        x.flatten_all()?.to_vec1()
+    }
+}
+
+impl Attention {
+    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::First`].
+    fn forward(&self, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+        let (queried, query_ranges) = match self.rows {
+            Rows::All => (x.clone(), batch.ranges().collect::<Vec<_>>()),
+            Rows::First => (first_rows(x, batch)?, (0..batch.pairs()).map(|pair| pair..pair + 1).collect()),
+        };
+        let query = self.query.forward(&queried)?;
+        let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
+        let contexts = query_ranges
+            .into_iter()
+            .zip(batch.ranges())
+            .map(|(rows, keys)| self.attend(&query, rows, &key, &value, keys))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let context = self.output.forward(&Tensor::cat(&contexts, 0)?)?;
+        self.norm.forward(&(queried + context)?)
+    }
+
+    /// One pair: `softmax(q k^T / sqrt(head_dim)) v` for each head, heads side by side again at the end.
+    fn attend(
+        &self,
+        query: &Tensor,
+        query_rows: std::ops::Range<usize>,
+        key: &Tensor,
+        value: &Tensor,
+        key_rows: std::ops::Range<usize>,
+    ) -> candle_core::Result<Tensor> {
+        let query = self.split_heads(query, &query_rows)?;
+        let key = self.split_heads(key, &key_rows)?;
+        let value = self.split_heads(value, &key_rows)?;
+        let head_dim = query.dim(D::Minus1)?;
+        let logits = (query.matmul(&key.transpose(1, 2)?)? * (head_dim as f64).sqrt().recip())?;
+        let context = softmax(&logits)?.matmul(&value)?;
+        context.transpose(0, 1)?.flatten_from(1)
+    }
+
+    /// Rows of `[tokens, hidden]` as `[heads, rows, head_dim]`.
+    fn split_heads(&self, x: &Tensor, rows: &std::ops::Range<usize>) -> candle_core::Result<Tensor> {
+        x.narrow(0, rows.start, rows.len())?.reshape((rows.len(), self.heads, ()))?.transpose(0, 1)?.contiguous()
+    }
+}
+
+impl Linear {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        x.matmul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+impl LayerNorm {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normed = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+fn first_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    let starts: Vec<u32> = batch.ranges().map(|range| range.start as u32).collect();
+    x.index_select(&Tensor::new(starts, &Device::Cpu)?, 0)
+}
+
+fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
+    let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?.exp()?;
+    exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
+}
+
+fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    match activation {
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x.silu(),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+/// Turns named tensors into candle tensors.
+struct Loader<'a> {
+    weights: &'a Weights,
+}
+
+impl Loader<'_> {
+    fn step(&self, step: &model::Step, hidden_size: usize) -> Result<Step> {
+        Ok(match step {
+            model::Step::Embed(embed) => Step::Embed {
+                embedding: Embedding::prepare(embed, hidden_size, self.weights)?,
+                norm: self.norm(&embed.norm)?,
+            },
+            model::Step::Attention(attention) => Step::Attention(Attention {
+                query: self.linear(&attention.query)?,
+                key: self.linear(&attention.key)?,
+                value: self.linear(&attention.value)?,
+                output: self.linear(&attention.output)?,
+                heads: attention.heads,
+                rows: attention.rows,
+                norm: self.norm(&attention.norm)?,
+            }),
+            model::Step::FeedForward(block) => Step::FeedForward {
+                intermediate: self.linear(&block.intermediate)?,
+                activation: block.activation,
+                output: self.linear(&block.output)?,
+                norm: self.norm(&block.norm)?,
+            },
+            model::Step::PoolFirst => Step::PoolFirst,
+        })
+    }
+
+    fn linear(&self, linear: &model::Linear) -> Result<Linear> {
+        let weight = self.tensor(&linear.weight)?.t().map_err(failed)?;
+        Ok(Linear { weight, bias: self.tensor(&linear.bias)? })
+    }
+
+    fn norm(&self, norm: &model::LayerNorm) -> Result<LayerNorm> {
+        Ok(LayerNorm { weight: self.tensor(&norm.weight)?, bias: self.tensor(&norm.bias)?, eps: norm.eps })
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        let view = self.weights.view(name)?;
+        Tensor::from_vec(view.to_f32(), view.shape.to_vec(), &Device::Cpu).map_err(failed)
+    }
+}
+
+fn failed(error: candle_core::Error) -> crate::Error {
+    internal(format!("candle: {error}"))
+}

@@ -1,0 +1,46 @@
+//! Ranklet scores how well documents answer a query, where the documents are.
+//!
+//! A cross-encoder reads query and document together and gives one number. This crate loads the usual checkpoints
+//! (`config.json`, `tokenizer.json`, `model.safetensors`) and gives the scores sentence-transformers gives:
+//!
+//! ```
+//! use ranklet::{ModelSource, Options, RankOptions, Reranker};
+//!
+//! let reranker = Reranker::load_blocking(ModelSource::Embedded, Options::default())?;
+//! let documents = ["Berlin is the capital of Germany.", "Paris is the capital of France and its largest city."];
+//! let ranked = reranker.rank_blocking("What is the capital of France?", &documents, RankOptions::default())?;
+//! assert_eq!(ranked[0].index, 1);
+//! # Ok::<(), ranklet::Error>(())
+//! ```
+//!
+//! # How it is built
+//!
+//! [`checkpoint`] turns bytes into verified facts, [`model`] turns facts into a [`Plan`](model::Plan) (what to
+//! compute, as plain data), [`text`] turns pairs into packed batches without padding, an engine runs the Plan on a
+//! batch, and [`Reranker`] joins them. ARCHITECTURE.md has the map.
+//!
+//! # What is exact
+//!
+//! Token ids are those of HF's tokenizers, truncation included. f32 logits are within 1e-4 of sentence-transformers.
+//! A pair's score depends on nothing but the pair.
+
+pub mod checkpoint;
+pub mod eval;
+pub mod model;
+pub mod text;
+
+mod engine;
+mod error;
+mod options;
+mod quantize;
+mod reranker;
+mod scoring;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+pub use checkpoint::ModelFiles;
+pub use error::{Error, ErrorKind, Result};
+pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};
+pub use quantize::quantize;
+pub use reranker::{Backend, Info, Ranked, Reranker, WeightsInfo, best_first};
+pub use scoring::{Pairs, Scoring};

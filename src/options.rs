@@ -1,0 +1,146 @@
+//! What a caller can ask for.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{Format, ModelFiles, ScoreActivation};
+use crate::error::{Error, Result, input, unsupported};
+
+/// Where a model comes from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ModelSource {
+    /// The default model compiled into this build.
+    #[cfg(feature = "embedded")]
+    Embedded,
+    /// A folder with the files of a checkpoint.
+    #[cfg(not(target_arch = "wasm32"))]
+    Directory(std::path::PathBuf),
+    /// The files themselves.
+    Files(ModelFiles),
+}
+
+/// How to load a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// What computes.
+    pub device: Device,
+    /// How weights are held.
+    pub dtype: Dtype,
+    /// Longest pair in tokens, special ones included; `None`: what the model's files say.
+    pub max_length: Option<usize>,
+}
+
+/// What computes the scores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Device {
+    /// The fastest this build has.
+    #[default]
+    Auto,
+    /// The fastest CPU engine of this build.
+    Cpu,
+    /// The GPU.
+    Gpu,
+    /// The reference engine.
+    Candle,
+}
+
+impl Device {
+    /// Why the one engine there is was taken.
+    pub(crate) fn reason(self) -> Result<String> {
+        match self {
+            Device::Auto | Device::Cpu => Ok("candle is the only CPU engine of this build".to_owned()),
+            Device::Candle => Ok("asked for".to_owned()),
+            Device::Gpu => Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\"")),
+        }
+    }
+}
+
+/// How weights are held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Dtype {
+    /// As the file has them: q8 files as q8, others as f32.
+    #[default]
+    Auto,
+    /// 32-bit floats; q8 files are dequantised.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Our 7-bit matrices and 8-bit embeddings; other files are quantised while loading.
+    Q8,
+    /// Our 4-bit blocks.
+    Q4,
+}
+
+impl Dtype {
+    pub(crate) fn resolve(self, format: &Format) -> Result<Self> {
+        match (self, format) {
+            (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => Ok(Dtype::Q8),
+            (Dtype::Auto, Format::Plain) | (Dtype::F32, _) => Ok(Dtype::F32),
+            (Dtype::F16, _) => Err(unsupported("the dtype f16 needs the GPU engine: use f32 or q8")),
+            (Dtype::Q4, _) => Err(unsupported("the dtype q4 is not in this build: use q8")),
+        }
+    }
+}
+
+/// Which numbers a call gives back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Scores {
+    /// After the activation the checkpoint names.
+    #[default]
+    Model,
+    /// The logits.
+    Raw,
+    /// Sigmoid of the logits, whatever the checkpoint names.
+    Sigmoid,
+}
+
+impl Scores {
+    pub(crate) fn activation(self, model: ScoreActivation) -> ScoreActivation {
+        match self {
+            Scores::Model => model,
+            Scores::Raw => ScoreActivation::Identity,
+            Scores::Sigmoid => ScoreActivation::Sigmoid,
+        }
+    }
+}
+
+/// How to rank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RankOptions {
+    /// Keep the best so many; `None`: all.
+    pub top_n: Option<usize>,
+    /// Which numbers come back. The order is theirs.
+    pub scores: Scores,
+    /// Cut every document to so many tokens before the pair is cut to the model's length.
+    pub max_tokens_per_document: Option<usize>,
+}
+
+macro_rules! from_str {
+    ($($type:ty, $what:literal: $($name:literal => $value:expr),* ;)*) => {$(
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(name: &str) -> Result<Self> {
+                match name {
+                    $($name => Ok($value),)*
+                    _ => Err(input(format!(concat!($what, " {:?} is not one of ", $($name, " ",)*), name))),
+                }
+            }
+        }
+    )*};
+}
+
+from_str! {
+    Device, "the device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
+    Dtype, "the dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
+    Scores, "the scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid;
+}

@@ -1,0 +1,115 @@
+//! A call under way: pairs scored micro-batch by micro-batch, so that a caller can show progress, stop, or let
+//! another call have its turn.
+
+use std::borrow::Cow;
+
+use crate::error::Result;
+use crate::options::Scores;
+use crate::reranker::Reranker;
+use crate::text::Batch;
+
+/// The pairs of a call.
+#[derive(Debug, Clone)]
+pub enum Pairs<'a> {
+    /// One query with many documents.
+    OneQuery {
+        /// The query.
+        query: Cow<'a, str>,
+        /// The documents.
+        documents: Vec<Cow<'a, str>>,
+        /// Cut every document to so many tokens first.
+        max_tokens_per_document: Option<usize>,
+    },
+    /// Pairs of query and document.
+    Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+}
+
+/// A call under way. Texts are tokenised when their turn comes.
+#[derive(Debug)]
+pub struct Scoring<'a> {
+    pairs: Pairs<'a>,
+    scores: Scores,
+    next: usize,
+    tokens: usize,
+}
+
+impl<'a> Scoring<'a> {
+    /// Begins a call; nothing is computed yet.
+    pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
+        Self { pairs, scores, next: 0, tokens: 0 }
+    }
+
+    /// Number of pairs in all.
+    pub fn len(&self) -> usize {
+        match &self.pairs {
+            Pairs::OneQuery { documents, .. } => documents.len(),
+            Pairs::Each(pairs) => pairs.len(),
+        }
+    }
+
+    /// Whether there are no pairs at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pairs scored so far.
+    pub fn done(&self) -> usize {
+        self.next
+    }
+
+    /// Tokens scored so far, special ones included.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Scores the next micro-batch: `[pairs of the batch, num_labels]`, row-major; `None` when all are done.
+    ///
+    /// # Errors
+    /// As [`Reranker::score`]. The pairs of a failed step stay unscored; the reranker can be used on.
+    pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Vec<f32>>> {
+        if self.next == self.len() {
+            return Ok(None);
+        }
+        let batch = self.next_batch(reranker)?;
+        let scores =
+            reranker.score_batch(&batch, self.scores).await.map_err(|error| error.at(self.place(&batch)))?;
+        self.next += batch.pairs();
+        self.tokens += batch.tokens();
+        Ok(Some(scores))
+    }
+
+    fn place(&self, batch: &Batch) -> String {
+        format!("pairs {} to {}", self.next, self.next + batch.pairs() - 1)
+    }
+
+    /// Pairs from `next` on, in order, until the engine's token budget is full.
+    fn next_batch(&self, reranker: &Reranker) -> Result<Batch> {
+        let mut batch = Batch::default();
+        let full = |batch: &Batch| batch.tokens() >= reranker.batch_tokens();
+        match &self.pairs {
+            Pairs::OneQuery { query, documents, max_tokens_per_document } => {
+                let query = reranker.encode(query, None).map_err(|error| error.at("the query"))?;
+                for (index, document) in documents.iter().enumerate().skip(self.next) {
+                    let at = |error: crate::Error| error.at(format!("document {index}"));
+                    let document = reranker.encode(document, *max_tokens_per_document).map_err(at)?;
+                    reranker.push(&mut batch, &query, &document).map_err(at)?;
+                    if full(&batch) {
+                        break;
+                    }
+                }
+            }
+            Pairs::Each(pairs) => {
+                for (index, (query, document)) in pairs.iter().enumerate().skip(self.next) {
+                    let at = |error: crate::Error| error.at(format!("pair {index}"));
+                    let query = reranker.encode(query, None).map_err(at)?;
+                    let document = reranker.encode(document, None).map_err(at)?;
+                    reranker.push(&mut batch, &query, &document).map_err(at)?;
+                    if full(&batch) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(batch)
+    }
+}

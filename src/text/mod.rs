@@ -1,0 +1,9 @@
+//! Pairs of texts become packed batches of tokens, without padding.
+
+mod batch;
+mod template;
+mod tokenizer;
+mod truncation;
+
+pub use batch::Batch;
+pub use tokenizer::{PairTokenizer, Text};

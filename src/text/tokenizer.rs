@@ -1,0 +1,227 @@
+//! Texts to token ids, equal to what HF's tokenizers give, in time and memory bounded by what is kept of them.
+
+use std::cell::OnceCell;
+
+use tokenizers::models::ModelWrapper;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::{Encoding, Tokenizer};
+
+use super::Batch;
+use super::template::PairTemplate;
+use super::truncation::longest_first;
+use crate::checkpoint::{BertConfig, TokenizerConfig, TruncationSide};
+use crate::error::{Result, config, input, tokenizer};
+
+/// Turns pairs into packed batches.
+#[derive(Debug)]
+pub struct PairTokenizer {
+    tokenizer: Tokenizer,
+    template: PairTemplate,
+    truncation_side: TruncationSide,
+    /// Bytes before a cut within which a special token or a cluster of marks might still be growing.
+    cut_margin: usize,
+    /// Longest sequence the model and its files allow, special tokens included.
+    model_max_length: usize,
+    vocab_size: usize,
+}
+
+/// The token ids of one text, as far as they can matter.
+#[derive(Debug)]
+pub struct Text<'a> {
+    text: &'a str,
+    ids: Vec<u32>,
+    /// Whether `ids` is all of the text.
+    complete: bool,
+    /// Tokens of the whole text; counted only when it decides a tie.
+    length: OnceCell<usize>,
+}
+
+impl PairTokenizer {
+    /// Reads `tokenizer.json` as HF does: its truncation and padding sections are not part of the model.
+    ///
+    /// # Errors
+    /// `tokenizer` for a malformed file, `config` when it gives token types the model has no rows for, `unsupported`
+    /// for a pair template that is not one query and one document.
+    pub fn read(json: &[u8], files: &TokenizerConfig, model: &BertConfig) -> Result<Self> {
+        let mut tokenizer = Tokenizer::from_bytes(json)
+            .map_err(|error| self::tokenizer(format!("tokenizer.json: {error}")))?;
+        let unusable = |error| self::tokenizer(format!("tokenizer.json: {error}"));
+        tokenizer.with_truncation(None).map_err(unusable)?;
+        tokenizer.with_padding(None);
+        let template = match &files.bert {
+            Some(bert) if matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_)) => {
+                let normalizer =
+                    BertNormalizer::new(true, bert.tokenize_chinese_chars, bert.strip_accents, bert.do_lower_case);
+                tokenizer.with_normalizer(Some(normalizer)).map_err(unusable)?;
+                tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+                PairTemplate::bert(special(&tokenizer, &bert.cls_token)?, special(&tokenizer, &bert.sep_token)?)
+            }
+            _ => PairTemplate::learn(&tokenizer)?,
+        };
+        let template = if files.uses_token_types { template } else { template.without_token_types() };
+        check_template(&template, model)?;
+        let longest_added_token =
+            tokenizer.get_added_tokens_decoder().values().map(|token| token.content.len()).max().unwrap_or(0);
+        let model_max_length = files.model_max_length.unwrap_or(usize::MAX).min(model.max_position_embeddings);
+        if model_max_length <= template.special_tokens() {
+            return Err(config(format!("a maximum length of {model_max_length} leaves no room for a pair")));
+        }
+        Ok(Self {
+            tokenizer,
+            template,
+            truncation_side: files.truncation_side,
+            cut_margin: longest_added_token + 256,
+            model_max_length,
+            vocab_size: model.vocab_size,
+        })
+    }
+
+    /// Longest sequence the model reads, in tokens, special ones included.
+    pub fn model_max_length(&self) -> usize {
+        self.model_max_length
+    }
+
+    /// Checks a length the caller asks for.
+    ///
+    /// # Errors
+    /// `input` when the model cannot read so much, or when nothing of a pair would be left.
+    pub fn check_max_length(&self, max_length: usize) -> Result<()> {
+        let least = self.template.special_tokens() + 1;
+        if (least..=self.model_max_length).contains(&max_length) {
+            Ok(())
+        } else {
+            Err(input(format!(
+                "a maximum length of {max_length} tokens; this model takes {least} to {}",
+                self.model_max_length
+            )))
+        }
+    }
+
+    /// How many tokens of the vocabulary have no row in the model; texts that hold one cannot be scored.
+    pub fn tokens_beyond_vocabulary(&self) -> usize {
+        let beyond = |id: &u32| *id as usize >= self.vocab_size;
+        self.tokenizer.get_vocab(true).values().filter(|id| beyond(id)).count()
+    }
+
+    /// Tokenises one text of a pair, cut to `max_tokens` if given, for pairs of at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// `tokenizer` when the vocabulary gives an id the model has no row for, or the tokenizer fails.
+    pub fn encode<'a>(&self, text: &'a str, max_length: usize, max_tokens: Option<usize>) -> Result<Text<'a>> {
+        // One more than can be kept, so that "just fits" and "too long" differ.
+        let limit = self.room(max_length) + 1;
+        let (mut ids, mut complete) = self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most + 1)))?;
+        if let Some(most) = max_tokens.filter(|most| *most < ids.len()) {
+            self.cut(&mut ids, most);
+            complete = true;
+        }
+        if let Some(id) = ids.iter().find(|id| **id as usize >= self.vocab_size) {
+            let token = self.tokenizer.id_to_token(*id).unwrap_or_default();
+            return Err(tokenizer(format!(
+                "the token {token:?} has the id {id}, beyond the model's vocabulary of {}",
+                self.vocab_size
+            )));
+        }
+        Ok(Text { text, ids, complete, length: OnceCell::new() })
+    }
+
+    /// Adds a pair to a batch, cut to `max_length` tokens as HF's `longest_first` does.
+    ///
+    /// # Errors
+    /// `tokenizer` when the tokenizer fails.
+    pub fn push(&self, batch: &mut Batch, query: &Text, document: &Text, max_length: usize) -> Result<()> {
+        let room = self.room(max_length);
+        let (mut first, mut second) = (query.ids.len(), document.ids.len());
+        let both_too_long = first.min(second) > room;
+        if both_too_long && !room.is_multiple_of(2) && !(query.complete && document.complete) {
+            // Both are cut to half of an odd number: which is longer in truth decides who keeps the odd token.
+            (first, second) = (self.length(query)?, self.length(document)?);
+        }
+        let (first, second) = longest_first(first, second, room);
+        self.template.push(batch, self.kept(&query.ids, first), self.kept(&document.ids, second));
+        Ok(())
+    }
+
+    fn room(&self, max_length: usize) -> usize {
+        max_length - self.template.special_tokens()
+    }
+
+    fn kept<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
+        match self.truncation_side {
+            TruncationSide::Right => &ids[..length],
+            TruncationSide::Left => &ids[ids.len() - length..],
+        }
+    }
+
+    fn cut(&self, ids: &mut Vec<u32>, length: usize) {
+        *ids = self.kept(ids, length).to_vec();
+    }
+
+    fn length(&self, text: &Text) -> Result<usize> {
+        if let Some(length) = text.length.get() {
+            return Ok(*length);
+        }
+        let length = self.ids(text.text)?.len();
+        Ok(*text.length.get_or_init(|| length))
+    }
+
+    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(failed)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The first `limit` ids of a text, and whether that is all of it.
+    ///
+    /// Of a long text only a beginning is tokenised, longer and longer until it holds enough tokens that the rest
+    /// cannot change.
+    fn encode_prefix(&self, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
+        let mut window = limit * 8 + 4 * self.cut_margin;
+        while self.truncation_side == TruncationSide::Right && window < text.len() {
+            let cut = text.floor_char_boundary(window);
+            let encoding = self.tokenizer.encode(&text[..cut], false).map_err(failed)?;
+            if settled_tokens(&encoding, cut - self.cut_margin) >= limit {
+                return Ok((encoding.get_ids()[..limit].to_vec(), false));
+            }
+            window *= 4;
+        }
+        let ids = self.ids(text)?;
+        Ok((ids, true))
+    }
+}
+
+/// How many leading tokens belong to words that end before `safe_end` bytes: no text after the cut can change them.
+fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
+    let words = encoding.get_word_ids();
+    let first_open = encoding.get_offsets().iter().position(|(_, end)| *end > safe_end).unwrap_or(words.len());
+    let Some(Some(open_word)) = words.get(first_open) else { return first_open };
+    words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
+}
+
+fn special(tokenizer: &Tokenizer, token: &str) -> Result<u32> {
+    tokenizer
+        .token_to_id(token)
+        .ok_or_else(|| self::tokenizer(format!("tokenizer.json: the vocabulary has no {token:?}")))
+}
+
+fn check_template(template: &PairTemplate, model: &BertConfig) -> Result<()> {
+    let (id, token_type) = template.largest();
+    if id as usize >= model.vocab_size {
+        return Err(tokenizer(format!(
+            "tokenizer.json: the pair template uses the id {id}, beyond the vocabulary of {}",
+            model.vocab_size
+        )));
+    }
+    if token_type > 0 && token_type as usize >= model.type_vocab_size {
+        return Err(config(format!(
+            "tokenizer.json gives the token type {token_type}, config.json has type_vocab_size {}; \
+             a model without token types says so in tokenizer_config.json's model_input_names",
+            model.type_vocab_size
+        )));
+    }
+    Ok(())
+}
+
+fn failed(error: tokenizers::Error) -> crate::Error {
+    tokenizer(format!("the tokenizer failed: {error}"))
+}
