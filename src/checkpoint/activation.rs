@@ -56,7 +56,7 @@ pub enum ScoreActivation {
 
 impl ScoreActivation {
     /// The activation sentence-transformers' `CrossEncoder` would use: the first of
-    /// `config_sentence_transformers.json` `activation_fn`, `config.json` `sentence_transformers.activation_fn`,
+    /// `config_sentence_transformers.json` `activation_fn` (if the file is a cross-encoder's), `config.json` `sentence_transformers.activation_fn`,
     /// `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one label, Identity for several.
     ///
     /// # Errors
@@ -66,12 +66,15 @@ impl ScoreActivation {
         config_json: &Object,
         num_labels: usize,
     ) -> Result<Self> {
-        if let Some(name) = sentence_transformers.map(|object| object.text("activation_fn")).transpose()?.flatten()
+        if let Some(file) = sentence_transformers
+            && file.text("model_type")?.is_none_or(|name| name == "CrossEncoder")
+            && let Some(name) = file.text("activation_fn")?
         {
             return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
         }
-        let nested = config_json.object("sentence_transformers")?;
-        if let Some(name) = nested.as_ref().map(|object| object.text("activation_fn")).transpose()?.flatten() {
+        if let Some(nested) = config_json.object("sentence_transformers")?
+            && let Some(name) = nested.text("activation_fn")?
+        {
             return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
         }
         if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {

@@ -15,7 +15,7 @@ pub use activation::{Activation, ScoreActivation};
 pub use config::BertConfig;
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
-pub use tokenizer_config::{TokenizerConfig, TruncationSide};
+pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, TruncationSide};
 pub use weights::{Format, TensorView, Weights};
 
 pub(crate) use q8::{Q8Writer, Storage};

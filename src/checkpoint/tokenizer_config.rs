@@ -1,5 +1,9 @@
 //! `tokenizer_config.json` and `sentence_bert_config.json`: how text is normalised and how pairs are cut.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
 use super::ModelFiles;
 use super::json::Object;
 use crate::error::{Result, config, tokenizer};
@@ -20,14 +24,17 @@ pub struct TokenizerConfig {
     pub model_max_length: Option<usize>,
     /// Whether the tokenizer hands token types to the model (`model_input_names`).
     pub uses_token_types: bool,
-    /// Which end truncation takes from.
-    pub truncation_side: TruncationSide,
+    /// Which end truncation takes from; `None`: as a leftover truncation section of `tokenizer.json` says, or the
+    /// right.
+    pub truncation_side: Option<TruncationSide>,
+    /// Read text that looks like a special token as plain text.
+    pub split_special_tokens: bool,
     /// How HF's `BertTokenizer` builds its pipeline; `None` when another class is named, which then takes
     /// `tokenizer.json` as it is.
     pub bert: Option<BertTokenizerConfig>,
 }
 
-/// The fields from which HF's `BertTokenizer` makes the normaliser and the template, whatever `tokenizer.json` says.
+/// The fields from which HF's `BertTokenizer` makes everything but the vocabulary, whatever `tokenizer.json` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BertTokenizerConfig {
     /// Lower-case the text.
@@ -40,6 +47,34 @@ pub struct BertTokenizerConfig {
     pub cls_token: String,
     /// The token after the query and after the document.
     pub sep_token: String,
+    /// The token for what the vocabulary does not hold.
+    pub unk_token: String,
+    /// `[PAD]` and `[MASK]`, which are found in text as the others are.
+    pub other_special_tokens: [String; 2],
+    /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
+    pub added_tokens: Option<Vec<AddedToken>>,
+}
+
+/// A token that is cut out of a text before anything else happens to it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AddedToken {
+    /// Its text.
+    pub content: String,
+    /// Only as a whole word.
+    #[serde(default)]
+    pub single_word: bool,
+    /// Takes the white space before it.
+    #[serde(default)]
+    pub lstrip: bool,
+    /// Takes the white space after it.
+    #[serde(default)]
+    pub rstrip: bool,
+    /// Looked for in the normalised text.
+    #[serde(default)]
+    pub normalized: bool,
+    /// Belongs to the template.
+    #[serde(default)]
+    pub special: bool,
 }
 
 /// HF writes 1e30 for "no limit"; whatever lies above this is none.
@@ -49,22 +84,29 @@ impl TokenizerConfig {
     pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
         let json = Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
             .map_err(|error| tokenizer(error.context()))?;
+        let bert = bert(&json)?;
         Ok(Self {
             model_max_length: match module_max_length(files)? {
                 Some(length) => Some(length),
-                None => max_length(&json, "model_max_length")?,
+                None => match max_length(&json, "model_max_length")? {
+                    Some(length) => Some(length),
+                    None => max_length(&json, "max_len")?,
+                },
             },
+            // BertTokenizer hands token types over; a tokenizer without a class of its own only when told to.
             uses_token_types: json
                 .texts("model_input_names")?
-                .is_none_or(|names| names.contains(&"token_type_ids")),
+                .map_or(bert.is_some(), |names| names.contains(&"token_type_ids")),
             truncation_side: match json.text("truncation_side")? {
-                None | Some("right") => TruncationSide::Right,
-                Some("left") => TruncationSide::Left,
+                None => None,
+                Some("right") => Some(TruncationSide::Right),
+                Some("left") => Some(TruncationSide::Left),
                 Some(other) => {
                     return Err(tokenizer(format!("tokenizer_config.json: truncation_side is {other:?}")));
                 }
             },
-            bert: bert(&json)?,
+            split_special_tokens: json.flag("split_special_tokens")?.unwrap_or(false),
+            bert,
         })
     }
 }
@@ -100,7 +142,17 @@ fn bert(json: &Object) -> Result<Option<BertTokenizerConfig>> {
         tokenize_chinese_chars: json.flag("tokenize_chinese_chars")?.unwrap_or(true),
         cls_token: token(json, "cls_token", "[CLS]")?,
         sep_token: token(json, "sep_token", "[SEP]")?,
+        unk_token: token(json, "unk_token", "[UNK]")?,
+        other_special_tokens: [token(json, "pad_token", "[PAD]")?, token(json, "mask_token", "[MASK]")?],
+        added_tokens: added_tokens(json)?,
     }))
+}
+
+fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
+    let Some(listed) = json.get("added_tokens_decoder") else { return Ok(None) };
+    let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed)
+        .map_err(|error| tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")))?;
+    Ok(Some(by_id.into_values().collect()))
 }
 
 /// A token, written as a string or (older files) as an object with `content`.

@@ -1,6 +1,7 @@
 //! Pairs of texts become packed batches of tokens, without padding.
 
 mod batch;
+mod bert;
 mod template;
 mod tokenizer;
 mod truncation;

@@ -3,11 +3,10 @@
 use std::cell::OnceCell;
 
 use tokenizers::models::ModelWrapper;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::{Encoding, Tokenizer};
+use tokenizers::{Encoding, Tokenizer, TruncationDirection};
 
 use super::Batch;
+use super::bert;
 use super::template::PairTemplate;
 use super::truncation::longest_first;
 use crate::checkpoint::{BertConfig, TokenizerConfig, TruncationSide};
@@ -46,19 +45,21 @@ impl PairTokenizer {
     pub fn read(json: &[u8], files: &TokenizerConfig, model: &BertConfig) -> Result<Self> {
         let mut tokenizer = Tokenizer::from_bytes(json)
             .map_err(|error| self::tokenizer(format!("tokenizer.json: {error}")))?;
-        let unusable = |error| self::tokenizer(format!("tokenizer.json: {error}"));
-        tokenizer.with_truncation(None).map_err(unusable)?;
+        // HF forgets what a leftover truncation section says, except on which side.
+        let leftover_side = match tokenizer.get_truncation().map(|truncation| truncation.direction) {
+            Some(TruncationDirection::Left) => TruncationSide::Left,
+            _ => TruncationSide::Right,
+        };
+        tokenizer.with_truncation(None).map_err(failed)?;
         tokenizer.with_padding(None);
-        let template = match &files.bert {
-            Some(bert) if matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_)) => {
-                let normalizer =
-                    BertNormalizer::new(true, bert.tokenize_chinese_chars, bert.strip_accents, bert.do_lower_case);
-                tokenizer.with_normalizer(Some(normalizer)).map_err(unusable)?;
-                tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+        let template = match (&files.bert, tokenizer.get_model()) {
+            (Some(bert), ModelWrapper::WordPiece(vocabulary)) => {
+                tokenizer = bert::rebuild(&tokenizer, vocabulary, bert)?;
                 PairTemplate::bert(special(&tokenizer, &bert.cls_token)?, special(&tokenizer, &bert.sep_token)?)
             }
             _ => PairTemplate::learn(&tokenizer)?,
         };
+        tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
         check_template(&template, model)?;
         let longest_added_token =
@@ -70,7 +71,7 @@ impl PairTokenizer {
         Ok(Self {
             tokenizer,
             template,
-            truncation_side: files.truncation_side,
+            truncation_side: files.truncation_side.unwrap_or(leftover_side),
             cut_margin: longest_added_token + 256,
             model_max_length,
             vocab_size: model.vocab_size,
@@ -222,6 +223,6 @@ fn check_template(template: &PairTemplate, model: &BertConfig) -> Result<()> {
     Ok(())
 }
 
-fn failed(error: tokenizers::Error) -> crate::Error {
+pub(super) fn failed(error: tokenizers::Error) -> crate::Error {
     tokenizer(format!("the tokenizer failed: {error}"))
 }
