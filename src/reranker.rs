@@ -121,7 +121,7 @@ impl Reranker {
             _ => weights,
         };
         let golden = weights.format().golden().cloned();
-        let engine = Engine::candle(plan, &weights)?;
+        let engine = Engine::candle(&plan.collapse_last_layer(), &weights)?;
         let reranker = Self { max_length: info.max_length, tokenizer, engine, head, activation, info };
         if let Some(golden) = golden {
             reranker.verify(&golden).await?;

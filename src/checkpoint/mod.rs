@@ -18,7 +18,7 @@ pub use q8::{Golden, GoldenPair, Metadata};
 pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, TruncationSide};
 pub use weights::{Format, TensorView, Weights};
 
-pub(crate) use q8::{Q8Writer, Storage};
+pub(crate) use q8::{Grid, Q8Writer};
 
 use crate::error::{Result, config, tokenizer, unsupported, weights};
 

@@ -16,7 +16,6 @@ use std::collections::HashMap;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::Weights;
 use crate::error::{Result, internal, unsupported, weights};
 
 /// The key in the safetensors metadata.
@@ -83,17 +82,6 @@ impl Metadata {
     }
 }
 
-/// How a tensor is stored in a q8 file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Storage {
-    /// 7-bit codes, a scale a row.
-    Matrix,
-    /// 8-bit codes, a scale a row.
-    Embedding,
-    /// As it is, in f32.
-    Exact,
-}
-
 /// Collects the tensors of a q8 file and writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Q8Writer {
@@ -101,33 +89,19 @@ pub(crate) struct Q8Writer {
 }
 
 impl Q8Writer {
-    /// Adds the tensor `name` of `source`, quantised as `storage` says.
-    pub(crate) fn add(&mut self, source: &Weights, name: &str, storage: Storage) -> Result<()> {
-        let view = source.view(name)?;
-        let values = view.to_f32();
-        let shape = view.shape.to_vec();
-        let (dtype, codes) = match storage {
-            Storage::Exact => {
-                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-                self.tensors.push((name.to_owned(), Dtype::F32, shape, bytes));
-                return Ok(());
-            }
-            Storage::Matrix => (Dtype::U8, Codes { least: -64.0, most: 63.0, offset: Q7_OFFSET }),
-            Storage::Embedding => (Dtype::I8, Codes { least: -127.0, most: 127.0, offset: 0.0 }),
-        };
-        let [rows, columns] = shape[..] else {
-            return Err(internal(format!("{name} is quantised by rows, but has the shape {shape:?}")));
-        };
-        let mut stored = Vec::with_capacity(rows * columns);
-        let mut scales = Vec::with_capacity(rows * size_of::<f32>());
-        for row in values.chunks_exact(columns) {
-            let scale = codes.best_scale(row);
-            stored.extend(row.iter().map(|&value| codes.store(value, scale)));
-            scales.extend(scale.to_le_bytes());
-        }
-        self.tensors.push((name.to_owned(), dtype, shape, stored));
-        self.tensors.push((format!("{name}{SCALE_SUFFIX}"), Dtype::F32, vec![rows], scales));
-        Ok(())
+    /// Adds a tensor of f32.
+    pub(crate) fn add_exact(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensors.push((name.to_owned(), Dtype::F32, shape.to_vec(), bytes));
+    }
+
+    /// Adds a matrix of `scales.len()` rows, each value rounded to the nearest multiple of its row's scale.
+    pub(crate) fn add_rows(&mut self, name: &str, grid: Grid, values: &[f32], scales: &[f32]) {
+        let columns = values.len() / scales.len().max(1);
+        let rows = values.chunks_exact(columns.max(1)).zip(scales);
+        let codes = rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.store(value, scale))).collect();
+        self.tensors.push((name.to_owned(), grid.dtype, vec![scales.len(), columns], codes));
+        self.add_exact(&format!("{name}{SCALE_SUFFIX}"), &[scales.len()], scales);
     }
 
     /// The bytes of the file.
@@ -147,15 +121,26 @@ impl Q8Writer {
     }
 }
 
-/// A range of integer codes.
-#[derive(Debug, Clone, Copy)]
-struct Codes {
+/// The integers a stored row can hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Grid {
+    dtype: Dtype,
     least: f32,
     most: f32,
     offset: f32,
 }
 
-impl Codes {
+impl Grid {
+    /// Seven bits, for matrices.
+    pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, least: -64.0, most: 63.0, offset: Q7_OFFSET };
+    /// Eight bits, for embedding tables.
+    pub(crate) const EMBEDDING: Self = Self { dtype: Dtype::I8, least: -127.0, most: 127.0, offset: 0.0 };
+
+    /// The multiple of `scale` nearest to `value` within the grid.
+    pub(crate) fn round(self, value: f32, scale: f32) -> f32 {
+        self.code(value, scale) * scale
+    }
+
     fn code(self, value: f32, scale: f32) -> f32 {
         (value / scale).round_ties_even().clamp(self.least, self.most)
     }
@@ -167,8 +152,9 @@ impl Codes {
 
     /// The scale with the least squared error over a row: clipping a few outliers often costs less than coarse
     /// steps for everyone. Tries scales from the smallest that clips nothing down to half of it, and moves each to
-    /// the least-squares optimum for the codes it gives, `sum(w q) / sum(q q)`.
-    fn best_scale(self, row: &[f32]) -> f32 {
+    /// the least-squares optimum for the codes it gives, `sum(w q) / sum(q q)`. Errors count as much as
+    /// `importance` says, column by column.
+    pub(crate) fn best_scale(self, row: &[f32], importance: &[f32]) -> f32 {
         const CANDIDATES: usize = 80;
         let widest = row
             .iter()
@@ -180,28 +166,30 @@ impl Codes {
         }
         let mut best = (f64::INFINITY, widest);
         for candidate in 0..CANDIDATES {
-            let mut scale = widest * (1.0 - 0.5 * candidate as f32 / CANDIDATES as f32);
-            for _ in 0..2 {
-                let error = self.squared_error(row, scale);
+            let scale = widest * (1.0 - 0.5 * candidate as f32 / CANDIDATES as f32);
+            for scale in [scale, self.refit(row, importance, scale)] {
+                let error = self.error(row, importance, scale);
                 if error < best.0 {
                     best = (error, scale);
                 }
-                scale = self.refit(row, scale);
             }
         }
         best.1
     }
 
-    fn squared_error(self, row: &[f32], scale: f32) -> f64 {
-        row.iter().map(|&value| f64::from(value - self.code(value, scale) * scale).powi(2)).sum()
+    fn error(self, row: &[f32], importance: &[f32], scale: f32) -> f64 {
+        let weighted = |(&value, &weight): (&f32, &f32)| {
+            f64::from(weight) * f64::from(value - self.round(value, scale)).powi(2)
+        };
+        row.iter().zip(importance).map(weighted).sum()
     }
 
-    fn refit(self, row: &[f32], scale: f32) -> f32 {
+    fn refit(self, row: &[f32], importance: &[f32], scale: f32) -> f32 {
         let (mut cross, mut square) = (0.0, 0.0);
-        for &value in row {
+        for (&value, &weight) in row.iter().zip(importance) {
             let code = f64::from(self.code(value, scale));
-            cross += f64::from(value) * code;
-            square += code * code;
+            cross += f64::from(weight) * f64::from(value) * code;
+            square += f64::from(weight) * code * code;
         }
         if square > 0.0 && cross > 0.0 { (cross / square) as f32 } else { scale }
     }
@@ -211,7 +199,7 @@ impl Codes {
 mod tests {
     use super::*;
 
-    const Q7: Codes = Codes { least: -64.0, most: 63.0, offset: Q7_OFFSET };
+    const Q7: Grid = Grid::MATRIX;
 
     #[test]
     fn codes_cover_exactly_seven_bits() {
@@ -220,9 +208,8 @@ mod tests {
         assert_eq!(Q7.store(63.0, 1.0), 127);
         assert_eq!(Q7.store(1e9, 1.0), 127);
         assert_eq!(Q7.store(-1e9, 1.0), 0);
-        let q8 = Codes { least: -127.0, most: 127.0, offset: 0.0 };
-        assert_eq!(q8.store(-127.0, 1.0).cast_signed(), -127);
-        assert_eq!(q8.store(5.4, 1.0).cast_signed(), 5);
+        assert_eq!(Grid::EMBEDDING.store(-127.0, 1.0).cast_signed(), -127);
+        assert_eq!(Grid::EMBEDDING.store(5.4, 1.0).cast_signed(), 5);
     }
 
     #[test]
@@ -230,16 +217,17 @@ mod tests {
         // 4,000 values spread over -1..1 and one of 1.6: covering the outlier coarsens every other step.
         let mut row: Vec<f32> = (0..4000).map(|i| (i as f32 * 0.618).fract() * 2.0 - 1.0).collect();
         row.push(1.6);
+        let equal = vec![1.0; row.len()];
         let covering = 1.6 / 63.0;
-        let best = Q7.best_scale(&row);
+        let best = Q7.best_scale(&row, &equal);
         assert!(best < covering, "{best} against {covering}");
-        assert!(Q7.squared_error(&row, best) < 0.8 * Q7.squared_error(&row, covering));
+        assert!(Q7.error(&row, &equal, best) < 0.8 * Q7.error(&row, &equal, covering));
     }
 
     #[test]
     fn rows_of_zeros_and_tiny_numbers_keep_a_finite_scale() {
         for row in [&[0.0; 8][..], &[f32::MIN_POSITIVE; 8], &[-1e-40; 8], &[f32::MAX; 8], &[]] {
-            let scale = Q7.best_scale(row);
+            let scale = Q7.best_scale(row, &[1.0; 8]);
             assert!(scale.is_finite() && scale > 0.0, "{row:?} gives {scale}");
         }
     }

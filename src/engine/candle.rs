@@ -39,12 +39,19 @@ struct Attention {
     norm: LayerNorm,
 }
 
+/// A linear layer as candle tensors.
 #[derive(Debug)]
-struct Linear {
+pub(crate) struct Linear {
+    /// What the Plan calls it.
+    pub(crate) name: model::Linear,
     /// `[in_features, out_features]`, a transposed view of the stored matrix.
     weight: Tensor,
+    /// `[out_features]`.
     bias: Tensor,
 }
+
+/// Applies a linear layer to rows; the one place a caller can look at what flows, or change it.
+pub(crate) type ApplyLinear<'a> = &'a mut dyn FnMut(&Linear, &Tensor) -> candle_core::Result<Tensor>;
 
 #[derive(Debug)]
 struct LayerNorm {
@@ -54,17 +61,22 @@ struct LayerNorm {
 }
 
 impl CandleEngine {
-    pub(super) fn prepare(plan: Plan, weights: &Weights) -> Result<Self> {
+    pub(crate) fn prepare(plan: &Plan, weights: &Weights) -> Result<Self> {
         let loader = Loader { weights };
         let steps = plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
         Ok(Self { hidden_size: plan.hidden_size, steps })
     }
 
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
-        self.forward(batch).map_err(failed)
+        self.run_with(batch, &mut Linear::forward)
     }
 
-    fn forward(&self, batch: &Batch) -> candle_core::Result<Vec<f32>> {
+    /// Runs a batch with linear layers applied by `apply`: how the quantiser sees every layer's inputs.
+    pub(crate) fn run_with(&self, batch: &Batch, apply: ApplyLinear) -> Result<Vec<f32>> {
+        self.forward(batch, apply).map_err(failed)
+    }
+
+    fn forward(&self, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Vec<f32>> {
         let mut x = Tensor::zeros((0, self.hidden_size), candle_core::DType::F32, &Device::Cpu)?;
         for step in &self.steps {
             x = match step {
@@ -72,10 +84,10 @@ impl CandleEngine {
                     let shape = (batch.tokens(), self.hidden_size);
                     norm.forward(&Tensor::from_vec(embedding.gather(batch), shape, &Device::Cpu)?)?
                 }
-                Step::Attention(attention) => attention.forward(&x, batch)?,
+                Step::Attention(attention) => attention.forward(&x, batch, apply)?,
                 Step::FeedForward { intermediate, activation, output, norm } => {
-                    let inner = activate(*activation, &intermediate.forward(&x)?)?;
-                    norm.forward(&(&x + output.forward(&inner)?)?)?
+                    let inner = activate(*activation, &apply(intermediate, &x)?)?;
+                    norm.forward(&(&x + apply(output, &inner)?)?)?
                 }
                 Step::PoolFirst => first_rows(&x, batch)?,
             };
@@ -86,19 +98,19 @@ impl CandleEngine {
 
 impl Attention {
     /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::First`].
-    fn forward(&self, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    fn forward(&self, x: &Tensor, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Tensor> {
         let (queried, query_ranges) = match self.rows {
             Rows::All => (x.clone(), batch.ranges().collect::<Vec<_>>()),
             Rows::First => (first_rows(x, batch)?, (0..batch.pairs()).map(|pair| pair..pair + 1).collect()),
         };
-        let query = self.query.forward(&queried)?;
-        let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
+        let query = apply(&self.query, &queried)?;
+        let (key, value) = (apply(&self.key, x)?, apply(&self.value, x)?);
         let contexts = query_ranges
             .into_iter()
             .zip(batch.ranges())
             .map(|(rows, keys)| self.attend(&query, rows, &key, &value, keys))
             .collect::<candle_core::Result<Vec<_>>>()?;
-        let context = self.output.forward(&Tensor::cat(&contexts, 0)?)?;
+        let context = apply(&self.output, &Tensor::cat(&contexts, 0)?)?;
         self.norm.forward(&(queried + context)?)
     }
 
@@ -127,8 +139,22 @@ impl Attention {
 }
 
 impl Linear {
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        x.matmul(&self.weight)?.broadcast_add(&self.bias)
+    /// `x W^T + b`.
+    ///
+    /// Few rows would take another path through the matrix product, which adds in another order: they are padded, so
+    /// that a row's result does not depend on how many others there are.
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        const FEWEST_ROWS: usize = 16;
+        let rows = x.dim(0)?;
+        let padded = x.pad_with_zeros(0, 0, FEWEST_ROWS.saturating_sub(rows))?;
+        padded.matmul(&self.weight)?.narrow(0, 0, rows)?.broadcast_add(&self.bias)
+    }
+
+    /// The same layer with other numbers: `weight` `[out_features, in_features]`, `bias` `[out_features]`.
+    pub(crate) fn with(&self, weight: &[f32], bias: &[f32]) -> candle_core::Result<Self> {
+        let shape = (self.name.out_features, self.name.in_features);
+        let weight = Tensor::from_slice(weight, shape, &Device::Cpu)?.t()?;
+        Ok(Self { name: self.name.clone(), weight, bias: Tensor::new(bias, &Device::Cpu)? })
     }
 }
 
@@ -194,7 +220,7 @@ impl Loader<'_> {
 
     fn linear(&self, linear: &model::Linear) -> Result<Linear> {
         let weight = self.tensor(&linear.weight)?.t().map_err(failed)?;
-        Ok(Linear { weight, bias: self.tensor(&linear.bias)? })
+        Ok(Linear { name: linear.clone(), weight, bias: self.tensor(&linear.bias)? })
     }
 
     fn norm(&self, norm: &model::LayerNorm) -> Result<LayerNorm> {

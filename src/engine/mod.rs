@@ -4,7 +4,7 @@
 //! batch to one pooled row a pair. How it does that is its own affair. Engines are an enum and not a trait, because a
 //! future that waits for a GPU in a browser is not `Send` and a boxed one would make every caller pay for it.
 
-mod candle;
+pub(crate) mod candle;
 mod embed;
 
 use crate::checkpoint::Weights;
@@ -21,7 +21,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// The candle engine for a Plan whose tensors have all been checked.
-    pub(crate) fn candle(plan: Plan, weights: &Weights) -> Result<Self> {
+    pub(crate) fn candle(plan: &Plan, weights: &Weights) -> Result<Self> {
         candle::CandleEngine::prepare(plan, weights).map(Engine::Candle)
     }
 

@@ -17,7 +17,8 @@ pub(crate) fn build(config: &BertConfig, weights: &Weights) -> Result<(Plan, Hea
     for (name, _, shape) in plan.tensors() {
         weights.require(name, &shape)?;
     }
-    Ok((plan.collapse_last_layer(), head(config, weights)?))
+    let head = head(config, weights)?;
+    Ok((plan, head))
 }
 
 fn plan(config: &BertConfig) -> Plan {

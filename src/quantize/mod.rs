@@ -1,12 +1,14 @@
 //! Writing our q8 files.
 
-use crate::checkpoint::{
-    Checkpoint, Format, Golden, GoldenPair, Metadata, ModelFiles, Q8Writer, Storage, Weights,
-};
+mod calibrate;
+mod rounding;
+
+use crate::checkpoint::{Checkpoint, Format, Golden, GoldenPair, Grid, Metadata, ModelFiles, Q8Writer, Weights};
 use crate::error::{Result, input};
 use crate::model::{self, Head, Plan, TensorRole};
 use crate::options::{Dtype, Options, Scores};
 use crate::reranker::Reranker;
+use calibrate::Calibrated;
 
 /// Pairs whose logits go into the file: one that matches and one that does not, in plain words.
 const GOLDEN_PAIRS: [(&str, &str); 2] = [
@@ -16,7 +18,8 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 
 /// Makes a q8 checkpoint of an f32, f16 or bf16 one: the same files with another `model.safetensors`.
 ///
-/// `source` names where the weights came from, for the file's metadata.
+/// Matrices are rounded so that their products with real activations change least: the model reads a text of our own
+/// for that. `source` names where the weights came from, for the file's metadata.
 ///
 /// # Errors
 /// As [`Reranker::load`]; `input` when the checkpoint is q8 already.
@@ -26,11 +29,13 @@ pub async fn quantize(files: ModelFiles, source: &str) -> Result<ModelFiles> {
         return Err(input("the model is a q8 file already: quantise its source"));
     }
     let (plan, head) = model::build(&checkpoint.config, &checkpoint.weights)?;
-    let writer = quantise_tensors(&plan, &head, &checkpoint.weights)?;
+    let calibrated = calibrate::calibrate(&checkpoint, &plan, &in_memory(&plan, &head, &checkpoint.weights)?)?;
+    let writer = write_tensors(&plan, &head, &checkpoint.weights, Some(&calibrated))?;
     let write = |golden| writer.write(&Metadata::new(source.to_owned(), golden));
 
     // The golden logits are those of the file itself, so it is written once without them and loaded.
-    let exact = Reranker::from_checkpoint(checkpoint, Options { dtype: Dtype::F32, ..Options::default() }).await?;
+    let exact =
+        Reranker::from_checkpoint(checkpoint, Options { dtype: Dtype::F32, ..Options::default() }).await?;
     let mut quantised = files;
     quantised.insert("model.safetensors", write(Golden::default())?);
     let reranker =
@@ -39,10 +44,10 @@ pub async fn quantize(files: ModelFiles, source: &str) -> Result<ModelFiles> {
     Ok(quantised)
 }
 
-/// The q8 form of weights, for `dtype: q8` over a plain file.
+/// The q8 form of weights, each rounded to nearest: for `dtype: q8` over a plain file.
 pub(crate) fn in_memory(plan: &Plan, head: &Head, weights: &Weights) -> Result<Weights> {
     let metadata = Metadata::new("quantised while loading".to_owned(), Golden::default());
-    Weights::parse(quantise_tensors(plan, head, weights)?.write(&metadata)?.into())
+    Weights::parse(write_tensors(plan, head, weights, None)?.write(&metadata)?.into())
 }
 
 async fn golden(reranker: &Reranker, exact: &Reranker) -> Result<Golden> {
@@ -60,18 +65,39 @@ async fn golden(reranker: &Reranker, exact: &Reranker) -> Result<Golden> {
 
 /// Every tensor the model uses, in the storage its role asks for. The head is small and goes straight into the
 /// logits, so it stays exact.
-fn quantise_tensors(plan: &Plan, head: &Head, weights: &Weights) -> Result<Q8Writer> {
+fn write_tensors(
+    plan: &Plan,
+    head: &Head,
+    weights: &Weights,
+    calibrated: Option<&Calibrated>,
+) -> Result<Q8Writer> {
     let mut writer = Q8Writer::default();
-    for (name, role, _) in plan.tensors() {
-        let storage = match role {
-            TensorRole::Matrix => Storage::Matrix,
-            TensorRole::Table => Storage::Embedding,
-            TensorRole::Vector => Storage::Exact,
+    for (name, role, shape) in plan.tensors() {
+        let grid = match role {
+            TensorRole::Vector => {
+                let adjusted = calibrated.and_then(|calibrated| calibrated.biases.get(name));
+                let values = adjusted.cloned().map_or_else(|| weights.view(name).map(|view| view.to_f32()), Ok)?;
+                writer.add_exact(name, &shape, &values);
+                continue;
+            }
+            TensorRole::Matrix => Grid::MATRIX,
+            TensorRole::Table => Grid::EMBEDDING,
         };
-        writer.add(weights, name, storage)?;
+        match calibrated.and_then(|calibrated| calibrated.matrices.get(name)) {
+            Some(matrix) => writer.add_rows(name, grid, &matrix.values, &matrix.scales),
+            None => {
+                let values = weights.view(name)?.to_f32();
+                let columns = shape[1];
+                let equal = vec![1.0; columns];
+                let scales: Vec<f32> =
+                    values.chunks_exact(columns).map(|row| grid.best_scale(row, &equal)).collect();
+                writer.add_rows(name, grid, &values, &scales);
+            }
+        }
     }
     for name in head.tensors() {
-        writer.add(weights, name, Storage::Exact)?;
+        let view = weights.view(name)?;
+        writer.add_exact(name, &view.shape, &view.to_f32());
     }
     Ok(writer)
 }

@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# The one way in. `./build.sh help` says what there is.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# The tool that writes the JavaScript glue must be of the version of the library in Cargo.lock.
+wasm_bindgen_version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
+tools="$PWD/.build/tools"
+export PATH="$tools/bin:$PATH"
+
+# What the wasm file may weigh, in bytes. Raise these only with a reason in the commit.
+wasm_budget=3900000
+wasm_gzip_budget=1200000
+
+help() {
+  cat <<'TEXT'
+./build.sh setup         install what is missing: the wasm target, wasm-bindgen, npm packages, a browser
+./build.sh demo          build everything, serve the page with the embedded model, print its address
+./build.sh test [--long] everything: checks, Rust tests, package tests, browser tests
+./build.sh check         formatting, lints, types
+./build.sh wasm          the WebAssembly file and its glue, within the size budget
+./build.sh pkg           the npm package in pkg/
+TEXT
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+fail() {
+  printf 'build.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# --- setup
+
+need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
+
+# apt or Homebrew, whichever is here; says what to install by hand where neither can.
+install_package() {
+  local debian=$1 brew=$2
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$debian"
+  elif command -v brew >/dev/null; then
+    brew install --cask "$brew"
+  else
+    fail "please install $debian (Debian: sudo apt-get install $debian; macOS: brew install --cask $brew)"
+  fi
+}
+
+# Prints the path of a Chromium, or nothing.
+find_chromium() {
+  local candidate
+  for candidate in "${CHROMIUM:-}" chromium chromium-browser google-chrome \
+    "/Applications/Chromium.app/Contents/MacOS/Chromium" \
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+}
+
+setup_wasm() {
+  need cargo "https://rustup.rs installs it"
+  need rustup "the wasm target comes through rustup: https://rustup.rs"
+  need node "version 20 or later: https://nodejs.org"
+  need npm "it comes with Node"
+  rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+  if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $wasm_bindgen_version" ]; then
+    say "installing wasm-bindgen $wasm_bindgen_version into .build/tools (a few minutes, once)"
+    cargo install --quiet --locked --root "$tools" --version "$wasm_bindgen_version" wasm-bindgen-cli
+  fi
+}
+
+# npm packages, installed anew when the lock file is newer than what is there.
+setup_npm() {
+  local folder=$1
+  if [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+  fi
+}
+
+setup_browser() {
+  [ -n "$(find_chromium)" ] || install_package chromium chromium
+  CHROMIUM=$(find_chromium)
+  [ -n "$CHROMIUM" ] || fail "no Chromium was found after installing one: set CHROMIUM to its path"
+  export CHROMIUM
+}
+
+setup() {
+  setup_wasm
+  setup_npm pkg
+  setup_npm tests/js
+  setup_browser
+}
+
+# --- build
+
+wasm() {
+  setup_wasm
+  say "WebAssembly"
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128" \
+    cargo build --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown
+  wasm-bindgen --target web --out-dir pkg/dist/wasm --out-name ranklet \
+    target/wasm32-unknown-unknown/wasm/ranklet.wasm
+  wasm_size pkg/dist/wasm/ranklet_bg.wasm
+}
+
+wasm_size() {
+  local raw gzipped
+  raw=$(wc -c <"$1" | tr -d ' ')
+  gzipped=$(gzip -9 -c "$1" | wc -c | tr -d ' ')
+  printf 'wasm: %s bytes, %s gzipped (budget %s, %s)\n' "$raw" "$gzipped" "$wasm_budget" "$wasm_gzip_budget"
+  [ "$raw" -le "$wasm_budget" ] && [ "$gzipped" -le "$wasm_gzip_budget" ] || fail "the wasm file is over its budget"
+}
+
+pkg() {
+  wasm
+  setup_npm pkg
+  say "package"
+  node pkg/build.mjs
+}
+
+www() {
+  say "page"
+  (cd pkg && npx --no-install tsc -p ../www)
+}
+
+demo() {
+  pkg
+  www
+  exec node www/serve.mjs
+}
+
+# --- check and test
+
+check() {
+  setup_wasm
+  setup_npm pkg
+  say "formatting"
+  cargo fmt --check
+  say "lints"
+  cargo clippy --quiet --release --all-targets -- -D warnings
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128" \
+    cargo clippy --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown -- -D warnings
+  say "documentation"
+  RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib
+}
+
+check_types() {
+  say "types"
+  (cd pkg && npx --no-install tsc -p . --noEmit && npx --no-install tsc -p ../www --noEmit)
+}
+
+# Adds up what the suites say of themselves.
+passed=0 failed=0
+
+# Runs a suite, shows what it prints, and counts; the suite's own failure is remembered, not lost.
+suite() {
+  local name=$1 log status=0
+  shift
+  say "$name"
+  mkdir -p .build
+  log=".build/$(echo "$name" | tr ' ' '-').log"
+  "$@" 2>&1 | tee "$log" || status=$?
+  # cargo: "test result: ok. 4 passed; 0 failed; ..."; node: "# pass 4", "# fail 0" (or with an info sign).
+  passed=$((passed + $(awk '/^test result:/ {n += $4} /^(#|ℹ) pass / {n += $3} END {print n + 0}' "$log")))
+  failed=$((failed + $(awk '/^test result:/ {n += $6} /^(#|ℹ) fail / {n += $3} END {print n + 0}' "$log")))
+  if [ "$status" != 0 ] && ! grep -qE '^test result: FAILED|^(#|ℹ) fail [1-9]' "$log"; then
+    failed=$((failed + 1))
+    printf 'build.sh: the suite "%s" ended with status %s\n' "$name" "$status" >&2
+  fi
+}
+
+test_all() {
+  local long=${1:-}
+  case "$long" in "" | --long) ;; *) fail "test takes --long or nothing, not $long" ;; esac
+  setup
+  check
+  pkg
+  www
+  check_types
+  suite "Rust tests" cargo test --release --no-fail-fast
+  if [ "$long" = --long ]; then
+    suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
+  fi
+  suite "JavaScript tests" node --test --test-reporter=tap --test-concurrency=1 tests/js/
+  printf '\n%s passed, %s failed\n' "$passed" "$failed"
+  [ "$failed" = 0 ]
+}
+
+case "${1:-help}" in
+  help | -h | --help) help ;;
+  setup | demo | check | wasm | pkg) "$1" ;;
+  test) test_all "${2:-}" ;;
+  *)
+    help >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,17 @@
+import config from "./default/config.json";
+import sentenceTransformers from "./default/config_sentence_transformers.json";
+import weights from "./default/model.safetensors";
+import tokenizer from "./default/tokenizer.json";
+import tokenizerConfig from "./default/tokenizer_config.json";
+import type { ModelFileSet } from "./types.js";
+
+/** The embedded default model, its files imported as data modules. */
+const defaultModel: ModelFileSet = {
+  "config.json": config,
+  "tokenizer.json": tokenizer,
+  "tokenizer_config.json": tokenizerConfig,
+  "config_sentence_transformers.json": sentenceTransformers,
+  "model.safetensors": weights,
+};
+
+export default defaultModel;

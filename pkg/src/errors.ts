@@ -1,0 +1,66 @@
+/** Every code a {@link RankletError} can carry. The Rust crate's error kinds are the same list; a test holds them equal. */
+export const errorCodes = [
+  "config",
+  "weights",
+  "tokenizer",
+  "input",
+  "unsupported",
+  "network",
+  "integrity",
+  "device-lost",
+  "out-of-memory",
+  "aborted",
+  "disposed",
+  "internal",
+] as const;
+
+/**
+ * What went wrong, for programs.
+ *
+ * - `config`, `tokenizer`, `weights`: that file of the model is missing or cannot be used.
+ * - `input`: an argument or option is wrong; the message names it.
+ * - `unsupported`: understood, but not available here; the message says what to use instead.
+ * - `network`: a file could not be downloaded.
+ * - `integrity`: a file is not the one that was expected.
+ * - `device-lost`, `out-of-memory`: the device that computes is gone or full.
+ * - `aborted`: the caller's signal was aborted; `cause` is the signal's reason.
+ * - `disposed`: the reranker was disposed.
+ * - `internal`: a fault of Ranklet's own; please report it.
+ */
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** The only class of error that Ranklet throws by itself. */
+export class RankletError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "RankletError";
+    this.code = code;
+  }
+}
+
+/**
+ * An error with a code that the engine threw, as a {@link RankletError}; `undefined` for anything else
+ * (a trap, a stack overflow), which leaves the engine's memory in doubt.
+ */
+export function fromEngine(error: unknown): RankletError | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const code = errorCodes.find((known) => known === error.code);
+  return code === undefined ? undefined : new RankletError(code, error.message, { cause: error });
+}
+
+/** What `error` says, on one line, for the tail of another message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Does nothing while `signal` is quiet.
+ * @throws RankletError `aborted`, with the signal's reason as its cause
+ */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) {
+    throw new RankletError("aborted", "the call was aborted by its signal", { cause: signal.reason });
+  }
+}

@@ -1,0 +1,2 @@
+export { RankletError, errorCodes, type ErrorCode } from "./errors.js";
+export type * from "./types.js";

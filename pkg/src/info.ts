@@ -1,0 +1,34 @@
+import type { Backend, ModelInfo } from "./types.js";
+
+/** The engine's own description of itself, as its JSON has it. */
+interface EngineInfo {
+  model_type: string;
+  architecture: string;
+  num_labels: number;
+  activation: string;
+  max_length: number;
+  parameters: number;
+  hidden_size: number;
+  layers: number;
+  weights: { format: string; bytes: number };
+  backend: Backend;
+  warnings: string[];
+}
+
+/** Reads the JSON of the engine's `info()`. */
+export function parseInfo(json: string): ModelInfo {
+  const info = JSON.parse(json) as EngineInfo;
+  return Object.freeze({
+    modelType: info.model_type,
+    architecture: info.architecture,
+    numLabels: info.num_labels,
+    activation: info.activation,
+    maxLength: info.max_length,
+    parameters: info.parameters,
+    hiddenSize: info.hidden_size,
+    layers: info.layers,
+    weights: Object.freeze(info.weights),
+    backend: Object.freeze(info.backend),
+    warnings: Object.freeze(info.warnings),
+  });
+}

@@ -1,0 +1,146 @@
+import { RankletError } from "./errors.js";
+import type { DownloadProgress, ScoreProgress } from "./types.js";
+
+/** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
+type Reader<T> = (value: unknown, name: string) => T;
+type Readers = Readonly<Record<string, Reader<unknown>>>;
+type Read<R extends Readers> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
+
+/**
+ * Reads an options object with one reader a name. An absent or `undefined` option comes back as `undefined`.
+ * @throws RankletError `input` for a name that has no reader or a value of the wrong type, `unsupported` for an
+ *   option or value that Ranklet knows and does not offer
+ */
+export function readOptions<R extends Readers>(call: string, options: unknown, readers: R): Read<R> {
+  if (options === undefined) return {} as Read<R>;
+  if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
+  const read: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+    if (reader === undefined) {
+      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(readers).join(", ")}`);
+    }
+    if (value !== undefined) read[name] = reader(value, `${call}: ${name}`);
+  }
+  return read as Read<R>;
+}
+
+const callReaders = {
+  scores: oneOf(["model", "raw", "sigmoid"]),
+  signal: abortSignal,
+  onProgress: callback<ScoreProgress>,
+};
+
+export const loadReaders = {
+  device: oneOf(["auto", "cpu"], { webgpu: 'use "cpu" or "auto"' }),
+  dtype: oneOf(["auto", "f32", "q8"], { f16: 'use "f32" or "q8"', q4: 'use "q8" or "f32"' }),
+  workers: workerCount,
+  maxLength: positiveInteger,
+  signal: abortSignal,
+  onProgress: callback<DownloadProgress>,
+  revision: notOffered("it belongs to Hub ids; give a folder's URL or the files"),
+  baseUrl: notOffered("it belongs to Hub ids; give the folder's whole URL"),
+  token: notOffered("fetch the files with your own headers and give them to load"),
+  cache: notOffered("the browser's HTTP cache applies; to keep files yourself, give them to load"),
+  integrity: notOffered("fetch and check the files yourself and give them to load"),
+  maxMemoryBytes: notOffered("choose a smaller model or dtype"),
+};
+
+export const rerankReaders = {
+  ...callReaders,
+  query: text,
+  documents: list,
+  topN: positiveInteger,
+  returnDocuments: flag,
+  rankFields: fieldNames,
+  maxTokensPerDocument: positiveInteger,
+  longDocuments: oneOf(["truncate"], { chunk: 'use "truncate", or cut the documents before the call' }),
+  instruction: notOffered("put the instruction into the query"),
+};
+
+export const scoreReaders = callReaders;
+
+export const rankReaders = { ...callReaders, topK: positiveInteger, returnDocuments: flag };
+
+/** @throws RankletError `input` unless `value` is a string */
+export function text(value: unknown, name: string): string {
+  if (typeof value === "string") return value;
+  throw wrongType(name, "a string", value);
+}
+
+/** @throws RankletError `input` unless `value` is an array */
+export function list(value: unknown, name: string): readonly unknown[] {
+  if (Array.isArray(value)) return value as readonly unknown[];
+  throw wrongType(name, "an array", value);
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What `value` is, for the tail of "must be ..., not ...". */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function wrongType(name: string, wanted: string, value: unknown): RankletError {
+  return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
+}
+
+function oneOf<const T extends string>(allowed: readonly T[], later: Readonly<Record<string, string>> = {}): Reader<T> {
+  return (value, name) => {
+    const found = allowed.find((item) => item === value);
+    if (found !== undefined) return found;
+    if (typeof value === "string" && Object.hasOwn(later, value)) {
+      throw new RankletError("unsupported", `${name} "${value}" is not available: ${later[value]}`);
+    }
+    throw wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
+  };
+}
+
+function notOffered(wayOut: string): Reader<never> {
+  return (_value, name) => {
+    throw new RankletError("unsupported", `${name} is not available: ${wayOut}`);
+  };
+}
+
+function positiveInteger(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw wrongType(name, "a whole number of 1 or more", value);
+}
+
+function workerCount(value: unknown, name: string): "auto" | 0 {
+  if (value === "auto" || value === 0) return value;
+  if (Number.isSafeInteger(value) && (value as number) > 0) {
+    throw new RankletError("unsupported", `${name} ${String(value)} is not available: use "auto" or 0, the calling thread`);
+  }
+  throw wrongType(name, '"auto" or 0', value);
+}
+
+function flag(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrongType(name, "true or false", value);
+}
+
+function fieldNames(value: unknown, name: string): readonly string[] {
+  const names = list(value, name);
+  if (names.length === 0) throw new RankletError("input", `${name} must name at least one field`);
+  return names.map((field, at) => text(field, `${name}[${at}]`));
+}
+
+function abortSignal(value: unknown, name: string): AbortSignal {
+  // By shape, not by class: a signal may come from another realm, such as an iframe.
+  if (isObject(value) && typeof value["aborted"] === "boolean" && typeof value["addEventListener"] === "function") {
+    return value as unknown as AbortSignal;
+  }
+  throw wrongType(name, "an AbortSignal", value);
+}
+
+function callback<T>(value: unknown, name: string): (argument: T) => void {
+  if (typeof value === "function") return value as (argument: T) => void;
+  throw wrongType(name, "a function", value);
+}

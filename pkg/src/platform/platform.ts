@@ -1,0 +1,28 @@
+import type { InitInput } from "../wasm/ranklet.js";
+import type { ModelFileSet } from "../types.js";
+
+/** What differs between the places that JavaScript runs in. One file beside this one for each. */
+export interface Platform {
+  /**
+   * The engine: WebAssembly, compiled or about to be.
+   * @throws RankletError `network` where it has to be downloaded and cannot be
+   */
+  wasm(): Promise<InitInput>;
+  /**
+   * The embedded default model.
+   * @throws RankletError `unsupported` where only the application can bring it
+   */
+  defaultModel(): ModelFileSet;
+  /**
+   * The URL of the folder that a path (`/…`, `./…`, `../…`) means here.
+   * @throws RankletError `unsupported` where paths mean nothing
+   */
+  folder(path: string): URL;
+  /**
+   * The bytes behind a `file:` URL; `undefined` where there is no such file.
+   * @throws RankletError `unsupported` where files cannot be read
+   */
+  readFile(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Resolves in a later task, after the events that wait now. */
+  nextTask(): Promise<void>;
+}

@@ -1,0 +1,21 @@
+import wasm from "../wasm/ranklet_bg.wasm";
+import { RankletError } from "../errors.js";
+import type { Platform } from "./platform.js";
+
+/** workerd (Cloudflare Workers): no files, and WebAssembly only as a static import. */
+export const workerd: Platform = {
+  wasm: () => Promise.resolve(wasm),
+  defaultModel: () => {
+    throw new RankletError(
+      "unsupported",
+      'a Worker has no files to read the default model from; write `import model from "ranklet/default-model"` and `await Reranker.load(model)`',
+    );
+  },
+  folder: (path) => {
+    throw new RankletError("unsupported", `a Worker has no paths to read "${path}" from; give a folder's https URL, or the files`);
+  },
+  readFile: () =>
+    Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
+  // Not a message channel: workerd ties one to the request that made it.
+  nextTask: () => new Promise((done) => void setTimeout(done, 0)),
+};

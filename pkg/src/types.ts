@@ -1,0 +1,156 @@
+/** The bytes of one file of a model, or the URL to read them from. */
+export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
+
+/**
+ * The files of a model by name. `config.json`, `tokenizer.json` and `model.safetensors` are needed;
+ * `tokenizer_config.json`, `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`
+ * are read where given. Other names are left alone, as they are in a folder.
+ */
+export type ModelFileSet = Readonly<Record<string, FileContent>>;
+
+/**
+ * Where a model comes from: a folder or its files.
+ *
+ * A folder is a `URL`, or a string that starts with `https://`, `http://` or `file:///`. A string that starts with
+ * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers.
+ */
+export type ModelSource = string | URL | ModelFileSet;
+
+/** How far the download of one file is, in bytes. */
+export interface DownloadProgress {
+  readonly stage: "download";
+  /** The file's name in its folder, such as `model.safetensors`. */
+  readonly file: string;
+  readonly loaded: number;
+  /** `undefined` where the server does not say. */
+  readonly total: number | undefined;
+}
+
+/** How far one call is, in documents (in pairs for `score`). */
+export interface ScoreProgress {
+  readonly stage: "score";
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  /** What computes. `"auto"`, the default, chooses. */
+  readonly device?: "auto" | "cpu" | undefined;
+  /** How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. */
+  readonly dtype?: "auto" | "f32" | "q8" | undefined;
+  /** Where scoring runs. Both values mean the calling thread, which is left free between micro-batches. */
+  readonly workers?: "auto" | 0 | undefined;
+  /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
+  readonly maxLength?: number | undefined;
+  /** Ends the loading with an `aborted` error. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told about each file as it is read. What it throws rejects the call. */
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+}
+
+/**
+ * What a score is: `"model"` applies the model's own activation, `"raw"` none (the logit), `"sigmoid"` a sigmoid
+ * whatever the model says.
+ */
+export type Scores = "model" | "raw" | "sigmoid";
+
+/** What every call that scores understands. */
+export interface CallOptions {
+  /** Default `"model"`. */
+  readonly scores?: Scores | undefined;
+  /** Ends the call, after at most one micro-batch, with an `aborted` error. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each micro-batch. What it throws rejects the call. */
+  readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
+}
+
+/** A document: its text, or an object with a `text` or with the fields that `rankFields` names. */
+export type DocumentInput = string | Readonly<Record<string, unknown>>;
+
+export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions {
+  readonly query: string;
+  readonly documents: readonly D[];
+  /** The most results to return, 1 or more. Default: all. */
+  readonly topN?: number | undefined;
+  /** Whether each result carries the document itself. Default `false`. */
+  readonly returnDocuments?: boolean | undefined;
+  /**
+   * The fields of each document that are scored, as lines `field: value` in this order. A field must be a string, a
+   * number or a boolean in every document. Default: the document's `text` alone.
+   */
+  readonly rankFields?: readonly string[] | undefined;
+  /** What happens to a document that does not fit: its end is cut. */
+  readonly longDocuments?: "truncate" | undefined;
+  /** The most tokens of one document, 1 or more; the rest is cut. Default: as many as the pair has room for. */
+  readonly maxTokensPerDocument?: number | undefined;
+}
+
+export interface RankOptions extends CallOptions {
+  /** The most results to return, 1 or more. Default: all. */
+  readonly topK?: number | undefined;
+  /** Whether each result carries the document's text. Default `false`. */
+  readonly returnDocuments?: boolean | undefined;
+}
+
+export interface RerankResult<D extends DocumentInput = DocumentInput> {
+  /** The document's place in `documents`. */
+  readonly index: number;
+  readonly score: number;
+  /** The document as it was given, with `returnDocuments`. */
+  readonly document?: D;
+}
+
+export interface RerankResponse<D extends DocumentInput = DocumentInput> {
+  /** Best first; equal scores keep the order of the documents. */
+  readonly results: RerankResult<D>[];
+  readonly usage: {
+    /** Tokens that went through the model, of all pairs together. */
+    readonly tokens: number;
+    readonly documents: number;
+  };
+  readonly backend: Backend;
+  readonly timings: {
+    /** From call to answer, in milliseconds. */
+    readonly totalMs: number;
+    /** The part of it spent in the engine, in milliseconds; the rest was left to the page and to other calls. */
+    readonly engineMs: number;
+  };
+}
+
+/** One row of `rank`, named as sentence-transformers' `CrossEncoder.rank` names it. */
+export interface RankResult {
+  readonly corpus_id: number;
+  readonly score: number;
+  /** The document's text, with `returnDocuments`. */
+  readonly text?: string;
+}
+
+/** What computes the scores. It stays the same for a reranker's whole life. */
+export interface Backend {
+  readonly device: string;
+  readonly engine: string;
+  readonly dtype: string;
+  /** Why this device and dtype were chosen. */
+  readonly reason: string;
+}
+
+/** What was loaded. */
+export interface ModelInfo {
+  readonly modelType: string;
+  readonly architecture: string;
+  /** Scores per pair. `rerank` and `rank` need exactly one. */
+  readonly numLabels: number;
+  /** The function between logit and score under `scores: "model"`. */
+  readonly activation: string;
+  /** The most tokens of a pair. */
+  readonly maxLength: number;
+  /** How many numbers the model has learnt. */
+  readonly parameters: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  /** The weights as the checkpoint holds them, with their size in bytes. */
+  readonly weights: { readonly format: string; readonly bytes: number };
+  readonly backend: Backend;
+  /** What is odd about the checkpoint, though it loads. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,120 @@
+//! Bindings for JavaScript: they convert types and nothing else.
+//!
+//! The TypeScript in `pkg/` is the API; nothing here is meant to be called by anybody else.
+
+mod error;
+
+use std::borrow::Cow;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use js_sys::Float32Array;
+use wasm_bindgen::prelude::*;
+
+use self::error::JsResult;
+use crate::error::{input, internal};
+use crate::{ErrorKind, ModelSource, Pairs, Scores, Scoring};
+
+/// The files of a checkpoint on their way in.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct ModelFiles(crate::ModelFiles);
+
+#[wasm_bindgen]
+impl ModelFiles {
+    /// No files yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one file.
+    pub fn set(&mut self, name: String, bytes: Vec<u8>) {
+        self.0.insert(name, bytes);
+    }
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+pub struct WasmReranker(Rc<crate::Reranker>);
+
+#[wasm_bindgen]
+impl WasmReranker {
+    /// Loads a model from its files; `options` is JSON of `device`, `dtype` and `max_length`.
+    pub fn load(files: ModelFiles, options: &str) -> JsResult<WasmReranker> {
+        let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
+        let reranker = ready(crate::Reranker::load(ModelSource::Files(files.0), options))?;
+        Ok(Self(Rc::new(reranker)))
+    }
+
+    /// What was loaded, as JSON.
+    pub fn info(&self) -> JsResult<String> {
+        Ok(serde_json::to_string(self.0.info()).map_err(|error| internal(format!("info: {error}")))?)
+    }
+
+    /// Begins a call for one query; `scores` is `"model"`, `"raw"` or `"sigmoid"`.
+    pub fn scoring(
+        &self,
+        query: String,
+        documents: Vec<String>,
+        scores: &str,
+        max_tokens_per_document: Option<usize>,
+    ) -> JsResult<WasmScoring> {
+        let documents = documents.into_iter().map(Cow::Owned).collect();
+        let pairs = Pairs::OneQuery { query: query.into(), documents, max_tokens_per_document };
+        self.begin(pairs, scores)
+    }
+
+    /// Begins a call for pairs, given as two lists of equal length.
+    pub fn scoring_pairs(&self, queries: Vec<String>, documents: Vec<String>, scores: &str) -> JsResult<WasmScoring> {
+        if queries.len() != documents.len() {
+            return Err(input(format!("{} queries, but {} documents", queries.len(), documents.len())).into());
+        }
+        let pairs = queries.into_iter().map(Cow::Owned).zip(documents.into_iter().map(Cow::Owned)).collect();
+        self.begin(Pairs::Each(pairs), scores)
+    }
+
+    fn begin(&self, pairs: Pairs<'static>, scores: &str) -> JsResult<WasmScoring> {
+        let scores: Scores = scores.parse()?;
+        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: Scoring::new(pairs, scores) })
+    }
+}
+
+/// A call under way.
+#[wasm_bindgen]
+pub struct WasmScoring {
+    reranker: Rc<crate::Reranker>,
+    scoring: Scoring<'static>,
+}
+
+#[wasm_bindgen]
+impl WasmScoring {
+    /// Scores of the next micro-batch, row-major `[pairs, labels]`; `undefined` when all are done.
+    pub fn step(&mut self) -> JsResult<Option<Float32Array>> {
+        let scores = ready(self.scoring.step(&self.reranker))?;
+        Ok(scores.map(|scores| Float32Array::from(&scores[..])))
+    }
+
+    /// Tokens scored so far.
+    pub fn tokens(&self) -> usize {
+        self.scoring.tokens()
+    }
+}
+
+/// The result of a future that never waits, as those of CPU engines.
+///
+/// Polled here and not through a promise: a trap inside then reaches the caller as an exception, where a promise
+/// would stay pending for ever.
+fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(internal("a CPU engine waited for something")),
+    }
+}
+
+/// Every `code` an error can have.
+#[wasm_bindgen]
+pub(crate) fn error_codes() -> Vec<String> {
+    ErrorKind::ALL.iter().map(|kind| kind.code().to_owned()).collect()
+}

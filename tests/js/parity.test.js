@@ -1,0 +1,22 @@
+import { before, describe, test } from "node:test";
+
+import { close } from "./support/assert.js";
+import { checkpoints } from "./support/fixtures.js";
+import { dist } from "./support/paths.js";
+
+// The bound of DESIGN.md for f32 against sentence-transformers; activations only shrink a difference.
+const tolerance = 1e-4;
+
+describe("scores equal those of sentence-transformers", () => {
+  let Reranker;
+  before(async () => ({ Reranker } = await import(new URL("index.node.js", dist))));
+
+  for (const { name, url, expected } of checkpoints()) {
+    test(name, async () => {
+      const reranker = await Reranker.load(url);
+      close(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), tolerance, "logits");
+      close(await reranker.score(expected.pairs), expected.scores.flat(), tolerance, "scores");
+      reranker.dispose();
+    });
+  }
+});

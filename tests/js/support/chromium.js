@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+
+import { chromium } from "playwright-core";
+
+import { startServer } from "./child.js";
+import { inRepository } from "./paths.js";
+
+const quiet = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+];
+
+/** Starts headless Chromium; a missing one is a failure, not a skip. */
+export function launchChromium() {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  if (!existsSync(executablePath)) {
+    throw new Error(`no Chromium at ${executablePath}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
+  }
+  return chromium.launch({ executablePath, args: quiet });
+}
+
+/** Starts the demo's own server on a free port: { url, stop }. */
+export async function startDemo() {
+  const { found, stop } = await startServer(process.execPath, [inRepository("www/serve.mjs")], {
+    pattern: /^Ranklet demo: (http:\/\/127\.0\.0\.1:\d+\/)$/m,
+    env: { PORT: "0" },
+  });
+  return { url: found, stop };
+}
+
+/** Opens the demo page and keeps what went wrong on it and what it asked for. */
+export async function openDemo(browser, url, options = {}) {
+  const page = await browser.newPage(options);
+  const problems = [];
+  const requests = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
+  });
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("request", (request) => requests.push(request.url()));
+  return { page, problems, requests, open: () => page.goto(url) };
+}

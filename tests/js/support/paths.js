@@ -1,0 +1,11 @@
+import { fileURLToPath } from "node:url";
+
+/** The repository's root, as a directory URL. */
+export const root = new URL("../../../", import.meta.url);
+/** The package as built, as a directory URL. */
+export const dist = new URL("pkg/dist/", root);
+
+/** A path in the repository. */
+export function inRepository(path) {
+  return fileURLToPath(new URL(path, root));
+}

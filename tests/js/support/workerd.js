@@ -1,0 +1,60 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+import workerd from "workerd";
+
+import { startServer } from "./child.js";
+
+/**
+ * Starts a Worker in workerd: { url, stop, errors }.
+ * @param {string} folder a project in which ranklet is installed
+ * @param {(entries: { ranklet: string, model: string }) => string} source the Worker's code, given what to import
+ */
+export async function startWorker(folder, source) {
+  const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ranklet/package.json"), "utf8"));
+  const entry = (name) => `./${join("node_modules/ranklet", manifest.exports[name].workerd)}`;
+  const main = join(folder, "worker.js");
+  writeFileSync(main, source({ ranklet: entry("."), model: entry("./default-model") }));
+  const config = join(folder, "config.capnp");
+  writeFileSync(config, configuration([...modulesFrom(main, new Set())].map((path) => relative(folder, path))));
+  const { found, stop, errors } = await startServer(workerd.default, ["serve", config, "--control-fd=3"], {
+    pattern: /"socket":"http","port":(\d+)/,
+    descriptor: 3,
+  });
+  return { url: `http://127.0.0.1:${found}/`, stop, errors };
+}
+
+/** Every module that `path` reaches. Only relative imports are followed: a Worker has no other. */
+function modulesFrom(path, found) {
+  if (found.has(path)) return found;
+  if (!existsSync(path)) throw new Error(`the Worker imports ${path}, which is not in the package`);
+  found.add(path);
+  if (!path.endsWith(".js")) return found;
+  for (const [, specifier] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"=]*"([^"]+)";$/gm)) {
+    if (!specifier.startsWith(".")) throw new Error(`${path} imports "${specifier}", which a Worker has not`);
+    modulesFrom(join(dirname(path), specifier), found);
+  }
+  return found;
+}
+
+function configuration(modules) {
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [
+${modules.map((name) => `    (name = "${name}", ${kindOf(name)} = embed "${name}"),`).join("\n")}
+  ],
+  compatibilityDate = "2026-01-01",
+);
+`;
+}
+
+function kindOf(name) {
+  if (name.endsWith(".js")) return "esModule";
+  return name.endsWith(".wasm") ? "wasm" : "data";
+}

@@ -1,0 +1,148 @@
+//! Our q8 file: written from tiny checkpoints, read back, and refused when something is wrong with it.
+
+mod common;
+
+use common::{Fixture, fixture, load};
+use ranklet::checkpoint::{Format, Weights};
+use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
+
+fn quantised(fixture: &Fixture) -> ModelFiles {
+    pollster::block_on(quantize(fixture.files(), &fixture.name)).unwrap()
+}
+
+fn logits(reranker: &Reranker, fixture: &Fixture) -> Vec<f32> {
+    reranker.score_blocking(&fixture.expected.pairs, Scores::Raw).unwrap()
+}
+
+fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value * value, count + 1));
+    (sum / count as f32).sqrt()
+}
+
+/// Random weights are the hardest to quantise: nothing in them is small. Their logits still move by a small part of
+/// their spread.
+#[test]
+fn a_quantised_model_scores_almost_as_its_source() {
+    for name in ["bert-gelu-h36", "bert-f16-h52", "bert-labels3-cjk-h60"] {
+        let fixture = fixture(name);
+        let exact = logits(&fixture.load(), &fixture);
+        let reranker = load(quantised(&fixture)).unwrap();
+        assert_eq!(reranker.info().backend.dtype, Dtype::Q8);
+        assert_eq!(reranker.info().weights.format, "q8");
+        let got = logits(&reranker, &fixture);
+        let mean = exact.iter().sum::<f32>() / exact.len() as f32;
+        let error = root_mean_square(got.iter().zip(&exact).map(|(got, exact)| got - exact));
+        let spread = root_mean_square(exact.iter().map(|logit| logit - mean));
+        assert!(error < 0.15 * spread, "{name}: {error} against a spread of {spread}");
+        assert!(error > 0.0, "{name}: nothing was quantised");
+    }
+}
+
+#[test]
+fn the_file_is_smaller_and_has_the_layout_it_documents() {
+    let fixture = fixture("bert-gelu-h36");
+    let files = quantised(&fixture);
+    let (before, after) = (fixture.files(), &files);
+    let size = |files: &ModelFiles| files.get("model.safetensors").unwrap().len();
+    assert!(size(after) < size(&before) / 2);
+
+    let bytes = files.get("model.safetensors").unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let matrix = tensors.tensor("bert.encoder.layer.0.output.dense.weight").unwrap();
+    assert_eq!((matrix.dtype(), matrix.shape()), (safetensors::Dtype::U8, &[36, 53][..]));
+    assert!(matrix.data().iter().all(|&code| code <= 127));
+    let scale = tensors.tensor("bert.encoder.layer.0.output.dense.weight.scale").unwrap();
+    assert_eq!((scale.dtype(), scale.shape()), (safetensors::Dtype::F32, &[36][..]));
+    let table = tensors.tensor("bert.embeddings.word_embeddings.weight").unwrap();
+    assert_eq!(table.dtype(), safetensors::Dtype::I8);
+    assert_eq!(tensors.tensor("classifier.weight").unwrap().dtype(), safetensors::Dtype::F32);
+
+    // What the layout says a value is, against what the reader makes of it.
+    let weights = Weights::parse(bytes.to_vec().into()).unwrap();
+    let read = weights.view("bert.encoder.layer.0.output.dense.weight").unwrap().to_f32();
+    let row_scale = f32::from_le_bytes(scale.data()[4..8].try_into().unwrap());
+    for (column, value) in read[53..106].iter().enumerate() {
+        assert_eq!(*value, (f32::from(matrix.data()[53 + column]) - 64.0) * row_scale);
+    }
+}
+
+#[test]
+fn the_metadata_holds_the_source_and_two_golden_pairs() {
+    let fixture = fixture("bert-gelu-h36");
+    let files = quantised(&fixture);
+    let weights = Weights::parse(files.get("model.safetensors").unwrap().to_vec().into()).unwrap();
+    let Format::Q8(metadata) = weights.format() else { panic!("not a q8 file") };
+    assert_eq!(metadata.source, "bert-gelu-h36");
+    assert_eq!(metadata.golden.pairs.len(), 2);
+    let exact = fixture.load();
+    for pair in &metadata.golden.pairs {
+        let exact = exact.score_blocking(&[(&pair.query, &pair.document)], Scores::Raw).unwrap();
+        assert_eq!(pair.source_logits, exact);
+        assert_ne!(pair.logits, exact);
+    }
+}
+
+#[test]
+fn quantising_while_loading_gives_almost_the_same_scores() {
+    let fixture = fixture("bert-gelu-h36");
+    let options = Options { dtype: Dtype::Q8, ..Options::default() };
+    let reranker = Reranker::load_blocking(ModelSource::Files(fixture.files()), options).unwrap();
+    let (exact, got) = (logits(&fixture.load(), &fixture), logits(&reranker, &fixture));
+    let error = root_mean_square(got.iter().zip(&exact).map(|(got, exact)| got - exact));
+    assert!(error > 0.0 && error < 0.3, "{error}");
+}
+
+#[test]
+fn a_q8_file_is_not_quantised_again() {
+    let files = quantised(&fixture("bert-gelu-h36"));
+    let error = pollster::block_on(quantize(files, "again")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+}
+
+/// The q8 file of a fixture with its header edited as text of the same length.
+fn with_edit(from: &str, to: &str) -> ModelFiles {
+    assert_eq!(from.len(), to.len(), "the header keeps its length");
+    let mut files = quantised(&fixture("bert-gelu-h36"));
+    let mut bytes = files.take("model.safetensors").unwrap().into_owned();
+    let place = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
+    bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    files.insert("model.safetensors", bytes);
+    files
+}
+
+#[test]
+fn broken_q8_files_are_refused() {
+    for (from, to, kind, name) in [
+        (r#"\"version\":1"#, r#"\"version\":9"#, ErrorKind::Unsupported, "version 9"),
+        (r#"\"format\":\"q8\""#, r#"\"format\":\"q9\""#, ErrorKind::Unsupported, "q9"),
+        (r#"\"golden\""#, r#"\"silver\""#, ErrorKind::Weights, "golden"),
+        ("output.dense.weight.scale", "output.dense.weight.skale", ErrorKind::Weights, "output.dense.weight"),
+        (r#""dtype":"U8""#, r#""dtype":"I8""#, ErrorKind::Integrity, "golden pair"),
+        ("make honey", "bake honey", ErrorKind::Integrity, "golden pair"),
+    ] {
+        let error = load(with_edit(from, to)).expect_err(to);
+        assert_eq!(error.kind(), kind, "{to}: {error}");
+        assert!(error.context().contains(name), "{to}: {error}");
+    }
+}
+
+#[test]
+fn codes_beyond_seven_bits_and_scales_that_are_no_numbers_are_refused() {
+    let files = quantised(&fixture("bert-gelu-h36"));
+    let bytes = files.get("model.safetensors").unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 8;
+    let place = |name: &str| {
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
+        header + metadata.info(name).unwrap().data_offsets.0
+    };
+    let name = "bert.encoder.layer.1.attention.self.key.weight";
+    for (place, data) in [(place(name), &[200u8][..]), (place(&format!("{name}.scale")), &[0, 0, 0xc0, 0x7f])] {
+        let mut broken = bytes.to_vec();
+        broken[place..place + data.len()].copy_from_slice(data);
+        let mut files = files.clone();
+        files.insert("model.safetensors", broken);
+        let error = load(files).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Weights);
+        assert!(error.context().contains(name), "{error}");
+    }
+}
