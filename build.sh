@@ -171,6 +171,8 @@ suite() {
   fi
 }
 
+js_tests() { (cd tests/js && node --test --test-concurrency=1 --test-reporter=spec); }
+
 test_all() {
   local long=${1:-}
   case "$long" in "" | --long) ;; *) fail "test takes --long or nothing, not $long" ;; esac
@@ -183,7 +185,7 @@ test_all() {
   if [ "$long" = --long ]; then
     suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
   fi
-  suite "JavaScript tests" node --test --test-reporter=tap --test-concurrency=1 tests/js/
+  suite "JavaScript tests" js_tests
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
 }

@@ -147,8 +147,11 @@ mod tests {
             .and_then(|(_, rest)| rest.split_once(']'))
             .map(|(list, _)| list)
             .expect("pkg/src/errors.ts declares errorCodes");
-        let typescript: Vec<&str> =
-            list.split(',').map(|item| item.trim().trim_matches('"')).filter(|item| !item.is_empty()).collect();
+        let typescript: Vec<&str> = list
+            .split(',')
+            .map(|item| item.trim().trim_matches('"'))
+            .filter(|item| !item.is_empty())
+            .collect();
         let rust: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(typescript, rust);
     }

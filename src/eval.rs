@@ -27,6 +27,14 @@ pub fn reciprocal_rank(ranked: &[i32], depth: usize) -> f64 {
     first.map_or(0.0, |place| 1.0 / (place as f64 + 1.0))
 }
 
+/// The order in which trec_eval reads a run: by falling score, ties by falling document id. Gives places in the input.
+pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len().min(document_ids.len())).collect();
+    order
+        .sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then_with(|| document_ids[b].cmp(document_ids[a])));
+    order
+}
+
 /// Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite. Pairs tied in one
 /// scoring lower it; items tied in both do not count. Zero when one scoring ties everything.
 ///
@@ -63,6 +71,11 @@ mod tests {
         assert_eq!(ndcg(&[0], &[0], 10), 0.0);
         assert_eq!(reciprocal_rank(&[0, 0, 2], 10), 1.0 / 3.0);
         assert_eq!(reciprocal_rank(&[0, 0, 2], 2), 0.0);
+    }
+
+    #[test]
+    fn trec_order_breaks_ties_by_falling_document_id() {
+        assert_eq!(trec_order(&[1.0, 2.0, 1.0, 3.0], &["a", "b", "c", "d"]), [3, 1, 2, 0]);
     }
 
     #[test]

@@ -24,6 +24,8 @@
 //! Token ids are those of HF's tokenizers, truncation included. f32 logits are within 1e-4 of sentence-transformers.
 //! A pair's score depends on nothing but the pair.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod checkpoint;
 pub mod eval;
 pub mod model;
@@ -44,3 +46,8 @@ pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};
 pub use quantize::quantize;
 pub use reranker::{Backend, Info, Ranked, Reranker, WeightsInfo, best_first};
 pub use scoring::{Pairs, Scoring};
+
+/// The examples of README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -55,7 +55,9 @@ impl Device {
         match self {
             Device::Auto | Device::Cpu => Ok("candle is the only CPU engine of this build".to_owned()),
             Device::Candle => Ok("asked for".to_owned()),
-            Device::Gpu => Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\"")),
+            Device::Gpu => {
+                Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\""))
+            }
         }
     }
 }

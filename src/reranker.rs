@@ -108,7 +108,11 @@ impl Reranker {
             num_labels: head.num_labels(),
             activation,
             max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
-            parameters: plan.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum::<usize>()
+            parameters: plan
+                .tensors()
+                .iter()
+                .map(|(.., shape)| shape.iter().product::<usize>())
+                .sum::<usize>()
                 + head.parameters(),
             hidden_size: plan.hidden_size,
             layers: config.num_hidden_layers,
@@ -138,7 +142,11 @@ impl Reranker {
     ///
     /// # Errors
     /// `tokenizer` for a text with a token the model does not know, `internal` for logits that are not finite.
-    pub async fn score<Q: AsRef<str>, D: AsRef<str>>(&self, pairs: &[(Q, D)], scores: Scores) -> Result<Vec<f32>> {
+    pub async fn score<Q: AsRef<str>, D: AsRef<str>>(
+        &self,
+        pairs: &[(Q, D)],
+        scores: Scores,
+    ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
         self.collect(Scoring::new(Pairs::Each(pairs.collect()), scores)).await
     }
@@ -170,7 +178,9 @@ impl Reranker {
     pub fn check_rankable(&self) -> Result<()> {
         match self.info.num_labels {
             1 => Ok(()),
-            labels => Err(input(format!("this model has {labels} labels, so its scores have no one order: use score"))),
+            labels => Err(input(format!(
+                "this model has {labels} labels, so its scores have no one order: use score"
+            ))),
         }
     }
 
@@ -284,7 +294,8 @@ pub fn best_first(scores: &[f32], top_n: Option<usize>) -> Vec<Ranked> {
 
 /// What is in the files and is not used, or cannot be.
 fn warnings(plan: &Plan, head: &Head, weights: &Weights, tokenizer: &PairTokenizer) -> Vec<String> {
-    let mut known: Vec<&str> = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors()).collect();
+    let mut known: Vec<&str> =
+        plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors()).collect();
     known.sort_unstable();
     // HF keeps the row numbers 0, 1, 2, ... as a buffer in older checkpoints.
     let unused = weights

@@ -59,7 +59,10 @@ impl RawWeights {
     fn of(files: &ModelFiles) -> Self {
         let bytes = files.get("model.safetensors").unwrap();
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        Self { header: serde_json::from_slice(&bytes[8..8 + length]).unwrap(), data: bytes[8 + length..].to_vec() }
+        Self {
+            header: serde_json::from_slice(&bytes[8..8 + length]).unwrap(),
+            data: bytes[8 + length..].to_vec(),
+        }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -198,7 +201,11 @@ fn cut_and_padded_weights() {
     let files = good();
     let bytes = files.get("model.safetensors").unwrap();
     for length in [0, 1, 7, 8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
-        assert_refused(with("model.safetensors", &bytes[..length]), ErrorKind::Weights, &["model.safetensors"]);
+        assert_refused(
+            with("model.safetensors", &bytes[..length]),
+            ErrorKind::Weights,
+            &["model.safetensors"],
+        );
     }
     let padded = [bytes, &[0u8; 4][..]].concat();
     assert_refused(with("model.safetensors", padded), ErrorKind::Weights, &["model.safetensors"]);
@@ -331,7 +338,8 @@ fn ids_beyond_the_vocabulary() {
     assert!(reranker.info().warnings.iter().any(|warning| warning.contains("vocabulary")));
 
     let before = reranker.score_blocking(&[("query", "document")], Scores::Raw).unwrap();
-    let error = reranker.score_blocking(&[("query", "a"), ("query", "the zzyzx road")], Scores::Raw).unwrap_err();
+    let error =
+        reranker.score_blocking(&[("query", "a"), ("query", "the zzyzx road")], Scores::Raw).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tokenizer);
     for name in ["pair 1", "zzyzx", "4000000000"] {
         assert!(error.context().contains(name), "{error}");

@@ -42,7 +42,8 @@ fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
     for fixture in fixtures() {
         let checkpoint = Checkpoint::read(fixture.files()).unwrap();
         let tokenizer =
-            PairTokenizer::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, &checkpoint.config).unwrap();
+            PairTokenizer::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, &checkpoint.config)
+                .unwrap();
         let length = tokenizer.model_max_length();
         for (index, (query, document)) in fixture.expected.pairs.iter().enumerate() {
             let mut batch = Batch::default();
@@ -63,8 +64,10 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
         let pairs = &fixture.expected.pairs;
         let reranker = fixture.load();
         let together = reranker.score_blocking(pairs, Scores::Raw).unwrap();
-        let alone: Vec<f32> =
-            pairs.iter().flat_map(|pair| reranker.score_blocking(&[pair.clone()], Scores::Raw).unwrap()).collect();
+        let alone: Vec<f32> = pairs
+            .iter()
+            .flat_map(|pair| reranker.score_blocking(std::slice::from_ref(pair), Scores::Raw).unwrap())
+            .collect();
         let reversed_pairs: Vec<_> = pairs.iter().rev().cloned().collect();
         let reversed: Vec<f32> = reranker
             .score_blocking(&reversed_pairs, Scores::Raw)

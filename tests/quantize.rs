@@ -104,7 +104,8 @@ fn with_edit(from: &str, to: &str) -> ModelFiles {
     assert_eq!(from.len(), to.len(), "the header keeps its length");
     let mut files = quantised(&fixture("bert-gelu-h36"));
     let mut bytes = files.take("model.safetensors").unwrap().into_owned();
-    let place = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
+    let place =
+        bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
     bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
     files.insert("model.safetensors", bytes);
     files
@@ -136,7 +137,8 @@ fn codes_beyond_seven_bits_and_scales_that_are_no_numbers_are_refused() {
         header + metadata.info(name).unwrap().data_offsets.0
     };
     let name = "bert.encoder.layer.1.attention.self.key.weight";
-    for (place, data) in [(place(name), &[200u8][..]), (place(&format!("{name}.scale")), &[0, 0, 0xc0, 0x7f])] {
+    for (place, data) in [(place(name), &[200u8][..]), (place(&format!("{name}.scale")), &[0, 0, 0xc0, 0x7f])]
+    {
         let mut broken = bytes.to_vec();
         broken[place..place + data.len()].copy_from_slice(data);
         let mut files = files.clone();

@@ -114,7 +114,8 @@ mod tests {
             r#"{"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Tanh"},
                 "sbert_ce_default_activation_function": "torch.nn.modules.activation.Sigmoid"}"#,
         );
-        let legacy = object(r#"{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#);
+        let legacy =
+            object(r#"{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#);
         assert_eq!(ScoreActivation::resolve(Some(&own), &config, 1), Ok(ScoreActivation::Identity));
         assert_eq!(ScoreActivation::resolve(None, &config, 1), Ok(ScoreActivation::Tanh));
         assert_eq!(ScoreActivation::resolve(None, &legacy, 1), Ok(ScoreActivation::Identity));

@@ -44,7 +44,9 @@ impl BertConfig {
         match json.text("model_type")? {
             Some("bert") => {}
             Some(other) => {
-                return Err(unsupported(format!("config.json: model_type {other:?}; this build reads \"bert\"")));
+                return Err(unsupported(format!(
+                    "config.json: model_type {other:?}; this build reads \"bert\""
+                )));
             }
             None => return Err(config("config.json names no model_type")),
         }

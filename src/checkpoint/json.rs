@@ -49,7 +49,9 @@ impl Object {
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
-        self.get(name).map(|value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false"))).transpose()
+        self.get(name)
+            .map(|value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false")))
+            .transpose()
     }
 
     pub(crate) fn object(&self, name: &str) -> Result<Option<Object>> {

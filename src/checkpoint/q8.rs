@@ -99,7 +99,8 @@ impl Q8Writer {
     pub(crate) fn add_rows(&mut self, name: &str, grid: Grid, values: &[f32], scales: &[f32]) {
         let columns = values.len() / scales.len().max(1);
         let rows = values.chunks_exact(columns.max(1)).zip(scales);
-        let codes = rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.store(value, scale))).collect();
+        let codes =
+            rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.store(value, scale))).collect();
         self.tensors.push((name.to_owned(), grid.dtype, vec![scales.len(), columns], codes));
         self.add_exact(&format!("{name}{SCALE_SUFFIX}"), &[scales.len()], scales);
     }
@@ -117,7 +118,8 @@ impl Q8Writer {
         let text =
             serde_json::to_string(metadata).map_err(|error| internal(format!("writing q8: {error}")))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| internal(format!("writing q8: {error}")))
+        safetensors::serialize(views, Some(metadata))
+            .map_err(|error| internal(format!("writing q8: {error}")))
     }
 }
 

@@ -82,8 +82,9 @@ const ABSURD_LENGTH: f64 = 1e9;
 
 impl TokenizerConfig {
     pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
-        let json = Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
-            .map_err(|error| tokenizer(error.context()))?;
+        let json =
+            Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
+                .map_err(|error| tokenizer(error.context()))?;
         let bert = bert(&json)?;
         Ok(Self {
             model_max_length: match module_max_length(files)? {
@@ -160,7 +161,8 @@ fn token(json: &Object, name: &str, default: &str) -> Result<String> {
     match json.get(name) {
         None => Ok(default.to_owned()),
         Some(serde_json::Value::Object(_)) => {
-            let content = json.object(name)?.map(|object| object.text("content").map(|text| text.map(str::to_owned)));
+            let content =
+                json.object(name)?.map(|object| object.text("content").map(|text| text.map(str::to_owned)));
             Ok(content.transpose()?.flatten().unwrap_or_else(|| default.to_owned()))
         }
         Some(_) => Ok(json.text(name)?.unwrap_or(default).to_owned()),

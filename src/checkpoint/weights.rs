@@ -77,7 +77,8 @@ impl Weights {
     /// # Errors
     /// `weights` when the header is malformed, tensors overlap or leave gaps, sizes overflow, or the file is cut.
     pub fn parse(bytes: Cow<'static, [u8]>) -> Result<Self> {
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| malformed(&bytes, &error))?;
+        let (header, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| malformed(&bytes, &error))?;
         let data_start = header + size_of::<u64>();
         let mut tensors = BTreeMap::new();
         for (name, info) in metadata.tensors() {
@@ -92,7 +93,9 @@ impl Weights {
                 Tensor { shape: info.shape.clone(), storage, data: data_start + start..data_start + end };
             let current = current_name(&name);
             if tensors.insert(current.clone(), tensor).is_some() {
-                return Err(weights(format!("model.safetensors: both {name} and its other spelling are there")));
+                return Err(weights(format!(
+                    "model.safetensors: both {name} and its other spelling are there"
+                )));
             }
         }
         let format = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8::METADATA_KEY)) {
@@ -133,7 +136,10 @@ impl Weights {
     pub fn require(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>> {
         let view = self.view(name)?;
         if *view.shape != *shape {
-            return Err(weights(format!("{name} has the shape {:?}, the configuration asks for {shape:?}", view.shape)));
+            return Err(weights(format!(
+                "{name} has the shape {:?}, the configuration asks for {shape:?}",
+                view.shape
+            )));
         }
         view.check_finite()?;
         Ok(view)
@@ -189,7 +195,9 @@ impl Weights {
             };
         }
         match self.tensors.iter().find(|(_, tensor)| matches!(tensor.storage, StorageType::Other(_))) {
-            Some((name, _)) => Err(weights(format!("{name} has no scales, or a type a q8 file does not have"))),
+            Some((name, _)) => {
+                Err(weights(format!("{name} has no scales, or a type a q8 file does not have")))
+            }
             None => Ok(()),
         }
     }
@@ -257,8 +265,12 @@ impl TensorView<'_> {
         let (data, end) = (&*self.data, start + values.len());
         match self.encoding {
             Encoding::F32 => fill(values, elements(data, start, end).map(f32::from_le_bytes)),
-            Encoding::F16 => fill(values, elements(data, start, end).map(|bits| f16::from_le_bytes(bits).to_f32())),
-            Encoding::Bf16 => fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32())),
+            Encoding::F16 => {
+                fill(values, elements(data, start, end).map(|bits| f16::from_le_bytes(bits).to_f32()))
+            }
+            Encoding::Bf16 => {
+                fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32()))
+            }
             Encoding::Q7 => self.dequantise(start, values, |code| f32::from(code) - q8::Q7_OFFSET),
             Encoding::Q8 => self.dequantise(start, values, |code| f32::from(code.cast_signed())),
         }
@@ -279,7 +291,9 @@ impl TensorView<'_> {
             Encoding::F32 => all(&self.data, |bits| f32::from_le_bytes(bits).is_finite()),
             Encoding::F16 => all(&self.data, |bits| f16::from_le_bytes(bits).is_finite()),
             Encoding::Bf16 => all(&self.data, |bits| bf16::from_le_bytes(bits).is_finite()),
-            Encoding::Q7 | Encoding::Q8 => all(&self.scales, |bits| (f32::from_le_bytes(bits) * 127.0).is_finite()),
+            Encoding::Q7 | Encoding::Q8 => {
+                all(&self.scales, |bits| (f32::from_le_bytes(bits) * 127.0).is_finite())
+            }
         };
         if !finite {
             return Err(weights(format!("{} holds a number that is not finite", self.name)));
@@ -335,7 +349,8 @@ fn misdeclared_tensor(bytes: &[u8]) -> Option<String> {
             Ok(info) => info,
             Err(_) => return Some(name),
         };
-        let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |product, size| product.checked_mul(*size));
+        let bits =
+            info.shape.iter().try_fold(info.dtype.bitsize(), |product, size| product.checked_mul(*size));
         let (start, end) = info.data_offsets;
         (bits != end.checked_sub(start).and_then(|size| size.checked_mul(8))).then_some(name)
     })

@@ -63,7 +63,8 @@ struct LayerNorm {
 impl CandleEngine {
     pub(crate) fn prepare(plan: &Plan, weights: &Weights) -> Result<Self> {
         let loader = Loader { weights };
-        let steps = plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
+        let steps =
+            plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
         Ok(Self { hidden_size: plan.hidden_size, steps })
     }
 
@@ -134,7 +135,10 @@ impl Attention {
 
     /// Rows of `[tokens, hidden]` as `[heads, rows, head_dim]`.
     fn split_heads(&self, x: &Tensor, rows: &std::ops::Range<usize>) -> candle_core::Result<Tensor> {
-        x.narrow(0, rows.start, rows.len())?.reshape((rows.len(), self.heads, ()))?.transpose(0, 1)?.contiguous()
+        x.narrow(0, rows.start, rows.len())?
+            .reshape((rows.len(), self.heads, ()))?
+            .transpose(0, 1)?
+            .contiguous()
     }
 }
 

@@ -33,7 +33,8 @@ fn plan(config: &BertConfig) -> Plan {
 }
 
 fn embed(config: &BertConfig) -> Embed {
-    let table = |name: &str, rows| Table { weight: format!("{PREFIX}embeddings.{name}_embeddings.weight"), rows };
+    let table =
+        |name: &str, rows| Table { weight: format!("{PREFIX}embeddings.{name}_embeddings.weight"), rows };
     Embed {
         word: table("word", config.vocab_size),
         position: table("position", config.max_position_embeddings),
@@ -58,7 +59,11 @@ fn attention(config: &BertConfig, layer: &str) -> Attention {
 
 fn feed_forward(config: &BertConfig, layer: &str) -> FeedForward {
     FeedForward {
-        intermediate: linear(&format!("{layer}.intermediate.dense"), config.hidden_size, config.intermediate_size),
+        intermediate: linear(
+            &format!("{layer}.intermediate.dense"),
+            config.hidden_size,
+            config.intermediate_size,
+        ),
         activation: config.hidden_act,
         output: linear(&format!("{layer}.output.dense"), config.intermediate_size, config.hidden_size),
         norm: layer_norm(config, &format!("{layer}.output.LayerNorm")),
@@ -118,7 +123,8 @@ mod tests {
         let tensors = plan.tensors();
         // 3 tables and a norm; each layer 6 matrices with biases and 2 norms.
         assert_eq!(tensors.len(), 3 + 2 + 2 * (6 * 2 + 2 * 2));
-        let shape_of = |wanted: &str| tensors.iter().find(|(name, ..)| *name == wanted).map(|(.., shape)| shape.clone());
+        let shape_of =
+            |wanted: &str| tensors.iter().find(|(name, ..)| *name == wanted).map(|(.., shape)| shape.clone());
         assert_eq!(shape_of("bert.encoder.layer.1.intermediate.dense.weight"), Some(vec![53, 36]));
         assert_eq!(shape_of("bert.encoder.layer.1.output.dense.weight"), Some(vec![36, 53]));
         assert_eq!(shape_of("bert.embeddings.position_embeddings.weight"), Some(vec![64, 36]));

@@ -6,9 +6,7 @@ mod head;
 mod plan;
 
 pub use head::Head;
-pub use plan::{
-    Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table, TensorRole,
-};
+pub use plan::{Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table, TensorRole};
 
 pub(crate) use activation::score;
 pub(crate) use bert::build;

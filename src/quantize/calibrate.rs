@@ -35,7 +35,11 @@ pub(super) struct RoundedMatrix {
 }
 
 /// Rounds the matrices of `checkpoint`; `rounded_tables` are its weights with the embedding tables as they will be.
-pub(super) fn calibrate(checkpoint: &Checkpoint, plan: &Plan, rounded_tables: &Weights) -> Result<Calibrated> {
+pub(super) fn calibrate(
+    checkpoint: &Checkpoint,
+    plan: &Plan,
+    rounded_tables: &Weights,
+) -> Result<Calibrated> {
     let batch = calibration_batch(checkpoint)?;
     let exact_means = mean_outputs(&CandleEngine::prepare(plan, &checkpoint.weights)?, &batch)?;
     let mut calibrated = Calibrated::default();
@@ -93,7 +97,8 @@ fn round_linear(
     exact_mean: &[f32],
 ) -> Result<(RoundedMatrix, Vec<f32>)> {
     let columns = linear.name.in_features;
-    let (moments, input_mean) = statistics(inputs).map_err(|error| internal(format!("calibrating: {error}")))?;
+    let (moments, input_mean) =
+        statistics(inputs).map_err(|error| internal(format!("calibrating: {error}")))?;
     let feedback = Feedback::new(&moments, columns)?;
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 

@@ -3,7 +3,9 @@
 mod calibrate;
 mod rounding;
 
-use crate::checkpoint::{Checkpoint, Format, Golden, GoldenPair, Grid, Metadata, ModelFiles, Q8Writer, Weights};
+use crate::checkpoint::{
+    Checkpoint, Format, Golden, GoldenPair, Grid, Metadata, ModelFiles, Q8Writer, Weights,
+};
 use crate::error::{Result, input};
 use crate::model::{self, Head, Plan, TensorRole};
 use crate::options::{Dtype, Options, Scores};
@@ -12,7 +14,10 @@ use calibrate::Calibrated;
 
 /// Pairs whose logits go into the file: one that matches and one that does not, in plain words.
 const GOLDEN_PAIRS: [(&str, &str); 2] = [
-    ("how do bees make honey", "Bees gather nectar, carry it to the hive and fan it dry until it turns into honey."),
+    (
+        "how do bees make honey",
+        "Bees gather nectar, carry it to the hive and fan it dry until it turns into honey.",
+    ),
     ("how do bees make honey", "The last train leaves platform four at a quarter to midnight."),
 ];
 
@@ -29,7 +34,8 @@ pub async fn quantize(files: ModelFiles, source: &str) -> Result<ModelFiles> {
         return Err(input("the model is a q8 file already: quantise its source"));
     }
     let (plan, head) = model::build(&checkpoint.config, &checkpoint.weights)?;
-    let calibrated = calibrate::calibrate(&checkpoint, &plan, &in_memory(&plan, &head, &checkpoint.weights)?)?;
+    let calibrated =
+        calibrate::calibrate(&checkpoint, &plan, &in_memory(&plan, &head, &checkpoint.weights)?)?;
     let writer = write_tensors(&plan, &head, &checkpoint.weights, Some(&calibrated))?;
     let write = |golden| writer.write(&Metadata::new(source.to_owned(), golden));
 
@@ -76,7 +82,8 @@ fn write_tensors(
         let grid = match role {
             TensorRole::Vector => {
                 let adjusted = calibrated.and_then(|calibrated| calibrated.biases.get(name));
-                let values = adjusted.cloned().map_or_else(|| weights.view(name).map(|view| view.to_f32()), Ok)?;
+                let values =
+                    adjusted.cloned().map_or_else(|| weights.view(name).map(|view| view.to_f32()), Ok)?;
                 writer.add_exact(name, &shape, &values);
                 continue;
             }

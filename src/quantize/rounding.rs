@@ -30,9 +30,8 @@ impl Feedback {
             return Err(internal("calibrating: an activation is not finite"));
         }
         let damping = (DAMPING * mean).max(f64::MIN_POSITIVE);
-        let damped = |i: usize, j: usize| {
-            f64::from(second_moments[i * size + j]) + if i == j { damping } else { 0.0 }
-        };
+        let damped =
+            |i: usize, j: usize| f64::from(second_moments[i * size + j]) + if i == j { damping } else { 0.0 };
         // H = R R^T with R upper triangular is a Cholesky factorisation from the last row to the first; then
         // H^-1 = (R^-1)^T (R^-1), so U = R^-1.
         let factor = upper_factor(damped, size)?;

@@ -16,17 +16,17 @@ use crate::error::Result;
 const MAX_INPUT_CHARS_PER_WORD: usize = 100;
 
 /// The tokenizer HF would make of `file`, whose model is `vocabulary`.
-pub(super) fn rebuild(file: &Tokenizer, vocabulary: &WordPiece, config: &BertTokenizerConfig) -> Result<Tokenizer> {
+pub(super) fn rebuild(
+    file: &Tokenizer,
+    vocabulary: &WordPiece,
+    config: &BertTokenizerConfig,
+) -> Result<Tokenizer> {
     let mut model = vocabulary.clone();
     model.unk_token.clone_from(&config.unk_token);
     model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
     let mut tokenizer = Tokenizer::new(model);
-    let normalizer = BertNormalizer::new(
-        true,
-        config.tokenize_chinese_chars,
-        config.strip_accents,
-        config.do_lower_case,
-    );
+    let normalizer =
+        BertNormalizer::new(true, config.tokenize_chinese_chars, config.strip_accents, config.do_lower_case);
     tokenizer.with_normalizer(Some(normalizer)).map_err(failed)?;
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
     tokenizer.add_tokens(added_tokens(file, config)).map_err(failed)?;

@@ -74,7 +74,9 @@ impl PairTemplate {
     pub(super) fn without_token_types(mut self) -> Self {
         for part in &mut self.parts {
             match part {
-                Part::Special { token_type, .. } | Part::Query { token_type } | Part::Document { token_type } => {
+                Part::Special { token_type, .. }
+                | Part::Query { token_type }
+                | Part::Document { token_type } => {
                     *token_type = 0;
                 }
             }

@@ -55,7 +55,10 @@ impl PairTokenizer {
         let template = match (&files.bert, tokenizer.get_model()) {
             (Some(bert), ModelWrapper::WordPiece(vocabulary)) => {
                 tokenizer = bert::rebuild(&tokenizer, vocabulary, bert)?;
-                PairTemplate::bert(special(&tokenizer, &bert.cls_token)?, special(&tokenizer, &bert.sep_token)?)
+                PairTemplate::bert(
+                    special(&tokenizer, &bert.cls_token)?,
+                    special(&tokenizer, &bert.sep_token)?,
+                )
             }
             _ => PairTemplate::learn(&tokenizer)?,
         };
@@ -64,7 +67,8 @@ impl PairTokenizer {
         check_template(&template, model)?;
         let longest_added_token =
             tokenizer.get_added_tokens_decoder().values().map(|token| token.content.len()).max().unwrap_or(0);
-        let model_max_length = files.model_max_length.unwrap_or(usize::MAX).min(model.max_position_embeddings);
+        let model_max_length =
+            files.model_max_length.unwrap_or(usize::MAX).min(model.max_position_embeddings);
         if model_max_length <= template.special_tokens() {
             return Err(config(format!("a maximum length of {model_max_length} leaves no room for a pair")));
         }
@@ -109,10 +113,16 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `tokenizer` when the vocabulary gives an id the model has no row for, or the tokenizer fails.
-    pub fn encode<'a>(&self, text: &'a str, max_length: usize, max_tokens: Option<usize>) -> Result<Text<'a>> {
+    pub fn encode<'a>(
+        &self,
+        text: &'a str,
+        max_length: usize,
+        max_tokens: Option<usize>,
+    ) -> Result<Text<'a>> {
         // One more than can be kept, so that "just fits" and "too long" differ.
         let limit = self.room(max_length) + 1;
-        let (mut ids, mut complete) = self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most + 1)))?;
+        let (mut ids, mut complete) =
+            self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most + 1)))?;
         if let Some(most) = max_tokens.filter(|most| *most < ids.len()) {
             self.cut(&mut ids, most);
             complete = true;
@@ -194,7 +204,8 @@ impl PairTokenizer {
 /// How many leading tokens belong to words that end before `safe_end` bytes: no text after the cut can change them.
 fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     let words = encoding.get_word_ids();
-    let first_open = encoding.get_offsets().iter().position(|(_, end)| *end > safe_end).unwrap_or(words.len());
+    let first_open =
+        encoding.get_offsets().iter().position(|(_, end)| *end > safe_end).unwrap_or(words.len());
     let Some(Some(open_word)) = words.get(first_open) else { return first_open };
     words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
 }

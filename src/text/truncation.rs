@@ -25,7 +25,9 @@ mod tests {
     /// Every small case against the library HF uses.
     #[test]
     fn agrees_with_the_tokenizers_library() {
-        let encoding = |length: usize| Encoding::from_tokens(vec![Default::default(); length], 0);
+        let encoding = |length: usize| {
+            Encoding::from_tokens(vec![tokenizers::Token::new(0, String::new(), (0, 0)); length], 0)
+        };
         for room in 0..12 {
             let params = TruncationParams {
                 max_length: room,
@@ -35,7 +37,8 @@ mod tests {
             };
             for first in 0..16 {
                 for second in 0..16 {
-                    let (a, b) = truncate_encodings(encoding(first), Some(encoding(second)), &params).unwrap();
+                    let (a, b) =
+                        truncate_encodings(encoding(first), Some(encoding(second)), &params).unwrap();
                     let expected = (a.get_ids().len(), b.unwrap().get_ids().len());
                     assert_eq!(longest_first(first, second, room), expected, "{first}, {second} into {room}");
                 }

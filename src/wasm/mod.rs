@@ -67,7 +67,12 @@ impl WasmReranker {
     }
 
     /// Begins a call for pairs, given as two lists of equal length.
-    pub fn scoring_pairs(&self, queries: Vec<String>, documents: Vec<String>, scores: &str) -> JsResult<WasmScoring> {
+    pub fn scoring_pairs(
+        &self,
+        queries: Vec<String>,
+        documents: Vec<String>,
+        scores: &str,
+    ) -> JsResult<WasmScoring> {
         if queries.len() != documents.len() {
             return Err(input(format!("{} queries, but {} documents", queries.len(), documents.len())).into());
         }
@@ -115,6 +120,7 @@ fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> 
 
 /// Every `code` an error can have.
 #[wasm_bindgen]
-pub(crate) fn error_codes() -> Vec<String> {
+#[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
+pub fn error_codes() -> Vec<String> {
     ErrorKind::ALL.iter().map(|kind| kind.code().to_owned()).collect()
 }

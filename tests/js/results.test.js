@@ -12,11 +12,6 @@ const several = checkpoint((labels) => labels > 1);
 const query = "How many people live in Berlin?";
 const documents = ["Bread and butter.", "Berlin has about three and a half million people.", "A long way to go.", "Berlin."];
 
-/** How far a pair's score may move with its neighbours: not at all, but for candle, whose one-row products take another path. */
-function neighbourTolerance({ info }) {
-  return info.backend.engine === "candle" ? 1e-5 : 0;
-}
-
 describe("results", () => {
   let reranker;
   before(async () => (reranker = await Reranker.load(one.url)));
@@ -96,7 +91,7 @@ describe("results", () => {
   test("do not depend on the neighbours", async () => {
     const alone = await reranker.score([[query, documents[1]]]);
     const { results } = await reranker.rerank({ query, documents });
-    close([results.find(({ index }) => index === 1).score], alone, neighbourTolerance(reranker), "alone and among others");
+    close([results.find(({ index }) => index === 1).score], alone, 0, "alone and among others");
   });
 });
 
@@ -108,7 +103,7 @@ describe("several labels", () => {
     const pairs = documents.map((document) => [query, document]);
     const all = await reranker.score(pairs);
     assert.equal(all.length, pairs.length * labels);
-    close(await reranker.score([pairs[2]]), all.slice(2 * labels, 3 * labels), neighbourTolerance(reranker), "the third row");
+    close(await reranker.score([pairs[2]]), all.slice(2 * labels, 3 * labels), 0, "the third row");
     await rejectsWith("input", /rerank needs a model with one label.*score\(\)/, () => reranker.rerank({ query, documents }));
     await rejectsWith("input", /rank needs a model with one label.*score\(\)/, () => reranker.rank(query, documents));
     reranker.dispose();

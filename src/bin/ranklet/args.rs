@@ -109,5 +109,8 @@ impl ModelArguments {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "not a whole number of at least 1".to_owned())
+    text.parse()
+        .ok()
+        .filter(|number| *number >= 1)
+        .ok_or_else(|| "not a whole number of at least 1".to_owned())
 }

@@ -79,7 +79,12 @@ fn quantize(model: &Path, dtype: &str, out: &Path) -> Result<()> {
     let quantised = pollster::block_on(ranklet::quantize(files, &source))?;
     let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
     output::files(&quantised, model, out)?;
-    eprintln!("ranklet: {} written: {:.1} MB of weights, {:.1} before", out.display(), megabytes(after), megabytes(before));
+    eprintln!(
+        "ranklet: {} written: {:.1} MB of weights, {:.1} before",
+        out.display(),
+        megabytes(after),
+        megabytes(before)
+    );
     Ok(())
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ranklet::{Reranker, Result, best_first, eval};
+use ranklet::{Reranker, Result, eval};
 use serde::Serialize;
 
 use crate::commands::score_quietly;
-use crate::input::{Hit, Qrels, RunQuery};
+use crate::input::{Qrels, RunQuery};
 use crate::output::Progress;
 
 const DEPTH: usize = 10;
@@ -37,12 +37,14 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
     let mut progress = Progress::new(documents);
     let mut done = 0;
     for (query, gains) in &judged {
-        let hits = first_stage_order(&query.hits);
-        first_stage.add(&hits, gains);
+        let hits = &query.hits;
+        let ids: Vec<&str> = hits.iter().map(|hit| hit.docid.as_str()).collect();
+        let ordered =
+            |scores: &[f64]| eval::trec_order(scores, &ids).into_iter().map(|place| ids[place]).collect();
+        first_stage.add(ordered(&hits.iter().map(|hit| hit.score).collect::<Vec<_>>()), gains);
         let contents: Vec<&str> = hits.iter().map(|hit| hit.content.as_str()).collect();
         let scores = score_quietly(reranker, &query.query, &contents)?;
-        let order: Vec<&Hit> = best_first(&scores, None).iter().map(|ranked| hits[ranked.index]).collect();
-        reranked.add(&order, gains);
+        reranked.add(ordered(&scores.into_iter().map(f64::from).collect::<Vec<_>>()), gains);
         done += hits.len();
         progress.show(done);
     }
@@ -55,17 +57,9 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
     })
 }
 
-/// By falling score, ties by falling document id: trec_eval's order, whatever `rank` says.
-fn first_stage_order(hits: &[Hit]) -> Vec<&Hit> {
-    let mut order: Vec<&Hit> = hits.iter().collect();
-    order.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.docid.as_str().cmp(a.docid.as_str())));
-    order
-}
-
 impl Measures {
-    fn add(&mut self, hits: &[&Hit], gains: &HashMap<String, i32>) {
-        let ranked: Vec<i32> =
-            hits.iter().map(|hit| gains.get(hit.docid.as_str()).copied().unwrap_or(0)).collect();
+    fn add(&mut self, ids: Vec<&str>, gains: &HashMap<String, i32>) {
+        let ranked: Vec<i32> = ids.into_iter().map(|id| gains.get(id).copied().unwrap_or(0)).collect();
         let judged: Vec<i32> = gains.values().copied().collect();
         self.ndcg += eval::ndcg(&ranked, &judged, DEPTH);
         self.mrr += eval::reciprocal_rank(&ranked, DEPTH);

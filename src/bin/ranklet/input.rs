@@ -86,11 +86,9 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<String>> {
             })?;
             Ok(documents.into_iter().map(Document::into_text).collect())
         }
-        Some("jsonl") => {
-            json_lines(path, &text, "an object with \"text\"", |line| {
-                serde_json::from_str(line).map(Document::into_text)
-            })
-        }
+        Some("jsonl") => json_lines(path, &text, "an object with \"text\"", |line| {
+            serde_json::from_str(line).map(Document::into_text)
+        }),
         Some("txt") => Ok(text.lines().map(str::to_owned).collect()),
         None if path == Path::new("-") => Ok(text.lines().map(str::to_owned).collect()),
         _ => Err(bad(path, "documents come as .json, .jsonl, .txt or -")),
@@ -115,7 +113,9 @@ pub(crate) fn qrels(path: &Path) -> Result<Qrels> {
         let [query, _, document, gain] = fields[..] else {
             return Err(bad(path, format!("line {number} is not: query, 0, document, gain")));
         };
-        let gain = gain.parse().map_err(|_| bad(path, format!("line {number}: the gain {gain:?} is not a number")))?;
+        let gain = gain
+            .parse()
+            .map_err(|_| bad(path, format!("line {number}: the gain {gain:?} is not a number")))?;
         qrels.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
     }
     Ok(qrels)

@@ -1,5 +1,7 @@
 //! The command line. Data on stdout, everything else on stderr; exit 0, 2 for bad usage, 1 for everything else.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod args;
 mod commands;
 mod evaluate;

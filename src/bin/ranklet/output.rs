@@ -34,7 +34,13 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     print(|out| {
         writeln!(out, "{:>4}  {:>9}  {:>5}  document", "rank", "score", "index")?;
         for (place, ranked) in (1..).zip(&ranking.results) {
-            writeln!(out, "{place:>4}  {:>9.4}  {:>5}  {}", ranked.score, ranked.index, one_line(text(ranked)))?;
+            writeln!(
+                out,
+                "{place:>4}  {:>9.4}  {:>5}  {}",
+                ranked.score,
+                ranked.index,
+                one_line(text(ranked))
+            )?;
         }
         Ok(())
     })?;
@@ -85,7 +91,8 @@ pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
 
 /// Writes the files of a model into a folder that is not the one they came from.
 pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()> {
-    let failed = |path: &Path, error: io::Error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display()));
+    let failed =
+        |path: &Path, error: io::Error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     if folder.canonicalize().ok() == from.canonicalize().ok() {
         let message = format!("{} is the model itself: name another folder with --out", folder.display());
@@ -141,8 +148,11 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
 /// A document as a cell of a table: one line, not too long, nothing a terminal would obey.
 fn one_line(text: &str) -> String {
     const WIDTH: usize = 90;
-    let mut line: String =
-        text.chars().take(WIDTH).map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let mut line: String = text
+        .chars()
+        .take(WIDTH)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
     if text.chars().nth(WIDTH).is_some() {
         line.push('…');
     }
