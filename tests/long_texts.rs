@@ -1,0 +1,131 @@
+//! Texts far longer than a model reads give the ids HF's tokenizer gives for all of them, though only a part is read.
+//!
+//! The oracle is the `tokenizers` library: both texts tokenised whole, then truncated. (Its one-call form stops
+//! tokenising at the maximum length since 0.23, and then cannot tell which of two long texts is longer; the Python
+//! release that sentence-transformers runs on, 0.23.3, still can, as the fixtures show.)
+
+use ranklet::ModelFiles;
+use ranklet::checkpoint::Checkpoint;
+use ranklet::text::{Batch, PairTokenizer};
+use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
+
+struct Both {
+    ours: PairTokenizer,
+    oracle: Tokenizer,
+}
+
+impl Both {
+    fn new() -> Self {
+        let checkpoint = Checkpoint::read(ModelFiles::embedded()).unwrap();
+        let mut oracle = Tokenizer::from_bytes(&checkpoint.tokenizer_json).unwrap();
+        oracle.with_padding(None);
+        oracle.with_truncation(None).unwrap();
+        let ours =
+            PairTokenizer::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, &checkpoint.config)
+                .unwrap();
+        Self { ours, oracle }
+    }
+
+    #[track_caller]
+    fn assert_same(&self, query: &str, document: &str, max_length: usize) {
+        let params = TruncationParams {
+            max_length: max_length - 3,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+            direction: TruncationDirection::Right,
+        };
+        let whole = |text: &str| self.oracle.encode_fast(text, false).unwrap();
+        let (mut first, second) = truncate_encodings(whole(query), Some(whole(document)), &params).unwrap();
+        let mut second = second.unwrap();
+        // What was cut off comes along in pieces, and every piece would be paired with every other.
+        first.take_overflowing();
+        second.take_overflowing();
+        let expected = self.oracle.post_process(first, Some(second), true).unwrap();
+        let mut batch = Batch::default();
+        let query_text = self.ours.encode(query, max_length, None).unwrap();
+        let document_text = self.ours.encode(document, max_length, None).unwrap();
+        self.ours.push(&mut batch, &query_text, &document_text, max_length).unwrap();
+        let start = |text: &str| text.chars().take(60).collect::<String>();
+        assert!(
+            batch.input_ids == expected.get_ids(),
+            "{:?} ({}), {:?} ({}), {max_length}",
+            start(query),
+            query.len(),
+            start(document),
+            document.len()
+        );
+        assert!(batch.token_type_ids == expected.get_type_ids());
+    }
+}
+
+/// Texts of about `length` bytes in which every way of cutting has something to spoil.
+fn texts(length: usize) -> Vec<String> {
+    let repeated = |unit: &str| unit.repeat(length / unit.len() + 1);
+    let numbered: String = (0..length / 6).map(|number| format!("{number} ")).collect();
+    vec![
+        repeated("the river crosses the old city "),
+        numbered,
+        repeated("wordwithoutend"),
+        repeated("漢字と仮名"),
+        repeated("привет "),
+        repeated("e\u{301}\u{323}"),
+        repeated("a\u{300}\u{301}\u{302} "),
+        repeated("[SEP]"),
+        repeated("x[MASK] [CLS]y "),
+        repeated("[SE P] [SEP "),
+        repeated(" \t\n"),
+        repeated("\0"),
+        repeated("👩‍👩‍👧‍👦"),
+        repeated("don't-stop!? "),
+        format!("{} end", " ".repeat(length)),
+        format!("start {}", "z".repeat(length)),
+    ]
+}
+
+#[test]
+fn long_texts_give_the_ids_of_the_whole() {
+    let both = Both::new();
+    for text in texts(60_000) {
+        both.assert_same("a short query", &text, 512);
+        both.assert_same(&text, "a short document", 512);
+        both.assert_same(&text, "", 37);
+    }
+}
+
+/// Which of the two is longer in truth decides who keeps the odd token.
+#[test]
+fn two_long_texts_are_cut_as_their_true_lengths_say() {
+    let both = Both::new();
+    let longs = [texts(30_000), texts(36_000)].concat();
+    for (index, first) in longs.iter().enumerate() {
+        let second = &longs[(index * 7 + 3) % longs.len()];
+        both.assert_same(first, second, 512);
+        both.assert_same(first, second, 15);
+        both.assert_same(first, second, 16);
+    }
+}
+
+/// Every length around every limit, so that no boundary is off by one.
+#[test]
+fn lengths_around_the_limit() {
+    let both = Both::new();
+    for query_words in 0..14 {
+        for document_words in 0..14 {
+            let query = "river ".repeat(query_words);
+            let document = "city ".repeat(document_words);
+            for max_length in [4, 9, 10, 16] {
+                both.assert_same(&query, &document, max_length);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_megabyte_of_query_and_of_document() {
+    let both = Both::new();
+    for text in [&texts(1_000_000)[0], &texts(1_000_000)[2]] {
+        both.assert_same("a short query", text, 512);
+        both.assert_same(text, "a short document", 512);
+        both.assert_same(text, &text[..900_000], 512);
+    }
+}
