@@ -33,6 +33,7 @@ pub mod text;
 
 mod engine;
 mod error;
+mod info;
 mod options;
 mod quantize;
 mod reranker;
@@ -42,9 +43,10 @@ mod wasm;
 
 pub use checkpoint::ModelFiles;
 pub use error::{Error, ErrorKind, Result};
+pub use info::{Backend, Info, WeightsInfo};
 pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};
 pub use quantize::quantize;
-pub use reranker::{Backend, Info, Ranked, Reranker, WeightsInfo, best_first};
+pub use reranker::{Ranked, Reranker, best_first};
 pub use scoring::{Pairs, Scoring};
 
 /// The examples of README, run as tests.

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoint, Format, Golden, ModelFiles, ScoreActivation, Weights};
+use crate::checkpoint::{Checkpoint, Format, Golden, ModelFiles, ScoreActivation};
 use crate::engine::Engine;
 use crate::error::{Result, input, integrity, internal};
-use crate::model::{self, Head, Plan};
+use crate::info::{self, Backend, Info, WeightsInfo};
+use crate::model::{self, Head};
 use crate::options::{Dtype, ModelSource, Options, RankOptions, Scores};
 use crate::quantize;
 use crate::scoring::{Pairs, Scoring};
@@ -22,55 +23,6 @@ pub struct Reranker {
     head: Head,
     activation: ScoreActivation,
     info: Info,
-}
-
-/// What was loaded and what runs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Info {
-    /// HF's `model_type`.
-    pub model_type: &'static str,
-    /// The class HF would load the checkpoint with.
-    pub architecture: &'static str,
-    /// Logits for each pair.
-    pub num_labels: usize,
-    /// From logits to scores, unless a call asks otherwise.
-    pub activation: ScoreActivation,
-    /// Longest pair in tokens, special ones included; longer ones are truncated.
-    pub max_length: usize,
-    /// Numbers in the model.
-    pub parameters: usize,
-    /// Width of the residual stream.
-    pub hidden_size: usize,
-    /// Encoder layers.
-    pub layers: usize,
-    /// The weights file.
-    pub weights: WeightsInfo,
-    /// What computes.
-    pub backend: Backend,
-    /// What is odd about the checkpoint, though it can be used.
-    pub warnings: Vec<String>,
-}
-
-/// The weights file a reranker was loaded from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightsInfo {
-    /// `"safetensors"`, or `"q8"` for our own.
-    pub format: &'static str,
-    /// Its size in bytes.
-    pub bytes: usize,
-}
-
-/// What computes the scores, and why that.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Backend {
-    /// `"cpu"`.
-    pub device: &'static str,
-    /// `"candle"`.
-    pub engine: &'static str,
-    /// How the weights are held.
-    pub dtype: Dtype,
-    /// Why this device and engine were chosen.
-    pub reason: String,
 }
 
 /// One document's place in a ranking.
@@ -108,17 +60,12 @@ impl Reranker {
             num_labels: head.num_labels(),
             activation,
             max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
-            parameters: plan
-                .tensors()
-                .iter()
-                .map(|(.., shape)| shape.iter().product::<usize>())
-                .sum::<usize>()
-                + head.parameters(),
+            parameters: plan.parameters() + head.parameters(),
             hidden_size: plan.hidden_size,
             layers: config.num_hidden_layers,
             weights: WeightsInfo { format: weights.format().name(), bytes: weights.bytes() },
             backend: Backend { device: "cpu", engine: "candle", dtype, reason },
-            warnings: warnings(&plan, &head, &weights, &tokenizer),
+            warnings: info::warnings(&plan, &head, &weights, &tokenizer),
         };
         let weights = match (dtype, weights.format()) {
             (Dtype::Q8, Format::Plain) => quantize::in_memory(&plan, &head, &weights)?,
@@ -290,25 +237,6 @@ pub fn best_first(scores: &[f32], top_n: Option<usize>) -> Vec<Ranked> {
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
     ranked.truncate(top_n.unwrap_or(usize::MAX));
     ranked
-}
-
-/// What is in the files and is not used, or cannot be.
-fn warnings(plan: &Plan, head: &Head, weights: &Weights, tokenizer: &PairTokenizer) -> Vec<String> {
-    let mut known: Vec<&str> =
-        plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors()).collect();
-    known.sort_unstable();
-    // HF keeps the row numbers 0, 1, 2, ... as a buffer in older checkpoints.
-    let unused = weights
-        .names()
-        .filter(|name| known.binary_search(name).is_err() && !name.ends_with(".position_ids"))
-        .map(|name| format!("the tensor {name} is not part of this model and is not used"));
-    let beyond = match tokenizer.tokens_beyond_vocabulary() {
-        0 => None,
-        count => Some(format!(
-            "{count} tokens of tokenizer.json lie beyond the model's vocabulary; texts that hold one are refused"
-        )),
-    };
-    unused.chain(beyond).collect()
 }
 
 /// Loads the files of a source.

@@ -51,7 +51,10 @@ impl ModelFiles {
     pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
         use crate::error::input;
         if !directory.is_dir() {
-            return Err(input(format!("{} is not a folder with a model", directory.display())));
+            return Err(input(format!(
+                "{} is not a folder; a model on the Hub has to be downloaded into one first",
+                directory.display()
+            )));
         }
         let mut files = Self::new();
         for name in Self::NAMES {

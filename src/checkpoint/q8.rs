@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn the_best_scale_clips_an_outlier_when_that_loses_less() {
-        // 4,000 values spread over -1..1 and one of 1.6: covering the outlier coarsens every other step.
-        let mut row: Vec<f32> = (0..4000).map(|i| (i as f32 * 0.618).fract() * 2.0 - 1.0).collect();
+        // 40,000 values spread over -1..1 and one of 1.6: covering the outlier coarsens every other step.
+        let mut row: Vec<f32> = (0..40_000).map(|i| (i as f32 * 0.618).fract() * 2.0 - 1.0).collect();
         row.push(1.6);
         let equal = vec![1.0; row.len()];
         let covering = 1.6 / 63.0;

@@ -142,6 +142,11 @@ impl Plan {
         self
     }
 
+    /// Numbers in the tensors the Plan reads.
+    pub fn parameters(&self) -> usize {
+        self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
+    }
+
     /// Every tensor the Plan reads: name, role and shape.
     pub fn tensors(&self) -> Vec<(&str, TensorRole, Vec<usize>)> {
         let mut list = Vec::new();

@@ -112,7 +112,7 @@ impl PairTokenizer {
     /// Tokenises one text of a pair, cut to `max_tokens` if given, for pairs of at most `max_length` tokens.
     ///
     /// # Errors
-    /// `tokenizer` when the vocabulary gives an id the model has no row for, or the tokenizer fails.
+    /// `tokenizer` when the tokenizer fails.
     pub fn encode<'a>(
         &self,
         text: &'a str,
@@ -122,17 +122,10 @@ impl PairTokenizer {
         // One more than can be kept, so that "just fits" and "too long" differ.
         let limit = self.room(max_length) + 1;
         let (mut ids, mut complete) =
-            self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most + 1)))?;
+            self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most.saturating_add(1))))?;
         if let Some(most) = max_tokens.filter(|most| *most < ids.len()) {
             self.cut(&mut ids, most);
             complete = true;
-        }
-        if let Some(id) = ids.iter().find(|id| **id as usize >= self.vocab_size) {
-            let token = self.tokenizer.id_to_token(*id).unwrap_or_default();
-            return Err(tokenizer(format!(
-                "the token {token:?} has the id {id}, beyond the model's vocabulary of {}",
-                self.vocab_size
-            )));
         }
         Ok(Text { text, ids, complete, length: OnceCell::new() })
     }
@@ -140,7 +133,7 @@ impl PairTokenizer {
     /// Adds a pair to a batch, cut to `max_length` tokens as HF's `longest_first` does.
     ///
     /// # Errors
-    /// `tokenizer` when the tokenizer fails.
+    /// `tokenizer` when what is kept has a token the model has no row for, or the tokenizer fails.
     pub fn push(&self, batch: &mut Batch, query: &Text, document: &Text, max_length: usize) -> Result<()> {
         let room = self.room(max_length);
         let (mut first, mut second) = (query.ids.len(), document.ids.len());
@@ -150,8 +143,20 @@ impl PairTokenizer {
             (first, second) = (self.length(query)?, self.length(document)?);
         }
         let (first, second) = longest_first(first, second, room);
-        self.template.push(batch, self.kept(&query.ids, first), self.kept(&document.ids, second));
+        let (query, document) = (self.kept(&query.ids, first), self.kept(&document.ids, second));
+        self.check_ids(query)?;
+        self.check_ids(document)?;
+        self.template.push(batch, query, document);
         Ok(())
+    }
+
+    fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        let Some(id) = ids.iter().find(|id| **id as usize >= self.vocab_size) else { return Ok(()) };
+        let token = self.tokenizer.id_to_token(*id).unwrap_or_default();
+        Err(tokenizer(format!(
+            "the token {token:?} has the id {id}, beyond the model's vocabulary of {}",
+            self.vocab_size
+        )))
     }
 
     fn room(&self, max_length: usize) -> usize {

@@ -1,0 +1,81 @@
+//! What a reranker says of itself.
+
+use serde::Serialize;
+
+use crate::checkpoint::{ScoreActivation, Weights};
+use crate::model::{Head, Plan};
+use crate::options::Dtype;
+use crate::text::PairTokenizer;
+
+/// What was loaded and what runs it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Info {
+    /// HF's `model_type`.
+    pub model_type: &'static str,
+    /// The class HF would load the checkpoint with.
+    pub architecture: &'static str,
+    /// Logits for each pair.
+    pub num_labels: usize,
+    /// From logits to scores, unless a call asks otherwise.
+    pub activation: ScoreActivation,
+    /// Longest pair in tokens, special ones included; longer ones are truncated.
+    pub max_length: usize,
+    /// Numbers in the model.
+    pub parameters: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Encoder layers.
+    pub layers: usize,
+    /// The weights file.
+    pub weights: WeightsInfo,
+    /// What computes.
+    pub backend: Backend,
+    /// What is odd about the checkpoint, though it can be used.
+    pub warnings: Vec<String>,
+}
+
+/// The weights file a reranker was loaded from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightsInfo {
+    /// `"safetensors"`, or `"q8"` for our own.
+    pub format: &'static str,
+    /// Its size in bytes.
+    pub bytes: usize,
+}
+
+/// What computes the scores, and why that.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Backend {
+    /// `"cpu"`.
+    pub device: &'static str,
+    /// `"candle"`.
+    pub engine: &'static str,
+    /// How the weights are held.
+    pub dtype: Dtype,
+    /// Why this device and engine were chosen.
+    pub reason: String,
+}
+
+/// What is in the files and is not used, or cannot be.
+pub(crate) fn warnings(
+    plan: &Plan,
+    head: &Head,
+    weights: &Weights,
+    tokenizer: &PairTokenizer,
+) -> Vec<String> {
+    let mut known: Vec<&str> =
+        plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors()).collect();
+    known.sort_unstable();
+    // HF keeps the row numbers 0, 1, 2, ... as a buffer in older checkpoints.
+    let unused = weights
+        .names()
+        .filter(|name| known.binary_search(name).is_err() && !name.ends_with(".position_ids"))
+        .map(|name| format!("the tensor {name} is not part of this model and is not used"));
+    let beyond = match tokenizer.tokens_beyond_vocabulary() {
+        0 => None,
+        count => Some(format!(
+            "{count} tokens of tokenizer.json lie beyond the model's vocabulary; texts that hold one are refused"
+        )),
+    };
+    unused.chain(beyond).collect()
+}
