@@ -86,8 +86,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of `kind`; `context` names the thing that is wrong and, where it can, what to do.
+    ///
+    /// Very long texts are cut: a message may quote what came from outside.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, context: context.into() }
+        const LONGEST: usize = 1000;
+        let mut context = context.into();
+        if context.len() > LONGEST {
+            context.truncate(context.floor_char_boundary(LONGEST));
+            context.push('…');
+        }
+        Self { kind, context }
     }
 
     /// The category, stable across releases.
@@ -103,7 +111,7 @@ impl Error {
     /// The same error with a place in front: `place: message`.
     #[must_use]
     pub fn at(self, place: impl fmt::Display) -> Self {
-        Self { kind: self.kind, context: format!("{place}: {}", self.context) }
+        Self::new(self.kind, format!("{place}: {}", self.context))
     }
 }
 

@@ -176,6 +176,7 @@ fn documents_come_in_every_form_that_is_named() {
     );
     assert_eq!(rank(&folder.write("d.txt", "one river\r\ntwo roads\r\n"), ""), expected);
     assert_eq!(rank("-", "one river\ntwo roads\n"), expected);
+    assert_eq!(rank(&folder.write("bom.txt", "\u{feff}one river\ntwo roads\n"), ""), expected);
 }
 
 #[test]
@@ -302,6 +303,31 @@ fn bad_models_and_options_are_named() {
     fails(&["--dtype", "q4"], &["q4", "q8"]);
     fails(&["--max-length", "3"], &["3 tokens"]);
     fails(&["--max-length", "513"], &["513", "512"]);
+}
+
+/// Warnings come after the data, so that a failure is one line whatever is odd about the model.
+#[test]
+fn warnings_come_with_results_and_not_with_errors() {
+    let (fixture, folder) = (fixture("bert-gelu-h36"), Folder::new());
+    for entry in std::fs::read_dir(&fixture.directory).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.0.path().join(entry.file_name())).unwrap();
+    }
+    let mut tokenizer: Value =
+        serde_json::from_slice(&std::fs::read(folder.path("tokenizer.json")).unwrap()).unwrap();
+    tokenizer["model"]["vocab"]["zzyzx"] = json!(70_000);
+    folder.write("tokenizer.json", tokenizer.to_string());
+    let model = folder.0.path().to_str().unwrap();
+
+    let output =
+        ranklet_with_input(&["rank", "--model", model, "--query", "q", "--documents", "-"], "a river\n");
+    assert!(stdout(&output).contains("a river"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ranklet: warning: 1 tokens"));
+    let documents = folder.write("documents.txt", "the zzyzx road\n");
+    assert_fails(
+        &["rank", "--model", model, "--query", "q", "--documents", &documents],
+        &["document 0", "zzyzx"],
+    );
 }
 
 #[test]

@@ -265,6 +265,16 @@ fn missing_tensors_are_named() {
 }
 
 #[test]
+fn no_token_types_beside_a_table_of_them() {
+    let mut files = with_config(json!({ "type_vocab_size": 0 }));
+    files.insert(
+        "tokenizer_config.json",
+        br#"{"model_input_names": ["input_ids", "attention_mask"]}"#.to_vec(),
+    );
+    assert_refused(files, ErrorKind::Weights, &["token_type_embeddings", "type_vocab_size"]);
+}
+
+#[test]
 fn unknown_tensors_are_named_in_a_warning() {
     let mut weights = RawWeights::of(&good());
     weights.push("cls.predictions.bias", "F32", &[1], &[0; 4]);
@@ -325,6 +335,54 @@ fn broken_tokenizers() {
     assert_refused(config(json!({ "model_max_length": 2 })), ErrorKind::Config, &["2"]);
     assert_refused(config(json!({ "model_max_length": 0.5 })), ErrorKind::Config, &["0.5"]);
     assert_refused(config(json!({ "do_lower_case": "yes" })), ErrorKind::Config, &["do_lower_case"]);
+}
+
+/// Files that make the tokenizers library panic or ask for gigabytes when it is handed them as they are.
+#[test]
+fn hostile_tokenizers() {
+    for text in [r#"{"decoder":"#, r#"{"decoder":{1}}"#, r#"{"model":{"type":"WordPiece"},"decoder":{"#] {
+        assert_refused(with("tokenizer.json", text), ErrorKind::Tokenizer, &["tokenizer.json"]);
+    }
+    // Read as they stand, for a class that takes the whole file.
+    let whole = |fields: Value| {
+        let mut files = with_fields("tokenizer.json", fields);
+        files.insert("tokenizer_config.json", br#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#.to_vec());
+        files
+    };
+    assert!(load(whole(json!({}))).is_ok());
+    let bpe = json!({ "type": "BPE", "vocab": { "a": 0, "b": 1 }, "merges": ["a b"] });
+    let sequence = json!({ "type": "Sequence", "pretokenizers": [{ "type": "FixedLength", "length": 0 }] });
+    for (fields, name) in [
+        (json!({ "normalizer": { "type": "Precompiled", "precompiled_charsmap": "" } }), "Precompiled"),
+        (
+            json!({ "normalizer": { "type": "Precompiled", "precompiled_charsmap": "/////w==" } }),
+            "Precompiled",
+        ),
+        (json!({ "pre_tokenizer": { "type": "FixedLength", "length": 0 } }), "FixedLength"),
+        (json!({ "pre_tokenizer": sequence }), "FixedLength"),
+        (json!({ "model": bpe }), "BPE"),
+        (json!({ "post_processor": null }), "pair template"),
+    ] {
+        assert_refused(whole(fields), ErrorKind::Unsupported, &[name]);
+    }
+    let pair = json!([{ "SpecialToken": { "id": "[X]", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } },
+        { "Sequence": { "id": "B", "type_id": 0 } }]);
+    let template = json!({ "type": "TemplateProcessing", "single": [], "pair": pair, "special_tokens": {} });
+    assert_refused(whole(json!({ "post_processor": template })), ErrorKind::Tokenizer, &["[X]"]);
+
+    // A class that makes its own normaliser never reads the file's.
+    let unread = json!({ "type": "Precompiled", "precompiled_charsmap": "/////w==" });
+    assert!(
+        load(with_fields("tokenizer.json", json!({ "normalizer": unread, "decoder": { "type": "?" } })))
+            .is_ok()
+    );
+}
+
+/// Messages quote what came from outside, but not all of it.
+#[test]
+fn long_values_are_cut_in_messages() {
+    let error = load(with_config(json!({ "model_type": "x".repeat(100_000) }))).unwrap_err();
+    assert!(error.context().len() < 1100, "{} bytes", error.context().len());
 }
 
 /// A token whose id has no row in the model: other texts can be scored, those that hold it cannot.

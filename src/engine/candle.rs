@@ -2,7 +2,7 @@
 //!
 //! Written for reading: one function a step, attention pair by pair, no fusion.
 
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 
 use super::embed::Embedding;
 use crate::checkpoint::{Activation, Weights};
@@ -78,7 +78,7 @@ impl CandleEngine {
     }
 
     fn forward(&self, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Vec<f32>> {
-        let mut x = Tensor::zeros((0, self.hidden_size), candle_core::DType::F32, &Device::Cpu)?;
+        let mut x = Tensor::zeros((0, self.hidden_size), DType::F32, &Device::Cpu)?;
         for step in &self.steps {
             x = match step {
                 Step::Embed { embedding, norm } => {
@@ -163,10 +163,12 @@ impl Linear {
 }
 
 impl LayerNorm {
+    /// In f64: the mean of a row is taken from every element, and what f32 loses there all later layers amplify.
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let x = x.to_dtype(DType::F64)?;
         let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-        let normed = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        let normed = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?.to_dtype(DType::F32)?;
         normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
     }
 }

@@ -3,7 +3,7 @@
 use super::head::{Dense, Head, Layer};
 use super::plan::{Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table};
 use crate::checkpoint::{BertConfig, Weights};
-use crate::error::Result;
+use crate::error::{Result, weights};
 
 /// Where the encoder's tensors lie in a checkpoint of a whole classifier.
 const PREFIX: &str = "bert.";
@@ -14,6 +14,10 @@ const PREFIX: &str = "bert.";
 /// `weights`, naming the tensor.
 pub(crate) fn build(config: &BertConfig, weights: &Weights) -> Result<(Plan, Head)> {
     let plan = plan(config);
+    let token_types = format!("{PREFIX}embeddings.token_type_embeddings.weight");
+    if config.type_vocab_size == 0 && weights.contains(&token_types) {
+        return Err(self::weights(format!("{token_types} is there, but config.json has type_vocab_size 0")));
+    }
     for (name, _, shape) in plan.tensors() {
         weights.require(name, &shape)?;
     }

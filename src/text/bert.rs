@@ -3,25 +3,23 @@
 
 use std::collections::HashSet;
 
-use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::models::ModelWrapper;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::tokenizer::failed;
 use crate::checkpoint::{self, BertTokenizerConfig};
-use crate::error::Result;
+use crate::error::{Result, unsupported};
 
 /// HF's limit; words with more characters become the unknown token.
 const MAX_INPUT_CHARS_PER_WORD: usize = 100;
 
-/// The tokenizer HF would make of `file`, whose model is `vocabulary`.
-pub(super) fn rebuild(
-    file: &Tokenizer,
-    vocabulary: &WordPiece,
-    config: &BertTokenizerConfig,
-) -> Result<Tokenizer> {
-    let mut model = vocabulary.clone();
+/// The tokenizer HF would make of `file`, a WordPiece vocabulary with added tokens.
+pub(super) fn rebuild(file: &Tokenizer, config: &BertTokenizerConfig) -> Result<Tokenizer> {
+    let ModelWrapper::WordPiece(mut model) = file.get_model().clone() else {
+        return Err(unsupported("tokenizer.json: BertTokenizer with a model that is not WordPiece"));
+    };
     model.unk_token.clone_from(&config.unk_token);
     model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
     let mut tokenizer = Tokenizer::new(model);

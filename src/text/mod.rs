@@ -4,6 +4,7 @@ mod batch;
 mod bert;
 mod template;
 mod tokenizer;
+mod tokenizer_json;
 mod truncation;
 
 pub use batch::Batch;

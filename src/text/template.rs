@@ -1,9 +1,12 @@
 //! What a tokenizer puts around and between the two texts of a pair.
 
-use tokenizers::{Encoding, Tokenizer};
+use std::collections::HashMap;
+
+use serde::Deserialize;
 
 use super::Batch;
-use crate::error::{Result, tokenizer, unsupported};
+use super::tokenizer_json::malformed;
+use crate::error::{Result, unsupported};
 
 /// A pair template, e.g. `[CLS] query [SEP] document [SEP]` with the token type of every part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,29 +35,29 @@ impl PairTemplate {
         }
     }
 
-    /// Asks the tokenizer's post-processor, by showing it a query and a document of one token each.
+    /// Reads the `post_processor` section of a `tokenizer.json`.
     ///
     /// # Errors
-    /// `tokenizer` when it fails, `unsupported` when a text does not come out exactly once.
-    pub(super) fn learn(tokenizer: &Tokenizer) -> Result<Self> {
-        const QUERY: u32 = u32::MAX - 1;
-        const DOCUMENT: u32 = u32::MAX;
-        let text = |id| Encoding::from_tokens(vec![tokenizers::Token::new(id, String::new(), (0, 0))], 0);
-        let pair = tokenizer
-            .post_process(text(QUERY), Some(text(DOCUMENT)), true)
-            .map_err(|error| self::tokenizer(format!("tokenizer.json: the pair template fails: {error}")))?;
-        let parts: Vec<Part> = std::iter::zip(pair.get_ids(), pair.get_type_ids())
-            .map(|(&id, &token_type)| match id {
-                QUERY => Part::Query { token_type },
-                DOCUMENT => Part::Document { token_type },
-                id => Part::Special { id, token_type },
-            })
-            .collect();
+    /// `tokenizer` when it is malformed, `unsupported` when it is not one query, then one document.
+    pub(super) fn parse(json: &str) -> Result<Self> {
+        let parts = match serde_json::from_str(json).map_err(malformed)? {
+            Some(PostProcessor::Template { pair, special_tokens }) => parts(pair, &special_tokens)?,
+            Some(PostProcessor::Bert { cls, sep }) => return Ok(Self::bert(cls.1, sep.1)),
+            Some(PostProcessor::Roberta { cls, sep }) => return Ok(Self::roberta(cls.1, sep.1)),
+            None => Vec::new(),
+        };
         let texts: Vec<_> = parts.iter().filter(|part| !matches!(part, Part::Special { .. })).collect();
         match texts[..] {
             [Part::Query { .. }, Part::Document { .. }] => Ok(Self { parts }),
             _ => Err(unsupported("tokenizer.json: the pair template is not one query, then one document")),
         }
+    }
+
+    /// `cls query sep sep document sep`, all of type 0, as `RobertaProcessing` builds it.
+    fn roberta(cls: u32, sep: u32) -> Self {
+        let special = |id| Part::Special { id, token_type: 0 };
+        let (query, document) = (Part::Query { token_type: 0 }, Part::Document { token_type: 0 });
+        Self { parts: vec![special(cls), query, special(sep), special(sep), document, special(sep)] }
     }
 
     /// How many tokens the template adds.
@@ -94,5 +97,92 @@ impl PairTemplate {
             }
         }
         batch.end_pair();
+    }
+}
+
+/// The post-processors that put a pair together.
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum PostProcessor {
+    #[serde(rename = "TemplateProcessing")]
+    Template { pair: Vec<Piece>, special_tokens: HashMap<String, SpecialToken> },
+    #[serde(rename = "BertProcessing")]
+    Bert { cls: (String, u32), sep: (String, u32) },
+    #[serde(rename = "RobertaProcessing")]
+    Roberta { cls: (String, u32), sep: (String, u32) },
+}
+
+#[derive(Deserialize)]
+enum Piece {
+    SpecialToken { id: String, type_id: u32 },
+    Sequence { id: Sequence, type_id: u32 },
+}
+
+#[derive(Deserialize)]
+enum Sequence {
+    A,
+    B,
+}
+
+#[derive(Deserialize)]
+struct SpecialToken {
+    ids: Vec<u32>,
+}
+
+fn parts(pieces: Vec<Piece>, special_tokens: &HashMap<String, SpecialToken>) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Sequence { id: Sequence::A, type_id } => parts.push(Part::Query { token_type: type_id }),
+            Piece::Sequence { id: Sequence::B, type_id } => {
+                parts.push(Part::Document { token_type: type_id })
+            }
+            Piece::SpecialToken { id, type_id } => {
+                let token = special_tokens
+                    .get(&id)
+                    .ok_or_else(|| malformed(format!("the pair template has no special token {id:?}")))?;
+                parts.extend(token.ids.iter().map(|&id| Part::Special { id, token_type: type_id }));
+            }
+        }
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    const BERT: &str = r#"{"type": "TemplateProcessing", "single": [],
+        "pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                 {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}},
+                 {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
+        "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [5], "tokens": ["[CLS]"]},
+                           "[SEP]": {"id": "[SEP]", "ids": [6], "tokens": ["[SEP]"]}}}"#;
+
+    #[test]
+    fn post_processors_give_the_template_they_stand_for() {
+        assert_eq!(PairTemplate::parse(BERT), Ok(PairTemplate::bert(5, 6)));
+        let short = r#"{"type": "BertProcessing", "sep": ["[SEP]", 6], "cls": ["[CLS]", 5]}"#;
+        assert_eq!(PairTemplate::parse(short), Ok(PairTemplate::bert(5, 6)));
+
+        let roberta =
+            r#"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": true}"#;
+        let mut batch = Batch::default();
+        PairTemplate::parse(roberta).unwrap().push(&mut batch, &[7, 8], &[9]);
+        assert_eq!(batch.input_ids, [0, 7, 8, 2, 2, 9, 2]);
+    }
+
+    #[test]
+    fn what_is_no_pair_template_is_refused() {
+        for (json, kind) in [
+            ("null".to_owned(), ErrorKind::Unsupported),
+            (BERT.replace("\"A\"", "\"B\""), ErrorKind::Unsupported),
+            (BERT.replace("\"A\"", "\"C\""), ErrorKind::Tokenizer),
+            (BERT.replace("\"[CLS]\": {", "\"[ELSE]\": {"), ErrorKind::Tokenizer),
+            (BERT.replace("TemplateProcessing", "ByteLevel"), ErrorKind::Tokenizer),
+        ] {
+            assert_eq!(PairTemplate::parse(&json).unwrap_err().kind(), kind, "{json}");
+        }
     }
 }

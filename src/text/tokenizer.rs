@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use tokenizers::models::ModelWrapper;
-use tokenizers::{Encoding, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, Tokenizer};
 
 use super::Batch;
 use super::bert;
 use super::template::PairTemplate;
+use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
 use crate::checkpoint::{BertConfig, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
@@ -41,26 +41,17 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `tokenizer` for a malformed file, `config` when it gives token types the model has no rows for, `unsupported`
-    /// for a pair template that is not one query and one document.
+    /// for a pair template that is not one query and one document, or a component that is not known to hold.
     pub fn read(json: &[u8], files: &TokenizerConfig, model: &BertConfig) -> Result<Self> {
-        let mut tokenizer = Tokenizer::from_bytes(json)
-            .map_err(|error| self::tokenizer(format!("tokenizer.json: {error}")))?;
-        // HF forgets what a leftover truncation section says, except on which side.
-        let leftover_side = match tokenizer.get_truncation().map(|truncation| truncation.direction) {
-            Some(TruncationDirection::Left) => TruncationSide::Left,
-            _ => TruncationSide::Right,
-        };
-        tokenizer.with_truncation(None).map_err(failed)?;
-        tokenizer.with_padding(None);
-        let template = match (&files.bert, tokenizer.get_model()) {
-            (Some(bert), ModelWrapper::WordPiece(vocabulary)) => {
-                tokenizer = bert::rebuild(&tokenizer, vocabulary, bert)?;
-                PairTemplate::bert(
-                    special(&tokenizer, &bert.cls_token)?,
-                    special(&tokenizer, &bert.sep_token)?,
-                )
+        let json = TokenizerJson::parse(json)?;
+        let (mut tokenizer, template) = match &files.bert {
+            Some(bert) => {
+                let tokenizer = bert::rebuild(&json.vocabulary()?, bert)?;
+                let (cls, sep) =
+                    (special(&tokenizer, &bert.cls_token)?, special(&tokenizer, &bert.sep_token)?);
+                (tokenizer, PairTemplate::bert(cls, sep))
             }
-            _ => PairTemplate::learn(&tokenizer)?,
+            None => (json.pipeline()?, json.pair_template()?),
         };
         tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
@@ -75,7 +66,7 @@ impl PairTokenizer {
         Ok(Self {
             tokenizer,
             template,
-            truncation_side: files.truncation_side.unwrap_or(leftover_side),
+            truncation_side: files.truncation_side.map_or_else(|| json.leftover_truncation_side(), Ok)?,
             cut_margin: longest_added_token + 256,
             model_max_length,
             vocab_size: model.vocab_size,

@@ -96,15 +96,11 @@ pub(crate) struct NumberArguments {
 }
 
 impl ModelArguments {
-    /// Loads the model that was asked for, and says on stderr what is odd about it.
+    /// Loads the model that was asked for.
     pub(crate) fn load(self) -> Result<Reranker> {
         let source = self.model.map_or(ModelSource::Embedded, ModelSource::Directory);
         let options = Options { device: self.device, dtype: self.dtype, max_length: self.max_length };
-        let reranker = Reranker::load_blocking(source, options)?;
-        for warning in &reranker.info().warnings {
-            eprintln!("ranklet: warning: {warning}");
-        }
-        Ok(reranker)
+        Reranker::load_blocking(source, options)
     }
 }
 

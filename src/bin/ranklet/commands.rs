@@ -21,7 +21,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Quantize { model, dtype, out } => quantize(&model, &dtype, &out),
         Command::Eval { model, run, qrels, json } => {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
-            output::evaluation(&evaluate::evaluate(&model.load()?, &run, &qrels)?, json)
+            let reranker = model.load()?;
+            output::evaluation(&evaluate::evaluate(&reranker, &run, &qrels)?, json)?;
+            output::warnings(&reranker.info().warnings);
+            Ok(())
         }
     }
 }
@@ -49,13 +52,17 @@ fn rank(
         seconds: started.elapsed().as_secs_f64(),
         backend: &reranker.info().backend,
     };
-    output::ranking(&ranking, numbers.json)
+    output::ranking(&ranking, numbers.json)?;
+    output::warnings(&reranker.info().warnings);
+    Ok(())
 }
 
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
     let scores = score_all(reranker, &mut Scoring::new(Pairs::Each(pairs), numbers.scores))?;
-    output::scores(&scores, reranker.info().num_labels, numbers.json)
+    output::scores(&scores, reranker.info().num_labels, numbers.json)?;
+    output::warnings(&reranker.info().warnings);
+    Ok(())
 }
 
 /// Runs a call to its end, with progress for people.
@@ -79,12 +86,12 @@ fn quantize(model: &Path, dtype: &str, out: &Path) -> Result<()> {
     let quantised = pollster::block_on(ranklet::quantize(files, &source))?;
     let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
     output::files(&quantised, model, out)?;
-    eprintln!(
+    output::say(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",
         out.display(),
         megabytes(after),
         megabytes(before)
-    );
+    ));
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! Reading the files a person names, with errors that name file and line.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::Path;
 
 use ranklet::{Error, ErrorKind, Result};
@@ -136,13 +135,18 @@ fn json_lines<T>(
         .collect()
 }
 
+/// The text of a file or of stdin, without the byte order mark some editors put first.
 fn read(path: &Path) -> Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| bad(path, error))?;
-        return Ok(text);
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| bad(path, error))?;
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
     }
-    std::fs::read_to_string(path).map_err(|error| bad(path, error))
 }
 
 fn bad(path: &Path, problem: impl std::fmt::Display) -> Error {

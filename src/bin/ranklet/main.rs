@@ -17,8 +17,7 @@ fn main() -> ExitCode {
     match commands::run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, whatever a file name or a document had in it.
-            eprintln!("ranklet: {}", error.to_string().replace(['\n', '\r'], " "));
+            output::say(&format!("ranklet: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -44,14 +44,14 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
         }
         Ok(())
     })?;
-    eprintln!(
+    say(&format!(
         "{} documents, {} tokens, {:.2} s, {} ({})",
         ranking.documents.len(),
         ranking.tokens,
         ranking.seconds,
         ranking.backend.device,
         ranking.backend.engine
-    );
+    ));
     Ok(())
 }
 
@@ -106,6 +106,32 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
     Ok(())
 }
 
+/// Says something to the person, on stderr, in one line that a terminal can only show. Nobody listening is no error.
+pub(crate) fn say(text: &str) {
+    let line: String = text.chars().map(shown).collect();
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says what is odd about a model: the first few things, and how many more there are.
+pub(crate) fn warnings(warnings: &[String]) {
+    const SHOWN: usize = 5;
+    for warning in warnings.iter().take(SHOWN) {
+        say(&format!("ranklet: warning: {warning}"));
+    }
+    if warnings.len() > SHOWN {
+        say(&format!("ranklet: warning: and {} more like these", warnings.len() - SHOWN));
+    }
+}
+
+/// A character, or a space for one that would move a terminal's cursor.
+fn shown(character: char) -> char {
+    match character {
+        '\u{2028}' | '\u{2029}' => ' ',
+        control if control.is_control() => ' ',
+        other => other,
+    }
+}
+
 /// Progress on stderr, only where somebody watches.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -120,7 +146,7 @@ impl Progress {
 
     pub(crate) fn show(&mut self, done: usize) {
         if self.shown {
-            eprint!("\r{done} of {} documents ", self.total);
+            let _ = write!(io::stderr(), "\r{done} of {} documents ", self.total);
         }
     }
 }
@@ -129,7 +155,7 @@ impl Drop for Progress {
     /// Clears the line.
     fn drop(&mut self) {
         if self.shown {
-            eprint!("\r\x1b[2K");
+            let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }
 }

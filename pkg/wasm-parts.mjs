@@ -1,0 +1,82 @@
+// Says which crates the bytes of a WebAssembly file with names belong to: node wasm-parts.mjs FILE
+import { readFileSync } from "node:fs";
+
+const bytes = readFileSync(process.argv[2]);
+let at = 8;
+
+function leb() {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++];
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return value;
+  }
+}
+
+function text() {
+  const length = leb();
+  at += length;
+  return bytes.toString("utf8", at - length, at);
+}
+
+/** Adds up the code of every function, and the sections that are not code, by what they belong to. */
+function measure() {
+  const bodies = [];
+  const names = new Map();
+  let imported = 0;
+  const totals = new Map();
+  const add = (part, size) => totals.set(part, (totals.get(part) ?? 0) + size);
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const end = leb() + at;
+    if (id === 2) imported = countImportedFunctions();
+    else if (id === 10) for (let left = leb(); left > 0; left--) bodies.push(skipBody());
+    else if (id === 11) add("(data: tables and constants)", end - at);
+    else if (id === 0 && text() === "name") readNames(names, end);
+    at = end;
+  }
+  for (const [index, size] of bodies.entries()) add(crateOf(names.get(index + imported) ?? ""), size);
+  return totals;
+}
+
+function countImportedFunctions() {
+  let functions = 0;
+  for (let left = leb(); left > 0; left--) {
+    text();
+    text();
+    const kind = bytes[at++];
+    if (kind !== 0) throw new Error("the engine imports something other than functions");
+    functions++;
+    leb();
+  }
+  return functions;
+}
+
+function skipBody() {
+  const size = leb();
+  at += size;
+  return size;
+}
+
+function readNames(names, end) {
+  while (at < end) {
+    const kind = bytes[at++];
+    const sectionEnd = leb() + at;
+    if (kind === 1) for (let left = leb(); left > 0; left--) names.set(leb(), text());
+    at = sectionEnd;
+  }
+}
+
+/** The crate whose code a (legacy-mangled or demangled) Rust symbol is; generic code counts for the crate it is from. */
+function crateOf(name) {
+  const mangled = /^_ZN(\d+)/.exec(name);
+  const path = mangled ? name.slice(mangled[0].length, mangled[0].length + Number(mangled[1])) : name;
+  const crate = /[A-Za-z_][A-Za-z0-9_]*/.exec(path.replace(/^[_$<&\s]*(?:LT\$|RF\$|as|dyn)*[$<&\s]*/, ""))?.[0];
+  return crate ?? "(unnamed)";
+}
+
+const totals = [...measure()].sort(([, a], [, b]) => b - a);
+const whole = totals.reduce((sum, [, size]) => sum + size, 0);
+for (const [part, size] of totals.filter(([, size]) => size > whole / 200)) {
+  console.log(`${String(size).padStart(9)}  ${((100 * size) / whole).toFixed(1).padStart(5)} %  ${part}`);
+}
