@@ -19,6 +19,7 @@ help() {
 ./build.sh test [--long] everything: checks, Rust tests, package tests, browser tests
 ./build.sh check         formatting, lints, types
 ./build.sh wasm          the WebAssembly file and its glue, within the size budget
+./build.sh wasm-parts    what each crate weighs in the WebAssembly file
 ./build.sh pkg           the npm package in pkg/
 TEXT
 }
@@ -105,6 +106,15 @@ wasm() {
   wasm_size pkg/dist/wasm/ranklet_bg.wasm
 }
 
+# The same build with function names, which the shipped file leaves out.
+wasm_parts() {
+  setup_wasm
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128" \
+    cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features \
+    --target wasm32-unknown-unknown --target-dir target/named
+  node pkg/wasm-parts.mjs target/named/wasm32-unknown-unknown/wasm/ranklet.wasm
+}
+
 wasm_size() {
   local raw gzipped
   raw=$(wc -c <"$1" | tr -d ' ')
@@ -188,6 +198,7 @@ test_all() {
 case "${1:-help}" in
   help | -h | --help) help ;;
   setup | demo | check | wasm | pkg) "$1" ;;
+  wasm-parts) wasm_parts ;;
   test) test_all "${2:-}" ;;
   *)
     help >&2

@@ -55,8 +55,8 @@ pub(crate) type ApplyLinear<'a> = &'a mut dyn FnMut(&Linear, &Tensor) -> candle_
 
 #[derive(Debug)]
 struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
     eps: f64,
 }
 
@@ -163,13 +163,22 @@ impl Linear {
 }
 
 impl LayerNorm {
-    /// In f64: the mean of a row is taken from every element, and what f32 loses there all later layers amplify.
+    /// Over plain rows, with sums in f64: mean and variance are taken from every element of a row, and what f32 loses
+    /// there all later layers amplify.
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let x = x.to_dtype(DType::F64)?;
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-        let normed = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?.to_dtype(DType::F32)?;
-        normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        let mut rows: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        rows.chunks_exact_mut(self.weight.len()).for_each(|row| self.normalise(row));
+        Tensor::from_vec(rows, x.shape(), &Device::Cpu)
+    }
+
+    fn normalise(&self, row: &mut [f32]) {
+        let size = row.len() as f64;
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
+        let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size;
+        let scale = (variance + self.eps).sqrt().recip();
+        for ((x, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {
+            *x = ((f64::from(*x) - mean) * scale) as f32 * weight + bias;
+        }
     }
 }
 
@@ -230,7 +239,8 @@ impl Loader<'_> {
     }
 
     fn norm(&self, norm: &model::LayerNorm) -> Result<LayerNorm> {
-        Ok(LayerNorm { weight: self.tensor(&norm.weight)?, bias: self.tensor(&norm.bias)?, eps: norm.eps })
+        let values = |name: &str| self.weights.view(name).map(|view| view.to_f32());
+        Ok(LayerNorm { weight: values(&norm.weight)?, bias: values(&norm.bias)?, eps: norm.eps })
     }
 
     fn tensor(&self, name: &str) -> Result<Tensor> {
