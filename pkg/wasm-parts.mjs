@@ -71,7 +71,8 @@ function readNames(names, end) {
 function crateOf(name) {
   const mangled = /^_ZN(\d+)/.exec(name);
   const path = mangled ? name.slice(mangled[0].length, mangled[0].length + Number(mangled[1])) : name;
-  const crate = /[A-Za-z_][A-Za-z0-9_]*/.exec(path.replace(/^[_$<&\s]*(?:LT\$|RF\$|as|dyn)*[$<&\s]*/, ""))?.[0];
+  const words = path.replace(/\$[A-Za-z0-9]+\$/g, " ").match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? [];
+  const crate = words.find((word) => !/^(_+|mut|dyn|as)$/.test(word))?.replace(/^_+/, "");
   return crate ?? "(unnamed)";
 }
 
