@@ -63,7 +63,7 @@ fn trec_dl21() -> Vec<Query> {
         .collect()
 }
 
-/// WikiQA's development set: the first 120 questions with a right sentence, over the sentences of their article.
+/// WikiQA's development set: the first 60 questions with a right sentence, over the sentences of their article.
 fn wikiqa() -> Vec<Query> {
     let mut questions: BTreeMap<usize, Query> = BTreeMap::new();
     let mut order = HashMap::new();
@@ -80,7 +80,7 @@ fn wikiqa() -> Vec<Query> {
         question.documents.push(Document { id: fields[4].to_owned(), text: fields[5].to_owned(), gain });
         question.judged.push(gain);
     }
-    questions.into_values().filter(|question| question.judged.contains(&1)).take(120).collect()
+    questions.into_values().filter(|question| question.judged.contains(&1)).take(60).collect()
 }
 
 /// Cranfield: the first 30 queries, each over its relevant abstracts and every hundredth other.
