@@ -6,8 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{fixture, fixtures_directory, largest_difference};
-use serde::Deserialize;
+use common::{fixture, fixtures_directory, largest_difference, seed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -67,19 +66,6 @@ impl Folder {
 
 fn model(name: &str) -> String {
     fixtures_directory().join(name).to_str().unwrap().to_owned()
-}
-
-/// `tests/fixtures/seed.json`: the seed example, scored by PyTorch from the dequantised embedded model.
-#[derive(Deserialize)]
-struct Seed {
-    query: String,
-    documents: Vec<String>,
-    logits: Vec<f32>,
-    scores: Vec<f32>,
-}
-
-fn seed() -> Seed {
-    serde_json::from_slice(&std::fs::read(fixtures_directory().join("seed.json")).unwrap()).unwrap()
 }
 
 #[test]

@@ -1,15 +1,8 @@
 //! The seed example with the embedded model, through the crate: PyTorch's scores of the same q8 file.
 
-use ranklet::{Dtype, ModelSource, Options, RankOptions, Reranker, Scores};
-use serde::Deserialize;
+mod common;
 
-#[derive(Deserialize)]
-struct Seed {
-    query: String,
-    documents: Vec<String>,
-    logits: Vec<f32>,
-    scores: Vec<f32>,
-}
+use ranklet::{Dtype, ModelSource, Options, RankOptions, Reranker, Scores};
 
 fn assert_close(got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len());
@@ -18,7 +11,7 @@ fn assert_close(got: &[f32], want: &[f32]) {
 
 #[test]
 fn the_embedded_model_gives_the_oracles_scores_and_ranks_paris_first() {
-    let seed: Seed = serde_json::from_str(include_str!("fixtures/seed.json")).unwrap();
+    let seed = common::seed();
     let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();
     for dtype in [Dtype::Auto, Dtype::Q8, Dtype::F32] {
         let options = Options { dtype, ..Options::default() };

@@ -26,6 +26,20 @@ pub(crate) struct Fixture {
     pub(crate) expected: Expected,
 }
 
+/// `seed.json`: the seed example, scored by PyTorch from the dequantised embedded model (`make_seed.py`).
+#[derive(Deserialize)]
+pub(crate) struct Seed {
+    pub(crate) query: String,
+    pub(crate) documents: Vec<String>,
+    pub(crate) logits: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
+}
+
+pub(crate) fn seed() -> Seed {
+    let json = std::fs::read(fixtures_directory().join("seed.json")).expect("seed.json is there");
+    serde_json::from_slice(&json).expect("seed.json is well formed")
+}
+
 pub(crate) fn fixtures_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
