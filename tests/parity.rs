@@ -18,6 +18,7 @@ fn logits_agree_with_sentence_transformers() {
         let got = fixture.load().score_blocking(&expected.pairs, Scores::Raw).unwrap();
         let (place, difference) = largest_difference(&got, &expected.logits.concat());
         let pair = &expected.pairs[place / expected.num_labels];
+        println!("{}: largest difference {difference:.1e}", fixture.name);
         assert!(difference <= TOLERANCE, "{}: {difference} on {pair:?}", fixture.name);
     }
 }

@@ -50,25 +50,10 @@ impl Format {
 #[derive(Debug)]
 struct Tensor {
     shape: Vec<usize>,
-    storage: StorageType,
+    dtype: Dtype,
     data: Range<usize>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum StorageType {
-    F32,
-    F16,
-    Bf16,
-    /// 7-bit codes with a scale a row; the scales' place in the file.
-    Q7 {
-        scales: Range<usize>,
-    },
-    /// 8-bit codes with a scale a row.
-    Q8 {
-        scales: Range<usize>,
-    },
-    /// Integers of no interest (`position_ids`); reading them as numbers is an error.
-    Other(Dtype),
+    /// For codes: the place of their scales, one f32 a row.
+    scales: Option<Range<usize>>,
 }
 
 impl Weights {
@@ -83,14 +68,8 @@ impl Weights {
         let mut tensors = BTreeMap::new();
         for (name, info) in metadata.tensors() {
             let (start, end) = info.data_offsets;
-            let storage = match info.dtype {
-                Dtype::F32 => StorageType::F32,
-                Dtype::F16 => StorageType::F16,
-                Dtype::BF16 => StorageType::Bf16,
-                other => StorageType::Other(other),
-            };
-            let tensor =
-                Tensor { shape: info.shape.clone(), storage, data: data_start + start..data_start + end };
+            let data = data_start + start..data_start + end;
+            let tensor = Tensor { shape: info.shape.clone(), dtype: info.dtype, data, scales: None };
             let current = current_name(&name);
             if tensors.insert(current.clone(), tensor).is_some() {
                 return Err(weights(format!(
@@ -154,14 +133,14 @@ impl Weights {
             .tensors
             .get_key_value(name)
             .ok_or_else(|| weights(format!("the tensor {name} is missing from model.safetensors")))?;
-        let (encoding, scales) = match &tensor.storage {
-            StorageType::F32 => (Encoding::F32, 0..0),
-            StorageType::F16 => (Encoding::F16, 0..0),
-            StorageType::Bf16 => (Encoding::Bf16, 0..0),
-            StorageType::Q7 { scales } => (Encoding::Q7, scales.clone()),
-            StorageType::Q8 { scales } => (Encoding::Q8, scales.clone()),
-            StorageType::Other(dtype) => {
-                return Err(weights(format!("{name} has the type {dtype:?}; F32, F16 and BF16 are read")));
+        let encoding = match (tensor.dtype, &tensor.scales) {
+            (Dtype::F32, None) => Encoding::F32,
+            (Dtype::F16, None) => Encoding::F16,
+            (Dtype::BF16, None) => Encoding::Bf16,
+            (Dtype::U8, Some(_)) => Encoding::Q7,
+            (Dtype::I8, Some(_)) => Encoding::Q8,
+            (other, _) => {
+                return Err(weights(format!("{name} has the type {other:?}; F32, F16 and BF16 are read")));
             }
         };
         Ok(TensorView {
@@ -169,7 +148,7 @@ impl Weights {
             shape: Cow::Borrowed(&tensor.shape),
             encoding,
             data: Cow::Borrowed(&self.bytes[tensor.data.clone()]),
-            scales: Cow::Borrowed(&self.bytes[scales]),
+            scales: Cow::Borrowed(&self.bytes[tensor.scales.clone().unwrap_or_default()]),
         })
     }
 
@@ -178,23 +157,25 @@ impl Weights {
         let scale_names: Vec<String> =
             self.tensors.keys().filter(|name| name.ends_with(q8::SCALE_SUFFIX)).cloned().collect();
         for scale_name in scale_names {
-            let name = scale_name.trim_end_matches(q8::SCALE_SUFFIX).to_owned();
             let Some(scales) = self.tensors.remove(&scale_name) else { continue };
+            let name = scale_name.strip_suffix(q8::SCALE_SUFFIX).unwrap_or_default();
             let codes = self
                 .tensors
-                .get_mut(&name)
+                .get_mut(name)
                 .ok_or_else(|| weights(format!("{scale_name} has no tensor {name} to scale")))?;
             let rows = codes.shape.first().copied().unwrap_or(0);
-            if codes.shape.len() != 2 || scales.shape != [rows] || scales.storage != StorageType::F32 {
+            if codes.shape.len() != 2 || scales.shape != [rows] || scales.dtype != Dtype::F32 {
                 return Err(weights(format!("{scale_name} is not one F32 scale for each row of {name}")));
             }
-            codes.storage = match codes.storage {
-                StorageType::Other(Dtype::U8) => StorageType::Q7 { scales: scales.data },
-                StorageType::Other(Dtype::I8) => StorageType::Q8 { scales: scales.data },
-                _ => return Err(weights(format!("{name} has scales, but is neither U8 nor I8"))),
-            };
+            if !matches!(codes.dtype, Dtype::U8 | Dtype::I8) {
+                return Err(weights(format!("{name} has scales, but is neither U8 nor I8")));
+            }
+            codes.scales = Some(scales.data);
         }
-        match self.tensors.iter().find(|(_, tensor)| matches!(tensor.storage, StorageType::Other(_))) {
+        let whole = |tensor: &Tensor| {
+            tensor.scales.is_some() || matches!(tensor.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
+        };
+        match self.tensors.iter().find(|(_, tensor)| !whole(tensor)) {
             Some((name, _)) => {
                 Err(weights(format!("{name} has no scales, or a type a q8 file does not have")))
             }
@@ -251,13 +232,9 @@ impl TensorView<'_> {
         values
     }
 
-    /// Adds one row of a matrix, in f32, to `sum`. The caller has checked that `row` lies in the shape.
-    pub fn add_row(&self, row: usize, sum: &mut [f32]) {
-        let mut values = vec![0.0; sum.len()];
-        self.read(row * sum.len(), &mut values);
-        for (sum, value) in sum.iter_mut().zip(values) {
-            *sum += value;
-        }
+    /// One row of a matrix in f32. The caller has checked that `row` lies in the shape.
+    pub fn read_row(&self, row: usize, values: &mut [f32]) {
+        self.read(row * values.len(), values);
     }
 
     /// Elements from `start` on, as many as fit `values`; of codes a whole number of rows.

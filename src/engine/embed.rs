@@ -31,12 +31,17 @@ impl Embedding {
         let mut rows = vec![0.0; batch.tokens() * self.hidden_size];
         let positions = batch.ranges().flat_map(|range| 0..range.len());
         let tokens = batch.input_ids.iter().zip(&batch.token_type_ids).zip(positions);
+        let mut entry = vec![0.0; self.hidden_size];
         for (row, ((id, token_type), position)) in rows.chunks_exact_mut(self.hidden_size).zip(tokens) {
-            self.word.add_row(*id as usize, row);
+            let mut add = |table: &TensorView, index: usize| {
+                table.read_row(index, &mut entry);
+                row.iter_mut().zip(&entry).for_each(|(sum, value)| *sum += value);
+            };
+            add(&self.word, *id as usize);
             if let Some(table) = &self.token_type {
-                table.add_row(*token_type as usize, row);
+                add(table, *token_type as usize);
             }
-            self.position.add_row(position, row);
+            add(&self.position, position);
         }
         rows
     }
