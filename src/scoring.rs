@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Scores;
 use crate::reranker::Reranker;
-use crate::text::Batch;
+use crate::text::{Batch, Text};
 
 /// The pairs of a call.
 #[derive(Debug, Clone)]
@@ -82,34 +82,43 @@ impl<'a> Scoring<'a> {
         format!("pairs {} to {}", self.next, self.next + batch.pairs() - 1)
     }
 
-    /// Pairs from `next` on, in order, until the engine's token budget is full.
+    /// Pairs from `next` on, in order, until the engine's token budget is full. A query that stands in several pairs
+    /// in a row is tokenised once.
     fn next_batch(&self, reranker: &Reranker) -> Result<Batch> {
         let mut batch = Batch::default();
-        let full = |batch: &Batch| batch.tokens() >= reranker.batch_tokens();
-        match &self.pairs {
-            Pairs::OneQuery { query, documents, max_tokens_per_document } => {
-                let query = reranker.encode(query, None).map_err(|error| error.at("the query"))?;
-                for (index, document) in documents.iter().enumerate().skip(self.next) {
-                    let at = |error: crate::Error| error.at(format!("document {index}"));
-                    let document = reranker.encode(document, *max_tokens_per_document).map_err(at)?;
-                    reranker.push(&mut batch, &query, &document).map_err(at)?;
-                    if full(&batch) {
-                        break;
-                    }
-                }
+        let mut last: Option<(&str, Text)> = None;
+        for index in self.next..self.len() {
+            let (query, document, max_tokens) = self.pair(index);
+            let at = |error: Error| error.at(format!("{} {index}", self.unit()));
+            let encoded = match last.take() {
+                Some((text, encoded)) if text == query => encoded,
+                _ => reranker.encode(query, None).map_err(at)?,
+            };
+            let document = reranker.encode(document, max_tokens).map_err(at)?;
+            reranker.push(&mut batch, &encoded, &document).map_err(at)?;
+            if batch.tokens() >= reranker.batch_tokens() {
+                break;
             }
-            Pairs::Each(pairs) => {
-                for (index, (query, document)) in pairs.iter().enumerate().skip(self.next) {
-                    let at = |error: crate::Error| error.at(format!("pair {index}"));
-                    let query = reranker.encode(query, None).map_err(at)?;
-                    let document = reranker.encode(document, None).map_err(at)?;
-                    reranker.push(&mut batch, &query, &document).map_err(at)?;
-                    if full(&batch) {
-                        break;
-                    }
-                }
-            }
+            last = Some((query, encoded));
         }
         Ok(batch)
+    }
+
+    /// Query, document and the document's own limit of one pair.
+    fn pair(&self, index: usize) -> (&str, &str, Option<usize>) {
+        match &self.pairs {
+            Pairs::OneQuery { query, documents, max_tokens_per_document } => {
+                (query, &documents[index], *max_tokens_per_document)
+            }
+            Pairs::Each(pairs) => (&pairs[index].0, &pairs[index].1, None),
+        }
+    }
+
+    /// What a caller counts.
+    fn unit(&self) -> &'static str {
+        match &self.pairs {
+            Pairs::OneQuery { .. } => "document",
+            Pairs::Each(_) => "pair",
+        }
     }
 }
