@@ -31,6 +31,7 @@ pub mod eval;
 pub mod model;
 pub mod text;
 
+mod collection;
 mod engine;
 mod error;
 mod info;
@@ -42,6 +43,7 @@ mod scoring;
 mod wasm;
 
 pub use checkpoint::ModelFiles;
+pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
 pub use info::{Backend, Info, WeightsInfo};
 pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};

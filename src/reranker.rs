@@ -1,8 +1,11 @@
 //! Load, score, rank: the only file that knows every layer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, Format, Golden, ModelFiles, ScoreActivation};
+use crate::collection::Collection;
 use crate::engine::Engine;
 use crate::error::{Result, input, integrity, internal};
 use crate::info::{self, Backend, Info, WeightsInfo};
@@ -17,6 +20,8 @@ use crate::text::{Batch, PairTokenizer, Text};
 /// It has one engine and one dtype for its life, so one pair has one score.
 #[derive(Debug)]
 pub struct Reranker {
+    /// No other reranker of this process has it.
+    id: usize,
     tokenizer: PairTokenizer,
     max_length: usize,
     engine: Engine,
@@ -73,7 +78,8 @@ impl Reranker {
         };
         let golden = weights.format().golden().cloned();
         let engine = Engine::candle(&plan.collapse_last_layer(), &weights)?;
-        let reranker = Self { max_length: info.max_length, tokenizer, engine, head, activation, info };
+        let reranker =
+            Self { id: next_id(), max_length: info.max_length, tokenizer, engine, head, activation, info };
         if let Some(golden) = golden {
             reranker.verify(&golden).await?;
         }
@@ -118,6 +124,16 @@ impl Reranker {
         Ok(best_first(&scores, options.top_n))
     }
 
+    /// Tokenises documents once, for many queries.
+    ///
+    /// # Errors
+    /// `tokenizer` when the tokenizer fails.
+    pub fn prepare<D: AsRef<str>>(&self, documents: &[D]) -> Result<Collection> {
+        let mut collection = Collection::new(self);
+        documents.iter().try_for_each(|document| collection.push(self, document.as_ref(), None))?;
+        Ok(collection)
+    }
+
     /// Refuses models whose scores give no order.
     ///
     /// # Errors
@@ -137,6 +153,10 @@ impl Reranker {
             all.extend(part);
         }
         Ok(all)
+    }
+
+    pub(crate) fn id(&self) -> usize {
+        self.id
     }
 
     /// Tokenises one text of a pair.
@@ -228,6 +248,11 @@ impl Reranker {
     ) -> Result<Vec<Ranked>> {
         pollster::block_on(self.rank(query, documents, options))
     }
+}
+
+fn next_id() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Indices by falling score; equal scores in input order.

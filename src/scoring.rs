@@ -2,7 +2,9 @@
 //! another call have its turn.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::options::Scores;
 use crate::reranker::Reranker;
@@ -22,6 +24,15 @@ pub enum Pairs<'a> {
     },
     /// Pairs of query and document.
     Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+    /// One query with documents tokenised before.
+    Prepared {
+        /// The query.
+        query: Cow<'a, str>,
+        /// The documents.
+        collection: Arc<Collection>,
+        /// The places in the collection of those to score, in the order of the scores; `None`: all, in order.
+        candidates: Option<Vec<u32>>,
+    },
 }
 
 /// A call under way. Texts are tokenised when their turn comes.
@@ -44,6 +55,9 @@ impl<'a> Scoring<'a> {
         match &self.pairs {
             Pairs::OneQuery { documents, .. } => documents.len(),
             Pairs::Each(pairs) => pairs.len(),
+            Pairs::Prepared { collection, candidates, .. } => {
+                candidates.as_ref().map_or(collection.len(), Vec::len)
+            }
         }
     }
 
@@ -88,14 +102,13 @@ impl<'a> Scoring<'a> {
         let mut batch = Batch::default();
         let mut last: Option<(&str, Text)> = None;
         for index in self.next..self.len() {
-            let (query, document, max_tokens) = self.pair(index);
+            let query = self.query(index);
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
                 _ => reranker.encode(query, None).map_err(at)?,
             };
-            let document = reranker.encode(document, max_tokens).map_err(at)?;
-            reranker.push(&mut batch, &encoded, &document).map_err(at)?;
+            self.push(reranker, &mut batch, &encoded, index).map_err(at)?;
             if batch.tokens() >= reranker.batch_tokens() {
                 break;
             }
@@ -104,20 +117,31 @@ impl<'a> Scoring<'a> {
         Ok(batch)
     }
 
-    /// Query, document and the document's own limit of one pair.
-    fn pair(&self, index: usize) -> (&str, &str, Option<usize>) {
+    fn query(&self, index: usize) -> &str {
         match &self.pairs {
-            Pairs::OneQuery { query, documents, max_tokens_per_document } => {
-                (query, &documents[index], *max_tokens_per_document)
+            Pairs::OneQuery { query, .. } | Pairs::Prepared { query, .. } => query,
+            Pairs::Each(pairs) => &pairs[index].0,
+        }
+    }
+
+    /// Adds the pair of `query` and the document at `index` to a batch.
+    fn push(&self, reranker: &Reranker, batch: &mut Batch, query: &Text, index: usize) -> Result<()> {
+        match &self.pairs {
+            Pairs::OneQuery { documents, max_tokens_per_document, .. } => {
+                reranker.push(batch, query, &reranker.encode(&documents[index], *max_tokens_per_document)?)
             }
-            Pairs::Each(pairs) => (&pairs[index].0, &pairs[index].1, None),
+            Pairs::Each(pairs) => reranker.push(batch, query, &reranker.encode(&pairs[index].1, None)?),
+            Pairs::Prepared { collection, candidates, .. } => {
+                let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
+                reranker.push(batch, query, collection.document(reranker, place)?)
+            }
         }
     }
 
     /// What a caller counts.
     fn unit(&self) -> &'static str {
         match &self.pairs {
-            Pairs::OneQuery { .. } => "document",
+            Pairs::OneQuery { .. } | Pairs::Prepared { .. } => "document",
             Pairs::Each(_) => "pair",
         }
     }

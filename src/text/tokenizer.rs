@@ -1,6 +1,7 @@
 //! Texts to token ids, equal to what HF's tokenizers give, in time and memory bounded by what is kept of them.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use tokenizers::{Encoding, Tokenizer};
 
@@ -28,12 +29,29 @@ pub struct PairTokenizer {
 /// The token ids of one text, as far as they can matter.
 #[derive(Debug)]
 pub struct Text<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     ids: Vec<u32>,
-    /// Whether `ids` is all of the text.
+    /// Whether `ids` is all of the text that may be used.
     complete: bool,
-    /// Tokens of the whole text; counted only when it decides a tie.
-    length: OnceCell<usize>,
+    /// The most tokens of the text that may be used.
+    max_tokens: usize,
+    /// Tokens of all of the text that may be used; counted only when it decides a tie.
+    length: OnceLock<usize>,
+}
+
+impl Text<'_> {
+    /// The same for keeping: with a text of its own, and only where that might be read again.
+    pub fn into_owned(mut self) -> Text<'static> {
+        self.ids.shrink_to_fit();
+        let text = if self.complete { String::new() } else { self.text.into_owned() };
+        Text {
+            text: text.into(),
+            ids: self.ids,
+            complete: self.complete,
+            max_tokens: self.max_tokens,
+            length: self.length,
+        }
+    }
 }
 
 impl PairTokenizer {
@@ -112,13 +130,13 @@ impl PairTokenizer {
     ) -> Result<Text<'a>> {
         // One more than can be kept, so that "just fits" and "too long" differ.
         let limit = self.room(max_length) + 1;
-        let (mut ids, mut complete) =
-            self.encode_prefix(text, max_tokens.map_or(limit, |most| limit.min(most.saturating_add(1))))?;
-        if let Some(most) = max_tokens.filter(|most| *most < ids.len()) {
-            self.cut(&mut ids, most);
+        let max_tokens = max_tokens.unwrap_or(usize::MAX);
+        let (mut ids, mut complete) = self.encode_prefix(text, limit.min(max_tokens.saturating_add(1)))?;
+        if max_tokens < ids.len() {
+            self.cut(&mut ids, max_tokens);
             complete = true;
         }
-        Ok(Text { text, ids, complete, length: OnceCell::new() })
+        Ok(Text { text: text.into(), ids, complete, max_tokens, length: OnceLock::new() })
     }
 
     /// Adds a pair to a batch, cut to `max_length` tokens as HF's `longest_first` does.
@@ -166,10 +184,13 @@ impl PairTokenizer {
     }
 
     fn length(&self, text: &Text) -> Result<usize> {
+        if text.complete {
+            return Ok(text.ids.len());
+        }
         if let Some(length) = text.length.get() {
             return Ok(*length);
         }
-        let length = self.ids(text.text)?.len();
+        let length = self.ids(&text.text)?.len().min(text.max_tokens);
         Ok(*text.length.get_or_init(|| length))
     }
 

@@ -7,6 +7,7 @@ mod error;
 use std::borrow::Cow;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use js_sys::Float32Array;
@@ -80,11 +81,47 @@ impl WasmReranker {
         self.begin(Pairs::Each(pairs), scores)
     }
 
+    /// Begins a call for one query and documents tokenised before; `candidates` are their places, or all.
+    pub fn scoring_prepared(
+        &self,
+        query: String,
+        collection: &WasmCollection,
+        candidates: Option<Vec<u32>>,
+        scores: &str,
+    ) -> JsResult<WasmScoring> {
+        let collection = Arc::clone(&collection.0);
+        self.begin(Pairs::Prepared { query: query.into(), collection, candidates }, scores)
+    }
+
+    /// An empty collection.
+    pub fn collection(&self) -> WasmCollection {
+        WasmCollection(Arc::new(crate::Collection::new(&self.0)))
+    }
+
+    /// Tokenises more documents into a collection that no call is using.
+    pub fn prepare(
+        &self,
+        collection: &mut WasmCollection,
+        documents: Vec<String>,
+        max_tokens_per_document: Option<usize>,
+    ) -> JsResult<()> {
+        let held = Arc::get_mut(&mut collection.0)
+            .ok_or_else(|| input("documents cannot be added while the collection is being ranked"))?;
+        for document in documents {
+            held.push(&self.0, &document, max_tokens_per_document)?;
+        }
+        Ok(())
+    }
+
     fn begin(&self, pairs: Pairs<'static>, scores: &str) -> JsResult<WasmScoring> {
         let scores: Scores = scores.parse()?;
         Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: Scoring::new(pairs, scores) })
     }
 }
+
+/// Tokenised documents.
+#[wasm_bindgen]
+pub struct WasmCollection(Arc<crate::Collection>);
 
 /// A call under way.
 #[wasm_bindgen]

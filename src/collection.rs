@@ -1,0 +1,55 @@
+//! Documents that are tokenised once, for many queries.
+
+use crate::error::{Result, input};
+use crate::reranker::Reranker;
+use crate::text::Text;
+
+/// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
+#[derive(Debug)]
+pub struct Collection {
+    /// The reranker whose tokens these are.
+    owner: usize,
+    documents: Vec<Text<'static>>,
+}
+
+impl Collection {
+    /// An empty collection for `reranker`; also `Reranker::prepare`.
+    pub fn new(reranker: &Reranker) -> Self {
+        Self { owner: reranker.id(), documents: Vec::new() }
+    }
+
+    /// Number of documents.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether there are no documents.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Tokenises one more document, cut to `max_tokens` if given.
+    ///
+    /// # Errors
+    /// `input` when the collection belongs to another reranker, `tokenizer` when the tokenizer fails.
+    pub fn push(&mut self, reranker: &Reranker, document: &str, max_tokens: Option<usize>) -> Result<()> {
+        self.check_owner(reranker)?;
+        self.documents.push(reranker.encode(document, max_tokens)?.into_owned());
+        Ok(())
+    }
+
+    /// The document at `index`.
+    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&Text<'static>> {
+        self.check_owner(reranker)?;
+        self.documents.get(index).ok_or_else(|| {
+            input(format!("document {index} of a collection that has {}", self.documents.len()))
+        })
+    }
+
+    fn check_owner(&self, reranker: &Reranker) -> Result<()> {
+        if self.owner == reranker.id() {
+            return Ok(());
+        }
+        Err(input("this collection was prepared by another reranker, whose tokens may mean other things"))
+    }
+}

@@ -1,0 +1,97 @@
+//! Documents tokenised once get the scores they get when they are tokenised for the call.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{fixture, fixtures};
+use ranklet::{Collection, ErrorKind, Pairs, Reranker, Result, Scores, Scoring};
+
+fn run(reranker: &Reranker, pairs: Pairs) -> Result<Vec<f32>> {
+    let mut scoring = Scoring::new(pairs, Scores::Raw);
+    let mut scores = Vec::new();
+    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
+        scores.extend(part);
+    }
+    Ok(scores)
+}
+
+fn prepared(collection: &Arc<Collection>, query: &str, candidates: Option<Vec<u32>>) -> Pairs<'static> {
+    Pairs::Prepared { query: query.to_owned().into(), collection: Arc::clone(collection), candidates }
+}
+
+fn one_query<'a>(query: &'a str, documents: &'a [String], most: Option<usize>) -> Pairs<'a> {
+    Pairs::OneQuery {
+        query: query.into(),
+        documents: documents.iter().map(Into::into).collect(),
+        max_tokens_per_document: most,
+    }
+}
+
+/// Every difficult text of the fixtures, and texts too long to be read whole.
+#[test]
+fn scores_are_those_of_the_plain_call() {
+    for fixture in fixtures() {
+        let reranker = fixture.load();
+        let mut documents: Vec<String> =
+            fixture.expected.pairs.iter().map(|(_, document)| document.clone()).collect();
+        documents.extend(["the river ".repeat(9_000), "漢".repeat(9_000)]);
+        let collection = Arc::new(reranker.prepare(&documents).unwrap());
+        for query in ["a river", &"an old city ".repeat(9_000)] {
+            assert_eq!(
+                run(&reranker, prepared(&collection, query, None)).unwrap(),
+                run(&reranker, one_query(query, &documents, None)).unwrap(),
+                "{}",
+                fixture.name
+            );
+        }
+    }
+}
+
+/// A query and a document that are both too long, the document cut by the caller first.
+#[test]
+fn a_limit_for_documents_counts_when_both_are_too_long() {
+    let reranker = fixture("bert-gelu-h36").load();
+    // Words of one letter are one token each.
+    let room = reranker.info().max_length - 3;
+    let (short, long) = ("a ".repeat(room + 1), "a ".repeat(3 * room));
+    let query = "e ".repeat(2 * room);
+    for most in [room + 1, room + 2, 2 * room] {
+        let mut collection = Collection::new(&reranker);
+        collection.push(&reranker, &long, Some(most)).unwrap();
+        let scores = run(&reranker, prepared(&Arc::new(collection), &query, None)).unwrap();
+        assert_eq!(scores, run(&reranker, one_query(&query, &[long.clone()], Some(most))).unwrap());
+        // The longer one keeps the odd token: a document cut below the query's length is the shorter one.
+        let cut = if most < 2 * room { &short } else { &long };
+        assert_eq!(
+            scores,
+            run(&reranker, one_query(&query, &[cut.clone()], None)).unwrap(),
+            "at most {most} tokens"
+        );
+    }
+}
+
+#[test]
+fn candidates_choose_and_order_documents() {
+    let reranker = fixture("bert-gelu-h36").load();
+    let documents: Vec<String> = (0..40).map(|index| format!("city {index} river")).collect();
+    let collection = Arc::new(reranker.prepare(&documents).unwrap());
+    let all = run(&reranker, prepared(&collection, "a river", None)).unwrap();
+    let some = run(&reranker, prepared(&collection, "a river", Some(vec![7, 0, 39, 7]))).unwrap();
+    assert_eq!(some, [all[7], all[0], all[39], all[7]]);
+    assert!(run(&reranker, prepared(&collection, "a river", Some(Vec::new()))).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_not_in_the_collection_is_refused() {
+    let (reranker, other) = (fixture("bert-gelu-h36").load(), fixture("bert-gelu-h36").load());
+    let mut collection = reranker.prepare(&["a city"]).unwrap();
+    let error = collection.push(&other, "a river", None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    let collection = Arc::new(collection);
+    let error = run(&other, prepared(&collection, "a river", None)).unwrap_err();
+    assert!(error.to_string().contains("another reranker"), "{error}");
+    let error = run(&reranker, prepared(&collection, "a river", Some(vec![0, 1]))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(error.to_string().contains("document 1 of a collection that has 1"), "{error}");
+}
