@@ -92,6 +92,7 @@ setup_browser() {
 setup() {
   setup_wasm
   setup_npm pkg
+  setup_npm www
   setup_npm tests/js
   setup_browser
 }
@@ -102,7 +103,7 @@ wasm() {
   setup_wasm
   say "WebAssembly"
   cargo build --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown
-  wasm-bindgen --target web --out-dir pkg/dist/wasm --out-name ranklet \
+  wasm-bindgen --target web --omit-default-module-path --out-dir pkg/dist/wasm --out-name ranklet \
     target/wasm32-unknown-unknown/wasm/ranklet.wasm
   wasm_size pkg/dist/wasm/ranklet_bg.wasm
 }
