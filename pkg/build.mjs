@@ -1,9 +1,13 @@
-// Builds dist/ around the engine that wasm-bindgen has put into dist/wasm: compiles src/ and copies the default model.
+// Builds dist/ around the engine that wasm-bindgen has put into dist/wasm: compiles src/, bundles the worker's program
+// and puts what is fetched at run time into dist/assets.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+import { build } from "esbuild";
+
 const dist = new URL("dist/", import.meta.url);
+const assets = new URL("assets/", dist);
 const model = new URL("../models/default/", import.meta.url);
 const modelFiles = [
   "config.json",
@@ -21,5 +25,16 @@ for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
 execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new URL(".", import.meta.url)), stdio: "inherit" });
-mkdirSync(new URL("default/", dist));
-for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`default/${name}`, dist));
+mkdirSync(new URL("default/", assets), { recursive: true });
+copyFileSync(new URL("wasm/ranklet_bg.wasm", dist), new URL("ranklet_bg.wasm", assets));
+for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
+// One file without imports: a worker's address is all that bundlers and policies have to know.
+await build({
+  entryPoints: [fileURLToPath(new URL("worker/browser.js", dist))],
+  outfile: fileURLToPath(new URL("worker.js", assets)),
+  bundle: true,
+  format: "iife",
+  target: "es2022",
+  legalComments: "none",
+  logLevel: "warning",
+});

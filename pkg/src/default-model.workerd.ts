@@ -1,8 +1,8 @@
-import config from "./default/config.json";
-import sentenceTransformers from "./default/config_sentence_transformers.json";
-import weights from "./default/model.safetensors";
-import tokenizer from "./default/tokenizer.json";
-import tokenizerConfig from "./default/tokenizer_config.json";
+import config from "./assets/default/config.json";
+import sentenceTransformers from "./assets/default/config_sentence_transformers.json";
+import weights from "./assets/default/model.safetensors";
+import tokenizer from "./assets/default/tokenizer.json";
+import tokenizerConfig from "./assets/default/tokenizer_config.json";
 import type { ModelFileSet } from "./types.js";
 
 /** The embedded default model, its files imported as data modules. */

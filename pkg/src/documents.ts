@@ -2,15 +2,18 @@ import { RankletError } from "./errors.js";
 import { isObject, kindOf } from "./options.js";
 
 /**
- * The text of each document that is scored: a string as it is, an object's `text`, or with `rankFields` the named
- * fields as lines `field: value`.
+ * The text of a document that is scored: a string as it is, an object's `text`, or with `rankFields` the named fields
+ * as lines `field: value`.
  * @throws RankletError `input`, naming the document's index
  */
+export function documentText(document: unknown, index: number, rankFields?: readonly string[]): string {
+  return rankFields === undefined ? plainText(document, index) : fieldLines(document, index, rankFields);
+}
+
+/** The texts of a list of documents. */
 export function documentTexts(documents: readonly unknown[], rankFields?: readonly string[]): string[] {
   // Array.from visits the holes of a sparse array too, which map would leave.
-  return Array.from(documents, (document, index) =>
-    rankFields === undefined ? plainText(document, index) : fieldLines(document, index, rankFields),
-  );
+  return Array.from(documents, (document, index) => documentText(document, index, rankFields));
 }
 
 function plainText(document: unknown, index: number): string {

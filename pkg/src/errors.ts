@@ -54,13 +54,3 @@ export function fromEngine(error: unknown): RankletError | undefined {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-/**
- * Does nothing while `signal` is quiet.
- * @throws RankletError `aborted`, with the signal's reason as its cause
- */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) {
-    throw new RankletError("aborted", "the call was aborted by its signal", { cause: signal.reason });
-  }
-}

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 // The entry for browsers and bundlers; its types are the package's.
-import { loadEngine } from "./load.js";
+import { loadScorer } from "./load.js";
 import { browser } from "./platform/browser.js";
 import { LoadedReranker } from "./reranker.js";
 import type { LoadOptions, ModelSource } from "./types.js";
@@ -16,6 +16,6 @@ export class Reranker extends LoadedReranker {
    *   `network`, `aborted`, `out-of-memory`
    */
   static async load(source?: ModelSource, options?: LoadOptions): Promise<Reranker> {
-    return new Reranker(await loadEngine(browser, source, options));
+    return new Reranker(await loadScorer(browser, source, options));
   }
 }

@@ -1,5 +1,5 @@
 import { RankletError } from "./errors.js";
-import type { DownloadProgress, ScoreProgress } from "./types.js";
+import type { DownloadProgress, PrepareProgress, ScoreProgress } from "./types.js";
 
 /** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
 type Reader<T> = (value: unknown, name: string) => T;
@@ -25,11 +25,21 @@ export function readOptions<R extends Readers>(call: string, options: unknown, r
   return read as Read<R>;
 }
 
-const callReaders = {
+const scoringReaders = {
   scores: oneOf(["model", "raw", "sigmoid"]),
   signal: abortSignal,
-  onProgress: callback<ScoreProgress>,
 };
+
+const callReaders = { ...scoringReaders, onProgress: callback<ScoreProgress> };
+
+/** How documents become texts and tokens. */
+const documentReaders = {
+  rankFields: fieldNames,
+  maxTokensPerDocument: positiveInteger,
+  longDocuments: oneOf(["truncate"], { chunk: 'use "truncate", or cut the documents before the call' }),
+};
+
+const instructionReader = { instruction: notOffered("put the instruction into the query") };
 
 export const loadReaders = {
   device: oneOf(["auto", "cpu"], { webgpu: 'use "cpu" or "auto"' }),
@@ -48,19 +58,37 @@ export const loadReaders = {
 
 export const rerankReaders = {
   ...callReaders,
+  ...documentReaders,
+  ...instructionReader,
   query: text,
   documents: list,
   topN: positiveInteger,
   returnDocuments: flag,
-  rankFields: fieldNames,
-  maxTokensPerDocument: positiveInteger,
-  longDocuments: oneOf(["truncate"], { chunk: 'use "truncate", or cut the documents before the call' }),
-  instruction: notOffered("put the instruction into the query"),
+};
+
+export const streamReaders = {
+  ...scoringReaders,
+  ...documentReaders,
+  ...instructionReader,
+  query: text,
+  documents: iterable,
+  returnDocuments: flag,
 };
 
 export const scoreReaders = callReaders;
 
 export const rankReaders = { ...callReaders, topK: positiveInteger, returnDocuments: flag };
+
+export const prepareReaders = { ...documentReaders, signal: abortSignal, onProgress: callback<PrepareProgress> };
+
+export const collectionReaders = {
+  ...scoringReaders,
+  ...instructionReader,
+  topN: positiveInteger,
+  candidates: places,
+  returnDocuments: flag,
+  latest: flag,
+};
 
 /** @throws RankletError `input` unless `value` is a string */
 export function text(value: unknown, name: string): string {
@@ -72,6 +100,12 @@ export function text(value: unknown, name: string): string {
 export function list(value: unknown, name: string): readonly unknown[] {
   if (Array.isArray(value)) return value as readonly unknown[];
   throw wrongType(name, "an array", value);
+}
+
+/** @throws RankletError `input` unless `value` can be iterated; a string, which can, is no list of documents */
+function iterable(value: unknown, name: string): Iterable<unknown> {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) return value as Iterable<unknown>;
+  throw wrongType(name, "an array or another iterable", value);
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -113,12 +147,12 @@ function positiveInteger(value: unknown, name: string): number {
   throw wrongType(name, "a whole number of 1 or more", value);
 }
 
-function workerCount(value: unknown, name: string): "auto" | 0 {
-  if (value === "auto" || value === 0) return value;
-  if (Number.isSafeInteger(value) && (value as number) > 0) {
-    throw new RankletError("unsupported", `${name} ${String(value)} is not available: use "auto" or 0, the calling thread`);
+function workerCount(value: unknown, name: string): "auto" | 0 | 1 {
+  if (value === "auto" || value === 0 || value === 1) return value;
+  if (Number.isSafeInteger(value) && (value as number) > 1) {
+    throw new RankletError("unsupported", `${name} ${String(value)} is not available: use "auto" or 1, a worker, or 0, the calling thread`);
   }
-  throw wrongType(name, '"auto" or 0', value);
+  throw wrongType(name, '"auto", 0 or 1', value);
 }
 
 function flag(value: unknown, name: string): boolean {
@@ -130,6 +164,14 @@ function fieldNames(value: unknown, name: string): readonly string[] {
   const names = list(value, name);
   if (names.length === 0) throw new RankletError("input", `${name} must name at least one field`);
   return names.map((field, at) => text(field, `${name}[${at}]`));
+}
+
+function places(value: unknown, name: string): Uint32Array {
+  const given = value instanceof Uint32Array ? value : list(value, name);
+  return Uint32Array.from(given, (place, at) => {
+    if (Number.isInteger(place) && (place as number) >= 0 && (place as number) <= 0xffff_ffff) return place as number;
+    throw wrongType(`${name}[${at}]`, "a document's place in the collection", place);
+  });
 }
 
 function abortSignal(value: unknown, name: string): AbortSignal {

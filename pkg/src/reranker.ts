@@ -1,31 +1,59 @@
-import { documentTexts } from "./documents.js";
+import { throwIfAborted } from "./abort.js";
+import { PreparedCollection } from "./collection.js";
+import { documentText, documentTexts } from "./documents.js";
 import { RankletError } from "./errors.js";
-import { list, rankReaders, readOptions, rerankReaders, scoreReaders, text } from "./options.js";
-import type { Scorer } from "./scorer.js";
+import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
+import { best, result, type Scored } from "./results.js";
+import type { Scorer, Work } from "./scorer.js";
+import { scoreAll, scoreInParts, type Totals } from "./scoring.js";
+import { asyncDispose, dispose } from "./symbols.js";
 import type {
   CallOptions,
+  Collection,
   DocumentInput,
   ModelInfo,
+  PrepareOptions,
   RankOptions,
   RankResult,
   RerankOptions,
   RerankResponse,
+  ScoreProgress,
+  Scores,
+  StreamOptions,
+  StreamPart,
 } from "./types.js";
+import { pairWorks, queryWorks, windows } from "./windows.js";
 
-// Runtimes without explicit resource management have no Symbol.dispose; a polyfill makes these same symbols.
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
-const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+/** What calls with one answer have in common, read. */
+interface Asked {
+  readonly scores?: Scores | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
+}
+
+/** What a stream was asked for, read. */
+interface Streaming {
+  readonly query: string;
+  readonly documents: Iterable<unknown>;
+  readonly total: number | undefined;
+  readonly rankFields: readonly string[] | undefined;
+  readonly maxTokensPerDocument: number | undefined;
+  readonly returnDocuments: boolean;
+  readonly scores: Scores;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** A loaded model that scores how well documents answer a query. */
 export class LoadedReranker {
   /** What was loaded, and what computes. */
   readonly info: ModelInfo;
-  readonly #engine: Scorer;
+  readonly #scorer: Scorer;
+  #collections = 0;
 
   /** Use `Reranker.load`. */
-  protected constructor(engine: Scorer) {
-    this.#engine = engine;
-    this.info = engine.info;
+  protected constructor(scorer: Scorer) {
+    this.#scorer = scorer;
+    this.info = scorer.info;
   }
 
   /**
@@ -39,17 +67,30 @@ export class LoadedReranker {
     const documents = list(read.documents, "rerank: documents") as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { scores, tokens, engineMs } = await this.#engine.score({
-      pairs: { query, documents: texts, maxTokensPerDocument: read.maxTokensPerDocument },
-      scores: read.scores ?? "model",
-      signal: read.signal,
-      onProgress: read.onProgress,
-    });
-    const results = best(scores, read.topN).map(({ index, score }) =>
-      read.returnDocuments === true ? { index, score, document: documents[index] as D } : { index, score },
-    );
-    const totalMs = performance.now() - started;
-    return { results, usage: { tokens, documents: texts.length }, backend: this.info.backend, timings: { totalMs, engineMs } };
+    const { scores, totals } = await this.#score(queryWorks(query, texts, read.maxTokensPerDocument), texts.length, read);
+    const results = best(placed(scores), read.topN).map((scored) => result(scored, read.returnDocuments === true ? documents : undefined));
+    return {
+      results,
+      usage: { tokens: totals.tokens, documents: texts.length },
+      backend: this.info.backend,
+      timings: { totalMs: performance.now() - started, engineMs: totals.engineMs },
+    };
+  }
+
+  /**
+   * Scores documents and gives them micro-batch by micro-batch, in their order. Leaving the loop ends the work, and
+   * a slow reader holds it up.
+   * @throws RankletError `input` or `unsupported` at once for options; while iterating `input` for a document,
+   *   `aborted`, `disposed`, or the engine's
+   */
+  stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
+    const read = readOptions("stream", options, streamReaders);
+    const query = text(read.query, "stream: query");
+    const { documents, rankFields, maxTokensPerDocument, returnDocuments = false, scores = "model", signal } = read;
+    if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
+    this.#expectOneLabel("stream");
+    const total = Array.isArray(documents) ? documents.length : undefined;
+    return this.#stream({ query, documents, total, rankFields, maxTokensPerDocument, returnDocuments, scores, signal });
   }
 
   /**
@@ -59,13 +100,8 @@ export class LoadedReranker {
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = readOptions("score", options, scoreReaders);
-    const { scores } = await this.#engine.score({
-      pairs: columns(pairs),
-      scores: read.scores ?? "model",
-      signal: read.signal,
-      onProgress: read.onProgress,
-    });
-    return scores;
+    const checked = list(pairs, "score: pairs").map(pair);
+    return (await this.#score(pairWorks(checked), checked.length, read)).scores;
   }
 
   /**
@@ -77,20 +113,41 @@ export class LoadedReranker {
     const asked = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const { scores } = await this.#engine.score({
-      pairs: { query: asked, documents: texts, maxTokensPerDocument: undefined },
-      scores: read.scores ?? "model",
-      signal: read.signal,
-      onProgress: read.onProgress,
-    });
-    return best(scores, read.topK).map(({ index, score }) =>
+    const { scores } = await this.#score(queryWorks(asked, texts, undefined), texts.length, read);
+    return best(placed(scores), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
 
+  /**
+   * Tokenises documents once, for many queries, and keeps them beside the engine.
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
+   */
+  async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
+    const { rankFields, maxTokensPerDocument, signal, onProgress } = readOptions("prepare", options, prepareReaders);
+    const texts = documentTexts(list(documents, "prepare: documents"), rankFields);
+    this.#expectOneLabel("prepare");
+    const id = this.#collections++;
+    let done = 0;
+    try {
+      await this.#scorer.prepare(id, { documents: [], maxTokensPerDocument });
+      for (const window of windows(texts, ({ length }) => length)) {
+        throwIfAborted(signal);
+        await this.#scorer.prepare(id, { documents: window, maxTokensPerDocument });
+        done += window.length;
+        onProgress?.({ stage: "prepare", done, total: texts.length });
+      }
+      throwIfAborted(signal);
+    } catch (error) {
+      this.#scorer.forget(id);
+      throw error;
+    }
+    return new PreparedCollection(this.#scorer, id, [...documents]);
+  }
+
   /** Frees the model's memory. Calls under way, and later ones, are rejected with `disposed`. May be called twice. */
   dispose(): void {
-    this.#engine.dispose();
+    this.#scorer.dispose();
   }
 
   [dispose](): void {
@@ -102,29 +159,66 @@ export class LoadedReranker {
     return Promise.resolve();
   }
 
+  /** Scores `total` pairs: their scores in order, and what they cost. */
+  async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; totals: Totals }> {
+    const scores = new Float32Array(total * this.info.numLabels);
+    let filled = 0;
+    const totals = await scoreAll(this.#scorer, works, {
+      scores: asked.scores ?? "model",
+      signal: asked.signal,
+      onPart: (part) => {
+        if (part.scores.length > scores.length - filled) throw this.#miscounted(total);
+        scores.set(part.scores, filled);
+        filled += part.scores.length;
+        asked.onProgress?.({ stage: "score", done: filled / this.info.numLabels, total });
+      },
+    });
+    if (filled < scores.length) throw this.#miscounted(total);
+    return { scores, totals };
+  }
+
+  async *#stream<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
+    let done = 0;
+    for (const window of windows(textsOf<D>(asked), ({ text }) => text.length)) {
+      const first = done;
+      const documents = window.map(({ text }) => text);
+      const work = { kind: "query", query: asked.query, documents, maxTokensPerDocument: asked.maxTokensPerDocument } as const;
+      for await (const parts of scoreInParts(this.#scorer, work, asked)) {
+        const results = parts
+          .flatMap((part) => [...part.scores])
+          .map((score, at) => {
+            const document = (window[done - first + at] as { document: D }).document;
+            return asked.returnDocuments ? { index: done + at, score, document } : { index: done + at, score };
+          });
+        done += results.length;
+        yield { results, done, total: asked.total };
+      }
+    }
+  }
+
   #expectOneLabel(call: string): void {
     const { numLabels } = this.info;
     if (numLabels !== 1) {
       throw new RankletError("input", `${call} needs a model with one label and this one has ${numLabels}; use score(), which returns every label`);
     }
   }
-}
 
-/** The best `count` scores with their places, best first; equal ones stay in order, for sorting is stable. */
-function best(scores: Float32Array, count = scores.length): { index: number; score: number }[] {
-  return Array.from(scores, (score, index) => ({ index, score }))
-    .sort((a, b) => b.score - a.score)
-    .slice(0, count);
-}
-
-function columns(pairs: unknown): { queries: string[]; documents: string[] } {
-  const queries: string[] = [];
-  const documents: string[] = [];
-  for (const [at, pair] of list(pairs, "score: pairs").entries()) {
-    const [query, document, ...rest] = list(pair, `score: pairs[${at}]`);
-    if (rest.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
-    queries.push(text(query, `score: pairs[${at}][0], the query,`));
-    documents.push(text(document, `score: pairs[${at}][1], the document,`));
+  #miscounted(pairs: number): RankletError {
+    return new RankletError("internal", `the engine gave other than ${pairs * this.info.numLabels} scores for ${pairs} pairs`);
   }
-  return { queries, documents };
+}
+
+function placed(scores: Float32Array): Scored[] {
+  return Array.from(scores, (score, index) => ({ index, score }));
+}
+
+function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document: D; text: string }> {
+  let index = 0;
+  for (const document of documents) yield { document: document as D, text: documentText(document, index++, rankFields) };
+}
+
+function pair(given: unknown, at: number): readonly [query: string, document: string] {
+  const [query, document, ...rest] = list(given, `score: pairs[${at}]`);
+  if (rest.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
+  return [text(query, `score: pairs[${at}][0], the query,`), text(document, `score: pairs[${at}][1], the document,`)];
 }

@@ -1,20 +1,26 @@
-import type { ModelInfo, ScoreProgress, Scores } from "./types.js";
+import type { ModelInfo, Scores } from "./types.js";
 
-/** What to score: one query with many documents, or pairs as two columns of one length. */
-export type Pairs =
-  | { readonly query: string; readonly documents: string[]; readonly maxTokensPerDocument: number | undefined }
-  | { readonly queries: string[]; readonly documents: string[] };
+/** What to score. Strings are copied when they go to a worker or into WebAssembly, so callers keep works small. */
+export type Work =
+  | {
+      readonly kind: "query";
+      readonly query: string;
+      readonly documents: readonly string[];
+      readonly maxTokensPerDocument: number | undefined;
+    }
+  /** Two columns of one length. */
+  | { readonly kind: "pairs"; readonly queries: readonly string[]; readonly documents: readonly string[] }
+  /** Documents tokenised before; `candidates` are places in the collection, by default all in order. */
+  | {
+      readonly kind: "prepared";
+      readonly query: string;
+      readonly collection: number;
+      readonly candidates: Uint32Array | undefined;
+    };
 
-/** One call's work. */
-export interface Job {
-  readonly pairs: Pairs;
-  readonly scores: Scores;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: ScoreProgress) => void) | undefined;
-}
-
-export interface Scored {
-  /** In the order of the pairs; several labels row-major, [pairs, labels]. */
+/** One micro-batch, scored. Parts of one work come in the order of its pairs. */
+export interface Part {
+  /** Several labels row-major, [pairs, labels]. */
   readonly scores: Float32Array;
   /** Tokens that went through the model. */
   readonly tokens: number;
@@ -22,14 +28,35 @@ export interface Scored {
   readonly engineMs: number;
 }
 
-/** What a reranker needs of an engine; no WebAssembly shows through. */
+/** How to score, and who hears of it. */
+export interface Call {
+  readonly scores: Scores;
+  readonly signal: AbortSignal | undefined;
+  /** What it throws ends the work and rejects it. */
+  readonly onPart: (part: Part) => void;
+}
+
+/** Documents for a collection, and how each is cut. */
+export interface Batch {
+  readonly documents: readonly string[];
+  readonly maxTokensPerDocument: number | undefined;
+}
+
+/** What a reranker needs of an engine, on this thread or another; no WebAssembly shows through. */
 export interface Scorer {
   readonly info: ModelInfo;
   /**
-   * Scores a job's pairs.
+   * Scores a work's pairs, micro-batch by micro-batch; works under way together take turns.
    * @throws RankletError `aborted`, `disposed`, `input`, or what the engine met
    */
-  score(job: Job): Promise<Scored>;
-  /** Frees the model; calls under way are rejected with `disposed` before their next micro-batch. */
+  score(work: Work, call: Call): Promise<void>;
+  /**
+   * Tokenises documents and puts them at the end of a collection. A number not used before begins one.
+   * @throws RankletError `disposed`, `tokenizer`, or what the engine met
+   */
+  prepare(collection: number, batch: Batch): Promise<void>;
+  /** Frees a collection. */
+  forget(collection: number): void;
+  /** Frees the model; works under way are rejected with `disposed`. */
   dispose(): void;
 }

@@ -33,13 +33,23 @@ export interface ScoreProgress {
   readonly total: number;
 }
 
+/** How far the preparation of a collection is, in documents. */
+export interface PrepareProgress {
+  readonly stage: "prepare";
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface LoadOptions {
   /** What computes. `"auto"`, the default, chooses. */
   readonly device?: "auto" | "cpu" | undefined;
   /** How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. */
   readonly dtype?: "auto" | "f32" | "q8" | undefined;
-  /** Where scoring runs. Both values mean the calling thread, which is left free between micro-batches. */
-  readonly workers?: "auto" | 0 | undefined;
+  /**
+   * Where scoring runs: `"auto"`, the default, and 1 in a worker; 0 on the calling thread, which is left free between
+   * micro-batches. Where there are no workers (service workers, edge runtimes), `"auto"` is 0.
+   */
+  readonly workers?: "auto" | 0 | 1 | undefined;
   /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
   readonly maxLength?: number | undefined;
   /** Ends the loading with an `aborted` error. */
@@ -54,12 +64,16 @@ export interface LoadOptions {
  */
 export type Scores = "model" | "raw" | "sigmoid";
 
-/** What every call that scores understands. */
-export interface CallOptions {
+/** What everything that scores understands. */
+export interface ScoringOptions {
   /** Default `"model"`. */
   readonly scores?: Scores | undefined;
   /** Ends the call, after at most one micro-batch, with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What calls with one answer understand. */
+export interface CallOptions extends ScoringOptions {
   /** Told after each micro-batch. What it throws rejects the call. */
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
 }
@@ -67,13 +81,8 @@ export interface CallOptions {
 /** A document: its text, or an object with a `text` or with the fields that `rankFields` names. */
 export type DocumentInput = string | Readonly<Record<string, unknown>>;
 
-export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions {
-  readonly query: string;
-  readonly documents: readonly D[];
-  /** The most results to return, 1 or more. Default: all. */
-  readonly topN?: number | undefined;
-  /** Whether each result carries the document itself. Default `false`. */
-  readonly returnDocuments?: boolean | undefined;
+/** How documents become what is scored. */
+export interface DocumentOptions {
   /**
    * The fields of each document that are scored, as lines `field: value` in this order. A field must be a string, a
    * number or a boolean in every document. Default: the document's `text` alone.
@@ -83,6 +92,47 @@ export interface RerankOptions<D extends DocumentInput = DocumentInput> extends 
   readonly longDocuments?: "truncate" | undefined;
   /** The most tokens of one document, 1 or more; the rest is cut. Default: as many as the pair has room for. */
   readonly maxTokensPerDocument?: number | undefined;
+}
+
+export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions {
+  readonly query: string;
+  readonly documents: readonly D[];
+  /** The most results to return, 1 or more. Default: all. */
+  readonly topN?: number | undefined;
+  /** Whether each result carries the document itself. Default `false`. */
+  readonly returnDocuments?: boolean | undefined;
+}
+
+export interface StreamOptions<D extends DocumentInput = DocumentInput> extends ScoringOptions, DocumentOptions {
+  readonly query: string;
+  /** An array, or anything that can be iterated; it is read as far as it has been scored, and a little ahead. */
+  readonly documents: Iterable<D>;
+  /** Whether each result carries the document itself. Default `false`. */
+  readonly returnDocuments?: boolean | undefined;
+}
+
+export interface PrepareOptions extends DocumentOptions {
+  /** Ends the preparation with an `aborted` error. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told now and then. What it throws rejects the call. */
+  readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
+}
+
+export interface CollectionRankOptions extends ScoringOptions {
+  /** The most results to give, 1 or more. Default: all. */
+  readonly topN?: number | undefined;
+  /**
+   * The documents to score, as their places in the collection: what a first stage has found. Equal scores keep this
+   * order. Default: all documents.
+   */
+  readonly candidates?: ArrayLike<number> | undefined;
+  /** Whether each result carries the document itself. Default `false`. */
+  readonly returnDocuments?: boolean | undefined;
+  /**
+   * Whether this call ends earlier ones that were `latest` too, with an `aborted` error: search as one types.
+   * Default `false`.
+   */
+  readonly latest?: boolean | undefined;
 }
 
 export interface RankOptions extends CallOptions {
@@ -115,6 +165,39 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
     /** The part of it spent in the engine, in milliseconds; the rest was left to the page and to other calls. */
     readonly engineMs: number;
   };
+}
+
+/** Documents of a stream that have been scored. */
+export interface StreamPart<D extends DocumentInput = DocumentInput> {
+  /** In the order of the documents. */
+  readonly results: RerankResult<D>[];
+  /** Documents scored so far. */
+  readonly done: number;
+  /** Documents in all; `undefined` where `documents` does not say. */
+  readonly total: number | undefined;
+}
+
+/** A ranking of a collection, as far as it has come. */
+export interface CollectionRanking<D extends DocumentInput = DocumentInput> extends RerankResponse<D> {
+  /** Documents scored so far. */
+  readonly done: number;
+  /** Documents to score in all; the ranking is final when `done` has reached it. */
+  readonly total: number;
+}
+
+/** Documents that were tokenised once, for many queries. Made by `Reranker.prepare`. */
+export interface Collection<D extends DocumentInput = DocumentInput> {
+  /** Number of documents. */
+  readonly size: number;
+  /**
+   * Ranks the documents by how well they answer a query, and gives the best so far as scoring goes on. The last
+   * ranking is the final one. Leaving the loop ends the work.
+   * @throws RankletError `input` at once; while iterating `aborted`, `disposed`, or the engine's
+   */
+  rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void>;
+  /** Frees the collection. May be called twice. */
+  dispose(): void;
+  [Symbol.dispose](): void;
 }
 
 /** One row of `rank`, named as sentence-transformers' `CrossEncoder.rank` names it. */

@@ -1,10 +1,11 @@
-import { ModelFiles, WasmReranker, type WasmScoring } from "./wasm/ranklet.js";
+import { ModelFiles, WasmReranker, type WasmCollection, type WasmScoring } from "../wasm/ranklet.js";
 
-import { RankletError, fromEngine, messageOf, throwIfAborted } from "./errors.js";
-import { parseInfo } from "./info.js";
-import type { Platform } from "./platform/platform.js";
-import type { Job, Scored, Scorer } from "./scorer.js";
-import type { ModelInfo } from "./types.js";
+import { throwIfAborted } from "../abort.js";
+import { RankletError, fromEngine, messageOf } from "../errors.js";
+import { parseInfo } from "../info.js";
+import type { Batch, Call, Scorer, Work } from "../scorer.js";
+import type { ModelInfo } from "../types.js";
+import { engineDamage, markDamaged } from "./start.js";
 
 /** What `WasmReranker.load` reads, as JSON. */
 export interface EngineSettings {
@@ -13,49 +14,64 @@ export interface EngineSettings {
   readonly max_length?: number;
 }
 
-/** One loaded model in WebAssembly. Calls to `score` take turns, a micro-batch each. */
+/** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
 export class Engine implements Scorer {
   readonly info: ModelInfo;
   readonly #model: WasmReranker;
   readonly #nextTask: () => Promise<void>;
-  #calls = 0;
+  readonly #collections = new Map<number, WasmCollection>();
+  #working = 0;
   #disposed = false;
-  #trap: unknown;
 
-  private constructor(model: WasmReranker, platform: Platform) {
+  private constructor(model: WasmReranker, nextTask: () => Promise<void>) {
     this.#model = model;
-    this.#nextTask = () => platform.nextTask();
+    this.#nextTask = nextTask;
     this.info = parseInfo(model.info());
   }
 
-  /** @throws RankletError with the engine's code where it refuses the files or settings */
-  static async load(platform: Platform, files: ReadonlyMap<string, Uint8Array>, settings: EngineSettings): Promise<Engine> {
-    try {
-      const held = new ModelFiles();
-      for (const [name, bytes] of files) held.set(name, bytes);
-      return new Engine(await WasmReranker.load(held, JSON.stringify(settings)), platform);
-    } catch (error) {
-      throw fromEngine(error) ?? failure(error);
-    }
+  /**
+   * @param nextTask resolves in a later task, after the events that wait now
+   * @throws RankletError with the engine's code where it refuses the files or settings
+   */
+  static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
+    const held = new ModelFiles();
+    for (const [name, blob] of files) held.set(name, new Uint8Array(await blob.arrayBuffer()));
+    return run(() => new Engine(WasmReranker.load(held, JSON.stringify(settings)), nextTask));
   }
 
-  /** Gives way to other tasks before each micro-batch: an abort, a click or another call's turn. */
-  async score(job: Job): Promise<Scored> {
-    this.#check(job.signal);
-    if (job.pairs.documents.length === 0) return { scores: new Float32Array(0), tokens: 0, engineMs: 0 };
-    this.#calls++;
-    const started = performance.now();
+  /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
+  async score(work: Work, call: Call): Promise<void> {
+    this.#check(call.signal);
+    this.#working++;
     try {
-      const scoring = this.#run(() => begin(this.#model, job));
+      const started = performance.now();
+      const scoring = run(() => this.#begin(work, call));
       try {
-        return await this.#finish(scoring, job, performance.now() - started);
+        await this.#finish(scoring, call, performance.now() - started);
       } finally {
         free(scoring);
       }
     } finally {
-      this.#calls--;
+      this.#working--;
       this.#freeWhenIdle();
     }
+  }
+
+  async prepare(collection: number, { documents, maxTokensPerDocument }: Batch): Promise<void> {
+    this.#check(undefined);
+    await this.#nextTask();
+    this.#check(undefined);
+    run(() => {
+      const held = this.#collections.get(collection) ?? this.#model.collection();
+      this.#collections.set(collection, held);
+      this.#model.prepare(held, [...documents], maxTokensPerDocument);
+    });
+  }
+
+  forget(collection: number): void {
+    const held = this.#collections.get(collection);
+    this.#collections.delete(collection);
+    if (held !== undefined) free(held);
   }
 
   dispose(): void {
@@ -64,76 +80,66 @@ export class Engine implements Scorer {
     this.#freeWhenIdle();
   }
 
-  async #finish(scoring: WasmScoring, job: Job, begunMs: number): Promise<Scored> {
-    const total = job.pairs.documents.length;
-    const scores = new Float32Array(total * this.info.numLabels);
-    let engineMs = begunMs;
-    let filled = 0;
-    while (filled < scores.length) {
-      await this.#nextTask();
-      this.#check(job.signal);
-      const started = performance.now();
-      const part = await this.#step(scoring);
-      engineMs += performance.now() - started;
-      if (part === undefined || part.length === 0 || part.length > scores.length - filled) {
-        throw new RankletError("internal", `the engine gave other than ${scores.length} scores for ${total} pairs`);
+  #begin(work: Work, { scores }: Call): WasmScoring {
+    switch (work.kind) {
+      case "query":
+        return this.#model.scoring(work.query, [...work.documents], scores, work.maxTokensPerDocument);
+      case "pairs":
+        return this.#model.scoring_pairs([...work.queries], [...work.documents], scores);
+      case "prepared": {
+        const collection = this.#collections.get(work.collection);
+        if (collection === undefined) throw new RankletError("disposed", "the collection was disposed; prepare the documents again");
+        return this.#model.scoring_prepared(work.query, collection, work.candidates, scores);
       }
-      scores.set(part, filled);
-      filled += part.length;
-      job.onProgress?.({ stage: "score", done: filled / this.info.numLabels, total });
     }
-    this.#check(job.signal);
-    return { scores, tokens: this.#run(() => scoring.tokens()), engineMs };
+  }
+
+  async #finish(scoring: WasmScoring, call: Call, begunMs: number): Promise<void> {
+    let engineMs = begunMs;
+    let tokens = 0;
+    for (;;) {
+      await this.#nextTask();
+      this.#check(call.signal);
+      const started = performance.now();
+      const scores = run(() => scoring.step());
+      if (scores === undefined) return;
+      const tokensSoFar = run(() => scoring.tokens());
+      engineMs += performance.now() - started;
+      call.onPart({ scores, tokens: tokensSoFar - tokens, engineMs });
+      tokens = tokensSoFar;
+      engineMs = 0;
+    }
   }
 
   #check(signal: AbortSignal | undefined): void {
     if (this.#disposed) throw new RankletError("disposed", "the reranker was disposed; load the model again");
-    if (this.#trap !== undefined) throw failure(this.#trap);
+    const damage = engineDamage();
+    if (damage !== undefined) throw damage;
     throwIfAborted(signal);
   }
 
-  #run<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
-      throw fromEngine(error) ?? this.#broken(error);
-    }
-  }
-
-  async #step(scoring: WasmScoring): Promise<Float32Array | undefined> {
-    try {
-      return await scoring.step();
-    } catch (error) {
-      throw fromEngine(error) ?? this.#broken(error);
-    }
-  }
-
-  /** After a trap nothing is known of the model's memory, so nothing more is computed with it. */
-  #broken(error: unknown): RankletError {
-    this.#trap = error;
-    return failure(error);
-  }
-
   #freeWhenIdle(): void {
-    if (this.#disposed && this.#calls === 0) free(this.#model);
+    if (!this.#disposed || this.#working > 0) return;
+    for (const collection of this.#collections.keys()) this.forget(collection);
+    free(this.#model);
   }
 }
 
-function begin(model: WasmReranker, { pairs, scores }: Job): WasmScoring {
-  return "query" in pairs
-    ? model.scoring(pairs.query, pairs.documents, scores, pairs.maxTokensPerDocument)
-    : model.scoring_pairs(pairs.queries, pairs.documents, scores);
-}
-
-function failure(trap: unknown): RankletError {
-  return new RankletError("internal", `the engine failed (${messageOf(trap)}); load the model again`, { cause: trap });
+/** Calls the engine. After a trap nothing is known of its memory, so nothing more is computed with it. */
+function run<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof RankletError) throw error;
+    throw fromEngine(error) ?? markDamaged(error, messageOf(error));
+  }
 }
 
 /** Gives memory back. After a trap that can fail in turn, which would hide the first failure and help nobody. */
-function free(owner: WasmScoring | WasmReranker): void {
+function free(owner: WasmScoring | WasmReranker | WasmCollection): void {
   try {
     owner.free();
   } catch {
-    // The memory stays taken until the page or process ends.
+    // The memory stays taken until the worker, page or process ends.
   }
 }

@@ -1,34 +1,32 @@
-import startWasm from "./wasm/ranklet.js";
+import { initSync } from "../wasm/ranklet.js";
 
-import { RankletError, messageOf } from "./errors.js";
-import type { Platform } from "./platform/platform.js";
+import { RankletError, messageOf } from "../errors.js";
 
-let starting: Promise<unknown> | undefined;
+let started = false;
+let damage: RankletError | undefined;
 
 /**
- * Compiles the engine, once for all rerankers; a failure is forgotten, so that the next call tries again.
- * @throws RankletError `unsupported` where the runtime cannot compile it, `network` where it cannot be downloaded
+ * Starts the engine in this thread, once for all models.
+ * @throws RankletError `unsupported` where the runtime cannot instantiate it, `internal` after a trap
  */
-export async function startEngine(platform: Platform): Promise<void> {
-  starting ??= start(platform);
+export function startEngine(module: WebAssembly.Module): void {
+  if (damage !== undefined) throw damage;
+  if (started) return;
   try {
-    await starting;
+    initSync({ module });
   } catch (error) {
-    starting = undefined;
-    throw error;
+    throw new RankletError("unsupported", `the engine does not start: ${messageOf(error)}`, { cause: error });
   }
+  started = true;
 }
 
-async function start(platform: Platform): Promise<void> {
-  if (typeof WebAssembly !== "object") throw new RankletError("unsupported", "this runtime has no WebAssembly");
-  const module_or_path = await platform.wasm();
-  try {
-    await startWasm({ module_or_path });
-  } catch (error) {
-    throw new RankletError(
-      "unsupported",
-      `the engine does not start (it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
+/** Why the engine of this thread must not be used any more, if so. */
+export function engineDamage(): RankletError | undefined {
+  return damage;
+}
+
+/** Remembers a trap, after which nothing is known of the engine's memory; returns the error to throw. */
+export function markDamaged(trap: unknown, message: string): RankletError {
+  damage ??= new RankletError("internal", `the engine of this thread failed (${message}) and cannot be used again`, { cause: trap });
+  return damage;
 }

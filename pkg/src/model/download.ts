@@ -1,4 +1,4 @@
-import { RankletError, messageOf } from "./errors.js";
+import { RankletError, messageOf } from "../errors.js";
 
 /**
  * Asks for `url`.
@@ -27,7 +27,7 @@ export async function download(
   url: URL,
   signal: AbortSignal,
   onBytes: (loaded: number, total: number | undefined) => void,
-): Promise<Uint8Array | undefined> {
+): Promise<Blob | undefined> {
   if (url.protocol === "data:") return bytesOfDataUrl(url);
   const response = await request(url, signal);
   if (response.status === 404 || isPage(response)) {
@@ -36,14 +36,14 @@ export async function download(
   }
   expectSuccess(response, url);
   const total = lengthOf(response);
-  const chunks: Uint8Array[] = [];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let loaded = 0;
   for await (const chunk of chunksOf(response, url)) {
     chunks.push(chunk);
     loaded += chunk.length;
     onBytes(loaded, total);
   }
-  return joined(chunks, loaded);
+  return new Blob(chunks);
 }
 
 /** Development servers answer every unknown path with the application's page. No file of a model is one. */
@@ -57,11 +57,11 @@ function lengthOf(response: Response): number | undefined {
   return length === null || response.headers.has("content-encoding") ? undefined : Number(length);
 }
 
-async function* chunksOf(response: Response, url: URL): AsyncGenerator<Uint8Array> {
+async function* chunksOf(response: Response, url: URL): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (response.body === null) return;
   const reader = response.body.getReader();
   for (;;) {
-    let next: ReadableStreamReadResult<Uint8Array>;
+    let next: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
     try {
       next = await reader.read();
     } catch (error) {
@@ -72,20 +72,10 @@ async function* chunksOf(response: Response, url: URL): AsyncGenerator<Uint8Arra
   }
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
 /** Bundlers put small files into `data:` URLs, which a strict content security policy forbids to fetch. */
-function bytesOfDataUrl(url: URL): Uint8Array {
+function bytesOfDataUrl(url: URL): Blob {
   const comma = url.href.indexOf(",");
   const body = decodeURIComponent(url.href.slice(comma + 1));
-  if (!url.href.slice(0, comma).endsWith(";base64")) return new TextEncoder().encode(body);
-  return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+  if (!url.href.slice(0, comma).endsWith(";base64")) return new Blob([body]);
+  return new Blob([Uint8Array.from(atob(body), (character) => character.charCodeAt(0))]);
 }

@@ -1,8 +1,8 @@
 import { download } from "./download.js";
-import { RankletError, messageOf, type ErrorCode } from "./errors.js";
-import { isObject, kindOf } from "./options.js";
-import type { Platform } from "./platform/platform.js";
-import type { DownloadProgress } from "./types.js";
+import { RankletError, messageOf, type ErrorCode } from "../errors.js";
+import { isObject, kindOf } from "../options.js";
+import type { Platform } from "../platform/platform.js";
+import type { DownloadProgress } from "../types.js";
 
 /** The files that are read, in the order in which a missing one is reported. */
 const modelFiles: readonly { readonly name: string; readonly needed: boolean; readonly code: ErrorCode }[] = [
@@ -41,11 +41,11 @@ export async function readModelFiles(
   source: unknown,
   signal: AbortSignal,
   onProgress: ((progress: DownloadProgress) => void) | undefined,
-): Promise<ReadonlyMap<string, Uint8Array>> {
+): Promise<ReadonlyMap<string, Blob>> {
   const wanted = filesOf(platform, source);
   const reading = { platform, signal, onProgress };
   const read = await Promise.all(wanted.map(async (file) => [file.name, await readFile(file, reading)] as const));
-  return new Map(read.filter((entry): entry is readonly [string, Uint8Array] => entry[1] !== undefined));
+  return new Map(read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined));
 }
 
 function filesOf(platform: Platform, source: unknown): readonly Wanted[] {
@@ -87,16 +87,14 @@ function folderOf(platform: Platform, source: string): URL {
   throw new RankletError("input", `load: ${kindOf(source)} is neither a folder's URL nor a path that starts with "/", "./" or "../"`);
 }
 
-async function readFile(file: Wanted, reading: Reading): Promise<Uint8Array | undefined> {
+async function readFile(file: Wanted, reading: Reading): Promise<Blob | undefined> {
   const { name, content } = file;
   switch (tagOf(content)) {
     case "Uint8Array":
-      return content as Uint8Array;
     case "ArrayBuffer":
-      return new Uint8Array(content as ArrayBuffer);
     case "Blob":
     case "File":
-      return localBytes(file, async () => new Uint8Array(await (content as Blob).arrayBuffer()));
+      return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer | Blob]);
     case "URL":
       return (content as URL).protocol === "file:" ? fileBytes(file, content as URL, reading) : httpBytes(file, content as URL, reading);
     default:
@@ -104,14 +102,14 @@ async function readFile(file: Wanted, reading: Reading): Promise<Uint8Array | un
   }
 }
 
-async function fileBytes(file: Wanted, url: URL, { platform, signal, onProgress }: Reading): Promise<Uint8Array | undefined> {
+async function fileBytes(file: Wanted, url: URL, { platform, signal, onProgress }: Reading): Promise<Blob | undefined> {
   const bytes = await localBytes(file, () => platform.readFile(url, signal));
-  if (bytes !== undefined) onProgress?.({ stage: "download", file: file.name, loaded: bytes.length, total: bytes.length });
+  if (bytes !== undefined) onProgress?.({ stage: "download", file: file.name, loaded: bytes.size, total: bytes.size });
   else if (!file.optional) throw new RankletError(file.code, `${file.name} is missing: there is no ${url.href}`);
   return bytes;
 }
 
-async function httpBytes(file: Wanted, url: URL, { signal, onProgress }: Reading): Promise<Uint8Array | undefined> {
+async function httpBytes(file: Wanted, url: URL, { signal, onProgress }: Reading): Promise<Blob | undefined> {
   const bytes = await download(url, signal, (loaded, total) => onProgress?.({ stage: "download", file: file.name, loaded, total }));
   if (bytes === undefined && !file.optional) {
     throw new RankletError("network", `${file.name} is missing: ${url.href} answered 404 or a page of HTML`);

@@ -3,17 +3,20 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers";
 import { pathToFileURL } from "node:url";
 
+import { engineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
+import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
 /** Node, Deno and Bun: the package's files lie on the disk. */
 export const node: Platform = {
-  wasm: () => readFile(new URL("../wasm/ranklet_bg.wasm", import.meta.url)),
+  engineModule: async () => WebAssembly.compile(await readFile(engineUrl)),
+  startWorker,
   defaultModel: () => defaultModel,
   folder: (path) => pathToFileURL(`${resolve(path)}/`),
   readFile: async (url, signal) => {
     try {
-      return await readFile(url, { signal });
+      return new Blob([await readFile(url, { signal })]);
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;

@@ -1,13 +1,15 @@
-import type { InitInput } from "../wasm/ranklet.js";
 import type { ModelFileSet } from "../types.js";
+import type { WorkerPort } from "../worker/port.js";
 
 /** What differs between the places that JavaScript runs in. One file beside this one for each. */
 export interface Platform {
   /**
-   * The engine: WebAssembly, compiled or about to be.
-   * @throws RankletError `network` where it has to be downloaded and cannot be
+   * The engine, compiled.
+   * @throws RankletError `network` where it has to be downloaded and cannot be; anything else: it cannot be compiled
    */
-  wasm(): Promise<InitInput>;
+  engineModule(): Promise<WebAssembly.Module>;
+  /** Starts a worker; `undefined` where there are none. */
+  readonly startWorker: (() => WorkerPort) | undefined;
   /**
    * The embedded default model.
    * @throws RankletError `unsupported` where only the application can bring it
@@ -22,7 +24,7 @@ export interface Platform {
    * The bytes behind a `file:` URL; `undefined` where there is no such file.
    * @throws RankletError `unsupported` where files cannot be read
    */
-  readFile(url: URL, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
   /** Resolves in a later task, after the events that wait now. */
   nextTask(): Promise<void>;
 }

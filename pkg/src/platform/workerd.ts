@@ -1,10 +1,11 @@
-import wasm from "../wasm/ranklet_bg.wasm";
+import engine from "../assets/ranklet_bg.wasm";
 import { RankletError } from "../errors.js";
 import type { Platform } from "./platform.js";
 
 /** workerd (Cloudflare Workers): no files, and WebAssembly only as a static import. */
 export const workerd: Platform = {
-  wasm: () => Promise.resolve(wasm),
+  engineModule: () => Promise.resolve(engine),
+  startWorker: undefined,
   defaultModel: () => {
     throw new RankletError(
       "unsupported",

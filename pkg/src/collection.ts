@@ -1,0 +1,107 @@
+import { follow } from "./abort.js";
+import { RankletError } from "./errors.js";
+import { collectionReaders, readOptions, text } from "./options.js";
+import { merge, result, type Scored } from "./results.js";
+import type { Part, Scorer, Work } from "./scorer.js";
+import { scoreInParts } from "./scoring.js";
+import { dispose } from "./symbols.js";
+import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "./types.js";
+
+interface Ranking {
+  readonly work: Extract<Work, { kind: "prepared" }>;
+  readonly scores: Scores;
+  readonly signal: AbortSignal;
+  readonly topN: number | undefined;
+  readonly returnDocuments: boolean;
+  readonly release: () => void;
+}
+
+/** Prepared documents of one scorer. */
+export class PreparedCollection<D extends DocumentInput> implements Collection<D> {
+  readonly #scorer: Scorer;
+  readonly #id: number;
+  readonly #documents: readonly D[];
+  #latest: AbortController | undefined;
+  #disposed = false;
+
+  /** @param id the number under which the scorer has these documents */
+  constructor(scorer: Scorer, id: number, documents: readonly D[]) {
+    this.#scorer = scorer;
+    this.#id = id;
+    this.#documents = documents;
+  }
+
+  get size(): number {
+    return this.#documents.length;
+  }
+
+  rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
+    const { scores = "model", signal, topN, candidates, returnDocuments = false, latest = false } = readOptions(
+      "collection.rank",
+      options,
+      collectionReaders,
+    );
+    const work = { kind: "prepared", query: text(query, "collection.rank: query"), collection: this.#id, candidates } as const;
+    this.#checkPlaces(candidates);
+    const controller = new AbortController();
+    if (latest) {
+      this.#latest?.abort(new RankletError("aborted", "a newer call took this one's place"));
+      this.#latest = controller;
+    }
+    const release = follow(controller, signal);
+    return this.#rank({ work, scores, signal: controller.signal, topN, returnDocuments, release });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#latest?.abort(disposed());
+    this.#scorer.forget(this.#id);
+  }
+
+  [dispose](): void {
+    this.dispose();
+  }
+
+  async *#rank({ work, scores, signal, topN, returnDocuments, release }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
+    const started = performance.now();
+    const total = work.candidates?.length ?? this.size;
+    let [done, tokens, engineMs] = [0, 0, 0];
+    let top: Scored[] = [];
+    const ranking = (): CollectionRanking<D> => ({
+      results: top.map((scored) => result(scored, returnDocuments ? this.#documents : undefined)),
+      done,
+      total,
+      usage: { tokens, documents: done },
+      backend: this.#scorer.info.backend,
+      timings: { totalMs: performance.now() - started, engineMs },
+    });
+    const take = (part: Part): void => {
+      const fresh = Array.from(part.scores, (score, at) => ({ index: work.candidates?.[done + at] ?? done + at, score }));
+      top = merge(top, fresh, topN);
+      done += fresh.length;
+      tokens += part.tokens;
+      engineMs += part.engineMs;
+    };
+    try {
+      if (this.#disposed) throw disposed();
+      for await (const parts of scoreInParts(this.#scorer, work, { scores, signal })) {
+        parts.forEach(take);
+        yield ranking();
+      }
+      if (total === 0) yield ranking();
+    } finally {
+      release();
+    }
+  }
+
+  #checkPlaces(candidates: Uint32Array | undefined): void {
+    const at = candidates?.findIndex((place) => place >= this.size) ?? -1;
+    if (at === -1) return;
+    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
+  }
+}
+
+function disposed(): RankletError {
+  return new RankletError("disposed", "the collection was disposed; prepare the documents again");
+}

@@ -1,0 +1,32 @@
+import { RankletError, messageOf } from "../errors.js";
+import type { Platform } from "../platform/platform.js";
+
+let compiling: Promise<WebAssembly.Module> | undefined;
+
+/**
+ * The engine, compiled once for all rerankers and workers; a failure is forgotten, so that the next call tries again.
+ * @throws RankletError `unsupported` where the runtime cannot compile it, `network` where it cannot be downloaded
+ */
+export async function engineModule(platform: Platform): Promise<WebAssembly.Module> {
+  compiling ??= compile(platform);
+  try {
+    return await compiling;
+  } catch (error) {
+    compiling = undefined;
+    throw error;
+  }
+}
+
+async function compile(platform: Platform): Promise<WebAssembly.Module> {
+  if (typeof WebAssembly !== "object") throw new RankletError("unsupported", "this runtime has no WebAssembly");
+  try {
+    return await platform.engineModule();
+  } catch (error) {
+    if (error instanceof RankletError) throw error;
+    throw new RankletError(
+      "unsupported",
+      `the engine cannot be compiled (it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

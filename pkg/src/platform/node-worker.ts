@@ -1,0 +1,20 @@
+import { Worker } from "node:worker_threads";
+
+import { messageOf } from "../errors.js";
+import type { WorkerPort } from "../worker/port.js";
+
+/** Starts a worker in Node. */
+export function startWorker(): WorkerPort {
+  const worker = new Worker(new URL("../worker/node.js", import.meta.url), { name: "ranklet" });
+  return {
+    post: (request) => worker.postMessage(request),
+    listen: (onMessage, onEnd) => {
+      worker.on("message", onMessage);
+      worker.on("messageerror", () => onEnd("it sent a message that cannot be read"));
+      worker.on("error", (error) => onEnd(messageOf(error)));
+      worker.on("exit", (code) => onEnd(`it exited with code ${code}`));
+    },
+    keepAlive: (wanted) => (wanted ? worker.ref() : worker.unref()),
+    terminate: () => void worker.terminate(),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Work } from "./scorer.js";
+
+/**
+ * A call is handed to the engine a window at a time: what is copied to a worker, or into WebAssembly (whose memory
+ * never shrinks), stays small however many documents there are. A window is some micro-batches of work.
+ */
+const window = { documents: 256, characters: 32_768 };
+
+/** Cuts `items` into windows, in order; `length` gives an item's characters. */
+export function* windows<T>(items: Iterable<T>, length: (item: T) => number): Generator<T[]> {
+  let held: T[] = [];
+  let characters = 0;
+  for (const item of items) {
+    held.push(item);
+    characters += length(item);
+    if (held.length === window.documents || characters >= window.characters) {
+      yield held;
+      held = [];
+      characters = 0;
+    }
+  }
+  if (held.length > 0) yield held;
+}
+
+/** The works that score one query with `documents`. */
+export function* queryWorks(query: string, documents: Iterable<string>, maxTokensPerDocument: number | undefined): Generator<Work> {
+  for (const window of windows(documents, ({ length }) => length)) {
+    yield { kind: "query", query, documents: window, maxTokensPerDocument };
+  }
+}
+
+/** The works that score `pairs`. */
+export function* pairWorks(pairs: Iterable<readonly [query: string, document: string]>): Generator<Work> {
+  for (const window of windows(pairs, ([query, document]) => query.length + document.length)) {
+    yield { kind: "pairs", queries: window.map(([query]) => query), documents: window.map(([, document]) => document) };
+  }
+}

@@ -1,0 +1,110 @@
+import { throwIfAborted } from "../abort.js";
+import type { EngineSettings } from "../engine/engine.js";
+import { RankletError } from "../errors.js";
+import type { Batch, Call, Scorer, Work } from "../scorer.js";
+import type { ModelInfo } from "../types.js";
+import { Connection } from "./connection.js";
+import type { WorkerPort } from "./port.js";
+
+/** What a worker needs to begin; kept, so that a lost worker can be replaced without reading anything again. */
+export interface WorkerStart {
+  readonly port: () => WorkerPort;
+  readonly module: WebAssembly.Module;
+  readonly files: ReadonlyMap<string, Blob>;
+  readonly settings: EngineSettings;
+}
+
+/** A model in a worker. When the worker is lost, works under way are rejected and the next one starts another. */
+export class WorkerScorer implements Scorer {
+  readonly info: ModelInfo;
+  readonly #start: WorkerStart;
+  /** What every worker of this model must have been told. */
+  readonly #prepared = new Map<number, Batch[]>();
+  #connection: Promise<Connection> | undefined;
+  #disposed: RankletError | undefined;
+
+  private constructor(start: WorkerStart, info: ModelInfo) {
+    this.#start = start;
+    this.info = info;
+  }
+
+  /** @throws RankletError as loading the model in this thread does; `internal` where the worker cannot run */
+  static async load(start: WorkerStart, signal: AbortSignal): Promise<WorkerScorer> {
+    const { connection, info } = await connect(start, signal);
+    const scorer = new WorkerScorer(start, info);
+    scorer.#use(Promise.resolve(connection));
+    return scorer;
+  }
+
+  async score(work: Work, { scores, signal, onPart }: Call): Promise<void> {
+    throwIfAborted(signal);
+    const connection = await this.#connected();
+    await connection.call((call) => ({ type: "score", call, work, scores }), { signal, onPart });
+  }
+
+  async prepare(collection: number, batch: Batch): Promise<void> {
+    const connection = await this.#connected();
+    await connection.call((call) => ({ type: "prepare", call, collection, batch }));
+    const batches = this.#prepared.get(collection) ?? [];
+    this.#prepared.set(collection, batches);
+    batches.push(batch);
+  }
+
+  forget(collection: number): void {
+    this.#prepared.delete(collection);
+    void this.#connection?.then(
+      (connection) => connection.post({ type: "forget", collection }),
+      () => {}, // A worker that did not start has no collections.
+    );
+  }
+
+  dispose(): void {
+    const disposed = new RankletError("disposed", "the reranker was disposed; load the model again");
+    this.#disposed ??= disposed;
+    this.#prepared.clear();
+    void this.#connection?.then(
+      (connection) => connection.close(disposed),
+      () => {}, // Nothing to end.
+    );
+  }
+
+  async #connected(): Promise<Connection> {
+    if (this.#disposed !== undefined) throw this.#disposed;
+    const connection = await (this.#connection ?? this.#use(this.#reconnect()));
+    if (this.#disposed !== undefined) throw this.#disposed;
+    return connection;
+  }
+
+  /** Makes `connection` the one that calls go to, until it fails or ends. */
+  #use(connection: Promise<Connection>): Promise<Connection> {
+    const forget = (): void => {
+      if (this.#connection === connection) this.#connection = undefined;
+    };
+    this.#connection = connection;
+    connection.then(({ ended }) => ended.then(forget), forget);
+    return connection;
+  }
+
+  async #reconnect(): Promise<Connection> {
+    const { connection } = await connect(this.#start);
+    for (const [collection, batches] of this.#prepared) {
+      for (const batch of batches) await connection.call((call) => ({ type: "prepare", call, collection, batch }));
+    }
+    return connection;
+  }
+}
+
+async function connect(
+  { port, module, files, settings }: WorkerStart,
+  signal?: AbortSignal,
+): Promise<{ connection: Connection; info: ModelInfo }> {
+  const connection = new Connection(port());
+  try {
+    const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
+    if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
+    return { connection, info };
+  } catch (error) {
+    connection.close(new RankletError("internal", "the worker could not load the model"));
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { Engine, type EngineSettings } from "../engine/engine.js";
+import { engineDamage, startEngine } from "../engine/start.js";
+import { RankletError, messageOf } from "../errors.js";
+import type { Scorer } from "../scorer.js";
+import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
+
+/** What a worker's thread gives the host. */
+export interface HostPort {
+  post(reply: Reply, transfer?: ArrayBuffer[]): void;
+  /** Resolves in a later task, after the messages that wait now. */
+  nextTask(): Promise<void>;
+}
+
+type Answered = Exclude<Request, { type: "forget" | "cancel" }>;
+
+/** The worker's side of the protocol: answers requests with an engine of this thread. */
+export class Host {
+  readonly #port: HostPort;
+  readonly #running = new Map<number, AbortController>();
+  #engine: Scorer | undefined;
+
+  constructor(port: HostPort) {
+    this.#port = port;
+  }
+
+  /** Takes a message. Whatever it is, nothing is thrown: a message that is no request is answered with `failed`. */
+  receive(message: unknown): void {
+    const request = parseRequest(message);
+    if (typeof request === "string") {
+      this.#fail(callOf(message), new RankletError("input", `the worker got a message that is no request: ${request}`));
+      return;
+    }
+    switch (request.type) {
+      case "forget":
+        this.#engine?.forget(request.collection);
+        break;
+      case "cancel":
+        this.#running.get(request.call)?.abort();
+        break;
+      default:
+        void this.#answer(request);
+    }
+  }
+
+  async #answer(request: Answered): Promise<void> {
+    const { call } = request;
+    if (this.#running.has(call)) {
+      this.#fail(call, new RankletError("input", `the worker got call ${call} twice`));
+      return;
+    }
+    const controller = new AbortController();
+    this.#running.set(call, controller);
+    try {
+      this.#port.post(await this.#do(request, controller.signal));
+    } catch (error) {
+      this.#fail(call, error);
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  async #do(request: Answered, signal: AbortSignal): Promise<Reply> {
+    const { call } = request;
+    switch (request.type) {
+      case "load":
+        return { type: "loaded", call, info: await this.#load(request.module, request.files, request.settings) };
+      case "score":
+        await this.#loaded().score(request.work, {
+          scores: request.scores,
+          signal,
+          onPart: (part) => this.#port.post({ type: "part", call, part }, [part.scores.buffer as ArrayBuffer]),
+        });
+        return { type: "done", call };
+      case "prepare":
+        await this.#loaded().prepare(request.collection, request.batch);
+        return { type: "done", call };
+    }
+  }
+
+  async #load(module: WebAssembly.Module, files: ReadonlyMap<string, Blob>, settings: EngineSettings): Promise<Scorer["info"]> {
+    if (this.#engine !== undefined) throw new RankletError("input", "the worker has a model already");
+    startEngine(module);
+    this.#engine = await Engine.load(files, settings, () => this.#port.nextTask());
+    return this.#engine.info;
+  }
+
+  #loaded(): Scorer {
+    if (this.#engine === undefined) throw new RankletError("input", "the worker has no model yet");
+    return this.#engine;
+  }
+
+  #fail(call: number | undefined, error: unknown): void {
+    const code = error instanceof RankletError ? error.code : "internal";
+    this.#port.post({ type: "failed", call, code, message: messageOf(error), fatal: engineDamage() !== undefined });
+  }
+}

@@ -1,0 +1,14 @@
+// The program of the worker in Node.
+import { setImmediate } from "node:timers";
+import { parentPort } from "node:worker_threads";
+
+import { Host } from "./host.js";
+
+if (parentPort === null) throw new Error("this file is a worker's program and not for importing");
+const port = parentPort;
+const host = new Host({
+  post: (reply, transfer = []) => port.postMessage(reply, transfer),
+  nextTask: () => new Promise((done) => void setImmediate(done)),
+});
+port.on("message", (message) => host.receive(message));
+port.postMessage({ type: "ready" });

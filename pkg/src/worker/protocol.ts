@@ -1,0 +1,179 @@
+// What a reranker and its worker say to each other. A page's other scripts can post messages too, so each side proves
+// what it hears before it believes it.
+import type { EngineSettings } from "../engine/engine.js";
+import { errorCodes, type ErrorCode } from "../errors.js";
+import { isObject } from "../options.js";
+import type { Batch, Part, Work } from "../scorer.js";
+import type { ModelInfo, Scores } from "../types.js";
+
+/** To the worker. `call` numbers what is answered by `done` or `failed`. */
+export type Request =
+  /** The first message, once. */
+  | {
+      readonly type: "load";
+      readonly call: number;
+      readonly module: WebAssembly.Module;
+      readonly files: ReadonlyMap<string, Blob>;
+      readonly settings: EngineSettings;
+    }
+  | { readonly type: "score"; readonly call: number; readonly work: Work; readonly scores: Scores }
+  | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly batch: Batch }
+  | { readonly type: "forget"; readonly collection: number }
+  | { readonly type: "cancel"; readonly call: number };
+
+/** From the worker. */
+export type Reply =
+  /** The worker's code runs. */
+  | { readonly type: "ready" }
+  | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
+  | { readonly type: "part"; readonly call: number; readonly part: Part }
+  | { readonly type: "done"; readonly call: number }
+  | {
+      readonly type: "failed";
+      /** `undefined` where the request was not one at all. */
+      readonly call: number | undefined;
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** Whether the worker is of no more use. */
+      readonly fatal: boolean;
+    };
+
+/** The request that `message` is, or what is wrong with it. */
+export function parseRequest(message: unknown): Request | string {
+  if (!isObject(message)) return "it is no object";
+  switch (message["type"]) {
+    case "load":
+      return isLoad(message) ? message : "it does not load a model";
+    case "score":
+      return isScore(message) ? message : "it does not say what to score";
+    case "prepare":
+      return isPrepare(message) ? message : "it does not say what to prepare";
+    case "forget":
+      return isForget(message) ? message : "it names no collection";
+    case "cancel":
+      return isCancel(message) ? message : "it names no call";
+    default:
+      return "its type is unknown";
+  }
+}
+
+/** The reply that `message` is, or what is wrong with it. */
+export function parseReply(message: unknown): Reply | string {
+  if (!isObject(message)) return "it is no object";
+  switch (message["type"]) {
+    case "ready":
+      return { type: "ready" };
+    case "loaded":
+      return isLoaded(message) ? message : "it describes no model";
+    case "part":
+      return isPart(message) ? message : "it has no scores";
+    case "done":
+      return isDone(message) ? message : "it names no call";
+    case "failed":
+      return isFailed(message) ? message : "it does not say what failed";
+    default:
+      return "its type is unknown";
+  }
+}
+
+/** The number of the call that `message` is about, whatever else is wrong with it. */
+export function callOf(message: unknown): number | undefined {
+  return isObject(message) && isCount(message["call"]) ? message["call"] : undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type RequestOf<T extends Request["type"]> = Extract<Request, { type: T }>;
+type ReplyOf<T extends Reply["type"]> = Extract<Reply, { type: T }>;
+
+function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
+  const { call, module, files, settings } = message;
+  return isCount(call) && module instanceof WebAssembly.Module && isFiles(files) && isSettings(settings);
+}
+
+function isScore(message: Fields): message is Fields & RequestOf<"score"> {
+  const { call, work, scores } = message;
+  return isCount(call) && isWork(work) && (scores === "model" || scores === "raw" || scores === "sigmoid");
+}
+
+function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {
+  const { call, collection, batch } = message;
+  return isCount(call) && isCount(collection) && isObject(batch) && isTexts(batch["documents"]) && isLimit(batch["maxTokensPerDocument"]);
+}
+
+function isForget(message: Fields): message is Fields & RequestOf<"forget"> {
+  return isCount(message["collection"]);
+}
+
+function isCancel(message: Fields): message is Fields & RequestOf<"cancel"> {
+  return isCount(message["call"]);
+}
+
+function isLoaded(message: Fields): message is Fields & ReplyOf<"loaded"> {
+  const { call, info } = message;
+  return isCount(call) && isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
+}
+
+function isPart(message: Fields): message is Fields & ReplyOf<"part"> {
+  const { call, part } = message;
+  return (
+    isCount(call) &&
+    isObject(part) &&
+    part["scores"] instanceof Float32Array &&
+    isCount(part["tokens"]) &&
+    typeof part["engineMs"] === "number"
+  );
+}
+
+function isDone(message: Fields): message is Fields & ReplyOf<"done"> {
+  return isCount(message["call"]);
+}
+
+function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
+  const { call, code, message: text, fatal } = message;
+  return (
+    (call === undefined || isCount(call)) &&
+    errorCodes.some((known) => known === code) &&
+    typeof text === "string" &&
+    typeof fatal === "boolean"
+  );
+}
+
+function isWork(work: unknown): work is Work {
+  if (!isObject(work)) return false;
+  switch (work["kind"]) {
+    case "query":
+      return typeof work["query"] === "string" && isTexts(work["documents"]) && isLimit(work["maxTokensPerDocument"]);
+    case "pairs":
+      return isTexts(work["queries"]) && isTexts(work["documents"]);
+    case "prepared": {
+      const { query, collection, candidates } = work;
+      return typeof query === "string" && isCount(collection) && (candidates === undefined || candidates instanceof Uint32Array);
+    }
+    default:
+      return false;
+  }
+}
+
+function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
+  return files instanceof Map && [...files].every(([name, content]) => typeof name === "string" && content instanceof Blob);
+}
+
+function isSettings(settings: unknown): settings is EngineSettings {
+  if (!isObject(settings)) return false;
+  const { device, dtype, max_length } = settings;
+  return typeof device === "string" && typeof dtype === "string" && isLimit(max_length);
+}
+
+function isTexts(texts: unknown): texts is readonly string[] {
+  // Array.from visits the holes of a sparse array too, which every would leave.
+  return Array.isArray(texts) && Array.from<unknown>(texts).every((text) => typeof text === "string");
+}
+
+function isLimit(limit: unknown): limit is number | undefined {
+  return limit === undefined || isCount(limit);
+}
+
+/** Whether `value` is a number that both sides, and WebAssembly, can count to. */
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
