@@ -16,7 +16,7 @@ fn good() -> ModelFiles {
 /// Loading fails with this kind, and the message holds every one of `names`.
 #[track_caller]
 fn assert_refused(files: ModelFiles, kind: ErrorKind, names: &[&str]) {
-    let error = load(files).expect_err("the files are broken");
+    let Err(error) = load(files) else { panic!("broken files load; {kind}, {names:?} should be wrong") };
     assert_eq!(error.kind(), kind, "{error}");
     for name in names {
         assert!(error.context().contains(name), "{error:?} does not name {name:?}");
@@ -344,12 +344,7 @@ fn hostile_tokenizers() {
         assert_refused(with("tokenizer.json", text), ErrorKind::Tokenizer, &["tokenizer.json"]);
     }
     // Read as they stand, for a class that takes the whole file.
-    let whole = |fields: Value| {
-        let mut files = with_fields("tokenizer.json", fields);
-        files.insert("tokenizer_config.json", br#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#.to_vec());
-        files
-    };
-    assert!(load(whole(json!({}))).is_ok());
+    assert!(load(with_pipeline(json!({}))).is_ok());
     let bpe = json!({ "type": "BPE", "vocab": { "a": 0, "b": 1 }, "merges": ["a b"] });
     let sequence = json!({ "type": "Sequence", "pretokenizers": [{ "type": "FixedLength", "length": 0 }] });
     for (fields, name) in [
@@ -363,18 +358,88 @@ fn hostile_tokenizers() {
         (json!({ "model": bpe }), "BPE"),
         (json!({ "post_processor": null }), "pair template"),
     ] {
-        assert_refused(whole(fields), ErrorKind::Unsupported, &[name]);
+        assert_refused(with_pipeline(fields), ErrorKind::Unsupported, &[name]);
     }
     let pair = json!([{ "SpecialToken": { "id": "[X]", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } },
         { "Sequence": { "id": "B", "type_id": 0 } }]);
     let template = json!({ "type": "TemplateProcessing", "single": [], "pair": pair, "special_tokens": {} });
-    assert_refused(whole(json!({ "post_processor": template })), ErrorKind::Tokenizer, &["[X]"]);
+    assert_refused(with_pipeline(json!({ "post_processor": template })), ErrorKind::Tokenizer, &["[X]"]);
 
     // A class that makes its own normaliser never reads the file's.
     let unread = json!({ "type": "Precompiled", "precompiled_charsmap": "/////w==" });
     assert!(
         load(with_fields("tokenizer.json", json!({ "normalizer": unread, "decoder": { "type": "?" } })))
             .is_ok()
+    );
+}
+
+/// The good files, their whole tokenizer.json read as it stands, with fields of it replaced.
+fn with_pipeline(fields: Value) -> ModelFiles {
+    let mut files = with_fields("tokenizer.json", fields);
+    files.insert("tokenizer_config.json", br#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#.to_vec());
+    files
+}
+
+/// The added tokens of the good files and more of them, `fields` beside what every added token has.
+fn with_added_tokens(more: &[Value]) -> Value {
+    let files = good();
+    let tokenizer: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
+    let mut tokens = tokenizer["added_tokens"].as_array().unwrap().clone();
+    for fields in more {
+        let mut token = tokens[0].clone();
+        token["id"] = json!(1000 + tokens.len());
+        for (name, value) in fields.as_object().unwrap() {
+            token[name] = value.clone();
+        }
+        tokens.push(token);
+    }
+    json!({ "added_tokens": tokens })
+}
+
+/// Added tokens at which the tokenizers library panics once a text holds them, or any text at all.
+#[test]
+fn added_tokens_that_cannot_be_cut_out() {
+    let nothing = with_added_tokens(&[json!({ "content": "\u{1}", "normalized": true })]);
+    let crossing = with_added_tokens(&[
+        json!({ "content": "a", "rstrip": true }),
+        json!({ "content": " ", "lstrip": true }),
+    ]);
+    for (fields, name) in [(nothing, "\\u{1}"), (crossing, "\" \"")] {
+        assert_refused(with_fields("tokenizer.json", fields.clone()), ErrorKind::Tokenizer, &[name]);
+        assert_refused(with_pipeline(fields), ErrorKind::Tokenizer, &[name]);
+    }
+    let usual = with_added_tokens(&[json!({ "content": "a", "lstrip": true, "normalized": true })]);
+    let reranker = load(with_fields("tokenizer.json", usual)).unwrap();
+    assert!(reranker.score_blocking(&[("a  b", "  a a")], Scores::Raw).is_ok());
+}
+
+/// Files of a few bytes that would make a text take minutes: the library looks for every part of a word in the
+/// vocabulary, and writes the prefix before it each time.
+#[test]
+fn tokenizers_whose_time_grows_without_bound() {
+    let files = good();
+    let tokenizer: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
+    let model = |name: &str, value: Value| {
+        let mut model = tokenizer["model"].clone();
+        model[name] = value;
+        json!({ "model": model })
+    };
+    let words = model("max_input_chars_per_word", json!(1_000_000_000));
+    assert_refused(with_pipeline(words.clone()), ErrorKind::Unsupported, &["max_input_chars_per_word"]);
+    // BertTokenizer has its own limit, whatever the file says.
+    assert!(load(with_fields("tokenizer.json", words)).is_ok());
+    let prefix = model("continuing_subword_prefix", json!("#".repeat(100_000)));
+    assert_refused(with_pipeline(prefix.clone()), ErrorKind::Unsupported, &["continuing_subword_prefix"]);
+    assert_refused(
+        with_fields("tokenizer.json", prefix),
+        ErrorKind::Unsupported,
+        &["continuing_subword_prefix"],
+    );
+    let normalizers = json!({ "type": "Sequence", "normalizers": vec![json!({ "type": "NFC" }); 10_000] });
+    assert_refused(
+        with_pipeline(json!({ "normalizer": normalizers })),
+        ErrorKind::Unsupported,
+        &["normalizer"],
     );
 }
 

@@ -1,5 +1,6 @@
 //! Pairs of texts become packed batches of tokens, without padding.
 
+mod added_tokens;
 mod batch;
 mod bert;
 mod template;

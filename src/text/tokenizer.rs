@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use tokenizers::{Encoding, Tokenizer};
 
 use super::Batch;
+use super::added_tokens;
 use super::bert;
 use super::template::PairTemplate;
 use super::tokenizer_json::TokenizerJson;
@@ -71,6 +72,7 @@ impl PairTokenizer {
             }
             None => (json.pipeline()?, json.pair_template()?),
         };
+        added_tokens::check(&tokenizer)?;
         tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
         check_template(&template, model)?;

@@ -35,7 +35,14 @@ pub(super) struct TokenizerJson<'a> {
 struct Model {
     r#type: Option<String>,
     max_input_chars_per_word: Option<usize>,
+    continuing_subword_prefix: Option<String>,
 }
+
+// WordPiece looks up every part of a word, with the prefix before it: its time grows with the cube of a word's length
+// and with that of the prefix. Real files have 100 and "##", and a handful of components.
+const LONGEST_WORD: usize = 1000;
+const LONGEST_PREFIX: usize = 100;
+const MOST_COMPONENTS: usize = 100;
 
 const NORMALIZERS: [&str; 9] =
     ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Sequence", "Strip", "StripAccents"];
@@ -61,7 +68,12 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// As [`vocabulary`](Self::vocabulary); `unsupported` for a component that is not known to hold.
     pub(super) fn pipeline(&self) -> Result<Tokenizer> {
-        self.check_model()?;
+        let model = self.check_model()?;
+        if let Some(most) = model.max_input_chars_per_word.filter(|most| *most > LONGEST_WORD) {
+            return Err(unsupported(format!(
+                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {LONGEST_WORD}"
+            )));
+        }
         let normalizer = checked(self.normalizer, "normalizer", "normalizers", &NORMALIZERS)?;
         let pre_tokenizer = checked(self.pre_tokenizer, "pre_tokenizer", "pretokenizers", &PRE_TOKENIZERS)?;
         self.build(normalizer, pre_tokenizer)
@@ -82,14 +94,22 @@ impl<'a> TokenizerJson<'a> {
         })
     }
 
-    fn check_model(&self) -> Result<()> {
+    fn check_model(&self) -> Result<Model> {
         let model: Model = serde_json::from_str(self.model.get()).map_err(malformed)?;
         match (model.r#type.as_deref(), model.max_input_chars_per_word) {
-            (Some("WordPiece"), _) | (None, Some(_)) => Ok(()),
-            (Some(other), _) => Err(unsupported(format!(
-                "tokenizer.json: a model of the type {other:?}; this build reads WordPiece"
-            ))),
-            (None, None) => Err(tokenizer("tokenizer.json: the model names no type")),
+            (Some("WordPiece"), _) | (None, Some(_)) => {}
+            (Some(other), _) => {
+                return Err(unsupported(format!(
+                    "tokenizer.json: a model of the type {other:?}; this build reads WordPiece"
+                )));
+            }
+            (None, None) => return Err(tokenizer("tokenizer.json: the model names no type")),
+        }
+        match model.continuing_subword_prefix.as_ref().map(String::len) {
+            Some(length @ LONGEST_PREFIX..) => {
+                Err(unsupported(format!("tokenizer.json: a continuing_subword_prefix of {length} bytes")))
+            }
+            _ => Ok(model),
         }
     }
 
@@ -107,7 +127,14 @@ impl<'a> TokenizerJson<'a> {
 fn checked<'a>(section: Option<&'a RawValue>, name: &str, inner: &str, known: &[&str]) -> Result<&'a str> {
     let text = section.map_or("null", RawValue::get);
     let mut open = vec![serde_json::from_str::<Value>(text).map_err(malformed)?];
+    let mut components = 0;
     while let Some(mut component) = open.pop() {
+        components += 1;
+        if components > MOST_COMPONENTS {
+            return Err(unsupported(format!(
+                "tokenizer.json: a {name} of more than {MOST_COMPONENTS} parts"
+            )));
+        }
         if component.is_null() {
             continue;
         }
