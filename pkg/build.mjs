@@ -28,6 +28,10 @@ execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new
 mkdirSync(new URL("default/", assets), { recursive: true });
 copyFileSync(new URL("wasm/ranklet_bg.wasm", dist), new URL("ranklet_bg.wasm", assets));
 for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
+// npm packs what lies in the package's own folder.
+for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+  copyFileSync(new URL(`../${name}`, import.meta.url), new URL(name, import.meta.url));
+}
 // One file without imports: a worker's address is all that bundlers and policies have to know.
 await build({
   entryPoints: [fileURLToPath(new URL("worker/browser.js", dist))],
