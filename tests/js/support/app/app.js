@@ -1,0 +1,17 @@
+// What a user of the package writes; the bundlers' tests build it.
+import { Reranker } from "ranklet";
+
+const documents = [
+  "France is a country in Western Europe.",
+  "Berlin is the capital of Germany.",
+  "Paris is the capital of France and its largest city.",
+  "The Eiffel Tower is located in Paris.",
+];
+
+const reranker = await Reranker.load();
+const { results } = await reranker.rerank({ query: "What is the capital of France?", documents, returnDocuments: true });
+for (const { document: text } of results) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  document.querySelector("#results").append(item);
+}
