@@ -443,6 +443,19 @@ fn tokenizers_whose_time_grows_without_bound() {
     );
 }
 
+#[test]
+fn a_pair_template_that_grows_with_the_square_of_its_file() {
+    let token = json!({ "SpecialToken": { "id": "[X]", "type_id": 0 } });
+    let ids = json!({ "[X]": { "id": "[X]", "ids": vec![0; 2000], "tokens": [] } });
+    let template = json!({ "type": "TemplateProcessing", "single": [], "pair": vec![token; 2000],
+        "special_tokens": ids });
+    assert_refused(
+        with_pipeline(json!({ "post_processor": template })),
+        ErrorKind::Unsupported,
+        &["pair template of more than"],
+    );
+}
+
 /// Messages quote what came from outside, but not all of it.
 #[test]
 fn long_values_are_cut_in_messages() {

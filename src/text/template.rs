@@ -129,6 +129,9 @@ struct SpecialToken {
     ids: Vec<u32>,
 }
 
+/// Pieces can name one list of ids over and over: a small file would make a template of gigabytes. Real ones have five.
+const MOST_PARTS: usize = 100;
+
 fn parts(pieces: Vec<Piece>, special_tokens: &HashMap<String, SpecialToken>) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for piece in pieces {
@@ -143,6 +146,11 @@ fn parts(pieces: Vec<Piece>, special_tokens: &HashMap<String, SpecialToken>) -> 
                     .ok_or_else(|| malformed(format!("the pair template has no special token {id:?}")))?;
                 parts.extend(token.ids.iter().map(|&id| Part::Special { id, token_type: type_id }));
             }
+        }
+        if parts.len() > MOST_PARTS {
+            return Err(unsupported(format!(
+                "tokenizer.json: a pair template of more than {MOST_PARTS} tokens"
+            )));
         }
     }
     Ok(parts)
