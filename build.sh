@@ -19,6 +19,7 @@ help() {
 ./build.sh setup         install what is missing: the wasm target, wasm-bindgen, npm packages, a browser
 ./build.sh demo          build everything, serve the page with the embedded model, print its address
 ./build.sh test [--long] everything: checks, Rust tests, package tests, browser tests
+./build.sh fuzz [target] [seconds]  fuzzing of the readers of outside files, part of test --long
 ./build.sh check         formatting, lints, types
 ./build.sh wasm          the WebAssembly file and its glue, within the size budget
 ./build.sh wasm-parts    what each crate weighs in the WebAssembly file
@@ -89,6 +90,10 @@ setup_browser() {
   export CHROMIUM
 }
 
+setup_fuzz() {
+  need "${CXX:-c++}" "libFuzzer is built with a C++ compiler (Debian: sudo apt-get install g++; macOS: xcode-select --install)"
+}
+
 setup() {
   setup_wasm
   setup_npm pkg
@@ -149,6 +154,7 @@ check() {
   setup_npm pkg
   say "formatting"
   cargo fmt --check
+  cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
   cargo clippy --quiet --release --all-targets -- -D warnings
   cargo clippy --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown -- -D warnings
@@ -179,16 +185,24 @@ suite() {
   fi
 }
 
+fuzz() {
+  setup_fuzz
+  fuzz/run.sh "$@"
+}
+
 js_tests() { (cd tests/js && node --test --test-concurrency=1 --test-reporter=spec); }
 
 test_all() {
   local long=${1:-}
   case "$long" in "" | --long) ;; *) fail "test takes --long or nothing, not $long" ;; esac
   setup
+  [ "$long" != --long ] || setup_fuzz
   check
   suite "Rust tests" cargo test --release --no-fail-fast
   if [ "$long" = --long ]; then
     suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
+    # The readers in Rust; the worker's protocol is fuzzed by the suite of tests/js.
+    suite "fuzzing" fuzz
   fi
   suite "JavaScript tests" js_tests
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
@@ -199,6 +213,7 @@ case "${1:-help}" in
   help | -h | --help) help ;;
   setup | demo | check | wasm | pkg) "$1" ;;
   wasm-parts) wasm_parts ;;
+  fuzz) fuzz "${@:2}" ;;
   test) test_all "${2:-}" ;;
   *)
     help >&2

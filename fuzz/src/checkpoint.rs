@@ -1,0 +1,79 @@
+//! A tiny real checkpoint with some of its files replaced, and what has to hold for it.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ranklet::{Error, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores};
+
+/// Texts that are short, so that thousands of checkpoints are scored a second, and not plain.
+const PAIRS: [(&str, &str); 2] = [("a river", "the old [SEP] city"), ("", "\0é漢")];
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+/// The files of every fixture.
+pub fn fixtures() -> Vec<ModelFiles> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(directory())
+        .expect("tests/fixtures is there")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.join("model.safetensors").is_file())
+        .collect();
+    folders.sort();
+    folders.iter().map(|folder| ModelFiles::from_directory(folder).expect("a fixture can be read")).collect()
+}
+
+/// The files of the fixture `name`.
+pub fn read_fixture(name: &str) -> ModelFiles {
+    ModelFiles::from_directory(&directory().join(name)).expect("the fixture can be read")
+}
+
+/// The files that targets start from, read once and never copied.
+pub fn fixture() -> &'static ModelFiles {
+    static FILES: OnceLock<ModelFiles> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut read = read_fixture("bert-gelu-h36");
+        let mut files = ModelFiles::new();
+        for name in ModelFiles::NAMES {
+            if let Some(bytes) = read.take(name) {
+                files.insert(name, &*bytes.into_owned().leak());
+            }
+        }
+        files
+    })
+}
+
+/// The fixture with files replaced; one that is empty is left out.
+pub fn with<'a>(replaced: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> ModelFiles {
+    let mut files = fixture().clone();
+    for (name, bytes) in replaced {
+        files.take(name);
+        if !bytes.is_empty() {
+            files.insert(name, Cow::Owned(bytes.to_vec()));
+        }
+    }
+    files
+}
+
+/// Loads the files and scores with them: finite scores or a typed error, nothing else.
+pub fn check(files: ModelFiles) {
+    let scored =
+        Reranker::load_blocking(ModelSource::Files(files), Options::default()).and_then(|reranker| {
+            let labels = reranker.info().num_labels;
+            reranker.score_blocking(&PAIRS, Scores::Model).map(|scores| (scores, labels))
+        });
+    match scored {
+        Ok((scores, labels)) => {
+            assert_eq!(scores.len(), PAIRS.len() * labels);
+            assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// An error has to lay the blame on the files: `internal` would be a defect of ours, logits that overflow apart.
+pub fn refused(error: &Error) {
+    assert!(!error.context().is_empty());
+    assert!(error.kind() != ErrorKind::Internal || error.context().contains("got the logit"), "{error}");
+}

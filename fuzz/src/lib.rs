@@ -1,0 +1,35 @@
+//! What the fuzz targets share: a tiny real checkpoint of which they replace files, and what has to hold whatever
+//! is in them.
+
+mod checkpoint;
+mod frame;
+mod memory;
+mod tensors;
+
+pub use checkpoint::{check, fixture, fixtures, read_fixture, refused, with};
+pub use frame::Template;
+pub use tensors::check_tensors;
+
+use std::path::Path;
+
+/// No byte of UTF-8 is this, so it can stand between the files of one input.
+const SEPARATOR: u8 = 0xff;
+
+/// The files of an input.
+pub fn split(input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    input.split(|byte| *byte == SEPARATOR)
+}
+
+/// An input of these files.
+pub fn join(files: &[&[u8]]) -> Vec<u8> {
+    files.join(&SEPARATOR)
+}
+
+/// Puts the inputs from which fuzzing starts into the corpus of `target`.
+pub fn write_seeds(target: &str, seeds: impl IntoIterator<Item = Vec<u8>>) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    std::fs::create_dir_all(&corpus).expect("the corpus is a folder");
+    for (number, seed) in seeds.into_iter().enumerate() {
+        std::fs::write(corpus.join(format!("seed-{number}")), seed).expect("the corpus can be written");
+    }
+}

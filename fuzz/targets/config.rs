@@ -1,0 +1,17 @@
+//! `config.json` and the files beside it that say what the model is and what its scores mean.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ranklet_fuzz::{check, fixtures, join, split, with, write_seeds};
+
+const FILES: [&str; 4] =
+    ["config.json", "config_sentence_transformers.json", "modules.json", "sentence_bert_config.json"];
+
+fuzz_target!(
+    init: write_seeds(
+        "config",
+        fixtures().iter().map(|files| join(&FILES.map(|name| files.get(name).unwrap_or_default()))),
+    ),
+    |input: &[u8]| check(with(FILES.into_iter().zip(split(input))))
+);

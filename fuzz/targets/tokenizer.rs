@@ -1,0 +1,116 @@
+//! `tokenizer.json` and `tokenizer_config.json`, and difficult texts through the tokenizer they make.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use ranklet::Result;
+use ranklet::checkpoint::Checkpoint;
+use ranklet::text::{Batch, PairTokenizer};
+use ranklet_fuzz::{check, fixtures, join, refused, split, with, write_seeds};
+use serde_json::{Value, json};
+
+const FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
+
+/// Texts that are hard for a tokenizer.
+const TEXTS: [&str; 7] = [
+    "",
+    "\0",
+    " \t\r\n\u{3000}\u{feff}",
+    "the old  river [SEP] runs [CLS] by[MASK]the [UNK] city ##s",
+    "👩‍👩‍👧‍👦 🇫🇷 e\u{301}\u{300} \u{1100}\u{1161}\u{11a8} ﬁ İ ß",
+    "漢字かな交じり 한국어 العربية हिन्दी ไทย \u{10ffff}\u{e000}",
+    "don't; 3.14-2,718 (a_b)…«x» \u{2028}\u{200b}",
+];
+
+/// Texts that a tokenizer of quadratic time would not come back from. They take long, so an input meets one of them.
+static LONG_TEXTS: LazyLock<[String; 3]> =
+    LazyLock::new(|| ["x".repeat(4000), ["a", &"\u{301}".repeat(4000)].concat(), TEXTS.concat().repeat(20)]);
+
+/// The vocabulary of a fixture is cut to so many words: changes then hit what has a meaning.
+const WORDS: u64 = 60;
+
+/// Every fixture as it is, and read by a class that takes the whole pipeline, with every component in turn.
+fn seeds() -> Vec<Vec<u8>> {
+    let fast = br#"{"tokenizer_class":"PreTrainedTokenizerFast","model_input_names":["token_type_ids"]}"#;
+    let mut seeds = Vec::new();
+    for files in fixtures() {
+        let mut tokenizer: Value =
+            serde_json::from_slice(files.get(FILES[0]).unwrap_or_default()).expect("a fixture is JSON");
+        if let Some(vocabulary) = tokenizer["model"]["vocab"].as_object_mut() {
+            vocabulary.retain(|_, id| id.as_u64() < Some(WORDS));
+        }
+        seeds.push(join(&[tokenizer.to_string().as_bytes(), files.get(FILES[1]).unwrap_or_default()]));
+        seeds.push(join(&[tokenizer.to_string().as_bytes(), fast]));
+        if seeds.len() == 2 {
+            for (section, component) in components() {
+                let mut other = tokenizer.clone();
+                other[section] = component;
+                seeds.push(join(&[other.to_string().as_bytes(), fast]));
+            }
+        }
+    }
+    seeds
+}
+
+fn components() -> Vec<(&'static str, Value)> {
+    let mut components = Vec::new();
+    for name in ["Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents"] {
+        components.push(("normalizer", json!({ "type": name })));
+    }
+    let strip = json!({ "type": "Strip", "strip_left": true, "strip_right": false });
+    components
+        .push(("normalizer", json!({ "type": "Sequence", "normalizers": [strip, { "type": "NFKD" }] })));
+    for name in ["Whitespace", "WhitespaceSplit"] {
+        components.push(("pre_tokenizer", json!({ "type": name })));
+    }
+    let digits = json!({ "type": "Digits", "individual_digits": true });
+    let punctuation = json!({ "type": "Punctuation", "behavior": "MergedWithNext" });
+    components.push((
+        "pre_tokenizer",
+        json!({ "type": "Sequence", "pretokenizers": [digits, punctuation, { "type": "BertPreTokenizer" }] }),
+    ));
+    for name in ["BertProcessing", "RobertaProcessing"] {
+        components
+            .push(("post_processor", json!({ "type": name, "cls": ["[CLS]", 5], "sep": ["[SEP]", 6] })));
+    }
+    components
+}
+
+/// Every text with the one after it: ids and types the model has rows for, in no more than its longest sequence.
+fn encode_all(
+    tokenizer: &PairTokenizer,
+    long: &str,
+    vocab_size: usize,
+    type_vocab_size: usize,
+) -> Result<()> {
+    let most = tokenizer.model_max_length();
+    let mut query = tokenizer.encode(long, most, None)?;
+    for text in TEXTS {
+        for limit in [Some(0), Some(7), None] {
+            let document = tokenizer.encode(text, most, limit)?;
+            let mut batch = Batch::default();
+            tokenizer.push(&mut batch, &query, &document, most)?;
+            assert!(batch.tokens() <= most);
+            assert!(batch.input_ids.iter().all(|id| (*id as usize) < vocab_size));
+            assert!(batch.token_type_ids.iter().all(|kind| *kind == 0 || (*kind as usize) < type_vocab_size));
+            query = document;
+        }
+    }
+    Ok(())
+}
+
+fuzz_target!(init: write_seeds("tokenizer", seeds()), |input: &[u8]| {
+    let files = with(FILES.into_iter().zip(split(input)));
+    let long = &LONG_TEXTS[input.len() % LONG_TEXTS.len()];
+    let read = Checkpoint::read(files.clone()).and_then(|checkpoint| {
+        let (json, config) = (&checkpoint.tokenizer_json, &checkpoint.config);
+        let tokenizer = PairTokenizer::read(json, &checkpoint.tokenizer_config, config)?;
+        encode_all(&tokenizer, long, config.vocab_size, config.type_vocab_size)
+    });
+    match read {
+        Ok(()) => check(files),
+        Err(error) => refused(&error),
+    }
+});
