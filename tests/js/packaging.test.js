@@ -25,8 +25,9 @@ describe("the packed package", () => {
   after(() => project.remove());
 
   test("has what it needs and nothing else", () => {
-    const beside = files.map(({ path }) => path).filter((path) => !/^dist\/.*\.(js|d\.ts)$/.test(path));
-    assert.deepEqual(beside.sort(), [
+    const isModule = (path) => /^dist\/(?!assets\/).*\.(js|d\.ts)$/.test(path);
+    const others = files.map(({ path }) => path).filter((path) => !isModule(path));
+    assert.deepEqual(others.sort(), [
       "LICENSE-APACHE",
       "LICENSE-MIT",
       "README.md",
@@ -36,6 +37,7 @@ describe("the packed package", () => {
       "dist/assets/default/tokenizer.json",
       "dist/assets/default/tokenizer_config.json",
       "dist/assets/ranklet_bg.wasm",
+      "dist/assets/worker.js",
       "package.json",
     ]);
     assert.deepEqual(files.filter(({ path }) => path.includes("test")), []);

@@ -1,8 +1,21 @@
 // Compiled, never run: what a user of the package writes, and what must not compile.
-import { Reranker, RankletError, errorCodes, type ErrorCode, type ModelInfo, type RerankResponse } from "ranklet";
+import {
+  Reranker,
+  RankletError,
+  errorCodes,
+  type Collection,
+  type CollectionRanking,
+  type ErrorCode,
+  type ModelInfo,
+  type RerankResponse,
+  type StreamPart,
+} from "ranklet";
 import model from "ranklet/default-model";
 
 const controller = new AbortController();
+
+type Row = { readonly id: number; readonly text: string };
+const rows: readonly Row[] = [{ id: 1, text: "a" }];
 
 export async function everything(bytes: Uint8Array): Promise<void> {
   const reranker: Reranker = await Reranker.load(model, {
@@ -17,8 +30,9 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load(new URL("https://models.example/reranker/"));
   await Reranker.load({ "config.json": bytes, "tokenizer.json": bytes.buffer as ArrayBuffer, "model.safetensors": new Blob([]) });
 
-  const rows = [{ id: 1, text: "a" }];
-  const response: RerankResponse<{ id: number; text: string }> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
+  for (const workers of [0, 1, "auto"] as const) await Reranker.load(model, { workers });
+
+  const response: RerankResponse<Row> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
   const id: number | undefined = response.results[0]?.document?.id;
   const scores: Float32Array = await reranker.score([["q", "d"]], { scores: "raw" });
   const place: number | undefined = (await reranker.rank("q", ["d"], { topK: 1 }))[0]?.corpus_id;
@@ -31,6 +45,10 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await reranker.rerank({ query: "q", documents: [1] });
   // @ts-expect-error: a device that is not offered
   await Reranker.load(model, { device: "webgpu" });
+  // @ts-expect-error: a number of workers that is not offered
+  await Reranker.load(model, { workers: 2 });
+  // @ts-expect-error: a number is no text
+  await Reranker.load(model, { workers: "1" });
   // @ts-expect-error: rerankers are loaded, not made
   new Reranker();
   // @ts-expect-error: what was loaded does not change
@@ -40,6 +58,59 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await using heldToo = await Reranker.load();
   held.dispose();
   heldToo.dispose();
+}
+
+export async function streaming(reranker: Reranker): Promise<void> {
+  const { signal } = controller;
+  for await (const part of reranker.stream({ query: "q", documents: rows, returnDocuments: true, scores: "sigmoid", signal })) {
+    const ids: (number | undefined)[] = part.results.map(({ document }) => document?.id);
+    const total: number | undefined = part.total;
+    console.log(ids, part.done.toFixed(), total);
+  }
+  const endless = function* (): Generator<string> {
+    for (;;) yield "d";
+  };
+  const parts: AsyncGenerator<StreamPart<string>, void> = reranker.stream({ query: "q", documents: endless() });
+  await parts.return();
+
+  // @ts-expect-error: a stream has no end to choose the best from
+  reranker.stream({ query: "q", documents: rows, topN: 1 });
+  // @ts-expect-error: a stream is its own progress
+  reranker.stream({ query: "q", documents: rows, onProgress: () => {} });
+  // @ts-expect-error: a stream is no promise
+  await reranker.stream({ query: "q", documents: rows }).then();
+}
+
+export async function searching(reranker: Reranker): Promise<void> {
+  const collection: Collection<Row> = await reranker.prepare(rows, {
+    rankFields: ["text"],
+    maxTokensPerDocument: 64,
+    signal: controller.signal,
+    onProgress: ({ stage, done, total }) => console.log(stage === "prepare", done / total),
+  });
+  const candidates = [[0, 1], new Uint32Array([0])];
+  for (const found of candidates) {
+    for await (const ranking of collection.rank("q", { candidates: found, latest: true, topN: 10, returnDocuments: true })) {
+      const sofar: CollectionRanking<Row> = ranking;
+      const id: number | undefined = sofar.results[0]?.document?.id;
+      console.log(id, sofar.done === sofar.total, sofar.usage.tokens, collection.size.toFixed());
+    }
+  }
+  using held = await reranker.prepare(["d"]);
+  held.dispose();
+
+  // @ts-expect-error: documents are prepared once, not with each query
+  collection.rank({ query: "q" });
+  // @ts-expect-error: candidates are places, not documents
+  collection.rank("q", { candidates: ["a"] });
+  // @ts-expect-error: what becomes of the documents is settled when they are prepared
+  collection.rank("q", { rankFields: ["text"] });
+  // @ts-expect-error: a ranking comes in parts
+  (await collection.rank("q")).results.length;
+  // @ts-expect-error: a collection keeps its documents
+  collection.size = 2;
+  // @ts-expect-error: an array, for its length is told
+  await reranker.prepare(new Set(["d"]));
 }
 
 export function explain(error: unknown): ErrorCode | undefined {
