@@ -311,6 +311,16 @@ fn elements_of_another_type() {
 }
 
 #[test]
+fn golden_pairs_without_end() {
+    let pair = json!({ "query": "a", "document": "b", "logits": [0.0], "source_logits": [0.0] });
+    let metadata = json!({ "format": "q8", "version": 1, "scheme": "", "source": "",
+        "golden": { "pairs": vec![pair; 100_000] } });
+    let mut weights = RawWeights::of(&good());
+    weights.header.insert("__metadata__".to_owned(), json!({ "ranklet": metadata.to_string() }));
+    assert_refused(weights.files(), ErrorKind::Weights, &["model.safetensors", "100000 golden pairs"]);
+}
+
+#[test]
 fn weights_so_large_that_logits_overflow_are_an_error_and_no_rank() {
     let mut weights = RawWeights::of(&good());
     weights.overwrite("classifier.weight", &[f32::MAX.to_le_bytes(), f32::MAX.to_le_bytes()].concat());

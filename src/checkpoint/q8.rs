@@ -27,6 +27,9 @@ pub(super) const Q7_OFFSET: f32 = 64.0;
 /// The largest stored code of a 7-bit weight.
 pub(super) const Q7_LARGEST: u8 = 127;
 
+/// Every golden pair is scored while loading; a file of many would take hours.
+const MOST_GOLDEN_PAIRS: usize = 16;
+
 const FORMAT: &str = "q8";
 const VERSION: u32 = 1;
 const SCHEME: &str = "matrices: U8 = q + 64, q in -64..=63, w = q * scale[row]; \
@@ -78,7 +81,12 @@ impl Metadata {
                 metadata.format, metadata.version
             )));
         }
-        Ok(metadata)
+        match metadata.golden.pairs.len() {
+            0..=MOST_GOLDEN_PAIRS => Ok(metadata),
+            count => Err(weights(format!(
+                "model.safetensors: metadata {METADATA_KEY}: {count} golden pairs, more than {MOST_GOLDEN_PAIRS}"
+            ))),
+        }
     }
 }
 
