@@ -24,16 +24,12 @@ pub fn fixtures() -> Vec<ModelFiles> {
     folders.iter().map(|folder| ModelFiles::from_directory(folder).expect("a fixture can be read")).collect()
 }
 
-/// The files of the fixture `name`.
-pub fn read_fixture(name: &str) -> ModelFiles {
-    ModelFiles::from_directory(&directory().join(name)).expect("the fixture can be read")
-}
-
 /// The files that targets start from, read once and never copied.
 pub fn fixture() -> &'static ModelFiles {
     static FILES: OnceLock<ModelFiles> = OnceLock::new();
     FILES.get_or_init(|| {
-        let mut read = read_fixture("bert-gelu-h36");
+        let folder = directory().join("bert-gelu-h36");
+        let mut read = ModelFiles::from_directory(&folder).expect("the fixture can be read");
         let mut files = ModelFiles::new();
         for name in ModelFiles::NAMES {
             if let Some(bytes) = read.take(name) {

@@ -6,7 +6,7 @@ mod frame;
 mod memory;
 mod tensors;
 
-pub use checkpoint::{check, fixture, fixtures, read_fixture, refused, with};
+pub use checkpoint::{check, fixture, fixtures, refused, with};
 pub use frame::Template;
 pub use tensors::check_tensors;
 
