@@ -10,8 +10,8 @@ use crate::error::{Result, internal};
 use crate::model::{self, Plan, Rows};
 use crate::text::Batch;
 
-/// Activations of so many tokens still fit a CPU's cache.
-pub(super) const BATCH_TOKENS: usize = 768;
+/// Few, for in WebAssembly these take about 0.3 s, and nothing is shown or cancelled before they are done.
+pub(super) const BATCH_TOKENS: usize = 256;
 
 /// A Plan with its weights as candle tensors.
 #[derive(Debug)]
