@@ -2,8 +2,14 @@ import { throwIfAborted, withController } from "./abort.js";
 import { engineModule } from "./engine/compile.js";
 import { Engine, type EngineSettings } from "./engine/engine.js";
 import { startEngine } from "./engine/start.js";
-import { RankletError } from "./errors.js";
-import { readModelFiles } from "./model/files.js";
+import { RankletError, messageOf, type ErrorCode } from "./errors.js";
+import type { Loaded } from "./loaded.js";
+import type { ModelCache } from "./model/cache.js";
+import type { Files } from "./model/files.js";
+import { openCache } from "./model/open-cache.js";
+import { tellCached } from "./model/progress.js";
+import { readModelFiles } from "./model/read.js";
+import { readSource } from "./model/source.js";
 import { loadReaders, readOptions } from "./options.js";
 import type { Platform } from "./platform/platform.js";
 import type { Scorer } from "./scorer.js";
@@ -14,24 +20,81 @@ import { WorkerScorer } from "./worker/client.js";
 interface Parts {
   readonly platform: Platform;
   readonly module: WebAssembly.Module;
-  readonly files: ReadonlyMap<string, Blob>;
+  readonly files: Files;
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
 }
+
+/** What loading does, step by step. */
+interface Steps {
+  /** Reads the files from where they are. */
+  read(): Promise<Files>;
+  /** Starts an engine with the files. */
+  begin(files: Promise<Files>): Promise<Scorer>;
+  /** Hears of files that came from the cache. */
+  onCached(files: Files): void;
+}
+
+/** What an engine says of files that are not as they were; anything else has other reasons than the files. */
+const refusals: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
 
 /**
  * Reads the options of `load` and loads a model.
  * @throws RankletError see `Reranker.load`
  */
-export async function loadScorer(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<Scorer> {
+export async function loadScorer(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<Loaded> {
   const read = readOptions("load", options, loadReaders);
-  const { signal, onProgress, device = "auto", dtype = "auto", maxLength, workers = "auto" } = read;
+  const { signal, onProgress, device = "auto", dtype = "auto", maxLength, workers = "auto", revision, baseUrl, token } = read;
   throwIfAborted(signal);
   const settings: EngineSettings = maxLength === undefined ? { device, dtype } : { device, dtype, max_length: maxLength };
+  const model = readSource(platform, source, { revision, baseUrl, token });
+  const cache = openCache(platform, model, read.cache);
   return withController(signal, async (stop) => {
-    const [files, module] = await Promise.all([readModelFiles(platform, source, stop.signal, onProgress), engineModule(platform)]);
-    return start({ platform, module, files, settings, workers }, stop.signal);
+    const steps: Steps = {
+      read: () => readModelFiles(platform, model, stop.signal, onProgress),
+      begin: async (reading) => {
+        const [files, module] = await Promise.all([reading, engineModule(platform)]);
+        return start({ platform, module, files, settings, workers }, stop.signal);
+      },
+      onCached: (files) => tellCached(files, onProgress),
+    };
+    const loaded = cache === undefined ? withWarnings(await steps.begin(steps.read()), []) : await loadCached(cache, steps);
+    if (stop.signal.aborted) loaded.scorer.dispose();
+    throwIfAborted(stop.signal);
+    return loaded;
   });
+}
+
+/**
+ * Loads from the cache, or else from where the files are and puts them into the cache: after the engine has taken
+ * them, so what is kept can be loaded. Kept files that the engine refuses are read afresh, once.
+ */
+async function loadCached(cache: ModelCache, steps: Steps): Promise<Loaded> {
+  const warnings: string[] = [];
+  const kept = await cache.read();
+  if (kept !== undefined) {
+    steps.onCached(kept);
+    try {
+      return withWarnings(await steps.begin(Promise.resolve(kept)), warnings);
+    } catch (error) {
+      if (!(error instanceof RankletError) || !refusals.includes(error.code)) throw error;
+      warnings.push(`the model was downloaded again, for the files in the cache were damaged: ${error.message}`);
+      await cache.drop().catch(() => {}); // What cannot be removed cannot be written either, which is told below.
+    }
+  }
+  const reading = steps.read();
+  const scorer = await steps.begin(reading);
+  try {
+    await cache.write(await reading);
+  } catch (error) {
+    warnings.push(`the model could not be kept in the cache and will be downloaded again next time: ${messageOf(error)}`);
+  }
+  return withWarnings(scorer, warnings);
+}
+
+function withWarnings(scorer: Scorer, warnings: readonly string[]): Loaded {
+  if (warnings.length === 0) return { scorer, info: scorer.info };
+  return { scorer, info: Object.freeze({ ...scorer.info, warnings: Object.freeze([...scorer.info.warnings, ...warnings]) }) };
 }
 
 async function start({ platform, module, files, settings, workers }: Parts, signal: AbortSignal): Promise<Scorer> {

@@ -48,10 +48,10 @@ export const loadReaders = {
   maxLength: positiveInteger,
   signal: abortSignal,
   onProgress: callback<DownloadProgress>,
-  revision: notOffered("it belongs to Hub ids; give a folder's URL or the files"),
-  baseUrl: notOffered("it belongs to Hub ids; give the folder's whole URL"),
-  token: notOffered("fetch the files with your own headers and give them to load"),
-  cache: notOffered("the browser's HTTP cache applies; to keep files yourself, give them to load"),
+  revision: text,
+  baseUrl: text,
+  token: accessToken,
+  cache: flagOrName,
   integrity: notOffered("fetch and check the files yourself and give them to load"),
   maxMemoryBytes: notOffered("choose a smaller model or dtype"),
 };
@@ -158,6 +158,17 @@ function workerCount(value: unknown, name: string): "auto" | 0 | 1 {
 function flag(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
   throw wrongType(name, "true or false", value);
+}
+
+function flagOrName(value: unknown, name: string): boolean | string {
+  if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
+  throw wrongType(name, "true, false or the name of a cache", value);
+}
+
+/** What it is given is a secret and not repeated. */
+function accessToken(value: unknown, name: string): string {
+  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
+  throw new RankletError("input", `${name} must be an access token: a string of visible ASCII characters without spaces`);
 }
 
 function fieldNames(value: unknown, name: string): readonly string[] {

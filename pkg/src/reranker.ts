@@ -2,6 +2,7 @@ import { throwIfAborted } from "./abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
 import { RankletError } from "./errors.js";
+import type { Loaded } from "./loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, type Scored } from "./results.js";
 import type { Scorer, Work } from "./scorer.js";
@@ -51,9 +52,9 @@ export class LoadedReranker {
   #collections = 0;
 
   /** Use `Reranker.load`. */
-  protected constructor(scorer: Scorer) {
+  protected constructor({ scorer, info }: Loaded) {
     this.#scorer = scorer;
-    this.info = scorer.info;
+    this.info = info;
   }
 
   /**

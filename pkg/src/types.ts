@@ -9,7 +9,10 @@ export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
 export type ModelFileSet = Readonly<Record<string, FileContent>>;
 
 /**
- * Where a model comes from: a folder or its files.
+ * Where a model comes from: a Hub, a folder or its files.
+ *
+ * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server that `baseUrl` names; also in Node,
+ * where a folder of that name is `./org/name`.
  *
  * A folder is a `URL`, or a string that starts with `https://`, `http://` or `file:///`. A string that starts with
  * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers.
@@ -22,8 +25,10 @@ export interface DownloadProgress {
   /** The file's name in its folder, such as `model.safetensors`. */
   readonly file: string;
   readonly loaded: number;
-  /** `undefined` where the server does not say. */
+  /** `undefined` where the server does not say. An optional file that the model does not have is told as 0 of 0. */
   readonly total: number | undefined;
+  /** All files together; `total` is `undefined` until the length of each is known. At the end both are equal. */
+  readonly overall: { readonly loaded: number; readonly total: number | undefined };
 }
 
 /** How far one call is, in documents (in pairs for `score`). */
@@ -52,6 +57,26 @@ export interface LoadOptions {
   readonly workers?: "auto" | 0 | 1 | undefined;
   /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
   readonly maxLength?: number | undefined;
+  /** For a Hub id: a branch, a tag or a commit. Default `"main"`. Whatever it is, all files are of one commit. */
+  readonly revision?: string | undefined;
+  /**
+   * For a Hub id: the server, which has files at `{baseUrl}/{id}/resolve/{revision}/{file}`. In browsers it may be
+   * relative to the page. Default `"https://huggingface.co"`.
+   */
+  readonly baseUrl?: string | undefined;
+  /** For a Hub id: an access token for private and gated models. It is sent to `baseUrl`'s origin alone. */
+  readonly token?: string | undefined;
+  /**
+   * Whether downloaded files are kept for the next time. A model is kept once it has been loaded, whole, and is then
+   * loaded without any request: a branch stays at the commit it had (name a commit as `revision` for another one).
+   * If it cannot be kept, `info.warnings` says so.
+   *
+   * Default: `true` for a Hub id, `false` for a folder's URL, whose files may change. A string says where: in browsers
+   * the name of a Cache, `"ranklet-models-v1"` by default; in Node a folder, by default `RANKLET_CACHE` of the
+   * environment or else "ranklet" among the user's caches. `false` neither reads nor writes. Edge runtimes and pages
+   * without https keep nothing: there, asking for it is `unsupported`.
+   */
+  readonly cache?: boolean | string | undefined;
   /** Ends the loading with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
   /** Told about each file as it is read. What it throws rejects the call. */
@@ -234,6 +259,6 @@ export interface ModelInfo {
   /** The weights as the checkpoint holds them, with their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
   readonly backend: Backend;
-  /** What is odd about the checkpoint, though it loads. */
+  /** What is odd about the checkpoint, or went wrong with the cache, though the model is loaded. */
   readonly warnings: readonly string[];
 }

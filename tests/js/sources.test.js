@@ -87,11 +87,54 @@ describe("a model's files", () => {
 });
 
 describe("what is no model", () => {
-  test("a Hub id is unsupported and says what to give", () =>
-    rejectsWith("unsupported", /Hub id "org\/name".*folder.*files/, () => Reranker.load("org/name")));
-
-  for (const source of [null, 7, [], "", "name", "ftp://a/b", "https://", "C:\\models"]) {
+  const ids = ["name", "org/", "a/b/c", "org/na me", "org/..", "org/a..b", ".org/name", "org/name\n", "org/name?x", "örg/name"];
+  for (const source of [null, 7, [], "", "ftp://a/b", "https://", "C:\\models", ...ids]) {
     test(`${JSON.stringify(source)} is an input error`, () => rejectsWith("input", /load: /, () => Reranker.load(source)));
+  }
+
+  for (const source of ["https://user:secret@models.example/a/", new URL("ftp://models.example/a/"), new URL("data:,a")]) {
+    test(`the URL ${source} is an input error`, () => rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
+  }
+});
+
+describe("an option for another kind of model is an input error", () => {
+  const options = [{ revision: "main" }, { baseUrl: "https://models.example/" }, { token: "secret" }];
+  for (const [what, source] of [["a folder", url], ["an http folder", "http://127.0.0.1:1/"], ["files", files()], ["the default model", undefined]]) {
+    for (const option of options) {
+      const [name] = Object.keys(option);
+      const message = new RegExp(`load: ${name} belongs to a model named by its Hub id`);
+      test(`${name} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
+    }
+    if (what === "an http folder") continue;
+    for (const cache of [true, "somewhere"]) {
+      const message = /load: cache is for a Hub id or a folder's http URL/;
+      test(`cache ${cache} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, { cache })));
+    }
+  }
+
+  test("but no cache is what they have", async () => assert.deepEqual(await scoresOf(url, { cache: false }), await scoresOf(url)));
+});
+
+describe("a Hub's options are checked", () => {
+  const load = (options) => () => Reranker.load("org/name", { cache: false, baseUrl: "http://127.0.0.1:1", ...options });
+  for (const revision of ["", "..", ".", "a/../b", "a b", "a\n", "\ud800"]) {
+    test(`revision ${JSON.stringify(revision)}`, () => rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
+  }
+  for (const baseUrl of ["", "hub", "/hub", "ftp://a/", "file:///models/", "https://a/?b", "https://a/#b", "https://user:secret@a/"]) {
+    test(`baseUrl ${JSON.stringify(baseUrl)}`, () =>
+      assert.rejects(load({ baseUrl }), ({ code, message }) => {
+        assert.match(message, /load: baseUrl must be an http or https URL/);
+        assert.doesNotMatch(message, /secret/);
+        return code === "input";
+      }));
+  }
+  for (const token of ["", "sec ret", "secret\n", "sécret", ["secret"]]) {
+    test(`token ${JSON.stringify(token)}, without repeating it`, () =>
+      assert.rejects(load({ token }), ({ code, message }) => {
+        assert.match(message, /load: token must be an access token/);
+        assert.doesNotMatch(message, /s[eé]c/);
+        return code === "input";
+      }));
   }
 });
 
@@ -121,13 +164,19 @@ describe("a model behind http", () => {
     answers.set("good", (name, response) => serve(name, response, status(404)));
     const scores = await scoresOf(url);
     const last = new Map();
-    const onProgress = ({ file, loaded, total }) => last.set(file, { loaded, total });
+    let all;
+    const onProgress = ({ file, loaded, total, overall }) => {
+      if (total > 0) last.set(file, { loaded, total });
+      all = overall;
+    };
     assert.deepEqual(await scoresOf(`${base}/good/`, { onProgress }), scores);
     assert.deepEqual(await scoresOf(new URL(`${base}/good`)), scores);
     assert.ok(last.has("model.safetensors"));
     for (const [name, { length }] of Object.entries(files())) {
       if (last.has(name)) assert.deepEqual(last.get(name), { loaded: length, total: length }, name);
     }
+    const sum = [...last.values()].reduce((bytes, { total }) => bytes + total, 0);
+    assert.deepEqual(all, { loaded: sum, total: sum });
   });
 
   test("takes an optional file for missing where the server answers with its page", async () => {

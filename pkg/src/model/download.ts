@@ -1,81 +1,108 @@
 import { RankletError, messageOf } from "../errors.js";
+import { request, statusOf, type Asking } from "./request.js";
 
 /**
- * Asks for `url`.
- * @throws RankletError `network` when no answer comes; an answer of any status is returned
+ * By how much a small file can grow when a server compresses it (gzip: 23 bytes). Browsers hide across origins that it
+ * did. A file that lacks so little at its end is refused by whoever parses it.
  */
-export async function request(url: URL, signal?: AbortSignal): Promise<Response> {
-  try {
-    return await fetch(url, signal === undefined ? {} : { signal });
-  } catch (error) {
-    throw new RankletError("network", `${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
+const compressionOverhead = 32;
+
+/** How to ask for a file, and what to make of answers that are none. */
+export interface Fetching extends Asking {
+  /** Whether a page of HTML means that there is no such file, as where a development server answers. */
+  readonly pageIsMissing: boolean;
+  /** What to do about an answer of this status, for the end of a message. */
+  readonly advice?: ((status: number) => string | undefined) | undefined;
+}
+
+/** Hears how many bytes of a file have come, and how many there are as far as the server tells. */
+export type OnBytes = (loaded: number, total: number | undefined) => void;
+
+/** A file that a server has begun to send. */
+export class Download {
+  readonly url: URL;
+  /** The commit that the file is from, where a Hub says so. */
+  readonly commit: string | undefined;
+  /** How long the file should be, in bytes; `undefined` where the server does not say. */
+  readonly length: number | undefined;
+  readonly #response: Response;
+  readonly #exact: boolean;
+
+  private constructor(url: URL, response: Response) {
+    const { headers } = response;
+    const linked = count(headers.get("x-linked-size"));
+    // A body that is compressed on its way has another length than the header says.
+    const sent = headers.has("content-encoding") ? undefined : count(headers.get("content-length"));
+    this.url = url;
+    this.commit = commitOf(headers.get("x-repo-commit") ?? undefined);
+    this.length = linked ?? sent;
+    this.#response = response;
+    this.#exact = linked !== undefined;
   }
-}
 
-/** @throws RankletError `network`, with the status, unless `response` is a success */
-export function expectSuccess(response: Response, url: URL): Response {
-  if (response.ok) return response;
-  throw new RankletError("network", `${url.href} answered ${response.status} ${response.statusText}`.trimEnd());
-}
-
-/**
- * The bytes behind `url`, or `undefined` where the server says that there is no such file. `onBytes` hears how many
- * bytes have come and how many there are, as far as the server tells.
- * @throws RankletError `network`
- */
-export async function download(
-  url: URL,
-  signal: AbortSignal,
-  onBytes: (loaded: number, total: number | undefined) => void,
-): Promise<Blob | undefined> {
-  if (url.protocol === "data:") return bytesOfDataUrl(url);
-  const response = await request(url, signal);
-  if (response.status === 404 || isPage(response)) {
+  /**
+   * Asks for a file; `undefined` where the server says that there is none.
+   * @throws RankletError `network`
+   */
+  static async open(url: URL, { pageIsMissing, advice, ...asking }: Fetching): Promise<Download | undefined> {
+    const response = await request(url, asking);
+    const page = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
+    if (response.status === 200 && !page) return new Download(url, response);
     await response.body?.cancel();
-    return undefined;
+    if (response.status === 404 || (page && pageIsMissing)) return undefined;
+    if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file`);
+    const hint = advice?.(response.status);
+    throw new RankletError("network", `${url.href} answered ${statusOf(response)}${hint === undefined ? "" : `: ${hint}`}`);
   }
-  expectSuccess(response, url);
-  const total = lengthOf(response);
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let loaded = 0;
-  for await (const chunk of chunksOf(response, url)) {
-    chunks.push(chunk);
-    loaded += chunk.length;
-    onBytes(loaded, total);
-  }
-  return new Blob(chunks);
-}
 
-/** Development servers answer every unknown path with the application's page. No file of a model is one. */
-function isPage(response: Response): boolean {
-  return response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
-}
-
-/** The length in bytes; unknown when the body is compressed on its way, for then the header counts other bytes. */
-function lengthOf(response: Response): number | undefined {
-  const length = response.headers.get("content-length");
-  return length === null || response.headers.has("content-encoding") ? undefined : Number(length);
-}
-
-async function* chunksOf(response: Response, url: URL): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  if (response.body === null) return;
-  const reader = response.body.getReader();
-  for (;;) {
-    let next: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
-    try {
-      next = await reader.read();
-    } catch (error) {
-      throw new RankletError("network", `${url.href} broke off: ${messageOf(error)}`, { cause: error });
+  /**
+   * The file, once it is whole.
+   * @throws RankletError `network` when it breaks off or has another length than announced
+   */
+  async bytes(onBytes: OnBytes): Promise<Blob> {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let loaded = 0;
+    for await (const chunk of this.#chunks()) {
+      chunks.push(chunk);
+      loaded += chunk.length;
+      onBytes(loaded, this.length === undefined || loaded > this.length ? undefined : this.length);
     }
-    if (next.done) return;
-    yield next.value;
+    this.#checkLength(loaded);
+    onBytes(loaded, loaded);
+    return new Blob(chunks);
+  }
+
+  #checkLength(loaded: number): void {
+    if (this.length === undefined) return;
+    if (loaded < this.length - (!this.#exact && this.#response.type === "cors" ? compressionOverhead : 0)) {
+      throw new RankletError("network", `${this.url.href} ended after ${loaded} of ${this.length} bytes; try again`);
+    }
+    if (this.#exact && loaded > this.length) {
+      throw new RankletError("network", `${this.url.href} has ${loaded} bytes instead of the ${this.length} that the server announced`);
+    }
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    if (this.#response.body === null) return;
+    const reader = this.#response.body.getReader();
+    for (;;) {
+      let next: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
+      try {
+        next = await reader.read();
+      } catch (error) {
+        throw new RankletError("network", `${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
+      }
+      if (next.done) return;
+      yield next.value;
+    }
   }
 }
 
-/** Bundlers put small files into `data:` URLs, which a strict content security policy forbids to fetch. */
-function bytesOfDataUrl(url: URL): Blob {
-  const comma = url.href.indexOf(",");
-  const body = decodeURIComponent(url.href.slice(comma + 1));
-  if (!url.href.slice(0, comma).endsWith(";base64")) return new Blob([body]);
-  return new Blob([Uint8Array.from(atob(body), (character) => character.charCodeAt(0))]);
+/** `name` if it is a commit's full name and not that of a branch or tag. */
+export function commitOf(name: string | undefined): string | undefined {
+  return name !== undefined && /^[0-9a-f]{40}$/.test(name) ? name : undefined;
+}
+
+function count(header: string | null): number | undefined {
+  return header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }

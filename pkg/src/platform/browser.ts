@@ -1,10 +1,13 @@
 import { engineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { RankletError } from "../errors.js";
-import { expectSuccess, request } from "../model/download.js";
+import { expectSuccess, request } from "../model/request.js";
+import { browserStore } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
 import { nextTask } from "./next-task.js";
 import type { Platform } from "./platform.js";
+
+const page = (): string => globalThis.document?.baseURI ?? globalThis.location.href;
 
 /** Pages and workers in browsers: everything is fetched, from where the package itself was. */
 export const browser: Platform = {
@@ -17,8 +20,10 @@ export const browser: Platform = {
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
   defaultModel: () => defaultModel,
-  folder: (path) => new URL(path, globalThis.document?.baseURI ?? globalThis.location.href),
+  folder: (path) => new URL(path, page()),
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a page cannot read file: URLs; serve the folder over http, or give the files")),
+  page,
+  store: browserStore,
   nextTask,
 };

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 
 import { engineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
+import { nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
@@ -22,5 +23,7 @@ export const node: Platform = {
       throw error;
     }
   },
+  page: () => undefined,
+  store: nodeStore,
   nextTask: () => new Promise((done) => void setImmediate(done)),
 };

@@ -1,3 +1,4 @@
+import type { Store } from "../model/store.js";
 import type { ModelFileSet } from "../types.js";
 import type { WorkerPort } from "../worker/port.js";
 
@@ -25,6 +26,14 @@ export interface Platform {
    * @throws RankletError `unsupported` where files cannot be read
    */
   readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
+  /** What a relative URL is relative to; `undefined` where it means nothing. */
+  page(): string | undefined;
+  /**
+   * Where a cache keeps the files of `model`, which is their URL.
+   * @param name the cache, as the option `cache` of `load` names it; `undefined` for the usual one
+   * @returns `undefined` where nothing can be kept
+   */
+  store(name: string | undefined, model: string): Store | undefined;
   /** Resolves in a later task, after the events that wait now. */
   nextTask(): Promise<void>;
 }

@@ -17,6 +17,8 @@ export const workerd: Platform = {
   },
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
+  page: () => undefined,
+  store: () => undefined,
   // Not a message channel: workerd ties one to the request that made it.
   nextTask: () => new Promise((done) => void setTimeout(done, 0)),
 };

@@ -1,0 +1,74 @@
+import { modelFiles, gather, type Files } from "./files.js";
+import { isOld, isSet, manifestOf, newSet, parseManifest, type Manifest } from "./manifest.js";
+import type { Store } from "./store.js";
+
+const manifestName = "manifest.json";
+
+/** A class of its own, so that `gather` gives up at the first file that is not as the manifest says. */
+class Damaged extends Error {}
+
+/**
+ * One model in a cache: all of it or nothing. Its files lie in a folder that is written once; the manifest, written
+ * last, says which folder that is. So readers and writers of several processes or tabs never see a mix.
+ */
+export class ModelCache {
+  readonly #model: string;
+  readonly #store: Store;
+
+  /** @param model names the model: the URL of its files */
+  constructor(model: string, store: Store) {
+    this.#model = model;
+    this.#store = store;
+  }
+
+  /** The model's files; `undefined` where they are not there, not whole or not readable. */
+  async read(): Promise<Files | undefined> {
+    try {
+      const manifest = await this.#manifest();
+      if (manifest === undefined) return undefined;
+      const names = modelFiles.map(({ name }) => name).filter((name) => Object.hasOwn(manifest.files, name));
+      return await gather(names.map(async (name) => [name, await this.#file(manifest, name)] as const));
+    } catch {
+      return undefined; // It can be downloaded, so why does not matter.
+    }
+  }
+
+  /** Keeps the files in place of what was there. Rejects with what the disk or browser says; then nothing is kept. */
+  async write(files: Files): Promise<void> {
+    const replaced = await this.#manifest();
+    const set = newSet();
+    try {
+      for (const [name, content] of files) await this.#store.put(`${set}/${name}`, content);
+      await this.#store.put(manifestName, new Blob([JSON.stringify(manifestOf(this.#model, set, files))]));
+    } catch (error) {
+      await this.#store.remove(set).catch(() => {}); // The first failure says more.
+      throw error;
+    }
+    await this.#removeSets((other) => other !== set && (other === replaced?.set || isOld(other))).catch(() => {}); // Next time.
+  }
+
+  /** Removes the model. Rejects with what the disk or browser says. */
+  async drop(): Promise<void> {
+    const dropped = await this.#manifest();
+    await this.#store.remove(manifestName);
+    if (dropped !== undefined) await this.#store.remove(dropped.set);
+  }
+
+  async #manifest(): Promise<Manifest | undefined> {
+    const content = await this.#store.get(manifestName);
+    return content === undefined ? undefined : parseManifest(this.#model, content);
+  }
+
+  async #file({ set, files }: Manifest, name: string): Promise<Blob> {
+    const content = await this.#store.get(`${set}/${name}`);
+    if (content === undefined || content.size !== files[name]) throw new Damaged(name);
+    return content;
+  }
+
+  /** A process that was ended while it wrote leaves a folder that no manifest names. */
+  async #removeSets(condition: (set: string) => boolean): Promise<void> {
+    for (const name of await this.#store.list()) {
+      if (isSet(name) && condition(name)) await this.#store.remove(name);
+    }
+  }
+}

@@ -1,0 +1,7 @@
+/** Bundlers put small files into `data:` URLs, which a strict content security policy forbids to fetch. */
+export function bytesOfDataUrl(url: URL): Blob {
+  const comma = url.href.indexOf(",");
+  const body = decodeURIComponent(url.href.slice(comma + 1));
+  if (!url.href.slice(0, comma).endsWith(";base64")) return new Blob([body]);
+  return new Blob([Uint8Array.from(atob(body), (character) => character.charCodeAt(0))]);
+}

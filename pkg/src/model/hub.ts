@@ -1,0 +1,57 @@
+import { RankletError } from "../errors.js";
+import type { Platform } from "../platform/platform.js";
+
+/** How a model of a Hub is asked for, as the options of `load` say. */
+export interface HubOptions {
+  readonly revision: string | undefined;
+  readonly baseUrl: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** A model of a Hub at one revision. */
+export interface HubModel {
+  readonly id: string;
+  readonly revision: string;
+  readonly token: string | undefined;
+  /** The folder with the model's files as they were at a commit, or at a branch or tag. */
+  folder(revision: string): URL;
+}
+
+/** Whether `source` has the form `org/name`. */
+export function isHubId(source: string): boolean {
+  return /^\w[\w.-]{0,95}\/\w[\w.-]{0,95}$/.test(source) && !source.includes("..");
+}
+
+/** @throws RankletError `input` for an option that cannot be used */
+export function hubModel(platform: Platform, id: string, { revision = "main", baseUrl, token }: HubOptions): HubModel {
+  if (!/^[\x21-\x7e]{1,255}$/.test(revision) || revision.includes("..") || revision === ".") {
+    throw new RankletError("input", "load: revision must be the name of a branch, a tag or a commit, such as \"main\"");
+  }
+  const base = baseFolder(platform, baseUrl ?? "https://huggingface.co/");
+  return { id, revision, token, folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base) };
+}
+
+/** What to do when a Hub does not give a file, by the status of its answer. */
+export function hubAdvice({ id, revision, token }: HubModel, status: number): string | undefined {
+  if (status === 404) return `check the id "${id}" and the revision "${revision}" (a path starts with "./")`;
+  if (status !== 401 && status !== 403) return undefined;
+  return token === undefined
+    ? `"${id}" does not exist, or is private or gated and needs an access token as the option token (a path starts with "./")`
+    : `the token has no access to "${id}", or there is no such model`;
+}
+
+/** The URL that ids are relative to. What is wrong with it is said without repeating it, for it could hold a password. */
+function baseFolder(platform: Platform, baseUrl: string): URL {
+  const page = platform.page();
+  if (!URL.canParse(baseUrl, page)) {
+    const wanted = page === undefined ? "an http or https URL" : "an http or https URL, or one relative to the page";
+    throw new RankletError("input", `load: baseUrl must be ${wanted}`);
+  }
+  const base = new URL(baseUrl, page);
+  const plain = base.search === "" && base.hash === "" && base.username === "" && base.password === "";
+  if (!/^https?:$/.test(base.protocol) || !plain) {
+    throw new RankletError("input", "load: baseUrl must be an http or https URL without a query, a fragment, a user or a password");
+  }
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}

@@ -1,0 +1,75 @@
+import { RankletError } from "../errors.js";
+import { Download, commitOf, type Fetching } from "./download.js";
+import { configFile, gather, modelFiles, otherFiles, type Files, type ModelFile } from "./files.js";
+import { hubAdvice } from "./hub.js";
+import type { DownloadTally } from "./progress.js";
+import type { RemoteFolder } from "./source.js";
+
+/**
+ * Downloads a model's files, all of one commit.
+ * @throws RankletError `network`; `integrity` for files of different commits
+ */
+export async function downloadFolder(source: RemoteFolder, signal: AbortSignal, tally: DownloadTally): Promise<Files> {
+  const folder = new FolderDownload(source, signal, tally);
+  const { hub } = source;
+  if (hub === undefined) return gather(modelFiles.map((file) => folder.file(file, source.folder)));
+  // What a branch means can change at any time. The first answer says which commit it is now, and all others are asked
+  // for by that commit; the answers themselves would not do, for large files come from servers that do not name one.
+  const config = await folder.open(configFile, source.folder);
+  const commit = config?.commit;
+  const pinned = commit === undefined ? source.folder : hub.folder(commit);
+  return gather([folder.finish(configFile, config), ...otherFiles.map((file) => folder.file(file, pinned))]);
+}
+
+class FolderDownload {
+  readonly #source: RemoteFolder;
+  readonly #tally: DownloadTally;
+  readonly #fetching: Fetching;
+  #commit: string | undefined;
+
+  constructor(source: RemoteFolder, signal: AbortSignal, tally: DownloadTally) {
+    const { hub } = source;
+    this.#source = source;
+    this.#tally = tally;
+    this.#commit = commitOf(hub?.revision);
+    this.#fetching =
+      hub === undefined
+        ? { signal, pageIsMissing: true }
+        : { signal, token: hub.token, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
+  }
+
+  async file(file: ModelFile, folder: URL): Promise<readonly [string, Blob | undefined]> {
+    return this.finish(file, await this.open(file, folder));
+  }
+
+  /** Asks for a file; `undefined` where there is none and the model does without. */
+  async open(file: ModelFile, folder: URL): Promise<Download | undefined> {
+    const url = new URL(file.name, folder);
+    const download = await Download.open(url, this.#fetching);
+    if (download === undefined && file.needed) throw new RankletError("network", `${file.name} is missing: ${url.href} answered ${this.#missing()}`);
+    if (download !== undefined) this.#expectCommit(download);
+    this.#tally.expect(file.name, download?.length ?? (download === undefined ? 0 : undefined));
+    return download;
+  }
+
+  /** Waits for the bytes of a file that `open` gave. */
+  async finish({ name }: ModelFile, download: Download | undefined): Promise<readonly [string, Blob | undefined]> {
+    const tell = (loaded: number, total: number | undefined): void => this.#tally.tell(name, loaded, total);
+    if (download === undefined) tell(0, 0);
+    return [name, await download?.bytes(tell)];
+  }
+
+  #expectCommit({ url, commit }: Download): void {
+    this.#commit ??= commit;
+    if (commit === undefined || commit === this.#commit) return;
+    throw new RankletError(
+      "integrity",
+      `${url.href} is of commit ${commit} where ${this.#commit} was expected: the model was changed while it was downloaded; try again`,
+    );
+  }
+
+  #missing(): string {
+    const { hub } = this.#source;
+    return hub === undefined ? "404 or a page of HTML" : `404; ${hubAdvice(hub, 404)}`;
+  }
+}

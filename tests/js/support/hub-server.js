@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
+
+/** Headers that let pages of other origins see what the Hub lets them see. */
+const crossOrigin = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-headers": "authorization",
+  "access-control-expose-headers": "x-repo-commit, x-linked-size",
+  "cache-control": "no-store",
+};
+
+/** The files of a model in a folder, as `publish` takes them. */
+export function filesIn(folder) {
+  const names = readdirSync(folder).filter((name) => /json$|safetensors$/.test(name) && name !== "expected.json");
+  return new Map(names.map((name) => [name, readFileSync(new URL(name, folder))]));
+}
+
+/**
+ * What can go wrong with a file, by name. Each answers a request for `bytes`; `head` are the headers of a good answer,
+ * its content-length among them.
+ */
+export const faults = {
+  status: (code) => ({ response }) => response.writeHead(code, crossOrigin).end("no"),
+  page: ({ response }) => response.writeHead(200, { ...crossOrigin, "content-type": "text/html; charset=utf-8" }).end("<!doctype html>"),
+  empty: ({ response, head }) => response.writeHead(200, { ...head, "content-length": 0 }).end(),
+  cut: ({ response, head, bytes }) => {
+    response.writeHead(200, head);
+    response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
+  },
+  cutWithoutLength: ({ response, head: { "content-length": _, ...head }, bytes }) => {
+    response.writeHead(200, head);
+    response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
+  },
+  lengthTooLong: ({ response, head, bytes }) => {
+    response.writeHead(200, { ...head, "content-length": bytes.length + 10 });
+    response.write(bytes, () => response.destroy());
+  },
+  lengthTooShort: ({ response, head, bytes }) => {
+    response.writeHead(200, { ...head, "content-length": bytes.length - 10, connection: "close" }).end(bytes.subarray(0, -10));
+  },
+  linkedSizeTooLong: ({ response, head, bytes }) => response.writeHead(200, { ...head, "x-linked-size": bytes.length + 10 }).end(bytes),
+  linkedSizeTooShort: ({ response, head, bytes }) => response.writeHead(200, { ...head, "x-linked-size": bytes.length - 10 }).end(bytes),
+  drip: async ({ response, head, bytes }) => {
+    response.writeHead(200, head);
+    const step = Math.ceil(bytes.length / 8);
+    for (let at = 0; at < bytes.length; at += step) {
+      response.write(bytes.subarray(at, at + step));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    response.end();
+  },
+  stall: ({ response, head, bytes }) => response.writeHead(200, head).write(bytes.subarray(0, bytes.length / 2)),
+  otherCommit: ({ response, head, bytes }) => response.writeHead(200, { ...head, "x-repo-commit": "f".repeat(40) }).end(bytes),
+  gzip: ({ response, head, bytes }) => {
+    const packed = gzipSync(bytes);
+    response.writeHead(200, { ...head, "content-encoding": "gzip", "content-length": packed.length }).end(packed);
+  },
+  redirect: ({ response, elsewhere }) => response.writeHead(302, { ...crossOrigin, location: elsewhere }).end(),
+  redirectHere: ({ request, response, head, bytes }) => {
+    if (request.url.endsWith("?again")) response.writeHead(200, head).end(bytes);
+    else response.writeHead(307, { ...crossOrigin, location: `${request.url}?again` }).end();
+  },
+  redirectInCircles: ({ request, response }) => response.writeHead(302, { ...crossOrigin, location: request.url }).end(),
+  redirectToFile: ({ response }) => response.writeHead(302, { ...crossOrigin, location: "file:///etc/hostname" }).end(),
+};
+
+/**
+ * Starts a server with the Hub's layout, and a second one on another origin that large files are redirected to.
+ *
+ * - `publish(id, files, revision)` makes a commit the one that `revision` means, and gives the commit;
+ * - `faults` has an answer for each file name that is to be answered wrongly;
+ * - `tokens` are those that open the models whose ids are in `gated`;
+ * - `requests` lists { path, origin, authorization } of all that was asked;
+ * - `down`, set to true, hangs up on everybody.
+ */
+export async function startHub() {
+  const hub = { faults: new Map(), gated: new Set(), tokens: new Set(), requests: [], down: false };
+  const commits = new Map();
+  const revisions = new Map();
+
+  hub.publish = (id, files, revision = "main") => {
+    const hash = createHash("sha1");
+    for (const [name, bytes] of files) hash.update(name).update(bytes);
+    const commit = hash.digest("hex");
+    commits.set(`${id} ${commit}`, files);
+    revisions.set(`${id} ${revision}`, commit);
+    return commit;
+  };
+
+  hub.handle = (request, response) => {
+    if (!admit(request, response, "hub")) return;
+    const [, id, revision, name] = /^.*?\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^/?]+)/.exec(request.url) ?? [];
+    const named = decodeURIComponent(revision ?? "");
+    const commit = commits.has(`${id} ${named}`) ? named : revisions.get(`${id} ${named}`);
+    const bytes = commits.get(`${id} ${commit}`)?.get(name);
+    if (hub.gated.has(id) && !hub.tokens.has(request.headers.authorization?.replace(/^Bearer /, ""))) return faults.status(401)({ response });
+    const head = { ...crossOrigin, "x-repo-commit": commit, "content-type": "text/plain; charset=utf-8", "content-length": bytes?.length };
+    const elsewhere = `${hub.elsewhere}/${id}/${commit}/${name}`;
+    const fault = hub.faults.get(name);
+    if (fault !== undefined) return fault({ request, response, bytes: bytes ?? Buffer.from("{}"), head, elsewhere });
+    if (bytes === undefined) return faults.status(404)({ response });
+    if (!name.endsWith(".safetensors")) return response.writeHead(200, head).end(bytes);
+    return response.writeHead(302, { ...crossOrigin, "x-repo-commit": commit, "x-linked-size": bytes.length, location: elsewhere }).end();
+  };
+
+  const handleElsewhere = (request, response) => {
+    if (!admit(request, response, "elsewhere")) return;
+    const [, id, commit, name] = /^\/([^/]+\/[^/]+)\/([^/]+)\/([^/]+)$/.exec(request.url);
+    const bytes = commits.get(`${id} ${commit}`).get(name);
+    response.writeHead(200, { ...crossOrigin, "content-length": bytes.length }).end(bytes);
+  };
+
+  const admit = (request, response, origin) => {
+    hub.requests.push({ path: request.url, origin, authorization: request.headers.authorization });
+    if (hub.down) request.socket.destroy();
+    else if (request.method === "OPTIONS") response.writeHead(204, crossOrigin).end();
+    else return true;
+    return false;
+  };
+
+  const servers = [createServer((request, response) => void hub.handle(request, response)), createServer(handleElsewhere)];
+  const urls = await Promise.all(servers.map(listen));
+  hub.url = urls[0];
+  hub.elsewhere = urls[1];
+  hub.stop = () => Promise.all(servers.map(stop));
+  return hub;
+}
+
+function listen(server) {
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}`)));
+}
+
+function stop(server) {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(resolve));
+}
