@@ -30,6 +30,14 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load(new URL("https://models.example/reranker/"));
   await Reranker.load({ "config.json": bytes, "tokenizer.json": bytes.buffer as ArrayBuffer, "model.safetensors": new Blob([]) });
 
+  await Reranker.load("organisation/model", {
+    baseUrl: "https://mirror.example/",
+    revision: "main",
+    token: "secret",
+    cache: true,
+    onProgress: ({ overall }) => console.log(overall.loaded.toFixed(), overall.total?.toFixed()),
+  });
+  await Reranker.load(new URL("https://models.example/reranker/"), { cache: "my-models" });
   for (const workers of [0, 1, "auto"] as const) await Reranker.load(model, { workers });
 
   const response: RerankResponse<Row> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
@@ -49,6 +57,16 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load(model, { workers: 2 });
   // @ts-expect-error: a number is no text
   await Reranker.load(model, { workers: "1" });
+  // @ts-expect-error: how often a cache is asked is not a number
+  await Reranker.load("organisation/model", { cache: 1 });
+  // @ts-expect-error: a revision has a name
+  await Reranker.load("organisation/model", { revision: null });
+  // @ts-expect-error: a base is text
+  await Reranker.load("organisation/model", { baseUrl: new URL("https://mirror.example/") });
+  // @ts-expect-error: a token is text
+  await Reranker.load("organisation/model", { token: () => "secret" });
+  // @ts-expect-error: what is not offered yet
+  await Reranker.load("organisation/model", { integrity: {} });
   // @ts-expect-error: rerankers are loaded, not made
   new Reranker();
   // @ts-expect-error: what was loaded does not change
