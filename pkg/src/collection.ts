@@ -1,5 +1,5 @@
 import { follow } from "./abort.js";
-import { RankletError } from "./errors.js";
+import { RankletError, disposedError } from "./errors.js";
 import { collectionReaders, readOptions, text } from "./options.js";
 import { merge, result, type Scored } from "./results.js";
 import type { Part, Scorer, Work } from "./scorer.js";
@@ -55,7 +55,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#latest?.abort(disposed());
+    this.#latest?.abort(disposedError("collection"));
     this.#scorer.forget(this.#id);
   }
 
@@ -84,7 +84,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       engineMs += part.engineMs;
     };
     try {
-      if (this.#disposed) throw disposed();
+      if (this.#disposed) throw disposedError("collection");
       for await (const parts of scoreInParts(this.#scorer, work, { scores, signal })) {
         parts.forEach(take);
         yield ranking();
@@ -100,8 +100,4 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     if (at === -1) return;
     throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
   }
-}
-
-function disposed(): RankletError {
-  return new RankletError("disposed", "the collection was disposed; prepare the documents again");
 }

@@ -54,3 +54,9 @@ export function fromEngine(error: unknown): RankletError | undefined {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The error of whatever is used after it was disposed. */
+export function disposedError(what: "reranker" | "collection" = "reranker"): RankletError {
+  const wayOut = what === "reranker" ? "load the model again" : "prepare the documents again";
+  return new RankletError("disposed", `the ${what} was disposed; ${wayOut}`);
+}

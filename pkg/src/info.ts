@@ -18,7 +18,7 @@ interface EngineInfo {
 /** Reads the JSON of the engine's `info()`. */
 export function parseInfo(json: string): ModelInfo {
   const info = JSON.parse(json) as EngineInfo;
-  return Object.freeze({
+  return frozen({
     modelType: info.model_type,
     architecture: info.architecture,
     numLabels: info.num_labels,
@@ -27,8 +27,14 @@ export function parseInfo(json: string): ModelInfo {
     parameters: info.parameters,
     hiddenSize: info.hidden_size,
     layers: info.layers,
-    weights: Object.freeze(info.weights),
-    backend: Object.freeze(info.backend),
-    warnings: Object.freeze(info.warnings),
+    weights: info.weights,
+    backend: info.backend,
+    warnings: info.warnings,
   });
+}
+
+/** What was loaded does not change; a copy that came from a worker has to be told so again. */
+export function frozen(info: ModelInfo): ModelInfo {
+  for (const part of [info.weights, info.backend, info.warnings]) Object.freeze(part);
+  return Object.freeze(info);
 }

@@ -1,7 +1,7 @@
 import { throwIfAborted } from "./abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
-import { RankletError } from "./errors.js";
+import { RankletError, disposedError } from "./errors.js";
 import type { Loaded } from "./loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, type Scored } from "./results.js";
@@ -50,6 +50,7 @@ export class LoadedReranker {
   readonly info: ModelInfo;
   readonly #scorer: Scorer;
   #collections = 0;
+  #disposed = false;
 
   /** Use `Reranker.load`. */
   protected constructor({ scorer, info }: Loaded) {
@@ -148,6 +149,7 @@ export class LoadedReranker {
 
   /** Frees the model's memory. Calls under way, and later ones, are rejected with `disposed`. May be called twice. */
   dispose(): void {
+    this.#disposed = true;
     this.#scorer.dispose();
   }
 
@@ -162,6 +164,8 @@ export class LoadedReranker {
 
   /** Scores `total` pairs: their scores in order, and what they cost. */
   async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; totals: Totals }> {
+    if (this.#disposed) throw disposedError();
+    throwIfAborted(asked.signal);
     const scores = new Float32Array(total * this.info.numLabels);
     let filled = 0;
     const totals = await scoreAll(this.#scorer, works, {
@@ -175,6 +179,7 @@ export class LoadedReranker {
       },
     });
     if (filled < scores.length) throw this.#miscounted(total);
+    throwIfAborted(asked.signal);
     return { scores, totals };
   }
 

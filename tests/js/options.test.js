@@ -44,7 +44,7 @@ describe("load", () => {
     [{ device: "webgpu" }, /"webgpu" is not available: use "cpu" or "auto"/],
     [{ dtype: "f16" }, /"f16" is not available: use "f32" or "q8"/],
     [{ dtype: "q4" }, /"q4" is not available: use "q8" or "f32"/],
-    [{ workers: 2 }, /workers 2 is not available: use "auto" or 0/],
+    [{ workers: 2 }, /workers 2 is not available: use "auto" or 1/],
     [{ integrity: {} }, /integrity is not available: .*files/],
     [{ maxMemoryBytes: 1e9 }, /maxMemoryBytes is not available: .*smaller model/],
   ];
@@ -56,7 +56,7 @@ describe("load", () => {
     await assert.rejects(loadWith({ token: "secret" }), (error) => !error.message.includes("secret"));
   });
 
-  for (const options of [{ workers: 0 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
+  for (const options of [{ workers: 0 }, { workers: 1 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
     test(`accepts ${JSON.stringify(options)}`, loadWith(options));
   }
 

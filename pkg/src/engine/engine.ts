@@ -1,7 +1,7 @@
 import { ModelFiles, WasmReranker, type WasmCollection, type WasmScoring } from "../wasm/ranklet.js";
 
 import { throwIfAborted } from "../abort.js";
-import { RankletError, fromEngine, messageOf } from "../errors.js";
+import { RankletError, disposedError, fromEngine, messageOf } from "../errors.js";
 import { parseInfo } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
@@ -88,7 +88,7 @@ export class Engine implements Scorer {
         return this.#model.scoring_pairs([...work.queries], [...work.documents], scores);
       case "prepared": {
         const collection = this.#collections.get(work.collection);
-        if (collection === undefined) throw new RankletError("disposed", "the collection was disposed; prepare the documents again");
+        if (collection === undefined) throw disposedError("collection");
         return this.#model.scoring_prepared(work.query, collection, work.candidates, scores);
       }
     }
@@ -112,7 +112,7 @@ export class Engine implements Scorer {
   }
 
   #check(signal: AbortSignal | undefined): void {
-    if (this.#disposed) throw new RankletError("disposed", "the reranker was disposed; load the model again");
+    if (this.#disposed) throw disposedError();
     const damage = engineDamage();
     if (damage !== undefined) throw damage;
     throwIfAborted(signal);

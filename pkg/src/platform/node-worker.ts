@@ -5,7 +5,11 @@ import type { WorkerPort } from "../worker/port.js";
 
 /** Starts a worker in Node. */
 export function startWorker(): WorkerPort {
-  const worker = new Worker(new URL("../worker/node.js", import.meta.url), { name: "ranklet" });
+  return portOf(new Worker(new URL("../worker/node.js", import.meta.url), { name: "ranklet" }));
+}
+
+/** How a thread is talked to. */
+export function portOf(worker: Worker): WorkerPort {
   return {
     post: (request) => worker.postMessage(request),
     listen: (onMessage, onEnd) => {

@@ -1,6 +1,7 @@
 import { throwIfAborted } from "../abort.js";
 import type { EngineSettings } from "../engine/engine.js";
-import { RankletError } from "../errors.js";
+import { RankletError, disposedError } from "../errors.js";
+import { frozen } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { Connection } from "./connection.js";
@@ -59,7 +60,7 @@ export class WorkerScorer implements Scorer {
   }
 
   dispose(): void {
-    const disposed = new RankletError("disposed", "the reranker was disposed; load the model again");
+    const disposed = disposedError();
     this.#disposed ??= disposed;
     this.#prepared.clear();
     void this.#connection?.then(
@@ -102,7 +103,7 @@ async function connect(
   try {
     const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
-    return { connection, info };
+    return { connection, info: frozen(info) };
   } catch (error) {
     connection.close(new RankletError("internal", "the worker could not load the model"));
     throw error;

@@ -1,26 +1,17 @@
-// Run as a process of its own, for it destroys the engine's memory. Prints one line a call: how it settled.
-import { readFileSync } from "node:fs";
-
+// Run as a process of its own, for it destroys the engine of this thread. Prints one line a call: how it settled.
 import { checkpoint } from "./fixtures.js";
 import { dist } from "./paths.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { default: init, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
-const { memory } = await init({ module_or_path: readFileSync(new URL("wasm/ranklet_bg.wasm", dist)) });
-const reranker = await Reranker.load(checkpoint((labels) => labels === 1).url);
+const { default: init } = await import(new URL("wasm/ranklet.js", dist));
+const { url } = checkpoint((labels) => labels === 1);
 
-// The memory is destroyed as soon as step() has returned. An engine that computes within the call is done by then; one
-// that computes in a microtask of its own traps there, where nobody hears it and the promise stays open for ever.
-const step = WasmScoring.prototype.step;
-WasmScoring.prototype.step = function () {
-  const promise = step.call(this);
-  new Uint8Array(memory.buffer).fill(0xff);
-  return promise;
-};
+const reranker = await Reranker.load(url, { workers: 0 });
+const { memory } = await init();
+const settled = (call) => call.then(() => console.log("resolved"), ({ code }) => console.log(code));
 
-for (let call = 0; call < 3; call++) {
-  await reranker.score([["a query", "a document"]]).then(
-    () => console.log("resolved"),
-    ({ code }) => console.log(code),
-  );
-}
+const calls = [settled(reranker.score([["a query", "a document"]])), settled(reranker.score([["another", "document"]]))];
+new Uint8Array(memory.buffer).fill(0xff);
+await Promise.all(calls);
+await settled(reranker.score([["a query", "a document"]]));
+await settled(Reranker.load(url, { workers: 0 }));

@@ -30,7 +30,7 @@ function modulesFrom(path, found) {
   if (!existsSync(path)) throw new Error(`the Worker imports ${path}, which is not in the package`);
   found.add(path);
   if (!path.endsWith(".js")) return found;
-  for (const [, specifier] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"=]*"([^"]+)";$/gm)) {
+  for (const [, specifier] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\b(?:[^"=;]*\bfrom)? *"([^"]+)";$/gm)) {
     if (!specifier.startsWith(".")) throw new Error(`${path} imports "${specifier}", which a Worker has not`);
     modulesFrom(join(dirname(path), specifier), found);
   }
