@@ -29,7 +29,7 @@ async function load(workers) {
   const scorer = await WorkerScorer.load({ port, module, files, settings: { device: "cpu", dtype: "auto" } }, new AbortController().signal);
   return new (class extends LoadedReranker {
     constructor() {
-      super(scorer);
+      super({ scorer, info: scorer.info });
     }
   })();
 }

@@ -11,10 +11,13 @@ const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": 
 /**
  * Serves a blank page, and the package as built under `pkg/`, with a strict content security policy.
  * @param {Record<string, (request, response) => void>} handlers answer the paths that begin with their names
- * @returns {Promise<{ url: string, stop: () => Promise<void> }>} `url` ends with a slash
+ * @returns {Promise<{ url: string, requests: string[], stop: () => Promise<void> }>} `url` ends with a slash;
+ *   `requests` are the paths asked for so far
  */
 export async function startSite(handlers = {}) {
+  const requests = [];
   const server = createServer((request, response) => {
+    requests.push(request.url);
     response.setHeader("content-security-policy", policy);
     const { pathname } = new URL(request.url, "http://site");
     const handler = Object.entries(handlers).find(([start]) => pathname.startsWith(start))?.[1];
@@ -27,7 +30,7 @@ export async function startSite(handlers = {}) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { url: `http://127.0.0.1:${server.address().port}/`, stop };
+  return { url: `http://127.0.0.1:${server.address().port}/`, requests, stop };
 }
 
 function sendFile(pathname, response) {
