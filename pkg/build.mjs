@@ -32,13 +32,9 @@ for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`defau
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(new URL(`../${name}`, import.meta.url), new URL(name, import.meta.url));
 }
-// One file without imports: a worker's address is all that bundlers and policies have to know.
-await build({
-  entryPoints: [fileURLToPath(new URL("worker/browser.js", dist))],
-  outfile: fileURLToPath(new URL("worker.js", assets)),
-  bundle: true,
-  format: "iife",
-  target: "es2022",
-  legalComments: "none",
-  logLevel: "warning",
-});
+// The workers' programs, one file each without imports: their address is all that bundlers and policies have to know.
+const program = { bundle: true, minify: true, target: "es2022", legalComments: "none", logLevel: "warning" };
+const bundle = (source, name, options) =>
+  build({ ...program, ...options, entryPoints: [fileURLToPath(new URL(source, dist))], outfile: fileURLToPath(new URL(name, assets)) });
+await bundle("worker/browser.js", "worker.js", { format: "iife" });
+await bundle("worker/node.js", "worker.mjs", { format: "esm", platform: "node" });

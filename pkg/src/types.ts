@@ -103,8 +103,11 @@ export interface CallOptions extends ScoringOptions {
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
 }
 
-/** A document: its text, or an object with a `text` or with the fields that `rankFields` names. */
-export type DocumentInput = string | Readonly<Record<string, unknown>>;
+/**
+ * A document: its text, or an object with a `text` or with the fields that `rankFields` names. `object`, and not a
+ * record, for interfaces and classes are no records to TypeScript.
+ */
+export type DocumentInput = string | object;
 
 /** How documents become what is scored. */
 export interface DocumentOptions {

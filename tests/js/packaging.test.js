@@ -38,6 +38,7 @@ describe("the packed package", () => {
       "dist/assets/default/tokenizer_config.json",
       "dist/assets/ranklet_bg.wasm",
       "dist/assets/worker.js",
+      "dist/assets/worker.mjs",
       "package.json",
     ]);
     assert.deepEqual(files.filter(({ path }) => path.includes("test")), []);

@@ -1,11 +1,12 @@
 import { Worker } from "node:worker_threads";
 
+import { workerUrl } from "../assets.node.js";
 import { messageOf } from "../errors.js";
 import type { WorkerPort } from "../worker/port.js";
 
 /** Starts a worker in Node. */
 export function startWorker(): WorkerPort {
-  return portOf(new Worker(new URL("../worker/node.js", import.meta.url), { name: "ranklet" }));
+  return portOf(new Worker(workerUrl, { name: "ranklet" }));
 }
 
 /** How a thread is talked to. */

@@ -14,7 +14,7 @@ import model from "ranklet/default-model";
 
 const controller = new AbortController();
 
-type Row = { readonly id: number; readonly text: string };
+interface Row { readonly id: number; readonly text: string }
 const rows: readonly Row[] = [{ id: 1, text: "a" }];
 
 export async function everything(bytes: Uint8Array): Promise<void> {
