@@ -1,114 +1,116 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { rejectsWith } from "./support/assert.js";
-import { checkpoints } from "./support/fixtures.js";
-import { faults, filesIn, startHub } from "./support/hub-server.js";
-import { dist } from "./support/paths.js";
+import { files, id, model, otherModel, scoresFrom, withHub } from "./support/hub-model.js";
+import { faults, filesIn } from "./support/hub-server.js";
 
-const { Reranker } = await import(new URL("index.node.js", dist));
-const [model, otherModel] = checkpoints().filter(({ url, expected }) => expected.num_labels === 1 && existsSync(new URL("modules.json", url)));
-const pairs = model.expected.pairs.slice(0, 3);
-const files = filesIn(model.url);
-const id = "some-org/a.model";
 const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom(otherModel.url)];
-
-let hub;
-let cache;
-before(async () => (hub = await startHub()));
-after(() => hub.stop());
-beforeEach(() => {
-  cache = mkdtempSync(join(tmpdir(), "ranklet-cache-"));
-  hub.publish(id, files);
-});
-afterEach(() => {
-  rmSync(cache, { recursive: true, force: true });
-  Object.assign(hub, { requests: [], down: false });
-  for (const set of [hub.faults, hub.gated, hub.tokens]) set.clear();
-});
-
-/** On this thread, for speed. */
-async function scoresFrom(source, options) {
-  const reranker = await Reranker.load(source, { workers: 0, ...options });
-  try {
-    return await reranker.score(pairs);
-  } finally {
-    reranker.dispose();
-  }
-}
-
-const fromHub = (options) => scoresFrom(id, { baseUrl: hub.url, cache, ...options });
-
-/** Loads without a server, or says why that cannot be. */
-async function offline(options) {
-  hub.down = true;
-  const before = hub.requests.length;
-  try {
-    const scores = await fromHub(options);
-    assert.equal(hub.requests.length, before, "no request is made");
-    return scores;
-  } finally {
-    hub.down = false;
-  }
-}
-
-const kept = () => readdirSync(cache, { recursive: true });
+const context = withHub();
 
 describe("a model of a Hub", () => {
   test("gives the scores of its folder, then from the cache, in a worker too", async () => {
-    assert.deepEqual(await fromHub(), expected);
-    assert.deepEqual(await offline(), expected);
-    assert.deepEqual(await offline({ workers: 1 }), expected);
+    assert.deepEqual(await context.scores(), expected);
+    assert.deepEqual(await context.offline(), expected);
+    assert.deepEqual(await context.offline({ workers: 1 }), expected);
   });
 
   test("is asked for at the revision, encoded, and then at its commit", async () => {
-    const commit = hub.publish(id, files, "refs/pr/1");
-    await fromHub({ revision: "refs/pr/1" });
-    const asked = hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path);
+    const commit = context.hub.publish(id, files, "refs/pr/1");
+    await context.scores({ revision: "refs/pr/1" });
+    const asked = context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path);
     assert.equal(asked[0], `/${id}/resolve/refs%2Fpr%2F1/config.json`);
     assert.equal(asked.length, 7);
     for (const path of asked.slice(1)) assert.ok(path.startsWith(`/${id}/resolve/${commit}/`), path);
   });
 
   test("has a base URL with a path, with or without a slash", async () => {
-    for (const baseUrl of [`${hub.url}/mirror/of`, `${hub.url}/mirror/of/`]) assert.deepEqual(await fromHub({ baseUrl, cache: false }), expected);
-    assert.ok(hub.requests.some(({ path }) => path.startsWith(`/mirror/of/${id}/resolve/main/`)));
+    for (const baseUrl of [`${context.hub.url}/mirror/of`, `${context.hub.url}/mirror/of/`]) {
+      assert.deepEqual(await context.scores({ baseUrl, cache: false }), expected);
+    }
+    const starts = new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path.split(id)[0]));
+    assert.deepEqual([...starts], ["/mirror/of/"]);
   });
 
   test("that changes while it is downloaded is still of one commit", async () => {
-    hub.faults.set("config.json", ({ response, head, bytes }) => {
+    context.hub.faults.set("config.json", ({ response, head, bytes }) => {
       response.writeHead(200, head).end(bytes);
-      hub.publish(id, filesIn(otherModel.url));
+      context.hub.publish(id, filesIn(otherModel.url));
     });
-    assert.deepEqual(await fromHub(), expected);
-    hub.faults.clear();
-    assert.deepEqual(await offline(), expected, "a branch stays at the commit it had");
-    assert.deepEqual(await fromHub({ cache: false }), otherExpected);
+    assert.deepEqual(await context.scores(), expected);
+    context.hub.faults.clear();
+    assert.deepEqual(await context.offline(), expected, "a branch stays at the commit it had");
+    assert.deepEqual(await context.scores({ cache: false }), otherExpected);
   });
 
   test("at a commit must be of that commit", async () => {
-    const commit = hub.publish(id, files);
-    assert.deepEqual(await fromHub({ revision: commit }), expected);
-    hub.faults.set("config.json", faults.otherCommit);
+    const commit = context.hub.publish(id, files);
+    assert.deepEqual(await context.scores({ revision: commit }), expected);
+    context.hub.faults.set("config.json", faults.otherCommit);
     await rejectsWith("integrity", /config\.json is of commit f{40} where [0-9a-f]{40} was expected.*try again/, () =>
-      fromHub({ revision: commit, cache: false }),
+      context.scores({ revision: commit, cache: false }),
     );
   });
 
   test("tells how far each file and all are", async () => {
-    for (const workers of [0, 1]) {
-      const told = [];
-      await fromHub({ workers, onProgress: (progress) => told.push(progress) });
-      const total = [...files.values()].reduce((sum, { length }) => sum + length, 0);
-      assert.deepEqual(told.at(-1).overall, { loaded: total, total });
-      const last = new Map(told.map(({ file, loaded, total: all }) => [file, { loaded, total: all }]));
-      for (const [name, { length }] of files) assert.deepEqual(last.get(name), { loaded: length, total: length }, name);
-      for (const { overall } of told) assert.ok(overall.total === undefined || overall.total === total);
-      let loaded = 0;
-      for (const { overall } of told) assert.ok(overall.loaded >= loaded, "never goes back", (loaded = overall.loaded));
+    const told = [];
+    await context.scores({ onProgress: (progress) => told.push(progress) });
+    const cached = [];
+    await context.offline({ onProgress: (progress) => cached.push(progress) });
+    const total = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+    for (const events of [told, cached]) {
+      assert.deepEqual(events.at(-1).overall, { loaded: total, total });
+      const last = new Map(events.map((event) => [event.file, event]));
+      for (const [name, { length }] of files) assert.deepEqual([last.get(name).loaded, last.get(name).total], [length, length], name);
+      let before = 0;
+      for (const { overall } of events) {
+        assert.ok(overall.total === undefined || overall.total === total);
+        assert.ok(overall.loaded >= before, "does not go back");
+        before = overall.loaded;
+      }
     }
   });
+});
+
+describe("a token", () => {
+  const token = "hf_SECRET";
+
+  for (const [how, fault] of [["as large files do", undefined], ["once more", faults.redirect]]) {
+    test(`is not taken along where a redirect leads elsewhere, ${how}`, async () => {
+      context.hub.gated.add(id);
+      context.hub.tokens.add(token);
+      if (fault !== undefined) context.hub.faults.set("tokenizer.json", fault);
+      assert.deepEqual(await context.scores({ token }), expected);
+      for (const { path, origin, authorization } of context.hub.requests) {
+        assert.equal(authorization, origin === "hub" ? `Bearer ${token}` : undefined, path);
+      }
+      assert.ok(context.hub.requests.some(({ origin }) => origin === "elsewhere"));
+    });
+  }
+
+  test("goes along where a redirect stays", async () => {
+    context.hub.gated.add(id);
+    context.hub.tokens.add(token);
+    context.hub.faults.set("config.json", faults.redirectHere);
+    assert.deepEqual(await context.scores({ token }), expected);
+  });
+
+  test("that is missing or wrong is asked for, and not repeated", async () => {
+    context.hub.gated.add(id);
+    await rejectsWith("network", /answered 401 Unauthorized: "some-org\/a\.model".*private or gated.*option token/, () => context.scores());
+    await assert.rejects(context.scores({ token }), ({ code, message }) => {
+      assert.match(message, /answered 401 Unauthorized: the token has no access/);
+      assert.ok(!message.includes(token));
+      return code === "network";
+    });
+  });
+
+  for (const fault of ["redirectInCircles", "redirectToFile"]) {
+    test(`with a server that goes astray is a network error: ${fault}`, async () => {
+      context.hub.faults.set("tokenizer.json", faults[fault]);
+      await rejectsWith("network", /tokenizer\.json (was redirected more than 10 times|redirects to what is no http URL)/, () =>
+        context.scores({ token }),
+      );
+    });
+  }
 });
