@@ -466,6 +466,37 @@ fn a_pair_template_that_grows_with_the_square_of_its_file() {
     );
 }
 
+/// The library goes by the fields of a component where its type is missing or not what the library calls it: text that
+/// doubles sixty times over, patterns of exponential time, and a model at which it panics came in under other names.
+#[test]
+fn components_that_are_not_what_they_are_called() {
+    for field in [
+        json!({ "pattern": { "String": "a" }, "content": "aa" }),
+        json!({ "pattern": { "Regex": "(a*)*b" }, "content": "" }),
+        json!({ "prepend": "a" }),
+        json!({ "normalizers": [] }),
+        json!({}),
+    ] {
+        let mut normalizer = field;
+        normalizer["type"] = json!("BertNormalizer");
+        let sequence = json!({ "type": "Sequence", "normalizers": vec![normalizer; 60] });
+        for section in [&sequence["normalizers"][0], &sequence] {
+            assert_refused(
+                with_pipeline(json!({ "normalizer": section })),
+                ErrorKind::Tokenizer,
+                &["tokenizer.json"],
+            );
+        }
+    }
+    let words = json!({ "[UNK]": 4, "[CLS]": 5, "[SEP]": 6, "a": 7 });
+    let mut model = json!({ "unk_token": "[UNK]", "max_input_chars_per_word": 100, "vocab": words });
+    assert_refused(with_pipeline(json!({ "model": model })), ErrorKind::Tokenizer, &["WordPiece"]);
+    model["continuing_subword_prefix"] = json!("####");
+    assert!(load(with_pipeline(json!({ "model": model }))).is_ok());
+    model["merges"] = json!(["a a"]);
+    assert_refused(with_pipeline(json!({ "model": model })), ErrorKind::Tokenizer, &["no type"]);
+}
+
 /// Messages quote what came from outside, but not all of it.
 #[test]
 fn long_values_are_cut_in_messages() {

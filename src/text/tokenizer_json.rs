@@ -5,9 +5,12 @@
 //! decoder are not part of a model and never get there; the pair template is read by [`super::template`].
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokenizers::Tokenizer;
+use tokenizers::models::ModelWrapper;
+use tokenizers::normalizers::BertNormalizer;
 
 use super::template::PairTemplate;
 use crate::checkpoint::TruncationSide;
@@ -36,6 +39,7 @@ struct Model {
     r#type: Option<String>,
     max_input_chars_per_word: Option<usize>,
     continuing_subword_prefix: Option<String>,
+    merges: Option<IgnoredAny>,
 }
 
 // WordPiece looks up every part of a word, with the prefix before it: its time grows with the cube of a word's length
@@ -76,7 +80,7 @@ impl<'a> TokenizerJson<'a> {
         }
         let normalizer = checked(self.normalizer, "normalizer", "normalizers", &NORMALIZERS)?;
         let pre_tokenizer = checked(self.pre_tokenizer, "pre_tokenizer", "pretokenizers", &PRE_TOKENIZERS)?;
-        self.build(normalizer, pre_tokenizer)
+        self.build(&normalizer, &pre_tokenizer)
     }
 
     /// The pair template of the file's post-processor.
@@ -96,14 +100,14 @@ impl<'a> TokenizerJson<'a> {
 
     fn check_model(&self) -> Result<Model> {
         let model: Model = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        match (model.r#type.as_deref(), model.max_input_chars_per_word) {
-            (Some("WordPiece"), _) | (None, Some(_)) => {}
-            (Some(other), _) => {
+        match (model.r#type.as_deref(), model.max_input_chars_per_word, &model.merges) {
+            (Some("WordPiece"), ..) | (None, Some(_), None) => {}
+            (Some(other), ..) => {
                 return Err(unsupported(format!(
                     "tokenizer.json: a model of the type {other:?}; this build reads WordPiece"
                 )));
             }
-            (None, None) => return Err(tokenizer("tokenizer.json: the model names no type")),
+            (None, ..) => return Err(tokenizer("tokenizer.json: the model names no type")),
         }
         match model.continuing_subword_prefix.as_ref().map(String::len) {
             Some(length @ LONGEST_PREFIX..) => {
@@ -119,14 +123,22 @@ impl<'a> TokenizerJson<'a> {
             added_tokens = self.added_tokens.map_or("[]", RawValue::get),
             model = self.model.get(),
         );
-        json.parse().map_err(malformed)
+        let built: Tokenizer = json.parse().map_err(malformed)?;
+        match built.get_model() {
+            ModelWrapper::WordPiece(_) => Ok(built),
+            // Without a type the library takes the first model whose fields are there.
+            _ => Err(tokenizer("tokenizer.json: the model names no type and lacks a field of WordPiece")),
+        }
     }
 }
 
 /// The text of a section all of whose components, those inside a `Sequence` too, are among `known`.
-fn checked<'a>(section: Option<&'a RawValue>, name: &str, inner: &str, known: &[&str]) -> Result<&'a str> {
-    let text = section.map_or("null", RawValue::get);
-    let mut open = vec![serde_json::from_str::<Value>(text).map_err(malformed)?];
+///
+/// It is written anew, so that of a field that stands twice the library reads the one that was looked at.
+fn checked(section: Option<&RawValue>, name: &str, inner: &str, known: &[&str]) -> Result<String> {
+    let section: Value = serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)?;
+    let text = section.to_string();
+    let mut open = vec![section];
     let mut components = 0;
     while let Some(mut component) = open.pop() {
         components += 1;
@@ -139,6 +151,11 @@ fn checked<'a>(section: Option<&'a RawValue>, name: &str, inner: &str, known: &[
             continue;
         }
         match component["type"].as_str() {
+            // The one type that the library does not go by: it takes the first normaliser whose fields are there,
+            // `Replace` with any pattern among them.
+            Some("BertNormalizer") if known.contains(&"BertNormalizer") => {
+                BertNormalizer::deserialize(&component).map_err(malformed)?;
+            }
             Some(kind) if known.contains(&kind) => {}
             Some(kind) => {
                 return Err(unsupported(format!(
