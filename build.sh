@@ -137,8 +137,10 @@ pkg() {
 }
 
 www() {
+  setup_npm www
   say "page"
-  (cd pkg && npx --no-install tsc -p ../www)
+  (cd pkg && npx --no-install tsc -p ../www && npx --no-install tsc -p ../www/tsconfig.sw.json)
+  node www/build.mjs
 }
 
 demo() {

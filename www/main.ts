@@ -1,149 +1,75 @@
-import { RankletError, Reranker, type DownloadProgress, type RerankResponse } from "../pkg/dist/index.js";
+// Puts the page together: the parts, what they tell each other, and what people can do with them.
+import { CodeSample } from "./code-sample.js";
+import { Comparison } from "./comparison.js";
+import { DocumentsDialog } from "./documents-dialog.js";
+import { bundledDocuments, type DocumentSet } from "./document-set.js";
+import { element } from "./dom.js";
+import { onFileDropped } from "./drop.js";
+import { Examples } from "./examples.js";
+import { LatencyChart } from "./latency-chart.js";
+import { LoadCard } from "./load-card.js";
+import { ModelDialog } from "./model-dialog.js";
+import { Models } from "./models.js";
+import { offlineReady } from "./offline.js";
+import { Ranker } from "./ranker.js";
+import { Search } from "./search.js";
+import { listenForShortcuts } from "./shortcuts.js";
+import { Shelf } from "./shelf.js";
+import { StatusLine } from "./status-line.js";
+import { Traffic } from "./traffic.js";
 
-const form = element("form", HTMLFormElement);
 const query = element("query", HTMLInputElement);
-const documents = element("documents", HTMLTextAreaElement);
-const rank = element("rank", HTMLButtonElement);
-const cancel = element("cancel", HTMLButtonElement);
-const status = element("status", HTMLElement);
-const progress = element("progress", HTMLProgressElement);
-const error = element("error", HTMLElement);
-const results = element("results", HTMLOListElement);
-
-let reranker: Reranker | undefined;
-/** When the model was in memory, on the clock of `performance.now()`. */
-let loadedAt = Infinity;
-let running: AbortController | undefined;
-
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  void run(showRanking);
+const ranker = new Ranker();
+const modelDialog = new ModelDialog((choice) => void models.load(choice));
+const models = new Models({
+  ranker,
+  card: new LoadCard(),
+  traffic: new Traffic(),
+  onLoaded: () => void shelf.prepare(),
+  onChoose: () => modelDialog.open(),
 });
-cancel.addEventListener("click", () => running?.abort());
-void run(load);
+const search = new Search({
+  ranker,
+  status: new StatusLine(),
+  comparison: new Comparison(),
+  chart: new LatencyChart(),
+  code: new CodeSample(),
+  model: () => models.current,
+  onFailure: (error) => void models.fail(error),
+});
+const shelf = new Shelf({ ranker, search, onFailure: (error) => void models.fail(error) });
+const documentsDialog = new DocumentsDialog((documents) => show(documents));
+const examples = new Examples(ask);
 
-/** Runs one task at a time and shows how it ends. */
-async function run(task: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-  if (running !== undefined) return;
-  running = new AbortController();
-  error.hidden = true;
-  setBusy(true);
-  try {
-    await task(running.signal);
-  } catch (reason) {
-    showFailure(reason);
-  } finally {
-    running = undefined;
-    setBusy(false);
-  }
+query.addEventListener("input", () => search.type(query.value));
+element("search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+element("choose-model", HTMLButtonElement).addEventListener("click", () => modelDialog.open());
+element("choose-documents", HTMLButtonElement).addEventListener("click", () => documentsDialog.open());
+onFileDropped((file) => void documentsDialog.read(file));
+listenForShortcuts({ search: () => query.focus(), escape: cancelOrClear });
+void start();
+
+async function start(): Promise<void> {
+  const [bundled] = await Promise.all([bundledDocuments(), offlineReady()]);
+  element("bundled-documents", HTMLButtonElement).addEventListener("click", () => show(bundled));
+  show(bundled);
+  // What was typed before this program ran.
+  search.type(query.value);
+  await models.load(models.current);
 }
 
-async function load(signal: AbortSignal): Promise<Reranker> {
-  if (reranker !== undefined) return reranker;
-  status.textContent = "Loading the model…";
-  const downloads = new Map<string, DownloadProgress>();
-  reranker = await Reranker.load(undefined, {
-    signal,
-    onProgress: (download) => {
-      downloads.set(download.file, download);
-      showDownloads([...downloads.values()]);
-    },
-  });
-  loadedAt = performance.now();
-  status.textContent = "Ready. The model is in this tab's memory.";
-  return reranker;
+function show(documents: DocumentSet): void {
+  examples.hidden = !documents.bundled;
+  shelf.put(documents);
 }
 
-async function showRanking(signal: AbortSignal): Promise<void> {
-  const loaded = await load(signal);
-  const lines = documents.value.split("\n").filter((line) => line.trim() !== "");
-  status.textContent = "Ranking…";
-  progress.removeAttribute("value");
-  const response = await loaded.rerank({
-    query: query.value,
-    documents: lines,
-    returnDocuments: true,
-    signal,
-    onProgress: ({ done, total }) => {
-      progress.max = total;
-      progress.value = done;
-    },
-  });
-  showResponse(response);
+function ask(text: string): void {
+  query.value = text;
+  search.type(text);
+  query.focus();
 }
 
-function showDownloads(downloads: readonly DownloadProgress[]): void {
-  const loaded = downloads.reduce((sum, download) => sum + download.loaded, 0);
-  const total = downloads.reduce((sum, download) => sum + (download.total ?? download.loaded), 0);
-  progress.max = total;
-  progress.value = loaded;
-  status.textContent = `Loading the model… ${megabytes(loaded)} of ${megabytes(total)} MB`;
-}
-
-function showResponse({ results: ranked, usage, backend, timings }: RerankResponse<string>): void {
-  results.replaceChildren(...ranked.map(({ document, score }) => resultItem(document ?? "", score)));
-  fill("time", `${timings.totalMs.toFixed(0)} ms`);
-  fill("tokens", usage.tokens.toLocaleString("en"));
-  fill("device", backend.device);
-  fill("engine", backend.engine);
-  fill("dtype", backend.dtype);
-  fill("left", requestsSinceLoad());
-  element("empty", HTMLElement).hidden = true;
-  element("facts", HTMLElement).hidden = false;
-  element("traffic", HTMLElement).hidden = false;
-  status.textContent = `Ranked ${usage.documents} ${usage.documents === 1 ? "document" : "documents"}.`;
-}
-
-function resultItem(document: string, score: number): HTMLLIElement {
-  const item = window.document.createElement("li");
-  const bar = part("bar", "");
-  bar.style.setProperty("--share", `${Math.min(Math.max(score, 0), 1) * 100}%`);
-  item.append(part("text", document), part("score", score.toFixed(4)), bar);
-  return item;
-}
-
-function part(name: string, text: string): HTMLElement {
-  const made = window.document.createElement("div");
-  made.className = name;
-  made.textContent = text;
-  return made;
-}
-
-/** Counts what the browser itself recorded; the page's policy lets it reach no other server than its own. */
-function requestsSinceLoad(): string {
-  const count = performance.getEntriesByType("resource").filter((entry) => entry.startTime > loadedAt).length;
-  return count === 0 ? "nothing (0 requests since the model was loaded)" : `${count} requests since the model was loaded`;
-}
-
-function showFailure(reason: unknown): void {
-  status.textContent = "";
-  if (reason instanceof RankletError && reason.code === "aborted") {
-    status.textContent = "Cancelled.";
-    return;
-  }
-  const code = reason instanceof RankletError ? ` (${reason.code})` : "";
-  error.textContent = `That did not work${code}: ${reason instanceof Error ? reason.message : String(reason)}`;
-  error.hidden = false;
-}
-
-function setBusy(busy: boolean): void {
-  rank.disabled = busy;
-  cancel.disabled = !busy;
-  progress.hidden = !busy;
-  form.setAttribute("aria-busy", String(busy));
-}
-
-function fill(id: string, text: string): void {
-  element(id, HTMLElement).textContent = text;
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
-}
-
-/** The element of the page with this id and class; the page and this file must agree. */
-function element<T extends HTMLElement>(id: string, kind: new () => T): T {
-  const found = window.document.getElementById(id);
-  if (found instanceof kind) return found;
-  throw new Error(`index.html has no ${kind.name} with the id ${id}`);
+function cancelOrClear(): void {
+  if (search.cancel() || models.cancel()) return;
+  ask("");
 }

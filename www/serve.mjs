@@ -1,19 +1,17 @@
-// Serves the demo page on this machine only: `node www/serve.mjs`. PORT chooses the port; without it, the first free
-// one from 8080 up.
-import { createReadStream } from "node:fs";
+// Serves the built page (.build/www) on this machine only: `node www/serve.mjs`. PORT chooses the port; without it, the
+// first free one from 8080 up.
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { strictHeaders } from "./headers.mjs";
+import { answerFromHub, isHubPath } from "./hub.mjs";
 
-/** Which folder answers for which part of the address; the first that has the file. */
-const folders = [
-  ["/www/", join(root, "www")],
-  ["/www/", join(root, ".build", "www")],
-  ["/pkg/dist/", join(root, "pkg", "dist")],
-];
+const root = fileURLToPath(new URL("../.build/www", import.meta.url));
 
 /** What may be served, by ending. */
 const types = {
@@ -23,18 +21,18 @@ const types = {
   ".json": "application/json",
   ".safetensors": "application/octet-stream",
   ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
+  ".woff2": "font/woff2",
 };
 
-const headers = {
-  "content-security-policy":
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "cache-control": "no-cache",
-};
+/** Tags that were computed, by file, size and time of change. */
+const tags = new Map();
 
+if (!existsSync(join(root, "index.html"))) {
+  console.error("Ranklet demo: .build/www is missing; ./build.sh demo builds it");
+  process.exit(1);
+}
 const server = createServer((request, response) => {
   answer(request, response).catch((error) => {
     console.error(error);
@@ -46,12 +44,18 @@ listen(process.env.PORT === undefined ? 8080 : Number(process.env.PORT));
 async function answer(request, response) {
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, { allow: "GET, HEAD" });
   const path = pathOf(request.url);
-  if (path === "/") return refuse(response, 302, { location: "/www/" });
-  const file = path === undefined ? undefined : await findFile(path.endsWith("/") ? `${path}index.html` : path);
+  if (path !== undefined && isHubPath(path)) return answerFromHub(path, request, response);
+  const file = path === undefined ? undefined : await findFile(path === "/" ? "/index.html" : path);
   if (file === undefined) return refuse(response, 404, {});
-  response.writeHead(200, { ...headers, "content-type": types[extname(file.name)], "content-length": file.size });
+  const etag = await tagOf(file);
+  if (request.headers["if-none-match"] === etag) {
+    response.writeHead(304, { ...strictHeaders, etag });
+    response.end();
+    return;
+  }
+  response.writeHead(200, { ...strictHeaders, etag, "content-type": types[extname(file.name)], "content-length": file.size });
   if (request.method === "HEAD") response.end();
-  else createReadStream(file.name).on("error", () => response.destroy()).pipe(response);
+  else await pipeline(createReadStream(file.name), response).catch(() => response.destroy());
 }
 
 /** The decoded path of a request, or undefined where it has none. */
@@ -63,21 +67,28 @@ function pathOf(url) {
   }
 }
 
-/** The file for a path, or undefined: nothing outside the folders, nothing of another type. */
+/** The file for a path, or undefined: nothing outside the built folder, nothing of another type. */
 async function findFile(path) {
   if (path.includes("\0") || path.includes("\\") || !Object.hasOwn(types, extname(path))) return undefined;
-  for (const [prefix, folder] of folders) {
-    if (!path.startsWith(prefix)) continue;
-    const name = join(folder, path.slice(prefix.length));
-    if (!name.startsWith(folder + sep)) continue;
-    const found = await stat(name).catch(() => undefined);
-    if (found?.isFile()) return { name, size: found.size };
+  const name = join(root, path);
+  if (!name.startsWith(root + sep)) return undefined;
+  const found = await stat(name).catch(() => undefined);
+  return found?.isFile() ? { name, size: found.size, changed: found.mtimeMs } : undefined;
+}
+
+/** A tag that is the same only for the same bytes. */
+async function tagOf({ name, size, changed }) {
+  const key = `${name} ${size} ${changed}`;
+  if (!tags.has(key)) {
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(name), hash);
+    tags.set(key, `"${hash.digest("base64url")}"`);
   }
-  return undefined;
+  return tags.get(key);
 }
 
 function refuse(response, status, extra) {
-  response.writeHead(status, { ...headers, ...extra, "content-length": 0 });
+  response.writeHead(status, { ...strictHeaders, ...extra, "content-length": 0 });
   response.end();
 }
 

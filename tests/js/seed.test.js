@@ -97,18 +97,19 @@ export default { fetch: async () => Response.json(await run()) };
     try {
       const { page, problems, requests, open } = await openDemo(browser, demo.url);
       await open();
-      await page.getByText("Ready.").waitFor();
-      await page.fill("#query", query);
-      await page.fill("#documents", documents.join("\n"));
+      await page.getByText("Ready:").waitFor();
+      await page.click("#choose-documents");
+      await page.fill("#documents-text", documents.join("\n"));
+      await page.getByRole("button", { name: "Use these documents" }).click();
       const before = requests.length;
       await page.context().setOffline(true);
-      await page.click("#rank");
-      await page.getByText(`Ranked ${documents.length} documents.`).waitFor();
-      const items = await page.locator("#results li").evaluateAll((found) =>
+      await page.fill("#query", query);
+      await page.getByText(`Ranked ${documents.length} passages`).first().waitFor();
+      const items = await page.locator("#ranklet-list li").evaluateAll((found) =>
         found.map((item) => ["text", "score"].map((name) => item.querySelector(`.${name}`).textContent)),
       );
       checkRanking(items.map(([text, score]) => ({ index: documents.indexOf(text), score: Number(score) })));
-      assert.match(await page.textContent("#left"), /^nothing \(0 requests/);
+      assert.equal(await page.textContent("#since"), "0");
       assert.equal(requests.length, before, requests.slice(before).join());
       assert.ok(requests.every((url) => url.startsWith(demo.url)), requests.join());
       assert.deepEqual(problems, []);

@@ -24,11 +24,11 @@ export function launchChromium() {
   return chromium.launch({ executablePath, args: quiet });
 }
 
-/** Starts the demo's own server on a free port: { url, stop }. */
-export async function startDemo() {
+/** Starts the demo's own server on a free port: { url, stop }. `env` is what it finds in its environment besides. */
+export async function startDemo(env = {}) {
   const { found, stop } = await startServer(process.execPath, [inRepository("www/serve.mjs")], {
     pattern: /^Ranklet demo: (http:\/\/127\.0\.0\.1:\d+\/)$/m,
-    env: { PORT: "0" },
+    env: { PORT: "0", ...env },
   });
   return { url: found, stop };
 }

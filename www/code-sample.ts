@@ -1,0 +1,85 @@
+import { element, make } from "./dom.js";
+import { count, shorten } from "./format.js";
+import { hubFolder, type ModelChoice } from "./model-choice.js";
+
+/** A call as the page made it. */
+export interface Call {
+  readonly model: ModelChoice;
+  readonly documents: number;
+  readonly query: string;
+  readonly candidates: readonly number[];
+}
+
+/** The program that does what the page has just done, with a button that copies it. */
+export class CodeSample {
+  readonly #code = element("code", HTMLElement);
+  readonly #copy = element("copy", HTMLButtonElement);
+
+  constructor() {
+    this.#copy.addEventListener("click", () => void this.#copied());
+  }
+
+  show(call: Call): void {
+    this.#code.replaceChildren(...coloured(program(call)));
+    this.#copy.disabled = false;
+  }
+
+  async #copied(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(this.#code.textContent ?? "");
+      this.#say("Copied");
+    } catch {
+      // Without the permission to write: what is selected can be copied by hand.
+      getSelection()?.selectAllChildren(this.#code);
+      this.#say("Selected: copy it with the keyboard");
+    }
+  }
+
+  #say(text: string): void {
+    this.#copy.textContent = text;
+    setTimeout(() => (this.#copy.textContent = "Copy"), 2000);
+  }
+}
+
+function program({ model, documents, query, candidates }: Call): string {
+  const first = candidates.slice(0, 6).join(", ");
+  const rest = candidates.length > 6 ? ` /* and ${candidates.length - 6} more */` : "";
+  return `import { Reranker } from "ranklet";
+
+const reranker = await Reranker.load(${loadArguments(model)});
+const collection = await reranker.prepare(passages); // ${count(documents, "text")}
+
+const query = ${JSON.stringify(shorten(query, 60))};
+const candidates = [${first}${rest}]; // what keywords found
+for await (const top of collection.rank(query, { candidates, latest: true })) {
+  show(top.results, top.done, top.total); // the best so far, then the final order
+}
+`;
+}
+
+function loadArguments(model: ModelChoice): string {
+  switch (model.kind) {
+    case "embedded":
+      return "";
+    case "hub":
+      return `${JSON.stringify(model.id)}, { baseUrl: ${JSON.stringify(hubFolder)} }`;
+    case "folder":
+      return JSON.stringify(model.url.href);
+    case "files":
+      return `{ ${Object.keys(model.files).map((name) => `${JSON.stringify(name)}: file`).join(", ")} }`;
+  }
+}
+
+const tokens = /(?<comment>\/\/.*|\/\*.*?\*\/)|(?<string>"(?:[^"\\]|\\.)*")|(?<keyword>\b(?:import|from|const|await|for|of|true)\b)/g;
+
+/** The parts of a program with their kinds as classes. */
+function* coloured(code: string): Generator<Node> {
+  let at = 0;
+  for (const match of code.matchAll(tokens)) {
+    yield document.createTextNode(code.slice(at, match.index));
+    const kind = Object.entries(match.groups ?? {}).find(([, text]) => text !== undefined)?.[0] ?? "";
+    yield make("span", kind, match[0]);
+    at = match.index + match[0].length;
+  }
+  yield document.createTextNode(code.slice(at));
+}

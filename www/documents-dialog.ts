@@ -1,0 +1,64 @@
+import { element } from "./dom.js";
+import { ownDocuments, type DocumentSet } from "./document-set.js";
+import { messageOf } from "./format.js";
+import { DocumentError, formatOf, readDocuments, type Format } from "./read-documents.js";
+
+/** Where people give their own documents: typed, pasted, chosen or dropped. */
+export class DocumentsDialog {
+  readonly #dialog = element("documents-dialog", HTMLDialogElement);
+  readonly #text = element("documents-text", HTMLTextAreaElement);
+  readonly #file = element("documents-file", HTMLInputElement);
+  readonly #error = element("documents-error", HTMLElement);
+  readonly #use: (documents: DocumentSet) => void;
+
+  /** @param use what happens with documents that could be read */
+  constructor(use: (documents: DocumentSet) => void) {
+    this.#use = use;
+    element("documents-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#take("Your documents", this.#text.value, "guess");
+    });
+    this.#file.addEventListener("change", () => {
+      const [file] = this.#file.files ?? [];
+      // Emptied, so that choosing the same file again is a change too.
+      if (file !== undefined) void this.read(file).finally(() => (this.#file.value = ""));
+    });
+    element("documents-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+  }
+
+  open(): void {
+    this.#complain("");
+    this.#dialog.showModal();
+  }
+
+  /** Reads a file; what is wrong with it is said in the dialog. */
+  async read(file: File): Promise<void> {
+    try {
+      const format = formatOf(file.name);
+      this.#take(file.name, await file.text(), format);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(name: string, source: string, format: Format): void {
+    try {
+      const documents = ownDocuments(name, readDocuments(source, format));
+      this.#dialog.close();
+      this.#use(documents);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#dialog.open) this.open();
+    this.#complain(error instanceof DocumentError ? error.message : `The file could not be read: ${messageOf(error)}`);
+  }
+
+  #complain(text: string): void {
+    this.#error.textContent = text;
+    this.#error.hidden = text === "";
+    this.#text.toggleAttribute("aria-invalid", text !== "");
+  }
+}

@@ -1,0 +1,34 @@
+/** The element of the page with this id and class; the page and its program must agree. */
+export function element<T extends Element>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (found instanceof kind) return found;
+  throw new Error(`index.html has no ${kind.name} with the id ${id}`);
+}
+
+/** A new element with a class and a text. */
+export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ""): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+/** A new element of a drawing. */
+export function draw<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number>>,
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  return made;
+}
+
+/** Sets a text only where it differs, so that nothing is laid out or announced anew without need. */
+export function setText(target: Element, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** Whether things may move on this person's screen. */
+export function motionAllowed(): boolean {
+  return !matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,26 @@
+import { element } from "./dom.js";
+
+/** Takes files that are dropped anywhere on the page. */
+export function onFileDropped(take: (file: File) => void): void {
+  const veil = element("drop-veil", HTMLElement);
+  let depth = 0;
+  const show = (by: number): void => {
+    depth = Math.max(0, depth + by);
+    veil.hidden = depth === 0;
+  };
+  addEventListener("dragenter", (event) => hasFiles(event) && show(1));
+  addEventListener("dragleave", (event) => hasFiles(event) && show(-1));
+  // Without this, the browser would open the file in place of the page.
+  addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    show(-depth);
+    const file = event.dataTransfer?.files[0];
+    if (file !== undefined) take(file);
+  });
+}
+
+function hasFiles({ dataTransfer }: DragEvent): boolean {
+  return dataTransfer?.types.includes("Files") === true;
+}

@@ -1,0 +1,16 @@
+import type { CollectionRanking } from "../pkg/dist/index.js";
+import { element, setText } from "./dom.js";
+import { duration } from "./format.js";
+
+/** What a ranking cost and what computed it. */
+export function showFacts(ranking: CollectionRanking<string> | undefined): void {
+  const facts: Readonly<Record<string, string | undefined>> = {
+    time: ranking && duration(ranking.timings.totalMs),
+    tokens: ranking?.usage.tokens.toLocaleString("en"),
+    scored: ranking && `${ranking.done} of ${ranking.total}`,
+    device: ranking?.backend.device,
+    engine: ranking?.backend.engine,
+    dtype: ranking?.backend.dtype,
+  };
+  for (const [id, fact] of Object.entries(facts)) setText(element(`fact-${id}`, HTMLElement), fact ?? "–");
+}

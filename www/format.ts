@@ -1,0 +1,31 @@
+/** "1 passage", "2 passages". */
+export function count(many: number, one: string, more = `${one}s`): string {
+  return `${many.toLocaleString("en")} ${many === 1 ? one : more}`;
+}
+
+/** A size as people read it: "812 B", "38 kB", "23.5 MB". */
+export function bytes(size: number): string {
+  if (size < 1000) return `${size} B`;
+  return size < 1e6 ? `${Math.round(size / 1000)} kB` : `${(size / 1e6).toFixed(1)} MB`;
+}
+
+/** A time as people read it: "640 ms", "2.1 s". */
+export function duration(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** A score with as many digits as tell neighbours apart. */
+export function scoreText(score: number): string {
+  return Math.abs(score) >= 10 ? score.toFixed(2) : score.toFixed(4);
+}
+
+/** The beginning of a text, whole where it is short. */
+export function shorten(text: string, most: number): string {
+  const characters = [...text];
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join("").trimEnd()}…`;
+}
+
+/** What an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,48 @@
+import { draw, element, setText } from "./dom.js";
+import { count, duration } from "./format.js";
+
+const most = 30;
+const size = { width: 300, height: 96, gap: 2 };
+
+/** How long the last rankings took. */
+export class LatencyChart {
+  readonly #svg = element("latency", SVGSVGElement);
+  readonly #times: number[] = [];
+
+  add(milliseconds: number): void {
+    this.#times.push(milliseconds);
+    if (this.#times.length > most) this.#times.shift();
+    this.#render();
+  }
+
+  #render(): void {
+    const times = this.#times;
+    const middle = median(times);
+    const [least, greatest] = [Math.min(...times), Math.max(...times)];
+    const step = size.width / most;
+    const heightOf = (time: number): number => Math.max(2, (time / greatest) * (size.height - 4));
+    const bars = times.map((time, at) =>
+      draw("rect", {
+        x: at * step,
+        y: size.height - heightOf(time),
+        width: step - size.gap,
+        height: heightOf(time),
+        rx: 1.5,
+        class: at === times.length - 1 ? "latest" : "",
+      }),
+    );
+    const y = size.height - heightOf(middle);
+    this.#svg.replaceChildren(...bars, draw("line", { x1: 0, x2: size.width, y1: y, y2: y }));
+    const text = `${count(times.length, "ranking")}: median ${duration(middle)}, fastest ${duration(least)}, slowest ${duration(greatest)}.`;
+    this.#svg.setAttribute("aria-label", text);
+    setText(element("median", HTMLElement), duration(middle));
+    setText(element("latency-text", HTMLElement), text);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
+}

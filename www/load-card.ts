@@ -1,0 +1,87 @@
+import type { DownloadProgress } from "../pkg/dist/index.js";
+import { element, make, setText } from "./dom.js";
+import { bytes } from "./format.js";
+
+interface Action {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+/** What stands in Ranklet's column while there is no model: how far it is, or why it is not there. */
+export class LoadCard {
+  readonly #card = element("load-card", HTMLElement);
+  readonly #title = element("load-title", HTMLElement);
+  readonly #detail = element("load-detail", HTMLElement);
+  readonly #overall = element("load-overall", HTMLProgressElement);
+  readonly #files = element("load-files", HTMLUListElement);
+  readonly #actions = element("load-actions", HTMLElement);
+  readonly #shown = new Map<string, { readonly size: HTMLElement; readonly bar: HTMLProgressElement }>();
+
+  /** A model begins to load. */
+  begin(name: string, cancel: () => void): void {
+    this.#shown.clear();
+    this.#files.replaceChildren();
+    this.#overall.removeAttribute("value");
+    this.#show("loading", `Loading: ${name}`, "Type meanwhile: keywords need no model.", [{ label: "Cancel", run: cancel }]);
+  }
+
+  /** A file has come further. */
+  progress({ file, loaded, total, overall }: DownloadProgress): void {
+    // A file that the model does without.
+    if (total === 0) return;
+    const { size, bar } = this.#shown.get(file) ?? this.#addFile(file);
+    setText(size, total === undefined ? bytes(loaded) : `${bytes(loaded)} of ${bytes(total)}`);
+    fill(bar, loaded, total);
+    fill(this.#overall, overall.loaded, overall.total);
+    if (overall.total !== undefined) setText(this.#detail, `${bytes(overall.loaded)} of ${bytes(overall.total)}. ${hint}`);
+  }
+
+  cancelled(again: () => void): void {
+    this.#show("stopped", "The model is not loaded", "Loading was cancelled. Until there is a model, the page shows the keyword order.", [
+      { label: "Load the model", run: again },
+    ]);
+  }
+
+  failed(reason: string, advice: string, actions: readonly Action[]): void {
+    this.#show("failed", "The model could not be loaded", `${reason} ${advice}`, actions);
+  }
+
+  hide(): void {
+    this.#card.hidden = true;
+  }
+
+  #show(state: "loading" | "stopped" | "failed", title: string, detail: string, actions: readonly Action[]): void {
+    this.#card.hidden = false;
+    this.#card.dataset["state"] = state;
+    setText(this.#title, title);
+    setText(this.#detail, detail);
+    this.#actions.replaceChildren(
+      ...actions.map(({ label, run }) => {
+        const button = make("button", "button", label);
+        button.type = "button";
+        button.addEventListener("click", run);
+        return button;
+      }),
+    );
+  }
+
+  #addFile(file: string): { readonly size: HTMLElement; readonly bar: HTMLProgressElement } {
+    const item = make("li", "file");
+    const size = make("span", "size");
+    const bar = make("progress", "");
+    bar.setAttribute("aria-label", file);
+    item.append(make("span", "name", file), size, bar);
+    this.#files.append(item);
+    const parts = { size, bar };
+    this.#shown.set(file, parts);
+    return parts;
+  }
+}
+
+const hint = "Type meanwhile.";
+
+function fill(bar: HTMLProgressElement, loaded: number, total: number | undefined): void {
+  if (total === undefined) return;
+  bar.max = total;
+  bar.value = loaded;
+}

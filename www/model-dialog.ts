@@ -1,0 +1,72 @@
+import { element } from "./dom.js";
+import type { ModelChoice } from "./model-choice.js";
+
+/** Where people choose the model. */
+export class ModelDialog {
+  readonly #dialog = element("model-dialog", HTMLDialogElement);
+  readonly #form = element("model-form", HTMLFormElement);
+  readonly #id = element("model-id", HTMLInputElement);
+  readonly #url = element("model-url", HTMLInputElement);
+  readonly #files = element("model-files", HTMLInputElement);
+  readonly #error = element("model-error", HTMLElement);
+
+  /** @param choose what happens with a choice that makes sense */
+  constructor(choose: (choice: ModelChoice) => void) {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const choice = this.#read();
+      this.#complain(typeof choice === "string" ? choice : "");
+      if (typeof choice === "string") return;
+      this.#dialog.close();
+      choose(choice);
+    });
+    // Who fills in a field means the choice beside it.
+    for (const [field, kind] of [[this.#id, "hub"], [this.#url, "folder"], [this.#files, "from-files"]] as const) {
+      field.addEventListener("input", () => (element(`model-${kind}`, HTMLInputElement).checked = true));
+    }
+    element("model-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+  }
+
+  open(): void {
+    this.#complain("");
+    this.#dialog.showModal();
+  }
+
+  /** The choice, or what is wrong with it. */
+  #read(): ModelChoice | string {
+    switch (new FormData(this.#form).get("model")) {
+      case "hub":
+        return hubChoice(this.#id.value.trim());
+      case "folder":
+        return folderChoice(this.#url.value.trim());
+      case "files":
+        return fileChoice([...(this.#files.files ?? [])]);
+      default:
+        return { kind: "embedded" };
+    }
+  }
+
+  #complain(text: string): void {
+    this.#error.textContent = text;
+    this.#error.hidden = text === "";
+  }
+}
+
+function hubChoice(id: string): ModelChoice | string {
+  if (/^[\w.-]+\/[\w.-]+$/.test(id)) return { kind: "hub", id };
+  return "An id has an owner and a name, such as cross-encoder/ms-marco-MiniLM-L6-v2.";
+}
+
+function folderChoice(address: string): ModelChoice | string {
+  if (address === "" || !URL.canParse(address, document.baseURI)) return "Give the folder's address, such as ./models/mine/.";
+  const url = new URL(address, document.baseURI);
+  if (url.origin === location.origin) return { kind: "folder", url };
+  return "This page reaches no other host than its own. Choose the id, serve the folder beside the page, or choose its files.";
+}
+
+function fileChoice(files: readonly File[]): ModelChoice | string {
+  const names = new Set(files.map(({ name }) => name));
+  const missing = ["config.json", "tokenizer.json", "model.safetensors"].filter((name) => !names.has(name));
+  if (missing.length > 0) return `Choose all files of the model together; ${missing.join(" and ")} is missing.`;
+  return { kind: "files", files: Object.fromEntries(files.map((file) => [file.name, file])) };
+}

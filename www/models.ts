@@ -1,0 +1,90 @@
+import { RankletError } from "../pkg/dist/index.js";
+import { element, setText } from "./dom.js";
+import { bytes, messageOf } from "./format.js";
+import type { LoadCard } from "./load-card.js";
+import { adviceFor } from "./model-advice.js";
+import { loadModel, modelName, type ModelChoice } from "./model-choice.js";
+import type { Ranker } from "./ranker.js";
+import { announce } from "./status-line.js";
+import type { Traffic } from "./traffic.js";
+
+export interface ModelSurroundings {
+  readonly ranker: Ranker;
+  readonly card: LoadCard;
+  readonly traffic: Traffic;
+  /** A model is there; documents have to be prepared for it. */
+  readonly onLoaded: () => void;
+  /** The person wants another model. */
+  readonly onChoose: () => void;
+}
+
+/** Loads models, one at a time; the one in use stays until the next is there. */
+export class Models {
+  readonly #around: ModelSurroundings;
+  #current: ModelChoice = { kind: "embedded" };
+  #loading: AbortController | undefined;
+
+  constructor(surroundings: ModelSurroundings) {
+    this.#around = surroundings;
+  }
+
+  /** The model in use, or the one to begin with. */
+  get current(): ModelChoice {
+    return this.#current;
+  }
+
+  async load(choice: ModelChoice): Promise<void> {
+    const { card, traffic, ranker } = this.#around;
+    this.#loading?.abort();
+    const controller = (this.#loading = new AbortController());
+    const { signal } = controller;
+    const ended = traffic.loadBegins();
+    card.begin(modelName(choice), () => this.cancel());
+    try {
+      const reranker = await loadModel(choice, { signal, onProgress: (progress) => card.progress(progress) });
+      if (signal.aborted) return reranker.dispose();
+      ranker.use(reranker);
+      this.#current = choice;
+      card.hide();
+      this.#showModel();
+      this.#around.onLoaded();
+    } catch (error) {
+      if (!signal.aborted) await this.fail(error, choice);
+    } finally {
+      ended();
+      if (this.#loading === controller) this.#loading = undefined;
+    }
+  }
+
+  /** Ends the loading under way. Returns whether there was one. */
+  cancel(): boolean {
+    if (this.#loading === undefined) return false;
+    this.#loading.abort();
+    this.#loading = undefined;
+    const { card, ranker } = this.#around;
+    if (ranker.reranker === undefined) card.cancelled(() => void this.load(this.#current));
+    else card.hide();
+    announce("Loading was cancelled.");
+    return true;
+  }
+
+  /** Says why a model cannot be used, and what to do. */
+  async fail(error: unknown, choice = this.#current): Promise<void> {
+    const { card, ranker, onChoose } = this.#around;
+    const code = error instanceof RankletError ? ` (${error.code})` : "";
+    const keep = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
+    card.failed(`${messageOf(error)}${code}.`, await adviceFor(choice, error), [
+      { label: "Try again", run: () => void this.load(choice) },
+      { label: "Another model", run: onChoose },
+      ...keep,
+    ]);
+  }
+
+  #showModel(): void {
+    const info = this.#around.ranker.reranker?.info;
+    if (info === undefined) return;
+    setText(element("model-name", HTMLElement), modelName(this.#current));
+    setText(element("model-size", HTMLElement), `${bytes(info.weights.bytes)}, ${info.backend.dtype}`);
+    setText(element("ranklet-about", HTMLElement), `${info.architecture}, ${(info.parameters / 1e6).toFixed(1)} million parameters`);
+  }
+}

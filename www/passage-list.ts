@@ -1,0 +1,99 @@
+import { motionAllowed } from "./dom.js";
+import { PassageRow, type RowContent } from "./passage-row.js";
+
+const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
+
+/** A list of passages whose rows keep their identity, so that they can be seen to move. */
+export class PassageList {
+  readonly #list: HTMLOListElement;
+  readonly #rows = new Map<number, PassageRow>();
+
+  constructor(list: HTMLOListElement) {
+    this.#list = list;
+    list.addEventListener("click", ({ target }) => {
+      const button = target instanceof Element ? target.closest("button.passage") : null;
+      button?.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    });
+    list.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") this.#step(event, 1);
+      if (event.key === "ArrowUp") this.#step(event, -1);
+    });
+  }
+
+  /** Shows these passages, by index and in this order. */
+  show(contents: readonly (RowContent & { readonly index: number })[]): void {
+    const before = this.#tops();
+    const focused = document.activeElement;
+    const rows = contents.map((content) => {
+      const row = this.#rows.get(content.index) ?? new PassageRow(content.index);
+      this.#rows.set(content.index, row);
+      row.show(content);
+      return row.item;
+    });
+    this.#arrange(rows);
+    // A row that is moved loses the focus.
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+    if (motionAllowed()) this.#animate(before);
+  }
+
+  /** Forgets all rows: another set of documents has other texts under the same index. */
+  clear(): void {
+    this.#rows.clear();
+    this.#list.replaceChildren();
+  }
+
+  /** The middle of a passage's row in the list, in pixels from the list's top; `undefined` where it is not shown. */
+  middleOf(index: number): number | undefined {
+    const item = this.#rows.get(index)?.item;
+    return item?.isConnected === true ? item.offsetTop + item.offsetHeight / 2 : undefined;
+  }
+
+  /** The passages shown, in order. */
+  get shown(): number[] {
+    return this.#items().map(indexOf);
+  }
+
+  /** Marks one passage, and no other. */
+  mark(index: number | undefined): void {
+    for (const item of this.#items()) item.classList.toggle("active", indexOf(item) === index);
+  }
+
+  #arrange(rows: readonly HTMLElement[]): void {
+    const wanted = new Set<HTMLElement>(rows);
+    for (const item of this.#items()) if (!wanted.has(item)) item.remove();
+    rows.forEach((row, at) => {
+      const there = this.#list.children[at];
+      if (there !== row) this.#list.insertBefore(row, there ?? null);
+    });
+  }
+
+  #tops(): ReadonlyMap<Element, number> {
+    return new Map(this.#items().map((item) => [item, item.offsetTop]));
+  }
+
+  #animate(before: ReadonlyMap<Element, number>): void {
+    for (const item of this.#items()) {
+      const top = before.get(item);
+      if (top === undefined) item.animate([{ opacity: 0 }, { opacity: 1 }], motion);
+      else if (top !== item.offsetTop) item.animate([{ transform: `translateY(${top - item.offsetTop}px)` }, { transform: "none" }], motion);
+    }
+  }
+
+  #step(event: KeyboardEvent, by: 1 | -1): void {
+    const items = this.#items();
+    const at = items.findIndex((item) => item.contains(document.activeElement));
+    const next = at === -1 ? undefined : items[at + by];
+    if (next === undefined) return;
+    event.preventDefault();
+    next.querySelector("button")?.focus();
+  }
+
+  #items(): HTMLElement[] {
+    return [...this.#list.children].filter((child) => child instanceof HTMLElement);
+  }
+}
+
+/** The passage that a row, or something in it, is about. */
+export function indexOf(item: HTMLElement): number {
+  return Number(item.dataset["index"]);
+}

@@ -1,0 +1,57 @@
+import { draw } from "./dom.js";
+import type { PassageList } from "./passage-list.js";
+
+/** How far beyond the lists a ribbon goes whose other end is not shown. */
+const beyond = 28;
+
+/** The lines between the same passage in both lists. */
+export class Ribbons {
+  readonly #svg: SVGSVGElement;
+  readonly #paths = new Map<number, SVGPathElement>();
+
+  constructor(svg: SVGSVGElement) {
+    this.#svg = svg;
+  }
+
+  /** Draws a line for each passage that both orders have and at least one list shows. */
+  draw(left: PassageList, right: PassageList, both: ReadonlySet<number>, answer: number | undefined): void {
+    const { clientWidth: width, clientHeight: height } = this.#svg;
+    const wanted = [...new Set([...left.shown, ...right.shown])].filter((index) => both.has(index));
+    for (const index of this.#paths.keys()) if (!wanted.includes(index)) this.#remove(index);
+    for (const index of wanted) {
+      const [from, to] = [left.middleOf(index), right.middleOf(index)];
+      const path = this.#pathOf(index);
+      path.setAttribute("d", curve(width, from ?? height + beyond, to ?? height + beyond));
+      path.setAttribute("class", kindOf(from, to) + (index === answer ? " right" : ""));
+    }
+  }
+
+  /** Marks the line of one passage, and no other. */
+  mark(index: number | undefined): void {
+    this.#svg.classList.toggle("one", index !== undefined && this.#paths.has(index));
+    for (const [at, path] of this.#paths) path.toggleAttribute("data-active", at === index);
+  }
+
+  #pathOf(index: number): SVGPathElement {
+    const path = this.#paths.get(index) ?? draw("path", {});
+    this.#paths.set(index, path);
+    if (!path.isConnected) this.#svg.append(path);
+    return path;
+  }
+
+  #remove(index: number): void {
+    this.#paths.get(index)?.remove();
+    this.#paths.delete(index);
+  }
+}
+
+function curve(width: number, from: number, to: number): string {
+  const bend = width * 0.5;
+  return `M0 ${from} C${bend} ${from} ${width - bend} ${to} ${width} ${to}`;
+}
+
+function kindOf(from: number | undefined, to: number | undefined): string {
+  if (from === undefined) return "rises appears";
+  if (to === undefined) return "falls leaves";
+  return to < from ? "rises" : to > from ? "falls" : "stays";
+}

@@ -1,0 +1,49 @@
+import { RankletError } from "../pkg/dist/index.js";
+import type { DocumentSet } from "./document-set.js";
+import { element, setText } from "./dom.js";
+import { count } from "./format.js";
+import type { Ranker } from "./ranker.js";
+import type { Search } from "./search.js";
+
+export interface ShelfSurroundings {
+  readonly ranker: Ranker;
+  readonly search: Search;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The documents that are searched in, prepared anew for each model. */
+export class Shelf {
+  readonly #around: ShelfSurroundings;
+  #documents: DocumentSet | undefined;
+  #preparing: AbortController | undefined;
+
+  constructor(surroundings: ShelfSurroundings) {
+    this.#around = surroundings;
+  }
+
+  put(documents: DocumentSet): void {
+    this.#documents = documents;
+    this.#around.ranker.forget();
+    setText(element("documents-name", HTMLElement), documents.name);
+    setText(element("documents-size", HTMLElement), count(documents.passages.length, "passage"));
+    element("bundled-documents", HTMLButtonElement).hidden = documents.bundled;
+    this.#around.search.use(documents);
+    void this.prepare();
+  }
+
+  /** Has the model read the documents once; does nothing before there are both. */
+  async prepare(): Promise<void> {
+    const { ranker, search, onFailure } = this.#around;
+    this.#preparing?.abort();
+    if (ranker.reranker === undefined || this.#documents === undefined) return;
+    const { signal } = (this.#preparing = new AbortController());
+    try {
+      await ranker.prepare(this.#documents.passages.map(({ text }) => text), signal);
+      if (!signal.aborted) search.ready();
+    } catch (error) {
+      // Other documents, or another model, have taken these ones' place.
+      if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;
+      onFailure(error);
+    }
+  }
+}
