@@ -29,8 +29,12 @@ export class Comparison {
       this.#render();
     });
     this.#followPointerAndFocus();
-    // Rows grow when they are opened, and with the window.
-    const observer = new ResizeObserver(() => this.#drawRibbons());
+    // Rows grow when they are opened, and lines wrap anew when the window gets another width.
+    const observer = new ResizeObserver(() => {
+      this.#left.place();
+      this.#right.place();
+      this.#drawRibbons();
+    });
     for (const id of ["keyword-list", "ranklet-list"]) observer.observe(element(id, HTMLOListElement));
   }
 

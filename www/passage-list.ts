@@ -3,16 +3,27 @@ import { PassageRow, type RowContent } from "./passage-row.js";
 
 const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
 
-/** A list of passages whose rows keep their identity, so that they can be seen to move. */
+/** Where a row lies in its list, in pixels. */
+interface Place {
+  readonly top: number;
+  readonly height: number;
+}
+
+/**
+ * A list of passages whose rows keep their identity, so that they can be seen to move. Rows are placed by transforms:
+ * a new order lays out nothing anew, and nothing around the list moves.
+ */
 export class PassageList {
   readonly #list: HTMLOListElement;
   readonly #rows = new Map<number, PassageRow>();
+  #places: ReadonlyMap<number, Place> = new Map();
 
   constructor(list: HTMLOListElement) {
     this.#list = list;
     list.addEventListener("click", ({ target }) => {
       const button = target instanceof Element ? target.closest("button.passage") : null;
       button?.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+      this.place();
     });
     list.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") this.#step(event, 1);
@@ -22,7 +33,7 @@ export class PassageList {
 
   /** Shows these passages, by index and in this order. */
   show(contents: readonly (RowContent & { readonly index: number })[]): void {
-    const before = this.#tops();
+    const before = this.#places;
     const focused = document.activeElement;
     const rows = contents.map((content) => {
       const row = this.#rows.get(content.index) ?? new PassageRow(content.index);
@@ -33,19 +44,35 @@ export class PassageList {
     this.#arrange(rows);
     // A row that is moved loses the focus.
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+    this.place();
     if (motionAllowed()) this.#animate(before);
+  }
+
+  /** Puts the rows below each other; also after one was opened, and after the list became narrower or wider. */
+  place(): void {
+    const heights = this.#items().map((item) => ({ item, height: item.offsetHeight }));
+    const places = new Map<number, Place>();
+    let top = 0;
+    for (const { item, height } of heights) {
+      item.style.setProperty("transform", `translateY(${top}px)`);
+      places.set(indexOf(item), { top, height });
+      top += height;
+    }
+    this.#places = places;
+    this.#list.style.setProperty("height", `${top + 2}px`); // With both borders.
   }
 
   /** Forgets all rows: another set of documents has other texts under the same index. */
   clear(): void {
     this.#rows.clear();
     this.#list.replaceChildren();
+    this.place();
   }
 
   /** The middle of a passage's row in the list, in pixels from the list's top; `undefined` where it is not shown. */
   middleOf(index: number): number | undefined {
-    const item = this.#rows.get(index)?.item;
-    return item?.isConnected === true ? item.offsetTop + item.offsetHeight / 2 : undefined;
+    const place = this.#places.get(index);
+    return place && place.top + place.height / 2;
   }
 
   /** The passages shown, in order. */
@@ -67,15 +94,11 @@ export class PassageList {
     });
   }
 
-  #tops(): ReadonlyMap<Element, number> {
-    return new Map(this.#items().map((item) => [item, item.offsetTop]));
-  }
-
-  #animate(before: ReadonlyMap<Element, number>): void {
+  #animate(before: ReadonlyMap<number, Place>): void {
     for (const item of this.#items()) {
-      const top = before.get(item);
-      if (top === undefined) item.animate([{ opacity: 0 }, { opacity: 1 }], motion);
-      else if (top !== item.offsetTop) item.animate([{ transform: `translateY(${top - item.offsetTop}px)` }, { transform: "none" }], motion);
+      const [from, to] = [before.get(indexOf(item))?.top, this.#places.get(indexOf(item))?.top];
+      if (from === undefined) item.animate({ opacity: [0, 1] }, motion);
+      else if (from !== to) item.animate({ transform: [`translateY(${from}px)`, `translateY(${to}px)`] }, motion);
     }
   }
 

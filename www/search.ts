@@ -63,6 +63,7 @@ export class Search {
     const found = this.#find(query);
     this.#show({ found, entries: waitingEntries(found, this.#orders?.entries ?? []) });
     this.#around.status.show({ text: this.#foundText() });
+    showSettling("waiting");
     this.#timer = setTimeout(() => void this.#rank(), rest);
   }
 
@@ -89,10 +90,10 @@ export class Search {
     const [query, orders] = [this.#query, this.#orders];
     if (!ranker.ready || orders === undefined) return;
     this.#stop();
+    showSettling("waiting");
     const { signal } = (this.#running = new AbortController());
     const { candidates } = orders.found;
     status.show({ text: this.#foundText(), progress: { done: 0, total: candidates.length }, action: this.#cancelAction });
-    showSettling("waiting");
     try {
       for await (const ranking of ranker.rank(query, candidates, signal)) {
         if (signal.aborted) return;

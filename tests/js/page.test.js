@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { launchChromium, openDemo, startDemo } from "./support/chromium.js";
-import { inRepository } from "./support/paths.js";
+import { launchChromium, startDemo } from "./support/chromium.js";
+import { openPage, picture, rank, screens, texts, whenRanked, whenReady } from "./support/page.js";
 
-const pictures = inRepository(".build/screenshots");
-const screens = {
-  desktop: { viewport: { width: 1200, height: 800 }, colorScheme: "light" },
-  dark: { viewport: { width: 1200, height: 800 }, colorScheme: "dark" },
-  phone: { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, colorScheme: "light" },
-};
+const whiskers = "How can cats tell whether they fit through a hole?";
 
 describe("the demo page", () => {
   let demo;
   let browser;
   before(async () => {
-    mkdirSync(pictures, { recursive: true });
     demo = await startDemo();
     browser = await launchChromium();
   });
@@ -27,52 +19,100 @@ describe("the demo page", () => {
   });
 
   for (const [name, options] of Object.entries(screens)) {
-    test(`loads, ranks and fits the screen: ${name}`, async () => {
-      const { page, problems, open } = await openDemo(browser, demo.url, options);
+    test(`loads, ranks and fits the screen, and nothing jumps: ${name}`, async () => {
+      const { page, problems, open, close } = await openPage(browser, demo.url, options);
       await open();
-      await page.getByText("Ready.").waitFor();
-      await page.screenshot({ path: join(pictures, `${name}-loaded.png`), fullPage: true });
-      await page.keyboard.press("Tab");
-      await page.keyboard.press("Enter");
-      await page.getByText("Ranked 4 documents.").waitFor();
-      await page.screenshot({ path: join(pictures, `${name}-ranked.png`), fullPage: true });
-      assert.equal(await page.locator("#results li").count(), 4);
+      await whenReady(page);
+      await picture(page, `${name}-empty`);
+      await page.getByRole("button", { name: whiskers }).click();
+      await whenRanked(page);
+      // The last rows are still on their way.
+      await page.waitForTimeout(500);
+      await picture(page, `${name}-ranked`);
+      await picture(page, `${name}-ranked-whole`, { fullPage: true });
+      assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
+      assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
+      assert.equal(await page.locator("#ranklet-list .row").first().locator(".move").getAttribute("data-direction"), "up");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.equal(wide, 0, "nothing to scroll sideways");
+      const shifts = await page.evaluate(() => shifts);
+      const moved = shifts.reduce((sum, { value }) => sum + value, 0);
+      assert.ok(moved < 0.02, `layout shift ${moved}: ${JSON.stringify(shifts)}`);
+      assert.deepEqual(await page.evaluate(() => violations), []);
       assert.deepEqual(problems, []);
-      await page.close();
+      await close();
     });
   }
 
-  test("says what failed, and works once it can", async () => {
-    const { page, open } = await openDemo(browser, demo.url, screens.desktop);
-    await page.route("**/model.safetensors", (route) => route.fulfill({ status: 503 }));
+  test("draws a line for each passage and marks it in both lists", async () => {
+    const { page, open, close } = await openPage(browser, demo.url);
     await open();
-    await page.getByRole("alert").waitFor();
-    assert.match(await page.textContent("#error"), /\(network\).*model\.safetensors answered 503/);
-    await page.screenshot({ path: join(pictures, "desktop-failed.png"), fullPage: true });
-    await page.unroute("**/model.safetensors");
-    await page.click("#rank");
-    await page.getByText("Ranked 4 documents.").waitFor();
-    assert.equal(await page.isVisible("#error"), false);
-    await page.close();
+    await whenReady(page);
+    await rank(page, "What is the hottest planet?");
+    const row = page.locator("#ranklet-list .row").first();
+    const index = await row.getAttribute("data-index");
+    await row.hover();
+    assert.equal(await page.locator(`.row.active[data-index="${index}"]`).count(), 2);
+    assert.equal(await page.locator("#ribbons path[data-active]").count(), 1);
+    const ends = await page.locator("#ribbons path").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+    assert.ok(ends.length >= 10 && ends.every((end) => !end.includes("NaN")), ends.join("\n"));
+    await page.click("#show-all");
+    assert.equal(await page.locator("#ranklet-list .row").count(), await page.locator("#keyword-list .row").count());
+    assert.ok((await page.locator("#ranklet-list .row").count()) > 10);
+    await close();
   });
 
-  test("cancels a ranking and ranks again", async () => {
-    const { page, problems, open } = await openDemo(browser, demo.url, screens.desktop);
+  test("shows what it ran, how long it took and what it cost", async () => {
+    const { page, context, open, close } = await openPage(browser, demo.url);
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await open();
-    await page.getByText("Ready.").waitFor();
-    assert.equal(await page.isDisabled("#cancel"), true);
-    const many = Array(1000).fill("A document that is long enough to take a while.").join("\n");
-    // Not page.fill, which takes seconds for so long a text.
-    await page.locator("#documents").evaluate((field, text) => (field.value = text), many);
-    await page.click("#rank");
-    await page.click("#cancel");
-    await page.getByText("Cancelled.").waitFor();
-    await page.fill("#documents", "one");
-    await page.click("#rank");
-    await page.getByText("Ranked 1 document.").waitFor();
+    await whenReady(page);
+    await rank(page, "Why do astronauts float?");
+    await rank(page, "What is the hottest planet?");
+    assert.equal(await page.locator("#latency rect").count(), 2);
+    assert.match(await page.locator("#latency").getAttribute("aria-label"), /^2 rankings: median .+, fastest .+, slowest .+\.$/);
+    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"]) assert.notEqual(await page.textContent(`#fact-${fact}`), "–");
+    await page.click("#copy");
+    const code = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(code, /^import \{ Reranker \} from "ranklet";/);
+    assert.match(code, /const query = "What is the hottest planet\?";/);
+    await close();
+  });
+
+  test("settles visibly, can be cancelled, and goes on", async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    assert.equal(await page.isVisible("#status-action"), false);
+    await page.fill("#query", whiskers);
+    await page.locator('[data-settling="settling"]').waitFor();
+    assert.match(await page.textContent("#settling"), /^settling, \d+ of 35$/);
+    await picture(page, "ranking");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    assert.match(await page.textContent("#status-text"), /^Cancelled after \d+ of 35 passages\.$/);
+    await picture(page, "cancelled");
+    await page.getByRole("button", { name: "Rank again" }).click();
+    await whenRanked(page);
+    assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
     assert.deepEqual(problems, []);
-    await page.close();
+    await close();
+  });
+
+  test("a newer query takes the older one's place without a word", async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    for (const query of ["Why", "Why is", "Why is sea water salty?"]) {
+      await page.fill("#query", query);
+      await page.waitForTimeout(200);
+    }
+    assert.ok((await texts(page, "keyword-list")).length > 0, "keywords answer at once");
+    await whenRanked(page);
+    assert.match((await texts(page, "ranklet-list"))[0], /salt/i);
+    assert.equal(await page.locator("#load-card").isVisible(), false);
+    await page.fill("#query", "");
+    assert.deepEqual(await texts(page, "ranklet-list"), []);
+    assert.deepEqual(problems, []);
+    await close();
   });
 });

@@ -1,0 +1,37 @@
+import { createServer, request as ask } from "node:http";
+
+/**
+ * Stands between the browser and the demo's server: counts what is asked for, whoever asks (page, worker or service
+ * worker), and breaks or delays what a test wants broken.
+ * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }`
+ *   answers that, `{ bytesPerSecond }` lets the body through slowly
+ */
+export async function startFront(target) {
+  const requests = [];
+  const faults = new Map();
+  const server = createServer((request, response) => {
+    requests.push(request.url);
+    const fault = faults.get(request.url) ?? {};
+    if (fault.status !== undefined) return response.writeHead(fault.status).end();
+    const passed = ask(new URL(request.url, target), { method: request.method, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      if (fault.bytesPerSecond === undefined) answer.pipe(response);
+      else trickle(answer, response, fault.bytesPerSecond);
+    });
+    passed.on("error", () => response.destroy());
+    request.pipe(passed);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const stop = () => new Promise((done) => server.close(done).closeAllConnections());
+  return { url: `http://127.0.0.1:${server.address().port}/`, requests, faults, stop };
+}
+
+async function trickle(answer, response, bytesPerSecond) {
+  response.on("error", () => {});
+  for await (const chunk of answer) {
+    if (response.destroyed) return;
+    response.write(chunk);
+    await new Promise((done) => setTimeout(done, (chunk.length / bytesPerSecond) * 1000));
+  }
+  response.end();
+}
