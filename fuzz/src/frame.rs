@@ -1,25 +1,21 @@
 //! Safetensors files from inputs that stay meaningful when a fuzzer changes them.
 //!
-//! The length before a header and the bytes behind it must be right to the byte before a reader looks at anything
-//! else, and no fuzzer keeps them so. So the first byte of an input says what the rest is:
+//! The length before a header, the places in it and the bytes behind it must fit to the byte before a reader looks at
+//! anything else, and no fuzzer keeps them so. So the first byte of an input says what the rest is:
 //!
 //! - `f`: the file;
 //! - `h`: the header, a separator, the data; the length is put before it;
 //! - anything else: the header, a separator, and edits to the data of a real file: four bytes of a place and the
-//!   four bytes written there.
-
-use serde_json::Value;
+//!   four bytes written there. The places of the tensors are put right.
 
 use crate::SEPARATOR;
+use crate::header::with_places_that_fit;
 
 /// A real file whose data is edited.
 pub struct Template {
     header: Vec<u8>,
     data: Vec<u8>,
 }
-
-/// No header makes a file longer than this.
-const MOST_DATA: u64 = 1 << 20;
 
 impl Template {
     /// Takes a well-formed file apart.
@@ -38,33 +34,35 @@ impl Template {
     /// The file an input stands for.
     pub fn file(&self, input: &[u8]) -> Vec<u8> {
         let Some((kind, rest)) = input.split_first() else { return Vec::new() };
-        if *kind == b'f' {
-            return rest.to_vec();
-        }
         let separator = rest.iter().position(|byte| *byte == SEPARATOR);
         let (header, tail) = separator.map_or((rest, &[][..]), |place| (&rest[..place], &rest[place + 1..]));
-        let length = (header.len() as u64).to_le_bytes();
-        if *kind == b'h' {
-            return [&length[..], header, tail].concat();
-        }
-        let mut data = self.data.clone();
-        data.resize(declared_length(header).unwrap_or(data.len()), 0);
-        for edit in tail.as_chunks::<8>().0 {
-            let [a, b, c, d, value @ ..] = *edit;
-            // Places beyond the end are folded back in, so that every edit hits.
-            let last = data.len().saturating_sub(value.len());
-            let place = u32::from_le_bytes([a, b, c, d]) as usize % (last + 1);
-            if let Some(target) = data.get_mut(place..place + value.len()) {
-                target.copy_from_slice(&value);
+        match kind {
+            b'f' => rest.to_vec(),
+            b'h' => with_length(header, tail),
+            _ => {
+                let (header, length) =
+                    with_places_that_fit(header).unwrap_or_else(|| (header.to_vec(), self.data.len()));
+                // Where tensors have moved, the numbers of the real file would make no sense.
+                let mut data = if length == self.data.len() { self.data.clone() } else { vec![0; length] };
+                edit(&mut data, tail);
+                with_length(&header, &data)
             }
         }
-        [&length[..], header, &data].concat()
     }
 }
 
-/// Where the last tensor of a header ends.
-fn declared_length(header: &[u8]) -> Option<usize> {
-    let tensors: serde_json::Map<String, Value> = serde_json::from_slice(header).ok()?;
-    let ends = tensors.values().filter_map(|tensor| tensor.get("data_offsets")?.get(1)?.as_u64());
-    ends.max().filter(|end| *end <= MOST_DATA).and_then(|end| usize::try_from(end).ok())
+fn with_length(header: &[u8], data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header, data].concat()
+}
+
+fn edit(data: &mut [u8], edits: &[u8]) {
+    for edit in edits.as_chunks::<8>().0 {
+        let [a, b, c, d, value @ ..] = *edit;
+        // Places beyond the end are folded back in, so that every edit hits.
+        let last = data.len().saturating_sub(value.len());
+        let place = u32::from_le_bytes([a, b, c, d]) as usize % (last + 1);
+        if let Some(target) = data.get_mut(place..place + value.len()) {
+            target.copy_from_slice(&value);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod frame;
+mod header;
 mod memory;
 mod tensors;
 

@@ -25,11 +25,12 @@ fn without_golden_pairs(header: String) -> String {
     header.replace(r#"\"pairs\":"#, r#"\"pairs\":[],\"was\":"#)
 }
 
-fn seeds() -> [Vec<u8>; 3] {
+fn seeds() -> [Vec<u8>; 4] {
     [
         TEMPLATE.seed(|header| header),
         TEMPLATE.seed(without_golden_pairs),
         [b"h", SMALL, &[0xff], &[0; 24]].concat(),
+        [b"e", SMALL].concat(),
     ]
 }
 

@@ -17,9 +17,14 @@ const SMALL: &[u8] = br#"{"__metadata__":{"format":"pt"},
 "c":{"dtype":"BF16","shape":[],"data_offsets":[12,14]},
 "d":{"dtype":"I64","shape":[0,3],"data_offsets":[14,14]}}"#;
 
-fn seeds() -> [Vec<u8>; 3] {
+fn seeds() -> [Vec<u8>; 4] {
     let whole = [&(SMALL.len() as u64).to_le_bytes()[..], SMALL, &[0; 14]].concat();
-    [TEMPLATE.seed(|header| header), [b"f", &whole[..]].concat(), [b"h", SMALL, &[0xff], &[0; 14]].concat()]
+    [
+        TEMPLATE.seed(|header| header),
+        [b"f", &whole[..]].concat(),
+        [b"h", SMALL, &[0xff], &[0; 14]].concat(),
+        [b"e", SMALL].concat(),
+    ]
 }
 
 fuzz_target!(init: write_seeds("safetensors", seeds()), |input: &[u8]| {

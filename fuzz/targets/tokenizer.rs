@@ -49,9 +49,30 @@ fn seeds() -> Vec<Vec<u8>> {
                 other[section] = component;
                 seeds.push(join(&[other.to_string().as_bytes(), fast]));
             }
+            tokenizer["added_tokens"] = added_tokens();
+            seeds.push(join(&[tokenizer.to_string().as_bytes(), files.get(FILES[1]).unwrap_or_default()]));
         }
     }
     seeds
+}
+
+/// The special tokens, and two that are looked for in other ways than they are.
+fn added_tokens() -> Value {
+    let token = |id, content, flag| {
+        let mut token = json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": false });
+        token[flag] = json!(true);
+        token
+    };
+    json!([
+        token(4, "[UNK]", "special"),
+        token(5, "[CLS]", "special"),
+        token(6, "[SEP]", "special"),
+        token(11, "É", "normalized"),
+        token(12, "a", "rstrip"),
+        token(13, "b", "lstrip"),
+        token(14, "c", "single_word"),
+    ])
 }
 
 fn components() -> Vec<(&'static str, Value)> {
