@@ -7,8 +7,6 @@ cd "$(dirname "$0")"
 wasm_bindgen_version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
 tools="$PWD/.build/tools"
 export PATH="$tools/bin:$PATH"
-# Every build for the browser has 128-bit SIMD.
-export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128"
 
 # What the wasm file may weigh, in bytes. Raise these only with a reason in the commit.
 wasm_budget=3900000
@@ -63,6 +61,16 @@ find_chromium() {
   done
 }
 
+# cargo for the browser: with 128-bit SIMD, and without the paths of this machine in the file.
+wasm_cargo() {
+  local flags='"-Ctarget-feature=+simd128"' folder
+  cargo fetch --quiet --locked --target wasm32-unknown-unknown
+  for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+    flags="$flags, \"--remap-path-prefix=$folder=crates\""
+  done
+  cargo --config 'build.target="wasm32-unknown-unknown"' --config "target.wasm32-unknown-unknown.rustflags=[$flags]" "$@"
+}
+
 setup_wasm() {
   need cargo "https://rustup.rs installs it"
   need rustup "the wasm target comes through rustup: https://rustup.rs"
@@ -107,7 +115,7 @@ setup() {
 wasm() {
   setup_wasm
   say "WebAssembly"
-  cargo build --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown
+  wasm_cargo build --quiet --profile wasm --lib --no-default-features
   wasm-bindgen --target web --omit-default-module-path --out-dir pkg/dist/wasm --out-name ranklet \
     target/wasm32-unknown-unknown/wasm/ranklet.wasm
   wasm_size pkg/dist/wasm/ranklet_bg.wasm
@@ -116,8 +124,8 @@ wasm() {
 # The same build with function names, which the shipped file leaves out.
 wasm_parts() {
   setup_wasm
-  cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features \
-    --target wasm32-unknown-unknown --target-dir target/named
+  wasm_cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features \
+    --target-dir target/named
   node pkg/wasm-parts.mjs target/named/wasm32-unknown-unknown/wasm/ranklet.wasm
 }
 
@@ -159,7 +167,7 @@ check() {
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
   cargo clippy --quiet --release --all-targets -- -D warnings
-  cargo clippy --quiet --profile wasm --lib --no-default-features --target wasm32-unknown-unknown -- -D warnings
+  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features -- -D warnings
   say "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib
   # Types: the package and the page compile under strict, against the types of the engine just built.
@@ -203,8 +211,9 @@ test_all() {
   suite "Rust tests" cargo test --release --no-fail-fast
   if [ "$long" = --long ]; then
     suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
-    # The readers in Rust; the worker's protocol is fuzzed by the suite of tests/js.
+    # The readers in Rust; tests/js/protocol.test.js fuzzes the worker's protocol for as long.
     suite "fuzzing" fuzz
+    export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600}
   fi
   suite "JavaScript tests" js_tests
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
