@@ -86,7 +86,7 @@ export class Comparison {
         ...this.#row(index, place),
         score: score === undefined ? "" : scoreText(score),
         share: score === undefined ? 0 : share(score),
-        gained: was === undefined ? undefined : was - place,
+        gained: was === undefined ? (before.size > 0 ? "new" : undefined) : was - place,
         waiting: score === undefined,
       };
     });
@@ -116,9 +116,9 @@ export class Comparison {
 /** Where a passage went, in words. */
 export function journey({ found, entries }: Orders, index: number): string {
   const [from, to] = [found.hits.findIndex((hit) => hit.index === index), entries.findIndex((entry) => entry.index === index)];
-  if (from === -1) return `to place ${to + 1}, and keywords had not found it`;
-  if (from === to) return `at place ${to + 1} in both orders`;
-  return `${from > to ? "up" : "down"} ${count(Math.abs(from - to), "place")}, from ${from + 1} to ${to + 1}`;
+  if (from === -1) return `came to place ${to + 1}, and keywords had not found it`;
+  if (from === to) return `is at place ${to + 1} in both orders`;
+  return `went ${from > to ? "up" : "down"} ${count(Math.abs(from - to), "place")}, from ${from + 1} to ${to + 1}`;
 }
 
 /** The length of a score's bar: of itself where scores are shares, between the least and the greatest otherwise. */

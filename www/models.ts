@@ -85,6 +85,6 @@ export class Models {
     if (info === undefined) return;
     setText(element("model-name", HTMLElement), modelName(this.#current));
     setText(element("model-size", HTMLElement), `${bytes(info.weights.bytes)}, ${info.backend.dtype}`);
-    setText(element("ranklet-about", HTMLElement), `${info.architecture}, ${(info.parameters / 1e6).toFixed(1)} million parameters`);
+    setText(element("ranklet-about", HTMLElement), `Cross-encoder (${info.modelType}), ${(info.parameters / 1e6).toFixed(1)} million parameters`);
   }
 }

@@ -9,8 +9,8 @@ export interface RowContent {
   readonly score: string;
   /** The length of the bar, from 0 to 1. */
   readonly share: number;
-  /** Places gained against the other order; `undefined` where there is nothing to compare. */
-  readonly gained: number | undefined;
+  /** Places gained against the other order, or that it is not in there; `undefined` where there is nothing to compare. */
+  readonly gained: number | "new" | undefined;
   /** Whether this passage still waits for its score. */
   readonly waiting: boolean;
   /** Whether it is known to be the right one. */
@@ -52,11 +52,17 @@ export class PassageRow {
     this.#showMove(waiting ? undefined : gained);
   }
 
-  #showMove(gained: number | undefined): void {
-    this.#move.dataset["direction"] = gained === undefined || gained === 0 ? "none" : gained > 0 ? "up" : "down";
-    // Read out in words; the arrow itself is drawn by the style sheet.
-    this.#move.replaceChildren(...(gained === undefined ? [] : gained === 0 ? [hidden("same place")] : moved(gained)));
+  #showMove(gained: RowContent["gained"]): void {
+    this.#move.dataset["direction"] = typeof gained !== "number" || gained === 0 ? "none" : gained > 0 ? "up" : "down";
+    this.#move.replaceChildren(...moveParts(gained));
   }
+}
+
+/** The way a passage went, to be seen (the style sheet draws the arrow) and to be heard. */
+function moveParts(gained: RowContent["gained"]): HTMLElement[] {
+  if (gained === undefined) return [];
+  if (gained === "new") return [make("span", "", "new"), hidden("not found by keywords")];
+  return gained === 0 ? [hidden("same place")] : moved(gained);
 }
 
 function moved(gained: number): HTMLElement[] {

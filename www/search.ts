@@ -154,8 +154,8 @@ export class Search {
     const first = orders?.entries[0];
     if (orders === undefined || first === undefined) return "";
     const answer = this.#answer;
-    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first went ${journey(orders, first.index)}.`;
-    return `The right passage went ${journey(orders, answer)}.`;
+    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first ${journey(orders, first.index)}.`;
+    return `The right passage ${journey(orders, answer)}.`;
   }
 
   #firstText(): string {

@@ -27,7 +27,7 @@ describe("access to the demo page", () => {
       await open();
       await whenReady(page);
       await expectNoViolation(page, "empty");
-      await rank(page, "How do bees keep warm in the cold months?");
+      await rank(page, "How do crooks get people's passwords by email?");
       await page.locator("summary").click();
       await expectNoViolation(page, "ranked");
       for (const dialog of ["documents", "model"]) {
@@ -86,7 +86,7 @@ describe("access to the demo page", () => {
     const [opened, next] = [await rows.nth(1).boundingBox(), await rows.nth(2).boundingBox()];
     assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below makes room");
     await page.keyboard.press("/");
-    await page.keyboard.type("?");
+    await page.fill("#query", "How can cats tell whether they fit through a hole?");
     await page.locator('[data-settling="settling"]').waitFor();
     await page.keyboard.press("Escape");
     assert.match(await page.textContent("#status-text"), /^Cancelled/);
@@ -105,10 +105,10 @@ describe("access to the demo page", () => {
       new MutationObserver(() => said.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
     });
     assert.equal(await page.locator("[aria-live], [role=status]").count(), 1);
-    await rank(page, "How do bees keep warm in the cold months?");
+    await rank(page, "How do crooks get people's passwords by email?");
     const said = await page.evaluate(() => said);
     assert.equal(said.length, 1, said.join("\n"));
-    assert.match(said[0], /^Ranked \d+ passages in .+ The right passage went up \d+ places, from \d+ to \d+\. First: When the cold comes/);
+    assert.match(said[0], /^Ranked 12 passages in .+ The right passage went up 10 places, from 11 to 1\. First: /);
     await close();
   });
 });

@@ -48,9 +48,8 @@ describe("the demo page on the network", () => {
     await whenReady(page);
     assert.ok(front.requests.includes("/sw.js") && front.requests.includes(weights));
     const [asked, served] = [requests.length, front.requests.length];
-    await rank(page, "What is the hottest planet?");
-    await page.click("#show-all");
-    await rank(page, "nothing-has-this-word");
+    await rank(page, "Why do astronauts float?");
+    await rank(page, "What does andante mean?");
     await page.waitForTimeout(500);
     assert.deepEqual(requests.slice(asked), []);
     // Browsers look by themselves, some time after a visit, whether a service worker has a new version.
@@ -74,8 +73,8 @@ describe("the demo page on the network", () => {
     await front.stop();
     await page.reload();
     await whenReady(page);
-    await rank(page, "How can cats tell whether they fit through a hole?");
-    assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
+    await rank(page, "Why do astronauts float?");
+    assert.match((await texts(page, "ranklet-list"))[0], /astronaut/i);
     assert.deepEqual(problems, []);
     await close();
   });
@@ -97,8 +96,9 @@ describe("the demo page on the network", () => {
     await open();
     await page.getByText("The model could not be loaded").waitFor();
     assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503.*\(network\).*Try again/);
-    await page.fill("#query", "What is the hottest planet?");
+    await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
+    await page.waitForTimeout(500);
     await picture(page, "failed");
     front.faults.clear();
     await page.getByRole("button", { name: "Try again" }).click();
@@ -119,7 +119,7 @@ describe("the demo page on the network", () => {
     await page.keyboard.press("Escape");
     await page.getByText("The model is not loaded").waitFor();
     await picture(page, "loading-cancelled");
-    await page.fill("#query", "What is the hottest planet?");
+    await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0);
     front.faults.clear();
     await page.getByRole("button", { name: "Load the model" }).click();
@@ -134,7 +134,7 @@ describe("the demo page on the network", () => {
     await whenReady(page);
     await chooseHub(page, hub.id);
     await page.locator("#model-name", { hasText: hub.id }).waitFor();
-    await rank(page, "What is the hottest planet?");
+    await rank(page, "Why do astronauts float?");
     assert.ok(hub.requests.some((path) => path.endsWith("/model.safetensors")));
     assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${hub.id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
     assert.equal(await page.textContent("#since"), "0", "a model's files are no requests of a ranking");
@@ -150,7 +150,7 @@ describe("the demo page on the network", () => {
     await page.locator('[data-state="failed"]').waitFor();
     assert.match(await page.textContent("#load-detail"), /Check the id/);
     await page.getByRole("button", { name: "Keep Embedded model" }).click();
-    await rank(page, "What is the hottest planet?");
+    await rank(page, "Why do astronauts float?");
     await close();
   });
 });
