@@ -14,7 +14,7 @@ wasm_gzip_budget=1200000
 
 help() {
   cat <<'TEXT'
-./build.sh setup         install what is missing: the wasm target, wasm-bindgen, npm packages, a browser
+./build.sh setup         install what is missing: the wasm target, wasm-bindgen, npm packages, Chromium and Firefox
 ./build.sh demo          build everything, serve the page with the embedded model, print its address
 ./build.sh test [--long] everything: checks, Rust tests, package tests, browser tests
 ./build.sh fuzz [target] [seconds]  fuzzing of the readers of outside files, part of test --long
@@ -48,17 +48,25 @@ install_package() {
   fi
 }
 
-# Prints the path of a Chromium, or nothing.
-find_chromium() {
+# Prints the path of the first of these programs that is here, or nothing.
+find_program() {
   local candidate
-  for candidate in "${CHROMIUM:-}" chromium chromium-browser google-chrome \
-    "/Applications/Chromium.app/Contents/MacOS/Chromium" \
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+  for candidate in "$@"; do
     if [ -n "$candidate" ] && command -v "$candidate" >/dev/null; then
       command -v "$candidate"
       return
     fi
   done
+}
+
+find_chromium() {
+  find_program "${CHROMIUM:-}" chromium chromium-browser google-chrome \
+    "/Applications/Chromium.app/Contents/MacOS/Chromium" \
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+}
+
+find_firefox() {
+  find_program "${FIREFOX:-}" firefox-esr firefox "/Applications/Firefox.app/Contents/MacOS/firefox"
 }
 
 # cargo for the browser: with 128-bit SIMD, and without the paths of this machine in the file.
@@ -95,7 +103,10 @@ setup_browser() {
   [ -n "$(find_chromium)" ] || install_package chromium chromium
   CHROMIUM=$(find_chromium)
   [ -n "$CHROMIUM" ] || fail "no Chromium was found after installing one: set CHROMIUM to its path"
-  export CHROMIUM
+  [ -n "$(find_firefox)" ] || install_package firefox-esr firefox
+  FIREFOX=$(find_firefox)
+  [ -n "$FIREFOX" ] || fail "no Firefox was found after installing one: set FIREFOX to its path"
+  export CHROMIUM FIREFOX
 }
 
 setup_fuzz() {
