@@ -32,25 +32,15 @@ describe("in Chromium", () => {
   });
 
   test("ranking leaves every frame its time, and no task is long", async (t) => {
-    const seen = await page.evaluate(async () => {
-      const tasks = [];
-      new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
-      let busy = true;
-      const gaps = [];
-      const frame = (before) => requestAnimationFrame((now) => {
-        gaps.push(now - before);
-        if (busy) frame(now);
-      });
-      requestAnimationFrame(frame);
-      await reranker.rerank({ query: "how do bees survive the winter", documents });
-      busy = false;
-      return { tasks, gaps };
-    });
-    t.diagnostic(`${seen.gaps.length} frames, the longest ${Math.max(...seen.gaps).toFixed(0)} ms, ${seen.tasks.length} long tasks`);
-    assert.deepEqual(seen.tasks, []);
-    assert.ok(seen.gaps.length > 20, "enough frames to mean anything");
-    // One machine for everything: a frame may come late once, but not as a rule.
-    assert.ok(seen.gaps.filter((gap) => gap > 50).length <= seen.gaps.length / 50, `late frames: ${seen.gaps.filter((gap) => gap > 50)}`);
+    // Other programs can take the processor away from a frame, but not from three rankings in a row.
+    for (let attempt = 1; ; attempt++) {
+      const { tasks, gaps } = await page.evaluate(framesWhileRanking);
+      const late = gaps.filter((gap) => gap > 50);
+      t.diagnostic(`${gaps.length} frames, the longest ${Math.max(...gaps).toFixed(0)} ms, ${tasks.length} long tasks`);
+      assert.ok(gaps.length > 20, "enough frames to mean anything");
+      if (tasks.length === 0 && late.length === 0) return;
+      assert.ok(attempt < 3, `long tasks: ${tasks}; late frames: ${late}`);
+    }
   });
 
   test("an abort rejects within one micro-batch, and the next call is right", async () => {
@@ -157,6 +147,27 @@ describe("in Chromium", () => {
     assert.deepEqual(site.requests.filter((path) => path !== "/pkg/assets/worker.js"), []);
   });
 
+  test("a worker that gets its lock late, after its first answers, is not taken for lost", async () => {
+    const slow = await browser.newPage();
+    await slow.route("**/assets/worker.js", async (route) => {
+      const late = "LockManager.prototype.request = ((request) => async function (...args) { await new Promise((done) => setTimeout(done, 1500)); return request.apply(this, args); })(LockManager.prototype.request);";
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${late}\n${await response.text()}` });
+    });
+    await slow.goto(site.url);
+    const scored = await slow.evaluate(async () => {
+      const { Reranker } = await import("/pkg/index.js");
+      const reranker = await Reranker.load();
+      const until = performance.now() + 3000;
+      let calls = 0;
+      for (; performance.now() < until; calls++) await reranker.score([["bees", "a hive"]]);
+      reranker.dispose();
+      return calls;
+    });
+    assert.ok(scored > 1, `${scored} calls`);
+    await slow.close();
+  });
+
   test("workers: 0 ranks on the page's own thread, and frames still come between micro-batches", async () => {
     const seen = await page.evaluate(async () => {
       const { Reranker } = await import("/pkg/index.js");
@@ -171,3 +182,21 @@ describe("in Chromium", () => {
     assert.ok(seen.frames > 1);
   });
 });
+
+/** Runs in the page: the durations of long tasks and the gaps between frames, in ms, while it ranks. */
+async function framesWhileRanking() {
+  const tasks = [];
+  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));
+  observer.observe({ type: "longtask" });
+  let busy = true;
+  const gaps = [];
+  const frame = (before) => requestAnimationFrame((now) => {
+    gaps.push(now - before);
+    if (busy) frame(now);
+  });
+  requestAnimationFrame(frame);
+  await reranker.rerank({ query: "how do bees survive the winter", documents });
+  busy = false;
+  observer.disconnect();
+  return { tasks, gaps };
+}

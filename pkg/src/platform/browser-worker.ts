@@ -1,5 +1,6 @@
 import { newWorker } from "../assets.js";
 import type { WorkerPort } from "../worker/port.js";
+import { parseReply } from "../worker/protocol.js";
 
 let count = 0;
 
@@ -13,9 +14,8 @@ export function startWorker(): WorkerPort {
     post: (request) => worker.postMessage(request),
     listen: (onMessage, onEnd) => {
       worker.onmessage = ({ data }: MessageEvent<unknown>) => {
-        worker.onmessage = (event: MessageEvent<unknown>) => onMessage(event.data);
-        // Its first message comes when it holds its lock; whoever gets the lock after it has outlived it.
-        whenFree(name, watching.signal, () => onEnd("it stopped without a word"));
+        // "ready" says that it holds its lock. Other messages can come before: whoever gets the lock now outlives it.
+        if (isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without a word"));
         onMessage(data);
       };
       worker.onerror = (event) => onEnd(event.message || "its program could not be loaded");
@@ -32,4 +32,9 @@ export function startWorker(): WorkerPort {
 /** Pages without https have no locks: there, a worker that stops without an error is not noticed. */
 function whenFree(name: string, signal: AbortSignal, then: () => void): void {
   navigator.locks?.request(name, { signal }, then).catch(() => {}); // Rejected only by the signal.
+}
+
+function isReady(message: unknown): boolean {
+  const reply = parseReply(message);
+  return typeof reply === "object" && reply.type === "ready";
 }

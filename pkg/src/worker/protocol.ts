@@ -23,7 +23,7 @@ export type Request =
 
 /** From the worker. */
 export type Reply =
-  /** The worker's code runs. */
+  /** The worker's code runs, and holds what shows that it does; answers may come before. */
   | { readonly type: "ready" }
   | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
   | { readonly type: "part"; readonly call: number; readonly part: Part }
