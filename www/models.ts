@@ -73,7 +73,9 @@ export class Models {
     const { card, ranker, onChoose } = this.#around;
     const code = error instanceof RankletError ? ` (${error.code})` : "";
     const keep = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
-    card.failed(`${messageOf(error)}${code}.`, await adviceFor(choice, error), [
+    const [reason, advice] = [`${messageOf(error)}${code}.`, await adviceFor(choice, error)];
+    announce(`The model could not be loaded. ${reason} ${advice}`);
+    card.failed(reason, advice, [
       { label: "Try again", run: () => void this.load(choice) },
       { label: "Another model", run: onChoose },
       ...keep,

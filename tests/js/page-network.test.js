@@ -96,6 +96,7 @@ describe("the demo page on the network", () => {
     await open();
     await page.getByText("The model could not be loaded").waitFor();
     assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503.*\(network\).*Try again/);
+    assert.match(await page.textContent("#announcement"), /^The model could not be loaded\. .*503/);
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
     await page.waitForTimeout(500);
