@@ -94,7 +94,7 @@ describe("the demo page on the network", () => {
     front.faults.set(weights, { status: 503 });
     const { page, open, close } = await openPage(browser, front.url);
     await open();
-    await page.getByText("The model could not be loaded").waitFor();
+    await page.locator('[data-state="failed"]').waitFor();
     assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503.*\(network\).*Try again/);
     assert.match(await page.textContent("#announcement"), /^The model could not be loaded\. .*503/);
     await page.fill("#query", "Why do astronauts float?");
