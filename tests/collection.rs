@@ -61,12 +61,15 @@ fn a_limit_for_documents_counts_when_both_are_too_long() {
         let mut collection = Collection::new(&reranker);
         collection.push(&reranker, &long, Some(most)).unwrap();
         let scores = run(&reranker, prepared(&Arc::new(collection), &query, None)).unwrap();
-        assert_eq!(scores, run(&reranker, one_query(&query, &[long.clone()], Some(most))).unwrap());
+        assert_eq!(
+            scores,
+            run(&reranker, one_query(&query, std::slice::from_ref(&long), Some(most))).unwrap()
+        );
         // The longer one keeps the odd token.
         let same = if most < 1_000 { &short } else { &long };
         assert_eq!(
             scores,
-            run(&reranker, one_query(&query, &[same.clone()], None)).unwrap(),
+            run(&reranker, one_query(&query, std::slice::from_ref(same), None)).unwrap(),
             "at most {most} tokens"
         );
     }
