@@ -4,11 +4,13 @@
 mod checkpoint;
 mod frame;
 mod header;
+mod json;
 mod memory;
 mod tensors;
 
 pub use checkpoint::{check, fixture, fixtures, refused, with};
 pub use frame::Template;
+pub use json::mutate;
 pub use tensors::check_tensors;
 
 use std::path::Path;

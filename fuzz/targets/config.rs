@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use ranklet_fuzz::{check, fixtures, join, split, with, write_seeds};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use ranklet_fuzz::{check, fixtures, join, mutate, split, with, write_seeds};
 
 const FILES: [&str; 4] =
     ["config.json", "config_sentence_transformers.json", "modules.json", "sentence_bert_config.json"];
@@ -15,3 +15,7 @@ fuzz_target!(
     ),
     |input: &[u8]| check(with(FILES.into_iter().zip(split(input))))
 );
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate(data, size, max_size, seed)
+});

@@ -4,11 +4,11 @@
 
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use ranklet::Result;
 use ranklet::checkpoint::Checkpoint;
 use ranklet::text::{Batch, PairTokenizer};
-use ranklet_fuzz::{check, fixtures, join, refused, split, with, write_seeds};
+use ranklet_fuzz::{check, fixtures, join, mutate, refused, split, with, write_seeds};
 use serde_json::{Value, json};
 
 const FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
@@ -138,4 +138,8 @@ fuzz_target!(init: write_seeds("tokenizer", seeds()), |input: &[u8]| {
         Ok(()) => check(files),
         Err(error) => refused(&error),
     }
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate(data, size, max_size, seed)
 });
