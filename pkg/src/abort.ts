@@ -1,13 +1,36 @@
 import { RankletError } from "./errors.js";
 
+/** Reasons that are Ranklet's own, such as a call that a newer one replaced: they are what the call rejects with. */
+const ownReasons = new WeakSet<object>();
+
+/** Aborts `controller` so that `throwIfAborted` throws `error` itself. */
+export function abortWith(controller: AbortController | undefined, error: RankletError): void {
+  ownReasons.add(error);
+  controller?.abort(error);
+}
+
 /**
  * Does nothing while `signal` is quiet.
- * @throws RankletError `aborted`, with the signal's reason as its cause
+ * @throws RankletError `aborted`, with the signal's reason as its cause; or the error of `abortWith`
  */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  const { reason } = signal as { reason: unknown };
-  throw reason instanceof RankletError ? reason : new RankletError("aborted", "the call was aborted by its signal", { cause: reason });
+  if (signal?.aborted === true) throw abortError(signal);
+}
+
+/** `promise`, or the signal's abort, whichever is first. What comes of `promise` later is dropped. */
+export async function raced<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  promise.catch(() => {}); // Heard below, or dropped.
+  throwIfAborted(signal);
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortError(signal as AbortSignal));
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 /** Runs `work` with a controller that is aborted with `signal` too, and aborted at the latest when the work fails. */
@@ -31,4 +54,10 @@ export function follow(controller: AbortController, signal: AbortSignal | undefi
   if (signal?.aborted === true) forward();
   else signal?.addEventListener("abort", forward, { once: true });
   return () => signal?.removeEventListener("abort", forward);
+}
+
+function abortError(signal: AbortSignal): RankletError {
+  const { reason } = signal as { reason: unknown };
+  if (reason instanceof RankletError && ownReasons.has(reason)) return reason;
+  return new RankletError("aborted", "the call was aborted by its signal", { cause: reason });
 }

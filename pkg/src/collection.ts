@@ -1,4 +1,4 @@
-import { follow } from "./abort.js";
+import { abortWith, follow } from "./abort.js";
 import { RankletError, disposedError } from "./errors.js";
 import { collectionReaders, readOptions, text } from "./options.js";
 import { merge, result, type Scored } from "./results.js";
@@ -10,10 +10,11 @@ import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInpu
 interface Ranking {
   readonly work: Extract<Work, { kind: "prepared" }>;
   readonly scores: Scores;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
+  /** Aborted when a newer call takes this one's place. */
+  readonly controller: AbortController;
   readonly topN: number | undefined;
   readonly returnDocuments: boolean;
-  readonly release: () => void;
 }
 
 /** Prepared documents of one scorer. */
@@ -21,8 +22,9 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #scorer: Scorer;
   readonly #id: number;
   readonly #documents: readonly D[];
+  /** Aborted by `dispose`. */
+  readonly #life = new AbortController();
   #latest: AbortController | undefined;
-  #disposed = false;
 
   /** @param id the number under which the scorer has these documents */
   constructor(scorer: Scorer, id: number, documents: readonly D[]) {
@@ -45,17 +47,15 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.#checkPlaces(candidates);
     const controller = new AbortController();
     if (latest) {
-      this.#latest?.abort(new RankletError("aborted", "a newer call took this one's place"));
+      abortWith(this.#latest, new RankletError("aborted", "a newer call took this one's place"));
       this.#latest = controller;
     }
-    const release = follow(controller, signal);
-    return this.#rank({ work, scores, signal: controller.signal, topN, returnDocuments, release });
+    return this.#rank({ work, scores, signal, controller, topN, returnDocuments });
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#latest?.abort(disposedError("collection"));
+    if (this.#life.signal.aborted) return;
+    abortWith(this.#life, disposedError("collection"));
     this.#scorer.forget(this.#id);
   }
 
@@ -63,7 +63,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.dispose();
   }
 
-  async *#rank({ work, scores, signal, topN, returnDocuments, release }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank({ work, scores, signal, controller, topN, returnDocuments }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
     const started = performance.now();
     const total = work.candidates?.length ?? this.size;
     let [done, tokens, engineMs] = [0, 0, 0];
@@ -83,15 +83,15 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       tokens += part.tokens;
       engineMs += part.engineMs;
     };
+    const releases = [signal, this.#life.signal].map((other) => follow(controller, other));
     try {
-      if (this.#disposed) throw disposedError("collection");
-      for await (const parts of scoreInParts(this.#scorer, work, { scores, signal })) {
+      for await (const parts of scoreInParts(this.#scorer, work, { scores, signal: controller.signal })) {
         parts.forEach(take);
         yield ranking();
       }
       if (total === 0) yield ranking();
     } finally {
-      release();
+      for (const release of releases) release();
     }
   }
 

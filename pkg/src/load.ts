@@ -1,4 +1,4 @@
-import { throwIfAborted, withController } from "./abort.js";
+import { raced, throwIfAborted, withController } from "./abort.js";
 import { engineModule } from "./engine/compile.js";
 import { Engine, type EngineSettings } from "./engine/engine.js";
 import { startEngine } from "./engine/start.js";
@@ -15,6 +15,7 @@ import type { Platform } from "./platform/platform.js";
 import type { Scorer } from "./scorer.js";
 import type { LoadOptions, ModelSource } from "./types.js";
 import { WorkerScorer } from "./worker/client.js";
+import type { WorkerPort } from "./worker/port.js";
 
 /** An engine and a model that can begin on any thread. */
 interface Parts {
@@ -53,12 +54,12 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
     const steps: Steps = {
       read: () => readModelFiles(platform, model, stop.signal, onProgress),
       begin: async (reading) => {
-        const [files, module] = await Promise.all([reading, engineModule(platform)]);
+        const [files, module] = await Promise.all([reading, raced(engineModule(platform), stop.signal)]);
         return start({ platform, module, files, settings, workers }, stop.signal);
       },
       onCached: (files) => tellCached(files, onProgress),
     };
-    const loaded = cache === undefined ? withWarnings(await steps.begin(steps.read()), []) : await loadCached(cache, steps);
+    const loaded = cache === undefined ? withWarnings(await steps.begin(steps.read()), []) : await loadCached(cache, steps, stop.signal);
     if (stop.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(stop.signal);
     return loaded;
@@ -69,9 +70,9 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
  * Loads from the cache, or else from where the files are and puts them into the cache: after the engine has taken
  * them, so what is kept can be loaded. Kept files that the engine refuses are read afresh, once.
  */
-async function loadCached(cache: ModelCache, steps: Steps): Promise<Loaded> {
+async function loadCached(cache: ModelCache, steps: Steps, signal: AbortSignal): Promise<Loaded> {
   const warnings: string[] = [];
-  const kept = await cache.read();
+  const kept = await raced(cache.read(), signal);
   if (kept !== undefined) {
     steps.onCached(kept);
     try {
@@ -99,14 +100,25 @@ function withWarnings(scorer: Scorer, warnings: readonly string[]): Loaded {
 
 async function start({ platform, module, files, settings, workers }: Parts, signal: AbortSignal): Promise<Scorer> {
   throwIfAborted(signal);
-  const port = platform.startWorker;
-  if (workers !== 0 && port !== undefined) return WorkerScorer.load({ port, module, files, settings }, signal);
-  if (workers !== 0 && workers !== "auto") {
-    throw new RankletError("unsupported", `load: workers ${workers} is not available: this runtime has no workers; use "auto" or 0`);
+  const { startWorker } = platform;
+  if (workers !== 0) {
+    const first = firstWorker(startWorker, workers);
+    if (first !== undefined && startWorker !== undefined) return WorkerScorer.load(first, { startWorker, module, files, settings }, signal);
   }
   startEngine(module);
   const engine = await Engine.load(files, settings, () => platform.nextTask());
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;
+}
+
+/** A worker; with "auto", `undefined` where there are none or the page may not start one. */
+function firstWorker(startWorker: Platform["startWorker"], workers: "auto" | number): WorkerPort | undefined {
+  try {
+    if (startWorker !== undefined) return startWorker();
+  } catch (error) {
+    if (workers !== "auto") throw error;
+  }
+  if (workers === "auto") return undefined;
+  throw new RankletError("unsupported", `load: workers ${workers} is not available: this runtime has no workers; use "auto" or 0`);
 }

@@ -35,7 +35,7 @@ const callReaders = { ...scoringReaders, onProgress: callback<ScoreProgress> };
 /** How documents become texts and tokens. */
 const documentReaders = {
   rankFields: fieldNames,
-  maxTokensPerDocument: positiveInteger,
+  maxTokensPerDocument: tokenCount,
   longDocuments: oneOf(["truncate"], { chunk: 'use "truncate", or cut the documents before the call' }),
 };
 
@@ -147,6 +147,11 @@ function positiveInteger(value: unknown, name: string): number {
   throw wrongType(name, "a whole number of 1 or more", value);
 }
 
+/** No more than WebAssembly counts to, which is more than any document has. */
+function tokenCount(value: unknown, name: string): number {
+  return Math.min(positiveInteger(value, name), 0xffff_ffff);
+}
+
 function workerCount(value: unknown, name: string): "auto" | 0 | 1 {
   if (value === "auto" || value === 0 || value === 1) return value;
   if (Number.isSafeInteger(value) && (value as number) > 1) {
@@ -174,7 +179,7 @@ function accessToken(value: unknown, name: string): string {
 function fieldNames(value: unknown, name: string): readonly string[] {
   const names = list(value, name);
   if (names.length === 0) throw new RankletError("input", `${name} must name at least one field`);
-  return names.map((field, at) => text(field, `${name}[${at}]`));
+  return Array.from(names, (field, at) => text(field, `${name}[${at}]`));
 }
 
 function places(value: unknown, name: string): Uint32Array {

@@ -66,7 +66,8 @@ export class LoadedReranker {
     const started = performance.now();
     const read = readOptions("rerank", options, rerankReaders);
     const query = text(read.query, "rerank: query");
-    const documents = list(read.documents, "rerank: documents") as readonly D[];
+    // A copy: the caller's array may change before the answer comes.
+    const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
     const { scores, totals } = await this.#score(queryWorks(query, texts, read.maxTokensPerDocument), texts.length, read);
@@ -102,7 +103,7 @@ export class LoadedReranker {
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = readOptions("score", options, scoreReaders);
-    const checked = list(pairs, "score: pairs").map(pair);
+    const checked = Array.from(list(pairs, "score: pairs"), pair);
     return (await this.#score(pairWorks(checked), checked.length, read)).scores;
   }
 
@@ -127,7 +128,8 @@ export class LoadedReranker {
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
     const { rankFields, maxTokensPerDocument, signal, onProgress } = readOptions("prepare", options, prepareReaders);
-    const texts = documentTexts(list(documents, "prepare: documents"), rankFields);
+    const kept = [...list(documents, "prepare: documents")] as readonly D[];
+    const texts = documentTexts(kept, rankFields);
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
     let done = 0;
@@ -144,7 +146,7 @@ export class LoadedReranker {
       this.#scorer.forget(id);
       throw error;
     }
-    return new PreparedCollection(this.#scorer, id, [...documents]);
+    return new PreparedCollection(this.#scorer, id, kept);
   }
 
   /** Frees the model's memory. Calls under way, and later ones, are rejected with `disposed`. May be called twice. */

@@ -11,9 +11,16 @@ export function best<S extends Scored>(scored: readonly S[], count = scored.leng
   return [...scored].sort((a, b) => b.score - a.score).slice(0, count);
 }
 
-/** Adds newly scored ones to the best so far, which they may push out. */
+/** Adds newly scored ones to the best so far, best first, which they may push out; they come after equal ones. */
 export function merge(sorted: readonly Scored[], fresh: readonly Scored[], count = Infinity): Scored[] {
-  return best([...sorted, ...fresh], count);
+  const merged: Scored[] = [];
+  let at = 0;
+  for (const next of best(fresh)) {
+    for (; at < sorted.length && (sorted[at] as Scored).score >= next.score; at++) merged.push(sorted[at] as Scored);
+    merged.push(next);
+  }
+  for (; at < sorted.length; at++) merged.push(sorted[at] as Scored);
+  return merged.slice(0, count);
 }
 
 /** What a caller sees of a scored document. */

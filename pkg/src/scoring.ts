@@ -1,4 +1,4 @@
-import { follow } from "./abort.js";
+import { follow, throwIfAborted } from "./abort.js";
 import { Channel } from "./channel.js";
 import type { Call, Part, Scorer, Work } from "./scorer.js";
 
@@ -33,7 +33,12 @@ export async function* scoreInParts(scorer: Scorer, work: Work, { scores, signal
     (error: unknown) => parts.end({ error }),
   );
   try {
-    yield* parts;
+    for await (const come of parts) {
+      // A slow reader gets nothing that was held for it when the call is over.
+      throwIfAborted(controller.signal);
+      yield come;
+    }
+    throwIfAborted(controller.signal);
   } finally {
     release();
     controller.abort();

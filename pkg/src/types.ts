@@ -25,7 +25,7 @@ export interface DownloadProgress {
   /** The file's name in its folder, such as `model.safetensors`. */
   readonly file: string;
   readonly loaded: number;
-  /** `undefined` where the server does not say. An optional file that the model does not have is told as 0 of 0. */
+  /** `undefined` where the server does not say. A missing optional file that was asked for has 0 of 0. */
   readonly total: number | undefined;
   /** All files together; `total` is `undefined` until the length of each is known. At the end both are equal. */
   readonly overall: { readonly loaded: number; readonly total: number | undefined };
@@ -57,7 +57,8 @@ export interface LoadOptions {
   readonly workers?: "auto" | 0 | 1 | undefined;
   /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
   readonly maxLength?: number | undefined;
-  /** For a Hub id: a branch, a tag or a commit. Default `"main"`. Whatever it is, all files are of one commit. */
+  /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are of one commit,
+   * where the server says which. */
   readonly revision?: string | undefined;
   /**
    * For a Hub id: the server, which has files at `{baseUrl}/{id}/resolve/{revision}/{file}`. In browsers it may be
@@ -153,7 +154,7 @@ export interface CollectionRankOptions extends ScoringOptions {
    * The documents to score, as their places in the collection: what a first stage has found. Equal scores keep this
    * order. Default: all documents.
    */
-  readonly candidates?: ArrayLike<number> | undefined;
+  readonly candidates?: readonly number[] | Uint32Array | undefined;
   /** Whether each result carries the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
   /**

@@ -8,7 +8,7 @@ import { runNode } from "./support/child.js";
 import { checkpoint } from "./support/fixtures.js";
 import { dist } from "./support/paths.js";
 
-const { Reranker } = await import(new URL("index.node.js", dist));
+const { Reranker, RankletError } = await import(new URL("index.node.js", dist));
 const { default: init, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
@@ -32,6 +32,11 @@ for (const workers of [0, 1]) {
       for (const [name, call] of Object.entries(calls)) {
         test(`before ${name} starts rejects it`, async () => {
           await assert.rejects(call(AbortSignal.abort("changed my mind")), { code: "aborted", cause: "changed my mind" });
+        });
+
+        test(`with another call's error as its reason is still aborted: ${name}`, async () => {
+          const reason = new RankletError("network", "of another call");
+          await assert.rejects(call(AbortSignal.abort(reason)), { code: "aborted", cause: reason });
         });
 
         test(`from an event while ${name} runs is heard between micro-batches`, async () => {

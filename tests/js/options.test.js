@@ -189,3 +189,19 @@ describe("scoring", () => {
     assert.equal((await reranker.rerank({ query: "q", documents: ["a"] })).results.length, 1);
   });
 });
+
+test("a limit beyond what WebAssembly counts to is no limit", async () => {
+  const reranker = await Reranker.load(url);
+  const documents = ["a document of some words, more than one token"];
+  const all = await reranker.rerank({ query: "q", documents });
+  for (const maxTokensPerDocument of [2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
+    assert.deepEqual((await reranker.rerank({ query: "q", documents, maxTokensPerDocument })).results, all.results);
+  }
+  reranker.dispose();
+});
+
+test("score names the hole in a sparse list", async () => {
+  const reranker = await Reranker.load(url);
+  await rejectsWith("input", /pairs\[0\] must be an array, not undefined/, () => reranker.score([, ["q", "d"]]));
+  reranker.dispose();
+});

@@ -73,6 +73,29 @@ for (const workers of [0, 1]) {
       assert.equal((await plain).done, 600);
     });
 
+    test("a slow reader of an overtaken call gets nothing more of it, not even its end", async () => {
+      const old = collection.rank("old", { latest: true, candidates: [1, 2, 3] });
+      const slow = collection.rank("slow", { latest: true });
+      await assert.rejects(old.next(), { code: "aborted" });
+      await slow.next();
+      await new Promise((done) => setTimeout(done, 300)); // Much is scored and held for it meanwhile.
+      const fresh = collection.rank("new", { latest: true });
+      await assert.rejects(slow.next(), { code: "aborted" });
+      await all(fresh);
+    });
+
+    test("keeps the documents it was given", async () => {
+      const given = ["one", "two"];
+      const preparing = reranker.prepare(given);
+      given.push("three");
+      const own = await preparing;
+      const { results, done, total } = await last(own.rank("q", { returnDocuments: true }));
+      assert.deepEqual([own.size, done, total, results.length], [2, 2, 2, 2]);
+      const answer = reranker.rerank({ query: "q", documents: given, returnDocuments: true });
+      given.length = 0;
+      assert.deepEqual((await answer).results.map(({ document }) => document).sort(), ["one", "three", "two"]);
+    });
+
     test("leaving the loop ends the work; aborting rejects", async () => {
       for await (const { done } of collection.rank("a query")) {
         assert.ok(done < 600);
@@ -91,10 +114,20 @@ for (const workers of [0, 1]) {
       assert.notEqual((await last(other.rank("q"))).results[0].score, undefined);
       const whole = await reranker.prepare(["title: one\nbody: two"]);
       assert.deepEqual((await last(whole.rank("q"))).results[0].score, expected[0]);
+      const underWay = other.rank("q");
       other.dispose();
       other.dispose();
+      await assert.rejects(all(underWay), { code: "disposed" });
       await rejectsWith("disposed", /the collection was disposed; prepare/, () => all(other.rank("q")));
       assert.equal((await last(collection.rank("q", { candidates: [7] }))).results[0].index, 7);
+    });
+
+    test("disposing it ends every ranking of it", async () => {
+      const own = await reranker.prepare(documents);
+      const ranking = own.rank("q");
+      await ranking.next();
+      own.dispose();
+      await rejectsWith("disposed", /the collection was disposed/, () => all(ranking));
     });
 
     test("tells of its preparation and can be stopped in it", async () => {

@@ -80,6 +80,15 @@ describe("a model's files", () => {
     });
   }
 
+  test("at a URL with a password are refused without repeating it, and a broken data: URL names its file", async () => {
+    await assert.rejects(Reranker.load({ ...files(), "config.json": new URL("https://user:secret@host.example/config.json") }), (error) => {
+      assert.equal(error.code, "input");
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+    await rejectsWith("config", /config\.json cannot be read/, () => Reranker.load({ ...files(), "config.json": new URL("data:,%") }));
+  });
+
   test("named by URL must all be there, optional ones too", async () => {
     const source = { ...files(), "modules.json": new URL("no-modules.json", url) };
     await rejectsWith("config", /modules\.json is missing/, () => Reranker.load(source));

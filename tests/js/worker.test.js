@@ -16,17 +16,22 @@ const { portOf } = await import(new URL("platform/node-worker.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
+/** Whether workers are started that never answer. */
+let silent = false;
+
 /** Loads a model into a worker that can be made to fail, and keeps every worker that was started. */
 async function load(workers) {
   const files = new Map();
   for (const name of readdirSync(url)) files.set(name, new Blob([readFileSync(new URL(name, url))]));
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
-  const port = () => {
-    const worker = new Worker(new URL("support/trapping-worker.js", import.meta.url));
+  const startWorker = () => {
+    const program = silent ? new URL("data:text/javascript,setInterval(() => {}, 1000)") : new URL("support/trapping-worker.js", import.meta.url);
+    const worker = new Worker(program);
     workers.push(worker);
     return portOf(worker);
   };
-  const scorer = await WorkerScorer.load({ port, module, files, settings: { device: "cpu", dtype: "auto" } }, new AbortController().signal);
+  const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
+  const scorer = await WorkerScorer.load(startWorker(), start, new AbortController().signal);
   return new (class extends LoadedReranker {
     constructor() {
       super({ scorer, info: scorer.info });
@@ -68,6 +73,23 @@ describe("a worker", () => {
       assert.deepEqual(again.results, expected.results);
       assert.deepEqual(prepared.results, expected.results, "collections are prepared anew");
       assert.equal(workers.length, 2);
+    });
+  }
+
+  for (const [name, end, code] of [
+    ["an abort", (controller) => controller.abort(), "aborted"],
+    ["dispose", () => reranker.dispose(), "disposed"],
+  ]) {
+    test(`that is being replaced does not hold up ${name}`, async () => {
+      await workers[0].terminate();
+      silent = true;
+      const controller = new AbortController();
+      const call = reranker.score([["q", "d"]], { signal: controller.signal });
+      setTimeout(() => end(controller), 50);
+      await assert.rejects(call, { code });
+      silent = false;
+      reranker.dispose();
+      await Promise.all(workers.map((worker) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
     });
   }
 

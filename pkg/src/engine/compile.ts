@@ -8,11 +8,11 @@ let compiling: Promise<WebAssembly.Module> | undefined;
  * @throws RankletError `unsupported` where the runtime cannot compile it, `network` where it cannot be downloaded
  */
 export async function engineModule(platform: Platform): Promise<WebAssembly.Module> {
-  compiling ??= compile(platform);
+  const mine = (compiling ??= compile(platform));
   try {
-    return await compiling;
+    return await mine;
   } catch (error) {
-    compiling = undefined;
+    if (compiling === mine) compiling = undefined;
     throw error;
   }
 }
@@ -23,6 +23,8 @@ async function compile(platform: Platform): Promise<WebAssembly.Module> {
     return await platform.engineModule();
   } catch (error) {
     if (error instanceof RankletError) throw error;
+    // What a connection that breaks off looks like to fetch and to compileStreaming alike.
+    if (error instanceof TypeError) throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw new RankletError(
       "unsupported",
       `the engine cannot be compiled (it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,

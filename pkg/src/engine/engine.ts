@@ -35,7 +35,7 @@ export class Engine implements Scorer {
    */
   static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
     const held = new ModelFiles();
-    for (const [name, blob] of files) held.set(name, new Uint8Array(await blob.arrayBuffer()));
+    for (const [name, blob] of files) held.set(name, await bytesOf(name, blob));
     return run(() => new Engine(WasmReranker.load(held, JSON.stringify(settings)), nextTask));
   }
 
@@ -141,5 +141,14 @@ function free(owner: WasmScoring | WasmReranker | WasmCollection): void {
     owner.free();
   } catch {
     // The memory stays taken until the worker, page or process ends.
+  }
+}
+
+/** A file that somebody chose can be changed on the disk before it is read. */
+async function bytesOf(name: string, blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    throw new RankletError("input", `${name} cannot be read any more: ${messageOf(error)}; choose it again`, { cause: error });
   }
 }

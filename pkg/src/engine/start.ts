@@ -7,7 +7,7 @@ let damage: RankletError | undefined;
 
 /**
  * Starts the engine in this thread, once for all models.
- * @throws RankletError `unsupported` where the runtime cannot instantiate it, `internal` after a trap
+ * @throws RankletError `unsupported` where the runtime cannot instantiate it, `out-of-memory`, `internal` after a trap
  */
 export function startEngine(module: WebAssembly.Module): void {
   if (damage !== undefined) throw damage;
@@ -15,7 +15,8 @@ export function startEngine(module: WebAssembly.Module): void {
   try {
     initSync({ module });
   } catch (error) {
-    throw new RankletError("unsupported", `the engine does not start: ${messageOf(error)}`, { cause: error });
+    const code = error instanceof RangeError ? "out-of-memory" : "unsupported";
+    throw new RankletError(code, `the engine does not start: ${messageOf(error)}`, { cause: error });
   }
   started = true;
 }
@@ -27,6 +28,7 @@ export function engineDamage(): RankletError | undefined {
 
 /** Remembers a trap, after which nothing is known of the engine's memory; returns the error to throw. */
 export function markDamaged(trap: unknown, message: string): RankletError {
-  damage ??= new RankletError("internal", `the engine of this thread failed (${message}) and cannot be used again`, { cause: trap });
-  return damage;
+  const what = `the engine failed (${message})`;
+  damage ??= new RankletError("internal", `${what} and cannot be used again on this thread; a worker could be replaced`, { cause: trap });
+  return new RankletError("internal", what, { cause: trap });
 }

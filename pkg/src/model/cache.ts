@@ -4,9 +4,6 @@ import type { Store } from "./store.js";
 
 const manifestName = "manifest.json";
 
-/** A class of its own, so that `gather` gives up at the first file that is not as the manifest says. */
-class Damaged extends Error {}
-
 /**
  * One model in a cache: all of it or nothing. Its files lie in a folder that is written once; the manifest, written
  * last, says which folder that is. So readers and writers of several processes or tabs never see a mix.
@@ -27,7 +24,10 @@ export class ModelCache {
       const manifest = await this.#manifest();
       if (manifest === undefined) return undefined;
       const names = modelFiles.map(({ name }) => name).filter((name) => Object.hasOwn(manifest.files, name));
-      return await gather(names.map(async (name) => [name, await this.#file(manifest, name)] as const));
+      const files = await gather(names.map(async (name) => [name, await this.#file(manifest, name)] as const));
+      // Nobody waits for it: a set that was never finished takes room until it is gone.
+      void this.#removeSets((set) => set !== manifest.set && isOld(set)).catch(() => {});
+      return files;
     } catch {
       return undefined; // It can be downloaded, so why does not matter.
     }
@@ -35,10 +35,11 @@ export class ModelCache {
 
   /** Keeps the files in place of what was there. Rejects with what the disk or browser says; then nothing is kept. */
   async write(files: Files): Promise<void> {
-    const replaced = await this.#manifest();
     const set = newSet();
+    let replaced: Manifest | undefined;
     try {
       for (const [name, content] of files) await this.#store.put(`${set}/${name}`, content);
+      replaced = await this.#manifest();
       await this.#store.put(manifestName, new Blob([JSON.stringify(manifestOf(this.#model, set, files))]));
     } catch (error) {
       await this.#store.remove(set).catch(() => {}); // The first failure says more.
@@ -61,7 +62,7 @@ export class ModelCache {
 
   async #file({ set, files }: Manifest, name: string): Promise<Blob> {
     const content = await this.#store.get(`${set}/${name}`);
-    if (content === undefined || content.size !== files[name]) throw new Damaged(name);
+    if (content === undefined || content.size !== files[name]) throw new Error(`${name} is not as the manifest says`);
     return content;
   }
 

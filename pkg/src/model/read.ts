@@ -84,8 +84,9 @@ async function givenFile(file: ModelFile, content: unknown, reading: Reading): P
 async function fileBehind(file: ModelFile, url: URL, reading: Reading): Promise<Blob | undefined> {
   if (url.protocol === "file:") return localFile(file, url, true, reading);
   const { signal, tally } = reading;
+  if (url.username !== "" || url.password !== "") throw new RankletError("input", `load: the URL of ${file.name} has a name or password in it, which requests cannot take`);
   if (url.protocol === "data:") {
-    const bytes = bytesOfDataUrl(url);
+    const bytes = await readable(file, async () => bytesOfDataUrl(url));
     tally.tell(file.name, bytes.size, bytes.size);
     return bytes;
   }

@@ -6,8 +6,9 @@ import type { Store } from "../model/store.js";
  * @returns `undefined` where there is no Cache API: pages without https, among others
  */
 export function browserStore(name = "ranklet-models-v1", model: string): Store | undefined {
-  if (typeof caches === "undefined") return undefined;
-  const opened = (): Promise<Cache> => caches.open(name);
+  const all = storage();
+  if (all === undefined) return undefined;
+  const opened = (): Promise<Cache> => all.open(name);
   const urlOf = (entry: string): string => `${model}?ranklet=${entry}`;
   const names = async (cache: Cache): Promise<string[]> => {
     const start = urlOf("");
@@ -24,4 +25,13 @@ export function browserStore(name = "ranklet-models-v1", model: string): Store |
       }
     },
   };
+}
+
+/** In some frames there are caches, but whoever looks at them gets an exception. */
+function storage(): CacheStorage | undefined {
+  try {
+    return globalThis.caches as CacheStorage | undefined;
+  } catch {
+    return undefined;
+  }
 }

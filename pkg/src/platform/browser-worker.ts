@@ -1,6 +1,7 @@
 import { newWorker } from "../assets.js";
+import { RankletError, messageOf } from "../errors.js";
+import { isObject } from "../options.js";
 import type { WorkerPort } from "../worker/port.js";
-import { parseReply } from "../worker/protocol.js";
 
 let count = 0;
 
@@ -8,7 +9,7 @@ let count = 0;
 export function startWorker(): WorkerPort {
   // No other worker of this origin may have the name, for it is also that of a lock.
   const name = `ranklet ${count++} ${Date.now()} ${Math.random()}`;
-  const worker = newWorker(name);
+  const worker = open(name);
   const watching = new AbortController();
   return {
     post: (request) => worker.postMessage(request),
@@ -31,10 +32,18 @@ export function startWorker(): WorkerPort {
 
 /** Pages without https have no locks: there, a worker that stops without an error is not noticed. */
 function whenFree(name: string, signal: AbortSignal, then: () => void): void {
-  navigator.locks?.request(name, { signal }, then).catch(() => {}); // Rejected only by the signal.
+  navigator.locks?.request(name, { signal }, then).catch(() => {}); // Aborted, or not allowed here.
+}
+
+/** Pages may not start workers of other origins, and in some frames none at all. */
+function open(name: string): Worker {
+  try {
+    return newWorker(name);
+  } catch (error) {
+    throw new RankletError("unsupported", `the worker cannot be started (${messageOf(error)}): serve the package from the page's own origin, or use workers: 0`, { cause: error });
+  }
 }
 
 function isReady(message: unknown): boolean {
-  const reply = parseReply(message);
-  return typeof reply === "object" && reply.type === "ready";
+  return isObject(message) && message["type"] === "ready";
 }

@@ -14,7 +14,9 @@ export const browser: Platform = {
   engineModule: async () => {
     const response = expectSuccess(await request(engineUrl), engineUrl);
     // Servers that do not know the type of .wasm are common, and compileStreaming insists on it.
-    const streams = response.headers.get("content-type") === "application/wasm";
+    const type = response.headers.get("content-type") ?? "";
+    if (type.startsWith("text/html")) throw new RankletError("network", `${engineUrl.href} answered with a page: is the package's folder "assets" there?`);
+    const streams = type === "application/wasm";
     return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
   },
   // A service worker has no workers.

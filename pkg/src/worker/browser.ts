@@ -19,8 +19,9 @@ const ready = (): void => self.postMessage({ type: "ready" }, []);
 const { locks } = self.navigator;
 if (locks === undefined) ready();
 else {
-  void locks.request(self.name, () => {
+  const held = (): Promise<never> => {
     ready();
     return new Promise(() => {});
-  });
+  };
+  locks.request(self.name, held).catch(() => {}); // Not allowed here: then nobody hears that it is ready, or waits for it.
 }

@@ -1,4 +1,4 @@
-import { throwIfAborted } from "../abort.js";
+import { abortWith, raced, throwIfAborted } from "../abort.js";
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError, disposedError } from "../errors.js";
 import { frozen } from "../info.js";
@@ -9,7 +9,7 @@ import type { WorkerPort } from "./port.js";
 
 /** What a worker needs to begin; kept, so that a lost worker can be replaced without reading anything again. */
 export interface WorkerStart {
-  readonly port: () => WorkerPort;
+  readonly startWorker: () => WorkerPort;
   readonly module: WebAssembly.Module;
   readonly files: ReadonlyMap<string, Blob>;
   readonly settings: EngineSettings;
@@ -21,25 +21,28 @@ export class WorkerScorer implements Scorer {
   readonly #start: WorkerStart;
   /** What every worker of this model must have been told. */
   readonly #prepared = new Map<number, Batch[]>();
+  /** Aborted by `dispose`, whatever is under way. */
+  readonly #life = new AbortController();
   #connection: Promise<Connection> | undefined;
-  #disposed: RankletError | undefined;
 
   private constructor(start: WorkerStart, info: ModelInfo) {
     this.#start = start;
     this.info = info;
   }
 
-  /** @throws RankletError as loading the model in this thread does; `internal` where the worker cannot run */
-  static async load(start: WorkerStart, signal: AbortSignal): Promise<WorkerScorer> {
-    const { connection, info } = await connect(start, signal);
+  /**
+   * @param first a worker that was just started
+   * @throws RankletError as loading the model in this thread does; `internal` where the worker ends
+   */
+  static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal): Promise<WorkerScorer> {
+    const { connection, info } = await connect(first, start, signal);
     const scorer = new WorkerScorer(start, info);
     scorer.#use(Promise.resolve(connection));
     return scorer;
   }
 
   async score(work: Work, { scores, signal, onPart }: Call): Promise<void> {
-    throwIfAborted(signal);
-    const connection = await this.#connected();
+    const connection = await raced(this.#connected(), signal);
     await connection.call((call) => ({ type: "score", call, work, scores }), { signal, onPart });
   }
 
@@ -61,7 +64,7 @@ export class WorkerScorer implements Scorer {
 
   dispose(): void {
     const disposed = disposedError();
-    this.#disposed ??= disposed;
+    abortWith(this.#life, disposed);
     this.#prepared.clear();
     void this.#connection?.then(
       (connection) => connection.close(disposed),
@@ -69,11 +72,8 @@ export class WorkerScorer implements Scorer {
     );
   }
 
-  async #connected(): Promise<Connection> {
-    if (this.#disposed !== undefined) throw this.#disposed;
-    const connection = await (this.#connection ?? this.#use(this.#reconnect()));
-    if (this.#disposed !== undefined) throw this.#disposed;
-    return connection;
+  #connected(): Promise<Connection> {
+    return raced(this.#connection ?? this.#use(this.#reconnect()), this.#life.signal);
   }
 
   /** Makes `connection` the one that calls go to, until it fails or ends. */
@@ -87,19 +87,27 @@ export class WorkerScorer implements Scorer {
   }
 
   async #reconnect(): Promise<Connection> {
-    const { connection } = await connect(this.#start);
-    for (const [collection, batches] of this.#prepared) {
-      for (const batch of batches) await connection.call((call) => ({ type: "prepare", call, collection, batch }));
+    const { signal } = this.#life;
+    throwIfAborted(signal);
+    const { connection } = await connect(this.#start.startWorker(), this.#start, signal);
+    try {
+      for (const [collection, batches] of this.#prepared) {
+        for (const batch of batches) await connection.call((call) => ({ type: "prepare", call, collection, batch }), { signal });
+      }
+    } catch (error) {
+      connection.close(new RankletError("internal", "the worker could not prepare the collections again"));
+      throw error;
     }
     return connection;
   }
 }
 
 async function connect(
-  { port, module, files, settings }: WorkerStart,
-  signal?: AbortSignal,
+  port: WorkerPort,
+  { module, files, settings }: WorkerStart,
+  signal: AbortSignal,
 ): Promise<{ connection: Connection; info: ModelInfo }> {
-  const connection = new Connection(port());
+  const connection = new Connection(port);
   try {
     const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");

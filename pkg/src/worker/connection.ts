@@ -31,7 +31,7 @@ export class Connection {
     this.#port = port;
     port.listen(
       (message) => this.#receive(message),
-      (reason) => this.close(new RankletError("internal", `the worker ended (${reason}); a new one takes the next call`)),
+      (reason) => this.close(new RankletError("internal", `the worker ended (${reason})`)),
     );
   }
 

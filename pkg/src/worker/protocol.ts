@@ -1,5 +1,5 @@
-// What a reranker and its worker say to each other. A page's other scripts can post messages too, so each side proves
-// what it hears before it believes it.
+// What a reranker and its worker say to each other. The two can come from different versions of the package, out of a
+// cache for example, so each side proves what it hears before it believes it.
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode } from "../errors.js";
 import { isObject } from "../options.js";
@@ -170,10 +170,10 @@ function isTexts(texts: unknown): texts is readonly string[] {
 }
 
 function isLimit(limit: unknown): limit is number | undefined {
-  return limit === undefined || isCount(limit);
+  return limit === undefined || (isCount(limit) && limit <= 0xffff_ffff);
 }
 
-/** Whether `value` is a number that both sides, and WebAssembly, can count to. */
+/** Whether `value` is a whole number that is not negative. */
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
