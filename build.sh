@@ -82,7 +82,9 @@ wasm_cargo() {
 setup_wasm() {
   need cargo "https://rustup.rs installs it"
   need rustup "the wasm target comes through rustup: https://rustup.rs"
-  need node "version 20 or later: https://nodejs.org"
+  need node "version 20.19 or later: https://nodejs.org"
+  node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
+    fail "Node $(node --version) is too old: version 20.19 or later is needed (https://nodejs.org)"
   need npm "it comes with Node"
   rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
   if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $wasm_bindgen_version" ]; then
