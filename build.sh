@@ -233,14 +233,18 @@ test_all() {
   [ "$failed" = 0 ]
 }
 
-case "${1:-help}" in
-  help | -h | --help) help ;;
-  setup | demo | check | wasm | pkg) "$1" ;;
-  wasm-parts) wasm_parts ;;
-  fuzz) fuzz "${@:2}" ;;
-  test) test_all "${2:-}" ;;
-  *)
-    help >&2
-    exit 2
-    ;;
-esac
+# Read as one piece and left within it: this file may be edited while it runs.
+{
+  case "${1:-help}" in
+    help | -h | --help) help ;;
+    setup | demo | check | wasm | pkg) "$1" ;;
+    wasm-parts) wasm_parts ;;
+    fuzz) fuzz "${@:2}" ;;
+    test) test_all "${2:-}" ;;
+    *)
+      help >&2
+      exit 2
+      ;;
+  esac
+  exit
+}
