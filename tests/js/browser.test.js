@@ -78,7 +78,9 @@ describe("in Chromium", () => {
       return { alone, together: (await Promise.all(calls)).map(({ results }) => results), turns };
     });
     assert.deepEqual(seen.together, seen.alone);
-    assert.notEqual(seen.turns[0], seen.turns[1], `turns: ${seen.turns}`);
+    // The second call may arrive when the first has begun its second micro-batch, not later.
+    const early = seen.turns.slice(0, 6);
+    for (const call of [0, 1]) assert.ok(early.filter((turn) => turn === call).length >= 2, `turns: ${seen.turns}`);
   });
 
   test("a million documents stream: first results at once, cancelled, and the memory is back", async (t) => {

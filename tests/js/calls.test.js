@@ -82,8 +82,9 @@ for (const workers of [0, 1]) {
           queries.map((query) => reranker.rerank({ query, documents: many, onProgress: () => turns.push(query) })),
         );
         assert.deepEqual(together.map(({ results }) => results), expected);
-        const first = turns.slice(0, 3);
-        assert.deepEqual([...first].sort(), [...queries].sort(), `the first three micro-batches are of three calls: ${first}`);
+        // A call may arrive in a worker when another has begun its second micro-batch, not later.
+        const early = turns.slice(0, 6);
+        assert.deepEqual([...new Set(early)].sort(), [...queries].sort(), `the first six micro-batches are of three calls: ${early}`);
         reranker.dispose();
       });
 
