@@ -1,9 +1,9 @@
 import { abortWith, follow } from "./abort.js";
-import { RankletError, disposedError } from "./errors.js";
+import { RankletError, disposedError, relocated } from "./errors.js";
 import { collectionReaders, readOptions, text } from "./options.js";
-import { merge, result, type Scored } from "./results.js";
-import type { Part, Scorer, Work } from "./scorer.js";
-import { scoreInParts } from "./scoring.js";
+import { merge, result, scored, type Scored } from "./results.js";
+import type { Scorer, Work } from "./scorer.js";
+import { scoreInParts, type PlacedPart } from "./scoring.js";
 import { dispose } from "./symbols.js";
 import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "./types.js";
 
@@ -68,28 +68,31 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     const total = work.candidates?.length ?? this.size;
     let [done, tokens, engineMs] = [0, 0, 0];
     let top: Scored[] = [];
+    // What is scored is numbered in the order that was asked for, which is also that of equal scores.
+    const document = (place: number): number => work.candidates?.[place] ?? place;
     const ranking = (): CollectionRanking<D> => ({
-      results: top.map((scored) => result(scored, returnDocuments ? this.#documents : undefined)),
+      results: top.map(({ index, score }) => result({ index: document(index), score }, returnDocuments ? this.#documents : undefined)),
       done,
       total,
       usage: { tokens, documents: done },
       backend: this.#scorer.info.backend,
       timings: { totalMs: performance.now() - started, engineMs },
     });
-    const take = (part: Part): void => {
-      const fresh = Array.from(part.scores, (score, at) => ({ index: work.candidates?.[done + at] ?? done + at, score }));
-      top = merge(top, fresh, topN);
-      done += fresh.length;
+    const take = (part: PlacedPart): void => {
+      top = merge(top, scored(part.scores, part.places), topN);
+      done += part.places.length;
       tokens += part.tokens;
       engineMs += part.engineMs;
     };
     const releases = [signal, this.#life.signal].map((other) => follow(controller, other));
     try {
-      for await (const parts of scoreInParts(this.#scorer, work, { scores, signal: controller.signal })) {
+      for await (const parts of scoreInParts(this.#scorer, work, 0, { scores, signal: controller.signal })) {
         parts.forEach(take);
         yield ranking();
       }
       if (total === 0) yield ranking();
+    } catch (error) {
+      throw relocated(error, document);
     } finally {
       for (const release of releases) release();
     }

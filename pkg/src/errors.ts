@@ -50,6 +50,19 @@ export function fromEngine(error: unknown): RankletError | undefined {
   return code === undefined ? undefined : new RankletError(code, error.message, { cause: error });
 }
 
+/**
+ * The engine counts documents and pairs in what it was given, and begins its messages with that: `document 3: ...`.
+ * @param place where the caller counts the one that the engine counts there
+ * @returns `error` itself where its message names none
+ */
+export function relocated(error: unknown, place: (pair: number) => number): unknown {
+  if (!(error instanceof RankletError)) return error;
+  const message = error.message.replace(/^(?:document|pair|pairs) \d+(?: to \d+)?(?=: )/, (named) =>
+    named.replace(/\d+/g, (pair) => String(place(Number(pair)))),
+  );
+  return message === error.message ? error : new RankletError(error.code, message, { cause: error });
+}
+
 /** What `error` says, on one line, for the tail of another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -11,11 +11,11 @@ interface EngineInfo {
   hidden_size: number;
   layers: number;
   weights: { format: string; bytes: number };
-  backend: Backend;
+  backend: Omit<Backend, "workers">;
   warnings: string[];
 }
 
-/** Reads the JSON of the engine's `info()`. */
+/** Reads the JSON of the engine's `info()`. An engine computes on the thread that it is on. */
 export function parseInfo(json: string): ModelInfo {
   const info = JSON.parse(json) as EngineInfo;
   return frozen({
@@ -28,13 +28,18 @@ export function parseInfo(json: string): ModelInfo {
     hiddenSize: info.hidden_size,
     layers: info.layers,
     weights: info.weights,
-    backend: info.backend,
+    backend: { ...info.backend, workers: 0 },
     warnings: info.warnings,
   });
 }
 
+/** What an engine says of itself, where `workers` of them share the work. */
+export function inWorkers(info: ModelInfo, workers: number): ModelInfo {
+  return frozen({ ...info, backend: { ...info.backend, workers } });
+}
+
 /** What was loaded does not change; a copy that came from a worker has to be told so again. */
-export function frozen(info: ModelInfo): ModelInfo {
+function frozen(info: ModelInfo): ModelInfo {
   for (const part of [info.weights, info.backend, info.warnings]) Object.freeze(part);
   return Object.freeze(info);
 }

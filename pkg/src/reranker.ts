@@ -4,7 +4,7 @@ import { documentText, documentTexts } from "./documents.js";
 import { RankletError, disposedError } from "./errors.js";
 import type { Loaded } from "./loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
-import { best, result, type Scored } from "./results.js";
+import { best, result, scored } from "./results.js";
 import type { Scorer, Work } from "./scorer.js";
 import { scoreAll, scoreInParts, type Totals } from "./scoring.js";
 import { asyncDispose, dispose } from "./symbols.js";
@@ -70,8 +70,8 @@ export class LoadedReranker {
     const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { scores, totals } = await this.#score(queryWorks(query, texts, read.maxTokensPerDocument), texts.length, read);
-    const results = best(placed(scores), read.topN).map((scored) => result(scored, read.returnDocuments === true ? documents : undefined));
+    const { scores, totals } = await this.#score(queryWorks(query, texts, read.maxTokensPerDocument, this.#workers), texts.length, read);
+    const results = best(scored(scores), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
     return {
       results,
       usage: { tokens: totals.tokens, documents: texts.length },
@@ -81,8 +81,8 @@ export class LoadedReranker {
   }
 
   /**
-   * Scores documents and gives them micro-batch by micro-batch, in their order. Leaving the loop ends the work, and
-   * a slow reader holds it up.
+   * Scores documents and gives them micro-batch by micro-batch, as those are scored: in the order of the documents
+   * with one worker, in none with several. Leaving the loop ends the work, and a slow reader holds it up.
    * @throws RankletError `input` or `unsupported` at once for options; while iterating `input` for a document,
    *   `aborted`, `disposed`, or the engine's
    */
@@ -104,7 +104,7 @@ export class LoadedReranker {
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = readOptions("score", options, scoreReaders);
     const checked = Array.from(list(pairs, "score: pairs"), pair);
-    return (await this.#score(pairWorks(checked), checked.length, read)).scores;
+    return (await this.#score(pairWorks(checked, this.#workers), checked.length, read)).scores;
   }
 
   /**
@@ -116,8 +116,8 @@ export class LoadedReranker {
     const asked = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const { scores } = await this.#score(queryWorks(asked, texts, undefined), texts.length, read);
-    return best(placed(scores), read.topK).map(({ index, score }) =>
+    const { scores } = await this.#score(queryWorks(asked, texts, undefined, this.#workers), texts.length, read);
+    return best(scored(scores), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
@@ -135,7 +135,7 @@ export class LoadedReranker {
     let done = 0;
     try {
       await this.#scorer.prepare(id, { documents: [], maxTokensPerDocument });
-      for (const window of windows(texts, ({ length }) => length)) {
+      for (const window of windows(texts, ({ length }) => length, this.#workers)) {
         throwIfAborted(signal);
         await this.#scorer.prepare(id, { documents: window, maxTokensPerDocument });
         done += window.length;
@@ -168,40 +168,44 @@ export class LoadedReranker {
   async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; totals: Totals }> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(asked.signal);
-    const scores = new Float32Array(total * this.info.numLabels);
-    let filled = 0;
+    const { numLabels } = this.info;
+    const scores = new Float32Array(total * numLabels);
+    let done = 0;
     const totals = await scoreAll(this.#scorer, works, {
       scores: asked.scores ?? "model",
       signal: asked.signal,
       onPart: (part) => {
-        if (part.scores.length > scores.length - filled) throw this.#miscounted(total);
-        scores.set(part.scores, filled);
-        filled += part.scores.length;
-        asked.onProgress?.({ stage: "score", done: filled / this.info.numLabels, total });
+        done += part.places.length;
+        if (done > total || part.scores.length !== part.places.length * numLabels) throw this.#miscounted(total);
+        part.places.forEach((place, at) => scores.set(part.scores.subarray(at * numLabels, (at + 1) * numLabels), place * numLabels));
+        asked.onProgress?.({ stage: "score", done, total });
       },
     });
-    if (filled < scores.length) throw this.#miscounted(total);
+    if (done < total) throw this.#miscounted(total);
     throwIfAborted(asked.signal);
     return { scores, totals };
   }
 
   async *#stream<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
-    for (const window of windows(textsOf<D>(asked), ({ text }) => text.length)) {
+    for (const window of windows(textsOf<D>(asked), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
       const work = { kind: "query", query: asked.query, documents, maxTokensPerDocument: asked.maxTokensPerDocument } as const;
-      for await (const parts of scoreInParts(this.#scorer, work, asked)) {
-        const results = parts
-          .flatMap((part) => [...part.scores])
-          .map((score, at) => {
-            const document = (window[done - first + at] as { document: D }).document;
-            return asked.returnDocuments ? { index: done + at, score, document } : { index: done + at, score };
-          });
+      for await (const parts of scoreInParts(this.#scorer, work, first, asked)) {
+        const results = parts.flatMap(({ scores, places }) => scored(scores, places)).map(({ index, score }) => {
+          const { document } = window[index - first] as { document: D };
+          return asked.returnDocuments ? { index, score, document } : { index, score };
+        });
         done += results.length;
         yield { results, done, total: asked.total };
       }
     }
+  }
+
+  /** How many workers share a window out. */
+  get #workers(): number {
+    return this.info.backend.workers;
   }
 
   #expectOneLabel(call: string): void {
@@ -214,10 +218,6 @@ export class LoadedReranker {
   #miscounted(pairs: number): RankletError {
     return new RankletError("internal", `the engine gave other than ${pairs * this.info.numLabels} scores for ${pairs} pairs`);
   }
-}
-
-function placed(scores: Float32Array): Scored[] {
-  return Array.from(scores, (score, index) => ({ index, score }));
 }
 
 function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document: D; text: string }> {

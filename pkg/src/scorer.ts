@@ -18,7 +18,7 @@ export type Work =
       readonly candidates: Uint32Array | undefined;
     };
 
-/** One micro-batch, scored. Parts of one work come in the order of its pairs. */
+/** One micro-batch, scored. */
 export interface Part {
   /** Several labels row-major, [pairs, labels]. */
   readonly scores: Float32Array;
@@ -32,8 +32,11 @@ export interface Part {
 export interface Call {
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
-  /** What it throws ends the work and rejects it. */
-  readonly onPart: (part: Part) => void;
+  /**
+   * What it throws ends the work and rejects it. `places` are those of the part's pairs in the work; without them they
+   * are the next ones in order.
+   */
+  readonly onPart: (part: Part, places?: Uint32Array) => void;
 }
 
 /** Documents for a collection, and how each is cut. */

@@ -51,10 +51,14 @@ export interface LoadOptions {
   /** How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. */
   readonly dtype?: "auto" | "f32" | "q8" | undefined;
   /**
-   * Where scoring runs: `"auto"`, the default, and 1 in a worker; 0 on the calling thread, which is left free between
-   * micro-batches. Where there are no workers (service workers, edge runtimes), `"auto"` is 0.
+   * How many workers share the scoring out, up to 64; 0 scores on the calling thread, which is left free between
+   * micro-batches. Each worker holds the model's weights. With more than one, a call outlives the loss of one.
+   *
+   * `"auto"`, the default, is one a processor and at most 4; one for files of more than 200 MB; 0 where there are no
+   * workers (service workers, edge runtimes). It loads until the first worker is ready, and the others join
+   * when they are, if they can be started; for a number, loading waits for all and fails where one does.
    */
-  readonly workers?: "auto" | 0 | 1 | undefined;
+  readonly workers?: "auto" | number | undefined;
   /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
   readonly maxLength?: number | undefined;
   /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are of one commit,
@@ -191,14 +195,17 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
   readonly timings: {
     /** From call to answer, in milliseconds. */
     readonly totalMs: number;
-    /** The part of it spent in the engine, in milliseconds; the rest was left to the page and to other calls. */
+    /**
+     * The time spent in the engine, in milliseconds. In one worker it is a part of `totalMs`, whose rest was left to
+     * other calls; of several workers it is the sum, and may be more.
+     */
     readonly engineMs: number;
   };
 }
 
 /** Documents of a stream that have been scored. */
 export interface StreamPart<D extends DocumentInput = DocumentInput> {
-  /** In the order of the documents. */
+  /** Each has its document's index; with several workers they come in no order. */
   readonly results: RerankResult<D>[];
   /** Documents scored so far. */
   readonly done: number;
@@ -244,6 +251,8 @@ export interface Backend {
   readonly dtype: string;
   /** Why this device and dtype were chosen. */
   readonly reason: string;
+  /** How many workers share the scoring out; with `workers: "auto"` at most so many. 0 is the calling thread. */
+  readonly workers: number;
 }
 
 /** What was loaded. */

@@ -2,18 +2,23 @@ import type { Work } from "./scorer.js";
 
 /**
  * A call is handed to the engine a window at a time: what is copied to a worker, or into WebAssembly (whose memory
- * never shrinks), stays small however many documents there are. A window is some micro-batches of work.
+ * never shrinks), stays small however many documents there are. A window is some micro-batches of work for
+ * each worker.
  */
 const window = { documents: 256, characters: 32_768 };
 
-/** Cuts `items` into windows, in order; `length` gives an item's characters. */
-export function* windows<T>(items: Iterable<T>, length: (item: T) => number): Generator<T[]> {
+/**
+ * Cuts `items` into windows, in order; `length` gives an item's characters.
+ * @param workers how many share a window out; it is so many times as large
+ */
+export function* windows<T>(items: Iterable<T>, length: (item: T) => number, workers: number): Generator<T[]> {
+  const share = Math.max(1, workers);
   let held: T[] = [];
   let characters = 0;
   for (const item of items) {
     held.push(item);
     characters += length(item);
-    if (held.length === window.documents || characters >= window.characters) {
+    if (held.length === window.documents * share || characters >= window.characters * share) {
       yield held;
       held = [];
       characters = 0;
@@ -23,15 +28,20 @@ export function* windows<T>(items: Iterable<T>, length: (item: T) => number): Ge
 }
 
 /** The works that score one query with `documents`. */
-export function* queryWorks(query: string, documents: Iterable<string>, maxTokensPerDocument: number | undefined): Generator<Work> {
-  for (const window of windows(documents, ({ length }) => length)) {
+export function* queryWorks(
+  query: string,
+  documents: Iterable<string>,
+  maxTokensPerDocument: number | undefined,
+  workers: number,
+): Generator<Work> {
+  for (const window of windows(documents, ({ length }) => length, workers)) {
     yield { kind: "query", query, documents: window, maxTokensPerDocument };
   }
 }
 
 /** The works that score `pairs`. */
-export function* pairWorks(pairs: Iterable<readonly [query: string, document: string]>): Generator<Work> {
-  for (const window of windows(pairs, ([query, document]) => query.length + document.length)) {
+export function* pairWorks(pairs: Iterable<readonly [query: string, document: string]>, workers: number): Generator<Work> {
+  for (const window of windows(pairs, ([query, document]) => query.length + document.length, workers)) {
     yield { kind: "pairs", queries: window.map(([query]) => query), documents: window.map(([, document]) => document) };
   }
 }

@@ -26,7 +26,7 @@ describe("results", () => {
     assert.equal(usage.documents, 4);
     assert.ok(Number.isInteger(usage.tokens) && usage.tokens > 4 * 3);
     assert.deepEqual(backend, reranker.info.backend);
-    assert.deepEqual(Object.keys(backend).sort(), ["device", "dtype", "engine", "reason"]);
+    assert.deepEqual(Object.keys(backend).sort(), ["device", "dtype", "engine", "reason", "workers"]);
     assert.ok(timings.engineMs > 0 && timings.totalMs >= timings.engineMs);
   });
 
@@ -118,7 +118,9 @@ test("info says what was loaded, and cannot be changed", async () => {
   for (const count of [info.maxLength, info.parameters, info.hiddenSize, info.layers, info.weights.bytes]) {
     assert.ok(Number.isInteger(count) && count > 0, JSON.stringify(info));
   }
-  for (const word of [info.architecture, info.activation, info.weights.format, ...Object.values(info.backend)]) {
+  const { workers, ...backend } = info.backend;
+  assert.ok(Number.isInteger(workers) && workers > 0, JSON.stringify(info));
+  for (const word of [info.architecture, info.activation, info.weights.format, ...Object.values(backend)]) {
     assert.ok(typeof word === "string" && word !== "", JSON.stringify(info));
   }
   assert.ok(Array.isArray(info.warnings));

@@ -1,7 +1,7 @@
 import { abortWith, raced, throwIfAborted } from "../abort.js";
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError, disposedError } from "../errors.js";
-import { frozen } from "../info.js";
+import { inWorkers } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { Connection } from "./connection.js";
@@ -24,8 +24,11 @@ export class WorkerScorer implements Scorer {
   /** Aborted by `dispose`, whatever is under way. */
   readonly #life = new AbortController();
   #connection: Promise<Connection> | undefined;
+  /** The worker that calls go to, once it has all that it must have been told. */
+  #current: Connection | undefined;
 
-  private constructor(start: WorkerStart, info: ModelInfo) {
+  /** A model whose worker is started when it is needed. */
+  constructor(start: WorkerStart, info: ModelInfo) {
     this.#start = start;
     this.info = info;
   }
@@ -39,6 +42,19 @@ export class WorkerScorer implements Scorer {
     const scorer = new WorkerScorer(start, info);
     scorer.#use(Promise.resolve(connection));
     return scorer;
+  }
+
+  /** Whether there is a worker that calls can go to at once. */
+  get running(): boolean {
+    return this.#current?.alive === true;
+  }
+
+  /**
+   * Starts a worker unless there is one.
+   * @throws RankletError as `load`
+   */
+  async start(): Promise<void> {
+    await this.#connected();
   }
 
   async score(work: Work, { scores, signal, onPart }: Call): Promise<void> {
@@ -82,7 +98,10 @@ export class WorkerScorer implements Scorer {
       if (this.#connection === connection) this.#connection = undefined;
     };
     this.#connection = connection;
-    connection.then(({ ended }) => ended.then(forget), forget);
+    connection.then((current) => {
+      this.#current = current;
+      void current.ended.then(forget);
+    }, forget);
     return connection;
   }
 
@@ -111,7 +130,7 @@ async function connect(
   try {
     const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
-    return { connection, info: frozen(info) };
+    return { connection, info: inWorkers(info, 1) };
   } catch (error) {
     connection.close(new RankletError("internal", "the worker could not load the model"));
     throw error;

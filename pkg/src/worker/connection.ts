@@ -64,6 +64,11 @@ export class Connection {
     if (this.#end === undefined) this.#port.post(request);
   }
 
+  /** Whether calls can be made. */
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
   /** Ends the worker and rejects what it has not answered. */
   close(reason: RankletError): void {
     if (this.#end !== undefined) return;
