@@ -15,6 +15,7 @@ import type { Platform } from "./platform/platform.js";
 import type { Scorer } from "./scorer.js";
 import type { LoadOptions, ModelSource } from "./types.js";
 import { WorkerScorer } from "./worker/client.js";
+import { WorkerPool } from "./worker/pool.js";
 import type { WorkerPort } from "./worker/port.js";
 
 /** An engine and a model that can begin on any thread. */
@@ -35,6 +36,10 @@ interface Steps {
   /** Hears of files that came from the cache. */
   onCached(files: Files): void;
 }
+
+/** The most workers of "auto", and the most bytes of a model that it has in several. */
+const mostAutoWorkers = 4;
+const mostSharedBytes = 200e6;
 
 /** What an engine says of files that are not as they were; anything else has other reasons than the files. */
 const refusals: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
@@ -103,13 +108,24 @@ async function start({ platform, module, files, settings, workers }: Parts, sign
   const { startWorker } = platform;
   if (workers !== 0) {
     const first = firstWorker(startWorker, workers);
-    if (first !== undefined && startWorker !== undefined) return WorkerScorer.load(first, { startWorker, module, files, settings }, signal);
+    if (first !== undefined && startWorker !== undefined) {
+      const begin = { startWorker, module, files, settings };
+      const wanted = workers === "auto" ? { workers: workerCount(platform, files), all: false } : { workers, all: true };
+      return wanted.workers === 1 ? WorkerScorer.load(first, begin, signal) : WorkerPool.load(first, begin, wanted, signal);
+    }
   }
   startEngine(module);
   const engine = await Engine.load(files, settings, () => platform.nextTask());
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;
+}
+
+/** How many workers "auto" is: few and, where each would hold much, one. */
+function workerCount(platform: Platform, files: Files): number {
+  let bytes = 0;
+  for (const { size } of files.values()) bytes += size;
+  return bytes > mostSharedBytes ? 1 : Math.min(platform.processors(), mostAutoWorkers);
 }
 
 /** A worker; with "auto", `undefined` where there are none or the page may not start one. */

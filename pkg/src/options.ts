@@ -152,12 +152,13 @@ function tokenCount(value: unknown, name: string): number {
   return Math.min(positiveInteger(value, name), 0xffff_ffff);
 }
 
-function workerCount(value: unknown, name: string): "auto" | 0 | 1 {
-  if (value === "auto" || value === 0 || value === 1) return value;
-  if (Number.isSafeInteger(value) && (value as number) > 1) {
-    throw new RankletError("unsupported", `${name} ${String(value)} is not available: use "auto" or 1, a worker, or 0, the calling thread`);
-  }
-  throw wrongType(name, '"auto", 0 or 1', value);
+/** Each worker holds the model: more than these help nobody. */
+const mostWorkers = 64;
+
+function workerCount(value: unknown, name: string): "auto" | number {
+  if (value === "auto") return value;
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostWorkers) return value as number;
+  throw wrongType(name, `"auto" or a whole number from 0 to ${mostWorkers}`, value);
 }
 
 function flag(value: unknown, name: string): boolean {

@@ -16,7 +16,7 @@ describe("in Chromium", () => {
     await page.goto(site.url);
     await page.evaluate(async () => {
       const { Reranker } = await import("/pkg/index.js");
-      globalThis.reranker = await Reranker.load();
+      globalThis.reranker = await Reranker.load(undefined, { workers: 1 });
       globalThis.documents = Array.from({ length: 60 }, (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`);
       globalThis.all = async (stream) => {
         const parts = [];
@@ -168,6 +168,46 @@ describe("in Chromium", () => {
     });
     assert.ok(scored > 1, `${scored} calls`);
     await slow.close();
+  });
+
+  test("two workers share the work, stream as they score, and outlive the loss of one", async () => {
+    const pool = await browser.newPage();
+    await pool.goto(site.url);
+    await pool.evaluate(async (texts) => {
+      const { Reranker } = await import("/pkg/index.js");
+      globalThis.documents = texts;
+      globalThis.reranker = await Reranker.load(undefined, { workers: 2 });
+      globalThis.collection = await reranker.prepare(documents);
+      globalThis.rankPrepared = async () => {
+        let last;
+        for await (const ranking of collection.rank("bees")) last = ranking;
+        return last.results;
+      };
+    }, await page.evaluate(() => documents));
+    const alone = await page.evaluate(() => reranker.rerank({ query: "bees", documents }));
+    const before = await pool.evaluate(async () => {
+      const indices = [];
+      for await (const { results } of reranker.stream({ query: "bees", documents })) indices.push(...results.map(({ index }) => index));
+      return { indices, reranked: (await reranker.rerank({ query: "bees", documents })).results, prepared: await rankPrepared() };
+    });
+    assert.deepEqual(before.indices.toSorted((a, b) => a - b), [...Array(60).keys()]);
+    assert.ok(before.indices.some((index, at) => index !== at), "both were at work");
+    assert.deepEqual(before.reranked, alone.results);
+    assert.deepEqual(before.prepared, alone.results);
+
+    const [first, lost] = pool.workers();
+    const call = pool.evaluate(() => new Promise((resolve, reject) => {
+      globalThis.begun = new Promise((begin) => {
+        reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
+      });
+    }));
+    await pool.evaluate(() => begun);
+    await lost.evaluate(() => self.close());
+    assert.deepEqual(await call, alone.results);
+    assert.deepEqual(await pool.evaluate(() => rankPrepared()), alone.results);
+    assert.equal(pool.workers().length, 2);
+    assert.ok(pool.workers().includes(first) && !pool.workers().includes(lost));
+    await pool.close();
   });
 
   test("workers: 0 ranks on the page's own thread, and frames still come between micro-batches", async () => {

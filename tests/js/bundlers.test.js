@@ -93,7 +93,7 @@ describe("the packed package in a page", () => {
     await Promise.race([page.locator("#results li").nth(3).waitFor(), failed]);
     assert.deepEqual(problems, []);
     assert.match(await page.locator("#results li").first().textContent(), /^Paris is the capital of France/);
-    assert.equal(page.workers().length, 1);
+    assert.ok(page.workers().length > 0);
     await page.close();
   }
 });

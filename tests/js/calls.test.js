@@ -15,7 +15,7 @@ const { url } = checkpoint((labels) => labels === 1);
 /** Enough work for several micro-batches. */
 const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
-for (const workers of [0, 1]) {
+for (const workers of [0, 1, 2]) {
   const load = (options) => Reranker.load(url, { workers, ...options });
 
   describe(`with workers: ${workers}`, () => {

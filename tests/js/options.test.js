@@ -23,6 +23,8 @@ describe("load", () => {
     [{ workers: -1 }, /workers must be/],
     [{ workers: "many" }, /workers must be/],
     [{ workers: 1.5 }, /workers must be/],
+    [{ workers: "2" }, /workers must be "auto" or a whole number from 0 to 64, not "2"/],
+    [{ workers: 65 }, /workers must be "auto" or a whole number from 0 to 64, not 65/],
     [{ maxLength: 0 }, /maxLength must be a whole number of 1 or more, not 0/],
     [{ maxLength: -3 }, /maxLength must be/],
     [{ maxLength: NaN }, /maxLength must be .* not NaN/],
@@ -44,7 +46,6 @@ describe("load", () => {
     [{ device: "webgpu" }, /"webgpu" is not available: use "cpu" or "auto"/],
     [{ dtype: "f16" }, /"f16" is not available: use "f32" or "q8"/],
     [{ dtype: "q4" }, /"q4" is not available: use "q8" or "f32"/],
-    [{ workers: 2 }, /workers 2 is not available: use "auto" or 1/],
     [{ integrity: {} }, /integrity is not available: .*files/],
     [{ maxMemoryBytes: 1e9 }, /maxMemoryBytes is not available: .*smaller model/],
   ];
@@ -56,7 +57,7 @@ describe("load", () => {
     await assert.rejects(loadWith({ token: "secret" }), (error) => !error.message.includes("secret"));
   });
 
-  for (const options of [{ workers: 0 }, { workers: 1 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
+  for (const options of [{ workers: 0 }, { workers: 1 }, { workers: 2 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
     test(`accepts ${JSON.stringify(options)}`, loadWith(options));
   }
 

@@ -21,6 +21,7 @@ export const browser: Platform = {
   },
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
+  processors: () => navigator.hardwareConcurrency,
   defaultModel: () => defaultModel,
   folder: (path) => new URL(path, page()),
   readFile: () =>

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers";
 import { pathToFileURL } from "node:url";
@@ -13,6 +14,7 @@ import type { Platform } from "./platform.js";
 export const node: Platform = {
   engineModule: async () => WebAssembly.compile(await readFile(engineUrl)),
   startWorker,
+  processors: availableParallelism,
   defaultModel: () => defaultModel,
   folder: (path) => pathToFileURL(`${resolve(path)}/`),
   readFile: async (url, signal) => {

@@ -11,6 +11,8 @@ export interface Platform {
   engineModule(): Promise<WebAssembly.Module>;
   /** Starts a worker; `undefined` where there are none. */
   readonly startWorker: (() => WorkerPort) | undefined;
+  /** How many workers compute at the same time here. */
+  processors(): number;
   /**
    * The embedded default model.
    * @throws RankletError `unsupported` where only the application can bring it

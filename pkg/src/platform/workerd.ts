@@ -6,6 +6,7 @@ import type { Platform } from "./platform.js";
 export const workerd: Platform = {
   engineModule: () => Promise.resolve(engine),
   startWorker: undefined,
+  processors: () => 1,
   defaultModel: () => {
     throw new RankletError(
       "unsupported",

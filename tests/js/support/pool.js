@@ -1,0 +1,53 @@
+// Pools of workers whose every message can be looked at, and which can be made to fail.
+import { readFileSync, readdirSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+
+import { checkpoint } from "./fixtures.js";
+import { dist } from "./paths.js";
+
+const { LoadedReranker } = await import(new URL("reranker.js", dist));
+const { WorkerPool } = await import(new URL("worker/pool.js", dist));
+const { portOf } = await import(new URL("platform/node-worker.js", dist));
+
+const { url } = checkpoint((labels) => labels === 1);
+const trapping = new URL("trapping-worker.js", import.meta.url);
+
+/** Programs that never answer, and that end at once. */
+export const silent = new URL("data:text/javascript,setInterval(() => {}, 1000)");
+export const failing = new URL("data:text/javascript,process.exit(7)");
+
+/**
+ * Loads the small model into a pool.
+ * @param {(at: number) => URL} program the program of the worker that is started as number `at`; one that knows the
+ *   documents "trap" and "exit" by default
+ * @returns the reranker and the list of workers, which grows: { worker, requests }
+ */
+export async function loadPool(workers, { all = true, program = () => trapping, files = modelFiles() } = {}) {
+  const started = [];
+  const startWorker = () => {
+    const worker = new Worker(program(started.length));
+    const port = portOf(worker);
+    const requests = [];
+    started.push({ worker, requests });
+    return { ...port, post: (request) => port.post((requests.push(request), request)) };
+  };
+  const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
+  const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
+  const scorer = await WorkerPool.load(startWorker(), start, { workers, all }, new AbortController().signal);
+  const reranker = new (class extends LoadedReranker {
+    constructor() {
+      super({ scorer, info: scorer.info });
+    }
+  })();
+  return { reranker, started };
+}
+
+/** The small model's files. */
+export function modelFiles() {
+  return new Map(readdirSync(url).map((name) => [name, new Blob([readFileSync(new URL(name, url))])]));
+}
+
+/** The requests of a type that a worker has got. */
+export function asked({ requests }, type) {
+  return requests.filter((request) => request.type === type);
+}
