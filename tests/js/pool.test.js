@@ -5,11 +5,12 @@ import { afterEach, before, describe, test } from "node:test";
 import { rejectsWith } from "./support/assert.js";
 import { checkpoint } from "./support/fixtures.js";
 import { dist } from "./support/paths.js";
-import { asked, failing, loadPool, modelFiles, silent } from "./support/pool.js";
+import { asked, failing, failingLate, loadPool, modelFiles, silent } from "./support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { loadScorer } = await import(new URL("load.js", dist));
 const { node } = await import(new URL("platform/node.js", dist));
+const { windows } = await import(new URL("windows.js", dist));
 const { Cutter } = await import(new URL("worker/shares.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const several = checkpoint((labels) => labels > 1);
@@ -76,6 +77,15 @@ describe("any number of workers", () => {
   }
 });
 
+test("a window is as large as there are workers to share it", () => {
+  const cut = (workers) => [...windows(Array(1000).fill("d"), ({ length }) => length, workers)].map(({ length }) => length);
+  assert.deepEqual(cut(0), [256, 256, 256, 232]);
+  assert.deepEqual(cut(1), [256, 256, 256, 232]);
+  assert.deepEqual(cut(3), [768, 232]);
+  const long = [...windows(Array(9).fill("d".repeat(20_000)), ({ length }) => length, 2)].map(({ length }) => length);
+  assert.deepEqual(long, [4, 4, 1]);
+});
+
 describe("shares of a work", () => {
   const shares = (work, workers, maxLength = 512) => {
     const cutter = new Cutter(work, maxLength);
@@ -121,7 +131,8 @@ describe("a pool", () => {
   test("has each worker score some, and streams what each has scored when it has", async () => {
     await pool(3);
     const parts = await all(reranker.stream({ query, documents: many, returnDocuments: true }));
-    for (const worker of started) assert.ok(asked(worker, "score").length > 1, "several shares for each worker");
+    const shares = started.map((worker) => asked(worker, "score").length);
+    assert.ok(Math.min(...shares) > 0 && shares.reduce((sum, count) => sum + count) > 6, `${shares} shares`);
     let done = 0;
     for (const part of parts) assert.deepEqual([part.done, part.total], [(done += part.results.length), 700]);
     const results = parts.flatMap((part) => part.results);
@@ -356,16 +367,20 @@ describe("loading a pool", () => {
 
   test("of a number waits for every worker", async () => {
     const { reranker, started } = await loadPool(3);
-    assert.deepEqual(started.map((worker) => asked(worker, "load").length), [1, 1, 1]);
-    await reranker.rerank({ query, documents: many });
-    for (const worker of started) assert.ok(asked(worker, "score").length > 0);
+    await Promise.all(["one", "two", "three"].map((document) => reranker.score([[query, document]])));
+    assert.deepEqual(started.map((worker) => asked(worker, "score").length), [1, 1, 1]);
     reranker.dispose();
   });
 
-  test("of a number fails where one does, and leaves no worker behind", async () => {
-    // Whatever stays would keep this process from ending.
-    await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, () => loadPool(3, { program: (at) => (at === 1 ? failing : trapping) }));
-  });
+  for (const [when, program] of [["at once", failing], ["when the others are ready", failingLate]]) {
+    test(`of a number fails where one fails ${when}, and leaves no worker behind`, async () => {
+      const started = [];
+      const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
+      await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, loading);
+      assert.equal(started.length, 3);
+      await Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+    });
+  }
 
   test("of as many as there are processors waits for the first alone, does without one that fails, and has the others join", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });

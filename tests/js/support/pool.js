@@ -12,18 +12,19 @@ const { portOf } = await import(new URL("platform/node-worker.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const trapping = new URL("trapping-worker.js", import.meta.url);
 
-/** Programs that never answer, and that end at once. */
+/** Programs that never answer, that end at once, and that end when others have long been loaded. */
 export const silent = new URL("data:text/javascript,setInterval(() => {}, 1000)");
 export const failing = new URL("data:text/javascript,process.exit(7)");
+export const failingLate = new URL("data:text/javascript,setTimeout(() => process.exit(7), 1500)");
 
 /**
  * Loads the small model into a pool.
  * @param {(at: number) => URL} program the program of the worker that is started as number `at`; one that knows the
  *   documents "trap" and "exit" by default
- * @returns the reranker and the list of workers, which grows: { worker, requests }
+ * @param started takes every worker that is started, as { worker, requests }
+ * @returns the reranker, and `started`
  */
-export async function loadPool(workers, { all = true, program = () => trapping, files = modelFiles() } = {}) {
-  const started = [];
+export async function loadPool(workers, { all = true, program = () => trapping, files = modelFiles(), started = [] } = {}) {
   const startWorker = () => {
     const worker = new Worker(program(started.length));
     const port = portOf(worker);
