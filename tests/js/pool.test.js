@@ -35,6 +35,11 @@ function signal() {
   return { told: new Promise((resolve) => (tell = resolve)), tell };
 }
 
+/** Resolves when every worker has ended. */
+function ended(started) {
+  return Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+}
+
 describe("any number of workers", () => {
   const candidates = Array.from({ length: 300 }, (_, at) => (at * 37) % 700);
   let expected;
@@ -231,13 +236,12 @@ describe("a pool", () => {
   test("dispose rejects what is under way and ends every worker", async () => {
     await pool(2);
     const collection = await reranker.prepare(many);
-    const exits = started.map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve)));
     const ranking = collection.rank(query);
     await ranking.next();
     const calls = [reranker.rerank({ query, documents: many }), all(ranking), reranker.prepare(many)];
     setImmediate(() => reranker.dispose());
     for (const { reason } of await Promise.allSettled(calls)) assert.equal(reason?.code, "disposed");
-    await Promise.all(exits);
+    await ended(started);
     await rejectsWith("disposed", /load the model again/, () => reranker.score([["q", "d"]]));
     assert.equal(started.length, 2, "no worker was started anew");
   });
@@ -378,9 +382,17 @@ describe("loading a pool", () => {
       const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
       await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, loading);
       assert.equal(started.length, 3);
-      await Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+      await ended(started);
     });
   }
+
+  test("of as many as there are processors fails where the first does, and leaves no worker behind", async () => {
+    const started = [];
+    const files = modelFiles().set("config.json", new Blob(["{"]));
+    await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started }));
+    assert.equal(started.length, 3);
+    await ended(started);
+  });
 
   test("of as many as there are processors waits for the first alone, does without one that fails, and has the others join", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });

@@ -23,14 +23,20 @@ export class WorkerScorer implements Scorer {
   readonly #prepared = new Map<number, Batch[]>();
   /** Aborted by `dispose`, whatever is under way. */
   readonly #life = new AbortController();
+  /** A worker that was started ahead and has no model yet. */
+  #spare: Connection | undefined;
   #connection: Promise<Connection> | undefined;
   /** The worker that calls go to, once it has all that it must have been told. */
   #current: Connection | undefined;
 
-  /** A model whose worker is started when it is needed. */
-  constructor(start: WorkerStart, info: ModelInfo) {
+  /**
+   * A model whose worker gets it when it is needed.
+   * @param spare a worker that was started ahead for it
+   */
+  constructor(start: WorkerStart, info: ModelInfo, spare?: Connection) {
     this.#start = start;
     this.info = info;
+    this.#spare = spare;
   }
 
   /**
@@ -38,7 +44,7 @@ export class WorkerScorer implements Scorer {
    * @throws RankletError as loading the model in this thread does; `internal` where the worker ends
    */
   static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal): Promise<WorkerScorer> {
-    const { connection, info } = await connect(first, start, signal);
+    const { connection, info } = await connect(new Connection(first), start, signal);
     const scorer = new WorkerScorer(start, info);
     scorer.#use(Promise.resolve(connection));
     return scorer;
@@ -82,6 +88,7 @@ export class WorkerScorer implements Scorer {
     const disposed = disposedError();
     abortWith(this.#life, disposed);
     this.#prepared.clear();
+    this.#spare?.close(disposed);
     void this.#connection?.then(
       (connection) => connection.close(disposed),
       () => {}, // Nothing to end.
@@ -108,7 +115,9 @@ export class WorkerScorer implements Scorer {
   async #reconnect(): Promise<Connection> {
     const { signal } = this.#life;
     throwIfAborted(signal);
-    const { connection } = await connect(this.#start.startWorker(), this.#start, signal);
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const { connection } = await connect(spare ?? new Connection(this.#start.startWorker()), this.#start, signal);
     try {
       for (const [collection, batches] of this.#prepared) {
         for (const batch of batches) await connection.call((call) => ({ type: "prepare", call, collection, batch }), { signal });
@@ -122,11 +131,10 @@ export class WorkerScorer implements Scorer {
 }
 
 async function connect(
-  port: WorkerPort,
+  connection: Connection,
   { module, files, settings }: WorkerStart,
   signal: AbortSignal,
 ): Promise<{ connection: Connection; info: ModelInfo }> {
-  const connection = new Connection(port);
   try {
     const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");

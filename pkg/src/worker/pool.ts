@@ -1,9 +1,10 @@
 import { raced, throwIfAborted, withController } from "../abort.js";
-import { disposedError } from "../errors.js";
+import { RankletError, disposedError } from "../errors.js";
 import { inWorkers } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { WorkerScorer, type WorkerStart } from "./client.js";
+import { Connection } from "./connection.js";
 import { Dealing, type Crew } from "./dealing.js";
 import { Member } from "./member.js";
 import { Placement } from "./placement.js";
@@ -44,11 +45,17 @@ export class WorkerPool implements Scorer, Crew {
       const scorers = await loadAll(first, start, workers, signal);
       return new WorkerPool(scorers, (scorers[0] as WorkerScorer).info);
     }
-    const scorer = await WorkerScorer.load(first, start, signal);
-    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, scorer.info));
-    const pool = new WorkerPool([scorer, ...later], scorer.info);
-    pool.#wake();
-    return pool;
+    const spares = startAhead(start, workers - 1);
+    try {
+      const scorer = await WorkerScorer.load(first, start, signal);
+      const later = Array.from({ length: workers - 1 }, (_, at) => new WorkerScorer(start, scorer.info, spares[at]));
+      const pool = new WorkerPool([scorer, ...later], scorer.info);
+      pool.#wake();
+      return pool;
+    } catch (error) {
+      for (const spare of spares) spare.close(new RankletError("internal", "the model was not loaded"));
+      throw error;
+    }
   }
 
   /** The members that were not found to be past starting. */
@@ -141,6 +148,20 @@ export class WorkerPool implements Scorer, Crew {
     }
     for (const dealing of this.#dealings) dealing.deal();
   }
+}
+
+/**
+ * Starts workers that get the model later: their program is then read while the model is, and nothing has to be
+ * requested after loading. Those that cannot be started are tried again when they are needed.
+ */
+function startAhead({ startWorker }: WorkerStart, workers: number): Connection[] {
+  const started: Connection[] = [];
+  try {
+    while (started.length < workers) started.push(new Connection(startWorker()));
+  } catch {
+    // See above.
+  }
+  return started;
 }
 
 /** Starts all at once; where one fails, the others end. */
