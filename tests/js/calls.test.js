@@ -83,8 +83,9 @@ for (const workers of [0, 1, 2]) {
         );
         assert.deepEqual(together.map(({ results }) => results), expected);
         // A call may arrive in a worker when another has begun its second micro-batch, not later.
-        const early = turns.slice(0, 6);
-        assert.deepEqual([...new Set(early)].sort(), [...queries].sort(), `the first six micro-batches are of three calls: ${early}`);
+        // With several workers, one has scored six of so many.
+        const early = turns.slice(0, 6 * Math.max(1, workers));
+        assert.deepEqual([...new Set(early)].sort(), [...queries].sort(), `the first micro-batches are of three calls: ${early}`);
         reranker.dispose();
       });
 
