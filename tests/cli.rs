@@ -249,6 +249,52 @@ fn eval_shows_the_first_stage_beside_the_reranking() {
 }
 
 #[test]
+fn bench_measures_new_documents_each_repetition() {
+    let model = model("bert-gelu-h36");
+    let arguments = ["bench", "--model", &model, "--documents", "7", "--repetitions", "3"];
+    let text = stdout(&ranklet(&[&arguments[..], &["--json"]].concat()));
+    let measured: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(measured["documents"], 7);
+    let list = |name: &str| -> Vec<f64> { serde_json::from_value(measured[name].clone()).unwrap() };
+    let (mut ms, tokens) = (list("ms"), list("tokens"));
+    assert_eq!((ms.len(), tokens.len()), (3, 3));
+    ms.sort_by(f64::total_cmp);
+    for (name, expected) in [("min_ms", ms[0]), ("median_ms", ms[1]), ("max_ms", ms[2])] {
+        assert_eq!(measured[name].as_f64().unwrap(), expected, "{name}");
+    }
+    assert!(ms[0] > 0.0 && tokens.iter().all(|tokens| *tokens >= 7.0));
+    assert!(measured["load_ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(measured["backend"]["dtype"], "f32");
+    if cfg!(target_os = "linux") {
+        assert!(measured["peak_bytes"].as_u64().unwrap() > 1_000_000);
+    }
+    let text = stdout(&ranklet(&arguments));
+    for part in ["7 documents", "3 repetitions", "median", "documents a second", "loaded in", "f32"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn bench_answers_a_harness_line_by_line() {
+    let (fixture, model) = (fixture("bert-gelu-h36"), model("bert-gelu-h36"));
+    let (query, document) = &fixture.expected.pairs[0];
+    let works = json!({ "query": query, "documents": [document, "another"] }).to_string();
+    let works = format!("{works}\n{}\n", json!({ "query": "q", "documents": [] }));
+    let text = stdout(&ranklet_with_input(&["bench", "--model", &model, "--serve"], &works));
+    let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 3);
+    assert_eq!(answers[0]["backend"]["device"], "cpu");
+    let score = answers[1]["scores"][0].as_f64().unwrap() as f32;
+    assert!((score - fixture.expected.logits[0][0]).abs() <= 1e-4, "{score}");
+    assert_eq!(answers[1]["scores"].as_array().unwrap().len(), 2);
+    assert_eq!(answers[2]["scores"], json!([]));
+
+    let output = ranklet_with_input(&["bench", "--model", &model, "--serve"], "nonsense\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stdin"));
+}
+
+#[test]
 fn bad_files_are_named_with_their_line() {
     let folder = Folder::new();
     let rank = |file: &str| assert_fails(&["rank", "--query", "q", "--documents", file], &[file]);
@@ -326,6 +372,8 @@ fn bad_usage_exits_with_two() {
         &["rank", "--query", "q", "--documents", "d.txt", "--scores", "softmax"],
         &["rank", "--query", "q", "--documents", "d.txt", "--no-such-option"],
         &["quantize", "--model", "m", "--dtype", "f32", "--out", "o"],
+        &["bench", "--documents", "0"],
+        &["bench", "--serve", "--json"],
         &["frobnicate"],
     ] {
         let output = ranklet(arguments);

@@ -67,6 +67,23 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the speed of a model: score made-up passages, new ones each repetition.
+    Bench {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// Passages of a repetition. A hundred are about ten thousand tokens.
+        #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
+        documents: usize,
+        /// How often to measure, after one repetition to warm up.
+        #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+        repetitions: usize,
+        /// Machine-readable output.
+        #[arg(long)]
+        json: bool,
+        /// For harnesses: score what stdin says, {"query", "documents"} a line, and answer each with a line of JSON.
+        #[arg(long, conflicts_with_all = ["documents", "repetitions", "json"])]
+        serve: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ranklet::{Error, ErrorKind, ModelFiles, Pairs, Reranker, Result, Scores, Scoring, best_first};
 
 use crate::args::{Command, NumberArguments};
-use crate::{evaluate, input, output};
+use crate::{bench, evaluate, input, output};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
@@ -25,6 +25,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
             output::evaluation(&evaluate::evaluate(&reranker, &run, &qrels)?, json)?;
             output::warnings(&reranker.info().warnings);
             Ok(())
+        }
+        Command::Bench { model, serve: true, .. } => bench::serve(model),
+        Command::Bench { model, documents, repetitions, json, serve: false } => {
+            output::measurement(&bench::measure(model, documents, repetitions)?, json)
         }
     }
 }

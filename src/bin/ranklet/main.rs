@@ -3,10 +3,12 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod args;
+mod bench;
 mod commands;
 mod evaluate;
 mod input;
 mod output;
+mod passages;
 
 use std::process::ExitCode;
 

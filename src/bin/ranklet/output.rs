@@ -6,6 +6,7 @@ use std::path::Path;
 use ranklet::{Backend, Error, ErrorKind, ModelFiles, Ranked, Result};
 use serde_json::json;
 
+use crate::bench::Measurement;
 use crate::evaluate::{Evaluation, Measures};
 
 /// A finished ranking.
@@ -86,6 +87,26 @@ pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
             0 => writeln!(out),
             unjudged => writeln!(out, "; {unjudged} queries have no judgements and were left out"),
         }
+    })
+}
+
+pub(crate) fn measurement(measured: &Measurement, json: bool) -> Result<()> {
+    print(|out| {
+        if json {
+            return writeln!(out, "{}", json!(measured));
+        }
+        let Measurement { documents, tokens, ms, median_ms, min_ms, max_ms, backend, .. } = measured;
+        let (least, most) = (tokens.iter().min().unwrap_or(&0), tokens.iter().max().unwrap_or(&0));
+        let dtype = json!(backend.dtype);
+        writeln!(out, "{documents} documents, {least} to {most} tokens, {} repetitions", ms.len())?;
+        writeln!(out, "median {median_ms:.1} ms, least {min_ms:.1} ms, most {max_ms:.1} ms")?;
+        writeln!(out, "{:.1} documents a second", measured.documents_per_second)?;
+        write!(out, "loaded in {:.0} ms", measured.load_ms)?;
+        match measured.peak_bytes {
+            Some(bytes) => writeln!(out, ", at most {:.1} MB of memory", bytes as f64 / 1e6)?,
+            None => writeln!(out, "; this system does not say how much memory was used")?,
+        }
+        writeln!(out, "{} ({}), {}", backend.device, backend.engine, dtype.as_str().unwrap_or_default())
     })
 }
 

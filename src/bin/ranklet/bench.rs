@@ -1,0 +1,139 @@
+//! `ranklet bench`: how fast a model scores here.
+
+use std::io::{self, BufRead, Write};
+use std::time::{Duration, Instant};
+
+use ranklet::{Backend, Error, ErrorKind, Pairs, Reranker, Result, Scores, Scoring};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::args::ModelArguments;
+use crate::output;
+use crate::passages::{Work, Works};
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) documents: usize,
+    /// Tokens of each repetition.
+    pub(crate) tokens: Vec<usize>,
+    /// Milliseconds of each repetition, from texts to scores.
+    pub(crate) ms: Vec<f64>,
+    pub(crate) median_ms: f64,
+    pub(crate) min_ms: f64,
+    pub(crate) max_ms: f64,
+    pub(crate) documents_per_second: f64,
+    /// From files to a reranker that is ready.
+    pub(crate) load_ms: f64,
+    /// The most memory this process has had; `None` where the system does not say.
+    pub(crate) peak_bytes: Option<u64>,
+    pub(crate) backend: Backend,
+}
+
+/// One work scored.
+struct Scored {
+    scores: Vec<f32>,
+    tokens: usize,
+    elapsed: Duration,
+}
+
+/// Loads, warms up, and scores works of `documents` documents, new ones each repetition.
+pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usize) -> Result<Measurement> {
+    let (reranker, load) = load(model)?;
+    let mut works = Works::new();
+    score(&reranker, &works.next(documents))?;
+    let scored =
+        (0..repetitions).map(|_| score(&reranker, &works.next(documents))).collect::<Result<Vec<_>>>()?;
+    let ms: Vec<f64> = scored.iter().map(|scored| milliseconds(scored.elapsed)).collect();
+    let mut sorted = ms.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median_ms = (sorted[(repetitions - 1) / 2] + sorted[repetitions / 2]) / 2.0;
+    Ok(Measurement {
+        documents,
+        tokens: scored.iter().map(|scored| scored.tokens).collect(),
+        ms,
+        median_ms,
+        min_ms: sorted[0],
+        max_ms: sorted[repetitions - 1],
+        documents_per_second: documents as f64 / median_ms * 1e3,
+        load_ms: milliseconds(load),
+        peak_bytes: peak_bytes(),
+        backend: reranker.info().backend.clone(),
+    })
+}
+
+/// A work a harness sends.
+#[derive(Deserialize)]
+struct Asked {
+    query: String,
+    documents: Vec<String>,
+}
+
+/// Says what was loaded, then answers each line of stdin, a work, with a line on stdout. Ends with stdin.
+pub(crate) fn serve(model: ModelArguments) -> Result<()> {
+    let (reranker, load) = load(model)?;
+    answer(&json!({
+        "load_ms": milliseconds(load),
+        "peak_bytes": peak_bytes(),
+        "backend": reranker.info().backend,
+    }))?;
+    for line in io::stdin().lock().lines() {
+        let line = line.map_err(|error| bad_work(&error))?;
+        let Asked { query, documents } = serde_json::from_str(&line).map_err(|error| bad_work(&error))?;
+        let scored = score(&reranker, &Work { query, documents })?;
+        answer(&json!({
+            "ms": milliseconds(scored.elapsed),
+            "tokens": scored.tokens,
+            "scores": scored.scores,
+            "peak_bytes": peak_bytes(),
+        }))?;
+    }
+    Ok(())
+}
+
+fn load(model: ModelArguments) -> Result<(Reranker, Duration)> {
+    let started = Instant::now();
+    let reranker = model.load()?;
+    reranker.check_rankable()?;
+    let elapsed = started.elapsed();
+    output::warnings(&reranker.info().warnings);
+    Ok((reranker, elapsed))
+}
+
+fn score(reranker: &Reranker, work: &Work) -> Result<Scored> {
+    let started = Instant::now();
+    let pairs = Pairs::OneQuery {
+        query: work.query.as_str().into(),
+        documents: work.documents.iter().map(|document| document.as_str().into()).collect(),
+        max_tokens_per_document: None,
+    };
+    let mut scoring = Scoring::new(pairs, Scores::Raw);
+    let mut scores = Vec::with_capacity(work.documents.len());
+    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
+        scores.extend(part);
+    }
+    Ok(Scored { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
+}
+
+/// Linux says it in `/proc`; elsewhere it takes calls that are not in Rust's library.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn answer(value: &serde_json::Value) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{value}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::new(ErrorKind::Input, format!("stdout: {error}")))
+}
+
+fn bad_work(error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Input, format!("stdin: not a work {{\"query\", \"documents\"}} a line: {error}"))
+}
