@@ -1,0 +1,86 @@
+"""onnxruntime as a native peer: answers works on stdin, a line each, with scores and times.
+
+    python native.py FOLDER FILE THREADS
+
+FOLDER has tokenizer.json, FILE is an ONNX file in it. The first line on stdout
+says what was loaded. A work is {"query", "documents"}; its documents go through
+the model sorted by length, in batches of 16, which is what onnxruntime does
+best with. Times are from texts to scores, as Ranklet's are.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+# Tokenising takes no more threads than the model.
+os.environ["RAYON_NUM_THREADS"] = sys.argv[3]
+
+import onnxruntime
+from tokenizers import Tokenizer
+
+import numpy as np
+
+BATCH = 16
+LONGEST = 512
+
+
+def peak_bytes():
+    """The most memory this process has had: kibibytes on Linux, bytes on macOS."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def load(folder, file, threads):
+    """Return tokenizer and session."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(LONGEST)
+    tokenizer.enable_padding()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    providers = ["CPUExecutionProvider"]
+    return tokenizer, onnxruntime.InferenceSession(str(folder / file), options, providers=providers)
+
+
+def score(tokenizer, session, query, documents):
+    """Return the logits in the order of the documents."""
+    order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
+    scores = np.empty(len(documents), np.float32)
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        encoded = tokenizer.encode_batch([(query, documents[index]) for index in batch])
+        inputs = {
+            "input_ids": np.array([one.ids for one in encoded], np.int64),
+            "attention_mask": np.array([one.attention_mask for one in encoded], np.int64),
+            "token_type_ids": np.array([one.type_ids for one in encoded], np.int64),
+        }
+        scores[batch] = session.run(None, inputs)[0][:, 0]
+    return scores
+
+
+def answer(value):
+    """Write one line."""
+    print(json.dumps(value), flush=True)
+
+
+def main(folder, file, threads):
+    """Load, then answer until stdin ends."""
+    started = time.perf_counter()
+    tokenizer, session = load(Path(folder), file, int(threads))
+    answer({
+        "load_ms": (time.perf_counter() - started) * 1e3,
+        "peak_bytes": peak_bytes(),
+        "backend": {"engine": "onnxruntime", "version": onnxruntime.__version__},
+    })
+    for line in sys.stdin:
+        work = json.loads(line)
+        started = time.perf_counter()
+        scores = score(tokenizer, session, work["query"], work["documents"])
+        elapsed = time.perf_counter() - started
+        answer({"ms": elapsed * 1e3, "scores": scores.tolist(), "peak_bytes": peak_bytes()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
