@@ -22,6 +22,7 @@ help() {
 ./build.sh wasm          the WebAssembly file and its glue, within the size budget
 ./build.sh wasm-parts    what each crate weighs in the WebAssembly file
 ./build.sh pkg           the npm package in pkg/
+./build.sh bench [--quick] [...]  speed, load time and memory beside transformers.js and onnxruntime; --help says more
 TEXT
 }
 
@@ -101,14 +102,19 @@ setup_npm() {
   fi
 }
 
-setup_browser() {
+setup_chromium() {
   [ -n "$(find_chromium)" ] || install_package chromium chromium
   CHROMIUM=$(find_chromium)
   [ -n "$CHROMIUM" ] || fail "no Chromium was found after installing one: set CHROMIUM to its path"
+  export CHROMIUM
+}
+
+setup_browser() {
+  setup_chromium
   [ -n "$(find_firefox)" ] || install_package firefox-esr firefox
   FIREFOX=$(find_firefox)
   [ -n "$FIREFOX" ] || fail "no Firefox was found after installing one: set FIREFOX to its path"
-  export CHROMIUM FIREFOX
+  export FIREFOX
 }
 
 setup_fuzz() {
@@ -168,6 +174,29 @@ demo() {
   pkg
   www
   exec node www/serve.mjs
+}
+
+# --- measure
+
+# Writes .build/bench/report.md; the options are bench/options.mjs's, and --no-build.
+bench() {
+  local build=yes argument
+  local -a options=()
+  for argument in "$@"; do
+    case "$argument" in
+      --no-build) build=no ;;
+      --help) build=no options+=("$argument") ;;
+      *) options+=("$argument") ;;
+    esac
+  done
+  setup_npm bench
+  if [ "$build" = yes ]; then
+    setup_chromium
+    pkg
+    say "command line"
+    cargo build --quiet --release --bin ranklet
+  fi
+  node bench/bench.mjs ${options[@]+"${options[@]}"}
 }
 
 # --- check and test
@@ -240,6 +269,7 @@ test_all() {
     setup | demo | check | wasm | pkg) "$1" ;;
     wasm-parts) wasm_parts ;;
     fuzz) fuzz "${@:2}" ;;
+    bench) bench "${@:2}" ;;
     test) test_all "${2:-}" ;;
     *)
       help >&2

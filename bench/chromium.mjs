@@ -1,0 +1,128 @@
+// Chromium, and pages in it that score.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { chromium } from "playwright-core";
+
+const quiet = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+];
+
+/** V8 without the instruction that the relaxed integer dot becomes. */
+export const withoutVnni = "--js-flags=--no-enable-avx-vnni";
+
+function executable() {
+  const path = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  if (!existsSync(path)) throw new Error(`no Chromium at ${path}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
+  return path;
+}
+
+/** Starts Chromium. Every page has a context, and so a process, of its own. */
+export async function startChromium(site, flags = []) {
+  const browser = await chromium.launch({ executablePath: executable(), args: [...quiet, ...flags] });
+  return {
+    version: browser.version(),
+    open: async (peer) => openPage(await browser.newContext(), site, peer),
+    peakBytes: () => peakBytes(browser),
+    close: () => browser.close(),
+  };
+}
+
+/** Starts Chromium with a profile on disk, whose caches outlive a page. */
+export async function startProfile(site) {
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
+  const context = await chromium.launchPersistentContext(folder, { executablePath: executable(), args: quiet });
+  return {
+    open: (peer) => openPage(context, site, peer),
+    close: async () => {
+      await context.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param {"ranklet" | "transformers"} peer the module in page/ */
+async function openPage(context, site, peer) {
+  const page = await context.newPage();
+  const gone = new Promise((_, reject) => page.on("crash", () => reject(new Error("the page crashed"))));
+  gone.catch(() => {});
+  await page.goto(`${site.url}page/`);
+  /** Calls a function of the module; an error of the page comes with its code. */
+  const call = async (name, argument) => {
+    const evaluated = page.evaluate(
+      async ([module, name, argument]) => {
+        try {
+          return { value: await (await import(module))[name](argument) };
+        } catch (error) {
+          return { error: String(error?.message ?? error), code: error?.code };
+        }
+      },
+      [`/page/${peer}.js`, name, argument],
+    );
+    evaluated.catch(() => {});
+    const { value, error, code } = await Promise.race([evaluated, gone]);
+    if (error !== undefined) throw Object.assign(new Error(error), { code });
+    return value;
+  };
+  return {
+    load: (settings) => call("load", settings),
+    score: (work) => call("score", work),
+    wasmBytes: () => call("wasmBytes"),
+    close: () => page.close(),
+  };
+}
+
+/** The most memory a page's process has had, of the largest; undefined where the system does not say. */
+async function peakBytes(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const peaks = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => processPeak(id));
+  return peaks.some((peak) => peak === undefined) ? undefined : Math.max(...peaks);
+}
+
+function processPeak(id) {
+  try {
+    const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${id}/status`, "utf8"));
+    return Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What V8 says of the processor under a flag of its own: { AVX2: true, AVX_VNNI: false, ... }. */
+export async function processorFeatures(flag = "") {
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
+  const args = ["--headless", `--user-data-dir=${folder}`, ...quiet, `--js-flags=${flag} --help`, "about:blank"];
+  // A group of its own: Chromium's processes do not end by themselves here.
+  const child = spawn(executable(), args, { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    const line = await new Promise((found) => {
+      let output = "";
+      child.stdout.on("data", (data) => {
+        output += data;
+        const match = /^CPU features: (.*)\n/m.exec(output);
+        if (match !== null) found(match[1]);
+      });
+      child.once("exit", () => found(""));
+      setTimeout(found, 20_000, "").unref();
+    });
+    return Object.fromEntries(line.trim().split(/\s+/).filter(Boolean).map((feature) => feature.split("=")).map(([name, on]) => [name, on === "1"]));
+  } finally {
+    const ended = new Promise((resolve) => child.exitCode === null ? child.once("exit", resolve) : resolve());
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await ended;
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}

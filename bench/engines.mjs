@@ -1,0 +1,88 @@
+// Everything that is measured, by name, and how to start it.
+//
+// An engine is { id, label, where, peer, dtype, threads, most?, open }; `open()` gives a runner
+// { loaded, score(work) -> { ms, scores, tokens? }, close }. Targets name engines by id: where/peer/dtype/threads.
+import { startOnnxruntime, startRanklet } from "./native.mjs";
+
+/** What the first call of a page scores, so that "loaded" means ready. */
+export const firstWork = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
+
+/** The most documents that are scored as one padded batch: a thousand would take gigabytes. */
+const mostPadded = 100;
+
+/** What is known of every engine of this run, by id, for the report. */
+export const engineNames = {};
+
+const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
+
+/** Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get. */
+export function rankletPage({ browser, site, model, dtype, threads, build, watch = false }) {
+  const label = `Ranklet${build === undefined ? "" : `, ${build} build`}`;
+  return {
+    ...named({ label, where: "Chromium", peer: build === undefined ? "ranklet" : `ranklet-${build}`, dtype, threads }),
+    open: async () => {
+      const page = await browser.open("ranklet");
+      const loaded = await page.load({
+        model: `bench/${dtype === "q8" ? `${model.name}-q8` : model.name}`,
+        baseUrl: `${site.url}models`,
+        dtype,
+        workers: threads,
+        simd128: build === "simd128",
+        watch,
+        first: firstWork,
+      });
+      return { ...page, loaded };
+    },
+  };
+}
+
+/** transformers.js in Chromium: two engines over one page, in sorted batches and as one padded batch. */
+export function transformersPages(settings) {
+  let opened;
+  const open = (batching) => async () => {
+    const page = await (opened ??= openTransformers(settings));
+    return { ...page, score: (work) => page.score({ ...work, batching }) };
+  };
+  const { dtype, threads } = settings;
+  const engine = (batching, text) => ({
+    ...named({ label: `transformers.js, ${text}`, where: "Chromium", peer: `transformers.js-${batching}`, dtype, threads }),
+    open: open(batching),
+  });
+  return [engine("sorted", "sorted batches of 16"), { ...engine("padded", "one padded batch"), most: mostPadded }];
+}
+
+async function openTransformers({ browser, site, model, dtype, threads, watch = false }) {
+  const page = await browser.open("transformers");
+  const loaded = await page.load({
+    model: `bench/${model.name}`,
+    host: `${site.url}models/`,
+    dtype: dtype === "f32" ? "fp32" : dtype,
+    threads,
+    watch,
+    first: firstWork,
+  });
+  return { ...page, loaded };
+}
+
+/** Ranklet's program; `device` "candle" is the reference engine. */
+export function rankletProgram({ model, dtype, threads, device = "cpu" }) {
+  const [label, peer] = device === "candle" ? ["candle", "candle"] : ["Ranklet", "ranklet"];
+  return {
+    ...named({ label, where: "native", peer, dtype, threads }),
+    open: () => startRanklet({ folder: model.folders[dtype], device, dtype, threads }),
+  };
+}
+
+/** onnxruntime from PyPI. */
+export function onnxruntimeProgram({ python, model, dtype, threads }) {
+  return {
+    ...named({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),
+    open: () => startOnnxruntime({ python, folder: model.folders.f32, file: onnxFile[dtype], threads }),
+  };
+}
+
+function named(engine) {
+  const id = [engine.where.toLowerCase(), engine.peer, engine.dtype, engine.threads].join("/");
+  engineNames[id] = engine;
+  return { id, ...engine };
+}

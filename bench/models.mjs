@@ -1,0 +1,111 @@
+// The checkpoints that are measured: made once, kept under .build/bench/models until what makes them changes.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+
+import { inOutput, inRepository } from "./paths.mjs";
+
+/** BERT shapes by name: what people's checkpoints have. */
+const shapes = {
+  "minilm-l6": { layers: 6, hidden: 384, heads: 12, intermediate: 1536 },
+  "minilm-l12": { layers: 12, hidden: 384, heads: 12, intermediate: 1536 },
+  "bert-base": { layers: 12, hidden: 768, heads: 12, intermediate: 3072 },
+  "bert-large": { layers: 24, hidden: 1024, heads: 16, intermediate: 4096 },
+};
+
+/** The program that was built. */
+export const program = inRepository("target/release/ranklet");
+
+/**
+ * Makes a model where it is not there yet: a q8 folder for Ranklet, and an f32 folder with the same model's ONNX
+ * files for the peers. The two are `{name}-q8` and `{name}` under one folder, which is laid out like the Hub.
+ * @param {string} name of `shapes`; "minilm-l6" has real weights, of the default model or of `checkpoint`
+ */
+export function prepareModel(name, python, checkpoint) {
+  const real = name === "minilm-l6";
+  const source = real ? (checkpoint ?? inRepository("models/default")) : undefined;
+  const weights = real
+    ? checkpoint === undefined
+      ? "the default model; its f32 twin is dequantised"
+      : `${checkpoint.split("/").filter(Boolean).at(-1)}, q8 by ranklet quantize`
+    : "random";
+  const recipe = fingerprint(name, source);
+  const [plain, q8] = [inOutput(`models/bench/${name}`), inOutput(`models/bench/${name}-q8`)];
+  const stamp = `${plain}/recipe`;
+  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== recipe) {
+    console.error(`making ${name} (${weights}) and its ONNX files, once`);
+    for (const folder of [plain, q8]) rmSync(folder, { recursive: true, force: true });
+    mkdirSync(inOutput("models/bench"), { recursive: true });
+    make({ name, plain, q8, source, checkpoint, python });
+    writeFileSync(stamp, recipe);
+  }
+  const bytes = (path) => statSync(path).size;
+  return {
+    name,
+    weights,
+    ...shapes[name],
+    folders: { f32: plain, q8 },
+    bytes: {
+      "ranklet q8": bytes(`${q8}/model.safetensors`),
+      "ranklet f32": bytes(`${plain}/model.safetensors`),
+      "onnx q8": bytes(`${plain}/onnx/model_quantized.onnx`),
+      "onnx f32": bytes(`${plain}/onnx/model.onnx`),
+    },
+  };
+}
+
+function make({ name, plain, q8, source, checkpoint, python }) {
+  const script = (...args) => runPython(python, [inRepository("bench/checkpoints.py"), ...args]);
+  if (checkpoint !== undefined && name === "minilm-l6") {
+    cpSync(checkpoint, plain, { recursive: true, dereference: true });
+    execFileSync("chmod", ["-R", "u+w", plain]);
+    execFileSync(program, ["quantize", "--model", plain, "--dtype", "q8", "--out", q8], { stdio: ["ignore", "ignore", "inherit"] });
+  } else {
+    if (source !== undefined) cpSync(source, q8, { recursive: true });
+    else {
+      const { layers, hidden, heads, intermediate } = shapes[name];
+      script("random", inRepository("models/default"), q8, ...[layers, hidden, heads, intermediate].map(String));
+    }
+    script("dequantise", q8, plain);
+  }
+  script("export", plain);
+}
+
+/** Changes when the model would be made another way. */
+function fingerprint(name, source) {
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([name, source ?? null, shapes[name]]));
+  for (const file of ["bench/checkpoints.py", "bench/requirements.txt", "models/default/model.safetensors"]) hash.update(readFileSync(inRepository(file)));
+  if (source !== undefined) hash.update(readFileSync(`${source}/model.safetensors`));
+  return hash.digest("hex");
+}
+
+/**
+ * The Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON, or an environment made for the bench.
+ * @returns {string} its path
+ */
+export function preparePython() {
+  if (process.env.RANKLET_BENCH_PYTHON !== undefined) return process.env.RANKLET_BENCH_PYTHON;
+  const folder = inRepository(".build/bench-venv");
+  const [python, stamp] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
+  const requirements = inRepository("bench/requirements.txt");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === readFileSync(requirements, "utf8")) return python;
+  console.error("making a Python environment in .build/bench-venv, once; PyTorch is large");
+  try {
+    execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: "inherit" });
+    execFileSync(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], { stdio: "inherit" });
+  } catch (error) {
+    throw new Error(`the Python environment could not be made (Python 3.11 or later with venv is needed): ${error.message}`);
+  }
+  writeFileSync(`${stamp}.new`, readFileSync(requirements));
+  renameSync(`${stamp}.new`, stamp);
+  return python;
+}
+
+function runPython(python, args) {
+  try {
+    execFileSync(python, args, { stdio: ["ignore", "ignore", "pipe"], maxBuffer: 1 << 26 });
+  } catch (error) {
+    throw new Error(`${args.slice(0, 2).join(" ")}: ${String(error.stderr ?? error.message).trim().split("\n").slice(-5).join("\n")}`);
+  }
+}

@@ -1,0 +1,57 @@
+// Native peers: processes that answer works line by line.
+import { execFileSync, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+import { program } from "./models.mjs";
+import { inRepository } from "./paths.mjs";
+
+/** Starts `ranklet bench --serve`. */
+export function startRanklet({ folder, device, dtype, threads }) {
+  const args = ["bench", "--serve", "--model", folder, "--device", device, "--dtype", dtype];
+  if (takesThreads()) args.push("--threads", String(threads));
+  // candle has its threads from here.
+  return start(program, args, { RAYON_NUM_THREADS: String(threads) });
+}
+
+/** Whether this build has the option; without it the engine has no threads of its own. */
+function takesThreads() {
+  return execFileSync(program, ["bench", "--help"], { encoding: "utf8" }).includes("--threads");
+}
+
+/** Starts onnxruntime on an exported model. */
+export function startOnnxruntime({ python, folder, file, threads }) {
+  return start(python, [inRepository("bench/native.py"), folder, file, String(threads)]);
+}
+
+/** @returns {Promise<{ loaded: object, score: (work: object) => Promise<object>, close: () => Promise<void> }>} */
+async function start(command, args, environment = {}) {
+  const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
+  let errors = "";
+  child.stderr.on("data", (data) => (errors += data));
+  // A process that is gone says so on its stdout, which ends.
+  child.stdin.on("error", () => {});
+  const ended = new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  ended.catch(() => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async () => {
+    const { value, done } = await lines.next();
+    if (!done) return JSON.parse(value);
+    await ended;
+    throw new Error(`${command.split("/").at(-1)} ended: ${errors.trim().split("\n").slice(-3).join(" ") || "it says nothing"}`);
+  };
+  const loaded = await answer();
+  return {
+    loaded,
+    score: (work) => {
+      child.stdin.write(`${JSON.stringify({ query: work.query, documents: work.documents })}\n`);
+      return answer();
+    },
+    close: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}

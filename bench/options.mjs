@@ -1,0 +1,72 @@
+// What can be said on the command line.
+import { parseArgs } from "node:util";
+
+export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat"];
+
+export const help = `./build.sh bench [options]
+  --quick              few documents and repetitions, small shapes: does everything run?
+  --no-build           measure what is built
+  --only SECTIONS      of ${sections.join(", ")}; separated by commas
+  --repetitions N      instead of each section's own
+  --w100 FILE          { "query", "documents" } to take texts from, instead of the bench's own
+  --checkpoint DIR     an f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
+  --publish            also writes the picture to docs/bench.svg`;
+
+const given = {
+  quick: { type: "boolean", default: false },
+  only: { type: "string" },
+  repetitions: { type: "string" },
+  w100: { type: "string" },
+  checkpoint: { type: "string" },
+  publish: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+};
+
+/** Reads the arguments; throws with a line for the person where they make no sense. */
+export function readOptions(args) {
+  const { values } = parseArgs({ args, options: given });
+  const only = values.only?.split(",") ?? sections;
+  const unknown = only.find((section) => !sections.includes(section));
+  if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
+  if (values.repetitions !== undefined && !/^[1-9]\d*$/.test(values.repetitions)) {
+    throw new Error(`--repetitions takes a whole number of at least 1, not ${values.repetitions}`);
+  }
+  if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
+  return { ...values, only, repetitions: values.repetitions === undefined ? undefined : Number(values.repetitions) };
+}
+
+/**
+ * How much is measured. A quick run goes every way once or twice, with next to no work.
+ * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
+ */
+export function extent({ quick, repetitions }) {
+  const full = {
+    speed: [[10, 7], [100, 5], [1000, 3]],
+    noVnni: [100, 5],
+    shapes: ["minilm-l6", "minilm-l12", "bert-base", "bert-large"],
+    shape: [100, 3],
+    loads: 5,
+    memory: 100,
+    flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
+  };
+  const little = {
+    speed: [[3, 2], [6, 2]],
+    noVnni: [6, 2],
+    shapes: ["minilm-l6", "minilm-l12"],
+    shape: [4, 2],
+    loads: 2,
+    memory: 6,
+    flat: [[4, 2], [16, 2]],
+  };
+  const chosen = quick ? little : full;
+  if (repetitions === undefined) return chosen;
+  const repeated = ([documents]) => [documents, repetitions];
+  return {
+    ...chosen,
+    speed: chosen.speed.map(repeated),
+    noVnni: repeated(chosen.noVnni),
+    shape: repeated(chosen.shape),
+    loads: repetitions,
+    flat: chosen.flat.map(repeated),
+  };
+}

@@ -1,0 +1,25 @@
+// Keeps every WebAssembly memory that is made on this thread. A memory never shrinks, so its size is its peak.
+const memories = new Set();
+
+/** Bytes of all of them together. */
+export function wasmBytes() {
+  return [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+}
+
+/** Starts watching; before anything is instantiated. */
+export function watchMemories() {
+  const { Memory, instantiate, instantiateStreaming } = WebAssembly;
+  WebAssembly.Memory = function (descriptor) {
+    const memory = new Memory(descriptor);
+    memories.add(memory);
+    return memory;
+  };
+  WebAssembly.Memory.prototype = Memory.prototype;
+  const keep = (result) => {
+    const { exports } = result.instance ?? result;
+    for (const value of Object.values(exports)) if (value instanceof Memory) memories.add(value);
+    return result;
+  };
+  WebAssembly.instantiate = async (...args) => keep(await instantiate(...args));
+  WebAssembly.instantiateStreaming = async (...args) => keep(await instantiateStreaming(...args));
+}

@@ -1,0 +1,34 @@
+// Ranklet as a page uses it.
+import { wasmBytes, watchMemories } from "./memory.js";
+
+let reranker;
+
+/**
+ * Loads it and scores `first`, all from the import on.
+ * @param {{ model: string, baseUrl: string, dtype: string, workers: number, simd128: boolean, watch: boolean, first: object }} settings
+ */
+export async function load({ model, baseUrl, dtype, workers, simd128, watch, first }) {
+  if (watch) watchMemories();
+  // Which engine file a browser gets is decided by asking it; a browser without relaxed SIMD says no.
+  if (simd128) WebAssembly.validate = () => false;
+  const started = performance.now();
+  const { Reranker } = await import("/ranklet/index.js");
+  reranker = await Reranker.load(model, { baseUrl, dtype, workers, device: "cpu" });
+  const loaded = performance.now();
+  const loadedBytes = watch ? wasmBytes() : undefined;
+  await reranker.rerank(first);
+  const scored = performance.now();
+  return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, backend: reranker.info.backend };
+}
+
+/** Scores one work: milliseconds from texts to scores, and the logits in input order. */
+export async function score({ query, documents }) {
+  const started = performance.now();
+  const { results, usage } = await reranker.rerank({ query, documents, scores: "raw" });
+  const ms = performance.now() - started;
+  const scores = new Array(documents.length);
+  for (const { index, score } of results) scores[index] = score;
+  return { ms, scores, tokens: usage.tokens };
+}
+
+export { wasmBytes };

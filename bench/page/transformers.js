@@ -1,0 +1,64 @@
+// transformers.js as a page uses it for a cross-encoder.
+import { wasmBytes, watchMemories } from "./memory.js";
+
+/** What its users take, and what onnxruntime does best with here. */
+const batchSize = 16;
+
+let tokenizer;
+let model;
+
+/**
+ * Loads it and scores `first`, all from the import on.
+ * @param {{ model: string, host: string, dtype: string, threads: number, watch: boolean, first: object }} settings
+ */
+export async function load({ model: id, host, dtype, threads, watch, first }) {
+  if (watch) watchMemories();
+  const started = performance.now();
+  const { env, AutoTokenizer, AutoModelForSequenceClassification } = await import("/transformers/transformers.min.js");
+  env.allowLocalModels = false;
+  env.remoteHost = host;
+  const { wasm } = env.backends.onnx;
+  wasm.numThreads = threads;
+  // The files it would take from a CDN, from here.
+  const local = (url) => new URL(`/onnxruntime/${url.split("/").at(-1)}`, location.href).href;
+  wasm.wasmPaths = { mjs: local(wasm.wasmPaths.mjs), wasm: local(wasm.wasmPaths.wasm) };
+  [tokenizer, model] = await Promise.all([
+    AutoTokenizer.from_pretrained(id),
+    AutoModelForSequenceClassification.from_pretrained(id, { device: "wasm", dtype }),
+  ]);
+  const loaded = performance.now();
+  const loadedBytes = watch ? wasmBytes() : undefined;
+  await score({ ...first, batching: "sorted" });
+  const scored = performance.now();
+  return {
+    load_ms: loaded - started,
+    first_score_ms: scored - started,
+    loaded_wasm_bytes: loadedBytes,
+    backend: { engine: "transformers.js", version: env.version, file: wasm.wasmPaths.wasm.split("/").at(-1), threads: wasm.numThreads },
+  };
+}
+
+/**
+ * Scores one work: milliseconds from texts to scores, and the logits in input order.
+ * @param {"sorted" | "padded"} batching in batches of similar length, or all at once
+ */
+export async function score({ query, documents, batching }) {
+  const started = performance.now();
+  const order = documents.map((_, index) => index);
+  if (batching === "sorted") order.sort((a, b) => documents[a].length - documents[b].length);
+  const size = batching === "sorted" ? batchSize : documents.length;
+  const scores = new Array(documents.length);
+  for (let at = 0; at < order.length; at += size) {
+    const batch = order.slice(at, at + size);
+    const inputs = tokenizer(new Array(batch.length).fill(query), {
+      text_pair: batch.map((index) => documents[index]),
+      padding: true,
+      truncation: true,
+    });
+    const { logits } = await model(inputs);
+    batch.forEach((index, row) => (scores[index] = logits.data[row]));
+  }
+  return { ms: performance.now() - started, scores };
+}
+
+export { wasmBytes };

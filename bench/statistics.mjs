@@ -1,0 +1,25 @@
+/** The middle value; the mean of the two middle ones. */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+}
+
+/** Kendall's tau-b between two lists of scores of the same documents. */
+export function kendallTau(a, b) {
+  let [sum, pairsA, pairsB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const [x, y] = [Math.sign(a[i] - a[j]), Math.sign(b[i] - b[j])];
+      sum += x * y;
+      pairsA += x * x;
+      pairsB += y * y;
+    }
+  }
+  return sum / Math.sqrt(pairsA * pairsB);
+}
+
+/** The largest difference between two lists of scores. */
+export function largestDifference(a, b) {
+  return Math.max(...a.map((score, index) => Math.abs(score - b[index])));
+}

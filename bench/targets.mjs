@@ -1,0 +1,75 @@
+// What Ranklet is meant to reach, as ratios within one run.
+import { median } from "./statistics.mjs";
+
+/**
+ * The targets with what was measured.
+ * @returns {{ target: string, wanted: string, measured: string | undefined, met: boolean | undefined }[]} `met` is
+ *   undefined where an engine that it takes was not measured
+ */
+export function judge(report) {
+  const size = targetSize(report);
+  const speeds = (over, under) => ratio(size, over, under);
+  const ours = "chromium/ranklet";
+  const peer = "chromium/transformers.js-sorted";
+  return [
+    atLeast("Chromium, q8, one thread: times as fast as transformers.js", 4, speeds(`${peer}/q8/1`, `${ours}/q8/1`)),
+    atLeast("Chromium, q8, two workers: times as fast as transformers.js with two threads", 4, speeds(`${peer}/q8/2`, `${ours}/q8/2`)),
+    atLeast("Chromium, f32, one thread: times as fast as transformers.js", 2.5, speeds(`${peer}/f32/1`, `${ours}/f32/1`)),
+    atLeast("Chromium, q8, one thread, simd128 build: times as fast as transformers.js", 2, speeds(`${peer}/q8/1`, `${ours}-simd128/q8/1`)),
+    atLeast("Chromium, q8, one thread: times as fast as native onnxruntime int8", 0.8, speeds("native/onnxruntime/q8/1", `${ours}/q8/1`)),
+    ...[1, 2].map((threads) =>
+      atLeast(`native, q8, threads: ${threads}: times as fast as onnxruntime int8`, 1.5, speeds(`native/onnxruntime/q8/${threads}`, `native/ranklet/q8/${threads}`)),
+    ),
+    ...[1, 2].map((threads) =>
+      atLeast(`native, f32, threads: ${threads}: times as fast as onnxruntime fp32`, 1, speeds(`native/onnxruntime/f32/${threads}`, `native/ranklet/f32/${threads}`)),
+    ),
+    atMost("Chromium, q8: time per document of the largest number, over that of the smallest", 1.1, growth(report.flat)),
+    atLeast("Chromium, q8: two workers, times as fast as one", 1.8, speeds(`${ours}/q8/1`, `${ours}/q8/2`)),
+    atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
+    atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
+  ];
+}
+
+/** The size that the ratios are of: 100 documents, or the largest of a quick run. */
+export function targetSize(report) {
+  const sizes = report.speed?.sizes.filter(({ documents }) => documents <= 100) ?? [];
+  return sizes.at(-1);
+}
+
+/** The median over repetitions of one engine's time over another's, both of the same work. */
+export function ratio(size, over, under) {
+  const [a, b] = [over, under].map((id) => size?.engines.find((engine) => engine.id === id)?.ms);
+  return a === undefined || b === undefined ? undefined : median(a.map((ms, repetition) => ms / b[repetition]));
+}
+
+function growth(flat) {
+  const each = flat?.sizes
+    .map(({ documents, engines }) => ({ documents, ms: engines.find(({ id }) => id === "chromium/ranklet/q8/1")?.ms }))
+    .filter(({ ms }) => ms !== undefined)
+    .map(({ documents, ms }) => median(ms) / documents);
+  return each === undefined || each.length < 2 ? undefined : each.at(-1) / each[0];
+}
+
+function loads(load) {
+  const [ours, theirs] = ["ranklet", "transformers.js-sorted"].map((peer) => load?.find(({ id }) => id.includes(`/${peer}/`))?.warm_ms);
+  if (!ours?.length || ours.length !== theirs?.length) return undefined;
+  return median(theirs.map((ms, repetition) => ms / ours[repetition]));
+}
+
+/** The arena is what memory grows by while documents are scored. */
+function memory(report) {
+  const ours = report.memory?.engines.find(({ id }) => id === "chromium/ranklet/q8/0");
+  return ours === undefined ? undefined : ours.loaded_wasm_bytes / report.models[0].bytes["ranklet q8"];
+}
+
+function atLeast(target, bound, value) {
+  return verdict(target, `at least ${bound}`, value, value >= bound);
+}
+
+function atMost(target, bound, value) {
+  return verdict(target, `at most ${bound}`, value, value <= bound);
+}
+
+function verdict(target, wanted, value, met) {
+  return value === undefined ? { target, wanted, measured: undefined, met: undefined } : { target, wanted, measured: value, met };
+}

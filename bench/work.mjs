@@ -1,0 +1,129 @@
+// The work: a query and passages, new ones each time, with numbers of tokens that do not change.
+import { readFileSync } from "node:fs";
+
+import { Tokenizer } from "@huggingface/tokenizers";
+
+import { inRepository } from "./paths.mjs";
+
+/**
+ * Tokens of a pair by the share of pairs that are shorter, as first stages find passages: a hundred pairs have 10,252
+ * tokens, 31 to 226 each.
+ */
+const lengths = [[0, 31], [0.1, 56], [0.25, 74], [0.5, 90], [0.75, 131], [0.9, 161], [0.97, 181], [1, 226]];
+
+/** Words of one token, to end a passage exactly where it should. */
+const fillers = ["and", "the", "of", "then", "also", "with"];
+
+/** [CLS], and [SEP] after query and document. */
+const specials = 3;
+
+/** Makes works. The same seed makes the same ones. */
+export class Works {
+  #random;
+  #count;
+  #queries;
+  #sentences;
+  /** Where the texts come from, for the report. */
+  source;
+
+  /** @param {string | undefined} file texts to use instead of the repository's: { query, documents } */
+  constructor(file, seed = 1) {
+    this.#random = xorshift(seed);
+    this.#count = counter();
+    const { queries, documents, source } = file === undefined ? ownTexts() : foreignTexts(file);
+    this.#queries = queries;
+    this.#sentences = documents.flatMap((text) => text.split(/(?<=[.!?])\s+/)).map((text) => text.split(/\s+/).filter((word) => word !== ""));
+    this.source = source;
+  }
+
+  /** A work of `count` documents: { query, documents, tokens }. Lengths follow `lengths`. */
+  next(count) {
+    return this.#work(Array.from({ length: count }, (_, place) => lengthAt(count === 1 ? 0.5 : place / (count - 1))));
+  }
+
+  /** A work of `count` documents whose pairs have `tokens` tokens each. */
+  equal(count, tokens) {
+    return this.#work(new Array(count).fill(tokens));
+  }
+
+  #work(pairs) {
+    const query = this.#pick(this.#queries);
+    const room = specials + this.#tokens(query.split(/\s+/));
+    for (let place = pairs.length - 1; place > 0; place--) {
+      const other = this.#below(place + 1);
+      [pairs[place], pairs[other]] = [pairs[other], pairs[place]];
+    }
+    const contents = pairs.map((tokens) => Math.max(tokens - room, 1));
+    return {
+      query,
+      documents: contents.map((tokens) => this.#passage(tokens)),
+      tokens: contents.reduce((sum, tokens) => sum + tokens + room, 0),
+    };
+  }
+
+  /** Sentences in any order, the last one cut so that there are `tokens` tokens. */
+  #passage(tokens) {
+    const words = [];
+    let left = tokens;
+    while (left > 0) {
+      for (const word of this.#pick(this.#sentences)) {
+        if (left === 0) break;
+        const taken = this.#count(word) <= left ? word : this.#pick(fillers);
+        words.push(taken);
+        left -= this.#count(taken);
+      }
+    }
+    return words.join(" ");
+  }
+
+  #tokens(words) {
+    return words.reduce((sum, word) => sum + this.#count(word), 0);
+  }
+
+  #pick(list) {
+    return list[this.#below(list.length)];
+  }
+
+  #below(bound) {
+    return this.#random() % bound;
+  }
+}
+
+function ownTexts() {
+  const name = "src/quantize/calibration.txt";
+  const pairs = readFileSync(inRepository(name), "utf8").trim().split("\n").map((line) => line.split("\t"));
+  return { queries: pairs.map(([query]) => query), documents: pairs.map(([, document]) => document), source: `sentences of ${name}` };
+}
+
+function foreignTexts(file) {
+  const { query, documents } = JSON.parse(readFileSync(file, "utf8"));
+  return { queries: [query], documents, source: `sentences of ${file.split("/").at(-1)}` };
+}
+
+/** Tokens of a word. Words are tokenised apart in BERT, so those of a passage add up. */
+function counter() {
+  const read = (name) => JSON.parse(readFileSync(inRepository(`models/default/${name}`), "utf8"));
+  const tokenizer = new Tokenizer(read("tokenizer.json"), read("tokenizer_config.json"));
+  const known = new Map();
+  return (word) => {
+    if (!known.has(word)) known.set(word, tokenizer.encode(word, { add_special_tokens: false }).ids.length);
+    return known.get(word);
+  };
+}
+
+function lengthAt(share) {
+  const above = Math.max(1, lengths.findIndex(([upTo]) => share <= upTo));
+  const [[from, shorter], [to, longer]] = [lengths[above - 1], lengths[above]];
+  return Math.floor(shorter + ((longer - shorter) * (share - from)) / (to - from) + 0.5);
+}
+
+/** 32 random bits a call. */
+function xorshift(seed) {
+  let state = (seed * 0x9e3779b9) >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>>= 0);
+  };
+}
