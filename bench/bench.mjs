@@ -1,9 +1,9 @@
 // One command, one report: Ranklet and its peers, side by side. `./build.sh bench --help` says what can be asked for.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 
 import { engineNames } from "./engines.mjs";
 import { describe } from "./machine.mjs";
-import { prepareModel, preparePython } from "./models.mjs";
+import { prepareModel, preparePython, program } from "./models.mjs";
 import { extent, help, readOptions } from "./options.mjs";
 import { inOutput, inRepository } from "./paths.mjs";
 import { picture } from "./picture.mjs";
@@ -27,6 +27,12 @@ if (options.help) {
   process.exit(0);
 }
 
+for (const [path, what] of [[program, "the command line"], [inRepository("pkg/dist/index.js"), "the package"]]) {
+  if (existsSync(path)) continue;
+  console.error(`bench: ${what} is not built: leave out --no-build`);
+  process.exit(1);
+}
+
 const much = extent(options);
 const python = preparePython();
 const names = options.only.includes("shapes") ? much.shapes : much.shapes.slice(0, 1);
@@ -41,30 +47,36 @@ const report = {
   ...(await describe(site, python)),
   work: works.source,
   models: models.map(({ folders: _, ...model }) => model),
+  notes,
+  engines: engineNames,
 };
-for (const name of options.only) {
+for (const section of options.only) {
   const noted = notes.length;
-  report[name.replace("-", "_")] = await run[name]({ site, python, model: models[0], models, works, extent: much, notes });
-  for (const note of notes.slice(noted)) note.section = name;
+  try {
+    report[section.replace("-", "_")] = await run[section]({ site, python, model: models[0], models, works, extent: much, notes });
+  } catch (error) {
+    notes.push({ id: "all of it", error: String(error?.stack ?? error), unsupported: false });
+    console.error(error);
+  }
+  for (const note of notes.slice(noted)) note.section = section;
+  // After each part, for a run takes long and may be ended.
+  write();
 }
 await site.stop();
 
-report.notes = notes;
-report.targets = judge(report);
-report.engines = engineNames;
-mkdirSync(inOutput("."), { recursive: true });
-writeFileSync(inOutput("report.json"), `${JSON.stringify(report, null, 1)}\n`);
-writeFileSync(inOutput("report.md"), markdown(report));
-const svg = picture(report);
-if (svg !== undefined) {
-  writeFileSync(inOutput("bench.svg"), svg);
-  if (options.publish) writeFileSync(inRepository("docs/bench.svg"), svg);
-}
 console.log(markdown(report));
 console.error("written to .build/bench: report.md, report.json, bench.svg");
-
 const failed = notes.filter(({ unsupported }) => !unsupported);
-if (failed.length > 0) {
-  console.error(`bench: ${failed.length} failed: ${failed.map(({ id, error }) => `${id}: ${error}`).join("; ")}`);
-  process.exitCode = 1;
+for (const { section, id, error } of failed) console.error(`bench: ${section}: ${id} failed: ${error}`);
+process.exit(failed.length > 0 ? 1 : 0);
+
+function write() {
+  report.targets = judge(report);
+  mkdirSync(inOutput("."), { recursive: true });
+  writeFileSync(inOutput("report.json"), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(inOutput("report.md"), markdown(report));
+  const svg = picture(report);
+  if (svg === undefined) return;
+  writeFileSync(inOutput("bench.svg"), svg);
+  if (options.publish) writeFileSync(inRepository("docs/bench.svg"), svg);
 }

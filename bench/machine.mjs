@@ -14,7 +14,7 @@ export async function describe(site, python) {
   const features = await processorFeatures();
   const without = await processorFeatures(withoutVnni.split("=").at(-1));
   const installed = (name) => JSON.parse(readFileSync(inRepository(`bench/node_modules/${name}/package.json`), "utf8")).version;
-  const run = (command, ...args) => execFileSync(command, args, { encoding: "utf8", cwd: inRepository(".") }).trim();
+  const run = (command, ...args) => execFileSync(command, args, { encoding: "utf8", cwd: inRepository("."), stdio: "pipe" }).trim();
   const versionOf = "import importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in ('onnxruntime', 'onnx', 'torch', 'transformers')), sep='\\n')";
   return {
     machine: {
@@ -27,8 +27,8 @@ export async function describe(site, python) {
       v8_features: features,
     },
     versions: {
-      ranklet: `${run("git", "describe", "--always", "--dirty")}`,
-      rust: run("rustc", "--version"),
+      ranklet: run("git", "describe", "--always", "--dirty"),
+      rust: run("rustc", "--version").split(" ")[1],
       chromium,
       node: process.version,
       "transformers.js": installed("@huggingface/transformers"),

@@ -31,8 +31,8 @@ export async function closeAll(opened) {
 /**
  * Measures opened engines with works of one size.
  * @param {() => object} nextWork
- * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[] }[] }>} an engine that failed
- *   on the way is noted, closed to later works and left out
+ * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[] }[] }>} an engine that fails
+ *   on the way is noted, closed and left out
  */
 export async function interleave(opened, { documents, repetitions, nextWork }, notes) {
   const times = new Map(opened.filter(({ engine }) => documents <= (engine.most ?? Infinity)).map((one) => [one, []]));
@@ -53,6 +53,7 @@ export async function interleave(opened, { documents, repetitions, nextWork }, n
       if (ms === undefined) {
         times.delete(one);
         opened.splice(opened.indexOf(one), 1);
+        await runner.close();
       } else times.get(one).push(ms);
     }
     console.error(`  ${documents} documents, ${repetition + 1} of ${repetitions}`);

@@ -90,7 +90,7 @@ export function preparePython() {
   const [python, stamp] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
   const requirements = inRepository("bench/requirements.txt");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === readFileSync(requirements, "utf8")) return python;
-  console.error("making a Python environment in .build/bench-venv, once; PyTorch is large");
+  console.error("making a Python environment in .build/bench-venv, once; with PyTorch it takes some gigabytes");
   try {
     execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: "inherit" });
     execFileSync(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], { stdio: "inherit" });

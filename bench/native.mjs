@@ -50,7 +50,7 @@ async function start(command, args, environment = {}) {
       return answer();
     },
     close: async () => {
-      child.stdin.end();
+      child.kill();
       await ended;
     },
   };

@@ -27,6 +27,8 @@ export function judge(report) {
     atLeast("Chromium, q8: two workers, times as fast as one", 1.8, speeds(`${ours}/q8/1`, `${ours}/q8/2`)),
     atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
+    atLeast("rankings agree, f32: least tau of Ranklet with transformers.js in fp32", 0.99, leastTau(report, "f32")),
+    atLeast("rankings agree, q8: least tau of Ranklet with transformers.js in fp32", 0.97, leastTau(report, "q8")),
   ];
 }
 
@@ -60,6 +62,11 @@ function loads(load) {
 function memory(report) {
   const ours = report.memory?.engines.find(({ id }) => id === "chromium/ranklet/q8/0");
   return ours === undefined ? undefined : ours.loaded_wasm_bytes / report.models[0].bytes["ranklet q8"];
+}
+
+function leastTau(report, dtype) {
+  const ours = report.speed?.agreement.filter(({ id }) => new RegExp(`/ranklet[^/]*/${dtype}/`).test(id)) ?? [];
+  return ours.length === 0 ? undefined : Math.min(...ours.map(({ tau }) => tau));
 }
 
 function atLeast(target, bound, value) {

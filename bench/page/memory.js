@@ -3,12 +3,13 @@ const memories = new Set();
 
 /** Bytes of all of them together. */
 export function wasmBytes() {
+  if (memories.size === 0) throw new Error("no WebAssembly memory was seen on this thread");
   return [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
 }
 
 /** Starts watching; before anything is instantiated. */
 export function watchMemories() {
-  const { Memory, instantiate, instantiateStreaming } = WebAssembly;
+  const { Instance, Memory, instantiate, instantiateStreaming } = WebAssembly;
   WebAssembly.Memory = function (descriptor) {
     const memory = new Memory(descriptor);
     memories.add(memory);
@@ -20,6 +21,10 @@ export function watchMemories() {
     for (const value of Object.values(exports)) if (value instanceof Memory) memories.add(value);
     return result;
   };
+  WebAssembly.Instance = function (module, imports) {
+    return keep(new Instance(module, imports));
+  };
+  WebAssembly.Instance.prototype = Instance.prototype;
   WebAssembly.instantiate = async (...args) => keep(await instantiate(...args));
   WebAssembly.instantiateStreaming = async (...args) => keep(await instantiateStreaming(...args));
 }
