@@ -22,6 +22,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, watch
     ...named({ label, where: "Chromium", peer: build === undefined ? "ranklet" : `ranklet-${build}`, dtype, threads }),
     open: async () => {
       const page = await browser.open("ranklet");
+      const before = site.answers.length;
       const loaded = await page.load({
         model: `bench/${dtype === "q8" ? `${model.name}-q8` : model.name}`,
         baseUrl: `${site.url}models`,
@@ -31,7 +32,8 @@ export function rankletPage({ browser, site, model, dtype, threads, build, watch
         watch,
         first: firstWork,
       });
-      return { ...page, loaded };
+      const file = site.answers.slice(before).find(({ path }) => path.endsWith(".wasm"))?.path.split("/").at(-1);
+      return { ...page, loaded: { ...loaded, backend: { ...loaded.backend, file } } };
     },
   };
 }

@@ -31,7 +31,7 @@ export async function closeAll(opened) {
 /**
  * Measures opened engines with works of one size.
  * @param {() => object} nextWork
- * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[] }[] }>} an engine that fails
+ * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[], backend }[] }>} an engine that fails
  *   on the way is noted, closed and left out
  */
 export async function interleave(opened, { documents, repetitions, nextWork }, notes) {
@@ -58,7 +58,7 @@ export async function interleave(opened, { documents, repetitions, nextWork }, n
     }
     console.error(`  ${documents} documents, ${repetition + 1} of ${repetitions}`);
   }
-  return { documents, tokens, engines: [...times].map(([{ engine }, ms]) => ({ id: engine.id, ms })) };
+  return { documents, tokens, engines: [...times].map(([{ engine, runner }, ms]) => ({ id: engine.id, ms, backend: runner.loaded.backend })) };
 }
 
 /** Runs one step of an engine; what goes wrong becomes a note: { id, error, unsupported }. */

@@ -1,8 +1,8 @@
-// The picture for the README: times of one size as bars, readable on light and dark pages.
+// The picture for the README: times in Chromium as bars, readable on light and dark pages.
 import { median } from "./statistics.mjs";
 import { targetSize } from "./targets.mjs";
 
-const bar = { height: 20, gap: 8, left: 330, width: 400, right: 110 };
+const bar = { height: 20, gap: 8, left: 345, width: 400, right: 95 };
 
 const style = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -12,40 +12,56 @@ const style = `
     text { fill: #e6edf3 } .small { fill: #9198a1 } .ours { fill: #2cb5ad } .theirs { fill: #5b646e }
   }`;
 
+const groups = { q8: "8-bit weights", f32: "32-bit weights" };
+
 /** An SVG of the report's main size, fastest first; undefined where speed was not measured. */
 export function picture(report) {
   const size = targetSize(report);
   if (size === undefined || size.engines.length === 0) return undefined;
-  const rows = size.engines
-    .filter(({ id }) => report.engines[id].where === "Chromium" && report.engines[id].peer !== "ranklet-simd128")
+  const all = size.engines
     .map(({ id, ms }) => ({ ...report.engines[id], ms: median(ms) }))
-    .sort((a, b) => a.ms - b.ms);
-  const longest = Math.max(...rows.map(({ ms }) => ms));
-  const top = 54;
-  const [width, height] = [bar.left + bar.width + bar.right, top + rows.length * (bar.height + bar.gap) + 30];
-  const bars = rows.map(({ label, dtype, threads, peer, ms }, row) => {
-    const y = top + row * (bar.height + bar.gap);
-    const long = Math.max(1, (ms / longest) * bar.width);
-    const text = `${label}, ${dtype}, ${threads === 1 ? "1 thread" : `${threads} ${peer === "ranklet" ? "workers" : "threads"}`}`;
-    return [
-      `<text x="${bar.left - 10}" y="${y + 15}" text-anchor="end">${text}</text>`,
-      `<rect class="${peer === "ranklet" ? "ours" : "theirs"}" x="${bar.left}" y="${y}" width="${long.toFixed(1)}" height="${bar.height}" rx="3"/>`,
-      `<text x="${(bar.left + long + 8).toFixed(1)}" y="${y + 15}">${ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`}</text>`,
-    ].join("\n");
-  });
+    .filter(({ where, peer }) => where === "Chromium" && peer !== "ranklet-simd128");
+  const longest = Math.max(...all.map(({ ms }) => ms));
+  const parts = [];
+  let y = 40;
+  for (const [dtype, heading] of Object.entries(groups)) {
+    parts.push(text("title", bar.left, y + 16, heading));
+    y += bar.height + bar.gap;
+    for (const row of all.filter((one) => one.dtype === dtype).sort((a, b) => a.ms - b.ms)) {
+      parts.push(...bars(row, y, longest));
+      y += bar.height + bar.gap;
+    }
+    y += bar.gap;
+  }
+  const [width, height] = [bar.left + bar.width + bar.right, y + 24];
   const { processor, avx_vnni } = report.machine;
-  const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens) in Chromium ${report.versions.chromium.split(".")[0]}`;
-  const foot = `${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; transformers.js ${report.versions["transformers.js"]}; MiniLM-L6; medians; less is better`;
+  const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens), Chromium ${report.versions.chromium.split(".")[0]}`;
+  const foot = `MiniLM-L6; transformers.js ${report.versions["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, less is better`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
 <style>${style}
 </style>
-<text class="title" x="${bar.left}" y="26">${title}</text>
-${bars.join("\n")}
-<text class="small" x="10" y="${height - 10}">${escaped(foot)}</text>
+${text("title", bar.left, 22, title)}
+${parts.join("\n")}
+${text("small", 10, height - 10, foot)}
 </svg>
 `;
 }
 
-function escaped(text) {
-  return text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+function bars({ label, threads, peer, ms }, y, longest) {
+  const long = Math.max(1, (ms / longest) * bar.width);
+  const ours = peer === "ranklet";
+  const who = `${label}, ${threads} ${ours ? "worker" : "thread"}${threads === 1 ? "" : "s"}`;
+  return [
+    `<text x="${bar.left - 10}" y="${y + 15}" text-anchor="end">${escaped(who)}</text>`,
+    `<rect class="${ours ? "ours" : "theirs"}" x="${bar.left}" y="${y}" width="${long.toFixed(1)}" height="${bar.height}" rx="3"/>`,
+    text("", (bar.left + long + 8).toFixed(1), y + 15, ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`),
+  ];
+}
+
+function text(kind, x, y, content) {
+  return `<text${kind === "" ? "" : ` class="${kind}"`} x="${x}" y="${y}">${escaped(content)}</text>`;
+}
+
+function escaped(content) {
+  return content.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

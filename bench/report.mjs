@@ -55,8 +55,13 @@ function speed({ speed: { sizes }, engines }) {
     const { label, where, dtype, threads } = engines[id];
     return [where, label, dtype, threads, ...sizes.map((size) => time(size.engines.find((engine) => engine.id === id)?.ms))];
   });
+  const files = sizes
+    .at(-1)
+    .engines.filter(({ id }) => engines[id].where === "Chromium")
+    .map(({ id, backend }) => `${engines[id].label.replace(/, (sorted|one).*/, "")} ${backend.file}`);
   const heads = sizes.map(({ documents, tokens }) => `${number(documents)} documents, ${range(tokens)} tokens`);
-  return section("Speed", table(["where", "engine", "weights", "threads", ...heads], rows));
+  const text = `WebAssembly files: ${[...new Set(files)].join("; ")}.`;
+  return section("Speed", text, table(["where", "engine", "weights", "threads", ...heads], rows));
 }
 
 function noVnni({ no_vnni: size, machine, engines }) {

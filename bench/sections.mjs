@@ -137,7 +137,8 @@ export async function load({ site, model, extent, notes }) {
     }
   }
   for (const { browser } of sides) await browser.close();
-  const total = (files) => files?.reduce((sum, { bytes }) => sum + bytes, 0);
+  // The bench's own files are not what is measured.
+  const total = (files) => files?.filter(({ path }) => !path.startsWith("/page/")).reduce((sum, { bytes }) => sum + bytes, 0);
   return sides.map(({ engine, cold_ms, warm_ms, files, warm_files }) => ({
     id: engine().id,
     cold_ms,

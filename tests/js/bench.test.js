@@ -24,7 +24,7 @@ function report(more = {}) {
     models: [{ name: "minilm-l6", layers: 6, hidden: 384, weights: "none", bytes: {} }],
     engines,
     notes: [],
-    speed: { sizes: [{ documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id] })) }], agreement: [] },
+    speed: { sizes: [{ documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id], backend: { file: "x.wasm" } })) }], agreement: [] },
     ...more,
   };
   return { ...made, targets: judge(made) };
