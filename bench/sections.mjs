@@ -18,7 +18,7 @@ export async function speed({ site, python, model, works, extent, notes }) {
   const sizes = extent.speed.map(([documents]) => ({ documents, tokens: [], engines: [] }));
   const agreement = [];
   // What the rankings are compared on also warms everything up.
-  const warmUp = works.next(extent.speed.at(-1)[0] > 100 ? 100 : extent.speed.at(-1)[0]);
+  const warmUp = works.next(Math.min(100, extent.speed.at(-1)[0]));
   for (const dtype of ["q8", "f32"]) {
     console.error(`speed, ${dtype}`);
     const browser = await startChromium(site);
