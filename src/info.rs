@@ -37,10 +37,10 @@ pub struct Info {
 /// The weights file a reranker was loaded from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightsInfo {
-    /// `"safetensors"`, or `"q8"` for our own.
+    /// `"safetensors"`, or `"q8"` or `"q4"` for our own.
     pub format: &'static str,
     /// Its size in bytes.
-    pub bytes: usize,
+    pub bytes: u64,
 }
 
 /// What computes the scores, and why that.

@@ -35,6 +35,7 @@ mod collection;
 mod engine;
 mod error;
 mod info;
+mod math;
 mod options;
 mod quantize;
 mod reranker;
@@ -47,6 +48,7 @@ pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
 pub use info::{Backend, Info, WeightsInfo};
 pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};
+#[cfg(feature = "candle")]
 pub use quantize::quantize;
 pub use reranker::{Ranked, Reranker, best_first};
 pub use scoring::{Pairs, Scoring};

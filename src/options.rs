@@ -31,6 +31,21 @@ pub struct Options {
     pub dtype: Dtype,
     /// Longest pair in tokens, special ones included; `None`: what the model's files say.
     pub max_length: Option<usize>,
+    /// Threads of the CPU engine; `None`: as many as compute at the same time here. In WebAssembly there is one.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub threads: Option<std::num::NonZeroUsize>,
+}
+
+impl Options {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from)
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn threads(&self) -> usize {
+        1
+    }
 }
 
 /// What computes the scores.
@@ -49,44 +64,35 @@ pub enum Device {
     Candle,
 }
 
-impl Device {
-    /// Why the one engine there is was taken.
-    pub(crate) fn reason(self) -> Result<String> {
-        match self {
-            Device::Auto | Device::Cpu => Ok("candle is the only CPU engine of this build".to_owned()),
-            Device::Candle => Ok("asked for".to_owned()),
-            Device::Gpu => {
-                Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\""))
-            }
-        }
-    }
-}
-
 /// How weights are held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Dtype {
-    /// As the file has them: q8 files as q8, others as f32.
+    /// As the file has them: q8 and q4 files as q8, others as f32.
     #[default]
     Auto,
-    /// 32-bit floats; q8 files are dequantised.
+    /// 32-bit floats; q8 and q4 files are dequantised.
     F32,
     /// 16-bit floats.
     F16,
     /// Our 7-bit matrices and 8-bit embeddings; other files are quantised while loading.
     Q8,
-    /// Our 4-bit blocks.
+    /// Our 4-bit blocks, which only a file has: they are unpacked to q8 while loading.
     Q4,
 }
 
 impl Dtype {
     pub(crate) fn resolve(self, format: &Format) -> Result<Self> {
         match (self, format) {
-            (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => Ok(Dtype::Q8),
+            (Dtype::Auto | Dtype::Q4, Format::Q4(_)) | (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => {
+                Ok(Dtype::Q8)
+            }
             (Dtype::Auto, Format::Plain) | (Dtype::F32, _) => Ok(Dtype::F32),
             (Dtype::F16, _) => Err(unsupported("the dtype f16 needs the GPU engine: use f32 or q8")),
-            (Dtype::Q4, _) => Err(unsupported("the dtype q4 is not in this build: use q8")),
+            (Dtype::Q4, _) => Err(unsupported(
+                "the dtype q4 needs a q4 file: make one with ranklet quantize --dtype q4, or use q8",
+            )),
         }
     }
 }

@@ -1,19 +1,20 @@
-//! Load, score, rank: the only file that knows every layer.
+//! Load, score, rank: with `loader.rs` the only place that knows every layer.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod loader;
 
 use serde::Serialize;
 
-use crate::checkpoint::{Checkpoint, Format, Golden, ModelFiles, ScoreActivation};
+use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
 use crate::engine::Engine;
-use crate::error::{Result, input, integrity, internal};
-use crate::info::{self, Backend, Info, WeightsInfo};
+use crate::error::{Result, input, internal};
+use crate::info::Info;
 use crate::model::{self, Head};
-use crate::options::{Dtype, ModelSource, Options, RankOptions, Scores};
-use crate::quantize;
+use crate::options::{ModelSource, Options, RankOptions, Scores};
 use crate::scoring::{Pairs, Scoring};
 use crate::text::{Batch, PairTokenizer, Text};
+
+pub(crate) use loader::Loader;
 
 /// A cross-encoder that is ready to score.
 ///
@@ -47,43 +48,12 @@ impl Reranker {
     /// build cannot serve, `input` for a bad option or an unreadable folder, `integrity` when the engine does not
     /// give the golden logits.
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
-        Self::from_checkpoint(Checkpoint::read(source.files()?)?, options).await
-    }
-
-    pub(crate) async fn from_checkpoint(checkpoint: Checkpoint, options: Options) -> Result<Self> {
-        let reason = options.device.reason()?;
-        let dtype = options.dtype.resolve(checkpoint.weights.format())?;
-        let Checkpoint { config, activation, tokenizer_config, tokenizer_json, weights } = checkpoint;
-        let (plan, head) = model::build(&config, &weights)?;
-        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, &config)?;
-        if let Some(max_length) = options.max_length {
-            tokenizer.check_max_length(max_length)?;
-        }
-        let info = Info {
-            model_type: "bert",
-            architecture: "BertForSequenceClassification",
-            num_labels: head.num_labels(),
-            activation,
-            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
-            parameters: plan.parameters() + head.parameters(),
-            hidden_size: plan.hidden_size,
-            layers: config.num_hidden_layers,
-            weights: WeightsInfo { format: weights.format().name(), bytes: weights.bytes() },
-            backend: Backend { device: "cpu", engine: "candle", dtype, reason },
-            warnings: info::warnings(&plan, &head, &weights, &tokenizer),
-        };
-        let weights = match (dtype, weights.format()) {
-            (Dtype::Q8, Format::Plain) => quantize::in_memory(&plan, &head, &weights)?,
-            _ => weights,
-        };
-        let golden = weights.format().golden().cloned();
-        let engine = Engine::candle(&plan.collapse_last_layer(), &weights)?;
-        let reranker =
-            Self { id: next_id(), max_length: info.max_length, tokenizer, engine, head, activation, info };
-        if let Some(golden) = golden {
-            reranker.verify(&golden).await?;
-        }
-        Ok(reranker)
+        let (files, weights) = source.open()?;
+        let checkpoint = Checkpoint::read(files)?;
+        let weights = weights?;
+        let mut loader = Loader::new(checkpoint, weights.length(), options)?;
+        weights.read(|piece| loader.push(piece))?;
+        loader.finish().await
     }
 
     /// What was loaded and what runs it.
@@ -188,29 +158,6 @@ impl Reranker {
         logits.chunks_exact_mut(self.info.num_labels).for_each(|pair| model::score(activation, pair));
         Ok(logits)
     }
-
-    /// Scores the golden pairs of the model file and compares.
-    async fn verify(&self, golden: &Golden) -> Result<()> {
-        /// DESIGN: f32 engines agree within 1e-4 on raw logits.
-        const TOLERANCE: f32 = 1e-4;
-        for pair in &golden.pairs {
-            let mut batch = Batch::default();
-            let length = self.tokenizer.model_max_length();
-            let query = self.tokenizer.encode(&pair.query, length, None)?;
-            let document = self.tokenizer.encode(&pair.document, length, None)?;
-            self.tokenizer.push(&mut batch, &query, &document, length)?;
-            let logits = self.score_batch(&batch, Scores::Raw).await?;
-            let close = |(got, want): (&f32, &f32)| (got - want).abs() <= TOLERANCE * want.abs().max(1.0);
-            if logits.len() != pair.logits.len() || !logits.iter().zip(&pair.logits).all(close) {
-                return Err(integrity(format!(
-                    "the golden pair ({:?}, {:?}) of model.safetensors scores {logits:?} here and {:?} where the file \
-                     was made: its files do not belong together, or this engine is wrong",
-                    pair.query, pair.document, pair.logits
-                )));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The same calls for threads that may wait.
@@ -250,11 +197,6 @@ impl Reranker {
     }
 }
 
-fn next_id() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 /// Indices by falling score; equal scores in input order.
 pub fn best_first(scores: &[f32], top_n: Option<usize>) -> Vec<Ranked> {
     let mut ranked: Vec<Ranked> =
@@ -262,17 +204,4 @@ pub fn best_first(scores: &[f32], top_n: Option<usize>) -> Vec<Ranked> {
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
     ranked.truncate(top_n.unwrap_or(usize::MAX));
     ranked
-}
-
-/// Loads the files of a source.
-impl ModelSource {
-    fn files(self) -> Result<ModelFiles> {
-        match self {
-            #[cfg(feature = "embedded")]
-            ModelSource::Embedded => Ok(ModelFiles::embedded()),
-            #[cfg(not(target_arch = "wasm32"))]
-            ModelSource::Directory(path) => ModelFiles::from_directory(&path),
-            ModelSource::Files(files) => Ok(files),
-        }
-    }
 }

@@ -4,10 +4,10 @@ mod common;
 
 use common::{Fixture, fixture, load};
 use ranklet::checkpoint::{Format, Weights};
-use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
+use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 
 fn quantised(fixture: &Fixture) -> ModelFiles {
-    pollster::block_on(quantize(fixture.files(), &fixture.name)).unwrap()
+    pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap()
 }
 
 fn logits(reranker: &Reranker, fixture: &Fixture) -> Vec<f32> {
@@ -58,11 +58,16 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
     assert_eq!(tensors.tensor("classifier.weight").unwrap().dtype(), safetensors::Dtype::F32);
 
     // What the layout says a value is, against what the reader makes of it.
-    let weights = Weights::parse(bytes.to_vec().into()).unwrap();
+    let numbers = |name: &str| -> Vec<f32> {
+        let bytes = tensors.tensor(name).unwrap().data().as_chunks().0;
+        bytes.iter().map(|bits| f32::from_le_bytes(*bits)).collect()
+    };
+    let input_scales = numbers("bert.encoder.layer.0.output.dense.weight.input_scale");
+    let weights = Weights::parse(bytes).unwrap();
     let read = weights.view("bert.encoder.layer.0.output.dense.weight").unwrap().to_f32();
     let row_scale = f32::from_le_bytes(scale.data()[4..8].try_into().unwrap());
     for (column, value) in read[53..106].iter().enumerate() {
-        assert_eq!(*value, (f32::from(matrix.data()[53 + column]) - 64.0) * row_scale);
+        assert_eq!(*value, (f32::from(matrix.data()[53 + column]) - 64.0) * row_scale / input_scales[column]);
     }
 }
 
@@ -70,11 +75,13 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
 fn the_metadata_holds_the_source_and_two_golden_pairs() {
     let fixture = fixture("bert-gelu-h36");
     let files = quantised(&fixture);
-    let weights = Weights::parse(files.get("model.safetensors").unwrap().to_vec().into()).unwrap();
+    let weights = Weights::parse(files.get("model.safetensors").unwrap()).unwrap();
     let Format::Q8(metadata) = weights.format() else { panic!("not a q8 file") };
     assert_eq!(metadata.source, "bert-gelu-h36");
     assert_eq!(metadata.golden.pairs.len(), 2);
-    let exact = fixture.load();
+    // The logits in the file are the reference engine's.
+    let options = Options { device: Device::Candle, ..Options::default() };
+    let exact = Reranker::load_blocking(ModelSource::Files(fixture.files()), options).unwrap();
     for pair in &metadata.golden.pairs {
         let exact = exact.score_blocking(&[(&pair.query, &pair.document)], Scores::Raw).unwrap();
         assert_eq!(pair.source_logits, exact);
@@ -95,7 +102,7 @@ fn quantising_while_loading_gives_almost_the_same_scores() {
 #[test]
 fn a_q8_file_is_not_quantised_again() {
     let files = quantised(&fixture("bert-gelu-h36"));
-    let error = pollster::block_on(quantize(files, "again")).unwrap_err();
+    let error = pollster::block_on(quantize(files, "again", Dtype::Q8)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
 }
 
@@ -118,8 +125,9 @@ fn broken_q8_files_are_refused() {
         (r#"\"format\":\"q8\""#, r#"\"format\":\"q9\""#, ErrorKind::Unsupported, "q9"),
         (r#"\"golden\""#, r#"\"silver\""#, ErrorKind::Weights, "golden"),
         ("output.dense.weight.scale", "output.dense.weight.skale", ErrorKind::Weights, "output.dense.weight"),
+        (".weight.input_scale", ".weight.input_skale", ErrorKind::Weights, "input scales differ"),
         (r#""dtype":"U8""#, r#""dtype":"I8""#, ErrorKind::Integrity, "golden pair"),
-        ("make honey", "bake honey", ErrorKind::Integrity, "golden pair"),
+        ("how do bees make honey", "?? ?? ?? ?? ?? ?? ????", ErrorKind::Integrity, "golden pair"),
     ] {
         let error = load(with_edit(from, to)).expect_err(to);
         assert_eq!(error.kind(), kind, "{to}: {error}");

@@ -1,4 +1,4 @@
-//! `model.safetensors` in our own q8 format: integers, their scales, and what the metadata says of them.
+//! `model.safetensors` in our own formats, q8 and q4: integers, their scales, and what the metadata says of them.
 
 #![no_main]
 
@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use ranklet_fuzz::{Template, check, check_tensors, fixture, with, write_seeds};
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
-    let files =
-        pollster::block_on(ranklet::quantize(fixture().clone(), "fuzz")).expect("the fixture is good");
+    let files = pollster::block_on(ranklet::quantize(fixture().clone(), "fuzz", ranklet::Dtype::Q8))
+        .expect("the fixture is good");
     Template::new(files.get("model.safetensors").unwrap_or_default())
 });
 
@@ -20,17 +20,26 @@ const SMALL: &[u8] = br#"{"__metadata__":{"ranklet":
 "b":{"dtype":"I8","shape":[1,2],"data_offsets":[22,24]},"b.scale":{"dtype":"F32","shape":[1],"data_offsets":[14,18]},
 "c":{"dtype":"F32","shape":[1],"data_offsets":[18,22]}}"#;
 
+/// The same in blocks of 4 bits.
+const SMALL_Q4: &[u8] = br#"{"__metadata__":{"ranklet":
+"{\"format\":\"q4\",\"version\":1,\"scheme\":\"\",\"source\":\"\",\"columns\":{\"a\":3,\"b\":2},\"golden\":{\"pairs\":[]}}"},
+"a":{"dtype":"U8","shape":[2,2],"data_offsets":[4,8]},"a.scale":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},
+"b":{"dtype":"I8","shape":[1,1],"data_offsets":[10,11]},"b.scale":{"dtype":"F16","shape":[1,1],"data_offsets":[8,10]},
+"c":{"dtype":"F32","shape":[1],"data_offsets":[11,15]}}"#;
+
 /// The header with its golden pairs renamed away: damaged weights then get as far as being scored.
 fn without_golden_pairs(header: String) -> String {
     header.replace(r#"\"pairs\":"#, r#"\"pairs\":[],\"was\":"#)
 }
 
-fn seeds() -> [Vec<u8>; 4] {
+fn seeds() -> [Vec<u8>; 6] {
     [
         TEMPLATE.seed(|header| header),
         TEMPLATE.seed(without_golden_pairs),
         [b"h", SMALL, &[0xff], &[0; 24]].concat(),
         [b"e", SMALL].concat(),
+        [b"h", SMALL_Q4, &[0xff], &[0; 15]].concat(),
+        [b"e", SMALL_Q4].concat(),
     ]
 }
 

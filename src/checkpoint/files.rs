@@ -3,6 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// The name of the weights file.
+pub(super) const WEIGHTS: &str = "model.safetensors";
+/// Weights in Python's own format, which is not read.
+pub(super) const PICKLE: &str = "pytorch_model.bin";
+/// Weights in several files, which are not read.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+
 /// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
 #[derive(Debug, Default, Clone)]
 pub struct ModelFiles {
@@ -14,10 +21,10 @@ impl ModelFiles {
     pub const NAMES: [&'static str; 9] = [
         "config.json",
         "config_sentence_transformers.json",
-        "model.safetensors",
-        "model.safetensors.index.json",
+        WEIGHTS,
+        INDEX,
         "modules.json",
-        "pytorch_model.bin",
+        PICKLE,
         "sentence_bert_config.json",
         "tokenizer.json",
         "tokenizer_config.json",
@@ -49,6 +56,20 @@ impl ModelFiles {
     /// `input` when the folder or one of its files cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
+        Self::read(directory, |_| true)
+    }
+
+    /// Reads the files of a checkpoint from a folder, but for the weights, which are large.
+    ///
+    /// # Errors
+    /// As [`from_directory`](Self::from_directory).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn without_weights(directory: &std::path::Path) -> crate::Result<Self> {
+        Self::read(directory, |name| ![WEIGHTS, PICKLE].contains(&name))
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read(directory: &std::path::Path, wanted: impl Fn(&str) -> bool) -> crate::Result<Self> {
         use crate::error::input;
         if !directory.is_dir() {
             return Err(input(format!(
@@ -57,7 +78,7 @@ impl ModelFiles {
             )));
         }
         let mut files = Self::new();
-        for name in Self::NAMES {
+        for name in Self::NAMES.into_iter().filter(|name| wanted(name)) {
             let path = directory.join(name);
             match std::fs::read(&path) {
                 Ok(bytes) => files.insert(name, bytes),

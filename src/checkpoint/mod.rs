@@ -6,25 +6,40 @@
 mod activation;
 mod config;
 mod files;
+mod grid;
+mod header;
 mod json;
+mod q4;
 mod q8;
+mod reader;
+mod tensor;
 mod tokenizer_config;
 mod weights;
+mod weights_file;
+#[cfg(feature = "candle")]
+mod writer;
 
 pub use activation::{Activation, ScoreActivation};
 pub use config::BertConfig;
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
+pub use reader::WeightsReader;
+pub use tensor::Tensor;
 pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, TruncationSide};
-pub use weights::{Format, TensorView, Weights};
+pub use weights::{Format, Weights};
 
-pub(crate) use q8::{Grid, Q8Writer};
+pub(crate) use grid::Grid;
+#[cfg(feature = "candle")]
+pub(crate) use q4::{BLOCK, block_scales};
+pub(crate) use weights_file::WeightsFile;
+#[cfg(feature = "candle")]
+pub(crate) use writer::Writer;
 
-use crate::error::{Result, config, tokenizer, unsupported, weights};
+use crate::error::{Result, config, tokenizer, unsupported};
 
-/// A checkpoint whose parts have been read and checked one by one.
+/// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
 ///
-/// That they fit each other (every tensor the model needs is there, in its shape) is checked by
+/// That parts and weights fit each other (every tensor the model needs is there, in its shape) is checked by
 /// [`model`](crate::model), which knows what the model needs.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -36,15 +51,13 @@ pub struct Checkpoint {
     pub tokenizer_config: TokenizerConfig,
     /// The bytes of `tokenizer.json`.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
-    /// `model.safetensors`.
-    pub weights: Weights,
 }
 
 impl Checkpoint {
     /// Reads and checks the files of a checkpoint.
     ///
     /// # Errors
-    /// `config`, `tokenizer` or `weights` for a file that is missing or malformed, `unsupported` for one that is
+    /// `config` or `tokenizer` for a file that is missing or malformed, `unsupported` for one that is
     /// well formed and asks for what Ranklet does not do.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
         let config_json = json::Object::parse(
@@ -63,21 +76,8 @@ impl Checkpoint {
         let tokenizer_config = TokenizerConfig::read(&files)?;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
-        let weights = Weights::parse(take_weights(&mut files)?)?;
-        Ok(Self { config, activation, tokenizer_config, tokenizer_json, weights })
+        Ok(Self { config, activation, tokenizer_config, tokenizer_json })
     }
-}
-
-fn take_weights(files: &mut ModelFiles) -> Result<std::borrow::Cow<'static, [u8]>> {
-    if let Some(bytes) = files.take("model.safetensors") {
-        return Ok(bytes);
-    }
-    for other in ["model.safetensors.index.json", "pytorch_model.bin"] {
-        if files.get(other).is_some() {
-            return Err(unsupported(format!("weights in {other}: save the model as one model.safetensors")));
-        }
-    }
-    Err(weights("model.safetensors is missing"))
 }
 
 /// A default prompt would be put before every text; scoring without it would be silently wrong.

@@ -61,8 +61,8 @@ struct LayerNorm {
 }
 
 impl CandleEngine {
-    pub(crate) fn prepare(plan: &Plan, weights: &Weights) -> Result<Self> {
-        let loader = Loader { weights };
+    pub(crate) fn prepare(plan: &Plan, weights: Weights) -> Result<Self> {
+        let mut loader = Loader { weights };
         let steps =
             plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
         Ok(Self { hidden_size: plan.hidden_size, steps })
@@ -83,7 +83,9 @@ impl CandleEngine {
             x = match step {
                 Step::Embed { embedding, norm } => {
                     let shape = (batch.tokens(), self.hidden_size);
-                    norm.forward(&Tensor::from_vec(embedding.gather(batch), shape, &Device::Cpu)?)?
+                    let mut rows = vec![0.0; batch.tokens() * self.hidden_size];
+                    embedding.gather(batch, &mut rows);
+                    norm.forward(&Tensor::from_vec(rows, shape, &Device::Cpu)?)?
                 }
                 Step::Attention(attention) => attention.forward(&x, batch, apply)?,
                 Step::FeedForward { intermediate, activation, output, norm } => {
@@ -203,15 +205,15 @@ fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 /// Turns named tensors into candle tensors.
-struct Loader<'a> {
-    weights: &'a Weights,
+struct Loader {
+    weights: Weights,
 }
 
-impl Loader<'_> {
-    fn step(&self, step: &model::Step, hidden_size: usize) -> Result<Step> {
+impl Loader {
+    fn step(&mut self, step: &model::Step, hidden_size: usize) -> Result<Step> {
         Ok(match step {
             model::Step::Embed(embed) => Step::Embed {
-                embedding: Embedding::prepare(embed, hidden_size, self.weights)?,
+                embedding: Embedding::prepare(embed, hidden_size, &mut self.weights)?,
                 norm: self.norm(&embed.norm)?,
             },
             model::Step::Attention(attention) => Step::Attention(Attention {
@@ -233,19 +235,19 @@ impl Loader<'_> {
         })
     }
 
-    fn linear(&self, linear: &model::Linear) -> Result<Linear> {
+    fn linear(&mut self, linear: &model::Linear) -> Result<Linear> {
         let weight = self.tensor(&linear.weight)?.t().map_err(failed)?;
         Ok(Linear { name: linear.clone(), weight, bias: self.tensor(&linear.bias)? })
     }
 
-    fn norm(&self, norm: &model::LayerNorm) -> Result<LayerNorm> {
-        let values = |name: &str| self.weights.view(name).map(|view| view.to_f32());
+    fn norm(&mut self, norm: &model::LayerNorm) -> Result<LayerNorm> {
+        let mut values = |name: &str| self.weights.take(name).map(|tensor| tensor.to_f32());
         Ok(LayerNorm { weight: values(&norm.weight)?, bias: values(&norm.bias)?, eps: norm.eps })
     }
 
-    fn tensor(&self, name: &str) -> Result<Tensor> {
-        let view = self.weights.view(name)?;
-        Tensor::from_vec(view.to_f32(), view.shape.to_vec(), &Device::Cpu).map_err(failed)
+    fn tensor(&mut self, name: &str) -> Result<Tensor> {
+        let tensor = self.weights.take(name)?;
+        Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu).map_err(failed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Embedding rows, gathered on the CPU for every engine: the tables stay as small as the file has them.
 
-use crate::checkpoint::{TensorView, Weights};
+use crate::checkpoint::{Tensor, Weights};
 use crate::error::Result;
 use crate::model::{Embed, Table};
 use crate::text::Batch;
@@ -9,14 +9,14 @@ use crate::text::Batch;
 #[derive(Debug)]
 pub(super) struct Embedding {
     hidden_size: usize,
-    word: TensorView<'static>,
-    position: TensorView<'static>,
-    token_type: Option<TensorView<'static>>,
+    word: Tensor,
+    position: Tensor,
+    token_type: Option<Tensor>,
 }
 
 impl Embedding {
-    pub(super) fn prepare(embed: &Embed, hidden_size: usize, weights: &Weights) -> Result<Self> {
-        let table = |table: &Table| weights.view(&table.weight).map(TensorView::into_owned);
+    pub(super) fn prepare(embed: &Embed, hidden_size: usize, weights: &mut Weights) -> Result<Self> {
+        let mut table = |table: &Table| weights.take(&table.weight);
         Ok(Self {
             hidden_size,
             word: table(&embed.word)?,
@@ -25,15 +25,15 @@ impl Embedding {
         })
     }
 
-    /// Sums of word, position and token type rows: `[tokens, hidden_size]`. The tokenizer has checked that every id
+    /// Fills `rows`, `[tokens, hidden_size]`, with the sums of word, position and token type rows. The tokenizer has checked that every id
     /// has its row.
-    pub(super) fn gather(&self, batch: &Batch) -> Vec<f32> {
-        let mut rows = vec![0.0; batch.tokens() * self.hidden_size];
+    pub(super) fn gather(&self, batch: &Batch, rows: &mut [f32]) {
+        rows.fill(0.0);
         let positions = batch.ranges().flat_map(|range| 0..range.len());
         let tokens = batch.input_ids.iter().zip(&batch.token_type_ids).zip(positions);
         let mut entry = vec![0.0; self.hidden_size];
         for (row, ((id, token_type), position)) in rows.chunks_exact_mut(self.hidden_size).zip(tokens) {
-            let mut add = |table: &TensorView, index: usize| {
+            let mut add = |table: &Tensor, index: usize| {
                 table.read_row(index, &mut entry);
                 row.iter_mut().zip(&entry).for_each(|(sum, value)| *sum += value);
             };
@@ -43,6 +43,5 @@ impl Embedding {
             }
             add(&self.position, position);
         }
-        rows
     }
 }

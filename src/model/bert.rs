@@ -25,7 +25,8 @@ pub(crate) fn build(config: &BertConfig, weights: &Weights) -> Result<(Plan, Hea
     Ok((plan, head))
 }
 
-fn plan(config: &BertConfig) -> Plan {
+/// The Plan of a configuration, whether or not its tensors are there.
+pub(crate) fn plan(config: &BertConfig) -> Plan {
     let mut steps = vec![Step::Embed(embed(config))];
     for layer in 0..config.num_hidden_layers {
         let layer = format!("{PREFIX}encoder.layer.{layer}");

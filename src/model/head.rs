@@ -3,6 +3,7 @@
 use super::plan::Linear;
 use crate::checkpoint::Weights;
 use crate::error::Result;
+use crate::math::{self, One};
 
 /// A chain of small layers that runs once on each pooled row.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Head {
         for layer in &self.layers {
             match layer {
                 Layer::Dense(dense) => values = dense.apply(&values),
-                Layer::Tanh => values.iter_mut().for_each(|value| *value = value.tanh()),
+                Layer::Tanh => values.iter_mut().for_each(|value| *value = math::tanh::<One>(*value)),
             }
         }
         values

@@ -9,4 +9,4 @@ pub use head::Head;
 pub use plan::{Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table, TensorRole};
 
 pub(crate) use activation::score;
-pub(crate) use bert::build;
+pub(crate) use bert::{build, plan};

@@ -9,49 +9,58 @@ use std::collections::HashMap;
 use candle_core::Tensor;
 
 use super::rounding::Feedback;
+use super::scheme::{Rows, Scheme};
+use super::smoothing::{self, Group};
+use super::tensors::{Rounded, RoundedMatrix};
 use crate::checkpoint::{Checkpoint, Grid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
-use crate::model::Plan;
+use crate::model::{Plan, Step};
 use crate::text::{Batch, PairTokenizer};
 
 /// What the model reads: a query, a tab and a document a line. Prose of our own on twenty subjects.
 const TEXT: &str = include_str!("calibration.txt");
 
-/// Rounded matrices and adjusted biases, by name.
-#[derive(Debug, Default)]
-pub(super) struct Calibrated {
-    pub(super) matrices: HashMap<String, RoundedMatrix>,
-    pub(super) biases: HashMap<String, Vec<f32>>,
+impl RoundedMatrix {
+    /// The matrix in place of the exact one, `[out_features, in_features]`.
+    fn effective(&self) -> Vec<f32> {
+        let mut values = self.rows.loaded();
+        if !self.input_scales.is_empty() {
+            for row in values.chunks_exact_mut(self.input_scales.len()) {
+                row.iter_mut().zip(&self.input_scales).for_each(|(value, scale)| *value /= scale);
+            }
+        }
+        values
+    }
 }
 
-/// A matrix whose every value is a whole multiple of its row's scale.
-#[derive(Debug)]
-pub(super) struct RoundedMatrix {
-    /// `[out_features, in_features]`.
-    pub(super) values: Vec<f32>,
-    /// `[out_features]`.
-    pub(super) scales: Vec<f32>,
-}
-
-/// Rounds the matrices of `checkpoint`; `rounded_tables` are its weights with the embedding tables as they will be.
+/// Rounds all that is stored in few bits of `weights`.
 pub(super) fn calibrate(
     checkpoint: &Checkpoint,
+    weights: &Weights,
     plan: &Plan,
-    rounded_tables: &Weights,
-) -> Result<Calibrated> {
+    scheme: Scheme,
+) -> Result<Rounded> {
     let batch = calibration_batch(checkpoint)?;
-    let exact_means = mean_outputs(&CandleEngine::prepare(plan, &checkpoint.weights)?, &batch)?;
-    let mut calibrated = Calibrated::default();
+    let counted = RowsThatCount {
+        firsts: batch.ranges().map(|rows| rows.start as u32).collect(),
+        of: last_layers(plan),
+    };
+    let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &counted)?;
+    let groups = smoothing::groups(plan);
+    let mut rounded = Rounded::tables(plan, weights, scheme)?;
+    let mut with_tables = weights.clone();
+    rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.loaded()));
     let mut failure = None;
-    CandleEngine::prepare(plan, rounded_tables)?.run_with(&batch, &mut |linear, inputs| {
-        let exact_mean = &exact_means[&linear.name.weight];
-        match round_linear(&checkpoint.weights, linear, inputs, exact_mean) {
+    CandleEngine::prepare(plan, with_tables)?.run_with(&batch, &mut |linear, inputs| {
+        let name = &linear.name.weight;
+        let group = groups.iter().find(|group| group.weights.contains(&name.as_str()));
+        match round_linear(weights, scheme, linear, group, inputs, &counted, &exact_means[name]) {
             Ok((matrix, bias)) => {
-                let rounded = linear.with(&matrix.values, &bias)?;
-                calibrated.matrices.insert(linear.name.weight.clone(), matrix);
-                calibrated.biases.insert(linear.name.bias.clone(), bias);
-                rounded.forward(inputs)
+                let effective = linear.with(&matrix.effective(), &bias)?;
+                rounded.matrices.insert(name.clone(), matrix);
+                rounded.biases.insert(linear.name.bias.clone(), bias);
+                effective.forward(inputs)
             }
             Err(error) => {
                 failure.get_or_insert(error);
@@ -59,7 +68,7 @@ pub(super) fn calibrate(
             }
         }
     })?;
-    failure.map_or(Ok(calibrated), Err)
+    failure.map_or(Ok(rounded), Err)
 }
 
 /// The text as one batch; pairs that this tokenizer has no words for teach nothing but do no harm.
@@ -78,12 +87,48 @@ fn calibration_batch(checkpoint: &Checkpoint) -> Result<Batch> {
     Ok(batch)
 }
 
+/// Where only the first row of each pair reaches the result.
+struct RowsThatCount<'a> {
+    /// Those rows.
+    firsts: Vec<u32>,
+    /// The matrices it is so for.
+    of: Vec<&'a str>,
+}
+
+impl RowsThatCount<'_> {
+    /// The rows a layer is for: `[rows, features]` to fewer rows, or `None` where it is for all of them.
+    fn select(&self, linear: &Linear, rows: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        if !self.of.contains(&linear.name.weight.as_str()) {
+            return Ok(None);
+        }
+        rows.index_select(&Tensor::new(&self.firsts[..], rows.device())?, 0).map(Some)
+    }
+}
+
+/// The matrices that are applied to one row a pair once the last layer is collapsed.
+fn last_layers(plan: &Plan) -> Vec<&str> {
+    match &plan.steps[..] {
+        [.., Step::Attention(attention), Step::FeedForward(block), Step::PoolFirst] => {
+            [&attention.query, &attention.output, &block.intermediate, &block.output]
+                .map(|linear| linear.weight.as_str())
+                .to_vec()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The mean output of every linear layer, by the name of its matrix.
-fn mean_outputs(engine: &CandleEngine, batch: &Batch) -> Result<HashMap<String, Vec<f32>>> {
+fn mean_outputs(
+    engine: &CandleEngine,
+    batch: &Batch,
+    rows: &RowsThatCount,
+) -> Result<HashMap<String, Vec<f32>>> {
     let mut means = HashMap::new();
     engine.run_with(batch, &mut |linear, inputs| {
         let outputs = linear.forward(inputs)?;
-        means.insert(linear.name.weight.clone(), outputs.mean(0)?.to_vec1()?);
+        let counted = rows.select(linear, &outputs)?;
+        let mean = counted.as_ref().unwrap_or(&outputs).mean(0)?.to_vec1()?;
+        means.insert(linear.name.weight.clone(), mean);
         Ok(outputs)
     })?;
     Ok(means)
@@ -92,32 +137,71 @@ fn mean_outputs(engine: &CandleEngine, batch: &Batch) -> Result<HashMap<String, 
 /// The rounded matrix of one layer and its adjusted bias, for the `inputs` `[rows, in_features]` it gets.
 fn round_linear(
     weights: &Weights,
+    scheme: Scheme,
     linear: &Linear,
+    group: Option<&Group>,
     inputs: &Tensor,
+    counted: &RowsThatCount,
     exact_mean: &[f32],
 ) -> Result<(RoundedMatrix, Vec<f32>)> {
     let columns = linear.name.in_features;
-    let (moments, input_mean) =
-        statistics(inputs).map_err(|error| internal(format!("calibrating: {error}")))?;
+    let input_scales = group.map_or(Ok(Vec::new()), |group| input_scales(weights, group, inputs))?;
+    let counted = counted.select(linear, inputs).map_err(failed)?;
+    let (moments, input_mean) = statistics(inputs, counted.as_ref(), &input_scales).map_err(failed)?;
     let feedback = Feedback::new(&moments, columns)?;
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
-    let exact = weights.view(&linear.name.weight)?.to_f32();
-    let mut matrix = RoundedMatrix { values: Vec::with_capacity(exact.len()), scales: Vec::new() };
-    let mut bias = Vec::with_capacity(exact_mean.len());
-    for (row, exact_mean) in exact.chunks_exact(columns).zip(exact_mean) {
-        let scale = Grid::MATRIX.best_scale(row, &importance);
-        let rounded = feedback.round(row, |value| Grid::MATRIX.round(value, scale));
-        let mean: f32 = rounded.iter().zip(&input_mean).map(|(weight, input)| weight * input).sum();
-        bias.push(exact_mean - mean);
-        matrix.values.extend(rounded);
-        matrix.scales.push(scale);
+    let mut exact = weights.view(&linear.name.weight)?.to_f32();
+    let mut rows = Rows::new(scheme, Grid::MATRIX, columns);
+    for row in exact.chunks_exact_mut(columns) {
+        row.iter_mut().zip(&input_scales).for_each(|(value, scale)| *value *= scale);
+        rows.push(row, &importance, |row, round| feedback.round(row, round));
     }
-    Ok((matrix, bias))
+    let mean = |row: &[f32]| row.iter().zip(&input_mean).map(|(weight, input)| weight * input).sum::<f32>();
+    let loaded = rows.loaded();
+    let bias = loaded.chunks_exact(columns).zip(exact_mean).map(|(row, exact)| exact - mean(row)).collect();
+    Ok((RoundedMatrix { rows, input_scales }, bias))
 }
 
-/// `X^T X`, row-major, and the mean row of `X`.
-fn statistics(inputs: &Tensor) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
-    let moments = inputs.t()?.contiguous()?.matmul(inputs)?.flatten_all()?.to_vec1()?;
-    Ok((moments, inputs.mean(0)?.to_vec1()?))
+/// What `group`'s inputs are divided by.
+fn input_scales(weights: &Weights, group: &Group, inputs: &Tensor) -> Result<Vec<f32>> {
+    let largest_inputs: Vec<f32> =
+        inputs.abs().and_then(|inputs| inputs.max(0)).and_then(|most| most.to_vec1()).map_err(failed)?;
+    let mut largest_weights = vec![0.0f32; largest_inputs.len()];
+    for name in &group.weights {
+        for row in weights.view(name)?.to_f32().chunks_exact(largest_inputs.len()) {
+            largest_weights.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(value.abs()));
+        }
+    }
+    Ok(group.input_scales(&largest_inputs, &largest_weights))
+}
+
+fn failed(error: candle_core::Error) -> crate::Error {
+    internal(format!("calibrating: {error}"))
+}
+
+/// Covariances `[in_features, in_features]` of the inputs, divided by their scales, and their mean row. The mean is left
+/// out of the first, for what it does to the outputs the bias makes good.
+///
+/// Where only some rows are `counted` the mean is theirs, and they have half the weight: they are too few to tell all
+/// covariances alone.
+fn statistics(
+    inputs: &Tensor,
+    counted: Option<&Tensor>,
+    input_scales: &[f32],
+) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
+    let scaled = |rows: &Tensor| match input_scales {
+        [] => Ok(rows.clone()),
+        scales => rows.broadcast_div(&Tensor::new(scales, rows.device())?),
+    };
+    let mean = scaled(counted.unwrap_or(inputs))?.mean(0)?;
+    let moments = |rows: &Tensor| {
+        let centred = scaled(rows)?.broadcast_sub(&mean)?;
+        centred.t()?.contiguous()?.matmul(&centred)? / rows.dim(0)? as f64
+    };
+    let moments = match counted {
+        None => moments(inputs)?,
+        Some(counted) => ((moments(inputs)? + moments(counted)?)? * 0.5)?,
+    };
+    Ok((moments.flatten_all()?.to_vec1()?, mean.to_vec1()?))
 }

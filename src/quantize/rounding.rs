@@ -8,7 +8,7 @@
 use crate::error::{Result, internal};
 
 /// How much is added to the diagonal of `H`, as a part of its mean: keeps rarely seen directions from being trusted.
-const DAMPING: f64 = 0.001;
+const DAMPING: f64 = 0.01;
 
 /// Error feedback for one matrix of inputs: row `i` says how an error in column `i` moves the columns after it.
 ///
@@ -46,11 +46,11 @@ impl Feedback {
         Ok(Self { size, rows })
     }
 
-    /// Rounds one row of weights with `round`, column by column.
-    pub(super) fn round(&self, row: &[f32], round: impl Fn(f32) -> f32) -> Vec<f32> {
+    /// Rounds one row of weights with `round`, which is given a column and its value, column by column.
+    pub(super) fn round(&self, row: &[f32], round: impl Fn(usize, f32) -> f32) -> Vec<f32> {
         let mut row = row.to_vec();
         for i in 0..self.size {
-            let rounded = round(row[i]);
+            let rounded = round(i, row[i]);
             let error = row[i] - rounded;
             row[i] = rounded;
             let feedback = &self.rows[i * self.size..][i + 1..self.size];
@@ -137,7 +137,7 @@ mod tests {
         let weights = numbers(size, 3);
         let round = |value: f32| (value * 8.0).round() / 8.0;
         let nearest: Vec<f32> = weights.iter().map(|&weight| round(weight)).collect();
-        let fed_back = feedback.round(&weights, round);
+        let fed_back = feedback.round(&weights, |_, weight| round(weight));
         assert!(fed_back.iter().all(|&weight| round(weight) == weight));
         let (nearest, fed_back) =
             (output_error(&inputs, &weights, &nearest), output_error(&inputs, &weights, &fed_back));
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn inputs_that_are_all_zero_round_to_nearest() {
         let feedback = Feedback::new(&[0.0; 9], 3).unwrap();
-        assert_eq!(feedback.round(&[0.4, 0.6, -0.6], f32::round), [0.0, 1.0, -1.0]);
+        assert_eq!(feedback.round(&[0.4, 0.6, -0.6], |_, weight| weight.round()), [0.0, 1.0, -1.0]);
     }
 
     #[test]

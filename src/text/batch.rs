@@ -33,6 +33,17 @@ impl Batch {
         self.cu_seqlens.windows(2).map(|ends| ends[0]..ends[1])
     }
 
+    /// Some neighbouring pairs as a batch of their own.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn part(&self, pairs: std::ops::Range<usize>) -> Self {
+        let (start, end) = (self.cu_seqlens[pairs.start], self.cu_seqlens[pairs.end]);
+        Self {
+            input_ids: self.input_ids[start..end].to_vec(),
+            token_type_ids: self.token_type_ids[start..end].to_vec(),
+            cu_seqlens: self.cu_seqlens[pairs.start..=pairs.end].iter().map(|row| row - start).collect(),
+        }
+    }
+
     /// Adds tokens of one type to the pair being built.
     pub(super) fn push(&mut self, ids: &[u32], token_type: u32) {
         self.input_ids.extend_from_slice(ids);

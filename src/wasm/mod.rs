@@ -14,8 +14,10 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
+use crate::checkpoint::Checkpoint;
 use crate::error::{input, internal};
-use crate::{ErrorKind, ModelSource, Pairs, Scores, Scoring};
+use crate::reranker::Loader;
+use crate::{ErrorKind, Pairs, Scores, Scoring};
 
 /// The files of a checkpoint on their way in.
 #[wasm_bindgen]
@@ -36,19 +38,37 @@ impl ModelFiles {
     }
 }
 
+/// A model on its way in.
+#[wasm_bindgen]
+pub struct WasmLoader(Loader);
+
+#[wasm_bindgen]
+impl WasmLoader {
+    /// Begins with all files but the weights, which have `length` bytes; `options` is JSON of `device`, `dtype` and
+    /// `max_length`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(files: ModelFiles, length: u64, options: &str) -> JsResult<WasmLoader> {
+        let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
+        Ok(Self(Loader::new(Checkpoint::read(files.0)?, length, options)?))
+    }
+
+    /// Takes the next piece of the weights.
+    pub fn push(&mut self, piece: &[u8]) -> JsResult<()> {
+        Ok(self.0.push(piece)?)
+    }
+
+    /// The model, when all pieces have come.
+    pub fn finish(self) -> JsResult<WasmReranker> {
+        Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
+    }
+}
+
 /// A loaded model.
 #[wasm_bindgen]
 pub struct WasmReranker(Rc<crate::Reranker>);
 
 #[wasm_bindgen]
 impl WasmReranker {
-    /// Loads a model from its files; `options` is JSON of `device`, `dtype` and `max_length`.
-    pub fn load(files: ModelFiles, options: &str) -> JsResult<WasmReranker> {
-        let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
-        let reranker = ready(crate::Reranker::load(ModelSource::Files(files.0), options))?;
-        Ok(Self(Rc::new(reranker)))
-    }
-
     /// What was loaded, as JSON.
     pub fn info(&self) -> JsResult<String> {
         Ok(serde_json::to_string(self.0.info()).map_err(|error| internal(format!("info: {error}")))?)

@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -46,9 +47,9 @@ pub(crate) enum Command {
         /// The folder of the model; the default model is quantised already.
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// q8: 7-bit matrices, 8-bit embeddings.
-        #[arg(long, value_parser = ["q8", "q4"])]
-        dtype: String,
+        /// q8: 7-bit matrices, 8-bit embeddings; q4: half the size to download, unpacked to q8 when it is loaded.
+        #[arg(long, value_parser = quantised)]
+        dtype: Dtype,
         /// The folder to write; made if it is not there.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -100,6 +101,9 @@ pub(crate) struct ModelArguments {
     /// Longest pair in tokens; the model's own limit without it.
     #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
     max_length: Option<usize>,
+    /// Threads; as many as compute at the same time here without it.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
@@ -116,8 +120,21 @@ impl ModelArguments {
     /// Loads the model that was asked for.
     pub(crate) fn load(self) -> Result<Reranker> {
         let source = self.model.map_or(ModelSource::Embedded, ModelSource::Directory);
-        let options = Options { device: self.device, dtype: self.dtype, max_length: self.max_length };
+        let options = Options {
+            device: self.device,
+            dtype: self.dtype,
+            max_length: self.max_length,
+            threads: self.threads,
+        };
         Reranker::load_blocking(source, options)
+    }
+}
+
+fn quantised(text: &str) -> Result<Dtype, String> {
+    match text {
+        "q8" => Ok(Dtype::Q8),
+        "q4" => Ok(Dtype::Q4),
+        _ => Err("neither q8 nor q4".to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use ranklet::{Error, ErrorKind, ModelFiles, Pairs, Reranker, Result, Scores, Scoring, best_first};
+use ranklet::{Dtype, ModelFiles, Pairs, Reranker, Result, Scores, Scoring, best_first};
 
 use crate::args::{Command, NumberArguments};
 use crate::{bench, evaluate, input, output};
@@ -18,7 +18,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let pairs = input::pairs(&pairs)?;
             score(&model.load()?, pairs, &numbers)
         }
-        Command::Quantize { model, dtype, out } => quantize(&model, &dtype, &out),
+        Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
         Command::Eval { model, run, qrels, json } => {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
             let reranker = model.load()?;
@@ -80,14 +80,11 @@ pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Ve
     Ok(all)
 }
 
-fn quantize(model: &Path, dtype: &str, out: &Path) -> Result<()> {
-    if dtype != "q8" {
-        return Err(Error::new(ErrorKind::Unsupported, "the dtype q4 is not in this build: use q8"));
-    }
+fn quantize(model: &Path, dtype: Dtype, out: &Path) -> Result<()> {
     let files = ModelFiles::from_directory(model)?;
     let source = model.file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.get("model.safetensors").map_or(0, <[u8]>::len);
-    let quantised = pollster::block_on(ranklet::quantize(files, &source))?;
+    let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
     let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
     output::files(&quantised, model, out)?;
     output::say(&format!(

@@ -1,0 +1,147 @@
+//! Rows of numbers as small integers and a scale.
+
+use safetensors::Dtype;
+
+use super::q8::Q7_OFFSET;
+use super::tensor::Encoding;
+
+/// The integers a stored row can hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Grid {
+    pub(super) dtype: Dtype,
+    least: f32,
+    most: f32,
+    offset: f32,
+}
+
+impl Grid {
+    /// Seven bits, for matrices.
+    pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, least: -64.0, most: 63.0, offset: Q7_OFFSET };
+    /// Eight bits, for embedding tables.
+    pub(crate) const EMBEDDING: Self = Self { dtype: Dtype::I8, least: -127.0, most: 127.0, offset: 0.0 };
+
+    /// Four bits, for blocks of either.
+    #[cfg(feature = "candle")]
+    pub(crate) const NIBBLE: Self = Self { dtype: Dtype::U8, least: -8.0, most: 7.0, offset: 8.0 };
+
+    /// How codes of this grid are written.
+    pub(super) fn encoding(self) -> Encoding {
+        if self == Self::MATRIX { Encoding::Q7 } else { Encoding::Q8 }
+    }
+
+    /// The multiple of `scale` nearest to `value` within the grid.
+    #[cfg(any(test, feature = "candle"))]
+    pub(crate) fn round(self, value: f32, scale: f32) -> f32 {
+        self.code(value, scale) * scale
+    }
+
+    fn code(self, value: f32, scale: f32) -> f32 {
+        // A sum with this has no room for a fraction: to nearest, ties to even, in an operation that comes in vectors.
+        const WHOLE: f32 = 1.5 * (1 << 23) as f32;
+        (value / scale).max(self.least).min(self.most) + WHOLE - WHOLE
+    }
+
+    pub(super) fn store(self, value: f32, scale: f32) -> u8 {
+        // The sum lies in -127..=127, so the conversions keep it; negative codes take two's complement.
+        ((self.code(value, scale) + self.offset) as i16) as u8
+    }
+
+    /// The scale with the least squared error over a row: clipping a few outliers often costs less than coarse
+    /// steps for everyone. Tries scales from the smallest that clips nothing down to half of it, and for the codes of
+    /// each the least-squares optimum `sum(w q) / sum(q q)`. Errors count as much as `importance` says, column by
+    /// column.
+    pub(crate) fn best_scale(self, row: &[f32], importance: &[f32]) -> f32 {
+        const CANDIDATES: usize = 80;
+        let widest = self.covering_scale(row);
+        let mut best = (f64::INFINITY, widest);
+        for candidate in 0..CANDIDATES {
+            let scale = widest * (1.0 - 0.5 * candidate as f32 / CANDIDATES as f32);
+            let [cross, square] = self.products(row, importance, scale);
+            let optimum = (cross / square) as f32;
+            for scale in [scale, optimum] {
+                // The squared error with the codes of `scale`, less the sum of the squared values.
+                let error = f64::from(scale) * (f64::from(scale) * square - 2.0 * cross);
+                if error < best.0 && scale.is_normal() {
+                    best = (error, scale);
+                }
+            }
+        }
+        best.1
+    }
+
+    /// The smallest scale with which nothing is clipped.
+    pub(crate) fn covering_scale(self, row: &[f32]) -> f32 {
+        let scale = row
+            .iter()
+            .map(|&value| if value < 0.0 { value / self.least } else { value / self.most })
+            .fold(0.0, f32::max);
+        // All zero, or so small that a step would be below what f32 divides by: every code is zero.
+        if scale < f32::MIN_POSITIVE * 4.0 { 1.0 } else { scale }
+    }
+
+    /// Over a row, the sums of `value * code` and `code * code`, times the importance of their columns; in lanes, for
+    /// vectors.
+    fn products(self, row: &[f32], importance: &[f32], scale: f32) -> [f64; 2] {
+        const LANES: usize = 8;
+        let (mut cross, mut square) = ([0.0f64; LANES], [0.0f64; LANES]);
+        let mut add = |values: &[f32; LANES], weights: &[f32; LANES]| {
+            for lane in 0..LANES {
+                let code = f64::from(self.code(values[lane], scale));
+                let weighted = f64::from(weights[lane]) * code;
+                cross[lane] += weighted * f64::from(values[lane]);
+                square[lane] += weighted * code;
+            }
+        };
+        let (chunks, last) = row.as_chunks::<LANES>();
+        let (weights, last_weights) = importance.as_chunks::<LANES>();
+        chunks.iter().zip(weights).for_each(|(values, weights)| add(values, weights));
+        let padded = |values: &[f32]| std::array::from_fn(|lane| values.get(lane).copied().unwrap_or(0.0));
+        add(&padded(last), &padded(last_weights));
+        [cross.iter().sum(), square.iter().sum()]
+    }
+
+    /// The squared error of a row, each column counting as much as its importance.
+    #[cfg(any(test, feature = "candle"))]
+    pub(super) fn error(self, row: &[f32], importance: &[f32], scale: f32) -> f64 {
+        let error = |value| f64::from(value - self.round(value, scale));
+        row.iter().zip(importance).map(|(&value, &weight)| f64::from(weight) * error(value).powi(2)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const Q7: Grid = Grid::MATRIX;
+
+    #[test]
+    fn codes_cover_exactly_seven_bits() {
+        assert_eq!(Q7.store(-64.0, 1.0), 0);
+        assert_eq!(Q7.store(0.0, 1.0), 64);
+        assert_eq!(Q7.store(63.0, 1.0), 127);
+        assert_eq!(Q7.store(1e9, 1.0), 127);
+        assert_eq!(Q7.store(-1e9, 1.0), 0);
+        assert_eq!(Grid::EMBEDDING.store(-127.0, 1.0).cast_signed(), -127);
+        assert_eq!(Grid::EMBEDDING.store(5.4, 1.0).cast_signed(), 5);
+    }
+
+    #[test]
+    fn the_best_scale_clips_an_outlier_when_that_loses_less() {
+        // 40,000 values spread over -1..1 and one of 1.6: covering the outlier coarsens every other step.
+        let mut row: Vec<f32> = (0..40_000).map(|i| (i as f32 * 0.618).fract() * 2.0 - 1.0).collect();
+        row.push(1.6);
+        let equal = vec![1.0; row.len()];
+        let covering = 1.6 / 63.0;
+        let best = Q7.best_scale(&row, &equal);
+        assert!(best < covering, "{best} against {covering}");
+        assert!(Q7.error(&row, &equal, best) < 0.8 * Q7.error(&row, &equal, covering));
+    }
+
+    #[test]
+    fn rows_of_zeros_and_tiny_numbers_keep_a_finite_scale() {
+        for row in [&[0.0; 8][..], &[f32::MIN_POSITIVE; 8], &[-1e-40; 8], &[f32::MAX; 8], &[]] {
+            let scale = Q7.best_scale(row, &[1.0; 8]);
+            assert!(scale.is_finite() && scale > 0.0, "{row:?} gives {scale}");
+        }
+    }
+}

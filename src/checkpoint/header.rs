@@ -1,0 +1,255 @@
+//! The header of a safetensors file: what it holds and where, proved before any of it is read.
+
+use std::collections::BTreeMap;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::q4;
+use super::q8;
+use super::tensor::Encoding;
+use super::weights::Format;
+use crate::error::{Result, weights};
+
+/// What a file holds.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) format: Format,
+    /// By name, old spellings brought up to date.
+    pub(super) tensors: BTreeMap<String, Declared>,
+    /// What lies in the file, piece by piece, without gaps.
+    pub(super) places: Vec<Place>,
+}
+
+/// A tensor that will come.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) shape: Vec<usize>,
+    /// How its elements will be held.
+    pub(super) encoding: Encoding,
+    /// Whether they come in blocks of 4 bits.
+    pub(super) packed: bool,
+    /// How many places hold it, or are still to come.
+    pub(super) parts: usize,
+}
+
+/// Some bytes of the file.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The tensor they belong to.
+    pub(super) tensor: String,
+    pub(super) part: Part,
+    pub(super) bytes: usize,
+}
+
+/// What of a tensor a place holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Its elements.
+    Elements,
+    /// A scale a row.
+    Scales,
+    /// What inputs are divided by, one a column.
+    InputScales,
+}
+
+/// A name, brought up to date, with what the file says of it.
+type Entry = (String, TensorInfo);
+
+impl Header {
+    /// Reads a header that `data` bytes follow.
+    ///
+    /// # Errors
+    /// `weights` when it is malformed, tensors overlap or leave gaps, sizes overflow, or `data` is not what they fill;
+    /// in our own formats also when codes and scales do not belong together. `unsupported` for another version of them.
+    pub(super) fn parse(json: &[u8], data: u64) -> Result<Self> {
+        let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, &error))?;
+        if metadata.data_len() as u64 != data {
+            return Err(weights(format!(
+                "model.safetensors is malformed: its tensors take {} bytes, and {data} are there",
+                metadata.data_len()
+            )));
+        }
+        let format = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8::METADATA_KEY)) {
+            None => Format::Plain,
+            Some(text) => match q8::Metadata::parse(text)? {
+                metadata if metadata.format == q8::Q4 => Format::Q4(metadata),
+                metadata => Format::Q8(metadata),
+            },
+        };
+        let entries = entries(&metadata)?;
+        let (tensors, places) = match &format {
+            Format::Plain => plain(entries),
+            Format::Q8(_) => with_scales(entries, None)?,
+            Format::Q4(metadata) => with_scales(entries, Some(&metadata.columns))?,
+        };
+        Ok(Self { format, tensors, places })
+    }
+}
+
+/// What the file holds, in its order.
+fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for name in metadata.offset_keys() {
+        let Some(info) = metadata.info(&name) else { continue };
+        let current = current_name(&name);
+        if !known.insert(current.clone()) {
+            return Err(weights(format!("model.safetensors: both {name} and its other spelling are there")));
+        }
+        entries.push((current, info.clone()));
+    }
+    Ok(entries)
+}
+
+type Contents = (BTreeMap<String, Declared>, Vec<Place>);
+
+/// Every entry is a tensor.
+fn plain(entries: Vec<Entry>) -> Contents {
+    let places = entries.iter().map(|(name, info)| place(name, Part::Elements, info)).collect();
+    let declare = |(name, info): Entry| {
+        let encoding = Encoding::of_numbers(info.dtype);
+        (name, Declared { shape: info.shape, encoding, packed: false, parts: 1 })
+    };
+    (entries.into_iter().map(declare).collect(), places)
+}
+
+/// The number of values in the rows of each tensor in blocks, where a file has such.
+type Columns<'a> = Option<&'a BTreeMap<String, usize>>;
+
+/// Every tensor of codes has its scales beside it, and every tensor of scales has codes.
+fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
+    let mut tensors = BTreeMap::new();
+    for (name, info) in entries.iter().filter(|(name, _)| split(name).1 == Part::Elements) {
+        tensors.insert(name.clone(), declare(name, info, columns)?);
+    }
+    let mut places = Vec::new();
+    let mut with_scales = std::collections::HashSet::new();
+    for (name, info) in &entries {
+        let (stem, part) = split(name);
+        let tensor = tensors.get_mut(stem).ok_or_else(|| lonely(name, stem, part))?;
+        match part {
+            Part::Elements => {}
+            Part::Scales => {
+                check_scales(name, stem, info, tensor)?;
+                with_scales.insert(stem);
+            }
+            Part::InputScales => check_input_scales(name, stem, info, tensor)?,
+        }
+        tensor.parts += 1;
+        places.push(place(stem, part, info));
+    }
+    for (name, tensor) in &tensors {
+        let whole = match tensor.encoding {
+            Encoding::F32 | Encoding::F16 | Encoding::Bf16 => true,
+            Encoding::Q7 | Encoding::Q8 => with_scales.contains(name.as_str()),
+            Encoding::Unread(_) => false,
+        };
+        if !whole {
+            return Err(weights(format!("{name} has no scales, or a type that this format does not have")));
+        }
+    }
+    Ok((tensors, places))
+}
+
+/// What the elements of an entry will be, without the parts that belong to them.
+fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<Declared> {
+    let encoding = match info.dtype {
+        Dtype::U8 => Encoding::Q7,
+        Dtype::I8 => Encoding::Q8,
+        other => Encoding::of_numbers(other),
+    };
+    let mut declared = Declared { shape: info.shape.clone(), encoding, packed: false, parts: 0 };
+    if let (Some(columns), Encoding::Q7 | Encoding::Q8) = (columns, encoding) {
+        let columns = *columns.get(name).ok_or_else(|| {
+            weights(format!("{name} is in blocks, but the metadata does not say of how many columns"))
+        })?;
+        if info.shape.len() != 2 || info.shape[1] != q4::row_bytes(columns) {
+            return Err(weights(format!(
+                "{name} has the shape {:?}, which is not that of rows of {columns} codes, two in a byte",
+                info.shape
+            )));
+        }
+        declared.shape[1] = columns;
+        declared.packed = true;
+    }
+    Ok(declared)
+}
+
+fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &Declared) -> Result<()> {
+    if let (true, [rows, columns]) = (codes.packed, &codes.shape[..]) {
+        if scales.shape != [*rows, q4::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
+            return Err(weights(format!(
+                "{name} is not one F16 scale for each {} columns of each row of {stem}",
+                q4::BLOCK
+            )));
+        }
+        return Ok(());
+    }
+    let rows = codes.shape.first().copied().unwrap_or(0);
+    if codes.shape.len() != 2 || scales.shape != [rows] || scales.dtype != Dtype::F32 {
+        return Err(weights(format!("{name} is not one F32 scale for each row of {stem}")));
+    }
+    if !matches!(codes.encoding, Encoding::Q7 | Encoding::Q8) {
+        return Err(weights(format!("{stem} has scales, but is neither U8 nor I8")));
+    }
+    Ok(())
+}
+
+fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &Declared) -> Result<()> {
+    let columns = matrix.shape.get(1).copied().unwrap_or(0);
+    if matrix.encoding != Encoding::Q7 || scales.shape != [columns] || scales.dtype != Dtype::F32 {
+        return Err(weights(format!("{name} is not one F32 for each column of the matrix {stem}")));
+    }
+    Ok(())
+}
+
+fn lonely(name: &str, stem: &str, part: Part) -> crate::Error {
+    let what = if part == Part::InputScales { "scale inputs for" } else { "scale" };
+    weights(format!("{name} has no tensor {stem} to {what}"))
+}
+
+fn place(tensor: &str, part: Part, info: &TensorInfo) -> Place {
+    let (start, end) = info.data_offsets;
+    Place { tensor: tensor.to_owned(), part, bytes: end - start }
+}
+
+/// The tensor that an entry of our own formats belongs to, and as what.
+fn split(name: &str) -> (&str, Part) {
+    match (name.strip_suffix(q8::INPUT_SCALE_SUFFIX), name.strip_suffix(q8::SCALE_SUFFIX)) {
+        (Some(stem), _) => (stem, Part::InputScales),
+        (None, Some(stem)) => (stem, Part::Scales),
+        (None, None) => (name, Part::Elements),
+    }
+}
+
+/// TensorFlow's names for the parameters of a LayerNorm, still found in old checkpoints.
+fn current_name(name: &str) -> String {
+    for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] {
+        if let Some(stem) = name.strip_suffix(old) {
+            return format!("{stem}{new}");
+        }
+    }
+    name.to_owned()
+}
+
+/// The library's error, and the tensor it is about where the library does not say.
+fn malformed(header: &[u8], error: &serde_json::Error) -> crate::Error {
+    let place = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
+    weights(format!("model.safetensors is malformed: {error}{place}"))
+}
+
+/// The first tensor whose declared shape and type do not fill its declared bytes.
+fn misdeclared_tensor(header: &[u8]) -> Option<String> {
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
+    header.into_iter().filter(|(name, _)| name != "__metadata__").find_map(|(name, info)| {
+        let info: TensorInfo = match serde_json::from_value(info) {
+            Ok(info) => info,
+            Err(_) => return Some(name),
+        };
+        let bits =
+            info.shape.iter().try_fold(info.dtype.bitsize(), |product, size| product.checked_mul(*size));
+        let (start, end) = info.data_offsets;
+        (bits != end.checked_sub(start).and_then(|size| size.checked_mul(8))).then_some(name)
+    })
+}

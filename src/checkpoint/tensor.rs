@@ -1,0 +1,223 @@
+//! One tensor with its numbers, as they were stored or as small integers.
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+
+use super::grid::Grid;
+use super::q8;
+use crate::error::{Result, weights};
+
+/// A named array of numbers.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    pub(super) name: String,
+    /// Sizes, outermost first.
+    pub(super) shape: Vec<usize>,
+    pub(super) encoding: Encoding,
+    /// Elements, little endian, row-major; nothing where they are not read.
+    pub(super) data: Vec<u8>,
+    /// For codes: one a row.
+    pub(super) scales: Vec<f32>,
+    /// For the codes of some matrices: what inputs are divided by, one a column.
+    pub(super) input_scales: Vec<f32>,
+}
+
+/// How an element is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    F32,
+    F16,
+    Bf16,
+    /// `q + 64` of 7 bits, with a scale a row.
+    Q7,
+    /// `q` of 8 bits, with a scale a row.
+    Q8,
+    /// In a way that no model we read has; the elements are dropped.
+    Unread(Dtype),
+}
+
+impl Encoding {
+    /// Of a tensor that has no scales.
+    pub(super) fn of_numbers(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Encoding::F32,
+            Dtype::F16 => Encoding::F16,
+            Dtype::BF16 => Encoding::Bf16,
+            other => Encoding::Unread(other),
+        }
+    }
+}
+
+impl Tensor {
+    /// The name in the file, old spellings brought up to date.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sizes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// All elements in f32, row-major.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.elements()];
+        self.read(0, &mut values);
+        values
+    }
+
+    /// One row of a matrix in f32. The caller has checked that `row` lies in the shape.
+    pub fn read_row(&self, row: usize, values: &mut [f32]) {
+        self.read(row * values.len(), values);
+    }
+
+    /// What the inputs of a matrix of 7-bit codes are divided by, column by column; nothing where that is 1.
+    pub(crate) fn input_scales(&self) -> &[f32] {
+        &self.input_scales
+    }
+
+    /// One row of a matrix of 7-bit codes as it is stored, and its scale; no codes where the tensor holds none. The
+    /// caller has checked that `row` lies in the shape.
+    pub(crate) fn codes(&self, row: usize) -> (&[u8], f32) {
+        let columns = self.shape[1];
+        match (self.encoding, self.scales.get(row)) {
+            (Encoding::Q7, Some(&scale)) => (&self.data[row * columns..][..columns], scale),
+            _ => (&[], 0.0),
+        }
+    }
+
+    /// The matrix with each row rounded to the nearest codes of `grid`, with the scale that loses least.
+    pub(crate) fn rounded(&self, grid: Grid) -> Self {
+        let columns = self.shape.last().copied().unwrap_or(0);
+        let rows = self.elements().checked_div(columns).unwrap_or(0);
+        let equal = vec![1.0; columns];
+        let mut values = vec![0.0; columns];
+        let mut rounded = Self { scales: Vec::with_capacity(rows), ..self.empty(grid.encoding()) };
+        rounded.data.reserve_exact(self.elements());
+        for row in 0..rows {
+            self.read_row(row, &mut values);
+            let scale = grid.best_scale(&values, &equal);
+            rounded.data.extend(values.iter().map(|&value| grid.store(value, scale)));
+            rounded.scales.push(scale);
+        }
+        rounded
+    }
+
+    /// The tensor with other values of the same number.
+    #[cfg(feature = "candle")]
+    pub(super) fn with_values(&self, values: &[f32]) -> Self {
+        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { data, ..self.empty(Encoding::F32) }
+    }
+
+    fn empty(&self, encoding: Encoding) -> Self {
+        Self {
+            name: self.name.clone(),
+            shape: self.shape.clone(),
+            encoding,
+            data: Vec::new(),
+            scales: Vec::new(),
+            input_scales: Vec::new(),
+        }
+    }
+
+    /// Elements from `start` on, as many as fit `values`; of codes a whole number of rows.
+    fn read(&self, start: usize, values: &mut [f32]) {
+        let (data, end) = (&*self.data, start + values.len());
+        match self.encoding {
+            Encoding::F32 => fill(values, elements(data, start, end).map(f32::from_le_bytes)),
+            Encoding::F16 => {
+                fill(values, elements(data, start, end).map(|bits| f16::from_le_bytes(bits).to_f32()))
+            }
+            Encoding::Bf16 => {
+                fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32()))
+            }
+            Encoding::Q7 => self.dequantise(start, values, |code| f32::from(code) - q8::Q7_OFFSET),
+            Encoding::Q8 => self.dequantise(start, values, |code| f32::from(code.cast_signed())),
+            Encoding::Unread(_) => {}
+        }
+    }
+
+    fn dequantise(&self, start: usize, values: &mut [f32], decode: fn(u8) -> f32) {
+        let columns = self.shape[1].max(1);
+        let rows = start / columns..(start + values.len()) / columns;
+        for (row, values) in rows.zip(values.chunks_exact_mut(columns)) {
+            let scale = self.scales[row];
+            fill(values, self.data[row * columns..].iter().map(|&code| decode(code) * scale));
+            for (value, input_scale) in values.iter_mut().zip(&self.input_scales) {
+                *value /= input_scale;
+            }
+        }
+    }
+
+    /// Every number the tensor can give is finite, and every code is in its range.
+    ///
+    /// # Errors
+    /// `weights`, naming the tensor.
+    pub(super) fn check_numbers(&self) -> Result<()> {
+        let finite = match self.encoding {
+            Encoding::F32 => all(&self.data, |bits| f32::from_le_bytes(bits).is_finite()),
+            Encoding::F16 => all(&self.data, |bits| f16::from_le_bytes(bits).is_finite()),
+            Encoding::Bf16 => all(&self.data, |bits| bf16::from_le_bytes(bits).is_finite()),
+            Encoding::Q7 | Encoding::Q8 => self.scales.iter().all(|scale| (scale * 127.0).is_finite()),
+            Encoding::Unread(_) => true,
+        };
+        // Between these, neither their inverses nor their products with codes leave the range of f32.
+        if !self.input_scales.iter().all(|scale| (1e-12..=1e12).contains(scale)) {
+            return Err(weights(format!(
+                "{} has an input scale that is not between 1e-12 and 1e12",
+                self.name
+            )));
+        }
+        if !finite {
+            return Err(weights(format!("{} holds a number that is not finite", self.name)));
+        }
+        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8::Q7_LARGEST) {
+            return Err(weights(format!("{} holds a code above {}", self.name, q8::Q7_LARGEST)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Tensor {
+    /// A matrix of 7-bit codes, with a scale a row.
+    pub(crate) fn of_codes(codes: &[u8], scales: &[f32], shape: [usize; 2]) -> Self {
+        Self { scales: scales.to_vec(), ..Self::of(Encoding::Q7, codes.to_vec(), shape) }
+    }
+
+    /// A matrix of f32.
+    pub(crate) fn of_floats(values: &[f32], shape: [usize; 2]) -> Self {
+        Self::of(Encoding::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect(), shape)
+    }
+
+    fn of(encoding: Encoding, data: Vec<u8>, shape: [usize; 2]) -> Self {
+        Self {
+            name: "of a test".to_owned(),
+            shape: shape.to_vec(),
+            encoding,
+            data,
+            scales: Vec::new(),
+            input_scales: Vec::new(),
+        }
+    }
+}
+
+fn fill(values: &mut [f32], elements: impl Iterator<Item = f32>) {
+    for (value, element) in values.iter_mut().zip(elements) {
+        *value = element;
+    }
+}
+
+fn elements<const N: usize>(bytes: &[u8], start: usize, end: usize) -> impl Iterator<Item = [u8; N]> + '_ {
+    bytes[start * N..end * N].as_chunks::<N>().0.iter().copied()
+}
+
+fn all<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> bool {
+    bytes.as_chunks::<N>().0.iter().all(|element| test(*element))
+}

@@ -1,0 +1,83 @@
+//! Writing our own files.
+
+use std::collections::{BTreeMap, HashMap};
+
+use half::f16;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::grid::Grid;
+use super::q4;
+use super::q8::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE_SUFFIX};
+use crate::error::{Result, internal};
+
+/// Collects the tensors of a q8 or q4 file and writes it.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    /// Of tensors in blocks: values in a row.
+    columns: BTreeMap<String, usize>,
+    tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>,
+}
+
+impl Writer {
+    /// Adds a tensor of f32.
+    pub(crate) fn add_exact(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensors.push((name.to_owned(), Dtype::F32, shape.to_vec(), bytes));
+    }
+
+    /// Adds a matrix of `scales.len()` rows, each value rounded to the nearest multiple of its row's scale.
+    pub(crate) fn add_rows(&mut self, name: &str, grid: Grid, values: &[f32], scales: &[f32]) {
+        let columns = values.len() / scales.len().max(1);
+        let rows = values.chunks_exact(columns.max(1)).zip(scales);
+        let codes =
+            rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.store(value, scale))).collect();
+        self.tensors.push((name.to_owned(), grid.dtype, vec![scales.len(), columns], codes));
+        self.add_exact(&format!("{name}{SCALE_SUFFIX}"), &[scales.len()], scales);
+    }
+
+    /// Adds a matrix of rows of `columns` values, each a whole multiple of its block's scale, for codes that are unpacked
+    /// to `grid`.
+    pub(crate) fn add_blocks(
+        &mut self,
+        name: &str,
+        grid: Grid,
+        columns: usize,
+        values: &[f32],
+        scales: &[f32],
+    ) {
+        let blocks = q4::row_blocks(columns);
+        let rows = values.chunks_exact(columns).zip(scales.chunks_exact(blocks));
+        let codes: Vec<u8> = rows.flat_map(|(row, scales)| q4::pack_row(row, scales)).collect();
+        let rows = scales.len() / blocks;
+        self.tensors.push((name.to_owned(), grid.dtype, vec![rows, q4::row_bytes(columns)], codes));
+        let scales = scales.iter().flat_map(|&scale| f16::from_f32(scale).to_le_bytes()).collect();
+        self.tensors.push((format!("{name}{SCALE_SUFFIX}"), Dtype::F16, vec![rows, blocks], scales));
+        self.columns.insert(name.to_owned(), columns);
+    }
+
+    /// Adds what the inputs of the matrix `name` are divided by.
+    pub(crate) fn add_input_scales(&mut self, name: &str, scales: &[f32]) {
+        self.add_exact(&format!("{name}{INPUT_SCALE_SUFFIX}"), &[scales.len()], scales);
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn write(&self, source: &str, golden: Golden) -> Result<Vec<u8>> {
+        let metadata = match self.columns.is_empty() {
+            true => Metadata::q8(source.to_owned(), golden),
+            false => Metadata::q4(source.to_owned(), self.columns.clone(), golden),
+        };
+        let views = self
+            .tensors
+            .iter()
+            .map(|(name, dtype, shape, bytes)| {
+                TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| internal(format!("writing the weights: {error}")))?;
+        let text = serde_json::to_string(&metadata)
+            .map_err(|error| internal(format!("writing the weights: {error}")))?;
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
+        safetensors::serialize(views, Some(metadata))
+            .map_err(|error| internal(format!("writing the weights: {error}")))
+    }
+}

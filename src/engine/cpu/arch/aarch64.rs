@@ -1,0 +1,271 @@
+//! aarch64: NEON, which every such processor has, and its dot product, which most have.
+#![allow(unsafe_code, reason = "instructions that have to be there, and loads; each with its reason")]
+
+use std::arch::aarch64::*;
+use std::arch::asm;
+use std::marker::PhantomData;
+
+use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
+use crate::math::Lanes;
+
+/// NEON with a way to multiply bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct Neon<D>(PhantomData<D>);
+
+const ROWS: usize = 8;
+const PANEL: usize = 8;
+
+impl<D: Dot> Lanes for Neon<D> {
+    /// Lanes 0 to 3 and 4 to 7.
+    type F32 = [float32x4_t; 2];
+
+    #[inline(always)]
+    fn splat(value: f32) -> [float32x4_t; 2] {
+        // SAFETY: NEON is there. The same holds for all that follow.
+        unsafe { [vdupq_n_f32(value); 2] }
+    }
+    #[inline(always)]
+    fn add(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [vaddq_f32(a[0], b[0]), vaddq_f32(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn sub(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [vsubq_f32(a[0], b[0]), vsubq_f32(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn mul(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn div(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [vdivq_f32(a[0], b[0]), vdivq_f32(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn min(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`. Not `vminq_f32`, which treats NaN and the sign of zero in its own way.
+        unsafe {
+            [vbslq_f32(vcltq_f32(a[0], b[0]), a[0], b[0]), vbslq_f32(vcltq_f32(a[1], b[1]), a[1], b[1])]
+        }
+    }
+    #[inline(always)]
+    fn max(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`. Not `vmaxq_f32`, as in `min`.
+        unsafe {
+            [vbslq_f32(vcgtq_f32(a[0], b[0]), a[0], b[0]), vbslq_f32(vcgtq_f32(a[1], b[1]), a[1], b[1])]
+        }
+    }
+    #[inline(always)]
+    fn round(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [vrndnq_f32(a[0]), vrndnq_f32(a[1])] }
+    }
+    #[inline(always)]
+    fn pow2(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`.
+        unsafe { [power(a[0]), power(a[1])] }
+    }
+}
+
+#[inline(always)]
+unsafe fn power(a: float32x4_t) -> float32x4_t {
+    // SAFETY: NEON is there.
+    unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)))) }
+}
+
+impl<D: Dot> Isa for Neon<D> {
+    const ROWS: usize = ROWS;
+    const PANEL: usize = PANEL;
+
+    #[inline(always)]
+    fn load(values: &[f32; 8]) -> [float32x4_t; 2] {
+        // SAFETY: eight f32 are two vectors.
+        unsafe { [vld1q_f32(values.as_ptr()), vld1q_f32(values.as_ptr().add(4))] }
+    }
+    #[inline(always)]
+    fn store(lanes: [float32x4_t; 2], values: &mut [f32; 8]) {
+        // SAFETY: eight f32 are two vectors.
+        unsafe {
+            vst1q_f32(values.as_mut_ptr(), lanes[0]);
+            vst1q_f32(values.as_mut_ptr().add(4), lanes[1]);
+        }
+    }
+    #[inline(always)]
+    fn load_i32(values: &[i32; 8]) -> [float32x4_t; 2] {
+        // SAFETY: eight i32 are two vectors.
+        unsafe {
+            [vcvtq_f32_s32(vld1q_s32(values.as_ptr())), vcvtq_f32_s32(vld1q_s32(values.as_ptr().add(4)))]
+        }
+    }
+    #[inline(always)]
+    fn store_i16(a: [float32x4_t; 2], values: &mut [i16; 8]) {
+        // SAFETY: eight i16 are one vector.
+        unsafe { vst1q_s16(values.as_mut_ptr(), words(a)) };
+    }
+    #[inline(always)]
+    fn store_quantised(a: [float32x4_t; 2], values: &mut [Quantised; 8]) {
+        // SAFETY: eight i8 are half a vector.
+        unsafe { vst1_s8(values.as_mut_ptr(), vmovn_s16(words(a))) };
+    }
+
+    #[inline(always)]
+    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        D::tile_q8(a, stride, panel, tile);
+    }
+    #[inline(always)]
+    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
+        // SAFETY: NEON is there.
+        unsafe { tile::<Pairs, ROWS, 2, PANEL>(a, stride, panel, to) }
+    }
+    #[inline(always)]
+    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
+        // SAFETY: NEON is there.
+        unsafe { tile::<Floats, ROWS, 2, PANEL>(a, stride, panel, to) }
+    }
+}
+
+/// Whole numbers as 16-bit lanes.
+#[inline(always)]
+unsafe fn words(a: [float32x4_t; 2]) -> int16x8_t {
+    // SAFETY: NEON is there.
+    unsafe { vcombine_s16(vmovn_s32(vcvtq_s32_f32(a[0])), vmovn_s32(vcvtq_s32_f32(a[1]))) }
+}
+
+/// How bytes are multiplied.
+pub(in crate::engine::cpu) trait Dot: Copy + 'static {
+    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+}
+
+/// Long products, added in pairs: what every processor has.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct LongProducts;
+
+/// One instruction for four products and their sum. May only run where `dotprod` is, which `kernels` makes sure of.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct DotProduct;
+
+impl Dot for LongProducts {
+    #[inline(always)]
+    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: NEON is there.
+        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+    }
+}
+
+impl Dot for DotProduct {
+    #[inline(always)]
+    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: `dotprod` is there, see `DotProduct`.
+        unsafe { dot_product_q8(a, stride, panel, to) }
+    }
+}
+
+#[target_feature(enable = "neon,dotprod")]
+fn dot_product_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+    // SAFETY: the instructions are those this function may use.
+    unsafe { tile::<DotProduct, ROWS, 2, PANEL>(a, stride, panel, to) }
+}
+
+/// Two products of 16-bit numbers to a column.
+struct Pairs;
+/// A product of f32 to a column.
+struct Floats;
+
+/// A [`Product`] over integers in one vector: all but how products are added is alike. Weights of 7 bits are the same
+/// with a sign and without.
+macro_rules! product {
+    ($product:ty: $a:ty, $b:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
+        impl Product for $product {
+            type A = $a;
+            type B = $b;
+            type Sum = i32;
+            type Row = int32x4_t;
+            type Weights = int32x4_t;
+            type Sums = int32x4_t;
+            const STEP: usize = $step;
+            const COLUMNS: usize = 4;
+
+            // SAFETY, of all: the caller vouches for the instructions and the pointers.
+            #[inline(always)]
+            unsafe fn zero() -> int32x4_t {
+                unsafe { vdupq_n_s32(0) }
+            }
+            #[inline(always)]
+            unsafe fn row(from: *const $a) -> int32x4_t {
+                unsafe { vdupq_n_s32(from.cast::<i32>().read_unaligned()) }
+            }
+            #[inline(always)]
+            unsafe fn weights(from: *const $b) -> int32x4_t {
+                unsafe { vreinterpretq_s32_u8(vld1q_u8(from.cast())) }
+            }
+            #[inline(always)]
+            unsafe fn add_products($sums: int32x4_t, $weights: int32x4_t, $values: int32x4_t) -> int32x4_t {
+                unsafe { $add }
+            }
+            #[inline(always)]
+            unsafe fn store(sums: int32x4_t, to: *mut i32) {
+                unsafe { vst1q_s32(to, sums) }
+            }
+        }
+    };
+}
+
+product!(LongProducts: i8, [u8; 4], 4, |sums, weights, row| {
+    let (weights, row) = (vreinterpretq_s8_s32(weights), vreinterpretq_s8_s32(row));
+    let low = vmull_s8(vget_low_s8(weights), vget_low_s8(row));
+    let high = vmull_high_s8(weights, row);
+    // Pairs of products are within i16: 2 * 127 * 127 < 2^15.
+    vaddq_s32(sums, vpaddlq_s16(vpaddq_s16(low, high)))
+});
+product!(DotProduct: i8, [u8; 4], 4, |sums, weights, row| {
+    let mut sums = sums;
+    // The intrinsic is not stable yet.
+    asm!(
+        "sdot {sums:v}.4s, {weights:v}.16b, {row:v}.16b",
+        sums = inout(vreg) sums, weights = in(vreg) weights, row = in(vreg) row,
+        options(pure, nomem, nostack, preserves_flags),
+    );
+    sums
+});
+product!(Pairs: i16, [i16; 2], 2, |sums, weights, row| {
+    let (weights, row) = (vreinterpretq_s16_s32(weights), vreinterpretq_s16_s32(row));
+    let low = vmull_s16(vget_low_s16(weights), vget_low_s16(row));
+    let high = vmull_high_s16(weights, row);
+    vaddq_s32(sums, vpaddq_s32(low, high))
+});
+
+impl Product for Floats {
+    type A = f32;
+    type B = f32;
+    type Sum = f32;
+    type Row = float32x4_t;
+    type Weights = float32x4_t;
+    type Sums = float32x4_t;
+    const STEP: usize = 1;
+    const COLUMNS: usize = 4;
+
+    // SAFETY, of all: the caller vouches for the pointers.
+    #[inline(always)]
+    unsafe fn zero() -> float32x4_t {
+        unsafe { vdupq_n_f32(0.0) }
+    }
+    #[inline(always)]
+    unsafe fn row(from: *const f32) -> float32x4_t {
+        unsafe { vld1q_dup_f32(from) }
+    }
+    #[inline(always)]
+    unsafe fn weights(from: *const f32) -> float32x4_t {
+        unsafe { vld1q_f32(from) }
+    }
+    #[inline(always)]
+    unsafe fn add_products(sums: float32x4_t, weights: float32x4_t, row: float32x4_t) -> float32x4_t {
+        unsafe { vfmaq_f32(sums, weights, row) }
+    }
+    #[inline(always)]
+    unsafe fn store(sums: float32x4_t, to: *mut f32) {
+        unsafe { vst1q_f32(to, sums) }
+    }
+}

@@ -1,0 +1,152 @@
+//! Instruction sets: for each a token that implements [`Isa`], the only place where instructions are named.
+//!
+//! Kernels are written once over eight lanes. Every operation gives the same bits on every instruction set (they are
+//! IEEE operations, or exact), except [`Isa::tile_f32`], which the q8 path never uses.
+
+#[cfg(target_arch = "aarch64")]
+pub(super) mod aarch64;
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) mod scalar;
+#[cfg(target_arch = "wasm32")]
+pub(super) mod wasm32;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86_64;
+
+use crate::math::Lanes;
+
+/// Products that the integer tile over q8 weights takes at once; depths are padded to it with zeros.
+pub(super) const DEPTH_STEP: usize = 4;
+/// The most rows a tile has; buffers that tiles read have so many rows to spare.
+pub(super) const MOST_ROWS: usize = 8;
+/// The most columns a tile has.
+pub(super) const MOST_COLUMNS: usize = 32;
+
+/// A quantised activation. Without the relaxed integer dot, WebAssembly multiplies 16-bit lanes, so it stores them.
+#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
+pub(super) type Quantised = i16;
+/// A quantised activation.
+#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
+pub(super) type Quantised = i8;
+
+/// What a tile fills: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns end to end; what is beyond them stays as it is.
+pub(super) type Tile<T> = [T; MOST_ROWS * MOST_COLUMNS];
+
+/// An instruction set: eight lanes of f32, and tiles of matrix products.
+///
+/// A tile multiplies `ROWS` rows, `stride` values apart in `a`, with one panel of packed weights, `PANEL` columns wide.
+pub(super) trait Isa: Lanes {
+    /// Rows of a tile.
+    const ROWS: usize;
+    /// Columns of a tile, and of a panel of packed weights: a multiple of eight.
+    const PANEL: usize;
+
+    fn load(values: &[f32; 8]) -> Self::F32;
+    fn store(lanes: Self::F32, values: &mut [f32; 8]);
+    /// Whole numbers, rounded to f32.
+    fn load_i32(values: &[i32; 8]) -> Self::F32;
+    /// Whole numbers in -32767..=32767.
+    fn store_i16(a: Self::F32, values: &mut [i16; 8]);
+    /// Whole numbers in -127..=127 as quantised activations.
+    fn store_quantised(a: Self::F32, values: &mut [Quantised; 8]);
+
+    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 4][c][k % 4]`, exact.
+    ///
+    /// `panel` is `[depth / 4][PANEL]` of four values in 0..=127 each.
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+
+    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact where it fits i32.
+    ///
+    /// `panel` is `[depth / 2][PANEL]` of pairs.
+    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
+
+    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k][c]`, added in the order of `k`, products rounded or
+    /// not.
+    ///
+    /// `panel` is `[depth][PANEL]`.
+    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
+}
+
+/// How the vectors of a tile multiply: its innermost loop.
+///
+/// # Safety
+/// Every function may only run where the instructions of its type are.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(unsafe_code, reason = "intrinsics")]
+trait Product {
+    /// Values of a row.
+    type A;
+    /// The weights of one column that a step takes.
+    type B;
+    /// Sums.
+    type Sum;
+    /// A row's values of one step, in every column.
+    type Row: Copy;
+    /// The weights of some columns.
+    type Weights: Copy;
+    /// The sums of those columns.
+    type Sums: Copy;
+
+    /// Values of `A` in a step.
+    const STEP: usize;
+    /// Columns of a vector.
+    const COLUMNS: usize;
+
+    unsafe fn zero() -> Self::Sums;
+    /// Reads `STEP` values.
+    unsafe fn row(from: *const Self::A) -> Self::Row;
+    /// Reads `COLUMNS` columns.
+    unsafe fn weights(from: *const Self::B) -> Self::Weights;
+    unsafe fn add_products(sums: Self::Sums, weights: Self::Weights, row: Self::Row) -> Self::Sums;
+    /// Writes `COLUMNS` sums.
+    unsafe fn store(sums: Self::Sums, to: *mut Self::Sum);
+}
+
+/// A tile of `ROWS` rows and `PANEL` columns, `VECTORS` vectors of columns at a time: with their sums, as many as there
+/// are registers for.
+///
+/// # Safety
+/// The instructions of `P` are there.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(
+    unsafe_code,
+    reason = "intrinsics, and pointers that walk through rows and panel without a check each"
+)]
+#[inline(always)]
+unsafe fn tile<P: Product, const ROWS: usize, const VECTORS: usize, const PANEL: usize>(
+    a: &[P::A],
+    stride: usize,
+    panel: &[P::B],
+    tile: &mut Tile<P::Sum>,
+) {
+    const { assert!(ROWS <= MOST_ROWS && PANEL <= MOST_COLUMNS && PANEL.is_multiple_of(VECTORS * P::COLUMNS)) };
+    let steps = panel.len() / PANEL;
+    assert!(a.len() >= (ROWS - 1) * stride + steps * P::STEP);
+    for part in (0..PANEL).step_by(VECTORS * P::COLUMNS) {
+        // SAFETY: `panel` has `steps` times `PANEL` columns; each row has `steps * STEP` values, as asserted, and
+        // pointers are moved by no more; the tile has `ROWS * PANEL` sums.
+        unsafe {
+            let mut rows: [*const P::A; ROWS] = std::array::from_fn(|row| a.as_ptr().add(row * stride));
+            let mut columns = panel.as_ptr().wrapping_add(part);
+            let mut sums = [[P::zero(); VECTORS]; ROWS];
+            for _ in 0..steps {
+                let mut weights = [P::weights(columns); VECTORS];
+                for (vector, weights) in weights.iter_mut().enumerate().skip(1) {
+                    *weights = P::weights(columns.add(vector * P::COLUMNS));
+                }
+                for (row, sums) in rows.iter_mut().zip(&mut sums) {
+                    let values = P::row(*row);
+                    *row = row.wrapping_add(P::STEP);
+                    for (sums, weights) in sums.iter_mut().zip(weights) {
+                        *sums = P::add_products(*sums, weights, values);
+                    }
+                }
+                columns = columns.wrapping_add(PANEL);
+            }
+            for (row, sums) in sums.into_iter().enumerate() {
+                for (vector, sums) in sums.into_iter().enumerate() {
+                    P::store(sums, tile.as_mut_ptr().add(row * PANEL + part + vector * P::COLUMNS));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Plain Rust: what every processor has, and what the others are tested against.
+
+use super::{DEPTH_STEP, Isa, Quantised, Tile};
+use crate::math::{Lanes, One};
+
+/// No instruction set in particular.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct Scalar;
+
+#[inline(always)]
+fn each(a: [f32; 8], b: [f32; 8], f: fn(f32, f32) -> f32) -> [f32; 8] {
+    std::array::from_fn(|lane| f(a[lane], b[lane]))
+}
+
+impl Lanes for Scalar {
+    type F32 = [f32; 8];
+
+    fn splat(value: f32) -> [f32; 8] {
+        [value; 8]
+    }
+    fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::add)
+    }
+    fn sub(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::sub)
+    }
+    fn mul(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::mul)
+    }
+    fn div(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::div)
+    }
+    fn min(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::min)
+    }
+    fn max(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, One::max)
+    }
+    fn round(a: [f32; 8]) -> [f32; 8] {
+        a.map(One::round)
+    }
+    fn pow2(a: [f32; 8]) -> [f32; 8] {
+        a.map(One::pow2)
+    }
+}
+
+impl Isa for Scalar {
+    const ROWS: usize = 4;
+    const PANEL: usize = 8;
+
+    fn load(values: &[f32; 8]) -> [f32; 8] {
+        *values
+    }
+    fn store(lanes: [f32; 8], values: &mut [f32; 8]) {
+        *values = lanes;
+    }
+    fn load_i32(values: &[i32; 8]) -> [f32; 8] {
+        values.map(|value| value as f32)
+    }
+    fn store_i16(a: [f32; 8], values: &mut [i16; 8]) {
+        *values = a.map(|value| value as i16);
+    }
+    fn store_quantised(a: [f32; 8], values: &mut [Quantised; 8]) {
+        *values = a.map(|value| value as Quantised);
+    }
+
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+            sums.fill(0);
+            let steps = a[row * stride..].as_chunks::<DEPTH_STEP>().0;
+            for (a, columns) in steps.iter().zip(panel.chunks_exact(Self::PANEL)) {
+                for (sum, weights) in sums.iter_mut().zip(columns) {
+                    *sum += a.iter().zip(weights).map(|(&a, &w)| i32::from(a) * i32::from(w)).sum::<i32>();
+                }
+            }
+        }
+    }
+
+    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+            sums.fill(0);
+            let steps = a[row * stride..].as_chunks::<2>().0;
+            for (a, pairs) in steps.iter().zip(panel.chunks_exact(Self::PANEL)) {
+                for (sum, b) in sums.iter_mut().zip(pairs) {
+                    *sum += i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1]);
+                }
+            }
+        }
+    }
+
+    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+            sums.fill(0.0);
+            for (a, weights) in a[row * stride..].iter().zip(panel.chunks_exact(Self::PANEL)) {
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += a * weight;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! WebAssembly: 128-bit SIMD, and the relaxed operations where the build has them.
+#![allow(unsafe_code, reason = "loads and stores of vectors, each of a place that is as large")]
+
+use std::arch::wasm32::*;
+use std::marker::PhantomData;
+
+use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
+use crate::math::Lanes;
+
+/// WebAssembly with a way to multiply bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct Wasm<D>(PhantomData<D>);
+
+const ROWS: usize = 6;
+const PANEL: usize = 8;
+
+impl<D: Dot> Lanes for Wasm<D> {
+    /// Lanes 0 to 3 and 4 to 7.
+    type F32 = [v128; 2];
+
+    #[inline(always)]
+    fn splat(value: f32) -> [v128; 2] {
+        [f32x4_splat(value); 2]
+    }
+    #[inline(always)]
+    fn add(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        [f32x4_add(a[0], b[0]), f32x4_add(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn sub(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        [f32x4_sub(a[0], b[0]), f32x4_sub(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn mul(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn div(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        [f32x4_div(a[0], b[0]), f32x4_div(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn min(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        // pmin(x, y) is `y < x ? y : x`: one instruction on x86, where min is several.
+        [f32x4_pmin(b[0], a[0]), f32x4_pmin(b[1], a[1])]
+    }
+    #[inline(always)]
+    fn max(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+        // pmax(x, y) is `x < y ? y : x`.
+        [f32x4_pmax(b[0], a[0]), f32x4_pmax(b[1], a[1])]
+    }
+    #[inline(always)]
+    fn round(a: [v128; 2]) -> [v128; 2] {
+        [f32x4_nearest(a[0]), f32x4_nearest(a[1])]
+    }
+    #[inline(always)]
+    fn pow2(a: [v128; 2]) -> [v128; 2] {
+        [power(a[0]), power(a[1])]
+    }
+}
+
+impl<D: Dot> Isa for Wasm<D> {
+    const ROWS: usize = ROWS;
+    const PANEL: usize = PANEL;
+
+    #[inline(always)]
+    fn load(values: &[f32; 8]) -> [v128; 2] {
+        // SAFETY: eight f32 are two vectors, and loads need no alignment.
+        unsafe { [v128_load(values.as_ptr().cast()), v128_load(values.as_ptr().add(4).cast())] }
+    }
+    #[inline(always)]
+    fn store(lanes: [v128; 2], values: &mut [f32; 8]) {
+        // SAFETY: eight f32 are two vectors, and stores need no alignment.
+        unsafe {
+            v128_store(values.as_mut_ptr().cast(), lanes[0]);
+            v128_store(values.as_mut_ptr().add(4).cast(), lanes[1]);
+        }
+    }
+    #[inline(always)]
+    fn load_i32(values: &[i32; 8]) -> [v128; 2] {
+        // SAFETY: eight i32 are two vectors, and loads need no alignment.
+        let lanes = unsafe { [v128_load(values.as_ptr().cast()), v128_load(values.as_ptr().add(4).cast())] };
+        [f32x4_convert_i32x4(lanes[0]), f32x4_convert_i32x4(lanes[1])]
+    }
+    #[inline(always)]
+    fn store_i16(a: [v128; 2], values: &mut [i16; 8]) {
+        let [low, high] = whole(a);
+        // SAFETY: eight i16 are one vector.
+        unsafe { v128_store(values.as_mut_ptr().cast(), i16x8_narrow_i32x4(low, high)) };
+    }
+    #[cfg(feature = "relaxed-simd")]
+    #[inline(always)]
+    fn store_quantised(a: [v128; 2], values: &mut [Quantised; 8]) {
+        let [low, high] = whole(a);
+        let words = i16x8_narrow_i32x4(low, high);
+        // SAFETY: the low eight bytes go to eight bytes.
+        unsafe { v128_store64_lane::<0>(i8x16_narrow_i16x8(words, words), values.as_mut_ptr().cast()) };
+    }
+    #[cfg(not(feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn store_quantised(a: [v128; 2], values: &mut [Quantised; 8]) {
+        Self::store_i16(a, values);
+    }
+
+    #[inline(always)]
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        D::tile_q8(a, stride, panel, tile);
+    }
+    #[inline(always)]
+    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+        tile_i16(a, stride, panel, tile);
+    }
+    #[inline(always)]
+    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+        tile_f32(a, stride, panel, tile);
+    }
+}
+
+/// Two to the power of whole numbers: after adding 2^23 + 127 the last bits of a sum are the exponent's.
+#[inline(always)]
+fn power(a: v128) -> v128 {
+    i32x4_shl(f32x4_add(a, f32x4_splat(8_388_735.0)), 23)
+}
+
+/// Whole numbers below 2^22 as integers: after adding 1.5 * 2^23 the last bits of a sum are theirs. The instructions
+/// for it take several on x86, for they also say what becomes of numbers that are too large.
+#[inline(always)]
+fn whole(a: [v128; 2]) -> [v128; 2] {
+    let offset = f32x4_splat(12_582_912.0);
+    [i32x4_sub(f32x4_add(a[0], offset), offset), i32x4_sub(f32x4_add(a[1], offset), offset)]
+}
+
+/// How bytes are multiplied.
+pub(in crate::engine::cpu) trait Dot: Copy + 'static {
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+}
+
+// Tiles are small, called often and never inlined: browsers compile what is called often, and only between calls.
+
+#[inline(never)]
+fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
+    // SAFETY: the instructions are in every build.
+    unsafe { tile::<Pairs, ROWS, 2, PANEL>(a, stride, panel, to) }
+}
+
+#[inline(never)]
+#[cfg_attr(feature = "relaxed-simd", target_feature(enable = "relaxed-simd"))]
+fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
+    // SAFETY: the instructions are in every build.
+    unsafe { tile::<Floats, ROWS, 2, PANEL>(a, stride, panel, to) }
+}
+
+/// One relaxed instruction for four products and their sum: the fastest where the processor has it.
+#[cfg(feature = "relaxed-simd")]
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct FourProducts;
+
+#[cfg(feature = "relaxed-simd")]
+impl Dot for FourProducts {
+    #[inline(never)]
+    #[target_feature(enable = "relaxed-simd")]
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: the instructions are in this build.
+        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+    }
+}
+
+/// A relaxed instruction for pairs of products and an ordinary one that adds pairs: the faster way elsewhere.
+#[cfg(feature = "relaxed-simd")]
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct TwoProducts;
+
+#[cfg(feature = "relaxed-simd")]
+impl Dot for TwoProducts {
+    #[inline(never)]
+    #[target_feature(enable = "relaxed-simd")]
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: the instructions are in this build.
+        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+    }
+}
+
+/// Products of 16-bit lanes: what every WebAssembly with SIMD has.
+#[cfg(not(feature = "relaxed-simd"))]
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine::cpu) struct Words;
+
+#[cfg(not(feature = "relaxed-simd"))]
+impl Dot for Words {
+    #[inline(never)]
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: the instructions are in every build. One vector at a time, for it has two registers of sums.
+        unsafe { tile::<Self, ROWS, 1, PANEL>(a, stride, panel, to) }
+    }
+}
+
+/// Two products of 16-bit numbers to a column.
+struct Pairs;
+/// A product of f32 to a column.
+struct Floats;
+
+/// A [`Product`] over one vector: all but how its products are added is alike.
+macro_rules! product {
+    ($product:ty: $a:ty, $b:ty => $sum:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
+        impl Product for $product {
+            type A = $a;
+            type B = $b;
+            type Sum = $sum;
+            type Row = v128;
+            type Weights = v128;
+            type Sums = v128;
+            const STEP: usize = $step;
+            const COLUMNS: usize = 4;
+
+            // SAFETY, of all: the caller vouches for the pointers.
+            #[inline(always)]
+            unsafe fn zero() -> v128 {
+                i32x4_splat(0)
+            }
+            #[inline(always)]
+            unsafe fn row(from: *const $a) -> v128 {
+                unsafe { v128_load32_splat(from.cast()) }
+            }
+            #[inline(always)]
+            unsafe fn weights(from: *const $b) -> v128 {
+                unsafe { v128_load(from.cast()) }
+            }
+            #[inline(always)]
+            unsafe fn add_products($sums: v128, $weights: v128, $values: v128) -> v128 {
+                $add
+            }
+            #[inline(always)]
+            unsafe fn store(sums: v128, to: *mut $sum) {
+                unsafe { v128_store(to.cast(), sums) }
+            }
+        }
+    };
+}
+
+#[cfg(feature = "relaxed-simd")]
+product!(FourProducts: i8, [u8; 4] => i32, 4, |sums, weights, row| {
+    i32x4_relaxed_dot_i8x16_i7x16_add(row, weights, sums)
+});
+#[cfg(feature = "relaxed-simd")]
+product!(TwoProducts: i8, [u8; 4] => i32, 4, |sums, weights, row| {
+    i32x4_add(i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(row, weights), i16x8_splat(1)), sums)
+});
+product!(Pairs: i16, [i16; 2] => i32, 2, |sums, weights, row| i32x4_add(i32x4_dot_i16x8(row, weights), sums));
+#[cfg(feature = "relaxed-simd")]
+product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_relaxed_madd(row, weights, sums));
+#[cfg(not(feature = "relaxed-simd"))]
+product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_add(f32x4_mul(row, weights), sums));
+
+#[cfg(not(feature = "relaxed-simd"))]
+impl Product for Words {
+    type A = i16;
+    type B = [u8; 4];
+    type Sum = i32;
+    type Row = v128;
+    type Weights = [v128; 2];
+    /// A column's four products lie in two lanes, which are added at last.
+    type Sums = [v128; 2];
+    const STEP: usize = 4;
+    const COLUMNS: usize = 4;
+
+    // SAFETY, of all: the caller vouches for the pointers.
+    #[inline(always)]
+    unsafe fn zero() -> [v128; 2] {
+        [i32x4_splat(0); 2]
+    }
+    #[inline(always)]
+    unsafe fn row(from: *const i16) -> v128 {
+        unsafe { v128_load64_splat(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn weights(from: *const [u8; 4]) -> [v128; 2] {
+        unsafe { [i16x8_load_extend_u8x8(from.cast()), i16x8_load_extend_u8x8(from.add(2).cast())] }
+    }
+    #[inline(always)]
+    unsafe fn add_products(sums: [v128; 2], weights: [v128; 2], row: v128) -> [v128; 2] {
+        [
+            i32x4_add(i32x4_dot_i16x8(row, weights[0]), sums[0]),
+            i32x4_add(i32x4_dot_i16x8(row, weights[1]), sums[1]),
+        ]
+    }
+    #[inline(always)]
+    unsafe fn store(sums: [v128; 2], to: *mut i32) {
+        let even = i32x4_shuffle::<0, 2, 4, 6>(sums[0], sums[1]);
+        let odd = i32x4_shuffle::<1, 3, 5, 7>(sums[0], sums[1]);
+        unsafe { v128_store(to.cast(), i32x4_add(even, odd)) };
+    }
+}

@@ -1,0 +1,98 @@
+//! Rows of any length in steps of eight lanes, the last step filled up.
+
+use super::super::arch::Isa;
+use crate::math::{Lanes, One};
+
+/// How eight lanes more go into a result. A trait and not a closure: a closure is a function of its own that is compiled
+/// without the caller's instructions, and would call each of them.
+pub(super) trait Fold<S: Isa> {
+    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32;
+}
+
+/// Adds.
+pub(super) struct Sum;
+
+impl<S: Isa> Fold<S> for Sum {
+    #[inline(always)]
+    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32 {
+        S::add(so_far, x)
+    }
+}
+
+/// Folds a row eight at a time into eight lanes that start as `start`; beyond the end, lanes read `filler`.
+#[inline(always)]
+pub(super) fn fold<S: Isa>(row: &[f32], start: f32, filler: f32, operation: &impl Fold<S>) -> S::F32 {
+    let (whole, rest) = row.as_chunks::<8>();
+    let mut lanes = S::splat(start);
+    for eight in whole {
+        lanes = operation.step(lanes, S::load(eight));
+    }
+    if rest.is_empty() { lanes } else { operation.step(lanes, S::load(&padded(rest, filler))) }
+}
+
+/// The sum of eight lanes, always in the same order.
+#[inline(always)]
+pub(super) fn sum<S: Isa>(lanes: S::F32) -> f32 {
+    let l = to_array::<S>(lanes);
+    ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+}
+
+/// The least and the largest value of a row that is not empty. Two vectors at a time, for each waits for the one before.
+#[inline(always)]
+pub(super) fn range<S: Isa>(row: &[f32]) -> (f32, f32) {
+    let (pairs, rest) = row.as_chunks::<16>();
+    let mut least = [S::splat(row[0]); 2];
+    let mut most = least;
+    for pair in pairs {
+        for (half, eight) in pair.as_chunks::<8>().0.iter().enumerate() {
+            let x = S::load(eight);
+            least[half] = S::min(x, least[half]);
+            most[half] = S::max(x, most[half]);
+        }
+    }
+    for eight in rest.chunks(8) {
+        let x = S::load(&padded(eight, row[0]));
+        least[0] = S::min(x, least[0]);
+        most[0] = S::max(x, most[0]);
+    }
+    let least = to_array::<S>(S::min(least[0], least[1]));
+    let most = to_array::<S>(S::max(most[0], most[1]));
+    (least.into_iter().fold(row[0], One::min), most.into_iter().fold(row[0], One::max))
+}
+
+/// Rounds `row * factor`, which is within ±32767, and returns the sum of the results, which is exact below 2^24.
+#[inline(always)]
+pub(super) fn round_row<S: Isa>(row: &[f32], factor: f32, out: &mut [i16]) -> f32 {
+    let factor = S::splat(factor);
+    let mut total = S::splat(0.0);
+    let (whole, rest) = row.as_chunks::<8>();
+    let (eights, last) = out.as_chunks_mut::<8>();
+    for (from, to) in whole.iter().zip(eights) {
+        let rounded = S::round(S::mul(S::load(from), factor));
+        S::store_i16(rounded, to);
+        total = S::add(total, rounded);
+    }
+    if !rest.is_empty() {
+        let rounded = S::round(S::mul(S::load(&padded(rest, 0.0)), factor));
+        let mut eight = [0; 8];
+        S::store_i16(rounded, &mut eight);
+        total = S::add(total, rounded);
+        last.copy_from_slice(&eight[..last.len()]);
+    }
+    sum::<S>(total)
+}
+
+#[inline(always)]
+fn to_array<S: Isa>(lanes: S::F32) -> [f32; 8] {
+    let mut array = [0.0; 8];
+    S::store(lanes, &mut array);
+    array
+}
+
+/// Fewer than eight values and a filler after them.
+#[inline(always)]
+pub(super) fn padded(rest: &[f32], filler: f32) -> [f32; 8] {
+    let mut eight = [filler; 8];
+    eight[..rest.len()].copy_from_slice(rest);
+    eight
+}

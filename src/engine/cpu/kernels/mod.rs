@@ -1,0 +1,176 @@
+//! The kernels of the CPU engine: written once over [`Isa`], compiled for each instruction set, chosen at run time.
+
+mod attention;
+mod lanes;
+mod linear;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub(super) use attention::{Attend, Rows, Scratch};
+pub(super) use linear::{Output, Then};
+pub(super) use rows::{Norm, QuantisedRows};
+
+use super::arch::Isa;
+use super::pack::{PackedF32, PackedQ8};
+
+/// Every kernel for one instruction set.
+pub(super) struct Kernels {
+    /// What the instruction set is called.
+    pub(super) name: &'static str,
+    /// Columns of a panel of packed weights.
+    pub(super) panel: usize,
+    pub(super) norm: fn(&mut [f32], &Norm) -> bool,
+    pub(super) quantise: fn(&[f32], usize, &[f32], &mut QuantisedRows),
+    pub(super) linear_q8: fn(&PackedQ8, &mut QuantisedRows, Output),
+    pub(super) linear_f32: fn(&PackedF32, &[f32], usize, Output),
+    /// Attention over 16-bit integers, the same bits everywhere.
+    pub(super) attend_i16: fn(Attend),
+    pub(super) attend_f32: fn(Attend),
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The kernels for an instruction set that is there whatever the processor.
+const fn plain<S: Isa>(name: &'static str) -> Kernels {
+    Kernels {
+        name,
+        panel: S::PANEL,
+        norm: rows::norm::<S>,
+        quantise: rows::quantise::<S>,
+        linear_q8: linear::linear_q8::<S>,
+        linear_f32: linear::linear_f32::<S>,
+        attend_i16: attention::attend_i16::<S>,
+        attend_f32: attention::attend_f32::<S>,
+    }
+}
+
+/// Kernels for which the processor has instructions, fastest first; the last are always there.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn available() -> Vec<&'static Kernels> {
+    let mut list = native();
+    list.push(&SCALAR);
+    list
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+static SCALAR: Kernels = plain::<super::arch::scalar::Scalar>("scalar");
+
+#[cfg(not(any(target_arch = "aarch64", target_arch = "wasm32", target_arch = "x86_64")))]
+fn native() -> Vec<&'static Kernels> {
+    Vec::new()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn native() -> Vec<&'static Kernels> {
+    use super::arch::aarch64::{DotProduct, LongProducts, Neon};
+    static DOT_PRODUCT: Kernels = plain::<Neon<DotProduct>>("neon dot product");
+    static NEON: Kernels = plain::<Neon<LongProducts>>("neon");
+    let mut list: Vec<&'static Kernels> = vec![&NEON];
+    if std::arch::is_aarch64_feature_detected!("dotprod") {
+        list.insert(0, &DOT_PRODUCT);
+    }
+    list
+}
+
+/// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are good
+/// everywhere.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn of_build() -> [&'static Kernels; 2] {
+    wasm32::BOTH
+}
+
+#[cfg(target_arch = "wasm32")]
+mod wasm32 {
+    use super::super::arch::wasm32::*;
+    use super::{Kernels, plain};
+
+    #[cfg(feature = "relaxed-simd")]
+    pub(super) static BOTH: [&Kernels; 2] = {
+        static FOUR: Kernels = plain::<Wasm<FourProducts>>("wasm relaxed-simd");
+        static TWO: Kernels = plain::<Wasm<TwoProducts>>("wasm relaxed-simd, pairs");
+        [&FOUR, &TWO]
+    };
+
+    #[cfg(not(feature = "relaxed-simd"))]
+    pub(super) static BOTH: [&Kernels; 2] = {
+        static WORDS: Kernels = plain::<Wasm<Words>>("wasm simd128");
+        [&WORDS, &WORDS]
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn native() -> Vec<&'static Kernels> {
+    let mut list: Vec<&'static Kernels> = Vec::new();
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+            list.push(&x86_64::AVX512_VNNI);
+        }
+        if is_x86_feature_detected!("avxvnni") {
+            list.push(&x86_64::AVX_VNNI);
+        }
+        list.push(&x86_64::AVX2);
+    }
+    list
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "native() hands these out only where their instructions are")]
+mod x86_64 {
+    use super::super::arch::x86_64::*;
+    use super::*;
+
+    /// The kernels for a token, compiled with AVX2: a function of its own each, for only with a name can it be told
+    /// which instructions it may use.
+    macro_rules! kernels {
+        ($name:ident, $text:literal, $token:ty) => {
+            pub(super) static $name: Kernels = {
+                #[target_feature(enable = "avx2,fma")]
+                fn norm(rows: &mut [f32], norm: &Norm) -> bool {
+                    rows::norm::<$token>(rows, norm)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn quantise(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantisedRows) {
+                    rows::quantise::<$token>(rows, columns, factors, out);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn linear_q8(layer: &PackedQ8, input: &mut QuantisedRows, output: Output) {
+                    linear::linear_q8::<$token>(layer, input, output);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn linear_f32(layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
+                    linear::linear_f32::<$token>(layer, input, rows, output);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn attend_i16(attend: Attend) {
+                    attention::attend_i16::<$token>(attend);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn attend_f32(attend: Attend) {
+                    attention::attend_f32::<$token>(attend);
+                }
+                // SAFETY, of all: `native` has asked the processor.
+                Kernels {
+                    name: $text,
+                    panel: <$token as Isa>::PANEL,
+                    norm: |rows, weights| unsafe { norm(rows, weights) },
+                    quantise: |rows, columns, factors, out| unsafe { quantise(rows, columns, factors, out) },
+                    linear_q8: |layer, input, output| unsafe { linear_q8(layer, input, output) },
+                    linear_f32: |layer, input, rows, output| unsafe {
+                        linear_f32(layer, input, rows, output)
+                    },
+                    attend_i16: |attend| unsafe { attend_i16(attend) },
+                    attend_f32: |attend| unsafe { attend_f32(attend) },
+                }
+            };
+        };
+    }
+
+    kernels!(AVX2, "avx2", X86<Avx2>);
+    kernels!(AVX_VNNI, "avx-vnni", X86<AvxVnni>);
+    kernels!(AVX512_VNNI, "avx512-vnni", X86<Avx512Vnni>);
+}

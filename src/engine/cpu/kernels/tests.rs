@@ -1,0 +1,301 @@
+//! One suite for every instruction set this processor has: the same bits as plain Rust, and close to f64.
+
+use super::super::arch::{DEPTH_STEP, MOST_ROWS};
+use super::super::pack::{PackedF32, PackedQ8};
+use super::*;
+use crate::checkpoint::{Activation, Tensor};
+
+/// Tails of every kind: below, at and above what lanes, panels and tiles take at once, and primes.
+const SIZES: [usize; 12] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 97];
+
+/// Marsaglia's xorshift64: the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Mostly between -2 and 2, now and then extreme.
+    fn value(&mut self) -> f32 {
+        let small = (self.next() >> 40) as f32 / (1u64 << 22) as f32 - 2.0;
+        match self.next() % 50 {
+            0 => small * 1e4,
+            1 => small * 1e-30,
+            2 => 0.0,
+            3 => -0.0,
+            _ => small,
+        }
+    }
+
+    fn values(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.value()).collect()
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+fn oracle() -> &'static Kernels {
+    &SCALAR
+}
+
+fn each(test: impl Fn(&'static Kernels)) {
+    let all = available();
+    assert!(std::ptr::eq(*all.last().expect("scalar is always there"), oracle()));
+    all.into_iter().for_each(test);
+}
+
+/// The inverse of the greatest of the differences, each relative to the larger of 1 and the value.
+fn assert_close(got: &[f32], want: &[f64], bound: f64, what: &str) {
+    assert_eq!(got.len(), want.len());
+    for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
+        let difference = (f64::from(got) - want).abs() / want.abs().max(1.0);
+        assert!(difference <= bound, "{what}[{index}]: {got} and {want}");
+    }
+}
+
+/// Codes `[columns, inputs]`, extremes among them.
+fn codes(random: &mut Random, inputs: usize, columns: usize) -> Vec<u8> {
+    (0..inputs * columns).map(|_| [0, 127, (random.next() % 128) as u8][random.next() as usize % 3]).collect()
+}
+
+/// A layer of these codes with random scales and biases, packed for `kernels`.
+fn packed_q8(kernels: &Kernels, codes: &[u8], inputs: usize, columns: usize) -> PackedQ8 {
+    let mut random = Random(7);
+    let scales = random.values(columns);
+    let parts = [(Tensor::of_codes(codes, &scales, [columns, inputs]), random.values(columns))];
+    PackedQ8::new(&parts, kernels.panel)
+}
+
+fn quantised(kernels: &Kernels, values: &[f32], rows: usize, columns: usize) -> QuantisedRows {
+    let mut out = QuantisedRows::default();
+    out.reserve(rows, columns.next_multiple_of(DEPTH_STEP), (0..rows).step_by(3));
+    (kernels.quantise)(&values[..rows * columns], columns, &[], &mut out);
+    out
+}
+
+#[test]
+fn norms_are_the_same_bits_everywhere_and_right() {
+    each(|kernels| {
+        let mut random = Random(1);
+        for columns in SIZES {
+            let weights = Norm { weight: random.values(columns), bias: random.values(columns), eps: 1e-12 };
+            let rows: Vec<f32> = (0..3 * columns).map(|_| random.value().clamp(-9.0, 9.0)).collect();
+            let (mut got, mut want) = (rows.clone(), rows.clone());
+            (kernels.norm)(&mut got, &weights);
+            (oracle().norm)(&mut want, &weights);
+            assert_eq!(bits(&got), bits(&want), "{} {columns}", kernels.name);
+            if columns > 2 {
+                assert_close(&got, &exact_norm(&rows, &weights), 1e-4, kernels.name);
+            }
+        }
+        (kernels.norm)(&mut [], &Norm { weight: vec![1.0], bias: vec![0.0], eps: 1e-5 });
+    });
+}
+
+fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
+    let size = norm.weight.len();
+    let line = |row: &[f32]| {
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size as f64;
+        let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size as f64;
+        let scale = (variance + f64::from(norm.eps)).sqrt().recip();
+        let at = |(index, &x): (usize, &f32)| {
+            (f64::from(x) - mean) * scale * f64::from(norm.weight[index]) + f64::from(norm.bias[index])
+        };
+        row.iter().enumerate().map(at).collect::<Vec<f64>>()
+    };
+    rows.chunks_exact(size).flat_map(line).collect()
+}
+
+#[test]
+fn quantised_rows_are_the_same_everywhere_and_within_half_a_step() {
+    each(|kernels| {
+        let mut random = Random(2);
+        for columns in SIZES {
+            let values = random.values(5 * columns);
+            let (got, want) =
+                (quantised(kernels, &values, 5, columns), quantised(oracle(), &values, 5, columns));
+            assert_eq!(got.values, want.values, "{} {columns}", kernels.name);
+            for (got, want) in [(&got.scales, &want.scales), (&got.middles, &want.middles)] {
+                assert_eq!(bits(got), bits(want));
+            }
+            assert_eq!(got.offsets, want.offsets);
+            for row in 0..5 + got.precise.len() {
+                let codes = &got.values[row * got.stride..][..got.stride];
+                let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
+                assert_eq!(got.offsets[row], 64.0 * sum as f32);
+                assert!(codes[columns..].iter().all(|&code| code == 0));
+            }
+            for (row, values) in values.chunks_exact(columns).enumerate() {
+                let step = got.scales[row];
+                let remainder = got.precise.iter().position(|&precise| precise == row);
+                for (column, &value) in values.iter().enumerate() {
+                    let back = dequantised(&got, row, column);
+                    assert!(
+                        (f64::from(value) - back).abs() <= f64::from(step) * 0.501,
+                        "{value} became {back}"
+                    );
+                    if let Some(remainder) = remainder {
+                        let rest = f64::from(value) - back - dequantised(&got, 5 + remainder, column);
+                        let bound = f64::from(step) / 250.0 + f64::from(value.abs()) * 1e-6;
+                        assert!(rest.abs() <= bound, "{value} is {rest} from its two parts");
+                    }
+                }
+            }
+        }
+        let none = quantised(kernels, &[0.0; 10], 2, 5);
+        assert!(none.values.iter().all(|&code| code == 0) && none.scales.iter().all(|&scale| scale == 0.0));
+    });
+}
+
+fn dequantised(rows: &QuantisedRows, row: usize, column: usize) -> f64 {
+    let code = f64::from(rows.values[row * rows.stride + column]);
+    code * f64::from(rows.scales[row]) + f64::from(rows.middles[row])
+}
+
+#[test]
+fn integer_layers_are_the_same_bits_everywhere_and_exact() {
+    each(|kernels| {
+        let mut random = Random(3);
+        for inputs in SIZES {
+            for (columns, rows) in [(1, 1), (16, 8), (17, 3), (40, 13), (97, 6)] {
+                let codes = codes(&mut random, inputs, columns);
+                let layer = packed_q8(kernels, &codes, inputs, columns);
+                let scalar_layer = packed_q8(oracle(), &codes, inputs, columns);
+                let values = random.values(rows * inputs);
+                let mut input = quantised(oracle(), &values, rows, inputs);
+                for then in [Then::Store, Then::Add, Then::Activate(Activation::Gelu)] {
+                    let start = random.values(rows * columns);
+                    let (mut got, mut want) = (start.clone(), start.clone());
+                    (kernels.linear_q8)(&layer, &mut input, Output { values: &mut got, then });
+                    (oracle().linear_q8)(&scalar_layer, &mut input, Output { values: &mut want, then });
+                    let case = format!("{} {rows}x{inputs}x{columns} {then:?}", kernels.name);
+                    assert_eq!(bits(&got), bits(&want), "{case}");
+                    if then == Then::Store {
+                        for (&got, (want, reach)) in got.iter().zip(exact_q8(&layer, &codes, &input, rows)) {
+                            assert!(
+                                (f64::from(got) - want).abs() <= 1e-6 * reach,
+                                "{case}: {got} and {want}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Each result, and how large it would be if none of what it adds were negative.
+fn exact_q8(layer: &PackedQ8, codes: &[u8], input: &QuantisedRows, rows: usize) -> Vec<(f64, f64)> {
+    let at = |row: usize, column: usize| {
+        let (scale, bias) = (f64::from(layer.scales[column]), f64::from(layer.biases[column]));
+        let remainder = input.precise.iter().position(|&precise| precise == row).map(|index| rows + index);
+        let (mut sum, mut reach) = (bias, bias.abs());
+        for (k, &code) in codes[column * layer.inputs..][..layer.inputs].iter().enumerate() {
+            let value = dequantised(input, row, k) + remainder.map_or(0.0, |row| dequantised(input, row, k));
+            sum += value * f64::from(i32::from(code) - 64) * scale;
+            let largest = 127.0 * f64::from(input.scales[row]) + f64::from(input.middles[row].abs());
+            reach += largest * 128.0 * scale.abs();
+        }
+        (sum, reach)
+    };
+    (0..rows).flat_map(|row| (0..layer.columns).map(move |column| at(row, column))).collect()
+}
+
+#[test]
+fn float_layers_are_right_everywhere() {
+    each(|kernels| {
+        let mut random = Random(4);
+        let mut values = |count: usize| -> Vec<f32> {
+            random.values(count).into_iter().map(|value| value.clamp(-2.0, 2.0)).collect()
+        };
+        for inputs in SIZES {
+            for (columns, rows) in [(1_usize, 1), (16, 8), (33, 7)] {
+                let (weights, biases) = (values(columns * inputs), values(columns));
+                let parts = [(Tensor::of_floats(&weights, [columns, inputs]), biases.clone())];
+                let layer = PackedF32::new(&parts, kernels.panel);
+                let input = values((rows + MOST_ROWS) * inputs);
+                let mut got = vec![0.0; rows * columns];
+                (kernels.linear_f32)(&layer, &input, rows, Output { values: &mut got, then: Then::Store });
+                let at = |row: usize, column: usize| {
+                    let (row, weights) = (&input[row * inputs..], &weights[column * inputs..][..inputs]);
+                    let products = weights.iter().zip(row).map(|(&w, &x)| f64::from(w) * f64::from(x));
+                    products.sum::<f64>() + f64::from(biases[column])
+                };
+                let want: Vec<f64> =
+                    (0..rows * columns).map(|index| at(index / columns, index % columns)).collect();
+                assert_close(&got, &want, 1e-4, kernels.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn attention_is_the_same_bits_everywhere_and_right() {
+    each(|kernels| {
+        let mut random = Random(5);
+        for (tokens, heads, head_dim) in
+            [(1, 1, 1), (2, 3, 5), (17, 2, 32), (40, 1, 16), (33, 2, 24), (7, 4, 9)]
+        {
+            let hidden = heads * head_dim;
+            let projections: Vec<f32> =
+                (0..(tokens + 3 + MOST_ROWS) * 3 * hidden).map(|_| random.value().clamp(-3.0, 3.0)).collect();
+            let rows = |part: usize| Rows {
+                values: &projections[part * hidden..],
+                stride: 3 * hidden,
+                first: 3,
+                count: tokens,
+            };
+            let run = |attend: fn(Attend)| {
+                let mut context = vec![0.0; tokens * hidden];
+                attend(Attend {
+                    query: rows(0),
+                    key: rows(1),
+                    value: rows(2),
+                    heads,
+                    head_dim,
+                    context: &mut context,
+                    scratch: &mut Scratch::default(),
+                });
+                context
+            };
+            let got = run(kernels.attend_i16);
+            assert_eq!(bits(&got), bits(&run(oracle().attend_i16)), "{} {tokens}", kernels.name);
+            let want = exact_attention([rows(0), rows(1), rows(2)], heads, head_dim);
+            assert_close(&got, &want, 3e-3, kernels.name);
+            assert_close(&run(kernels.attend_f32), &want, 1e-5, kernels.name);
+        }
+    });
+}
+
+fn exact_attention([query, key, value]: [Rows; 3], heads: usize, head_dim: usize) -> Vec<f64> {
+    let at = |rows: Rows, row: usize, column: usize| {
+        f64::from(rows.values[(rows.first + row) * rows.stride + column])
+    };
+    let mut context = Vec::new();
+    for row in 0..query.count {
+        for head in 0..heads {
+            let columns = head * head_dim..(head + 1) * head_dim;
+            let logit = |other: usize| {
+                let dot: f64 =
+                    columns.clone().map(|column| at(query, row, column) * at(key, other, column)).sum();
+                dot / (head_dim as f64).sqrt()
+            };
+            let logits: Vec<f64> = (0..key.count).map(logit).collect();
+            let most = logits.iter().copied().fold(f64::MIN, f64::max);
+            let powers: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
+            let sum: f64 = powers.iter().sum();
+            for column in columns {
+                let weighted: f64 =
+                    powers.iter().enumerate().map(|(other, power)| power * at(value, other, column)).sum();
+                context.push(weighted / sum);
+            }
+        }
+    }
+    context
+}

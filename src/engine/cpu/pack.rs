@@ -1,0 +1,115 @@
+//! Weights in the order in which tiles read them: panels of so many output features as a tile has columns.
+
+use super::arch::DEPTH_STEP;
+use crate::checkpoint::Tensor;
+
+/// What is added to a 7-bit weight to make it non-negative.
+pub(super) const Q7_OFFSET: i32 = 64;
+
+/// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
+#[derive(Debug)]
+pub(super) struct PackedQ8 {
+    /// What inputs are multiplied with before they are quantised, `[inputs]`; empty where that is 1.
+    pub(super) input_factors: Vec<f32>,
+    /// Codes, `[panels, depth / 4, panel]` of four each.
+    pub(super) panels: Vec<[u8; DEPTH_STEP]>,
+    /// One a column, and zeros up to whole panels.
+    pub(super) scales: Vec<f32>,
+    /// Likewise.
+    pub(super) biases: Vec<f32>,
+    /// Sums of the weights of each column, likewise: what a row's middle is multiplied with.
+    pub(super) sums: Vec<f32>,
+    /// Input features.
+    pub(super) inputs: usize,
+    /// Input features, rounded up to what a tile takes at once.
+    pub(super) depth: usize,
+    /// Output features.
+    pub(super) columns: usize,
+}
+
+/// A matrix of f32 weights.
+#[derive(Debug)]
+pub(super) struct PackedF32 {
+    /// `[panels, depth, panel]`.
+    pub(super) panels: Vec<f32>,
+    /// One a column, and zeros up to whole panels.
+    pub(super) biases: Vec<f32>,
+    /// Input features.
+    pub(super) depth: usize,
+    /// Output features.
+    pub(super) columns: usize,
+}
+
+impl PackedQ8 {
+    /// Packs matrices `[out_features, in_features]` side by side, as one with all their output features, in panels of
+    /// `panel` columns.
+    pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
+        let (inputs, steps) = (parts[0].0.shape()[1], parts[0].0.shape()[1].div_ceil(DEPTH_STEP));
+        let columns = parts.iter().map(|(view, _)| view.shape()[0]).sum();
+        let mut packed = Self::blank(inputs, columns, panel);
+        packed.input_factors = parts[0].0.input_scales().iter().map(|scale| scale.recip()).collect();
+        let mut column = 0;
+        for (tensor, biases) in parts {
+            for (row, &bias) in biases.iter().enumerate() {
+                let (codes, scale) = tensor.codes(row);
+                let sum: i32 = codes.iter().map(|&code| i32::from(code) - Q7_OFFSET).sum();
+                packed.scales[column] = scale;
+                packed.biases[column] = bias;
+                packed.sums[column] = sum as f32 * scale;
+                let lanes = packed.panels[column / panel * panel * steps..][column % panel..]
+                    .iter_mut()
+                    .step_by(panel);
+                for (codes, lane) in codes.chunks(DEPTH_STEP).zip(lanes) {
+                    lane[..codes.len()].copy_from_slice(codes);
+                }
+                column += 1;
+            }
+        }
+        packed
+    }
+}
+
+impl PackedQ8 {
+    /// A matrix whose every weight is `-64 * 0`.
+    pub(super) fn blank(inputs: usize, columns: usize, panel: usize) -> Self {
+        let padded = columns.next_multiple_of(panel);
+        let steps = inputs.div_ceil(DEPTH_STEP);
+        Self {
+            input_factors: Vec::new(),
+            panels: vec![[0; DEPTH_STEP]; padded * steps],
+            scales: vec![0.0; padded],
+            biases: vec![0.0; padded],
+            sums: vec![0.0; padded],
+            inputs,
+            depth: steps * DEPTH_STEP,
+            columns,
+        }
+    }
+}
+
+impl PackedF32 {
+    /// As [`PackedQ8::new`].
+    pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
+        let depth = parts[0].0.shape()[1];
+        let columns: usize = parts.iter().map(|(tensor, _)| tensor.shape()[0]).sum();
+        let padded = columns.next_multiple_of(panel);
+        let mut packed =
+            Self { panels: vec![0.0; padded * depth], biases: vec![0.0; padded], depth, columns };
+        let mut weights = vec![0.0; depth];
+        let mut column = 0;
+        for (tensor, biases) in parts {
+            for (row, &bias) in biases.iter().enumerate() {
+                tensor.read_row(row, &mut weights);
+                packed.biases[column] = bias;
+                let lanes = packed.panels[column / panel * panel * depth..][column % panel..]
+                    .iter_mut()
+                    .step_by(panel);
+                for (&weight, lane) in weights.iter().zip(lanes) {
+                    *lane = weight;
+                }
+                column += 1;
+            }
+        }
+        packed
+    }
+}

@@ -1,0 +1,41 @@
+//! Which dot product is faster here: in WebAssembly nothing but a clock can tell.
+
+use wasm_bindgen::prelude::*;
+
+use super::kernels::{Kernels, Output, QuantisedRows, Then};
+use super::pack::PackedQ8;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds since some moment. Browsers round them to 0.1 or 1; deployed Workers stop them while computing.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn milliseconds() -> f64;
+}
+
+/// Which of two kernels that read the same packed weights to use: the first, unless the second is clearly faster or the
+/// clock stands still; then the second, which is to be good everywhere.
+///
+/// Takes some ten milliseconds, for so long a browser needs to compile for speed what it has seen called often, and it
+/// may have done so for one of them alone.
+pub(super) fn choose(first: &'static Kernels, second: &'static Kernels) -> &'static Kernels {
+    const ROUNDS: usize = 16;
+    const CLEARLY: f64 = 1.2;
+    const ROWS: usize = 48;
+    const INPUTS: usize = 384;
+    const OUTPUTS: usize = 768;
+    let layer = PackedQ8::blank(INPUTS, OUTPUTS, first.panel);
+    let mut input = QuantisedRows::default();
+    input.reserve(ROWS, INPUTS, std::iter::empty());
+    let mut output = vec![0.0; ROWS * OUTPUTS];
+    let mut times = [f64::INFINITY; 2];
+    // In turns, so that what else the machine does meets both alike.
+    for _ in 0..ROUNDS {
+        for (time, kernels) in times.iter_mut().zip([first, second]) {
+            let started = milliseconds();
+            (kernels.linear_q8)(&layer, &mut input, Output { values: &mut output, then: Then::Store });
+            *time = time.min(milliseconds() - started);
+        }
+    }
+    let stands_still = times == [0.0; 2];
+    if stands_still || times[0] > CLEARLY * times[1] { second } else { first }
+}

@@ -1,0 +1,83 @@
+//! Sharing a batch out among threads. Pairs do not know of each other, so neither do threads.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{BATCH_TOKENS, CpuEngine};
+use crate::error::{Result, internal};
+use crate::text::Batch;
+
+/// The fewest tokens that are worth handing to a thread.
+const FEWEST_TOKENS: usize = 128;
+
+/// Runs a batch on the engine's threads: pooled rows `[pairs, hidden_size]`.
+pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
+    // More shares than threads, so that one that is done early finds something to do.
+    let tokens = (batch.tokens() / (2 * engine.threads)).clamp(FEWEST_TOKENS, BATCH_TOKENS);
+    let shares = shares(batch, tokens);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((share.start, engine.run_alone(&batch.part(share.clone()))?));
+        }
+        Ok(done)
+    };
+    let mut parts = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..engine.threads.min(shares.len())).map(|_| scope.spawn(work)).collect();
+        let mut parts: Vec<(usize, Vec<f32>)> = work()?;
+        for other in others {
+            parts.extend(other.join().map_err(|_| internal("a thread of the CPU engine panicked"))??);
+        }
+        Ok(parts)
+    })?;
+    parts.sort_unstable_by_key(|(first, _)| *first);
+    Ok(parts.into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// Neighbouring pairs of about `tokens` tokens in all.
+fn shares(batch: &Batch, tokens: usize) -> Vec<Range<usize>> {
+    let mut shares = Vec::new();
+    let (mut first, mut held) = (0, 0);
+    for (pair, rows) in batch.ranges().enumerate() {
+        held += rows.len();
+        if held >= tokens || pair + 1 == batch.pairs() {
+            shares.push(first..pair + 1);
+            (first, held) = (pair + 1, 0);
+        }
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(lengths: &[usize]) -> Batch {
+        let mut batch = Batch::default();
+        for &length in lengths {
+            batch.input_ids.extend((0..length).map(|id| id as u32));
+            batch.token_type_ids.extend(vec![0; length]);
+            batch.cu_seqlens.push(batch.input_ids.len());
+        }
+        batch
+    }
+
+    #[test]
+    fn shares_hold_every_pair_once_in_order() {
+        let batch = batch(&[5, 1, 9, 3, 3, 3, 20]);
+        let ends = |tokens| {
+            shares(&batch, tokens).into_iter().map(|pairs| (pairs.start, pairs.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(6), [(0, 2), (2, 3), (3, 5), (5, 7)]);
+        assert_eq!(ends(1000), [(0, 7)]);
+        assert!(shares(&Batch::default(), 6).is_empty());
+    }
+
+    #[test]
+    fn a_part_of_a_batch_is_a_batch() {
+        let whole = batch(&[2, 3, 4]);
+        assert_eq!(whole.part(1..3), batch(&[3, 4]));
+        assert_eq!(whole.part(0..3), whole);
+    }
+}

@@ -1,0 +1,105 @@
+//! The two ways to store rows of numbers, and what loading makes of each.
+
+use crate::checkpoint::{BLOCK, Grid, Writer, block_scales};
+use crate::error::{Result, input};
+use crate::options::Dtype;
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// A scale a row.
+    Q8,
+    /// Four bits with a scale a block, unpacked to q8 while loading.
+    Q4,
+}
+
+/// Rows whose every value is a whole multiple of its scale.
+#[derive(Debug)]
+pub(super) struct Rows {
+    scheme: Scheme,
+    /// The codes they have once they are loaded.
+    grid: Grid,
+    columns: usize,
+    /// `[rows, columns]`.
+    values: Vec<f32>,
+    /// One for each row, or for each block of each row.
+    scales: Vec<f32>,
+}
+
+impl Scheme {
+    /// The scheme of a dtype.
+    ///
+    /// # Errors
+    /// `input` for a dtype that is not written.
+    pub(super) fn of(dtype: Dtype) -> Result<Self> {
+        match dtype {
+            Dtype::Q8 => Ok(Scheme::Q8),
+            Dtype::Q4 => Ok(Scheme::Q4),
+            _ => Err(input("a model is quantised to q8 or q4")),
+        }
+    }
+}
+
+impl Rows {
+    /// No rows yet.
+    pub(super) fn new(scheme: Scheme, grid: Grid, columns: usize) -> Self {
+        Self { scheme, grid, columns, values: Vec::new(), scales: Vec::new() }
+    }
+
+    /// All rows of `values`, rounded to nearest.
+    pub(super) fn nearest(scheme: Scheme, grid: Grid, columns: usize, values: &[f32]) -> Self {
+        let mut rows = Self::new(scheme, grid, columns);
+        let equal = vec![1.0; columns];
+        for row in values.chunks_exact(columns) {
+            rows.push(row, &equal, |row, round| {
+                row.iter().enumerate().map(|(column, &value)| round(column, value)).collect()
+            });
+        }
+        rows
+    }
+
+    /// Adds a row: `round_row` is given it and what rounds the value of a column to the multiples there are, with the
+    /// scales that lose least by `importance`.
+    pub(super) fn push(
+        &mut self,
+        row: &[f32],
+        importance: &[f32],
+        round_row: impl FnOnce(&[f32], &dyn Fn(usize, f32) -> f32) -> Vec<f32>,
+    ) {
+        let grid = self.grid;
+        match self.scheme {
+            Scheme::Q8 => {
+                let scale = grid.best_scale(row, importance);
+                self.values.extend(round_row(row, &|_, value| grid.round(value, scale)));
+                self.scales.push(scale);
+            }
+            Scheme::Q4 => {
+                let scales = block_scales(row, importance);
+                let round = |column, value| Grid::NIBBLE.round(value, scales[column / BLOCK]);
+                self.values.extend(round_row(row, &round));
+                self.scales.extend(scales);
+            }
+        }
+    }
+
+    /// The values once they are loaded, `[rows, columns]`.
+    pub(super) fn loaded(&self) -> Vec<f32> {
+        let mut values = self.values.clone();
+        if self.scheme == Scheme::Q4 {
+            for row in values.chunks_exact_mut(self.columns) {
+                let scale = self.grid.covering_scale(row);
+                row.iter_mut().for_each(|value| *value = self.grid.round(*value, scale));
+            }
+        }
+        values
+    }
+
+    /// Puts them into a file.
+    pub(super) fn write(&self, name: &str, writer: &mut Writer) {
+        let Self { scheme, grid, columns, values, scales } = self;
+        match scheme {
+            Scheme::Q8 => writer.add_rows(name, *grid, values, scales),
+            Scheme::Q4 => writer.add_blocks(name, *grid, *columns, values, scales),
+        }
+    }
+}
