@@ -17,16 +17,20 @@ const modelFiles = [
   "model.safetensors",
 ];
 
-if (!existsSync(new URL("wasm/ranklet_bg.wasm", dist))) {
-  console.error("pkg/dist/wasm/ranklet_bg.wasm is missing: build the engine first (./build.sh wasm)");
-  process.exit(1);
+const engines = ["ranklet_bg.wasm", "ranklet_relaxed_bg.wasm"];
+
+for (const engine of engines) {
+  if (!existsSync(new URL(`wasm/${engine}`, dist))) {
+    console.error(`pkg/dist/wasm/${engine} is missing: build the engine first (./build.sh wasm)`);
+    process.exit(1);
+  }
 }
 for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
 execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new URL(".", import.meta.url)), stdio: "inherit" });
 mkdirSync(new URL("default/", assets), { recursive: true });
-copyFileSync(new URL("wasm/ranklet_bg.wasm", dist), new URL("ranklet_bg.wasm", assets));
+for (const engine of engines) copyFileSync(new URL(`wasm/${engine}`, dist), new URL(engine, assets));
 for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
 // npm packs what lies in the package's own folder.
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {

@@ -43,7 +43,7 @@ const instructionReader = { instruction: notOffered("put the instruction into th
 
 export const loadReaders = {
   device: oneOf(["auto", "cpu"], { webgpu: 'use "cpu" or "auto"' }),
-  dtype: oneOf(["auto", "f32", "q8"], { f16: 'use "f32" or "q8"', q4: 'use "q8" or "f32"' }),
+  dtype: oneOf(["auto", "f32", "q8", "q4"], { f16: 'use "f32" or "q8"' }),
   workers: workerCount,
   maxLength: positiveInteger,
   signal: abortSignal,

@@ -48,8 +48,11 @@ export interface PrepareProgress {
 export interface LoadOptions {
   /** What computes. `"auto"`, the default, chooses. */
   readonly device?: "auto" | "cpu" | undefined;
-  /** How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. */
-  readonly dtype?: "auto" | "f32" | "q8" | undefined;
+  /**
+   * How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. `"q4"` is how
+   * files are stored that `ranklet quantize` has made small: they are unpacked to 8 bits. Other files are not taken as such.
+   */
+  readonly dtype?: "auto" | "f32" | "q8" | "q4" | undefined;
   /**
    * How many workers share the scoring out, up to 64; 0 scores on the calling thread, which is left free between
    * micro-batches. Each worker holds the model's weights. With more than one, a call outlives the loss of one.

@@ -9,7 +9,7 @@ import { checkpoint } from "./support/fixtures.js";
 import { dist } from "./support/paths.js";
 
 const { Reranker, RankletError } = await import(new URL("index.node.js", dist));
-const { default: init, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
+const { default: init, WasmLoader, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
 /** Enough work for several micro-batches. */
@@ -138,10 +138,10 @@ describe("on the calling thread", () => {
 
   test("an abort that comes when the model is in memory frees it", async () => {
     const controller = new AbortController();
-    const original = WasmReranker.load;
-    mock.method(WasmReranker, "load", (...args) => {
+    const { finish } = WasmLoader.prototype;
+    mock.method(WasmLoader.prototype, "finish", function () {
       controller.abort();
-      return original.apply(WasmReranker, args);
+      return finish.call(this);
     });
     const freed = mock.method(WasmReranker.prototype, "free");
     await assert.rejects(load({ signal: controller.signal }), { code: "aborted" });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
+import { close } from "./support/assert.js";
 import { launchChromium } from "./support/chromium.js";
 import { files, id, model, pairs, scoresFrom } from "./support/hub-model.js";
 import { faults, startHub } from "./support/hub-server.js";
@@ -54,9 +55,15 @@ function load(options = {}, { source = id, on = page } = {}) {
   );
 }
 
+/** In f32, where a browser may round a product and a sum at once. */
+function assertRight(outcome) {
+  assert.ok(outcome.scores !== undefined, JSON.stringify(outcome));
+  close(outcome.scores, expected, 1e-5, "scores");
+}
+
 async function loads(options, where) {
   const outcome = await load(options, where);
-  assert.deepEqual(outcome.scores, expected, JSON.stringify(outcome));
+  assertRight(outcome);
 }
 
 async function fails(code, message, options, where) {
@@ -71,7 +78,7 @@ async function offline(options, where) {
   const outcome = await load(options, where);
   hub.down = false;
   assert.equal(hub.requests.length, asked, `requests made: ${JSON.stringify(outcome)}`);
-  assert.deepEqual(outcome.scores, expected, JSON.stringify(outcome));
+  assertRight(outcome);
 }
 
 /** Changes one entry of the Cache: `change` is the source of a function of its bytes; without it the entry goes. */
@@ -142,8 +149,9 @@ describe("a model of a Hub, in Chromium", () => {
         return Promise.reject(new DOMException("no room", "QuotaExceededError"));
       };
     });
-    const { scores, warnings } = await load();
-    assert.deepEqual(scores, expected);
+    const outcome = await load();
+    assertRight(outcome);
+    const { warnings } = outcome;
     assert.match(warnings.at(-1), /could not be kept in the cache.*no room/);
     assert.deepEqual(await entries(), []);
   });
@@ -218,8 +226,9 @@ describe("a damaged Cache, in Chromium", () => {
   test("a file of the right length with the wrong bytes is told of and mended", async () => {
     await loads();
     await damage("/tokenizer.json", "fill");
-    const { scores, warnings } = await load();
-    assert.deepEqual(scores, expected);
+    const outcome = await load();
+    assertRight(outcome);
+    const { warnings } = outcome;
     assert.match(warnings[0], /^the model was downloaded again/);
     await offline();
     assert.equal((await entries()).length, files.size + 1);

@@ -45,7 +45,7 @@ describe("load", () => {
   const later = [
     [{ device: "webgpu" }, /"webgpu" is not available: use "cpu" or "auto"/],
     [{ dtype: "f16" }, /"f16" is not available: use "f32" or "q8"/],
-    [{ dtype: "q4" }, /"q4" is not available: use "q8" or "f32"/],
+    [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
     [{ integrity: {} }, /integrity is not available: .*files/],
     [{ maxMemoryBytes: 1e9 }, /maxMemoryBytes is not available: .*smaller model/],
   ];

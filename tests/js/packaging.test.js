@@ -13,8 +13,8 @@ import { inRepository } from "./support/paths.js";
 const tools = fileURLToPath(new URL("node_modules/.bin/", import.meta.url));
 
 // What the package may weigh, in bytes: the model 23.9 MB, the engine its budget of 3.9 MB, the code 0.5 MB.
-const unpackedBudget = 28_300_000;
-const tarballBudget = 22_000_000;
+const unpackedBudget = 30_500_000;
+const tarballBudget = 23_000_000;
 
 describe("the packed package", () => {
   let project;
@@ -38,6 +38,7 @@ describe("the packed package", () => {
       "dist/assets/default/tokenizer.json",
       "dist/assets/default/tokenizer_config.json",
       "dist/assets/ranklet_bg.wasm",
+      "dist/assets/ranklet_relaxed_bg.wasm",
       "dist/assets/worker.js",
       "dist/assets/worker.mjs",
       "package.json",

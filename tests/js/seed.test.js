@@ -10,8 +10,9 @@ import { seed } from "./support/fixtures.js";
 import { installPacked } from "./support/packed.js";
 import { startWorker } from "./support/workerd.js";
 
-// Everywhere the same engine computes, so the places must agree with each other and with the stored numbers.
-const tolerance = 1e-4;
+// What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
+// tests/seed.rs the arithmetic in f32.
+const tolerance = 0.05;
 const { query, documents, logits, scores } = seed();
 
 /** What every place runs: the ranking by rerank, and logits by score. */

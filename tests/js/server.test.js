@@ -35,6 +35,7 @@ describe("the demo's server", () => {
     "/collection.json": "application/json",
     "/assets/worker.js": "text/javascript; charset=utf-8",
     "/assets/ranklet_bg.wasm": "application/wasm",
+    "/assets/ranklet_relaxed_bg.wasm": "application/wasm",
     "/assets/default/model.safetensors": "application/octet-stream",
   };
   for (const [path, type] of Object.entries(served)) {

@@ -1,4 +1,4 @@
-import { ModelFiles, WasmReranker, type WasmCollection, type WasmScoring } from "../wasm/ranklet.js";
+import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 
 import { throwIfAborted } from "../abort.js";
 import { RankletError, disposedError, fromEngine, messageOf } from "../errors.js";
@@ -7,12 +7,16 @@ import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
 
-/** What `WasmReranker.load` reads, as JSON. */
+/** What `WasmLoader` reads, as JSON. */
 export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
   readonly max_length?: number;
 }
+
+/** The one large file, which the engine gets in pieces: what is copied into WebAssembly memory makes it grow for good. */
+const weightsFile = "model.safetensors";
+const pieceBytes = 1 << 20;
 
 /** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
 export class Engine implements Scorer {
@@ -35,8 +39,21 @@ export class Engine implements Scorer {
    */
   static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
     const held = new ModelFiles();
-    for (const [name, blob] of files) held.set(name, await bytesOf(name, blob));
-    return run(() => new Engine(WasmReranker.load(held, JSON.stringify(settings)), nextTask));
+    for (const [name, blob] of files) {
+      if (name !== weightsFile) held.set(name, await bytesOf(name, blob));
+    }
+    const weights = files.get(weightsFile) ?? new Blob();
+    const loader = run(() => new WasmLoader(held, BigInt(weights.size), JSON.stringify(settings)));
+    try {
+      for (let start = 0; start < weights.size; start += pieceBytes) {
+        const piece = await bytesOf(weightsFile, weights.slice(start, start + pieceBytes));
+        run(() => loader.push(piece));
+      }
+    } catch (error) {
+      free(loader);
+      throw error;
+    }
+    return run(() => new Engine(loader.finish(), nextTask));
   }
 
   /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
@@ -136,7 +153,7 @@ function run<T>(call: () => T): T {
 }
 
 /** Gives memory back. After a trap that can fail in turn, which would hide the first failure and help nobody. */
-function free(owner: WasmScoring | WasmReranker | WasmCollection): void {
+function free(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader): void {
   try {
     owner.free();
   } catch {

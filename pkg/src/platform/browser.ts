@@ -1,4 +1,4 @@
-import { engineUrl } from "../assets.js";
+import { engineUrlHere } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { RankletError } from "../errors.js";
 import { expectSuccess, request } from "../model/request.js";
@@ -12,6 +12,7 @@ const page = (): string => globalThis.document?.baseURI ?? globalThis.location.h
 /** Pages and workers in browsers: everything is fetched, from where the package itself was. */
 export const browser: Platform = {
   engineModule: async () => {
+    const engineUrl = engineUrlHere();
     const response = expectSuccess(await request(engineUrl), engineUrl);
     // Servers that do not know the type of .wasm are common, and compileStreaming insists on it.
     const type = response.headers.get("content-type") ?? "";

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers";
 import { pathToFileURL } from "node:url";
 
-import { engineUrl } from "../assets.js";
+import { engineUrlHere } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
@@ -12,7 +12,7 @@ import type { Platform } from "./platform.js";
 
 /** Node, Deno and Bun: the package's files lie on the disk. */
 export const node: Platform = {
-  engineModule: async () => WebAssembly.compile(await readFile(engineUrl)),
+  engineModule: async () => WebAssembly.compile(await readFile(engineUrlHere())),
   startWorker,
   processors: availableParallelism,
   defaultModel: () => defaultModel,

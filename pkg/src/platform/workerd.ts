@@ -1,4 +1,5 @@
-import engine from "../assets/ranklet_bg.wasm";
+// Its V8 has had relaxed SIMD for years, and one file is all that a static import can be.
+import engine from "../assets/ranklet_relaxed_bg.wasm";
 import { RankletError } from "../errors.js";
 import type { Platform } from "./platform.js";
 
