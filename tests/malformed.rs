@@ -293,6 +293,15 @@ fn two_spellings_of_one_tensor() {
 }
 
 #[test]
+fn numbers_that_overflow() {
+    for name in [QUERY_WEIGHT, "bert.embeddings.LayerNorm.weight", "bert.encoder.layer.0.output.dense.bias"] {
+        let mut weights = RawWeights::of(&good());
+        weights.overwrite(name, &1e30f32.to_le_bytes());
+        assert_refused(weights.files(), ErrorKind::Weights, &[name, "too large"]);
+    }
+}
+
+#[test]
 fn numbers_that_are_none() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for name in [QUERY_WEIGHT, "bert.embeddings.word_embeddings.weight", "classifier.bias"] {

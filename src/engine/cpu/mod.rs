@@ -400,9 +400,18 @@ impl Loader {
                 "{first} and {other} read the same inputs, but their input scales differ"
             )));
         }
+        let name = first.name();
         Ok(match self.dtype {
-            Dtype::Q8 => Linear::Q8(PackedQ8::new(&parts, self.panel)),
-            _ => Linear::F32(PackedF32::new(&parts, self.panel)),
+            Dtype::Q8 => {
+                let packed = PackedQ8::new(&parts, self.panel);
+                check_size(name, &packed.scales)?;
+                Linear::Q8(packed)
+            }
+            _ => {
+                let packed = PackedF32::new(&parts, self.panel);
+                check_size(name, &packed.panels)?;
+                Linear::F32(packed)
+            }
         })
     }
 
@@ -411,6 +420,19 @@ impl Loader {
     }
 
     fn vector(&mut self, name: &str) -> Result<Vec<f32>> {
-        Ok(self.weights.take(name)?.to_f32())
+        let values = self.weights.take(name)?.to_f32();
+        check_size(name, &values)?;
+        Ok(values)
+    }
+}
+
+/// Refuses numbers with which what lies between two norms could leave the range of f32: norms look for what is not
+/// finite, and what integers make of it before that nobody promises.
+fn check_size(name: &str, values: &[f32]) -> Result<()> {
+    /// Rows behind a norm are within its weights times the root of their length; two layers more are far from 1e38.
+    const LARGEST: f32 = 1e12;
+    match values.iter().find(|value| value.abs() > LARGEST) {
+        None => Ok(()),
+        Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
     }
 }
