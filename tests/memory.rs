@@ -134,8 +134,32 @@ fn random(count: usize) -> Vec<u8> {
     (0..count).flat_map(|_| next().to_le_bytes()).collect()
 }
 
+/// Ten thousand calls of tiny documents, and one of ten thousand documents: what they leave behind, and what the large one
+/// takes beside its scores and texts.
+fn assert_steady(reranker: &Reranker) {
+    let pair = [("a", "b")];
+    reranker.score_blocking(&pair, Scores::Raw).unwrap();
+    let (_, _, left) = measured(|| {
+        for _ in 0..10_000 {
+            reranker.score_blocking(&pair, Scores::Raw).unwrap();
+        }
+    });
+    assert_eq!(left as isize, 0, "bytes that ten thousand calls leave behind");
+    let (few, many) = (vec![("a", "b"); 2_000], vec![("a", "b"); 10_000]);
+    reranker.score_blocking(&many, Scores::Raw).unwrap();
+    let (_, most_few, _) = measured(|| reranker.score_blocking(&few, Scores::Raw).unwrap());
+    let (_, most_many, _) = measured(|| reranker.score_blocking(&many, Scores::Raw).unwrap());
+    let each = (most_many as f64 - most_few as f64) / 8_000.0;
+    println!("{each:.0} bytes more for each further document");
+    // A score, and the pair's two strings in the list of pairs.
+    assert!(each < 100.0, "{each} bytes a document");
+}
+
 #[test]
-fn loading_takes_little_more_than_the_weights() {
+fn loading_takes_little_more_than_the_weights_and_calls_leave_nothing() {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bert-gelu-h36");
+    assert_steady(&load(ModelSource::Directory(tiny), Dtype::Auto));
+
     // A q8 file: its tensors are there once, and those of one layer a second time while they are packed.
     let weights = ModelFiles::embedded().get("model.safetensors").unwrap().len();
     let (reranker, most, kept) = measured(|| load(ModelSource::Embedded, Dtype::Auto));
