@@ -8,6 +8,7 @@ export const help = `./build.sh bench [options]
   --no-build           measure what is built
   --only SECTIONS      of ${sections.join(", ")}; separated by commas
   --repetitions N      instead of each section's own
+  --most N             leave out what has more documents than that
   --w100 FILE          { "query", "documents" } to take texts from, instead of the bench's own
   --checkpoint DIR     an f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
   --publish            also writes the picture to docs/bench.svg`;
@@ -16,6 +17,7 @@ const given = {
   quick: { type: "boolean", default: false },
   only: { type: "string" },
   repetitions: { type: "string" },
+  most: { type: "string" },
   w100: { type: "string" },
   checkpoint: { type: "string" },
   publish: { type: "boolean", default: false },
@@ -28,18 +30,22 @@ export function readOptions(args) {
   const only = values.only?.split(",") ?? sections;
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
-  if (values.repetitions !== undefined && !/^[1-9]\d*$/.test(values.repetitions)) {
-    throw new Error(`--repetitions takes a whole number of at least 1, not ${values.repetitions}`);
-  }
+  const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
   if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
-  return { ...values, only, repetitions: values.repetitions === undefined ? undefined : Number(values.repetitions) };
+  return { ...values, only, repetitions, most };
+}
+
+function wholeNumber(name, text) {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} takes a whole number of at least 1, not ${text}`);
+  return Number(text);
 }
 
 /**
  * How much is measured. A quick run goes every way once or twice, with next to no work.
  * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
  */
-export function extent({ quick, repetitions }) {
+export function extent({ quick, repetitions, most = Infinity }) {
   const full = {
     speed: [[10, 7], [100, 5], [1000, 3]],
     noVnni: [100, 5],
@@ -58,7 +64,9 @@ export function extent({ quick, repetitions }) {
     memory: 6,
     flat: [[4, 2], [16, 2]],
   };
-  const chosen = quick ? little : full;
+  const within = ([documents]) => documents <= most;
+  const whole = quick ? little : full;
+  const chosen = { ...whole, speed: whole.speed.filter(within), flat: whole.flat.filter(within) };
   if (repetitions === undefined) return chosen;
   const repeated = ([documents]) => [documents, repetitions];
   return {
