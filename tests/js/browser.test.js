@@ -173,6 +173,8 @@ describe("in Chromium", () => {
   test("two workers share the work, stream as they score, and outlive the loss of one", async () => {
     const pool = await browser.newPage();
     await pool.goto(site.url);
+    // Long enough that one worker is not done before the other has begun.
+    const texts = await page.evaluate(() => documents.map((text) => text.repeat(20)));
     await pool.evaluate(async (texts) => {
       const { Reranker } = await import("/pkg/index.js");
       globalThis.documents = texts;
@@ -183,8 +185,8 @@ describe("in Chromium", () => {
         for await (const ranking of collection.rank("bees")) last = ranking;
         return last.results;
       };
-    }, await page.evaluate(() => documents));
-    const alone = await page.evaluate(() => reranker.rerank({ query: "bees", documents }));
+    }, texts);
+    const alone = await page.evaluate((documents) => reranker.rerank({ query: "bees", documents }), texts);
     const before = await pool.evaluate(async () => {
       const indices = [];
       for await (const { results } of reranker.stream({ query: "bees", documents })) indices.push(...results.map(({ index }) => index));
