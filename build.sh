@@ -130,6 +130,15 @@ setup_webkit() {
   export WEBKIT_DRIVER
 }
 
+# What runs aarch64 programs on another processor. On one of that kind the ordinary tests are all there is to do.
+setup_emulator() {
+  [ "$(uname -sm)" = "Linux x86_64" ] || return 0
+  rustup target list --installed | grep -qx aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu
+  command -v aarch64-linux-gnu-gcc >/dev/null || install_package gcc-aarch64-linux-gnu
+  [ -e /usr/aarch64-linux-gnu/lib/libc.so.6 ] || install_package libc6-dev-arm64-cross
+  command -v qemu-aarch64 >/dev/null || install_package qemu-user
+}
+
 setup_fuzz() {
   need "${CXX:-c++}" "libFuzzer is built with a C++ compiler (Debian: sudo apt-get install g++; macOS: xcode-select --install)"
 }
@@ -268,17 +277,29 @@ fuzz() {
   fuzz/run.sh "$@"
 }
 
+# The kernels on aarch64, under emulation.
+emulated_tests() {
+  if [ "$(uname -sm)" != "Linux x86_64" ]; then
+    say "aarch64 is emulated on Linux with an x86-64 processor only: left out"
+    return 0
+  fi
+  CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+    cargo test --target aarch64-unknown-linux-gnu --no-default-features --lib cpu::
+}
+
 js_tests() { (cd tests/js && node --test --test-concurrency=1 --test-reporter=spec); }
 
 test_all() {
   local long=${1:-}
   case "$long" in "" | --long) ;; *) fail "test takes --long or nothing, not $long" ;; esac
   setup
-  [ "$long" != --long ] || setup_fuzz
+  [ "$long" != --long ] || { setup_fuzz && setup_emulator; }
   check
   suite "Rust tests" cargo test --release --no-fail-fast
   if [ "$long" = --long ]; then
     suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
+    suite "aarch64 kernels" emulated_tests
     # The readers in Rust; tests/js/protocol.test.js fuzzes the worker's protocol for as long.
     suite "fuzzing" fuzz
     export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600}
