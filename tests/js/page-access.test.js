@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromium, startDemo } from "./support/chromium.js";
-import { openPage, picture, rank, screens, whenRanked, whenReady } from "./support/page.js";
+import { openPage, picture, rank, screens, useLongDocuments, whenRanked, whenReady } from "./support/page.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -87,6 +87,7 @@ describe("access to the demo page", () => {
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const [opened, next] = [await rows.nth(1).boundingBox(), await rows.nth(2).boundingBox()];
     assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below makes room");
+    await useLongDocuments(page);
     await page.keyboard.press("/");
     await page.fill("#query", "How can cats tell whether they fit through a hole?");
     await page.locator('[data-settling="settling"]').waitFor();

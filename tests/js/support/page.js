@@ -45,6 +45,15 @@ export async function rank(page, question) {
   await whenRanked(page);
 }
 
+/** Gives the page documents about whiskers that take seconds to rank, for tests of what one can do meanwhile. */
+export async function useLongDocuments(page) {
+  const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
+  await page.click("#choose-documents");
+  await page.fill("#documents-text", Array.from({ length: 50 }, (_, index) => `Passage ${index}. ${long}`).join("\n"));
+  await page.getByRole("button", { name: "Use these documents" }).click();
+  await page.getByText("50 passages").first().waitFor();
+}
+
 export async function whenRanked(page) {
   await page.locator('[data-settling="final"]').waitFor({ timeout: 60_000 });
 }
