@@ -1,5 +1,5 @@
 // Native peers: processes that answer works line by line.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 import { program } from "./models.mjs";
@@ -8,14 +8,9 @@ import { inRepository } from "./paths.mjs";
 /** Starts `ranklet bench --serve`. */
 export function startRanklet({ folder, device, dtype, threads }) {
   const args = ["bench", "--serve", "--model", folder, "--device", device, "--dtype", dtype];
-  if (takesThreads()) args.push("--threads", String(threads));
+  if (device !== "candle") args.push("--threads", String(threads));
   // candle has its threads from here.
   return start(program, args, { RAYON_NUM_THREADS: String(threads) });
-}
-
-/** Whether this build has the option; without it the engine has no threads of its own. */
-function takesThreads() {
-  return execFileSync(program, ["bench", "--help"], { encoding: "utf8" }).includes("--threads");
 }
 
 /** Starts onnxruntime on an exported model. */
