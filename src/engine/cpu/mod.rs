@@ -12,6 +12,7 @@ mod probe;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -197,13 +198,16 @@ impl Run<'_> {
         let hidden = self.engine.hidden_size;
         match &attention.inputs {
             Inputs::All(projection) => {
-                self.project(projection);
+                let wide = take(&mut self.arena.wide);
+                self.arena.wide = self.project(projection, wide);
                 self.attend(attention);
             }
             Inputs::First { query, key_value } => {
-                self.project(key_value);
+                let wide = take(&mut self.arena.wide);
+                self.arena.wide = self.project(key_value, wide);
                 self.keep_first_rows();
-                self.project_query(query);
+                let room = take(&mut self.arena.query);
+                self.arena.query = self.project(query, room);
                 self.attend_first(attention);
             }
         }
@@ -214,22 +218,14 @@ impl Run<'_> {
         self.finite &= (self.engine.kernels.norm)(&mut arena.x[..self.rows * hidden], &attention.norm);
     }
 
-    /// `wide` becomes a projection of all rows.
-    fn project(&mut self, projection: &Linear) {
+    /// A projection of all rows that are left, in the memory of `to`.
+    fn project(&mut self, projection: &Linear, mut to: Vec<f32>) -> Vec<f32> {
         let arena = &mut self.arena;
-        arena::rows(&mut arena.wide, self.rows, projection.columns());
-        let output = Output { values: &mut arena.wide, then: Then::Store };
+        arena::rows(&mut to, self.rows, projection.columns());
+        let output = Output { values: &mut to, then: Then::Store };
         let x = Input { values: &arena.x, rows: 0..self.rows, firsts: &arena.firsts };
         linear(self.engine.kernels, projection, &x, &mut arena.quantised, output);
-    }
-
-    /// `query` becomes a projection of all rows that are left.
-    fn project_query(&mut self, projection: &Linear) {
-        let arena = &mut self.arena;
-        arena::rows(&mut arena.query, self.rows, projection.columns());
-        let output = Output { values: &mut arena.query, then: Then::Store };
-        let x = Input { values: &arena.x, rows: 0..self.rows, firsts: &arena.firsts };
-        linear(self.engine.kernels, projection, &x, &mut arena.quantised, output);
+        to
     }
 
     /// Attention of every row, pair by pair: `wide` has query, key and value side by side.
