@@ -1,5 +1,7 @@
 //! One tensor with its numbers, as they were stored or as small integers.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 use safetensors::Dtype;
 
@@ -89,6 +91,17 @@ impl Tensor {
             (Encoding::Q7, Some(&scale)) => (&self.data[row * columns..][..columns], scale),
             _ => (&[], 0.0),
         }
+    }
+
+    /// Some of the rows, which the caller has checked to lie in the shape.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Self {
+        let row_bytes = self.data.len().checked_div(self.shape[0]).unwrap_or(0);
+        let mut part = self.empty(self.encoding);
+        part.shape[0] = rows.len();
+        part.data = self.data[rows.start * row_bytes..rows.end * row_bytes].to_vec();
+        part.scales = self.scales.get(rows).unwrap_or_default().to_vec();
+        part.input_scales.clone_from(&self.input_scales);
+        part
     }
 
     /// The matrix with each row rounded to the nearest codes of `grid`, with the scale that loses least.

@@ -1,6 +1,7 @@
 //! The tensors of a checkpoint by name.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::q8;
 use super::reader::WeightsReader;
@@ -13,6 +14,8 @@ use crate::error::{Result, weights};
 #[derive(Debug, Clone)]
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
+    /// Rows of tensors that are taken part by part.
+    taken: BTreeMap<String, usize>,
     format: Format,
     bytes: u64,
 }
@@ -49,7 +52,7 @@ impl Format {
 
 impl Weights {
     pub(super) fn new(tensors: BTreeMap<String, Tensor>, format: Format, bytes: u64) -> Self {
-        Self { tensors, format, bytes }
+        Self { tensors, taken: BTreeMap::new(), format, bytes }
     }
 
     /// The weights of a whole file.
@@ -118,6 +121,33 @@ impl Weights {
     /// `weights` when it is not there.
     pub(crate) fn take(&mut self, name: &str) -> Result<Tensor> {
         self.tensors.remove(name).ok_or_else(|| missing(name))
+    }
+
+    /// A copy of rows of the tensor `name`, which are in it.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view).
+    pub(crate) fn view_rows(&self, name: &str, rows: Range<usize>) -> Result<Tensor> {
+        Ok(self.view(name)?.rows(rows))
+    }
+
+    /// Takes rows of the tensor `name` out, which are in it. The tensor goes when all its rows have been taken; until
+    /// then the others can be.
+    ///
+    /// # Errors
+    /// `weights` when it is not there.
+    pub(crate) fn take_rows(&mut self, name: &str, rows: Range<usize>) -> Result<Tensor> {
+        let of = self.view(name)?.shape.first().copied().unwrap_or(0);
+        if rows == (0..of) {
+            return self.take(name);
+        }
+        let part = self.view_rows(name, rows.clone())?;
+        let taken = self.taken.entry(name.to_owned()).or_default();
+        *taken += rows.len();
+        if *taken >= of {
+            self.tensors.remove(name);
+        }
+        Ok(part)
     }
 
     /// Puts other values in the place of the tensor `name`, which is there.

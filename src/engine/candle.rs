@@ -6,8 +6,8 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::embed::Embedding;
 use crate::checkpoint::{Activation, Weights};
-use crate::error::{Result, internal};
-use crate::model::{self, Plan, Rows};
+use crate::error::{Result, internal, unsupported};
+use crate::model::{self, BlockNorm, Plan, Pooling, Positions, Rows};
 use crate::text::Batch;
 
 /// Few, for in WebAssembly these take about 0.3 s, and nothing is shown or cancelled before they are done.
@@ -22,10 +22,11 @@ pub(crate) struct CandleEngine {
 
 #[derive(Debug)]
 enum Step {
-    Embed { embedding: Embedding, norm: LayerNorm },
+    Embed { embedding: Embedding, width: usize },
+    Norm(LayerNorm),
     Attention(Attention),
     FeedForward { intermediate: Linear, activation: Activation, output: Linear, norm: LayerNorm },
-    PoolFirst,
+    Pool(Pooling),
 }
 
 #[derive(Debug)]
@@ -46,8 +47,8 @@ pub(crate) struct Linear {
     pub(crate) name: model::Linear,
     /// `[in_features, out_features]`, a transposed view of the stored matrix.
     weight: Tensor,
-    /// `[out_features]`.
-    bias: Tensor,
+    /// `[out_features]`, where the layer has one.
+    bias: Option<Tensor>,
 }
 
 /// Applies a linear layer to rows; the one place a caller can look at what flows, or change it.
@@ -63,8 +64,7 @@ struct LayerNorm {
 impl CandleEngine {
     pub(crate) fn prepare(plan: &Plan, weights: Weights) -> Result<Self> {
         let mut loader = Loader { weights };
-        let steps =
-            plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
+        let steps = plan.steps.iter().map(|step| loader.step(step)).collect::<Result<_>>()?;
         Ok(Self { hidden_size: plan.hidden_size, steps })
     }
 
@@ -81,18 +81,19 @@ impl CandleEngine {
         let mut x = Tensor::zeros((0, self.hidden_size), DType::F32, &Device::Cpu)?;
         for step in &self.steps {
             x = match step {
-                Step::Embed { embedding, norm } => {
-                    let shape = (batch.tokens(), self.hidden_size);
-                    let mut rows = vec![0.0; batch.tokens() * self.hidden_size];
+                Step::Embed { embedding, width } => {
+                    let mut rows = vec![0.0; batch.tokens() * width];
                     embedding.gather(batch, &mut rows);
-                    norm.forward(&Tensor::from_vec(rows, shape, &Device::Cpu)?)?
+                    Tensor::from_vec(rows, (batch.tokens(), *width), &Device::Cpu)?
                 }
+                Step::Norm(norm) => norm.forward(&x)?,
                 Step::Attention(attention) => attention.forward(&x, batch, apply)?,
                 Step::FeedForward { intermediate, activation, output, norm } => {
                     let inner = activate(*activation, &apply(intermediate, &x)?)?;
                     norm.forward(&(&x + apply(output, &inner)?)?)?
                 }
-                Step::PoolFirst => first_rows(&x, batch)?,
+                Step::Pool(Pooling::First) => first_rows(&x, batch)?,
+                Step::Pool(Pooling::Mean) => mean_rows(&x, batch)?,
             };
         }
         x.flatten_all()?.to_vec1()
@@ -153,14 +154,16 @@ impl Linear {
         const FEWEST_ROWS: usize = 16;
         let rows = x.dim(0)?;
         let padded = x.pad_with_zeros(0, 0, FEWEST_ROWS.saturating_sub(rows))?;
-        padded.matmul(&self.weight)?.narrow(0, 0, rows)?.broadcast_add(&self.bias)
+        let product = padded.matmul(&self.weight)?.narrow(0, 0, rows)?;
+        self.bias.as_ref().map_or(Ok(product.clone()), |bias| product.broadcast_add(bias))
     }
 
     /// The same layer with other numbers: `weight` `[out_features, in_features]`, `bias` `[out_features]`.
-    pub(crate) fn with(&self, weight: &[f32], bias: &[f32]) -> candle_core::Result<Self> {
-        let shape = (self.name.out_features, self.name.in_features);
+    pub(crate) fn with(&self, weight: &[f32], bias: Option<&[f32]>) -> candle_core::Result<Self> {
+        let shape = (self.name.out_features(), self.name.in_features);
         let weight = Tensor::from_slice(weight, shape, &Device::Cpu)?.t()?;
-        Ok(Self { name: self.name.clone(), weight, bias: Tensor::new(bias, &Device::Cpu)? })
+        let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
+        Ok(Self { name: self.name.clone(), weight, bias })
     }
 }
 
@@ -189,6 +192,11 @@ fn first_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
     x.index_select(&Tensor::new(starts, &Device::Cpu)?, 0)
 }
 
+fn mean_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    let means = batch.ranges().map(|range| x.narrow(0, range.start, range.len())?.mean_keepdim(0));
+    Tensor::cat(&means.collect::<candle_core::Result<Vec<_>>>()?, 0)
+}
+
 fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?.exp()?;
     exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
@@ -210,12 +218,14 @@ struct Loader {
 }
 
 impl Loader {
-    fn step(&mut self, step: &model::Step, hidden_size: usize) -> Result<Step> {
+    fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
             model::Step::Embed(embed) => Step::Embed {
-                embedding: Embedding::prepare(embed, hidden_size, &mut self.weights)?,
-                norm: self.norm(&embed.norm)?,
+                embedding: Embedding::prepare(embed, &mut self.weights)?,
+                width: embed.word.width,
             },
+            model::Step::Norm(norm) => Step::Norm(self.norm(norm)?),
+            model::Step::Project(_) => return Err(unsupported("projections")),
             model::Step::Attention(attention) => Step::Attention(Attention {
                 query: self.linear(&attention.query)?,
                 key: self.linear(&attention.key)?,
@@ -223,30 +233,38 @@ impl Loader {
                 output: self.linear(&attention.output)?,
                 heads: attention.heads,
                 rows: attention.rows,
-                norm: self.norm(&attention.norm)?,
+                norm: match (&attention.norm, &attention.positions) {
+                    (BlockNorm::After(norm), Positions::Absent) => self.norm(norm)?,
+                    _ => return Err(unsupported("this attention")),
+                },
             }),
             model::Step::FeedForward(block) => Step::FeedForward {
                 intermediate: self.linear(&block.intermediate)?,
                 activation: block.activation,
                 output: self.linear(&block.output)?,
-                norm: self.norm(&block.norm)?,
+                norm: match (&block.norm, &block.gate) {
+                    (BlockNorm::After(norm), None) => self.norm(norm)?,
+                    _ => return Err(unsupported("this feed-forward block")),
+                },
             },
-            model::Step::PoolFirst => Step::PoolFirst,
+            model::Step::Pool(pooling) => Step::Pool(*pooling),
         })
     }
 
     fn linear(&mut self, linear: &model::Linear) -> Result<Linear> {
-        let weight = self.tensor(&linear.weight)?.t().map_err(failed)?;
-        Ok(Linear { name: linear.clone(), weight, bias: self.tensor(&linear.bias)? })
+        let weight = self.part(&linear.weight)?.t().map_err(failed)?;
+        let bias = linear.bias.as_ref().map(|bias| self.part(bias)).transpose()?;
+        Ok(Linear { name: linear.clone(), weight, bias })
     }
 
     fn norm(&mut self, norm: &model::LayerNorm) -> Result<LayerNorm> {
         let mut values = |name: &str| self.weights.take(name).map(|tensor| tensor.to_f32());
-        Ok(LayerNorm { weight: values(&norm.weight)?, bias: values(&norm.bias)?, eps: norm.eps })
+        let bias = norm.bias.as_deref().map_or_else(|| Ok(vec![0.0; norm.width]), &mut values)?;
+        Ok(LayerNorm { weight: values(&norm.weight)?, bias, eps: norm.eps })
     }
 
-    fn tensor(&mut self, name: &str) -> Result<Tensor> {
-        let tensor = self.weights.take(name)?;
+    fn part(&mut self, part: &model::Part) -> Result<Tensor> {
+        let tensor = self.weights.take_rows(&part.tensor, part.rows.clone())?;
         Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu).map_err(failed)
     }
 }

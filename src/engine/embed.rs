@@ -2,37 +2,39 @@
 
 use crate::checkpoint::{Tensor, Weights};
 use crate::error::Result;
-use crate::model::{Embed, Table};
+use crate::model::{Embed, Numbering, Table};
 use crate::text::Batch;
 
 /// The tables of an [`Embed`] step, without its norm.
 #[derive(Debug)]
 pub(super) struct Embedding {
-    hidden_size: usize,
+    width: usize,
     word: Tensor,
-    position: Tensor,
+    position: Option<(Tensor, Numbering)>,
     token_type: Option<Tensor>,
 }
 
 impl Embedding {
-    pub(super) fn prepare(embed: &Embed, hidden_size: usize, weights: &mut Weights) -> Result<Self> {
+    pub(super) fn prepare(embed: &Embed, weights: &mut Weights) -> Result<Self> {
         let mut table = |table: &Table| weights.take(&table.weight);
         Ok(Self {
-            hidden_size,
+            width: embed.word.width,
             word: table(&embed.word)?,
-            position: table(&embed.position)?,
+            position: match &embed.position {
+                Some(position) => Some((table(&position.table)?, position.numbering)),
+                None => None,
+            },
             token_type: embed.token_type.as_ref().map(table).transpose()?,
         })
     }
 
-    /// Fills `rows`, `[tokens, hidden_size]`, with the sums of word, position and token type rows. The tokenizer has checked that every id
-    /// has its row.
+    /// Fills `rows`, `[tokens, width]`, with the sums of word, position and token type rows. The tokenizer has checked
+    /// that every id has its row, and that no pair is longer than there are positions.
     pub(super) fn gather(&self, batch: &Batch, rows: &mut [f32]) {
         rows.fill(0.0);
-        let positions = batch.ranges().flat_map(|range| 0..range.len());
-        let tokens = batch.input_ids.iter().zip(&batch.token_type_ids).zip(positions);
-        let mut entry = vec![0.0; self.hidden_size];
-        for (row, ((id, token_type), position)) in rows.chunks_exact_mut(self.hidden_size).zip(tokens) {
+        let mut entry = vec![0.0; self.width];
+        let tokens = batch.input_ids.iter().zip(&batch.token_type_ids);
+        for (row, (id, token_type)) in rows.chunks_exact_mut(self.width).zip(tokens) {
             let mut add = |table: &Tensor, index: usize| {
                 table.read_row(index, &mut entry);
                 row.iter_mut().zip(&entry).for_each(|(sum, value)| *sum += value);
@@ -41,7 +43,31 @@ impl Embedding {
             if let Some(table) = &self.token_type {
                 add(table, *token_type as usize);
             }
-            add(&self.position, position);
         }
+        if let Some((table, numbering)) = &self.position {
+            let numbers = batch.ranges().flat_map(|range| numbering.of(&batch.input_ids[range]));
+            for (row, number) in rows.chunks_exact_mut(self.width).zip(numbers) {
+                table.read_row(number, &mut entry);
+                row.iter_mut().zip(&entry).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+}
+
+impl Numbering {
+    /// The numbers of one pair's tokens.
+    fn of(self, input_ids: &[u32]) -> impl Iterator<Item = usize> {
+        let mut counted = 0;
+        input_ids.iter().map(move |&id| match self {
+            Numbering::FromZero => {
+                counted += 1;
+                counted - 1
+            }
+            Numbering::PastPadding { padding } if id == padding => padding as usize,
+            Numbering::PastPadding { padding } => {
+                counted += 1;
+                padding as usize + counted
+            }
+        })
     }
 }

@@ -1,7 +1,10 @@
 //! BERT with a pooler: `BertForSequenceClassification`.
 
 use super::head::{Dense, Head, Layer};
-use super::plan::{Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table};
+use super::plan::{
+    Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Numbering, Part, Plan, Pooling,
+    PositionTable, Positions, Rows, Step, Table,
+};
 use crate::checkpoint::{BertConfig, Weights};
 use crate::error::{Result, weights};
 
@@ -27,24 +30,32 @@ pub(crate) fn build(config: &BertConfig, weights: &Weights) -> Result<(Plan, Hea
 
 /// The Plan of a configuration, whether or not its tensors are there.
 pub(crate) fn plan(config: &BertConfig) -> Plan {
-    let mut steps = vec![Step::Embed(embed(config))];
+    let mut steps = vec![
+        Step::Embed(embed(config)),
+        Step::Norm(layer_norm(config, &format!("{PREFIX}embeddings.LayerNorm"))),
+    ];
     for layer in 0..config.num_hidden_layers {
         let layer = format!("{PREFIX}encoder.layer.{layer}");
         steps.push(Step::Attention(attention(config, &layer)));
         steps.push(Step::FeedForward(feed_forward(config, &layer)));
     }
-    steps.push(Step::PoolFirst);
+    steps.push(Step::Pool(Pooling::First));
     Plan { hidden_size: config.hidden_size, steps }
 }
 
 fn embed(config: &BertConfig) -> Embed {
-    let table =
-        |name: &str, rows| Table { weight: format!("{PREFIX}embeddings.{name}_embeddings.weight"), rows };
+    let table = |name: &str, rows| Table {
+        weight: format!("{PREFIX}embeddings.{name}_embeddings.weight"),
+        rows,
+        width: config.hidden_size,
+    };
     Embed {
         word: table("word", config.vocab_size),
-        position: table("position", config.max_position_embeddings),
+        position: Some(PositionTable {
+            table: table("position", config.max_position_embeddings),
+            numbering: Numbering::FromZero,
+        }),
         token_type: (config.type_vocab_size > 0).then(|| table("token_type", config.type_vocab_size)),
-        norm: layer_norm(config, &format!("{PREFIX}embeddings.LayerNorm")),
     }
 }
 
@@ -57,8 +68,10 @@ fn attention(config: &BertConfig, layer: &str) -> Attention {
         value: projection("self.value"),
         output: projection("output.dense"),
         heads: config.num_attention_heads,
+        positions: Positions::Absent,
+        window: None,
         rows: Rows::All,
-        norm: layer_norm(config, &format!("{layer}.attention.output.LayerNorm")),
+        norm: BlockNorm::After(layer_norm(config, &format!("{layer}.attention.output.LayerNorm"))),
     }
 }
 
@@ -69,18 +82,28 @@ fn feed_forward(config: &BertConfig, layer: &str) -> FeedForward {
             config.hidden_size,
             config.intermediate_size,
         ),
+        gate: None,
         activation: config.hidden_act,
         output: linear(&format!("{layer}.output.dense"), config.intermediate_size, config.hidden_size),
-        norm: layer_norm(config, &format!("{layer}.output.LayerNorm")),
+        norm: BlockNorm::After(layer_norm(config, &format!("{layer}.output.LayerNorm"))),
     }
 }
 
 fn linear(name: &str, in_features: usize, out_features: usize) -> Linear {
-    Linear { weight: format!("{name}.weight"), bias: format!("{name}.bias"), in_features, out_features }
+    Linear {
+        weight: Part::whole(format!("{name}.weight"), out_features),
+        bias: Some(Part::whole(format!("{name}.bias"), out_features)),
+        in_features,
+    }
 }
 
 fn layer_norm(config: &BertConfig, name: &str) -> LayerNorm {
-    LayerNorm { weight: format!("{name}.weight"), bias: format!("{name}.bias"), eps: config.layer_norm_eps }
+    LayerNorm {
+        weight: format!("{name}.weight"),
+        bias: Some(format!("{name}.bias")),
+        width: config.hidden_size,
+        eps: config.layer_norm_eps,
+    }
 }
 
 /// The pooler (dense and tanh) and the classifier.
@@ -115,10 +138,11 @@ mod tests {
     fn a_plan_prints_what_it_computes() {
         let text = plan(&config()).collapse_last_layer().to_string();
         let expected = "  0  embed         100 words, 64 positions, 2 token types -> 36\n\
-                        \x20 1  attention     6 heads of 6, rows: All\n\
-                        \x20 2  feed-forward  53 Gelu\n\
-                        \x20 3  attention     6 heads of 6, rows: First\n\
-                        \x20 4  feed-forward  53 Gelu\n";
+                        \x20 1  norm\n\
+                        \x20 2  attention     6 heads of 6, rows: All, norm after\n\
+                        \x20 3  feed-forward  53 Gelu, norm after\n\
+                        \x20 4  attention     6 heads of 6, rows: First, norm after\n\
+                        \x20 5  feed-forward  53 Gelu, norm after\n";
         assert_eq!(text, expected);
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Dense {
     linear: Linear,
     /// `[out_features, in_features]`, row-major.
     weight: Vec<f32>,
-    /// `[out_features]`.
+    /// `[out_features]`, zeros where the layer has none.
     bias: Vec<f32>,
 }
 
@@ -62,7 +62,7 @@ impl Head {
     /// The tensors the head has read.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().flat_map(|layer| match layer {
-            Layer::Dense(dense) => vec![dense.linear.weight.as_str(), dense.linear.bias.as_str()],
+            Layer::Dense(dense) => dense.linear.parts().map(|part| part.tensor.as_str()).collect(),
             Layer::Tanh => Vec::new(),
         })
     }
@@ -87,8 +87,11 @@ impl Head {
 impl Dense {
     /// Reads and checks the tensors of a linear layer.
     pub(super) fn read(weights: &Weights, linear: Linear) -> Result<Layer> {
-        let weight = weights.require(&linear.weight, &[linear.out_features, linear.in_features])?.to_f32();
-        let bias = weights.require(&linear.bias, &[linear.out_features])?.to_f32();
+        let weight = weights.require(&linear.weight.tensor, &linear.stored_shape())?.to_f32();
+        let bias = match &linear.bias {
+            Some(bias) => weights.require(&bias.tensor, &[bias.of])?.to_f32(),
+            None => vec![0.0; linear.out_features()],
+        };
         Ok(Layer::Dense(Self { linear, weight, bias }))
     }
 

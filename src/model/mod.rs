@@ -6,7 +6,10 @@ mod head;
 mod plan;
 
 pub use head::Head;
-pub use plan::{Attention, Embed, FeedForward, LayerNorm, Linear, Plan, Rows, Step, Table, TensorRole};
+pub use plan::{
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Part, Plan,
+    PlanTensor, Pooling, PositionTable, Positions, Rotary, Rows, Step, Table, TensorRole,
+};
 
 pub(crate) use activation::score;
 pub(crate) use bert::{build, plan};

@@ -4,16 +4,21 @@
 //! `cu_seqlens`. A Plan names tensors and sizes, holds no weights and runs nothing, so it can be printed, compared
 //! and rewritten.
 
-use std::fmt;
+mod display;
+mod tensors;
+
+use std::ops::Range;
 
 use serde::Serialize;
+
+pub use tensors::{PlanTensor, TensorRole};
 
 use crate::checkpoint::Activation;
 
 /// Everything an engine computes, in order. The result is one pooled row a pair: `[pairs, hidden_size]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// Width of the residual stream.
+    /// Width of the residual stream, and of what comes out.
     pub hidden_size: usize,
     /// The steps, first to last.
     pub steps: Vec<Step>,
@@ -24,28 +29,52 @@ pub struct Plan {
 pub enum Step {
     /// Token ids to rows.
     Embed(Embed),
-    /// Multi-head self-attention within each pair, residual and norm.
+    /// A norm of every row by itself: behind the embeddings, or behind the last layer.
+    Norm(LayerNorm),
+    /// Rows of one width to rows of another: embeddings that are narrower than the layers.
+    Project(Linear),
+    /// Multi-head self-attention within each pair, and its residual.
     Attention(Attention),
-    /// The feed-forward block, residual and norm.
+    /// The feed-forward block, and its residual.
     FeedForward(FeedForward),
-    /// Keep the first row of each pair.
-    PoolFirst,
+    /// Rows of a pair to one.
+    Pool(Pooling),
 }
 
-/// `norm(word[input_ids] + position[index in the pair] + token_type[token_type_ids])`.
+/// `word[input_ids] + position[number of the token in the pair] + token_type[token_type_ids]`, all of one width.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Embed {
     /// Rows by token id.
     pub word: Table,
-    /// Rows by position within the pair.
-    pub position: Table,
+    /// Rows by position within the pair, where positions are learned.
+    pub position: Option<PositionTable>,
     /// Rows by token type, where the model has them.
     pub token_type: Option<Table>,
-    /// The norm over the sum.
-    pub norm: LayerNorm,
 }
 
-/// `norm(x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x)))`, heads side by side.
+/// Learned positions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PositionTable {
+    /// Rows by number.
+    pub table: Table,
+    /// How the tokens of a pair are numbered.
+    pub numbering: Numbering,
+}
+
+/// How the tokens of a pair are numbered for a table of positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Numbering {
+    /// 0, 1, 2, ...
+    FromZero,
+    /// RoBERTa's: from `padding + 1` on; a token that is the padding token itself, as a text may spell it, has the
+    /// number `padding` and is not counted.
+    PastPadding {
+        /// The id of the padding token.
+        padding: u32,
+    },
+}
+
+/// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))`, heads side by side, normalised before or after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attention {
     /// Projections to heads, `[hidden, hidden]` each.
@@ -58,23 +87,82 @@ pub struct Attention {
     pub output: Linear,
     /// Number of heads; `head_dim = hidden / heads`.
     pub heads: usize,
+    /// What tells one place from another, beyond what the embeddings say.
+    pub positions: Positions,
+    /// A row sees those at most so many places away, on either side; all of its pair where there is none.
+    pub window: Option<usize>,
     /// Which rows come out.
     pub rows: Rows,
-    /// The norm after the residual.
-    pub norm: LayerNorm,
+    /// Where the block is normalised.
+    pub norm: BlockNorm,
 }
 
-/// `norm(x + output(activation(intermediate(x))))`.
+/// How attention knows where a token stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum Positions {
+    /// It does not; the embeddings may.
+    Absent,
+    /// Queries and keys are rotated by their position (Su et al., 2021, arXiv:2104.09864), halves of a head paired:
+    /// `(x[i], x[i + d/2])` by the angle `position * frequency(i)`.
+    Rotary(Rotary),
+    /// `-slope(head) * |i - j|` is added to each logit (Press et al., 2022, arXiv:2108.12409; symmetric).
+    Alibi,
+    /// Logits have terms for content and relative position (He et al., 2021, arXiv:2006.03654).
+    Disentangled(Box<Disentangled>),
+}
+
+/// `frequency(i) = theta^(-2 i / head_dim) / divisor`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rotary {
+    /// The base.
+    pub theta: f64,
+    /// 1, unless the model was stretched to longer inputs than it was first trained on.
+    pub divisor: f64,
+}
+
+/// DeBERTa's relative positions. With `r(i, j)` the row of `table` for the distance `i - j`:
+/// `logit(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(j, i)) k_j) / sqrt(head_dim * terms)`, where `terms` counts
+/// the products that are there.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Disentangled {
+    /// Rows by relative position, shared by all layers: `[2 * span, hidden]`.
+    pub table: Table,
+    /// The norm over the table's rows, where there is one.
+    pub norm: Option<LayerNorm>,
+    /// The projection of relative positions in the term "content to position"; `None` without the term.
+    pub key: Option<Linear>,
+    /// The projection of relative positions in the term "position to content"; `None` without the term.
+    pub query: Option<Linear>,
+    /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
+    pub buckets: Option<usize>,
+    /// The longest distance that is told from longer ones.
+    pub max_distance: usize,
+}
+
+/// `x + output(activation(intermediate(x)) * gate(x))`, normalised before or after; without a gate, no product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FeedForward {
     /// `[hidden] -> [intermediate]`.
     pub intermediate: Linear,
+    /// Of the same shape.
+    pub gate: Option<Linear>,
     /// The function between.
     pub activation: Activation,
     /// `[intermediate] -> [hidden]`.
     pub output: Linear,
-    /// The norm after the residual.
-    pub norm: LayerNorm,
+    /// Where the block is normalised.
+    pub norm: BlockNorm,
+}
+
+/// Where a block `x + f(x)` is normalised.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum BlockNorm {
+    /// `x + f(norm(x))`.
+    Before(LayerNorm),
+    /// `norm(x + f(x))`.
+    After(LayerNorm),
+    /// Nowhere: `x + f(x)`.
+    Absent,
 }
 
 /// The rows an attention step gives.
@@ -86,48 +174,59 @@ pub enum Rows {
     First,
 }
 
+/// How the rows of a pair become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Pooling {
+    /// The first is kept.
+    First,
+    /// Their mean.
+    Mean,
+}
+
 /// `x W^T + b` with `W` stored `[out_features, in_features]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Linear {
-    /// Name of `W`.
-    pub weight: String,
-    /// Name of `b`, `[out_features]`.
-    pub bias: String,
+    /// `W`.
+    pub weight: Part,
+    /// `b`, `[out_features]`.
+    pub bias: Option<Part>,
     /// Columns of `W`.
     pub in_features: usize,
-    /// Rows of `W`.
-    pub out_features: usize,
 }
 
-/// An embedding table `[rows, hidden]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Rows of a stored tensor: all of them, or those of one layer where a checkpoint keeps several in one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Part {
+    /// Name of the tensor.
+    pub tensor: String,
+    /// Which of its rows.
+    pub rows: Range<usize>,
+    /// How many it has.
+    pub of: usize,
+}
+
+/// An embedding table `[rows, width]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
     /// Name of the table.
     pub weight: String,
     /// Number of rows.
     pub rows: usize,
+    /// Numbers in a row.
+    pub width: usize,
 }
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, with the biased variance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerNorm {
-    /// Name of the scale, `[hidden]`.
+    /// Name of the scale, `[width]`.
     pub weight: String,
-    /// Name of the offset, `[hidden]`.
-    pub bias: String,
+    /// Name of the offset, `[width]`.
+    pub bias: Option<String>,
+    /// Numbers in a row.
+    pub width: usize,
     /// Added to the variance.
     pub eps: f64,
-}
-
-/// What a tensor is to the Plan, which decides how it may be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TensorRole {
-    /// A matrix of a [`Linear`].
-    Matrix,
-    /// A [`Table`].
-    Table,
-    /// A bias or a norm.
-    Vector,
 }
 
 impl Plan {
@@ -135,86 +234,36 @@ impl Plan {
     /// pair's first row, its attention asks for that row alone. Exact; saves most of the last layer.
     #[must_use]
     pub fn collapse_last_layer(mut self) -> Self {
-        if let [.., Step::Attention(attention), Step::FeedForward(_), Step::PoolFirst] = &mut self.steps[..] {
+        let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };
+        let last = self.steps.iter().rposition(|step| matches!(step, Step::Attention(_)));
+        if let Some(Step::Attention(attention)) = last.and_then(|index| self.steps.get_mut(index)) {
             attention.rows = Rows::First;
             self.steps.pop();
         }
         self
     }
+}
 
-    /// Numbers in the tensors the Plan reads.
-    pub fn parameters(&self) -> usize {
-        self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
+impl Linear {
+    /// Rows of `W`.
+    pub fn out_features(&self) -> usize {
+        self.weight.rows.len()
     }
 
-    /// Every tensor the Plan reads: name, role and shape.
-    pub fn tensors(&self) -> Vec<(&str, TensorRole, Vec<usize>)> {
-        let mut list = Vec::new();
-        for step in &self.steps {
-            let (tables, linears, norm) = step.parts();
-            for table in tables {
-                list.push((table.weight.as_str(), TensorRole::Table, vec![table.rows, self.hidden_size]));
-            }
-            for linear in linears {
-                let shape = vec![linear.out_features, linear.in_features];
-                list.push((linear.weight.as_str(), TensorRole::Matrix, shape));
-                list.push((linear.bias.as_str(), TensorRole::Vector, vec![linear.out_features]));
-            }
-            if let Some(norm) = norm {
-                for name in [&norm.weight, &norm.bias] {
-                    list.push((name.as_str(), TensorRole::Vector, vec![self.hidden_size]));
-                }
-            }
-        }
-        list
+    /// `W`, and `b` where there is one.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        [Some(&self.weight), self.bias.as_ref()].into_iter().flatten()
+    }
+
+    /// The shape of the stored matrix, which may hold other layers too.
+    pub fn stored_shape(&self) -> [usize; 2] {
+        [self.weight.of, self.in_features]
     }
 }
 
-impl Step {
-    fn parts(&self) -> (Vec<&Table>, Vec<&Linear>, Option<&LayerNorm>) {
-        match self {
-            Step::Embed(embed) => {
-                let tables = [&embed.word, &embed.position].into_iter().chain(&embed.token_type).collect();
-                (tables, Vec::new(), Some(&embed.norm))
-            }
-            Step::Attention(attention) => {
-                let linears = vec![&attention.query, &attention.key, &attention.value, &attention.output];
-                (Vec::new(), linears, Some(&attention.norm))
-            }
-            Step::FeedForward(block) => {
-                (Vec::new(), vec![&block.intermediate, &block.output], Some(&block.norm))
-            }
-            Step::PoolFirst => (Vec::new(), Vec::new(), None),
-        }
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.steps.iter().enumerate() {
-            write!(f, "{index:>3}  ")?;
-            match step {
-                Step::Embed(embed) => writeln!(
-                    f,
-                    "embed         {} words, {} positions, {} token types -> {}",
-                    embed.word.rows,
-                    embed.position.rows,
-                    embed.token_type.as_ref().map_or(0, |table| table.rows),
-                    self.hidden_size
-                )?,
-                Step::Attention(attention) => writeln!(
-                    f,
-                    "attention     {} heads of {}, rows: {:?}",
-                    attention.heads,
-                    self.hidden_size / attention.heads,
-                    attention.rows
-                )?,
-                Step::FeedForward(block) => {
-                    writeln!(f, "feed-forward  {} {:?}", block.intermediate.out_features, block.activation)?;
-                }
-                Step::PoolFirst => writeln!(f, "pool          first row")?,
-            }
-        }
-        Ok(())
+impl Part {
+    /// All rows of a tensor.
+    pub fn whole(tensor: String, rows: usize) -> Self {
+        Self { tensor, rows: 0..rows, of: rows }
     }
 }

@@ -11,11 +11,11 @@ use candle_core::Tensor;
 use super::rounding::Feedback;
 use super::scheme::{Rows, Scheme};
 use super::smoothing::{self, Group};
-use super::tensors::{Rounded, RoundedMatrix};
+use super::tensors::{Rounded, RoundedMatrix, key};
 use crate::checkpoint::{Checkpoint, Grid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
-use crate::model::{Plan, Step};
+use crate::model::{Part, Plan, Pooling, Step};
 use crate::text::{Batch, PairTokenizer};
 
 /// What the model reads: a query, a tab and a document a line. Prose of our own on twenty subjects.
@@ -53,13 +53,18 @@ pub(super) fn calibrate(
     rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.loaded()));
     let mut failure = None;
     CandleEngine::prepare(plan, with_tables)?.run_with(&batch, &mut |linear, inputs| {
-        let name = &linear.name.weight;
-        let group = groups.iter().find(|group| group.weights.contains(&name.as_str()));
-        match round_linear(weights, scheme, linear, group, inputs, &counted, &exact_means[name]) {
+        let part = &linear.name.weight;
+        let group = groups.iter().find(|group| group.weights.contains(&part));
+        match round_linear(weights, scheme, linear, group, inputs, &counted, &exact_means[part]) {
             Ok((matrix, bias)) => {
-                let effective = linear.with(&matrix.effective(), &bias)?;
-                rounded.matrices.insert(name.clone(), matrix);
-                rounded.biases.insert(linear.name.bias.clone(), bias);
+                // A layer without a bias has nothing that could be moved.
+                let bias = linear.name.bias.as_ref().map(|part| (part, bias));
+                let values = bias.as_ref().map(|(_, bias)| &bias[..]);
+                let effective = linear.with(&matrix.effective(), values)?;
+                rounded.matrices.insert(key(part), matrix);
+                if let Some((part, bias)) = bias {
+                    rounded.biases.insert(key(part), bias);
+                }
                 effective.forward(inputs)
             }
             Err(error) => {
@@ -92,13 +97,13 @@ struct RowsThatCount<'a> {
     /// Those rows.
     firsts: Vec<u32>,
     /// The matrices it is so for.
-    of: Vec<&'a str>,
+    of: Vec<&'a Part>,
 }
 
 impl RowsThatCount<'_> {
     /// The rows a layer is for: `[rows, features]` to fewer rows, or `None` where it is for all of them.
     fn select(&self, linear: &Linear, rows: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        if !self.of.contains(&linear.name.weight.as_str()) {
+        if !self.of.contains(&&linear.name.weight) {
             return Ok(None);
         }
         rows.index_select(&Tensor::new(&self.firsts[..], rows.device())?, 0).map(Some)
@@ -106,23 +111,29 @@ impl RowsThatCount<'_> {
 }
 
 /// The matrices that are applied to one row a pair once the last layer is collapsed.
-fn last_layers(plan: &Plan) -> Vec<&str> {
-    match &plan.steps[..] {
-        [.., Step::Attention(attention), Step::FeedForward(block), Step::PoolFirst] => {
-            [&attention.query, &attention.output, &block.intermediate, &block.output]
-                .map(|linear| linear.weight.as_str())
-                .to_vec()
-        }
+fn last_layers(plan: &Plan) -> Vec<&Part> {
+    let (Some(Step::Pool(Pooling::First)), Some(last)) =
+        (plan.steps.last(), plan.steps.iter().rposition(|step| matches!(step, Step::Attention(_))))
+    else {
+        return Vec::new();
+    };
+    let linears = plan.steps[last..].iter().flat_map(|step| match step {
+        Step::Attention(attention) => vec![&attention.query, &attention.output],
+        Step::FeedForward(block) => [Some(&block.intermediate), block.gate.as_ref(), Some(&block.output)]
+            .into_iter()
+            .flatten()
+            .collect(),
         _ => Vec::new(),
-    }
+    });
+    linears.map(|linear| &linear.weight).collect()
 }
 
-/// The mean output of every linear layer, by the name of its matrix.
+/// The mean output of every linear layer, by its matrix.
 fn mean_outputs(
     engine: &CandleEngine,
     batch: &Batch,
     rows: &RowsThatCount,
-) -> Result<HashMap<String, Vec<f32>>> {
+) -> Result<HashMap<Part, Vec<f32>>> {
     let mut means = HashMap::new();
     engine.run_with(batch, &mut |linear, inputs| {
         let outputs = linear.forward(inputs)?;
@@ -151,7 +162,7 @@ fn round_linear(
     let feedback = Feedback::new(&moments, columns)?;
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
-    let mut exact = weights.view(&linear.name.weight)?.to_f32();
+    let mut exact = weights.view_rows(&linear.name.weight.tensor, linear.name.weight.rows.clone())?.to_f32();
     let mut rows = Rows::new(scheme, Grid::MATRIX, columns);
     for row in exact.chunks_exact_mut(columns) {
         row.iter_mut().zip(&input_scales).for_each(|(value, scale)| *value *= scale);
@@ -168,8 +179,10 @@ fn input_scales(weights: &Weights, group: &Group, inputs: &Tensor) -> Result<Vec
     let largest_inputs: Vec<f32> =
         inputs.abs().and_then(|inputs| inputs.max(0)).and_then(|most| most.to_vec1()).map_err(failed)?;
     let mut largest_weights = vec![0.0f32; largest_inputs.len()];
-    for name in &group.weights {
-        for row in weights.view(name)?.to_f32().chunks_exact(largest_inputs.len()) {
+    for part in &group.weights {
+        for row in
+            weights.view_rows(&part.tensor, part.rows.clone())?.to_f32().chunks_exact(largest_inputs.len())
+        {
             largest_weights.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(value.abs()));
         }
     }

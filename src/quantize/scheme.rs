@@ -14,7 +14,7 @@ pub(super) enum Scheme {
 }
 
 /// Rows whose every value is a whole multiple of its scale.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rows {
     scheme: Scheme,
     /// The codes they have once they are loaded.
@@ -44,6 +44,16 @@ impl Rows {
     /// No rows yet.
     pub(super) fn new(scheme: Scheme, grid: Grid, columns: usize) -> Self {
         Self { scheme, grid, columns, values: Vec::new(), scales: Vec::new() }
+    }
+
+    /// Rows of one scheme and width, one below the other.
+    pub(super) fn joined<'a>(first: &Self, others: impl Iterator<Item = &'a Self>) -> Self {
+        let mut rows = first.clone();
+        for other in others {
+            rows.values.extend_from_slice(&other.values);
+            rows.scales.extend_from_slice(&other.scales);
+        }
+        rows
     }
 
     /// All rows of `values`, rounded to nearest.

@@ -6,13 +6,13 @@
 //! both (SmoothQuant, Xiao et al., 2022, arXiv:2211.10438; the powers were chosen by the error of the logits on text
 //! that no test sees).
 
-use crate::model::{Plan, Step};
+use crate::model::{Part, Plan, Step};
 
 /// Layers that read the same inputs, so they share what inputs are divided by.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     /// Names of their matrices.
-    pub(super) weights: Vec<&'a str>,
+    pub(super) weights: Vec<&'a Part>,
     /// The power of a column's largest weight.
     power: f32,
 }
@@ -24,15 +24,16 @@ pub(super) fn groups(plan: &Plan) -> Vec<Group<'_>> {
         match step {
             Step::Attention(attention) => {
                 let weights =
-                    [&attention.query, &attention.key, &attention.value].map(|linear| &*linear.weight);
+                    [&attention.query, &attention.key, &attention.value].map(|linear| &linear.weight);
                 groups.push(Group { weights: weights.to_vec(), power: 0.3 });
             }
             Step::FeedForward(block) => {
-                groups.push(Group { weights: vec![&block.intermediate.weight], power: 0.3 });
+                let linears = [Some(&block.intermediate), block.gate.as_ref()].into_iter().flatten();
+                groups.push(Group { weights: linears.map(|linear| &linear.weight).collect(), power: 0.3 });
                 // After the activation a few columns are huge, and few weights are there for them.
                 groups.push(Group { weights: vec![&block.output.weight], power: 0.6 });
             }
-            Step::Embed(_) | Step::PoolFirst => {}
+            Step::Embed(_) | Step::Norm(_) | Step::Project(_) | Step::Pool(_) => {}
         }
     }
     groups

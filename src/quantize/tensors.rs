@@ -1,18 +1,31 @@
 //! The tensors of a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::scheme::{Rows, Scheme};
 use crate::checkpoint::{Grid, Weights, Writer};
 use crate::error::{Result, internal};
-use crate::model::{Head, Plan, TensorRole};
+use crate::model::{Head, Part, Plan, TensorRole};
 
-/// Embedding tables, matrices and biases as they will be, by name.
+/// Embedding tables by name, matrices and biases by name and first row, as they will be.
 #[derive(Debug, Default)]
 pub(super) struct Rounded {
     pub(super) tables: HashMap<String, Rows>,
-    pub(super) matrices: HashMap<String, RoundedMatrix>,
-    pub(super) biases: HashMap<String, Vec<f32>>,
+    pub(super) matrices: BTreeMap<(String, usize), RoundedMatrix>,
+    pub(super) biases: BTreeMap<(String, usize), Vec<f32>>,
+}
+
+/// What a part is found by.
+pub(super) fn key(part: &Part) -> (String, usize) {
+    (part.tensor.clone(), part.rows.start)
+}
+
+/// The parts of a tensor, in the order of their rows.
+fn parts_of<'a, T>(
+    parts: &'a BTreeMap<(String, usize), T>,
+    tensor: &str,
+) -> impl Iterator<Item = &'a T> + use<'a, T> {
+    parts.range((tensor.to_owned(), 0)..=(tensor.to_owned(), usize::MAX)).map(|(_, part)| part)
 }
 
 /// A matrix with what its inputs are divided by.
@@ -51,15 +64,20 @@ impl Rounded {
         let mut writer = Writer::default();
         for (name, role, shape) in plan.tensors() {
             match role {
-                TensorRole::Vector => match self.biases.get(name) {
-                    Some(bias) => writer.add_exact(name, &shape, bias),
-                    None => writer.add_exact(name, &shape, &weights.view(name)?.to_f32()),
-                },
+                TensorRole::Vector => {
+                    let biases: Vec<f32> = parts_of(&self.biases, name).flatten().copied().collect();
+                    match biases.is_empty() {
+                        false => writer.add_exact(name, &shape, &biases),
+                        true => writer.add_exact(name, &shape, &weights.view(name)?.to_f32()),
+                    }
+                }
                 TensorRole::Matrix => {
-                    let matrix = self.matrices.get(name).ok_or_else(|| missing(name))?;
-                    matrix.rows.write(name, &mut writer);
-                    if !matrix.input_scales.is_empty() {
-                        writer.add_input_scales(name, &matrix.input_scales);
+                    let mut parts = parts_of(&self.matrices, name);
+                    let first = parts.next().ok_or_else(|| missing(name))?;
+                    Rows::joined(&first.rows, parts.map(|part| &part.rows)).write(name, &mut writer);
+                    // Layers in one tensor read the same inputs, so they have the same scales.
+                    if !first.input_scales.is_empty() {
+                        writer.add_input_scales(name, &first.input_scales);
                     }
                 }
                 TensorRole::Table => {

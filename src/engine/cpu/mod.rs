@@ -22,8 +22,8 @@ use pack::{PackedF32, PackedQ8};
 
 use super::embed::Embedding;
 use crate::checkpoint::{Activation, Tensor, Weights};
-use crate::error::{Result, internal, weights};
-use crate::model::{self, Plan};
+use crate::error::{Result, internal, unsupported, weights};
+use crate::model::{self, BlockNorm, Part, Plan, Pooling, Positions};
 use crate::options::Dtype;
 use crate::text::Batch;
 
@@ -47,7 +47,8 @@ pub(crate) struct CpuEngine {
 
 #[derive(Debug)]
 enum Step {
-    Embed { embedding: Embedding, norm: Norm },
+    Embed(Embedding),
+    Norm(Norm),
     Attention(Attention),
     FeedForward { intermediate: Linear, activation: Activation, output: Linear, norm: Norm },
     PoolFirst,
@@ -90,8 +91,7 @@ impl CpuEngine {
     pub(crate) fn prepare(plan: &Plan, weights: Weights, dtype: Dtype, threads: usize) -> Result<Self> {
         let kernels = fastest();
         let mut loader = Loader { weights, dtype, panel: kernels.panel };
-        let steps =
-            plan.steps.iter().map(|step| loader.step(step, plan.hidden_size)).collect::<Result<_>>()?;
+        let steps = plan.steps.iter().map(|step| loader.step(step)).collect::<Result<_>>()?;
         Ok(Self { kernels, dtype, hidden_size: plan.hidden_size, steps, threads, arenas: Mutex::default() })
     }
 
@@ -175,7 +175,8 @@ struct Run<'a> {
 impl Run<'_> {
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Embed { embedding, norm } => self.embed(embedding, norm),
+            Step::Embed(embedding) => self.embed(embedding),
+            Step::Norm(norm) => self.norm(norm),
             Step::Attention(attention) => self.attention(attention),
             Step::FeedForward { intermediate, activation, output, norm } => {
                 self.feed_forward(intermediate, *activation, output, norm);
@@ -184,18 +185,19 @@ impl Run<'_> {
         }
     }
 
-    fn embed(&mut self, embedding: &Embedding, norm: &Norm) {
-        let (kernels, hidden) = (self.engine.kernels, self.engine.hidden_size);
+    fn embed(&mut self, embedding: &Embedding) {
         self.rows = self.batch.tokens();
         self.arena.firsts.clear();
         self.arena.firsts.extend(self.batch.ranges().map(|rows| rows.start));
-        let x = arena::rows(&mut self.arena.x, self.rows, hidden);
-        embedding.gather(self.batch, x);
-        self.finite &= (kernels.norm)(x, norm);
+        embedding.gather(self.batch, arena::rows(&mut self.arena.x, self.rows, self.engine.hidden_size));
+    }
+
+    fn norm(&mut self, norm: &Norm) {
+        let x = &mut self.arena.x[..self.rows * self.engine.hidden_size];
+        self.finite &= (self.engine.kernels.norm)(x, norm);
     }
 
     fn attention(&mut self, attention: &Attention) {
-        let hidden = self.engine.hidden_size;
         match &attention.inputs {
             Inputs::All(projection) => {
                 let wide = take(&mut self.arena.wide);
@@ -215,7 +217,7 @@ impl Run<'_> {
         let residual = Output { values: &mut arena.x, then: Then::Add };
         let context = Input { values: &arena.context, rows: 0..self.rows, firsts: &arena.firsts };
         linear(self.engine.kernels, &attention.output, &context, &mut arena.quantised, residual);
-        self.finite &= (self.engine.kernels.norm)(&mut arena.x[..self.rows * hidden], &attention.norm);
+        self.norm(&attention.norm);
     }
 
     /// A projection of all rows that are left, in the memory of `to`.
@@ -354,25 +356,32 @@ struct Loader {
 }
 
 impl Loader {
-    fn step(&mut self, step: &model::Step, hidden_size: usize) -> Result<Step> {
+    fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
-            model::Step::Embed(embed) => Step::Embed {
-                embedding: Embedding::prepare(embed, hidden_size, &mut self.weights)?,
-                norm: self.norm(&embed.norm)?,
-            },
+            model::Step::Embed(embed) => Step::Embed(Embedding::prepare(embed, &mut self.weights)?),
+            model::Step::Norm(norm) => Step::Norm(self.norm(norm)?),
+            model::Step::Project(_) => return Err(unsupported("projections")),
             model::Step::Attention(attention) => Step::Attention(self.attention(attention)?),
             model::Step::FeedForward(block) => Step::FeedForward {
                 intermediate: self.linear(&[&block.intermediate])?,
                 activation: block.activation,
                 output: self.linear(&[&block.output])?,
-                norm: self.norm(&block.norm)?,
+                norm: match (&block.norm, &block.gate) {
+                    (BlockNorm::After(norm), None) => self.norm(norm)?,
+                    _ => return Err(unsupported("this feed-forward block")),
+                },
             },
-            model::Step::PoolFirst => Step::PoolFirst,
+            model::Step::Pool(Pooling::First) => Step::PoolFirst,
+            model::Step::Pool(Pooling::Mean) => return Err(unsupported("mean pooling")),
         })
     }
 
     fn attention(&mut self, attention: &model::Attention) -> Result<Attention> {
-        let model::Attention { query, key, value, output, heads, rows, norm } = attention;
+        let model::Attention { query, key, value, output, heads, positions, window: _, rows, norm } =
+            attention;
+        let (BlockNorm::After(norm), Positions::Absent) = (norm, positions) else {
+            return Err(unsupported("this attention"));
+        };
         let inputs = match rows {
             model::Rows::All => Inputs::All(self.linear(&[query, key, value])?),
             model::Rows::First => {
@@ -386,7 +395,11 @@ impl Loader {
     fn linear(&mut self, layers: &[&model::Linear]) -> Result<Linear> {
         let parts = layers
             .iter()
-            .map(|layer| Ok((self.weights.take(&layer.weight)?, self.vector(&layer.bias)?)))
+            .map(|layer| {
+                let weight = self.weights.take_rows(&layer.weight.tensor, layer.weight.rows.clone())?;
+                let bias = layer.bias.as_ref().map(|bias| self.vector(bias)).transpose()?;
+                Ok((weight, bias.unwrap_or_else(|| vec![0.0; layer.out_features()])))
+            })
             .collect::<Result<Vec<(Tensor, Vec<f32>)>>>()?;
         let (first, others) = (&parts[0].0, &parts[1..]);
         if let Some((other, _)) = others.iter().find(|(part, _)| part.input_scales() != first.input_scales())
@@ -412,12 +425,18 @@ impl Loader {
     }
 
     fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
-        Ok(Norm { weight: self.vector(&norm.weight)?, bias: self.vector(&norm.bias)?, eps: norm.eps as f32 })
+        let mut whole = |name: &String| self.vector(&Part::whole(name.clone(), norm.width));
+        let bias = norm.bias.as_ref().map(&mut whole).transpose()?;
+        Ok(Norm {
+            weight: whole(&norm.weight)?,
+            bias: bias.unwrap_or_else(|| vec![0.0; norm.width]),
+            eps: norm.eps as f32,
+        })
     }
 
-    fn vector(&mut self, name: &str) -> Result<Vec<f32>> {
-        let values = self.weights.take(name)?.to_f32();
-        check_size(name, &values)?;
+    fn vector(&mut self, part: &Part) -> Result<Vec<f32>> {
+        let values = self.weights.take_rows(&part.tensor, part.rows.clone())?.to_f32();
+        check_size(&part.tensor, &values)?;
         Ok(values)
     }
 }

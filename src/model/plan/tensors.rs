@@ -1,0 +1,103 @@
+//! The tensors a Plan reads.
+
+use std::collections::HashSet;
+
+use super::*;
+
+/// What a tensor is to the Plan, which decides how it may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TensorRole {
+    /// A matrix of a [`Linear`].
+    Matrix,
+    /// A [`Table`].
+    Table,
+    /// A bias or a norm.
+    Vector,
+}
+
+/// A tensor the Plan reads: name, role and shape.
+pub type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
+
+impl Plan {
+    /// Numbers in the tensors the Plan reads.
+    pub fn parameters(&self) -> usize {
+        self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Every tensor the Plan reads, once each.
+    pub fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        let mut list: Vec<PlanTensor> = self.steps.iter().flat_map(Step::tensors).collect();
+        // Tables and projections of relative positions serve several layers, and several layers may be one tensor.
+        let mut seen = HashSet::new();
+        list.retain(|(name, ..)| seen.insert(*name));
+        list
+    }
+}
+
+impl Step {
+    /// The tensors of this step; one that is used twice comes twice.
+    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        match self {
+            Step::Embed(embed) => {
+                let position = embed.position.as_ref().map(|position| &position.table);
+                let tables = [Some(&embed.word), position, embed.token_type.as_ref()];
+                tables.into_iter().flatten().map(Table::tensor).collect()
+            }
+            Step::Norm(norm) => norm.tensors(),
+            Step::Project(linear) => linear.tensors(),
+            Step::Attention(Attention { query, key, value, output, positions, norm, .. }) => {
+                let linears = [query, key, value, output].into_iter().flat_map(Linear::tensors);
+                linears.chain(positions.tensors()).chain(norm.tensors()).collect()
+            }
+            Step::FeedForward(block) => {
+                let linears = [Some(&block.intermediate), block.gate.as_ref(), Some(&block.output)];
+                let linears = linears.into_iter().flatten().flat_map(Linear::tensors);
+                linears.chain(block.norm.tensors()).collect()
+            }
+            Step::Pool(_) => Vec::new(),
+        }
+    }
+}
+
+impl Positions {
+    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        let Positions::Disentangled(positions) = self else { return Vec::new() };
+        let linears = [&positions.key, &positions.query].into_iter().flatten().flat_map(Linear::tensors);
+        let norm = positions.norm.iter().flat_map(LayerNorm::tensors);
+        [positions.table.tensor()].into_iter().chain(norm).chain(linears).collect()
+    }
+}
+
+impl BlockNorm {
+    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        match self {
+            BlockNorm::Before(norm) | BlockNorm::After(norm) => norm.tensors(),
+            BlockNorm::Absent => Vec::new(),
+        }
+    }
+}
+
+impl Linear {
+    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        let weight = (self.weight.tensor.as_str(), TensorRole::Matrix, self.stored_shape().to_vec());
+        let bias = self.bias.as_ref().map(|bias| (bias.tensor.as_str(), TensorRole::Vector, vec![bias.of]));
+        [Some(weight), bias].into_iter().flatten().collect()
+    }
+}
+
+impl Table {
+    fn tensor(&self) -> PlanTensor<'_> {
+        (&self.weight, TensorRole::Table, vec![self.rows, self.width])
+    }
+}
+
+impl LayerNorm {
+    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+        let names = [Some(&self.weight), self.bias.as_ref()];
+        names
+            .into_iter()
+            .flatten()
+            .map(|name| (name.as_str(), TensorRole::Vector, vec![self.width]))
+            .collect()
+    }
+}
