@@ -66,7 +66,7 @@ impl PairTokenizer {
         added_tokens::check(&tokenizer)?;
         tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
-        check_template(&template, limits)?;
+        check_template(&template, limits, &tokenizer)?;
         let longest_added_token =
             tokenizer.get_added_tokens_decoder().values().map(|token| token.content.len()).max().unwrap_or(0);
         let model_max_length =
@@ -239,11 +239,12 @@ fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
 }
 
-fn check_template(template: &PairTemplate, limits: Limits) -> Result<()> {
+fn check_template(template: &PairTemplate, limits: Limits, tokens: &Pipeline) -> Result<()> {
     let (id, token_type) = template.largest();
     if id as usize >= limits.vocab_size {
+        let token = tokens.id_to_token(id).unwrap_or_default();
         return Err(tokenizer(format!(
-            "tokenizer.json: the pair template uses the id {id}, beyond the vocabulary of {}",
+            "tokenizer.json: the pair template uses {token:?} with the id {id}, beyond the vocabulary of {}",
             limits.vocab_size
         )));
     }
