@@ -86,6 +86,7 @@ fn character_maps_that_point_outside_themselves() {
         (vec![255; 4], "cut short"),
         (map(&[], b"")[..4].to_vec(), "outside"),
         (map(&[256 << 10], b""), "outside"),
+        (map(&[256 << 10; 300], b""), "outside"),
         (map(&[u32::MAX; 600], b""), "outside"),
         (map(&good(6), text), "outside"),
         (map(&good(3), text), "outside"),

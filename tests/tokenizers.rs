@@ -113,7 +113,8 @@ fn of_long_texts_a_part_gives_the_ids_of_the_whole() {
     let endings = [
         marks,
         lines,
-        format!("{}<mask> [MASK] y", " ".repeat(2500)),
+        format!("{}<mask> y", " ".repeat(2500)),
+        format!("{}[MASK] y", " ".repeat(2500)),
         format!("{}x", "\n ".repeat(1500)),
         "wordwithoutend".repeat(300),
         "漢字と仮名".repeat(300),
