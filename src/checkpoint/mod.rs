@@ -4,18 +4,22 @@
 //! sizes are bounded and divide, every tensor lies inside its file, every number is finite.
 
 mod activation;
+mod arrived;
 mod config;
 mod files;
 mod grid;
 mod header;
+mod index;
 mod json;
 mod q4;
 mod q8;
 mod reader;
+mod safetensors;
 mod tensor;
 mod tokenizer_config;
+mod torch;
 mod weights;
-mod weights_file;
+mod weights_files;
 #[cfg(feature = "candle")]
 mod writer;
 
@@ -29,9 +33,10 @@ pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, Tru
 pub use weights::{Format, Weights};
 
 pub(crate) use grid::Grid;
+pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4::{BLOCK, block_scales};
-pub(crate) use weights_file::WeightsFile;
+pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
