@@ -88,7 +88,7 @@ impl Dtype {
             (Dtype::Auto | Dtype::Q4, Format::Q4(_)) | (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => {
                 Ok(Dtype::Q8)
             }
-            (Dtype::Auto, Format::Plain) | (Dtype::F32, _) => Ok(Dtype::F32),
+            (Dtype::Auto, Format::Plain | Format::Torch) | (Dtype::F32, _) => Ok(Dtype::F32),
             (Dtype::F16, _) => Err(unsupported("the dtype f16 needs the GPU engine: use f32 or q8")),
             (Dtype::Q4, _) => Err(unsupported(
                 "the dtype q4 needs a q4 file: make one with ranklet quantize --dtype q4, or use q8",

@@ -54,9 +54,9 @@ impl Reranker {
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
         let (files, weights) = source.open()?;
         let checkpoint = Checkpoint::read(files)?;
-        let weights = weights?;
-        let mut loader = Loader::new(checkpoint, weights.length(), options)?;
-        weights.read(|piece| loader.push(piece))?;
+        let mut weights = weights?;
+        let mut loader = Loader::new(checkpoint, weights.index.take(), options)?;
+        weights.read(loader.weights())?;
         loader.finish().await
     }
 

@@ -105,7 +105,7 @@ fn missing_files() {
     assert_refused(without("model.safetensors"), ErrorKind::Weights, &["model.safetensors"]);
     let mut files = without("model.safetensors");
     files.insert("pytorch_model.bin", vec![]);
-    assert_refused(files, ErrorKind::Unsupported, &["pytorch_model.bin", "model.safetensors"]);
+    assert_refused(files, ErrorKind::Weights, &["pytorch_model.bin", "malformed"]);
 }
 
 #[test]

@@ -4,20 +4,24 @@
 //! sizes are bounded and divide, every tensor lies inside its file, every number is finite.
 
 mod activation;
+mod arrived;
 mod config;
 mod files;
 mod grid;
 mod header;
+mod index;
 mod json;
 mod prompt;
 mod q4;
 mod q8;
 mod reader;
+mod safetensors;
 mod tensor;
 mod tokenizer_class;
 mod tokenizer_config;
+mod torch;
 mod weights;
-mod weights_file;
+mod weights_files;
 #[cfg(feature = "candle")]
 mod writer;
 
@@ -34,9 +38,10 @@ pub use tokenizer_config::{
 pub use weights::{Format, Weights};
 
 pub(crate) use grid::Grid;
+pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4::{BLOCK, block_scales};
-pub(crate) use weights_file::WeightsFile;
+pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 

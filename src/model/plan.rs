@@ -121,7 +121,7 @@ pub struct Rotary {
 }
 
 /// DeBERTa's relative positions. With `r(i, j)` the row of `table` for the distance `i - j`:
-/// `logit(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(j, i)) k_j) / sqrt(head_dim * terms)`, where `terms` counts
+/// `logit(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` counts
 /// the products that are there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Disentangled {

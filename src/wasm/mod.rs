@@ -14,7 +14,7 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Index};
 use crate::error::{input, internal};
 use crate::reranker::Loader;
 use crate::{ErrorKind, Pairs, Scores, Scoring};
@@ -44,20 +44,32 @@ pub struct WasmLoader(Loader);
 
 #[wasm_bindgen]
 impl WasmLoader {
-    /// Begins with all files but the weights, which have `length` bytes; `options` is JSON of `device`, `dtype` and
-    /// `max_length`.
+    /// Begins with all files but those that hold weights; `options` is JSON of `device`, `dtype` and `max_length`.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: ModelFiles, length: u64, options: &str) -> JsResult<WasmLoader> {
+    pub fn new(files: ModelFiles, options: &str) -> JsResult<WasmLoader> {
         let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
-        Ok(Self(Loader::new(Checkpoint::read(files.0)?, length, options)?))
+        let mut files = files.0;
+        let index = Index::take(&mut files)?;
+        Ok(Self(Loader::new(Checkpoint::read(files)?, index, options)?))
     }
 
-    /// Takes the next piece of the weights.
+    /// Begins with a file of weights, of `length` bytes.
+    pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
+        Ok(self.0.weights().open(name, length)?)
+    }
+
+    /// Where the bytes of the open file begin and end that are to be pushed next; `undefined` when it has given all.
+    pub fn wanted(&mut self) -> Option<Vec<f64>> {
+        let range = self.0.weights().wanted()?;
+        Some(vec![range.start as f64, range.end as f64])
+    }
+
+    /// Takes the bytes that were wanted.
     pub fn push(&mut self, piece: &[u8]) -> JsResult<()> {
-        Ok(self.0.push(piece)?)
+        Ok(self.0.weights().push(piece)?)
     }
 
-    /// The model, when all pieces have come.
+    /// The model, when all files have come.
     pub fn finish(self) -> JsResult<WasmReranker> {
         Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
     }

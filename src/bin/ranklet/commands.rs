@@ -83,9 +83,9 @@ pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Ve
 fn quantize(model: &Path, dtype: Dtype, out: &Path) -> Result<()> {
     let files = ModelFiles::from_directory(model)?;
     let source = model.file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
-    let before = files.get("model.safetensors").map_or(0, <[u8]>::len);
+    let before = files.weights_bytes();
     let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
-    let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
+    let after = quantised.weights_bytes();
     output::files(&quantised, model, out)?;
     output::say(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",
