@@ -1,7 +1,8 @@
 //! Ranklet scores how well documents answer a query, where the documents are.
 //!
 //! A cross-encoder reads query and document together and gives one number. This crate loads the usual checkpoints
-//! (`config.json`, `tokenizer.json`, `model.safetensors`) and gives the scores sentence-transformers gives:
+//! (`config.json`, `tokenizer.json`, and `model.safetensors` or another form of weights) and gives the scores
+//! sentence-transformers gives:
 //!
 //! ```
 //! use ranklet::{ModelSource, Options, RankOptions, Reranker};
