@@ -2,6 +2,8 @@
 
 mod loader;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
@@ -23,6 +25,8 @@ pub(crate) use loader::Loader;
 pub struct Reranker {
     /// No other reranker of this process has it.
     id: usize,
+    /// Stands before every query.
+    prompt: String,
     tokenizer: PairTokenizer,
     max_length: usize,
     engine: Engine,
@@ -129,7 +133,17 @@ impl Reranker {
         self.id
     }
 
-    /// Tokenises one text of a pair.
+    /// A query with the prompt before it.
+    fn prompted<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        if self.prompt.is_empty() { query.into() } else { (self.prompt.clone() + query).into() }
+    }
+
+    /// Tokenises a query, with the prompt before it.
+    pub(crate) fn encode_query<'a>(&self, query: &'a str) -> Result<Text<'a>> {
+        self.tokenizer.encode(self.prompted(query), self.max_length, None)
+    }
+
+    /// Tokenises a document.
     pub(crate) fn encode<'a>(&self, text: &'a str, max_tokens: Option<usize>) -> Result<Text<'a>> {
         self.tokenizer.encode(text, self.max_length, max_tokens)
     }

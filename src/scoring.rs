@@ -106,7 +106,7 @@ impl<'a> Scoring<'a> {
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
-                _ => reranker.encode(query, None).map_err(at)?,
+                _ => reranker.encode_query(query).map_err(at)?,
             };
             self.push(reranker, &mut batch, &encoded, index).map_err(at)?;
             if batch.tokens() >= reranker.batch_tokens() {

@@ -3,6 +3,7 @@
 use super::Activation;
 use super::json::Object;
 use crate::error::{Result, config, unsupported};
+use crate::text::Limits;
 
 /// The facts of a BERT configuration, checked for sense.
 ///
@@ -70,6 +71,16 @@ impl BertConfig {
             )));
         }
         Ok(config)
+    }
+}
+
+impl From<&BertConfig> for Limits {
+    fn from(config: &BertConfig) -> Self {
+        Self {
+            vocab_size: config.vocab_size,
+            max_tokens: Some(config.max_position_embeddings),
+            token_types: config.type_vocab_size,
+        }
     }
 }
 

@@ -9,10 +9,12 @@ mod files;
 mod grid;
 mod header;
 mod json;
+mod prompt;
 mod q4;
 mod q8;
 mod reader;
 mod tensor;
+mod tokenizer_class;
 mod tokenizer_config;
 mod weights;
 mod weights_file;
@@ -25,7 +27,10 @@ pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
 pub use reader::WeightsReader;
 pub use tensor::Tensor;
-pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, TruncationSide};
+pub use tokenizer_class::TokenizerClass;
+pub use tokenizer_config::{
+    AddedToken, SpecialToken, SpecialTokens, TokenizerConfig, TokenizerOptions, TruncationSide,
+};
 pub use weights::{Format, Weights};
 
 pub(crate) use grid::Grid;
@@ -49,6 +54,8 @@ pub struct Checkpoint {
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
     pub tokenizer_config: TokenizerConfig,
+    /// What is put before every query.
+    pub prompt: String,
     /// The bytes of `tokenizer.json`.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
 }
@@ -71,22 +78,12 @@ impl Checkpoint {
             .transpose()?;
         let activation =
             ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
-        reject_prompts(sentence_transformers.as_ref())?;
+        let prompt = prompt::read(sentence_transformers.as_ref())?;
         reject_module_chains(&files)?;
         let tokenizer_config = TokenizerConfig::read(&files)?;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
-        Ok(Self { config, activation, tokenizer_config, tokenizer_json })
-    }
-}
-
-/// A default prompt would be put before every text; scoring without it would be silently wrong.
-fn reject_prompts(sentence_transformers: Option<&json::Object>) -> Result<()> {
-    match sentence_transformers.map(|object| object.text("default_prompt_name")).transpose()?.flatten() {
-        Some(name) => Err(unsupported(format!(
-            "config_sentence_transformers.json names the default prompt {name:?}, and prompts are not supported yet"
-        ))),
-        None => Ok(()),
+        Ok(Self { config, activation, tokenizer_config, prompt, tokenizer_json })
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Loader {
     options: Options,
     config: BertConfig,
     activation: ScoreActivation,
+    prompt: String,
     tokenizer: PairTokenizer,
     weights: WeightsReader,
 }
@@ -33,8 +34,8 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
     pub(crate) fn new(checkpoint: Checkpoint, length: u64, options: Options) -> Result<Self> {
-        let Checkpoint { config, activation, tokenizer_config, tokenizer_json } = checkpoint;
-        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, &config)?;
+        let Checkpoint { config, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
+        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, (&config).into())?;
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
         }
@@ -42,7 +43,7 @@ impl Loader {
             Dtype::Q8 => WeightsReader::rounding(length, quantize::grids(&model::plan(&config))),
             _ => WeightsReader::new(length),
         };
-        Ok(Self { options, config, activation, tokenizer, weights })
+        Ok(Self { options, config, activation, prompt, tokenizer, weights })
     }
 
     /// Takes the next piece of the weights, of any size.
@@ -58,7 +59,7 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, config, activation, tokenizer, weights } = self;
+        let Self { options, config, activation, prompt, tokenizer, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format())?;
         let (plan, head) = model::build(&config, &weights)?;
@@ -88,6 +89,7 @@ impl Loader {
         let reranker = Reranker {
             id: next_id(),
             max_length: info.max_length,
+            prompt,
             tokenizer,
             engine,
             head,
@@ -108,7 +110,7 @@ impl Reranker {
         for pair in &golden.pairs {
             let mut batch = Batch::default();
             let length = self.tokenizer.model_max_length();
-            let query = self.tokenizer.encode(&pair.query, length, None)?;
+            let query = self.tokenizer.encode(self.prompted(&pair.query), length, None)?;
             let document = self.tokenizer.encode(&pair.document, length, None)?;
             self.tokenizer.push(&mut batch, &query, &document, length)?;
             let logits = self.score_batch(&batch, Scores::Raw).await?;

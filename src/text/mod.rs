@@ -2,11 +2,17 @@
 
 mod added_tokens;
 mod batch;
-mod bert;
+mod charsmap;
+mod classes;
+mod components;
+mod limits;
+mod model;
 mod template;
 mod tokenizer;
 mod tokenizer_json;
 mod truncation;
+mod unigram;
 
 pub use batch::Batch;
+pub use limits::Limits;
 pub use tokenizer::{PairTokenizer, Text};
