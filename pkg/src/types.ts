@@ -121,6 +121,9 @@ export interface CallOptions extends ScoringOptions {
  */
 export type DocumentInput = string | object;
 
+/** What happens to documents that do not fit beside the query. */
+export type LongDocuments = "truncate" | "chunk";
+
 /** How documents become what is scored. */
 export interface DocumentOptions {
   /**
@@ -128,9 +131,15 @@ export interface DocumentOptions {
    * number or a boolean in every document. Default: the document's `text` alone.
    */
   readonly rankFields?: readonly string[] | undefined;
-  /** What happens to a document that does not fit: its end is cut. */
-  readonly longDocuments?: "truncate" | undefined;
-  /** The most tokens of one document, 1 or more; the rest is cut. Default: as many as the pair has room for. */
+  /**
+   * What happens to a document that does not fit. `"truncate"`, the default, cuts its end. `"chunk"` scores it in chunks
+   * that overlap; the best one's score is the document's, and the result's `span` says where that chunk is.
+   */
+  readonly longDocuments?: LongDocuments | undefined;
+  /**
+   * The most tokens of one document, 1 or more; the rest is cut, before there are chunks. Default: as many as the pair has
+   * room for, or with `longDocuments: "chunk"` all.
+   */
   readonly maxTokensPerDocument?: number | undefined;
 }
 
@@ -182,10 +191,21 @@ export interface RankOptions extends CallOptions {
   readonly returnDocuments?: boolean | undefined;
 }
 
+/**
+ * A part of the text that was scored, as `text.slice(start, end)` has it: of the string, of the object's `text`, or with
+ * `rankFields` of their lines.
+ */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
   /** The document's place in `documents`. */
   readonly index: number;
   readonly score: number;
+  /** With `longDocuments: "chunk"`: what earned the score. */
+  readonly span?: Span;
   /** The document as it was given, with `returnDocuments`. */
   readonly document?: D;
 }

@@ -68,14 +68,14 @@ export class Engine implements Scorer {
     }
   }
 
-  async prepare(collection: number, { documents, maxTokensPerDocument }: Batch): Promise<void> {
+  async prepare(collection: number, { documents, reading }: Batch): Promise<void> {
     this.#check(undefined);
     await this.#nextTask();
     this.#check(undefined);
     run(() => {
       const held = this.#collections.get(collection) ?? this.#model.collection();
       this.#collections.set(collection, held);
-      this.#model.prepare(held, [...documents], maxTokensPerDocument);
+      this.#model.prepare(held, [...documents], reading.maxTokensPerDocument, reading.longDocuments);
     });
   }
 
@@ -94,7 +94,7 @@ export class Engine implements Scorer {
   #begin(work: Work, { scores }: Call): WasmScoring {
     switch (work.kind) {
       case "query":
-        return this.#model.scoring(work.query, [...work.documents], scores, work.maxTokensPerDocument);
+        return this.#model.scoring(work.query, [...work.documents], scores, work.reading.maxTokensPerDocument, work.reading.longDocuments);
       case "pairs":
         return this.#model.scoring_pairs([...work.queries], [...work.documents], scores);
       case "prepared": {
@@ -114,9 +114,10 @@ export class Engine implements Scorer {
       const started = performance.now();
       const scores = run(() => scoring.step());
       if (scores === undefined) return;
+      const spans = run(() => scoring.spans());
       const tokensSoFar = run(() => scoring.tokens());
       engineMs += performance.now() - started;
-      call.onPart({ scores, tokens: tokensSoFar - tokens, engineMs });
+      call.onPart({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
       engineMs = 0;
     }
