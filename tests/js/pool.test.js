@@ -100,7 +100,7 @@ describe("shares of a work", () => {
     return cut;
   };
   const characters = ({ work }) => work.documents.join("").length;
-  const asQuery = (documents) => ({ kind: "query", query, documents, maxTokensPerDocument: undefined });
+  const asQuery = (documents) => ({ kind: "query", query, documents, reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
 
   test("are neighbours, all of them, large at first and small in the end", () => {
     const cut = shares(asQuery(many), 2);
