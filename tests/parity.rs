@@ -85,3 +85,19 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
         assert_eq!(reversed, together, "{}", fixture.name);
     }
 }
+
+/// A default prompt stands before every query and no document. The scores are those of sentence-transformers 6.2 for
+/// this fixture with this prompt.
+#[test]
+fn the_default_prompt_stands_before_every_query() {
+    let mut files = common::fixture("bert-gelu-tanh-h44").files();
+    let name = "config_sentence_transformers.json";
+    let mut json: serde_json::Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
+    json["prompts"] = serde_json::json!({ "q": "Find: " });
+    json["default_prompt_name"] = serde_json::json!("q");
+    files.insert(name, json.to_string().into_bytes());
+    let pairs = [("query", "a document"), ("the cat", "")];
+    let got = common::load(files).unwrap().score_blocking(&pairs, Scores::Model).unwrap();
+    let (_, difference) = largest_difference(&got, &[1.122_828_4, 1.675_784_3]);
+    assert!(difference <= TOLERANCE, "{got:?}");
+}

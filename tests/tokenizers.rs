@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::fixtures_directory;
 use ranklet::ModelFiles;
@@ -74,4 +74,88 @@ fn ids_and_types_are_those_of_transformers() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong, first: {:#?}", wrong.len(), &wrong[..wrong.len().min(8)]);
+}
+
+/// The tokenizer of a folder without a limit of its own.
+fn reading_whole(folder: &Path) -> PairTokenizer {
+    let files = ModelFiles::from_directory(folder).unwrap();
+    let mut config = TokenizerConfig::read(&files).unwrap();
+    config.model_max_length = None;
+    let limits = Limits { vocab_size: 1000, max_tokens: None, token_types: 2 };
+    PairTokenizer::read(files.get("tokenizer.json").unwrap(), &config, limits).unwrap()
+}
+
+fn ids(tokenizer: &PairTokenizer, document: &str, max_length: usize) -> Vec<u32> {
+    let mut batch = Batch::default();
+    let query = tokenizer.encode("a query", max_length, None).unwrap();
+    let document = tokenizer.encode(document, max_length, None).unwrap();
+    tokenizer.push(&mut batch, &query, &document, max_length).unwrap();
+    batch.input_ids
+}
+
+/// A pair cut to `max_length` after its document was read whole. `last` special tokens come after it.
+fn ids_of_the_whole(tokenizer: &PairTokenizer, document: &str, max_length: usize, last: usize) -> Vec<u32> {
+    let mut whole = ids(tokenizer, document, 1 << 40);
+    if whole.len() > max_length {
+        let end = whole.split_off(whole.len() - last);
+        whole.truncate(max_length - last);
+        whole.extend(end);
+    }
+    whole
+}
+
+/// What follows a cut must not matter. Here it would: marks that normalisation moves to the front of a run, white
+/// space that becomes part of what comes after it, words and pieces without end.
+#[test]
+fn of_long_texts_a_part_gives_the_ids_of_the_whole() {
+    let marks = format!("a{}\u{323} b", "\u{301}".repeat(1200));
+    let lines = format!("\n{}\n{}\nx", " ".repeat(900), " ".repeat(900));
+    let endings = [
+        marks,
+        lines,
+        format!("{}<mask> y", " ".repeat(2500)),
+        format!("{}[MASK] y", " ".repeat(2500)),
+        format!("{}x", "\n ".repeat(1500)),
+        "wordwithoutend".repeat(300),
+        "漢字と仮名".repeat(300),
+        "привет ".repeat(300),
+        "e\u{301}\u{323}".repeat(600),
+        "👩‍👩‍👧‍👦".repeat(200),
+        "<s>[SEP]<|im_end|>".repeat(200),
+        "!?...--".repeat(400),
+        "\0".repeat(3000),
+        "12345 678,9 ".repeat(200),
+        "it's we'LL ".repeat(200),
+        "ｶﾞ ﬁ e\u{301}\u{ad}".repeat(300),
+    ];
+    for folder in folders() {
+        let tokenizer = reading_whole(&folder);
+        let last = usize::from(!folder.ends_with("qwen3"));
+        for (index, ending) in endings.iter().enumerate() {
+            for words in (0..24).step_by(3) {
+                let text = format!("{}{ending}", "ab. ".repeat(words));
+                let place = format!("{}, ending {index} after {words} words", folder.display());
+                assert_eq!(
+                    ids(&tokenizer, &text, 48),
+                    ids_of_the_whole(&tokenizer, &text, 48, last),
+                    "{place}"
+                );
+            }
+        }
+    }
+}
+
+/// The words of byte-level tokenizers come from a regular expression that goes back at most a million times and then
+/// gives up without a word. transformers, with another engine, gives so many tokens here.
+#[test]
+fn a_million_spaces() {
+    for name in ["roberta", "qwen3"] {
+        let tokenizer = reading_whole(&fixtures_directory().join("tokenizers").join(name));
+        let besides = ids(&tokenizer, "", 1 << 40).len();
+        let spaces = 1_200_000;
+        let text = format!("{}x y", " ".repeat(spaces));
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 3, "{name}");
+        let text = format!("a{}  x", "\n".repeat(spaces));
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 4, "{name}");
+    }
 }

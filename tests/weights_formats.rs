@@ -2,6 +2,8 @@
 //! whatever is wrong. `fixtures/make_weights.py` wrote the files with torch and transformers.
 
 mod common;
+#[path = "common/torch.rs"]
+mod torch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use common::{fixture, fixtures_directory, load};
 use ranklet::checkpoint::{Weights, WeightsReader};
 use ranklet::{Dtype, Error, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 use serde_json::{Value, json};
+use torch::{Pickled, archive, dictionary, text};
 
 /// Folders of `fixtures/weights` and the fixtures whose weights they hold.
 const CASES: [(&str, &str); 5] = [
@@ -273,84 +276,9 @@ fn a_file_cut_anywhere_is_refused() {
     assert_refused(read(BIN, &[&whole[..], &[0]].concat()), ErrorKind::Weights, &[BIN]);
 }
 
-/// A zip archive: local headers with a few bytes of padding, then the directory. Checksums are left 0, as torch can.
-fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in entries {
-        let name = format!("model/{name}");
-        let size = (content.len() as u32).to_le_bytes();
-        let header = (file.len() as u32).to_le_bytes();
-        let length = (name.len() as u16).to_le_bytes();
-        file.extend(
-            [&b"PK\x03\x04"[..], &[0; 22], &length, &[3, 0], name.as_bytes(), b"ZZZ", content].concat(),
-        );
-        directory.extend([&b"PK\x01\x02"[..], &[0; 16], &size, &size, &length, &[0; 12], &header].concat());
-        directory.extend(name.as_bytes());
-    }
-    let count = (entries.len() as u16).to_le_bytes();
-    let [size, start] = [directory.len(), file.len()].map(|number| (number as u32).to_le_bytes());
-    file.extend([&directory[..], b"PK\x05\x06", &[0; 4], &count, &count, &size, &start, &[0; 2]].concat());
-    file
-}
-
-/// A pickle's text.
-fn text(text: &str) -> Vec<u8> {
-    [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
-}
-
-fn int(number: i64) -> Vec<u8> {
-    [&b"\x8a\x08"[..], &number.to_le_bytes()].concat()
-}
-
-fn ints(numbers: &[i64]) -> Vec<u8> {
-    let items: Vec<u8> = numbers.iter().flat_map(|number| int(*number)).collect();
-    [&b"("[..], &items, b"t"].concat()
-}
-
-/// A tensor as torch pickles it.
-struct Pickled {
-    class: &'static str,
-    key: &'static str,
-    elements: i64,
-    offset: i64,
-    shape: &'static [i64],
-    strides: &'static [i64],
-}
-
 /// Two rows of three numbers of a storage of eight.
-const GOOD: Pickled =
+const GOOD: Pickled<'static> =
     Pickled { class: "FloatStorage", key: "0", elements: 8, offset: 1, shape: &[2, 3], strides: &[3, 1] };
-
-impl Pickled {
-    fn bytes(&self) -> Vec<u8> {
-        let class = format!("ctorch\n{}\n", self.class);
-        let storage = [
-            &b"("[..],
-            &text("storage"),
-            class.as_bytes(),
-            &text(self.key),
-            &text("cpu"),
-            &int(self.elements),
-        ];
-        [
-            &b"ctorch._utils\n_rebuild_tensor_v2\n("[..],
-            &storage.concat(),
-            b"tQ",
-            &int(self.offset),
-            &ints(self.shape),
-            &ints(self.strides),
-            b"\x89ccollections\nOrderedDict\n)RtR",
-        ]
-        .concat()
-    }
-}
-
-/// A dictionary of a value for each name.
-fn dictionary(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let items: Vec<u8> =
-        items.iter().flat_map(|(name, value)| [text(name), value.clone()].concat()).collect();
-    [&b"\x80\x02}("[..], &items, b"u."].concat()
-}
 
 /// Eight numbers.
 fn storage() -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint that have come so far, from one file or several.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::grid::Grid;
 use super::index::Index;
@@ -17,7 +17,7 @@ pub(super) struct Arrived {
     /// The file that is being read.
     file: String,
     /// Every name of every file so far.
-    names: BTreeSet<String>,
+    names: HashSet<String>,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -36,7 +36,7 @@ impl Arrived {
     /// # Errors
     /// `weights` for one that is in two files or, as the index says, belongs in another; or that is not in its own.
     pub(super) fn expect<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
-        let mut here = BTreeSet::new();
+        let mut here = HashSet::new();
         for name in names {
             let place = self.index.as_ref().and_then(|index| index.file_of(name));
             if let Some(other) = place.filter(|place| *place != self.file) {
@@ -51,7 +51,7 @@ impl Arrived {
         if let Some(name) = absent {
             return Err(weights(format!("does not hold {name}, which the index says is in it")));
         }
-        self.names.append(&mut here);
+        self.names.extend(here);
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! `model.safetensors.index.json` and `pytorch_model.bin.index.json`: weights in several files, and what is in which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::files::INDEXES;
 #[cfg(target_arch = "wasm32")]
@@ -21,14 +21,9 @@ const LONGEST_NAME: usize = 96;
 #[derive(Debug)]
 pub(crate) struct Index {
     /// File names by tensor, old spellings brought up to date.
-    places: BTreeMap<String, String>,
-    files: BTreeSet<String>,
-}
-
-/// What is read of the file.
-#[derive(Deserialize)]
-struct Fields {
-    weight_map: BTreeMap<String, String>,
+    places: HashMap<String, String>,
+    /// Sorted.
+    files: Vec<String>,
 }
 
 impl Index {
@@ -50,19 +45,29 @@ impl Index {
         if bytes.len() > LONGEST {
             return Err(weights(format!("{name} has {} bytes, more than {LONGEST}", bytes.len())));
         }
-        let Fields { weight_map } =
+        let json: Value =
             serde_json::from_slice(bytes).map_err(|error| weights(format!("{name}: {error}")))?;
+        let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
+            weights(format!("{name} has no weight_map that says which file holds which tensor"))
+        })?;
         let ending = if name == INDEXES[0] { ".safetensors" } else { ".bin" };
-        let files: BTreeSet<String> = weight_map.values().cloned().collect();
-        if let Some(file) = files.iter().find(|file| !is_file_name(file, ending)) {
-            return Err(weights(format!("{name}: {file:?} is not the name of a {ending} file beside it")));
+        let mut index = Self { places: HashMap::new(), files: Vec::new() };
+        for (tensor, file) in map {
+            let Some(file) = file.as_str().filter(|file| is_file_name(file, ending)) else {
+                return Err(weights(format!("{name}: {file} is not the name of a {ending} file beside it")));
+            };
+            index.places.insert(current_name(tensor), file.to_owned());
+            if let Err(place) = index.files.binary_search_by(|known| known.as_str().cmp(file)) {
+                index.files.insert(place, file.to_owned());
+            }
+            if index.files.len() > MOST_FILES {
+                return Err(weights(format!("{name} names more than {MOST_FILES} files")));
+            }
         }
-        if files.is_empty() || files.len() > MOST_FILES {
-            let count = files.len();
-            return Err(weights(format!("{name} names {count} files; from 1 to {MOST_FILES} are read")));
+        if index.files.is_empty() {
+            return Err(weights(format!("{name} names no files")));
         }
-        let places = weight_map.into_iter().map(|(tensor, file)| (current_name(&tensor), file)).collect();
-        Ok(Self { places, files })
+        Ok(index)
     }
 
     /// The names of the files, sorted.
@@ -76,7 +81,7 @@ impl Index {
     }
 
     /// A tensor of `file` that is not among `names`.
-    pub(super) fn absent(&self, file: &str, names: &BTreeSet<String>) -> Option<&str> {
+    pub(super) fn absent(&self, file: &str, names: &HashSet<String>) -> Option<&str> {
         let mut of_file = self.places.iter().filter(|(_, place)| *place == file);
         of_file.find(|(name, _)| !names.contains(*name)).map(|(name, _)| name.as_str())
     }
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn an_index_is_bounded() {
         let named = |count: usize| {
-            let map: BTreeMap<_, _> = (0..count).map(|n| (n.to_string(), format!("{n}.bin"))).collect();
+            let map: HashMap<_, _> = (0..count).map(|n| (n.to_string(), format!("{n}.bin"))).collect();
             serde_json::json!({ "weight_map": map }).to_string()
         };
         assert!(Index::parse(INDEXES[1], named(MOST_FILES).as_bytes()).is_ok());

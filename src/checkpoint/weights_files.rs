@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::files::{FORMS, ModelFiles};
-use super::index::{self, Index};
+use super::index::Index;
 use super::reader::WeightsReader;
 use super::weights::Weights;
 use crate::error::{Result, weights};
@@ -41,7 +41,7 @@ impl WeightsFiles {
             if !form.ends_with(".json") {
                 return Ok(Self { index: None, files: vec![(form.to_owned(), content)] });
             }
-            let index = Index::parse(form, &content.into_bytes(form)?)?;
+            let index = Index::parse(form, &content.into_index(form)?)?;
             let mut shard = |name: &str| match get(name)? {
                 Some(content) => Ok((name.to_owned(), content)),
                 None => Err(weights(format!("{name} is missing, which {form} names"))),
@@ -96,12 +96,13 @@ impl Content {
         }
     }
 
-    /// The bytes of an index, or of what is too long for one as many as show that.
-    fn into_bytes(self, name: &str) -> Result<Cow<'static, [u8]>> {
+    /// The bytes of the index `name`, or of what is too long for one as many as show that.
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
+    fn into_index(self, name: &str) -> Result<Cow<'static, [u8]>> {
         match self {
             Content::Bytes(bytes) => Ok(bytes),
             #[cfg(not(target_arch = "wasm32"))]
-            Content::Disk(file) => file.beginning(name, index::LONGEST + 1).map(Cow::Owned),
+            Content::Disk(file) => file.beginning(name, super::index::LONGEST + 1).map(Cow::Owned),
         }
     }
 }

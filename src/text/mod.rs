@@ -3,6 +3,7 @@
 mod added_tokens;
 mod batch;
 mod charsmap;
+mod chunks;
 mod classes;
 mod components;
 mod limits;
@@ -14,5 +15,6 @@ mod truncation;
 mod unigram;
 
 pub use batch::Batch;
+pub use chunks::{Chunks, Span, Unit};
 pub use limits::Limits;
-pub use tokenizer::{PairTokenizer, Text};
+pub use tokenizer::{Document, PairTokenizer, Text};

@@ -9,7 +9,7 @@ use super::model::Pipeline;
 use super::template::PairTemplate;
 use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
-use super::{Batch, Limits, added_tokens, classes};
+use super::{Batch, Chunks, Limits, Unit, added_tokens, classes};
 use crate::checkpoint::{TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
@@ -39,6 +39,25 @@ pub struct Text<'a> {
     length: OnceLock<usize>,
 }
 
+/// The tokens of a document.
+#[derive(Debug)]
+pub enum Document<'a> {
+    /// For one pair, which is cut where it is too long.
+    Cut(Text<'a>),
+    /// For as many pairs as it takes.
+    Whole(Chunks),
+}
+
+impl Document<'_> {
+    /// The same for keeping.
+    pub fn into_owned(self) -> Document<'static> {
+        match self {
+            Document::Cut(text) => Document::Cut(text.into_owned()),
+            Document::Whole(chunks) => Document::Whole(chunks),
+        }
+    }
+}
+
 impl Text<'_> {
     /// The same for keeping: with a text of its own, and only where that might be read again.
     pub fn into_owned(mut self) -> Text<'static> {
@@ -66,7 +85,7 @@ impl PairTokenizer {
         added_tokens::check(&tokenizer)?;
         tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
-        check_template(&template, limits)?;
+        check_template(&template, limits, &tokenizer)?;
         let longest_added_token =
             tokenizer.get_added_tokens_decoder().values().map(|token| token.content.len()).max().unwrap_or(0);
         let model_max_length =
@@ -136,6 +155,48 @@ impl PairTokenizer {
             complete = true;
         }
         Ok(Text { text, ids, complete, max_tokens, length: OnceLock::new() })
+    }
+
+    /// Tokenises all of a document, cut to `max_tokens` if given.
+    ///
+    /// # Errors
+    /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
+    pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: Unit) -> Result<Chunks> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(input(format!("a document of {} bytes cannot be read in chunks", text.len())));
+        }
+        let encoding = self.tokenizer.encode(text, false).map_err(failed)?;
+        let (all, most) = (encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
+        let kept = match self.truncation_side {
+            TruncationSide::Right => 0..all.min(most),
+            TruncationSide::Left => all.saturating_sub(most)..all,
+        };
+        Ok(Chunks::new(text, &encoding, kept, unit))
+    }
+
+    /// Tokens of a document that fit beside `query`; at least half of the room of both.
+    pub(crate) fn chunk_room(&self, query: &Text, max_length: usize) -> usize {
+        let room = self.room(max_length);
+        room.saturating_sub(query.ids.len()).max(room / 2).max(1)
+    }
+
+    /// Adds the pair of `query` and a chunk of [`chunk_room`](Self::chunk_room) tokens at most to a batch.
+    ///
+    /// # Errors
+    /// `tokenizer` for a token the model has no row for.
+    pub(crate) fn push_chunk(
+        &self,
+        batch: &mut Batch,
+        query: &Text,
+        chunk: &[u32],
+        max_length: usize,
+    ) -> Result<()> {
+        let query =
+            self.kept(&query.ids, query.ids.len().min(self.room(max_length).saturating_sub(chunk.len())));
+        self.check_ids(query)?;
+        self.check_ids(chunk)?;
+        self.template.push(batch, query, chunk);
+        Ok(())
     }
 
     /// Adds a pair to a batch, cut to `max_length` tokens as HF's `longest_first` does.
@@ -239,11 +300,12 @@ fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
 }
 
-fn check_template(template: &PairTemplate, limits: Limits) -> Result<()> {
+fn check_template(template: &PairTemplate, limits: Limits, tokens: &Pipeline) -> Result<()> {
     let (id, token_type) = template.largest();
     if id as usize >= limits.vocab_size {
+        let token = tokens.id_to_token(id).unwrap_or_default();
         return Err(tokenizer(format!(
-            "tokenizer.json: the pair template uses the id {id}, beyond the vocabulary of {}",
+            "tokenizer.json: the pair template uses {token:?} with the id {id}, beyond the vocabulary of {}",
             limits.vocab_size
         )));
     }

@@ -2,7 +2,7 @@
 //!
 //! Names and layouts are those of PKWARE's APPNOTE, sections 4.3 and 4.5.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::cursor::Cursor;
@@ -33,7 +33,9 @@ pub(super) struct Directory {
 /// The entries by name, without the folder that all of them are in.
 #[derive(Debug)]
 pub(super) struct Archive {
-    entries: BTreeMap<String, Entry>,
+    entries: Vec<Entry>,
+    /// Places in `entries`.
+    names: HashMap<String, usize>,
     /// Where the directory begins and no entry reaches.
     end: u64,
 }
@@ -104,7 +106,7 @@ impl Archive {
     /// # Errors
     /// `weights` when it is malformed, an entry lies beyond the directory's beginning or a name is there twice.
     pub(super) fn read(bytes: &[u8], directory: &Directory) -> Result<Self> {
-        let mut archive = Self { entries: BTreeMap::new(), end: directory.place.start };
+        let mut archive = Self { entries: Vec::new(), names: HashMap::new(), end: directory.place.start };
         let mut cursor = Cursor::new(bytes, "the directory of the archive");
         for _ in 0..directory.entries {
             let (name, entry) = Entry::read(&mut cursor)?;
@@ -114,7 +116,8 @@ impl Archive {
             }
             // torch puts everything into one folder, named as the file was.
             let inner = name.split_once('/').map_or(name, |(_, inner)| inner);
-            if archive.entries.insert(inner.to_owned(), entry).is_some() {
+            archive.entries.push(entry);
+            if archive.names.insert(inner.to_owned(), archive.entries.len() - 1).is_some() {
                 return Err(weights(format!("malformed: the entry {name:?} is there twice")));
             }
         }
@@ -125,7 +128,7 @@ impl Archive {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Entry> {
-        self.entries.get(name).cloned()
+        self.entries.get(*self.names.get(name)?).cloned()
     }
 
     /// # Errors

@@ -57,6 +57,8 @@ impl<'a> Cursor<'a> {
         Ok(*taken)
     }
 
+    #[cold]
+    #[inline(never)]
     fn ended(&self) -> crate::Error {
         weights(format!("malformed: {} ends too early", self.what))
     }

@@ -1,7 +1,7 @@
 //! Python's pickles, of which just what a dictionary of tensors is made of.
 //!
-//! A pickle is a program for a stack machine that can call any function of any module. This machine knows six things
-//! that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
+//! A pickle is a program for a stack machine that can call any function of any module. This machine knows a
+//! few things that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
 //! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
 
 use super::cursor::Cursor;
@@ -308,6 +308,8 @@ fn global(cursor: &mut Cursor) -> Result<Global> {
     })
 }
 
+#[cold]
+#[inline(never)]
 fn malformed() -> crate::Error {
     weights("malformed: data.pkl is not what Python's pickle writes for a dictionary of tensors")
 }

@@ -1,6 +1,6 @@
 //! The dictionary of tensors that a pickle holds.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::pickle::{Pickle, Value};
 use super::tensor_view::TensorView;
@@ -16,7 +16,7 @@ pub(super) fn tensors(bytes: &[u8]) -> Result<Vec<TensorView>> {
     let Value::Dict(place) = value else {
         return Err(weights(format!("data.pkl holds {}, not a dictionary of tensors", kind(value))));
     };
-    let mut names = BTreeSet::new();
+    let mut names = HashSet::new();
     let mut tensors = Vec::new();
     for (key, value) in pickle.dict(place) {
         let Value::Text(name) = key else {

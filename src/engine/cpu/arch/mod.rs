@@ -28,6 +28,24 @@ pub(super) type Quantised = i16;
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 pub(super) type Quantised = i8;
 
+/// Codes of weights of one column as [`Isa::tile_q8`] reads them.
+#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
+pub(super) type Codes = [i16; 2];
+/// Codes of weights of one column as [`Isa::tile_q8`] reads them.
+#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
+pub(super) type Codes = [u8; DEPTH_STEP];
+
+/// A packed panel as [`Isa::tile_q8`] reads it, in `room` where that is not as it is stored. Tiles read a panel once for
+/// every few rows, so it is widened here and not there.
+#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
+pub(super) use wasm32::unpacked;
+/// A packed panel as [`Isa::tile_q8`] reads it: as it is stored.
+#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
+#[inline(always)]
+pub(super) fn unpacked<'a>(panel: &'a [Codes], _room: &mut Vec<Codes>) -> &'a [Codes] {
+    panel
+}
+
 /// What a tile fills: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns end to end; what is beyond them stays as it is.
 pub(super) type Tile<T> = [T; MOST_ROWS * MOST_COLUMNS];
 
@@ -49,10 +67,10 @@ pub(super) trait Isa: Lanes {
     /// Whole numbers in -127..=127 as quantised activations.
     fn store_quantised(a: Self::F32, values: &mut [Quantised; 8]);
 
-    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 4][c][k % 4]`, exact.
+    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exact.
     ///
-    /// `panel` is `[depth / 4][PANEL]` of four values in 0..=127 each.
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+    /// `panel` is `[depth / n][PANEL]` of [`Codes`], which are `n` values in 0..=127 each.
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact where it fits i32.
     ///

@@ -4,7 +4,9 @@
 use std::arch::wasm32::*;
 use std::marker::PhantomData;
 
-use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
+#[cfg(not(feature = "relaxed-simd"))]
+use super::DEPTH_STEP;
+use super::{Codes, Isa, Product, Quantised, Tile, tile};
 use crate::math::Lanes;
 
 /// WebAssembly with a way to multiply bytes.
@@ -102,7 +104,7 @@ impl<D: Dot> Isa for Wasm<D> {
     }
 
     #[inline(always)]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>) {
         D::tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
@@ -131,7 +133,7 @@ fn whole(a: [v128; 2]) -> [v128; 2] {
 
 /// How bytes are multiplied.
 pub(in crate::engine::cpu) trait Dot: Copy + 'static {
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>);
 }
 
 // Tiles are small, called often and never inlined: browsers compile what is called often, and only between calls.
@@ -158,7 +160,7 @@ pub(in crate::engine::cpu) struct FourProducts;
 impl Dot for FourProducts {
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
         // SAFETY: the instructions are in this build.
         unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
@@ -173,24 +175,48 @@ pub(in crate::engine::cpu) struct TwoProducts;
 impl Dot for TwoProducts {
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
         // SAFETY: the instructions are in this build.
         unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
-/// Products of 16-bit lanes: what every WebAssembly with SIMD has.
+/// Products of 16-bit lanes, to which [`unpacked`] widens weights: what every WebAssembly with SIMD has.
 #[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine::cpu) struct Words;
 
 #[cfg(not(feature = "relaxed-simd"))]
 impl Dot for Words {
-    #[inline(never)]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
-        // SAFETY: the instructions are in every build. One vector at a time, for it has two registers of sums.
-        unsafe { tile::<Self, ROWS, 1, PANEL>(a, stride, panel, to) }
+    #[inline(always)]
+    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
+        tile_i16(a, stride, panel, to);
     }
+}
+
+/// As the function of this name beside [`Isa`]: `[depth / 4][PANEL]` of four bytes become `[depth / 2][PANEL]` of two
+/// words.
+#[cfg(not(feature = "relaxed-simd"))]
+#[inline(always)]
+pub(in crate::engine::cpu) fn unpacked<'a>(
+    panel: &[[u8; DEPTH_STEP]],
+    room: &'a mut Vec<Codes>,
+) -> &'a [Codes] {
+    room.resize(2 * panel.len(), [0; 2]);
+    let steps = panel.as_chunks::<PANEL>().0.iter().zip(room.as_chunks_mut::<{ 2 * PANEL }>().0);
+    for (codes, words) in steps {
+        for part in [0, PANEL / 2] {
+            // SAFETY: four columns of four codes are a vector, and so are four columns of two words.
+            unsafe {
+                let codes = v128_load(codes.as_ptr().add(part).cast());
+                let halves =
+                    i8x16_shuffle::<0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15>(codes, codes);
+                v128_store(words.as_mut_ptr().add(part).cast(), u16x8_extend_low_u8x16(halves));
+                v128_store(words.as_mut_ptr().add(PANEL + part).cast(), u16x8_extend_high_u8x16(halves));
+            }
+        }
+    }
+    room
 }
 
 /// Two products of 16-bit numbers to a column.
@@ -249,43 +275,3 @@ product!(Pairs: i16, [i16; 2] => i32, 2, |sums, weights, row| i32x4_add(i32x4_do
 product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_relaxed_madd(row, weights, sums));
 #[cfg(not(feature = "relaxed-simd"))]
 product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_add(f32x4_mul(row, weights), sums));
-
-#[cfg(not(feature = "relaxed-simd"))]
-impl Product for Words {
-    type A = i16;
-    type B = [u8; 4];
-    type Sum = i32;
-    type Row = v128;
-    type Weights = [v128; 2];
-    /// A column's four products lie in two lanes, which are added at last.
-    type Sums = [v128; 2];
-    const STEP: usize = 4;
-    const COLUMNS: usize = 4;
-
-    // SAFETY, of all: the caller vouches for the pointers.
-    #[inline(always)]
-    unsafe fn zero() -> [v128; 2] {
-        [i32x4_splat(0); 2]
-    }
-    #[inline(always)]
-    unsafe fn row(from: *const i16) -> v128 {
-        unsafe { v128_load64_splat(from.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn weights(from: *const [u8; 4]) -> [v128; 2] {
-        unsafe { [i16x8_load_extend_u8x8(from.cast()), i16x8_load_extend_u8x8(from.add(2).cast())] }
-    }
-    #[inline(always)]
-    unsafe fn add_products(sums: [v128; 2], weights: [v128; 2], row: v128) -> [v128; 2] {
-        [
-            i32x4_add(i32x4_dot_i16x8(row, weights[0]), sums[0]),
-            i32x4_add(i32x4_dot_i16x8(row, weights[1]), sums[1]),
-        ]
-    }
-    #[inline(always)]
-    unsafe fn store(sums: [v128; 2], to: *mut i32) {
-        let even = i32x4_shuffle::<0, 2, 4, 6>(sums[0], sums[1]);
-        let odd = i32x4_shuffle::<1, 3, 5, 7>(sums[0], sums[1]);
-        unsafe { v128_store(to.cast(), i32x4_add(even, odd)) };
-    }
-}

@@ -1,6 +1,6 @@
 //! `x W^T + b` over packed weights, and what follows it, tile by tile.
 
-use super::super::arch::{DEPTH_STEP, Isa, MOST_COLUMNS, MOST_ROWS, Tile};
+use super::super::arch::{DEPTH_STEP, Isa, MOST_COLUMNS, MOST_ROWS, Tile, unpacked};
 use super::super::pack::{PackedF32, PackedQ8};
 use super::lanes::padded;
 use super::rows::QuantisedRows;
@@ -32,33 +32,37 @@ pub(super) fn linear_q8<S: Isa>(layer: &PackedQ8, input: &mut QuantisedRows, out
     let mut tile: Tile<i32> = [0; MOST_ROWS * MOST_COLUMNS];
     let mut corrections = std::mem::take(&mut input.corrections);
     corrections.resize(input.precise.len() * S::PANEL, 0.0);
+    let all = input.rows + input.precise.len();
     let panels = layer.panels.chunks_exact(layer.depth / DEPTH_STEP * S::PANEL);
+    let mut room = Vec::new();
     for (index, panel) in panels.enumerate() {
+        let panel = unpacked(panel, &mut room);
         let columns = Columns::of::<S>(index, layer.columns);
         let constants = Constants {
             scales: columns.eights::<S>(&layer.scales),
             sums: columns.eights::<S>(&layer.sums),
             biases: columns.eights::<S>(&layer.biases),
         };
-        for (first, corrections) in corrections.chunks_mut(S::ROWS * S::PANEL).enumerate() {
-            let first = input.rows + first * S::ROWS;
+        // Tiles from the last to the first: what a remainder gives is there when the row it is of needs it.
+        let mut precise = input.precise.iter().enumerate().rev().peekable();
+        for first in (0..all).step_by(S::ROWS).rev() {
             S::tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
-            let eights = tile.as_chunks::<8>().0.iter().zip(corrections.as_chunks_mut::<8>().0).enumerate();
-            for (index, (sums, correction)) in eights {
-                let (row, eight) = (first + index * 8 / S::PANEL, index % (S::PANEL / 8));
-                S::store(constants.product::<S>(input, row, eight, sums), correction);
+            let end = all.min(first + S::ROWS);
+            for row in input.rows.max(first)..end {
+                let sums = tile[(row - first) * S::PANEL..][..S::PANEL].as_chunks::<8>().0;
+                let to = corrections[(row - input.rows) * S::PANEL..][..S::PANEL].as_chunks_mut::<8>().0;
+                for (eight, (sums, to)) in sums.iter().zip(to).enumerate() {
+                    S::store(constants.product::<S>(input, row, eight, sums), to);
+                }
             }
-        }
-        let mut precise = input.precise.iter().zip(corrections.chunks_exact(S::PANEL)).peekable();
-        for first in (0..input.rows).step_by(S::ROWS) {
-            S::tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
-            for (row, sums) in (first..input.rows).zip(tile.chunks_exact(S::PANEL).take(S::ROWS)) {
+            for (row, sums) in (first..end.min(input.rows)).zip(tile.chunks_exact(S::PANEL)).rev() {
                 let line = columns.line(output.values, row);
-                let correction = precise.next_if(|(of, _)| **of == row).map(|(_, correction)| correction);
+                let correction = precise.next_if(|(_, of)| **of == row);
                 for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
                     let mut product = constants.product::<S>(input, row, eight, sums);
-                    if let Some(correction) = correction {
-                        product = S::add(product, S::load(&correction.as_chunks().0[eight]));
+                    if let Some((remainder, _)) = correction {
+                        let correction = &corrections[remainder * S::PANEL..].as_chunks().0[eight];
+                        product = S::add(product, S::load(correction));
                     }
                     write::<S>(line, eight, output.then, S::add(product, S::load(&constants.biases[eight])));
                 }
