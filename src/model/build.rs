@@ -66,7 +66,10 @@ impl<'a> Builder<'a> {
         let mut steps = vec![Step::Embed(self.embed())];
         steps.push(Step::Norm(self.norm(self.names.embedding_norm, config.embedding_size)));
         match self.names.projection {
-            Projection::Absent => {}
+            Projection::BehindNorm(name) if config.embedding_size != config.hidden_size => {
+                steps.push(Step::Project(self.projection(name, true)));
+            }
+            _ => {}
         }
         for layer in 0..config.num_hidden_layers {
             steps.push(Step::Attention(self.attention(layer)));
@@ -74,6 +77,11 @@ impl<'a> Builder<'a> {
         }
         steps.push(Step::Pool(config.pooling));
         Plan { hidden_size: config.hidden_size, steps }
+    }
+
+    fn projection(&self, name: &str, bias: bool) -> Linear {
+        let name = format!("{}{name}", self.prefix);
+        linear(&name, self.config.embedding_size, self.config.hidden_size, bias)
     }
 
     fn embed(&self) -> Embed {
@@ -183,6 +191,7 @@ impl<'a> Builder<'a> {
             HeadLayer::Pooler(name) => {
                 dense(self.square(&format!("{}{name}", self.prefix), config.biases.head))
             }
+            HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
             HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }

@@ -35,6 +35,8 @@ pub(super) struct Names {
 pub(super) enum Projection {
     /// Nowhere.
     Absent,
+    /// Behind their norm, with a bias.
+    BehindNorm(&'static str),
 }
 
 /// The projections of query, key and value.
@@ -63,6 +65,8 @@ pub(super) enum Norms {
 pub(super) enum HeadLayer {
     /// As wide as the residual stream, with the encoder's prefix.
     Pooler(&'static str),
+    /// As wide as the residual stream.
+    Dense(&'static str),
     /// A function that the family fixes.
     Activate(Activation),
     /// To the logits.
@@ -91,10 +95,22 @@ const BERT: Names = Names {
     ],
 };
 
+const ELECTRA: Names = Names {
+    prefix: "electra.",
+    projection: Projection::BehindNorm("embeddings_project"),
+    head: &[
+        HeadLayer::Dense("classifier.dense"),
+        HeadLayer::Activate(Activation::Gelu),
+        HeadLayer::Classifier("classifier.out_proj"),
+    ],
+    ..BERT
+};
+
 impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
             Family::Bert => &BERT,
+            Family::Electra => &ELECTRA,
         }
     }
 }

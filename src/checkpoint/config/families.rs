@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{ModelConfig, require};
+use super::{MOST_HIDDEN, ModelConfig, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -9,6 +9,8 @@ use crate::error::{Result, config, unsupported};
 pub enum Family {
     /// BERT with a pooler.
     Bert,
+    /// ELECTRA: embeddings of a width of their own, a head of two layers.
+    Electra,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -53,8 +55,22 @@ const BERT: Row = Row {
     own: |_, _| Ok(()),
 };
 
+const ELECTRA: Row = Row {
+    model_type: "electra",
+    family: Family::Electra,
+    architecture: "ElectraForSequenceClassification",
+    hidden_size: (&["hidden_size"], 256),
+    num_attention_heads: (&["num_attention_heads"], 4),
+    intermediate_size: (&["intermediate_size"], 1024),
+    own: |json, config| {
+        config.embedding_size = json.count("embedding_size", 128, 1, MOST_HIDDEN)?;
+        Ok(())
+    },
+    ..BERT
+};
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 1] = [BERT];
+const FAMILIES: [Row; 2] = [BERT, ELECTRA];
 
 impl Row {
     /// The row of a `model_type`.
