@@ -106,11 +106,22 @@ const ELECTRA: Names = Names {
     ..BERT
 };
 
+const ROBERTA: Names = Names {
+    prefix: "roberta.",
+    head: &[
+        HeadLayer::Dense("classifier.dense"),
+        HeadLayer::Activate(Activation::Tanh),
+        HeadLayer::Classifier("classifier.out_proj"),
+    ],
+    ..BERT
+};
+
 impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
             Family::Bert => &BERT,
             Family::Electra => &ELECTRA,
+            Family::Roberta => &ROBERTA,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, ModelConfig, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -11,6 +11,8 @@ pub enum Family {
     Bert,
     /// ELECTRA: embeddings of a width of their own, a head of two layers.
     Electra,
+    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
+    Roberta,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -69,8 +71,35 @@ const ELECTRA: Row = Row {
     ..BERT
 };
 
+const ROBERTA: Row = Row {
+    model_type: "roberta",
+    family: Family::Roberta,
+    architecture: "RobertaForSequenceClassification",
+    vocab_size: 50265,
+    own: |json, config| {
+        let padding = json.count("pad_token_id", 1, 0, MOST_ROWS)? as u32;
+        config.position_table = Some(Numbering::PastPadding { padding });
+        Ok(())
+    },
+    ..BERT
+};
+
+const XLM_ROBERTA: Row = Row {
+    model_type: "xlm-roberta",
+    architecture: "XLMRobertaForSequenceClassification",
+    vocab_size: 30522,
+    ..ROBERTA
+};
+
+const CAMEMBERT: Row = Row {
+    model_type: "camembert",
+    architecture: "CamembertForSequenceClassification",
+    vocab_size: 30522,
+    ..ROBERTA
+};
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 2] = [BERT, ELECTRA];
+const FAMILIES: [Row; 5] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT];
 
 impl Row {
     /// The row of a `model_type`.
