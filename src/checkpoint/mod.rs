@@ -85,7 +85,8 @@ impl Checkpoint {
             ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
         let prompt = prompt::read(sentence_transformers.as_ref())?;
         reject_module_chains(&files)?;
-        let tokenizer_config = TokenizerConfig::read(&files)?;
+        let mut tokenizer_config = TokenizerConfig::read(&files)?;
+        tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
         Ok(Self { config, activation, tokenizer_config, prompt, tokenizer_json })

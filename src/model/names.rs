@@ -116,12 +116,30 @@ const ROBERTA: Names = Names {
     ..BERT
 };
 
+const DISTILBERT: Names = Names {
+    prefix: "distilbert.",
+    layers: "transformer.layer",
+    inputs: Inputs::Apart(["attention.q_lin", "attention.k_lin", "attention.v_lin"]),
+    context: "attention.out_lin",
+    attention_norm: "sa_layer_norm",
+    inner: Inner::Plain("ffn.lin1"),
+    output: "ffn.lin2",
+    output_norm: "output_layer_norm",
+    head: &[
+        HeadLayer::Dense("pre_classifier"),
+        HeadLayer::Activate(Activation::Relu),
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
 impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
             Family::Bert => &BERT,
             Family::Electra => &ELECTRA,
             Family::Roberta => &ROBERTA,
+            Family::DistilBert => &DISTILBERT,
         }
     }
 }

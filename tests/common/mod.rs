@@ -55,7 +55,7 @@ pub(crate) fn fixture(name: &str) -> Fixture {
 }
 
 /// What the names of fixtures in `families/` begin with.
-pub(crate) const FAMILIES: [&str; 4] = ["electra", "roberta", "xlm-roberta", "camembert"];
+pub(crate) const FAMILIES: [&str; 5] = ["electra", "roberta", "xlm-roberta", "camembert", "distilbert"];
 
 /// Fixtures in `families/` of which the model is refused, and what the error names.
 pub(crate) const REFUSED: [(&str, &str); 2] =

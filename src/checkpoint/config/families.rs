@@ -13,6 +13,8 @@ pub enum Family {
     Electra,
     /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
     Roberta,
+    /// DistilBERT: no token types, names of its own.
+    DistilBert,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -32,6 +34,8 @@ pub(super) struct Row {
     pub(super) hidden_act: &'static str,
     pub(super) max_position_embeddings: usize,
     pub(super) type_vocab_size: usize,
+    /// Whether a model without a table of token types leaves those it is given aside.
+    pub(super) types_optional: bool,
     /// `None` for the name: it is always the default.
     pub(super) layer_norm_eps: (Option<&'static str>, f64),
     /// Fields that change the scores, with the one value that is read.
@@ -52,6 +56,7 @@ const BERT: Row = Row {
     hidden_act: "hidden_act",
     max_position_embeddings: 512,
     type_vocab_size: 2,
+    types_optional: false,
     layer_norm_eps: (Some("layer_norm_eps"), 1e-12),
     required: &[("position_embedding_type", "absolute"), ("feed_forward_type", "original")],
     own: |_, _| Ok(()),
@@ -98,8 +103,27 @@ const CAMEMBERT: Row = Row {
     ..ROBERTA
 };
 
+const DISTILBERT: Row = Row {
+    model_type: "distilbert",
+    family: Family::DistilBert,
+    architecture: "DistilBertForSequenceClassification",
+    hidden_size: (&["dim", "hidden_size"], 768),
+    num_hidden_layers: (&["n_layers", "num_hidden_layers"], 6),
+    num_attention_heads: (&["n_heads", "num_attention_heads"], 12),
+    intermediate_size: (&["hidden_dim"], 3072),
+    hidden_act: "activation",
+    types_optional: true,
+    layer_norm_eps: (None, 1e-12),
+    required: &[],
+    own: |_, config| {
+        config.type_vocab_size = 0;
+        Ok(())
+    },
+    ..BERT
+};
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 5] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT];
+const FAMILIES: [Row; 6] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT];
 
 impl Row {
     /// The row of a `model_type`.

@@ -48,6 +48,8 @@ pub struct ModelConfig {
     pub attention: AttentionPositions,
     /// Rows of the token type table.
     pub type_vocab_size: usize,
+    /// Whether the model takes token types.
+    pub reads_token_types: bool,
     /// Epsilon of every LayerNorm.
     pub layer_norm_eps: f64,
     /// Which layers have one.
@@ -159,6 +161,7 @@ impl ModelConfig {
             position_table: Some(Numbering::FromZero),
             attention: AttentionPositions::Absent,
             type_vocab_size: json.count("type_vocab_size", row.type_vocab_size, 0, MOST_HIDDEN)?,
+            reads_token_types: true,
             layer_norm_eps: row.layer_norm_eps(json)?,
             biases: Biases { attention: true, intermediate: true, output: true, norm: true, head: true },
             pooling: Pooling::First,
@@ -166,6 +169,7 @@ impl ModelConfig {
             num_labels: labels::count(json)?,
         };
         (row.own)(json, &mut config)?;
+        config.reads_token_types = config.type_vocab_size > 0 || !row.types_optional;
         config.check_consistency()?;
         Ok(config)
     }
