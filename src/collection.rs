@@ -1,15 +1,16 @@
 //! Documents that are tokenised once, for many queries.
 
 use crate::error::{Result, input};
+use crate::options::Reading;
 use crate::reranker::Reranker;
-use crate::text::Text;
+use crate::text::Document;
 
 /// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
 #[derive(Debug)]
 pub struct Collection {
     /// The reranker whose tokens these are.
     owner: usize,
-    documents: Vec<Text<'static>>,
+    documents: Vec<Document<'static>>,
 }
 
 impl Collection {
@@ -28,18 +29,18 @@ impl Collection {
         self.documents.is_empty()
     }
 
-    /// Tokenises one more document, cut to `max_tokens` if given.
+    /// Tokenises one more document.
     ///
     /// # Errors
     /// `input` when the collection belongs to another reranker, `tokenizer` when the tokenizer fails.
-    pub fn push(&mut self, reranker: &Reranker, document: &str, max_tokens: Option<usize>) -> Result<()> {
+    pub fn push(&mut self, reranker: &Reranker, document: &str, reading: Reading) -> Result<()> {
         self.check_owner(reranker)?;
-        self.documents.push(reranker.encode(document, max_tokens)?.into_owned());
+        self.documents.push(reranker.encode(document, reading)?.into_owned());
         Ok(())
     }
 
     /// The document at `index`.
-    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&Text<'static>> {
+    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&Document<'static>> {
         self.check_owner(reranker)?;
         self.documents.get(index).ok_or_else(|| {
             input(format!("document {index} of a collection that has {}", self.documents.len()))

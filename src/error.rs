@@ -126,6 +126,9 @@ impl std::error::Error for Error {}
 /// Shorthands for the kinds that are raised in many places: `config(format!(..))`.
 macro_rules! constructors {
     ($($name:ident => $kind:ident),* $(,)?) => {$(
+        // Never part of its callers: with all their errors in them they were large, in WebAssembly above all.
+        #[cold]
+        #[inline(never)]
         pub(crate) fn $name(context: impl Into<String>) -> Error {
             Error::new(ErrorKind::$kind, context)
         }

@@ -13,7 +13,7 @@ pub struct Info {
     /// HF's `model_type`.
     pub model_type: &'static str,
     /// The class HF would load the checkpoint with.
-    pub architecture: &'static str,
+    pub architecture: String,
     /// Logits for each pair.
     pub num_labels: usize,
     /// From logits to scores, unless a call asks otherwise.
@@ -26,7 +26,7 @@ pub struct Info {
     pub hidden_size: usize,
     /// Encoder layers.
     pub layers: usize,
-    /// The weights file.
+    /// The weights files.
     pub weights: WeightsInfo,
     /// What computes.
     pub backend: Backend,
@@ -34,12 +34,12 @@ pub struct Info {
     pub warnings: Vec<String>,
 }
 
-/// The weights file a reranker was loaded from.
+/// The weights files a reranker was loaded from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightsInfo {
-    /// `"safetensors"`, or `"q8"` or `"q4"` for our own.
+    /// `"safetensors"`, `"pytorch"`, or `"q8"` or `"q4"` for our own.
     pub format: &'static str,
-    /// Its size in bytes.
+    /// Their size in bytes, together.
     pub bytes: u64,
 }
 

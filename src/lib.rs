@@ -1,7 +1,8 @@
 //! Ranklet scores how well documents answer a query, where the documents are.
 //!
 //! A cross-encoder reads query and document together and gives one number. This crate loads the usual checkpoints
-//! (`config.json`, `tokenizer.json`, `model.safetensors`) and gives the scores sentence-transformers gives:
+//! (`config.json`, `tokenizer.json`, and `model.safetensors` or another form of weights) and gives the scores
+//! sentence-transformers gives:
 //!
 //! ```
 //! use ranklet::{ModelSource, Options, RankOptions, Reranker};
@@ -47,11 +48,12 @@ pub use checkpoint::ModelFiles;
 pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
 pub use info::{Backend, Info, WeightsInfo};
-pub use options::{Device, Dtype, ModelSource, Options, RankOptions, Scores};
+pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
 pub use reranker::{Ranked, Reranker, best_first};
-pub use scoring::{Pairs, Scoring};
+pub use scoring::{Pairs, Part, Scoring};
+pub use text::{Span, Unit};
 
 /// The examples of README, run as tests.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Format, ModelFiles, ScoreActivation};
 use crate::error::{Error, Result, input, unsupported};
+use crate::text::Unit;
 
 /// Where a model comes from.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ impl Dtype {
             (Dtype::Auto | Dtype::Q4, Format::Q4(_)) | (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => {
                 Ok(Dtype::Q8)
             }
-            (Dtype::Auto, Format::Plain) | (Dtype::F32, _) => Ok(Dtype::F32),
+            (Dtype::Auto, Format::Plain | Format::Torch) | (Dtype::F32, _) => Ok(Dtype::F32),
             (Dtype::F16, _) => Err(unsupported("the dtype f16 needs the GPU engine: use f32 or q8")),
             (Dtype::Q4, _) => Err(unsupported(
                 "the dtype q4 needs a q4 file: make one with ranklet quantize --dtype q4, or use q8",
@@ -130,6 +131,41 @@ pub struct RankOptions {
     pub scores: Scores,
     /// Cut every document to so many tokens before the pair is cut to the model's length.
     pub max_tokens_per_document: Option<usize>,
+    /// What happens to documents that do not fit beside the query.
+    pub long_documents: LongDocuments,
+}
+
+/// What happens to documents that do not fit beside the query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LongDocuments {
+    /// Their end is cut, as the model's tokenizer cuts pairs.
+    #[default]
+    Truncate,
+    /// They are scored in chunks that overlap; the best chunk's score is the document's.
+    Chunk,
+}
+
+/// How documents become tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// See [`RankOptions::max_tokens_per_document`].
+    pub max_tokens_per_document: Option<usize>,
+    /// See [`RankOptions::long_documents`].
+    pub long_documents: LongDocuments,
+    /// What the places of chunks are counted in.
+    pub unit: Unit,
+}
+
+impl From<RankOptions> for Reading {
+    fn from(options: RankOptions) -> Self {
+        Self {
+            max_tokens_per_document: options.max_tokens_per_document,
+            long_documents: options.long_documents,
+            unit: Unit::Byte,
+        }
+    }
 }
 
 macro_rules! from_str {
@@ -150,5 +186,6 @@ macro_rules! from_str {
 from_str! {
     Device, "the device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
     Dtype, "the dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
+    LongDocuments, "the way with long documents": "truncate" => LongDocuments::Truncate, "chunk" => LongDocuments::Chunk;
     Scores, "the scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid;
 }

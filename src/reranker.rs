@@ -2,6 +2,10 @@
 
 mod loader;
 
+use std::borrow::Cow;
+
+use std::ops::Range;
+
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
@@ -10,9 +14,9 @@ use crate::engine::Engine;
 use crate::error::{Result, input, internal};
 use crate::info::Info;
 use crate::model::{self, Head};
-use crate::options::{ModelSource, Options, RankOptions, Scores};
-use crate::scoring::{Pairs, Scoring};
-use crate::text::{Batch, PairTokenizer, Text};
+use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
+use crate::scoring::{Pairs, Part, Scoring};
+use crate::text::{Batch, Chunks, Document, PairTokenizer, Span, Text};
 
 pub(crate) use loader::Loader;
 
@@ -23,6 +27,8 @@ pub(crate) use loader::Loader;
 pub struct Reranker {
     /// No other reranker of this process has it.
     id: usize,
+    /// Stands before every query.
+    prompt: String,
     tokenizer: PairTokenizer,
     max_length: usize,
     engine: Engine,
@@ -38,6 +44,9 @@ pub struct Ranked {
     pub index: usize,
     /// Its score.
     pub score: f32,
+    /// With [`LongDocuments::Chunk`](crate::LongDocuments::Chunk): the bytes of the chunk that earned it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
 }
 
 impl Reranker {
@@ -50,9 +59,9 @@ impl Reranker {
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
         let (files, weights) = source.open()?;
         let checkpoint = Checkpoint::read(files)?;
-        let weights = weights?;
-        let mut loader = Loader::new(checkpoint, weights.length(), options)?;
-        weights.read(|piece| loader.push(piece))?;
+        let mut weights = weights?;
+        let mut loader = Loader::new(checkpoint, weights.index.take(), options)?;
+        weights.read(loader.weights())?;
         loader.finish().await
     }
 
@@ -71,7 +80,7 @@ impl Reranker {
         scores: Scores,
     ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
-        self.collect(Scoring::new(Pairs::Each(pairs.collect()), scores)).await
+        Ok(self.collect(Scoring::new(Pairs::Each(pairs.collect()), scores)).await?.scores)
     }
 
     /// Ranks documents for a query, best first; equal scores keep input order.
@@ -88,10 +97,9 @@ impl Reranker {
         let pairs = Pairs::OneQuery {
             query: query.into(),
             documents: documents.iter().map(|document| document.as_ref().into()).collect(),
-            max_tokens_per_document: options.max_tokens_per_document,
+            reading: options.into(),
         };
-        let scores = self.collect(Scoring::new(pairs, options.scores)).await?;
-        Ok(best_first(&scores, options.top_n))
+        Ok(best_first(&self.collect(Scoring::new(pairs, options.scores)).await?, options.top_n))
     }
 
     /// Tokenises documents once, for many queries.
@@ -100,7 +108,9 @@ impl Reranker {
     /// `tokenizer` when the tokenizer fails.
     pub fn prepare<D: AsRef<str>>(&self, documents: &[D]) -> Result<Collection> {
         let mut collection = Collection::new(self);
-        documents.iter().try_for_each(|document| collection.push(self, document.as_ref(), None))?;
+        documents.iter().try_for_each(|document| {
+            collection.push(self, document.as_ref(), RankOptions::default().into())
+        })?;
         Ok(collection)
     }
 
@@ -117,10 +127,10 @@ impl Reranker {
         }
     }
 
-    async fn collect(&self, mut scoring: Scoring<'_>) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(scoring.len() * self.info.num_labels);
+    async fn collect(&self, mut scoring: Scoring<'_>) -> Result<Part> {
+        let mut all = Part::default();
         while let Some(part) = scoring.step(self).await? {
-            all.extend(part);
+            all.append(part);
         }
         Ok(all)
     }
@@ -129,9 +139,38 @@ impl Reranker {
         self.id
     }
 
-    /// Tokenises one text of a pair.
-    pub(crate) fn encode<'a>(&self, text: &'a str, max_tokens: Option<usize>) -> Result<Text<'a>> {
-        self.tokenizer.encode(text, self.max_length, max_tokens)
+    /// A query with the prompt before it.
+    fn prompted<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        if self.prompt.is_empty() { query.into() } else { (self.prompt.clone() + query).into() }
+    }
+
+    /// Tokenises a query, with the prompt before it.
+    pub(crate) fn encode_query<'a>(&self, query: &'a str) -> Result<Text<'a>> {
+        self.tokenizer.encode(self.prompted(query), self.max_length, None)
+    }
+
+    /// Tokenises a document.
+    pub(crate) fn encode<'a>(&self, text: &'a str, reading: Reading) -> Result<Document<'a>> {
+        let most = reading.max_tokens_per_document;
+        Ok(match reading.long_documents {
+            LongDocuments::Truncate => Document::Cut(self.tokenizer.encode(text, self.max_length, most)?),
+            LongDocuments::Chunk => Document::Whole(self.tokenizer.encode_whole(text, most, reading.unit)?),
+        })
+    }
+
+    /// The chunk of a document that comes after the one at `last`, beside `query`.
+    pub(crate) fn chunk_after(
+        &self,
+        chunks: &Chunks,
+        last: Option<&Range<usize>>,
+        query: &Text,
+    ) -> Option<Range<usize>> {
+        chunks.after(last, self.tokenizer.chunk_room(query, self.max_length))
+    }
+
+    /// Adds the pair of a query and a chunk to a batch.
+    pub(crate) fn push_chunk(&self, batch: &mut Batch, query: &Text, chunk: &[u32]) -> Result<()> {
+        self.tokenizer.push_chunk(batch, query, chunk, self.max_length)
     }
 
     /// Adds a pair to a batch.
@@ -197,10 +236,12 @@ impl Reranker {
     }
 }
 
-/// Indices by falling score; equal scores in input order.
-pub fn best_first(scores: &[f32], top_n: Option<usize>) -> Vec<Ranked> {
+/// The pairs of a model with one label by falling score; equal scores in input order.
+pub fn best_first(scored: &Part, top_n: Option<usize>) -> Vec<Ranked> {
+    let span = |index: usize| scored.spans.as_ref().and_then(|spans| spans.get(index).copied());
+    let all = scored.scores.iter().enumerate();
     let mut ranked: Vec<Ranked> =
-        scores.iter().enumerate().map(|(index, &score)| Ranked { index, score }).collect();
+        all.map(|(index, &score)| Ranked { index, score, span: span(index) }).collect();
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
     ranked.truncate(top_n.unwrap_or(usize::MAX));
     ranked

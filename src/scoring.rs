@@ -2,13 +2,14 @@
 //! another call have its turn.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::collection::Collection;
-use crate::error::{Error, Result};
-use crate::options::Scores;
+use crate::error::{Error, Result, input, internal};
+use crate::options::{RankOptions, Reading, Scores};
 use crate::reranker::Reranker;
-use crate::text::{Batch, Text};
+use crate::text::{Batch, Chunks, Document, Span, Text};
 
 /// The pairs of a call.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub enum Pairs<'a> {
         query: Cow<'a, str>,
         /// The documents.
         documents: Vec<Cow<'a, str>>,
-        /// Cut every document to so many tokens first.
-        max_tokens_per_document: Option<usize>,
+        /// How they become tokens.
+        reading: Reading,
     },
     /// Pairs of query and document.
     Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
@@ -40,14 +41,55 @@ pub enum Pairs<'a> {
 pub struct Scoring<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
+    /// The first pair that is not finished.
     next: usize,
+    /// The chunk of its document that was scored last, where that has been scored in part.
+    last_chunk: Option<Range<usize>>,
+    /// The best chunk of those.
+    best: Option<(f32, Span)>,
+    /// A document of which only some chunks had room in the last batch, so that it is tokenised once.
+    held: Option<(usize, Chunks)>,
     tokens: usize,
+}
+
+/// What a micro-batch has finished.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Part {
+    /// `[pairs, num_labels]`, row-major. There may be none: long documents in chunks take several micro-batches.
+    pub scores: Vec<f32>,
+    /// For documents in chunks, where the best one lies: `[pairs]`.
+    pub spans: Option<Vec<Span>>,
+}
+
+impl Part {
+    /// Puts the pairs of a later step behind these.
+    pub fn append(&mut self, later: Part) {
+        self.scores.extend(later.scores);
+        if let Some(spans) = later.spans {
+            self.spans.get_or_insert_default().extend(spans);
+        }
+    }
+}
+
+/// One pair of a batch.
+struct Row {
+    /// Its place in the call.
+    index: usize,
+    /// The chunk of the document that it has.
+    chunk: Option<Chunk>,
+}
+
+struct Chunk {
+    tokens: Range<usize>,
+    span: Span,
+    /// Whether the document ends with it.
+    last: bool,
 }
 
 impl<'a> Scoring<'a> {
     /// Begins a call; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
-        Self { pairs, scores, next: 0, tokens: 0 }
+        Self { pairs, scores, next: 0, last_chunk: None, best: None, held: None, tokens: 0 }
     }
 
     /// Number of pairs in all.
@@ -76,45 +118,120 @@ impl<'a> Scoring<'a> {
         self.tokens
     }
 
-    /// Scores the next micro-batch: `[pairs of the batch, num_labels]`, row-major; `None` when all are done.
+    /// Scores the next micro-batch; `None` when all are done.
     ///
     /// # Errors
-    /// As [`Reranker::score`]. The pairs of a failed step stay unscored; the reranker can be used on.
-    pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Vec<f32>>> {
+    /// As [`Reranker::score`]; `input` for chunks with a model of several labels, of which none is the best. The pairs
+    /// of a failed step stay unscored; the reranker can be used on.
+    pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Part>> {
         if self.next == self.len() {
             return Ok(None);
         }
-        let batch = self.next_batch(reranker)?;
-        let scores =
-            reranker.score_batch(&batch, self.scores).await.map_err(|error| error.at(self.place(&batch)))?;
-        self.next += batch.pairs();
+        let (batch, rows) = self.next_batch(reranker)?;
+        let scores = reranker.score_batch(&batch, self.scores).await;
+        let scores = scores.map_err(|error| error.at(self.place(&rows)))?;
         self.tokens += batch.tokens();
-        Ok(Some(scores))
+        Ok(Some(self.finish(rows, &scores)))
     }
 
-    fn place(&self, batch: &Batch) -> String {
-        format!("pairs {} to {}", self.next, self.next + batch.pairs() - 1)
+    fn place(&self, rows: &[Row]) -> String {
+        let last = rows.last().map_or(self.next, |row| row.index);
+        format!("pairs {} to {last}", self.next)
     }
 
     /// Pairs from `next` on, in order, until the engine's token budget is full. A query that stands in several pairs
     /// in a row is tokenised once.
-    fn next_batch(&self, reranker: &Reranker) -> Result<Batch> {
-        let mut batch = Batch::default();
+    fn next_batch(&mut self, reranker: &Reranker) -> Result<(Batch, Vec<Row>)> {
+        let (mut batch, mut rows) = (Batch::default(), Vec::new());
+        let mut held = self.held.take();
         let mut last: Option<(&str, Text)> = None;
         for index in self.next..self.len() {
             let query = self.query(index);
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
-                _ => reranker.encode(query, None).map_err(at)?,
+                _ => reranker.encode_query(query).map_err(at)?,
             };
-            self.push(reranker, &mut batch, &encoded, index).map_err(at)?;
+            let mut fresh = None;
+            let document = match (self.kept(reranker, index).map_err(at)?, held.take()) {
+                (Some(document), _) => document,
+                (None, Some((of, chunks))) if of == index => fresh.insert(Document::Whole(chunks)),
+                (None, _) => fresh.insert(self.encode(reranker, index).map_err(at)?),
+            };
+            match document {
+                Document::Cut(text) => {
+                    reranker.push(&mut batch, &encoded, text).map_err(at)?;
+                    rows.push(Row { index, chunk: None });
+                }
+                Document::Whole(chunks) => {
+                    self.push_chunks(reranker, &mut batch, &mut rows, &encoded, (index, chunks))
+                        .map_err(at)?;
+                }
+            }
             if batch.tokens() >= reranker.batch_tokens() {
+                held = match fresh {
+                    Some(Document::Whole(chunks)) => Some((index, chunks)),
+                    _ => None,
+                };
                 break;
             }
             last = Some((query, encoded));
         }
-        Ok(batch)
+        self.held = held;
+        Ok((batch, rows))
+    }
+
+    /// Adds a document's chunks from the next one on, as long as the batch has room.
+    fn push_chunks(
+        &self,
+        reranker: &Reranker,
+        batch: &mut Batch,
+        rows: &mut Vec<Row>,
+        query: &Text,
+        (index, chunks): (usize, &Chunks),
+    ) -> Result<()> {
+        if reranker.info().num_labels != 1 {
+            return Err(input("a model with several labels has no best chunk: cut long documents instead"));
+        }
+        let mut last = self.last_chunk.clone().filter(|_| index == self.next);
+        while let Some(tokens) = reranker.chunk_after(chunks, last.as_ref(), query) {
+            reranker.push_chunk(batch, query, chunks.ids(&tokens))?;
+            let chunk = Chunk {
+                span: chunks.span(&tokens),
+                last: tokens.end == chunks.len(),
+                tokens: tokens.clone(),
+            };
+            rows.push(Row { index, chunk: Some(chunk) });
+            if batch.tokens() >= reranker.batch_tokens() {
+                break;
+            }
+            last = Some(tokens);
+        }
+        Ok(())
+    }
+
+    /// Takes the scores of a batch in, and gives those of the pairs it finished.
+    fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> Part {
+        let mut part = Part::default();
+        let labels = scores.len() / rows.len();
+        for (Row { index, chunk }, scores) in rows.into_iter().zip(scores.chunks_exact(labels)) {
+            let Some(Chunk { tokens, span, last }) = chunk else {
+                part.scores.extend_from_slice(scores);
+                self.next = index + 1;
+                continue;
+            };
+            let spans = part.spans.get_or_insert_default();
+            // Of equal chunks the first.
+            let best = self.best.take().filter(|(best, _)| *best >= scores[0]).unwrap_or((scores[0], span));
+            if last {
+                part.scores.push(best.0);
+                spans.push(best.1);
+                (self.next, self.last_chunk) = (index + 1, None);
+            } else {
+                (self.best, self.last_chunk) = (Some(best), Some(tokens));
+            }
+        }
+        part
     }
 
     fn query(&self, index: usize) -> &str {
@@ -124,17 +241,19 @@ impl<'a> Scoring<'a> {
         }
     }
 
-    /// Adds the pair of `query` and the document at `index` to a batch.
-    fn push(&self, reranker: &Reranker, batch: &mut Batch, query: &Text, index: usize) -> Result<()> {
+    /// The document at `index`, where a collection has its tokens.
+    fn kept(&self, reranker: &Reranker, index: usize) -> Result<Option<&Document<'static>>> {
+        let Pairs::Prepared { collection, candidates, .. } = &self.pairs else { return Ok(None) };
+        let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
+        collection.document(reranker, place).map(Some)
+    }
+
+    /// Tokenises the document at `index`.
+    fn encode(&self, reranker: &Reranker, index: usize) -> Result<Document<'_>> {
         match &self.pairs {
-            Pairs::OneQuery { documents, max_tokens_per_document, .. } => {
-                reranker.push(batch, query, &reranker.encode(&documents[index], *max_tokens_per_document)?)
-            }
-            Pairs::Each(pairs) => reranker.push(batch, query, &reranker.encode(&pairs[index].1, None)?),
-            Pairs::Prepared { collection, candidates, .. } => {
-                let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
-                reranker.push(batch, query, collection.document(reranker, place)?)
-            }
+            Pairs::OneQuery { documents, reading, .. } => reranker.encode(&documents[index], *reading),
+            Pairs::Each(pairs) => reranker.encode(&pairs[index].1, RankOptions::default().into()),
+            Pairs::Prepared { .. } => Err(internal("a prepared document has no text")),
         }
     }
 

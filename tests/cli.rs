@@ -245,6 +245,33 @@ fn quantize_writes_a_model_that_ranks() {
 }
 
 #[test]
+fn a_folder_with_torchs_weights_ranks_and_is_quantised() {
+    let (folder, name) = (Folder::new(), "bert-bare-h36");
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(fixtures_directory().join(name).join(file), folder.path(file)).unwrap();
+    }
+    let bin = fixtures_directory().join("weights/bin-f32/pytorch_model.bin");
+    std::fs::copy(bin, folder.path("pytorch_model.bin")).unwrap();
+    let torch = folder.0.path().to_str().unwrap().to_owned();
+    let documents = folder.write("documents.txt", "one\ntwo\n");
+    let rank = |model: &str| {
+        let arguments = ["rank", "--model", model, "--query", "q", "--documents", &documents, "--json"];
+        let ranking: Value = serde_json::from_str(&stdout(&ranklet(&arguments))).unwrap();
+        ranking["results"].clone()
+    };
+    assert!(rank(&torch).as_array().is_some_and(|results| results.len() == 2));
+    assert_eq!(rank(&torch), rank(&model(name)));
+
+    let quantise = |source: &str, out: &str| {
+        let out = folder.path(out);
+        stdout(&ranklet(&["quantize", "--model", source, "--dtype", "q8", "--out", out.to_str().unwrap()]));
+        assert!(!out.join("pytorch_model.bin").exists());
+        out.to_str().unwrap().to_owned()
+    };
+    assert_eq!(rank(&quantise(&torch, "q8")), rank(&quantise(&model(name), "twin")));
+}
+
+#[test]
 fn eval_shows_the_first_stage_beside_the_reranking() {
     let folder = Folder::new();
     let hit = |docid: &str, rank: u32, content: &str| json!({ "qid": 7, "docid": docid, "rank": rank, "score": 10.0 - f64::from(rank), "content": content });

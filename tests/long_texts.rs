@@ -20,9 +20,12 @@ impl Both {
         let mut oracle = Tokenizer::from_bytes(&checkpoint.tokenizer_json).unwrap();
         oracle.with_padding(None);
         oracle.with_truncation(None).unwrap();
-        let ours =
-            PairTokenizer::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, &checkpoint.config)
-                .unwrap();
+        let ours = PairTokenizer::read(
+            &checkpoint.tokenizer_json,
+            &checkpoint.tokenizer_config,
+            (&checkpoint.config).into(),
+        )
+        .unwrap();
         Self { ours, oracle }
     }
 

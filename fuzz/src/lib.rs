@@ -7,6 +7,8 @@ mod header;
 mod json;
 mod memory;
 mod tensors;
+#[path = "../../tests/common/torch.rs"]
+pub mod torch;
 
 pub use checkpoint::{check, fixture, fixtures, refused, with};
 pub use frame::Template;

@@ -6,24 +6,21 @@ use ranklet::checkpoint::{Weights, WeightsReader};
 use crate::refused;
 
 /// The file as it comes in small pieces of several sizes.
-fn read(file: &[u8]) -> Result<Weights> {
-    let mut reader = WeightsReader::new(file.len() as u64);
-    let mut rest = file;
-    for size in [1, 6, 3, 40, 1000].into_iter().cycle() {
-        let (piece, after) = rest.split_at(rest.len().min(size));
-        reader.push(piece)?;
-        rest = after;
-        if rest.is_empty() {
-            break;
-        }
+fn read(name: &str, file: &[u8]) -> Result<Weights> {
+    let mut reader = WeightsReader::default();
+    reader.open(name, file.len() as u64)?;
+    let mut sizes = [1, 6, 3, 40, 1000].into_iter().cycle();
+    while let Some(wanted) = reader.wanted() {
+        let wanted = &file[wanted.start as usize..wanted.end as usize];
+        reader.push(&wanted[..wanted.len().min(sizes.next().unwrap_or(1))])?;
     }
     reader.finish()
 }
 
-/// Whether `file` can be read at all; if so, every number of every tensor is, and those that pass for checked are
-/// finite.
-pub fn check_tensors(file: &[u8]) -> bool {
-    let weights = match read(file) {
+/// Whether `file`, called `name`, can be read at all; if so, every number of every tensor is, and those that pass for
+/// checked are finite.
+pub fn check_tensors(name: &str, file: &[u8]) -> bool {
+    let weights = match read(name, file) {
         Ok(weights) => weights,
         Err(error) => {
             refused(&error);

@@ -45,7 +45,7 @@ fn seeds() -> [Vec<u8>; 6] {
 
 fuzz_target!(init: write_seeds("q8", seeds()), |input: &[u8]| {
     let file = TEMPLATE.file(input);
-    if check_tensors(&file) {
+    if check_tensors("model.safetensors", &file) {
         check(with([("model.safetensors", &file[..])]));
     }
 });

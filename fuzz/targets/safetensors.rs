@@ -29,7 +29,7 @@ fn seeds() -> [Vec<u8>; 4] {
 
 fuzz_target!(init: write_seeds("safetensors", seeds()), |input: &[u8]| {
     let file = TEMPLATE.file(input);
-    if check_tensors(&file) {
+    if check_tensors("model.safetensors", &file) {
         check(with([("model.safetensors", &file[..])]));
     }
 });

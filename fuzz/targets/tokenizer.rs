@@ -131,7 +131,7 @@ fuzz_target!(init: write_seeds("tokenizer", seeds()), |input: &[u8]| {
     let long = &LONG_TEXTS[input.len() % LONG_TEXTS.len()];
     let read = Checkpoint::read(files.clone()).and_then(|checkpoint| {
         let (json, config) = (&checkpoint.tokenizer_json, &checkpoint.config);
-        let tokenizer = PairTokenizer::read(json, &checkpoint.tokenizer_config, config)?;
+        let tokenizer = PairTokenizer::read(json, &checkpoint.tokenizer_config, config.into())?;
         encode_all(&tokenizer, long, config.vocab_size, config.type_vocab_size)
     });
     match read {

@@ -71,7 +71,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     // What is scored is numbered in the order that was asked for, which is also that of equal scores.
     const document = (place: number): number => work.candidates?.[place] ?? place;
     const ranking = (): CollectionRanking<D> => ({
-      results: top.map(({ index, score }) => result({ index: document(index), score }, returnDocuments ? this.#documents : undefined)),
+      results: top.map((one) => result({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
       done,
       total,
       usage: { tokens, documents: done },
@@ -79,7 +79,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       timings: { totalMs: performance.now() - started, engineMs },
     });
     const take = (part: PlacedPart): void => {
-      top = merge(top, scored(part.scores, part.places), topN);
+      top = merge(top, scored(part, part.places), topN);
       done += part.places.length;
       tokens += part.tokens;
       engineMs += part.engineMs;

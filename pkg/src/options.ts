@@ -36,7 +36,7 @@ const callReaders = { ...scoringReaders, onProgress: callback<ScoreProgress> };
 const documentReaders = {
   rankFields: fieldNames,
   maxTokensPerDocument: tokenCount,
-  longDocuments: oneOf(["truncate"], { chunk: 'use "truncate", or cut the documents before the call' }),
+  longDocuments: oneOf(["truncate", "chunk"]),
 };
 
 const instructionReader = { instruction: notOffered("put the instruction into the query") };

@@ -5,7 +5,7 @@ import { RankletError, disposedError } from "./errors.js";
 import type { Loaded } from "./loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, scored } from "./results.js";
-import type { Scorer, Work } from "./scorer.js";
+import type { Reading, Scorer, Work } from "./scorer.js";
 import { scoreAll, scoreInParts, type Totals } from "./scoring.js";
 import { asyncDispose, dispose } from "./symbols.js";
 import type {
@@ -38,7 +38,7 @@ interface Streaming {
   readonly documents: Iterable<unknown>;
   readonly total: number | undefined;
   readonly rankFields: readonly string[] | undefined;
-  readonly maxTokensPerDocument: number | undefined;
+  readonly reading: Reading;
   readonly returnDocuments: boolean;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
@@ -70,8 +70,8 @@ export class LoadedReranker {
     const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { scores, totals } = await this.#score(queryWorks(query, texts, read.maxTokensPerDocument, this.#workers), texts.length, read);
-    const results = best(scored(scores), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
+    const { totals, ...all } = await this.#score(queryWorks(query, texts, reading(read), this.#workers), texts.length, read);
+    const results = best(scored(all), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
     return {
       results,
       usage: { tokens: totals.tokens, documents: texts.length },
@@ -89,11 +89,11 @@ export class LoadedReranker {
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
     const read = readOptions("stream", options, streamReaders);
     const query = text(read.query, "stream: query");
-    const { documents, rankFields, maxTokensPerDocument, returnDocuments = false, scores = "model", signal } = read;
+    const { documents, rankFields, returnDocuments = false, scores = "model", signal } = read;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, rankFields, maxTokensPerDocument, returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, rankFields, reading: reading(read), returnDocuments, scores, signal });
   }
 
   /**
@@ -116,8 +116,8 @@ export class LoadedReranker {
     const asked = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const { scores } = await this.#score(queryWorks(asked, texts, undefined, this.#workers), texts.length, read);
-    return best(scored(scores), read.topK).map(({ index, score }) =>
+    const all = await this.#score(queryWorks(asked, texts, reading({}), this.#workers), texts.length, read);
+    return best(scored(all), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
@@ -127,17 +127,17 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
-    const { rankFields, maxTokensPerDocument, signal, onProgress } = readOptions("prepare", options, prepareReaders);
+    const { rankFields, signal, onProgress, ...cut } = readOptions("prepare", options, prepareReaders);
     const kept = [...list(documents, "prepare: documents")] as readonly D[];
     const texts = documentTexts(kept, rankFields);
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
     let done = 0;
     try {
-      await this.#scorer.prepare(id, { documents: [], maxTokensPerDocument });
+      await this.#scorer.prepare(id, { documents: [], reading: reading(cut) });
       for (const window of windows(texts, ({ length }) => length, this.#workers)) {
         throwIfAborted(signal);
-        await this.#scorer.prepare(id, { documents: window, maxTokensPerDocument });
+        await this.#scorer.prepare(id, { documents: window, reading: reading(cut) });
         done += window.length;
         onProgress?.({ stage: "prepare", done, total: texts.length });
       }
@@ -164,26 +164,32 @@ export class LoadedReranker {
     return Promise.resolve();
   }
 
-  /** Scores `total` pairs: their scores in order, and what they cost. */
-  async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; totals: Totals }> {
+  /** Scores `total` pairs: their scores and spans in order, and what they cost. */
+  async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; spans: Uint32Array | undefined; totals: Totals }> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(asked.signal);
     const { numLabels } = this.info;
     const scores = new Float32Array(total * numLabels);
+    let spans: Uint32Array | undefined;
     let done = 0;
     const totals = await scoreAll(this.#scorer, works, {
       scores: asked.scores ?? "model",
       signal: asked.signal,
       onPart: (part) => {
         done += part.places.length;
-        if (done > total || part.scores.length !== part.places.length * numLabels) throw this.#miscounted(total);
+        const spansFit = part.spans === undefined || part.spans.length === 2 * part.places.length;
+        if (done > total || part.scores.length !== part.places.length * numLabels || !spansFit) throw this.#miscounted(total);
         part.places.forEach((place, at) => scores.set(part.scores.subarray(at * numLabels, (at + 1) * numLabels), place * numLabels));
+        if (part.spans !== undefined) {
+          const all = (spans ??= new Uint32Array(2 * total));
+          part.places.forEach((place, at) => all.set(part.spans?.subarray(2 * at, 2 * at + 2) ?? [], 2 * place));
+        }
         asked.onProgress?.({ stage: "score", done, total });
       },
     });
     if (done < total) throw this.#miscounted(total);
     throwIfAborted(asked.signal);
-    return { scores, totals };
+    return { scores, spans, totals };
   }
 
   async *#stream<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
@@ -191,14 +197,14 @@ export class LoadedReranker {
     for (const window of windows(textsOf<D>(asked), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
-      const work = { kind: "query", query: asked.query, documents, maxTokensPerDocument: asked.maxTokensPerDocument } as const;
+      const work = { kind: "query", query: asked.query, documents, reading: asked.reading } as const;
       for await (const parts of scoreInParts(this.#scorer, work, first, asked)) {
-        const results = parts.flatMap(({ scores, places }) => scored(scores, places)).map(({ index, score }) => {
-          const { document } = window[index - first] as { document: D };
-          return asked.returnDocuments ? { index, score, document } : { index, score };
+        const results = parts.flatMap((part) => scored(part, part.places)).map((one) => {
+          const { document } = window[one.index - first] as { document: D };
+          return asked.returnDocuments ? { ...one, document } : one;
         });
         done += results.length;
-        yield { results, done, total: asked.total };
+        if (results.length > 0) yield { results, done, total: asked.total };
       }
     }
   }
@@ -223,6 +229,11 @@ export class LoadedReranker {
 function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document: D; text: string }> {
   let index = 0;
   for (const document of documents) yield { document: document as D, text: documentText(document, index++, rankFields) };
+}
+
+/** How documents are read unless the caller says otherwise. */
+function reading({ maxTokensPerDocument, longDocuments = "truncate" }: Partial<Reading>): Reading {
+  return { maxTokensPerDocument, longDocuments };
 }
 
 function pair(given: unknown, at: number): readonly [query: string, document: string] {

@@ -1,14 +1,19 @@
-import type { DocumentInput, RerankResult } from "./types.js";
+import type { Part } from "./scorer.js";
+import type { DocumentInput, RerankResult, Span } from "./types.js";
 
-/** A document's place and score. */
+/** A document's place and score, and for one in chunks what earned it. */
 export interface Scored {
   readonly index: number;
   readonly score: number;
+  readonly span?: Span;
 }
 
-/** The places of scores of one label: by default 0, 1, 2, … */
-export function scored(scores: Float32Array, places?: Uint32Array): Scored[] {
-  return Array.from(scores, (score, at) => ({ index: places?.[at] ?? at, score }));
+/** What has been scored, of one label; `places` are 0, 1, 2, … by default. */
+export function scored({ scores, spans }: Pick<Part, "scores" | "spans">, places?: Uint32Array): Scored[] {
+  return Array.from(scores, (score, at) => {
+    const index = places?.[at] ?? at;
+    return spans === undefined ? { index, score } : { index, score, span: { start: spans[2 * at] as number, end: spans[2 * at + 1] as number } };
+  });
 }
 
 /** The best `count` of `scored`, best first. Sorting is stable: equal scores keep the order they come in. */
@@ -33,6 +38,6 @@ function order(a: Scored, b: Scored): number {
 }
 
 /** What a caller sees of a scored document. */
-export function result<D extends DocumentInput>({ index, score }: Scored, documents: readonly D[] | undefined): RerankResult<D> {
-  return documents === undefined ? { index, score } : { index, score, document: documents[index] as D };
+export function result<D extends DocumentInput>(scored: Scored, documents: readonly D[] | undefined): RerankResult<D> {
+  return documents === undefined ? scored : { ...scored, document: documents[scored.index] as D };
 }

@@ -1,4 +1,10 @@
-import type { ModelInfo, Scores } from "./types.js";
+import type { LongDocuments, ModelInfo, Scores } from "./types.js";
+
+/** How much of a document is read. */
+export interface Reading {
+  readonly maxTokensPerDocument: number | undefined;
+  readonly longDocuments: LongDocuments;
+}
 
 /** What to score. Strings are copied when they go to a worker or into WebAssembly, so callers keep works small. */
 export type Work =
@@ -6,7 +12,7 @@ export type Work =
       readonly kind: "query";
       readonly query: string;
       readonly documents: readonly string[];
-      readonly maxTokensPerDocument: number | undefined;
+      readonly reading: Reading;
     }
   /** Two columns of one length. */
   | { readonly kind: "pairs"; readonly queries: readonly string[]; readonly documents: readonly string[] }
@@ -18,10 +24,12 @@ export type Work =
       readonly candidates: Uint32Array | undefined;
     };
 
-/** One micro-batch, scored. */
+/** What one micro-batch has finished: a pair whose chunks fill several is finished by the last. */
 export interface Part {
   /** Several labels row-major, [pairs, labels]. */
   readonly scores: Float32Array;
+  /** For documents in chunks: where the best one begins and ends in the text, [pairs, 2]. */
+  readonly spans?: Uint32Array | undefined;
   /** Tokens that went through the model. */
   readonly tokens: number;
   /** Time spent in the engine, in milliseconds. */
@@ -39,10 +47,10 @@ export interface Call {
   readonly onPart: (part: Part, places?: Uint32Array) => void;
 }
 
-/** Documents for a collection, and how each is cut. */
+/** Documents for a collection, and how much of each is read. */
 export interface Batch {
   readonly documents: readonly string[];
-  readonly maxTokensPerDocument: number | undefined;
+  readonly reading: Reading;
 }
 
 /** What a reranker needs of an engine, on this thread or another; no WebAssembly shows through. */

@@ -2,9 +2,13 @@
 export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
 
 /**
- * The files of a model by name. `config.json`, `tokenizer.json` and `model.safetensors` are needed;
+ * The files of a model by name. `config.json`, `tokenizer.json` and the weights are needed;
  * `tokenizer_config.json`, `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`
  * are read where given. Other names are left alone, as they are in a folder.
+ *
+ * Weights are `model.safetensors`, `model.safetensors.index.json` with the files it names, `pytorch_model.bin` or
+ * `pytorch_model.bin.index.json` with the files it names: the first of these that is there, as in transformers. Of
+ * torch's files nothing is run, and those written before torch 1.6 are `unsupported`.
  */
 export type ModelFileSet = Readonly<Record<string, FileContent>>;
 
@@ -25,7 +29,7 @@ export interface DownloadProgress {
   /** The file's name in its folder, such as `model.safetensors`. */
   readonly file: string;
   readonly loaded: number;
-  /** `undefined` where the server does not say. A missing optional file that was asked for has 0 of 0. */
+  /** `undefined` where the server does not say. A missing file that was asked for, and that need not be there, has 0 of 0. */
   readonly total: number | undefined;
   /** All files together; `total` is `undefined` until the length of each is known. At the end both are equal. */
   readonly overall: { readonly loaded: number; readonly total: number | undefined };
@@ -117,6 +121,9 @@ export interface CallOptions extends ScoringOptions {
  */
 export type DocumentInput = string | object;
 
+/** What happens to documents that do not fit beside the query. */
+export type LongDocuments = "truncate" | "chunk";
+
 /** How documents become what is scored. */
 export interface DocumentOptions {
   /**
@@ -124,9 +131,15 @@ export interface DocumentOptions {
    * number or a boolean in every document. Default: the document's `text` alone.
    */
   readonly rankFields?: readonly string[] | undefined;
-  /** What happens to a document that does not fit: its end is cut. */
-  readonly longDocuments?: "truncate" | undefined;
-  /** The most tokens of one document, 1 or more; the rest is cut. Default: as many as the pair has room for. */
+  /**
+   * What happens to a document that does not fit. `"truncate"`, the default, cuts its end. `"chunk"` scores it in chunks
+   * that overlap; the best one's score is the document's, and the result's `span` says where that chunk is.
+   */
+  readonly longDocuments?: LongDocuments | undefined;
+  /**
+   * The most tokens of one document, 1 or more; the rest is cut, before there are chunks. Default: as many as the pair has
+   * room for, or with `longDocuments: "chunk"` all.
+   */
   readonly maxTokensPerDocument?: number | undefined;
 }
 
@@ -178,10 +191,21 @@ export interface RankOptions extends CallOptions {
   readonly returnDocuments?: boolean | undefined;
 }
 
+/**
+ * A part of the text that was scored, as `text.slice(start, end)` has it: of the string, of the object's `text`, or with
+ * `rankFields` of their lines.
+ */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
   /** The document's place in `documents`. */
   readonly index: number;
   readonly score: number;
+  /** With `longDocuments: "chunk"`: what earned the score. */
+  readonly span?: Span;
   /** The document as it was given, with `returnDocuments`. */
   readonly document?: D;
 }
@@ -272,7 +296,7 @@ export interface ModelInfo {
   readonly parameters: number;
   readonly hiddenSize: number;
   readonly layers: number;
-  /** The weights as the checkpoint holds them, with their size in bytes. */
+  /** The weights as the checkpoint holds them (`"safetensors"`, `"pytorch"`, `"q8"` or `"q4"`), with their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
   readonly backend: Backend;
   /** What is odd about the checkpoint, or went wrong with the cache, though the model is loaded. */

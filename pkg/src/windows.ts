@@ -1,4 +1,4 @@
-import type { Work } from "./scorer.js";
+import type { Reading, Work } from "./scorer.js";
 
 /**
  * A call is handed to the engine a window at a time: what is copied to a worker, or into WebAssembly (whose memory
@@ -31,11 +31,11 @@ export function* windows<T>(items: Iterable<T>, length: (item: T) => number, wor
 export function* queryWorks(
   query: string,
   documents: Iterable<string>,
-  maxTokensPerDocument: number | undefined,
+  reading: Reading,
   workers: number,
 ): Generator<Work> {
   for (const window of windows(documents, ({ length }) => length, workers)) {
-    yield { kind: "query", query, documents: window, maxTokensPerDocument };
+    yield { kind: "query", query, documents: window, reading };
   }
 }
 

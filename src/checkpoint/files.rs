@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The name of the weights file.
-pub(super) const WEIGHTS: &str = "model.safetensors";
-/// Weights in Python's own format, which is not read.
-pub(super) const PICKLE: &str = "pytorch_model.bin";
-/// Weights in several files, which are not read.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+#[cfg(not(target_arch = "wasm32"))]
+use super::index::Index;
+
+/// The files by which weights are found, in transformers' order: the first that is there is taken.
+pub(super) const FORMS: [&str; 4] = ["model.safetensors", INDEXES[0], "pytorch_model.bin", INDEXES[1]];
+/// Those of them that name the files the weights are in.
+pub(super) const INDEXES: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
 
 /// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
 #[derive(Debug, Default, Clone)]
@@ -17,14 +18,15 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Every file name that is looked at; others are left where they are.
-    pub const NAMES: [&'static str; 9] = [
+    /// Every file name that is looked at, but for those that an index of weights names.
+    pub const NAMES: [&'static str; 10] = [
+        FORMS[0],
+        FORMS[1],
+        FORMS[2],
+        FORMS[3],
         "config.json",
         "config_sentence_transformers.json",
-        WEIGHTS,
-        INDEX,
         "modules.json",
-        PICKLE,
         "sentence_bert_config.json",
         "tokenizer.json",
         "tokenizer_config.json",
@@ -50,13 +52,31 @@ impl ModelFiles {
         self.files.remove(name)
     }
 
-    /// Reads the files of a checkpoint from a folder.
+    /// Bytes of the weights files, whatever their form.
+    pub fn weights_bytes(&self) -> usize {
+        self.files.iter().filter(|(name, _)| !name.ends_with(".json")).map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// Reads the files of a checkpoint from a folder, of weights that are there in several forms the one that is used.
     ///
     /// # Errors
     /// `input` when the folder or one of its files cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
-        Self::read(directory, |_| true)
+        let mut files = Self::without_weights(directory)?;
+        for form in FORMS {
+            if !files.read(directory, form)? {
+                continue;
+            }
+            // An index that is malformed, or a file it names and that is not there, is for whoever loads the model.
+            let index = files.get(form).filter(|_| form.ends_with(".json"));
+            let shards = index.and_then(|bytes| Index::parse(form, bytes).ok());
+            for name in shards.iter().flat_map(Index::files) {
+                files.read(directory, name)?;
+            }
+            break;
+        }
+        Ok(files)
     }
 
     /// Reads the files of a checkpoint from a folder, but for the weights, which are large.
@@ -65,28 +85,29 @@ impl ModelFiles {
     /// As [`from_directory`](Self::from_directory).
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn without_weights(directory: &std::path::Path) -> crate::Result<Self> {
-        Self::read(directory, |name| ![WEIGHTS, PICKLE].contains(&name))
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    fn read(directory: &std::path::Path, wanted: impl Fn(&str) -> bool) -> crate::Result<Self> {
-        use crate::error::input;
         if !directory.is_dir() {
-            return Err(input(format!(
+            return Err(crate::error::input(format!(
                 "{} is not a folder; a model on the Hub has to be downloaded into one first",
                 directory.display()
             )));
         }
         let mut files = Self::new();
-        for name in Self::NAMES.into_iter().filter(|name| wanted(name)) {
-            let path = directory.join(name);
-            match std::fs::read(&path) {
-                Ok(bytes) => files.insert(name, bytes),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(input(format!("{}: {error}", path.display()))),
-            }
+        for name in Self::NAMES.into_iter().filter(|name| !FORMS.contains(name)) {
+            files.read(directory, name)?;
         }
         Ok(files)
+    }
+
+    /// Reads a file of a folder, if it is there.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read(&mut self, directory: &std::path::Path, name: &str) -> crate::Result<bool> {
+        let path = directory.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => self.insert(name, bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(crate::error::input(format!("{}: {error}", path.display()))),
+        }
+        Ok(true)
     }
 
     /// The default model that is compiled into this build.

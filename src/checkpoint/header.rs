@@ -7,7 +7,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::q4;
 use super::q8;
-use super::tensor::Encoding;
+use super::tensor::{Encoding, current_name};
 use super::weights::Format;
 use crate::error::{Result, weights};
 
@@ -66,22 +66,20 @@ impl Header {
         let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, &error))?;
         if metadata.data_len() as u64 != data {
             return Err(weights(format!(
-                "model.safetensors is malformed: its tensors take {} bytes, and {data} are there",
+                "malformed: its tensors take {} bytes, and {data} are there",
                 metadata.data_len()
             )));
         }
-        let format = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8::METADATA_KEY)) {
-            None => Format::Plain,
-            Some(text) => match q8::Metadata::parse(text)? {
-                metadata if metadata.format == q8::Q4 => Format::Q4(metadata),
-                metadata => Format::Q8(metadata),
-            },
-        };
+        let own = metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8::METADATA_KEY));
+        let own = own.map(|text| q8::Metadata::parse(text)).transpose()?;
         let entries = entries(&metadata)?;
-        let (tensors, places) = match &format {
-            Format::Plain => plain(entries),
-            Format::Q8(_) => with_scales(entries, None)?,
-            Format::Q4(metadata) => with_scales(entries, Some(&metadata.columns))?,
+        let (format, (tensors, places)) = match own {
+            None => (Format::Plain, plain(entries)),
+            Some(own) if own.format == q8::Q4 => {
+                let contents = with_scales(entries, Some(&own.columns))?;
+                (Format::Q4(own), contents)
+            }
+            Some(own) => (Format::Q8(own), with_scales(entries, None)?),
         };
         Ok(Self { format, tensors, places })
     }
@@ -95,7 +93,7 @@ fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
         let Some(info) = metadata.info(&name) else { continue };
         let current = current_name(&name);
         if !known.insert(current.clone()) {
-            return Err(weights(format!("model.safetensors: both {name} and its other spelling are there")));
+            return Err(weights(format!("both {name} and its other spelling are there")));
         }
         entries.push((current, info.clone()));
     }
@@ -223,20 +221,10 @@ fn split(name: &str) -> (&str, Part) {
     }
 }
 
-/// TensorFlow's names for the parameters of a LayerNorm, still found in old checkpoints.
-fn current_name(name: &str) -> String {
-    for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] {
-        if let Some(stem) = name.strip_suffix(old) {
-            return format!("{stem}{new}");
-        }
-    }
-    name.to_owned()
-}
-
 /// The library's error, and the tensor it is about where the library does not say.
 fn malformed(header: &[u8], error: &serde_json::Error) -> crate::Error {
     let place = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
-    weights(format!("model.safetensors is malformed: {error}{place}"))
+    weights(format!("malformed: {error}{place}"))
 }
 
 /// The first tensor whose declared shape and type do not fill its declared bytes.

@@ -25,6 +25,11 @@ impl Object {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a field is there, if only as `null`.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
     fn wrong(&self, name: &str, wanted: &str) -> crate::Error {
         let found = self.fields.get(name).map_or_else(String::new, |value| shorten(&value.to_string()));
         config(format!("{}: {name} is {found}, not {wanted}", self.place))

@@ -4,34 +4,44 @@
 //! sizes are bounded and divide, every tensor lies inside its file, every number is finite.
 
 mod activation;
+mod arrived;
 mod config;
 mod files;
 mod grid;
 mod header;
+mod index;
 mod json;
+mod prompt;
 mod q4;
 mod q8;
 mod reader;
+mod safetensors;
 mod tensor;
+mod tokenizer_class;
 mod tokenizer_config;
+mod torch;
 mod weights;
-mod weights_file;
+mod weights_files;
 #[cfg(feature = "candle")]
 mod writer;
 
 pub use activation::{Activation, ScoreActivation};
-pub use config::BertConfig;
+pub use config::{AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer};
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
 pub use reader::WeightsReader;
 pub use tensor::Tensor;
-pub use tokenizer_config::{AddedToken, BertTokenizerConfig, TokenizerConfig, TruncationSide};
+pub use tokenizer_class::TokenizerClass;
+pub use tokenizer_config::{
+    AddedToken, SpecialToken, SpecialTokens, TokenizerConfig, TokenizerOptions, TruncationSide,
+};
 pub use weights::{Format, Weights};
 
 pub(crate) use grid::Grid;
+pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4::{BLOCK, block_scales};
-pub(crate) use weights_file::WeightsFile;
+pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
@@ -44,11 +54,13 @@ use crate::error::{Result, config, tokenizer, unsupported};
 #[derive(Debug)]
 pub struct Checkpoint {
     /// `config.json`.
-    pub config: BertConfig,
+    pub config: ModelConfig,
     /// The function that turns logits into scores unless the caller says otherwise.
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
     pub tokenizer_config: TokenizerConfig,
+    /// What is put before every query.
+    pub prompt: String,
     /// The bytes of `tokenizer.json`.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
 }
@@ -64,29 +76,20 @@ impl Checkpoint {
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
-        let config = BertConfig::read(&config_json)?;
+        let config = ModelConfig::read(&config_json)?;
         let sentence_transformers = files
             .get("config_sentence_transformers.json")
             .map(|bytes| json::Object::parse("config_sentence_transformers.json", bytes))
             .transpose()?;
         let activation =
             ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
-        reject_prompts(sentence_transformers.as_ref())?;
+        let prompt = prompt::read(sentence_transformers.as_ref())?;
         reject_module_chains(&files)?;
-        let tokenizer_config = TokenizerConfig::read(&files)?;
+        let mut tokenizer_config = TokenizerConfig::read(&files)?;
+        tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
-        Ok(Self { config, activation, tokenizer_config, tokenizer_json })
-    }
-}
-
-/// A default prompt would be put before every text; scoring without it would be silently wrong.
-fn reject_prompts(sentence_transformers: Option<&json::Object>) -> Result<()> {
-    match sentence_transformers.map(|object| object.text("default_prompt_name")).transpose()?.flatten() {
-        Some(name) => Err(unsupported(format!(
-            "config_sentence_transformers.json names the default prompt {name:?}, and prompts are not supported yet"
-        ))),
-        None => Ok(()),
+        Ok(Self { config, activation, tokenizer_config, prompt, tokenizer_json })
     }
 }
 

@@ -99,17 +99,17 @@ impl Metadata {
 
     pub(super) fn parse(text: &str) -> Result<Self> {
         let metadata: Self = serde_json::from_str(text)
-            .map_err(|error| weights(format!("model.safetensors: metadata {METADATA_KEY}: {error}")))?;
+            .map_err(|error| weights(format!("metadata {METADATA_KEY}: {error}")))?;
         if ![Q8, Q4].contains(&metadata.format.as_str()) || metadata.version != VERSION {
             return Err(unsupported(format!(
-                "model.safetensors: format {:?} version {}; this build reads {Q8:?} and {Q4:?} version {VERSION}",
+                "format {:?} version {}; this build reads {Q8:?} and {Q4:?} version {VERSION}",
                 metadata.format, metadata.version
             )));
         }
         match metadata.golden.pairs.len() {
             0..=MOST_GOLDEN_PAIRS => Ok(metadata),
             count => Err(weights(format!(
-                "model.safetensors: metadata {METADATA_KEY}: {count} golden pairs, more than {MOST_GOLDEN_PAIRS}"
+                "metadata {METADATA_KEY}: {count} golden pairs, more than {MOST_GOLDEN_PAIRS}"
             ))),
         }
     }

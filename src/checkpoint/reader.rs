@@ -1,293 +1,133 @@
-//! A safetensors file read piece by piece: the header, then one tensor after the other, each kept as it will be used.
+//! The weights of a checkpoint, file by file and piece by piece, each tensor kept as it will be used.
 
-use std::collections::{BTreeMap, HashMap};
-use std::vec::IntoIter;
+use std::collections::HashMap;
+use std::ops::Range;
 
+use super::arrived::Arrived;
 use super::grid::Grid;
-use super::header::{Declared, Header, Part, Place};
-use super::q4::Packed;
-use super::tensor::{Encoding, Tensor};
+use super::index::Index;
+use super::safetensors::SafetensorsReader;
+use super::torch::TorchReader;
 use super::weights::{Format, Weights};
-use crate::error::{Result, weights};
+use crate::error::{Result, unsupported, weights};
 
-/// The length before the header.
-const LENGTH_BYTES: usize = size_of::<u64>();
-/// What the safetensors library takes for a header at most.
-const LONGEST_HEADER: u64 = 100_000_000;
+/// The most bytes that are asked for at a time.
+pub(super) const PIECE: u64 = 1 << 20;
 
-/// Makes [`Weights`] of the pieces of a file, which may be of any size; at no time is the file held whole.
-#[derive(Debug)]
+/// Makes [`Weights`] of files that are read as it asks for them; at no time is one of them held whole.
+///
+/// ```
+/// # fn read(file: &[u8]) -> ranklet::Result<ranklet::checkpoint::Weights> {
+/// let mut reader = ranklet::checkpoint::WeightsReader::default();
+/// reader.open("model.safetensors", file.len() as u64)?;
+/// while let Some(range) = reader.wanted() {
+///     reader.push(&file[range.start as usize..range.end as usize])?;
+/// }
+/// reader.finish()
+/// # }
+/// ```
+#[derive(Debug, Default)]
 pub struct WeightsReader {
-    /// Bytes of the whole file.
-    length: u64,
-    /// Bytes that have come.
-    received: u64,
-    /// Tensors of a plain file that are rounded as they come.
-    grids: HashMap<String, Grid>,
-    state: State,
+    arrived: Arrived,
+    /// The file that is being read.
+    current: Option<(String, FileReader)>,
+    /// The names of those that have been.
+    read: Vec<String>,
+    format: Option<Format>,
+    /// Bytes of all files.
+    bytes: u64,
 }
 
 #[derive(Debug)]
-enum State {
-    /// The length and what has come of the header.
-    Header(Vec<u8>),
-    Data(Box<Data>),
+enum FileReader {
+    Safetensors(SafetensorsReader),
+    Torch(TorchReader),
 }
 
 impl WeightsReader {
-    /// For a file of `length` bytes.
-    pub fn new(length: u64) -> Self {
-        Self::rounding(length, HashMap::new())
+    /// For the files of an index, or for one file; of plain ones, the tensors named in `grids` are kept as codes.
+    pub(crate) fn new(index: Option<Index>, grids: HashMap<String, Grid>) -> Self {
+        Self { arrived: Arrived::new(index, grids), ..Self::default() }
     }
 
-    /// For a file of `length` bytes; of a plain file, the tensors named in `grids` are kept as codes.
-    pub(crate) fn rounding(length: u64, grids: HashMap<String, Grid>) -> Self {
-        Self { length, received: 0, grids, state: State::Header(Vec::new()) }
+    /// Begins with a file of `length` bytes, when all of the one before has come.
+    ///
+    /// # Errors
+    /// `weights` for a file that does not belong to the model, and when the one before is not whole.
+    pub fn open(&mut self, name: &str, length: u64) -> Result<()> {
+        self.close()?;
+        let belongs = match &self.arrived.index {
+            Some(index) => index.files().any(|file| file == name),
+            None => self.read.is_empty(),
+        };
+        if !belongs || self.read.iter().any(|read| read == name) {
+            return Err(weights(format!("{name} is not a further file of this model's weights")));
+        }
+        let file = if name.ends_with(".bin") {
+            FileReader::Torch(TorchReader::new(length))
+        } else {
+            FileReader::Safetensors(SafetensorsReader::new(length))
+        };
+        self.bytes = self.bytes.saturating_add(length);
+        self.arrived.begin(name);
+        self.current = Some((name.to_owned(), file));
+        Ok(())
     }
 
-    /// Takes the next piece.
+    /// The bytes of the open file to push next; `None` when it is not needed any more.
+    pub fn wanted(&self) -> Option<Range<u64>> {
+        match &self.current.as_ref()?.1 {
+            FileReader::Safetensors(file) => file.wanted(),
+            FileReader::Torch(file) => file.wanted(),
+        }
+    }
+
+    /// Takes the bytes that were [wanted](Self::wanted), or as many of the first of them as there are.
     ///
     /// # Errors
     /// `weights` when the file is malformed or longer than was said, and for a tensor that cannot be rounded because it
-    /// holds no finite numbers; `unsupported` for a version of our own formats that this build does not read.
-    pub fn push(&mut self, mut piece: &[u8]) -> Result<()> {
-        self.received += piece.len() as u64;
-        if self.received > self.length {
-            return Err(malformed(format!("more than the {} bytes that were announced", self.length)));
+    /// holds no finite numbers; `unsupported` for a file that is well formed and of a kind that is not read.
+    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
+        let Some((name, file)) = &mut self.current else {
+            return Err(weights("a piece of weights before their file"));
+        };
+        match file {
+            FileReader::Safetensors(file) => file.push(piece, &mut self.arrived),
+            FileReader::Torch(file) => file.push(piece, &mut self.arrived),
         }
-        while !piece.is_empty() {
-            match &mut self.state {
-                State::Header(header) => {
-                    let wanted = header_end(header, self.length)?;
-                    piece = fill(header, wanted, piece);
-                    if header.len() == header_end(header, self.length)? {
-                        let data = self.length - header.len() as u64;
-                        let header = Header::parse(&header[LENGTH_BYTES..], data)?;
-                        self.state = State::Data(Box::new(Data::begin(header, &self.grids)?));
-                    }
-                }
-                State::Data(data) => piece = data.push(piece, &self.grids)?,
-            }
-        }
-        Ok(())
+        .map_err(|error| error.at(name))
     }
 
-    /// The weights, when all pieces have come.
+    /// The weights, when all files have come.
     ///
     /// # Errors
     /// `weights` when some are missing.
-    pub fn finish(self) -> Result<Weights> {
-        match self.state {
-            State::Data(data) if self.received == self.length => {
-                Ok(Weights::new(data.weights, data.format, self.length))
-            }
-            _ => Err(malformed(format!("it ends after {} bytes", self.received))),
+    pub fn finish(mut self) -> Result<Weights> {
+        self.close()?;
+        let index = self.arrived.index.as_ref();
+        let absent = |file: &&str| !self.read.iter().any(|read| read == file);
+        if let Some(absent) = index.and_then(|index| index.files().find(absent)) {
+            return Err(weights(format!("{absent} is missing, which the index of the weights names")));
         }
+        let format = self.format.ok_or_else(|| weights("the weights are missing"))?;
+        Ok(Weights::new(self.arrived.into_tensors(), format, self.bytes))
     }
-}
 
-/// Where the header ends as far as is known: first the length has to be there.
-fn header_end(header: &[u8], length: u64) -> Result<usize> {
-    let Some(bytes) = header.first_chunk() else { return Ok(LENGTH_BYTES) };
-    let header = u64::from_le_bytes(*bytes);
-    if header > LONGEST_HEADER || header + LENGTH_BYTES as u64 > length {
-        return Err(malformed(format!("a header of {header} bytes in a file of {length}")));
-    }
-    Ok(header as usize + LENGTH_BYTES)
-}
-
-/// Moves bytes from the piece until `buffer` holds `wanted`; returns the rest of the piece.
-fn fill<'a>(buffer: &mut Vec<u8>, wanted: usize, piece: &'a [u8]) -> &'a [u8] {
-    let (taken, rest) = piece.split_at(piece.len().min(wanted - buffer.len()));
-    buffer.extend_from_slice(taken);
-    rest
-}
-
-fn malformed(what: String) -> crate::Error {
-    weights(format!("model.safetensors is malformed: {what}"))
-}
-
-/// The tensors that have come and those that will.
-#[derive(Debug)]
-struct Data {
-    format: Format,
-    /// Tensors of which something is still to come.
-    arriving: BTreeMap<String, Arriving>,
-    places: IntoIter<Place>,
-    /// What has come of the first of `places`.
-    buffer: Vec<u8>,
-    weights: BTreeMap<String, Tensor>,
-}
-
-/// A tensor and what has come of it.
-#[derive(Debug)]
-struct Arriving {
-    declared: Declared,
-    elements: Vec<u8>,
-    scales: Vec<u8>,
-    input_scales: Vec<u8>,
-}
-
-impl Data {
-    fn begin(header: Header, grids: &HashMap<String, Grid>) -> Result<Self> {
-        let arriving = |(name, declared)| {
-            let (elements, scales, input_scales) = Default::default();
-            (name, Arriving { declared, elements, scales, input_scales })
+    fn close(&mut self) -> Result<()> {
+        let Some((name, file)) = self.current.take() else { return Ok(()) };
+        let format = match file {
+            FileReader::Safetensors(file) => file.finish(),
+            FileReader::Torch(file) => file.finish(),
         };
-        let mut data = Self {
-            format: header.format,
-            arriving: header.tensors.into_iter().map(arriving).collect(),
-            places: header.places.into_iter(),
-            buffer: Vec::new(),
-            weights: BTreeMap::new(),
-        };
-        data.close_full_places(grids)?;
-        Ok(data)
-    }
-
-    /// Takes what belongs to the place that is being filled; returns the rest of the piece.
-    fn push<'a>(&mut self, piece: &'a [u8], grids: &HashMap<String, Grid>) -> Result<&'a [u8]> {
-        let Some(place) = self.places.as_slice().first() else { return Ok(&[]) };
-        if self.buffer.is_empty() {
-            self.buffer.reserve_exact(place.bytes);
+        let format = format.map_err(|error| error.at(&name))?;
+        if format.golden().is_some() && self.arrived.index.is_some() {
+            let kind = format.name();
+            return Err(unsupported(format!(
+                "{name} is one of several {kind} files; {kind} is read from one"
+            )));
         }
-        let rest = fill(&mut self.buffer, place.bytes, piece);
-        self.close_full_places(grids)?;
-        Ok(rest)
-    }
-
-    /// Hands on what is complete; a tensor without elements is so from the first.
-    fn close_full_places(&mut self, grids: &HashMap<String, Grid>) -> Result<()> {
-        while let Some(Place { tensor: name, part, .. }) = self.next_full_place() {
-            let bytes = std::mem::take(&mut self.buffer);
-            let Some(tensor) = self.arriving.get_mut(&name) else { continue };
-            tensor.put(part, bytes);
-            if tensor.declared.parts == 0
-                && let Some(tensor) = self.arriving.remove(&name)
-            {
-                let grid = grids.get(&name).filter(|_| self.format == Format::Plain);
-                self.weights.insert(name.clone(), tensor.finish(name, grid.copied())?);
-            }
-        }
+        self.format = Some(format);
+        self.read.push(name);
         Ok(())
-    }
-
-    fn next_full_place(&mut self) -> Option<Place> {
-        let place = self.places.as_slice().first()?;
-        if place.bytes == self.buffer.len() { self.places.next() } else { None }
-    }
-}
-
-impl Arriving {
-    fn put(&mut self, part: Part, bytes: Vec<u8>) {
-        match part {
-            Part::Elements => self.elements = bytes,
-            Part::Scales => self.scales = bytes,
-            Part::InputScales => self.input_scales = bytes,
-        }
-        self.declared.parts -= 1;
-    }
-
-    /// The tensor of which every part has come, rounded to a grid where it is a matrix and one is given.
-    fn finish(self, name: String, grid: Option<Grid>) -> Result<Tensor> {
-        let Declared { shape, encoding, packed, .. } = self.declared;
-        let input_scales = floats(&self.input_scales);
-        let mut tensor = Tensor { name, shape, encoding, data: Vec::new(), scales: Vec::new(), input_scales };
-        match encoding {
-            Encoding::Unread(_) => {}
-            _ if packed => Packed { codes: self.elements, scales: self.scales }.unpack(&mut tensor)?,
-            _ => (tensor.data, tensor.scales) = (self.elements, floats(&self.scales)),
-        }
-        let readable = !matches!(encoding, Encoding::Unread(_));
-        match grid {
-            Some(grid) if readable && tensor.shape.len() == 2 => {
-                tensor.check_numbers()?;
-                Ok(tensor.rounded(grid))
-            }
-            _ => Ok(tensor),
-        }
-    }
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|bits| f32::from_le_bytes(*bits)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A matrix, one in codes with its scales, and a tensor without elements before and after them.
-    const HEADER: &[u8] = br#"{"__metadata__":{"ranklet":
-"{\"format\":\"q8\",\"version\":1,\"scheme\":\"\",\"source\":\"\",\"golden\":{\"pairs\":[]}}"},
-"none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},
-"m.scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
-"m":{"dtype":"U8","shape":[2,3],"data_offsets":[8,14]},
-"f":{"dtype":"F16","shape":[1,2],"data_offsets":[14,18]},
-"nothing":{"dtype":"F32","shape":[3,0],"data_offsets":[18,18]}}"#;
-
-    fn file() -> Vec<u8> {
-        let scales = [0.5f32, 2.0].map(f32::to_le_bytes).concat();
-        let data = [&scales[..], &[64, 65, 63, 127, 0, 64], &[0, 0x3c, 0, 0xc0]].concat();
-        [&(HEADER.len() as u64).to_le_bytes()[..], HEADER, &data].concat()
-    }
-
-    fn read(file: &[u8], length: usize, piece: usize) -> Result<Weights> {
-        let mut reader = WeightsReader::new(length as u64);
-        file.chunks(piece).try_for_each(|piece| reader.push(piece))?;
-        reader.finish()
-    }
-
-    #[test]
-    fn pieces_of_any_size_give_the_same_tensors() {
-        let file = file();
-        for piece in [1, 2, 3, 5, 8, 13, 100, file.len() - 1, file.len()] {
-            let weights = read(&file, file.len(), piece).unwrap();
-            assert_eq!(weights.names().collect::<Vec<_>>(), ["f", "m", "none", "nothing"]);
-            assert_eq!(weights.view("m").unwrap().to_f32(), [0.0, 0.5, -0.5, 126.0, -128.0, 0.0]);
-            assert_eq!(weights.view("f").unwrap().to_f32(), [1.0, -2.0]);
-            assert_eq!(weights.require("none", &[0, 3]).unwrap().elements(), 0);
-            assert_eq!(weights.bytes(), file.len() as u64);
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_shorter_or_longer_than_it_says_is_refused() {
-        let file = file();
-        for length in 0..file.len() {
-            assert!(read(&file[..length], file.len(), 7).is_err(), "{length} bytes of {}", file.len());
-            assert!(read(&file[..length], length, 7).is_err(), "{length} bytes");
-        }
-        assert!(read(&file, file.len() - 1, 7).is_err());
-        assert!(read(&[&file[..], &[0]].concat(), file.len(), 7).is_err());
-        assert!(read(&[&file[..], &[0]].concat(), file.len() + 1, 7).is_err());
-    }
-
-    #[test]
-    fn a_matrix_is_rounded_as_it_comes_and_only_if_it_is_one() {
-        let header = br#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
-"i":{"dtype":"I32","shape":[1,1],"data_offsets":[24,28]},"v":{"dtype":"F32","shape":[1],"data_offsets":[28,32]}}"#;
-        let values = [1.0f32, -0.25, 0.5, 0.0, 0.0, 0.0, 7.0, 3.0];
-        let file = |values: [f32; 8]| {
-            let data = values.map(f32::to_le_bytes).concat();
-            [&(header.len() as u64).to_le_bytes()[..], header, &data].concat()
-        };
-        let read = |file: &[u8]| {
-            let grids = ["m", "i", "v"].map(|name| (name.to_owned(), Grid::MATRIX));
-            let mut reader = WeightsReader::rounding(file.len() as u64, HashMap::from(grids));
-            reader.push(file)?;
-            reader.finish()
-        };
-        let weights = read(&file(values)).unwrap();
-        let matrix = weights.require("m", &[2, 3]).unwrap();
-        assert_eq!(matrix.encoding, Encoding::Q7);
-        let close = |(got, want): (&f32, &f32)| (got - want).abs() < 0.01;
-        assert!(matrix.to_f32().iter().zip(&values).all(close), "{matrix:?}");
-        assert_eq!(weights.view("v").unwrap().to_f32(), [3.0]);
-        assert!(weights.view("i").unwrap_err().context().contains("I32"));
-
-        let mut broken = values;
-        broken[4] = f32::NAN;
-        assert!(read(&file(broken)).unwrap_err().context().contains("m holds a number that is not finite"));
     }
 }

@@ -221,6 +221,16 @@ impl Tensor {
     }
 }
 
+/// TensorFlow's names for the parameters of a LayerNorm, still found in old checkpoints.
+pub(super) fn current_name(name: &str) -> String {
+    for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] {
+        if let Some(stem) = name.strip_suffix(old) {
+            return format!("{stem}{new}");
+        }
+    }
+    name.to_owned()
+}
+
 fn fill(values: &mut [f32], elements: impl Iterator<Item = f32>) {
     for (value, element) in values.iter_mut().zip(elements) {
         *value = element;

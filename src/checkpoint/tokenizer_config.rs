@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::ModelFiles;
 use super::json::Object;
+use super::{ModelFiles, TokenizerClass};
 use crate::error::{Result, config, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.
@@ -29,31 +30,63 @@ pub struct TokenizerConfig {
     pub truncation_side: Option<TruncationSide>,
     /// Read text that looks like a special token as plain text.
     pub split_special_tokens: bool,
-    /// How HF's `BertTokenizer` builds its pipeline; `None` when another class is named, which then takes
-    /// `tokenizer.json` as it is.
-    pub bert: Option<BertTokenizerConfig>,
-}
-
-/// The fields from which HF's `BertTokenizer` makes everything but the vocabulary, whatever `tokenizer.json` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BertTokenizerConfig {
-    /// Lower-case the text.
-    pub do_lower_case: bool,
-    /// Strip accents; `None`: as `do_lower_case`.
-    pub strip_accents: Option<bool>,
-    /// Put spaces around CJK characters.
-    pub tokenize_chinese_chars: bool,
-    /// The token before the query.
-    pub cls_token: String,
-    /// The token after the query and after the document.
-    pub sep_token: String,
-    /// The token for what the vocabulary does not hold.
-    pub unk_token: String,
-    /// `[PAD]` and `[MASK]`, which are found in text as the others are.
-    pub other_special_tokens: [String; 2],
+    /// The class that reads `tokenizer.json`.
+    pub class: TokenizerClass,
+    /// What the class is told beside its vocabulary.
+    pub options: TokenizerOptions,
+    /// The tokens that have a part of their own.
+    pub special_tokens: SpecialTokens,
     /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
     pub added_tokens: Option<Vec<AddedToken>>,
 }
+
+/// Fields from which HF's classes make a normaliser and a pre-tokenizer; `None`: as the class has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenizerOptions {
+    /// Lower-case the text.
+    pub do_lower_case: Option<bool>,
+    /// Strip accents; `None`: as `do_lower_case`.
+    pub strip_accents: Option<bool>,
+    /// Put spaces around CJK characters.
+    pub tokenize_chinese_chars: Option<bool>,
+    /// Split at punctuation.
+    pub split_by_punct: Option<bool>,
+    /// Read the first word as if a space came before it.
+    pub add_prefix_space: Option<bool>,
+    /// The id of the unknown token.
+    pub unk_id: Option<usize>,
+}
+
+/// The tokens with a name of their own, as far as `tokenizer_config.json` names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecialTokens {
+    /// By [`SpecialToken`].
+    pub named: [Option<AddedToken>; 7],
+    /// `extra_special_tokens`, once `additional_special_tokens`.
+    pub extra: Option<Vec<AddedToken>>,
+}
+
+/// Which of the named tokens, in HF's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialToken {
+    /// Beginning of a sequence.
+    Bos,
+    /// End of a sequence.
+    Eos,
+    /// Stands for what the vocabulary does not hold.
+    Unk,
+    /// After the query and after the document.
+    Sep,
+    /// Fills short sequences up; never seen here.
+    Pad,
+    /// Before the query.
+    Cls,
+    /// Stands for a hidden word; never seen here unless a text holds it.
+    Mask,
+}
+
+const NAMES: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// A token that is cut out of a text before anything else happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -77,15 +110,38 @@ pub struct AddedToken {
     pub special: bool,
 }
 
+impl AddedToken {
+    /// A special token without further properties.
+    pub(crate) fn special(content: &str) -> Self {
+        Self {
+            content: content.to_owned(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: false,
+            special: true,
+        }
+    }
+}
+
 /// HF writes 1e30 for "no limit"; whatever lies above this is none.
 const ABSURD_LENGTH: f64 = 1e9;
 
 impl TokenizerConfig {
-    pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
+    /// Reads what goes with `tokenizer.json`, and from `config.json` what decides the class.
+    ///
+    /// # Errors
+    /// `tokenizer` or `config` for a malformed file, `unsupported` for a class that is not copied.
+    pub fn read(files: &ModelFiles) -> Result<Self> {
+        let config = Object::parse("config.json", files.get("config.json").unwrap_or(b"{}"))?;
         let json =
             Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
                 .map_err(|error| tokenizer(error.context()))?;
-        let bert = bert(&json)?;
+        let named = match json.text("tokenizer_class")? {
+            Some(name) => Some(name),
+            None => config.text("tokenizer_class")?,
+        };
+        let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
         Ok(Self {
             model_max_length: match module_max_length(files)? {
                 Some(length) => Some(length),
@@ -94,10 +150,9 @@ impl TokenizerConfig {
                     None => max_length(&json, "max_len")?,
                 },
             },
-            // BertTokenizer hands token types over; a tokenizer without a class of its own only when told to.
             uses_token_types: json
                 .texts("model_input_names")?
-                .map_or(bert.is_some(), |names| names.contains(&"token_type_ids")),
+                .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
             truncation_side: match json.text("truncation_side")? {
                 None => None,
                 Some("right") => Some(TruncationSide::Right),
@@ -107,7 +162,10 @@ impl TokenizerConfig {
                 }
             },
             split_special_tokens: json.flag("split_special_tokens")?.unwrap_or(false),
-            bert,
+            class,
+            options: options(&json)?,
+            special_tokens: special_tokens(&json)?,
+            added_tokens: added_tokens(&json)?,
         })
     }
 }
@@ -133,20 +191,18 @@ fn max_length(json: &Object, name: &str) -> Result<Option<usize>> {
     Ok(Some(length as usize))
 }
 
-fn bert(json: &Object) -> Result<Option<BertTokenizerConfig>> {
-    if !matches!(json.text("tokenizer_class")?, None | Some("BertTokenizer" | "BertTokenizerFast")) {
-        return Ok(None);
-    }
-    Ok(Some(BertTokenizerConfig {
-        do_lower_case: json.flag("do_lower_case")?.unwrap_or(true),
+fn options(json: &Object) -> Result<TokenizerOptions> {
+    Ok(TokenizerOptions {
+        do_lower_case: json.flag("do_lower_case")?,
         strip_accents: json.flag("strip_accents")?,
-        tokenize_chinese_chars: json.flag("tokenize_chinese_chars")?.unwrap_or(true),
-        cls_token: token(json, "cls_token", "[CLS]")?,
-        sep_token: token(json, "sep_token", "[SEP]")?,
-        unk_token: token(json, "unk_token", "[UNK]")?,
-        other_special_tokens: [token(json, "pad_token", "[PAD]")?, token(json, "mask_token", "[MASK]")?],
-        added_tokens: added_tokens(json)?,
-    }))
+        tokenize_chinese_chars: json.flag("tokenize_chinese_chars")?,
+        split_by_punct: json.flag("split_by_punct")?,
+        add_prefix_space: json.flag("add_prefix_space")?,
+        unk_id: match json.get("unk_id") {
+            None => None,
+            Some(_) => Some(json.count("unk_id", 0, 0, u32::MAX as usize)?),
+        },
+    })
 }
 
 fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
@@ -156,15 +212,36 @@ fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     Ok(Some(by_id.into_values().collect()))
 }
 
-/// A token, written as a string or (older files) as an object with `content`.
-fn token(json: &Object, name: &str, default: &str) -> Result<String> {
-    match json.get(name) {
-        None => Ok(default.to_owned()),
-        Some(serde_json::Value::Object(_)) => {
-            let content =
-                json.object(name)?.map(|object| object.text("content").map(|text| text.map(str::to_owned)));
-            Ok(content.transpose()?.flatten().unwrap_or_else(|| default.to_owned()))
-        }
-        Some(_) => Ok(json.text(name)?.unwrap_or(default).to_owned()),
+fn special_tokens(json: &Object) -> Result<SpecialTokens> {
+    let mut named = [const { None }; 7];
+    for (token, name) in named.iter_mut().zip(NAMES) {
+        *token = json.get(name).map(|value| special_token(name, value)).transpose()?;
     }
+    let extra = match extra(json, "extra_special_tokens")? {
+        Some(tokens) if !tokens.is_empty() => Some(tokens),
+        empty => extra(json, "additional_special_tokens")?.or(empty),
+    };
+    Ok(SpecialTokens { named, extra })
+}
+
+/// A list of tokens, or an object that gives each a name.
+fn extra(json: &Object, name: &str) -> Result<Option<Vec<AddedToken>>> {
+    let Some(listed) = json.get(name) else { return Ok(None) };
+    let values: Vec<_> = match listed {
+        Value::Array(values) => values.iter().collect(),
+        Value::Object(values) => values.values().collect(),
+        _ => return Err(tokenizer(format!("tokenizer_config.json: {name} is not a list"))),
+    };
+    values.into_iter().map(|value| special_token(name, value)).collect::<Result<_>>().map(Some)
+}
+
+/// A token, written as a string or (older files) as an object with `content`.
+fn special_token(name: &str, value: &Value) -> Result<AddedToken> {
+    let token = match value {
+        Value::String(content) => Ok(AddedToken::special(content)),
+        value => serde::Deserialize::deserialize(value),
+    };
+    token
+        .map(|token| AddedToken { special: true, ..token })
+        .map_err(|error| tokenizer(format!("tokenizer_config.json: {name}: {error}")))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::q8;
-use super::reader::WeightsReader;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
@@ -25,6 +24,8 @@ pub struct Weights {
 pub enum Format {
     /// Plain safetensors as the Hub has them.
     Plain,
+    /// `pytorch_model.bin`, whose numbers are plain too.
+    Torch,
     /// Our q8 file, with what its metadata says.
     Q8(q8::Metadata),
     /// Our q4 file, likewise. What is in memory has been unpacked to q8.
@@ -36,6 +37,7 @@ impl Format {
     pub fn name(&self) -> &'static str {
         match self {
             Format::Plain => "safetensors",
+            Format::Torch => "pytorch",
             Format::Q8(_) => q8::Q8,
             Format::Q4(_) => q8::Q4,
         }
@@ -44,7 +46,7 @@ impl Format {
     /// The golden pairs the file carries.
     pub fn golden(&self) -> Option<&q8::Golden> {
         match self {
-            Format::Plain => None,
+            Format::Plain | Format::Torch => None,
             Format::Q8(metadata) | Format::Q4(metadata) => Some(&metadata.golden),
         }
     }
@@ -55,22 +57,12 @@ impl Weights {
         Self { tensors, taken: BTreeMap::new(), format, bytes }
     }
 
-    /// The weights of a whole file.
-    ///
-    /// # Errors
-    /// As [`WeightsReader::push`].
-    pub fn parse(file: &[u8]) -> Result<Self> {
-        let mut reader = WeightsReader::new(file.len() as u64);
-        reader.push(file)?;
-        reader.finish()
-    }
-
     /// What kind of file this is.
     pub fn format(&self) -> &Format {
         &self.format
     }
 
-    /// Bytes of the whole file.
+    /// Bytes of all weights files together.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -160,5 +152,5 @@ impl Weights {
 }
 
 fn missing(name: &str) -> crate::Error {
-    weights(format!("the tensor {name} is missing from model.safetensors"))
+    weights(format!("the tensor {name} is missing from the weights"))
 }

@@ -8,6 +8,7 @@
 pub(crate) mod candle;
 pub(crate) mod cpu;
 mod embed;
+mod positions;
 
 use crate::checkpoint::Weights;
 use crate::error::{Result, unsupported};

@@ -78,8 +78,11 @@ pub(super) fn calibrate(
 
 /// The text as one batch; pairs that this tokenizer has no words for teach nothing but do no harm.
 fn calibration_batch(checkpoint: &Checkpoint) -> Result<Batch> {
-    let tokenizer =
-        PairTokenizer::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, &checkpoint.config)?;
+    let tokenizer = PairTokenizer::read(
+        &checkpoint.tokenizer_json,
+        &checkpoint.tokenizer_config,
+        (&checkpoint.config).into(),
+    )?;
     let length = tokenizer.model_max_length();
     let mut batch = Batch::default();
     for line in TEXT.lines() {

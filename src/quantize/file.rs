@@ -2,8 +2,8 @@
 
 use super::calibrate;
 use super::scheme::Scheme;
-use crate::checkpoint::{Checkpoint, Format, Golden, GoldenPair, ModelFiles, Weights};
-use crate::error::{self, Result, input};
+use crate::checkpoint::{Checkpoint, Golden, GoldenPair, ModelFiles, WeightsFiles};
+use crate::error::{Result, input};
 use crate::model;
 use crate::options::{Device, Dtype, ModelSource, Options, Scores};
 use crate::reranker::Reranker;
@@ -17,7 +17,8 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
     ("how do bees make honey", "The last train leaves platform four at a quarter to midnight."),
 ];
 
-/// Makes a checkpoint of the dtype q8 or q4 of an f32, f16 or bf16 one: the same files with another `model.safetensors`.
+/// Makes a checkpoint of the dtype q8 or q4 of an f32, f16 or bf16 one: the same files with a
+/// `model.safetensors` in the place of their weights.
 ///
 /// Matrices are rounded so that their products with real activations change least: the model reads a text of our own
 /// for that. `source` names where the weights came from, for the file's metadata.
@@ -27,12 +28,10 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
     let scheme = Scheme::of(dtype)?;
     let mut rest = files.clone();
-    let weights = match rest.take("model.safetensors") {
-        Some(file) => Weights::parse(&file)?,
-        None => return Err(error::weights("model.safetensors is missing")),
-    };
+    let weights = WeightsFiles::take(&mut rest)?.parse()?;
+    let mut quantised = rest.clone();
     let checkpoint = Checkpoint::read(rest)?;
-    if *weights.format() != Format::Plain {
+    if weights.format().golden().is_some() {
         let format = weights.format().name();
         return Err(input(format!("the model is a {format} file already: quantise its source")));
     }
@@ -46,7 +45,6 @@ pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<M
         Reranker::load(ModelSource::Files(files.clone()), options)
     };
     let exact = load(&files, Dtype::F32).await?;
-    let mut quantised = files;
     quantised.insert("model.safetensors", writer.write(source, Golden::default())?);
     let reranker = load(&quantised, Dtype::Auto).await?;
     quantised.insert("model.safetensors", writer.write(source, golden(&reranker, &exact).await?)?);

@@ -1,13 +1,14 @@
 //! A model on its way in: first its small files, then its weights piece by piece, at last the engine.
 //!
-//! At no time is anything large held twice: the tokenizer's file is gone before the weights come, their file never lies
-//! whole in memory, and the engine takes each tensor when it makes its own form of it.
+//! At no time is anything large held twice: the tokenizer's file is gone before the weights come, no file of theirs ever
+//! lies whole in memory, and the engine takes each tensor when it makes its own form of it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use crate::checkpoint::{
-    BertConfig, Checkpoint, Golden, ModelFiles, ScoreActivation, WeightsFile, WeightsReader,
+    Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
 };
 use crate::engine::Engine;
 use crate::error::{Result, integrity};
@@ -21,36 +22,35 @@ use crate::text::{Batch, PairTokenizer};
 #[derive(Debug)]
 pub(crate) struct Loader {
     options: Options,
-    config: BertConfig,
+    config: ModelConfig,
     activation: ScoreActivation,
+    prompt: String,
     tokenizer: PairTokenizer,
     weights: WeightsReader,
 }
 
 impl Loader {
-    /// Begins with all but the weights, which have `length` bytes.
+    /// Begins with all but the weights, which are in one file or in those of an index.
     ///
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
-    pub(crate) fn new(checkpoint: Checkpoint, length: u64, options: Options) -> Result<Self> {
-        let Checkpoint { config, activation, tokenizer_config, tokenizer_json } = checkpoint;
-        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, &config)?;
+    pub(crate) fn new(checkpoint: Checkpoint, index: Option<Index>, options: Options) -> Result<Self> {
+        let Checkpoint { config, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
+        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, (&config).into())?;
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
         }
-        let weights = match options.dtype {
-            Dtype::Q8 => WeightsReader::rounding(length, quantize::grids(&model::plan(&config))),
-            _ => WeightsReader::new(length),
+        let grids = match options.dtype {
+            Dtype::Q8 => quantize::grids(&model::plans(&config)),
+            _ => HashMap::new(),
         };
-        Ok(Self { options, config, activation, tokenizer, weights })
+        let weights = WeightsReader::new(index, grids);
+        Ok(Self { options, config, activation, prompt, tokenizer, weights })
     }
 
-    /// Takes the next piece of the weights, of any size.
-    ///
-    /// # Errors
-    /// As [`WeightsReader::push`].
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<()> {
-        self.weights.push(piece)
+    /// What takes the weights.
+    pub(crate) fn weights(&mut self) -> &mut WeightsReader {
+        &mut self.weights
     }
 
     /// Makes the engine and checks it against the golden pairs of the weights, where there are any.
@@ -58,7 +58,7 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, config, activation, tokenizer, weights } = self;
+        let Self { options, config, activation, prompt, tokenizer, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format())?;
         let (plan, head) = model::build(&config, &weights)?;
@@ -68,8 +68,8 @@ impl Loader {
         let plan = plan.collapse_last_layer();
         let engine = Engine::prepare(&options, &plan, weights, dtype)?;
         let info = Info {
-            model_type: "bert",
-            architecture: "BertForSequenceClassification",
+            model_type: config.model_type,
+            architecture: config.architecture,
             num_labels: head.num_labels(),
             activation,
             max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
@@ -88,6 +88,7 @@ impl Loader {
         let reranker = Reranker {
             id: next_id(),
             max_length: info.max_length,
+            prompt,
             tokenizer,
             engine,
             head,
@@ -108,7 +109,7 @@ impl Reranker {
         for pair in &golden.pairs {
             let mut batch = Batch::default();
             let length = self.tokenizer.model_max_length();
-            let query = self.tokenizer.encode(&pair.query, length, None)?;
+            let query = self.tokenizer.encode(self.prompted(&pair.query), length, None)?;
             let document = self.tokenizer.encode(&pair.document, length, None)?;
             self.tokenizer.push(&mut batch, &query, &document, length)?;
             let logits = self.score_batch(&batch, Scores::Raw).await?;
@@ -132,17 +133,17 @@ fn next_id() -> usize {
 
 impl ModelSource {
     /// The small files, read, and the weights, unread, or why they are not there.
-    pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsFile>)> {
+    pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsFiles>)> {
         let mut files = match self {
             #[cfg(feature = "embedded")]
             ModelSource::Embedded => ModelFiles::embedded(),
             #[cfg(not(target_arch = "wasm32"))]
             ModelSource::Directory(path) => {
-                return Ok((ModelFiles::without_weights(&path)?, WeightsFile::open(&path)));
+                return Ok((ModelFiles::without_weights(&path)?, WeightsFiles::open(&path)));
             }
             ModelSource::Files(files) => files,
         };
-        let weights = WeightsFile::take(&mut files);
+        let weights = WeightsFiles::take(&mut files);
         Ok((files, weights))
     }
 }

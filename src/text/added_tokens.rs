@@ -1,7 +1,8 @@
 //! Added tokens that the tokenizers library accepts and then panics at, when a text is cut into them.
 
-use tokenizers::{NormalizedString, Normalizer, Tokenizer};
+use tokenizers::{NormalizedString, Normalizer};
 
+use super::model::Pipeline;
 use super::tokenizer::failed;
 use crate::error::{Result, tokenizer};
 
@@ -10,7 +11,7 @@ use crate::error::{Result, tokenizer};
 ///
 /// # Errors
 /// `tokenizer`, naming the token.
-pub(super) fn check(tokenizer: &Tokenizer) -> Result<()> {
+pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
     for token in tokenizer.get_added_tokens_decoder().into_values() {
         let mut text = NormalizedString::from(token.content.as_str());
         if let Some(normalizer) = tokenizer.get_normalizer().filter(|_| token.normalized) {

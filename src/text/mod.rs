@@ -2,11 +2,19 @@
 
 mod added_tokens;
 mod batch;
-mod bert;
+mod charsmap;
+mod chunks;
+mod classes;
+mod components;
+mod limits;
+mod model;
 mod template;
 mod tokenizer;
 mod tokenizer_json;
 mod truncation;
+mod unigram;
 
 pub use batch::Batch;
-pub use tokenizer::{PairTokenizer, Text};
+pub use chunks::{Chunks, Span, Unit};
+pub use limits::Limits;
+pub use tokenizer::{Document, PairTokenizer, Text};

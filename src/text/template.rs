@@ -35,16 +35,23 @@ impl PairTemplate {
         }
     }
 
+    /// `query document`, types 0 and 1: what a tokenizer without a template gives.
+    fn bare() -> Self {
+        Self { parts: vec![Part::Query { token_type: 0 }, Part::Document { token_type: 1 }] }
+    }
+
     /// Reads the `post_processor` section of a `tokenizer.json`.
     ///
     /// # Errors
     /// `tokenizer` when it is malformed, `unsupported` when it is not one query, then one document.
     pub(super) fn parse(json: &str) -> Result<Self> {
-        let parts = match serde_json::from_str(json).map_err(malformed)? {
+        let processor: Option<PostProcessor> = serde_json::from_str(json).map_err(malformed)?;
+        let parts = match processor.and_then(PostProcessor::decisive) {
             Some(PostProcessor::Template { pair, special_tokens }) => parts(pair, &special_tokens)?,
             Some(PostProcessor::Bert { cls, sep }) => return Ok(Self::bert(cls.1, sep.1)),
             Some(PostProcessor::Roberta { cls, sep }) => return Ok(Self::roberta(cls.1, sep.1)),
-            None => Vec::new(),
+            Some(PostProcessor::ByteLevel) | None => return Ok(Self::bare()),
+            Some(PostProcessor::Sequence { .. }) => Vec::new(),
         };
         let texts: Vec<_> = parts.iter().filter(|part| !matches!(part, Part::Special { .. })).collect();
         match texts[..] {
@@ -54,7 +61,7 @@ impl PairTemplate {
     }
 
     /// `cls query sep sep document sep`, all of type 0, as `RobertaProcessing` builds it.
-    fn roberta(cls: u32, sep: u32) -> Self {
+    pub(super) fn roberta(cls: u32, sep: u32) -> Self {
         let special = |id| Part::Special { id, token_type: 0 };
         let (query, document) = (Part::Query { token_type: 0 }, Part::Document { token_type: 0 });
         Self { parts: vec![special(cls), query, special(sep), special(sep), document, special(sep)] }
@@ -105,11 +112,39 @@ impl PairTemplate {
 #[serde(tag = "type")]
 enum PostProcessor {
     #[serde(rename = "TemplateProcessing")]
-    Template { pair: Vec<Piece>, special_tokens: HashMap<String, SpecialToken> },
+    Template {
+        pair: Vec<Piece>,
+        special_tokens: HashMap<String, SpecialToken>,
+    },
     #[serde(rename = "BertProcessing")]
-    Bert { cls: (String, u32), sep: (String, u32) },
+    Bert {
+        cls: (String, u32),
+        sep: (String, u32),
+    },
     #[serde(rename = "RobertaProcessing")]
-    Roberta { cls: (String, u32), sep: (String, u32) },
+    Roberta {
+        cls: (String, u32),
+        sep: (String, u32),
+    },
+    /// Moves offsets, which nobody asks for.
+    ByteLevel,
+    Sequence {
+        processors: Vec<PostProcessor>,
+    },
+}
+
+impl PostProcessor {
+    /// Of a sequence the only one that adds tokens; a sequence with more of them stays one.
+    fn decisive(self) -> Option<Self> {
+        let Self::Sequence { processors } = self else { return Some(self) };
+        let mut adding: Vec<_> =
+            processors.into_iter().filter(|part| !matches!(part, Self::ByteLevel)).collect();
+        match adding.len() {
+            0 => Some(Self::ByteLevel),
+            1 => adding.pop(),
+            _ => Some(Self::Sequence { processors: adding }),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -179,16 +214,24 @@ mod tests {
         let mut batch = Batch::default();
         PairTemplate::parse(roberta).unwrap().push(&mut batch, &[7, 8], &[9]);
         assert_eq!(batch.input_ids, [0, 7, 8, 2, 2, 9, 2]);
+
+        let byte_level = r#"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false}"#;
+        for json in ["null", byte_level, &format!(r#"{{"type": "Sequence", "processors": [{byte_level}]}}"#)]
+        {
+            assert_eq!(PairTemplate::parse(json), Ok(PairTemplate::bare()), "{json}");
+        }
+        let both = format!(r#"{{"type": "Sequence", "processors": [{byte_level}, {BERT}]}}"#);
+        assert_eq!(PairTemplate::parse(&both), Ok(PairTemplate::bert(5, 6)));
     }
 
     #[test]
     fn what_is_no_pair_template_is_refused() {
         for (json, kind) in [
-            ("null".to_owned(), ErrorKind::Unsupported),
+            (format!(r#"{{"type": "Sequence", "processors": [{BERT}, {BERT}]}}"#), ErrorKind::Unsupported),
             (BERT.replace("\"A\"", "\"B\""), ErrorKind::Unsupported),
             (BERT.replace("\"A\"", "\"C\""), ErrorKind::Tokenizer),
             (BERT.replace("\"[CLS]\": {", "\"[ELSE]\": {"), ErrorKind::Tokenizer),
-            (BERT.replace("TemplateProcessing", "ByteLevel"), ErrorKind::Tokenizer),
+            (BERT.replace("TemplateProcessing", "Unheard"), ErrorKind::Tokenizer),
         ] {
             assert_eq!(PairTemplate::parse(&json).unwrap_err().kind(), kind, "{json}");
         }

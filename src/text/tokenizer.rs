@@ -3,21 +3,20 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use tokenizers::{Encoding, Tokenizer};
+use tokenizers::Encoding;
 
-use super::Batch;
-use super::added_tokens;
-use super::bert;
+use super::model::Pipeline;
 use super::template::PairTemplate;
 use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
-use crate::checkpoint::{BertConfig, TokenizerConfig, TruncationSide};
+use super::{Batch, Chunks, Limits, Unit, added_tokens, classes};
+use crate::checkpoint::{TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
 /// Turns pairs into packed batches.
 #[derive(Debug)]
 pub struct PairTokenizer {
-    tokenizer: Tokenizer,
+    tokenizer: Pipeline,
     template: PairTemplate,
     truncation_side: TruncationSide,
     /// Bytes before a cut within which a special token or a cluster of marks might still be growing.
@@ -38,6 +37,25 @@ pub struct Text<'a> {
     max_tokens: usize,
     /// Tokens of all of the text that may be used; counted only when it decides a tie.
     length: OnceLock<usize>,
+}
+
+/// The tokens of a document.
+#[derive(Debug)]
+pub enum Document<'a> {
+    /// For one pair, which is cut where it is too long.
+    Cut(Text<'a>),
+    /// For as many pairs as it takes.
+    Whole(Chunks),
+}
+
+impl Document<'_> {
+    /// The same for keeping.
+    pub fn into_owned(self) -> Document<'static> {
+        match self {
+            Document::Cut(text) => Document::Cut(text.into_owned()),
+            Document::Whole(chunks) => Document::Whole(chunks),
+        }
+    }
 }
 
 impl Text<'_> {
@@ -61,25 +79,17 @@ impl PairTokenizer {
     /// # Errors
     /// `tokenizer` for a malformed file, `config` when it gives token types the model has no rows for, `unsupported`
     /// for a pair template that is not one query and one document, or a component that is not known to hold.
-    pub fn read(json: &[u8], files: &TokenizerConfig, model: &BertConfig) -> Result<Self> {
+    pub fn read(json: &[u8], files: &TokenizerConfig, limits: Limits) -> Result<Self> {
         let json = TokenizerJson::parse(json)?;
-        let (mut tokenizer, template) = match &files.bert {
-            Some(bert) => {
-                let tokenizer = bert::rebuild(&json.vocabulary()?, bert)?;
-                let (cls, sep) =
-                    (special(&tokenizer, &bert.cls_token)?, special(&tokenizer, &bert.sep_token)?);
-                (tokenizer, PairTemplate::bert(cls, sep))
-            }
-            None => (json.pipeline()?, json.pair_template()?),
-        };
+        let (mut tokenizer, template) = classes::build(&json, files)?;
         added_tokens::check(&tokenizer)?;
         tokenizer.set_encode_special_tokens(files.split_special_tokens);
         let template = if files.uses_token_types { template } else { template.without_token_types() };
-        check_template(&template, model)?;
+        check_template(&template, limits, &tokenizer)?;
         let longest_added_token =
             tokenizer.get_added_tokens_decoder().values().map(|token| token.content.len()).max().unwrap_or(0);
         let model_max_length =
-            files.model_max_length.unwrap_or(usize::MAX).min(model.max_position_embeddings);
+            files.model_max_length.unwrap_or(usize::MAX).min(limits.max_tokens.unwrap_or(usize::MAX));
         if model_max_length <= template.special_tokens() {
             return Err(config(format!("a maximum length of {model_max_length} leaves no room for a pair")));
         }
@@ -89,7 +99,7 @@ impl PairTokenizer {
             truncation_side: files.truncation_side.map_or_else(|| json.leftover_truncation_side(), Ok)?,
             cut_margin: longest_added_token + 256,
             model_max_length,
-            vocab_size: model.vocab_size,
+            vocab_size: limits.vocab_size,
         })
     }
 
@@ -116,8 +126,13 @@ impl PairTokenizer {
 
     /// How many tokens of the vocabulary have no row in the model; texts that hold one cannot be scored.
     pub fn tokens_beyond_vocabulary(&self) -> usize {
-        let beyond = |id: &u32| *id as usize >= self.vocab_size;
-        self.tokenizer.get_vocab(true).values().filter(|id| beyond(id)).count()
+        let model = self.tokenizer.get_model();
+        let added = self.tokenizer.get_added_tokens_decoder();
+        let beyond = added.iter().filter(|(id, token)| {
+            **id as usize >= self.vocab_size
+                && tokenizers::Model::token_to_id(model, &token.content).is_none()
+        });
+        model.ids_from(self.vocab_size) + beyond.count()
     }
 
     /// Tokenises one text of a pair, cut to `max_tokens` if given, for pairs of at most `max_length` tokens.
@@ -126,19 +141,62 @@ impl PairTokenizer {
     /// `tokenizer` when the tokenizer fails.
     pub fn encode<'a>(
         &self,
-        text: &'a str,
+        text: impl Into<Cow<'a, str>>,
         max_length: usize,
         max_tokens: Option<usize>,
     ) -> Result<Text<'a>> {
+        let text = text.into();
         // One more than can be kept, so that "just fits" and "too long" differ.
         let limit = self.room(max_length) + 1;
         let max_tokens = max_tokens.unwrap_or(usize::MAX);
-        let (mut ids, mut complete) = self.encode_prefix(text, limit.min(max_tokens.saturating_add(1)))?;
+        let (mut ids, mut complete) = self.encode_prefix(&text, limit.min(max_tokens.saturating_add(1)))?;
         if max_tokens < ids.len() {
             self.cut(&mut ids, max_tokens);
             complete = true;
         }
-        Ok(Text { text: text.into(), ids, complete, max_tokens, length: OnceLock::new() })
+        Ok(Text { text, ids, complete, max_tokens, length: OnceLock::new() })
+    }
+
+    /// Tokenises all of a document, cut to `max_tokens` if given.
+    ///
+    /// # Errors
+    /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
+    pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: Unit) -> Result<Chunks> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(input(format!("a document of {} bytes cannot be read in chunks", text.len())));
+        }
+        let encoding = self.tokenizer.encode(text, false).map_err(failed)?;
+        let (all, most) = (encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
+        let kept = match self.truncation_side {
+            TruncationSide::Right => 0..all.min(most),
+            TruncationSide::Left => all.saturating_sub(most)..all,
+        };
+        Ok(Chunks::new(text, &encoding, kept, unit))
+    }
+
+    /// Tokens of a document that fit beside `query`; at least half of the room of both.
+    pub(crate) fn chunk_room(&self, query: &Text, max_length: usize) -> usize {
+        let room = self.room(max_length);
+        room.saturating_sub(query.ids.len()).max(room / 2).max(1)
+    }
+
+    /// Adds the pair of `query` and a chunk of [`chunk_room`](Self::chunk_room) tokens at most to a batch.
+    ///
+    /// # Errors
+    /// `tokenizer` for a token the model has no row for.
+    pub(crate) fn push_chunk(
+        &self,
+        batch: &mut Batch,
+        query: &Text,
+        chunk: &[u32],
+        max_length: usize,
+    ) -> Result<()> {
+        let query =
+            self.kept(&query.ids, query.ids.len().min(self.room(max_length).saturating_sub(chunk.len())));
+        self.check_ids(query)?;
+        self.check_ids(chunk)?;
+        self.template.push(batch, query, chunk);
+        Ok(())
     }
 
     /// Adds a pair to a batch, cut to `max_length` tokens as HF's `longest_first` does.
@@ -206,18 +264,31 @@ impl PairTokenizer {
     /// Of a long text only a beginning is tokenised, longer and longer until it holds enough tokens that the rest
     /// cannot change.
     fn encode_prefix(&self, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
-        let mut window = limit * 8 + 4 * self.cut_margin;
+        let mut window = limit.saturating_mul(8).saturating_add(4 * self.cut_margin);
         while self.truncation_side == TruncationSide::Right && window < text.len() {
             let cut = text.floor_char_boundary(window);
             let encoding = self.tokenizer.encode(&text[..cut], false).map_err(failed)?;
-            if settled_tokens(&encoding, cut - self.cut_margin) >= limit {
+            let safe_end = last_anchor(&text[..text.floor_char_boundary(cut - self.cut_margin)]);
+            if settled_tokens(&encoding, safe_end) >= limit {
                 return Ok((encoding.get_ids()[..limit].to_vec(), false));
             }
-            window *= 4;
+            window = window.saturating_mul(4);
         }
         let ids = self.ids(text)?;
         Ok((ids, true))
     }
+}
+
+/// Where the last character begins that nothing after it can reach over: it is no white space, of which a whole run
+/// may become one token, and no mark, of which normalisation may change the order in a whole run.
+fn last_anchor(text: &str) -> usize {
+    let is_anchor = |char: char| match char {
+        '\0'..='\x7f' => !char.is_whitespace(),
+        // Kana, CJK ideographs and Hangul syllables; texts in other scripts have spaces and signs of ASCII's.
+        'ぁ'..='ゖ' | 'ァ'..='鿿' | '가'..='힣' => true,
+        _ => false,
+    };
+    text.rfind(is_anchor).unwrap_or(0)
 }
 
 /// How many leading tokens belong to words that end before `safe_end` bytes: no text after the cut can change them.
@@ -229,25 +300,20 @@ fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
 }
 
-fn special(tokenizer: &Tokenizer, token: &str) -> Result<u32> {
-    tokenizer
-        .token_to_id(token)
-        .ok_or_else(|| self::tokenizer(format!("tokenizer.json: the vocabulary has no {token:?}")))
-}
-
-fn check_template(template: &PairTemplate, model: &BertConfig) -> Result<()> {
+fn check_template(template: &PairTemplate, limits: Limits, tokens: &Pipeline) -> Result<()> {
     let (id, token_type) = template.largest();
-    if id as usize >= model.vocab_size {
+    if id as usize >= limits.vocab_size {
+        let token = tokens.id_to_token(id).unwrap_or_default();
         return Err(tokenizer(format!(
-            "tokenizer.json: the pair template uses the id {id}, beyond the vocabulary of {}",
-            model.vocab_size
+            "tokenizer.json: the pair template uses {token:?} with the id {id}, beyond the vocabulary of {}",
+            limits.vocab_size
         )));
     }
-    if token_type > 0 && token_type as usize >= model.type_vocab_size {
+    if token_type > 0 && token_type as usize >= limits.token_types {
         return Err(config(format!(
             "tokenizer.json gives the token type {token_type}, config.json has type_vocab_size {}; \
              a model without token types says so in tokenizer_config.json's model_input_names",
-            model.type_vocab_size
+            limits.token_types
         )));
     }
     Ok(())

@@ -1,19 +1,26 @@
 //! `tokenizer.json`, looked through before the `tokenizers` library sees it.
 //!
-//! The library trusts its file: some damaged or hostile ones make it panic or ask for gigabytes. So it is handed only
-//! the sections that are used, and of those only components that are known to hold. Its truncation, padding and
-//! decoder are not part of a model and never get there; the pair template is read by [`super::template`].
+//! The library trusts its file: some damaged or hostile ones make it panic or ask for gigabytes. So each section is
+//! read here, and the library is handed only models and [components](super::components) that are known to hold. Its
+//! truncation, padding and decoder are not part of a model and never get there; the pair template is read by
+//! [`super::template`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokenizers::Tokenizer;
-use tokenizers::models::ModelWrapper;
-use tokenizers::normalizers::BertNormalizer;
+use tokenizers::models::bpe::BPE;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
+use super::components::{Builder, find_charsmap};
+use super::model::Model;
 use super::template::PairTemplate;
-use crate::checkpoint::TruncationSide;
+use super::unigram::Unigram;
+use crate::checkpoint::{AddedToken, TruncationSide};
 use crate::error::{Error, Result, tokenizer, unsupported};
 
 /// The sections of the file, unread.
@@ -33,54 +40,195 @@ pub(super) struct TokenizerJson<'a> {
     truncation: Option<&'a RawValue>,
 }
 
-/// What tells a WordPiece model from the others; older files do not name the type.
+/// What tells the models from each other; older files do not name the type.
 #[derive(Deserialize)]
-struct Model {
+struct Kind<'a> {
     r#type: Option<String>,
     max_input_chars_per_word: Option<usize>,
     continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
     merges: Option<IgnoredAny>,
+    unk_id: Option<usize>,
+    byte_fallback: Option<bool>,
+    dropout: Option<f64>,
+    #[serde(borrow)]
+    vocab: &'a RawValue,
+}
+
+/// A merge as it is written today, or with a space between as in older files.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Pair(String, String),
+    Text(String),
 }
 
 // WordPiece looks up every part of a word, with the prefix before it: its time grows with the cube of a word's length
-// and with that of the prefix. Real files have 100 and "##", and a handful of components.
+// and with that of the prefix. Real files have 100 and "##".
 const LONGEST_WORD: usize = 1000;
 const LONGEST_PREFIX: usize = 100;
-const MOST_COMPONENTS: usize = 100;
-
-const NORMALIZERS: [&str; 9] =
-    ["BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Sequence", "Strip", "StripAccents"];
-const PRE_TOKENIZERS: [&str; 6] =
-    ["BertPreTokenizer", "Digits", "Punctuation", "Sequence", "Whitespace", "WhitespaceSplit"];
 
 impl<'a> TokenizerJson<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(malformed)
     }
 
-    /// The vocabulary and the added tokens alone, for classes that make the rest themselves.
+    /// The model as the file has it.
     ///
     /// # Errors
-    /// `tokenizer` for a malformed section, `unsupported` for a model that is not WordPiece.
-    pub(super) fn vocabulary(&self) -> Result<Tokenizer> {
-        self.check_model()?;
-        self.build("null", "null")
+    /// `tokenizer` for a malformed section, `unsupported` for a model that is not known to hold.
+    pub(super) fn model(&self) -> Result<Model> {
+        let kind: Kind = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        let is_list = kind.vocab.get().starts_with('[');
+        match kind.r#type.as_deref() {
+            Some("WordPiece") => self.whole_word_piece().map(Model::WordPiece),
+            Some("BPE") => self.byte_pairs().map(Model::Bpe),
+            Some("Unigram") => self.unigram(|_, id| id).map(Model::Unigram),
+            Some(other) => Err(unsupported(format!(
+                "tokenizer.json: a model of the type {other:?}; this build reads WordPiece, BPE and Unigram"
+            ))),
+            None if kind.merges.is_some() => self.byte_pairs().map(Model::Bpe),
+            None if kind.max_input_chars_per_word.is_some() => self.whole_word_piece().map(Model::WordPiece),
+            None if is_list => self.unigram(|_, id| id).map(Model::Unigram),
+            None => Err(tokenizer("tokenizer.json: the model names no type")),
+        }
     }
 
-    /// The whole pipeline as the file has it.
+    /// A WordPiece model with the longest word the file names.
+    fn whole_word_piece(&self) -> Result<WordPiece> {
+        let model = self.word_piece()?;
+        match model.max_input_chars_per_word {
+            most if most > LONGEST_WORD => Err(unsupported(format!(
+                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {LONGEST_WORD}"
+            ))),
+            _ => Ok(model),
+        }
+    }
+
+    /// A WordPiece model for a class with a longest word of its own.
     ///
     /// # Errors
-    /// As [`vocabulary`](Self::vocabulary); `unsupported` for a component that is not known to hold.
-    pub(super) fn pipeline(&self) -> Result<Tokenizer> {
-        let model = self.check_model()?;
-        if let Some(most) = model.max_input_chars_per_word.filter(|most| *most > LONGEST_WORD) {
+    /// As [`model`](Self::model); `unsupported` for a prefix so long that a text would take minutes.
+    pub(super) fn word_piece(&self) -> Result<WordPiece> {
+        self.check_kind("WordPiece")?;
+        let model: WordPiece = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        if model.continuing_subword_prefix.len() > LONGEST_PREFIX {
+            let length = model.continuing_subword_prefix.len();
             return Err(unsupported(format!(
-                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {LONGEST_WORD}"
+                "tokenizer.json: a continuing_subword_prefix of {length} bytes"
             )));
         }
-        let normalizer = checked(self.normalizer, "normalizer", "normalizers", &NORMALIZERS)?;
-        let pre_tokenizer = checked(self.pre_tokenizer, "pre_tokenizer", "pretokenizers", &PRE_TOKENIZERS)?;
-        self.build(&normalizer, &pre_tokenizer)
+        Ok(model)
+    }
+
+    /// A byte pair model.
+    ///
+    /// # Errors
+    /// As [`model`](Self::model); `tokenizer` for a merge of tokens the vocabulary does not hold, at some of which the
+    /// library panics.
+    pub(super) fn byte_pairs(&self) -> Result<BPE> {
+        let kind = self.check_kind("BPE")?;
+        for (name, affix) in [
+            ("continuing_subword_prefix", kind.continuing_subword_prefix),
+            ("end_of_word_suffix", kind.end_of_word_suffix),
+        ] {
+            if affix.is_some_and(|affix| !affix.is_empty()) {
+                return Err(unsupported(format!("tokenizer.json: a BPE model with a {name}")));
+            }
+        }
+        if kind.dropout.is_some_and(|dropout| dropout != 0.0) {
+            return Err(unsupported("tokenizer.json: a BPE model with dropout, whose tokens are chance"));
+        }
+        self.check_merges()?;
+        let mut model: BPE = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        // The library's cache belongs to the thread and outlives the model.
+        model.resize_cache(0);
+        Ok(model)
+    }
+
+    fn check_merges(&self) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Fields<'a> {
+            #[serde(borrow)]
+            vocab: HashMap<Cow<'a, str>, u32>,
+            merges: Vec<Merge>,
+        }
+        let Fields { vocab, merges } = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        for merge in merges {
+            let (first, second) = match &merge {
+                Merge::Pair(first, second) => (first.as_str(), second.as_str()),
+                Merge::Text(text) if text.starts_with("#version") => continue,
+                Merge::Text(text) => text.split_once(' ').unwrap_or((text, "")),
+            };
+            for token in [first, second, &[first, second].concat()] {
+                if !vocab.contains_key(token) {
+                    return Err(tokenizer(format!(
+                        "tokenizer.json: the merge of {first:?} and {second:?} needs the token {token:?}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A Unigram model; `unk_id` chooses the unknown token from the vocabulary and from what the file says.
+    ///
+    /// # Errors
+    /// As [`model`](Self::model).
+    pub(super) fn unigram(
+        &self,
+        unk_id: impl FnOnce(&[(Cow<str>, f64)], Option<usize>) -> Option<usize>,
+    ) -> Result<Unigram> {
+        let kind = self.check_kind("Unigram")?;
+        if kind.byte_fallback == Some(true) {
+            return Err(unsupported("tokenizer.json: a Unigram model with byte_fallback"));
+        }
+        let pieces: Vec<Piece> = serde_json::from_str(kind.vocab.get()).map_err(malformed)?;
+        let vocab: Vec<(Cow<str>, f64)> =
+            pieces.into_iter().map(|Piece(piece, score)| (piece, score)).collect();
+        let unk_id = unk_id(&vocab, kind.unk_id)
+            .ok_or_else(|| unsupported("tokenizer.json: a Unigram model without an unknown token"))?;
+        Unigram::new(&vocab, unk_id)
+    }
+
+    /// The normaliser as the file has it.
+    ///
+    /// # Errors
+    /// `tokenizer` for a malformed section, `unsupported` for a component that is not known to hold.
+    pub(super) fn normalizer(&self) -> Result<Option<NormalizerWrapper>> {
+        let json = value(self.normalizer)?;
+        (!json.is_null()).then(|| Builder::default().normalizer(json)).transpose()
+    }
+
+    /// The pre-tokenizer as the file has it.
+    ///
+    /// # Errors
+    /// As [`normalizer`](Self::normalizer).
+    pub(super) fn pre_tokenizer(&self) -> Result<Option<PreTokenizerWrapper>> {
+        let json = value(self.pre_tokenizer)?;
+        (!json.is_null()).then(|| Builder::default().pre_tokenizer(json)).transpose()
+    }
+
+    /// The character map of the file's normaliser alone.
+    ///
+    /// # Errors
+    /// As [`normalizer`](Self::normalizer).
+    pub(super) fn charsmap(&self) -> Result<Option<NormalizerWrapper>> {
+        let json = value(self.normalizer)?;
+        Ok(find_charsmap(&json)?.map(super::charsmap::read).transpose()?.map(Into::into))
+    }
+
+    /// The added tokens, in the order of the file, with their ids.
+    pub(super) fn added_tokens(&self) -> Result<Vec<(u32, AddedToken)>> {
+        #[derive(Deserialize)]
+        struct WithId {
+            id: u32,
+            #[serde(flatten)]
+            token: AddedToken,
+        }
+        let json = self.added_tokens.map_or("null", RawValue::get);
+        let listed: Option<Vec<WithId>> = serde_json::from_str(json).map_err(malformed)?;
+        Ok(listed.unwrap_or_default().into_iter().map(|WithId { id, token }| (id, token)).collect())
     }
 
     /// The pair template of the file's post-processor.
@@ -90,87 +238,32 @@ impl<'a> TokenizerJson<'a> {
 
     /// HF forgets what a leftover truncation section says, except on which side.
     pub(super) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
-        let leftover: Value =
-            serde_json::from_str(self.truncation.map_or("null", RawValue::get)).map_err(malformed)?;
-        Ok(match leftover["direction"].as_str() {
+        Ok(match value(self.truncation)?["direction"].as_str() {
             Some("Left") => TruncationSide::Left,
             _ => TruncationSide::Right,
         })
     }
 
-    fn check_model(&self) -> Result<Model> {
-        let model: Model = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        match (model.r#type.as_deref(), model.max_input_chars_per_word, &model.merges) {
-            (Some("WordPiece"), ..) | (None, Some(_), None) => {}
-            (Some(other), ..) => {
-                return Err(unsupported(format!(
-                    "tokenizer.json: a model of the type {other:?}; this build reads WordPiece"
-                )));
-            }
-            (None, ..) => return Err(tokenizer("tokenizer.json: the model names no type")),
-        }
-        match model.continuing_subword_prefix.as_ref().map(String::len) {
-            Some(length @ LONGEST_PREFIX..) => {
-                Err(unsupported(format!("tokenizer.json: a continuing_subword_prefix of {length} bytes")))
-            }
-            _ => Ok(model),
-        }
-    }
-
-    fn build(&self, normalizer: &str, pre_tokenizer: &str) -> Result<Tokenizer> {
-        let json = format!(
-            r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":{added_tokens},"normalizer":{normalizer},"pre_tokenizer":{pre_tokenizer},"post_processor":null,"decoder":null,"model":{model}}}"#,
-            added_tokens = self.added_tokens.map_or("[]", RawValue::get),
-            model = self.model.get(),
-        );
-        let built: Tokenizer = json.parse().map_err(malformed)?;
-        match built.get_model() {
-            ModelWrapper::WordPiece(_) => Ok(built),
-            // Without a type the library takes the first model whose fields are there.
-            _ => Err(tokenizer("tokenizer.json: the model names no type and lacks a field of WordPiece")),
+    /// The model's small fields, when it names none of the other types.
+    fn check_kind(&self, wanted: &str) -> Result<Kind<'a>> {
+        let kind: Kind = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        match kind.r#type.as_deref() {
+            Some(other) if other != wanted => Err(unsupported(format!(
+                "tokenizer.json: a model of the type {other:?}; its class has {wanted}"
+            ))),
+            _ => Ok(kind),
         }
     }
 }
 
-/// The text of a section all of whose components, those inside a `Sequence` too, are among `known`.
-///
-/// It is written anew, so that of a field that stands twice the library reads the one that was looked at.
-fn checked(section: Option<&RawValue>, name: &str, inner: &str, known: &[&str]) -> Result<String> {
-    let section: Value = serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)?;
-    let text = section.to_string();
-    let mut open = vec![section];
-    let mut components = 0;
-    while let Some(mut component) = open.pop() {
-        components += 1;
-        if components > MOST_COMPONENTS {
-            return Err(unsupported(format!(
-                "tokenizer.json: a {name} of more than {MOST_COMPONENTS} parts"
-            )));
-        }
-        if component.is_null() {
-            continue;
-        }
-        match component["type"].as_str() {
-            // The one type that the library does not go by: it takes the first normaliser whose fields are there,
-            // `Replace` with any pattern among them.
-            Some("BertNormalizer") if known.contains(&"BertNormalizer") => {
-                BertNormalizer::deserialize(&component).map_err(malformed)?;
-            }
-            Some(kind) if known.contains(&kind) => {}
-            Some(kind) => {
-                return Err(unsupported(format!(
-                    "tokenizer.json: the {name} {kind:?}; this build reads {known:?}"
-                )));
-            }
-            None => return Err(tokenizer(format!("tokenizer.json: a {name} names no type"))),
-        }
-        if let Some(Value::Array(components)) = component.get_mut(inner).map(Value::take) {
-            open.extend(components);
-        }
-    }
-    Ok(text)
+fn value(section: Option<&RawValue>) -> Result<Value> {
+    serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)
 }
 
 pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
     tokenizer(format!("tokenizer.json: {error}"))
 }
+
+/// A piece and its log probability; most are borrowed from the file.
+#[derive(Deserialize)]
+struct Piece<'a>(#[serde(borrow)] Cow<'a, str>, f64);

@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use js_sys::Float32Array;
+use js_sys::{Float32Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Index};
 use crate::error::{input, internal};
 use crate::reranker::Loader;
-use crate::{ErrorKind, Pairs, Scores, Scoring};
+use crate::{ErrorKind, Pairs, Reading, Scores, Scoring, Span, Unit};
 
 /// The files of a checkpoint on their way in.
 #[wasm_bindgen]
@@ -44,20 +44,32 @@ pub struct WasmLoader(Loader);
 
 #[wasm_bindgen]
 impl WasmLoader {
-    /// Begins with all files but the weights, which have `length` bytes; `options` is JSON of `device`, `dtype` and
-    /// `max_length`.
+    /// Begins with all files but those that hold weights; `options` is JSON of `device`, `dtype` and `max_length`.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: ModelFiles, length: u64, options: &str) -> JsResult<WasmLoader> {
+    pub fn new(files: ModelFiles, options: &str) -> JsResult<WasmLoader> {
         let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
-        Ok(Self(Loader::new(Checkpoint::read(files.0)?, length, options)?))
+        let mut files = files.0;
+        let index = Index::take(&mut files)?;
+        Ok(Self(Loader::new(Checkpoint::read(files)?, index, options)?))
     }
 
-    /// Takes the next piece of the weights.
+    /// Begins with a file of weights, of `length` bytes.
+    pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
+        Ok(self.0.weights().open(name, length)?)
+    }
+
+    /// Where the bytes of the open file begin and end that are to be pushed next; `undefined` when it has given all.
+    pub fn wanted(&mut self) -> Option<Vec<f64>> {
+        let range = self.0.weights().wanted()?;
+        Some(vec![range.start as f64, range.end as f64])
+    }
+
+    /// Takes the bytes that were wanted.
     pub fn push(&mut self, piece: &[u8]) -> JsResult<()> {
-        Ok(self.0.push(piece)?)
+        Ok(self.0.weights().push(piece)?)
     }
 
-    /// The model, when all pieces have come.
+    /// The model, when all files have come.
     pub fn finish(self) -> JsResult<WasmReranker> {
         Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
     }
@@ -74,17 +86,19 @@ impl WasmReranker {
         Ok(serde_json::to_string(self.0.info()).map_err(|error| internal(format!("info: {error}")))?)
     }
 
-    /// Begins a call for one query; `scores` is `"model"`, `"raw"` or `"sigmoid"`.
+    /// Begins a call for one query; `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` `"truncate"` or
+    /// `"chunk"`.
     pub fn scoring(
         &self,
         query: String,
         documents: Vec<String>,
         scores: &str,
         max_tokens_per_document: Option<usize>,
+        long_documents: &str,
     ) -> JsResult<WasmScoring> {
         let documents = documents.into_iter().map(Cow::Owned).collect();
-        let pairs = Pairs::OneQuery { query: query.into(), documents, max_tokens_per_document };
-        self.begin(pairs, scores)
+        let reading = reading(max_tokens_per_document, long_documents)?;
+        self.begin(Pairs::OneQuery { query: query.into(), documents, reading }, scores)
     }
 
     /// Begins a call for pairs, given as two lists of equal length.
@@ -124,18 +138,20 @@ impl WasmReranker {
         collection: &mut WasmCollection,
         documents: Vec<String>,
         max_tokens_per_document: Option<usize>,
+        long_documents: &str,
     ) -> JsResult<()> {
+        let reading = reading(max_tokens_per_document, long_documents)?;
         let held = Arc::get_mut(&mut collection.0)
             .ok_or_else(|| input("documents cannot be added while the collection is being ranked"))?;
         for document in documents {
-            held.push(&self.0, &document, max_tokens_per_document)?;
+            held.push(&self.0, &document, reading)?;
         }
         Ok(())
     }
 
     fn begin(&self, pairs: Pairs<'static>, scores: &str) -> JsResult<WasmScoring> {
         let scores: Scores = scores.parse()?;
-        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: Scoring::new(pairs, scores) })
+        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: Scoring::new(pairs, scores), spans: None })
     }
 }
 
@@ -148,20 +164,35 @@ pub struct WasmCollection(Arc<crate::Collection>);
 pub struct WasmScoring {
     reranker: Rc<crate::Reranker>,
     scoring: Scoring<'static>,
+    /// Those of the last micro-batch.
+    spans: Option<Vec<Span>>,
 }
 
 #[wasm_bindgen]
 impl WasmScoring {
-    /// Scores of the next micro-batch, row-major `[pairs, labels]`; `undefined` when all are done.
+    /// Scores of the pairs that the next micro-batch finishes, row-major `[pairs, labels]`; `undefined` when all are done.
     pub fn step(&mut self) -> JsResult<Option<Float32Array>> {
-        let scores = ready(self.scoring.step(&self.reranker))?;
-        Ok(scores.map(|scores| Float32Array::from(&scores[..])))
+        let Some(part) = ready(self.scoring.step(&self.reranker))? else { return Ok(None) };
+        self.spans = part.spans;
+        Ok(Some(Float32Array::from(&part.scores[..])))
+    }
+
+    /// Where the best chunks of the documents of the last step lie in their texts, `[pairs, 2]`, in units of UTF-16;
+    /// `undefined` without chunks.
+    pub fn spans(&self) -> Option<Uint32Array> {
+        let spans = self.spans.as_ref()?;
+        let places: Vec<u32> = spans.iter().flat_map(|span| [span.start as u32, span.end as u32]).collect();
+        Some(Uint32Array::from(&places[..]))
     }
 
     /// Tokens scored so far.
     pub fn tokens(&self) -> usize {
         self.scoring.tokens()
     }
+}
+
+fn reading(max_tokens_per_document: Option<usize>, long_documents: &str) -> crate::Result<Reading> {
+    Ok(Reading { max_tokens_per_document, long_documents: long_documents.parse()?, unit: Unit::Utf16 })
 }
 
 /// The result of a future that never waits, as those of CPU engines.

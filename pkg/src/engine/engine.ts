@@ -14,10 +14,6 @@ export interface EngineSettings {
   readonly max_length?: number;
 }
 
-/** The one large file, which the engine gets in pieces: what is copied into WebAssembly memory makes it grow for good. */
-const weightsFile = "model.safetensors";
-const pieceBytes = 1 << 20;
-
 /** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
 export class Engine implements Scorer {
   readonly info: ModelInfo;
@@ -39,16 +35,14 @@ export class Engine implements Scorer {
    */
   static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
     const held = new ModelFiles();
+    const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
-      if (name !== weightsFile) held.set(name, await bytesOf(name, blob));
+      if (name.endsWith(".json")) held.set(name, await bytesOf(name, blob));
+      else weights.push([name, blob]);
     }
-    const weights = files.get(weightsFile) ?? new Blob();
-    const loader = run(() => new WasmLoader(held, BigInt(weights.size), JSON.stringify(settings)));
+    const loader = run(() => new WasmLoader(held, JSON.stringify(settings)));
     try {
-      for (let start = 0; start < weights.size; start += pieceBytes) {
-        const piece = await bytesOf(weightsFile, weights.slice(start, start + pieceBytes));
-        run(() => loader.push(piece));
-      }
+      for (const [name, blob] of weights) await give(loader, name, blob);
     } catch (error) {
       free(loader);
       throw error;
@@ -74,14 +68,14 @@ export class Engine implements Scorer {
     }
   }
 
-  async prepare(collection: number, { documents, maxTokensPerDocument }: Batch): Promise<void> {
+  async prepare(collection: number, { documents, reading }: Batch): Promise<void> {
     this.#check(undefined);
     await this.#nextTask();
     this.#check(undefined);
     run(() => {
       const held = this.#collections.get(collection) ?? this.#model.collection();
       this.#collections.set(collection, held);
-      this.#model.prepare(held, [...documents], maxTokensPerDocument);
+      this.#model.prepare(held, [...documents], reading.maxTokensPerDocument, reading.longDocuments);
     });
   }
 
@@ -100,7 +94,7 @@ export class Engine implements Scorer {
   #begin(work: Work, { scores }: Call): WasmScoring {
     switch (work.kind) {
       case "query":
-        return this.#model.scoring(work.query, [...work.documents], scores, work.maxTokensPerDocument);
+        return this.#model.scoring(work.query, [...work.documents], scores, work.reading.maxTokensPerDocument, work.reading.longDocuments);
       case "pairs":
         return this.#model.scoring_pairs([...work.queries], [...work.documents], scores);
       case "prepared": {
@@ -120,9 +114,10 @@ export class Engine implements Scorer {
       const started = performance.now();
       const scores = run(() => scoring.step());
       if (scores === undefined) return;
+      const spans = run(() => scoring.spans());
       const tokensSoFar = run(() => scoring.tokens());
       engineMs += performance.now() - started;
-      call.onPart({ scores, tokens: tokensSoFar - tokens, engineMs });
+      call.onPart({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
       engineMs = 0;
     }
@@ -139,6 +134,17 @@ export class Engine implements Scorer {
     if (!this.#disposed || this.#working > 0) return;
     for (const collection of this.#collections.keys()) this.forget(collection);
     free(this.#model);
+  }
+}
+
+/** Gives a large file piece by piece: what is copied into WebAssembly memory makes it grow for good. */
+async function give(loader: WasmLoader, name: string, blob: Blob): Promise<void> {
+  run(() => loader.open(name, BigInt(blob.size)));
+  for (;;) {
+    const wanted = run(() => loader.wanted());
+    if (wanted === undefined) return;
+    const piece = await bytesOf(name, blob.slice(wanted[0], wanted[1]));
+    run(() => loader.push(piece));
   }
 }
 

@@ -1,8 +1,16 @@
-import { modelFiles, gather, type Files } from "./files.js";
+import { modelFiles, type Files } from "./files.js";
 import { isOld, isSet, manifestOf, newSet, parseManifest, type Manifest } from "./manifest.js";
 import type { Store } from "./store.js";
+import { isWeightsName, weightsForms } from "./weights.js";
 
 const manifestName = "manifest.json";
+
+const fileNames: ReadonlySet<string> = new Set([...modelFiles, ...weightsForms].map(({ name }) => name));
+
+/** Whether a cache keeps files of this name; a manifest may be damaged, and lead elsewhere. */
+function isKept(name: string): boolean {
+  return fileNames.has(name) || isWeightsName(name);
+}
 
 /**
  * One model in a cache: all of it or nothing. Its files lie in a folder that is written once; the manifest, written
@@ -23,8 +31,8 @@ export class ModelCache {
     try {
       const manifest = await this.#manifest();
       if (manifest === undefined) return undefined;
-      const names = modelFiles.map(({ name }) => name).filter((name) => Object.hasOwn(manifest.files, name));
-      const files = await gather(names.map(async (name) => [name, await this.#file(manifest, name)] as const));
+      const names = Object.keys(manifest.files).filter(isKept);
+      const files = new Map(await Promise.all(names.map(async (name) => [name, await this.#file(manifest, name)] as const)));
       // Nobody waits for it: a set that was never finished takes room until it is gone.
       void this.#removeSets((set) => set !== manifest.set && isOld(set)).catch(() => {});
       return files;

@@ -15,21 +15,23 @@ export interface ModelFile {
 /** The file that every model has and that is small: where there is a choice, it is asked for first. */
 export const configFile: ModelFile = { name: "config.json", needed: true, code: "config" };
 
-/** The others that are read, in the order in which a missing one is reported. */
+/** The others that are read, but for the weights, in the order in which a missing one is reported. */
 export const otherFiles: readonly ModelFile[] = [
   { name: "tokenizer.json", needed: true, code: "tokenizer" },
-  { name: "model.safetensors", needed: true, code: "weights" },
   { name: "tokenizer_config.json", needed: false, code: "tokenizer" },
   { name: "config_sentence_transformers.json", needed: false, code: "config" },
   { name: "sentence_bert_config.json", needed: false, code: "config" },
   { name: "modules.json", needed: false, code: "config" },
 ];
 
-/** All files that are read. */
+/** All files that are read, but for the weights. */
 export const modelFiles: readonly ModelFile[] = [configFile, ...otherFiles];
 
-/** Waits for files; those that turn out not to be there are left out. */
-export async function gather(files: readonly Promise<readonly [string, Blob | undefined]>[]): Promise<Files> {
-  const read = await Promise.all(files);
-  return new Map(read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined));
+/** Waits for files and the weights; files that turn out not to be there are left out. */
+export async function gather(
+  files: readonly Promise<readonly [string, Blob | undefined]>[],
+  weights: Promise<readonly (readonly [string, Blob])[]>,
+): Promise<Files> {
+  const [read, held] = await Promise.all([Promise.all(files), weights]);
+  return new Map([...read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined), ...held]);
 }

@@ -1,5 +1,6 @@
 import { isObject } from "../options.js";
 import { modelFiles, type Files } from "./files.js";
+import { weightsForms } from "./weights.js";
 
 /** What a cache holds of one model. A cache without it, or with one that is wrong, holds nothing. */
 export interface Manifest {
@@ -10,7 +11,7 @@ export interface Manifest {
   readonly set: string;
   /** Length of each file in bytes. */
   readonly files: Readonly<Record<string, number>>;
-  /** Files that the model does not have. */
+  /** Files that the model does not have; of weights, which come in one of several forms, none is listed. */
   readonly absent: readonly string[];
 }
 
@@ -37,17 +38,16 @@ export function manifestOf(model: string, set: string, files: Files): Manifest {
   return { version: 1, model, set, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
 }
 
-/** The manifest that `content` is, if it is one of `model` and says of every file whether there is one. */
+/** The manifest that `content` is, if it is one of `model`, says of every file whether there is one, and has weights. */
 export async function parseManifest(model: string, content: Blob): Promise<Manifest | undefined> {
   if (content.size > mostBytes) return undefined;
   const manifest = parseJson(await content.text());
   if (!isObject(manifest)) return undefined;
   const { version, model: named, set, files, absent } = manifest;
   if (version !== 1 || named !== model || !isSet(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
-  const complete = modelFiles.every(({ name, needed }) =>
-    Object.hasOwn(files, name) ? Number.isSafeInteger(files[name]) : !needed && absent.includes(name),
-  );
-  return complete ? (manifest as unknown as Manifest) : undefined;
+  const told = modelFiles.every(({ name, needed }) => Object.hasOwn(files, name) || (!needed && absent.includes(name)));
+  const hasWeights = weightsForms.some(({ name }) => Object.hasOwn(files, name));
+  return told && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -9,6 +9,7 @@ import { DownloadTally } from "./progress.js";
 import { downloadFolder } from "./remote.js";
 import type { Source } from "./source.js";
 import { tagOf } from "./tag.js";
+import { noWeights, readWeights, weightsForms } from "./weights.js";
 
 interface Reading {
   readonly platform: Platform;
@@ -43,31 +44,65 @@ export async function readModelFiles(
     case "given": {
       const given = givenFiles(source.files);
       const read = given.filter(({ content }) => tagOf(content) === "URL");
-      return readGiven(given, { platform, signal, tally: tally(read.map(({ file }) => file)) });
+      const reading = { platform, signal, tally: tally(read.map(({ file }) => file)) };
+      return gather(given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const), givenWeights(source.files, reading));
     }
   }
 }
 
 function readFolder(folder: URL, reading: Reading): Promise<Files> {
-  return gather(modelFiles.map(async (file) => [file.name, await localFile(file, new URL(file.name, folder), file.needed, reading)] as const));
+  const read = (file: ModelFile): Promise<Blob | undefined> =>
+    file.needed ? neededFile(file, new URL(file.name, folder), reading) : localFile(file, new URL(file.name, folder), reading);
+  return gather(modelFiles.map(async (file) => [file.name, await read(file)] as const), localWeights(folder, read, reading));
 }
 
-function readGiven(given: readonly Given[], reading: Reading): Promise<Files> {
-  return gather(given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const));
+async function localWeights(
+  folder: URL,
+  read: (file: ModelFile) => Promise<Blob | undefined>,
+  { tally }: Reading,
+): Promise<readonly (readonly [string, Blob])[]> {
+  const weights = await readWeights({
+    open: async (file) => {
+      const bytes = await read(file);
+      return bytes === undefined ? undefined : () => Promise.resolve(bytes);
+    },
+    onFound: (names) => tally.foundAll(names),
+  });
+  if (weights.length === 0) throw new RankletError("weights", noWeights(`there is none in ${folder.href}`));
+  return weights;
+}
+
+function givenWeights(files: Readonly<Record<string, unknown>>, reading: Reading): Promise<readonly (readonly [string, Blob])[]> {
+  return readWeights({
+    open: async (file) => {
+      const content = contentOf(files, file.name);
+      if (content !== undefined) return () => givenFile(file, content, reading);
+      if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files, though their index names it`);
+      return undefined;
+    },
+    onFound: (names) => reading.tally.foundAll(names.filter((name) => tagOf(contentOf(files, name)) === "URL")),
+  });
 }
 
 /** Every file named is wanted: who names one relies on it. */
 function givenFiles(files: Readonly<Record<string, unknown>>): readonly Given[] {
   const given: Given[] = [];
   for (const file of modelFiles) {
-    const content = Object.hasOwn(files, file.name) ? files[file.name] : undefined;
+    const content = contentOf(files, file.name);
     if (content !== undefined) given.push({ file, content });
     else if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files`);
+  }
+  if (weightsForms.every(({ name }) => contentOf(files, name) === undefined)) {
+    throw new RankletError("weights", noWeights("it is not among the model's files"));
   }
   return given;
 }
 
-async function givenFile(file: ModelFile, content: unknown, reading: Reading): Promise<Blob | undefined> {
+function contentOf(files: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(files, name) ? files[name] : undefined;
+}
+
+async function givenFile(file: ModelFile, content: unknown, reading: Reading): Promise<Blob> {
   switch (tagOf(content)) {
     case "Uint8Array":
     case "ArrayBuffer":
@@ -81,8 +116,8 @@ async function givenFile(file: ModelFile, content: unknown, reading: Reading): P
   }
 }
 
-async function fileBehind(file: ModelFile, url: URL, reading: Reading): Promise<Blob | undefined> {
-  if (url.protocol === "file:") return localFile(file, url, true, reading);
+async function fileBehind(file: ModelFile, url: URL, reading: Reading): Promise<Blob> {
+  if (url.protocol === "file:") return neededFile(file, url, reading);
   const { signal, tally } = reading;
   if (url.username !== "" || url.password !== "") throw new RankletError("input", `load: the URL of ${file.name} has a name or password in it, which requests cannot take`);
   if (url.protocol === "data:") {
@@ -96,9 +131,14 @@ async function fileBehind(file: ModelFile, url: URL, reading: Reading): Promise<
   return download.bytes((loaded, total) => tally.tell(file.name, loaded, total));
 }
 
-async function localFile(file: ModelFile, url: URL, needed: boolean, { platform, signal, tally }: Reading): Promise<Blob | undefined> {
+async function neededFile(file: ModelFile, url: URL, reading: Reading): Promise<Blob> {
+  const bytes = await localFile(file, url, reading);
+  if (bytes === undefined) throw new RankletError(file.code, `${file.name} is missing: there is no ${url.href}`);
+  return bytes;
+}
+
+async function localFile(file: ModelFile, url: URL, { platform, signal, tally }: Reading): Promise<Blob | undefined> {
   const bytes = await readable(file, () => platform.readFile(url, signal));
-  if (bytes === undefined && needed) throw new RankletError(file.code, `${file.name} is missing: there is no ${url.href}`);
   const size = bytes?.size ?? 0;
   tally.tell(file.name, size, size);
   return bytes;

@@ -4,6 +4,7 @@ import { configFile, gather, modelFiles, otherFiles, type Files, type ModelFile 
 import { hubAdvice } from "./hub.js";
 import type { DownloadTally } from "./progress.js";
 import type { RemoteFolder } from "./source.js";
+import { noWeights, readWeights } from "./weights.js";
 
 /**
  * Downloads a model's files, all of one commit.
@@ -12,13 +13,13 @@ import type { RemoteFolder } from "./source.js";
 export async function downloadFolder(source: RemoteFolder, signal: AbortSignal, tally: DownloadTally): Promise<Files> {
   const folder = new FolderDownload(source, signal, tally);
   const { hub } = source;
-  if (hub === undefined) return gather(modelFiles.map((file) => folder.file(file, source.folder)));
+  if (hub === undefined) return gather(modelFiles.map((file) => folder.file(file, source.folder)), folder.weights(source.folder));
   // What a branch means can change at any time. The first answer says which commit it is now, and all others are asked
   // for by that commit; the answers themselves would not do, for large files come from servers that do not name one.
   const config = await folder.open(configFile, source.folder);
   const commit = config?.commit;
   const pinned = commit === undefined ? source.folder : hub.folder(commit);
-  return gather([folder.finish(configFile, config), ...otherFiles.map((file) => folder.file(file, pinned))]);
+  return gather([folder.finish(configFile, config), ...otherFiles.map((file) => folder.file(file, pinned))], folder.weights(pinned));
 }
 
 class FolderDownload {
@@ -38,6 +39,20 @@ class FolderDownload {
         : { signal, token: hub.token, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
   }
 
+  async weights(folder: URL): Promise<readonly (readonly [string, Blob])[]> {
+    const read = await readWeights({
+      open: async (file) => {
+        const download = await this.open(file, folder);
+        if (download !== undefined) return () => this.#bytes(file, download);
+        this.#tally.tell(file.name, 0, 0);
+        return undefined;
+      },
+      onFound: (names) => this.#tally.foundAll(names),
+    });
+    if (read.length > 0) return read;
+    throw new RankletError("network", noWeights(`${folder.href} answered ${this.#missing()}`));
+  }
+
   async file(file: ModelFile, folder: URL): Promise<readonly [string, Blob | undefined]> {
     return this.finish(file, await this.open(file, folder));
   }
@@ -53,10 +68,14 @@ class FolderDownload {
   }
 
   /** Waits for the bytes of a file that `open` gave. */
-  async finish({ name }: ModelFile, download: Download | undefined): Promise<readonly [string, Blob | undefined]> {
-    const tell = (loaded: number, total: number | undefined): void => this.#tally.tell(name, loaded, total);
-    if (download === undefined) tell(0, 0);
-    return [name, await download?.bytes(tell)];
+  async finish(file: ModelFile, download: Download | undefined): Promise<readonly [string, Blob | undefined]> {
+    if (download !== undefined) return [file.name, await this.#bytes(file, download)];
+    this.#tally.tell(file.name, 0, 0);
+    return [file.name, undefined];
+  }
+
+  #bytes({ name }: ModelFile, download: Download): Promise<Blob> {
+    return download.bytes((loaded, total) => this.#tally.tell(name, loaded, total));
   }
 
   #expectCommit({ url, commit }: Download): void {

@@ -80,8 +80,8 @@ export class WorkerPool implements Scorer, Crew {
   async prepare(collection: number, batch: Batch): Promise<void> {
     if (this.#disposed) throw disposedError();
     const placement = this.#collections.get(collection) ?? (await this.#begin(collection));
-    const { maxTokensPerDocument } = batch;
-    const added = Array.from(placement.add(batch.documents), ([member, documents]) => member.prepare(collection, { documents, maxTokensPerDocument }));
+    const { reading } = batch;
+    const added = Array.from(placement.add(batch.documents), ([member, documents]) => member.prepare(collection, { documents, reading }));
     // All have to end before the collection can be forgotten.
     const failed = (await Promise.allSettled(added)).find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;

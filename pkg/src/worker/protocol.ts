@@ -3,7 +3,7 @@
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode } from "../errors.js";
 import { isObject } from "../options.js";
-import type { Batch, Part, Work } from "../scorer.js";
+import type { Batch, Part, Reading, Work } from "../scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 
 /** To the worker. `call` numbers what is answered by `done` or `failed`. */
@@ -97,7 +97,7 @@ function isScore(message: Fields): message is Fields & RequestOf<"score"> {
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {
   const { call, collection, batch } = message;
-  return isCount(call) && isCount(collection) && isObject(batch) && isTexts(batch["documents"]) && isLimit(batch["maxTokensPerDocument"]);
+  return isCount(call) && isCount(collection) && isObject(batch) && isTexts(batch["documents"]) && isReading(batch["reading"]);
 }
 
 function isForget(message: Fields): message is Fields & RequestOf<"forget"> {
@@ -119,6 +119,7 @@ function isPart(message: Fields): message is Fields & ReplyOf<"part"> {
     isCount(call) &&
     isObject(part) &&
     part["scores"] instanceof Float32Array &&
+    (part["spans"] === undefined || part["spans"] instanceof Uint32Array) &&
     isCount(part["tokens"]) &&
     typeof part["engineMs"] === "number"
   );
@@ -142,7 +143,7 @@ function isWork(work: unknown): work is Work {
   if (!isObject(work)) return false;
   switch (work["kind"]) {
     case "query":
-      return typeof work["query"] === "string" && isTexts(work["documents"]) && isLimit(work["maxTokensPerDocument"]);
+      return typeof work["query"] === "string" && isTexts(work["documents"]) && isReading(work["reading"]);
     case "pairs":
       return isTexts(work["queries"]) && isTexts(work["documents"]);
     case "prepared": {
@@ -162,6 +163,10 @@ function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
   const { device, dtype, max_length } = settings;
   return typeof device === "string" && typeof dtype === "string" && isLimit(max_length);
+}
+
+function isReading(reading: unknown): reading is Reading {
+  return isObject(reading) && isLimit(reading["maxTokensPerDocument"]) && (reading["longDocuments"] === "truncate" || reading["longDocuments"] === "chunk");
 }
 
 function isTexts(texts: unknown): texts is readonly string[] {

@@ -26,7 +26,7 @@ const fewest = 2048;
 /** What a pair costs beside its texts, in characters: its special tokens. */
 const special = 12;
 
-/** More characters than a token usually has: of a pair that is longer than so many for each token, the end is cut. */
+/** More characters than a token usually has: of a pair that is longer than so many for each token, the end may be cut. */
 const charactersPerToken = 6;
 
 /**
@@ -44,7 +44,7 @@ export class Cutter {
   constructor(work: TextWork, maxLength: number) {
     this.#work = work;
     let cost = 0;
-    const most = maxLength * charactersPerToken;
+    const most = work.kind === "query" && work.reading.longDocuments === "chunk" ? Infinity : maxLength * charactersPerToken;
     this.#costs = Float64Array.from(work.documents, (document, at) => (cost += special + Math.min(most, queryOf(work, at).length + document.length)));
   }
 

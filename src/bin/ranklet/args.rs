@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use ranklet::{Device, Dtype, ModelSource, Options, Reranker, Result, Scores};
+use ranklet::{Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores};
 
 /// Rank documents for a query with a cross-encoder, on this machine.
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ pub(crate) enum Command {
         /// Show only the best N.
         #[arg(long, value_name = "N", value_parser = at_least_one)]
         top_n: Option<usize>,
+        /// truncate: cut the end of a document that does not fit; chunk: score it in chunks and show the best.
+        #[arg(long, value_name = "WAY", default_value = "truncate")]
+        long_documents: LongDocuments,
         #[command(flatten)]
         numbers: NumberArguments,
     },

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ranklet::{Backend, Error, ErrorKind, Pairs, Reranker, Result, Scores, Scoring};
+use ranklet::{Backend, Error, ErrorKind, Pairs, RankOptions, Reranker, Result, Scores, Scoring};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -105,12 +105,12 @@ fn score(reranker: &Reranker, work: &Work) -> Result<Scored> {
     let pairs = Pairs::OneQuery {
         query: work.query.as_str().into(),
         documents: work.documents.iter().map(|document| document.as_str().into()).collect(),
-        max_tokens_per_document: None,
+        reading: RankOptions::default().into(),
     };
     let mut scoring = Scoring::new(pairs, Scores::Raw);
     let mut scores = Vec::with_capacity(work.documents.len());
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
-        scores.extend(part);
+        scores.extend(part.scores);
     }
     Ok(Scored { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
 }

@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::time::Instant;
 
-use ranklet::{Dtype, ModelFiles, Pairs, Reranker, Result, Scores, Scoring, best_first};
+use ranklet::{Dtype, ModelFiles, Pairs, Part, RankOptions, Reranker, Result, Scores, Scoring, best_first};
 
 use crate::args::{Command, NumberArguments};
 use crate::{bench, evaluate, input, output};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
-        Command::Rank { model, query, documents, top_n, numbers } => {
+        Command::Rank { model, query, documents, top_n, long_documents, numbers } => {
             let documents = input::documents(&documents)?;
-            rank(&model.load()?, &query, &documents, top_n, &numbers)
+            let options =
+                RankOptions { top_n, scores: numbers.scores, long_documents, ..RankOptions::default() };
+            rank(&model.load()?, &query, &documents, options, numbers.json)
         }
         Command::Score { model, pairs, numbers } => {
             let pairs = input::pairs(&pairs)?;
@@ -37,44 +39,44 @@ fn rank(
     reranker: &Reranker,
     query: &str,
     documents: &[String],
-    top_n: Option<usize>,
-    numbers: &NumberArguments,
+    options: RankOptions,
+    json: bool,
 ) -> Result<()> {
     reranker.check_rankable()?;
     let started = Instant::now();
     let pairs = Pairs::OneQuery {
         query: query.into(),
         documents: documents.iter().map(|document| document.as_str().into()).collect(),
-        max_tokens_per_document: None,
+        reading: options.into(),
     };
-    let mut scoring = Scoring::new(pairs, numbers.scores);
-    let scores = score_all(reranker, &mut scoring)?;
+    let mut scoring = Scoring::new(pairs, options.scores);
+    let scored = score_all(reranker, &mut scoring)?;
     let ranking = output::Ranking {
-        results: best_first(&scores, top_n),
+        results: best_first(&scored, options.top_n),
         documents,
         tokens: scoring.tokens(),
         seconds: started.elapsed().as_secs_f64(),
         backend: &reranker.info().backend,
     };
-    output::ranking(&ranking, numbers.json)?;
+    output::ranking(&ranking, json)?;
     output::warnings(&reranker.info().warnings);
     Ok(())
 }
 
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
-    let scores = score_all(reranker, &mut Scoring::new(Pairs::Each(pairs), numbers.scores))?;
-    output::scores(&scores, reranker.info().num_labels, numbers.json)?;
+    let scored = score_all(reranker, &mut Scoring::new(Pairs::Each(pairs), numbers.scores))?;
+    output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     output::warnings(&reranker.info().warnings);
     Ok(())
 }
 
 /// Runs a call to its end, with progress for people.
-pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Vec<f32>> {
+pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Part> {
     let mut progress = output::Progress::new(scoring.len());
-    let mut all = Vec::with_capacity(scoring.len() * reranker.info().num_labels);
+    let mut all = Part::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
-        all.extend(part);
+        all.append(part);
         progress.show(scoring.done());
     }
     Ok(all)
@@ -83,9 +85,9 @@ pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Ve
 fn quantize(model: &Path, dtype: Dtype, out: &Path) -> Result<()> {
     let files = ModelFiles::from_directory(model)?;
     let source = model.file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
-    let before = files.get("model.safetensors").map_or(0, <[u8]>::len);
+    let before = files.weights_bytes();
     let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
-    let after = quantised.get("model.safetensors").map_or(0, <[u8]>::len);
+    let after = quantised.weights_bytes();
     output::files(&quantised, model, out)?;
     output::say(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",

@@ -19,13 +19,24 @@ pub(crate) struct Ranking<'a> {
     pub(crate) backend: &'a Backend,
 }
 
+impl Ranking<'_> {
+    /// A document, or the part of it that earned the score.
+    fn shown(&self, ranked: &Ranked) -> &str {
+        let document = &self.documents[ranked.index];
+        ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
+    }
+}
+
 pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
-    let text = |ranked: &Ranked| ranking.documents[ranked.index].as_str();
     if json {
         let results: Vec<_> = ranking
             .results
             .iter()
-            .map(|ranked| json!({ "index": ranked.index, "score": ranked.score, "document": text(ranked) }))
+            .map(|ranked| {
+                let mut result = json!(ranked);
+                result["document"] = json!(ranking.documents[ranked.index]);
+                result
+            })
             .collect();
         return print(|out| {
             let usage = json!({ "documents": ranking.documents.len(), "tokens": ranking.tokens });
@@ -40,7 +51,7 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
                 "{place:>4}  {:>9.4}  {:>5}  {}",
                 ranked.score,
                 ranked.index,
-                one_line(text(ranked))
+                one_line(ranking.shown(ranked))
             )?;
         }
         Ok(())

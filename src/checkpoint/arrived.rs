@@ -1,0 +1,82 @@
+//! The tensors of a checkpoint that have come so far, from one file or several.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::grid::Grid;
+use super::index::Index;
+use super::tensor::{Encoding, Tensor};
+use crate::error::{Result, weights};
+
+/// Keeps each tensor as it will be used, and each name to the file it belongs in.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    /// What says which file has which tensor, where there are several files.
+    pub(super) index: Option<Index>,
+    /// Tensors of plain files that are rounded as they come.
+    grids: HashMap<String, Grid>,
+    /// The file that is being read.
+    file: String,
+    /// Every name of every file so far.
+    names: HashSet<String>,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Arrived {
+    pub(super) fn new(index: Option<Index>, grids: HashMap<String, Grid>) -> Self {
+        Self { index, grids, ..Self::default() }
+    }
+
+    /// What comes next is from this file.
+    pub(super) fn begin(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+    }
+
+    /// Hears the names of all tensors of the file, before any of them comes.
+    ///
+    /// # Errors
+    /// `weights` for one that is in two files or, as the index says, belongs in another; or that is not in its own.
+    pub(super) fn expect<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        let mut here = HashSet::new();
+        for name in names {
+            let place = self.index.as_ref().and_then(|index| index.file_of(name));
+            if let Some(other) = place.filter(|place| *place != self.file) {
+                return Err(weights(format!("holds {name}, which the index says is in {other}")));
+            }
+            if self.names.contains(name) {
+                return Err(weights(format!("holds {name}, which another file of the model holds too")));
+            }
+            here.insert(name.clone());
+        }
+        let absent = self.index.as_ref().and_then(|index| index.absent(&self.file, &here));
+        if let Some(name) = absent {
+            return Err(weights(format!("does not hold {name}, which the index says is in it")));
+        }
+        self.names.extend(here);
+        Ok(())
+    }
+
+    /// Keeps a tensor.
+    pub(super) fn keep(&mut self, tensor: Tensor) {
+        self.tensors.insert(tensor.name.clone(), tensor);
+    }
+
+    /// Keeps a tensor of a plain file, rounded to its grid where it is a matrix and there is one.
+    ///
+    /// # Errors
+    /// `weights` for one that is to be rounded and holds a number that is not finite.
+    pub(super) fn round(&mut self, tensor: Tensor) -> Result<()> {
+        let is_matrix = tensor.shape.len() == 2 && !matches!(tensor.encoding, Encoding::Unread(_));
+        match self.grids.get(&tensor.name).filter(|_| is_matrix) {
+            Some(grid) => {
+                tensor.check_numbers()?;
+                self.keep(tensor.rounded(*grid));
+            }
+            None => self.keep(tensor),
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_tensors(self) -> BTreeMap<String, Tensor> {
+        self.tensors
+    }
+}

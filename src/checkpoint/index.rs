@@ -1,0 +1,152 @@
+//! `model.safetensors.index.json` and `pytorch_model.bin.index.json`: weights in several files, and what is in which.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::files::INDEXES;
+#[cfg(target_arch = "wasm32")]
+use super::files::ModelFiles;
+use super::tensor::current_name;
+use crate::error::{Result, weights};
+
+/// The longest index that is read, in bytes. Models of a thousand tensors have one of a hundred kilobytes.
+pub(super) const LONGEST: usize = 4 << 20;
+/// The most files that weights are read from.
+const MOST_FILES: usize = 256;
+/// The longest name of a file, in bytes.
+const LONGEST_NAME: usize = 96;
+
+/// Which of several files holds which tensor.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// File names by tensor, old spellings brought up to date.
+    places: HashMap<String, String>,
+    /// Sorted.
+    files: Vec<String>,
+}
+
+impl Index {
+    /// Takes the index out of the files of a checkpoint, where they hold one.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn take(files: &mut ModelFiles) -> Result<Option<Self>> {
+        let found = INDEXES.into_iter().find_map(|name| Some((name, files.take(name)?)));
+        found.map(|(name, bytes)| Self::parse(name, &bytes)).transpose()
+    }
+
+    /// Reads the index called `name`.
+    ///
+    /// # Errors
+    /// `weights` when it is malformed, absurdly large, or names what cannot be a file beside it.
+    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        if bytes.len() > LONGEST {
+            return Err(weights(format!("{name} has {} bytes, more than {LONGEST}", bytes.len())));
+        }
+        let json: Value =
+            serde_json::from_slice(bytes).map_err(|error| weights(format!("{name}: {error}")))?;
+        let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
+            weights(format!("{name} has no weight_map that says which file holds which tensor"))
+        })?;
+        let ending = if name == INDEXES[0] { ".safetensors" } else { ".bin" };
+        let mut index = Self { places: HashMap::new(), files: Vec::new() };
+        for (tensor, file) in map {
+            let Some(file) = file.as_str().filter(|file| is_file_name(file, ending)) else {
+                return Err(weights(format!("{name}: {file} is not the name of a {ending} file beside it")));
+            };
+            index.places.insert(current_name(tensor), file.to_owned());
+            if let Err(place) = index.files.binary_search_by(|known| known.as_str().cmp(file)) {
+                index.files.insert(place, file.to_owned());
+            }
+            if index.files.len() > MOST_FILES {
+                return Err(weights(format!("{name} names more than {MOST_FILES} files")));
+            }
+        }
+        if index.files.is_empty() {
+            return Err(weights(format!("{name} names no files")));
+        }
+        Ok(index)
+    }
+
+    /// The names of the files, sorted.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str)
+    }
+
+    /// The file that holds a tensor; tensors that no index names may be in any.
+    pub(super) fn file_of(&self, tensor: &str) -> Option<&str> {
+        self.places.get(tensor).map(String::as_str)
+    }
+
+    /// A tensor of `file` that is not among `names`.
+    pub(super) fn absent(&self, file: &str, names: &HashSet<String>) -> Option<&str> {
+        let mut of_file = self.places.iter().filter(|(_, place)| *place == file);
+        of_file.find(|(name, _)| !names.contains(*name)).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Whether a name is one of a file in the same folder: no path, nothing hidden, nothing a file system could take for
+/// anything else.
+fn is_file_name(name: &str, ending: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    name.ends_with(ending)
+        && name.len() <= LONGEST_NAME
+        && name.bytes().all(plain)
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !name.contains("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(file: &str) -> String {
+        serde_json::json!({ "metadata": { "total_size": 3 }, "weight_map": { "a": file } }).to_string()
+    }
+
+    #[test]
+    fn only_names_of_files_beside_it_are_taken() {
+        let parse = |file: &str| Index::parse(INDEXES[0], index(file).as_bytes());
+        assert!(parse("model-00001-of-00002.safetensors").is_ok());
+        let long = format!("{}.safetensors", "a".repeat(LONGEST_NAME));
+        for file in [
+            "../a.safetensors",
+            "/a.safetensors",
+            "a/b.safetensors",
+            "a\\b.safetensors",
+            "c:a.safetensors",
+            ".safetensors",
+            "a..safetensors",
+            "a.bin",
+            "config.json",
+            "",
+            "a%2f.safetensors",
+            "a\0.safetensors",
+            "é.safetensors",
+            &long,
+        ] {
+            let error = parse(file).expect_err(file);
+            assert!(error.context().contains("is not the name of a .safetensors file"), "{error}");
+        }
+        assert!(Index::parse(INDEXES[1], index("a.bin").as_bytes()).is_ok());
+        assert!(Index::parse(INDEXES[1], index("a.safetensors").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_index_is_bounded() {
+        let named = |count: usize| {
+            let map: HashMap<_, _> = (0..count).map(|n| (n.to_string(), format!("{n}.bin"))).collect();
+            serde_json::json!({ "weight_map": map }).to_string()
+        };
+        assert!(Index::parse(INDEXES[1], named(MOST_FILES).as_bytes()).is_ok());
+        for broken in [named(0), named(MOST_FILES + 1), "{}".into(), "[".repeat(100_000), String::new()] {
+            assert!(Index::parse(INDEXES[1], broken.as_bytes()).is_err());
+        }
+        let long = index("a.safetensors") + &" ".repeat(LONGEST);
+        assert!(
+            Index::parse(INDEXES[0], long.as_bytes()).unwrap_err().context().contains("bytes, more than")
+        );
+    }
+}

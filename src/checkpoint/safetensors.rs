@@ -1,0 +1,289 @@
+//! A safetensors file read from its beginning: the header, then one tensor after the other.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::vec::IntoIter;
+
+use super::arrived::Arrived;
+use super::header::{Declared, Header, Part, Place};
+use super::q4::Packed;
+use super::reader::PIECE;
+use super::tensor::{Encoding, Tensor};
+use super::weights::Format;
+use crate::error::{Result, weights};
+
+/// The length before the header.
+const LENGTH_BYTES: usize = size_of::<u64>();
+/// What the safetensors library takes for a header at most.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Takes the pieces of a file, which may be of any size; at no time is the file held whole.
+#[derive(Debug)]
+pub(super) struct SafetensorsReader {
+    /// Bytes of the whole file.
+    length: u64,
+    /// Bytes that have come.
+    received: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The length and what has come of the header.
+    Header(Vec<u8>),
+    Data(Box<Data>),
+}
+
+impl SafetensorsReader {
+    /// For a file of `length` bytes.
+    pub(super) fn new(length: u64) -> Self {
+        Self { length, received: 0, state: State::Header(Vec::new()) }
+    }
+
+    /// The bytes to push next; `None` when all have come.
+    pub(super) fn wanted(&self) -> Option<Range<u64>> {
+        let end = self.length.min(self.received + PIECE);
+        (self.received < end).then_some(self.received..end)
+    }
+
+    /// Takes the next bytes of the file.
+    ///
+    /// # Errors
+    /// `weights` when the file is malformed or longer than was said, and for a tensor that cannot be rounded because it
+    /// holds no finite numbers; `unsupported` for a version of our own formats that this build does not read.
+    pub(super) fn push(&mut self, mut piece: &[u8], arrived: &mut Arrived) -> Result<()> {
+        self.received += piece.len() as u64;
+        if self.received > self.length {
+            return Err(malformed(format!("more than the {} bytes that were announced", self.length)));
+        }
+        while !piece.is_empty() {
+            match &mut self.state {
+                State::Header(header) => {
+                    let wanted = header_end(header, self.length)?;
+                    piece = fill(header, wanted, piece);
+                    if header.len() == header_end(header, self.length)? {
+                        let data = self.length - header.len() as u64;
+                        let header = Header::parse(&header[LENGTH_BYTES..], data)?;
+                        self.state = State::Data(Box::new(Data::begin(header, arrived)?));
+                    }
+                }
+                State::Data(data) => piece = data.push(piece, arrived)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What kind of file it was, when all of it has come.
+    ///
+    /// # Errors
+    /// `weights` when some is missing.
+    pub(super) fn finish(self) -> Result<Format> {
+        match self.state {
+            State::Data(data) if self.received == self.length => Ok(data.format),
+            _ => Err(malformed(format!("it ends after {} bytes", self.received))),
+        }
+    }
+}
+
+/// Where the header ends as far as is known: first the length has to be there.
+fn header_end(header: &[u8], length: u64) -> Result<usize> {
+    let Some(bytes) = header.first_chunk() else { return Ok(LENGTH_BYTES) };
+    let header = u64::from_le_bytes(*bytes);
+    if header > LONGEST_HEADER || header + LENGTH_BYTES as u64 > length {
+        return Err(malformed(format!("a header of {header} bytes in a file of {length}")));
+    }
+    Ok(header as usize + LENGTH_BYTES)
+}
+
+/// Moves bytes from the piece until `buffer` holds `wanted`; returns the rest of the piece.
+fn fill<'a>(buffer: &mut Vec<u8>, wanted: usize, piece: &'a [u8]) -> &'a [u8] {
+    let (taken, rest) = piece.split_at(piece.len().min(wanted - buffer.len()));
+    buffer.extend_from_slice(taken);
+    rest
+}
+
+fn malformed(what: String) -> crate::Error {
+    weights(format!("malformed: {what}"))
+}
+
+/// The tensors that have come and those that will.
+#[derive(Debug)]
+struct Data {
+    format: Format,
+    /// Tensors of which something is still to come.
+    arriving: BTreeMap<String, Arriving>,
+    places: IntoIter<Place>,
+    /// What has come of the first of `places`.
+    buffer: Vec<u8>,
+}
+
+/// A tensor and what has come of it.
+#[derive(Debug)]
+struct Arriving {
+    declared: Declared,
+    elements: Vec<u8>,
+    scales: Vec<u8>,
+    input_scales: Vec<u8>,
+}
+
+impl Data {
+    fn begin(header: Header, arrived: &mut Arrived) -> Result<Self> {
+        arrived.expect(header.tensors.keys())?;
+        let arriving = |(name, declared)| {
+            let (elements, scales, input_scales) = Default::default();
+            (name, Arriving { declared, elements, scales, input_scales })
+        };
+        let mut data = Self {
+            format: header.format,
+            arriving: header.tensors.into_iter().map(arriving).collect(),
+            places: header.places.into_iter(),
+            buffer: Vec::new(),
+        };
+        data.close_full_places(arrived)?;
+        Ok(data)
+    }
+
+    /// Takes what belongs to the place that is being filled; returns the rest of the piece.
+    fn push<'a>(&mut self, piece: &'a [u8], arrived: &mut Arrived) -> Result<&'a [u8]> {
+        let Some(place) = self.places.as_slice().first() else { return Ok(&[]) };
+        if self.buffer.is_empty() {
+            self.buffer.reserve_exact(place.bytes);
+        }
+        let rest = fill(&mut self.buffer, place.bytes, piece);
+        self.close_full_places(arrived)?;
+        Ok(rest)
+    }
+
+    /// Hands on what is complete; a tensor without elements is so from the first.
+    fn close_full_places(&mut self, arrived: &mut Arrived) -> Result<()> {
+        while let Some(Place { tensor: name, part, .. }) = self.next_full_place() {
+            let bytes = std::mem::take(&mut self.buffer);
+            let Some(tensor) = self.arriving.get_mut(&name) else { continue };
+            tensor.put(part, bytes);
+            if tensor.declared.parts == 0
+                && let Some(tensor) = self.arriving.remove(&name)
+            {
+                let tensor = tensor.finish(name)?;
+                if self.format == Format::Plain { arrived.round(tensor)? } else { arrived.keep(tensor) }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_full_place(&mut self) -> Option<Place> {
+        let place = self.places.as_slice().first()?;
+        if place.bytes == self.buffer.len() { self.places.next() } else { None }
+    }
+}
+
+impl Arriving {
+    fn put(&mut self, part: Part, bytes: Vec<u8>) {
+        match part {
+            Part::Elements => self.elements = bytes,
+            Part::Scales => self.scales = bytes,
+            Part::InputScales => self.input_scales = bytes,
+        }
+        self.declared.parts -= 1;
+    }
+
+    /// The tensor of which every part has come.
+    fn finish(self, name: String) -> Result<Tensor> {
+        let Declared { shape, encoding, packed, .. } = self.declared;
+        let input_scales = floats(&self.input_scales);
+        let mut tensor = Tensor { name, shape, encoding, data: Vec::new(), scales: Vec::new(), input_scales };
+        match encoding {
+            Encoding::Unread(_) => {}
+            _ if packed => Packed { codes: self.elements, scales: self.scales }.unpack(&mut tensor)?,
+            _ => (tensor.data, tensor.scales) = (self.elements, floats(&self.scales)),
+        }
+        Ok(tensor)
+    }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bits| f32::from_le_bytes(*bits)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::checkpoint::{Grid, Weights, WeightsReader};
+
+    /// A matrix, one in codes with its scales, and a tensor without elements before and after them.
+    const HEADER: &[u8] = br#"{"__metadata__":{"ranklet":
+"{\"format\":\"q8\",\"version\":1,\"scheme\":\"\",\"source\":\"\",\"golden\":{\"pairs\":[]}}"},
+"none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},
+"m.scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+"m":{"dtype":"U8","shape":[2,3],"data_offsets":[8,14]},
+"f":{"dtype":"F16","shape":[1,2],"data_offsets":[14,18]},
+"nothing":{"dtype":"F32","shape":[3,0],"data_offsets":[18,18]}}"#;
+
+    fn file() -> Vec<u8> {
+        let scales = [0.5f32, 2.0].map(f32::to_le_bytes).concat();
+        let data = [&scales[..], &[64, 65, 63, 127, 0, 64], &[0, 0x3c, 0, 0xc0]].concat();
+        [&(HEADER.len() as u64).to_le_bytes()[..], HEADER, &data].concat()
+    }
+
+    fn read(file: &[u8], length: usize, piece: usize) -> Result<Weights> {
+        let mut reader = WeightsReader::default();
+        reader.open("model.safetensors", length as u64)?;
+        file.chunks(piece).try_for_each(|piece| reader.push(piece))?;
+        reader.finish()
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_tensors() {
+        let file = file();
+        for piece in [1, 2, 3, 5, 8, 13, 100, file.len() - 1, file.len()] {
+            let weights = read(&file, file.len(), piece).unwrap();
+            assert_eq!(weights.names().collect::<Vec<_>>(), ["f", "m", "none", "nothing"]);
+            assert_eq!(weights.view("m").unwrap().to_f32(), [0.0, 0.5, -0.5, 126.0, -128.0, 0.0]);
+            assert_eq!(weights.view("f").unwrap().to_f32(), [1.0, -2.0]);
+            assert_eq!(weights.require("none", &[0, 3]).unwrap().elements(), 0);
+            assert_eq!(weights.bytes(), file.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_shorter_or_longer_than_it_says_is_refused() {
+        let file = file();
+        for length in 0..file.len() {
+            assert!(read(&file[..length], file.len(), 7).is_err(), "{length} bytes of {}", file.len());
+            assert!(read(&file[..length], length, 7).is_err(), "{length} bytes");
+        }
+        assert!(read(&file, file.len() - 1, 7).is_err());
+        assert!(read(&[&file[..], &[0]].concat(), file.len(), 7).is_err());
+        assert!(read(&[&file[..], &[0]].concat(), file.len() + 1, 7).is_err());
+    }
+
+    #[test]
+    fn a_matrix_is_rounded_as_it_comes_and_only_if_it_is_one() {
+        let header = br#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
+"i":{"dtype":"I32","shape":[1,1],"data_offsets":[24,28]},"v":{"dtype":"F32","shape":[1],"data_offsets":[28,32]}}"#;
+        let values = [1.0f32, -0.25, 0.5, 0.0, 0.0, 0.0, 7.0, 3.0];
+        let file = |values: [f32; 8]| {
+            let data = values.map(f32::to_le_bytes).concat();
+            [&(header.len() as u64).to_le_bytes()[..], header, &data].concat()
+        };
+        let read = |file: &[u8]| {
+            let grids = ["m", "i", "v"].map(|name| (name.to_owned(), Grid::MATRIX));
+            let mut reader = WeightsReader::new(None, HashMap::from(grids));
+            reader.open("model.safetensors", file.len() as u64)?;
+            reader.push(file)?;
+            reader.finish()
+        };
+        let weights = read(&file(values)).unwrap();
+        let matrix = weights.require("m", &[2, 3]).unwrap();
+        assert_eq!(matrix.encoding, Encoding::Q7);
+        let close = |(got, want): (&f32, &f32)| (got - want).abs() < 0.01;
+        assert!(matrix.to_f32().iter().zip(&values).all(close), "{matrix:?}");
+        assert_eq!(weights.view("v").unwrap().to_f32(), [3.0]);
+        assert!(weights.view("i").unwrap_err().context().contains("I32"));
+
+        let mut broken = values;
+        broken[4] = f32::NAN;
+        assert!(read(&file(broken)).unwrap_err().context().contains("m holds a number that is not finite"));
+    }
+}

@@ -1,0 +1,65 @@
+//! Little-endian numbers and bytes, one after the other.
+
+use crate::error::{Result, weights};
+
+/// What is left of some bytes.
+#[derive(Debug)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [u8],
+    /// What the bytes are, for errors.
+    what: &'static str,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(rest: &'a [u8], what: &'static str) -> Self {
+        Self { rest, what }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// # Errors
+    /// `weights` when there are fewer, as in all that follow.
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.ended())?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The bytes before the end of the line, which is taken too.
+    pub(super) fn line(&mut self) -> Result<&'a [u8]> {
+        let end = self.rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.ended())?;
+        let line = self.take(end)?;
+        self.take(1)?;
+        Ok(line)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(super) fn u16(&mut self) -> Result<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(|| self.ended())?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ended(&self) -> crate::Error {
+        weights(format!("malformed: {} ends too early", self.what))
+    }
+}

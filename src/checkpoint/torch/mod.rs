@@ -1,0 +1,246 @@
+//! `pytorch_model.bin`: what `torch.save` writes, read without running any of it.
+//!
+//! Since torch 1.6 that is a zip archive: `data.pkl`, a pickle of the dictionary of tensors, and a file `data/N` with the
+//! plain numbers of each storage that tensors are views of. Its entries are stored, not compressed, with their sizes
+//! known from the directory at the end of the file alone; so the end is read first, then the pickle, then the tensors
+//! one after the other. Their checksums are not looked at, as torch does not: it has an option not to write them.
+
+mod archive;
+mod cursor;
+mod pickle;
+mod state_dict;
+mod tensor_view;
+
+use std::ops::Range;
+use std::vec::IntoIter;
+
+use self::archive::{Archive, Directory, Entry};
+use self::tensor_view::TensorView;
+use super::arrived::Arrived;
+use super::reader::PIECE;
+use super::weights::Format;
+use crate::error::{Result, unsupported, weights};
+
+/// How files begin that torch wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
+const OLD_FORM: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// The longest pickle that is read, in bytes: enough for the names of ten thousand tensors.
+const LONGEST_PICKLE: u64 = 1 << 20;
+/// The most bytes of tensors for a byte of the file. Tensors may share a storage, and each gets memory of its own.
+const MOST_SHARING: u64 = 4;
+
+/// Takes the pieces of a file that it asks for.
+#[derive(Debug)]
+pub(super) struct TorchReader {
+    length: u64,
+    /// What the next step needs, and what of it has come.
+    wanted: Range<u64>,
+    got: Vec<u8>,
+    step: Step,
+}
+
+/// What is being read.
+#[derive(Debug)]
+enum Step {
+    /// The first bytes of the file.
+    Beginning,
+    /// The last bytes, which say where the directory is.
+    End,
+    Directory(Directory),
+    /// The header before an entry, of which only the length is of use.
+    Header(Box<Opened>, Entry, Content),
+    Content(Box<Opened>, Content),
+    Done,
+}
+
+/// What is in an entry.
+#[derive(Debug)]
+enum Content {
+    ByteOrder,
+    Pickle,
+    Tensor(TensorView),
+}
+
+/// What is known once the directory has been read.
+#[derive(Debug)]
+struct Opened {
+    archive: Archive,
+    /// The tensors that are still to come.
+    tensors: IntoIter<TensorView>,
+}
+
+impl TorchReader {
+    /// For a file of `length` bytes.
+    pub(super) fn new(length: u64) -> Self {
+        let wanted = 0..length.min(OLD_FORM.len() as u64);
+        Self { length, wanted, got: Vec::new(), step: Step::Beginning }
+    }
+
+    /// The bytes to push next; `None` when nothing more is needed.
+    pub(super) fn wanted(&self) -> Option<Range<u64>> {
+        let start = self.wanted.start + self.got.len() as u64;
+        let end = self.wanted.end.min(start + PIECE);
+        (start < end).then_some(start..end)
+    }
+
+    /// Takes the first of the bytes that were wanted.
+    ///
+    /// # Errors
+    /// `weights` for what is malformed or no dictionary of tensors, `unsupported` for the form before torch 1.6 and for
+    /// compressed entries.
+    pub(super) fn push(&mut self, piece: &[u8], arrived: &mut Arrived) -> Result<()> {
+        let missing = (self.wanted.end - self.wanted.start) as usize - self.got.len();
+        if piece.len() > missing {
+            return Err(weights("malformed: more bytes than were asked for"));
+        }
+        self.got.reserve_exact(missing);
+        self.got.extend_from_slice(piece);
+        if piece.len() < missing {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.got);
+        match std::mem::replace(&mut self.step, Step::Done) {
+            Step::Beginning => self.begin(&bytes),
+            Step::End => self.find_directory(&bytes),
+            Step::Directory(directory) => self.open(Archive::read(&bytes, &directory)?, arrived),
+            Step::Header(opened, entry, content) => self.read_content(opened, &entry, content, &bytes),
+            Step::Content(opened, content) => self.take(opened, content, bytes, arrived),
+            Step::Done => Ok(()),
+        }
+    }
+
+    /// That it is a file of torch's weights, when all of it has come.
+    ///
+    /// # Errors
+    /// `weights` when something is missing.
+    pub(super) fn finish(self) -> Result<Format> {
+        match self.step {
+            Step::Done => Ok(Format::Torch),
+            _ => Err(weights("malformed: it ends before its tensors do")),
+        }
+    }
+
+    fn next(&mut self, step: Step, wanted: Range<u64>) -> Result<()> {
+        if isize::try_from(wanted.end.saturating_sub(wanted.start)).is_err() || wanted.end > self.length {
+            return Err(weights(format!(
+                "malformed: what it needs lies at {wanted:?}, in a file of {}",
+                self.length
+            )));
+        }
+        (self.step, self.wanted) = (step, wanted);
+        Ok(())
+    }
+
+    fn begin(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes == OLD_FORM {
+            return Err(unsupported(
+                "the form that torch.save had before torch 1.6 is not read: load the model with transformers and write \
+                 it with save_pretrained(folder, safe_serialization=True)",
+            ));
+        }
+        if !bytes.starts_with(archive::LOCAL) {
+            return Err(weights("malformed: it is not the archive that torch.save writes"));
+        }
+        let start = self.length.saturating_sub(archive::LONGEST_END);
+        self.next(Step::End, start..self.length)
+    }
+
+    fn find_directory(&mut self, bytes: &[u8]) -> Result<()> {
+        let directory = Directory::find(bytes, self.length)?;
+        let place = directory.place.clone();
+        self.next(Step::Directory(directory), place)
+    }
+
+    fn open(&mut self, archive: Archive, arrived: &mut Arrived) -> Result<()> {
+        let opened = Box::new(Opened { archive, tensors: Vec::new().into_iter() });
+        match opened.archive.find("byteorder") {
+            Some(entry) => self.read_entry(opened, entry, Content::ByteOrder),
+            None => self.take(opened, Content::ByteOrder, b"little".to_vec(), arrived),
+        }
+    }
+
+    fn read_entry(&mut self, opened: Box<Opened>, entry: Entry, content: Content) -> Result<()> {
+        entry.check_stored()?;
+        let header = entry.header..entry.header + archive::LOCAL_BYTES;
+        self.next(Step::Header(opened, entry, content), header)
+    }
+
+    fn read_content(
+        &mut self,
+        opened: Box<Opened>,
+        entry: &Entry,
+        content: Content,
+        header: &[u8],
+    ) -> Result<()> {
+        let place = opened.archive.content(entry, header)?;
+        let wanted = match &content {
+            Content::ByteOrder | Content::Pickle => place,
+            Content::Tensor(tensor) => {
+                let bytes = tensor.bytes();
+                place.start + bytes.start..place.start + bytes.end
+            }
+        };
+        self.next(Step::Content(opened, content), wanted)
+    }
+
+    /// Goes on from what has been read to what comes after it.
+    fn take(
+        &mut self,
+        mut opened: Box<Opened>,
+        content: Content,
+        bytes: Vec<u8>,
+        arrived: &mut Arrived,
+    ) -> Result<()> {
+        match content {
+            Content::ByteOrder if bytes == b"little" => {
+                let entry = opened.archive.require("data.pkl")?;
+                if entry.size == 0 || entry.size > LONGEST_PICKLE {
+                    let size = entry.size;
+                    return Err(weights(format!(
+                        "data.pkl has {size} bytes; 1 to {LONGEST_PICKLE} are read"
+                    )));
+                }
+                self.read_entry(opened, entry, Content::Pickle)
+            }
+            Content::ByteOrder => {
+                Err(unsupported("its numbers are big-endian; only little-endian ones are read"))
+            }
+            Content::Pickle => {
+                let tensors = state_dict::tensors(&bytes)?;
+                self.check_sizes(&opened.archive, &tensors)?;
+                arrived.expect(tensors.iter().map(|tensor| &tensor.name))?;
+                opened.tensors = tensors.into_iter();
+                self.next_tensor(opened, arrived)
+            }
+            Content::Tensor(tensor) => {
+                arrived.round(tensor.of(bytes))?;
+                self.next_tensor(opened, arrived)
+            }
+        }
+    }
+
+    /// Every tensor lies in its storage, and together they are not absurdly larger than the file.
+    fn check_sizes(&self, archive: &Archive, tensors: &[TensorView]) -> Result<()> {
+        let mut total = 0u64;
+        for tensor in tensors {
+            tensor.check_storage(archive.require(&tensor.entry())?.size)?;
+            total = total.saturating_add(tensor.data_bytes());
+        }
+        if total > self.length.saturating_mul(MOST_SHARING) {
+            return Err(weights(format!(
+                "its tensors take {total} bytes, more than {MOST_SHARING} times those of the file"
+            )));
+        }
+        Ok(())
+    }
+
+    fn next_tensor(&mut self, mut opened: Box<Opened>, arrived: &mut Arrived) -> Result<()> {
+        while let Some(tensor) = opened.tensors.next() {
+            if !tensor.bytes().is_empty() {
+                let entry = opened.archive.require(&tensor.entry())?;
+                return self.read_entry(opened, entry, Content::Tensor(tensor));
+            }
+            arrived.keep(tensor.of(Vec::new()));
+        }
+        self.next(Step::Done, 0..0)
+    }
+}

@@ -1,0 +1,315 @@
+//! Python's pickles, of which just what a dictionary of tensors is made of.
+//!
+//! A pickle is a program for a stack machine that can call any function of any module. This machine knows a
+//! few things that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
+//! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
+
+use super::cursor::Cursor;
+use crate::error::{Result, unsupported, weights};
+use safetensors::Dtype;
+
+/// Something a pickle has made.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    None,
+    Bool,
+    Int(i64),
+    Text(&'a str),
+    Tuple(Tuple),
+    /// A place among [`Pickle`]'s dictionaries.
+    Dict(usize),
+    Global(Global),
+    Storage(Storage<'a>),
+    /// A place among [`Pickle`]'s tensors.
+    Tensor(usize),
+}
+
+/// What a pickle may name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Global {
+    OrderedDict,
+    RebuildTensor,
+    RebuildParameter,
+    Storage(Dtype),
+}
+
+/// Neighbours in the list of all tuples' items.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tuple {
+    start: usize,
+    length: usize,
+}
+
+/// Numbers in an entry of their own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Storage<'a> {
+    pub(super) dtype: Dtype,
+    /// Names the entry `data/KEY`.
+    pub(super) key: &'a str,
+    pub(super) elements: i64,
+}
+
+/// A view of a storage, unproved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rebuilt<'a> {
+    pub(super) storage: Storage<'a>,
+    pub(super) offset: i64,
+    pub(super) shape: Tuple,
+    pub(super) strides: Tuple,
+}
+
+/// The machine, and at the end what it has made.
+#[derive(Debug, Default)]
+pub(super) struct Pickle<'a> {
+    stack: Vec<Value<'a>>,
+    /// Heights of the stack at which something collected later begins.
+    marks: Vec<usize>,
+    memo: Vec<Value<'a>>,
+    items: Vec<Value<'a>>,
+    dicts: Vec<Vec<(Value<'a>, Value<'a>)>>,
+    tensors: Vec<Rebuilt<'a>>,
+}
+
+impl<'a> Pickle<'a> {
+    /// Runs a pickle of protocol 2 to its end.
+    ///
+    /// # Errors
+    /// `weights` for one that is malformed or needs more than this machine has, `unsupported` for another protocol.
+    pub(super) fn run(bytes: &'a [u8]) -> Result<(Self, Value<'a>)> {
+        let mut cursor = Cursor::new(bytes, "data.pkl");
+        let mut pickle = Self::default();
+        loop {
+            match cursor.u8()? {
+                b'.' => return pickle.pop().map(|value| (pickle, value)),
+                opcode => pickle.step(opcode, &mut cursor)?,
+            }
+        }
+    }
+
+    /// The items of a tuple.
+    pub(super) fn items(&self, tuple: Tuple) -> &[Value<'a>] {
+        self.items.get(tuple.start..tuple.start + tuple.length).unwrap_or_default()
+    }
+
+    /// The items of a dictionary that the machine has made, in the order in which they were put there.
+    pub(super) fn dict(&self, place: usize) -> &[(Value<'a>, Value<'a>)] {
+        self.dicts.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// A tensor that the machine has made.
+    pub(super) fn tensor(&self, place: usize) -> Option<Rebuilt<'a>> {
+        self.tensors.get(place).copied()
+    }
+
+    fn step(&mut self, opcode: u8, cursor: &mut Cursor<'a>) -> Result<()> {
+        match opcode {
+            b'\x80' => check_protocol(cursor.u8()?)?,
+            b'(' => self.marks.push(self.stack.len()),
+            b'N' => self.stack.push(Value::None),
+            b'\x88' | b'\x89' => self.stack.push(Value::Bool),
+            b'K' => self.stack.push(Value::Int(cursor.u8()?.into())),
+            b'M' => self.stack.push(Value::Int(cursor.u16()?.into())),
+            b'J' => self.stack.push(Value::Int(cursor.u32()?.cast_signed().into())),
+            b'\x8a' => self.stack.push(Value::Int(long(cursor)?)),
+            b'X' => self.stack.push(Value::Text(text(cursor)?)),
+            b')' => self.push_tuple(self.stack.len()),
+            b'\x85' => self.push_tuple(self.height(1)?),
+            b'\x86' => self.push_tuple(self.height(2)?),
+            b'\x87' => self.push_tuple(self.height(3)?),
+            b't' => {
+                let start = self.mark()?;
+                self.push_tuple(start);
+            }
+            b'}' => self.push_dict(),
+            b's' => self.set_items(self.height(2)?)?,
+            b'u' => {
+                let start = self.mark()?;
+                self.set_items(start)?;
+            }
+            b'q' => self.put(cursor.u8()?.into())?,
+            b'r' => self.put(cursor.u32()? as usize)?,
+            b'h' => self.get(cursor.u8()?.into())?,
+            b'j' => self.get(cursor.u32()? as usize)?,
+            b'c' => self.stack.push(Value::Global(global(cursor)?)),
+            b'Q' => self.load_storage()?,
+            b'R' => self.reduce()?,
+            b'b' => self.build()?,
+            other => {
+                return Err(weights(format!(
+                    "data.pkl has the instruction {:?}, which no dictionary of tensors needs",
+                    char::from(other)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Value<'a>> {
+        self.stack.pop().ok_or_else(malformed)
+    }
+
+    /// Where the last `count` values begin.
+    fn height(&self, count: usize) -> Result<usize> {
+        self.stack.len().checked_sub(count).ok_or_else(malformed)
+    }
+
+    /// Where the values after the last mark begin.
+    fn mark(&mut self) -> Result<usize> {
+        self.marks.pop().filter(|start| *start <= self.stack.len()).ok_or_else(malformed)
+    }
+
+    fn push_tuple(&mut self, start: usize) {
+        let tuple = Tuple { start: self.items.len(), length: self.stack.len() - start };
+        self.items.extend(self.stack.drain(start..));
+        self.stack.push(Value::Tuple(tuple));
+    }
+
+    fn push_dict(&mut self) {
+        self.stack.push(Value::Dict(self.dicts.len()));
+        self.dicts.push(Vec::new());
+    }
+
+    /// Puts the pairs of key and value from `start` on into the dictionary below them.
+    fn set_items(&mut self, start: usize) -> Result<()> {
+        let below = start.checked_sub(1).and_then(|place| self.stack.get(place));
+        let Some(&Value::Dict(place)) = below else { return Err(malformed()) };
+        let dict = self.dicts.get_mut(place).ok_or_else(malformed)?;
+        let (pairs, rest) = self.stack[start..].as_chunks();
+        dict.extend(pairs.iter().map(|[key, value]| (*key, *value)));
+        if !rest.is_empty() {
+            return Err(malformed());
+        }
+        self.stack.truncate(start);
+        Ok(())
+    }
+
+    /// Python numbers what it notes one after the other.
+    fn put(&mut self, place: usize) -> Result<()> {
+        let value = *self.stack.last().ok_or_else(malformed)?;
+        if place == self.memo.len() {
+            self.memo.push(value);
+        } else {
+            *self.memo.get_mut(place).ok_or_else(malformed)? = value;
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, place: usize) -> Result<()> {
+        let value = *self.memo.get(place).ok_or_else(malformed)?;
+        self.stack.push(value);
+        Ok(())
+    }
+
+    /// What torch puts in the place of a storage: `("storage", its class, its key, a device, its length)`.
+    fn load_storage(&mut self) -> Result<()> {
+        let Value::Tuple(tuple) = self.pop()? else { return Err(malformed()) };
+        let &[
+            Value::Text("storage"),
+            Value::Global(Global::Storage(dtype)),
+            Value::Text(key),
+            Value::Text(_),
+            Value::Int(elements),
+        ] = self.items(tuple)
+        else {
+            return Err(weights("malformed: data.pkl refers to something else than a storage of numbers"));
+        };
+        self.stack.push(Value::Storage(Storage { dtype, key, elements }));
+        Ok(())
+    }
+
+    /// What Python would call is made here instead.
+    fn reduce(&mut self) -> Result<()> {
+        let (arguments, function) = (self.pop()?, self.pop()?);
+        let (Value::Tuple(arguments), Value::Global(function)) = (arguments, function) else {
+            return Err(malformed());
+        };
+        match (function, self.items(arguments)) {
+            (Global::OrderedDict, []) => self.push_dict(),
+            // The last ones say whether the tensor is trained, which hooks it has (none), and what torch may add.
+            (
+                Global::RebuildTensor,
+                &[
+                    Value::Storage(storage),
+                    Value::Int(offset),
+                    Value::Tuple(shape),
+                    Value::Tuple(strides),
+                    Value::Bool,
+                    Value::Dict(_),
+                    ..,
+                ],
+            ) => {
+                self.stack.push(Value::Tensor(self.tensors.len()));
+                self.tensors.push(Rebuilt { storage, offset, shape, strides });
+            }
+            (Global::RebuildParameter, &[Value::Tensor(tensor), Value::Bool, Value::Dict(_)]) => {
+                self.stack.push(Value::Tensor(tensor));
+            }
+            _ => return Err(weights("malformed: data.pkl makes something of what it cannot be made of")),
+        }
+        Ok(())
+    }
+
+    /// Gives a dictionary attributes; torch's has `_metadata`, which is of no use here.
+    fn build(&mut self) -> Result<()> {
+        self.pop()?;
+        match self.stack.last() {
+            Some(Value::Dict(_)) => Ok(()),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+fn check_protocol(protocol: u8) -> Result<()> {
+    match protocol {
+        2 => Ok(()),
+        other => Err(unsupported(format!(
+            "data.pkl is of pickle protocol {other}: save the model with torch.save's own, which is 2"
+        ))),
+    }
+}
+
+/// An integer of up to 8 bytes with a sign.
+fn long(cursor: &mut Cursor) -> Result<i64> {
+    let length = cursor.u8()?;
+    let bytes = cursor.take(length.into())?;
+    let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
+    let mut padded = [if negative { 0xff } else { 0 }; 8];
+    padded.get_mut(..bytes.len()).ok_or_else(malformed)?.copy_from_slice(bytes);
+    Ok(i64::from_le_bytes(padded))
+}
+
+fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str> {
+    let length = cursor.u32()? as usize;
+    std::str::from_utf8(cursor.take(length)?).map_err(|_| malformed())
+}
+
+fn global(cursor: &mut Cursor) -> Result<Global> {
+    let (module, name) = (cursor.line()?, cursor.line()?);
+    Ok(match (module, name) {
+        (b"collections", b"OrderedDict") => Global::OrderedDict,
+        (b"torch._utils", b"_rebuild_tensor_v2") => Global::RebuildTensor,
+        (b"torch._utils", b"_rebuild_parameter") => Global::RebuildParameter,
+        (b"torch", b"FloatStorage") => Global::Storage(Dtype::F32),
+        (b"torch", b"HalfStorage") => Global::Storage(Dtype::F16),
+        (b"torch", b"BFloat16Storage") => Global::Storage(Dtype::BF16),
+        (b"torch", b"DoubleStorage") => Global::Storage(Dtype::F64),
+        (b"torch", b"LongStorage") => Global::Storage(Dtype::I64),
+        (b"torch", b"IntStorage") => Global::Storage(Dtype::I32),
+        (b"torch", b"ShortStorage") => Global::Storage(Dtype::I16),
+        (b"torch", b"CharStorage") => Global::Storage(Dtype::I8),
+        (b"torch", b"ByteStorage") => Global::Storage(Dtype::U8),
+        (b"torch", b"BoolStorage") => Global::Storage(Dtype::BOOL),
+        _ => {
+            let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
+            return Err(weights(format!(
+                "data.pkl asks for Python's {module}.{name}; nothing but tensors is read, and nothing in the file is run"
+            )));
+        }
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn malformed() -> crate::Error {
+    weights("malformed: data.pkl is not what Python's pickle writes for a dictionary of tensors")
+}

@@ -1,0 +1,184 @@
+//! The weights files of a checkpoint, still unread.
+
+use std::borrow::Cow;
+
+use super::files::{FORMS, ModelFiles};
+use super::index::Index;
+use super::reader::WeightsReader;
+use super::weights::Weights;
+use crate::error::{Result, weights};
+
+/// The files that hold a checkpoint's weights, in the form that comes first where there are several.
+#[derive(Debug)]
+pub(crate) struct WeightsFiles {
+    /// Which tensor is where, until somebody takes it.
+    pub(crate) index: Option<Index>,
+    files: Vec<(String, Content)>,
+}
+
+/// Where the bytes of a file are.
+#[derive(Debug)]
+enum Content {
+    /// In memory.
+    Bytes(Cow<'static, [u8]>),
+    /// On a disk.
+    #[cfg(not(target_arch = "wasm32"))]
+    Disk(on_disk::OnDisk),
+}
+
+impl WeightsFiles {
+    /// Takes the weights out of a checkpoint's files.
+    ///
+    /// # Errors
+    /// `weights` when they are missing, or their index is malformed or names a file that is not there.
+    pub(crate) fn take(files: &mut ModelFiles) -> Result<Self> {
+        Self::find(|name| Ok(files.take(name).map(Content::Bytes)))
+    }
+
+    fn find(mut get: impl FnMut(&str) -> Result<Option<Content>>) -> Result<Self> {
+        for form in FORMS {
+            let Some(content) = get(form)? else { continue };
+            if !form.ends_with(".json") {
+                return Ok(Self { index: None, files: vec![(form.to_owned(), content)] });
+            }
+            let index = Index::parse(form, &content.into_index(form)?)?;
+            let mut shard = |name: &str| match get(name)? {
+                Some(content) => Ok((name.to_owned(), content)),
+                None => Err(weights(format!("{name} is missing, which {form} names"))),
+            };
+            let files = index.files().map(&mut shard).collect::<Result<_>>()?;
+            return Ok(Self { index: Some(index), files });
+        }
+        Err(weights(format!("the weights are missing: there is none of {}", FORMS.join(", "))))
+    }
+
+    /// Hands all files on, piece by piece as they are wanted.
+    ///
+    /// # Errors
+    /// `input` when one cannot be read, and those of the reader.
+    pub(crate) fn read(self, reader: &mut WeightsReader) -> Result<()> {
+        for (name, content) in self.files {
+            content.read(&name, reader)?;
+        }
+        Ok(())
+    }
+
+    /// The tensors of all files as they are.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) and [`WeightsReader::finish`].
+    #[cfg(feature = "candle")]
+    pub(crate) fn parse(mut self) -> Result<Weights> {
+        let mut reader = WeightsReader::new(self.index.take(), std::collections::HashMap::new());
+        self.read(&mut reader)?;
+        reader.finish()
+    }
+}
+
+impl Weights {
+    /// The weights of a whole `model.safetensors`.
+    ///
+    /// # Errors
+    /// As [`WeightsReader::push`].
+    pub fn parse(file: &[u8]) -> Result<Self> {
+        let mut reader = WeightsReader::default();
+        read_bytes(FORMS[0], file, &mut reader)?;
+        reader.finish()
+    }
+}
+
+impl Content {
+    fn read(self, name: &str, reader: &mut WeightsReader) -> Result<()> {
+        match self {
+            Content::Bytes(bytes) => read_bytes(name, &bytes, reader),
+            #[cfg(not(target_arch = "wasm32"))]
+            Content::Disk(file) => file.read(name, reader),
+        }
+    }
+
+    /// The bytes of the index `name`, or of what is too long for one as many as show that.
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
+    fn into_index(self, name: &str) -> Result<Cow<'static, [u8]>> {
+        match self {
+            Content::Bytes(bytes) => Ok(bytes),
+            #[cfg(not(target_arch = "wasm32"))]
+            Content::Disk(file) => file.beginning(name, super::index::LONGEST + 1).map(Cow::Owned),
+        }
+    }
+}
+
+fn read_bytes(name: &str, bytes: &[u8], reader: &mut WeightsReader) -> Result<()> {
+    reader.open(name, bytes.len() as u64)?;
+    while let Some(wanted) = reader.wanted() {
+        let piece = bytes.get(wanted.start as usize..wanted.end as usize);
+        reader.push(piece.ok_or_else(|| weights(format!("{name} has no bytes at {wanted:?}")))?)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod on_disk {
+    use std::fs::File;
+    use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+    use std::path::Path;
+
+    use super::{Content, Result, WeightsFiles, WeightsReader};
+    use crate::error::input;
+
+    /// An open file.
+    #[derive(Debug)]
+    pub(super) struct OnDisk {
+        file: File,
+        length: u64,
+    }
+
+    impl WeightsFiles {
+        /// Opens the weights in the folder of a checkpoint.
+        ///
+        /// # Errors
+        /// `input` when a file cannot be opened, else as [`take`](Self::take).
+        pub(crate) fn open(folder: &Path) -> Result<Self> {
+            Self::find(|name| {
+                let path = folder.join(name);
+                match OnDisk::open(&path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                    opened => opened
+                        .map(|file| Some(Content::Disk(file)))
+                        .map_err(|error| input(format!("{}: {error}", path.display()))),
+                }
+            })
+        }
+    }
+
+    impl OnDisk {
+        fn open(path: &Path) -> io::Result<Self> {
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            Ok(Self { file, length })
+        }
+
+        pub(super) fn read(mut self, name: &str, reader: &mut WeightsReader) -> Result<()> {
+            reader.open(name, self.length)?;
+            let mut piece = Vec::new();
+            let mut at = 0;
+            while let Some(wanted) = reader.wanted() {
+                let failed = |error| input(format!("{name}: {error}"));
+                if wanted.start != at {
+                    self.file.seek(SeekFrom::Start(wanted.start)).map_err(failed)?;
+                }
+                at = wanted.end;
+                piece.resize((wanted.end - wanted.start) as usize, 0);
+                self.file.read_exact(&mut piece).map_err(failed)?;
+                reader.push(&piece)?;
+            }
+            Ok(())
+        }
+
+        /// As many of the first bytes as there are, and at most `count`.
+        pub(super) fn beginning(self, name: &str, count: usize) -> Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            let read = self.file.take(count as u64).read_to_end(&mut bytes);
+            read.map(|_| bytes).map_err(|error| input(format!("{name}: {error}")))
+        }
+    }
+}

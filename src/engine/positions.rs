@@ -1,0 +1,147 @@
+//! What attention needs to know of positions, as plain numbers, the same for every engine and on every platform.
+//!
+//! Angles and logarithms grow with the position, and what f32 rounds off them moves scores: so each number here is
+//! rounded where transformers rounds it. No function of the platform is called, only `libm`'s.
+
+use crate::model::{Disentangled, Rotary};
+
+/// Cosines and sines by position, for heads whose halves are rotated against each other.
+#[derive(Debug)]
+pub(crate) struct RotaryTable {
+    /// `[positions, half]`.
+    cos: Vec<f32>,
+    /// `[positions, half]`.
+    sin: Vec<f32>,
+    /// Half of `head_dim`.
+    half: usize,
+}
+
+impl RotaryTable {
+    /// The table for the positions `0..positions`; `head_dim` is even.
+    pub(crate) fn new(rotary: &Rotary, head_dim: usize, positions: usize) -> Self {
+        let half = head_dim / 2;
+        let frequencies: Vec<f32> = (0..half).map(|index| frequency(rotary, index, head_dim)).collect();
+        let mut table = Self {
+            cos: Vec::with_capacity(positions * half),
+            sin: Vec::with_capacity(positions * half),
+            half,
+        };
+        for position in 0..positions {
+            for frequency in &frequencies {
+                // The product is rounded to f32 before it is an angle: at position 8,000 that turns it by up to 2e-4.
+                let angle = f64::from(position as f32 * frequency);
+                table.cos.push(libm::cos(angle) as f32);
+                table.sin.push(libm::sin(angle) as f32);
+            }
+        }
+        table
+    }
+
+    /// Cosines and sines of a position the table has, `[half]` each. Of a head `x` of the row at this position, the
+    /// rotated one has `x[i] cos[i] - x[i + half] sin[i]` at `i` and `x[i + half] cos[i] + x[i] sin[i]` at `i + half`.
+    pub(crate) fn at(&self, position: usize) -> (&[f32], &[f32]) {
+        let places = position * self.half..(position + 1) * self.half;
+        (&self.cos[places.clone()], &self.sin[places])
+    }
+}
+
+/// `theta^(-2 index / head_dim) / divisor` with transformers' roundings: exponent, power and reciprocal are f32.
+fn frequency(rotary: &Rotary, index: usize, head_dim: usize) -> f32 {
+    let exponent = (2 * index) as f32 / head_dim as f32;
+    let power = libm::pow(rotary.theta, f64::from(exponent)) as f32;
+    1.0 / power / rotary.divisor as f32
+}
+
+/// ALiBi's slope for each head: `2^(-8 (h + 1) / n)` for `n` heads, where `n` is a power of two. Other numbers have
+/// those of the power below, and then every other one of the power above.
+pub(crate) fn alibi_slopes(heads: usize) -> Vec<f32> {
+    let slopes =
+        |count: usize| (1..=count).map(move |head| libm::exp2(-8.0 * head as f64 / count as f64) as f32);
+    let below = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
+    slopes(below).chain(slopes(2 * below).step_by(2)).take(heads).collect()
+}
+
+impl Disentangled {
+    /// The row of the table for a distance `i - j` of the row `i` that looks to the row `j` that is looked at.
+    pub(crate) fn row(&self, distance: isize) -> usize {
+        let span = self.table.rows / 2;
+        let bucket = self.buckets.map_or(distance, |buckets| bucket(distance, buckets, self.max_distance));
+        bucket.saturating_add_unsigned(span).clamp(0, 2 * span as isize - 1) as usize
+    }
+}
+
+/// Short distances as they are, longer ones by their logarithm, with transformers' roundings to f32.
+fn bucket(distance: isize, buckets: usize, max_distance: usize) -> isize {
+    let middle = buckets / 2;
+    if distance.unsigned_abs() <= middle {
+        return distance;
+    }
+    let logarithm = |x: f32| libm::log(f64::from(x)) as f32;
+    let part = logarithm(distance.unsigned_abs() as f32 / middle as f32)
+        / logarithm(((max_distance - 1) as f64 / middle as f64) as f32);
+    let steps = (part * (middle - 1) as f32).ceil() as isize;
+    (middle as isize).saturating_add(steps) * distance.signum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Table;
+
+    /// The bits of torch 2.15: `1.0 / (theta ** (torch.arange(0, 64, 2, dtype=torch.float) / 64))`, times 8191.0, and
+    /// its cosines and sines.
+    #[test]
+    fn rotations_are_those_of_transformers() {
+        let rotary = Rotary { theta: 160_000.0, divisor: 1.0 };
+        let frequencies = [1, 5, 16, 31].map(|index| frequency(&rotary, index, 64));
+        assert_eq!(frequencies, [0.687_656_04, 0.153_764_56, 0.002_5, 9.088_847e-6]);
+        let table = RotaryTable::new(&rotary, 64, 8192);
+        let (cos, sin) = table.at(8191);
+        assert_eq!(
+            [0, 1, 5, 31].map(|index| cos[index]),
+            [-0.646_390_5, -0.959_715_7, -0.957_329_57, 0.997_230_1]
+        );
+        assert_eq!(
+            [0, 1, 5, 31].map(|index| sin[index]),
+            [-0.763_006_8, 0.280_972_78, 0.288_998_43, 0.074_378]
+        );
+    }
+
+    #[test]
+    fn slopes_of_other_numbers_of_heads_lie_between() {
+        assert_eq!(alibi_slopes(4), [0.25, 0.0625, 0.015_625, 0.003_906_25]);
+        assert_eq!(alibi_slopes(6), [0.25, 0.0625, 0.015_625, 0.003_906_25, 0.5, 0.125]);
+        assert_eq!(alibi_slopes(1), [0.003_906_25]);
+        assert_eq!(alibi_slopes(12).len(), 12);
+    }
+
+    fn positions(rows: usize, buckets: Option<usize>, max_distance: usize) -> Disentangled {
+        let table = Table { weight: String::new(), rows, width: 4 };
+        Disentangled { table, norm: None, key: None, query: None, buckets, max_distance }
+    }
+
+    /// Where torch 2.15 with transformers 5.23 (`make_log_bucket_position`, cut to the table) begins a new row.
+    #[test]
+    fn distances_share_rows_where_those_of_transformers_do() {
+        let begins = |positions: &Disentangled| -> Vec<isize> {
+            (1..700).filter(|&distance| positions.row(distance) != positions.row(distance - 1)).collect()
+        };
+        let small = positions(64, Some(32), 128);
+        let expected = [17, 19, 22, 25, 28, 32, 37, 43, 49, 56, 64, 74, 84, 97, 111];
+        assert_eq!(begins(&small), (1..=16).chain(expected).collect::<Vec<_>>());
+        assert_eq!(begins(&positions(20, Some(10), 20)), [1, 2, 3, 4, 5, 6, 7, 10, 14]);
+        let real = begins(&positions(512, Some(256), 512));
+        assert_eq!(real[128..].len(), 127);
+        assert_eq!(real[128..].iter().sum::<isize>(), 35007);
+        assert_eq!(real[252..], [495, 500, 506]);
+    }
+
+    #[test]
+    fn no_distance_leaves_the_table() {
+        for positions in [positions(64, Some(32), 128), positions(64, None, 32)] {
+            assert_eq!(positions.row(0), 32);
+            assert_eq!(positions.row(-5), 27);
+            assert_eq!([isize::MIN + 1, isize::MAX].map(|far| positions.row(far)), [0, 63]);
+        }
+    }
+}

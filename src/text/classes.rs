@@ -1,0 +1,250 @@
+//! HF's tokenizer classes (transformers 5.23, `models/*/tokenization_*.py`): what each makes of a `tokenizer.json`.
+//!
+//! [`TokenizerClass::Backend`] takes the file as it is. The others take its vocabulary, and some its character map or
+//! its template, and make the rest from `tokenizer_config.json`.
+
+use std::collections::HashSet;
+
+use tokenizers::normalizers::replace::ReplacePattern;
+use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, Replace, Sequence as Normalizers, Strip};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::punctuation::Punctuation;
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
+
+use super::components::QWEN_PATTERN;
+use super::model::{Model, Pipeline};
+use super::template::PairTemplate;
+use super::tokenizer::failed;
+use super::tokenizer_json::TokenizerJson;
+use crate::checkpoint::{AddedToken, SpecialToken, TokenizerClass, TokenizerConfig, TokenizerOptions};
+use crate::error::{Result, tokenizer};
+
+/// HF's limit; words with more characters become the unknown token.
+const MAX_INPUT_CHARS_PER_WORD: usize = 100;
+/// SentencePiece's sign for a space.
+const SPACE: char = '▁';
+/// The white space DeBERTa-v2 makes one space of.
+const DEBERTA_SPACES: &str = r"\s{2,}|[\n\r\t]";
+
+/// The tokenizer and the pair template HF would make of `json`.
+///
+/// # Errors
+/// `tokenizer` for a malformed file, `unsupported` for a model that is not of the class or that is not known to hold.
+pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(Pipeline, PairTemplate)> {
+    let names = Names::new(config);
+    let (model, normalizer, pre_tokenizer) = parts(json, config, &names)?;
+    let mut pipeline = Pipeline::new(model);
+    pipeline.with_normalizer(normalizer).map_err(failed)?;
+    pipeline.with_pre_tokenizer(pre_tokenizer);
+    pipeline.add_tokens(added_tokens(json, config, &names)?.iter().map(library_token)).map_err(failed)?;
+    let template = template(json, config.class, &names, &pipeline)?;
+    Ok((pipeline, template))
+}
+
+type Parts = (Model, Option<NormalizerWrapper>, Option<PreTokenizerWrapper>);
+
+fn parts(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -> Result<Parts> {
+    let options = &config.options;
+    Ok(match config.class {
+        TokenizerClass::Backend => (json.model()?, json.normalizer()?, json.pre_tokenizer()?),
+        TokenizerClass::Bert | TokenizerClass::DistilBert => {
+            let mut model = json.word_piece()?;
+            model.unk_token = names.content(SpecialToken::Unk)?.to_owned();
+            model.continuing_subword_prefix = "##".to_owned();
+            model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
+            let normalizer = BertNormalizer::new(
+                true,
+                options.tokenize_chinese_chars.unwrap_or(true),
+                options.strip_accents,
+                options.do_lower_case.unwrap_or(true),
+            );
+            (Model::WordPiece(model), Some(normalizer.into()), Some(BertPreTokenizer.into()))
+        }
+        TokenizerClass::Roberta => {
+            let words = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, true);
+            (byte_pairs(json)?, None, Some(words.into()))
+        }
+        TokenizerClass::Qwen2 => (byte_pairs(json)?, Some(NFC.into()), Some(qwen_words(options)?)),
+        TokenizerClass::XlmRoberta => {
+            let model = Model::Unigram(json.unigram(|_, _| Some(3))?);
+            (model, json.charsmap()?, Some(sentence_piece_words(options)))
+        }
+        TokenizerClass::Camembert => {
+            let unk = names.content(SpecialToken::Unk)?;
+            let find = |vocab: &[(std::borrow::Cow<str>, f64)]| {
+                vocab.iter().position(|(piece, _)| piece == unk).unwrap_or(0)
+            };
+            let model = Model::Unigram(json.unigram(|vocab, _| Some(find(vocab)))?);
+            (model, json.charsmap()?, Some(sentence_piece_words(options)))
+        }
+        TokenizerClass::DebertaV2 => {
+            let unk = names.content(SpecialToken::Unk)?;
+            let default = options.unk_id.unwrap_or(1);
+            let model = json.unigram(|vocab, _| {
+                Some(vocab.iter().position(|piece| *piece == (unk.into(), 0.0)).unwrap_or(default))
+            })?;
+            (Model::Unigram(model), Some(deberta_normalizer(options)?), Some(deberta_words(options)))
+        }
+    })
+}
+
+/// The merges and the vocabulary alone.
+fn byte_pairs(json: &TokenizerJson) -> Result<Model> {
+    let mut model = json.byte_pairs()?;
+    model.unk_token = None;
+    model.fuse_unk = false;
+    model.byte_fallback = false;
+    model.ignore_merges = false;
+    Ok(Model::Bpe(model))
+}
+
+fn qwen_words(options: &TokenizerOptions) -> Result<PreTokenizerWrapper> {
+    let pattern = SplitPattern::Regex(QWEN_PATTERN.to_owned());
+    let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(failed)?;
+    let bytes = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, false);
+    Ok(PreTokenizers::new(vec![split.into(), bytes.into()]).into())
+}
+
+fn sentence_piece_words(options: &TokenizerOptions) -> PreTokenizerWrapper {
+    let prepend =
+        if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::Never };
+    PreTokenizers::new(vec![WhitespaceSplit.into(), Metaspace::new(SPACE, prepend, true).into()]).into()
+}
+
+fn deberta_normalizer(options: &TokenizerOptions) -> Result<NormalizerWrapper> {
+    let pattern = ReplacePattern::Regex(DEBERTA_SPACES.to_owned());
+    let spaces = Replace::new(pattern, " ").map_err(failed)?;
+    let lower = options.do_lower_case.unwrap_or(false).then(|| Lowercase.into());
+    let rest: [NormalizerWrapper; 3] = [spaces.into(), NFC.into(), Strip::new(false, true).into()];
+    Ok(Normalizers::new(lower.into_iter().chain(rest).collect()).into())
+}
+
+fn deberta_words(options: &TokenizerOptions) -> PreTokenizerWrapper {
+    let prepend =
+        if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::First };
+    let punctuation = Punctuation::new(SplitDelimiterBehavior::Isolated);
+    let punctuation = options.split_by_punct.unwrap_or(false).then(|| punctuation.into());
+    let spaces = Metaspace::new(SPACE, prepend, true).into();
+    PreTokenizers::new(punctuation.into_iter().chain([spaces]).collect()).into()
+}
+
+fn template(
+    json: &TokenizerJson,
+    class: TokenizerClass,
+    names: &Names,
+    pipeline: &Pipeline,
+) -> Result<PairTemplate> {
+    let id = |token| {
+        let content = names.content(token)?;
+        let missing = || tokenizer(format!("tokenizer.json: the vocabulary has no {content:?}"));
+        pipeline.token_to_id(content).ok_or_else(missing)
+    };
+    Ok(match class {
+        TokenizerClass::Backend | TokenizerClass::Qwen2 => json.pair_template()?,
+        TokenizerClass::Bert | TokenizerClass::DistilBert | TokenizerClass::DebertaV2 => {
+            PairTemplate::bert(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?)
+        }
+        TokenizerClass::Roberta => PairTemplate::roberta(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?),
+        TokenizerClass::XlmRoberta | TokenizerClass::Camembert => {
+            PairTemplate::roberta(id(SpecialToken::Bos)?, id(SpecialToken::Eos)?)
+        }
+    })
+}
+
+/// The tokens that are cut out of a text before anything else: those of the files, then the named and the extra ones
+/// that are not among them.
+fn added_tokens(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -> Result<Vec<AddedToken>> {
+    let mut of_file = json.added_tokens()?;
+    let mut tokens = Vec::new();
+    if config.class == TokenizerClass::Backend {
+        tokens.extend(of_file.iter().map(|(_, token)| token.clone()));
+    }
+    match &config.added_tokens {
+        Some(listed) => tokens.extend(listed.iter().cloned()),
+        None => {
+            of_file.sort_by_key(|(id, _)| *id);
+            tokens.extend(of_file.into_iter().map(|(_, token)| token));
+        }
+    }
+    let mut known: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
+    let special: Vec<_> = names.named.iter().flatten().chain(&names.extra).collect();
+    for token in &special {
+        if known.insert(token.content.clone()) {
+            tokens.push((*token).clone());
+        }
+    }
+    if config.class == TokenizerClass::Qwen2 {
+        // It adds them all once more, as plain special tokens.
+        tokens.extend(special.into_iter().map(|token| AddedToken::special(&token.content)));
+    }
+    Ok(tokens)
+}
+
+fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
+    tokenizers::AddedToken::from(token.content.clone(), token.special)
+        .single_word(token.single_word)
+        .lstrip(token.lstrip)
+        .rstrip(token.rstrip)
+        .normalized(token.normalized)
+}
+
+/// The tokens with a name of their own: as the configuration has them, or else as the class has them.
+struct Names {
+    named: [Option<AddedToken>; 7],
+    extra: Vec<AddedToken>,
+}
+
+impl Names {
+    fn new(config: &TokenizerConfig) -> Self {
+        let mut named = config.special_tokens.named.clone();
+        for (token, default) in named.iter_mut().zip(default_names(config.class)) {
+            let default = default.map(AddedToken::special);
+            *token = token.take().or(default);
+        }
+        let defaults: &[&str] = match config.class {
+            TokenizerClass::Camembert => &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
+            _ => &[],
+        };
+        let mask = &mut named[SpecialToken::Mask as usize];
+        if let (TokenizerClass::Camembert, Some(mask)) = (config.class, mask) {
+            mask.lstrip = true;
+        }
+        let extra = config.special_tokens.extra.clone();
+        Self {
+            named,
+            extra: extra.unwrap_or_else(|| defaults.iter().copied().map(AddedToken::special).collect()),
+        }
+    }
+
+    fn content(&self, token: SpecialToken) -> Result<&str> {
+        self.named[token as usize]
+            .as_ref()
+            .map(|token| token.content.as_str())
+            .ok_or_else(|| tokenizer(format!("tokenizer_config.json names no {token:?} token")))
+    }
+}
+
+/// In the order of [`SpecialToken`]: bos, eos, unk, sep, pad, cls, mask.
+fn default_names(class: TokenizerClass) -> [Option<&'static str>; 7] {
+    match class {
+        TokenizerClass::Backend => [None; 7],
+        TokenizerClass::Bert | TokenizerClass::DistilBert => {
+            [None, None, Some("[UNK]"), Some("[SEP]"), Some("[PAD]"), Some("[CLS]"), Some("[MASK]")]
+        }
+        TokenizerClass::Roberta | TokenizerClass::XlmRoberta | TokenizerClass::Camembert => {
+            ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"].map(Some)
+        }
+        TokenizerClass::DebertaV2 => {
+            ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].map(Some)
+        }
+        TokenizerClass::Qwen2 => {
+            let end = Some("<|endoftext|>");
+            [None, end, end, None, end, None, None]
+        }
+    }
+}

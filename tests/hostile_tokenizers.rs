@@ -1,0 +1,172 @@
+//! Tokenizer files made to panic, to hang or to fill the memory are refused with an error that names what is wrong.
+//! Every case breaks one thing in a good file.
+
+mod common;
+
+use common::fixtures_directory;
+use ranklet::checkpoint::TokenizerConfig;
+use ranklet::text::{Limits, PairTokenizer};
+use ranklet::{Error, ErrorKind, ModelFiles};
+use serde_json::{Value, json};
+
+/// Reads a fixture's tokenizer after a change of its tokenizer.json.
+fn read(name: &str, change: impl FnOnce(&mut Value)) -> Result<PairTokenizer, Error> {
+    let files = ModelFiles::from_directory(&fixtures_directory().join("tokenizers").join(name)).unwrap();
+    let mut json: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
+    change(&mut json);
+    let limits = Limits { vocab_size: 1000, max_tokens: Some(512), token_types: 2 };
+    PairTokenizer::read(json.to_string().as_bytes(), &TokenizerConfig::read(&files).unwrap(), limits)
+}
+
+#[track_caller]
+fn assert_refused(name: &str, change: impl FnOnce(&mut Value), kind: ErrorKind, names: &str) {
+    assert!(read(name, |_| {}).is_ok());
+    let Err(error) = read(name, change) else { panic!("{name} loads; {names:?} should be wrong") };
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.context().contains(names), "{error:?} does not name {names:?}");
+}
+
+#[test]
+fn merges_of_tokens_that_are_not_there() {
+    for name in ["roberta", "roberta-backend", "qwen3"] {
+        for merge in [json!(["Ġ", "nowhere"]), json!(["nowhere", "Ġ"]), json!(["<s>", "<s>"]), json!("a b c")]
+        {
+            let change = |json: &mut Value| json["model"]["merges"] = json!([merge]);
+            assert_refused(name, change, ErrorKind::Tokenizer, "merge of");
+        }
+    }
+    for (field, value) in [("continuing_subword_prefix", "##"), ("end_of_word_suffix", "</w>")] {
+        assert_refused("roberta", |json| json["model"][field] = json!(value), ErrorKind::Unsupported, field);
+    }
+    assert_refused(
+        "roberta",
+        |json| json["model"]["dropout"] = json!(0.5),
+        ErrorKind::Unsupported,
+        "dropout",
+    );
+    assert_refused(
+        "roberta",
+        |json| json["model"]["type"] = json!("Unigram"),
+        ErrorKind::Unsupported,
+        "Unigram",
+    );
+}
+
+#[test]
+fn pieces_that_make_no_model() {
+    let name = "xlm-roberta-backend";
+    let model = |field: &'static str, value: Value| move |json: &mut Value| json["model"][field] = value;
+    assert_refused(name, model("unk_id", json!(100_000)), ErrorKind::Tokenizer, "unk_id 100000");
+    assert_refused(name, model("unk_id", json!(null)), ErrorKind::Unsupported, "unknown token");
+    assert_refused(name, model("unk_id", json!(-1)), ErrorKind::Tokenizer, "tokenizer.json");
+    assert_refused(name, model("vocab", json!([])), ErrorKind::Tokenizer, "unk_id");
+    assert_refused(name, model("vocab", json!([["a", "b"]])), ErrorKind::Tokenizer, "tokenizer.json");
+    let long = json!([["a".repeat(100_000), 0.0]]);
+    assert_refused("camembert", model("vocab", long), ErrorKind::Unsupported, "piece of 100000 bytes");
+    assert_refused(name, model("byte_fallback", json!(true)), ErrorKind::Unsupported, "byte_fallback");
+}
+
+#[test]
+fn character_maps_that_point_outside_themselves() {
+    let map = |trie: &[u32], replacements: &[u8]| {
+        let bytes: Vec<u8> = trie.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        [&(bytes.len() as u32).to_le_bytes()[..], &bytes, replacements].concat()
+    };
+    // The root's children lie from 256 on; "a" has a leaf, whose value lies at 512.
+    let good = |value: u32| {
+        let mut trie = vec![1 << 31; 768];
+        trie[0] = 256 << 10;
+        trie[256 ^ 97] = ((512 ^ 256 ^ 97) << 10) | 1 << 8 | 97;
+        trie[512] = value | 1 << 31;
+        trie
+    };
+    let text = "A\0é\0".as_bytes();
+    let cases = [
+        (vec![], "cut short"),
+        (vec![255; 4], "cut short"),
+        (map(&[], b"")[..4].to_vec(), "outside"),
+        (map(&[256 << 10], b""), "outside"),
+        (map(&[256 << 10; 300], b""), "outside"),
+        (map(&[u32::MAX; 600], b""), "outside"),
+        (map(&good(6), text), "outside"),
+        (map(&good(3), text), "outside"),
+        (map(&good(u32::MAX), text), "outside"),
+        (map(&good(0), &[0xff]), "utf-8"),
+        (map(&good(0), &[b'x'; 100_000]), "100000 bytes of 1"),
+    ];
+    for (bytes, names) in cases {
+        for name in ["xlm-roberta", "xlm-roberta-backend"] {
+            let kind = if names.contains("100000") { ErrorKind::Unsupported } else { ErrorKind::Tokenizer };
+            let change = |json: &mut Value| {
+                json["normalizer"]["normalizers"][0]["precompiled_charsmap"] = json!(base64(&bytes));
+            };
+            assert_refused(name, change, kind, names);
+        }
+    }
+    let change = |json: &mut Value| {
+        json["normalizer"]["normalizers"][0]["precompiled_charsmap"] = json!(base64(&map(&good(2), text)));
+    };
+    assert!(read("xlm-roberta", change).is_ok());
+}
+
+#[test]
+fn components_that_take_exponential_time_or_memory() {
+    let sequence = |part: Value, count| json!({ "type": "Sequence", "normalizers": vec![part; count] });
+    let replace =
+        |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
+    for (normalizer, names) in [
+        (replace(json!({ "Regex": "(a*)*b" }), " "), "(a*)*b"),
+        (replace(json!({ "Regex": r"\s+" }), "aaaa"), "aaaa"),
+        (replace(json!({ "String": "a" }), "aa"), "aa"),
+        (replace(json!({ "String": "" }), ""), "Replace"),
+        (sequence(replace(json!({ "Regex": r"\s+" }), "▁"), 2), "more than one Replace"),
+        (sequence(json!({ "type": "NFKD" }), 2), "more than one NFKD"),
+        (json!({ "type": "Prepend", "prepend": "a" }), "Prepend"),
+        (json!({ "type": "ByteLevel" }), "ByteLevel"),
+    ] {
+        let change = |json: &mut Value| json["normalizer"] = normalizer;
+        assert_refused("modernbert", change, ErrorKind::Unsupported, names);
+    }
+    let split = |pattern: Value| json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
+    let level =
+        json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": false });
+    let meta = json!({ "type": "Metaspace", "replacement": "▁" });
+    for (pre_tokenizer, names) in [
+        (split(json!({ "Regex": "(a*)*b" })), "(a*)*b"),
+        (split(json!({ "String": "" })), "Split"),
+        (json!({ "type": "Sequence", "pretokenizers": [level, level] }), "more than one ByteLevel"),
+        (json!({ "type": "Sequence", "pretokenizers": [meta, meta] }), "more than one Metaspace"),
+        (json!({ "type": "UnicodeScripts" }), "UnicodeScripts"),
+    ] {
+        let change = |json: &mut Value| json["pre_tokenizer"] = pre_tokenizer;
+        assert_refused("modernbert", change, ErrorKind::Unsupported, names);
+    }
+}
+
+/// A class that is not copied might make other tokens of the same file.
+#[test]
+fn classes_that_are_not_known() {
+    for class in ["AlbertTokenizer", "T5TokenizerFast", "MyTokenizer"] {
+        let mut files = ModelFiles::new();
+        files.insert("tokenizer_config.json", json!({ "tokenizer_class": class }).to_string().into_bytes());
+        let error = TokenizerConfig::read(&files).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.context().contains(class), "{error}");
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .enumerate()
+            .fold(0_u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
+        for place in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * place)) as usize & 63] as char;
+            text.push(if place <= chunk.len() { digit } else { '=' });
+        }
+    }
+    text
+}

@@ -1,0 +1,161 @@
+//! The same token ids and types as transformers' tokenizers, for a tiny tokenizer of each family.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::fixtures_directory;
+use ranklet::ModelFiles;
+use ranklet::checkpoint::{TokenizerClass, TokenizerConfig};
+use ranklet::text::{Batch, Limits, PairTokenizer};
+use serde::Deserialize;
+
+/// `expected.json`; `make_tokenizers.py` says how it was made.
+#[derive(Deserialize)]
+struct Expected {
+    class: String,
+    vocab_size: usize,
+    input_ids: Vec<Vec<u32>>,
+    second_type_from: Vec<usize>,
+}
+
+fn folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(fixtures_directory().join("tokenizers"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 14, "only {} tokenizers", folders.len());
+    folders
+}
+
+fn class_name(class: TokenizerClass) -> &'static str {
+    match class {
+        TokenizerClass::Backend => "TokenizersBackend",
+        TokenizerClass::Bert => "BertTokenizer",
+        TokenizerClass::DistilBert => "DistilBertTokenizer",
+        TokenizerClass::Roberta => "RobertaTokenizer",
+        TokenizerClass::XlmRoberta => "XLMRobertaTokenizer",
+        TokenizerClass::Camembert => "CamembertTokenizer",
+        TokenizerClass::DebertaV2 => "DebertaV2Tokenizer",
+        TokenizerClass::Qwen2 => "Qwen2Tokenizer",
+    }
+}
+
+#[test]
+fn ids_and_types_are_those_of_transformers() {
+    let pairs = std::fs::read(fixtures_directory().join("tokenizers/pairs.json")).unwrap();
+    let pairs: Vec<(String, String)> = serde_json::from_slice(&pairs).unwrap();
+    let mut wrong = Vec::new();
+    for folder in folders() {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let expected: Expected =
+            serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let files = ModelFiles::from_directory(&folder).unwrap();
+        let config = TokenizerConfig::read(&files).unwrap();
+        assert_eq!(class_name(config.class), expected.class, "{name}");
+        let limits = Limits { vocab_size: expected.vocab_size, max_tokens: Some(512), token_types: 2 };
+        let tokenizer = PairTokenizer::read(files.get("tokenizer.json").unwrap(), &config, limits)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(tokenizer.tokens_beyond_vocabulary(), 0, "{name}");
+        let length = tokenizer.model_max_length();
+        assert_eq!((pairs.len(), length), (expected.input_ids.len(), 48), "{name}");
+        for (index, (query, document)) in pairs.iter().enumerate() {
+            let mut batch = Batch::default();
+            let query_text = tokenizer.encode(query, length, None).unwrap();
+            let document_text = tokenizer.encode(document, length, None).unwrap();
+            tokenizer.push(&mut batch, &query_text, &document_text, length).unwrap();
+            let second = batch.token_type_ids.iter().position(|kind| *kind == 1).unwrap_or(batch.tokens());
+            if batch.input_ids != expected.input_ids[index] || second != expected.second_type_from[index] {
+                let want = &expected.input_ids[index];
+                wrong.push(format!("{name} {query:?} {document:?}: {:?}, not {want:?}", batch.input_ids));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong, first: {:#?}", wrong.len(), &wrong[..wrong.len().min(8)]);
+}
+
+/// The tokenizer of a folder without a limit of its own.
+fn reading_whole(folder: &Path) -> PairTokenizer {
+    let files = ModelFiles::from_directory(folder).unwrap();
+    let mut config = TokenizerConfig::read(&files).unwrap();
+    config.model_max_length = None;
+    let limits = Limits { vocab_size: 1000, max_tokens: None, token_types: 2 };
+    PairTokenizer::read(files.get("tokenizer.json").unwrap(), &config, limits).unwrap()
+}
+
+fn ids(tokenizer: &PairTokenizer, document: &str, max_length: usize) -> Vec<u32> {
+    let mut batch = Batch::default();
+    let query = tokenizer.encode("a query", max_length, None).unwrap();
+    let document = tokenizer.encode(document, max_length, None).unwrap();
+    tokenizer.push(&mut batch, &query, &document, max_length).unwrap();
+    batch.input_ids
+}
+
+/// A pair cut to `max_length` after its document was read whole. `last` special tokens come after it.
+fn ids_of_the_whole(tokenizer: &PairTokenizer, document: &str, max_length: usize, last: usize) -> Vec<u32> {
+    let mut whole = ids(tokenizer, document, 1 << 40);
+    if whole.len() > max_length {
+        let end = whole.split_off(whole.len() - last);
+        whole.truncate(max_length - last);
+        whole.extend(end);
+    }
+    whole
+}
+
+/// What follows a cut must not matter. Here it would: marks that normalisation moves to the front of a run, white
+/// space that becomes part of what comes after it, words and pieces without end.
+#[test]
+fn of_long_texts_a_part_gives_the_ids_of_the_whole() {
+    let marks = format!("a{}\u{323} b", "\u{301}".repeat(1200));
+    let lines = format!("\n{}\n{}\nx", " ".repeat(900), " ".repeat(900));
+    let endings = [
+        marks,
+        lines,
+        format!("{}<mask> y", " ".repeat(2500)),
+        format!("{}[MASK] y", " ".repeat(2500)),
+        format!("{}x", "\n ".repeat(1500)),
+        "wordwithoutend".repeat(300),
+        "漢字と仮名".repeat(300),
+        "привет ".repeat(300),
+        "e\u{301}\u{323}".repeat(600),
+        "👩‍👩‍👧‍👦".repeat(200),
+        "<s>[SEP]<|im_end|>".repeat(200),
+        "!?...--".repeat(400),
+        "\0".repeat(3000),
+        "12345 678,9 ".repeat(200),
+        "it's we'LL ".repeat(200),
+        "ｶﾞ ﬁ e\u{301}\u{ad}".repeat(300),
+    ];
+    for folder in folders() {
+        let tokenizer = reading_whole(&folder);
+        let last = usize::from(!folder.ends_with("qwen3"));
+        for (index, ending) in endings.iter().enumerate() {
+            for words in (0..24).step_by(3) {
+                let text = format!("{}{ending}", "ab. ".repeat(words));
+                let place = format!("{}, ending {index} after {words} words", folder.display());
+                assert_eq!(
+                    ids(&tokenizer, &text, 48),
+                    ids_of_the_whole(&tokenizer, &text, 48, last),
+                    "{place}"
+                );
+            }
+        }
+    }
+}
+
+/// The words of byte-level tokenizers come from a regular expression that goes back at most a million times and then
+/// gives up without a word. transformers, with another engine, gives so many tokens here.
+#[test]
+fn a_million_spaces() {
+    for name in ["roberta", "qwen3"] {
+        let tokenizer = reading_whole(&fixtures_directory().join("tokenizers").join(name));
+        let besides = ids(&tokenizer, "", 1 << 40).len();
+        let spaces = 1_200_000;
+        let text = format!("{}x y", " ".repeat(spaces));
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 3, "{name}");
+        let text = format!("a{}  x", "\n".repeat(spaces));
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 4, "{name}");
+    }
+}
