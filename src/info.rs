@@ -13,7 +13,7 @@ pub struct Info {
     /// HF's `model_type`.
     pub model_type: &'static str,
     /// The class HF would load the checkpoint with.
-    pub architecture: &'static str,
+    pub architecture: String,
     /// Logits for each pair.
     pub num_labels: usize,
     /// From logits to scores, unless a call asks otherwise.

@@ -2,20 +2,29 @@
 
 mod common;
 
-use common::{fixtures, largest_difference};
-use ranklet::Scores;
+use common::{REFUSED, all_fixtures, fixture, fixtures, largest_difference};
 use ranklet::checkpoint::Checkpoint;
 use ranklet::text::{Batch, PairTokenizer};
+use ranklet::{Device, ErrorKind, Scores};
 
 /// f32 arithmetic in another order: three layers of width 64 lose about 1e-6; 1e-4 is the contract. The fixtures'
 /// script asserts that a wrong GELU, token type or epsilon moves some logit by more than 1e-3.
 const TOLERANCE: f32 = 1e-4;
 
 #[test]
-fn logits_agree_with_sentence_transformers() {
-    for fixture in fixtures() {
+fn candle_logits_agree_with_sentence_transformers() {
+    logits_agree(Device::Candle);
+}
+
+#[test]
+fn cpu_logits_agree_with_sentence_transformers() {
+    logits_agree(Device::Cpu);
+}
+
+fn logits_agree(device: Device) {
+    for fixture in all_fixtures() {
         let expected = &fixture.expected;
-        let got = fixture.load().score_blocking(&expected.pairs, Scores::Raw).unwrap();
+        let got = fixture.load_on(device).score_blocking(&expected.pairs, Scores::Raw).unwrap();
         let (place, difference) = largest_difference(&got, &expected.logits.concat());
         let pair = &expected.pairs[place / expected.num_labels];
         println!("{}: largest difference {difference:.1e}", fixture.name);
@@ -25,12 +34,13 @@ fn logits_agree_with_sentence_transformers() {
 
 #[test]
 fn scores_agree_with_sentence_transformers() {
-    for fixture in fixtures() {
+    for fixture in all_fixtures() {
         let expected = &fixture.expected;
-        let reranker = fixture.load();
+        let reranker = fixture.load_on(Device::Candle);
         let info = reranker.info();
         assert_eq!(format!("{:?}", info.activation), expected.activation, "{}", fixture.name);
         assert_eq!(info.max_length, expected.model_max_length, "{}", fixture.name);
+        assert_eq!(info.warnings, Vec::<String>::new(), "{}", fixture.name);
         let got = reranker.score_blocking(&expected.pairs, Scores::Model).unwrap();
         let (place, difference) = largest_difference(&got, &expected.scores.concat());
         let pair = &expected.pairs[place / expected.num_labels];
@@ -39,8 +49,18 @@ fn scores_agree_with_sentence_transformers() {
 }
 
 #[test]
+fn models_that_are_not_read_are_refused_by_what_is_not_read() {
+    for (name, reason) in REFUSED {
+        let files = fixture(&format!("families/{name}")).files();
+        let error = Checkpoint::read(files).expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{name}: {error}");
+        assert!(error.context().contains(reason), "{name}: {error}");
+    }
+}
+
+#[test]
 fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
-    for fixture in fixtures() {
+    for fixture in all_fixtures() {
         let checkpoint = Checkpoint::read(fixture.files()).unwrap();
         let tokenizer = PairTokenizer::read(
             &checkpoint.tokenizer_json,

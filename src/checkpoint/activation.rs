@@ -22,11 +22,11 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The function a `hidden_act` of HF's `ACT2FN` names.
+    /// The function that `field` of `config.json` names, by the names of HF's `ACT2FN`.
     ///
     /// # Errors
     /// `config` for a name that is not known: guessing would give wrong scores.
-    pub fn from_hidden_act(name: &str) -> Result<Self> {
+    pub fn named(field: &str, name: &str) -> Result<Self> {
         match name {
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
             "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
@@ -34,7 +34,7 @@ impl Activation {
             "silu" | "swish" => Ok(Activation::Silu),
             "tanh" => Ok(Activation::Tanh),
             _ => Err(config(format!(
-                "config.json: hidden_act {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"
+                "config.json: {field} {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"
             ))),
         }
     }

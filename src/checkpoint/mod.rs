@@ -26,7 +26,7 @@ mod weights_files;
 mod writer;
 
 pub use activation::{Activation, ScoreActivation};
-pub use config::BertConfig;
+pub use config::{AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer};
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
 pub use reader::WeightsReader;
@@ -54,7 +54,7 @@ use crate::error::{Result, config, tokenizer, unsupported};
 #[derive(Debug)]
 pub struct Checkpoint {
     /// `config.json`.
-    pub config: BertConfig,
+    pub config: ModelConfig,
     /// The function that turns logits into scores unless the caller says otherwise.
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
@@ -76,7 +76,7 @@ impl Checkpoint {
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
-        let config = BertConfig::read(&config_json)?;
+        let config = ModelConfig::read(&config_json)?;
         let sentence_transformers = files
             .get("config_sentence_transformers.json")
             .map(|bytes| json::Object::parse("config_sentence_transformers.json", bytes))
@@ -85,7 +85,8 @@ impl Checkpoint {
             ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
         let prompt = prompt::read(sentence_transformers.as_ref())?;
         reject_module_chains(&files)?;
-        let tokenizer_config = TokenizerConfig::read(&files)?;
+        let mut tokenizer_config = TokenizerConfig::read(&files)?;
+        tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
         Ok(Self { config, activation, tokenizer_config, prompt, tokenizer_json })

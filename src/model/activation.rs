@@ -1,6 +1,6 @@
-//! The functions from logits to scores, in f32.
+//! Functions of single numbers and of logits, in f32, from those of [`crate::math`]: the same bits everywhere.
 
-use crate::checkpoint::ScoreActivation;
+use crate::checkpoint::{Activation, ScoreActivation};
 use crate::math::{self, One};
 
 /// Applies a score activation to the logits of one pair, in place.
@@ -10,6 +10,21 @@ pub(crate) fn score(activation: ScoreActivation, logits: &mut [f32]) {
         ScoreActivation::Sigmoid => logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit)),
         ScoreActivation::Tanh => logits.iter_mut().for_each(|logit| *logit = math::tanh::<One>(*logit)),
         ScoreActivation::Softmax => softmax(logits),
+    }
+}
+
+/// An activation inside a head.
+pub(super) fn activate(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::Gelu => 0.5 * x * (1.0 + math::erf::<One>(x * std::f32::consts::FRAC_1_SQRT_2)),
+        Activation::GeluTanh => {
+            /// The root of 2 / pi.
+            const ROOT: f32 = 0.797_884_6;
+            0.5 * x * (1.0 + math::tanh::<One>(ROOT * (x + 0.044_715 * x * x * x)))
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Silu => x * sigmoid(x),
+        Activation::Tanh => math::tanh::<One>(x),
     }
 }
 

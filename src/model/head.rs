@@ -1,9 +1,9 @@
 //! Heads: from a pooled row to logits, in f32, the same for every engine.
 
-use super::plan::Linear;
-use crate::checkpoint::Weights;
+use super::activation::activate;
+use super::plan::{LayerNorm, Linear};
+use crate::checkpoint::{Activation, Weights};
 use crate::error::Result;
-use crate::math::{self, One};
 
 /// A chain of small layers that runs once on each pooled row.
 #[derive(Debug)]
@@ -16,8 +16,10 @@ pub struct Head {
 pub(super) enum Layer {
     /// `x W^T + b`.
     Dense(Dense),
-    /// `tanh(x)`.
-    Tanh,
+    /// A function of each number.
+    Activate(Activation),
+    /// A norm of the row.
+    Norm(Norm),
 }
 
 #[derive(Debug)]
@@ -29,17 +31,21 @@ pub(super) struct Dense {
     bias: Vec<f32>,
 }
 
+#[derive(Debug)]
+pub(super) struct Norm {
+    name: LayerNorm,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
 impl Head {
     /// A chain whose last dense layer gives the logits.
     pub(super) fn new(layers: Vec<Layer>) -> Self {
-        let num_labels = layers
-            .iter()
-            .rev()
-            .find_map(|layer| match layer {
-                Layer::Dense(dense) => Some(dense.bias.len()),
-                Layer::Tanh => None,
-            })
-            .unwrap_or(0);
+        let outputs = |layer: &Layer| match layer {
+            Layer::Dense(dense) => Some(dense.bias.len()),
+            Layer::Activate(_) | Layer::Norm(_) => None,
+        };
+        let num_labels = layers.iter().rev().find_map(outputs).unwrap_or(0);
         Self { layers, num_labels }
     }
 
@@ -50,20 +56,24 @@ impl Head {
 
     /// Numbers in the head.
     pub fn parameters(&self) -> usize {
-        self.layers
-            .iter()
-            .map(|layer| match layer {
-                Layer::Dense(dense) => dense.weight.len() + dense.bias.len(),
-                Layer::Tanh => 0,
-            })
-            .sum()
+        let count = |layer: &Layer| match layer {
+            Layer::Dense(dense) => dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.of),
+            Layer::Norm(norm) => norm.weight.len() + norm.name.bias.as_ref().map_or(0, |_| norm.bias.len()),
+            Layer::Activate(_) => 0,
+        };
+        self.layers.iter().map(count).sum()
     }
 
     /// The tensors the head has read.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().flat_map(|layer| match layer {
             Layer::Dense(dense) => dense.linear.parts().map(|part| part.tensor.as_str()).collect(),
-            Layer::Tanh => Vec::new(),
+            Layer::Norm(norm) => [Some(&norm.name.weight), norm.name.bias.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect(),
+            Layer::Activate(_) => Vec::new(),
         })
     }
 
@@ -77,7 +87,10 @@ impl Head {
         for layer in &self.layers {
             match layer {
                 Layer::Dense(dense) => values = dense.apply(&values),
-                Layer::Tanh => values.iter_mut().for_each(|value| *value = math::tanh::<One>(*value)),
+                Layer::Activate(activation) => {
+                    values.iter_mut().for_each(|value| *value = activate(*activation, *value));
+                }
+                Layer::Norm(norm) => norm.apply(&mut values),
             }
         }
         values
@@ -97,6 +110,29 @@ impl Dense {
 
     fn apply(&self, x: &[f32]) -> Vec<f32> {
         self.weight.chunks_exact(x.len()).zip(&self.bias).map(|(row, bias)| dot(row, x) + bias).collect()
+    }
+}
+
+impl Norm {
+    /// Reads and checks the tensors of a norm.
+    pub(super) fn read(weights: &Weights, name: LayerNorm) -> Result<Layer> {
+        let weight = weights.require(&name.weight, &[name.width])?.to_f32();
+        let bias = match &name.bias {
+            Some(bias) => weights.require(bias, &[name.width])?.to_f32(),
+            None => vec![0.0; name.width],
+        };
+        Ok(Layer::Norm(Self { name, weight, bias }))
+    }
+
+    /// With sums in f64, one after the other: the same bits everywhere.
+    fn apply(&self, row: &mut [f32]) {
+        let size = row.len() as f64;
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
+        let variance = row.iter().map(|&x| (f64::from(x) - mean) * (f64::from(x) - mean)).sum::<f64>() / size;
+        let scale = 1.0 / (variance + self.name.eps).sqrt();
+        for ((x, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {
+            *x = ((f64::from(*x) - mean) * scale) as f32 * weight + bias;
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Facts become a [`Plan`]: what an engine has to compute, as plain data, and the [`Head`] that follows it.
 
 mod activation;
-mod bert;
+mod build;
 mod head;
+mod names;
 mod plan;
 
 pub use head::Head;
@@ -12,4 +13,4 @@ pub use plan::{
 };
 
 pub(crate) use activation::score;
-pub(crate) use bert::{build, plan};
+pub(crate) use build::{build, plans};

@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use tensors::{PlanTensor, TensorRole};
 
 use crate::checkpoint::Activation;
+pub use crate::checkpoint::{Numbering, Pooling, Rotary};
 
 /// Everything an engine computes, in order. The result is one pooled row a pair: `[pairs, hidden_size]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,19 +62,6 @@ pub struct PositionTable {
     pub numbering: Numbering,
 }
 
-/// How the tokens of a pair are numbered for a table of positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Numbering {
-    /// 0, 1, 2, ...
-    FromZero,
-    /// RoBERTa's: from `padding + 1` on; a token that is the padding token itself, as a text may spell it, has the
-    /// number `padding` and is not counted.
-    PastPadding {
-        /// The id of the padding token.
-        padding: u32,
-    },
-}
-
 /// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))`, heads side by side, normalised before or after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attention {
@@ -109,15 +97,6 @@ pub enum Positions {
     Alibi,
     /// Logits have terms for content and relative position (He et al., 2021, arXiv:2006.03654).
     Disentangled(Box<Disentangled>),
-}
-
-/// `frequency(i) = theta^(-2 i / head_dim) / divisor`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Rotary {
-    /// The base.
-    pub theta: f64,
-    /// 1, unless the model was stretched to longer inputs than it was first trained on.
-    pub divisor: f64,
 }
 
 /// DeBERTa's relative positions. With `r(i, j)` the row of `table` for the distance `i - j`:
@@ -172,15 +151,6 @@ pub enum Rows {
     All,
     /// Only the first of each pair: keys and values of all rows, everything else of one.
     First,
-}
-
-/// How the rows of a pair become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Pooling {
-    /// The first is kept.
-    First,
-    /// Their mean.
-    Mean,
 }
 
 /// `x W^T + b` with `W` stored `[out_features, in_features]`.

@@ -21,12 +21,17 @@ pub use file::quantize;
 use crate::checkpoint::Grid;
 use crate::model::{Plan, TensorRole};
 
-/// How a plain file's tensors are rounded for `dtype: q8`: each to nearest, on the grid of its role.
-pub(crate) fn grids(plan: &Plan) -> HashMap<String, Grid> {
+/// How a plain file's tensors are rounded for `dtype: q8`: each to nearest, on the grid of its role. `plans` are those
+/// the model may have, before its tensors are known by name.
+pub(crate) fn grids(plans: &[Plan]) -> HashMap<String, Grid> {
     let grid = |role| match role {
         TensorRole::Matrix => Some(Grid::MATRIX),
         TensorRole::Table => Some(Grid::EMBEDDING),
         TensorRole::Vector => None,
     };
-    plan.tensors().into_iter().filter_map(|(name, role, _)| Some((name.to_owned(), grid(role)?))).collect()
+    plans
+        .iter()
+        .flat_map(Plan::tensors)
+        .filter_map(|(name, role, _)| Some((name.to_owned(), grid(role)?)))
+        .collect()
 }

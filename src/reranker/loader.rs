@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use crate::checkpoint::{
-    BertConfig, Checkpoint, Golden, Index, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
+    Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
 };
 use crate::engine::Engine;
 use crate::error::{Result, integrity};
@@ -22,7 +22,7 @@ use crate::text::{Batch, PairTokenizer};
 #[derive(Debug)]
 pub(crate) struct Loader {
     options: Options,
-    config: BertConfig,
+    config: ModelConfig,
     activation: ScoreActivation,
     prompt: String,
     tokenizer: PairTokenizer,
@@ -41,7 +41,7 @@ impl Loader {
             tokenizer.check_max_length(max_length)?;
         }
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::plan(&config)),
+            Dtype::Q8 => quantize::grids(&model::plans(&config)),
             _ => HashMap::new(),
         };
         let weights = WeightsReader::new(index, grids);
@@ -68,8 +68,8 @@ impl Loader {
         let plan = plan.collapse_last_layer();
         let engine = Engine::prepare(&options, &plan, weights, dtype)?;
         let info = Info {
-            model_type: "bert",
-            architecture: "BertForSequenceClassification",
+            model_type: config.model_type,
+            architecture: config.architecture,
             num_labels: head.num_labels(),
             activation,
             max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ranklet::{ModelFiles, ModelSource, Options, Reranker};
+use ranklet::{Device, ModelFiles, ModelSource, Options, Reranker};
 use serde::Deserialize;
 
 /// `expected.json` of a fixture; `tests/fixtures/README.md` says how it was made.
@@ -54,17 +54,39 @@ pub(crate) fn fixture(name: &str) -> Fixture {
     }
 }
 
-/// Every fixture; fails rather than testing nothing.
+/// What the names of fixtures in `families/` begin with.
+pub(crate) const FAMILIES: [&str; 5] = ["electra", "roberta", "xlm-roberta", "camembert", "distilbert"];
+
+/// Fixtures in `families/` of which the model is refused, and what the error names.
+pub(crate) const REFUSED: [(&str, &str); 2] =
+    [("qwen3-tied-h40", "model_type \"qwen3\""), ("qwen3-untied-h32", "model_type \"qwen3\"")];
+
+/// Every fixture of BERT; fails rather than testing nothing.
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    let mut names: Vec<String> = std::fs::read_dir(fixtures_directory())
-        .expect("tests/fixtures is there")
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| entry.path().join("expected.json").is_file())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
+    let names = names_in("");
     assert!(names.len() >= 12, "only {} fixtures: {names:?}", names.len());
     names.iter().map(|name| fixture(name)).collect()
+}
+
+/// Every fixture of every family that is read; fails rather than testing nothing.
+pub(crate) fn all_fixtures() -> Vec<Fixture> {
+    let mut names = names_in("families/");
+    names.retain(|name| REFUSED.iter().all(|(refused, _)| format!("families/{refused}") != *name));
+    names.retain(|name| FAMILIES.iter().any(|family| name.starts_with(&format!("families/{family}-"))));
+    assert!(names.len() >= FAMILIES.len(), "only these fixtures of families: {names:?}");
+    fixtures().into_iter().chain(names.iter().map(|name| fixture(name))).collect()
+}
+
+/// The names of the fixtures in a folder, sorted.
+fn names_in(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(fixtures_directory().join(folder))
+        .expect("the folder of fixtures is there")
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.path().join("expected.json").is_file())
+        .map(|entry| format!("{folder}{}", entry.file_name().to_string_lossy()))
+        .collect();
+    names.sort();
+    names
 }
 
 impl Fixture {
@@ -73,7 +95,13 @@ impl Fixture {
     }
 
     pub(crate) fn load(&self) -> Reranker {
-        load(self.files()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        self.load_on(Device::Auto)
+    }
+
+    pub(crate) fn load_on(&self, device: Device) -> Reranker {
+        let options = Options { device, ..Options::default() };
+        Reranker::load_blocking(ModelSource::Files(self.files()), options)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 }
 

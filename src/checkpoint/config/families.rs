@@ -1,0 +1,164 @@
+//! The families of models that are read: how each writes its configuration.
+
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, require};
+use crate::checkpoint::json::Object;
+use crate::error::{Result, config, unsupported};
+
+/// A kind of model: its tensors have names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// BERT with a pooler.
+    Bert,
+    /// ELECTRA: embeddings of a width of their own, a head of two layers.
+    Electra,
+    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
+    Roberta,
+    /// DistilBERT: no token types, names of its own.
+    DistilBert,
+}
+
+/// The names of a size, the first that is there counts, and what HF takes where none is.
+type Size = (&'static [&'static str], usize);
+
+/// How a family writes its configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    pub(super) model_type: &'static str,
+    pub(super) family: Family,
+    pub(super) architecture: &'static str,
+    pub(super) vocab_size: usize,
+    pub(super) hidden_size: Size,
+    pub(super) num_hidden_layers: Size,
+    pub(super) num_attention_heads: Size,
+    pub(super) intermediate_size: Size,
+    pub(super) hidden_act: &'static str,
+    pub(super) max_position_embeddings: usize,
+    pub(super) type_vocab_size: usize,
+    /// Whether a model without a table of token types leaves those it is given aside.
+    pub(super) types_optional: bool,
+    /// `None` for the name: it is always the default.
+    pub(super) layer_norm_eps: (Option<&'static str>, f64),
+    /// Fields that change the scores, with the one value that is read.
+    pub(super) required: &'static [(&'static str, &'static str)],
+    /// Reads what only this family has.
+    pub(super) own: fn(&Object, &mut ModelConfig) -> Result<()>,
+}
+
+const BERT: Row = Row {
+    model_type: "bert",
+    family: Family::Bert,
+    architecture: "BertForSequenceClassification",
+    vocab_size: 30522,
+    hidden_size: (&["hidden_size"], 768),
+    num_hidden_layers: (&["num_hidden_layers"], 12),
+    num_attention_heads: (&["num_attention_heads"], 12),
+    intermediate_size: (&["intermediate_size"], 3072),
+    hidden_act: "hidden_act",
+    max_position_embeddings: 512,
+    type_vocab_size: 2,
+    types_optional: false,
+    layer_norm_eps: (Some("layer_norm_eps"), 1e-12),
+    required: &[("position_embedding_type", "absolute"), ("feed_forward_type", "original")],
+    own: |_, _| Ok(()),
+};
+
+const ELECTRA: Row = Row {
+    model_type: "electra",
+    family: Family::Electra,
+    architecture: "ElectraForSequenceClassification",
+    hidden_size: (&["hidden_size"], 256),
+    num_attention_heads: (&["num_attention_heads"], 4),
+    intermediate_size: (&["intermediate_size"], 1024),
+    own: |json, config| {
+        config.embedding_size = json.count("embedding_size", 128, 1, MOST_HIDDEN)?;
+        Ok(())
+    },
+    ..BERT
+};
+
+const ROBERTA: Row = Row {
+    model_type: "roberta",
+    family: Family::Roberta,
+    architecture: "RobertaForSequenceClassification",
+    vocab_size: 50265,
+    own: |json, config| {
+        let padding = json.count("pad_token_id", 1, 0, MOST_ROWS)? as u32;
+        config.position_table = Some(Numbering::PastPadding { padding });
+        Ok(())
+    },
+    ..BERT
+};
+
+const XLM_ROBERTA: Row = Row {
+    model_type: "xlm-roberta",
+    architecture: "XLMRobertaForSequenceClassification",
+    vocab_size: 30522,
+    ..ROBERTA
+};
+
+const CAMEMBERT: Row = Row {
+    model_type: "camembert",
+    architecture: "CamembertForSequenceClassification",
+    vocab_size: 30522,
+    ..ROBERTA
+};
+
+const DISTILBERT: Row = Row {
+    model_type: "distilbert",
+    family: Family::DistilBert,
+    architecture: "DistilBertForSequenceClassification",
+    hidden_size: (&["dim", "hidden_size"], 768),
+    num_hidden_layers: (&["n_layers", "num_hidden_layers"], 6),
+    num_attention_heads: (&["n_heads", "num_attention_heads"], 12),
+    intermediate_size: (&["hidden_dim"], 3072),
+    hidden_act: "activation",
+    types_optional: true,
+    layer_norm_eps: (None, 1e-12),
+    required: &[],
+    own: |_, config| {
+        config.type_vocab_size = 0;
+        Ok(())
+    },
+    ..BERT
+};
+
+/// Defaults are those of transformers 5.23.
+const FAMILIES: [Row; 6] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT];
+
+impl Row {
+    /// The row of a `model_type`.
+    pub(super) fn of(json: &Object) -> Result<&'static Self> {
+        let name = json.text("model_type")?.ok_or_else(|| config("config.json names no model_type"))?;
+        FAMILIES.iter().find(|row| row.model_type == name).ok_or_else(|| {
+            let known: Vec<&str> = FAMILIES.iter().map(|row| row.model_type).collect();
+            unsupported(format!("config.json: model_type {name:?}; this build reads {}", known.join(", ")))
+        })
+    }
+
+    /// Refuses what would change the scores and is not the family as [`crate::model`] builds it.
+    pub(super) fn refuse_variants(&self, json: &Object) -> Result<()> {
+        for name in ["is_decoder", "add_cross_attention"] {
+            if json.flag(name)? == Some(true) {
+                return Err(unsupported(format!("config.json: {name} is true")));
+            }
+        }
+        self.required.iter().try_for_each(|(field, read)| require(json, field, read))
+    }
+
+    pub(super) fn size(&self, json: &Object, field: Size, least: usize, most: usize) -> Result<usize> {
+        let (names, default) = field;
+        let name = names.iter().find(|name| json.get(name).is_some()).unwrap_or(&names[0]);
+        json.count(name, default, least, most)
+    }
+
+    pub(super) fn layer_norm_eps(&self, json: &Object) -> Result<f64> {
+        let (name, default) = self.layer_norm_eps;
+        let Some(name) = name else { return Ok(default) };
+        let eps = json.number(name)?.unwrap_or(default);
+        if eps.is_finite() && (0.0..1.0).contains(&eps) {
+            Ok(eps)
+        } else {
+            Err(config(format!("config.json: {name} is {eps}, not a number from 0 to 1")))
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Attention, pair by pair and block by block of the rows that ask.
+
+use std::ops::Range;
+
+use candle_core::{D, Device, Tensor};
+
+use super::{ApplyLinear, BlockNorm, Linear, first_rows};
+use crate::engine::positions::RotaryTable;
+use crate::model::{Disentangled, Rotary, Rows};
+use crate::text::Batch;
+
+/// Rows that ask at a time. What they make of a pair of 8,192 tokens is 2 MB a head, where a whole matrix is 268.
+const BLOCK_ROWS: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) output: Linear,
+    pub(super) heads: usize,
+    pub(super) positions: Positions,
+    pub(super) window: Option<usize>,
+    pub(super) rows: Rows,
+    pub(super) norm: BlockNorm,
+}
+
+#[derive(Debug)]
+pub(super) enum Positions {
+    Absent,
+    Rotary(Rotary),
+    /// A slope for each head.
+    Alibi(Vec<f32>),
+    Disentangled(Relative),
+}
+
+/// Relative positions, projected as this layer projects them: `[2 * span, hidden]`.
+#[derive(Debug)]
+pub(super) struct Relative {
+    pub(super) key: Option<Tensor>,
+    pub(super) query: Option<Tensor>,
+    /// Which row a distance has.
+    pub(super) place: Disentangled,
+}
+
+/// Query, key and value of all rows, `[rows, hidden]` each.
+struct Projected {
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+}
+
+/// The rows of one pair: where its queries lie among all queries, and its keys among all keys.
+struct Pair {
+    queries: Range<usize>,
+    keys: Range<usize>,
+}
+
+impl Attention {
+    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::First`].
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        batch: &Batch,
+        rotations: &mut Rotations,
+        apply: ApplyLinear,
+    ) -> candle_core::Result<Tensor> {
+        let inputs = self.norm.before(x)?;
+        let (residual, queried) = match self.rows {
+            Rows::All => (x.clone(), inputs.clone()),
+            Rows::First => (first_rows(x, batch)?, first_rows(&inputs, batch)?),
+        };
+        let projected = Projected {
+            query: apply(&self.query, &queried)?,
+            key: apply(&self.key, &inputs)?,
+            value: apply(&self.value, &inputs)?,
+        };
+        let contexts = batch
+            .ranges()
+            .enumerate()
+            .map(|(pair, keys)| match self.rows {
+                Rows::All => Pair { queries: keys.clone(), keys },
+                Rows::First => Pair { queries: pair..pair + 1, keys },
+            })
+            .map(|pair| self.pair(&projected, &pair, rotations))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let context = apply(&self.output, &Tensor::cat(&contexts, 0)?)?;
+        self.norm.after(&(residual + context)?)
+    }
+
+    /// One pair: `[queries, hidden]`.
+    fn pair(
+        &self,
+        projected: &Projected,
+        pair: &Pair,
+        rotations: &mut Rotations,
+    ) -> candle_core::Result<Tensor> {
+        let mut query = self.split_heads(&projected.query, &pair.queries)?;
+        let mut key = self.split_heads(&projected.key, &pair.keys)?;
+        let value = self.split_heads(&projected.value, &pair.keys)?;
+        if let Positions::Rotary(rotary) = &self.positions {
+            query = rotations.rotate(rotary, &query)?;
+            key = rotations.rotate(rotary, &key)?;
+        }
+        let count = pair.queries.len();
+        let blocks = (0..count)
+            .step_by(BLOCK_ROWS)
+            .map(|first| self.block(&query, &key, &value, first..count.min(first + BLOCK_ROWS)))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&blocks, 0)
+    }
+
+    /// Some rows of a pair: `softmax(logits) value` for each head, heads side by side again at the end.
+    fn block(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        rows: Range<usize>,
+    ) -> candle_core::Result<Tensor> {
+        let keys = self.seen(&rows, key.dim(1)?);
+        let query = query.narrow(1, rows.start, rows.len())?.contiguous()?;
+        let key = key.narrow(1, keys.start, keys.len())?.contiguous()?;
+        let value = value.narrow(1, keys.start, keys.len())?.contiguous()?;
+        let mut logits = self.logits(&query, &key, &rows, &keys)?;
+        if let Some(window) = self.window {
+            logits = logits.broadcast_add(&by_distance(&rows, &keys, |distance| {
+                if distance.unsigned_abs() <= window { 0.0 } else { f32::NEG_INFINITY }
+            })?)?;
+        }
+        softmax(&logits)?.matmul(&value)?.transpose(0, 1)?.flatten_from(1)
+    }
+
+    /// The keys some row of a block may see, of `count`.
+    fn seen(&self, rows: &Range<usize>, count: usize) -> Range<usize> {
+        let Some(window) = self.window else { return 0..count };
+        rows.start.saturating_sub(window)..count.min(rows.end.saturating_add(window))
+    }
+
+    /// `[heads, rows, keys]`, with what positions say.
+    fn logits(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        rows: &Range<usize>,
+        keys: &Range<usize>,
+    ) -> candle_core::Result<Tensor> {
+        let products = query.matmul(&key.t()?)?;
+        let scale = |terms: usize| ((query.dims()[2] * terms) as f64).sqrt().recip();
+        match &self.positions {
+            Positions::Absent | Positions::Rotary(_) => products * scale(1),
+            Positions::Alibi(slopes) => {
+                let distances = by_distance(rows, keys, |distance| -(distance.unsigned_abs() as f32))?;
+                let slopes = Tensor::new(&slopes[..], &Device::Cpu)?.reshape((slopes.len(), 1, 1))?;
+                (products * scale(1))? + slopes.broadcast_mul(&distances.unsqueeze(0)?)?
+            }
+            Positions::Disentangled(relative) => {
+                let places = relative.places(rows, keys)?;
+                let terms = [
+                    relative.key.as_ref().map(|table| self.content_to_position(query, table, &places)),
+                    relative
+                        .query
+                        .as_ref()
+                        .map(|table| self.content_to_position(key, table, &places.t()?)?.t()),
+                ];
+                let count = 1 + terms.iter().flatten().count();
+                let sum = terms.into_iter().flatten().try_fold(products, |sum, term| sum + term?)?;
+                sum * scale(count)
+            }
+        }
+    }
+
+    /// The products of rows `[heads, rows, head_dim]` with those rows of `table` that `places` `[rows, others]` names.
+    fn content_to_position(
+        &self,
+        rows: &Tensor,
+        table: &Tensor,
+        places: &Tensor,
+    ) -> candle_core::Result<Tensor> {
+        let table = self.split_heads(table, &(0..table.dim(0)?))?;
+        let products = rows.matmul(&table.t()?)?;
+        let shape = (self.heads, places.dim(0)?, places.dim(1)?);
+        products.gather(&places.broadcast_as(shape)?.contiguous()?, D::Minus1)
+    }
+
+    /// Rows of `[tokens, hidden]` as `[heads, rows, head_dim]`.
+    fn split_heads(&self, x: &Tensor, rows: &Range<usize>) -> candle_core::Result<Tensor> {
+        x.narrow(0, rows.start, rows.len())?
+            .reshape((rows.len(), self.heads, ()))?
+            .transpose(0, 1)?
+            .contiguous()
+    }
+}
+
+impl Relative {
+    /// The row of the table for every row and key: `[rows, keys]`.
+    fn places(&self, rows: &Range<usize>, keys: &Range<usize>) -> candle_core::Result<Tensor> {
+        let places: Vec<u32> =
+            distances(rows, keys).map(|distance| self.place.row(distance) as u32).collect();
+        Tensor::from_vec(places, (rows.len(), keys.len()), &Device::Cpu)
+    }
+}
+
+/// `i - j` for every row `i` and key `j`.
+fn distances(rows: &Range<usize>, keys: &Range<usize>) -> impl Iterator<Item = isize> {
+    rows.clone().flat_map(move |row| keys.clone().map(move |key| row as isize - key as isize))
+}
+
+/// `[rows, keys]` from the distances.
+fn by_distance(
+    rows: &Range<usize>,
+    keys: &Range<usize>,
+    value: impl Fn(isize) -> f32,
+) -> candle_core::Result<Tensor> {
+    let values: Vec<f32> = distances(rows, keys).map(value).collect();
+    Tensor::from_vec(values, (rows.len(), keys.len()), &Device::Cpu)
+}
+
+fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
+    let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?.exp()?;
+    exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
+}
+
+/// The rotations of a batch's layers, each made when the first layer asks for it.
+pub(super) struct Rotations {
+    /// The longest pair.
+    positions: usize,
+    /// By rotation and `head_dim`.
+    made: Vec<((Rotary, usize), [Tensor; 2])>,
+}
+
+impl Rotations {
+    pub(super) fn for_batch(batch: &Batch) -> Self {
+        Self { positions: batch.ranges().map(|pair| pair.len()).max().unwrap_or(0), made: Vec::new() }
+    }
+
+    /// Rotates `[heads, rows, head_dim]`, whose rows are the first of their pair.
+    fn rotate(&mut self, rotary: &Rotary, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (_, rows, head_dim) = x.dims3()?;
+        let [cos, sin] = self.tables(rotary, head_dim)?.each_ref().map(|table| table.narrow(0, 0, rows));
+        let (cos, sin) = (cos?.unsqueeze(0)?, sin?.unsqueeze(0)?);
+        let half = head_dim / 2;
+        let (first, second) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
+        let turned = [
+            (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?,
+            (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?,
+        ];
+        Tensor::cat(&turned, 2)
+    }
+
+    /// Cosines and sines, `[positions, head_dim / 2]` each.
+    fn tables(&mut self, rotary: &Rotary, head_dim: usize) -> candle_core::Result<&[Tensor; 2]> {
+        let wanted = (*rotary, head_dim);
+        let place = match self.made.iter().position(|(made, _)| *made == wanted) {
+            Some(place) => place,
+            None => {
+                let table = RotaryTable::new(rotary, head_dim, self.positions);
+                let shape = (self.positions, head_dim / 2);
+                let (cos, sin): (Vec<_>, Vec<_>) =
+                    (0..self.positions).map(|position| table.at(position)).unzip();
+                let cos = Tensor::from_vec(cos.concat(), shape, &Device::Cpu)?;
+                let sin = Tensor::from_vec(sin.concat(), shape, &Device::Cpu)?;
+                self.made.push((wanted, [cos, sin]));
+                self.made.len() - 1
+            }
+        };
+        Ok(&self.made[place].1)
+    }
+}

@@ -1,0 +1,41 @@
+//! Linear layers.
+
+use candle_core::{Device, Tensor};
+
+use crate::model;
+
+/// A linear layer as candle tensors.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// What the Plan calls it.
+    pub(crate) name: model::Linear,
+    /// `[in_features, out_features]`, a transposed view of the stored matrix.
+    pub(super) weight: Tensor,
+    /// `[out_features]`, where the layer has one.
+    pub(super) bias: Option<Tensor>,
+}
+
+/// Applies a linear layer to rows; the one place a caller can look at what flows, or change it.
+pub(crate) type ApplyLinear<'a> = &'a mut dyn FnMut(&Linear, &Tensor) -> candle_core::Result<Tensor>;
+
+impl Linear {
+    /// `x W^T + b`.
+    ///
+    /// Few rows would take another path through the matrix product, which adds in another order: they are padded, so
+    /// that a row's result does not depend on how many others there are.
+    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        const FEWEST_ROWS: usize = 16;
+        let rows = x.dim(0)?;
+        let padded = x.pad_with_zeros(0, 0, FEWEST_ROWS.saturating_sub(rows))?;
+        let product = padded.matmul(&self.weight)?.narrow(0, 0, rows)?;
+        self.bias.as_ref().map_or(Ok(product.clone()), |bias| product.broadcast_add(bias))
+    }
+
+    /// The same layer with other numbers: `weight` `[out_features, in_features]`, `bias` `[out_features]`.
+    pub(crate) fn with(&self, weight: &[f32], bias: Option<&[f32]>) -> candle_core::Result<Self> {
+        let shape = (self.name.out_features(), self.name.in_features);
+        let weight = Tensor::from_slice(weight, shape, &Device::Cpu)?.t()?;
+        let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
+        Ok(Self { name: self.name.clone(), weight, bias })
+    }
+}

@@ -1,0 +1,123 @@
+//! The Plan on candle tensors, in f32: the reference that every other engine is held against.
+//!
+//! Written for reading: one function a step, attention pair by pair, no fusion.
+
+mod attention;
+mod linear;
+mod loader;
+mod norm;
+
+use candle_core::{DType, Device, Tensor};
+
+pub(crate) use linear::{ApplyLinear, Linear};
+
+use super::embed::Embedding;
+use crate::checkpoint::{Activation, Weights};
+use crate::error::{Result, internal};
+use crate::model::{Plan, Pooling};
+use crate::text::Batch;
+use attention::{Attention, Rotations};
+use loader::Loader;
+use norm::{BlockNorm, LayerNorm};
+
+/// Few, for in WebAssembly these take about 0.3 s, and nothing is shown or cancelled before they are done.
+pub(super) const BATCH_TOKENS: usize = 256;
+
+/// A Plan with its weights as candle tensors.
+#[derive(Debug)]
+pub(crate) struct CandleEngine {
+    hidden_size: usize,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Embed { embedding: Embedding, width: usize },
+    Norm(LayerNorm),
+    Project(Linear),
+    Attention(Attention),
+    FeedForward(FeedForward),
+    Pool(Pooling),
+}
+
+#[derive(Debug)]
+struct FeedForward {
+    intermediate: Linear,
+    gate: Option<Linear>,
+    activation: Activation,
+    output: Linear,
+    norm: BlockNorm,
+}
+
+impl CandleEngine {
+    pub(crate) fn prepare(plan: &Plan, weights: Weights) -> Result<Self> {
+        let mut loader = Loader::new(weights);
+        let steps = plan.steps.iter().map(|step| loader.step(step)).collect::<Result<_>>()?;
+        Ok(Self { hidden_size: plan.hidden_size, steps })
+    }
+
+    pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
+        self.run_with(batch, &mut Linear::forward)
+    }
+
+    /// Runs a batch with linear layers applied by `apply`: how the quantiser sees every layer's inputs.
+    pub(crate) fn run_with(&self, batch: &Batch, apply: ApplyLinear) -> Result<Vec<f32>> {
+        self.forward(batch, apply).map_err(failed)
+    }
+
+    fn forward(&self, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Vec<f32>> {
+        let mut rotations = Rotations::for_batch(batch);
+        let mut x = Tensor::zeros((0, self.hidden_size), DType::F32, &Device::Cpu)?;
+        for step in &self.steps {
+            x = match step {
+                Step::Embed { embedding, width } => {
+                    let mut rows = vec![0.0; batch.tokens() * width];
+                    embedding.gather(batch, &mut rows);
+                    Tensor::from_vec(rows, (batch.tokens(), *width), &Device::Cpu)?
+                }
+                Step::Norm(norm) => norm.forward(&x)?,
+                Step::Project(linear) => apply(linear, &x)?,
+                Step::Attention(attention) => attention.forward(&x, batch, &mut rotations, apply)?,
+                Step::FeedForward(block) => block.forward(&x, apply)?,
+                Step::Pool(Pooling::First) => first_rows(&x, batch)?,
+                Step::Pool(Pooling::Mean) => mean_rows(&x, batch)?,
+            };
+        }
+        x.flatten_all()?.to_vec1()
+    }
+}
+
+impl FeedForward {
+    fn forward(&self, x: &Tensor, apply: ApplyLinear) -> candle_core::Result<Tensor> {
+        let inputs = self.norm.before(x)?;
+        let mut inner = activate(self.activation, &apply(&self.intermediate, &inputs)?)?;
+        if let Some(gate) = &self.gate {
+            inner = (inner * apply(gate, &inputs)?)?;
+        }
+        self.norm.after(&(x + apply(&self.output, &inner)?)?)
+    }
+}
+
+fn first_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    let starts: Vec<u32> = batch.ranges().map(|range| range.start as u32).collect();
+    x.index_select(&Tensor::new(starts, &Device::Cpu)?, 0)
+}
+
+fn mean_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    let means = batch.ranges().map(|range| x.narrow(0, range.start, range.len())?.mean_keepdim(0));
+    Tensor::cat(&means.collect::<candle_core::Result<Vec<_>>>()?, 0)
+}
+
+fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    match activation {
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::Relu => x.relu(),
+        Activation::Silu => x.silu(),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+fn failed(error: candle_core::Error) -> crate::Error {
+    internal(format!("candle: {error}"))
+}

@@ -1,0 +1,56 @@
+//! Norms of rows, and where blocks have them.
+
+use candle_core::{Device, Tensor};
+
+#[derive(Debug, Clone)]
+pub(super) struct LayerNorm {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) eps: f64,
+}
+
+/// Where a block `x + f(x)` is normalised.
+#[derive(Debug)]
+pub(super) enum BlockNorm {
+    Before(LayerNorm),
+    After(LayerNorm),
+    Absent,
+}
+
+impl BlockNorm {
+    /// What `f` is given.
+    pub(super) fn before(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            BlockNorm::Before(norm) => norm.forward(x),
+            BlockNorm::After(_) | BlockNorm::Absent => Ok(x.clone()),
+        }
+    }
+
+    /// What becomes of the sum.
+    pub(super) fn after(&self, sum: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            BlockNorm::After(norm) => norm.forward(sum),
+            BlockNorm::Before(_) | BlockNorm::Absent => Ok(sum.clone()),
+        }
+    }
+}
+
+impl LayerNorm {
+    /// Over plain rows, with sums in f64: mean and variance are taken from every element of a row, and what f32 loses
+    /// there all later layers amplify.
+    pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let mut rows: Vec<f32> = x.flatten_all()?.to_vec1()?;
+        rows.chunks_exact_mut(self.weight.len()).for_each(|row| self.normalise(row));
+        Tensor::from_vec(rows, x.shape(), &Device::Cpu)
+    }
+
+    fn normalise(&self, row: &mut [f32]) {
+        let size = row.len() as f64;
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
+        let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size;
+        let scale = (variance + self.eps).sqrt().recip();
+        for ((x, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {
+            *x = ((f64::from(*x) - mean) * scale) as f32 * weight + bias;
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Facts and names become a Plan and a Head: one builder for all families.
+
+use super::head::{Dense, Head, Layer};
+use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
+use super::plan::{
+    Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
+    Step, Table,
+};
+use crate::checkpoint::{AttentionPositions, ModelConfig, Weights};
+use crate::error::{Result, weights};
+
+/// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
+///
+/// # Errors
+/// `weights`, naming the tensor.
+pub(crate) fn build(config: &ModelConfig, weights: &Weights) -> Result<(Plan, Head)> {
+    let builder = Builder::for_weights(config, weights);
+    builder.check_token_types(weights)?;
+    let plan = builder.plan();
+    for (name, _, shape) in plan.tensors() {
+        weights.require(name, &shape)?;
+    }
+    let head = builder.head(weights)?;
+    Ok((plan, head))
+}
+
+/// The Plans a configuration can have before its tensors are known: with the family's prefix and without.
+pub(crate) fn plans(config: &ModelConfig) -> [Plan; 2] {
+    Builder::prefixes(config).map(|prefix| Builder::new(config, prefix).plan())
+}
+
+struct Builder<'a> {
+    config: &'a ModelConfig,
+    names: &'static Names,
+    prefix: &'static str,
+}
+
+impl<'a> Builder<'a> {
+    fn prefixes(config: &ModelConfig) -> [&'static str; 2] {
+        [Names::of(config.family).prefix, ""]
+    }
+
+    fn new(config: &'a ModelConfig, prefix: &'static str) -> Self {
+        Self { config, names: Names::of(config.family), prefix }
+    }
+
+    /// With the prefix that the tensors have; the family's where there are no words at all.
+    fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Self {
+        let word = Names::of(config.family).word;
+        let prefixes = Self::prefixes(config);
+        let there = prefixes.into_iter().find(|prefix| weights.contains(&format!("{prefix}{word}.weight")));
+        Self::new(config, there.unwrap_or(prefixes[0]))
+    }
+
+    /// A table that is there and would not be used changes the scores.
+    fn check_token_types(&self, weights: &Weights) -> Result<()> {
+        let table = format!("{}{}.weight", self.prefix, self.names.token_type);
+        if self.config.type_vocab_size == 0 && weights.contains(&table) {
+            return Err(self::weights(format!("{table} is there, but config.json has type_vocab_size 0")));
+        }
+        Ok(())
+    }
+
+    fn plan(&self) -> Plan {
+        let config = self.config;
+        let mut steps = vec![Step::Embed(self.embed())];
+        steps.push(Step::Norm(self.norm(self.names.embedding_norm, config.embedding_size)));
+        match self.names.projection {
+            Projection::BehindNorm(name) if config.embedding_size != config.hidden_size => {
+                steps.push(Step::Project(self.projection(name, true)));
+            }
+            _ => {}
+        }
+        for layer in 0..config.num_hidden_layers {
+            steps.push(Step::Attention(self.attention(layer)));
+            steps.push(Step::FeedForward(self.feed_forward(layer)));
+        }
+        steps.push(Step::Pool(config.pooling));
+        Plan { hidden_size: config.hidden_size, steps }
+    }
+
+    fn projection(&self, name: &str, bias: bool) -> Linear {
+        let name = format!("{}{name}", self.prefix);
+        linear(&name, self.config.embedding_size, self.config.hidden_size, bias)
+    }
+
+    fn embed(&self) -> Embed {
+        let config = self.config;
+        let table = |name: &str, rows| Table {
+            weight: format!("{}{name}.weight", self.prefix),
+            rows,
+            width: config.embedding_size,
+        };
+        let position = config.position_table.map(|numbering| PositionTable {
+            table: table(self.names.position, config.max_position_embeddings),
+            numbering,
+        });
+        let types = config.type_vocab_size;
+        Embed {
+            word: table(self.names.word, config.vocab_size),
+            position,
+            token_type: (types > 0).then(|| table(self.names.token_type, types)),
+        }
+    }
+
+    fn attention(&self, layer: usize) -> Attention {
+        let (names, config) = (self.names, self.config);
+        let [query, key, value] = self.inputs(layer);
+        let (positions, window) = match &config.attention {
+            AttentionPositions::Absent => (Positions::Absent, None),
+            AttentionPositions::Rotary(layers) => {
+                (Positions::Rotary(layers[layer].rotary), layers[layer].window)
+            }
+        };
+        Attention {
+            query,
+            key,
+            value,
+            output: self.square(&self.in_layer(layer, names.context), config.biases.attention),
+            heads: config.num_attention_heads,
+            positions,
+            window,
+            rows: Rows::All,
+            norm: self.block_norm(layer, names.attention_norm),
+        }
+    }
+
+    /// Query, key and value.
+    fn inputs(&self, layer: usize) -> [Linear; 3] {
+        let bias = self.config.biases.attention;
+        match self.names.inputs {
+            Inputs::Apart(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+        }
+    }
+
+    fn feed_forward(&self, layer: usize) -> FeedForward {
+        let (names, config) = (self.names, self.config);
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let biases = config.biases;
+        let (intermediate, gate) = match names.inner {
+            Inner::Plain(name) => {
+                (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
+            }
+        };
+        FeedForward {
+            intermediate,
+            gate,
+            activation: config.hidden_act,
+            output: linear(&self.in_layer(layer, names.output), inner, hidden, biases.output),
+            norm: self.block_norm(layer, names.output_norm),
+        }
+    }
+
+    fn block_norm(&self, layer: usize, name: &str) -> BlockNorm {
+        let norm = || self.norm_at(self.in_layer(layer, name), self.config.hidden_size);
+        match self.names.norms {
+            Norms::After => BlockNorm::After(norm()),
+        }
+    }
+
+    fn norm(&self, name: &str, width: usize) -> LayerNorm {
+        self.norm_at(format!("{}{name}", self.prefix), width)
+    }
+
+    fn norm_at(&self, name: String, width: usize) -> LayerNorm {
+        LayerNorm {
+            bias: self.config.biases.norm.then(|| format!("{name}.bias")),
+            weight: format!("{name}.weight"),
+            width,
+            eps: self.config.layer_norm_eps,
+        }
+    }
+
+    fn square(&self, name: &str, bias: bool) -> Linear {
+        linear(name, self.config.hidden_size, self.config.hidden_size, bias)
+    }
+
+    fn in_layer(&self, layer: usize, name: &str) -> String {
+        format!("{}{}.{layer}.{name}", self.prefix, self.names.layers)
+    }
+
+    fn head(&self, weights: &Weights) -> Result<Head> {
+        let layers = self.names.head.iter().map(|layer| self.head_layer(*layer, weights));
+        Ok(Head::new(layers.collect::<Result<_>>()?))
+    }
+
+    fn head_layer(&self, layer: HeadLayer, weights: &Weights) -> Result<Layer> {
+        let config = self.config;
+        let dense = |linear| Dense::read(weights, linear);
+        match layer {
+            HeadLayer::Pooler(name) => {
+                dense(self.square(&format!("{}{name}", self.prefix), config.biases.head))
+            }
+            HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
+            HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
+            HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
+        }
+    }
+}
+
+fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Linear {
+    Linear {
+        weight: Part::whole(format!("{name}.weight"), out_features),
+        bias: bias.then(|| Part::whole(format!("{name}.bias"), out_features)),
+        in_features,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ModelConfig {
+        let json = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 36, "num_hidden_layers": 2,
+            "num_attention_heads": 6, "intermediate_size": 53, "max_position_embeddings": 64, "num_labels": 1}"#;
+        ModelConfig::parse(json.as_bytes()).unwrap()
+    }
+
+    fn plan(config: &ModelConfig) -> Plan {
+        plans(config)[0].clone()
+    }
+
+    #[test]
+    fn a_plan_prints_what_it_computes() {
+        let text = plan(&config()).collapse_last_layer().to_string();
+        let expected = "  0  embed         100 words, 64 positions, 2 token types -> 36\n\
+                        \x20 1  norm\n\
+                        \x20 2  attention     6 heads of 6, rows: All, norm after\n\
+                        \x20 3  feed-forward  53 Gelu, norm after\n\
+                        \x20 4  attention     6 heads of 6, rows: First, norm after\n\
+                        \x20 5  feed-forward  53 Gelu, norm after\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_plan_names_every_tensor_once_with_its_shape() {
+        let plan = plan(&config());
+        let tensors = plan.tensors();
+        // 3 tables and a norm; each layer 6 matrices with biases and 2 norms.
+        assert_eq!(tensors.len(), 3 + 2 + 2 * (6 * 2 + 2 * 2));
+        let shape_of =
+            |wanted: &str| tensors.iter().find(|(name, ..)| *name == wanted).map(|(.., shape)| shape.clone());
+        assert_eq!(shape_of("bert.encoder.layer.1.intermediate.dense.weight"), Some(vec![53, 36]));
+        assert_eq!(shape_of("bert.encoder.layer.1.output.dense.weight"), Some(vec![36, 53]));
+        assert_eq!(shape_of("bert.embeddings.position_embeddings.weight"), Some(vec![64, 36]));
+        let mut names: Vec<_> = tensors.iter().map(|(name, ..)| name).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), tensors.len());
+    }
+}

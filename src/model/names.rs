@@ -1,0 +1,145 @@
+//! What each family calls its tensors, and in what order it uses them.
+//!
+//! Names are those of linear layers and norms, which have a `.weight` and mostly a `.bias`.
+
+use crate::checkpoint::{Activation, Family};
+
+/// The names of one family.
+pub(super) struct Names {
+    /// Before all names but those of the head, in a checkpoint of a whole classifier.
+    pub(super) prefix: &'static str,
+    pub(super) word: &'static str,
+    pub(super) position: &'static str,
+    pub(super) token_type: &'static str,
+    pub(super) embedding_norm: &'static str,
+    /// From the width of the embeddings to that of the layers, where these differ.
+    pub(super) projection: Projection,
+    /// Before the number of a layer.
+    pub(super) layers: &'static str,
+    /// Into attention.
+    pub(super) inputs: Inputs,
+    /// Out of attention.
+    pub(super) context: &'static str,
+    pub(super) attention_norm: &'static str,
+    /// Into the feed-forward block.
+    pub(super) inner: Inner,
+    /// Out of it.
+    pub(super) output: &'static str,
+    pub(super) output_norm: &'static str,
+    pub(super) norms: Norms,
+    pub(super) head: &'static [HeadLayer],
+}
+
+/// Where embeddings are brought to the width of the layers.
+#[derive(Clone, Copy)]
+pub(super) enum Projection {
+    /// Nowhere.
+    Absent,
+    /// Behind their norm, with a bias.
+    BehindNorm(&'static str),
+}
+
+/// The projections of query, key and value.
+#[derive(Clone, Copy)]
+pub(super) enum Inputs {
+    /// Three layers.
+    Apart([&'static str; 3]),
+}
+
+/// The projections into the feed-forward block.
+#[derive(Clone, Copy)]
+pub(super) enum Inner {
+    /// One layer.
+    Plain(&'static str),
+}
+
+/// Where blocks are normalised.
+#[derive(Clone, Copy)]
+pub(super) enum Norms {
+    /// Behind each block.
+    After,
+}
+
+/// A layer of a head.
+#[derive(Clone, Copy)]
+pub(super) enum HeadLayer {
+    /// As wide as the residual stream, with the encoder's prefix.
+    Pooler(&'static str),
+    /// As wide as the residual stream.
+    Dense(&'static str),
+    /// A function that the family fixes.
+    Activate(Activation),
+    /// To the logits.
+    Classifier(&'static str),
+}
+
+const BERT: Names = Names {
+    prefix: "bert.",
+    word: "embeddings.word_embeddings",
+    position: "embeddings.position_embeddings",
+    token_type: "embeddings.token_type_embeddings",
+    embedding_norm: "embeddings.LayerNorm",
+    projection: Projection::Absent,
+    layers: "encoder.layer",
+    inputs: Inputs::Apart(["attention.self.query", "attention.self.key", "attention.self.value"]),
+    context: "attention.output.dense",
+    attention_norm: "attention.output.LayerNorm",
+    inner: Inner::Plain("intermediate.dense"),
+    output: "output.dense",
+    output_norm: "output.LayerNorm",
+    norms: Norms::After,
+    head: &[
+        HeadLayer::Pooler("pooler.dense"),
+        HeadLayer::Activate(Activation::Tanh),
+        HeadLayer::Classifier("classifier"),
+    ],
+};
+
+const ELECTRA: Names = Names {
+    prefix: "electra.",
+    projection: Projection::BehindNorm("embeddings_project"),
+    head: &[
+        HeadLayer::Dense("classifier.dense"),
+        HeadLayer::Activate(Activation::Gelu),
+        HeadLayer::Classifier("classifier.out_proj"),
+    ],
+    ..BERT
+};
+
+const ROBERTA: Names = Names {
+    prefix: "roberta.",
+    head: &[
+        HeadLayer::Dense("classifier.dense"),
+        HeadLayer::Activate(Activation::Tanh),
+        HeadLayer::Classifier("classifier.out_proj"),
+    ],
+    ..BERT
+};
+
+const DISTILBERT: Names = Names {
+    prefix: "distilbert.",
+    layers: "transformer.layer",
+    inputs: Inputs::Apart(["attention.q_lin", "attention.k_lin", "attention.v_lin"]),
+    context: "attention.out_lin",
+    attention_norm: "sa_layer_norm",
+    inner: Inner::Plain("ffn.lin1"),
+    output: "ffn.lin2",
+    output_norm: "output_layer_norm",
+    head: &[
+        HeadLayer::Dense("pre_classifier"),
+        HeadLayer::Activate(Activation::Relu),
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
+impl Names {
+    pub(super) fn of(family: Family) -> &'static Self {
+        match family {
+            Family::Bert => &BERT,
+            Family::Electra => &ELECTRA,
+            Family::Roberta => &ROBERTA,
+            Family::DistilBert => &DISTILBERT,
+        }
+    }
+}
