@@ -1,6 +1,6 @@
 //! Facts and names become a Plan and a Head: one builder for all families.
 
-use super::head::{Dense, Head, Layer};
+use super::head::{Dense, Head, Layer, Norm};
 use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
 use super::plan::{
     Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
@@ -75,6 +75,9 @@ impl<'a> Builder<'a> {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
         }
+        if let Some(name) = self.names.final_norm {
+            steps.push(Step::Norm(self.norm(name, config.hidden_size)));
+        }
         steps.push(Step::Pool(config.pooling));
         Plan { hidden_size: config.hidden_size, steps }
     }
@@ -121,7 +124,7 @@ impl<'a> Builder<'a> {
             positions,
             window,
             rows: Rows::All,
-            norm: self.block_norm(layer, names.attention_norm),
+            norm: self.attention_norm(layer),
         }
     }
 
@@ -130,6 +133,10 @@ impl<'a> Builder<'a> {
         let bias = self.config.biases.attention;
         match self.names.inputs {
             Inputs::Apart(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+            Inputs::Fused(name) => {
+                let hidden = self.config.hidden_size;
+                stacked(&self.in_layer(layer, name), hidden, hidden, bias)
+            }
         }
     }
 
@@ -141,20 +148,33 @@ impl<'a> Builder<'a> {
             Inner::Plain(name) => {
                 (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
             }
+            Inner::ActivatedAndGate(name) => {
+                let [activated, gate] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
         };
         FeedForward {
             intermediate,
             gate,
             activation: config.hidden_act,
             output: linear(&self.in_layer(layer, names.output), inner, hidden, biases.output),
-            norm: self.block_norm(layer, names.output_norm),
+            norm: self.block_norm(self.in_layer(layer, names.output_norm)),
         }
     }
 
-    fn block_norm(&self, layer: usize, name: &str) -> BlockNorm {
-        let norm = || self.norm_at(self.in_layer(layer, name), self.config.hidden_size);
+    fn attention_norm(&self, layer: usize) -> BlockNorm {
+        match (self.names.norms, layer) {
+            (Norms::BeforeAllButTheFirst, 0) => BlockNorm::Absent,
+            _ => self.block_norm(self.in_layer(layer, self.names.attention_norm)),
+        }
+    }
+
+    fn block_norm(&self, name: String) -> BlockNorm {
+        let norm = self.norm_at(name, self.config.hidden_size);
         match self.names.norms {
-            Norms::After => BlockNorm::After(norm()),
+            Norms::After => BlockNorm::After(norm),
+            Norms::BeforeAllButTheFirst => BlockNorm::Before(norm),
         }
     }
 
@@ -193,6 +213,8 @@ impl<'a> Builder<'a> {
             }
             HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
             HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
+            HeadLayer::ActivateAsConfigured => Ok(Layer::Activate(config.head_act)),
+            HeadLayer::Norm(name) => Norm::read(weights, self.norm_at(name.to_owned(), config.hidden_size)),
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }
     }
@@ -204,6 +226,25 @@ fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Li
         bias: bias.then(|| Part::whole(format!("{name}.bias"), out_features)),
         in_features,
     }
+}
+
+/// Layers of one input whose matrices lie one below the other in one tensor.
+fn stacked<const COUNT: usize>(
+    name: &str,
+    in_features: usize,
+    out_features: usize,
+    bias: bool,
+) -> [Linear; COUNT] {
+    let part = |name: String, index: usize| Part {
+        tensor: name,
+        rows: index * out_features..(index + 1) * out_features,
+        of: COUNT * out_features,
+    };
+    std::array::from_fn(|index| Linear {
+        weight: part(format!("{name}.weight"), index),
+        bias: bias.then(|| part(format!("{name}.bias"), index)),
+        in_features,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, modernbert, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -15,6 +15,8 @@ pub enum Family {
     Roberta,
     /// DistilBERT: no token types, names of its own.
     DistilBert,
+    /// ModernBERT: rotary positions, windows, gates, norms before each block.
+    ModernBert,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -122,8 +124,24 @@ const DISTILBERT: Row = Row {
     ..BERT
 };
 
+const MODERNBERT: Row = Row {
+    model_type: "modernbert",
+    family: Family::ModernBert,
+    architecture: "ModernBertForSequenceClassification",
+    vocab_size: 50368,
+    num_hidden_layers: (&["num_hidden_layers"], 22),
+    intermediate_size: (&["intermediate_size"], 1152),
+    hidden_act: "hidden_activation",
+    max_position_embeddings: 8192,
+    types_optional: true,
+    layer_norm_eps: (Some("norm_eps"), 1e-5),
+    required: &[],
+    own: modernbert::read,
+    ..BERT
+};
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 6] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT];
+const FAMILIES: [Row; 7] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT];
 
 impl Row {
     /// The row of a `model_type`.

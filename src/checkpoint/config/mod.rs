@@ -2,6 +2,8 @@
 
 mod families;
 mod labels;
+mod modernbert;
+mod rotary;
 
 use serde::Serialize;
 
