@@ -6,21 +6,24 @@ use super::plan::{
     Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
     Step, Table,
 };
-use crate::checkpoint::{AttentionPositions, ModelConfig, Weights};
+use crate::checkpoint::{AttentionPositions, Chain, ModelConfig, Module, Weights};
 use crate::error::{Result, weights};
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
-pub(crate) fn build(config: &ModelConfig, weights: &Weights) -> Result<(Plan, Head)> {
+pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
     let builder = Builder::for_weights(config, weights);
     builder.check_token_types(weights)?;
     let plan = builder.plan();
     for (name, _, shape) in plan.tensors() {
         weights.require(name, &shape)?;
     }
-    let head = builder.head(weights)?;
+    let head = match chain {
+        Some(chain) => chain_head(chain)?,
+        None => builder.head(weights)?,
+    };
     Ok((plan, head))
 }
 
@@ -218,6 +221,29 @@ impl<'a> Builder<'a> {
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }
     }
+}
+
+/// The head of a chain of modules, whose tensors are in files of their own.
+fn chain_head(chain: &Chain) -> Result<Head> {
+    let mut layers = Vec::new();
+    for module in &chain.modules {
+        match module {
+            Module::Dense { in_features, out_features, bias, activation, weights } => {
+                layers.push(Dense::read(weights, linear("linear", *in_features, *out_features, *bias))?);
+                layers.extend(activation.map(Layer::Activate));
+            }
+            Module::LayerNorm { width, weights } => {
+                let norm = LayerNorm {
+                    weight: "norm.weight".to_owned(),
+                    bias: Some("norm.bias".to_owned()),
+                    width: *width,
+                    eps: 1e-5,
+                };
+                layers.push(Norm::read(weights, norm)?);
+            }
+        }
+    }
+    Ok(Head::of_chain(layers))
 }
 
 fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Linear {
