@@ -114,6 +114,7 @@ impl<'a> Builder<'a> {
         let [query, key, value] = self.inputs(layer);
         let (positions, window) = match &config.attention {
             AttentionPositions::Absent => (Positions::Absent, None),
+            AttentionPositions::Alibi => (Positions::Alibi, None),
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)
             }

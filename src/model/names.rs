@@ -108,6 +108,13 @@ const BERT: Names = Names {
     ],
 };
 
+const JINA_BERT: Names = Names {
+    inner: Inner::ActivatedAndGate("mlp.gated_layers"),
+    output: "mlp.wo",
+    output_norm: "mlp.layernorm",
+    ..BERT
+};
+
 const ELECTRA: Names = Names {
     prefix: "electra.",
     projection: Projection::BehindNorm("embeddings_project"),
@@ -172,6 +179,7 @@ impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
             Family::Bert => &BERT,
+            Family::JinaBert => &JINA_BERT,
             Family::Electra => &ELECTRA,
             Family::Roberta => &ROBERTA,
             Family::DistilBert => &DISTILBERT,

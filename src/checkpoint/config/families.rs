@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, modernbert, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, jina_bert, modernbert, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -9,6 +9,8 @@ use crate::error::{Result, config, unsupported};
 pub enum Family {
     /// BERT with a pooler.
     Bert,
+    /// BERT with a gated feed-forward block.
+    JinaBert,
     /// ELECTRA: embeddings of a width of their own, a head of two layers.
     Electra,
     /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
@@ -140,8 +142,12 @@ const MODERNBERT: Row = Row {
     ..BERT
 };
 
+/// BERT and JinaBERT, which `model_type` does not tell apart.
+const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 7] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT];
+const FAMILIES: [Row; 7] =
+    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT];
 
 impl Row {
     /// The row of a `model_type`.

@@ -14,7 +14,6 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     rotary::refuse_head_dim(json, config)?;
     let flag = |name| Ok(json.flag(name)?.unwrap_or(false));
     let feed_forward = flag("mlp_bias")?;
-    config.gated = true;
     config.position_table = None;
     config.type_vocab_size = 0;
     config.biases = Biases {
