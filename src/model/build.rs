@@ -157,6 +157,11 @@ impl<'a> Builder<'a> {
                     stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
                 (activated, Some(gate))
             }
+            Inner::GateAndActivated(name) => {
+                let [gate, activated] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
         };
         FeedForward {
             intermediate,

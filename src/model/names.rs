@@ -57,6 +57,8 @@ pub(super) enum Inner {
     Plain(&'static str),
     /// One tensor: what is activated, and below it what it is multiplied with.
     ActivatedAndGate(&'static str),
+    /// The same the other way round.
+    GateAndActivated(&'static str),
 }
 
 /// Where blocks are normalised.
@@ -175,6 +177,17 @@ const MODERNBERT: Names = Names {
     ..BERT
 };
 
+const GTE: Names = Names {
+    prefix: "new.",
+    inputs: Inputs::Fused("attention.qkv_proj"),
+    context: "attention.o_proj",
+    attention_norm: "attn_ln",
+    inner: Inner::GateAndActivated("mlp.up_gate_proj"),
+    output: "mlp.down_proj",
+    output_norm: "mlp_ln",
+    ..BERT
+};
+
 impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
@@ -184,6 +197,7 @@ impl Names {
             Family::Roberta => &ROBERTA,
             Family::DistilBert => &DISTILBERT,
             Family::ModernBert => &MODERNBERT,
+            Family::Gte => &GTE,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, jina_bert, modernbert, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -19,6 +19,8 @@ pub enum Family {
     DistilBert,
     /// ModernBERT: rotary positions, windows, gates, norms before each block.
     ModernBert,
+    /// GTE: rotary positions, fused projections, gates.
+    Gte,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -142,12 +144,25 @@ const MODERNBERT: Row = Row {
     ..BERT
 };
 
+const GTE: Row = Row {
+    model_type: "new",
+    family: Family::Gte,
+    architecture: "NewForSequenceClassification",
+    vocab_size: 30528,
+    max_position_embeddings: 2048,
+    type_vocab_size: 1,
+    types_optional: true,
+    required: &[("position_embedding_type", "rope"), ("layer_norm_type", "layer_norm")],
+    own: gte::read,
+    ..BERT
+};
+
 /// BERT and JinaBERT, which `model_type` does not tell apart.
 const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 7] =
-    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT];
+const FAMILIES: [Row; 8] =
+    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE];
 
 impl Row {
     /// The row of a `model_type`.

@@ -1,6 +1,7 @@
 //! `config.json`: what the model is.
 
 mod families;
+mod gte;
 mod jina_bert;
 mod labels;
 mod modernbert;
