@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[cfg(not(target_arch = "wasm32"))]
-use super::index::Index;
+use super::{chain, index::Index};
 
 /// The files by which weights are found, in transformers' order: the first that is there is taken.
 pub(super) const FORMS: [&str; 4] = ["model.safetensors", INDEXES[0], "pytorch_model.bin", INDEXES[1]];
@@ -18,7 +18,7 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Every file name that is looked at, but for those that an index of weights names.
+    /// Every file name that is looked at, but for those that an index of weights names and those of modules.
     pub const NAMES: [&'static str; 10] = [
         FORMS[0],
         FORMS[1],
@@ -50,6 +50,11 @@ impl ModelFiles {
     /// Takes a file out, so that large ones are not held twice.
     pub fn take(&mut self, name: &str) -> Option<Cow<'static, [u8]>> {
         self.files.remove(name)
+    }
+
+    /// The files by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
     }
 
     /// Bytes of the weights files, whatever their form.
@@ -94,6 +99,9 @@ impl ModelFiles {
         let mut files = Self::new();
         for name in Self::NAMES.into_iter().filter(|name| !FORMS.contains(name)) {
             files.read(directory, name)?;
+        }
+        for name in files.get("modules.json").map(chain::file_names).unwrap_or_default() {
+            files.read(directory, &name)?;
         }
         Ok(files)
     }

@@ -5,6 +5,7 @@
 
 mod activation;
 mod arrived;
+mod chain;
 mod config;
 mod files;
 mod grid;
@@ -26,6 +27,7 @@ mod weights_files;
 mod writer;
 
 pub use activation::{Activation, ScoreActivation};
+pub use chain::{Chain, Module};
 pub use config::{AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer};
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
@@ -45,7 +47,7 @@ pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
-use crate::error::{Result, config, tokenizer, unsupported};
+use crate::error::{Result, config, tokenizer};
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
 ///
@@ -55,6 +57,8 @@ use crate::error::{Result, config, tokenizer, unsupported};
 pub struct Checkpoint {
     /// `config.json`.
     pub config: ModelConfig,
+    /// What follows the encoder, where `modules.json` says it.
+    pub chain: Option<Chain>,
     /// The function that turns logits into scores unless the caller says otherwise.
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
@@ -76,7 +80,12 @@ impl Checkpoint {
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
-        let config = ModelConfig::read(&config_json)?;
+        let mut config = ModelConfig::read(&config_json)?;
+        let chain = Chain::read(&files, config.hidden_size)?;
+        if let Some(chain) = &chain {
+            config.pooling = chain.pooling;
+            config.num_labels = chain.num_labels;
+        }
         let sentence_transformers = files
             .get("config_sentence_transformers.json")
             .map(|bytes| json::Object::parse("config_sentence_transformers.json", bytes))
@@ -84,25 +93,10 @@ impl Checkpoint {
         let activation =
             ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
         let prompt = prompt::read(sentence_transformers.as_ref())?;
-        reject_module_chains(&files)?;
         let mut tokenizer_config = TokenizerConfig::read(&files)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
-        Ok(Self { config, activation, tokenizer_config, prompt, tokenizer_json })
+        Ok(Self { config, chain, activation, tokenizer_config, prompt, tokenizer_json })
     }
-}
-
-/// `modules.json` with anything but one Transformer is another architecture.
-fn reject_module_chains(files: &ModelFiles) -> Result<()> {
-    let Some(bytes) = files.get("modules.json") else { return Ok(()) };
-    let modules: Vec<serde_json::Value> =
-        serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
-    for module in &modules {
-        let name = module.get("type").and_then(serde_json::Value::as_str).unwrap_or("(no type)");
-        if !name.ends_with(".Transformer") {
-            return Err(unsupported(format!("modules.json names the module {name}")));
-        }
-    }
-    Ok(())
 }

@@ -81,8 +81,16 @@ impl Weights {
     /// # Errors
     /// As [`WeightsReader::push`].
     pub fn parse(file: &[u8]) -> Result<Self> {
+        Self::parse_file(FORMS[0], file)
+    }
+
+    /// The weights of a whole file, whose form its name tells.
+    ///
+    /// # Errors
+    /// As [`WeightsReader::push`].
+    pub(super) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
         let mut reader = WeightsReader::default();
-        read_bytes(FORMS[0], file, &mut reader)?;
+        read_bytes(name, file, &mut reader)?;
         reader.finish()
     }
 }

@@ -1,26 +1,29 @@
 //! Facts and names become a Plan and a Head: one builder for all families.
 
-use super::head::{Dense, Head, Layer};
+use super::head::{Dense, Head, Layer, Norm};
 use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
 use super::plan::{
     Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
     Step, Table,
 };
-use crate::checkpoint::{AttentionPositions, ModelConfig, Weights};
+use crate::checkpoint::{AttentionPositions, Chain, ModelConfig, Module, Weights};
 use crate::error::{Result, weights};
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
-pub(crate) fn build(config: &ModelConfig, weights: &Weights) -> Result<(Plan, Head)> {
+pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
     let builder = Builder::for_weights(config, weights);
     builder.check_token_types(weights)?;
     let plan = builder.plan();
     for (name, _, shape) in plan.tensors() {
         weights.require(name, &shape)?;
     }
-    let head = builder.head(weights)?;
+    let head = match chain {
+        Some(chain) => chain_head(chain)?,
+        None => builder.head(weights)?,
+    };
     Ok((plan, head))
 }
 
@@ -75,6 +78,9 @@ impl<'a> Builder<'a> {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
         }
+        if let Some(name) = self.names.final_norm {
+            steps.push(Step::Norm(self.norm(name, config.hidden_size)));
+        }
         steps.push(Step::Pool(config.pooling));
         Plan { hidden_size: config.hidden_size, steps }
     }
@@ -108,6 +114,7 @@ impl<'a> Builder<'a> {
         let [query, key, value] = self.inputs(layer);
         let (positions, window) = match &config.attention {
             AttentionPositions::Absent => (Positions::Absent, None),
+            AttentionPositions::Alibi => (Positions::Alibi, None),
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)
             }
@@ -121,7 +128,7 @@ impl<'a> Builder<'a> {
             positions,
             window,
             rows: Rows::All,
-            norm: self.block_norm(layer, names.attention_norm),
+            norm: self.attention_norm(layer),
         }
     }
 
@@ -130,6 +137,10 @@ impl<'a> Builder<'a> {
         let bias = self.config.biases.attention;
         match self.names.inputs {
             Inputs::Apart(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+            Inputs::Fused(name) => {
+                let hidden = self.config.hidden_size;
+                stacked(&self.in_layer(layer, name), hidden, hidden, bias)
+            }
         }
     }
 
@@ -141,20 +152,38 @@ impl<'a> Builder<'a> {
             Inner::Plain(name) => {
                 (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
             }
+            Inner::ActivatedAndGate(name) => {
+                let [activated, gate] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
+            Inner::GateAndActivated(name) => {
+                let [gate, activated] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
         };
         FeedForward {
             intermediate,
             gate,
             activation: config.hidden_act,
             output: linear(&self.in_layer(layer, names.output), inner, hidden, biases.output),
-            norm: self.block_norm(layer, names.output_norm),
+            norm: self.block_norm(self.in_layer(layer, names.output_norm)),
         }
     }
 
-    fn block_norm(&self, layer: usize, name: &str) -> BlockNorm {
-        let norm = || self.norm_at(self.in_layer(layer, name), self.config.hidden_size);
+    fn attention_norm(&self, layer: usize) -> BlockNorm {
+        match (self.names.norms, layer) {
+            (Norms::BeforeAllButTheFirst, 0) => BlockNorm::Absent,
+            _ => self.block_norm(self.in_layer(layer, self.names.attention_norm)),
+        }
+    }
+
+    fn block_norm(&self, name: String) -> BlockNorm {
+        let norm = self.norm_at(name, self.config.hidden_size);
         match self.names.norms {
-            Norms::After => BlockNorm::After(norm()),
+            Norms::After => BlockNorm::After(norm),
+            Norms::BeforeAllButTheFirst => BlockNorm::Before(norm),
         }
     }
 
@@ -193,9 +222,34 @@ impl<'a> Builder<'a> {
             }
             HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
             HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
+            HeadLayer::ActivateAsConfigured => Ok(Layer::Activate(config.head_act)),
+            HeadLayer::Norm(name) => Norm::read(weights, self.norm_at(name.to_owned(), config.hidden_size)),
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }
     }
+}
+
+/// The head of a chain of modules, whose tensors are in files of their own.
+fn chain_head(chain: &Chain) -> Result<Head> {
+    let mut layers = Vec::new();
+    for module in &chain.modules {
+        match module {
+            Module::Dense { in_features, out_features, bias, activation, weights } => {
+                layers.push(Dense::read(weights, linear("linear", *in_features, *out_features, *bias))?);
+                layers.extend(activation.map(Layer::Activate));
+            }
+            Module::LayerNorm { width, weights } => {
+                let norm = LayerNorm {
+                    weight: "norm.weight".to_owned(),
+                    bias: Some("norm.bias".to_owned()),
+                    width: *width,
+                    eps: 1e-5,
+                };
+                layers.push(Norm::read(weights, norm)?);
+            }
+        }
+    }
+    Ok(Head::of_chain(layers))
 }
 
 fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Linear {
@@ -204,6 +258,25 @@ fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Li
         bias: bias.then(|| Part::whole(format!("{name}.bias"), out_features)),
         in_features,
     }
+}
+
+/// Layers of one input whose matrices lie one below the other in one tensor.
+fn stacked<const COUNT: usize>(
+    name: &str,
+    in_features: usize,
+    out_features: usize,
+    bias: bool,
+) -> [Linear; COUNT] {
+    let part = |name: String, index: usize| Part {
+        tensor: name,
+        rows: index * out_features..(index + 1) * out_features,
+        of: COUNT * out_features,
+    };
+    std::array::from_fn(|index| Linear {
+        weight: part(format!("{name}.weight"), index),
+        bias: bias.then(|| part(format!("{name}.bias"), index)),
+        in_features,
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use crate::error::Result;
 pub struct Head {
     layers: Vec<Layer>,
     num_labels: usize,
+    /// Whether its tensors are in other files than the encoder's.
+    apart: bool,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,12 @@ impl Head {
             Layer::Activate(_) | Layer::Norm(_) => None,
         };
         let num_labels = layers.iter().rev().find_map(outputs).unwrap_or(0);
-        Self { layers, num_labels }
+        Self { layers, num_labels, apart: false }
+    }
+
+    /// A chain whose tensors are in other files than the encoder's.
+    pub(super) fn of_chain(layers: Vec<Layer>) -> Self {
+        Self { apart: true, ..Self::new(layers) }
     }
 
     /// Logits for each pair.
@@ -64,9 +71,9 @@ impl Head {
         self.layers.iter().map(count).sum()
     }
 
-    /// The tensors the head has read.
+    /// The tensors the head has read, of those that are in the files of the encoder.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
-        self.layers.iter().flat_map(|layer| match layer {
+        self.layers.iter().filter(|_| !self.apart).flat_map(|layer| match layer {
             Layer::Dense(dense) => dense.linear.parts().map(|part| part.tensor.as_str()).collect(),
             Layer::Norm(norm) => [Some(&norm.name.weight), norm.name.bias.as_ref()]
                 .into_iter()

@@ -27,6 +27,8 @@ pub(super) struct Names {
     pub(super) output: &'static str,
     pub(super) output_norm: &'static str,
     pub(super) norms: Norms,
+    /// Behind the last layer.
+    pub(super) final_norm: Option<&'static str>,
     pub(super) head: &'static [HeadLayer],
 }
 
@@ -44,6 +46,8 @@ pub(super) enum Projection {
 pub(super) enum Inputs {
     /// Three layers.
     Apart([&'static str; 3]),
+    /// One tensor, in the order query, key, value.
+    Fused(&'static str),
 }
 
 /// The projections into the feed-forward block.
@@ -51,6 +55,10 @@ pub(super) enum Inputs {
 pub(super) enum Inner {
     /// One layer.
     Plain(&'static str),
+    /// One tensor: what is activated, and below it what it is multiplied with.
+    ActivatedAndGate(&'static str),
+    /// The same the other way round.
+    GateAndActivated(&'static str),
 }
 
 /// Where blocks are normalised.
@@ -58,6 +66,8 @@ pub(super) enum Inner {
 pub(super) enum Norms {
     /// Behind each block.
     After,
+    /// Before each block but the first, whose input the embeddings have normalised.
+    BeforeAllButTheFirst,
 }
 
 /// A layer of a head.
@@ -69,6 +79,10 @@ pub(super) enum HeadLayer {
     Dense(&'static str),
     /// A function that the family fixes.
     Activate(Activation),
+    /// The function that the configuration names.
+    ActivateAsConfigured,
+    /// A norm.
+    Norm(&'static str),
     /// To the logits.
     Classifier(&'static str),
 }
@@ -88,11 +102,19 @@ const BERT: Names = Names {
     output: "output.dense",
     output_norm: "output.LayerNorm",
     norms: Norms::After,
+    final_norm: None,
     head: &[
         HeadLayer::Pooler("pooler.dense"),
         HeadLayer::Activate(Activation::Tanh),
         HeadLayer::Classifier("classifier"),
     ],
+};
+
+const JINA_BERT: Names = Names {
+    inner: Inner::ActivatedAndGate("mlp.gated_layers"),
+    output: "mlp.wo",
+    output_norm: "mlp.layernorm",
+    ..BERT
 };
 
 const ELECTRA: Names = Names {
@@ -133,13 +155,49 @@ const DISTILBERT: Names = Names {
     ..BERT
 };
 
+const MODERNBERT: Names = Names {
+    prefix: "model.",
+    word: "embeddings.tok_embeddings",
+    embedding_norm: "embeddings.norm",
+    layers: "layers",
+    inputs: Inputs::Fused("attn.Wqkv"),
+    context: "attn.Wo",
+    attention_norm: "attn_norm",
+    inner: Inner::ActivatedAndGate("mlp.Wi"),
+    output: "mlp.Wo",
+    output_norm: "mlp_norm",
+    norms: Norms::BeforeAllButTheFirst,
+    final_norm: Some("final_norm"),
+    head: &[
+        HeadLayer::Dense("head.dense"),
+        HeadLayer::ActivateAsConfigured,
+        HeadLayer::Norm("head.norm"),
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
+const GTE: Names = Names {
+    prefix: "new.",
+    inputs: Inputs::Fused("attention.qkv_proj"),
+    context: "attention.o_proj",
+    attention_norm: "attn_ln",
+    inner: Inner::GateAndActivated("mlp.up_gate_proj"),
+    output: "mlp.down_proj",
+    output_norm: "mlp_ln",
+    ..BERT
+};
+
 impl Names {
     pub(super) fn of(family: Family) -> &'static Self {
         match family {
             Family::Bert => &BERT,
+            Family::JinaBert => &JINA_BERT,
             Family::Electra => &ELECTRA,
             Family::Roberta => &ROBERTA,
             Family::DistilBert => &DISTILBERT,
+            Family::ModernBert => &MODERNBERT,
+            Family::Gte => &GTE,
         }
     }
 }

@@ -35,7 +35,7 @@ pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<M
         let format = weights.format().name();
         return Err(input(format!("the model is a {format} file already: quantise its source")));
     }
-    let (plan, head) = model::build(&checkpoint.config, &weights)?;
+    let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
     let rounded = calibrate::calibrate(&checkpoint, &weights, &plan, scheme)?;
     let writer = rounded.write(&plan, &head, &weights)?;
 

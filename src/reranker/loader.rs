@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use crate::checkpoint::{
-    Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
+    Chain, Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
 };
 use crate::engine::Engine;
 use crate::error::{Result, integrity};
@@ -23,6 +23,7 @@ use crate::text::{Batch, PairTokenizer};
 pub(crate) struct Loader {
     options: Options,
     config: ModelConfig,
+    chain: Option<Chain>,
     activation: ScoreActivation,
     prompt: String,
     tokenizer: PairTokenizer,
@@ -35,7 +36,7 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
     pub(crate) fn new(checkpoint: Checkpoint, index: Option<Index>, options: Options) -> Result<Self> {
-        let Checkpoint { config, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
+        let Checkpoint { config, chain, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
         let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, (&config).into())?;
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
@@ -45,7 +46,7 @@ impl Loader {
             _ => HashMap::new(),
         };
         let weights = WeightsReader::new(index, grids);
-        Ok(Self { options, config, activation, prompt, tokenizer, weights })
+        Ok(Self { options, config, chain, activation, prompt, tokenizer, weights })
     }
 
     /// What takes the weights.
@@ -58,10 +59,10 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, config, activation, prompt, tokenizer, weights } = self;
+        let Self { options, config, chain, activation, prompt, tokenizer, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format())?;
-        let (plan, head) = model::build(&config, &weights)?;
+        let (plan, head) = model::build(&config, chain.as_ref(), &weights)?;
         let warnings = info::warnings(&plan, &head, &weights, &tokenizer);
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();

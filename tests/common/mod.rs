@@ -55,7 +55,17 @@ pub(crate) fn fixture(name: &str) -> Fixture {
 }
 
 /// What the names of fixtures in `families/` begin with.
-pub(crate) const FAMILIES: [&str; 5] = ["electra", "roberta", "xlm-roberta", "camembert", "distilbert"];
+pub(crate) const FAMILIES: [&str; 9] = [
+    "electra",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "distilbert",
+    "modernbert",
+    "chain",
+    "jina-bert",
+    "gte",
+];
 
 /// Fixtures in `families/` of which the model is refused, and what the error names.
 pub(crate) const REFUSED: [(&str, &str); 2] =

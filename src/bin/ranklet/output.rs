@@ -130,9 +130,10 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
         let message = format!("{} is the model itself: name another folder with --out", folder.display());
         return Err(Error::new(ErrorKind::Input, message));
     }
-    for name in ModelFiles::NAMES {
-        let Some(bytes) = files.get(name) else { continue };
+    for (name, bytes) in files.iter() {
         let path = folder.join(name);
+        let folder = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
         std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
     }
     Ok(())

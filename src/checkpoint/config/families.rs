@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -9,12 +9,18 @@ use crate::error::{Result, config, unsupported};
 pub enum Family {
     /// BERT with a pooler.
     Bert,
+    /// BERT with a gated feed-forward block.
+    JinaBert,
     /// ELECTRA: embeddings of a width of their own, a head of two layers.
     Electra,
     /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
     Roberta,
     /// DistilBERT: no token types, names of its own.
     DistilBert,
+    /// ModernBERT: rotary positions, windows, gates, norms before each block.
+    ModernBert,
+    /// GTE: rotary positions, fused projections, gates.
+    Gte,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -122,8 +128,41 @@ const DISTILBERT: Row = Row {
     ..BERT
 };
 
+const MODERNBERT: Row = Row {
+    model_type: "modernbert",
+    family: Family::ModernBert,
+    architecture: "ModernBertForSequenceClassification",
+    vocab_size: 50368,
+    num_hidden_layers: (&["num_hidden_layers"], 22),
+    intermediate_size: (&["intermediate_size"], 1152),
+    hidden_act: "hidden_activation",
+    max_position_embeddings: 8192,
+    types_optional: true,
+    layer_norm_eps: (Some("norm_eps"), 1e-5),
+    required: &[],
+    own: modernbert::read,
+    ..BERT
+};
+
+const GTE: Row = Row {
+    model_type: "new",
+    family: Family::Gte,
+    architecture: "NewForSequenceClassification",
+    vocab_size: 30528,
+    max_position_embeddings: 2048,
+    type_vocab_size: 1,
+    types_optional: true,
+    required: &[("position_embedding_type", "rope"), ("layer_norm_type", "layer_norm")],
+    own: gte::read,
+    ..BERT
+};
+
+/// BERT and JinaBERT, which `model_type` does not tell apart.
+const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
+
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 6] = [BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT];
+const FAMILIES: [Row; 8] =
+    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE];
 
 impl Row {
     /// The row of a `model_type`.

@@ -1,7 +1,11 @@
 //! `config.json`: what the model is.
 
 mod families;
+mod gte;
+mod jina_bert;
 mod labels;
+mod modernbert;
+mod rotary;
 
 use serde::Serialize;
 
@@ -38,8 +42,6 @@ pub struct ModelConfig {
     pub intermediate_size: usize,
     /// Activation inside the feed-forward block.
     pub hidden_act: Activation,
-    /// Whether what is activated is multiplied with a second projection.
-    pub gated: bool,
     /// The longest sequence the model was made for; where positions are learned, the rows of their table.
     pub max_position_embeddings: usize,
     /// The table of positions, where there is one.
@@ -80,6 +82,8 @@ pub enum Numbering {
 pub enum AttentionPositions {
     /// Nothing; the embeddings may.
     Absent,
+    /// Logits fall with the distance.
+    Alibi,
     /// Queries and keys are rotated, in each layer by angles of its own.
     Rotary(Vec<RotaryLayer>),
 }
@@ -151,7 +155,6 @@ impl ModelConfig {
             num_attention_heads: size(row.num_attention_heads, 1, MOST_HIDDEN)?,
             intermediate_size: size(row.intermediate_size, 1, MOST_INTERMEDIATE)?,
             hidden_act: activation(json, row.hidden_act, "gelu")?,
-            gated: false,
             max_position_embeddings: json.count(
                 "max_position_embeddings",
                 row.max_position_embeddings,

@@ -31,7 +31,7 @@ pub(super) enum Positions {
     Rotary(Rotary),
     /// A slope for each head.
     Alibi(Vec<f32>),
-    Disentangled(Relative),
+    Disentangled(Box<Relative>),
 }
 
 /// Relative positions, projected as this layer projects them: `[2 * span, hidden]`.

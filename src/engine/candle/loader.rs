@@ -27,19 +27,19 @@ impl Loader {
     pub(super) fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
             model::Step::Embed(embed) => Step::Embed {
-                embedding: Embedding::prepare(embed, &mut self.weights)?,
+                embedding: Box::new(Embedding::prepare(embed, &mut self.weights)?),
                 width: embed.word.width,
             },
             model::Step::Norm(norm) => Step::Norm(self.norm(norm)?),
             model::Step::Project(linear) => Step::Project(self.linear(linear)?),
-            model::Step::Attention(attention) => Step::Attention(self.attention(attention)?),
-            model::Step::FeedForward(block) => Step::FeedForward(FeedForward {
+            model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),
+            model::Step::FeedForward(block) => Step::FeedForward(Box::new(FeedForward {
                 intermediate: self.linear(&block.intermediate)?,
                 gate: block.gate.as_ref().map(|gate| self.linear(gate)).transpose()?,
                 activation: block.activation,
                 output: self.linear(&block.output)?,
                 norm: self.block_norm(&block.norm)?,
-            }),
+            })),
             model::Step::Pool(pooling) => Step::Pool(*pooling),
         })
     }
@@ -51,7 +51,7 @@ impl Loader {
             model::Positions::Rotary(rotary) => Positions::Rotary(*rotary),
             model::Positions::Alibi => Positions::Alibi(alibi_slopes(attention.heads)),
             model::Positions::Disentangled(relative) => {
-                Positions::Disentangled(self.relative(relative, [&query, &key])?)
+                Positions::Disentangled(Box::new(self.relative(relative, [&query, &key])?))
             }
         };
         Ok(Attention {

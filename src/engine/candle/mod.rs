@@ -32,11 +32,11 @@ pub(crate) struct CandleEngine {
 
 #[derive(Debug)]
 enum Step {
-    Embed { embedding: Embedding, width: usize },
+    Embed { embedding: Box<Embedding>, width: usize },
     Norm(LayerNorm),
     Project(Linear),
-    Attention(Attention),
-    FeedForward(FeedForward),
+    Attention(Box<Attention>),
+    FeedForward(Box<FeedForward>),
     Pool(Pooling),
 }
 

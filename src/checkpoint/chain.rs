@@ -1,0 +1,303 @@
+//! A chain of sentence-transformers modules: a Transformer, and behind it what makes scores of its rows.
+//!
+//! `modules.json` lists the modules, each with a folder of its own for its configuration and its weights.
+
+use serde::Deserialize;
+
+use super::json::Object;
+use super::{Activation, ModelFiles, Pooling, Weights};
+use crate::error::{Result, config, unsupported, weights};
+
+/// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
+#[derive(Debug)]
+pub struct Chain {
+    /// How the rows of a pair become one.
+    pub pooling: Pooling,
+    /// What follows, the last a dense layer.
+    pub modules: Vec<Module>,
+    /// Logits for each pair.
+    pub num_labels: usize,
+}
+
+/// A module behind the pooling, with its weights as its folder has them.
+#[derive(Debug)]
+pub enum Module {
+    /// `activation(x W^T + b)`: `linear.weight`, `linear.bias`.
+    Dense {
+        /// Width of what comes in.
+        in_features: usize,
+        /// Width of what goes out.
+        out_features: usize,
+        /// Whether there is a `b`.
+        bias: bool,
+        /// The function behind, where there is one.
+        activation: Option<Activation>,
+        /// Its tensors.
+        weights: Weights,
+    },
+    /// A norm of the row, with torch's epsilon: `norm.weight`, `norm.bias`.
+    LayerNorm {
+        /// Numbers in the row.
+        width: usize,
+        /// Its tensors.
+        weights: Weights,
+    },
+}
+
+/// Weights of a module, in the order in which they are looked for.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// The value between modules, and the one a chain ends with.
+const ROW: &str = "sentence_embedding";
+const SCORES: &str = "scores";
+const WIDEST: usize = 1 << 16;
+const MOST_MODULES: usize = 64;
+
+/// An entry of `modules.json`.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    class: String,
+    #[serde(default)]
+    path: String,
+}
+
+impl Entry {
+    fn kind(&self) -> &str {
+        self.class.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let entries: Vec<Entry> =
+        serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
+    if entries.len() > MOST_MODULES {
+        return Err(config(format!("modules.json lists {} modules", entries.len())));
+    }
+    Ok(entries)
+}
+
+/// The files of the modules of a `modules.json`, those that may be there: none for one that is malformed, which is for
+/// whoever reads it as a chain.
+pub(super) fn file_names(modules_json: &[u8]) -> Vec<String> {
+    let folders = entries(modules_json).unwrap_or_default().into_iter().map(|entry| entry.path);
+    let folders: Vec<String> = folders.filter(|path| is_folder_name(path)).collect();
+    let names = ["config.json"].into_iter().chain(WEIGHTS);
+    names.flat_map(|name| folders.iter().map(move |folder| format!("{folder}/{name}"))).collect()
+}
+
+/// Whether a path names a folder beside `modules.json`, and none somewhere else.
+fn is_folder_name(path: &str) -> bool {
+    !path.is_empty()
+        && path.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char))
+        && !path.starts_with('.')
+}
+
+impl Chain {
+    /// The chain of `modules.json`, for rows of `hidden_size` numbers; `None` where there is but a Transformer.
+    ///
+    /// # Errors
+    /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
+    pub(super) fn read(files: &ModelFiles, hidden_size: usize) -> Result<Option<Self>> {
+        let Some(bytes) = files.get("modules.json") else { return Ok(None) };
+        let entries = entries(bytes)?;
+        let Some((transformer, rest)) = entries.split_first() else {
+            return Err(config("modules.json lists no modules"));
+        };
+        check_transformer(transformer)?;
+        let Some((pooling, rest)) = rest.split_first() else { return Ok(None) };
+        if pooling.kind() != "Pooling" {
+            return Err(not_read(pooling));
+        }
+        check_task(files)?;
+        let pooling = read_pooling(&Folder::of(files, pooling)?)?;
+        let mut width = hidden_size;
+        let mut modules = Vec::new();
+        for (index, entry) in rest.iter().enumerate() {
+            let module = Module::read(files, entry, index + 1 == rest.len())?;
+            width = module.widths(width, &entry.path)?;
+            modules.push(module);
+        }
+        match modules.last() {
+            Some(Module::Dense { .. }) => Ok(Some(Self { pooling, modules, num_labels: width })),
+            _ => Err(unsupported("modules.json does not end with a Dense module, which gives the scores")),
+        }
+    }
+}
+
+fn check_transformer(entry: &Entry) -> Result<()> {
+    match (entry.kind(), entry.path.as_str()) {
+        ("Transformer", "") => Ok(()),
+        ("Transformer", path) => Err(unsupported(format!(
+            "modules.json has the Transformer in {path:?}; this build reads one beside it"
+        ))),
+        _ => Err(not_read(entry)),
+    }
+}
+
+/// What comes before a pooling has to give rows.
+fn check_task(files: &ModelFiles) -> Result<()> {
+    let Some(bytes) = files.get("sentence_bert_config.json") else { return Ok(()) };
+    let json = Object::parse("sentence_bert_config.json", bytes)?;
+    for (field, read) in
+        [("transformer_task", "feature-extraction"), ("module_output_name", "token_embeddings")]
+    {
+        if let Some(other) = json.text(field)?.filter(|value| *value != read) {
+            let place = "sentence_bert_config.json";
+            return Err(unsupported(format!("{place}: {field} {other:?}; this build reads {read:?}")));
+        }
+    }
+    Ok(())
+}
+
+fn not_read(entry: &Entry) -> crate::Error {
+    unsupported(format!("modules.json names the module {} where it is not read", entry.class))
+}
+
+/// The files of a module.
+struct Folder<'a> {
+    files: &'a ModelFiles,
+    path: &'a str,
+    json: Object,
+}
+
+impl<'a> Folder<'a> {
+    fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
+        let path = entry.path.as_str();
+        if !is_folder_name(path) {
+            return Err(config(format!("modules.json: {path:?} is not the name of a folder")));
+        }
+        let name = format!("{path}/config.json");
+        let bytes = files.get(&name).ok_or_else(|| config(format!("{name} is missing")))?;
+        Ok(Self { files, path, json: Object::parse(&name, bytes)? })
+    }
+
+    fn weights(&self) -> Result<Weights> {
+        for name in WEIGHTS.map(|name| format!("{}/{name}", self.path)) {
+            if let Some(bytes) = self.files.get(&name) {
+                return Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path));
+            }
+        }
+        Err(weights(format!("the weights of {} are missing: {}/{}", self.path, self.path, WEIGHTS[0])))
+    }
+
+    /// Refuses a field that is there with another value.
+    fn require(&self, field: &str, read: &str) -> Result<()> {
+        match self.json.text(field)? {
+            Some(other) if other != read => Err(unsupported(format!(
+                "{}/config.json: {field} {other:?}; here it has to be {read:?}",
+                self.path
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&self, field: &str, value: bool) -> Result<()> {
+        if self.json.flag(field)? == Some(value) {
+            return Err(unsupported(format!("{}/config.json: {field} is {value}", self.path)));
+        }
+        Ok(())
+    }
+}
+
+/// The mode by its name, or by the flags that older files have.
+fn read_pooling(folder: &Folder) -> Result<Pooling> {
+    folder.refuse("include_prompt", false)?;
+    let json = &folder.json;
+    if json.get("pooling_mode").is_none() {
+        let mut pooling = None;
+        for (flag, mode) in OLD_POOLING_FLAGS {
+            if json.flag(flag)? == Some(true) && pooling.replace(mode).is_some() {
+                return Err(unsupported(format!("{}/config.json names several poolings", folder.path)));
+            }
+        }
+        return pooling_mode(folder, pooling.unwrap_or("mean"));
+    }
+    match json.texts("pooling_mode") {
+        Ok(Some(modes)) if modes.len() == 1 => pooling_mode(folder, modes[0]),
+        Ok(_) => Err(unsupported(format!("{}/config.json names several poolings", folder.path))),
+        Err(_) => pooling_mode(folder, json.text("pooling_mode")?.unwrap_or("mean")),
+    }
+}
+
+const OLD_POOLING_FLAGS: [(&str, &str); 6] = [
+    ("pooling_mode_cls_token", "cls"),
+    ("pooling_mode_max_tokens", "max"),
+    ("pooling_mode_mean_tokens", "mean"),
+    ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+    ("pooling_mode_weightedmean_tokens", "weightedmean"),
+    ("pooling_mode_lasttoken", "lasttoken"),
+];
+
+fn pooling_mode(folder: &Folder, mode: &str) -> Result<Pooling> {
+    match mode {
+        "cls" => Ok(Pooling::First),
+        "mean" => Ok(Pooling::Mean),
+        _ => Err(unsupported(format!(
+            "{}/config.json: the pooling {mode:?}; cls and mean are read",
+            folder.path
+        ))),
+    }
+}
+
+impl Module {
+    fn read(files: &ModelFiles, entry: &Entry, last: bool) -> Result<Self> {
+        match entry.kind() {
+            "Dense" => Self::dense(&Folder::of(files, entry)?, last),
+            "LayerNorm" => {
+                let folder = Folder::of(files, entry)?;
+                let width = folder.json.count("dimension", 0, 1, WIDEST)?;
+                Ok(Module::LayerNorm { width, weights: folder.weights()? })
+            }
+            _ => Err(not_read(entry)),
+        }
+    }
+
+    fn dense(folder: &Folder, last: bool) -> Result<Self> {
+        folder.refuse("use_residual", true)?;
+        folder.require("module_input_name", ROW)?;
+        // Without a name, what comes out takes the place of what came in.
+        let output = if last { SCORES } else { ROW };
+        folder.require("module_output_name", output)?;
+        if last && folder.json.get("module_output_name").is_none() {
+            return Err(unsupported(format!(
+                "{}/config.json: its output is not called {SCORES:?}",
+                folder.path
+            )));
+        }
+        Ok(Module::Dense {
+            in_features: folder.json.count("in_features", 0, 1, WIDEST)?,
+            out_features: folder.json.count("out_features", 0, 1, WIDEST)?,
+            bias: folder.json.flag("bias")?.unwrap_or(true),
+            activation: activation(folder)?,
+            weights: folder.weights()?,
+        })
+    }
+
+    /// The width of what goes out, where `width` comes in.
+    fn widths(&self, width: usize, path: &str) -> Result<usize> {
+        let (wanted, out) = match self {
+            Module::Dense { in_features, out_features, .. } => (*in_features, *out_features),
+            Module::LayerNorm { width, .. } => (*width, *width),
+        };
+        if wanted != width {
+            return Err(config(format!(
+                "{path}/config.json: it takes {wanted} numbers and is given {width}"
+            )));
+        }
+        Ok(out)
+    }
+}
+
+/// The function behind a dense layer: a class of torch, and its tanh where none is named.
+fn activation(folder: &Folder) -> Result<Option<Activation>> {
+    let path = folder.json.text("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
+    let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
+    match class {
+        Some("Identity") => Ok(None),
+        Some("GELU") => Ok(Some(Activation::Gelu)),
+        Some("ReLU") => Ok(Some(Activation::Relu)),
+        Some("SiLU") => Ok(Some(Activation::Silu)),
+        Some("Tanh") => Ok(Some(Activation::Tanh)),
+        _ => Err(unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path))),
+    }
+}

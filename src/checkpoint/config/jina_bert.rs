@@ -1,0 +1,35 @@
+//! BERT's part of a configuration, and JinaBERT's, which has the same `model_type`.
+
+use super::{AttentionPositions, Family, ModelConfig};
+use crate::checkpoint::Activation;
+use crate::checkpoint::json::Object;
+use crate::error::{Result, unsupported};
+
+pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    match json.text("position_embedding_type")? {
+        None | Some("absolute") => {}
+        Some("alibi") => {
+            config.position_table = None;
+            config.attention = AttentionPositions::Alibi;
+        }
+        Some(other) => return Err(not_read("position_embedding_type", other, "absolute, alibi")),
+    }
+    match json.text("feed_forward_type")? {
+        None | Some("original") => {}
+        Some("geglu") => gate(config, Activation::Gelu),
+        Some("reglu") => gate(config, Activation::Relu),
+        Some(other) => return Err(not_read("feed_forward_type", other, "original, geglu, reglu")),
+    }
+    Ok(())
+}
+
+/// A gated block has names and a function of its own, whatever `hidden_act` says.
+fn gate(config: &mut ModelConfig, activation: Activation) {
+    config.family = Family::JinaBert;
+    config.hidden_act = activation;
+    config.biases.intermediate = false;
+}
+
+fn not_read(field: &str, value: &str, read: &str) -> crate::Error {
+    unsupported(format!("config.json: {field} {value:?}; this build reads {read}"))
+}

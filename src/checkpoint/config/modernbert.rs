@@ -1,0 +1,80 @@
+//! ModernBERT's part of a configuration, in the form of transformers 5 and in the one before.
+
+use super::{
+    AttentionPositions, Biases, MOST_LAYERS, MOST_ROWS, ModelConfig, Pooling, Rotary, RotaryLayer,
+    activation, rotary,
+};
+use crate::checkpoint::json::Object;
+use crate::error::{Result, config, unsupported};
+
+const GLOBAL: &str = "full_attention";
+const LOCAL: &str = "sliding_attention";
+
+pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    rotary::refuse_head_dim(json, config)?;
+    let flag = |name| Ok(json.flag(name)?.unwrap_or(false));
+    let feed_forward = flag("mlp_bias")?;
+    config.position_table = None;
+    config.type_vocab_size = 0;
+    config.biases = Biases {
+        attention: flag("attention_bias")?,
+        intermediate: feed_forward,
+        output: feed_forward,
+        norm: flag("norm_bias")?,
+        head: flag("classifier_bias")?,
+    };
+    config.head_act = activation(json, "classifier_activation", "gelu")?;
+    config.pooling = match json.text("classifier_pooling")? {
+        None | Some("cls") => Pooling::First,
+        Some("mean") => Pooling::Mean,
+        Some(other) => {
+            return Err(self::config(format!(
+                "config.json: classifier_pooling {other:?} is not cls or mean"
+            )));
+        }
+    };
+    config.attention = AttentionPositions::Rotary(layers(json, config.num_hidden_layers)?);
+    Ok(())
+}
+
+fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
+    let global = RotaryLayer { rotary: angles(json, GLOBAL, "global_rope_theta", 160_000.0)?, window: None };
+    let local = RotaryLayer {
+        rotary: angles(json, LOCAL, "local_rope_theta", 10_000.0)?,
+        window: Some(window(json)?),
+    };
+    let every = json.count("global_attn_every_n_layers", 3, 1, MOST_LAYERS)?;
+    let Some(types) = json.texts("layer_types")? else {
+        let layer = |index: usize| if index.is_multiple_of(every) { global } else { local };
+        return Ok((0..count).map(layer).collect());
+    };
+    if types.len() != count {
+        let listed = types.len();
+        return Err(config(format!("config.json: layer_types lists {listed} of {count} layers")));
+    }
+    let layer = |name: &str| match name {
+        GLOBAL => Ok(global),
+        LOCAL => Ok(local),
+        other => Err(unsupported(format!("config.json: layer_types names {other:?}"))),
+    };
+    types.into_iter().map(layer).collect()
+}
+
+/// How far a layer sees on either side: half of what `local_attention` counts.
+fn window(json: &Object) -> Result<usize> {
+    let half = json.count("local_attention", 128, 2, MOST_ROWS)? / 2;
+    json.count("sliding_window", half, 1, MOST_ROWS)
+}
+
+/// The angles of a kind of layer: `rope_parameters` of it, or else `older`, the field of transformers 4.
+fn angles(json: &Object, kind: &str, older: &str, default: f64) -> Result<Rotary> {
+    rotary::refuse_scaling(json, "rope_scaling")?;
+    let parameters = json.object("rope_parameters")?.map(|all| all.object(kind)).transpose()?.flatten();
+    if let Some(parameters) = &parameters {
+        rotary::refuse_type(parameters)?;
+        if parameters.get("rope_theta").is_some() {
+            return Ok(Rotary { theta: rotary::theta(parameters, "rope_theta", default)?, divisor: 1.0 });
+        }
+    }
+    Ok(Rotary { theta: rotary::theta(json, older, default)?, divisor: 1.0 })
+}
