@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::checkpoint::{ScoreActivation, Weights};
-use crate::model::{Head, Plan};
 use crate::options::Dtype;
 use crate::text::PairTokenizer;
 
@@ -57,14 +56,12 @@ pub struct Backend {
 }
 
 /// What is in the files and is not used, or cannot be.
-pub(crate) fn warnings(
-    plan: &Plan,
-    head: &Head,
+pub(crate) fn warnings<'a>(
+    used: impl Iterator<Item = &'a str>,
     weights: &Weights,
     tokenizer: &PairTokenizer,
 ) -> Vec<String> {
-    let mut known: Vec<&str> =
-        plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors()).collect();
+    let mut known: Vec<&str> = used.collect();
     known.sort_unstable();
     // HF keeps the row numbers 0, 1, 2, ... as a buffer in older checkpoints.
     let unused = weights

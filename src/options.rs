@@ -124,7 +124,7 @@ impl Scores {
 
 /// How to rank.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RankOptions {
+pub struct RankOptions<'a> {
     /// Keep the best so many; `None`: all.
     pub top_n: Option<usize>,
     /// Which numbers come back. The order is theirs.
@@ -133,6 +133,8 @@ pub struct RankOptions {
     pub max_tokens_per_document: Option<usize>,
     /// What happens to documents that do not fit beside the query.
     pub long_documents: LongDocuments,
+    /// What the query is asked for, of a model whose prompt has a place for it; `None`: what the model's files say.
+    pub instruction: Option<&'a str>,
 }
 
 /// What happens to documents that do not fit beside the query.
@@ -158,8 +160,8 @@ pub struct Reading {
     pub unit: Unit,
 }
 
-impl From<RankOptions> for Reading {
-    fn from(options: RankOptions) -> Self {
+impl From<RankOptions<'_>> for Reading {
+    fn from(options: RankOptions<'_>) -> Self {
         Self {
             max_tokens_per_document: options.max_tokens_per_document,
             long_documents: options.long_documents,

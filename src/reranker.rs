@@ -2,8 +2,6 @@
 
 mod loader;
 
-use std::borrow::Cow;
-
 use std::ops::Range;
 
 use serde::Serialize;
@@ -11,7 +9,7 @@ use serde::Serialize;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
 use crate::engine::Engine;
-use crate::error::{Result, input, internal};
+use crate::error::{Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
@@ -27,7 +25,7 @@ pub(crate) use loader::Loader;
 pub struct Reranker {
     /// No other reranker of this process has it.
     id: usize,
-    /// Stands before every query.
+    /// Stands before every query; for a decoder, its own instruction.
     prompt: String,
     tokenizer: PairTokenizer,
     max_length: usize,
@@ -86,12 +84,13 @@ impl Reranker {
     /// Ranks documents for a query, best first; equal scores keep input order.
     ///
     /// # Errors
-    /// As [`score`](Self::score); `input` for a model with more than one label, which has no one order.
+    /// As [`score`](Self::score); `input` for a model with more than one label, which has no one order; `unsupported`
+    /// for an option that this model cannot have.
     pub async fn rank<D: AsRef<str>>(
         &self,
         query: &str,
         documents: &[D],
-        options: RankOptions,
+        options: RankOptions<'_>,
     ) -> Result<Vec<Ranked>> {
         self.check_rankable()?;
         let pairs = Pairs::OneQuery {
@@ -99,7 +98,8 @@ impl Reranker {
             documents: documents.iter().map(|document| document.as_ref().into()).collect(),
             reading: options.into(),
         };
-        Ok(best_first(&self.collect(Scoring::new(pairs, options.scores)).await?, options.top_n))
+        let scoring = Scoring::new(pairs, options.scores).instruction(options.instruction);
+        Ok(best_first(&self.collect(scoring).await?, options.top_n))
     }
 
     /// Tokenises documents once, for many queries.
@@ -127,6 +127,21 @@ impl Reranker {
         }
     }
 
+    /// Refuses an instruction that has no place.
+    ///
+    /// # Errors
+    /// `unsupported` where there is one, for a model that takes none.
+    pub(crate) fn check_instruction(&self, instruction: Option<&str>) -> Result<()> {
+        #[cfg(feature = "decoder")]
+        if self.tokenizer.takes_instruction() {
+            return Ok(());
+        }
+        match instruction {
+            None => Ok(()),
+            Some(_) => Err(unsupported("this model takes no instruction: put it into the query")),
+        }
+    }
+
     async fn collect(&self, mut scoring: Scoring<'_>) -> Result<Part> {
         let mut all = Part::default();
         while let Some(part) = scoring.step(self).await? {
@@ -139,14 +154,10 @@ impl Reranker {
         self.id
     }
 
-    /// A query with the prompt before it.
-    fn prompted<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        if self.prompt.is_empty() { query.into() } else { (self.prompt.clone() + query).into() }
-    }
-
-    /// Tokenises a query, with the prompt before it.
-    pub(crate) fn encode_query<'a>(&self, query: &'a str) -> Result<Text<'a>> {
-        self.tokenizer.encode(self.prompted(query), self.max_length, None)
+    /// Tokenises a query with the prompt before it, or with the instruction in the place of it: only decoders, to which
+    /// the prompt is one, get this far with an instruction.
+    pub(crate) fn encode_query<'a>(&self, query: &'a str, instruction: Option<&str>) -> Result<Text<'a>> {
+        self.tokenizer.encode_query(query, self.max_length, instruction.unwrap_or(&self.prompt))
     }
 
     /// Tokenises a document.
@@ -230,7 +241,7 @@ impl Reranker {
         &self,
         query: &str,
         documents: &[D],
-        options: RankOptions,
+        options: RankOptions<'_>,
     ) -> Result<Vec<Ranked>> {
         pollster::block_on(self.rank(query, documents, options))
     }

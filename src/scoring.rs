@@ -41,6 +41,7 @@ pub enum Pairs<'a> {
 pub struct Scoring<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
+    instruction: Option<Cow<'a, str>>,
     /// The first pair that is not finished.
     next: usize,
     /// The chunk of its document that was scored last, where that has been scored in part.
@@ -89,7 +90,23 @@ struct Chunk {
 impl<'a> Scoring<'a> {
     /// Begins a call; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
-        Self { pairs, scores, next: 0, last_chunk: None, best: None, held: None, tokens: 0 }
+        Self {
+            pairs,
+            scores,
+            instruction: None,
+            next: 0,
+            last_chunk: None,
+            best: None,
+            held: None,
+            tokens: 0,
+        }
+    }
+
+    /// With an instruction, for a model whose prompt has a place for one.
+    #[must_use]
+    pub fn instruction<T: Into<Cow<'a, str>>>(mut self, instruction: Option<T>) -> Self {
+        self.instruction = instruction.map(Into::into);
+        self
     }
 
     /// Number of pairs in all.
@@ -121,12 +138,13 @@ impl<'a> Scoring<'a> {
     /// Scores the next micro-batch; `None` when all are done.
     ///
     /// # Errors
-    /// As [`Reranker::score`]; `input` for chunks with a model of several labels, of which none is the best. The pairs
+    /// As [`Reranker::score`]; `unsupported` for an instruction that has no place, `input` for chunks with a model of several labels, of which none is the best. The pairs
     /// of a failed step stay unscored; the reranker can be used on.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Part>> {
         if self.next == self.len() {
             return Ok(None);
         }
+        reranker.check_instruction(self.instruction.as_deref())?;
         let (batch, rows) = self.next_batch(reranker)?;
         let scores = reranker.score_batch(&batch, self.scores).await;
         let scores = scores.map_err(|error| error.at(self.place(&rows)))?;
@@ -150,7 +168,7 @@ impl<'a> Scoring<'a> {
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
-                _ => reranker.encode_query(query).map_err(at)?,
+                _ => reranker.encode_query(query, self.instruction.as_deref()).map_err(at)?,
             };
             let mut fresh = None;
             let document = match (self.kept(reranker, index).map_err(at)?, held.take()) {

@@ -15,6 +15,7 @@ const CHUNK: RankOptions = RankOptions {
     scores: Scores::Raw,
     max_tokens_per_document: None,
     long_documents: LongDocuments::Chunk,
+    instruction: None,
 };
 
 fn embedded() -> Reranker {

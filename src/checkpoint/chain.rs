@@ -54,20 +54,20 @@ const MOST_MODULES: usize = 64;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
-struct Entry {
+pub(super) struct Entry {
     #[serde(rename = "type")]
     class: String,
     #[serde(default)]
-    path: String,
+    pub(super) path: String,
 }
 
 impl Entry {
-    fn kind(&self) -> &str {
+    pub(super) fn kind(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 }
 
-fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
     let entries: Vec<Entry> =
         serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
     if entries.len() > MOST_MODULES {
@@ -124,7 +124,7 @@ impl Chain {
     }
 }
 
-fn check_transformer(entry: &Entry) -> Result<()> {
+pub(super) fn check_transformer(entry: &Entry) -> Result<()> {
     match (entry.kind(), entry.path.as_str()) {
         ("Transformer", "") => Ok(()),
         ("Transformer", path) => Err(unsupported(format!(
@@ -149,19 +149,19 @@ fn check_task(files: &ModelFiles) -> Result<()> {
     Ok(())
 }
 
-fn not_read(entry: &Entry) -> crate::Error {
+pub(super) fn not_read(entry: &Entry) -> crate::Error {
     unsupported(format!("modules.json names the module {} where it is not read", entry.class))
 }
 
 /// The files of a module.
-struct Folder<'a> {
+pub(super) struct Folder<'a> {
     files: &'a ModelFiles,
     path: &'a str,
-    json: Object,
+    pub(super) json: Object,
 }
 
 impl<'a> Folder<'a> {
-    fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
+    pub(super) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
         let path = entry.path.as_str();
         if !is_folder_name(path) {
             return Err(config(format!("modules.json: {path:?} is not the name of a folder")));

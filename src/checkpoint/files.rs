@@ -19,11 +19,12 @@ pub struct ModelFiles {
 
 impl ModelFiles {
     /// Every file name that is looked at, but for those that an index of weights names and those of modules.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 11] = [
         FORMS[0],
         FORMS[1],
         FORMS[2],
         FORMS[3],
+        "chat_template.jinja",
         "config.json",
         "config_sentence_transformers.json",
         "modules.json",
@@ -59,7 +60,8 @@ impl ModelFiles {
 
     /// Bytes of the weights files, whatever their form.
     pub fn weights_bytes(&self) -> usize {
-        self.files.iter().filter(|(name, _)| !name.ends_with(".json")).map(|(_, bytes)| bytes.len()).sum()
+        let small = |name: &str| name.ends_with(".json") || name.ends_with(".jinja");
+        self.files.iter().filter(|(name, _)| !small(name)).map(|(_, bytes)| bytes.len()).sum()
     }
 
     /// Reads the files of a checkpoint from a folder, of weights that are there in several forms the one that is used.

@@ -15,6 +15,8 @@ mod json;
 mod prompt;
 mod q4;
 mod q8;
+#[cfg(feature = "decoder")]
+mod question;
 mod reader;
 mod safetensors;
 mod tensor;
@@ -28,9 +30,13 @@ mod writer;
 
 pub use activation::{Activation, ScoreActivation};
 pub use chain::{Chain, Module};
-pub use config::{AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer};
+pub use config::{
+    Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer,
+};
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
+#[cfg(feature = "decoder")]
+pub use question::{Answers, Question};
 pub use reader::WeightsReader;
 pub use tensor::Tensor;
 pub use tokenizer_class::TokenizerClass;
@@ -63,8 +69,11 @@ pub struct Checkpoint {
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
     pub tokenizer_config: TokenizerConfig,
-    /// What is put before every query.
+    /// What is put before every query; for a decoder, the instruction unless a call gives another.
     pub prompt: String,
+    /// How a decoder is asked.
+    #[cfg(feature = "decoder")]
+    pub question: Option<Question>,
     /// The bytes of `tokenizer.json`.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
 }
@@ -81,7 +90,15 @@ impl Checkpoint {
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
         let mut config = ModelConfig::read(&config_json)?;
-        let chain = Chain::read(&files, config.hidden_size)?;
+        let chain = match config.decoder {
+            Some(_) => None,
+            None => Chain::read(&files, config.hidden_size)?,
+        };
+        #[cfg(feature = "decoder")]
+        let question = match &config.decoder {
+            Some(decoder) => Some(Question::read(&files, decoder.answer, config.vocab_size)?),
+            None => None,
+        };
         if let Some(chain) = &chain {
             config.pooling = chain.pooling;
             config.num_labels = chain.num_labels;
@@ -97,6 +114,15 @@ impl Checkpoint {
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
-        Ok(Self { config, chain, activation, tokenizer_config, prompt, tokenizer_json })
+        Ok(Self {
+            config,
+            chain,
+            activation,
+            tokenizer_config,
+            prompt,
+            #[cfg(feature = "decoder")]
+            question,
+            tokenizer_json,
+        })
     }
 }

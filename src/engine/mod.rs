@@ -7,10 +7,14 @@
 #[cfg(feature = "candle")]
 pub(crate) mod candle;
 pub(crate) mod cpu;
+#[cfg(feature = "decoder")]
+mod decoder;
 mod embed;
 mod positions;
 
 use crate::checkpoint::Weights;
+#[cfg(feature = "decoder")]
+use crate::checkpoint::{Decoder, ModelConfig};
 use crate::error::{Result, unsupported};
 use crate::model::Plan;
 use crate::options::{Device, Dtype, Options};
@@ -24,6 +28,9 @@ pub(crate) enum Engine {
     Candle(candle::CandleEngine),
     /// Kernels of our own.
     Cpu(cpu::CpuEngine),
+    /// A decoder, which is no Plan.
+    #[cfg(feature = "decoder")]
+    Decoder(decoder::DecoderEngine),
 }
 
 impl Engine {
@@ -52,18 +59,49 @@ impl Engine {
         }
     }
 
+    /// The engine for a decoder whose tensors have all been checked, for pairs of at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// `unsupported` for another device, dtype or number of threads than there is.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn decoder(
+        options: &Options,
+        (config, decoder): (&ModelConfig, &Decoder),
+        weights: Weights,
+        dtype: Dtype,
+        max_length: usize,
+    ) -> Result<Self> {
+        if options.device == Device::Gpu {
+            return Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\""));
+        }
+        if dtype != Dtype::F32 {
+            return Err(unsupported("a decoder is not quantised: its dtype is f32"));
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if options.threads.is_some() {
+            return Err(unsupported(
+                "candle, which runs decoders, chooses its threads by itself: leave the option out",
+            ));
+        }
+        decoder::DecoderEngine::prepare(config, decoder, weights, max_length).map(Engine::Decoder)
+    }
+
     /// What computes, in a word or two: `"candle"`, or the instructions our own kernels use.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             #[cfg(feature = "candle")]
             Engine::Candle(_) => "candle",
             Engine::Cpu(engine) => engine.instructions(),
+            #[cfg(feature = "decoder")]
+            Engine::Decoder(_) => "candle",
         }
     }
 
     /// Why it is this engine.
     pub(crate) fn reason(&self, asked: Device) -> String {
         match (self, asked) {
+            #[cfg(feature = "decoder")]
+            (Engine::Decoder(_), _) => "the model is a decoder".to_owned(),
             (_, Device::Auto) => "this build has no GPU engine".to_owned(),
             _ => "asked for".to_owned(),
         }
@@ -75,6 +113,8 @@ impl Engine {
             #[cfg(feature = "candle")]
             Engine::Candle(_) => candle::BATCH_TOKENS,
             Engine::Cpu(engine) => engine.batch_tokens(),
+            #[cfg(feature = "decoder")]
+            Engine::Decoder(_) => decoder::BATCH_TOKENS,
         }
     }
 
@@ -92,6 +132,8 @@ impl Engine {
             #[cfg(feature = "candle")]
             Engine::Candle(engine) => engine.run(batch),
             Engine::Cpu(engine) => engine.run(batch),
+            #[cfg(feature = "decoder")]
+            Engine::Decoder(engine) => engine.run(batch),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Result, weights};
 /// # Errors
 /// `weights`, naming the tensor.
 pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
-    let builder = Builder::for_weights(config, weights);
+    let builder = Builder::for_weights(config, weights)?;
     builder.check_token_types(weights)?;
     let plan = builder.plan();
     for (name, _, shape) in plan.tensors() {
@@ -28,8 +28,12 @@ pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weigh
 }
 
 /// The Plans a configuration can have before its tensors are known: with the family's prefix and without.
-pub(crate) fn plans(config: &ModelConfig) -> [Plan; 2] {
-    Builder::prefixes(config).map(|prefix| Builder::new(config, prefix).plan())
+///
+/// # Errors
+/// `unsupported` for a decoder, which has none.
+pub(crate) fn plans(config: &ModelConfig) -> Result<[Plan; 2]> {
+    let names = Names::of(config.family)?;
+    Ok(names.prefixes().map(|prefix| Builder { config, names, prefix }.plan()))
 }
 
 struct Builder<'a> {
@@ -39,20 +43,12 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn prefixes(config: &ModelConfig) -> [&'static str; 2] {
-        [Names::of(config.family).prefix, ""]
-    }
-
-    fn new(config: &'a ModelConfig, prefix: &'static str) -> Self {
-        Self { config, names: Names::of(config.family), prefix }
-    }
-
     /// With the prefix that the tensors have; the family's where there are no words at all.
-    fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Self {
-        let word = Names::of(config.family).word;
-        let prefixes = Self::prefixes(config);
-        let there = prefixes.into_iter().find(|prefix| weights.contains(&format!("{prefix}{word}.weight")));
-        Self::new(config, there.unwrap_or(prefixes[0]))
+    fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
+        let names = Names::of(config.family)?;
+        let has_words = |prefix: &&str| weights.contains(&format!("{prefix}{}.weight", names.word));
+        let prefix = names.prefixes().into_iter().find(has_words).unwrap_or(names.prefix);
+        Ok(Self { config, names, prefix })
     }
 
     /// A table that is there and would not be used changes the scores.
@@ -290,7 +286,7 @@ mod tests {
     }
 
     fn plan(config: &ModelConfig) -> Plan {
-        plans(config)[0].clone()
+        plans(config).unwrap()[0].clone()
     }
 
     #[test]

@@ -115,6 +115,22 @@ impl Dense {
         Ok(Layer::Dense(Self { linear, weight, bias }))
     }
 
+    /// One row of a matrix, `of`, less another one of it: the difference of two logits is that of their rows.
+    #[cfg(feature = "decoder")]
+    pub(super) fn difference(weights: &Weights, of: Linear, less: Option<usize>) -> Result<Layer> {
+        let tensor = weights.require(&of.weight.tensor, &of.stored_shape())?;
+        let row = |index: usize| {
+            let mut values = vec![0.0; of.in_features];
+            tensor.read_row(index, &mut values);
+            values
+        };
+        let mut weight = row(of.weight.rows.start);
+        for (value, less) in weight.iter_mut().zip(less.map(row).unwrap_or_default()) {
+            *value -= less;
+        }
+        Ok(Layer::Dense(Self { linear: of, weight, bias: vec![0.0] }))
+    }
+
     fn apply(&self, x: &[f32]) -> Vec<f32> {
         self.weight.chunks_exact(x.len()).zip(&self.bias).map(|(row, bias)| dot(row, x) + bias).collect()
     }

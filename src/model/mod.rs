@@ -2,6 +2,8 @@
 
 mod activation;
 mod build;
+#[cfg(feature = "decoder")]
+mod decoder;
 mod head;
 mod names;
 mod plan;
@@ -14,3 +16,5 @@ pub use plan::{
 
 pub(crate) use activation::score;
 pub(crate) use build::{build, plans};
+#[cfg(feature = "decoder")]
+pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

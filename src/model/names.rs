@@ -3,6 +3,7 @@
 //! Names are those of linear layers and norms, which have a `.weight` and mostly a `.bias`.
 
 use crate::checkpoint::{Activation, Family};
+use crate::error::{Result, unsupported};
 
 /// The names of one family.
 pub(super) struct Names {
@@ -189,8 +190,15 @@ const GTE: Names = Names {
 };
 
 impl Names {
-    pub(super) fn of(family: Family) -> &'static Self {
-        match family {
+    /// What tensors' names may begin with.
+    pub(super) fn prefixes(&self) -> [&'static str; 2] {
+        [self.prefix, ""]
+    }
+
+    /// # Errors
+    /// `unsupported` for a decoder, which has no Plan.
+    pub(super) fn of(family: Family) -> Result<&'static Self> {
+        Ok(match family {
             Family::Bert => &BERT,
             Family::JinaBert => &JINA_BERT,
             Family::Electra => &ELECTRA,
@@ -198,6 +206,7 @@ impl Names {
             Family::DistilBert => &DISTILBERT,
             Family::ModernBert => &MODERNBERT,
             Family::Gte => &GTE,
-        }
+            Family::Qwen3 => return Err(unsupported("a decoder is not quantised: its dtype is f32")),
+        })
     }
 }

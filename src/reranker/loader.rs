@@ -7,13 +7,18 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
+#[cfg(feature = "decoder")]
+use crate::checkpoint::{Answers, Decoder, Question};
 use crate::checkpoint::{
-    Chain, Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, WeightsFiles, WeightsReader,
+    Chain, Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, Weights, WeightsFiles,
+    WeightsReader,
 };
 use crate::engine::Engine;
+#[cfg(feature = "decoder")]
+use crate::error::config;
 use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
-use crate::model;
+use crate::model::{self, Head};
 use crate::options::{Dtype, ModelSource, Options, Scores};
 use crate::quantize;
 use crate::text::{Batch, PairTokenizer};
@@ -27,6 +32,8 @@ pub(crate) struct Loader {
     activation: ScoreActivation,
     prompt: String,
     tokenizer: PairTokenizer,
+    #[cfg(feature = "decoder")]
+    question: Option<Question>,
     weights: WeightsReader,
 }
 
@@ -36,17 +43,35 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
     pub(crate) fn new(checkpoint: Checkpoint, index: Option<Index>, options: Options) -> Result<Self> {
-        let Checkpoint { config, chain, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
-        let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, (&config).into())?;
+        let tokenizer = PairTokenizer::of(&checkpoint)?;
+        let Checkpoint {
+            config,
+            chain,
+            activation,
+            prompt,
+            #[cfg(feature = "decoder")]
+            question,
+            ..
+        } = checkpoint;
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
         }
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::plans(&config)),
+            Dtype::Q8 => quantize::grids(&model::plans(&config)?),
             _ => HashMap::new(),
         };
         let weights = WeightsReader::new(index, grids);
-        Ok(Self { options, config, chain, activation, prompt, tokenizer, weights })
+        Ok(Self {
+            options,
+            config,
+            chain,
+            activation,
+            prompt,
+            tokenizer,
+            #[cfg(feature = "decoder")]
+            question,
+            weights,
+        })
     }
 
     /// What takes the weights.
@@ -58,24 +83,22 @@ impl Loader {
     ///
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
-    pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, config, chain, activation, prompt, tokenizer, weights } = self;
-        let weights = weights.finish()?;
-        let dtype = options.dtype.resolve(weights.format())?;
-        let (plan, head) = model::build(&config, chain.as_ref(), &weights)?;
-        let warnings = info::warnings(&plan, &head, &weights, &tokenizer);
+    pub(crate) async fn finish(mut self) -> Result<Reranker> {
+        let weights = std::mem::take(&mut self.weights).finish()?;
+        let dtype = self.options.dtype.resolve(weights.format())?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
-        let plan = plan.collapse_last_layer();
-        let engine = Engine::prepare(&options, &plan, weights, dtype)?;
+        let max_length = self.options.max_length.unwrap_or(self.tokenizer.model_max_length());
+        let Prepared { engine, head, parameters, warnings } = self.prepare(weights, dtype, max_length)?;
+        let Self { options, config, activation, prompt, tokenizer, .. } = self;
         let info = Info {
             model_type: config.model_type,
             architecture: config.architecture,
             num_labels: head.num_labels(),
             activation,
-            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
-            parameters: plan.parameters() + head.parameters(),
-            hidden_size: plan.hidden_size,
+            max_length,
+            parameters,
+            hidden_size: config.hidden_size,
             layers: config.num_hidden_layers,
             weights: weights_info,
             backend: Backend {
@@ -101,6 +124,62 @@ impl Loader {
         }
         Ok(reranker)
     }
+
+    fn prepare(&self, weights: Weights, dtype: Dtype, max_length: usize) -> Result<Prepared> {
+        #[cfg(feature = "decoder")]
+        if let (Some(decoder), Some(question)) = (&self.config.decoder, &self.question) {
+            return self.prepare_decoder((decoder, question), weights, dtype, max_length);
+        }
+        let (plan, head) = model::build(&self.config, self.chain.as_ref(), &weights)?;
+        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
+        let warnings = info::warnings(used, &weights, &self.tokenizer);
+        let plan = plan.collapse_last_layer();
+        let engine = Engine::prepare(&self.options, &plan, weights, dtype)?;
+        Ok(Prepared { engine, parameters: plan.parameters() + head.parameters(), head, warnings })
+    }
+
+    #[cfg(feature = "decoder")]
+    fn prepare_decoder(
+        &self,
+        (decoder, question): (&Decoder, &Question),
+        weights: Weights,
+        dtype: Dtype,
+        max_length: usize,
+    ) -> Result<Prepared> {
+        let config = &self.config;
+        let words = self.answers(question.answers)?;
+        let head = model::decoder_head(config, decoder, words, &weights)?;
+        let tensors = model::decoder_tensors(config, decoder);
+        let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
+        let warnings = info::warnings(used, &weights, &self.tokenizer);
+        let engine = Engine::decoder(&self.options, (config, decoder), weights, dtype, max_length)?;
+        let parameters = decoder.parameters(config) as usize + head.parameters();
+        Ok(Prepared { engine, head, parameters, warnings })
+    }
+
+    /// The ids of the words that answer.
+    #[cfg(feature = "decoder")]
+    fn answers(&self, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
+        let word = |word: &str| {
+            let id = self.tokenizer.token_id(word).map(|id| id as usize);
+            id.filter(|id| *id < self.config.vocab_size).ok_or_else(|| {
+                config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
+            })
+        };
+        match answers {
+            Answers::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
+            Answers::Ids { yes, no } => Ok(Some((yes, no))),
+            Answers::Score => Ok(None),
+        }
+    }
+}
+
+/// What depends on whether a model is a Plan.
+struct Prepared {
+    engine: Engine,
+    head: Head,
+    parameters: usize,
+    warnings: Vec<String>,
 }
 
 impl Reranker {
@@ -110,7 +189,7 @@ impl Reranker {
         for pair in &golden.pairs {
             let mut batch = Batch::default();
             let length = self.tokenizer.model_max_length();
-            let query = self.tokenizer.encode(self.prompted(&pair.query), length, None)?;
+            let query = self.tokenizer.encode_query(&pair.query, length, &self.prompt)?;
             let document = self.tokenizer.encode(&pair.document, length, None)?;
             self.tokenizer.push(&mut batch, &query, &document, length)?;
             let logits = self.score_batch(&batch, Scores::Raw).await?;

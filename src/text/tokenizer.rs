@@ -6,11 +6,13 @@ use std::sync::OnceLock;
 use tokenizers::Encoding;
 
 use super::model::Pipeline;
+#[cfg(feature = "decoder")]
+use super::prompt::Prompt;
 use super::template::PairTemplate;
 use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
 use super::{Batch, Chunks, Limits, Unit, added_tokens, classes};
-use crate::checkpoint::{TokenizerConfig, TruncationSide};
+use crate::checkpoint::{Checkpoint, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
 /// Turns pairs into packed batches.
@@ -22,21 +24,24 @@ pub struct PairTokenizer {
     /// Bytes before a cut within which a special token or a cluster of marks might still be growing.
     cut_margin: usize,
     /// Longest sequence the model and its files allow, special tokens included.
-    model_max_length: usize,
+    pub(super) model_max_length: usize,
     vocab_size: usize,
+    /// What pairs are written into, where they are.
+    #[cfg(feature = "decoder")]
+    pub(super) asked: Option<super::asked::Asked>,
 }
 
 /// The token ids of one text, as far as they can matter.
 #[derive(Debug)]
 pub struct Text<'a> {
-    text: Cow<'a, str>,
-    ids: Vec<u32>,
+    pub(super) text: Cow<'a, str>,
+    pub(super) ids: Vec<u32>,
     /// Whether `ids` is all of the text that may be used.
-    complete: bool,
+    pub(super) complete: bool,
     /// The most tokens of the text that may be used.
-    max_tokens: usize,
+    pub(super) max_tokens: usize,
     /// Tokens of all of the text that may be used; counted only when it decides a tie.
-    length: OnceLock<usize>,
+    pub(super) length: OnceLock<usize>,
 }
 
 /// The tokens of a document.
@@ -74,6 +79,20 @@ impl Text<'_> {
 }
 
 impl PairTokenizer {
+    /// The tokenizer of a checkpoint, with the prompt that a decoder has.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); `unsupported` for a prompt that is not read.
+    pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
+        let limits = (&checkpoint.config).into();
+        let tokenizer = Self::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, limits)?;
+        #[cfg(feature = "decoder")]
+        if let Some(prompt) = checkpoint.question.as_ref().map(Prompt::read).transpose()?.flatten() {
+            return tokenizer.asking(prompt);
+        }
+        Ok(tokenizer)
+    }
+
     /// Reads `tokenizer.json` as HF does: its truncation and padding sections are not part of the model.
     ///
     /// # Errors
@@ -100,6 +119,8 @@ impl PairTokenizer {
             cut_margin: longest_added_token + 256,
             model_max_length,
             vocab_size: limits.vocab_size,
+            #[cfg(feature = "decoder")]
+            asked: None,
         })
     }
 
@@ -114,6 +135,8 @@ impl PairTokenizer {
     /// `input` when the model cannot read so much, or when nothing of a pair would be left.
     pub fn check_max_length(&self, max_length: usize) -> Result<()> {
         let least = self.template.special_tokens() + 1;
+        #[cfg(feature = "decoder")]
+        let least = self.asked.as_ref().map_or(least, super::asked::Asked::least);
         if (least..=self.model_max_length).contains(&max_length) {
             Ok(())
         } else {
@@ -122,6 +145,12 @@ impl PairTokenizer {
                 self.model_max_length
             )))
         }
+    }
+
+    /// The id of a token, as the vocabulary spells it.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
     }
 
     /// How many tokens of the vocabulary have no row in the model; texts that hold one cannot be scored.
@@ -135,6 +164,21 @@ impl PairTokenizer {
         model.ids_from(self.vocab_size) + beyond.count()
     }
 
+    /// Tokenises a query for pairs of at most `max_length` tokens, with what comes before it: an instruction in the
+    /// prompt of a decoder, and in other models a text before the text.
+    ///
+    /// # Errors
+    /// `tokenizer` when the tokenizer fails.
+    pub fn encode_query<'a>(&self, query: &'a str, max_length: usize, before: &str) -> Result<Text<'a>> {
+        #[cfg(feature = "decoder")]
+        if let Some(text) = self.ask(query, before) {
+            return Ok(text);
+        }
+        let prompted: Cow<str> =
+            if before.is_empty() { query.into() } else { (before.to_owned() + query).into() };
+        self.encode(prompted, max_length, None)
+    }
+
     /// Tokenises one text of a pair, cut to `max_tokens` if given, for pairs of at most `max_length` tokens.
     ///
     /// # Errors
@@ -146,6 +190,10 @@ impl PairTokenizer {
         max_tokens: Option<usize>,
     ) -> Result<Text<'a>> {
         let text = text.into();
+        #[cfg(feature = "decoder")]
+        if self.asked.is_some() {
+            return self.unread(text, max_tokens);
+        }
         // One more than can be kept, so that "just fits" and "too long" differ.
         let limit = self.room(max_length) + 1;
         let max_tokens = max_tokens.unwrap_or(usize::MAX);
@@ -162,6 +210,8 @@ impl PairTokenizer {
     /// # Errors
     /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
     pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: Unit) -> Result<Chunks> {
+        #[cfg(feature = "decoder")]
+        self.refuse_parts(true)?;
         if u32::try_from(text.len()).is_err() {
             return Err(input(format!("a document of {} bytes cannot be read in chunks", text.len())));
         }
@@ -204,6 +254,10 @@ impl PairTokenizer {
     /// # Errors
     /// `tokenizer` when what is kept has a token the model has no row for, or the tokenizer fails.
     pub fn push(&self, batch: &mut Batch, query: &Text, document: &Text, max_length: usize) -> Result<()> {
+        #[cfg(feature = "decoder")]
+        if let Some(asked) = &self.asked {
+            return self.push_asked(asked, batch, [query, document], max_length);
+        }
         let room = self.room(max_length);
         let (mut first, mut second) = (query.ids.len(), document.ids.len());
         let both_too_long = first.min(second) > room;
@@ -219,7 +273,7 @@ impl PairTokenizer {
         Ok(())
     }
 
-    fn check_ids(&self, ids: &[u32]) -> Result<()> {
+    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<()> {
         let Some(id) = ids.iter().find(|id| **id as usize >= self.vocab_size) else { return Ok(()) };
         let token = self.tokenizer.id_to_token(*id).unwrap_or_default();
         Err(tokenizer(format!(
@@ -232,7 +286,7 @@ impl PairTokenizer {
         max_length - self.template.special_tokens()
     }
 
-    fn kept<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
+    pub(super) fn kept<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
         match self.truncation_side {
             TruncationSide::Right => &ids[..length],
             TruncationSide::Left => &ids[ids.len() - length..],
@@ -254,7 +308,7 @@ impl PairTokenizer {
         Ok(*text.length.get_or_init(|| length))
     }
 
-    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+    pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(failed)?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -263,7 +317,7 @@ impl PairTokenizer {
     ///
     /// Of a long text only a beginning is tokenised, longer and longer until it holds enough tokens that the rest
     /// cannot change.
-    fn encode_prefix(&self, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
+    pub(super) fn encode_prefix(&self, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
         let mut window = limit.saturating_mul(8).saturating_add(4 * self.cut_margin);
         while self.truncation_side == TruncationSide::Right && window < text.len() {
             let cut = text.floor_char_boundary(window);

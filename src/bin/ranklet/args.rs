@@ -111,6 +111,9 @@ pub(crate) struct ModelArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct NumberArguments {
+    /// What queries are asked for, of a model whose prompt has a place for it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) instruction: Option<String>,
     /// model: as the checkpoint says; raw: logits; sigmoid: of the logits.
     #[arg(long, default_value = "model")]
     pub(crate) scores: Scores,

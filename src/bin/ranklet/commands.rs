@@ -12,8 +12,13 @@ pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Rank { model, query, documents, top_n, long_documents, numbers } => {
             let documents = input::documents(&documents)?;
-            let options =
-                RankOptions { top_n, scores: numbers.scores, long_documents, ..RankOptions::default() };
+            let options = RankOptions {
+                top_n,
+                scores: numbers.scores,
+                long_documents,
+                instruction: numbers.instruction.as_deref(),
+                ..RankOptions::default()
+            };
             rank(&model.load()?, &query, &documents, options, numbers.json)
         }
         Command::Score { model, pairs, numbers } => {
@@ -39,7 +44,7 @@ fn rank(
     reranker: &Reranker,
     query: &str,
     documents: &[String],
-    options: RankOptions,
+    options: RankOptions<'_>,
     json: bool,
 ) -> Result<()> {
     reranker.check_rankable()?;
@@ -49,7 +54,7 @@ fn rank(
         documents: documents.iter().map(|document| document.as_str().into()).collect(),
         reading: options.into(),
     };
-    let mut scoring = Scoring::new(pairs, options.scores);
+    let mut scoring = Scoring::new(pairs, options.scores).instruction(options.instruction);
     let scored = score_all(reranker, &mut scoring)?;
     let ranking = output::Ranking {
         results: best_first(&scored, options.top_n),
@@ -65,7 +70,9 @@ fn rank(
 
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
-    let scored = score_all(reranker, &mut Scoring::new(Pairs::Each(pairs), numbers.scores))?;
+    let mut scoring =
+        Scoring::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
+    let scored = score_all(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     output::warnings(&reranker.info().warnings);
     Ok(())

@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, qwen3, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -21,6 +21,8 @@ pub enum Family {
     ModernBert,
     /// GTE: rotary positions, fused projections, gates.
     Gte,
+    /// Qwen3, a decoder: not run as a Plan.
+    Qwen3,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -157,12 +159,29 @@ const GTE: Row = Row {
     ..BERT
 };
 
+const QWEN3: Row = Row {
+    model_type: "qwen3",
+    family: Family::Qwen3,
+    architecture: "Qwen3ForCausalLM",
+    vocab_size: 151_936,
+    hidden_size: (&["hidden_size"], 4096),
+    num_hidden_layers: (&["num_hidden_layers"], 32),
+    num_attention_heads: (&["num_attention_heads"], 32),
+    intermediate_size: (&["intermediate_size"], 22016),
+    max_position_embeddings: 32768,
+    types_optional: true,
+    layer_norm_eps: (Some("rms_norm_eps"), 1e-6),
+    required: &[],
+    own: qwen3::read,
+    ..BERT
+};
+
 /// BERT and JinaBERT, which `model_type` does not tell apart.
 const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 8] =
-    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE];
+const FAMILIES: [Row; 9] =
+    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE, QWEN3];
 
 impl Row {
     /// The row of a `model_type`.

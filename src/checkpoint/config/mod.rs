@@ -5,11 +5,13 @@ mod gte;
 mod jina_bert;
 mod labels;
 mod modernbert;
+mod qwen3;
 mod rotary;
 
 use serde::Serialize;
 
 pub use families::Family;
+pub use qwen3::{Answer, Decoder};
 
 use super::Activation;
 use super::json::Object;
@@ -62,6 +64,8 @@ pub struct ModelConfig {
     pub head_act: Activation,
     /// Logits for each pair.
     pub num_labels: usize,
+    /// What a decoder has and an encoder has not.
+    pub decoder: Option<Decoder>,
 }
 
 /// How the tokens of a pair are numbered for a table of positions.
@@ -170,6 +174,7 @@ impl ModelConfig {
             pooling: Pooling::First,
             head_act: Activation::Gelu,
             num_labels: labels::count(json)?,
+            decoder: None,
         };
         (row.own)(json, &mut config)?;
         config.reads_token_types = config.type_vocab_size > 0 || !row.types_optional;
@@ -183,7 +188,7 @@ impl ModelConfig {
     }
 
     fn check_consistency(&self) -> Result<()> {
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+        if self.decoder.is_none() && !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(config(format!(
                 "config.json: hidden_size {} does not divide into {} attention heads",
                 self.hidden_size, self.num_attention_heads

@@ -1,0 +1,134 @@
+//! Qwen3's part of a configuration: a decoder, with heads of a width of their own and fewer keys than queries.
+
+use super::{MOST_HIDDEN, ModelConfig, activation, rotary};
+use crate::checkpoint::Activation;
+use crate::checkpoint::json::Object;
+use crate::error::{Result, config, unsupported};
+
+const WIDEST_HEAD: usize = 1 << 12;
+
+/// What a decoder has and an encoder has not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoder {
+    /// Heads of keys and values; divides the heads of queries.
+    pub key_value_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// The base of the angles of positions.
+    pub theta: f64,
+    /// Whether the projections of attention have biases.
+    pub attention_bias: bool,
+    /// What makes logits of the last row.
+    pub answer: Answer,
+}
+
+/// What makes logits of the last row of a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The logits of words of the vocabulary, by the table of embeddings where it is `tied`, and else by `lm_head`.
+    Words {
+        /// `tie_word_embeddings`.
+        tied: bool,
+    },
+    /// A linear layer without bias, `score`.
+    Score,
+}
+
+pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    config.hidden_act = activation(json, "hidden_act", "silu")?;
+    if config.hidden_act != Activation::Silu {
+        return Err(unsupported("config.json: hidden_act is not silu, the one that is read for qwen3"));
+    }
+    refuse_windows(json)?;
+    let answer = answer(json, config)?;
+    if matches!(answer, Answer::Words { .. }) {
+        config.num_labels = 1;
+    }
+    config.position_table = None;
+    config.type_vocab_size = 0;
+    let decoder = Decoder {
+        key_value_heads: key_value_heads(json, config.num_attention_heads)?,
+        head_dim: head_dim(json, config.num_attention_heads)?,
+        theta: theta(json)?,
+        attention_bias: json.flag("attention_bias")?.unwrap_or(false),
+        answer,
+    };
+    if !cfg!(feature = "decoder") {
+        return Err(unsupported(format!(
+            "config.json: model_type \"qwen3\" is a decoder, whose weights take {} bytes in f32; this build has no \
+             engine for decoders: use the native program",
+            4 * decoder.parameters(config)
+        )));
+    }
+    config.decoder = Some(decoder);
+    Ok(())
+}
+
+impl Decoder {
+    /// Numbers in the model, without what makes logits.
+    pub fn parameters(&self, config: &ModelConfig) -> u64 {
+        let size = |size: usize| size as u64;
+        let (hidden, head) = (size(config.hidden_size), size(self.head_dim));
+        let queries = size(config.num_attention_heads) * head;
+        let keys = size(self.key_value_heads) * head;
+        let biases = if self.attention_bias { queries + 2 * keys + hidden } else { 0 };
+        let attention = 2 * hidden * (queries + keys) + biases + 2 * head;
+        let layer = attention + 3 * hidden * size(config.intermediate_size) + 2 * hidden;
+        size(config.vocab_size) * hidden + size(config.num_hidden_layers) * layer + hidden
+    }
+}
+
+fn answer(json: &Object, config: &ModelConfig) -> Result<Answer> {
+    match config.architecture.as_str() {
+        // As transformers has it where nothing is said.
+        "Qwen3ForCausalLM" => Ok(Answer::Words { tied: json.flag("tie_word_embeddings")?.unwrap_or(false) }),
+        "Qwen3ForSequenceClassification" => Ok(Answer::Score),
+        other => Err(unsupported(format!(
+            "config.json: the architecture {other:?}; Qwen3ForCausalLM and Qwen3ForSequenceClassification are read"
+        ))),
+    }
+}
+
+fn key_value_heads(json: &Object, heads: usize) -> Result<usize> {
+    let count = json.count("num_key_value_heads", heads, 1, heads)?;
+    if heads.is_multiple_of(count) {
+        return Ok(count);
+    }
+    Err(config(format!(
+        "config.json: num_key_value_heads {count} does not divide num_attention_heads {heads}"
+    )))
+}
+
+fn head_dim(json: &Object, heads: usize) -> Result<usize> {
+    let head_dim = json.count("head_dim", 128, 2, WIDEST_HEAD)?;
+    if !head_dim.is_multiple_of(2) {
+        return Err(config(format!("config.json: heads of {head_dim} numbers have no halves to rotate")));
+    }
+    if heads * head_dim > MOST_HIDDEN {
+        return Err(config(format!("config.json: {heads} heads of head_dim {head_dim} are too wide")));
+    }
+    Ok(head_dim)
+}
+
+fn refuse_windows(json: &Object) -> Result<()> {
+    if json.flag("use_sliding_window")? == Some(true) {
+        return Err(unsupported("config.json: use_sliding_window is true"));
+    }
+    let kinds = json.texts("layer_types")?.unwrap_or_default();
+    match kinds.into_iter().find(|kind| *kind != "full_attention") {
+        Some(other) => Err(unsupported(format!("config.json: layer_types names {other:?}"))),
+        None => Ok(()),
+    }
+}
+
+/// In `rope_parameters`, or where transformers 4 has it.
+fn theta(json: &Object) -> Result<f64> {
+    rotary::refuse_scaling(json, "rope_scaling")?;
+    match json.object("rope_parameters")? {
+        Some(parameters) => {
+            rotary::refuse_type(&parameters)?;
+            rotary::theta(&parameters, "rope_theta", 10_000.0)
+        }
+        None => rotary::theta(json, "rope_theta", 10_000.0),
+    }
+}

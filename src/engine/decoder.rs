@@ -1,0 +1,83 @@
+//! Decoders, through candle-transformers, in f32 on the CPU.
+//!
+//! A decoder is no Plan: it needs a mask, heads that share keys and norms within heads, none of which any encoder has,
+//! and a model of its size runs natively or not at all. What it gives is what a Plan gives, a row a pair.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::qwen3;
+
+use crate::checkpoint::{Decoder, ModelConfig, Weights};
+use crate::error::{Result, internal};
+use crate::model;
+use crate::text::Batch;
+
+/// Few: pairs are run one by one anyway, and nothing is shown or cancelled before these are done.
+pub(super) const BATCH_TOKENS: usize = 256;
+
+/// A decoder with its weights. Every pair has a copy of its own, which shares the weights and not the keys and values
+/// of the tokens that it has read.
+#[derive(Debug)]
+pub(crate) struct DecoderEngine {
+    fresh: qwen3::Model,
+}
+
+impl DecoderEngine {
+    /// For pairs of at most `max_length` tokens. Tensors are widened to f32 one by one.
+    pub(crate) fn prepare(
+        config: &ModelConfig,
+        decoder: &Decoder,
+        mut weights: Weights,
+        max_length: usize,
+    ) -> Result<Self> {
+        let mut tensors = HashMap::new();
+        for (name, shape) in model::decoder_tensors(config, decoder) {
+            let values = weights.take(&name)?.to_f32();
+            tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).map_err(failed)?);
+        }
+        let tensors = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+        let config = qwen3_config(config, decoder, max_length);
+        Ok(Self { fresh: qwen3::Model::new(&config, tensors).map_err(failed)? })
+    }
+
+    /// The normed row of the last token of each pair: `[pairs, hidden_size]`.
+    pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
+        let rows = batch.ranges().map(|range| self.last_row(&batch.input_ids[range]));
+        let rows: Vec<Vec<f32>> = rows.collect::<candle_core::Result<_>>().map_err(failed)?;
+        Ok(rows.concat())
+    }
+
+    fn last_row(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
+        let rows = self.fresh.clone().forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?, 0)?;
+        rows.narrow(1, ids.len() - 1, 1)?.flatten_all()?.to_vec1()
+    }
+}
+
+fn qwen3_config(config: &ModelConfig, decoder: &Decoder, max_length: usize) -> qwen3::Config {
+    qwen3::Config {
+        vocab_size: config.vocab_size,
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_hidden_layers: config.num_hidden_layers,
+        num_attention_heads: config.num_attention_heads,
+        head_dim: decoder.head_dim,
+        attention_bias: decoder.attention_bias,
+        num_key_value_heads: decoder.key_value_heads,
+        // The rows of its table of angles.
+        max_position_embeddings: max_length,
+        sliding_window: None,
+        max_window_layers: 0,
+        // The head is our own.
+        tie_word_embeddings: true,
+        rope_theta: decoder.theta,
+        rms_norm_eps: config.layer_norm_eps,
+        use_sliding_window: false,
+        hidden_act: candle_nn::Activation::Silu,
+    }
+}
+
+fn failed(error: candle_core::Error) -> crate::Error {
+    internal(format!("candle: {error}"))
+}

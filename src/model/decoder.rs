@@ -1,0 +1,77 @@
+//! The tensors of a decoder, and the head behind it.
+
+use super::head::{Dense, Head};
+use super::plan::{Linear, Part};
+use crate::checkpoint::{Answer, Decoder, ModelConfig, Weights};
+use crate::error::Result;
+
+/// The tensors of a decoder with their shapes, without those of its head.
+pub(crate) fn tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, Vec<usize>)> {
+    let hidden = config.hidden_size;
+    let mut tensors = vec![
+        ("model.embed_tokens.weight".to_owned(), vec![config.vocab_size, hidden]),
+        ("model.norm.weight".to_owned(), vec![hidden]),
+    ];
+    for layer in 0..config.num_hidden_layers {
+        let of_layer = layer_tensors(config, decoder);
+        tensors.extend(
+            of_layer.into_iter().map(|(name, shape)| (format!("model.layers.{layer}.{name}"), shape)),
+        );
+    }
+    tensors
+}
+
+fn layer_tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, Vec<usize>)> {
+    let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+    let queries = config.num_attention_heads * decoder.head_dim;
+    let keys = decoder.key_value_heads * decoder.head_dim;
+    let attention =
+        [("q", queries, hidden), ("k", keys, hidden), ("v", keys, hidden), ("o", hidden, queries)];
+    let mut tensors = vec![
+        ("input_layernorm.weight".to_owned(), vec![hidden]),
+        ("post_attention_layernorm.weight".to_owned(), vec![hidden]),
+        ("self_attn.q_norm.weight".to_owned(), vec![decoder.head_dim]),
+        ("self_attn.k_norm.weight".to_owned(), vec![decoder.head_dim]),
+        ("mlp.gate_proj.weight".to_owned(), vec![inner, hidden]),
+        ("mlp.up_proj.weight".to_owned(), vec![inner, hidden]),
+        ("mlp.down_proj.weight".to_owned(), vec![hidden, inner]),
+    ];
+    for (name, out_features, in_features) in attention {
+        tensors.push((format!("self_attn.{name}_proj.weight"), vec![out_features, in_features]));
+        if decoder.attention_bias {
+            tensors.push((format!("self_attn.{name}_proj.bias"), vec![out_features]));
+        }
+    }
+    tensors
+}
+
+/// Checks every tensor of a decoder for presence, shape and finiteness, and makes its head of the rows of the
+/// vocabulary that are `yes` and, where there is one, `no`; both are in the vocabulary. Without a `yes`, of `score`.
+///
+/// # Errors
+/// `weights`, naming the tensor.
+pub(crate) fn decoder_head(
+    config: &ModelConfig,
+    decoder: &Decoder,
+    words: Option<(usize, Option<usize>)>,
+    weights: &Weights,
+) -> Result<Head> {
+    for (name, shape) in tensors(config, decoder) {
+        weights.require(&name, &shape)?;
+    }
+    let rows = |tensor: &str, rows, of| Linear {
+        weight: Part { tensor: tensor.to_owned(), rows, of },
+        bias: None,
+        in_features: config.hidden_size,
+    };
+    let (tensor, of) = match decoder.answer {
+        Answer::Words { tied: true } => ("model.embed_tokens.weight", config.vocab_size),
+        Answer::Words { tied: false } => ("lm_head.weight", config.vocab_size),
+        Answer::Score => ("score.weight", config.num_labels),
+    };
+    let layer = match words {
+        None => Dense::read(weights, rows(tensor, 0..of, of))?,
+        Some((yes, no)) => Dense::difference(weights, rows(tensor, yes..yes + 1, of), no)?,
+    };
+    Ok(Head::new(vec![layer]))
+}

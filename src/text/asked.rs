@@ -1,0 +1,98 @@
+//! Pairs for a decoder: written into its prompt, and tokenised as one text.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use super::{Batch, PairTokenizer, Prompt, Text};
+use crate::error::{Result, config, unsupported};
+
+/// A prompt, and its tokens behind the document.
+#[derive(Debug)]
+pub(super) struct Asked {
+    prompt: Prompt,
+    tail: Vec<u32>,
+}
+
+impl PairTokenizer {
+    /// The same tokenizer for pairs that are written into a prompt.
+    ///
+    /// # Errors
+    /// `config` where pairs may not be longer than what stands behind them, `tokenizer` when the tokenizer fails.
+    pub fn asking(mut self, prompt: Prompt) -> Result<Self> {
+        let tail = self.tail(&prompt)?;
+        if tail.len() >= self.model_max_length {
+            let length = self.model_max_length;
+            return Err(config(format!("a maximum length of {length} leaves no room for a pair")));
+        }
+        self.asked = Some(Asked { prompt, tail });
+        Ok(self)
+    }
+
+    /// As sentence-transformers finds it: the tokens in which two prompts with other texts end alike.
+    fn tail(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+        let ids = |text: &str| self.ids(&(prompt.before(text, "") + text + prompt.after()));
+        let (first, second) = (ids("0")?, ids("1 2 3 4")?);
+        let alike = first.iter().rev().zip(second.iter().rev()).take_while(|(a, b)| a == b).count();
+        Ok(first[first.len() - alike..].to_vec())
+    }
+
+    /// Whether pairs are written into a prompt that has a place for an instruction.
+    pub(crate) fn takes_instruction(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.prompt.takes_instruction())
+    }
+
+    /// A query with what the prompt has before the document, where pairs are written into one.
+    pub(super) fn ask(&self, query: &str, instruction: &str) -> Option<Text<'static>> {
+        let asked = self.asked.as_ref()?;
+        Some(unread(asked.prompt.before(query, instruction).into()))
+    }
+
+    /// A text that becomes tokens with its pair.
+    pub(super) fn unread<'a>(&self, text: Cow<'a, str>, max_tokens: Option<usize>) -> Result<Text<'a>> {
+        self.refuse_parts(max_tokens.is_some())?;
+        Ok(unread(text))
+    }
+
+    /// Refuses to count tokens of a document alone.
+    pub(super) fn refuse_parts(&self, counted: bool) -> Result<()> {
+        if counted && self.asked.is_some() {
+            return Err(unsupported(
+                "this model reads a document as part of its prompt: it has no tokens of its own to cut it by",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Adds a pair, which as sentence-transformers has it is cut at `max_length` tokens, prompt included, of which the
+    /// last are then those behind the document.
+    pub(super) fn push_asked(
+        &self,
+        asked: &Asked,
+        batch: &mut Batch,
+        [query, document]: [&Text; 2],
+        max_length: usize,
+    ) -> Result<()> {
+        let text = [&query.text, &document.text, asked.prompt.after()].concat();
+        let (ids, _) = self.encode_prefix(&text, max_length + 1)?;
+        let mut kept = self.kept(&ids, ids.len().min(max_length)).to_vec();
+        if ids.len() > max_length {
+            kept.truncate(max_length.saturating_sub(asked.tail.len()));
+            kept.extend(&asked.tail);
+        }
+        self.check_ids(&kept)?;
+        batch.push(&kept, 0);
+        batch.end_pair();
+        Ok(())
+    }
+}
+
+impl Asked {
+    /// The fewest tokens of a pair of which something is left.
+    pub(super) fn least(&self) -> usize {
+        self.tail.len() + 1
+    }
+}
+
+fn unread(text: Cow<'_, str>) -> Text<'_> {
+    Text { text, ids: Vec::new(), complete: false, max_tokens: usize::MAX, length: OnceLock::new() }
+}

@@ -1,0 +1,386 @@
+//! The part of Jinja that rerankers' chat templates are written in.
+//!
+//! A template is not run: a template that runs can take any memory and time. It is read as what it puts where, from
+//! texts, `messages` by their roles, `default`, `set`, and `if add_generation_prompt`. Anything else is refused by
+//! name.
+
+use std::collections::HashMap;
+
+use crate::error::{Result, unsupported};
+
+/// A piece of what a template writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// As it stands.
+    Text(String),
+    /// The message of the role "system", or else this.
+    Instruction(Option<String>),
+    /// The message of the role "query".
+    Query,
+    /// The message of the role "document".
+    Document,
+}
+
+/// The value of an expression.
+#[derive(Debug, Clone)]
+enum Value {
+    Pieces(Vec<Piece>),
+    /// All messages.
+    Messages,
+    /// Those of a role: the piece of its first one.
+    OfRole(Piece),
+    /// Their contents.
+    Contents(Piece),
+    /// The first of those of a role.
+    Message(Piece),
+}
+
+/// Of a template, and of what it writes: doubling a variable again and again must not take memory.
+const LONGEST: usize = 1 << 16;
+const DEEPEST: usize = 32;
+
+/// What a template writes for a pair.
+///
+/// # Errors
+/// `unsupported` for what is not read.
+pub(super) fn read(template: &str, add_generation_prompt: bool) -> Result<Vec<Piece>> {
+    if template.len() > LONGEST {
+        return Err(wrong(&format!("it has more than {LONGEST} bytes")));
+    }
+    let template = template.replace("\r\n", "\n");
+    let mut reader =
+        Template { variables: HashMap::new(), add_generation_prompt, branches: Vec::new(), out: Vec::new() };
+    for part in parts(template.strip_suffix('\n').unwrap_or(&template))? {
+        reader.take(part)?;
+    }
+    if reader.branches.is_empty() { Ok(reader.out) } else { Err(wrong("an if has no endif")) }
+}
+
+fn wrong(what: &str) -> crate::Error {
+    unsupported(format!("the chat template is not read: {what}"))
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Expression(&'a str),
+    Statement(&'a str),
+}
+
+/// Texts and tags, with the white space around tags taken off as transformers' environment does (`trim_blocks`,
+/// `lstrip_blocks`).
+fn parts(template: &str) -> Result<Vec<Part<'_>>> {
+    let mut parts = Vec::new();
+    let (mut rest, mut trim_start, mut newline_start) = (template, false, false);
+    loop {
+        let start = ["{{", "{%", "{#"].into_iter().filter_map(|tag| rest.find(tag)).min();
+        let before = &rest[..start.unwrap_or(rest.len())];
+        let mut text = before;
+        if trim_start {
+            text = text.trim_start();
+        } else if newline_start {
+            text = text.strip_prefix('\n').unwrap_or(text);
+        }
+        let Some(start) = start else {
+            parts.push(Part::Text(text));
+            return Ok(parts);
+        };
+        let (open, body) = rest[start..].split_at(2);
+        let close = match open {
+            "{{" => "}}",
+            "{%" => "%}",
+            _ => "#}",
+        };
+        let end = end_of_tag(body, close).ok_or_else(|| wrong(&format!("{open} has no {close}")))?;
+        let mut inner = &body[..end];
+        rest = &body[end + 2..];
+        if let Some(stripped) = inner.strip_prefix('-') {
+            (inner, text) = (stripped, text.trim_end());
+        } else if open != "{{" && !inner.starts_with('+') {
+            let lines = before.trim_end_matches([' ', '\t']);
+            if lines.ends_with('\n') || (lines.is_empty() && parts.is_empty()) {
+                text = text.trim_end_matches([' ', '\t']);
+            }
+        }
+        trim_start = inner.ends_with('-');
+        newline_start = open != "{{";
+        inner = inner.strip_suffix('-').unwrap_or(inner).trim();
+        parts.push(Part::Text(text));
+        match open {
+            "{{" => parts.push(Part::Expression(inner)),
+            "{%" => parts.push(Part::Statement(inner)),
+            _ => {}
+        }
+    }
+}
+
+/// Where a tag ends: not within quotes, unless it is a comment.
+fn end_of_tag(body: &str, close: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (place, char) in body.char_indices() {
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if char == '\\' => escaped = true,
+            Some(open) if char == open => quote = None,
+            Some(_) => {}
+            None if body[place..].starts_with(close) => return Some(place),
+            None if close != "#}" && (char == '"' || char == '\'') => quote = Some(char),
+            None => {}
+        }
+    }
+    None
+}
+
+struct Template {
+    variables: HashMap<String, Value>,
+    add_generation_prompt: bool,
+    /// Of the ifs around, whether the branch is taken.
+    branches: Vec<bool>,
+    out: Vec<Piece>,
+}
+
+impl Template {
+    fn take(&mut self, part: Part) -> Result<()> {
+        let taken = self.branches.iter().all(|taken| *taken);
+        match part {
+            Part::Text(text) if taken => self.write(vec![Piece::Text(text.to_owned())]),
+            Part::Expression(text) if taken => {
+                let value = self.value(text)?;
+                self.write(pieces(value)?)
+            }
+            Part::Statement(text) => self.statement(text, taken),
+            Part::Text(_) | Part::Expression(_) => Ok(()),
+        }
+    }
+
+    fn statement(&mut self, text: &str, taken: bool) -> Result<()> {
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match name {
+            "if" if self.branches.len() < DEEPEST => {
+                let truth = match rest.trim() {
+                    "add_generation_prompt" => self.add_generation_prompt,
+                    "not add_generation_prompt" => !self.add_generation_prompt,
+                    other => return Err(wrong(&format!("if {}", shown(other)))),
+                };
+                self.branches.push(truth);
+                Ok(())
+            }
+            "else" => {
+                let branch = self.branches.last_mut().ok_or_else(|| wrong("an else has no if"))?;
+                *branch = !*branch;
+                Ok(())
+            }
+            "endif" => self.branches.pop().map(drop).ok_or_else(|| wrong("an endif has no if")),
+            "set" if !taken => Ok(()),
+            "set" => {
+                let (name, value) = rest.split_once('=').ok_or_else(|| wrong(&shown(text)))?;
+                let value = self.value(value)?;
+                self.variables.insert(name.trim().to_owned(), value);
+                Ok(())
+            }
+            _ => Err(wrong(&shown(text))),
+        }
+    }
+
+    fn value(&self, text: &str) -> Result<Value> {
+        let mut expression = Expression { rest: text, variables: &self.variables };
+        let value = expression.concatenation(0)?;
+        if expression.rest.trim_start().is_empty() { Ok(value) } else { Err(expression.unexpected()) }
+    }
+
+    fn write(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        self.out.extend(pieces);
+        check_length(&self.out)
+    }
+}
+
+fn pieces(value: Value) -> Result<Vec<Piece>> {
+    match value {
+        Value::Pieces(pieces) => Ok(pieces),
+        _ => Err(wrong("messages are used as a text")),
+    }
+}
+
+fn check_length(pieces: &[Piece]) -> Result<()> {
+    let length = |piece: &Piece| match piece {
+        Piece::Text(text) | Piece::Instruction(Some(text)) => text.len(),
+        _ => 1,
+    };
+    if pieces.len() > LONGEST || pieces.iter().map(length).sum::<usize>() > LONGEST {
+        return Err(wrong(&format!("it writes more than {LONGEST} bytes")));
+    }
+    Ok(())
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// An expression and what is left of it.
+struct Expression<'a> {
+    rest: &'a str,
+    variables: &'a HashMap<String, Value>,
+}
+
+impl<'a> Expression<'a> {
+    fn unexpected(&self) -> crate::Error {
+        wrong(&format!("{:?}", shown(self.rest.trim_start())))
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let Some(rest) = self.rest.trim_start().strip_prefix(token) else { return false };
+        self.rest = rest;
+        true
+    }
+
+    fn expect(&mut self, token: &str) -> Result<()> {
+        if self.eat(token) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        let rest = self.rest.trim_start();
+        let end = rest.find(|char: char| !char.is_ascii_alphanumeric() && char != '_').unwrap_or(rest.len());
+        let (name, rest) = rest.split_at(end);
+        let name = (!name.is_empty()).then_some(name)?;
+        self.rest = rest;
+        Some(name)
+    }
+
+    fn string(&mut self) -> Result<Option<String>> {
+        let rest = self.rest.trim_start();
+        let Some(quote) = rest.chars().next().filter(|char| ['"', '\''].contains(char)) else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        let mut chars = rest[1..].char_indices();
+        while let Some((place, char)) = chars.next() {
+            match char {
+                '\\' => text.push(match chars.next() {
+                    Some((_, 'n')) => '\n',
+                    Some((_, 't')) => '\t',
+                    Some((_, 'r')) => '\r',
+                    Some((_, char @ ('\\' | '"' | '\''))) => char,
+                    _ => return Err(wrong("an escape in a string")),
+                }),
+                char if char == quote => {
+                    self.rest = &rest[place + 2..];
+                    return Ok(Some(text));
+                }
+                char => text.push(char),
+            }
+        }
+        Err(wrong("a string has no end"))
+    }
+
+    /// Values joined by `+` or `~`.
+    fn concatenation(&mut self, depth: usize) -> Result<Value> {
+        let mut value = self.filtered(depth)?;
+        while self.eat("+") || self.eat("~") {
+            let mut joined = pieces(value)?;
+            joined.extend(pieces(self.filtered(depth)?)?);
+            check_length(&joined)?;
+            value = Value::Pieces(joined);
+        }
+        Ok(value)
+    }
+
+    /// A value with filters and attributes behind it.
+    fn filtered(&mut self, depth: usize) -> Result<Value> {
+        let mut value = self.primary(depth)?;
+        loop {
+            if self.eat("|") {
+                let name = self.name().ok_or_else(|| self.unexpected())?;
+                value = self.filter(name, value)?;
+            } else if self.eat(".") {
+                self.expect("content")?;
+                value = content(value)?;
+            } else if self.eat("[") {
+                if self.string()?.as_deref() != Some("content") {
+                    return Err(self.unexpected());
+                }
+                self.expect("]")?;
+                value = content(value)?;
+            } else {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn primary(&mut self, depth: usize) -> Result<Value> {
+        if depth > DEEPEST {
+            return Err(wrong("parentheses in parentheses"));
+        }
+        if let Some(text) = self.string()? {
+            return Ok(Value::Pieces(vec![Piece::Text(text)]));
+        }
+        if self.eat("(") {
+            let value = self.concatenation(depth + 1)?;
+            self.expect(")")?;
+            return Ok(value);
+        }
+        let name = self.name().ok_or_else(|| self.unexpected())?;
+        match self.variables.get(name) {
+            Some(value) => Ok(value.clone()),
+            None if name == "messages" => Ok(Value::Messages),
+            None => Err(wrong(&format!("the name {}", shown(name)))),
+        }
+    }
+
+    fn filter(&mut self, name: &str, value: Value) -> Result<Value> {
+        match (name, value) {
+            ("selectattr", Value::Messages) => self.role().map(Value::OfRole),
+            ("map", Value::OfRole(piece)) => {
+                self.expect("(")?;
+                self.expect("attribute")?;
+                self.expect("=")?;
+                if self.string()?.as_deref() != Some("content") {
+                    return Err(self.unexpected());
+                }
+                self.expect(")")?;
+                Ok(Value::Contents(piece))
+            }
+            ("list", value) => Ok(value),
+            ("first", Value::OfRole(piece)) => Ok(Value::Message(piece)),
+            ("first", Value::Contents(piece)) => Ok(Value::Pieces(vec![piece])),
+            ("default" | "d", Value::Pieces(pieces)) => {
+                self.expect("(")?;
+                let default = self.string()?.ok_or_else(|| self.unexpected())?;
+                self.expect(")")?;
+                Ok(Value::Pieces(match pieces[..] {
+                    [Piece::Instruction(None)] => vec![Piece::Instruction(Some(default))],
+                    _ => pieces,
+                }))
+            }
+            (name, _) => Err(wrong(&format!("the filter {} here", shown(name)))),
+        }
+    }
+
+    /// `("role", "eq", "query")`: the piece that stands for the first message of a role.
+    fn role(&mut self) -> Result<Piece> {
+        self.expect("(")?;
+        let attribute = self.string()?;
+        self.expect(",")?;
+        let test = self.string()?;
+        self.expect(",")?;
+        let role = self.string()?;
+        self.expect(")")?;
+        match (attribute.as_deref(), test.as_deref(), role.as_deref()) {
+            (Some("role"), Some("eq" | "equalto" | "=="), Some(role)) => match role {
+                "query" => Ok(Piece::Query),
+                "document" => Ok(Piece::Document),
+                "system" => Ok(Piece::Instruction(None)),
+                other => Err(wrong(&format!("messages of the role {:?}", shown(other)))),
+            },
+            _ => Err(wrong("messages are selected otherwise than by their role")),
+        }
+    }
+}
+
+/// The content of a message.
+fn content(value: Value) -> Result<Value> {
+    match value {
+        // Of a message that is not there, Jinja makes an error.
+        Value::Message(piece @ (Piece::Query | Piece::Document)) => Ok(Value::Pieces(vec![piece])),
+        _ => Err(wrong("the content of something else than the query's or the document's message")),
+    }
+}
