@@ -1,0 +1,264 @@
+//! Decoders: the forms their checkpoints are published in, instructions, and what is refused.
+
+#![cfg(feature = "decoder")]
+
+mod common;
+
+use common::{fixture, fixtures_directory, largest_difference, load};
+use ranklet::{
+    Dtype, ErrorKind, LongDocuments, ModelFiles, ModelSource, Options, Pairs, RankOptions, Reranker,
+};
+use ranklet::{Scores, Scoring};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const TOLERANCE: f32 = 1e-4;
+
+/// `qwen3_forms.json`, of `make_qwen3_forms.py`.
+#[derive(Deserialize)]
+struct Forms {
+    template: String,
+    instruction: String,
+    pairs: Vec<(String, String)>,
+    chain: Vec<f32>,
+    chain_instructed: Vec<f32>,
+    plain: Vec<f32>,
+    plain_instructed: Vec<f32>,
+    scoring: Vec<f32>,
+    scoring_instructed: Vec<f32>,
+    card: Vec<f32>,
+    card_instructed: Vec<f32>,
+}
+
+fn forms() -> Forms {
+    let json = std::fs::read(fixtures_directory().join("qwen3_forms.json")).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+fn source() -> ModelFiles {
+    fixture("families/qwen3-tied-h40").files()
+}
+
+/// The model with files changed: JSON by a function, and the template.
+fn edited(mut files: ModelFiles, name: &str, edit: impl FnOnce(&mut Value)) -> ModelFiles {
+    let mut json: Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
+    edit(&mut json);
+    files.insert(name, json.to_string().into_bytes());
+    files
+}
+
+fn with_template(mut files: ModelFiles, template: &str) -> ModelFiles {
+    files.insert("chat_template.jinja", template.as_bytes().to_vec());
+    files
+}
+
+/// As `sentence_bert_config.json` says that a template ends with the beginning of an answer.
+fn answering(files: ModelFiles, task: &str, output: &str) -> ModelFiles {
+    edited(files, "sentence_bert_config.json", |json| {
+        json["transformer_task"] = json!(task);
+        json["module_output_name"] = json!(output);
+        json["processing_kwargs"] = json!({ "chat_template": { "add_generation_prompt": true } });
+    })
+}
+
+/// Without the files of sentence-transformers.
+fn plain(mut files: ModelFiles) -> ModelFiles {
+    for name in ["modules.json", "sentence_bert_config.json", "1_LogitScore/config.json"] {
+        files.take(name);
+    }
+    files
+}
+
+/// The model with a layer for scores, which is the row of "yes" less that of "no".
+fn scoring(files: ModelFiles) -> ModelFiles {
+    let ids: Value = serde_json::from_slice(files.get("1_LogitScore/config.json").unwrap()).unwrap();
+    let weights = files.get("model.safetensors").unwrap().to_vec();
+    let tensors = SafeTensors::deserialize(&weights).unwrap();
+    let words = tensors.tensor("model.embed_tokens.weight").unwrap();
+    let width = words.shape()[1] * 4;
+    let row = |id: &Value| -> Vec<f32> {
+        let start = id.as_u64().unwrap() as usize * width;
+        let bytes = words.data()[start..start + width].as_chunks::<4>().0;
+        bytes.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let difference: Vec<u8> = row(&ids["true_token_id"])
+        .iter()
+        .zip(row(&ids["false_token_id"]))
+        .flat_map(|(yes, no)| (yes - no).to_le_bytes())
+        .collect();
+    let score =
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![1, width / 4], &difference)
+            .unwrap();
+    let all = tensors.iter().chain([("score.weight", score)]);
+    let weights = safetensors::serialize(all, None).unwrap();
+    let files = edited(files, "config.json", |json| {
+        json["architectures"] = json!(["Qwen3ForSequenceClassification"]);
+        json["num_labels"] = json!(1);
+    });
+    let mut files = edited(files, "modules.json", |json| json.as_array_mut().unwrap().truncate(1));
+    files.insert("model.safetensors", weights);
+    answering(files, "sequence-classification", "scores")
+}
+
+fn check(name: &str, files: ModelFiles, forms: &Forms, bare: &[f32], instructed: &[f32]) {
+    let reranker = load(files).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(reranker.info().warnings, Vec::<String>::new(), "{name}");
+    for (instruction, wanted) in [(None, bare), (Some(forms.instruction.as_str()), instructed)] {
+        let pairs = forms.pairs.iter().map(|(query, document)| (query.into(), document.into())).collect();
+        let mut scoring = Scoring::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
+        let mut got = Vec::new();
+        while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
+            got.extend(part.scores);
+        }
+        let (place, difference) = largest_difference(&got, wanted);
+        println!("{name}, {instruction:?}: {difference:.1e}");
+        assert!(difference <= TOLERANCE, "{name}, {instruction:?}: {difference} at {place}: {got:?}");
+    }
+}
+
+#[test]
+fn every_published_form_scores_as_the_python_libraries_do() {
+    let forms = forms();
+    let templated = || with_template(source(), &forms.template);
+    let chain = answering(templated(), "text-generation", "causal_logits");
+    check("chain", chain, &forms, &forms.chain, &forms.chain_instructed);
+    check("plain", plain(templated()), &forms, &forms.plain, &forms.plain_instructed);
+    check("scoring", scoring(templated()), &forms, &forms.scoring, &forms.scoring_instructed);
+    // As the model is published: the template is one for chats.
+    let chat =
+        with_template(plain(source()), "{% for message in messages %}{{ message.content }}{% endfor %}");
+    check("card", chat, &forms, &forms.card, &forms.card_instructed);
+}
+
+/// The default prompt is the instruction, as sentence-transformers has it.
+#[test]
+fn the_default_prompt_is_the_instruction() {
+    let forms = forms();
+    let chain = answering(with_template(source(), &forms.template), "text-generation", "causal_logits");
+    let chain = edited(chain, "config_sentence_transformers.json", |json| {
+        json["prompts"] = json!({ "own": forms.instruction });
+        json["default_prompt_name"] = json!("own");
+    });
+    check("default prompt", chain, &forms, &forms.chain_instructed, &forms.chain_instructed);
+}
+
+#[test]
+fn a_pair_has_one_score_whatever_else_is_in_the_call() {
+    for name in ["families/qwen3-tied-h40", "families/qwen3-untied-h32"] {
+        let fixture = fixture(name);
+        let reranker = fixture.load();
+        let pairs = &fixture.expected.pairs;
+        let together = reranker.score_blocking(pairs, Scores::Raw).unwrap();
+        let alone = |pair| reranker.score_blocking(std::slice::from_ref(pair), Scores::Raw).unwrap();
+        assert_eq!(pairs.iter().rev().flat_map(alone).rev().collect::<Vec<_>>(), together, "{name}");
+        // Documents tokenised before are the same documents.
+        let documents: Vec<&str> = pairs.iter().map(|(_, document)| document.as_str()).collect();
+        let ranked = reranker.rank_blocking("a query", &documents, RankOptions::default()).unwrap();
+        let collection = std::sync::Arc::new(reranker.prepare(&documents).unwrap());
+        let prepared = Pairs::Prepared { query: "a query".into(), collection, candidates: None };
+        let mut scoring = Scoring::new(prepared, Scores::Model);
+        let mut scores = Vec::new();
+        while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
+            scores.extend(part.scores);
+        }
+        assert!(ranked.iter().all(|ranked| scores[ranked.index] == ranked.score), "{name}");
+    }
+}
+
+#[test]
+fn an_instruction_without_a_place_is_an_error() {
+    let options = RankOptions { instruction: Some("Find it."), ..RankOptions::default() };
+    // An encoder, and a template that has its own instruction.
+    let embedded = Reranker::load_blocking(ModelSource::Embedded, Options::default()).unwrap();
+    for reranker in [embedded, load(source()).unwrap()] {
+        let error = reranker.rank_blocking("a query", &["a document"], options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.context().contains("put it into the query"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_decoder_cannot_do_is_refused() {
+    let reranker = load(source()).unwrap();
+    for options in [
+        RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() },
+        RankOptions { max_tokens_per_document: Some(3), ..RankOptions::default() },
+    ] {
+        let error = reranker.rank_blocking("a query", &["a document"], options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{options:?}: {error}");
+    }
+    for dtype in [Dtype::Q8, Dtype::F16] {
+        let options = Options { dtype, ..Options::default() };
+        let error = Reranker::load_blocking(ModelSource::Files(source()), options).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    let error = pollster::block_on(ranklet::quantize(source(), "a model", Dtype::Q8)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn broken_configurations_are_refused_by_name() {
+    let cases: [(&str, Value, ErrorKind, &str); 11] = [
+        ("num_key_value_heads", json!(3), ErrorKind::Config, "num_key_value_heads"),
+        ("num_key_value_heads", json!(0), ErrorKind::Config, "num_key_value_heads"),
+        ("head_dim", json!(15), ErrorKind::Config, "15"),
+        ("head_dim", json!(1 << 30), ErrorKind::Config, "head_dim"),
+        ("num_hidden_layers", json!(1_u64 << 40), ErrorKind::Config, "num_hidden_layers"),
+        ("vocab_size", json!(524), ErrorKind::Weights, "model.embed_tokens.weight"),
+        ("num_hidden_layers", json!(3), ErrorKind::Weights, "model.layers.2."),
+        ("use_sliding_window", json!(true), ErrorKind::Unsupported, "use_sliding_window"),
+        ("rope_scaling", json!({ "type": "yarn", "factor": 4.0 }), ErrorKind::Unsupported, "rope_scaling"),
+        ("layer_types", json!(["full_attention", "sliding_attention"]), ErrorKind::Unsupported, "sliding"),
+        ("architectures", json!(["Qwen3Model"]), ErrorKind::Unsupported, "Qwen3Model"),
+    ];
+    for (field, value, kind, named) in cases {
+        let error = load(edited(source(), "config.json", |json| json[field] = value.clone())).unwrap_err();
+        assert_eq!(error.kind(), kind, "{field} {value}: {error}");
+        assert!(error.context().contains(named), "{field} {value}: {error}");
+    }
+    let outside = edited(source(), "1_LogitScore/config.json", |json| json["true_token_id"] = json!(523));
+    let error = load(outside).unwrap_err();
+    assert!(error.context().contains("true_token_id"), "{error}");
+    let wordless = edited(plain(source()), "tokenizer.json", |json| {
+        let words = json["model"]["vocab"].as_object_mut().unwrap();
+        let id = words.remove("yes").unwrap();
+        words.insert("yess".into(), id);
+        json["model"]["merges"].as_array_mut().unwrap().retain(|merge| {
+            !matches!(merge.as_array().map(|pair| pair[1].as_str()), Some(Some("s")))
+                && merge.as_str() != Some("ye s")
+        });
+    });
+    let error = load(wordless).unwrap_err();
+    assert!(error.context().contains("\"yes\""), "{error}");
+}
+
+#[test]
+fn templates_that_are_not_read_are_refused() {
+    let query = "{{ (messages | selectattr('role', 'eq', 'query') | first).content }}";
+    let document = "{{ (messages | selectattr('role', 'eq', 'document') | first).content }}";
+    let doubling = "{% set a = 'aaaaaaaa' %}".to_owned() + &"{% set a = a ~ a %}".repeat(60);
+    for template in [
+        format!("{query}"),
+        format!("{document}{query}"),
+        format!("{query}{document}{document}"),
+        format!("{query}{{% for m in messages %}}{document}{{% endfor %}}"),
+        format!("{query}{document}{{{{ strftime_now('%Y') }}}}"),
+        format!("{query}{document}{{{{ messages | length }}}}"),
+        format!("{query}{document}{{{{ messages }}}}"),
+        format!("{query}{document}{{{{ 'a"),
+        format!("{query}{document}{{% if add_generation_prompt %}}"),
+        format!("{query}{document}{{% endif %}}{{% else %}}"),
+        format!("{query}{document}{{{{ {} }}}}", "(".repeat(10_000)),
+        format!("{query}{document}{}", "x".repeat(1 << 17)),
+        format!(
+            "{query}{document}{{{{ messages | selectattr('role', 'eq', 'system') | map(attribute='content') | first }}}}"
+        ),
+        format!("{doubling}{query}{document}"),
+    ] {
+        let error = load(with_template(source(), &template)).unwrap_err();
+        let shown: String = template.chars().take(200).collect();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{shown}: {error}");
+        assert!(error.context().contains("the chat template"), "{shown}: {error}");
+    }
+}
