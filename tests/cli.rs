@@ -448,3 +448,31 @@ fn max_length_cuts() {
     let (first, second) = scores("64");
     assert_ne!(first, second);
 }
+
+/// A model with a place for an instruction gets it; the scores are those of sentence-transformers.
+#[test]
+#[cfg(feature = "decoder")]
+fn an_instruction_reaches_the_model_or_is_an_error() {
+    let json = std::fs::read(fixtures_directory().join("qwen3_forms.json")).unwrap();
+    let forms: Value = serde_json::from_slice(&json).unwrap();
+    let folder = Folder::new();
+    let source = fixture("families/qwen3-tied-h40").directory;
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        folder.write(name, std::fs::read(source.join(name)).unwrap());
+    }
+    folder.write("chat_template.jinja", forms["template"].as_str().unwrap());
+    let lines: Vec<String> = forms["pairs"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let pairs = folder.write("pairs.jsonl", lines.join("\n"));
+    let instruction = forms["instruction"].as_str().unwrap();
+    let model = folder.path("");
+    let arguments = ["score", "--scores", "raw", "--pairs", &pairs, "--instruction", instruction];
+    let output = stdout(&ranklet(&[&arguments[..], &["--model", model.to_str().unwrap()]].concat()));
+    let got: Vec<f32> = output.lines().map(|line| line.parse().unwrap()).collect();
+    let wanted: Vec<f32> = serde_json::from_value(forms["plain_instructed"].clone()).unwrap();
+    assert!(largest_difference(&got, &wanted).1 <= 1e-4, "{output}");
+    assert_fails(&arguments, &["unsupported", "put it into the query"]);
+
+    let documents = folder.write("documents.json", json!(["a", "b"]).to_string());
+    let rank = ["rank", "--query", "q", "--documents", &documents, "--instruction", "Find it."];
+    assert_fails(&rank, &["unsupported", "put it into the query"]);
+}

@@ -239,7 +239,7 @@ fn templates_that_are_not_read_are_refused() {
     let document = "{{ (messages | selectattr('role', 'eq', 'document') | first).content }}";
     let doubling = "{% set a = 'aaaaaaaa' %}".to_owned() + &"{% set a = a ~ a %}".repeat(60);
     for template in [
-        format!("{query}"),
+        query.to_owned(),
         format!("{document}{query}"),
         format!("{query}{document}{document}"),
         format!("{query}{{% for m in messages %}}{document}{{% endfor %}}"),

@@ -88,8 +88,8 @@ impl Loader {
         let dtype = self.options.dtype.resolve(weights.format())?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
-        let max_length = self.options.max_length.unwrap_or(self.tokenizer.model_max_length());
-        let Prepared { engine, head, parameters, warnings } = self.prepare(weights, dtype, max_length)?;
+        let Prepared { engine, head, parameters, warnings } = self.prepare(weights, dtype)?;
+        let max_length = self.max_length();
         let Self { options, config, activation, prompt, tokenizer, .. } = self;
         let info = Info {
             model_type: config.model_type,
@@ -125,10 +125,15 @@ impl Loader {
         Ok(reranker)
     }
 
-    fn prepare(&self, weights: Weights, dtype: Dtype, max_length: usize) -> Result<Prepared> {
+    /// The longest pair in tokens.
+    fn max_length(&self) -> usize {
+        self.options.max_length.unwrap_or(self.tokenizer.model_max_length())
+    }
+
+    fn prepare(&self, weights: Weights, dtype: Dtype) -> Result<Prepared> {
         #[cfg(feature = "decoder")]
         if let (Some(decoder), Some(question)) = (&self.config.decoder, &self.question) {
-            return self.prepare_decoder((decoder, question), weights, dtype, max_length);
+            return self.prepare_decoder((decoder, question), weights, dtype);
         }
         let (plan, head) = model::build(&self.config, self.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
@@ -144,7 +149,6 @@ impl Loader {
         (decoder, question): (&Decoder, &Question),
         weights: Weights,
         dtype: Dtype,
-        max_length: usize,
     ) -> Result<Prepared> {
         let config = &self.config;
         let words = self.answers(question.answers)?;
@@ -152,7 +156,7 @@ impl Loader {
         let tensors = model::decoder_tensors(config, decoder);
         let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &self.tokenizer);
-        let engine = Engine::decoder(&self.options, (config, decoder), weights, dtype, max_length)?;
+        let engine = Engine::decoder(&self.options, (config, decoder), weights, dtype, self.max_length())?;
         let parameters = decoder.parameters(config) as usize + head.parameters();
         Ok(Prepared { engine, head, parameters, warnings })
     }

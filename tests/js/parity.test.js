@@ -1,8 +1,8 @@
 import { before, describe, test } from "node:test";
 
-import { close } from "./support/assert.js";
+import { close, rejectsWith } from "./support/assert.js";
 import { checkpoints } from "./support/fixtures.js";
-import { dist } from "./support/paths.js";
+import { dist, root } from "./support/paths.js";
 
 // The bound of DESIGN.md for f32 against sentence-transformers; activations only shrink a difference.
 const tolerance = 1e-4;
@@ -19,4 +19,10 @@ describe("scores equal those of sentence-transformers", () => {
       reranker.dispose();
     });
   }
+
+  test("a decoder is refused by the memory that its weights take", async () => {
+    // 49,984 numbers of four bytes.
+    const model = new URL("tests/fixtures/families/qwen3-tied-h40/", root);
+    await rejectsWith("unsupported", /"qwen3" is a decoder, whose weights take 199936 bytes/, Reranker.load(model));
+  });
 });
