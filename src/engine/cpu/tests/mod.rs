@@ -128,6 +128,20 @@ fn what_is_not_finite_is_an_error() {
     }
 }
 
+/// A layer that reads what no norm has looked at is not given rows that it could multiply out of f32, though the norm
+/// behind it would see nothing wrong with these.
+#[test]
+fn rows_that_no_norm_has_looked_at_are_bounded() {
+    let large = HashMap::from([("words", 1e17)]);
+    let mut plans = every_plan().into_iter();
+    let (_, plan) = plans.find(|(_, plan)| matches!(plan.steps[1], Step::Project(_))).unwrap();
+    for dtype in [Dtype::F32, Dtype::Q8] {
+        let run = |weights| CpuEngine::prepare(&plan, weights, dtype, 1).unwrap().run(&batch(&LENGTHS));
+        assert!(run(plans::scaled_weights(&plan, dtype, &large)).is_err(), "{dtype:?}");
+        assert!(run(random_weights(&plan, dtype)).is_ok(), "{dtype:?}");
+    }
+}
+
 /// Layers multiply what they read by up to 1e12: the residual stream of blocks normalised before grows, and all is well
 /// as long as it is finite.
 #[test]
