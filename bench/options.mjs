@@ -47,10 +47,10 @@ function wholeNumber(name, text) {
  */
 export function extent({ quick, repetitions, most = Infinity }) {
   const full = {
-    speed: [[10, 7], [100, 5], [1000, 3]],
-    noVnni: [100, 5],
+    speed: [[10, 5], [100, 3], [1000, 1]],
+    noVnni: [100, 3],
     shapes: ["minilm-l6", "minilm-l12", "bert-base", "bert-large"],
-    shape: [100, 3],
+    shape: [100, 2],
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],

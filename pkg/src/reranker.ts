@@ -12,6 +12,7 @@ import type {
   CallOptions,
   Collection,
   DocumentInput,
+  DocumentOptions,
   ModelInfo,
   PrepareOptions,
   RankOptions,
@@ -232,7 +233,7 @@ function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document
 }
 
 /** How documents are read unless the caller says otherwise. */
-function reading({ maxTokensPerDocument, longDocuments = "truncate" }: Partial<Reading>): Reading {
+function reading({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof Reading>): Reading {
   return { maxTokensPerDocument, longDocuments };
 }
 

@@ -28,6 +28,11 @@ impl Embedding {
         })
     }
 
+    /// Numbers in a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Fills `rows`, `[tokens, width]`, with the sums of word, position and token type rows. The tokenizer has checked
     /// that every id has its row, and that no pair is longer than there are positions.
     pub(super) fn gather(&self, batch: &Batch, rows: &mut [f32]) {

@@ -138,7 +138,6 @@ describe("scoring", () => {
   }
 
   test("rerank answers unsupported to what it does not offer", async () => {
-    await rejectsWith("unsupported", /"chunk" is not available: use "truncate"/, rerank({ longDocuments: "chunk" }));
     await rejectsWith("unsupported", /instruction is not available: .*query/, rerank({ instruction: "Judge." }));
   });
 

@@ -26,19 +26,22 @@ const call = fc.nat({ max: 5 });
 const collection = fc.nat({ max: 3 });
 const limit = fc.option(fc.nat({ max: 600 }), { nil: undefined });
 
+const reading = fc.record({ maxTokensPerDocument: limit, longDocuments: fc.constantFrom("truncate", "chunk") });
+
 const work = fc.oneof(
-  fc.record({ kind: fc.constant("query"), query: text, documents: texts, maxTokensPerDocument: limit }),
+  fc.record({ kind: fc.constant("query"), query: text, documents: texts, reading }),
   fc.record({ kind: fc.constant("pairs"), queries: texts, documents: texts }),
   fc.record({ kind: fc.constant("prepared"), query: text, collection, candidates: fc.option(fc.uint32Array({ max: 6, maxLength: 4 }), { nil: undefined }) }),
 );
 const request = fc.oneof(
   fc.record({ type: fc.constant("score"), call, work, scores: fc.constantFrom("model", "raw", "sigmoid") }),
-  fc.record({ type: fc.constant("prepare"), call, collection, batch: fc.record({ documents: texts, maxTokensPerDocument: limit }) }),
+  fc.record({ type: fc.constant("prepare"), call, collection, batch: fc.record({ documents: texts, reading }) }),
   fc.record({ type: fc.constant("forget"), collection }),
   fc.record({ type: fc.constant("cancel"), call }),
   fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything }),
 );
-const part = fc.record({ scores: fc.float32Array({ maxLength: 4 }), tokens: fc.nat(), engineMs: fc.double() });
+const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
+const part = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
 const reply = fc.oneof(
   fc.record({ type: fc.constant("ready") }),
   fc.record({ type: fc.constant("loaded"), call, info: anything }),
@@ -93,7 +96,7 @@ describe("the worker protocol", () => {
       return settled();
     };
     assert.equal((await answer(loading)).type, "loaded");
-    const probe = { type: "score", call: 1_001, work: { kind: "query", query: "a river", documents: ["a city"], maxTokensPerDocument: undefined }, scores: "raw" };
+    const probe = { type: "score", call: 1_001, work: { kind: "query", query: "a river", documents: ["a city"], reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } }, scores: "raw" };
     await answer(probe);
     const expected = replies.find(({ type }) => type === "part").part.scores;
 

@@ -18,10 +18,10 @@ export function rest({ work, places, losses }: Share, done: number): Share {
 }
 
 /**
- * The fewest characters of a share, about those of a few hundred tokens: fewer keep an engine less busy than their
- * messages cost.
+ * The fewest characters of a share, about those of a passage or two: the last shares decide how long workers wait for
+ * each other, and fewer keep an engine less busy than their messages cost.
  */
-const fewest = 2048;
+const fewest = 640;
 
 /** What a pair costs beside its texts, in characters: its special tokens. */
 const special = 12;

@@ -8,6 +8,8 @@ use super::kernels::{QuantisedRows, Scratch};
 pub(super) struct Arena {
     /// The residual stream, `[tokens, hidden]`.
     pub(super) x: Vec<f32>,
+    /// The same normalised, where blocks read that.
+    pub(super) normed: Vec<f32>,
     /// Rows of `x` that are the first of their pair.
     pub(super) firsts: Vec<usize>,
     /// Projections into attention, or the inside of a feed-forward block.
@@ -16,6 +18,8 @@ pub(super) struct Arena {
     pub(super) query: Vec<f32>,
     /// What attention gives, `[tokens, hidden]`.
     pub(super) context: Vec<f32>,
+    /// Sums of a pair's rows, `[hidden]`.
+    pub(super) sums: Vec<f64>,
     /// The input of a linear layer in q8.
     pub(super) quantised: QuantisedRows,
     pub(super) scratch: Scratch,
@@ -46,5 +50,15 @@ impl QuantisedRows {
             self.offsets.resize(all, 0.0);
         }
         (self.rows, self.stride) = (rows, stride);
+    }
+}
+
+#[cfg(test)]
+impl Arena {
+    /// Bytes held by what grows with the input.
+    pub(super) fn bytes(&self) -> usize {
+        let rows = [&self.x, &self.normed, &self.wide, &self.query, &self.context];
+        let floats: usize = rows.into_iter().map(|rows| 4 * rows.capacity()).sum();
+        floats + size_of_val(&*self.quantised.values) + self.scratch.bytes()
     }
 }

@@ -161,7 +161,7 @@ fn finish<S: Isa>(then: Then, value: S::F32, to: &mut [f32; 8]) {
 }
 
 #[inline(always)]
-fn activate<S: Isa>(activation: Activation, x: S::F32) -> S::F32 {
+pub(super) fn activate<S: Isa>(activation: Activation, x: S::F32) -> S::F32 {
     let half = S::mul(x, S::splat(0.5));
     match activation {
         Activation::Gelu => {

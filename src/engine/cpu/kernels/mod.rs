@@ -1,18 +1,20 @@
 //! The kernels of the CPU engine: written once over [`Isa`], compiled for each instruction set, chosen at run time.
 
 mod attention;
+mod gate;
 mod lanes;
 mod linear;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-pub(super) use attention::{Attend, Rows, Scratch};
+pub(super) use attention::{Attend, Packed, Pair, Positions, Relative, Rows, Scratch};
 pub(super) use linear::{Output, Then};
 pub(super) use rows::{Norm, QuantisedRows};
 
 use super::arch::Isa;
 use super::pack::{PackedF32, PackedQ8};
+use crate::checkpoint::Activation;
 
 /// Every kernel for one instruction set.
 pub(super) struct Kernels {
@@ -24,9 +26,15 @@ pub(super) struct Kernels {
     pub(super) quantise: fn(&[f32], usize, &[f32], &mut QuantisedRows),
     pub(super) linear_q8: fn(&PackedQ8, &mut QuantisedRows, Output),
     pub(super) linear_f32: fn(&PackedF32, &[f32], usize, Output),
+    /// The product inside a gated feed-forward block.
+    pub(super) gate: fn(&mut [f32], usize, Activation),
     /// Attention over 16-bit integers, the same bits everywhere.
     pub(super) attend_i16: fn(Attend),
     pub(super) attend_f32: fn(Attend),
+    /// Relative positions as `attend_i16` reads them.
+    pub(super) pack_i16: fn(Rows, usize, usize) -> Packed,
+    /// Relative positions as `attend_f32` reads them.
+    pub(super) pack_f32: fn(Rows, usize, usize) -> Packed,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -44,8 +52,11 @@ const fn plain<S: Isa>(name: &'static str) -> Kernels {
         quantise: rows::quantise::<S>,
         linear_q8: linear::linear_q8::<S>,
         linear_f32: linear::linear_f32::<S>,
+        gate: gate::gate::<S>,
         attend_i16: attention::attend_i16::<S>,
         attend_f32: attention::attend_f32::<S>,
+        pack_i16: attention::pack_i16::<S>,
+        pack_f32: attention::pack_f32::<S>,
     }
 }
 
@@ -146,12 +157,24 @@ mod x86_64 {
                     linear::linear_f32::<$token>(layer, input, rows, output);
                 }
                 #[target_feature(enable = "avx2,fma")]
+                fn gate(rows: &mut [f32], columns: usize, activation: Activation) {
+                    gate::gate::<$token>(rows, columns, activation);
+                }
+                #[target_feature(enable = "avx2,fma")]
                 fn attend_i16(attend: Attend) {
                     attention::attend_i16::<$token>(attend);
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn attend_f32(attend: Attend) {
                     attention::attend_f32::<$token>(attend);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn pack_i16(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+                    attention::pack_i16::<$token>(rows, heads, head_dim)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn pack_f32(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+                    attention::pack_f32::<$token>(rows, heads, head_dim)
                 }
                 // SAFETY, of all: `native` has asked the processor.
                 Kernels {
@@ -163,8 +186,11 @@ mod x86_64 {
                     linear_f32: |layer, input, rows, output| unsafe {
                         linear_f32(layer, input, rows, output)
                     },
+                    gate: |rows, columns, activation| unsafe { gate(rows, columns, activation) },
                     attend_i16: |attend| unsafe { attend_i16(attend) },
                     attend_f32: |attend| unsafe { attend_f32(attend) },
+                    pack_i16: |rows, heads, head_dim| unsafe { pack_i16(rows, heads, head_dim) },
+                    pack_f32: |rows, heads, head_dim| unsafe { pack_f32(rows, heads, head_dim) },
                 }
             };
         };

@@ -9,7 +9,7 @@ use crate::checkpoint::{Activation, Tensor};
 const SIZES: [usize; 12] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 97];
 
 /// Marsaglia's xorshift64: the same numbers everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// Mostly between -2 and 2, now and then extreme.
-    fn value(&mut self) -> f32 {
+    pub(super) fn value(&mut self) -> f32 {
         let small = (self.next() >> 40) as f32 / (1u64 << 22) as f32 - 2.0;
         match self.next() % 50 {
             0 => small * 1e4,
@@ -36,22 +36,22 @@ impl Random {
     }
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-fn oracle() -> &'static Kernels {
+pub(super) fn oracle() -> &'static Kernels {
     &SCALAR
 }
 
-fn each(test: impl Fn(&'static Kernels)) {
+pub(super) fn each(test: impl Fn(&'static Kernels)) {
     let all = available();
     assert!(std::ptr::eq(*all.last().expect("scalar is always there"), oracle()));
     all.into_iter().for_each(test);
 }
 
 /// The inverse of the greatest of the differences, each relative to the larger of 1 and the value.
-fn assert_close(got: &[f32], want: &[f64], bound: f64, what: &str) {
+pub(super) fn assert_close(got: &[f32], want: &[f64], bound: f64, what: &str) {
     assert_eq!(got.len(), want.len());
     for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
         let difference = (f64::from(got) - want).abs() / want.abs().max(1.0);
@@ -236,66 +236,26 @@ fn float_layers_are_right_everywhere() {
 }
 
 #[test]
-fn attention_is_the_same_bits_everywhere_and_right() {
+fn gates_are_the_same_bits_everywhere_and_right() {
     each(|kernels| {
-        let mut random = Random(5);
-        for (tokens, heads, head_dim) in
-            [(1, 1, 1), (2, 3, 5), (17, 2, 32), (40, 1, 16), (33, 2, 24), (7, 4, 9)]
-        {
-            let hidden = heads * head_dim;
-            let projections: Vec<f32> =
-                (0..(tokens + 3 + MOST_ROWS) * 3 * hidden).map(|_| random.value().clamp(-3.0, 3.0)).collect();
-            let rows = |part: usize| Rows {
-                values: &projections[part * hidden..],
-                stride: 3 * hidden,
-                first: 3,
-                count: tokens,
+        let mut random = Random(6);
+        for columns in SIZES {
+            let values = random.values(6 * columns);
+            let activation = Activation::Gelu;
+            let (mut got, mut want) = (values.clone(), values.clone());
+            (kernels.gate)(&mut got, columns, activation);
+            (oracle().gate)(&mut want, columns, activation);
+            assert_eq!(bits(&got[..3 * columns]), bits(&want[..3 * columns]), "{} {columns}", kernels.name);
+            let relu = |values: &[f32]| {
+                let mut rows = values.to_vec();
+                (kernels.gate)(&mut rows, columns, Activation::Relu);
+                rows.truncate(3 * columns);
+                rows
             };
-            let run = |attend: fn(Attend)| {
-                let mut context = vec![0.0; tokens * hidden];
-                attend(Attend {
-                    query: rows(0),
-                    key: rows(1),
-                    value: rows(2),
-                    heads,
-                    head_dim,
-                    context: &mut context,
-                    scratch: &mut Scratch::default(),
-                });
-                context
-            };
-            let got = run(kernels.attend_i16);
-            assert_eq!(bits(&got), bits(&run(oracle().attend_i16)), "{} {tokens}", kernels.name);
-            let want = exact_attention([rows(0), rows(1), rows(2)], heads, head_dim);
-            assert_close(&got, &want, 3e-3, kernels.name);
-            assert_close(&run(kernels.attend_f32), &want, 1e-5, kernels.name);
+            let halves = values.chunks_exact(2 * columns).flat_map(|row| row.iter().zip(&row[columns..]));
+            let exact: Vec<f64> = halves.map(|(&x, &gate)| f64::from(x.max(0.0)) * f64::from(gate)).collect();
+            assert_close(&relu(&values), &exact, 1e-6, kernels.name);
         }
+        (kernels.gate)(&mut [], 3, Activation::Silu);
     });
-}
-
-fn exact_attention([query, key, value]: [Rows; 3], heads: usize, head_dim: usize) -> Vec<f64> {
-    let at = |rows: Rows, row: usize, column: usize| {
-        f64::from(rows.values[(rows.first + row) * rows.stride + column])
-    };
-    let mut context = Vec::new();
-    for row in 0..query.count {
-        for head in 0..heads {
-            let columns = head * head_dim..(head + 1) * head_dim;
-            let logit = |other: usize| {
-                let dot: f64 =
-                    columns.clone().map(|column| at(query, row, column) * at(key, other, column)).sum();
-                dot / (head_dim as f64).sqrt()
-            };
-            let logits: Vec<f64> = (0..key.count).map(logit).collect();
-            let most = logits.iter().copied().fold(f64::MIN, f64::max);
-            let powers: Vec<f64> = logits.iter().map(|logit| (logit - most).exp()).collect();
-            let sum: f64 = powers.iter().sum();
-            for column in columns {
-                let weighted: f64 =
-                    powers.iter().enumerate().map(|(other, power)| power * at(value, other, column)).sum();
-                context.push(weighted / sum);
-            }
-        }
-    }
-    context
 }

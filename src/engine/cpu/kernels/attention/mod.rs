@@ -1,22 +1,28 @@
-//! Multi-head attention of one pair: `softmax(q k^T / sqrt(head_dim)) v` for each head.
+//! Multi-head attention of one pair: `softmax(logits) v` for each head, with logits of `q k^T` and of where rows stand.
 //!
 //! In f32 over f32, and in q8 over 16-bit integers: those are exact in whatever order they are added, twice as fast as
-//! f32 where nothing may be fused, and so fine that the 8-bit layers around them drown what they lose.
+//! f32 where nothing may be fused, and so fine that the 8-bit layers around them drown what they lose. What lies between
+//! the products is written once, here.
 
 mod float;
 mod integer;
+mod relative;
+mod rounding;
+mod softmax;
+#[cfg(test)]
+mod tests;
 
-pub(super) use float::attend as attend_f32;
-pub(super) use integer::attend as attend_i16;
+pub(in super::super) use relative::{Packed, Relative};
 
-use super::super::arch::Isa;
-use super::lanes::{range, sum};
-use crate::math;
+use std::ops::Range;
+
+use super::super::arch::{Isa, MOST_ROWS};
+use relative::Products;
 
 /// Rows of one pair within a matrix of all pairs: row `i`, column `c` is at `values[(first + i) * stride + c]`.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Rows<'a> {
-    /// With [`MOST_ROWS`](super::super::arch::MOST_ROWS) rows to spare at the end.
+    /// With [`MOST_ROWS`] rows to spare at the end.
     pub(in super::super) values: &'a [f32],
     /// Values from one row to the next.
     pub(in super::super) stride: usize,
@@ -32,16 +38,62 @@ impl<'a> Rows<'a> {
     fn row(&self, row: usize, columns: usize) -> &'a [f32] {
         &self.values[(self.first + row) * self.stride..][..columns]
     }
+
+    /// All from the column `column` of the row `row` on.
+    #[inline(always)]
+    fn from(&self, row: usize, column: usize) -> &'a [f32] {
+        &self.values[(self.first + row) * self.stride + column..]
+    }
 }
 
-/// Queries, keys and values of one pair with the heads side by side, and where the result goes.
-#[derive(Debug)]
-pub(in super::super) struct Attend<'a> {
+/// Queries, keys and values of one pair with the heads side by side. The query rows are the first rows of the pair.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Pair<'a> {
     pub(in super::super) query: Rows<'a>,
     pub(in super::super) key: Rows<'a>,
     pub(in super::super) value: Rows<'a>,
     pub(in super::super) heads: usize,
     pub(in super::super) head_dim: usize,
+    /// A row sees those at most so many places away, on either side.
+    pub(in super::super) window: Option<usize>,
+}
+
+impl Pair<'_> {
+    /// The keys a row sees.
+    #[inline(always)]
+    fn seen(&self, row: usize) -> Range<usize> {
+        match self.window {
+            None => 0..self.key.count,
+            Some(window) => {
+                row.saturating_sub(window)..self.key.count.min(row.saturating_add(window).saturating_add(1))
+            }
+        }
+    }
+
+    /// The keys that rows see, as whole panels.
+    #[inline(always)]
+    fn reach<S: Isa>(&self, rows: &Range<usize>) -> Range<usize> {
+        let (first, last) = (self.seen(rows.start), self.seen(rows.end - 1));
+        first.start / S::PANEL * S::PANEL..last.end.next_multiple_of(S::PANEL)
+    }
+}
+
+/// What logits know of where rows stand.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Positions<'a> {
+    /// Nothing.
+    Absent,
+    /// How fast the logits of each head fall with distance.
+    Alibi(&'a [f32]),
+    /// Products with vectors of relative positions.
+    Relative(&'a Relative),
+}
+
+/// A pair, and where the result goes.
+#[derive(Debug)]
+pub(in super::super) struct Attend<'a> {
+    pub(in super::super) pair: Pair<'a>,
+    pub(in super::super) positions: Positions<'a>,
     /// `[query rows, heads * head_dim]`.
     pub(in super::super) context: &'a mut [f32],
     pub(in super::super) scratch: &'a mut Scratch,
@@ -50,24 +102,138 @@ pub(in super::super) struct Attend<'a> {
 /// What attention needs room for; grows to the longest pair and is used again.
 #[derive(Debug, Default)]
 pub(in super::super) struct Scratch {
-    float: float::Scratch,
-    integer: integer::Scratch,
-    /// Logits of a tile's rows, then powers: `[MOST_ROWS, keys rounded up]`.
+    float: float::Float,
+    integer: integer::Integer,
+    /// Logits of a tile's rows, then powers: `[MOST_ROWS, keys in reach]`.
     logits: Vec<f32>,
+    products: Products,
 }
 
-/// Turns the first `count` logits of whole eights into `e^(scale (x - largest))`, which is softmax without its division,
-/// and returns their sum; the rest become next to nothing.
-#[inline(always)]
-fn exponentials<S: Isa>(logits: &mut [f32], count: usize, scale: f32) -> f32 {
-    logits[count..].fill(f32::NEG_INFINITY);
-    let largest = S::splat(range::<S>(logits).1);
-    let scale = S::splat(scale);
-    let mut total = S::splat(0.0);
-    for eight in logits.as_chunks_mut::<8>().0 {
-        let power = math::exp::<S>(S::mul(S::sub(S::load(eight), largest), scale));
-        S::store(power, eight);
-        total = S::add(total, power);
+#[cfg(test)]
+impl Scratch {
+    /// Bytes held.
+    pub(in super::super) fn bytes(&self) -> usize {
+        4 * self.logits.capacity() + self.float.bytes() + self.integer.bytes() + self.products.bytes()
     }
-    sum::<S>(total)
+}
+
+/// How attention multiplies. A pair is taken in whole, then computed head by head, and a head by tiles of query rows.
+trait Numbers<S: Isa> {
+    /// Takes in a pair and returns what a query and what a key is a multiple of.
+    fn take(&mut self, pair: &Pair, positions: Positions) -> [f32; 2];
+    /// Makes ready for a head.
+    fn begin(&mut self, pair: &Pair, head: usize);
+    /// Products of a tile's rows, the queries from `row` on, with the keys `reach`: `[ROWS, reach]`.
+    fn logits(&self, pair: &Pair, head: usize, row: usize, reach: &Range<usize>, to: &mut [f32]);
+    /// The same with rows of relative positions, which are whole panels.
+    fn query_positions(
+        &self,
+        pair: &Pair,
+        head: usize,
+        row: usize,
+        positions: (&Packed, &Range<usize>),
+        to: &mut [f32],
+    );
+    /// The same of the keys from `row` on.
+    fn key_positions(
+        &self,
+        pair: &Pair,
+        head: usize,
+        row: usize,
+        positions: (&Packed, &Range<usize>),
+        to: &mut [f32],
+    );
+    /// The mean of the values `reach` for the query rows `rows`, weighted by `powers`, whose sums are `sums`.
+    fn context(
+        &mut self,
+        pair: &Pair,
+        head: usize,
+        rows: &Range<usize>,
+        weights: Weights,
+        context: &mut [f32],
+    );
+}
+
+/// Softmax without its division.
+struct Weights<'a> {
+    /// The keys they are of, as whole panels.
+    reach: &'a Range<usize>,
+    /// `[ROWS, reach]`.
+    powers: &'a [f32],
+    /// Their sum, row by row.
+    sums: [f32; MOST_ROWS],
+    /// 1, or NaN where the logits were no numbers: integers cannot carry that, so the result has to.
+    carried: f32,
+}
+
+/// Attention over 16-bit integers.
+#[inline(always)]
+pub(super) fn attend_i16<S: Isa>(attend: Attend) {
+    let Attend { pair, positions, context, scratch } = attend;
+    let Scratch { integer, logits, products, .. } = scratch;
+    attend_over::<S, _>(&pair, positions, integer, logits, products, context);
+}
+
+/// Attention in f32.
+#[inline(always)]
+pub(super) fn attend_f32<S: Isa>(attend: Attend) {
+    let Attend { pair, positions, context, scratch } = attend;
+    let Scratch { float, logits, products, .. } = scratch;
+    attend_over::<S, _>(&pair, positions, float, logits, products, context);
+}
+
+/// Relative positions `[rows, heads * head_dim]` as attention over 16-bit integers reads them.
+#[inline(always)]
+pub(super) fn pack_i16<S: Isa>(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+    integer::pack::<S>(rows, heads, head_dim)
+}
+
+/// Relative positions `[rows, heads * head_dim]` as attention in f32 reads them.
+#[inline(always)]
+pub(super) fn pack_f32<S: Isa>(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+    float::pack::<S>(rows, heads, head_dim)
+}
+
+#[inline(always)]
+fn attend_over<S: Isa, N: Numbers<S>>(
+    pair: &Pair,
+    positions: Positions,
+    numbers: &mut N,
+    logits: &mut Vec<f32>,
+    products: &mut Products,
+    context: &mut [f32],
+) {
+    if pair.query.count == 0 {
+        return;
+    }
+    let scales = numbers.take(pair, positions);
+    let scaling = softmax::Scaling::new(pair, positions, scales);
+    if let Positions::Relative(relative) = positions {
+        products.find_places::<S>(pair, relative);
+    }
+    for head in 0..pair.heads {
+        numbers.begin(pair, head);
+        if let Positions::Relative(relative) = positions {
+            products.of_keys::<S, N>(pair, head, relative, numbers);
+        }
+        for first in (0..pair.query.count).step_by(S::ROWS) {
+            let rows = first..pair.query.count.min(first + S::ROWS);
+            let reach = pair.reach::<S>(&rows);
+            if logits.len() < MOST_ROWS * reach.len() {
+                logits.resize(MOST_ROWS * reach.len(), 0.0);
+            }
+            numbers.logits(pair, head, first, &reach, logits);
+            if let Positions::Relative(relative) = positions {
+                products.of_queries::<S, N>(pair, head, first, relative, numbers);
+            }
+            let mut sums = [0.0; MOST_ROWS];
+            for (row, (logits, sum)) in rows.clone().zip(logits.chunks_exact_mut(reach.len()).zip(&mut sums))
+            {
+                let line = softmax::Line { head, row, first, reach: reach.start };
+                *sum = softmax::powers::<S>(logits, pair, &line, positions, &scaling, products);
+            }
+            let weights = Weights { reach: &reach, powers: logits, sums, carried: scaling.carried };
+            numbers.context(pair, head, &rows, weights, context);
+        }
+    }
 }

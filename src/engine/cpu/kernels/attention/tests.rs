@@ -1,0 +1,228 @@
+//! Attention against a twin in f64: every kind of position, with and without a window, on every instruction set.
+
+use super::super::super::arch::MOST_ROWS;
+use super::super::tests::{Random, assert_close, bits, each, oracle};
+use super::super::{Attend, Kernels, Pair, Positions, Relative, Rows, Scratch};
+
+/// Tokens, heads, `head_dim`: below, at and above what tiles and panels take at once, and primes.
+const SHAPES: [[usize; 3]; 8] =
+    [[1, 1, 1], [2, 3, 5], [17, 2, 32], [40, 1, 16], [33, 2, 24], [7, 4, 9], [64, 1, 8], [97, 2, 10]];
+
+/// Rows in front of the pair, which are not part of it.
+const BEFORE: usize = 3;
+
+/// What a case asks of a kernel.
+struct Case {
+    shape: [usize; 3],
+    /// Query, key and value side by side, of the pair and rows around it.
+    projections: Vec<f32>,
+    queries: usize,
+    window: Option<usize>,
+}
+
+impl Case {
+    fn new(shape: [usize; 3], queries: usize, window: Option<usize>) -> Self {
+        let [tokens, heads, head_dim] = shape;
+        let mut random = Random(5);
+        let count = (tokens + BEFORE + MOST_ROWS) * 3 * heads * head_dim;
+        let projections = (0..count).map(|_| random.value().clamp(-3.0, 3.0)).collect();
+        Self { shape, projections, queries, window }
+    }
+
+    fn pair(&self) -> Pair<'_> {
+        let [tokens, heads, head_dim] = self.shape;
+        let part = |part: usize, count: usize| Rows {
+            values: &self.projections[part * heads * head_dim..],
+            stride: 3 * heads * head_dim,
+            first: BEFORE,
+            count,
+        };
+        let (query, key, value) = (part(0, self.queries), part(1, tokens), part(2, tokens));
+        Pair { query, key, value, heads, head_dim, window: self.window }
+    }
+
+    fn run(&self, attend: fn(Attend), positions: Positions, scratch: &mut Scratch) -> Vec<f32> {
+        let mut context = vec![0.0; self.queries * self.shape[1] * self.shape[2]];
+        attend(Attend { pair: self.pair(), positions, context: &mut context, scratch });
+        context
+    }
+
+    /// In f64; `bias` and `terms` are what positions add to a product of a head's query row and key, and how many
+    /// products there are.
+    fn exact(&self, scaled: bool, terms: usize, bias: impl Fn(usize, usize, usize) -> f64) -> Vec<f64> {
+        let [tokens, heads, head_dim] = self.shape;
+        let root = ((head_dim * terms) as f64).sqrt();
+        let mut context = Vec::new();
+        for row in 0..self.queries {
+            for head in 0..heads {
+                let near = |key: &usize| self.window.is_none_or(|window| key.abs_diff(row) <= window);
+                let logit = |key: usize| {
+                    let product = dot(&self.vector(0, row, head), &self.vector(1, key, head));
+                    let bias = bias(head, row, key);
+                    (key, if scaled { (product + bias) / root } else { product / root + bias })
+                };
+                let logits: Vec<(usize, f64)> = (0..tokens).filter(near).map(logit).collect();
+                let most = logits.iter().map(|(_, logit)| *logit).fold(f64::MIN, f64::max);
+                let powers: Vec<(usize, f64)> =
+                    logits.iter().map(|(key, logit)| (*key, (logit - most).exp())).collect();
+                let sum: f64 = powers.iter().map(|(_, power)| power).sum();
+                let mean = |column: usize| {
+                    powers
+                        .iter()
+                        .map(|(key, power)| power / sum * self.vector(2, *key, head)[column])
+                        .sum::<f64>()
+                };
+                context.extend((0..head_dim).map(mean));
+            }
+        }
+        context
+    }
+
+    /// A head of a query, key or value row.
+    fn vector(&self, part: usize, row: usize, head: usize) -> Vec<f64> {
+        let [_, heads, head_dim] = self.shape;
+        let first = ((BEFORE + row) * 3 + part) * heads * head_dim + head * head_dim;
+        self.projections[first..][..head_dim].iter().map(|&value| f64::from(value)).collect()
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// All and one query row, without a window and with narrow and wide ones.
+fn cases() -> impl Iterator<Item = Case> {
+    let windows = [None, Some(0), Some(1), Some(4), Some(9), Some(40), Some(usize::MAX)];
+    SHAPES.into_iter().flat_map(move |shape| {
+        windows
+            .into_iter()
+            .flat_map(move |window| [shape[0], 1].map(|queries| Case::new(shape, queries, window)))
+    })
+}
+
+/// Runs a case on the kernels and on those of plain Rust: q8 gives the same bits, and both are close to `want`.
+fn check(kernels: &Kernels, case: &Case, positions: [Positions; 3], want: &[f64], scratch: &mut Scratch) {
+    let [of_kernels, of_oracle, in_f32] = positions;
+    let what = format!("{} {:?} {:?} {}", kernels.name, case.shape, case.window, case.queries);
+    let got = case.run(kernels.attend_i16, of_kernels, scratch);
+    let same = case.run(oracle().attend_i16, of_oracle, &mut Scratch::default());
+    assert_eq!(bits(&got), bits(&same), "{what}");
+    assert_close(&got, want, 3e-3, &what);
+    assert_close(&case.run(kernels.attend_f32, in_f32, scratch), want, 1e-5, &what);
+}
+
+#[test]
+fn attention_is_the_same_bits_everywhere_and_right() {
+    each(|kernels| {
+        let mut scratch = Scratch::default();
+        for case in cases() {
+            let want = case.exact(true, 1, |_, _, _| 0.0);
+            check(kernels, &case, [Positions::Absent; 3], &want, &mut scratch);
+        }
+        let nothing = Case::new([0, 2, 8], 0, None);
+        assert!(nothing.run(kernels.attend_i16, Positions::Absent, &mut scratch).is_empty());
+    });
+}
+
+#[test]
+fn logits_fall_with_distance_by_the_slope_of_their_head() {
+    each(|kernels| {
+        let (slopes, mut scratch) = ([0.5, 0.03, 0.7, 0.0], Scratch::default());
+        for case in cases() {
+            let positions = Positions::Alibi(&slopes[..case.shape[1]]);
+            let want =
+                case.exact(false, 1, |head, row, key| -f64::from(slopes[head]) * row.abs_diff(key) as f64);
+            check(kernels, &case, [positions; 3], &want, &mut scratch);
+        }
+    });
+}
+
+/// Rows of the table of relative positions, and the row of a distance: beyond 20 places all are alike, and the last is
+/// shared as DeBERTa's is.
+const TABLE: usize = 40;
+
+fn row_of(distance: isize) -> usize {
+    (distance + 20).clamp(0, 39).unsigned_abs()
+}
+
+/// Relative positions `[TABLE, heads * head_dim]` for the terms that are asked for.
+struct Table {
+    keys: Option<Vec<f32>>,
+    queries: Option<Vec<f32>>,
+}
+
+impl Table {
+    fn new(case: &Case, keys: bool, queries: bool) -> Self {
+        let hidden = case.shape[1] * case.shape[2];
+        let mut random = Random(11);
+        let mut values =
+            || (0..(TABLE + MOST_ROWS) * hidden).map(|_| random.value().clamp(-2.0, 2.0)).collect();
+        Self { keys: keys.then(&mut values), queries: queries.then(&mut values) }
+    }
+
+    fn packed(&self, case: &Case, pack: fn(Rows, usize, usize) -> super::Packed) -> Relative {
+        let [_, heads, head_dim] = case.shape;
+        let packed = |values: &Vec<f32>| {
+            pack(Rows { values, stride: heads * head_dim, first: 0, count: TABLE }, heads, head_dim)
+        };
+        let rows = (-25..=25).map(|distance| row_of(distance) as u32).collect();
+        Relative { keys: self.keys.as_ref().map(packed), queries: self.queries.as_ref().map(packed), rows }
+    }
+
+    fn terms(&self) -> usize {
+        1 + usize::from(self.keys.is_some()) + usize::from(self.queries.is_some())
+    }
+
+    fn bias(&self, case: &Case, head: usize, row: usize, key: usize) -> f64 {
+        let [_, heads, head_dim] = case.shape;
+        let first = row_of(row.cast_signed() - key.cast_signed()) * heads * head_dim + head * head_dim;
+        let term = |values: &Option<Vec<f32>>, with: &[f64]| {
+            let Some(values) = values else { return 0.0 };
+            let vector: Vec<f64> =
+                values[first..][..head_dim].iter().map(|&value| f64::from(value)).collect();
+            dot(&vector, with)
+        };
+        term(&self.keys, &case.vector(0, row, head)) + term(&self.queries, &case.vector(1, key, head))
+    }
+}
+
+#[test]
+fn relative_positions_multiply_queries_and_keys() {
+    each(|kernels| {
+        let mut scratch = Scratch::default();
+        for case in cases() {
+            for terms in [[true, true], [true, false], [false, true]] {
+                let table = Table::new(&case, terms[0], terms[1]);
+                let packed = [kernels.pack_i16, oracle().pack_i16, kernels.pack_f32]
+                    .map(|pack| table.packed(&case, pack));
+                let want =
+                    case.exact(true, table.terms(), |head, row, key| table.bias(&case, head, row, key));
+                check(kernels, &case, packed.each_ref().map(Positions::Relative), &want, &mut scratch);
+            }
+        }
+    });
+}
+
+/// Integers cannot carry what is not finite, so the result has to; and so with logits that could not be scaled back.
+#[test]
+fn what_is_not_finite_is_not_hidden() {
+    each(|kernels| {
+        let mut scratch = Scratch::default();
+        for part in 0..3 {
+            let mut case = Case::new([9, 1, 8], 9, Some(20));
+            case.projections[(BEFORE * 3 + part) * 8] = f32::INFINITY;
+            let table = Table::new(&case, true, true).packed(&case, kernels.pack_i16);
+            for positions in [Positions::Absent, Positions::Alibi(&[0.5]), Positions::Relative(&table)] {
+                let context = case.run(kernels.attend_i16, positions, &mut scratch);
+                assert!(context.iter().all(|value| value.is_nan()), "{} {part}", kernels.name);
+            }
+        }
+        let mut case = Case::new([9, 1, 8], 9, None);
+        case.projections.iter_mut().for_each(|value| *value *= 1e19);
+        let table = Table::new(&case, true, true).packed(&case, kernels.pack_i16);
+        for positions in [Positions::Alibi(&[0.5]), Positions::Relative(&table)] {
+            let context = case.run(kernels.attend_i16, positions, &mut scratch);
+            assert!(context.iter().all(|value| value.is_nan()), "{}", kernels.name);
+        }
+    });
+}

@@ -1,0 +1,68 @@
+//! Linear layers, in f32 or in q8.
+
+use std::ops::Range;
+
+use super::kernels::{Kernels, Output, QuantisedRows};
+use super::pack::{PackedF32, PackedQ8};
+
+/// A packed layer, or several over the same input side by side.
+#[derive(Debug)]
+pub(super) enum Linear {
+    Q8(PackedQ8),
+    F32(PackedF32),
+}
+
+/// What goes into a linear layer: some rows of a matrix that has one for each row of the residual stream.
+pub(super) struct Input<'a> {
+    /// From the first of them on, with [`arch::MOST_ROWS`](super::arch::MOST_ROWS) to spare.
+    pub(super) values: &'a [f32],
+    /// Which they are.
+    pub(super) rows: Range<usize>,
+    /// Rows of the residual stream that are the first of their pair. They go straight into the score, and most others
+    /// look at them, so they are quantised twice as finely: that is one row in a hundred.
+    pub(super) firsts: &'a [usize],
+}
+
+impl Linear {
+    /// Output features.
+    pub(super) fn columns(&self) -> usize {
+        match self {
+            Linear::Q8(packed) => packed.columns,
+            Linear::F32(packed) => packed.columns,
+        }
+    }
+
+    /// Applies the layer.
+    pub(super) fn apply(
+        &self,
+        kernels: &Kernels,
+        input: &Input,
+        quantised: &mut QuantisedRows,
+        output: Output,
+    ) {
+        let rows = input.rows.len();
+        match self {
+            Linear::F32(packed) => (kernels.linear_f32)(packed, input.values, rows, output),
+            Linear::Q8(packed) => {
+                let columns = packed.inputs;
+                quantised.reserve(rows, packed.depth, input.precise());
+                (kernels.quantise)(
+                    &input.values[..rows * columns],
+                    columns,
+                    &packed.input_factors,
+                    quantised,
+                );
+                (kernels.linear_q8)(packed, quantised, output);
+            }
+        }
+    }
+}
+
+impl Input<'_> {
+    fn precise(&self) -> impl Iterator<Item = usize> {
+        let (start, end) = (self.rows.start, self.rows.end);
+        let from = self.firsts.partition_point(|&row| row < start);
+        let to = self.firsts.partition_point(|&row| row < end);
+        self.firsts[from..to].iter().map(move |row| row - start)
+    }
+}

@@ -1,0 +1,261 @@
+//! Turns the named tensors of a Plan into packed ones, each of which takes the place of the one it is made of.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::arch::MOST_ROWS;
+use super::attention::{Attention, Inputs, Positions};
+use super::feed_forward::FeedForward;
+use super::kernels::{Kernels, Norm, Output, Packed, QuantisedRows, Relative, Rows, Then};
+use super::linear::{Input, Linear};
+use super::pack::{PackedF32, PackedQ8};
+use super::rotary::Rotations;
+use super::{BlockNorm, Step};
+use crate::checkpoint::{Tensor, Weights};
+use crate::engine::embed::Embedding;
+use crate::engine::positions::alibi_slopes;
+use crate::error::{Result, weights};
+use crate::model::{self, Part, Plan};
+use crate::options::Dtype;
+
+/// Numbers beyond this are refused, for with them what lies between two norms could leave the range of f32: norms look
+/// for what is not finite, and what integers make of it before that nobody promises. See [`Run`](super::run::Run).
+const LARGEST: f32 = 1e12;
+
+/// The steps of a Plan whose tensors have all been checked.
+pub(super) fn steps(
+    kernels: &'static Kernels,
+    plan: &Plan,
+    weights: Weights,
+    dtype: Dtype,
+) -> Result<Vec<Step>> {
+    let mut loader = Loader { weights, dtype, kernels, rotations: Vec::new(), tables: Vec::new() };
+    plan.steps.iter().map(|step| loader.step(step)).collect()
+}
+
+struct Loader {
+    /// Those that have not been packed yet.
+    weights: Weights,
+    dtype: Dtype,
+    kernels: &'static Kernels,
+    /// Those that layers share.
+    rotations: Vec<Arc<Rotations>>,
+    /// Tables of relative positions, normalised, and what they are.
+    tables: Vec<(model::Disentangled, Rc<Vec<f32>>)>,
+}
+
+/// How a layer gets at rows of a tensor: [`Weights::take_rows`], or [`Weights::view_rows`] where others need them too.
+type Read = fn(&mut Weights, &str, Range<usize>) -> Result<Tensor>;
+
+impl Loader {
+    fn step(&mut self, step: &model::Step) -> Result<Step> {
+        Ok(match step {
+            model::Step::Embed(embed) => Step::Embed(Embedding::prepare(embed, &mut self.weights)?),
+            model::Step::Norm(norm) => Step::Norm(self.norm(norm)?),
+            model::Step::Project(layer) => Step::Project(self.linear(&[layer])?),
+            model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),
+            model::Step::FeedForward(block) => {
+                let inner: Vec<_> =
+                    [Some(&block.intermediate), block.gate.as_ref()].into_iter().flatten().collect();
+                Step::FeedForward(FeedForward {
+                    intermediate: self.linear(&inner)?,
+                    gated: block.gate.is_some(),
+                    activation: block.activation,
+                    output: self.linear(&[&block.output])?,
+                    norm: self.block_norm(&block.norm)?,
+                })
+            }
+            model::Step::Pool(pooling) => Step::Pool(*pooling),
+        })
+    }
+
+    fn attention(&mut self, attention: &model::Attention) -> Result<Attention> {
+        let model::Attention { query, key, value, output, heads, positions, window, rows, norm } = attention;
+        // First, for they may share projections, which are taken below.
+        let positions = self.positions(positions, *heads, query.out_features() / heads)?;
+        let inputs = match rows {
+            model::Rows::All => Inputs::All(self.linear(&[query, key, value])?),
+            model::Rows::First => {
+                Inputs::First { query: self.linear(&[query])?, key_value: self.linear(&[key, value])? }
+            }
+        };
+        Ok(Attention {
+            inputs,
+            output: self.linear(&[output])?,
+            heads: *heads,
+            positions,
+            window: *window,
+            norm: self.block_norm(norm)?,
+        })
+    }
+
+    fn positions(
+        &mut self,
+        positions: &model::Positions,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Positions> {
+        Ok(match positions {
+            model::Positions::Absent => Positions::Absent,
+            model::Positions::Rotary(rotary) => Positions::Rotary(self.rotations(*rotary, head_dim)),
+            model::Positions::Alibi => Positions::Alibi(alibi_slopes(heads)),
+            model::Positions::Disentangled(positions) => {
+                Positions::Relative(self.relative(positions, heads, head_dim)?)
+            }
+        })
+    }
+
+    fn rotations(&mut self, rotary: model::Rotary, head_dim: usize) -> Arc<Rotations> {
+        let alike =
+            |rotations: &&Arc<Rotations>| (rotations.rotary, rotations.head_dim) == (rotary, head_dim);
+        if let Some(rotations) = self.rotations.iter().find(alike) {
+            return Arc::clone(rotations);
+        }
+        let rotations = Arc::new(Rotations::new(rotary, head_dim));
+        self.rotations.push(Arc::clone(&rotations));
+        rotations
+    }
+
+    /// Relative positions, projected for one layer.
+    fn relative(
+        &mut self,
+        positions: &model::Disentangled,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Relative> {
+        let table = self.table(positions)?;
+        let mut project = |layer: &Option<model::Linear>| {
+            layer.as_ref().map(|layer| self.project_table(&table, layer, heads, head_dim)).transpose()
+        };
+        let (keys, queries) = (project(&positions.key)?, project(&positions.query)?);
+        // Longer ones are not told from the longest, nor those beyond the table.
+        let longest = positions.max_distance.max(positions.table.rows / 2).cast_signed();
+        let rows = (-longest..=longest).map(|distance| positions.row(distance) as u32).collect();
+        Ok(Relative { keys, queries, rows })
+    }
+
+    /// The rows of relative positions as they are projected, with [`MOST_ROWS`] to spare.
+    fn table(&mut self, positions: &model::Disentangled) -> Result<Rc<Vec<f32>>> {
+        let alike = |(other, _): &&(model::Disentangled, _)| {
+            (&other.table, &other.norm) == (&positions.table, &positions.norm)
+        };
+        if let Some((_, values)) = self.tables.iter().find(alike) {
+            return Ok(Rc::clone(values));
+        }
+        let model::Table { weight, rows, width } = &positions.table;
+        let mut values = self.weights.view(weight)?.to_f32();
+        match &positions.norm {
+            None => check_size(weight, &values)?,
+            Some(norm) => {
+                if !(self.kernels.norm)(&mut values, &self.norm(norm)?) {
+                    return Err(weights(format!(
+                        "{weight} holds numbers that are too large to compute with"
+                    )));
+                }
+            }
+        }
+        values.resize((rows + MOST_ROWS) * width, 0.0);
+        let values = Rc::new(values);
+        self.tables.push((positions.clone(), Rc::clone(&values)));
+        Ok(values)
+    }
+
+    fn project_table(
+        &mut self,
+        table: &[f32],
+        layer: &model::Linear,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Packed> {
+        let view: Read = |weights, name, rows| weights.view_rows(name, rows);
+        let packed = self.packed(&[layer], view)?;
+        let rows = table.len() / layer.in_features - MOST_ROWS;
+        let mut values = vec![0.0; (rows + MOST_ROWS) * packed.columns()];
+        // Every pair looks at them, so all are rounded as finely as first rows are.
+        let firsts: Vec<usize> = (0..rows).collect();
+        let input = Input { values: table, rows: 0..rows, firsts: &firsts };
+        let output = Output { values: &mut values, then: Then::Store };
+        packed.apply(self.kernels, &input, &mut QuantisedRows::default(), output);
+        if !values.iter().all(|value| value.is_finite()) {
+            let name = &layer.weight.tensor;
+            return Err(weights(format!(
+                "{name} makes relative positions that are too large to compute with"
+            )));
+        }
+        let pack = if self.dtype == Dtype::Q8 { self.kernels.pack_i16 } else { self.kernels.pack_f32 };
+        Ok(pack(Rows { values: &values, stride: packed.columns(), first: 0, count: rows }, heads, head_dim))
+    }
+
+    /// Layers over the same input, packed as one.
+    fn linear(&mut self, layers: &[&model::Linear]) -> Result<Linear> {
+        self.packed(layers, Weights::take_rows)
+    }
+
+    fn packed(&mut self, layers: &[&model::Linear], read: Read) -> Result<Linear> {
+        let parts = layers
+            .iter()
+            .map(|layer| {
+                let weight = read(&mut self.weights, &layer.weight.tensor, layer.weight.rows.clone())?;
+                let bias = layer.bias.as_ref().map(|bias| self.vector(bias, read)).transpose()?;
+                Ok((weight, bias.unwrap_or_else(|| vec![0.0; layer.out_features()])))
+            })
+            .collect::<Result<Vec<(Tensor, Vec<f32>)>>>()?;
+        let (first, others) = (&parts[0].0, &parts[1..]);
+        if let Some((other, _)) = others.iter().find(|(part, _)| part.input_scales() != first.input_scales())
+        {
+            let (first, other) = (first.name(), other.name());
+            return Err(weights(format!(
+                "{first} and {other} read the same inputs, but their input scales differ"
+            )));
+        }
+        let name = first.name();
+        Ok(match self.dtype {
+            Dtype::Q8 => {
+                let packed = PackedQ8::new(&parts, self.kernels.panel);
+                let factor = packed.input_factors.iter().copied().fold(1.0, f32::max);
+                check_size(name, packed.scales.iter().map(|scale| scale * factor))?;
+                Linear::Q8(packed)
+            }
+            _ => {
+                let packed = PackedF32::new(&parts, self.kernels.panel);
+                check_size(name, &packed.panels)?;
+                Linear::F32(packed)
+            }
+        })
+    }
+
+    fn block_norm(&mut self, norm: &model::BlockNorm) -> Result<BlockNorm> {
+        Ok(match norm {
+            model::BlockNorm::Before(norm) => BlockNorm::Before(self.norm(norm)?),
+            model::BlockNorm::After(norm) => BlockNorm::After(self.norm(norm)?),
+            model::BlockNorm::Absent => BlockNorm::Absent,
+        })
+    }
+
+    fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
+        let mut whole =
+            |name: &String| self.vector(&Part::whole(name.clone(), norm.width), Weights::take_rows);
+        let bias = norm.bias.as_ref().map(&mut whole).transpose()?;
+        Ok(Norm {
+            weight: whole(&norm.weight)?,
+            bias: bias.unwrap_or_else(|| vec![0.0; norm.width]),
+            eps: norm.eps as f32,
+        })
+    }
+
+    fn vector(&mut self, part: &Part, read: Read) -> Result<Vec<f32>> {
+        let values = read(&mut self.weights, &part.tensor, part.rows.clone())?.to_f32();
+        check_size(&part.tensor, &values)?;
+        Ok(values)
+    }
+}
+
+/// Refuses numbers beyond [`LARGEST`].
+fn check_size(name: &str, values: impl IntoIterator<Item = impl std::borrow::Borrow<f32>>) -> Result<()> {
+    let large = |value: &f32| value.abs() > LARGEST;
+    match values.into_iter().map(|value| *value.borrow()).find(large) {
+        None => Ok(()),
+        Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
+    }
+}

@@ -1,0 +1,83 @@
+//! Rotary positions.
+
+use std::sync::{Arc, Mutex};
+
+use crate::engine::positions::RotaryTable;
+use crate::model::Rotary;
+
+/// The fewest positions a table is made for.
+const FEWEST: usize = 512;
+
+/// Cosines and sines for all layers that rotate by the same angles, for as many positions as have been asked for: models
+/// that could read thousands of tokens mostly read hundreds.
+#[derive(Debug)]
+pub(super) struct Rotations {
+    pub(super) rotary: Rotary,
+    pub(super) head_dim: usize,
+    /// For how many positions it is, and it.
+    table: Mutex<(usize, Arc<RotaryTable>)>,
+}
+
+impl Rotations {
+    pub(super) fn new(rotary: Rotary, head_dim: usize) -> Self {
+        let table = (0, Arc::new(RotaryTable::new(&rotary, head_dim, 0)));
+        Self { rotary, head_dim, table: Mutex::new(table) }
+    }
+
+    /// A table for at least `positions` positions.
+    pub(super) fn up_to(&self, positions: usize) -> Arc<RotaryTable> {
+        // Poisoned or not, what is there is a table of that many positions.
+        let mut table = self.table.lock().unwrap_or_else(|poison| poison.into_inner());
+        if table.0 < positions {
+            let count = positions.next_power_of_two().max(FEWEST);
+            *table = (count, Arc::new(RotaryTable::new(&self.rotary, self.head_dim, count)));
+        }
+        Arc::clone(&table.1)
+    }
+}
+
+/// Rotates heads of `head_dim` by the cosines and sines of one position, halves paired. Plain arithmetic, each operation
+/// rounded: the same bits on every processor.
+pub(super) fn rotate(heads: &mut [f32], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
+    for head in heads.chunks_exact_mut(head_dim) {
+        let (front, back) = head.split_at_mut(head_dim / 2);
+        for (((x, y), cos), sin) in front.iter_mut().zip(back).zip(cos).zip(sin) {
+            (*x, *y) = (*x * cos - *y * sin, *y * cos + *x * sin);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_turn_as_complex_numbers_of_their_halves_do() {
+        let rotary = Rotary { theta: 100.0, divisor: 1.0 };
+        let (head_dim, position) = (6, 5);
+        let rotations = Rotations::new(rotary, head_dim);
+        let table = rotations.up_to(position + 1);
+        let before: Vec<f32> = (0..12_i8).map(|index| f32::from(index) * 0.7 - 3.0).collect();
+        let mut after = before.clone();
+        rotate(&mut after, head_dim, table.at(position));
+        for head in [0, 6] {
+            for index in 0..3 {
+                let angle = position as f64 * 100_f64.powf(-2.0 * index as f64 / 6.0);
+                let [x, y] = [head + index, head + index + 3].map(|at| f64::from(before[at]));
+                let turned = [x * angle.cos() - y * angle.sin(), y * angle.cos() + x * angle.sin()];
+                for (at, want) in [head + index, head + index + 3].into_iter().zip(turned) {
+                    assert!((f64::from(after[at]) - want).abs() < 1e-5, "{at}: {} and {want}", after[at]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_grows_and_says_the_same() {
+        let rotations = Rotations::new(Rotary { theta: 10_000.0, divisor: 2.0 }, 8);
+        let small = rotations.up_to(1);
+        let large = rotations.up_to(5000);
+        assert_eq!(small.at(FEWEST - 1), large.at(FEWEST - 1));
+        assert!(Arc::ptr_eq(&large, &rotations.up_to(8192)));
+    }
+}

@@ -1,0 +1,116 @@
+//! One batch on its way through the steps.
+
+use std::mem::{swap, take};
+
+use super::arena::{self, Arena};
+use super::kernels::{Norm, Output, Then};
+use super::linear::{Input, Linear};
+use super::{BlockNorm, CpuEngine, Step};
+use crate::engine::embed::Embedding;
+use crate::text::Batch;
+
+/// The largest magnitude with which a residual stream that no norm has looked at goes into a linear layer.
+///
+/// Rows behind a norm are within its weights (`prepare::LARGEST`) times the root of their length, and one layer more
+/// still is far from 1e38; so are rows within this. Two layers more may leave f32 upwards, to infinities, and with them
+/// all that integers are scaled back by: the norm behind sees that.
+const MOST: f32 = 1e14;
+
+/// A batch, and how far it is.
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a CpuEngine,
+    pub(super) batch: &'a Batch,
+    /// Rows of the residual stream: all tokens, and at last one a pair.
+    pub(super) rows: usize,
+    /// Columns of the residual stream.
+    pub(super) width: usize,
+    /// Whether every activation so far was. Asked of whatever goes into a block, for what the integers in it make of NaN
+    /// nobody promises, and it must not end as a score.
+    ///
+    /// Norms look for it. What follows one within a block are sums and products of at most two layers: those of the
+    /// first are finite, so what the second reads is no NaN, and infinities come through it as such. The residual stream
+    /// between blocks that are normalised before, which may grow, is read by norms alone; and where no norm has looked
+    /// at what goes into a layer, its size is checked (`look`).
+    pub(super) finite: bool,
+    /// Whether the residual stream has just come out of a norm.
+    pub(super) normed: bool,
+    pub(super) arena: Arena,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(engine: &'a CpuEngine, batch: &'a Batch, arena: Arena) -> Self {
+        Self { engine, batch, rows: 0, width: 0, finite: true, normed: false, arena }
+    }
+
+    pub(super) fn step(&mut self, step: &Step) {
+        match step {
+            Step::Embed(embedding) => self.embed(embedding),
+            Step::Norm(norm) => self.norm(norm),
+            Step::Project(layer) => self.project_stream(layer),
+            Step::Attention(attention) => self.attention(attention),
+            Step::FeedForward(block) => self.feed_forward(block),
+            Step::Pool(pooling) => self.pool(*pooling),
+        }
+    }
+
+    /// The rows that are left, if every activation was finite; and the memory for the next run.
+    pub(super) fn finish(self) -> (Option<Vec<f32>>, Arena) {
+        let rows = &self.arena.x[..self.rows * self.width];
+        let finite = self.finite && rows.iter().all(|value| value.is_finite());
+        (finite.then(|| rows.to_vec()), self.arena)
+    }
+
+    fn embed(&mut self, embedding: &Embedding) {
+        (self.rows, self.width) = (self.batch.tokens(), embedding.width());
+        self.arena.firsts.clear();
+        self.arena.firsts.extend(self.batch.ranges().map(|rows| rows.start));
+        embedding.gather(self.batch, arena::rows(&mut self.arena.x, self.rows, self.width));
+        self.normed = false;
+    }
+
+    pub(super) fn norm(&mut self, norm: &Norm) {
+        let x = &mut self.arena.x[..self.rows * self.width];
+        self.finite &= (self.engine.kernels.norm)(x, norm);
+        self.normed = true;
+    }
+
+    fn project_stream(&mut self, layer: &Linear) {
+        self.look();
+        let room = take(&mut self.arena.wide);
+        self.arena.wide = self.project(layer, &BlockNorm::Absent, room);
+        swap(&mut self.arena.x, &mut self.arena.wide);
+        (self.width, self.normed) = (layer.columns(), false);
+    }
+
+    /// Makes ready what a block reads: see [`BlockNorm::input`].
+    pub(super) fn enter(&mut self, norm: &BlockNorm) {
+        let BlockNorm::Before(norm) = norm else { return self.look() };
+        let Arena { x, normed, .. } = &mut self.arena;
+        let normed = arena::rows(normed, self.rows, self.width);
+        normed.copy_from_slice(&x[..self.rows * self.width]);
+        self.finite &= (self.engine.kernels.norm)(normed, norm);
+    }
+
+    /// Checks rows that no norm has looked at before they go into a layer.
+    fn look(&mut self) {
+        let x = &self.arena.x[..self.rows * self.width];
+        self.finite &= self.normed || x.iter().all(|value| value.abs() <= MOST);
+    }
+
+    /// A projection of all rows of a block's input that are left, in the memory of `to`.
+    pub(super) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
+        arena::rows(&mut to, self.rows, projection.columns());
+        let output = Output { values: &mut to, then: Then::Store };
+        let Arena { x, normed, firsts, quantised, .. } = &mut self.arena;
+        let input = Input { values: norm.input(x, normed), rows: 0..self.rows, firsts };
+        projection.apply(self.engine.kernels, &input, quantised, output);
+        to
+    }
+}
+
+impl BlockNorm {
+    /// What a block reads, of the residual stream and the rows [`Run::enter`] has normalised.
+    pub(super) fn input<'a>(&self, x: &'a [f32], normed: &'a [f32]) -> &'a [f32] {
+        if matches!(self, BlockNorm::Before(_)) { normed } else { x }
+    }
+}

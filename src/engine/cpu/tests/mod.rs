@@ -1,0 +1,166 @@
+//! Small Plans of every kind of step with random weights: in f32 beside the reference engine, in q8 the same bits on
+//! every instruction set.
+
+mod plans;
+
+use std::collections::HashMap;
+
+use plans::{every_plan, random_weights};
+
+use super::*;
+use crate::model::{BlockNorm, Step};
+
+/// Lengths of pairs: one token, tails of tiles, more than windows and tables of relative positions reach, and more than
+/// the block of a feed-forward layer.
+const LENGTHS: [usize; 6] = [1, 2, 37, 130, 7, 64];
+
+fn batch(lengths: &[usize]) -> Batch {
+    let mut batch = Batch::default();
+    for &length in lengths {
+        let ids = (0..length).map(|token| ((token * token + 7 * length) % plans::WORDS) as u32);
+        batch.input_ids.extend(ids);
+        batch.token_type_ids.extend((0..length).map(|token| u32::from(token > length / 2)));
+        batch.cu_seqlens.push(batch.input_ids.len());
+    }
+    batch
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+fn engines(plan: &Plan, dtype: Dtype) -> impl Iterator<Item = CpuEngine> {
+    let weights = random_weights(plan, dtype);
+    kernels::available()
+        .into_iter()
+        .map(move |kernels| CpuEngine::with_kernels(kernels, plan, weights.clone(), dtype, 1).unwrap())
+}
+
+#[cfg(feature = "candle")]
+fn largest_difference(got: &[f32], want: &[f32]) -> f32 {
+    assert_eq!(got.len(), want.len());
+    got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max)
+}
+
+/// The last block of every Plan is normalised or small, so rows are about 1 in size.
+#[cfg(feature = "candle")]
+#[test]
+fn every_plan_agrees_with_the_reference() {
+    for (name, plan) in every_plan() {
+        for (dtype, bound) in [(Dtype::F32, 1e-5), (Dtype::Q8, 0.1)] {
+            let reference =
+                crate::engine::candle::CandleEngine::prepare(&plan, random_weights(&plan, dtype)).unwrap();
+            let want = reference.run(&batch(&LENGTHS)).unwrap();
+            for engine in engines(&plan, dtype) {
+                let got = engine.run(&batch(&LENGTHS)).unwrap();
+                let difference = largest_difference(&got, &want);
+                println!("{name}, {dtype:?}, {}: {difference:.1e}", engine.instructions());
+                assert!(difference <= bound, "{name}, {dtype:?}, {}: {difference}", engine.instructions());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_plan_gives_the_same_bits_on_every_instruction_set() {
+    for (name, plan) in every_plan() {
+        let results: Vec<_> = engines(&plan, Dtype::Q8)
+            .map(|engine| (engine.instructions(), bits(&engine.run(&batch(&LENGTHS)).unwrap())))
+            .collect();
+        for (instructions, result) in &results {
+            assert_eq!(result, &results[0].1, "{name}: {instructions} and {}", results[0].0);
+        }
+    }
+}
+
+#[test]
+fn a_pair_is_the_same_bits_alone_among_others_and_on_threads() {
+    for (name, plan) in every_plan() {
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            let weights = random_weights(&plan, dtype);
+            let engine = CpuEngine::prepare(&plan, weights.clone(), dtype, 1).unwrap();
+            let together = engine.run(&batch(&LENGTHS)).unwrap();
+            let alone: Vec<f32> =
+                LENGTHS.iter().flat_map(|&length| engine.run(&batch(&[length])).unwrap()).collect();
+            assert_eq!(bits(&together), bits(&alone), "{name}, {dtype:?}");
+            let threaded = CpuEngine::prepare(&plan, weights, dtype, 3).unwrap();
+            assert_eq!(bits(&together), bits(&threaded.run(&batch(&LENGTHS)).unwrap()), "{name}, {dtype:?}");
+            assert!(engine.run(&Batch::default()).unwrap().is_empty());
+        }
+    }
+}
+
+/// Memory grows with the tokens of the longest pair and not with their square, and is used again.
+#[test]
+fn memory_is_linear_in_length() {
+    for (name, plan) in every_plan() {
+        if matches!(&plan.steps[0], Step::Embed(embed) if embed.position.is_some()) {
+            continue;
+        }
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            let engine = CpuEngine::prepare(&plan, random_weights(&plan, dtype), dtype, 1).unwrap();
+            let bytes_after = |length: usize| {
+                // Twice, for a projection of the residual stream makes two buffers trade places.
+                engine.run(&batch(&[length])).unwrap();
+                engine.run(&batch(&[length])).unwrap();
+                engine.arenas.lock().unwrap().iter().map(Arena::bytes).sum::<usize>()
+            };
+            let (short, long) = (bytes_after(256), bytes_after(1024));
+            assert!(long < 5 * short, "{name}, {dtype:?}: {short} and {long} bytes");
+            assert_eq!(bytes_after(1024), long, "{name}, {dtype:?}");
+        }
+    }
+}
+
+/// With numbers that leave f32 on their way there is an error and no score, wherever norms are.
+#[test]
+fn what_is_not_finite_is_an_error() {
+    for (name, plan) in every_plan() {
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            for factor in [1e25, 1e37] {
+                let large = HashMap::from([("words", factor)]);
+                let weights = plans::scaled_weights(&plan, dtype, &large);
+                let engine = CpuEngine::prepare(&plan, weights, dtype, 1).unwrap();
+                let result = engine.run(&batch(&LENGTHS));
+                assert!(result.is_err(), "{name}, {dtype:?}, {factor:e}");
+            }
+        }
+    }
+}
+
+/// Layers multiply what they read by up to 1e12: the residual stream of blocks normalised before grows, and all is well
+/// as long as it is finite.
+#[test]
+fn a_residual_stream_may_grow_between_norms() {
+    for (name, plan) in every_plan() {
+        let grows = plan.steps.iter().filter_map(|step| match step {
+            Step::FeedForward(block) if matches!(block.norm, BlockNorm::Before(_)) => Some(block),
+            _ => None,
+        });
+        let large: HashMap<&str, f32> =
+            grows.map(|block| (block.output.weight.tensor.as_str(), 1e10)).collect();
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            let weights = plans::scaled_weights(&plan, dtype, &large);
+            let engine = CpuEngine::prepare(&plan, weights, dtype, 1).unwrap();
+            let pooled = engine.run(&batch(&LENGTHS)).unwrap();
+            assert!(pooled.iter().all(|value| value.is_finite()), "{name}, {dtype:?}");
+        }
+    }
+}
+
+#[test]
+fn collapsing_the_last_layer_changes_nothing() {
+    let collapsed = |plan: &Plan| plan.clone().collapse_last_layer();
+    let mut tried = 0;
+    for (name, plan) in every_plan().into_iter().filter(|(_, plan)| collapsed(plan) != *plan) {
+        let run = |plan: &Plan| {
+            let weights = random_weights(plan, Dtype::F32);
+            CpuEngine::prepare(plan, weights, Dtype::F32, 1).unwrap().run(&batch(&LENGTHS)).unwrap()
+        };
+        let (whole, part) = (run(&plan), run(&collapsed(&plan)));
+        let difference = whole.iter().zip(&part).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(difference < 1e-5, "{name}: {difference}");
+        tried += 1;
+    }
+    assert!(tried > 2);
+}
