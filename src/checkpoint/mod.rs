@@ -28,7 +28,10 @@ mod writer;
 
 pub use activation::{Activation, ScoreActivation};
 pub use chain::{Chain, Module};
-pub use config::{AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, Rotary, RotaryLayer};
+pub use config::{
+    AttentionPositions, Biases, Family, ModelConfig, Numbering, Pooling, RelativePositions, Rotary,
+    RotaryLayer,
+};
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};
 pub use reader::WeightsReader;

@@ -3,10 +3,10 @@
 use super::head::{Dense, Head, Layer, Norm};
 use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
 use super::plan::{
-    Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
-    Step, Table,
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable,
+    Positions, Rows, Step, Table,
 };
-use crate::checkpoint::{AttentionPositions, Chain, ModelConfig, Module, Weights};
+use crate::checkpoint::{AttentionPositions, Chain, ModelConfig, Module, RelativePositions, Weights};
 use crate::error::{Result, weights};
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
@@ -67,13 +67,7 @@ impl<'a> Builder<'a> {
     fn plan(&self) -> Plan {
         let config = self.config;
         let mut steps = vec![Step::Embed(self.embed())];
-        steps.push(Step::Norm(self.norm(self.names.embedding_norm, config.embedding_size)));
-        match self.names.projection {
-            Projection::BehindNorm(name) if config.embedding_size != config.hidden_size => {
-                steps.push(Step::Project(self.projection(name, true)));
-            }
-            _ => {}
-        }
+        steps.extend(self.embedding_norm_and_projection());
         for layer in 0..config.num_hidden_layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
@@ -85,9 +79,19 @@ impl<'a> Builder<'a> {
         Plan { hidden_size: config.hidden_size, steps }
     }
 
-    fn projection(&self, name: &str, bias: bool) -> Linear {
-        let name = format!("{}{name}", self.prefix);
-        linear(&name, self.config.embedding_size, self.config.hidden_size, bias)
+    /// What brings embeddings to the width of the layers.
+    fn embedding_norm_and_projection(&self) -> Vec<Step> {
+        let (embedding, hidden) = (self.config.embedding_size, self.config.hidden_size);
+        let norm = |width| Step::Norm(self.norm(self.names.embedding_norm, width));
+        let project = |name: &str, bias| {
+            Step::Project(linear(&format!("{}{name}", self.prefix), embedding, hidden, bias))
+        };
+        match self.names.projection {
+            _ if embedding == hidden => vec![norm(hidden)],
+            Projection::Absent => vec![norm(embedding)],
+            Projection::BehindNorm(name) => vec![norm(embedding), project(name, true)],
+            Projection::BeforeNorm(name) => vec![project(name, false), norm(hidden)],
+        }
     }
 
     fn embed(&self) -> Embed {
@@ -118,6 +122,9 @@ impl<'a> Builder<'a> {
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)
             }
+            AttentionPositions::Disentangled(relative) => {
+                (Positions::Disentangled(Box::new(self.relative(layer, relative, &query, &key))), None)
+            }
         };
         Attention {
             query,
@@ -129,6 +136,35 @@ impl<'a> Builder<'a> {
             window,
             rows: Rows::All,
             norm: self.attention_norm(layer),
+        }
+    }
+
+    /// Relative positions as a layer sees them that projects rows with `query` and `key`.
+    fn relative(
+        &self,
+        layer: usize,
+        relative: &RelativePositions,
+        query: &Linear,
+        key: &Linear,
+    ) -> Disentangled {
+        let names = self.names.relative;
+        let projection = |name: &str, rows: &Linear| match relative.shared {
+            true => rows.clone(),
+            false => self.square(&self.in_layer(layer, name), true),
+        };
+        let width = self.config.hidden_size;
+        let table = Table {
+            weight: format!("{}{}.weight", self.prefix, names.table),
+            rows: 2 * relative.buckets.unwrap_or(relative.max_distance),
+            width,
+        };
+        Disentangled {
+            table,
+            norm: relative.normalised.then(|| self.norm(names.norm, width)),
+            key: relative.content_to_position.then(|| projection(names.key, key)),
+            query: relative.position_to_content.then(|| projection(names.query, query)),
+            buckets: relative.buckets,
+            max_distance: relative.max_distance,
         }
     }
 

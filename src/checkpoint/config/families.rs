@@ -1,6 +1,6 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, require};
+use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, require};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -21,6 +21,8 @@ pub enum Family {
     ModernBert,
     /// GTE: rotary positions, fused projections, gates.
     Gte,
+    /// DeBERTa 2 and 3: relative positions in the logits.
+    Deberta,
 }
 
 /// The names of a size, the first that is there counts, and what HF takes where none is.
@@ -157,12 +159,29 @@ const GTE: Row = Row {
     ..BERT
 };
 
+const DEBERTA: Row = Row {
+    model_type: "deberta-v2",
+    family: Family::Deberta,
+    architecture: "DebertaV2ForSequenceClassification",
+    vocab_size: 128_100,
+    hidden_size: (&["hidden_size"], 1536),
+    num_hidden_layers: (&["num_hidden_layers"], 24),
+    num_attention_heads: (&["num_attention_heads"], 24),
+    intermediate_size: (&["intermediate_size"], 6144),
+    type_vocab_size: 0,
+    types_optional: true,
+    layer_norm_eps: (Some("layer_norm_eps"), 1e-7),
+    required: &[],
+    own: deberta::read,
+    ..BERT
+};
+
 /// BERT and JinaBERT, which `model_type` does not tell apart.
 const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 8] =
-    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE];
+const FAMILIES: [Row; 9] =
+    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE, DEBERTA];
 
 impl Row {
     /// The row of a `model_type`.
