@@ -51,6 +51,8 @@ const ROW: &str = "sentence_embedding";
 const SCORES: &str = "scores";
 const WIDEST: usize = 1 << 16;
 const MOST_MODULES: usize = 64;
+/// The longest name of a module's folder, in bytes.
+const LONGEST_FOLDER: usize = 96;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -87,7 +89,7 @@ pub(super) fn file_names(modules_json: &[u8]) -> Vec<String> {
 
 /// Whether a path names a folder beside `modules.json`, and none somewhere else.
 fn is_folder_name(path: &str) -> bool {
-    !path.is_empty()
+    (1..=LONGEST_FOLDER).contains(&path.len())
         && path.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char))
         && !path.starts_with('.')
 }

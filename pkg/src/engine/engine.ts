@@ -37,7 +37,8 @@ export class Engine implements Scorer {
     const held = new ModelFiles();
     const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
-      if (name.endsWith(".json")) held.set(name, await bytesOf(name, blob));
+      // Those of modules, which lie in folders, are small.
+      if (name.endsWith(".json") || name.includes("/")) held.set(name, await bytesOf(name, blob));
       else weights.push([name, blob]);
     }
     const loader = run(() => new WasmLoader(held, JSON.stringify(settings)));

@@ -4,7 +4,8 @@ import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress } from "../types.js";
 import { bytesOfDataUrl } from "./data-url.js";
 import { Download } from "./download.js";
-import { gather, modelFiles, type Files, type ModelFile } from "./files.js";
+import { furtherLists, gather, modelFiles, type Files, type FilesPlace, type ModelFile } from "./files.js";
+import { readModules } from "./modules.js";
 import { DownloadTally } from "./progress.js";
 import { downloadFolder } from "./remote.js";
 import type { Source } from "./source.js";
@@ -35,7 +36,7 @@ export async function readModelFiles(
   signal: AbortSignal,
   onProgress: ((progress: DownloadProgress) => void) | undefined,
 ): Promise<Files> {
-  const tally = (files: readonly ModelFile[]): DownloadTally => new DownloadTally(files.map(({ name }) => name), onProgress);
+  const tally = (files: readonly ModelFile[]): DownloadTally => new DownloadTally(files.map(({ name }) => name), furtherLists, onProgress);
   switch (source.kind) {
     case "remote":
       return downloadFolder(source, signal, tally(modelFiles));
@@ -45,7 +46,12 @@ export async function readModelFiles(
       const given = givenFiles(source.files);
       const read = given.filter(({ content }) => tagOf(content) === "URL");
       const reading = { platform, signal, tally: tally(read.map(({ file }) => file)) };
-      return gather(given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const), givenWeights(source.files, reading));
+      const place = placeOfGiven(source.files, reading);
+      return gather(
+        given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const),
+        readWeights(place),
+        (list) => readModules(list, place),
+      );
     }
   }
 }
@@ -53,35 +59,36 @@ export async function readModelFiles(
 function readFolder(folder: URL, reading: Reading): Promise<Files> {
   const read = (file: ModelFile): Promise<Blob | undefined> =>
     file.needed ? neededFile(file, new URL(file.name, folder), reading) : localFile(file, new URL(file.name, folder), reading);
-  return gather(modelFiles.map(async (file) => [file.name, await read(file)] as const), localWeights(folder, read, reading));
-}
-
-async function localWeights(
-  folder: URL,
-  read: (file: ModelFile) => Promise<Blob | undefined>,
-  { tally }: Reading,
-): Promise<readonly (readonly [string, Blob])[]> {
-  const weights = await readWeights({
+  const place: FilesPlace = {
     open: async (file) => {
       const bytes = await read(file);
       return bytes === undefined ? undefined : () => Promise.resolve(bytes);
     },
-    onFound: (names) => tally.foundAll(names),
-  });
+    onFound: (names) => reading.tally.found(names),
+  };
+  return gather(
+    modelFiles.map(async (file) => [file.name, await read(file)] as const),
+    localWeights(folder, place),
+    (list) => readModules(list, place),
+  );
+}
+
+async function localWeights(folder: URL, place: FilesPlace): Promise<readonly (readonly [string, Blob])[]> {
+  const weights = await readWeights(place);
   if (weights.length === 0) throw new RankletError("weights", noWeights(`there is none in ${folder.href}`));
   return weights;
 }
 
-function givenWeights(files: Readonly<Record<string, unknown>>, reading: Reading): Promise<readonly (readonly [string, Blob])[]> {
-  return readWeights({
+function placeOfGiven(files: Readonly<Record<string, unknown>>, reading: Reading): FilesPlace {
+  return {
     open: async (file) => {
       const content = contentOf(files, file.name);
       if (content !== undefined) return () => givenFile(file, content, reading);
-      if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files, though their index names it`);
+      if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files, though another of them names it`);
       return undefined;
     },
-    onFound: (names) => reading.tally.foundAll(names.filter((name) => tagOf(contentOf(files, name)) === "URL")),
-  });
+    onFound: (names) => reading.tally.found(names.filter((name) => tagOf(contentOf(files, name)) === "URL")),
+  };
 }
 
 /** Every file named is wanted: who names one relies on it. */
