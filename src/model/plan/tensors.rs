@@ -34,6 +34,7 @@ impl Plan {
     }
 }
 
+#[cfg(feature = "candle")]
 impl Plan {
     /// The layers that are applied to tables of relative positions and to nothing else.
     pub(crate) fn position_projections(&self) -> impl Iterator<Item = &Linear> {
@@ -44,6 +45,7 @@ impl Plan {
     }
 }
 
+#[cfg(feature = "candle")]
 impl Attention {
     fn position_projections(&self) -> Vec<&Linear> {
         let Positions::Disentangled(positions) = &self.positions else { return Vec::new() };
