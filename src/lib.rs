@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod info;
 mod math;
+mod memory;
 mod options;
 mod quantize;
 mod reranker;

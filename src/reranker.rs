@@ -54,13 +54,13 @@ impl Reranker {
     ///
     /// # Errors
     /// `config`, `weights` or `tokenizer` for a bad checkpoint, `unsupported` for a good one (or an option) that this
-    /// build cannot serve, `input` for a bad option or an unreadable folder, `integrity` when the engine does not
+    /// build cannot serve, `out-of-memory` for one that would take more than the options allow, `input` for a bad option or an unreadable folder, `integrity` when the engine does not
     /// give the golden logits.
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
         let (files, weights) = source.open()?;
         let checkpoint = Checkpoint::read(files)?;
         let mut weights = weights?;
-        let mut loader = Loader::new(checkpoint, weights.index.take(), options)?;
+        let mut loader = Loader::new(checkpoint, weights.index.take(), weights.bytes(), options)?;
         weights.read(loader.weights())?;
         loader.finish().await
     }

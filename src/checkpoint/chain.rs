@@ -275,6 +275,16 @@ impl Module {
         })
     }
 
+    /// Numbers in the module.
+    pub(crate) fn parameters(&self) -> usize {
+        match self {
+            Module::Dense { in_features, out_features, bias, .. } => {
+                (in_features + usize::from(*bias)) * out_features
+            }
+            Module::LayerNorm { width, .. } => 2 * width,
+        }
+    }
+
     /// The width of what goes out, where `width` comes in.
     fn widths(&self, width: usize, path: &str) -> Result<usize> {
         let (wanted, out) = match self {

@@ -265,6 +265,24 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Numbers in the head of a model, before its weights are known.
+pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> usize {
+    let hidden = config.hidden_size;
+    match chain {
+        Some(chain) => chain.modules.iter().map(Module::parameters).sum(),
+        None => Names::of(config.family)
+            .head
+            .iter()
+            .map(|layer| match layer {
+                HeadLayer::Pooler(_) | HeadLayer::Dense(_) => (hidden + 1) * hidden,
+                HeadLayer::Norm(_) => 2 * hidden,
+                HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
+                HeadLayer::Activate(_) | HeadLayer::ActivateAsConfigured => 0,
+            })
+            .sum(),
+    }
+}
+
 /// The head of a chain of modules, whose tensors are in files of their own.
 fn chain_head(chain: &Chain) -> Result<Head> {
     let mut layers = Vec::new();

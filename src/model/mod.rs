@@ -13,4 +13,4 @@ pub use plan::{
 };
 
 pub(crate) use activation::score;
-pub(crate) use build::{build, plans};
+pub(crate) use build::{build, head_parameters, plans};

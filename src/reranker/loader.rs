@@ -13,6 +13,7 @@ use crate::checkpoint::{
 use crate::engine::Engine;
 use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
+use crate::memory::Needs;
 use crate::model;
 use crate::options::{Dtype, ModelSource, Options, Scores};
 use crate::quantize;
@@ -28,25 +29,47 @@ pub(crate) struct Loader {
     prompt: String,
     tokenizer: PairTokenizer,
     weights: WeightsReader,
+    /// The most memory it should all take.
+    memory_bytes: u64,
 }
 
 impl Loader {
-    /// Begins with all but the weights, which are in one file or in those of an index.
+    /// Begins with all but the weights, which are in one file or in those of an index and have so many bytes together.
     ///
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
-    pub(crate) fn new(checkpoint: Checkpoint, index: Option<Index>, options: Options) -> Result<Self> {
+    pub(crate) fn new(
+        checkpoint: Checkpoint,
+        index: Option<Index>,
+        weights_bytes: u64,
+        options: Options,
+    ) -> Result<Self> {
         let Checkpoint { config, chain, activation, tokenizer_config, prompt, tokenizer_json } = checkpoint;
         let tokenizer = PairTokenizer::read(&tokenizer_json, &tokenizer_config, (&config).into())?;
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
         }
+        let plans = model::plans(&config);
+        let needs = Needs {
+            plan: &plans[0],
+            head_parameters: model::head_parameters(&config, chain.as_ref()),
+            tokenizer_file: tokenizer_json.len(),
+            tokenizer: tokenizer.held_bytes(),
+            weights: weights_bytes,
+            dtype: options.dtype,
+            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
+            threads: options.threads(),
+        };
+        if let Some(limit) = options.max_memory_bytes {
+            needs.check(limit)?;
+        }
+        let memory_bytes = needs.peak();
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::plans(&config)),
+            Dtype::Q8 => quantize::grids(&plans),
             _ => HashMap::new(),
         };
         let weights = WeightsReader::new(index, grids);
-        Ok(Self { options, config, chain, activation, prompt, tokenizer, weights })
+        Ok(Self { options, config, chain, activation, prompt, tokenizer, weights, memory_bytes })
     }
 
     /// What takes the weights.
@@ -59,7 +82,7 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, config, chain, activation, prompt, tokenizer, weights } = self;
+        let Self { options, config, chain, activation, prompt, tokenizer, weights, memory_bytes } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format())?;
         let (plan, head) = model::build(&config, chain.as_ref(), &weights)?;
@@ -78,6 +101,7 @@ impl Loader {
             hidden_size: plan.hidden_size,
             layers: config.num_hidden_layers,
             weights: weights_info,
+            memory_bytes,
             backend: Backend {
                 device: "cpu",
                 engine: engine.name(),

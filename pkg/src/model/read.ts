@@ -8,6 +8,7 @@ import { furtherLists, gather, modelFiles, type Files, type FilesPlace, type Mod
 import { readModules } from "./modules.js";
 import { DownloadTally } from "./progress.js";
 import { downloadFolder } from "./remote.js";
+import type { Room } from "./room.js";
 import type { Source } from "./source.js";
 import { tagOf } from "./tag.js";
 import { noWeights, readWeights, weightsForms } from "./weights.js";
@@ -28,18 +29,19 @@ interface Given {
  * Reads a model's files, all at once. The caller aborts `signal` to end what is left after a failure.
  * @throws RankletError `input` for a file that is none; `unsupported` for one that cannot be read here;
  *   `config`, `tokenizer` or `weights` for a local file that is missing; `network` for one that cannot be downloaded;
- *   `integrity` for files of different commits
+ *   `integrity` for files of different commits; `out-of-memory` for weights that there is no room for
  */
 export async function readModelFiles(
   platform: Platform,
   source: Source,
+  room: Room,
   signal: AbortSignal,
   onProgress: ((progress: DownloadProgress) => void) | undefined,
 ): Promise<Files> {
   const tally = (files: readonly ModelFile[]): DownloadTally => new DownloadTally(files.map(({ name }) => name), furtherLists, onProgress);
   switch (source.kind) {
     case "remote":
-      return downloadFolder(source, signal, tally(modelFiles));
+      return downloadFolder(source, room, signal, tally(modelFiles));
     case "local":
       return readFolder(source.folder, { platform, signal, tally: tally(modelFiles) });
     case "given": {

@@ -4,15 +4,17 @@ import { configFile, gather, modelFiles, otherFiles, type Files, type FilesPlace
 import { hubAdvice } from "./hub.js";
 import { readModules } from "./modules.js";
 import type { DownloadTally } from "./progress.js";
+import type { Room } from "./room.js";
 import type { RemoteFolder } from "./source.js";
 import { noWeights, readWeights } from "./weights.js";
 
 /**
  * Downloads a model's files, all of one commit.
- * @throws RankletError `network`; `integrity` for files of different commits
+ * @throws RankletError `network`; `integrity` for files of different commits; `out-of-memory` for weights that there is
+ *   no room for
  */
-export async function downloadFolder(source: RemoteFolder, signal: AbortSignal, tally: DownloadTally): Promise<Files> {
-  const folder = new FolderDownload(source, signal, tally);
+export async function downloadFolder(source: RemoteFolder, room: Room, signal: AbortSignal, tally: DownloadTally): Promise<Files> {
+  const folder = new FolderDownload(source, room, signal, tally);
   const { hub } = source;
   if (hub === undefined) return folder.gather(modelFiles.map((file) => folder.file(file, source.folder)), source.folder);
   // What a branch means can change at any time. The first answer says which commit it is now, and all others are asked
@@ -25,13 +27,15 @@ export async function downloadFolder(source: RemoteFolder, signal: AbortSignal, 
 
 class FolderDownload {
   readonly #source: RemoteFolder;
+  readonly #room: Room;
   readonly #tally: DownloadTally;
   readonly #fetching: Fetching;
   #commit: string | undefined;
 
-  constructor(source: RemoteFolder, signal: AbortSignal, tally: DownloadTally) {
+  constructor(source: RemoteFolder, room: Room, signal: AbortSignal, tally: DownloadTally) {
     const { hub } = source;
     this.#source = source;
+    this.#room = room;
     this.#tally = tally;
     this.#commit = commitOf(hub?.revision);
     this.#fetching =
@@ -74,6 +78,7 @@ class FolderDownload {
     const download = await Download.open(url, this.#fetching);
     if (download === undefined && file.needed) throw new RankletError("network", `${file.name} is missing: ${url.href} answered ${this.#missing()}`);
     if (download !== undefined) this.#expectCommit(download);
+    if (file.code === "weights") this.#room.expect(download?.length);
     this.#tally.expect(file.name, download?.length ?? (download === undefined ? 0 : undefined));
     return download;
   }

@@ -109,6 +109,9 @@ pub(crate) struct ModelArguments {
     /// Threads; as many as compute at the same time here without it.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Refuse a model that would take more memory than so many bytes.
+    #[arg(long, value_name = "BYTES")]
+    max_memory: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +136,7 @@ impl ModelArguments {
             dtype: self.dtype,
             max_length: self.max_length,
             threads: self.threads,
+            max_memory_bytes: self.max_memory,
         };
         Reranker::load_blocking(source, options)
     }

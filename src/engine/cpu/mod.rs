@@ -38,7 +38,7 @@ use crate::options::Dtype;
 use crate::text::Batch;
 
 /// Activations of so many tokens stay in a core's second-level cache.
-const BATCH_TOKENS: usize = 512;
+pub(crate) const BATCH_TOKENS: usize = 512;
 
 /// A Plan with its weights packed.
 #[derive(Debug)]
