@@ -1,5 +1,7 @@
 //! Load, score, rank: with `loader.rs` the only place that knows every layer.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod describe;
 mod loader;
 
 use std::borrow::Cow;
@@ -18,6 +20,8 @@ use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, 
 use crate::scoring::{Pairs, Part, Scoring};
 use crate::text::{Batch, Chunks, Document, PairTokenizer, Span, Text};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use describe::{Description, describe};
 pub(crate) use loader::Loader;
 
 /// A cross-encoder that is ready to score.

@@ -448,3 +448,28 @@ fn max_length_cuts() {
     let (first, second) = scores("64");
     assert_ne!(first, second);
 }
+
+#[test]
+fn info_says_what_a_model_is_without_reading_its_weights() {
+    for (name, model_type, architecture) in [
+        ("bert-gelu-h36", "bert", "BertForSequenceClassification"),
+        ("families/deberta-c2p-h40", "deberta-v2", "DebertaV2ForSequenceClassification"),
+        ("families/chain-cls-h40", "modernbert", "ModernBertModel"),
+    ] {
+        let fixture = fixture(name);
+        let folder = fixture.directory.to_str().unwrap();
+        let info: Value =
+            serde_json::from_str(&stdout(&ranklet(&["info", "--model", folder, "--json"]))).unwrap();
+        let loaded = fixture.load();
+        assert_eq!(info["model_type"], model_type);
+        assert_eq!(info["architecture"], architecture);
+        assert_eq!(info["parameters"], loaded.info().parameters, "{name}");
+        assert_eq!(info["num_labels"], fixture.expected.num_labels);
+        assert_eq!(info["max_length"], fixture.expected.model_max_length);
+        let text = stdout(&ranklet(&["info", "--model", folder]));
+        for wanted in [architecture, "memory in f32", "memory in q8", "  0  embed", "rows: First"] {
+            assert!(text.contains(wanted), "{name}: {wanted:?} is not in {text}");
+        }
+    }
+    assert_fails(&["info", "--model", "/no/such/folder"], &["neither a folder nor"]);
+}

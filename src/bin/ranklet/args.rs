@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use crate::hub;
 use clap::{Args, Parser, Subcommand};
-use ranklet::{Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores};
+use ranklet::{
+    Description, Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores, describe,
+};
 
 /// Rank documents for a query with a cross-encoder, on this machine.
 #[derive(Debug, Parser)]
@@ -45,6 +47,14 @@ pub(crate) enum Command {
         pairs: PathBuf,
         #[command(flatten)]
         numbers: NumberArguments,
+    },
+    /// Show what a model is, what it computes and how much memory it would take. Reads all of it but the weights.
+    Info {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// Machine-readable output.
+        #[arg(long)]
+        json: bool,
     },
     /// Write a smaller copy of a model.
     Quantize {
@@ -127,6 +137,17 @@ pub(crate) struct NumberArguments {
 impl ModelArguments {
     /// Loads the model that was asked for.
     pub(crate) fn load(self) -> Result<Reranker> {
+        let (source, options) = self.read()?;
+        Reranker::load_blocking(source, options)
+    }
+
+    /// Describes the model that was asked for.
+    pub(crate) fn describe(self) -> Result<Description> {
+        let (source, options) = self.read()?;
+        describe(source, &options)
+    }
+
+    fn read(self) -> Result<(ModelSource, Options)> {
         let source = match &self.model {
             Some(model) => ModelSource::Directory(hub::folder(model)?),
             None => ModelSource::Embedded,
@@ -138,7 +159,7 @@ impl ModelArguments {
             threads: self.threads,
             max_memory_bytes: self.max_memory,
         };
-        Reranker::load_blocking(source, options)
+        Ok((source, options))
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let pairs = input::pairs(&pairs)?;
             score(&model.load()?, pairs, &numbers)
         }
+        Command::Info { model, json } => output::description(&model.describe()?, json),
         Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
         Command::Eval { model, run, qrels, json } => {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
