@@ -80,6 +80,7 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 
 /// The files of the modules of a `modules.json`, those that may be there: none for one that is malformed, which is for
 /// whoever reads it as a chain.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn file_names(modules_json: &[u8]) -> Vec<String> {
     let folders = entries(modules_json).unwrap_or_default().into_iter().map(|entry| entry.path);
     let folders: Vec<String> = folders.filter(|path| is_folder_name(path)).collect();

@@ -4,7 +4,7 @@ import { close } from "./support/assert.js";
 import { checkpoints, families } from "./support/fixtures.js";
 import { dist } from "./support/paths.js";
 
-// The bound of DESIGN.md for f32 against sentence-transformers; activations only shrink a difference.
+// The bound for f32 against sentence-transformers; activations only shrink a difference.
 const tolerance = 1e-4;
 
 describe("scores equal those of sentence-transformers", () => {

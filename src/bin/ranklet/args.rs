@@ -119,9 +119,6 @@ pub(crate) struct ModelArguments {
     /// Threads; as many as compute at the same time here without it.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Refuse a model that would take more memory than so many bytes.
-    #[arg(long, value_name = "BYTES")]
-    max_memory: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -157,7 +154,7 @@ impl ModelArguments {
             dtype: self.dtype,
             max_length: self.max_length,
             threads: self.threads,
-            max_memory_bytes: self.max_memory,
+            max_memory_bytes: None,
         };
         Ok((source, options))
     }
