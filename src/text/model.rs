@@ -23,8 +23,8 @@ pub(super) enum Model {
 }
 
 impl Model {
-    /// About how many bytes the tables hold: what the allocator counted for vocabularies of 30,000 (WordPiece, with its
-    /// two maps of strings), 50,000 (BPE, with its merges) and 250,000 pieces, by the piece.
+    /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
+    /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
     pub(super) fn held_bytes(&self) -> usize {
         let each = match self {
             Self::WordPiece(_) => 155,
