@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 
 import { engineNames } from "./engines.mjs";
 import { describe } from "./machine.mjs";
-import { prepareModel, preparePython, program } from "./models.mjs";
+import { prepareFamily, prepareModel, preparePython, program } from "./models.mjs";
 import { extent, help, readOptions } from "./options.mjs";
 import { inOutput, inRepository } from "./paths.mjs";
 import { picture } from "./picture.mjs";
 import { markdown } from "./report.mjs";
-import { flat, load, memory, noVnni, shapes, speed } from "./sections.mjs";
+import { families, flat, load, memory, noVnni, shapes, speed } from "./sections.mjs";
 import { startSite } from "./site.mjs";
 import { judge } from "./targets.mjs";
 import { Works } from "./work.mjs";
 
-const run = { speed, "no-vnni": noVnni, shapes, load, memory, flat };
+const run = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families };
 
 let options;
 try {
@@ -35,7 +35,9 @@ for (const [path, what] of [[program, "the command line"], [inRepository("pkg/di
 
 const much = extent(options);
 const python = preparePython();
-const names = options.only.includes("shapes") ? much.shapes : much.shapes.slice(0, 1);
+// The families have models of their own.
+const common = options.only.some((section) => section !== "families") ? much.shapes.slice(0, 1) : [];
+const names = options.only.includes("shapes") ? much.shapes : common;
 const models = names.map((name) => prepareModel(name, python, options.checkpoint));
 const works = new Works(options.w100);
 const site = await startSite();
@@ -53,7 +55,7 @@ const report = {
 for (const section of options.only) {
   const noted = notes.length;
   try {
-    report[section.replace("-", "_")] = await run[section]({ site, python, model: models[0], models, works, extent: much, notes });
+    report[section.replace("-", "_")] = await run[section]({ site, python, model: models[0], models, works, extent: much, notes, prepare: (name) => prepareFamily(name, python, options.xlmr) });
   } catch (error) {
     notes.push({ id: "all of it", error: String(error?.stack ?? error), unsupported: false });
     console.error(error);

@@ -24,7 +24,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, watch
       const page = await browser.open("ranklet");
       const before = site.answers.length;
       const loaded = await page.load({
-        model: `bench/${dtype === "q8" ? `${model.name}-q8` : model.name}`,
+        model: `bench/${dtype === "q8" && model.folders.q8 !== model.folders.f32 ? `${model.name}-q8` : model.name}`,
         baseUrl: `${site.url}models`,
         dtype,
         workers: threads,

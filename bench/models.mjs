@@ -54,6 +54,24 @@ export function prepareModel(name, python, checkpoint) {
   };
 }
 
+/**
+ * Makes a checkpoint of one of the families, with random weights in f16, where it is not there yet.
+ * @param {string} name of shapes.py
+ * @param {string} [xlmr] the folder of XLM-R's tokenizer
+ */
+export function prepareFamily(name, python, xlmr) {
+  const [folder, script] = [inOutput(`models/bench/${name}`), inRepository("bench/shapes.py")];
+  const recipe = createHash("sha256").update(JSON.stringify([name, xlmr ?? null])).update(readFileSync(script)).digest("hex");
+  const stamp = `${folder}/recipe`;
+  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== recipe) {
+    console.error(`making ${name}, once`);
+    rmSync(folder, { recursive: true, force: true });
+    runPython(python, [script, name, folder, inRepository("models/default"), ...(xlmr === undefined ? [] : [xlmr])]);
+    writeFileSync(stamp, recipe);
+  }
+  return { name, folders: { f32: folder, q8: folder }, bytes: statSync(`${folder}/model.safetensors`).size };
+}
+
 function make({ name, plain, q8, source, checkpoint, python }) {
   const script = (...args) => runPython(python, [inRepository("bench/checkpoints.py"), ...args]);
   if (checkpoint !== undefined && name === "minilm-l6") {

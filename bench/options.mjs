@@ -1,7 +1,7 @@
 // What can be said on the command line.
 import { parseArgs } from "node:util";
 
-export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat"];
+export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families"];
 
 export const help = `./build.sh bench [options]
   --quick              few documents and repetitions, small shapes: does everything run?
@@ -11,6 +11,8 @@ export const help = `./build.sh bench [options]
   --most N             leave out what has more documents than that
   --w100 FILE          { "query", "documents" } to take texts from, instead of the bench's own
   --checkpoint DIR     an f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
+  --xlmr DIR           XLM-R's tokenizer for the shapes that have it, instead of a made-up one
+  --shapes NAMES       of the families' shapes, separated by commas
   --publish            also writes the picture to docs/bench.svg`;
 
 const given = {
@@ -20,6 +22,8 @@ const given = {
   most: { type: "string" },
   w100: { type: "string" },
   checkpoint: { type: "string" },
+  xlmr: { type: "string" },
+  shapes: { type: "string" },
   publish: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 };
@@ -45,7 +49,7 @@ function wholeNumber(name, text) {
  * How much is measured. A quick run goes every way once or twice, with next to no work.
  * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
  */
-export function extent({ quick, repetitions, most = Infinity }) {
+export function extent({ quick, repetitions, shapes, most = Infinity }) {
   const full = {
     speed: [[10, 5], [100, 3], [1000, 1]],
     noVnni: [100, 3],
@@ -54,6 +58,11 @@ export function extent({ quick, repetitions, most = Infinity }) {
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
+    families: [
+      "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
+      "bge-reranker-base", "bge-reranker-large",
+    ],
+    family: 20,
   };
   const little = {
     speed: [[3, 2], [6, 2]],
@@ -63,9 +72,11 @@ export function extent({ quick, repetitions, most = Infinity }) {
     loads: 2,
     memory: 6,
     flat: [[4, 2], [16, 2]],
+    families: ["ettin-17m"],
+    family: 4,
   };
   const within = ([documents]) => documents <= most;
-  const whole = quick ? little : full;
+  const whole = { ...(quick ? little : full), ...(shapes === undefined ? {} : { families: shapes.split(",") }) };
   const chosen = { ...whole, speed: whole.speed.filter(within), flat: whole.flat.filter(within) };
   if (repetitions === undefined) return chosen;
   const repeated = ([documents]) => [documents, repetitions];

@@ -18,6 +18,7 @@ export function markdown(report) {
     report.load && load(report),
     report.memory && memory(report),
     report.flat && flat(report),
+    report.families && families(report),
     report.speed && agreement(report),
     notes(report),
   ]
@@ -95,6 +96,25 @@ function load({ load, engines }) {
     "From the import of the library to the first score, q8, one thread; every library with its own cache and a profile on disk, " +
     "files from this machine. Bytes are as they go over the wire, all but the weights compressed with gzip.";
   return section("Load", text, table(["engine", "empty caches", "full caches, a new page", "downloaded", "downloaded again"], rows));
+}
+
+function families({ families, engines }) {
+  const rows = families.flatMap(({ model, bytes, documents, engines: measured }) =>
+    measured.map(({ id, load_ms, ms, tokens, predicted_bytes, loaded_bytes, peak_bytes, process_bytes }) => [
+      model,
+      megabytes(bytes),
+      engines[id].where,
+      engines[id].dtype,
+      `${(load_ms / 1000).toFixed(1)} s`,
+      ...[predicted_bytes, loaded_bytes, peak_bytes, process_bytes].map(maybe),
+      (tokens / documents).toFixed(0),
+      (documents / (ms / 1000)).toFixed(1),
+    ]),
+  );
+  const text =
+    "Random weights in f16, one thread. Peaks natively are the process's, in Chromium WebAssembly's and then the process's. The prediction is for pairs of the model's greatest length.";
+  const head = ["shape", "file", "where", "dtype", "load", "predicted", "loaded", "peak", "process", "tokens each", "documents/s"];
+  return section("Families", text, table(head, rows));
 }
 
 function memory({ memory, models, engines }) {

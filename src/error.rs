@@ -142,6 +142,7 @@ constructors! {
     input => Input,
     unsupported => Unsupported,
     integrity => Integrity,
+    out_of_memory => OutOfMemory,
     internal => Internal,
 }
 

@@ -27,6 +27,9 @@ pub struct Info {
     pub layers: usize,
     /// The weights files.
     pub weights: WeightsInfo,
+    /// The most memory that loading and scoring should take on the CPU engine, in bytes, as predicted from sizes: what
+    /// [`Options::max_memory_bytes`](crate::Options::max_memory_bytes) is compared with.
+    pub memory_bytes: u64,
     /// What computes.
     pub backend: Backend,
     /// What is odd about the checkpoint, though it can be used.

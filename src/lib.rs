@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod info;
 mod math;
+mod memory;
 mod options;
 mod quantize;
 mod reranker;
@@ -51,6 +52,8 @@ pub use info::{Backend, Info, WeightsInfo};
 pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
+#[cfg(not(target_arch = "wasm32"))]
+pub use reranker::{Description, describe};
 pub use reranker::{Ranked, Reranker, best_first};
 pub use scoring::{Pairs, Part, Scoring};
 pub use text::{Span, Unit};

@@ -32,6 +32,8 @@ pub struct Options {
     pub dtype: Dtype,
     /// Longest pair in tokens, special ones included; `None`: what the model's files say.
     pub max_length: Option<usize>,
+    /// Refuse a model that is predicted to take more memory than so many bytes, loading and scoring; `None`: try.
+    pub max_memory_bytes: Option<u64>,
     /// Threads of the CPU engine; `None`: as many as compute at the same time here. In WebAssembly there is one.
     #[cfg(not(target_arch = "wasm32"))]
     pub threads: Option<std::num::NonZeroUsize>,

@@ -1,6 +1,9 @@
 //! Load, score, rank: with `loader.rs` the only place that knows every layer.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod describe;
 mod loader;
+mod outline;
 
 use std::ops::Range;
 
@@ -16,6 +19,8 @@ use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, 
 use crate::scoring::{Pairs, Part, Scoring};
 use crate::text::{Batch, Chunks, Document, PairTokenizer, Span, Text};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use describe::{Description, describe};
 pub(crate) use loader::Loader;
 
 /// A cross-encoder that is ready to score.
@@ -52,13 +57,13 @@ impl Reranker {
     ///
     /// # Errors
     /// `config`, `weights` or `tokenizer` for a bad checkpoint, `unsupported` for a good one (or an option) that this
-    /// build cannot serve, `input` for a bad option or an unreadable folder, `integrity` when the engine does not
+    /// build cannot serve, `out-of-memory` for one that would take more than the options allow, `input` for a bad option or an unreadable folder, `integrity` when the engine does not
     /// give the golden logits.
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
         let (files, weights) = source.open()?;
         let checkpoint = Checkpoint::read(files)?;
         let mut weights = weights?;
-        let mut loader = Loader::new(checkpoint, weights.index.take(), options)?;
+        let mut loader = Loader::new(checkpoint, weights.index.take(), weights.bytes(), options)?;
         weights.read(loader.weights())?;
         loader.finish().await
     }

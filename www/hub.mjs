@@ -16,7 +16,11 @@ const files = [
   "sentence_bert_config.json",
   "modules.json",
   "model.safetensors",
-].map((file) => file.replace(".", String.raw`\.`));
+  // A module of a chain has a folder of its own.
+  `(?:${name}/)config.json`,
+  `(?:${name}/)model.safetensors`,
+  `(?:${name}/)pytorch_model.bin`,
+].map((file) => file.replace(/\.(?=\w+$)/, String.raw`\.`));
 const filePath = new RegExp(`^/hub/(${name}/${name}/resolve/${name}/(?:${files.join("|")}))$`);
 
 /** Whether the hub's door is what `path` asks for. */

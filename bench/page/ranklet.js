@@ -18,7 +18,7 @@ export async function load({ model, baseUrl, dtype, workers, simd128, watch, fir
   const loadedBytes = watch ? wasmBytes() : undefined;
   await reranker.rerank(first);
   const scored = performance.now();
-  return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, backend: reranker.info.backend };
+  return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, memory_bytes: reranker.info.memoryBytes, backend: reranker.info.backend };
 }
 
 /** Scores one work: milliseconds from texts to scores, and the logits in input order. */

@@ -11,6 +11,7 @@ interface EngineInfo {
   hidden_size: number;
   layers: number;
   weights: { format: string; bytes: number };
+  memory_bytes: number;
   backend: Omit<Backend, "workers">;
   warnings: string[];
 }
@@ -28,6 +29,7 @@ export function parseInfo(json: string): ModelInfo {
     hiddenSize: info.hidden_size,
     layers: info.layers,
     weights: info.weights,
+    memoryBytes: info.memory_bytes,
     backend: { ...info.backend, workers: 0 },
     warnings: info.warnings,
   });

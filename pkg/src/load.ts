@@ -9,6 +9,7 @@ import type { Files } from "./model/files.js";
 import { openCache } from "./model/open-cache.js";
 import { tellCached } from "./model/progress.js";
 import { readModelFiles } from "./model/read.js";
+import { Room } from "./model/room.js";
 import { readSource } from "./model/source.js";
 import { loadReaders, readOptions } from "./options.js";
 import type { Platform } from "./platform/platform.js";
@@ -25,6 +26,8 @@ interface Parts {
   readonly files: Files;
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
+  /** How many "auto" can be. */
+  readonly mostWorkers: number;
 }
 
 /** What loading does, step by step. */
@@ -50,17 +53,26 @@ const refusals: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integ
  */
 export async function loadScorer(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<Loaded> {
   const read = readOptions("load", options, loadReaders);
-  const { signal, onProgress, device = "auto", dtype = "auto", maxLength, workers = "auto", revision, baseUrl, token } = read;
+  const { signal, onProgress, device = "auto", dtype = "auto", maxLength, maxMemoryBytes, revision, baseUrl, token } = read;
   throwIfAborted(signal);
-  const settings: EngineSettings = maxLength === undefined ? { device, dtype } : { device, dtype, max_length: maxLength };
+  // Without a limit each worker may take what it takes; with one, the first has all of it.
+  const workers = read.workers ?? "auto";
+  const limited = maxMemoryBytes !== undefined && workers === "auto";
+  const settings: EngineSettings = {
+    device,
+    dtype,
+    ...(maxLength === undefined ? {} : { max_length: maxLength }),
+    ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / (limited ? 1 : Math.max(1, Number(workers)))) }),
+  };
+  const room = new Room(settings);
   const model = readSource(platform, source, { revision, baseUrl, token });
   const cache = openCache(platform, model, read.cache);
   return withController(signal, async (stop) => {
     const steps: Steps = {
-      read: () => readModelFiles(platform, model, stop.signal, onProgress),
+      read: () => readModelFiles(platform, model, room, stop.signal, onProgress),
       begin: async (reading) => {
         const [files, module] = await Promise.all([reading, raced(engineModule(platform), stop.signal)]);
-        return start({ platform, module, files, settings, workers }, stop.signal);
+        return start({ platform, module, files, settings, workers, mostWorkers: limited ? 1 : mostAutoWorkers }, stop.signal);
       },
       onCached: (files) => tellCached(files, onProgress),
     };
@@ -103,14 +115,14 @@ function withWarnings(scorer: Scorer, warnings: readonly string[]): Loaded {
   return { scorer, info: Object.freeze({ ...scorer.info, warnings: Object.freeze([...scorer.info.warnings, ...warnings]) }) };
 }
 
-async function start({ platform, module, files, settings, workers }: Parts, signal: AbortSignal): Promise<Scorer> {
+async function start({ platform, module, files, settings, workers, mostWorkers }: Parts, signal: AbortSignal): Promise<Scorer> {
   throwIfAborted(signal);
   const { startWorker } = platform;
   if (workers !== 0) {
     const first = firstWorker(startWorker, workers);
     if (first !== undefined && startWorker !== undefined) {
       const begin = { startWorker, module, files, settings };
-      const wanted = workers === "auto" ? { workers: workerCount(platform, files), all: false } : { workers, all: true };
+      const wanted = workers === "auto" ? { workers: Math.min(workerCount(platform, files), mostWorkers), all: false } : { workers, all: true };
       return wanted.workers === 1 ? WorkerScorer.load(first, begin, signal) : WorkerPool.load(first, begin, wanted, signal);
     }
   }

@@ -53,7 +53,7 @@ export const loadReaders = {
   token: accessToken,
   cache: flagOrName,
   integrity: notOffered("fetch and check the files yourself and give them to load"),
-  maxMemoryBytes: notOffered("choose a smaller model or dtype"),
+  maxMemoryBytes: positiveInteger,
 };
 
 export const rerankReaders = {

@@ -4,7 +4,8 @@ export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
 /**
  * The files of a model by name. `config.json`, `tokenizer.json` and the weights are needed;
  * `tokenizer_config.json`, `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`
- * are read where given. Other names are left alone, as they are in a folder.
+ * are read where given. Other names are left alone, as they are in a folder. The modules that `modules.json` lists behind
+ * the encoder have files in folders of their own, which are named with them: `2_Dense/config.json`.
  *
  * Weights are `model.safetensors`, `model.safetensors.index.json` with the files it names, `pytorch_model.bin` or
  * `pytorch_model.bin.index.json` with the files it names: the first of these that is there, as in transformers. Of
@@ -68,6 +69,11 @@ export interface LoadOptions {
   readonly workers?: "auto" | number | undefined;
   /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
   readonly maxLength?: number | undefined;
+  /**
+   * The most memory that the model may take, of all workers together: one that is predicted to take more is refused with
+   * `out-of-memory`, where its size alone shows it before its weights are downloaded. With it, `workers: "auto"` is one.
+   */
+  readonly maxMemoryBytes?: number | undefined;
   /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are of one commit,
    * where the server says which. */
   readonly revision?: string | undefined;
@@ -298,6 +304,11 @@ export interface ModelInfo {
   readonly layers: number;
   /** The weights as the checkpoint holds them (`"safetensors"`, `"pytorch"`, `"q8"` or `"q4"`), with their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
+  /**
+   * The most memory that loading and scoring should take, predicted from sizes: what `maxMemoryBytes` is compared with.
+   * Each worker takes as much.
+   */
+  readonly memoryBytes: number;
   readonly backend: Backend;
   /** What is odd about the checkpoint, or went wrong with the cache, though the model is loaded. */
   readonly warnings: readonly string[];

@@ -51,6 +51,8 @@ const ROW: &str = "sentence_embedding";
 const SCORES: &str = "scores";
 const WIDEST: usize = 1 << 16;
 const MOST_MODULES: usize = 64;
+/// The longest name of a module's folder, in bytes.
+const LONGEST_FOLDER: usize = 96;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -88,7 +90,7 @@ pub(super) fn file_names(modules_json: &[u8]) -> Vec<String> {
 
 /// Whether a path names a folder beside `modules.json`, and none somewhere else.
 fn is_folder_name(path: &str) -> bool {
-    !path.is_empty()
+    (1..=LONGEST_FOLDER).contains(&path.len())
         && path.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char))
         && !path.starts_with('.')
 }
@@ -272,6 +274,16 @@ impl Module {
             activation: activation(folder)?,
             weights: folder.weights()?,
         })
+    }
+
+    /// Numbers in the module.
+    pub(crate) fn parameters(&self) -> usize {
+        match self {
+            Module::Dense { in_features, out_features, bias, .. } => {
+                (in_features + usize::from(*bias)) * out_features
+            }
+            Module::LayerNorm { width, .. } => 2 * width,
+        }
     }
 
     /// The width of what goes out, where `width` comes in.

@@ -104,17 +104,16 @@ impl Tensor {
         part
     }
 
-    /// The matrix with each row rounded to the nearest codes of `grid`, with the scale that loses least.
+    /// The matrix with each row rounded to the nearest codes of `grid`, with a scale that is found fast.
     pub(crate) fn rounded(&self, grid: Grid) -> Self {
         let columns = self.shape.last().copied().unwrap_or(0);
         let rows = self.elements().checked_div(columns).unwrap_or(0);
-        let equal = vec![1.0; columns];
         let mut values = vec![0.0; columns];
         let mut rounded = Self { scales: Vec::with_capacity(rows), ..self.empty(grid.encoding()) };
         rounded.data.reserve_exact(self.elements());
         for row in 0..rows {
             self.read_row(row, &mut values);
-            let scale = grid.best_scale(&values, &equal);
+            let scale = grid.quick_scale(&values);
             rounded.data.extend(values.iter().map(|&value| grid.store(value, scale)));
             rounded.scales.push(scale);
         }

@@ -52,6 +52,11 @@ impl WeightsFiles {
         Err(weights(format!("the weights are missing: there is none of {}", FORMS.join(", "))))
     }
 
+    /// Bytes of all files together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, content)| content.length()).sum()
+    }
+
     /// Hands all files on, piece by piece as they are wanted.
     ///
     /// # Errors
@@ -96,6 +101,14 @@ impl Weights {
 }
 
 impl Content {
+    fn length(&self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            #[cfg(not(target_arch = "wasm32"))]
+            Content::Disk(file) => file.length(),
+        }
+    }
+
     fn read(self, name: &str, reader: &mut WeightsReader) -> Result<()> {
         match self {
             Content::Bytes(bytes) => read_bytes(name, &bytes, reader),
@@ -163,6 +176,10 @@ mod on_disk {
             let file = File::open(path)?;
             let length = file.metadata()?.len();
             Ok(Self { file, length })
+        }
+
+        pub(super) fn length(&self) -> u64 {
+            self.length
         }
 
         pub(super) fn read(mut self, name: &str, reader: &mut WeightsReader) -> Result<()> {

@@ -3,10 +3,10 @@
 use super::head::{Dense, Head, Layer, Norm};
 use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
 use super::plan::{
-    Attention, BlockNorm, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable, Positions, Rows,
-    Step, Table,
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable,
+    Positions, Rows, Step, Table,
 };
-use crate::checkpoint::{AttentionPositions, Chain, ModelConfig, Module, Weights};
+use crate::checkpoint::{Answer, AttentionPositions, Chain, ModelConfig, Module, RelativePositions, Weights};
 use crate::error::{Result, weights};
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
@@ -63,13 +63,7 @@ impl<'a> Builder<'a> {
     fn plan(&self) -> Plan {
         let config = self.config;
         let mut steps = vec![Step::Embed(self.embed())];
-        steps.push(Step::Norm(self.norm(self.names.embedding_norm, config.embedding_size)));
-        match self.names.projection {
-            Projection::BehindNorm(name) if config.embedding_size != config.hidden_size => {
-                steps.push(Step::Project(self.projection(name, true)));
-            }
-            _ => {}
-        }
+        steps.extend(self.embedding_norm_and_projection());
         for layer in 0..config.num_hidden_layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
@@ -81,9 +75,19 @@ impl<'a> Builder<'a> {
         Plan { hidden_size: config.hidden_size, steps }
     }
 
-    fn projection(&self, name: &str, bias: bool) -> Linear {
-        let name = format!("{}{name}", self.prefix);
-        linear(&name, self.config.embedding_size, self.config.hidden_size, bias)
+    /// What brings embeddings to the width of the layers.
+    fn embedding_norm_and_projection(&self) -> Vec<Step> {
+        let (embedding, hidden) = (self.config.embedding_size, self.config.hidden_size);
+        let norm = |width| Step::Norm(self.norm(self.names.embedding_norm, width));
+        let project = |name: &str, bias| {
+            Step::Project(linear(&format!("{}{name}", self.prefix), embedding, hidden, bias))
+        };
+        match self.names.projection {
+            _ if embedding == hidden => vec![norm(hidden)],
+            Projection::Absent => vec![norm(embedding)],
+            Projection::BehindNorm(name) => vec![norm(embedding), project(name, true)],
+            Projection::BeforeNorm(name) => vec![project(name, false), norm(hidden)],
+        }
     }
 
     fn embed(&self) -> Embed {
@@ -114,6 +118,9 @@ impl<'a> Builder<'a> {
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)
             }
+            AttentionPositions::Disentangled(relative) => {
+                (Positions::Disentangled(Box::new(self.relative(layer, relative, &query, &key))), None)
+            }
         };
         Attention {
             query,
@@ -125,6 +132,35 @@ impl<'a> Builder<'a> {
             window,
             rows: Rows::All,
             norm: self.attention_norm(layer),
+        }
+    }
+
+    /// Relative positions as a layer sees them that projects rows with `query` and `key`.
+    fn relative(
+        &self,
+        layer: usize,
+        relative: &RelativePositions,
+        query: &Linear,
+        key: &Linear,
+    ) -> Disentangled {
+        let names = self.names.relative;
+        let projection = |name: &str, rows: &Linear| match relative.shared {
+            true => rows.clone(),
+            false => self.square(&self.in_layer(layer, name), true),
+        };
+        let width = self.config.hidden_size;
+        let table = Table {
+            weight: format!("{}{}.weight", self.prefix, names.table),
+            rows: 2 * relative.buckets.unwrap_or(relative.max_distance),
+            width,
+        };
+        Disentangled {
+            table,
+            norm: relative.normalised.then(|| self.norm(names.norm, width)),
+            key: relative.content_to_position.then(|| projection(names.key, key)),
+            query: relative.position_to_content.then(|| projection(names.query, query)),
+            buckets: relative.buckets,
+            max_distance: relative.max_distance,
         }
     }
 
@@ -223,6 +259,30 @@ impl<'a> Builder<'a> {
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }
     }
+}
+
+/// Numbers in the head of a model, before its weights are known.
+///
+/// # Errors
+/// None for a configuration that has been checked.
+pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Result<usize> {
+    let hidden = config.hidden_size;
+    if let Some(decoder) = &config.decoder {
+        return Ok(match decoder.answer {
+            Answer::Words { .. } => hidden,
+            Answer::Score => config.num_labels * hidden,
+        });
+    }
+    if let Some(chain) = chain {
+        return Ok(chain.modules.iter().map(Module::parameters).sum());
+    }
+    let layer = |layer: &HeadLayer| match layer {
+        HeadLayer::Pooler(_) | HeadLayer::Dense(_) => (hidden + 1) * hidden,
+        HeadLayer::Norm(_) => 2 * hidden,
+        HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
+        HeadLayer::Activate(_) | HeadLayer::ActivateAsConfigured => 0,
+    };
+    Ok(Names::of(config.family)?.head.iter().map(layer).sum())
 }
 
 /// The head of a chain of modules, whose tensors are in files of their own.

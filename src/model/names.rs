@@ -15,6 +15,8 @@ pub(super) struct Names {
     pub(super) embedding_norm: &'static str,
     /// From the width of the embeddings to that of the layers, where these differ.
     pub(super) projection: Projection,
+    /// Of relative positions in the logits, where a family has them.
+    pub(super) relative: Relative,
     /// Before the number of a layer.
     pub(super) layers: &'static str,
     /// Into attention.
@@ -40,6 +42,17 @@ pub(super) enum Projection {
     Absent,
     /// Behind their norm, with a bias.
     BehindNorm(&'static str),
+    /// Before their norm, without a bias.
+    BeforeNorm(&'static str),
+}
+
+/// The table of relative positions with its norm, and in each layer the projections of its rows.
+#[derive(Clone, Copy)]
+pub(super) struct Relative {
+    pub(super) table: &'static str,
+    pub(super) norm: &'static str,
+    pub(super) key: &'static str,
+    pub(super) query: &'static str,
 }
 
 /// The projections of query, key and value.
@@ -95,6 +108,12 @@ const BERT: Names = Names {
     token_type: "embeddings.token_type_embeddings",
     embedding_norm: "embeddings.LayerNorm",
     projection: Projection::Absent,
+    relative: Relative {
+        table: "encoder.rel_embeddings",
+        norm: "encoder.LayerNorm",
+        key: "attention.self.pos_key_proj",
+        query: "attention.self.pos_query_proj",
+    },
     layers: "encoder.layer",
     inputs: Inputs::Apart(["attention.self.query", "attention.self.key", "attention.self.value"]),
     context: "attention.output.dense",
@@ -189,6 +208,22 @@ const GTE: Names = Names {
     ..BERT
 };
 
+const DEBERTA: Names = Names {
+    prefix: "deberta.",
+    projection: Projection::BeforeNorm("embeddings.embed_proj"),
+    inputs: Inputs::Apart([
+        "attention.self.query_proj",
+        "attention.self.key_proj",
+        "attention.self.value_proj",
+    ]),
+    head: &[
+        HeadLayer::Dense("pooler.dense"),
+        HeadLayer::ActivateAsConfigured,
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
 impl Names {
     /// What tensors' names may begin with.
     pub(super) fn prefixes(&self) -> [&'static str; 2] {
@@ -206,6 +241,7 @@ impl Names {
             Family::DistilBert => &DISTILBERT,
             Family::ModernBert => &MODERNBERT,
             Family::Gte => &GTE,
+            Family::Deberta => &DEBERTA,
             Family::Qwen3 => return Err(unsupported("a decoder is not quantised: its dtype is f32")),
         })
     }

@@ -48,7 +48,7 @@ pub(super) fn calibrate(
     };
     let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &counted)?;
     let groups = smoothing::groups(plan);
-    let mut rounded = Rounded::tables(plan, weights, scheme)?;
+    let mut rounded = Rounded::nearest(plan, weights, scheme)?;
     let mut with_tables = weights.clone();
     rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.loaded()));
     let mut failure = None;

@@ -38,12 +38,19 @@ pub(super) struct RoundedMatrix {
 }
 
 impl Rounded {
-    /// The tables of a Plan, rounded to nearest.
+    /// What no text can teach anything about, rounded to nearest: the tables of a Plan, and what projects the rows of
+    /// one of positions.
     ///
     /// # Errors
     /// `weights` for one that is not there.
-    pub(super) fn tables(plan: &Plan, weights: &Weights, scheme: Scheme) -> Result<Self> {
+    pub(super) fn nearest(plan: &Plan, weights: &Weights, scheme: Scheme) -> Result<Self> {
         let mut rounded = Self::default();
+        for linear in plan.position_projections() {
+            let part = &linear.weight;
+            let values = weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
+            let rows = Rows::nearest(scheme, Grid::MATRIX, linear.in_features, &values);
+            rounded.matrices.insert(key(part), RoundedMatrix { rows, input_scales: Vec::new() });
+        }
         for (name, role, shape) in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();

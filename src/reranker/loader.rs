@@ -7,12 +7,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
+use super::outline::Outline;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Answers, Decoder, Question};
-use crate::checkpoint::{
-    Chain, Checkpoint, Golden, Index, ModelConfig, ModelFiles, ScoreActivation, Weights, WeightsFiles,
-    WeightsReader,
-};
+use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};
 use crate::engine::Engine;
 #[cfg(feature = "decoder")]
 use crate::error::config;
@@ -21,57 +19,39 @@ use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head};
 use crate::options::{Dtype, ModelSource, Options, Scores};
 use crate::quantize;
-use crate::text::{Batch, PairTokenizer};
+use crate::text::Batch;
 
 /// Takes a checkpoint in and makes a [`Reranker`] of it.
 #[derive(Debug)]
 pub(crate) struct Loader {
     options: Options,
-    config: ModelConfig,
-    chain: Option<Chain>,
-    activation: ScoreActivation,
-    prompt: String,
-    tokenizer: PairTokenizer,
-    #[cfg(feature = "decoder")]
-    question: Option<Question>,
+    outline: Outline,
+    /// The most memory it should all take.
+    memory_bytes: u64,
     weights: WeightsReader,
 }
 
 impl Loader {
-    /// Begins with all but the weights, which are in one file or in those of an index.
+    /// Begins with all but the weights, which are in one file or in those of an index and have so many bytes together.
     ///
     /// # Errors
     /// Those of [`Reranker::load`] that are about the tokenizer or the options.
-    pub(crate) fn new(checkpoint: Checkpoint, index: Option<Index>, options: Options) -> Result<Self> {
-        let tokenizer = PairTokenizer::of(&checkpoint)?;
-        let Checkpoint {
-            config,
-            chain,
-            activation,
-            prompt,
-            #[cfg(feature = "decoder")]
-            question,
-            ..
-        } = checkpoint;
-        if let Some(max_length) = options.max_length {
-            tokenizer.check_max_length(max_length)?;
+    pub(crate) fn new(
+        checkpoint: Checkpoint,
+        index: Option<Index>,
+        weights_bytes: u64,
+        options: Options,
+    ) -> Result<Self> {
+        let outline = Outline::new(checkpoint, weights_bytes, &options)?;
+        if let Some(limit) = options.max_memory_bytes {
+            outline.check_memory(options.dtype, limit)?;
         }
+        let memory_bytes = outline.memory(options.dtype)?;
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::plans(&config)?),
+            Dtype::Q8 => quantize::grids(&model::plans(&outline.config)?),
             _ => HashMap::new(),
         };
-        let weights = WeightsReader::new(index, grids);
-        Ok(Self {
-            options,
-            config,
-            chain,
-            activation,
-            prompt,
-            tokenizer,
-            #[cfg(feature = "decoder")]
-            question,
-            weights,
-        })
+        Ok(Self { options, outline, memory_bytes, weights: WeightsReader::new(index, grids) })
     }
 
     /// What takes the weights.
@@ -83,14 +63,15 @@ impl Loader {
     ///
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
-    pub(crate) async fn finish(mut self) -> Result<Reranker> {
-        let weights = std::mem::take(&mut self.weights).finish()?;
-        let dtype = self.options.dtype.resolve(weights.format())?;
+    pub(crate) async fn finish(self) -> Result<Reranker> {
+        let Self { options, outline, memory_bytes, weights } = self;
+        let weights = weights.finish()?;
+        let dtype = options.dtype.resolve(weights.format())?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
-        let Prepared { engine, head, parameters, warnings } = self.prepare(weights, dtype)?;
-        let max_length = self.max_length();
-        let Self { options, config, activation, prompt, tokenizer, .. } = self;
+        let Prepared { engine, head, parameters, warnings } =
+            Prepared::new(&options, &outline, weights, dtype)?;
+        let Outline { config, activation, prompt, tokenizer, max_length, .. } = outline;
         let info = Info {
             model_type: config.model_type,
             architecture: config.architecture,
@@ -101,6 +82,7 @@ impl Loader {
             hidden_size: config.hidden_size,
             layers: config.num_hidden_layers,
             weights: weights_info,
+            memory_bytes,
             backend: Backend {
                 device: "cpu",
                 engine: engine.name(),
@@ -124,58 +106,6 @@ impl Loader {
         }
         Ok(reranker)
     }
-
-    /// The longest pair in tokens.
-    fn max_length(&self) -> usize {
-        self.options.max_length.unwrap_or(self.tokenizer.model_max_length())
-    }
-
-    fn prepare(&self, weights: Weights, dtype: Dtype) -> Result<Prepared> {
-        #[cfg(feature = "decoder")]
-        if let (Some(decoder), Some(question)) = (&self.config.decoder, &self.question) {
-            return self.prepare_decoder((decoder, question), weights, dtype);
-        }
-        let (plan, head) = model::build(&self.config, self.chain.as_ref(), &weights)?;
-        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &self.tokenizer);
-        let plan = plan.collapse_last_layer();
-        let engine = Engine::prepare(&self.options, &plan, weights, dtype)?;
-        Ok(Prepared { engine, parameters: plan.parameters() + head.parameters(), head, warnings })
-    }
-
-    #[cfg(feature = "decoder")]
-    fn prepare_decoder(
-        &self,
-        (decoder, question): (&Decoder, &Question),
-        weights: Weights,
-        dtype: Dtype,
-    ) -> Result<Prepared> {
-        let config = &self.config;
-        let words = self.answers(question.answers)?;
-        let head = model::decoder_head(config, decoder, words, &weights)?;
-        let tensors = model::decoder_tensors(config, decoder);
-        let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &self.tokenizer);
-        let engine = Engine::decoder(&self.options, (config, decoder), weights, dtype, self.max_length())?;
-        let parameters = decoder.parameters(config) as usize + head.parameters();
-        Ok(Prepared { engine, head, parameters, warnings })
-    }
-
-    /// The ids of the words that answer.
-    #[cfg(feature = "decoder")]
-    fn answers(&self, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
-        let word = |word: &str| {
-            let id = self.tokenizer.token_id(word).map(|id| id as usize);
-            id.filter(|id| *id < self.config.vocab_size).ok_or_else(|| {
-                config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
-            })
-        };
-        match answers {
-            Answers::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
-            Answers::Ids { yes, no } => Ok(Some((yes, no))),
-            Answers::Score => Ok(None),
-        }
-    }
 }
 
 /// What depends on whether a model is a Plan.
@@ -184,6 +114,55 @@ struct Prepared {
     head: Head,
     parameters: usize,
     warnings: Vec<String>,
+}
+
+impl Prepared {
+    fn new(options: &Options, outline: &Outline, weights: Weights, dtype: Dtype) -> Result<Self> {
+        #[cfg(feature = "decoder")]
+        if let (Some(decoder), Some(question)) = (&outline.config.decoder, &outline.question) {
+            return Self::decoder(options, outline, (decoder, question), weights, dtype);
+        }
+        let (plan, head) = model::build(&outline.config, outline.chain.as_ref(), &weights)?;
+        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
+        let warnings = info::warnings(used, &weights, &outline.tokenizer);
+        let plan = plan.collapse_last_layer();
+        let engine = Engine::prepare(options, &plan, weights, dtype)?;
+        Ok(Self { engine, parameters: plan.parameters() + head.parameters(), head, warnings })
+    }
+
+    #[cfg(feature = "decoder")]
+    fn decoder(
+        options: &Options,
+        outline: &Outline,
+        (decoder, question): (&Decoder, &Question),
+        weights: Weights,
+        dtype: Dtype,
+    ) -> Result<Self> {
+        let config = &outline.config;
+        let head = model::decoder_head(config, decoder, answers(outline, question.answers)?, &weights)?;
+        let tensors = model::decoder_tensors(config, decoder);
+        let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
+        let warnings = info::warnings(used, &weights, &outline.tokenizer);
+        let engine = Engine::decoder(options, (config, decoder), weights, dtype, outline.max_length)?;
+        let parameters = decoder.parameters(config) as usize + head.parameters();
+        Ok(Self { engine, head, parameters, warnings })
+    }
+}
+
+/// The ids of the words that answer.
+#[cfg(feature = "decoder")]
+fn answers(outline: &Outline, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
+    let word = |word: &str| {
+        let id = outline.tokenizer.token_id(word).map(|id| id as usize);
+        id.filter(|id| *id < outline.config.vocab_size).ok_or_else(|| {
+            config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
+        })
+    };
+    match answers {
+        Answers::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
+        Answers::Ids { yes, no } => Ok(Some((yes, no))),
+        Answers::Score => Ok(None),
+    }
 }
 
 impl Reranker {

@@ -23,6 +23,17 @@ pub(super) enum Model {
 }
 
 impl Model {
+    /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
+    /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
+    pub(super) fn held_bytes(&self) -> usize {
+        let each = match self {
+            Self::WordPiece(_) => 155,
+            Self::Bpe(_) => 200,
+            Self::Unigram(_) => 33,
+        };
+        each * tokenizers::Model::get_vocab_size(self)
+    }
+
     /// How many tokens have ids from `least` on.
     pub(super) fn ids_from(&self, least: usize) -> usize {
         let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= least).count();

@@ -124,6 +124,11 @@ impl PairTokenizer {
         })
     }
 
+    /// About how many bytes of memory its tables hold.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.tokenizer.get_model().held_bytes()
+    }
+
     /// Longest sequence the model reads, in tokens, special ones included.
     pub fn model_max_length(&self) -> usize {
         self.model_max_length

@@ -44,13 +44,14 @@ pub struct WasmLoader(Loader);
 
 #[wasm_bindgen]
 impl WasmLoader {
-    /// Begins with all files but those that hold weights; `options` is JSON of `device`, `dtype` and `max_length`.
+    /// Begins with all files but those that hold weights; `options` is JSON of `device`, `dtype`, `max_length` and
+    /// `max_memory_bytes`, and `weights_bytes` what all files of weights have together.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: ModelFiles, options: &str) -> JsResult<WasmLoader> {
+    pub fn new(files: ModelFiles, weights_bytes: u64, options: &str) -> JsResult<WasmLoader> {
         let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
         let mut files = files.0;
         let index = Index::take(&mut files)?;
-        Ok(Self(Loader::new(Checkpoint::read(files)?, index, options)?))
+        Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
     }
 
     /// Begins with a file of weights, of `length` bytes.

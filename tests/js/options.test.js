@@ -47,7 +47,6 @@ describe("load", () => {
     [{ dtype: "f16" }, /"f16" is not available: use "f32" or "q8"/],
     [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
     [{ integrity: {} }, /integrity is not available: .*files/],
-    [{ maxMemoryBytes: 1e9 }, /maxMemoryBytes is not available: .*smaller model/],
   ];
   for (const [options, message] of later) {
     test(`answers unsupported to ${JSON.stringify(options)}`, () => rejectsWith("unsupported", message, loadWith(options)));

@@ -12,6 +12,7 @@ export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
   readonly max_length?: number;
+  readonly max_memory_bytes?: number;
 }
 
 /** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
@@ -37,10 +38,12 @@ export class Engine implements Scorer {
     const held = new ModelFiles();
     const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
-      if (name.endsWith(".json")) held.set(name, await bytesOf(name, blob));
+      // Those of modules, which lie in folders, are small.
+      if (name.endsWith(".json") || name.includes("/")) held.set(name, await bytesOf(name, blob));
       else weights.push([name, blob]);
     }
-    const loader = run(() => new WasmLoader(held, JSON.stringify(settings)));
+    const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
+    const loader = run(() => new WasmLoader(held, BigInt(bytes), JSON.stringify(settings)));
     try {
       for (const [name, blob] of weights) await give(loader, name, blob);
     } catch (error) {

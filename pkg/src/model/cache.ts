@@ -1,6 +1,7 @@
 import { modelFiles, type Files } from "./files.js";
 import { isOld, isSet, manifestOf, newSet, parseManifest, type Manifest } from "./manifest.js";
 import type { Store } from "./store.js";
+import { isModuleFile } from "./modules.js";
 import { isWeightsName, weightsForms } from "./weights.js";
 
 const manifestName = "manifest.json";
@@ -9,7 +10,7 @@ const fileNames: ReadonlySet<string> = new Set([...modelFiles, ...weightsForms].
 
 /** Whether a cache keeps files of this name; a manifest may be damaged, and lead elsewhere. */
 function isKept(name: string): boolean {
-  return fileNames.has(name) || isWeightsName(name);
+  return fileNames.has(name) || isWeightsName(name) || isModuleFile(name);
 }
 
 /**

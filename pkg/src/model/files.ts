@@ -15,23 +15,43 @@ export interface ModelFile {
 /** The file that every model has and that is small: where there is a choice, it is asked for first. */
 export const configFile: ModelFile = { name: "config.json", needed: true, code: "config" };
 
+/** The file that lists what lies in folders of its own. */
+const modulesFile = "modules.json";
+
 /** The others that are read, but for the weights, in the order in which a missing one is reported. */
 export const otherFiles: readonly ModelFile[] = [
   { name: "tokenizer.json", needed: true, code: "tokenizer" },
   { name: "tokenizer_config.json", needed: false, code: "tokenizer" },
   { name: "config_sentence_transformers.json", needed: false, code: "config" },
   { name: "sentence_bert_config.json", needed: false, code: "config" },
-  { name: "modules.json", needed: false, code: "config" },
+  { name: modulesFile, needed: false, code: "config" },
 ];
 
 /** All files that are read, but for the weights. */
 export const modelFiles: readonly ModelFile[] = [configFile, ...otherFiles];
 
-/** Waits for files and the weights; files that turn out not to be there are left out. */
+/** Where files are looked for whose names are in other files: those of the weights, and those of modules. */
+export interface FilesPlace {
+  /** Asks for a file: what gives its bytes, or `undefined` where there is none. Throws where a file that is needed is missing. */
+  open(file: ModelFile): Promise<(() => Promise<Blob>) | undefined>;
+  /** Hears, once, which further files will be read, when that is sure. */
+  onFound(names: readonly string[]): void;
+}
+
+/** How many lists of further files a model has, each told to `onFound`: of the weights, and of the modules. */
+export const furtherLists = 2;
+
+/** A file's name and its bytes, where there is one. */
+export type Read = readonly [string, Blob | undefined];
+
+/** Waits for files, the weights, and the files of the modules that one of the files lists; those that turn out not to be there are left out. */
 export async function gather(
-  files: readonly Promise<readonly [string, Blob | undefined]>[],
+  files: readonly Promise<Read>[],
   weights: Promise<readonly (readonly [string, Blob])[]>,
+  modules: (list: Blob | undefined) => Promise<readonly (readonly [string, Blob])[]>,
 ): Promise<Files> {
-  const [read, held] = await Promise.all([Promise.all(files), weights]);
-  return new Map([...read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined), ...held]);
+  const all = Promise.all(files);
+  const behind = all.then((read) => modules(new Map(read).get(modulesFile)));
+  const [read, held, further] = await Promise.all([all, weights, behind]);
+  return new Map([...read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined), ...held, ...further]);
 }

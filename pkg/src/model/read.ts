@@ -4,9 +4,11 @@ import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress } from "../types.js";
 import { bytesOfDataUrl } from "./data-url.js";
 import { Download } from "./download.js";
-import { gather, modelFiles, type Files, type ModelFile } from "./files.js";
+import { furtherLists, gather, modelFiles, type Files, type FilesPlace, type ModelFile } from "./files.js";
+import { readModules } from "./modules.js";
 import { DownloadTally } from "./progress.js";
 import { downloadFolder } from "./remote.js";
+import type { Room } from "./room.js";
 import type { Source } from "./source.js";
 import { tagOf } from "./tag.js";
 import { noWeights, readWeights, weightsForms } from "./weights.js";
@@ -27,25 +29,31 @@ interface Given {
  * Reads a model's files, all at once. The caller aborts `signal` to end what is left after a failure.
  * @throws RankletError `input` for a file that is none; `unsupported` for one that cannot be read here;
  *   `config`, `tokenizer` or `weights` for a local file that is missing; `network` for one that cannot be downloaded;
- *   `integrity` for files of different commits
+ *   `integrity` for files of different commits; `out-of-memory` for weights that there is no room for
  */
 export async function readModelFiles(
   platform: Platform,
   source: Source,
+  room: Room,
   signal: AbortSignal,
   onProgress: ((progress: DownloadProgress) => void) | undefined,
 ): Promise<Files> {
-  const tally = (files: readonly ModelFile[]): DownloadTally => new DownloadTally(files.map(({ name }) => name), onProgress);
+  const tally = (files: readonly ModelFile[]): DownloadTally => new DownloadTally(files.map(({ name }) => name), furtherLists, onProgress);
   switch (source.kind) {
     case "remote":
-      return downloadFolder(source, signal, tally(modelFiles));
+      return downloadFolder(source, room, signal, tally(modelFiles));
     case "local":
       return readFolder(source.folder, { platform, signal, tally: tally(modelFiles) });
     case "given": {
       const given = givenFiles(source.files);
       const read = given.filter(({ content }) => tagOf(content) === "URL");
       const reading = { platform, signal, tally: tally(read.map(({ file }) => file)) };
-      return gather(given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const), givenWeights(source.files, reading));
+      const place = placeOfGiven(source.files, reading);
+      return gather(
+        given.map(async ({ file, content }) => [file.name, await givenFile(file, content, reading)] as const),
+        readWeights(place),
+        (list) => readModules(list, place),
+      );
     }
   }
 }
@@ -53,35 +61,36 @@ export async function readModelFiles(
 function readFolder(folder: URL, reading: Reading): Promise<Files> {
   const read = (file: ModelFile): Promise<Blob | undefined> =>
     file.needed ? neededFile(file, new URL(file.name, folder), reading) : localFile(file, new URL(file.name, folder), reading);
-  return gather(modelFiles.map(async (file) => [file.name, await read(file)] as const), localWeights(folder, read, reading));
-}
-
-async function localWeights(
-  folder: URL,
-  read: (file: ModelFile) => Promise<Blob | undefined>,
-  { tally }: Reading,
-): Promise<readonly (readonly [string, Blob])[]> {
-  const weights = await readWeights({
+  const place: FilesPlace = {
     open: async (file) => {
       const bytes = await read(file);
       return bytes === undefined ? undefined : () => Promise.resolve(bytes);
     },
-    onFound: (names) => tally.foundAll(names),
-  });
+    onFound: (names) => reading.tally.found(names),
+  };
+  return gather(
+    modelFiles.map(async (file) => [file.name, await read(file)] as const),
+    localWeights(folder, place),
+    (list) => readModules(list, place),
+  );
+}
+
+async function localWeights(folder: URL, place: FilesPlace): Promise<readonly (readonly [string, Blob])[]> {
+  const weights = await readWeights(place);
   if (weights.length === 0) throw new RankletError("weights", noWeights(`there is none in ${folder.href}`));
   return weights;
 }
 
-function givenWeights(files: Readonly<Record<string, unknown>>, reading: Reading): Promise<readonly (readonly [string, Blob])[]> {
-  return readWeights({
+function placeOfGiven(files: Readonly<Record<string, unknown>>, reading: Reading): FilesPlace {
+  return {
     open: async (file) => {
       const content = contentOf(files, file.name);
       if (content !== undefined) return () => givenFile(file, content, reading);
-      if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files, though their index names it`);
+      if (file.needed) throw new RankletError(file.code, `${file.name} is missing from the model's files, though another of them names it`);
       return undefined;
     },
-    onFound: (names) => reading.tally.foundAll(names.filter((name) => tagOf(contentOf(files, name)) === "URL")),
-  });
+    onFound: (names) => reading.tally.found(names.filter((name) => tagOf(contentOf(files, name)) === "URL")),
+  };
 }
 
 /** Every file named is wanted: who names one relies on it. */

@@ -1,5 +1,5 @@
 /**
- * Where a cache keeps one model's bytes. Names have the form `name` or `folder/name`, of letters, digits, ".", "-"
+ * Where a cache keeps one model's bytes. Names are one or several parts with "/" between, of letters, digits, ".", "-"
  * and "_". Every method rejects with whatever the disk or browser says.
  */
 export interface Store {

@@ -1,6 +1,6 @@
 import { RankletError, messageOf } from "../errors.js";
 import { isObject } from "../options.js";
-import type { ModelFile } from "./files.js";
+import type { FilesPlace, ModelFile } from "./files.js";
 
 /** The files by which weights are found, in the order in which transformers prefers them. */
 export const weightsForms: readonly ModelFile[] = [
@@ -20,20 +20,12 @@ export function noWeights(why: string): string {
 const mostIndexBytes = 4 << 20;
 const mostFiles = 256;
 
-/** Where weights are looked for. */
-export interface WeightsPlace {
-  /** Asks for a file: what gives its bytes, or `undefined` where there is none. Throws where a file that is needed is missing. */
-  open(file: ModelFile): Promise<(() => Promise<Blob>) | undefined>;
-  /** Hears which further files will be read, once that is sure. */
-  onFound(names: readonly string[]): void;
-}
-
 /**
  * Reads the weights in the first form that is there, with the files that an index names.
  * @returns names and bytes; nothing where there are no weights
  * @throws RankletError `weights` for an index that is malformed or leads elsewhere, and what `place` throws
  */
-export async function readWeights(place: WeightsPlace): Promise<readonly (readonly [string, Blob])[]> {
+export async function readWeights(place: FilesPlace): Promise<readonly (readonly [string, Blob])[]> {
   for (const form of weightsForms) {
     const bytes = await place.open(form);
     if (bytes === undefined) continue;

@@ -161,8 +161,8 @@ function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
 
 function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
-  const { device, dtype, max_length } = settings;
-  return typeof device === "string" && typeof dtype === "string" && isLimit(max_length);
+  const { device, dtype, max_length, max_memory_bytes } = settings;
+  return typeof device === "string" && typeof dtype === "string" && isLimit(max_length) && isLimit(max_memory_bytes);
 }
 
 function isReading(reading: unknown): reading is Reading {

@@ -3,8 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::hub;
 use clap::{Args, Parser, Subcommand};
-use ranklet::{Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores};
+use ranklet::{
+    Description, Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores, describe,
+};
 
 /// Rank documents for a query with a cross-encoder, on this machine.
 #[derive(Debug, Parser)]
@@ -45,11 +48,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         numbers: NumberArguments,
     },
+    /// Show what a model is, what it computes and how much memory it would take. Reads all of it but the weights.
+    Info {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// Machine-readable output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a smaller copy of a model.
     Quantize {
-        /// The folder of the model; the default model is quantised already.
-        #[arg(long, value_name = "DIR")]
-        model: PathBuf,
+        /// The folder of the model, or its id on the Hub; the default model is quantised already.
+        #[arg(long, value_name = "DIR|ID")]
+        model: String,
         /// q8: 7-bit matrices, 8-bit embeddings; q4: half the size to download, unpacked to q8 when it is loaded.
         #[arg(long, value_parser = quantised)]
         dtype: Dtype,
@@ -92,9 +103,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// The folder of a model. Without it: the model in this program.
-    #[arg(long, value_name = "DIR")]
-    model: Option<PathBuf>,
+    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. Without it: the model
+    /// in this program.
+    #[arg(long, value_name = "DIR|ID")]
+    model: Option<String>,
     /// What computes: auto, cpu, gpu, candle.
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -125,14 +137,29 @@ pub(crate) struct NumberArguments {
 impl ModelArguments {
     /// Loads the model that was asked for.
     pub(crate) fn load(self) -> Result<Reranker> {
-        let source = self.model.map_or(ModelSource::Embedded, ModelSource::Directory);
+        let (source, options) = self.read()?;
+        Reranker::load_blocking(source, options)
+    }
+
+    /// Describes the model that was asked for.
+    pub(crate) fn describe(self) -> Result<Description> {
+        let (source, options) = self.read()?;
+        describe(source, &options)
+    }
+
+    fn read(self) -> Result<(ModelSource, Options)> {
+        let source = match &self.model {
+            Some(model) => ModelSource::Directory(hub::folder(model)?),
+            None => ModelSource::Embedded,
+        };
         let options = Options {
             device: self.device,
             dtype: self.dtype,
             max_length: self.max_length,
             threads: self.threads,
+            max_memory_bytes: None,
         };
-        Reranker::load_blocking(source, options)
+        Ok((source, options))
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     answer(&json!({
         "load_ms": milliseconds(load),
         "peak_bytes": peak_bytes(),
+        "memory_bytes": reranker.info().memory_bytes,
         "backend": reranker.info().backend,
     }))?;
     for line in io::stdin().lock().lines() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ranklet::{Dtype, ModelFiles, Pairs, Part, RankOptions, Reranker, Result, Scores, Scoring, best_first};
 
 use crate::args::{Command, NumberArguments};
-use crate::{bench, evaluate, input, output};
+use crate::{bench, evaluate, hub, input, output};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
@@ -25,6 +25,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let pairs = input::pairs(&pairs)?;
             score(&model.load()?, pairs, &numbers)
         }
+        Command::Info { model, json } => output::description(&model.describe()?, json),
         Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
         Command::Eval { model, run, qrels, json } => {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
@@ -89,13 +90,14 @@ pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Pa
     Ok(all)
 }
 
-fn quantize(model: &Path, dtype: Dtype, out: &Path) -> Result<()> {
-    let files = ModelFiles::from_directory(model)?;
-    let source = model.file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
+fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
+    let folder = hub::folder(model)?;
+    let files = ModelFiles::from_directory(&folder)?;
+    let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.weights_bytes();
     let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
     let after = quantised.weights_bytes();
-    output::files(&quantised, model, out)?;
+    output::files(&quantised, &folder, out)?;
     output::say(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",
         out.display(),

@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod commands;
 mod evaluate;
+mod hub;
 mod input;
 mod output;
 mod passages;

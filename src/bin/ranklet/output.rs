@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use ranklet::{Backend, Error, ErrorKind, ModelFiles, Ranked, Result};
+use ranklet::{Backend, Description, Error, ErrorKind, ModelFiles, Ranked, Result};
 use serde_json::json;
 
 use crate::bench::Measurement;
@@ -65,6 +65,38 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
         ranking.backend.engine
     ));
     Ok(())
+}
+
+/// What a model is, and its Plan.
+pub(crate) fn description(description: &Description, json: bool) -> Result<()> {
+    if json {
+        return print(|out| writeln!(out, "{}", json!(description)));
+    }
+    let Description {
+        model_type, architecture, parameters, num_labels, activation, max_length, plan, ..
+    } = description;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    print(|out| {
+        writeln!(out, "architecture    {architecture} ({model_type})")?;
+        writeln!(out, "parameters      {parameters}")?;
+        writeln!(out, "labels          {num_labels}")?;
+        writeln!(out, "activation      {}", json!(activation).as_str().unwrap_or_default())?;
+        writeln!(out, "maximum length  {max_length} tokens")?;
+        writeln!(out, "weights files   {:.1} MB", megabytes(description.weights_bytes))?;
+        for (dtype, bytes) in &description.memory_bytes {
+            let dtype = json!(dtype);
+            writeln!(
+                out,
+                "memory in {:<4}  about {:.1} MB",
+                dtype.as_str().unwrap_or_default(),
+                megabytes(*bytes)
+            )?;
+        }
+        match plan {
+            Some(plan) => write!(out, "\n{plan}"),
+            None => writeln!(out, "\na decoder, which candle runs in f32"),
+        }
+    })
 }
 
 /// One line a pair, labels separated by tabs; every digit f32 has.

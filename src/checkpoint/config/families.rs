@@ -1,6 +1,8 @@
 //! The families of models that are read: how each writes its configuration.
 
-use super::{MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, gte, jina_bert, modernbert, qwen3, require};
+use super::{
+    MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, qwen3, require,
+};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -21,6 +23,8 @@ pub enum Family {
     ModernBert,
     /// GTE: rotary positions, fused projections, gates.
     Gte,
+    /// DeBERTa 2 and 3: relative positions in the logits.
+    Deberta,
     /// Qwen3, a decoder: not run as a Plan.
     Qwen3,
 }
@@ -159,6 +163,23 @@ const GTE: Row = Row {
     ..BERT
 };
 
+const DEBERTA: Row = Row {
+    model_type: "deberta-v2",
+    family: Family::Deberta,
+    architecture: "DebertaV2ForSequenceClassification",
+    vocab_size: 128_100,
+    hidden_size: (&["hidden_size"], 1536),
+    num_hidden_layers: (&["num_hidden_layers"], 24),
+    num_attention_heads: (&["num_attention_heads"], 24),
+    intermediate_size: (&["intermediate_size"], 6144),
+    type_vocab_size: 0,
+    types_optional: true,
+    layer_norm_eps: (Some("layer_norm_eps"), 1e-7),
+    required: &[],
+    own: deberta::read,
+    ..BERT
+};
+
 const QWEN3: Row = Row {
     model_type: "qwen3",
     family: Family::Qwen3,
@@ -180,8 +201,18 @@ const QWEN3: Row = Row {
 const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 9] =
-    [BERT_OR_JINA_BERT, ELECTRA, ROBERTA, XLM_ROBERTA, CAMEMBERT, DISTILBERT, MODERNBERT, GTE, QWEN3];
+const FAMILIES: [Row; 10] = [
+    BERT_OR_JINA_BERT,
+    ELECTRA,
+    ROBERTA,
+    XLM_ROBERTA,
+    CAMEMBERT,
+    DISTILBERT,
+    MODERNBERT,
+    GTE,
+    DEBERTA,
+    QWEN3,
+];
 
 impl Row {
     /// The row of a `model_type`.

@@ -1,5 +1,6 @@
 //! `config.json`: what the model is.
 
+mod deberta;
 mod families;
 mod gte;
 mod jina_bert;
@@ -90,6 +91,25 @@ pub enum AttentionPositions {
     Alibi,
     /// Queries and keys are rotated, in each layer by angles of its own.
     Rotary(Vec<RotaryLayer>),
+    /// Logits have terms for content and relative position.
+    Disentangled(RelativePositions),
+}
+
+/// DeBERTa's relative positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelativePositions {
+    /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
+    pub buckets: Option<usize>,
+    /// The longest distance that is told from longer ones.
+    pub max_distance: usize,
+    /// Whether the table has a norm.
+    pub normalised: bool,
+    /// Whether positions are projected as contents are.
+    pub shared: bool,
+    /// Whether there are products of queries with positions.
+    pub content_to_position: bool,
+    /// Whether there are products of positions with keys.
+    pub position_to_content: bool,
 }
 
 /// What a layer with rotary positions does with them.
@@ -244,5 +264,13 @@ fn require(json: &Object, field: &str, read: &str) -> Result<()> {
             Err(unsupported(format!("config.json: {field} {other:?}; this build reads {read:?}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses a width that could be another, and is not.
+fn require_width(json: &Object, field: &str, read: usize) -> Result<()> {
+    match json.count(field, read, 1, usize::MAX)? {
+        width if width == read => Ok(()),
+        other => Err(unsupported(format!("config.json: {field} {other}; this build reads {read}"))),
     }
 }

@@ -1,6 +1,6 @@
 //! What families with rotary positions share.
 
-use super::ModelConfig;
+use super::{ModelConfig, require_width};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -30,9 +30,5 @@ pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
 
 /// Refuses heads of another width than an even part of the residual stream.
 pub(super) fn refuse_head_dim(json: &Object, model: &ModelConfig) -> Result<()> {
-    let even = model.hidden_size / model.num_attention_heads;
-    match json.count("head_dim", even, 1, usize::MAX)? {
-        head_dim if head_dim == even => Ok(()),
-        other => Err(unsupported(format!("config.json: head_dim {other}; this build reads {even}"))),
-    }
+    require_width(json, "head_dim", model.hidden_size / model.num_attention_heads)
 }

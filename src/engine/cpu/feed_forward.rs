@@ -11,7 +11,7 @@ use crate::checkpoint::Activation;
 
 /// Rows of a feed-forward block that are computed together, with their remainders, so that what lies between its layers
 /// stays in the cache: whole tiles, whichever they are.
-const BLOCK_ROWS: usize = 96;
+pub(crate) const BLOCK_ROWS: usize = 96;
 
 #[derive(Debug)]
 pub(super) struct FeedForward {

@@ -23,6 +23,9 @@ mod threads;
 
 use std::sync::Mutex;
 
+pub(crate) use arch::MOST_ROWS as TILE_ROWS;
+pub(crate) use feed_forward::BLOCK_ROWS;
+
 use arena::Arena;
 use attention::Attention;
 use feed_forward::FeedForward;
@@ -38,7 +41,7 @@ use crate::options::Dtype;
 use crate::text::Batch;
 
 /// Activations of so many tokens stay in a core's second-level cache.
-const BATCH_TOKENS: usize = 512;
+pub(crate) const BATCH_TOKENS: usize = 512;
 
 /// A Plan with its weights packed.
 #[derive(Debug)]

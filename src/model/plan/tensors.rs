@@ -34,6 +34,26 @@ impl Plan {
     }
 }
 
+#[cfg(feature = "candle")]
+impl Plan {
+    /// The layers that are applied to tables of relative positions and to nothing else.
+    pub(crate) fn position_projections(&self) -> impl Iterator<Item = &Linear> {
+        self.steps.iter().flat_map(|step| match step {
+            Step::Attention(attention) => attention.position_projections(),
+            _ => Vec::new(),
+        })
+    }
+}
+
+#[cfg(feature = "candle")]
+impl Attention {
+    fn position_projections(&self) -> Vec<&Linear> {
+        let Positions::Disentangled(positions) = &self.positions else { return Vec::new() };
+        let linears = [&positions.key, &positions.query].into_iter().flatten();
+        linears.filter(|linear| **linear != self.key && **linear != self.query).collect()
+    }
+}
+
 impl Step {
     /// The tensors of this step; one that is used twice comes twice.
     fn tensors(&self) -> Vec<PlanTensor<'_>> {

@@ -13,7 +13,7 @@ const crossOrigin = {
 
 /** The files of a model in a folder, as `publish` takes them. */
 export function filesIn(folder) {
-  const names = readdirSync(folder).filter((name) => /json$|safetensors$/.test(name) && name !== "expected.json");
+  const names = readdirSync(folder, { recursive: true }).filter((name) => /json$|safetensors$/.test(name) && name !== "expected.json");
   return new Map(names.map((name) => [name, readFileSync(new URL(name, folder))]));
 }
 
@@ -91,7 +91,7 @@ export async function startHub() {
 
   hub.handle = (request, response) => {
     if (!admit(request, response, "hub")) return;
-    const [, id, revision, name] = /^.*?\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^/?]+)/.exec(request.url) ?? [];
+    const [, id, revision, name] = /^.*?\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^?]+)/.exec(request.url) ?? [];
     const named = decodeURIComponent(revision ?? "");
     const commit = commits.has(`${id} ${named}`) ? named : revisions.get(`${id} ${named}`);
     const bytes = commits.get(`${id} ${commit}`)?.get(name);
@@ -107,7 +107,7 @@ export async function startHub() {
 
   const handleElsewhere = (request, response) => {
     if (!admit(request, response, "elsewhere")) return;
-    const [, id, commit, name] = /^\/([^/]+\/[^/]+)\/([^/]+)\/([^/]+)$/.exec(request.url);
+    const [, id, commit, name] = /^\/([^/]+\/[^/]+)\/([^/]+)\/(.+)$/.exec(request.url);
     const bytes = commits.get(`${id} ${commit}`).get(name);
     response.writeHead(200, { ...crossOrigin, "content-length": bytes.length }).end(bytes);
   };

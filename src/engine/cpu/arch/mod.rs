@@ -17,7 +17,7 @@ use crate::math::Lanes;
 /// Products that the integer tile over q8 weights takes at once; depths are padded to it with zeros.
 pub(super) const DEPTH_STEP: usize = 4;
 /// The most rows a tile has; buffers that tiles read have so many rows to spare.
-pub(super) const MOST_ROWS: usize = 8;
+pub(crate) const MOST_ROWS: usize = 8;
 /// The most columns a tile has.
 pub(super) const MOST_COLUMNS: usize = 32;
 

@@ -1,0 +1,99 @@
+//! DeBERTa's part of a configuration, versions 2 and 3.
+
+use super::{
+    AttentionPositions, MOST_HIDDEN, MOST_ROWS, ModelConfig, RelativePositions, activation, require_width,
+};
+use crate::checkpoint::json::Object;
+use crate::error::{Result, config, unsupported};
+
+pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    refuse_variants(json, config)?;
+    config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MOST_HIDDEN)?;
+    if json.flag("position_biased_input")? == Some(false) {
+        config.position_table = None;
+    }
+    config.head_act = activation(json, "pooler_hidden_act", "gelu")?;
+    let terms = Terms::read(json)?;
+    if json.flag("relative_attention")? != Some(true) {
+        return match terms {
+            Terms { content_to_position: false, position_to_content: false } => Ok(()),
+            _ => Err(unsupported("config.json: pos_att_type is given without relative_attention")),
+        };
+    }
+    if terms.content_to_position || terms.position_to_content {
+        let relative = relative_positions(json, &terms, config.max_position_embeddings)?;
+        config.attention = AttentionPositions::Disentangled(relative);
+    }
+    Ok(())
+}
+
+fn refuse_variants(json: &Object, config: &ModelConfig) -> Result<()> {
+    if positive(json, "conv_kernel_size", MOST_ROWS)?.is_some() {
+        return Err(unsupported("config.json: conv_kernel_size asks for a convolution"));
+    }
+    require_width(json, "attention_head_size", config.hidden_size / config.num_attention_heads)?;
+    require_width(json, "pooler_hidden_size", config.hidden_size)
+}
+
+/// The products in the logits beside that of contents.
+struct Terms {
+    content_to_position: bool,
+    position_to_content: bool,
+}
+
+impl Terms {
+    /// A list of names, or one string with bars between them.
+    fn read(json: &Object) -> Result<Self> {
+        let names: Vec<String> = match json.get("pos_att_type") {
+            Some(serde_json::Value::String(text)) => {
+                text.to_lowercase().split('|').map(|name| name.trim().to_owned()).collect()
+            }
+            _ => json.texts("pos_att_type")?.unwrap_or_default().into_iter().map(str::to_owned).collect(),
+        };
+        let known = ["c2p", "p2c", ""];
+        if let Some(other) = names.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(unsupported(format!("config.json: pos_att_type names {other:?}")));
+        }
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        Ok(Self { content_to_position: has("c2p"), position_to_content: has("p2c") })
+    }
+}
+
+fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<RelativePositions> {
+    let buckets = positive(json, "position_buckets", MOST_ROWS)?;
+    let max_distance = positive(json, "max_relative_positions", MOST_ROWS)?.unwrap_or(positions);
+    // Logarithms between half of the buckets and the longest distance have to grow.
+    if let Some(buckets) = buckets
+        && (buckets < 2 || max_distance <= buckets / 2 + 1)
+    {
+        return Err(config(format!(
+            "config.json: position_buckets {buckets} do not fit max_relative_positions {max_distance}"
+        )));
+    }
+    Ok(RelativePositions {
+        buckets,
+        max_distance,
+        normalised: normalised(json)?,
+        shared: json.flag("share_att_key")?.unwrap_or(false),
+        content_to_position: terms.content_to_position,
+        position_to_content: terms.position_to_content,
+    })
+}
+
+/// Whether the table of relative positions has a norm.
+fn normalised(json: &Object) -> Result<bool> {
+    let text = json.text("norm_rel_ebd")?.unwrap_or("none").to_lowercase();
+    let mut parts = text.split('|').map(str::trim);
+    match parts.clone().find(|part| !["none", "layer_norm"].contains(part)) {
+        Some(other) => Err(unsupported(format!("config.json: norm_rel_ebd {other:?}"))),
+        None => Ok(parts.any(|part| part == "layer_norm")),
+    }
+}
+
+/// A size that is not there, or not above zero, for "none".
+fn positive(json: &Object, field: &str, most: usize) -> Result<Option<usize>> {
+    match json.number(field)? {
+        Some(number) if number > 0.0 => json.count(field, 0, 1, most).map(Some),
+        _ => Ok(None),
+    }
+}

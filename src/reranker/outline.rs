@@ -1,0 +1,135 @@
+//! A model but for its weights: what loading begins with, and all that describing needs.
+
+#[cfg(feature = "decoder")]
+use crate::checkpoint::Question;
+use crate::checkpoint::{Chain, Checkpoint, ModelConfig, ScoreActivation};
+use crate::error::{Result, out_of_memory};
+#[cfg(feature = "decoder")]
+use crate::memory::DecoderNeeds;
+use crate::memory::Needs;
+use crate::model;
+use crate::options::{Dtype, Options};
+use crate::text::PairTokenizer;
+
+/// Checked facts, a tokenizer, and the sizes that memory is predicted from.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) config: ModelConfig,
+    pub(super) chain: Option<Chain>,
+    pub(super) activation: ScoreActivation,
+    pub(super) prompt: String,
+    #[cfg(feature = "decoder")]
+    pub(super) question: Option<Question>,
+    pub(super) tokenizer: PairTokenizer,
+    /// Longest pair in tokens.
+    pub(super) max_length: usize,
+    /// Numbers in the head.
+    pub(super) head_parameters: usize,
+    /// Bytes of the weights files, together.
+    pub(super) weights_bytes: u64,
+    /// Bytes of `tokenizer.json`.
+    tokenizer_file: usize,
+    threads: usize,
+}
+
+impl Outline {
+    /// Makes the tokenizer; its file is gone when this returns.
+    ///
+    /// # Errors
+    /// Those of [`Reranker::load`](crate::Reranker::load) that are about the tokenizer or the maximum length.
+    pub(super) fn new(checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
+        let tokenizer = PairTokenizer::of(&checkpoint)?;
+        if let Some(max_length) = options.max_length {
+            tokenizer.check_max_length(max_length)?;
+        }
+        let Checkpoint {
+            config,
+            chain,
+            activation,
+            prompt,
+            #[cfg(feature = "decoder")]
+            question,
+            tokenizer_json,
+            ..
+        } = checkpoint;
+        Ok(Self {
+            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
+            head_parameters: model::head_parameters(&config, chain.as_ref())?,
+            config,
+            chain,
+            activation,
+            prompt,
+            #[cfg(feature = "decoder")]
+            question,
+            tokenizer,
+            weights_bytes,
+            tokenizer_file: tokenizer_json.len(),
+            threads: options.threads(),
+        })
+    }
+
+    /// The most bytes that loading and scoring should take on the CPU.
+    ///
+    /// # Errors
+    /// `unsupported` for a dtype that the model cannot have.
+    pub(super) fn memory(&self, dtype: Dtype) -> Result<u64> {
+        #[cfg(feature = "decoder")]
+        if let Some(decoder) = &self.config.decoder {
+            let needs = DecoderNeeds {
+                config: &self.config,
+                decoder,
+                head_parameters: self.head_parameters,
+                tokenizer: [self.tokenizer_file, self.tokenizer.held_bytes()],
+                weights: self.weights_bytes,
+                max_length: self.max_length,
+            };
+            return Ok(needs.peak());
+        }
+        let [plan, _] = &model::plans(&self.config)?;
+        let needs = Needs {
+            plan,
+            head_parameters: self.head_parameters,
+            tokenizer: [self.tokenizer_file, self.tokenizer.held_bytes()],
+            weights: self.weights_bytes,
+            dtype,
+            max_length: self.max_length,
+            threads: self.threads,
+        };
+        Ok(needs.peak())
+    }
+
+    /// Refuses a model that would take more than `limit` bytes.
+    ///
+    /// # Errors
+    /// `out-of-memory`, with both figures and what to do; as [`memory`](Self::memory).
+    pub(super) fn check_memory(&self, dtype: Dtype, limit: u64) -> Result<()> {
+        let peak = self.memory(dtype)?;
+        if peak <= limit {
+            return Ok(());
+        }
+        let (dtype, smaller) = match (peak == self.memory(Dtype::F32)?, self.dtypes()) {
+            (true, [.., Dtype::Q8]) => ("f32", "the dtype q8, "),
+            (true, _) => ("f32", ""),
+            (false, _) => ("q8", ""),
+        };
+        Err(out_of_memory(format!(
+            "this model would take about {:.1} MB of memory in {dtype}, with pairs of up to {} tokens; the limit is \
+             {:.1} MB: choose {smaller}a smaller maximum length or another model",
+            megabytes(peak),
+            self.max_length,
+            megabytes(limit)
+        )))
+    }
+
+    /// The dtypes a model can have on the CPU, the one that takes most first.
+    pub(super) fn dtypes(&self) -> &'static [Dtype] {
+        match self.config.decoder {
+            Some(_) => &[Dtype::F32],
+            None => &[Dtype::F32, Dtype::Q8],
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

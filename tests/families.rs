@@ -1,0 +1,313 @@
+//! Every family beside BERT: names with and without a prefix, what its configuration may not say, and q8.
+
+mod common;
+
+use std::collections::HashMap;
+
+use common::{Fixture, all_fixtures, fixture, largest_difference};
+use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+
+fn load(files: ModelFiles) -> ranklet::Result<Reranker> {
+    let options = Options { device: Device::Candle, ..Options::default() };
+    Reranker::load_blocking(ModelSource::Files(files), options)
+}
+
+fn logits(reranker: &Reranker, fixture: &Fixture) -> Vec<f32> {
+    reranker.score_blocking(&fixture.expected.pairs, Scores::Raw).unwrap()
+}
+
+/// One fixture of each family.
+fn one_of_each() -> [Fixture; 9] {
+    [
+        "electra-projected-h40",
+        "roberta-plain-h40",
+        "distilbert-plain-h36",
+        "modernbert-biases-labels2-h36",
+        "chain-mean-sigmoid-h36",
+        "jina-bert-heads12-h48",
+        "gte-ntk-h40",
+        "deberta-v3-h48",
+        "deberta-own-projections-absolute-types-h36",
+    ]
+    .map(|name| fixture(&format!("families/{name}")))
+}
+
+/// The files with tensors renamed; those without a new name are left out.
+fn renamed(fixture: &Fixture, rename: impl Fn(&str) -> Option<String>) -> ModelFiles {
+    let mut files = fixture.files();
+    let bytes = files.take("model.safetensors").unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let views: HashMap<String, TensorView> =
+        tensors.iter().filter_map(|(name, view)| Some((rename(name)?, view))).collect();
+    files.insert("model.safetensors", safetensors::serialize(views, None).unwrap());
+    files
+}
+
+const PREFIXES: [&str; 7] = ["bert.", "electra.", "roberta.", "distilbert.", "model.", "new.", "deberta."];
+
+#[test]
+fn tensors_may_have_their_familys_prefix_or_none() {
+    for fixture in one_of_each() {
+        let chain = fixture.name.contains("chain");
+        let files = renamed(&fixture, |name| {
+            Some(if chain { format!("model.{name}") } else { without_prefix(name).to_owned() })
+        });
+        let before: Vec<String> = names(&fixture.files());
+        assert_ne!(names(&files), before, "{}: nothing was renamed", fixture.name);
+        let reranker = load(files).unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
+        let (_, difference) =
+            largest_difference(&logits(&reranker, &fixture), &fixture.expected.logits.concat());
+        assert!(difference <= 1e-4, "{}: {difference}", fixture.name);
+        assert_eq!(reranker.info().warnings, Vec::<String>::new(), "{}", fixture.name);
+    }
+}
+
+fn without_prefix(name: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+fn names(files: &ModelFiles) -> Vec<String> {
+    let tensors = SafeTensors::deserialize(files.get("model.safetensors").unwrap()).unwrap();
+    let mut names: Vec<String> = tensors.names().into_iter().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_model_without_a_classifier_is_refused_and_the_tensor_named() {
+    for fixture in one_of_each() {
+        if fixture.name.contains("chain") {
+            continue;
+        }
+        let files = renamed(&fixture, |name| (!name.starts_with("classifier")).then(|| name.to_owned()));
+        let error = load(files).expect_err(&fixture.name);
+        assert_eq!(error.kind(), ErrorKind::Weights, "{}: {error}", fixture.name);
+        assert!(error.context().contains("the tensor classifier"), "{}: {error}", fixture.name);
+    }
+}
+
+#[test]
+fn info_says_what_was_loaded() {
+    for (name, model_type, architecture, layers) in [
+        ("camembert-plain-h48", "camembert", "CamembertForSequenceClassification", 2),
+        ("distilbert-sinusoidal-cased-labels2-h44", "distilbert", "DistilBertForSequenceClassification", 3),
+        ("chain-cls-h40", "modernbert", "ModernBertModel", 3),
+        ("jina-bert-heads4-h36", "bert", "JinaBertForSequenceClassification", 3),
+        ("deberta-v3-h48", "deberta-v2", "DebertaV2ForSequenceClassification", 2),
+    ] {
+        let info = load(fixture(&format!("families/{name}")).files()).unwrap().info().clone();
+        assert_eq!(info.model_type, model_type);
+        assert_eq!(info.architecture, architecture);
+        assert_eq!(info.layers, layers);
+    }
+}
+
+fn with(files: &mut ModelFiles, file: &str, fields: &Value) {
+    let mut json: Value = serde_json::from_slice(files.get(file).unwrap()).unwrap();
+    for (name, value) in fields.as_object().unwrap() {
+        json[name] = value.clone();
+    }
+    files.insert(file, json.to_string().into_bytes());
+}
+
+fn assert_refused(name: &str, file: &str, fields: Value, kind: ErrorKind, named: &str) {
+    let mut files = fixture(&format!("families/{name}")).files();
+    with(&mut files, file, &fields);
+    let error = load(files).expect_err(&fields.to_string());
+    assert_eq!(error.kind(), kind, "{fields}: {error}");
+    assert!(error.context().contains(named), "{fields}: {error}");
+}
+
+#[test]
+fn configurations_that_make_no_sense_are_refused_and_the_field_named() {
+    let modernbert = "modernbert-cls-h48";
+    let rope = |theta| json!({ "full_attention": { "rope_theta": theta, "rope_type": "default" } });
+    for (name, fields, named) in [
+        (modernbert, json!({ "local_attention": 1 }), "local_attention"),
+        (modernbert, json!({ "sliding_window": 0 }), "sliding_window"),
+        (modernbert, json!({ "rope_parameters": rope(0.0) }), "rope_theta"),
+        (modernbert, json!({ "rope_parameters": rope(-5.0) }), "rope_theta"),
+        (modernbert, json!({ "layer_types": ["full_attention"] }), "layer_types"),
+        (modernbert, json!({ "layer_types": 3 }), "layer_types"),
+        (modernbert, json!({ "global_attn_every_n_layers": 0 }), "global_attn_every_n_layers"),
+        (modernbert, json!({ "classifier_pooling": "last" }), "classifier_pooling"),
+        (modernbert, json!({ "classifier_activation": "mish" }), "classifier_activation"),
+        (modernbert, json!({ "hidden_activation": "mish" }), "hidden_activation"),
+        (modernbert, json!({ "norm_eps": 2.0 }), "norm_eps"),
+        (modernbert, json!({ "num_attention_heads": 16 }), "heads of 3"),
+        ("modernbert-old-config-mean-h40", json!({ "global_rope_theta": 0.5 }), "global_rope_theta"),
+        ("roberta-plain-h40", json!({ "pad_token_id": 1000 }), "max_position_embeddings"),
+        ("roberta-plain-h40", json!({ "pad_token_id": -1 }), "pad_token_id"),
+        ("distilbert-plain-h36", json!({ "dim": 0 }), "dim"),
+        ("distilbert-plain-h36", json!({ "activation": "swish9" }), "activation"),
+        ("electra-projected-h40", json!({ "embedding_size": 0 }), "embedding_size"),
+        ("gte-ntk-h40", json!({ "rope_scaling": { "type": "ntk", "factor": 0.5 } }), "factor"),
+        ("gte-ntk-h40", json!({ "rope_scaling": { "type": "ntk" } }), "factor"),
+        ("gte-ntk-h40", json!({ "rope_theta": "large" }), "rope_theta"),
+        ("deberta-v3-h48", json!({ "position_buckets": 1 }), "position_buckets"),
+        ("deberta-v3-h48", json!({ "max_relative_positions": 9 }), "max_relative_positions"),
+        ("deberta-v3-h48", json!({ "position_buckets": 1u64 << 40 }), "position_buckets"),
+        ("deberta-v3-h48", json!({ "pooler_hidden_act": "softsign" }), "pooler_hidden_act"),
+    ] {
+        assert_refused(name, "config.json", fields, ErrorKind::Config, named);
+    }
+}
+
+#[test]
+fn what_is_not_implemented_is_refused_and_the_field_named() {
+    let scaled = json!({ "full_attention": { "rope_theta": 8000.0, "rope_type": "yarn", "factor": 4.0 } });
+    for (name, fields, named) in [
+        ("modernbert-cls-h48", json!({ "rope_parameters": scaled }), "yarn"),
+        (
+            "modernbert-cls-h48",
+            json!({ "rope_scaling": { "type": "linear", "factor": 2.0 } }),
+            "rope_scaling",
+        ),
+        (
+            "modernbert-cls-h48",
+            json!({ "layer_types": ["full_attention", "chunked_attention", "full_attention"] }),
+            "chunked",
+        ),
+        ("modernbert-cls-h48", json!({ "head_dim": 16 }), "head_dim"),
+        ("jina-bert-heads4-h36", json!({ "position_embedding_type": "rope" }), "position_embedding_type"),
+        ("jina-bert-heads4-h36", json!({ "feed_forward_type": "swiglu" }), "feed_forward_type"),
+        ("gte-ntk-h40", json!({ "rope_scaling": { "type": "dynamic", "factor": 2.0 } }), "dynamic"),
+        (
+            "gte-ntk-h40",
+            json!({ "rope_scaling": { "type": "ntk", "factor": 2.0, "mixed_b": 0.6 } }),
+            "mixed_b",
+        ),
+        ("gte-ntk-h40", json!({ "position_embedding_type": "absolute" }), "position_embedding_type"),
+        ("gte-ntk-h40", json!({ "layer_norm_type": "rms_norm" }), "layer_norm_type"),
+        ("gte-ntk-h40", json!({ "logn_attention_scale": true }), "logn_attention_scale"),
+        ("gte-ntk-h40", json!({ "pack_qkv": false }), "pack_qkv"),
+        ("deberta-v3-h48", json!({ "pos_att_type": "p2p|c2p" }), "pos_att_type"),
+        ("deberta-v3-h48", json!({ "relative_attention": false }), "pos_att_type"),
+        ("deberta-v3-h48", json!({ "norm_rel_ebd": "rms_norm" }), "norm_rel_ebd"),
+        ("deberta-v3-h48", json!({ "conv_kernel_size": 3 }), "conv_kernel_size"),
+        ("deberta-v3-h48", json!({ "attention_head_size": 12 }), "attention_head_size"),
+        ("deberta-v3-h48", json!({ "pooler_hidden_size": 24 }), "pooler_hidden_size"),
+    ] {
+        assert_refused(name, "config.json", fields, ErrorKind::Unsupported, named);
+    }
+}
+
+#[test]
+fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
+    let chain = "chain-mean-sigmoid-h36";
+    for (file, fields, kind, named) in [
+        ("1_Pooling/config.json", json!({ "pooling_mode": "max" }), ErrorKind::Unsupported, "max"),
+        (
+            "1_Pooling/config.json",
+            json!({ "pooling_mode": ["cls", "mean"] }),
+            ErrorKind::Unsupported,
+            "several",
+        ),
+        (
+            "1_Pooling/config.json",
+            json!({ "include_prompt": false }),
+            ErrorKind::Unsupported,
+            "include_prompt",
+        ),
+        ("2_Dense/config.json", json!({ "use_residual": true }), ErrorKind::Unsupported, "use_residual"),
+        (
+            "2_Dense/config.json",
+            json!({ "activation_function": "torch.nn.Softmax" }),
+            ErrorKind::Unsupported,
+            "Softmax",
+        ),
+        ("2_Dense/config.json", json!({ "module_output_name": "other" }), ErrorKind::Unsupported, "other"),
+        ("2_Dense/config.json", json!({ "in_features": 35 }), ErrorKind::Config, "35"),
+        ("2_Dense/config.json", json!({ "out_features": 1u64 << 40 }), ErrorKind::Config, "out_features"),
+        ("3_LayerNorm/config.json", json!({ "dimension": 5 }), ErrorKind::Config, "3_LayerNorm"),
+        (
+            "4_Dense/config.json",
+            json!({ "module_output_name": "sentence_embedding" }),
+            ErrorKind::Unsupported,
+            "4_Dense",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({ "transformer_task": "text-generation" }),
+            ErrorKind::Unsupported,
+            "transformer_task",
+        ),
+    ] {
+        assert_refused(chain, file, fields, kind, named);
+    }
+    let modules = |edit: &dyn Fn(&mut Vec<Value>)| {
+        let mut files = fixture(&format!("families/{chain}")).files();
+        let mut modules: Vec<Value> = serde_json::from_slice(files.get("modules.json").unwrap()).unwrap();
+        edit(&mut modules);
+        files.insert("modules.json", json!(modules).to_string().into_bytes());
+        load(files).expect_err("a chain that is not one")
+    };
+    assert_eq!(modules(&|list| list[2]["path"] = json!("../2_Dense")).kind(), ErrorKind::Config);
+    assert_eq!(modules(&|list| list[2]["type"] = json!("x.Normalize")).kind(), ErrorKind::Unsupported);
+    assert_eq!(modules(&|list| list[0]["path"] = json!("0_Transformer")).kind(), ErrorKind::Unsupported);
+    assert_eq!(modules(&|list| list.truncate(4)).kind(), ErrorKind::Unsupported);
+    assert_eq!(modules(&|list| list.swap(1, 2)).kind(), ErrorKind::Unsupported);
+    assert_eq!(modules(&Vec::clear).kind(), ErrorKind::Config);
+
+    let mut files = fixture(&format!("families/{chain}")).files();
+    files.take("2_Dense/model.safetensors");
+    let error = load(files).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Weights);
+    assert!(error.context().contains("2_Dense/model.safetensors"), "{error}");
+}
+
+#[test]
+fn a_quantised_model_of_any_family_scores_almost_as_its_source() {
+    for fixture in one_of_each() {
+        let quantised = pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap();
+        let on = |device, dtype, files: &ModelFiles| {
+            let options = Options { device, dtype, ..Options::default() };
+            Reranker::load_blocking(ModelSource::Files(files.clone()), options)
+                .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
+        };
+        // The reference engine multiplies what the file holds. The other rounds activations as well, which of random
+        // weights loses more than the golden pairs allow: it reads the plain file, rounding it to nearest.
+        for (what, reranker, most) in [
+            ("q8 file, candle", on(Device::Candle, Dtype::Auto, &quantised), 0.15),
+            ("plain file, cpu", on(Device::Cpu, Dtype::Q8, &fixture.files()), 0.3),
+        ] {
+            let (error, spread) = error_and_spread(&logits(&reranker, &fixture), &fixture);
+            println!("{}, {what}: {error:.4} against a spread of {spread:.3}", fixture.name);
+            assert!(error < most * spread, "{}, {what}: {error} against {spread}", fixture.name);
+            assert!(error > 1e-3, "{}, {what}: nothing was quantised", fixture.name);
+        }
+    }
+}
+
+/// Root mean squares: of the difference from the expected logits, and of their distance from their mean.
+fn error_and_spread(got: &[f32], fixture: &Fixture) -> (f32, f32) {
+    let exact = fixture.expected.logits.concat();
+    let mean = exact.iter().sum::<f32>() / exact.len() as f32;
+    let error = root_mean_square(got.iter().zip(&exact).map(|(got, exact)| got - exact));
+    (error, root_mean_square(exact.iter().map(|logit| logit - mean)))
+}
+
+fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value * value, count + 1));
+    (sum / count as f32).sqrt()
+}
+
+/// A document's score depends on nothing but the pair, on the reference engine too.
+#[test]
+fn a_pair_has_one_score_alone_and_among_others() {
+    for fixture in all_fixtures() {
+        let reranker = fixture.load_on(Device::Candle);
+        let together = logits(&reranker, &fixture);
+        let alone: Vec<f32> = fixture
+            .expected
+            .pairs
+            .iter()
+            .flat_map(|pair| reranker.score_blocking(std::slice::from_ref(pair), Scores::Raw).unwrap())
+            .collect();
+        let (_, difference) = largest_difference(&alone, &together);
+        assert!(difference <= 1e-6, "{}: {difference}", fixture.name);
+    }
+}
