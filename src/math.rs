@@ -1,4 +1,4 @@
-//! exp, erf and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
+//! exp, gelu and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
 //! every browser, which no libm promises.
 //!
 //! Written once over [`Lanes`]: a vector of some instruction set, or one f32. The coefficients are least-squares fits
@@ -40,22 +40,27 @@ pub(crate) fn exp<S: Lanes>(x: S::F32) -> S::F32 {
     S::mul(power, S::pow2(n))
 }
 
-/// `erf(x)`, with an absolute error of at most 4e-7: `x P(x^2) / Q(x^2)`, constant beyond 3.92.
+/// `2^x`, with a relative error of at most 3e-7 for `x` in -126..=127; below as at -126.
+///
+/// `x = n + f` with `|f| <= 1 / 2`, exactly, then a polynomial of degree 5 in `f`.
 #[inline(always)]
-pub(crate) fn erf<S: Lanes>(x: S::F32) -> S::F32 {
-    const P: [f32; 7] = [
-        1.992_381_7e-8,
-        -1.957_864e-6,
-        1.418_598_5e-4,
-        3.701_987_7e-3,
-        5.057_444e-2,
-        1.999_333_8e-1,
-        std::f32::consts::FRAC_2_SQRT_PI,
-    ];
-    const Q: [f32; 5] = [9.561_33e-4, 1.435_394e-2, 1.150_020_3e-1, 5.105_18e-1, 1.0];
-    let x = S::min(S::max(x, S::splat(-3.92)), S::splat(3.92));
-    let square = S::mul(x, x);
-    S::div(S::mul(x, polynomial::<S, 7>(square, P)), polynomial::<S, 5>(square, Q))
+pub(crate) fn exp2<S: Lanes>(x: S::F32) -> S::F32 {
+    const TERMS: [f32; 6] = [1.326_472_7e-3, 9.671_513e-3, 5.550_733_6e-2, 2.402_224_3e-1, 6.931_47e-1, 1.0];
+    let x = S::max(x, S::splat(-126.0));
+    let n = S::round(x);
+    S::mul(polynomial::<S, 6>(S::sub(x, n), TERMS), S::pow2(n))
+}
+
+/// `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2`, of which the absolute error is at most 4e-7:
+/// `1 / 2 + x P(x^2) / Q(x^2)`, constant beyond 5.3.
+#[inline(always)]
+pub(crate) fn gelu<S: Lanes>(x: S::F32) -> S::F32 {
+    const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
+    const Q: [f32; 6] = [5.298_335_3e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
+    let near = S::min(S::max(x, S::splat(-5.3)), S::splat(5.3));
+    let square = S::mul(near, near);
+    let ratio = S::div(S::mul(near, polynomial::<S, 5>(square, P)), polynomial::<S, 6>(square, Q));
+    S::mul(x, S::add(S::splat(0.5), ratio))
 }
 
 /// `tanh(x)`, with an absolute error of at most 2e-7: `1 - 2 / (e^(2x) + 1)`.
@@ -138,8 +143,13 @@ mod tests {
             assert!((got / x.exp() - 1.0).abs() <= 2e-7, "exp({x}) = {got}");
         }
         assert_eq!(exp::<One>(0.0), 1.0);
-        for (x, got) in sweep(erf::<One>, -6.0, 6.0) {
-            assert!((got - series_of_erf(x)).abs() <= 4e-7, "erf({x}) = {got}");
+        for (x, got) in sweep(exp2::<One>, -126.0, 127.0) {
+            assert!((got / x.exp2() - 1.0).abs() <= 3e-7, "2^{x} = {got}");
+        }
+        assert_eq!(exp2::<One>(f32::NEG_INFINITY), exp2::<One>(-126.0));
+        for (x, got) in sweep(gelu::<One>, -8.0, 8.0) {
+            let wanted = x * (0.5 + 0.5 * series_of_erf(x * std::f64::consts::FRAC_1_SQRT_2));
+            assert!((got - wanted).abs() <= 4e-7 * x.abs(), "gelu({x}) = {got}");
         }
         for (x, got) in sweep(tanh::<One>, -12.0, 12.0) {
             assert!((got - x.tanh()).abs() <= 2e-7, "tanh({x}) = {got}");

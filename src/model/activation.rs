@@ -16,7 +16,7 @@ pub(crate) fn score(activation: ScoreActivation, logits: &mut [f32]) {
 /// An activation inside a head.
 pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
-        Activation::Gelu => 0.5 * x * (1.0 + math::erf::<One>(x * std::f32::consts::FRAC_1_SQRT_2)),
+        Activation::Gelu => math::gelu::<One>(x),
         Activation::GeluTanh => {
             /// The root of 2 / pi.
             const ROOT: f32 = 0.797_884_6;

@@ -162,16 +162,13 @@ fn finish<S: Isa>(then: Then, value: S::F32, to: &mut [f32; 8]) {
 
 #[inline(always)]
 pub(super) fn activate<S: Isa>(activation: Activation, x: S::F32) -> S::F32 {
-    let half = S::mul(x, S::splat(0.5));
     match activation {
-        Activation::Gelu => {
-            let erf = math::erf::<S>(S::mul(x, S::splat(std::f32::consts::FRAC_1_SQRT_2)));
-            S::mul(half, S::add(S::splat(1.0), erf))
-        }
+        Activation::Gelu => math::gelu::<S>(x),
         Activation::GeluTanh => {
             // sqrt(2 / pi) (x + 0.044715 x^3)
             let cube = S::mul(S::mul(x, x), x);
             let inner = S::mul(S::splat(0.797_884_6), S::add(x, S::mul(S::splat(0.044_715), cube)));
+            let half = S::mul(x, S::splat(0.5));
             S::mul(half, S::add(S::splat(1.0), math::tanh::<S>(inner)))
         }
         Activation::Relu => S::max(x, S::splat(0.0)),

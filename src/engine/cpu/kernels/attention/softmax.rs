@@ -98,10 +98,10 @@ fn exponentials<S: Isa>(logits: &mut [f32], seen: Range<usize>, scale: f32) -> f
     logits[eights.start..seen.start].fill(f32::NEG_INFINITY);
     logits[seen.end..eights.end].fill(f32::NEG_INFINITY);
     let largest = S::splat(range::<S>(&logits[eights.clone()]).1);
-    let scale = S::splat(scale);
+    let scale = S::splat(scale * std::f32::consts::LOG2_E);
     let mut total = S::splat(0.0);
     for eight in logits[eights].as_chunks_mut::<8>().0 {
-        let power = math::exp::<S>(S::mul(S::sub(S::load(eight), largest), scale));
+        let power = math::exp2::<S>(S::mul(S::sub(S::load(eight), largest), scale));
         S::store(power, eight);
         total = S::add(total, power);
     }
