@@ -45,7 +45,14 @@ pub(crate) fn exp<S: Lanes>(x: S::F32) -> S::F32 {
 /// `x = n + f` with `|f| <= 1 / 2`, exactly, then a polynomial of degree 5 in `f`.
 #[inline(always)]
 pub(crate) fn exp2<S: Lanes>(x: S::F32) -> S::F32 {
-    const TERMS: [f32; 6] = [1.326_472_7e-3, 9.671_513e-3, 5.550_733_6e-2, 2.402_224_3e-1, 6.931_47e-1, 1.0];
+    const TERMS: [f32; 6] = [
+        1.326_472_7e-3,
+        9.671_513e-3,
+        5.550_733_6e-2,
+        2.402_224_3e-1,
+        std::f32::consts::LN_2 - 1.788e-7,
+        1.0,
+    ];
     let x = S::max(x, S::splat(-126.0));
     let n = S::round(x);
     S::mul(polynomial::<S, 6>(S::sub(x, n), TERMS), S::pow2(n))
@@ -56,7 +63,7 @@ pub(crate) fn exp2<S: Lanes>(x: S::F32) -> S::F32 {
 #[inline(always)]
 pub(crate) fn gelu<S: Lanes>(x: S::F32) -> S::F32 {
     const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
-    const Q: [f32; 6] = [5.298_335_3e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
+    const Q: [f32; 6] = [5.298_335e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
     let near = S::min(S::max(x, S::splat(-5.3)), S::splat(5.3));
     let square = S::mul(near, near);
     let ratio = S::div(S::mul(near, polynomial::<S, 5>(square, P)), polynomial::<S, 6>(square, Q));
