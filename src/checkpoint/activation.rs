@@ -6,7 +6,7 @@ use super::json::Object;
 use crate::error::{Result, config};
 
 /// An element-wise function inside the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// `x * (1 + erf(x / sqrt(2))) / 2`, exact.

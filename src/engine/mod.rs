@@ -10,6 +10,8 @@ pub(crate) mod cpu;
 #[cfg(feature = "decoder")]
 mod decoder;
 mod embed;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod positions;
 
 use crate::checkpoint::Weights;

@@ -34,7 +34,6 @@ impl Batch {
     }
 
     /// Some neighbouring pairs as a batch of their own.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn part(&self, pairs: std::ops::Range<usize>) -> Self {
         let (start, end) = (self.cu_seqlens[pairs.start], self.cu_seqlens[pairs.end]);
         Self {

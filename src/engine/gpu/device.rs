@@ -1,0 +1,168 @@
+//! The GPU: asking for it, what it may do, what it says when something goes wrong, and how much of its memory is held.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::steps::VECTOR;
+use crate::error::{Error, ErrorKind, Result, internal, out_of_memory, unsupported};
+
+/// A device and its queue.
+#[derive(Debug)]
+pub(super) struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    adapter: wgpu::AdapterInfo,
+    /// Why the device is gone, where it is.
+    lost: Arc<Mutex<Option<String>>>,
+    /// Bytes of all buffers that are there.
+    live: Arc<AtomicU64>,
+}
+
+/// A buffer that is counted, and given back at once when it is dropped.
+#[derive(Debug)]
+pub(super) struct Buffer {
+    pub(super) buffer: wgpu::Buffer,
+    live: Arc<AtomicU64>,
+}
+
+/// Errors that are awaited: of validation, of memory, and of the driver.
+pub(super) struct Watch {
+    scopes: [wgpu::ErrorScopeGuard; 3],
+}
+
+impl Gpu {
+    /// The fastest adapter there is, with as large buffers as it has and otherwise the limits that every adapter has.
+    ///
+    /// # Errors
+    /// `unsupported` where there is no adapter, or none with the limits of the WebGPU specification.
+    pub(super) async fn open() -> Result<Self> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&options).await.map_err(|error| {
+            unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
+        })?;
+        Self::with(&adapter, required_limits(&adapter.limits())).await
+    }
+
+    async fn with(adapter: &wgpu::Adapter, required_limits: wgpu::Limits) -> Result<Self> {
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("ranklet"),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_limits,
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            let name = adapter.get_info().name;
+            unsupported(format!("the GPU {name:?} cannot be used: {error}. Use the device \"cpu\""))
+        })?;
+        let lost = Arc::default();
+        let heard = Arc::clone(&lost);
+        device.set_device_lost_callback(move |reason, message| {
+            set(&heard, format!("{reason:?}: {message}"));
+        });
+        // Errors outside any scope are those of a device that is gone; by default they would be a panic.
+        device.on_uncaptured_error(Arc::new(|_| {}));
+        Ok(Self { device, queue, adapter: adapter.get_info(), lost, live: Arc::default() })
+    }
+
+    /// What people call it.
+    pub(super) fn name(&self) -> String {
+        let wgpu::AdapterInfo { name, driver, backend, .. } = &self.adapter;
+        let name = if name.is_empty() { driver } else { name };
+        format!("{name} ({backend})")
+    }
+
+    /// Bytes of all buffers that are there.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes a buffer can have that a kernel reads.
+    pub(super) fn largest_binding(&self) -> u64 {
+        let limits = self.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+    }
+
+    /// A buffer of at least `bytes` bytes.
+    pub(super) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
+        // Bindings are of whole vectors, and none is empty.
+        let vector = (VECTOR * size_of::<f32>()) as u64;
+        let size = bytes.next_multiple_of(vector).max(vector);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.live.fetch_add(size, Ordering::Relaxed);
+        Buffer { buffer: self.device.create_buffer(&descriptor), live: Arc::clone(&self.live) }
+    }
+
+    /// Begins to listen for errors. Nothing may be awaited before [`Watch::end`].
+    pub(super) fn watch(&self) -> Watch {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        Watch { scopes: [Validation, OutOfMemory, Internal].map(|kind| self.device.push_error_scope(kind)) }
+    }
+
+    /// The error of a device that is gone.
+    ///
+    /// # Errors
+    /// `device-lost` where it is.
+    pub(super) fn check(&self) -> Result<()> {
+        let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner());
+        match &*lost {
+            None => Ok(()),
+            Some(message) => {
+                Err(Error::new(ErrorKind::DeviceLost, format!("the GPU went away: {message}. Load the model again")))
+            }
+        }
+    }
+
+    /// Loses the device, as a driver might.
+    pub(super) fn lose(&self) {
+        self.device.destroy();
+        set(&self.lost, "it was destroyed".to_owned());
+    }
+}
+
+/// Says once why the device is gone.
+fn set(lost: &Mutex<Option<String>>, message: String) {
+    lost.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
+}
+
+/// The limits of the specification, but for the sizes of buffers, which are those of the adapter.
+fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    wgpu::Limits {
+        max_buffer_size: adapter.max_buffer_size,
+        max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+        ..wgpu::Limits::default()
+    }
+}
+
+impl Watch {
+    /// Stops listening; the future has the error.
+    pub(super) fn end(self) -> impl Future<Output = Result<()>> {
+        let [validation, memory, driver] = self.scopes;
+        // The last scope that was opened ends first.
+        let driver = driver.pop();
+        let memory = memory.pop();
+        let validation = validation.pop();
+        async move {
+            if let Some(error) = memory.await {
+                return Err(out_of_memory(format!(
+                    "the GPU has not enough memory: {error}. Use a smaller model, q8 weights, or the device \"cpu\""
+                )));
+            }
+            match (validation.await, driver.await) {
+                (Some(error), _) | (None, Some(error)) => Err(internal(format!("the GPU refuses its work: {error}"))),
+                (None, None) => Ok(()),
+            }
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.live.fetch_sub(self.buffer.size(), Ordering::Relaxed);
+        self.buffer.destroy();
+    }
+}

@@ -1,0 +1,291 @@
+//! Runs recordings: pipelines and buffers are made once and kept, each recording is one command buffer and one
+//! read-back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use futures_channel::oneshot;
+
+use super::device::{Buffer, Gpu};
+use super::inputs::Uploads;
+use super::kernel::{Access, Kernel};
+use super::recording::{Dispatch, Recording, Scratch, Slot};
+use super::steps::VECTOR;
+use crate::error::{Result, internal};
+
+/// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
+const PARAMS_ROOM: usize = 256;
+/// Bytes of the longest parameters.
+const PARAMS_SIZE: usize = 64;
+
+/// What runs recordings.
+#[derive(Debug)]
+pub(super) struct Executor {
+    constants: Vec<Option<Buffer>>,
+    pipelines: HashMap<Kernel, Pipeline>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+/// What batches use one after the other.
+#[derive(Debug, Default)]
+struct Held {
+    params: Option<Buffer>,
+    buffers: HashMap<Slot, Buffer>,
+    /// By kernel and buffers; gone when a buffer is replaced.
+    groups: HashMap<(Kernel, Vec<Slot>), wgpu::BindGroup>,
+    /// Buffers to read back from that nobody is reading.
+    read_backs: Vec<Buffer>,
+}
+
+/// Rows on their way back.
+#[must_use]
+pub(super) struct Pending {
+    buffer: Buffer,
+    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+    bytes: u64,
+}
+
+impl Executor {
+    /// With the constants that have been uploaded.
+    pub(super) fn new(constants: Vec<Option<Buffer>>) -> Self {
+        Self { constants, pipelines: HashMap::new(), held: Mutex::default() }
+    }
+
+    /// Makes the pipelines of these kernels, where they are not there yet.
+    pub(super) fn warm_up<'a>(&mut self, gpu: &Gpu, dispatches: impl IntoIterator<Item = &'a Dispatch>) {
+        for Dispatch { kernel, .. } in dispatches {
+            self.pipelines.entry(*kernel).or_insert_with(|| Pipeline::new(gpu, *kernel));
+        }
+    }
+
+    /// Pipelines made so far.
+    pub(super) fn pipelines(&self) -> usize {
+        self.pipelines.len()
+    }
+
+    /// Gives buffers made at load back.
+    pub(super) fn drop_constants(&mut self, spent: &[usize]) {
+        for constant in spent {
+            self.constants[*constant] = None;
+        }
+        self.held().groups.clear();
+    }
+
+    /// Runs dispatches that only touch constants.
+    pub(super) fn run(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<()> {
+        let mut held = self.held();
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.encode(gpu, &mut held, dispatches, &mut encoder)?;
+        gpu.queue.submit([encoder.finish()]);
+        Ok(())
+    }
+
+    /// Starts a recording with what its batch brings. What comes before it on the queue is done before it.
+    pub(super) fn submit(&self, gpu: &Gpu, recording: &Recording, uploads: Uploads) -> Result<Pending> {
+        let mut held = self.held();
+        for (scratch, bytes) in &recording.scratch {
+            held.room(gpu, Slot::Scratch(*scratch), *bytes);
+        }
+        for (slot, bytes) in uploads {
+            let buffer = held.room(gpu, slot, bytes.len() as u64);
+            gpu.queue.write_buffer(&buffer.buffer, 0, &bytes);
+        }
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.encode(gpu, &mut held, &recording.dispatches, &mut encoder)?;
+        let bytes = super::record::bytes(recording.rows, recording.vectors);
+        let back = held.read_back(gpu, bytes);
+        let result = held.buffers.get(&Slot::Scratch(recording.result)).ok_or_else(|| missing(recording.result))?;
+        encoder.copy_buffer_to_buffer(&result.buffer, 0, &back.buffer, 0, bytes);
+        gpu.queue.submit([encoder.finish()]);
+        let (sender, mapped) = oneshot::channel();
+        back.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
+            // Nobody listens where the call has been dropped.
+            let _ = sender.send(mapped);
+        });
+        Ok(Pending { buffer: back, mapped, bytes })
+    }
+
+    /// Waits for rows, `[rows, vectors]`.
+    pub(super) async fn receive(&self, gpu: &Gpu, pending: Pending) -> Result<Vec<f32>> {
+        // In a browser this does nothing: there the event loop goes on by itself.
+        let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        gpu.check()?;
+        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")))?;
+        let mapped = pending.mapped.await;
+        gpu.check()?;
+        match mapped {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(internal(format!("the GPU's rows cannot be read: {error}"))),
+            Err(_) => return Err(internal("the GPU gave no rows back")),
+        }
+        let view = pending.buffer.buffer.get_mapped_range(0..pending.bytes);
+        let view = view.map_err(|error| internal(format!("the GPU's rows cannot be read: {error}")))?;
+        let rows = view.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        drop(view);
+        pending.buffer.buffer.unmap();
+        self.held().read_backs.push(pending.buffer);
+        Ok(rows)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Poisoned or not, what is there are buffers that the next batch overwrites.
+        self.held.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    fn encode(
+        &self,
+        gpu: &Gpu,
+        held: &mut Held,
+        dispatches: &[Dispatch],
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<()> {
+        held.upload_params(gpu, dispatches);
+        for dispatch in dispatches {
+            self.group(gpu, held, dispatch)?;
+        }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut last = None;
+        for (number, dispatch) in dispatches.iter().enumerate() {
+            let Dispatch { kernel, buffers, grid: [x, y, z], .. } = dispatch;
+            if last != Some(kernel) {
+                pass.set_pipeline(&self.pipeline(*kernel)?.pipeline);
+                last = Some(kernel);
+            }
+            let group = held.groups.get(&(*kernel, buffers.clone()));
+            pass.set_bind_group(0, group, &[(number * PARAMS_ROOM) as u32]);
+            pass.dispatch_workgroups(*x, *y, *z);
+        }
+        Ok(())
+    }
+
+    fn pipeline(&self, kernel: Kernel) -> Result<&Pipeline> {
+        self.pipelines.get(&kernel).ok_or_else(|| internal(format!("the kernel {kernel:?} was not warmed up")))
+    }
+
+    /// Sees to it that a dispatch has its bind group.
+    fn group(&self, gpu: &Gpu, held: &mut Held, dispatch: &Dispatch) -> Result<()> {
+        let key = (dispatch.kernel, dispatch.buffers.clone());
+        if held.groups.contains_key(&key) {
+            return Ok(());
+        }
+        let params = held.params.as_ref().ok_or_else(|| internal("a dispatch has no parameters"))?;
+        let size = wgpu::BufferSize::new(PARAMS_SIZE as u64);
+        let params = wgpu::BufferBinding { buffer: &params.buffer, offset: 0, size };
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
+        for (slot, binding) in dispatch.buffers.iter().zip(1..) {
+            let buffer = match slot {
+                Slot::Constant(constant) => self.constants.get(*constant).and_then(Option::as_ref),
+                slot => held.buffers.get(slot),
+            };
+            let buffer = buffer.ok_or_else(|| missing(slot))?;
+            entries.push(wgpu::BindGroupEntry { binding, resource: buffer.buffer.as_entire_binding() });
+        }
+        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(dispatch.kernel.name()),
+            layout: &self.pipeline(dispatch.kernel)?.layout,
+            entries: &entries,
+        });
+        held.groups.insert(key, group);
+        Ok(())
+    }
+}
+
+fn missing(slot: impl std::fmt::Debug) -> crate::Error {
+    internal(format!("the buffer {slot:?} is not there"))
+}
+
+impl Held {
+    /// A buffer of at least so many bytes; what it held is gone when it has to be larger.
+    fn room(&mut self, gpu: &Gpu, slot: Slot, bytes: u64) -> &Buffer {
+        if self.buffers.get(&slot).is_none_or(|buffer| buffer.buffer.size() < bytes) {
+            self.buffers.remove(&slot);
+            self.groups.clear();
+            let usage = match slot {
+                Slot::Scratch(Scratch::Stream | Scratch::Other) => {
+                    wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC
+                }
+                _ => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            };
+            // A little more, so that batches that grow by a few tokens do not each need another.
+            let bytes = (bytes + bytes / 8).min(gpu.largest_binding()).max(bytes);
+            self.buffers.insert(slot, gpu.buffer("scratch", bytes, usage));
+        }
+        &self.buffers[&slot]
+    }
+
+    fn upload_params(&mut self, gpu: &Gpu, dispatches: &[Dispatch]) {
+        let mut words = vec![0; dispatches.len() * PARAMS_ROOM];
+        for (dispatch, room) in dispatches.iter().zip(words.chunks_exact_mut(PARAMS_ROOM)) {
+            for (word, to) in dispatch.params.iter().zip(room.as_chunks_mut().0) {
+                *to = word.to_le_bytes();
+            }
+        }
+        let bytes = words.len() as u64;
+        if self.params.as_ref().is_none_or(|params| params.buffer.size() < bytes) {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            self.groups.clear();
+            self.params = Some(gpu.buffer("params", bytes, usage));
+        }
+        if let Some(params) = &self.params {
+            gpu.queue.write_buffer(&params.buffer, 0, &words);
+        }
+    }
+
+    fn read_back(&mut self, gpu: &Gpu, bytes: u64) -> Buffer {
+        match self.read_backs.pop() {
+            Some(buffer) if buffer.buffer.size() >= bytes => buffer,
+            _ => {
+                let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+                gpu.buffer("rows", bytes.next_multiple_of((VECTOR * PARAMS_ROOM) as u64), usage)
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    fn new(gpu: &Gpu, kernel: Kernel) -> Self {
+        let label = Some(kernel.name());
+        let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+        });
+        let layout = gpu
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries(kernel) });
+        let layouts = wgpu::PipelineLayoutDescriptor { label, bind_group_layouts: &[Some(&layout)], immediate_size: 0 };
+        let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&gpu.device.create_pipeline_layout(&layouts)),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Kernels write what they share before they read it.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Self { pipeline, layout }
+    }
+}
+
+fn entries(kernel: Kernel) -> Vec<wgpu::BindGroupLayoutEntry> {
+    let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: wgpu::BufferSize::new(size) },
+        count: None,
+    };
+    let params = entry(0, wgpu::BufferBindingType::Uniform, true, PARAMS_SIZE as u64);
+    let buffers = kernel.bindings().into_iter().zip(1..).map(|(access, binding)| {
+        let read_only = access == Access::Read;
+        entry(binding, wgpu::BufferBindingType::Storage { read_only }, false, 0)
+    });
+    std::iter::once(params).chain(buffers).collect()
+}

@@ -1,0 +1,87 @@
+//! What a batch brings to the GPU.
+
+use super::kernel::QUERIES;
+use super::record::Shape;
+use super::recording::{Input, Scratch, Slot};
+use super::steps::VECTOR;
+use crate::engine::embed::Embedding;
+use crate::engine::positions::RotaryTable;
+use crate::model::Rotary;
+use crate::text::Batch;
+
+/// Bytes by buffer.
+pub(super) type Uploads = Vec<(Slot, Vec<u8>)>;
+
+/// The shape of a batch.
+pub(super) fn shape(batch: &Batch) -> Shape {
+    let tiles = batch.ranges().map(|rows| rows.len().div_ceil(QUERIES)).sum();
+    Shape { tokens: batch.tokens(), pairs: batch.pairs(), tiles }
+}
+
+/// Everything that kernels read of a batch.
+pub(super) fn uploads(batch: &Batch, embedding: &Embedding, rotations: &[(Rotary, usize)]) -> Uploads {
+    let ends: Vec<u32> = batch.cu_seqlens.iter().map(|row| *row as u32).collect();
+    let mut uploads = vec![
+        (Slot::Scratch(Scratch::Stream), embeddings(batch, embedding)),
+        (Slot::Input(Input::Ends), words(&ends)),
+        (Slot::Input(Input::Tiles), words(&tiles(batch))),
+        (Slot::Input(Input::FirstTiles), words(&first_tiles(batch))),
+    ];
+    if !rotations.is_empty() {
+        let places: Vec<u32> = batch.ranges().flat_map(|rows| 0..rows.len() as u32).collect();
+        uploads.push((Slot::Input(Input::Places), words(&places)));
+    }
+    let longest = batch.ranges().map(|rows| rows.len()).max().unwrap_or(0);
+    uploads.extend(rotations.iter().enumerate().map(|(number, (rotary, head_dim))| {
+        (Slot::Input(Input::Rotation(number)), rotation(rotary, *head_dim, longest))
+    }));
+    uploads
+}
+
+/// Embedding rows, each filled up to whole vectors.
+fn embeddings(batch: &Batch, embedding: &Embedding) -> Vec<u8> {
+    let (width, tokens) = (embedding.width(), batch.tokens());
+    let mut rows = vec![0.0; tokens * width];
+    embedding.gather(batch, &mut rows);
+    let filled = width.next_multiple_of(VECTOR) * size_of::<f32>();
+    let mut bytes = vec![0; tokens * filled];
+    for (row, to) in rows.chunks_exact(width).zip(bytes.chunks_exact_mut(filled)) {
+        for (value, to) in row.iter().zip(to.as_chunks_mut().0) {
+            *to = value.to_le_bytes();
+        }
+    }
+    bytes
+}
+
+/// For each piece of work over all rows: its first row, how many it has, and those of its pair.
+fn tiles(batch: &Batch) -> Vec<u32> {
+    let pieces = batch.ranges().flat_map(|rows| {
+        rows.clone().step_by(QUERIES).map(move |first| {
+            [first, QUERIES.min(rows.end - first), rows.start, rows.len()].map(|number| number as u32)
+        })
+    });
+    pieces.flatten().collect()
+}
+
+/// The same for the first row of each pair, where queries are only those.
+fn first_tiles(batch: &Batch) -> Vec<u32> {
+    let pieces = batch
+        .ranges()
+        .enumerate()
+        .map(|(pair, rows)| [pair, 1, rows.start, rows.len()].map(|number| number as u32));
+    pieces.flatten().collect()
+}
+
+/// Cosine and sine, `[positions, head_dim / 2, 2]`.
+fn rotation(rotary: &Rotary, head_dim: usize, positions: usize) -> Vec<u8> {
+    let table = RotaryTable::new(rotary, head_dim, positions);
+    let turns = (0..positions).flat_map(|position| {
+        let (cos, sin) = table.at(position);
+        cos.iter().zip(sin).flat_map(|(cos, sin)| [cos.to_le_bytes(), sin.to_le_bytes()])
+    });
+    turns.flatten().collect()
+}
+
+fn words(numbers: &[u32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}

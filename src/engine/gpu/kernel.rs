@@ -1,0 +1,253 @@
+//! The kernels: what each is called, what it binds, how it is written, and how many workgroups it takes.
+
+use super::template::{Names, expand};
+use crate::checkpoint::Activation;
+
+/// Invocations of a workgroup that has a row to itself.
+const ROW_THREADS: u32 = 64;
+/// Rows of workgroups in one line of a grid: the specification lets a line have 65,535.
+const ROWS_X: u32 = 32_768;
+/// Queries of a workgroup of attention.
+pub(super) const QUERIES: usize = 64;
+/// Keys that a workgroup of attention holds at a time take at most so many vectors: 8 KiB, and the values as many.
+const KEY_VECTORS: usize = 512;
+/// Vectors of output columns in a panel of weights.
+pub(super) const PANEL: usize = 16;
+/// Input features are filled up to a multiple of so many.
+pub(super) const DEPTH_STEP: usize = 32;
+
+/// One pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kernel {
+    /// A linear layer, with what follows it.
+    Gemm(Gemm),
+    /// Attention of each head within each pair.
+    Attention(Attention),
+    /// A norm of every row.
+    Norm {
+        /// Whether it takes the place of its input.
+        in_place: bool,
+    },
+    /// Some rows.
+    Gather,
+    /// Means over the rows of pairs.
+    Pool,
+    /// Rotary positions.
+    Rotate,
+}
+
+/// See `wgsl/gemm.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Gemm {
+    pub(super) tile: Tile,
+    pub(super) storage: Storage,
+    pub(super) epilogue: Epilogue,
+}
+
+/// How the work of a matrix product is cut up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Tile {
+    /// Rows of an invocation, which has 8 columns.
+    pub(super) rows: u32,
+    /// Invocations of a workgroup along rows.
+    pub(super) group_m: u32,
+    /// Along columns.
+    pub(super) group_n: u32,
+    /// Vectors of depth that the workgroup holds at a time in memory it shares; `None`: each invocation reads for itself.
+    pub(super) step: Option<u32>,
+}
+
+/// How weights lie in the GPU's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Storage {
+    F32,
+    /// Two in a word.
+    F16,
+    /// 7-bit codes, four in a word, with a scale for each column and a factor for each input.
+    Q8,
+}
+
+/// What becomes of a product and its bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Epilogue {
+    Store,
+    /// Added to what is there: the residual.
+    Add,
+    Activate(Activation),
+    /// `activation(even vectors) * odd vectors`.
+    Gate(Activation),
+}
+
+/// See `wgsl/attention.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Attention {
+    /// Vectors of a head.
+    pub(super) vectors: usize,
+    pub(super) positions: Positions,
+}
+
+/// What attention adds to logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Positions {
+    Absent,
+    Alibi,
+    /// Which of the two tables there are.
+    Relative {
+        keys: bool,
+        queries: bool,
+    },
+}
+
+/// What a kernel does with a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadWrite,
+}
+
+impl Kernel {
+    /// What it is called in a recording and in a profile.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kernel::Gemm(_) => "gemm",
+            Kernel::Attention(_) => "attention",
+            Kernel::Norm { .. } => "norm",
+            Kernel::Gather => "gather",
+            Kernel::Pool => "pool",
+            Kernel::Rotate => "rotate",
+        }
+    }
+
+    /// The buffers behind the parameters, which are binding 0.
+    pub(super) fn bindings(self) -> Vec<Access> {
+        use Access::{Read, ReadWrite};
+        match self {
+            Kernel::Gemm(Gemm { storage: Storage::Q8, .. }) => {
+                vec![Read, Read, Read, ReadWrite, Read, Read]
+            }
+            Kernel::Gemm(_) => vec![Read, Read, Read, ReadWrite],
+            Kernel::Attention(Attention { positions, .. }) => {
+                let tables = match positions {
+                    Positions::Absent => 0,
+                    Positions::Alibi => 1,
+                    Positions::Relative { keys, queries } => 1 + usize::from(keys) + usize::from(queries),
+                };
+                [vec![Read, Read, Read, ReadWrite], vec![Read; tables]].concat()
+            }
+            Kernel::Norm { in_place: true } => vec![Read, Read, ReadWrite],
+            Kernel::Norm { in_place: false } => vec![Read, Read, ReadWrite, Read],
+            Kernel::Gather | Kernel::Pool | Kernel::Rotate => vec![Read, Read, ReadWrite],
+        }
+    }
+
+    /// WGSL.
+    pub(super) fn source(self) -> String {
+        let mut names = Names::new();
+        let template = match self {
+            Kernel::Gemm(gemm) => {
+                gemm.names(&mut names);
+                concat!(include_str!("wgsl/gemm.wgsl"), include_str!("wgsl/activation.wgsl"))
+            }
+            Kernel::Attention(attention) => {
+                attention.names(&mut names);
+                include_str!("wgsl/attention.wgsl")
+            }
+            Kernel::Norm { in_place } => {
+                set(&mut names, "IN_PLACE", in_place);
+                include_str!("wgsl/norm.wgsl")
+            }
+            Kernel::Gather => include_str!("wgsl/gather.wgsl"),
+            Kernel::Pool => include_str!("wgsl/pool.wgsl"),
+            Kernel::Rotate => include_str!("wgsl/rotate.wgsl"),
+        };
+        names.entry("THREADS").or_insert_with(|| ROW_THREADS.to_string());
+        names.insert("ROWS_X", ROWS_X.to_string());
+        expand(template, &names)
+    }
+}
+
+/// The grid of a kernel that gives each row a workgroup.
+pub(super) fn row_grid(rows: usize) -> [u32; 3] {
+    let rows = rows as u32;
+    [rows.min(ROWS_X), rows.div_ceil(ROWS_X), 1]
+}
+
+impl Gemm {
+    /// The grid for so many rows, and so many vectors of columns.
+    pub(super) fn grid(self, rows: usize, columns: usize) -> [u32; 3] {
+        let Tile { rows: tile, group_m, group_n, .. } = self.tile;
+        [(columns as u32).div_ceil(2 * group_n), (rows as u32).div_ceil(tile * group_m), 1]
+    }
+
+    fn names(self, names: &mut Names) {
+        let Tile { rows, group_m, group_n, step } = self.tile;
+        let numbers = [
+            ("ROWS", rows),
+            ("GROUP_M", group_m),
+            ("GROUP_N", group_n),
+            ("TILE_M", rows * group_m),
+            ("TILE_N", 2 * group_n),
+            ("STEP", step.unwrap_or(1)),
+            ("THREADS", group_m * group_n),
+        ];
+        names.extend(numbers.map(|(name, value)| (name, value.to_string())));
+        set(names, "SHARED", step.is_some());
+        let storage = match self.storage {
+            Storage::F32 => "F32",
+            Storage::F16 => "F16",
+            Storage::Q8 => "Q8",
+        };
+        set(names, storage, true);
+        match self.epilogue {
+            Epilogue::Store => set(names, "STORE", true),
+            Epilogue::Add => set(names, "ADD", true),
+            Epilogue::Activate(activation) => {
+                set(names, "ACTIVATE", true);
+                activation_names(activation, names);
+            }
+            Epilogue::Gate(activation) => {
+                set(names, "GATE", true);
+                activation_names(activation, names);
+            }
+        }
+    }
+}
+
+fn activation_names(activation: Activation, names: &mut Names) {
+    let name = match activation {
+        Activation::Gelu => "GELU",
+        Activation::GeluTanh => "GELU_TANH",
+        Activation::Relu => "RELU",
+        Activation::Silu => "SILU",
+        Activation::Tanh => "PLAIN_TANH",
+    };
+    set(names, name, true);
+    set(names, "TANH", matches!(activation, Activation::GeluTanh | Activation::Tanh));
+}
+
+impl Attention {
+    /// The grid for so many tiles of rows.
+    pub(super) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
+        [tiles as u32, heads as u32, 1]
+    }
+
+    fn names(self, names: &mut Names) {
+        names.insert("QUERIES", QUERIES.to_string());
+        names.insert("KEYS", (KEY_VECTORS / self.vectors).clamp(1, 32).to_string());
+        names.insert("VECTORS", self.vectors.to_string());
+        set(names, "ALIBI", self.positions == Positions::Alibi);
+        if let Positions::Relative { keys, queries } = self.positions {
+            set(names, "RELATIVE", true);
+            set(names, "KEYS_TABLE", keys);
+            if queries {
+                names.insert("QUERIES_TABLE", (6 + usize::from(keys)).to_string());
+            }
+        }
+    }
+}
+
+fn set(names: &mut Names, name: &'static str, holds: bool) {
+    if holds {
+        names.insert(name, String::new());
+    }
+}

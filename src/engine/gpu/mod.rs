@@ -1,0 +1,203 @@
+//! The GPU engine: the Plan on WebGPU, in the browser or through Vulkan, Metal or DX12, with the same WGSL.
+//!
+//! A forward pass is first a recording, plain data, and then runs: one command buffer and one read-back for each
+//! micro-batch. Embedding rows are gathered on the CPU, for tables may be larger than a GPU binds.
+
+mod constants;
+mod device;
+mod executor;
+mod inputs;
+mod kernel;
+mod prepare;
+mod record;
+mod recording;
+mod steps;
+mod template;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+mod weights;
+
+use std::sync::Arc;
+
+use self::constants::Constants;
+use self::device::Gpu;
+use self::executor::{Executor, Pending};
+use self::kernel::{Storage, Tile};
+use self::prepare::Prepared;
+use self::record::{Shape, bytes, record};
+use self::steps::{Step, VECTOR};
+use super::embed::Embedding;
+use crate::checkpoint::Weights;
+use crate::error::{Result, internal, out_of_memory};
+use crate::model::{Plan, Rotary};
+use crate::options::Dtype;
+use crate::text::Batch;
+
+/// Tokens that keep a GPU busy.
+const BATCH_TOKENS: usize = 8192;
+
+/// A Plan with its weights on a GPU.
+#[derive(Debug)]
+pub(crate) struct GpuEngine {
+    gpu: Gpu,
+    embedding: Arc<Embedding>,
+    steps: Vec<Step>,
+    rotations: Vec<(Rotary, usize)>,
+    tile: Tile,
+    executor: Executor,
+    hidden_size: usize,
+}
+
+/// A micro-batch that the GPU is at.
+pub(crate) struct Submitted {
+    parts: Vec<Pending>,
+    watched: std::pin::Pin<Box<dyn Future<Output = Result<()>>>>,
+}
+
+impl GpuEngine {
+    /// Uploads the weights of a Plan whose tensors have all been checked; they stay where they are.
+    ///
+    /// # Errors
+    /// `unsupported` where there is no GPU or the model does not fit its limits, `out-of-memory`, `device-lost`;
+    /// `weights` for numbers that cannot be computed with; `internal` when the GPU refuses its work.
+    pub(crate) async fn prepare(
+        plan: &Plan,
+        weights: &Weights,
+        embedding: Arc<Embedding>,
+        dtype: Dtype,
+    ) -> Result<Self> {
+        let gpu = Gpu::open().await?;
+        let storage = match dtype {
+            Dtype::F16 => Storage::F16,
+            Dtype::Q8 => Storage::Q8,
+            _ => Storage::F32,
+        };
+        let tile = TILES[0];
+        let watch = gpu.watch();
+        let mut constants = Constants::new(&gpu);
+        let prepared = prepare::prepare(plan, weights, storage, tile, &mut constants);
+        let constants = constants.into_buffers();
+        let Prepared { steps, rotations, first, spent } = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // What went wrong on the GPU says more.
+                watch.end().await?;
+                return Err(error);
+            }
+        };
+        let mut executor = Executor::new(constants);
+        let smallest = record(&steps, Shape { tokens: 1, pairs: 1, tiles: 1 }, tile);
+        executor.warm_up(&gpu, first.iter().chain(&smallest.dispatches));
+        if !first.is_empty() {
+            executor.run(&gpu, &first)?;
+        }
+        executor.drop_constants(&spent);
+        watch.end().await?;
+        gpu.check()?;
+        Ok(Self { gpu, embedding, steps, rotations, tile, executor, hidden_size: plan.hidden_size })
+    }
+
+    /// The adapter.
+    pub(super) fn adapter(&self) -> String {
+        self.gpu.name()
+    }
+
+    /// Tokens a micro-batch should have.
+    pub(super) fn batch_tokens(&self) -> usize {
+        BATCH_TOKENS
+    }
+
+    /// Pooled rows `[pairs, hidden_size]`.
+    ///
+    /// # Errors
+    /// `device-lost`, `out-of-memory`; `internal` for activations that are not finite.
+    pub(super) async fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
+        let submitted = self.submit(batch)?;
+        self.receive(submitted).await
+    }
+
+    /// Hands a batch to the GPU.
+    pub(super) fn submit(&self, batch: &Batch) -> Result<Submitted> {
+        self.gpu.check()?;
+        let watch = self.gpu.watch();
+        let parts = self.parts(batch).and_then(|parts| {
+            parts
+                .iter()
+                .map(|part| {
+                    let recording = record(&self.steps, inputs::shape(part), self.tile);
+                    let uploads = inputs::uploads(part, &self.embedding, &self.rotations);
+                    self.executor.submit(&self.gpu, &recording, uploads)
+                })
+                .collect::<Result<Vec<_>>>()
+        });
+        let watched = Box::pin(watch.end());
+        Ok(Submitted { parts: parts?, watched })
+    }
+
+    /// Waits for a batch.
+    pub(super) async fn receive(&self, submitted: Submitted) -> Result<Vec<f32>> {
+        let mut pooled = Vec::new();
+        let mut failed = Ok(());
+        for part in submitted.parts {
+            match self.executor.receive(&self.gpu, part).await {
+                Ok(rows) => pooled.extend(self.without_filling(&rows)),
+                Err(error) => failed = Err(error),
+            }
+        }
+        // A device that is gone explains every other error, and what a watch has seen explains what could not be read.
+        self.gpu.check()?;
+        submitted.watched.await?;
+        failed?;
+        match pooled.iter().all(|value| value.is_finite()) {
+            true => Ok(pooled),
+            false => Err(internal("an activation is not finite; this model cannot be trusted with this input")),
+        }
+    }
+
+    fn without_filling(&self, rows: &[f32]) -> impl Iterator<Item = f32> {
+        let (width, room) = (self.hidden_size, self.hidden_size.next_multiple_of(VECTOR));
+        rows.chunks_exact(room).flat_map(move |row| &row[..width]).copied()
+    }
+
+    /// The batch, in parts whose intermediate results this GPU can bind.
+    fn parts(&self, batch: &Batch) -> Result<Vec<Batch>> {
+        let fits = |tokens: usize| self.bytes_of(tokens) <= self.gpu.largest_binding();
+        if fits(batch.tokens()) {
+            return Ok(vec![batch.clone()]);
+        }
+        let mut parts = Vec::new();
+        let mut first = 0;
+        for (pair, rows) in batch.ranges().enumerate() {
+            if !fits(rows.len()) {
+                return Err(out_of_memory(format!(
+                    "a pair of {} tokens needs a buffer of {} bytes, and one of this GPU has at most {}: use a \
+                     smaller maximum length or the device \"cpu\"",
+                    rows.len(),
+                    self.bytes_of(rows.len()),
+                    self.gpu.largest_binding()
+                )));
+            }
+            if !fits(rows.end - batch.cu_seqlens[first]) {
+                parts.push(batch.part(first..pair));
+                first = pair;
+            }
+        }
+        parts.push(batch.part(first..batch.pairs()));
+        Ok(parts)
+    }
+
+    /// Bytes of the largest buffer for intermediate results of so many tokens.
+    fn bytes_of(&self, tokens: usize) -> u64 {
+        let recording = record(&self.steps, Shape { tokens, pairs: tokens, tiles: tokens }, self.tile);
+        recording.scratch.into_values().max().unwrap_or(bytes(tokens, 1))
+    }
+}
+
+/// Ways to cut up matrix products. All keep within the limits of the specification: 256 invocations and 16 KiB that a
+/// workgroup shares.
+const TILES: [Tile; 4] = [
+    Tile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
+    Tile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
+    Tile { rows: 4, group_m: 8, group_n: 16, step: Some(4) },
+    Tile { rows: 8, group_m: 8, group_n: 4, step: None },
+];

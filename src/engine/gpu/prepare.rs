@@ -1,0 +1,242 @@
+//! From a Plan to steps whose weights are on the GPU.
+
+use super::constants::Upload;
+use super::kernel::{Epilogue, Kernel, Storage, Tile, row_grid};
+use super::record::gemm;
+use super::recording::{Dispatch, Slot};
+use super::steps::{Attention, BlockNorm, Constant, FeedForward, Inputs, Linear, Positions, Relative, Step, VECTOR};
+use super::weights::{Column, Packer};
+use crate::checkpoint::Weights;
+use crate::engine::positions::alibi_slopes;
+use crate::error::Result;
+use crate::model::{self, Plan};
+
+/// What preparing makes, beside the uploaded buffers.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub(super) steps: Vec<Step>,
+    /// Rotations, and the `head_dim` each is for.
+    pub(super) rotations: Vec<(model::Rotary, usize)>,
+    /// What has to run once, before anything else: it makes constants out of others.
+    pub(super) first: Vec<Dispatch>,
+    /// Constants that only those need.
+    pub(super) spent: Vec<Constant>,
+}
+
+/// Uploads the weights of a Plan whose tensors have all been checked.
+pub(super) fn prepare(
+    plan: &Plan,
+    weights: &Weights,
+    storage: Storage,
+    tile: Tile,
+    upload: &mut impl Upload,
+) -> Result<Prepared> {
+    let packer = Packer { weights, storage, upload };
+    let mut preparing = Preparing { packer, tile, prepared: Prepared::default(), tables: Vec::new() };
+    for step in &plan.steps {
+        let step = preparing.step(step)?;
+        preparing.prepared.steps.push(step);
+    }
+    Ok(preparing.prepared)
+}
+
+struct Preparing<'a, U> {
+    packer: Packer<'a, U>,
+    tile: Tile,
+    prepared: Prepared,
+    /// Tables of relative positions, normalised, and what they are.
+    tables: Vec<(model::Table, Constant)>,
+}
+
+impl<U: Upload> Preparing<'_, U> {
+    fn step(&mut self, step: &model::Step) -> Result<Step> {
+        Ok(match step {
+            model::Step::Embed(embed) => Step::Embed { vectors: embed.word.width.div_ceil(VECTOR) },
+            model::Step::Norm(norm) => Step::Norm(self.packer.norm(norm)?),
+            model::Step::Project(layer) => Step::Project(self.linear(&[layer])?),
+            model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),
+            model::Step::FeedForward(block) => Step::FeedForward(self.feed_forward(block)?),
+            model::Step::Pool(pooling) => Step::Pool(*pooling),
+        })
+    }
+
+    /// Layers side by side, their columns as they come.
+    fn linear(&mut self, layers: &[&model::Linear]) -> Result<Linear> {
+        let columns: Vec<Column> = layers
+            .iter()
+            .enumerate()
+            .flat_map(|(layer, linear)| filled(linear.out_features()).map(move |feature| Some((layer, feature?))))
+            .collect();
+        self.packer.linear(layers, &columns, &features(layers[0].in_features))
+    }
+
+    fn attention(&mut self, attention: &model::Attention) -> Result<Attention> {
+        let model::Attention { query, key, value, output, heads, positions, window, rows, norm } = attention;
+        let head_dim = query.out_features() / heads;
+        let places = head_places(*heads, head_dim);
+        let inputs = match rows {
+            model::Rows::All => Inputs::All(self.heads(&[query, key, value], &places)?),
+            model::Rows::First => Inputs::First {
+                query: self.heads(&[query], &places)?,
+                key_value: self.heads(&[key, value], &places)?,
+            },
+        };
+        let outputs: Vec<Column> =
+            filled(output.out_features()).map(|feature| feature.map(|feature| (0, feature))).collect();
+        Ok(Attention {
+            inputs,
+            output: self.packer.linear(&[output], &outputs, &places)?,
+            heads: *heads,
+            head_dim,
+            positions: self.positions(positions, *heads, head_dim)?,
+            window: *window,
+            norm: self.block_norm(norm)?,
+        })
+    }
+
+    /// Projections to heads, each of them filled up to whole vectors.
+    fn heads(&mut self, layers: &[&model::Linear], places: &[Option<usize>]) -> Result<Linear> {
+        let columns: Vec<Column> = (0..layers.len())
+            .flat_map(|layer| places.iter().map(move |feature| feature.map(|feature| (layer, feature))))
+            .collect();
+        self.packer.linear(layers, &columns, &features(layers[0].in_features))
+    }
+
+    fn positions(&mut self, positions: &model::Positions, heads: usize, head_dim: usize) -> Result<Positions> {
+        Ok(match positions {
+            model::Positions::Absent => Positions::Absent,
+            model::Positions::Rotary(rotary) => Positions::Rotary(self.rotation(*rotary, head_dim)),
+            model::Positions::Alibi => {
+                Positions::Alibi(self.packer.numbers("the slopes of the heads", &alibi_slopes(heads))?)
+            }
+            model::Positions::Disentangled(positions) => {
+                Positions::Relative(self.relative(positions, heads, head_dim)?)
+            }
+        })
+    }
+
+    fn rotation(&mut self, rotary: model::Rotary, head_dim: usize) -> usize {
+        let rotations = &mut self.prepared.rotations;
+        rotations.iter().position(|known| *known == (rotary, head_dim)).unwrap_or_else(|| {
+            rotations.push((rotary, head_dim));
+            rotations.len() - 1
+        })
+    }
+
+    /// Relative positions, to be projected once by the GPU as this layer projects them.
+    fn relative(&mut self, positions: &model::Disentangled, heads: usize, head_dim: usize) -> Result<Relative> {
+        let table = self.table(positions)?;
+        let mut project = |layer: &Option<model::Linear>| {
+            layer.as_ref().map(|layer| self.project_table(table, positions.table.rows, layer, heads, head_dim)).transpose()
+        };
+        let (key, query) = (project(&positions.key)?, project(&positions.query)?);
+        // Longer ones are not told from the longest, nor those beyond the table.
+        let longest = positions.max_distance.max(positions.table.rows / 2);
+        let reach = longest.cast_signed();
+        let places: Vec<u8> = (-reach..=reach)
+            .flat_map(|distance| (positions.row(distance) as u32).to_le_bytes())
+            .collect();
+        let places = self.packer.upload.upload("the rows of relative positions", &places)?;
+        Ok(Relative { key, query, places, longest })
+    }
+
+    /// The rows of relative positions, normalised.
+    fn table(&mut self, positions: &model::Disentangled) -> Result<Constant> {
+        if let Some((_, constant)) = self.tables.iter().find(|(table, _)| *table == positions.table) {
+            return Ok(*constant);
+        }
+        let model::Table { weight, rows, width } = &positions.table;
+        let values = self.packer.weights.view(weight)?.to_f32();
+        super::weights::check_size(weight, values.iter().copied())?;
+        let vectors = width.div_ceil(VECTOR);
+        let filled: Vec<f32> = values
+            .chunks_exact(*width)
+            .flat_map(|row| row.iter().copied().chain(std::iter::repeat(0.0)).take(vectors * VECTOR))
+            .collect();
+        let constant = self.packer.numbers(weight, &filled)?;
+        if let Some(norm) = &positions.norm {
+            let norm = self.packer.norm(norm)?;
+            let params = [*rows as u32, norm.width as u32, vectors as u32, norm.eps.to_bits()];
+            self.prepared.first.push(Dispatch {
+                kernel: Kernel::Norm { in_place: true },
+                buffers: [norm.weight, norm.bias, constant].map(Slot::Constant).to_vec(),
+                params: params.to_vec(),
+                grid: row_grid(*rows),
+            });
+        }
+        self.tables.push((positions.table.clone(), constant));
+        self.prepared.spent.push(constant);
+        Ok(constant)
+    }
+
+    fn project_table(
+        &mut self,
+        table: Constant,
+        rows: usize,
+        layer: &model::Linear,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Constant> {
+        let linear = self.heads(&[layer], &head_places(heads, head_dim))?;
+        let size = super::record::bytes(rows, linear.columns);
+        let projected = self.packer.upload.create("relative positions", size)?;
+        let buffers = [table, projected].map(Slot::Constant);
+        self.prepared.first.push(gemm(&linear, buffers, [rows, linear.columns], Epilogue::Store, self.tile));
+        self.prepared.spent.extend([linear.weight, linear.bias]);
+        self.prepared.spent.extend(linear.scales.into_iter().flatten());
+        Ok(projected)
+    }
+
+    fn feed_forward(&mut self, block: &model::FeedForward) -> Result<FeedForward> {
+        let intermediate = match &block.gate {
+            None => self.linear(&[&block.intermediate])?,
+            Some(gate) => {
+                let columns = gated(block.intermediate.out_features());
+                let layers = [&block.intermediate, gate];
+                self.packer.linear(&layers, &columns, &features(block.intermediate.in_features))?
+            }
+        };
+        Ok(FeedForward {
+            intermediate,
+            gated: block.gate.is_some(),
+            activation: block.activation,
+            output: self.linear(&[&block.output])?,
+            norm: self.block_norm(&block.norm)?,
+        })
+    }
+
+    fn block_norm(&mut self, norm: &model::BlockNorm) -> Result<BlockNorm> {
+        Ok(match norm {
+            model::BlockNorm::Before(norm) => BlockNorm::Before(self.packer.norm(norm)?),
+            model::BlockNorm::After(norm) => BlockNorm::After(self.packer.norm(norm)?),
+            model::BlockNorm::Absent => BlockNorm::Absent,
+        })
+    }
+}
+
+/// `0..count`, and nothing up to a whole vector.
+fn filled(count: usize) -> impl Iterator<Item = Option<usize>> {
+    (0..count.next_multiple_of(VECTOR)).map(move |feature| (feature < count).then_some(feature))
+}
+
+/// The input feature at each place of an input row.
+fn features(count: usize) -> Vec<Option<usize>> {
+    filled(count).collect()
+}
+
+/// The feature at each place of a row of heads, each of which is filled up to whole vectors.
+fn head_places(heads: usize, head_dim: usize) -> Vec<Option<usize>> {
+    (0..heads)
+        .flat_map(|head| filled(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature)))
+        .collect()
+}
+
+/// Columns of a layer and of its gate, a vector of either in turns.
+fn gated(count: usize) -> Vec<Column> {
+    let features: Vec<_> = features(count);
+    features
+        .chunks_exact(VECTOR)
+        .flat_map(|vector| [0, 1].map(|layer| vector.iter().map(move |feature| feature.map(|feature| (layer, feature)))))
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,303 @@
+//! From steps and the shape of a batch to a recording.
+
+use std::collections::BTreeMap;
+
+use super::kernel::{self, Epilogue, Gemm, Kernel, Tile, row_grid};
+use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
+use super::steps::{
+    Attention, BlockNorm, FeedForward, Inputs, Linear, Norm, Positions, Relative, Step, VECTOR,
+};
+use crate::model::Pooling;
+
+/// A distance that no row is away.
+const UNLIMITED: usize = 1 << 30;
+
+/// What recording needs to know of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) tokens: usize,
+    pub(super) pairs: usize,
+    /// Pieces of work of attention over all rows.
+    pub(super) tiles: usize,
+}
+
+/// Records the steps for a batch of this shape.
+pub(super) fn record(steps: &[Step], shape: Shape, tile: Tile) -> Recording {
+    let mut recorder = Recorder::new(shape, tile);
+    for step in steps {
+        recorder.step(step);
+    }
+    let Recorder { dispatches, scratch, stream, rows, vectors, .. } = recorder;
+    Recording { dispatches, scratch, result: stream, rows, vectors }
+}
+
+struct Recorder {
+    shape: Shape,
+    tile: Tile,
+    dispatches: Vec<Dispatch>,
+    scratch: BTreeMap<Scratch, u64>,
+    /// Where the residual stream is.
+    stream: Scratch,
+    /// Rows it has.
+    rows: usize,
+    /// Vectors of a row.
+    vectors: usize,
+}
+
+impl Recorder {
+    fn new(shape: Shape, tile: Tile) -> Self {
+        Self {
+            shape,
+            tile,
+            dispatches: Vec::new(),
+            scratch: BTreeMap::new(),
+            stream: Scratch::Stream,
+            rows: shape.tokens,
+            vectors: 0,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Embed { vectors } => {
+                self.vectors = *vectors;
+                self.room(Scratch::Stream, self.rows, *vectors);
+            }
+            Step::Norm(norm) => self.norm(norm),
+            Step::Project(linear) => {
+                let to = self.aside();
+                self.linear(linear, self.stream, to, Epilogue::Store, self.rows);
+                (self.stream, self.vectors) = (to, linear.columns);
+            }
+            Step::Attention(attention) => self.attention(attention),
+            Step::FeedForward(block) => self.feed_forward(block),
+            Step::Pool(pooling) => self.pool(*pooling),
+        }
+    }
+
+    fn attention(&mut self, attention: &Attention) {
+        let input = self.enter(&attention.norm);
+        let width = attention.heads * attention.head_vectors();
+        match &attention.inputs {
+            Inputs::All(projection) => {
+                self.linear(projection, input, Scratch::Projected, Epilogue::Store, self.rows);
+                self.rotate(attention, 2 * attention.heads, 3 * width);
+                self.attend(attention, [Scratch::Projected; 2], [3 * width, width]);
+            }
+            Inputs::First { query, key_value } => {
+                self.linear(key_value, input, Scratch::Projected, Epilogue::Store, self.rows);
+                // First rows stand at position zero, where nothing is turned.
+                self.rotate(attention, attention.heads, 2 * width);
+                let first = match input {
+                    Scratch::Normed => {
+                        self.gather(input, Scratch::FirstNormed);
+                        Scratch::FirstNormed
+                    }
+                    _ => self.aside(),
+                };
+                let to = self.aside();
+                self.gather(self.stream, to);
+                (self.stream, self.rows) = (to, self.shape.pairs);
+                self.linear(query, first, Scratch::Query, Epilogue::Store, self.rows);
+                self.attend(attention, [Scratch::Query, Scratch::Projected], [2 * width, 0]);
+            }
+        }
+        self.linear(&attention.output, Scratch::Context, self.stream, Epilogue::Add, self.rows);
+        self.leave(&attention.norm);
+    }
+
+    /// Turns the first `heads` heads of each projected row, of `stride` vectors.
+    fn rotate(&mut self, attention: &Attention, heads: usize, stride: usize) {
+        let Positions::Rotary(rotation) = attention.positions else { return };
+        let head_room = attention.head_vectors() * VECTOR;
+        self.push(
+            Kernel::Rotate,
+            [
+                Slot::Input(Input::Places),
+                Slot::Input(Input::Rotation(rotation)),
+                Slot::Scratch(Scratch::Projected),
+            ],
+            [self.rows, heads, attention.head_dim, head_room, stride * VECTOR],
+            row_grid(self.rows),
+        );
+    }
+
+    /// Attention of `query` to `keys`, whose rows have so many vectors and begin keys at this one, values right behind.
+    fn attend(
+        &mut self,
+        attention: &Attention,
+        [query, keys]: [Scratch; 2],
+        [key_stride, first_key]: [usize; 2],
+    ) {
+        let width = attention.heads * attention.head_vectors();
+        let whole = query == keys;
+        let (tiles, count) = if whole {
+            (Input::Tiles, self.shape.tiles)
+        } else {
+            (Input::FirstTiles, self.shape.pairs)
+        };
+        self.room(Scratch::Context, self.rows, width);
+        let mut buffers = vec![
+            Slot::Input(tiles),
+            Slot::Scratch(query),
+            Slot::Scratch(keys),
+            Slot::Scratch(Scratch::Context),
+        ];
+        let mut longest = 0;
+        match &attention.positions {
+            Positions::Absent | Positions::Rotary(_) => {}
+            Positions::Alibi(slopes) => buffers.push(Slot::Constant(*slopes)),
+            Positions::Relative(Relative { key, query, places, longest: reach }) => {
+                let tables = [Some(places), key.as_ref(), query.as_ref()];
+                buffers.extend(tables.into_iter().flatten().map(|table| Slot::Constant(*table)));
+                longest = *reach;
+            }
+        }
+        let kernel = attention.kernel();
+        let mut params = [
+            if whole { key_stride } else { width },
+            key_stride,
+            first_key,
+            first_key + width,
+            width,
+            0,
+            attention.window.unwrap_or(UNLIMITED).min(UNLIMITED),
+            usize::from(whole),
+            longest,
+            width,
+        ]
+        .map(|number| number as u32);
+        params[5] = attention.scale().to_bits();
+        let grid = kernel::Attention::grid(count, attention.heads);
+        self.dispatches.push(Dispatch {
+            kernel: Kernel::Attention(kernel),
+            buffers,
+            params: params.to_vec(),
+            grid,
+        });
+    }
+
+    fn feed_forward(&mut self, block: &FeedForward) {
+        let input = self.enter(&block.norm);
+        let epilogue = match block.gated {
+            true => Epilogue::Gate(block.activation),
+            false => Epilogue::Activate(block.activation),
+        };
+        self.linear(&block.intermediate, input, Scratch::Wide, epilogue, self.rows);
+        self.linear(&block.output, Scratch::Wide, self.stream, Epilogue::Add, self.rows);
+        self.leave(&block.norm);
+    }
+
+    /// What a block reads.
+    fn enter(&mut self, norm: &BlockNorm) -> Scratch {
+        let BlockNorm::Before(norm) = norm else { return self.stream };
+        self.room(Scratch::Normed, self.rows, self.vectors);
+        let [weight, bias] = [norm.weight, norm.bias].map(Slot::Constant);
+        let buffers = [weight, bias, Slot::Scratch(Scratch::Normed), Slot::Scratch(self.stream)];
+        self.push(Kernel::Norm { in_place: false }, buffers, self.norm_params(norm), row_grid(self.rows));
+        Scratch::Normed
+    }
+
+    fn leave(&mut self, norm: &BlockNorm) {
+        if let BlockNorm::After(norm) = norm {
+            self.norm(norm);
+        }
+    }
+
+    fn norm(&mut self, norm: &Norm) {
+        let buffers =
+            [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.stream)];
+        self.push(Kernel::Norm { in_place: true }, buffers, self.norm_params(norm), row_grid(self.rows));
+    }
+
+    fn norm_params(&self, norm: &Norm) -> [usize; 4] {
+        [self.rows, norm.width, self.vectors, norm.eps.to_bits() as usize]
+    }
+
+    fn pool(&mut self, pooling: Pooling) {
+        let to = self.aside();
+        match pooling {
+            Pooling::First => self.gather(self.stream, to),
+            Pooling::Mean => self.one_row_a_pair(Kernel::Pool, self.stream, to),
+        }
+        (self.stream, self.rows) = (to, self.shape.pairs);
+    }
+
+    /// The first row of each pair.
+    fn gather(&mut self, from: Scratch, to: Scratch) {
+        self.one_row_a_pair(Kernel::Gather, from, to);
+    }
+
+    fn one_row_a_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch) {
+        let pairs = self.shape.pairs;
+        self.room(to, pairs, self.vectors);
+        let buffers = [Slot::Input(Input::Ends), Slot::Scratch(from), Slot::Scratch(to)];
+        self.push(kernel, buffers, [pairs, self.vectors], row_grid(pairs));
+    }
+
+    /// A linear layer over `rows` rows.
+    fn linear(
+        &mut self,
+        linear: &Linear,
+        from: Scratch,
+        to: Scratch,
+        epilogue: Epilogue,
+        rows: usize,
+    ) {
+        let columns = match epilogue {
+            Epilogue::Gate(_) => linear.columns / 2,
+            _ => linear.columns,
+        };
+        self.room(to, rows, columns);
+        let (from, to) = (Slot::Scratch(from), Slot::Scratch(to));
+        self.dispatches.push(gemm(linear, [from, to], [rows, columns], epilogue, self.tile));
+    }
+
+    /// The stream's buffer that it is not in.
+    fn aside(&self) -> Scratch {
+        if self.stream == Scratch::Stream { Scratch::Other } else { Scratch::Stream }
+    }
+
+    /// Sees to it that a buffer has so many rows of so many vectors.
+    fn room(&mut self, scratch: Scratch, rows: usize, vectors: usize) {
+        let bytes = bytes(rows, vectors);
+        let room = self.scratch.entry(scratch).or_default();
+        *room = bytes.max(*room);
+    }
+
+    fn push<const B: usize, const P: usize>(
+        &mut self,
+        kernel: Kernel,
+        buffers: [Slot; B],
+        params: [usize; P],
+        grid: [u32; 3],
+    ) {
+        let params = params.iter().map(|number| *number as u32).collect();
+        self.dispatches.push(Dispatch { kernel, buffers: buffers.to_vec(), params, grid });
+    }
+}
+
+/// A linear layer from one buffer to another, of `rows` rows and `columns` vectors.
+pub(super) fn gemm(
+    linear: &Linear,
+    [from, to]: [Slot; 2],
+    [rows, columns]: [usize; 2],
+    epilogue: Epilogue,
+    tile: Tile,
+) -> Dispatch {
+    let kernel = Gemm { tile, storage: linear.storage, epilogue };
+    let mut buffers = vec![from, Slot::Constant(linear.weight), Slot::Constant(linear.bias), to];
+    buffers.extend(linear.scales.into_iter().flatten().map(Slot::Constant));
+    let params = [rows, linear.depth, linear.inputs, linear.inputs, linear.columns, columns];
+    Dispatch {
+        kernel: Kernel::Gemm(kernel),
+        buffers,
+        params: params.map(|number| number as u32).to_vec(),
+        grid: kernel.grid(rows, linear.columns),
+    }
+}
+
+/// Bytes of rows of f32.
+pub(super) fn bytes(rows: usize, vectors: usize) -> u64 {
+    (rows * vectors * VECTOR * size_of::<f32>()) as u64
+}

@@ -1,0 +1,79 @@
+//! A forward pass as plain data: which kernels run in which order on which buffers. Tests read it without a GPU.
+
+use std::collections::BTreeMap;
+
+use super::kernel::Kernel;
+
+/// What runs for one micro-batch, in one command buffer, and the rows that are read back.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Recording {
+    /// First to last.
+    pub(super) dispatches: Vec<Dispatch>,
+    /// Bytes that buffers for intermediate results have to have.
+    pub(super) scratch: BTreeMap<Scratch, u64>,
+    /// Where the pooled rows are at the end.
+    pub(super) result: Scratch,
+    /// How many there are.
+    pub(super) rows: usize,
+    /// Vectors of four numbers in each.
+    pub(super) vectors: usize,
+}
+
+/// One run of a kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Dispatch {
+    pub(super) kernel: Kernel,
+    /// In the order of the kernel's bindings.
+    pub(super) buffers: Vec<Slot>,
+    /// Words of the kernel's `Params`.
+    pub(super) params: Vec<u32>,
+    /// Workgroups.
+    pub(super) grid: [u32; 3],
+}
+
+/// A buffer, by what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Slot {
+    /// Made at load: weights and tables.
+    Constant(usize),
+    /// Uploaded with each batch.
+    Input(Input),
+    /// Written and read within a batch.
+    Scratch(Scratch),
+}
+
+/// What a batch brings, beside its embeddings, which are uploaded into [`Scratch::Stream`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Input {
+    /// Where each pair begins, and at last where the last one ends.
+    Ends,
+    /// The position of each row in its pair.
+    Places,
+    /// Work of attention over all rows.
+    Tiles,
+    /// Work of attention over first rows.
+    FirstTiles,
+    /// Cosines and sines, by number of the rotation.
+    Rotation(usize),
+}
+
+/// Intermediate results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Scratch {
+    /// The residual stream.
+    Stream,
+    /// Where it goes when its rows become fewer or of another width.
+    Other,
+    /// Rows normalised in front of a block.
+    Normed,
+    /// First rows of those.
+    FirstNormed,
+    /// Queries, keys and values.
+    Projected,
+    /// Queries of first rows.
+    Query,
+    /// What attention gives.
+    Context,
+    /// Between the layers of a feed-forward block.
+    Wide,
+}

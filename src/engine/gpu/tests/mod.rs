@@ -1,0 +1,34 @@
+mod kernels;
+mod recordings;
+mod shaders;
+mod twins;
+
+use super::*;
+use super::kernel::{Attention, Epilogue, Gemm, Kernel, Positions};
+use crate::checkpoint::Activation;
+
+/// Every kernel that a model could need, with heads of `vectors` vectors.
+fn all_kernels() -> Vec<Kernel> {
+    let activations =
+        [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu, Activation::Tanh];
+    let epilogues: Vec<Epilogue> = [Epilogue::Store, Epilogue::Add]
+        .into_iter()
+        .chain(activations.map(Epilogue::Activate))
+        .chain(activations.map(Epilogue::Gate))
+        .collect();
+    let mut kernels =
+        vec![Kernel::Norm { in_place: true }, Kernel::Norm { in_place: false }, Kernel::Gather, Kernel::Pool, Kernel::Rotate];
+    for tile in TILES {
+        for storage in [Storage::F32, Storage::F16, Storage::Q8] {
+            kernels.extend(epilogues.iter().map(|&epilogue| Kernel::Gemm(Gemm { tile, storage, epilogue })));
+        }
+    }
+    for vectors in [1, 8, 16, 32] {
+        let mut positions = vec![Positions::Absent, Positions::Alibi];
+        for (keys, queries) in [(true, true), (true, false), (false, true)] {
+            positions.push(Positions::Relative { keys, queries });
+        }
+        kernels.extend(positions.into_iter().map(|positions| Kernel::Attention(Attention { vectors, positions })));
+    }
+    kernels
+}

@@ -1,0 +1,94 @@
+//! The kernels once more, in plain Rust and f64: what they are to compute.
+
+use super::super::kernel::Storage;
+use crate::checkpoint::Activation;
+
+/// One row of work of [`attention`]: see `Tile` in `wgsl/attention.wgsl`.
+pub(super) type Tile = [u32; 4];
+
+/// A matrix `[rows, stride]` of which `width` columns count.
+pub(super) struct Matrix<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) stride: usize,
+}
+
+impl Matrix<'_> {
+    pub(super) fn at(&self, row: usize, column: usize) -> f64 {
+        f64::from(self.values[row * self.stride + column])
+    }
+}
+
+/// `input weights^T + bias` for one place; `weights` as `[columns, inputs]`.
+pub(super) fn gemm(input: &Matrix, weights: &Matrix, bias: &[f32], row: usize, column: usize) -> f64 {
+    let products = (0..weights.stride).map(|k| input.at(row, k) * weights.at(column, k));
+    products.sum::<f64>() + f64::from(bias[column])
+}
+
+/// A weight as it comes back from where it is kept.
+pub(super) fn stored(weight: f32, storage: Storage) -> f32 {
+    match storage {
+        Storage::F16 => half::f16::from_f32(weight).to_f32(),
+        _ => weight,
+    }
+}
+
+pub(super) fn activate(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Gelu => x * 0.5 * (1.0 + libm::erf(x / 2f64.sqrt())),
+        Activation::GeluTanh => {
+            0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`.
+pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64> {
+    let mean = x.iter().map(|&value| f64::from(value)).sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / x.len() as f64;
+    x.iter()
+        .zip(weight.iter().zip(bias))
+        .map(|(&x, (&weight, &bias))| (f64::from(x) - mean) / (variance + eps).sqrt() * f64::from(weight) + f64::from(bias))
+        .collect()
+}
+
+/// The mean over rows `first..end`, column by column.
+pub(super) fn pool(x: &Matrix, first: usize, end: usize) -> Vec<f64> {
+    (0..x.stride).map(|column| (first..end).map(|row| x.at(row, column)).sum::<f64>() / (end - first) as f64).collect()
+}
+
+/// One head turned by cosines and sines of half its size.
+pub(super) fn rotate(head: &[f32], turns: &[[f32; 2]]) -> Vec<f64> {
+    let half = turns.len();
+    (0..2 * half)
+        .map(|index| {
+            let [cos, sin] = turns[index % half].map(f64::from);
+            let (x, y) = (f64::from(head[index % half]), f64::from(head[index % half + half]));
+            if index < half { x * cos - y * sin } else { y * cos + x * sin }
+        })
+        .collect()
+}
+
+/// What positions add to the product of a query and a key at a distance.
+pub(super) type Term<'a> = &'a dyn Fn(isize, &[f64], &[f64]) -> f64;
+
+/// One row of one head: `softmax(scale * (query key + term) + slope) value` over keys within the window.
+pub(super) fn attention(
+    query: &[f64],
+    (keys, values): (&[Vec<f64>], &[Vec<f64>]),
+    place: usize,
+    window: usize,
+    logit: Term,
+) -> Vec<f64> {
+    let seen: Vec<usize> = (0..keys.len()).filter(|key| key.abs_diff(place) <= window).collect();
+    let logits: Vec<f64> =
+        seen.iter().map(|&key| logit(place as isize - key as isize, query, &keys[key])).collect();
+    let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = logits.iter().map(|logit| (logit - greatest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    (0..query.len())
+        .map(|index| seen.iter().zip(&powers).map(|(&key, power)| power * values[key][index]).sum::<f64>() / sum)
+        .collect()
+}

@@ -1,0 +1,223 @@
+//! Weights on their way to the GPU: panel by panel, so that no second copy of a matrix stands in memory.
+
+use std::ops::Range;
+
+use super::constants::Upload;
+use super::kernel::{DEPTH_STEP, PANEL, Storage};
+use super::steps::{Linear, Norm, VECTOR};
+use crate::checkpoint::{Tensor, Weights};
+use crate::error::{Result, weights};
+use crate::model::{self, Part};
+
+/// Numbers beyond this are refused, as the CPU engine does: what lies between two norms could leave the range of f32.
+const LARGEST: f32 = 1e12;
+
+/// Where the columns of a packed matrix come from: a layer and one of its output features, or nowhere.
+pub(super) type Column = Option<(usize, usize)>;
+
+/// Uploads linear layers over one input as one.
+pub(super) struct Packer<'a, U> {
+    pub(super) weights: &'a Weights,
+    pub(super) storage: Storage,
+    pub(super) upload: &'a mut U,
+}
+
+impl<U: Upload> Packer<'_, U> {
+    /// Layers with their columns in this order; `inputs` has the input feature for each place of an input row.
+    pub(super) fn linear(
+        &mut self,
+        layers: &[&model::Linear],
+        columns: &[Column],
+        inputs: &[Option<usize>],
+    ) -> Result<Linear> {
+        let first = &layers[0].weight.tensor;
+        let factors = self.factors(layers)?;
+        let depth = inputs.len().next_multiple_of(DEPTH_STEP);
+        let panels = columns.len().div_ceil(PANEL * VECTOR);
+        let panel_bytes = depth * PANEL * self.storage.vector_bytes();
+        let weight = self.upload.create(first, (panels * panel_bytes) as u64)?;
+        let mut scales = Vec::with_capacity(columns.len());
+        let mut rows = Rows::new(self.weights, layers);
+        for (panel, columns) in columns.chunks(PANEL * VECTOR).enumerate() {
+            let bytes = match self.storage {
+                Storage::Q8 => rows.codes(columns, inputs, depth, &mut scales)?,
+                storage => rows.numbers(columns, inputs, depth, storage)?,
+            };
+            self.upload.write(weight, (panel * panel_bytes) as u64, &bytes);
+        }
+        let bias = self.biases(layers, columns)?;
+        let scales = match self.storage {
+            Storage::Q8 => {
+                check_size(first, scales.iter().map(|scale| scale * factors.iter().copied().fold(1.0, f32::max)))?;
+                let mut placed = vec![0.0; depth];
+                for (place, input) in inputs.iter().enumerate() {
+                    placed[place] = input.map_or(0.0, |input| factors.get(input).copied().unwrap_or(1.0));
+                }
+                Some([self.numbers(first, &scales)?, self.numbers(first, &placed)?])
+            }
+            _ => None,
+        };
+        Ok(Linear {
+            storage: self.storage,
+            weight,
+            bias,
+            scales,
+            depth,
+            inputs: inputs.len().div_ceil(VECTOR),
+            columns: columns.len().div_ceil(VECTOR),
+        })
+    }
+
+    /// What the inputs of all these layers are multiplied with; nothing where that is 1.
+    fn factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
+        let first = self.weights.view(&layers[0].weight.tensor)?;
+        for layer in layers {
+            let other = self.weights.view(&layer.weight.tensor)?;
+            if other.input_scales() != first.input_scales() {
+                let (first, other) = (first.name(), other.name());
+                return Err(weights(format!(
+                    "{first} and {other} read the same inputs, but their input scales differ"
+                )));
+            }
+        }
+        Ok(first.input_scales().iter().map(|scale| scale.recip()).collect())
+    }
+
+    fn biases(&mut self, layers: &[&model::Linear], columns: &[Column]) -> Result<usize> {
+        let values = layers
+            .iter()
+            .map(|layer| layer.bias.as_ref().map(|bias| self.vector(bias)).transpose())
+            .collect::<Result<Vec<_>>>()?;
+        let value = |(layer, feature): (usize, usize)| values[layer].as_ref().map_or(0.0, |bias| bias[feature]);
+        let placed: Vec<f32> = columns.iter().map(|column| column.map_or(0.0, value)).collect();
+        self.numbers(&layers[0].weight.tensor, &placed)
+    }
+
+    /// A norm, filled up with zeros.
+    pub(super) fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
+        let part = |name: &String| Part::whole(name.clone(), norm.width);
+        let weight = self.vector(&part(&norm.weight))?;
+        let bias = norm.bias.as_ref().map(|bias| self.vector(&part(bias))).transpose()?;
+        let bias = bias.unwrap_or_else(|| vec![0.0; norm.width]);
+        Ok(Norm {
+            weight: self.numbers(&norm.weight, &weight)?,
+            bias: self.numbers(&norm.weight, &bias)?,
+            width: norm.width,
+            eps: norm.eps as f32,
+        })
+    }
+
+    fn vector(&self, part: &Part) -> Result<Vec<f32>> {
+        let values = self.weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
+        check_size(&part.tensor, values.iter().copied())?;
+        Ok(values)
+    }
+
+    /// Numbers in a buffer of their own, filled up to whole vectors.
+    pub(super) fn numbers(&mut self, name: &str, values: &[f32]) -> Result<usize> {
+        let room = values.len().next_multiple_of(VECTOR);
+        let filled: Vec<u8> =
+            values.iter().chain(std::iter::repeat(&0.0)).take(room).flat_map(|value| value.to_le_bytes()).collect();
+        self.upload.upload(name, &filled)
+    }
+}
+
+impl Storage {
+    /// Bytes of four weights.
+    fn vector_bytes(self) -> usize {
+        match self {
+            Storage::F32 => 16,
+            Storage::F16 => 8,
+            Storage::Q8 => 4,
+        }
+    }
+}
+
+/// Rows of the layers' matrices.
+struct Rows<'a> {
+    weights: &'a Weights,
+    layers: &'a [&'a model::Linear],
+    row: Vec<f32>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(weights: &'a Weights, layers: &'a [&'a model::Linear]) -> Self {
+        Self { weights, layers, row: vec![0.0; layers[0].in_features] }
+    }
+
+    /// The matrix and the row of a column.
+    fn of(&self, (layer, feature): (usize, usize)) -> Result<(&'a Tensor, usize)> {
+        let Part { tensor, rows, .. } = &self.layers[layer].weight;
+        let Range { start, .. } = rows;
+        Ok((self.weights.view(tensor)?, start + feature))
+    }
+
+    /// A panel of numbers, `[depth, 64]`.
+    fn numbers(
+        &mut self,
+        columns: &[Column],
+        inputs: &[Option<usize>],
+        depth: usize,
+        storage: Storage,
+    ) -> Result<Vec<u8>> {
+        let size = storage.vector_bytes() / VECTOR;
+        let mut panel = vec![0; depth * PANEL * storage.vector_bytes()];
+        for (place, column) in columns.iter().enumerate() {
+            let Some(column) = *column else { continue };
+            let (tensor, row) = self.of(column)?;
+            tensor.read_row(row, &mut self.row);
+            check_size(tensor.name(), self.row.iter().copied())?;
+            for (k, input) in inputs.iter().enumerate() {
+                let Some(input) = *input else { continue };
+                let to = &mut panel[(k * PANEL * VECTOR + place) * size..][..size];
+                match storage {
+                    Storage::F16 => to.copy_from_slice(&half(tensor.name(), self.row[input])?),
+                    _ => to.copy_from_slice(&self.row[input].to_le_bytes()),
+                }
+            }
+        }
+        Ok(panel)
+    }
+
+    /// A panel of codes, `[depth, 64]`, and the scales of its columns.
+    fn codes(
+        &self,
+        columns: &[Column],
+        inputs: &[Option<usize>],
+        depth: usize,
+        scales: &mut Vec<f32>,
+    ) -> Result<Vec<u8>> {
+        let mut panel = vec![0; depth * PANEL * VECTOR];
+        for (place, column) in columns.iter().enumerate() {
+            let Some(column) = *column else {
+                scales.push(0.0);
+                continue;
+            };
+            let (tensor, row) = self.of(column)?;
+            let (codes, scale) = tensor.codes(row);
+            scales.push(scale);
+            for (k, input) in inputs.iter().enumerate() {
+                if let Some(code) = input.and_then(|input| codes.get(input)) {
+                    panel[k * PANEL * VECTOR + place] = *code;
+                }
+            }
+        }
+        Ok(panel)
+    }
+}
+
+fn half(name: &str, value: f32) -> Result<[u8; 2]> {
+    let half = half::f16::from_f32(value);
+    if half.is_infinite() {
+        return Err(weights(format!("{name} holds {value:e}, which f16 cannot: use the dtype f32")));
+    }
+    Ok(half.to_le_bytes())
+}
+
+/// Refuses numbers beyond [`LARGEST`].
+pub(super) fn check_size(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
+    match values.into_iter().find(|value| value.abs() > LARGEST) {
+        None => Ok(()),
+        Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
+    }
+}

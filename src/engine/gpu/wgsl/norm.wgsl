@@ -1,0 +1,70 @@
+// (x - mean) / sqrt(variance + eps) * weight + bias, a workgroup for each row; the variance is that of what is left
+// when the mean has been taken away.
+
+struct Params {
+  rows: u32,
+  width: u32,
+  vectors: u32,  // of a row, the last filled up with zeros
+  eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> biases: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
+#if IN_PLACE
+#else
+@group(0) @binding(4) var<storage, read> input: array<vec4<f32>>;
+#end
+
+const THREADS: u32 = {THREADS}u;
+var<workgroup> sums: array<f32, THREADS>;
+
+fn read(place: u32) -> vec4<f32> {
+#if IN_PLACE
+  return output[place];
+#else
+  return input[place];
+#end
+}
+
+// The sum over all invocations; each of them gets it.
+fn total(index: u32, value: f32) -> f32 {
+  sums[index] = value;
+  workgroupBarrier();
+  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+    if (index < half) { sums[index] += sums[index + half]; }
+    workgroupBarrier();
+  }
+  let sum = sums[0];
+  workgroupBarrier();
+  return sum;
+}
+
+// A vector less the mean; zero beyond the width.
+fn centred(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
+  let columns = vec4<u32>(vector * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+  return select(vec4<f32>(), value - mean, columns < vec4<u32>(params.width));
+}
+
+@compute @workgroup_size({THREADS})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let row = group.y * {ROWS_X}u + group.x;
+  let start = row * params.vectors;
+  // The same for the whole workgroup, so barriers stay where all invocations come by.
+  if (row >= params.rows) { return; }
+  var sum = vec4<f32>();
+  for (var vector = index; vector < params.vectors; vector += THREADS) { sum += read(start + vector); }
+  let mean = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
+  var squares = vec4<f32>();
+  for (var vector = index; vector < params.vectors; vector += THREADS) {
+    let value = centred(read(start + vector), vector, mean);
+    squares += value * value;
+  }
+  let variance = total(index, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
+  let scale = 1.0 / sqrt(variance + params.eps);
+  for (var vector = index; vector < params.vectors; vector += THREADS) {
+    let value = centred(read(start + vector), vector, mean);
+    output[start + vector] = value * scale * weights[vector] + biases[vector];
+  }
+}

@@ -1,0 +1,31 @@
+// The mean of the rows of each pair: a workgroup for each pair.
+
+struct Params {
+  rows: u32,     // pairs
+  vectors: u32,  // of a row
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ends: array<u32>;  // where pairs begin, and at last where the last one ends
+@group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
+
+@compute @workgroup_size({THREADS})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+  let pair = group.y * {ROWS_X}u + group.x;
+  if (pair >= params.rows) { return; }
+  let first = ends[pair];
+  let end = ends[pair + 1u];
+  for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
+    var sum = vec4<f32>();
+    // What adding rounds off is carried to the next row (Kahan), so that thousands of rows lose no more than a few.
+    var lost = vec4<f32>();
+    for (var row = first; row < end; row++) {
+      let value = input[row * params.vectors + vector] - lost;
+      let next = sum + value;
+      lost = (next - sum) - value;
+      sum = next;
+    }
+    output[pair * params.vectors + vector] = sum / f32(end - first);
+  }
+}
