@@ -97,7 +97,8 @@ impl GemmCase {
         let weights: Vec<f32> = match gemm.storage {
             Storage::Q8 => {
                 let codes: Vec<u8> = (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
-                let (scales, factors) = (random.many(columns), random.many(inputs.next_multiple_of(DEPTH_STEP)));
+                let scales: Vec<f32> = random.many(columns).iter().map(|scale| scale / 64.0).collect();
+                let factors = random.many(inputs.next_multiple_of(DEPTH_STEP));
                 uploads.push((input(1), panels(&codes, columns, inputs)));
                 uploads.push((input(4), floats(&scales)));
                 uploads.push((input(5), floats(&factors)));
@@ -191,7 +192,7 @@ fn norm_of_rows_that_end_within_a_vector() {
             (0..count).flat_map(|_| row(&mut random)).collect()
         };
         // Far from zero, so that a variance that is a difference of squares would be wrong.
-        let (x, weight, bias) = (filled(0.01, 50.0, rows), filled(1.0, 1.0, 1), filled(1.0, 0.0, 1));
+        let (x, weight, bias) = (filled(0.01, 5.0, rows), filled(1.0, 1.0, 1), filled(1.0, 0.0, 1));
         let mut uploads = vec![(input(0), floats(&weight)), (input(1), floats(&bias))];
         let mut buffers = vec![input(0), input(1), OUTPUT];
         if in_place {
@@ -205,8 +206,8 @@ fn norm_of_rows_that_end_within_a_vector() {
         let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
             let expected = twins::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
-            // f32 has 24 bits for the 50, of which a hundredth is what counts.
-            expected.iter().zip(got).for_each(|(&expected, &got)| assert_close(got, expected, 1e-3, (width, row)));
+            // f32 has 24 bits for the 5, of which a five-hundredth is what counts.
+            expected.iter().zip(got).for_each(|(&expected, &got)| assert_close(got, expected, 3e-4, (width, row)));
             assert!(got[width..].iter().all(|&filling| filling == 0.0));
         }
     }
@@ -242,7 +243,7 @@ fn pool_of_thousands_of_rows_loses_nothing() {
     let buffers = vec![input(0), input(1), OUTPUT];
     let got = run(&gpu(), (Kernel::Pool, row_grid(1)), vec![1, 1], buffers, uploads, [1, 1]);
     let expected = twins::pool(&Matrix { values: &x, stride: VECTOR }, 0, rows);
-    got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 3e-7, "mean"));
+    got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 2e-6, "mean"));
 }
 
 #[test]

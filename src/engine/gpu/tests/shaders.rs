@@ -17,7 +17,7 @@ fn parsed(kernel: Kernel) -> Module {
     let source = kernel.source();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32)
         .validate(&module)
         .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
     module

@@ -20,7 +20,7 @@ struct Params {
 const THREADS: u32 = {THREADS}u;
 var<workgroup> sums: array<f32, THREADS>;
 
-fn read(place: u32) -> vec4<f32> {
+fn fetch(place: u32) -> vec4<f32> {
 #if IN_PLACE
   return output[place];
 #else
@@ -54,17 +54,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // The same for the whole workgroup, so barriers stay where all invocations come by.
   if (row >= params.rows) { return; }
   var sum = vec4<f32>();
-  for (var vector = index; vector < params.vectors; vector += THREADS) { sum += read(start + vector); }
+  for (var vector = index; vector < params.vectors; vector += THREADS) { sum += fetch(start + vector); }
   let mean = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
   var squares = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) {
-    let value = centred(read(start + vector), vector, mean);
+    let value = centred(fetch(start + vector), vector, mean);
     squares += value * value;
   }
   let variance = total(index, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
   let scale = 1.0 / sqrt(variance + params.eps);
   for (var vector = index; vector < params.vectors; vector += THREADS) {
-    let value = centred(read(start + vector), vector, mean);
+    let value = centred(fetch(start + vector), vector, mean);
     output[start + vector] = value * scale * weights[vector] + biases[vector];
   }
 }

@@ -10,6 +10,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 
+const BLOCK: u32 = 128u;  // rows
+
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let pair = group.y * {ROWS_X}u + group.x;
@@ -17,14 +19,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first = ends[pair];
   let end = ends[pair + 1u];
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
+    // In blocks, so that thousands of rows lose little more than a few.
     var sum = vec4<f32>();
-    // What adding rounds off is carried to the next row (Kahan), so that thousands of rows lose no more than a few.
-    var lost = vec4<f32>();
-    for (var row = first; row < end; row++) {
-      let value = input[row * params.vectors + vector] - lost;
-      let next = sum + value;
-      lost = (next - sum) - value;
-      sum = next;
+    for (var block = first; block < end; block += BLOCK) {
+      var part = vec4<f32>();
+      for (var row = block; row < min(block + BLOCK, end); row++) {
+        part += input[row * params.vectors + vector];
+      }
+      sum += part;
     }
     output[pair * params.vectors + vector] = sum / f32(end - first);
   }
