@@ -142,6 +142,7 @@ constructors! {
     input => Input,
     unsupported => Unsupported,
     integrity => Integrity,
+    device_lost => DeviceLost,
     out_of_memory => OutOfMemory,
     internal => Internal,
 }

@@ -48,14 +48,68 @@ pub struct WeightsInfo {
 /// What computes the scores, and why that.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Backend {
-    /// `"cpu"`.
+    /// `"cpu"` or `"gpu"`.
     pub device: &'static str,
-    /// `"candle"`.
+    /// `"candle"`, `"webgpu"`, or the instructions of the CPU engine's kernels, such as `"avx2"`.
     pub engine: &'static str,
+    /// The GPU, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// How the weights are held.
     pub dtype: Dtype,
     /// Why this device and engine were chosen.
     pub reason: String,
+    /// What a GPU was held against at load, where there is one, chosen or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+/// Logits of a GPU beside those that are right.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verification {
+    /// The GPU.
+    pub adapter: String,
+    /// Where the right logits come from: `"the model file"` or `"the CPU engine"`.
+    pub reference: &'static str,
+    /// How far a logit may be from the right one, of which the magnitude is at least taken to be 1.
+    pub tolerance: f32,
+    /// The pairs.
+    pub pairs: Vec<VerifiedPair>,
+}
+
+/// One pair of a [`Verification`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerifiedPair {
+    /// The query.
+    pub query: String,
+    /// The document.
+    pub document: String,
+    /// The logits that are right.
+    pub expected: Vec<f32>,
+    /// Those of the GPU.
+    pub logits: Vec<f32>,
+}
+
+impl Verification {
+    /// The greatest difference, as it is compared with the tolerance; infinite where logits are missing or no numbers.
+    pub fn difference(&self) -> f32 {
+        self.pairs.iter().map(VerifiedPair::difference).fold(0.0, f32::max)
+    }
+
+    /// Whether the GPU can be trusted.
+    pub fn passed(&self) -> bool {
+        self.difference() <= self.tolerance
+    }
+}
+
+impl VerifiedPair {
+    pub(crate) fn difference(&self) -> f32 {
+        if self.logits.len() != self.expected.len() || !self.logits.iter().all(|logit| logit.is_finite()) {
+            return f32::INFINITY;
+        }
+        let both = self.logits.iter().zip(&self.expected);
+        both.map(|(got, want)| (got - want).abs() / want.abs().max(1.0)).fold(0.0, f32::max)
+    }
 }
 
 /// What is in the files and is not used, or cannot be.

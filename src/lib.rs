@@ -48,7 +48,7 @@ mod wasm;
 pub use checkpoint::ModelFiles;
 pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
-pub use info::{Backend, Info, WeightsInfo};
+pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;

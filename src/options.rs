@@ -86,13 +86,16 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    pub(crate) fn resolve(self, format: &Format) -> Result<Self> {
+    pub(crate) fn resolve(self, format: &Format, device: Device) -> Result<Self> {
         match (self, format) {
             (Dtype::Auto | Dtype::Q4, Format::Q4(_)) | (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => {
                 Ok(Dtype::Q8)
             }
             (Dtype::Auto, Format::Plain | Format::Torch) | (Dtype::F32, _) => Ok(Dtype::F32),
-            (Dtype::F16, _) => Err(unsupported("the dtype f16 needs the GPU engine: use f32 or q8")),
+            (Dtype::F16, _) if device == Device::Gpu => Ok(Dtype::F16),
+            (Dtype::F16, _) => {
+                Err(unsupported("the dtype f16 is for the GPU alone: ask for that device, or use f32 or q8"))
+            }
             (Dtype::Q4, _) => Err(unsupported(
                 "the dtype q4 needs a q4 file: make one with ranklet quantize --dtype q4, or use q8",
             )),

@@ -2,17 +2,20 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod describe;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod loader;
 mod outline;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
 use crate::engine::Engine;
-use crate::error::{Result, input, internal, unsupported};
+use crate::error::{Error, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
@@ -35,9 +38,19 @@ pub struct Reranker {
     tokenizer: PairTokenizer,
     max_length: usize,
     engine: Engine,
+    /// What takes over when the engine fails, with what it then says of itself.
+    fallback: Option<Fallback>,
     head: Head,
     activation: ScoreActivation,
     info: Info,
+}
+
+/// An engine on the CPU, kept beside one on a GPU that nobody insists on.
+#[derive(Debug)]
+struct Fallback {
+    engine: Engine,
+    /// There from the moment on that the GPU has failed.
+    info: OnceLock<Info>,
 }
 
 /// One document's place in a ranking.
@@ -70,7 +83,39 @@ impl Reranker {
 
     /// What was loaded and what runs it.
     pub fn info(&self) -> &Info {
-        &self.info
+        self.fallen().map_or(&self.info, |(_, info)| info)
+    }
+
+    /// What has taken over, if it has.
+    fn fallen(&self) -> Option<(&Engine, &Info)> {
+        let fallback = self.fallback.as_ref()?;
+        Some((&fallback.engine, fallback.info.get()?))
+    }
+
+    /// The engine that computes.
+    fn engine(&self) -> &Engine {
+        self.fallen().map_or(&self.engine, |(engine, _)| engine)
+    }
+
+    /// Whether another engine has taken over since loading.
+    pub(crate) fn has_fallen_back(&self) -> bool {
+        self.fallen().is_some()
+    }
+
+    /// Lets the CPU take over from a GPU that has failed, where it is kept for that. Calls that have begun begin again,
+    /// for scores of two engines are not to stand side by side.
+    pub(crate) fn fall_back(&self, error: &Error) -> bool {
+        let Some(fallback) = self.fallback.as_ref().filter(|fallback| fallback.info.get().is_none()) else {
+            return false;
+        };
+        let mut info = self.info.clone();
+        info.backend.device = fallback.engine.device();
+        info.backend.engine = fallback.engine.name();
+        info.backend.adapter = None;
+        info.backend.reason = format!("the GPU failed: {}", error.context());
+        // Another call may have said so first.
+        let _ = fallback.info.set(info);
+        true
     }
 
     /// Scores pairs of query and document: `[pairs, num_labels]`, row-major, in input order.
@@ -195,13 +240,21 @@ impl Reranker {
     }
 
     pub(crate) fn batch_tokens(&self) -> usize {
-        self.engine.batch_tokens()
+        self.engine().batch_tokens()
     }
 
     /// Scores one batch: `[pairs, num_labels]`.
     pub(crate) async fn score_batch(&self, batch: &Batch, scores: Scores) -> Result<Vec<f32>> {
-        let pooled = self.engine.run(batch).await?;
-        let mut logits = self.head.logits(&pooled, self.info.hidden_size);
+        let mut logits = self.logits(self.engine(), batch).await?;
+        let activation = scores.activation(self.activation);
+        logits.chunks_exact_mut(self.info.num_labels).for_each(|pair| model::score(activation, pair));
+        Ok(logits)
+    }
+
+    /// Raw logits of one batch, `[pairs, num_labels]`, with one of the engines.
+    async fn logits(&self, engine: &Engine, batch: &Batch) -> Result<Vec<f32>> {
+        let pooled = engine.run(batch).await?;
+        let logits = self.head.logits(&pooled, self.info.hidden_size);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(internal(format!(
                 "pair {} of the batch got the logit {}; this model cannot be trusted with this input",
@@ -209,8 +262,6 @@ impl Reranker {
                 logits[index]
             )));
         }
-        let activation = scores.activation(self.activation);
-        logits.chunks_exact_mut(self.info.num_labels).for_each(|pair| model::score(activation, pair));
         Ok(logits)
     }
 }

@@ -51,6 +51,8 @@ pub struct Scoring<'a> {
     /// A document of which only some chunks had room in the last batch, so that it is tokenised once.
     held: Option<(usize, Chunks)>,
     tokens: usize,
+    /// Whether the reranker had fallen back when the call began, or began again.
+    fallen_back: Option<bool>,
 }
 
 /// What a micro-batch has finished.
@@ -60,11 +62,16 @@ pub struct Part {
     pub scores: Vec<f32>,
     /// For documents in chunks, where the best one lies: `[pairs]`.
     pub spans: Option<Vec<Span>>,
+    /// The call has begun again, with another engine: what it gave before is void.
+    pub restarted: bool,
 }
 
 impl Part {
-    /// Puts the pairs of a later step behind these.
+    /// Puts the pairs of a later step behind these, or in the place of them where the call has begun again.
     pub fn append(&mut self, later: Part) {
+        if later.restarted {
+            *self = Part::default();
+        }
         self.scores.extend(later.scores);
         if let Some(spans) = later.spans {
             self.spans.get_or_insert_default().extend(spans);
@@ -99,6 +106,7 @@ impl<'a> Scoring<'a> {
             best: None,
             held: None,
             tokens: 0,
+            fallen_back: None,
         }
     }
 
@@ -145,11 +153,27 @@ impl<'a> Scoring<'a> {
             return Ok(None);
         }
         reranker.check_instruction(self.instruction.as_deref())?;
+        let fallen_back = reranker.has_fallen_back();
+        if *self.fallen_back.get_or_insert(fallen_back) != fallen_back {
+            return Ok(Some(self.restart()));
+        }
         let (batch, rows) = self.next_batch(reranker)?;
-        let scores = reranker.score_batch(&batch, self.scores).await;
-        let scores = scores.map_err(|error| error.at(self.place(&rows)))?;
+        let scores = match reranker.score_batch(&batch, self.scores).await {
+            Ok(scores) => scores,
+            Err(error) if reranker.fall_back(&error) => return Ok(Some(self.restart())),
+            // Another call's error, a moment earlier, was this one's too.
+            Err(_) if reranker.has_fallen_back() != fallen_back => return Ok(Some(self.restart())),
+            Err(error) => return Err(error.at(self.place(&rows))),
+        };
         self.tokens += batch.tokens();
         Ok(Some(self.finish(rows, &scores)))
+    }
+
+    /// Begins again, for another engine.
+    fn restart(&mut self) -> Part {
+        (self.next, self.tokens) = (0, 0);
+        (self.last_chunk, self.best, self.held, self.fallen_back) = (None, None, None, None);
+        Part { restarted: true, ..Part::default() }
     }
 
     fn place(&self, rows: &[Row]) -> String {

@@ -6,12 +6,14 @@
 
 #[cfg(feature = "candle")]
 pub(crate) mod candle;
+#[cfg(any(feature = "gpu", target_arch = "wasm32"))]
+pub(crate) mod clock;
 pub(crate) mod cpu;
 #[cfg(feature = "decoder")]
 mod decoder;
 mod embed;
 #[cfg(feature = "gpu")]
-mod gpu;
+pub(crate) mod gpu;
 mod positions;
 
 use crate::checkpoint::Weights;
@@ -30,19 +32,25 @@ pub(crate) enum Engine {
     Candle(candle::CandleEngine),
     /// Kernels of our own.
     Cpu(cpu::CpuEngine),
+    /// WebGPU.
+    #[cfg(feature = "gpu")]
+    Gpu(Box<gpu::GpuEngine>),
     /// A decoder, which is no Plan.
     #[cfg(feature = "decoder")]
     Decoder(decoder::DecoderEngine),
 }
 
 impl Engine {
-    /// The engine a caller asked for, with a Plan whose tensors have all been checked.
+    /// The engine on the CPU that a caller asked for, or that is to stand beside one on a GPU, with a Plan whose tensors
+    /// have all been checked.
     ///
     /// # Errors
     /// `unsupported` where this build has no such engine.
     pub(crate) fn prepare(options: &Options, plan: &Plan, weights: Weights, dtype: Dtype) -> Result<Self> {
         match options.device {
-            Device::Auto | Device::Cpu => {
+            Device::Auto | Device::Cpu | Device::Gpu => {
+                // What f16 is a shorter form of.
+                let dtype = if dtype == Dtype::F16 { Dtype::F32 } else { dtype };
                 cpu::CpuEngine::prepare(plan, weights, dtype, options.threads()).map(Engine::Cpu)
             }
             #[cfg(all(feature = "candle", not(target_arch = "wasm32")))]
@@ -55,9 +63,45 @@ impl Engine {
             Device::Candle => {
                 Err(unsupported("this build has no candle: use the device \"cpu\" or \"auto\""))
             }
-            Device::Gpu => {
-                Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\""))
+        }
+    }
+
+    /// The engine on a GPU, without its embeddings, for callers that want one or leave the choice; it takes copies of
+    /// the weights.
+    ///
+    /// # Errors
+    /// Why there is none.
+    #[cfg(feature = "gpu")]
+    pub(crate) async fn on_gpu(
+        options: &Options,
+        plan: &Plan,
+        weights: &Weights,
+        dtype: Dtype,
+    ) -> Option<Result<Box<gpu::GpuEngine>>> {
+        if !matches!(options.device, Device::Auto | Device::Gpu) {
+            return None;
+        }
+        let opened = async {
+            let gpu = gpu::Gpu::open().await?;
+            if options.device == Device::Auto && gpu.is_software() {
+                return Err(unsupported(format!("the GPU {} is a program on the CPU", gpu.name())));
             }
+            gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await
+        };
+        Some(opened.await.map(Box::new))
+    }
+
+    /// Whether it is on a GPU.
+    pub(crate) fn is_gpu(&self) -> bool {
+        self.device() == "gpu"
+    }
+
+    /// `"cpu"` or `"gpu"`.
+    pub(crate) fn device(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(_) => "gpu",
+            _ => "cpu",
         }
     }
 
@@ -74,7 +118,7 @@ impl Engine {
         max_length: usize,
     ) -> Result<Self> {
         if options.device == Device::Gpu {
-            return Err(unsupported("this build has no GPU engine: use the device \"cpu\" or \"auto\""));
+            return Err(unsupported("a decoder does not run on a GPU: use the device \"cpu\" or \"auto\""));
         }
         if dtype != Dtype::F32 {
             return Err(unsupported("a decoder is not quantised: its dtype is f32"));
@@ -94,6 +138,8 @@ impl Engine {
             #[cfg(feature = "candle")]
             Engine::Candle(_) => "candle",
             Engine::Cpu(engine) => engine.instructions(),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(_) => "webgpu",
             #[cfg(feature = "decoder")]
             Engine::Decoder(_) => "candle",
         }
@@ -115,6 +161,8 @@ impl Engine {
             #[cfg(feature = "candle")]
             Engine::Candle(_) => candle::BATCH_TOKENS,
             Engine::Cpu(engine) => engine.batch_tokens(),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.batch_tokens(),
             #[cfg(feature = "decoder")]
             Engine::Decoder(_) => decoder::BATCH_TOKENS,
         }
@@ -124,6 +172,8 @@ impl Engine {
     pub(crate) fn tolerance(&self) -> f32 {
         match self {
             Engine::Cpu(engine) if engine.quantises() => 0.1,
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.tolerance(),
             _ => 1e-4,
         }
     }
@@ -134,6 +184,8 @@ impl Engine {
             #[cfg(feature = "candle")]
             Engine::Candle(engine) => engine.run(batch),
             Engine::Cpu(engine) => engine.run(batch),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.run(batch).await,
             #[cfg(feature = "decoder")]
             Engine::Decoder(engine) => engine.run(batch),
         }

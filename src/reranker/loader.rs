@@ -12,12 +12,14 @@ use super::outline::Outline;
 use crate::checkpoint::{Answers, Decoder, Question};
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};
 use crate::engine::Engine;
+#[cfg(feature = "gpu")]
+use crate::engine::gpu::GpuEngine;
 #[cfg(feature = "decoder")]
 use crate::error::config;
 use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head};
-use crate::options::{Dtype, ModelSource, Options, Scores};
+use crate::options::{Dtype, ModelSource, Options};
 use crate::quantize;
 use crate::text::Batch;
 
@@ -66,11 +68,17 @@ impl Loader {
     pub(crate) async fn finish(self) -> Result<Reranker> {
         let Self { options, outline, memory_bytes, weights } = self;
         let weights = weights.finish()?;
-        let dtype = options.dtype.resolve(weights.format())?;
+        let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
-        let Prepared { engine, head, parameters, warnings } =
-            Prepared::new(&options, &outline, weights, dtype)?;
+        let Prepared {
+            engine,
+            #[cfg(feature = "gpu")]
+            gpu,
+            head,
+            parameters,
+            warnings,
+        } = Prepared::new(&options, &outline, weights, dtype).await?;
         let Outline { config, activation, prompt, tokenizer, max_length, .. } = outline;
         let info = Info {
             model_type: config.model_type,
@@ -84,25 +92,33 @@ impl Loader {
             weights: weights_info,
             memory_bytes,
             backend: Backend {
-                device: "cpu",
+                device: engine.device(),
                 engine: engine.name(),
+                adapter: None,
                 dtype,
                 reason: engine.reason(options.device),
+                verification: None,
             },
             warnings,
         };
-        let reranker = Reranker {
+        #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]
+        let mut reranker = Reranker {
             id: next_id(),
             max_length: info.max_length,
             prompt,
             tokenizer,
             engine,
+            fallback: None,
             head,
             activation,
             info,
         };
-        if let Some(golden) = golden {
-            reranker.verify(&golden).await?;
+        if let Some(golden) = &golden {
+            reranker.verify(golden).await?;
+        }
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = gpu {
+            reranker.choose(gpu, options.device, golden.as_ref()).await?;
         }
         Ok(reranker)
     }
@@ -111,13 +127,16 @@ impl Loader {
 /// What depends on whether a model is a Plan.
 struct Prepared {
     engine: Engine,
+    /// A GPU, or why there is none, where it is asked for or may be chosen.
+    #[cfg(feature = "gpu")]
+    gpu: Option<Result<Box<GpuEngine>>>,
     head: Head,
     parameters: usize,
     warnings: Vec<String>,
 }
 
 impl Prepared {
-    fn new(options: &Options, outline: &Outline, weights: Weights, dtype: Dtype) -> Result<Self> {
+    async fn new(options: &Options, outline: &Outline, weights: Weights, dtype: Dtype) -> Result<Self> {
         #[cfg(feature = "decoder")]
         if let (Some(decoder), Some(question)) = (&outline.config.decoder, &outline.question) {
             return Self::decoder(options, outline, (decoder, question), weights, dtype);
@@ -126,8 +145,21 @@ impl Prepared {
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &outline.tokenizer);
         let plan = plan.collapse_last_layer();
+        #[cfg(feature = "gpu")]
+        let mut gpu = Engine::on_gpu(options, &plan, &weights, dtype).await;
         let engine = Engine::prepare(options, &plan, weights, dtype)?;
-        Ok(Self { engine, parameters: plan.parameters() + head.parameters(), head, warnings })
+        #[cfg(feature = "gpu")]
+        if let Some(Ok(gpu)) = &mut gpu {
+            gpu.share(&engine);
+        }
+        Ok(Self {
+            engine,
+            #[cfg(feature = "gpu")]
+            gpu,
+            parameters: plan.parameters() + head.parameters(),
+            head,
+            warnings,
+        })
     }
 
     #[cfg(feature = "decoder")]
@@ -145,7 +177,14 @@ impl Prepared {
         let warnings = info::warnings(used, &weights, &outline.tokenizer);
         let engine = Engine::decoder(options, (config, decoder), weights, dtype, outline.max_length)?;
         let parameters = decoder.parameters(config) as usize + head.parameters();
-        Ok(Self { engine, head, parameters, warnings })
+        Ok(Self {
+            engine,
+            #[cfg(feature = "gpu")]
+            gpu: None,
+            head,
+            parameters,
+            warnings,
+        })
     }
 }
 
@@ -170,12 +209,8 @@ impl Reranker {
     async fn verify(&self, golden: &Golden) -> Result<()> {
         let tolerance = self.engine.tolerance();
         for pair in &golden.pairs {
-            let mut batch = Batch::default();
-            let length = self.tokenizer.model_max_length();
-            let query = self.tokenizer.encode_query(&pair.query, length, &self.prompt)?;
-            let document = self.tokenizer.encode(&pair.document, length, None)?;
-            self.tokenizer.push(&mut batch, &query, &document, length)?;
-            let logits = self.score_batch(&batch, Scores::Raw).await?;
+            let batch = self.batch_of(&[(&pair.query, &pair.document)])?;
+            let logits = self.logits(&self.engine, &batch).await?;
             let close = |(got, want): (&f32, &f32)| (got - want).abs() <= tolerance * want.abs().max(1.0);
             if logits.len() != pair.logits.len() || !logits.iter().zip(&pair.logits).all(close) {
                 return Err(integrity(format!(
@@ -186,6 +221,18 @@ impl Reranker {
             }
         }
         Ok(())
+    }
+
+    /// Pairs in a batch, as long as the model allows.
+    pub(super) fn batch_of(&self, pairs: &[(&str, &str)]) -> Result<Batch> {
+        let mut batch = Batch::default();
+        let length = self.tokenizer.model_max_length();
+        for (query, document) in pairs {
+            let query = self.tokenizer.encode_query(query, length, &self.prompt)?;
+            let document = self.tokenizer.encode(*document, length, None)?;
+            self.tokenizer.push(&mut batch, &query, &document, length)?;
+        }
+        Ok(batch)
     }
 }
 

@@ -21,7 +21,7 @@ mod tests;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 pub(crate) use arch::MOST_ROWS as TILE_ROWS;
 pub(crate) use feed_forward::BLOCK_ROWS;
@@ -56,7 +56,7 @@ pub(crate) struct CpuEngine {
 
 #[derive(Debug)]
 enum Step {
-    Embed(Embedding),
+    Embed(Arc<Embedding>),
     Norm(Norm),
     Project(Linear),
     Attention(Box<Attention>),
@@ -97,6 +97,15 @@ impl CpuEngine {
     /// Whether activations are quantised in front of linear layers.
     pub(super) fn quantises(&self) -> bool {
         self.dtype == Dtype::Q8
+    }
+
+    /// The tables of embeddings, for an engine that is to share them.
+    #[cfg(feature = "gpu")]
+    pub(super) fn embedding(&self) -> Option<Arc<Embedding>> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Embed(embedding) => Some(Arc::clone(embedding)),
+            _ => None,
+        })
     }
 
     /// Tokens a micro-batch should have.

@@ -51,7 +51,7 @@ type Read = fn(&mut Weights, &str, Range<usize>) -> Result<Tensor>;
 impl Loader {
     fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
-            model::Step::Embed(embed) => Step::Embed(Embedding::prepare(embed, &mut self.weights)?),
+            model::Step::Embed(embed) => Step::Embed(Arc::new(Embedding::prepare(embed, &mut self.weights)?)),
             model::Step::Norm(norm) => Step::Norm(self.norm(norm)?),
             model::Step::Project(layer) => Step::Project(self.linear(&[layer])?),
             model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),

@@ -1,16 +1,8 @@
 //! Which dot product is faster here: in WebAssembly nothing but a clock can tell.
 
-use wasm_bindgen::prelude::*;
-
 use super::kernels::{Kernels, Output, QuantisedRows, Then};
 use super::pack::PackedQ8;
-
-#[wasm_bindgen]
-extern "C" {
-    /// Milliseconds since some moment. Browsers round them to 0.1 or 1; deployed Workers stop them while computing.
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn milliseconds() -> f64;
-}
+use crate::engine::clock::milliseconds;
 
 /// Which of two kernels that read the same packed weights to use: the first, unless the second is clearly faster or the
 /// clock stands still; then the second, which is to be good everywhere.

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::steps::VECTOR;
-use crate::error::{Error, ErrorKind, Result, internal, out_of_memory, unsupported};
+use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
 /// A device and its queue.
 #[derive(Debug)]
-pub(super) struct Gpu {
+pub(crate) struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
@@ -35,7 +35,7 @@ impl Gpu {
     ///
     /// # Errors
     /// `unsupported` where there is no adapter, or none with the limits of the WebGPU specification.
-    pub(super) async fn open() -> Result<Self> {
+    pub(crate) async fn open() -> Result<Self> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -68,8 +68,13 @@ impl Gpu {
         Ok(Self { device, queue, adapter: adapter.get_info(), lost, live: Arc::default() })
     }
 
+    /// Whether it is a program on the CPU, as far as the system says.
+    pub(crate) fn is_software(&self) -> bool {
+        self.adapter.device_type == wgpu::DeviceType::Cpu
+    }
+
     /// What people call it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, driver, backend, .. } = &self.adapter;
         let name = if name.is_empty() { driver } else { name };
         format!("{name} ({backend})")
@@ -111,9 +116,7 @@ impl Gpu {
         let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner());
         match &*lost {
             None => Ok(()),
-            Some(message) => {
-                Err(Error::new(ErrorKind::DeviceLost, format!("the GPU went away: {message}. Load the model again")))
-            }
+            Some(message) => Err(device_lost(format!("the GPU went away: {message}. Load the model again"))),
         }
     }
 
@@ -140,7 +143,7 @@ fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
 
 impl Watch {
     /// Stops listening; the future has the error.
-    pub(super) fn end(self) -> impl Future<Output = Result<()>> {
+    pub(super) fn end(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
         let [validation, memory, driver] = self.scopes;
         // The last scope that was opened ends first.
         let driver = driver.pop();
@@ -153,7 +156,9 @@ impl Watch {
                 )));
             }
             match (validation.await, driver.await) {
-                (Some(error), _) | (None, Some(error)) => Err(internal(format!("the GPU refuses its work: {error}"))),
+                (Some(error), _) | (None, Some(error)) => {
+                    Err(internal(format!("the GPU refuses its work: {error}")))
+                }
                 (None, None) => Ok(()),
             }
         }

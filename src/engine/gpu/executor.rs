@@ -100,7 +100,8 @@ impl Executor {
         self.encode(gpu, &mut held, &recording.dispatches, &mut encoder)?;
         let bytes = super::record::bytes(recording.rows, recording.vectors);
         let back = held.read_back(gpu, bytes);
-        let result = held.buffers.get(&Slot::Scratch(recording.result)).ok_or_else(|| missing(recording.result))?;
+        let result =
+            held.buffers.get(&Slot::Scratch(recording.result)).ok_or_else(|| missing(recording.result))?;
         encoder.copy_buffer_to_buffer(&result.buffer, 0, &back.buffer, 0, bytes);
         gpu.queue.submit([encoder.finish()]);
         let (sender, mapped) = oneshot::channel();
@@ -165,7 +166,9 @@ impl Executor {
     }
 
     fn pipeline(&self, kernel: Kernel) -> Result<&Pipeline> {
-        self.pipelines.get(&kernel).ok_or_else(|| internal(format!("the kernel {kernel:?} was not warmed up")))
+        self.pipelines
+            .get(&kernel)
+            .ok_or_else(|| internal(format!("the kernel {kernel:?} was not warmed up")))
     }
 
     /// Sees to it that a dispatch has its bind group.
@@ -177,7 +180,8 @@ impl Executor {
         let params = held.params.as_ref().ok_or_else(|| internal("a dispatch has no parameters"))?;
         let size = wgpu::BufferSize::new(PARAMS_SIZE as u64);
         let params = wgpu::BufferBinding { buffer: &params.buffer, offset: 0, size };
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
+        let mut entries =
+            vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
         for (slot, binding) in dispatch.buffers.iter().zip(1..) {
             let buffer = match slot {
                 Slot::Constant(constant) => self.constants.get(*constant).and_then(Option::as_ref),
@@ -258,7 +262,8 @@ impl Pipeline {
         let layout = gpu
             .device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries(kernel) });
-        let layouts = wgpu::PipelineLayoutDescriptor { label, bind_group_layouts: &[Some(&layout)], immediate_size: 0 };
+        let layouts =
+            wgpu::PipelineLayoutDescriptor { label, bind_group_layouts: &[Some(&layout)], immediate_size: 0 };
         let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label,
             layout: Some(&gpu.device.create_pipeline_layout(&layouts)),
@@ -279,7 +284,11 @@ fn entries(kernel: Kernel) -> Vec<wgpu::BindGroupLayoutEntry> {
     let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: wgpu::BufferSize::new(size) },
+        ty: wgpu::BindingType::Buffer {
+            ty,
+            has_dynamic_offset,
+            min_binding_size: wgpu::BufferSize::new(size),
+        },
         count: None,
     };
     let params = entry(0, wgpu::BufferBindingType::Uniform, true, PARAMS_SIZE as u64);

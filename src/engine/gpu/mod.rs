@@ -17,15 +17,17 @@ mod template;
 mod tests;
 mod weights;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use self::constants::Constants;
-use self::device::Gpu;
+pub(crate) use self::device::Gpu;
 use self::executor::{Executor, Pending};
 use self::kernel::{Storage, Tile};
 use self::prepare::Prepared;
 use self::record::{Shape, bytes, record};
 use self::steps::{Step, VECTOR};
+use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
 use crate::error::{Result, internal, out_of_memory};
@@ -40,9 +42,11 @@ const BATCH_TOKENS: usize = 8192;
 #[derive(Debug)]
 pub(crate) struct GpuEngine {
     gpu: Gpu,
-    embedding: Arc<Embedding>,
+    /// Shared with the CPU engine.
+    embedding: Option<Arc<Embedding>>,
     steps: Vec<Step>,
     rotations: Vec<(Rotary, usize)>,
+    storage: Storage,
     tile: Tile,
     executor: Executor,
     hidden_size: usize,
@@ -51,8 +55,14 @@ pub(crate) struct GpuEngine {
 /// A micro-batch that the GPU is at.
 pub(crate) struct Submitted {
     parts: Vec<Pending>,
-    watched: std::pin::Pin<Box<dyn Future<Output = Result<()>>>>,
+    watched: Pin<Box<Watched>>,
 }
+
+/// What a watch has seen, once it is known.
+#[cfg(not(target_arch = "wasm32"))]
+type Watched = dyn Future<Output = Result<()>> + Send;
+#[cfg(target_arch = "wasm32")]
+type Watched = dyn Future<Output = Result<()>>;
 
 impl GpuEngine {
     /// Uploads the weights of a Plan whose tensors have all been checked; they stay where they are.
@@ -60,13 +70,7 @@ impl GpuEngine {
     /// # Errors
     /// `unsupported` where there is no GPU or the model does not fit its limits, `out-of-memory`, `device-lost`;
     /// `weights` for numbers that cannot be computed with; `internal` when the GPU refuses its work.
-    pub(crate) async fn prepare(
-        plan: &Plan,
-        weights: &Weights,
-        embedding: Arc<Embedding>,
-        dtype: Dtype,
-    ) -> Result<Self> {
-        let gpu = Gpu::open().await?;
+    pub(crate) async fn prepare(gpu: Gpu, plan: &Plan, weights: &Weights, dtype: Dtype) -> Result<Self> {
         let storage = match dtype {
             Dtype::F16 => Storage::F16,
             Dtype::Q8 => Storage::Q8,
@@ -94,12 +98,33 @@ impl GpuEngine {
         executor.drop_constants(&spent);
         watch.end().await?;
         gpu.check()?;
-        Ok(Self { gpu, embedding, steps, rotations, tile, executor, hidden_size: plan.hidden_size })
+        Ok(Self {
+            gpu,
+            embedding: None,
+            steps,
+            rotations,
+            storage,
+            tile,
+            executor,
+            hidden_size: plan.hidden_size,
+        })
+    }
+
+    /// Takes the tables of embeddings, without which it cannot run, from the engine beside it.
+    pub(crate) fn share(&mut self, cpu: &Engine) {
+        if let Engine::Cpu(cpu) = cpu {
+            self.embedding = cpu.embedding();
+        }
     }
 
     /// The adapter.
-    pub(super) fn adapter(&self) -> String {
+    pub(crate) fn adapter(&self) -> String {
         self.gpu.name()
+    }
+
+    /// How far raw logits may be from those of exact arithmetic on the weights of the checkpoint.
+    pub(super) fn tolerance(&self) -> f32 {
+        if self.storage == Storage::F16 { 2e-2 } else { 1e-3 }
     }
 
     /// Tokens a micro-batch should have.
@@ -119,13 +144,15 @@ impl GpuEngine {
     /// Hands a batch to the GPU.
     pub(super) fn submit(&self, batch: &Batch) -> Result<Submitted> {
         self.gpu.check()?;
+        let embedding =
+            self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
         let watch = self.gpu.watch();
         let parts = self.parts(batch).and_then(|parts| {
             parts
                 .iter()
                 .map(|part| {
                     let recording = record(&self.steps, inputs::shape(part), self.tile);
-                    let uploads = inputs::uploads(part, &self.embedding, &self.rotations);
+                    let uploads = inputs::uploads(part, embedding, &self.rotations);
                     self.executor.submit(&self.gpu, &recording, uploads)
                 })
                 .collect::<Result<Vec<_>>>()
@@ -150,7 +177,9 @@ impl GpuEngine {
         failed?;
         match pooled.iter().all(|value| value.is_finite()) {
             true => Ok(pooled),
-            false => Err(internal("an activation is not finite; this model cannot be trusted with this input")),
+            false => {
+                Err(internal("an activation is not finite; this model cannot be trusted with this input"))
+            }
         }
     }
 

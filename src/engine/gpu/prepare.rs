@@ -4,7 +4,9 @@ use super::constants::Upload;
 use super::kernel::{Epilogue, Kernel, Storage, Tile, row_grid};
 use super::record::gemm;
 use super::recording::{Dispatch, Slot};
-use super::steps::{Attention, BlockNorm, Constant, FeedForward, Inputs, Linear, Positions, Relative, Step, VECTOR};
+use super::steps::{
+    Attention, BlockNorm, Constant, FeedForward, Inputs, Linear, Positions, Relative, Step, VECTOR,
+};
 use super::weights::{Column, Packer};
 use crate::checkpoint::Weights;
 use crate::engine::positions::alibi_slopes;
@@ -65,7 +67,9 @@ impl<U: Upload> Preparing<'_, U> {
         let columns: Vec<Column> = layers
             .iter()
             .enumerate()
-            .flat_map(|(layer, linear)| filled(linear.out_features()).map(move |feature| Some((layer, feature?))))
+            .flat_map(|(layer, linear)| {
+                filled(linear.out_features()).map(move |feature| Some((layer, feature?)))
+            })
             .collect();
         self.packer.linear(layers, &columns, &features(layers[0].in_features))
     }
@@ -102,7 +106,12 @@ impl<U: Upload> Preparing<'_, U> {
         self.packer.linear(layers, &columns, &features(layers[0].in_features))
     }
 
-    fn positions(&mut self, positions: &model::Positions, heads: usize, head_dim: usize) -> Result<Positions> {
+    fn positions(
+        &mut self,
+        positions: &model::Positions,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Positions> {
         Ok(match positions {
             model::Positions::Absent => Positions::Absent,
             model::Positions::Rotary(rotary) => Positions::Rotary(self.rotation(*rotary, head_dim)),
@@ -124,18 +133,25 @@ impl<U: Upload> Preparing<'_, U> {
     }
 
     /// Relative positions, to be projected once by the GPU as this layer projects them.
-    fn relative(&mut self, positions: &model::Disentangled, heads: usize, head_dim: usize) -> Result<Relative> {
+    fn relative(
+        &mut self,
+        positions: &model::Disentangled,
+        heads: usize,
+        head_dim: usize,
+    ) -> Result<Relative> {
         let table = self.table(positions)?;
         let mut project = |layer: &Option<model::Linear>| {
-            layer.as_ref().map(|layer| self.project_table(table, positions.table.rows, layer, heads, head_dim)).transpose()
+            layer
+                .as_ref()
+                .map(|layer| self.project_table(table, positions.table.rows, layer, heads, head_dim))
+                .transpose()
         };
         let (key, query) = (project(&positions.key)?, project(&positions.query)?);
         // Longer ones are not told from the longest, nor those beyond the table.
         let longest = positions.max_distance.max(positions.table.rows / 2);
         let reach = longest.cast_signed();
-        let places: Vec<u8> = (-reach..=reach)
-            .flat_map(|distance| (positions.row(distance) as u32).to_le_bytes())
-            .collect();
+        let places: Vec<u8> =
+            (-reach..=reach).flat_map(|distance| (positions.row(distance) as u32).to_le_bytes()).collect();
         let places = self.packer.upload.upload("the rows of relative positions", &places)?;
         Ok(Relative { key, query, places, longest })
     }
@@ -227,7 +243,9 @@ fn features(count: usize) -> Vec<Option<usize>> {
 /// The feature at each place of a row of heads, each of which is filled up to whole vectors.
 fn head_places(heads: usize, head_dim: usize) -> Vec<Option<usize>> {
     (0..heads)
-        .flat_map(|head| filled(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature)))
+        .flat_map(|head| {
+            filled(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature))
+        })
         .collect()
 }
 
@@ -236,7 +254,9 @@ fn gated(count: usize) -> Vec<Column> {
     let features: Vec<_> = features(count);
     features
         .chunks_exact(VECTOR)
-        .flat_map(|vector| [0, 1].map(|layer| vector.iter().map(move |feature| feature.map(|feature| (layer, feature)))))
+        .flat_map(|vector| {
+            [0, 1].map(|layer| vector.iter().map(move |feature| feature.map(|feature| (layer, feature))))
+        })
         .flatten()
         .collect()
 }

@@ -131,11 +131,8 @@ impl Recorder {
     ) {
         let width = attention.heads * attention.head_vectors();
         let whole = query == keys;
-        let (tiles, count) = if whole {
-            (Input::Tiles, self.shape.tiles)
-        } else {
-            (Input::FirstTiles, self.shape.pairs)
-        };
+        let (tiles, count) =
+            if whole { (Input::Tiles, self.shape.tiles) } else { (Input::FirstTiles, self.shape.pairs) };
         self.room(Scratch::Context, self.rows, width);
         let mut buffers = vec![
             Slot::Input(tiles),
@@ -205,8 +202,7 @@ impl Recorder {
     }
 
     fn norm(&mut self, norm: &Norm) {
-        let buffers =
-            [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.stream)];
+        let buffers = [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.stream)];
         self.push(Kernel::Norm { in_place: true }, buffers, self.norm_params(norm), row_grid(self.rows));
     }
 
@@ -236,14 +232,7 @@ impl Recorder {
     }
 
     /// A linear layer over `rows` rows.
-    fn linear(
-        &mut self,
-        linear: &Linear,
-        from: Scratch,
-        to: Scratch,
-        epilogue: Epilogue,
-        rows: usize,
-    ) {
+    fn linear(&mut self, linear: &Linear, from: Scratch, to: Scratch, epilogue: Epilogue, rows: usize) {
         let columns = match epilogue {
             Epilogue::Gate(_) => linear.columns / 2,
             _ => linear.columns,

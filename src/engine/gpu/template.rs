@@ -138,10 +138,7 @@ mod tests {
     #[test]
     fn loops_are_written_out_and_may_stand_in_loops() {
         let template = "a\n#for I in 0..N\n  #for C in x y\n  r{I}.{C};\n  #end\n#end\nb {I}";
-        assert_eq!(
-            expanded(template, &[("N", "2")]),
-            "a\n  r0.x;\n  r0.y;\n  r1.x;\n  r1.y;\nb {I}\n"
-        );
+        assert_eq!(expanded(template, &[("N", "2")]), "a\n  r0.x;\n  r0.y;\n  r1.x;\n  r1.y;\nb {I}\n");
         assert_eq!(expanded("#for I in 0..N\nx\n#end", &[("N", "0")]), "");
     }
 

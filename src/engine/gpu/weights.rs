@@ -48,7 +48,10 @@ impl<U: Upload> Packer<'_, U> {
         let bias = self.biases(layers, columns)?;
         let scales = match self.storage {
             Storage::Q8 => {
-                check_size(first, scales.iter().map(|scale| scale * factors.iter().copied().fold(1.0, f32::max)))?;
+                check_size(
+                    first,
+                    scales.iter().map(|scale| scale * factors.iter().copied().fold(1.0, f32::max)),
+                )?;
                 let mut placed = vec![0.0; depth];
                 for (place, input) in inputs.iter().enumerate() {
                     placed[place] = input.map_or(0.0, |input| factors.get(input).copied().unwrap_or(1.0));
@@ -88,7 +91,8 @@ impl<U: Upload> Packer<'_, U> {
             .iter()
             .map(|layer| layer.bias.as_ref().map(|bias| self.vector(bias)).transpose())
             .collect::<Result<Vec<_>>>()?;
-        let value = |(layer, feature): (usize, usize)| values[layer].as_ref().map_or(0.0, |bias| bias[feature]);
+        let value =
+            |(layer, feature): (usize, usize)| values[layer].as_ref().map_or(0.0, |bias| bias[feature]);
         let placed: Vec<f32> = columns.iter().map(|column| column.map_or(0.0, value)).collect();
         self.numbers(&layers[0].weight.tensor, &placed)
     }
@@ -116,8 +120,12 @@ impl<U: Upload> Packer<'_, U> {
     /// Numbers in a buffer of their own, filled up to whole vectors.
     pub(super) fn numbers(&mut self, name: &str, values: &[f32]) -> Result<usize> {
         let room = values.len().next_multiple_of(VECTOR);
-        let filled: Vec<u8> =
-            values.iter().chain(std::iter::repeat(&0.0)).take(room).flat_map(|value| value.to_le_bytes()).collect();
+        let filled: Vec<u8> = values
+            .iter()
+            .chain(std::iter::repeat(&0.0))
+            .take(room)
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         self.upload.upload(name, &filled)
     }
 }

@@ -96,7 +96,8 @@ impl GemmCase {
         let mut uploads = vec![(input(0), floats(&x)), (input(2), floats(&bias))];
         let weights: Vec<f32> = match gemm.storage {
             Storage::Q8 => {
-                let codes: Vec<u8> = (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
+                let codes: Vec<u8> =
+                    (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
                 let scales: Vec<f32> = random.many(columns).iter().map(|scale| scale / 64.0).collect();
                 let factors = random.many(inputs.next_multiple_of(DEPTH_STEP));
                 uploads.push((input(1), panels(&codes, columns, inputs)));
@@ -113,9 +114,10 @@ impl GemmCase {
                 uploads.push((
                     input(1),
                     match storage {
-                        Storage::F16 => {
-                            packed.iter().flat_map(|&weight| half::f16::from_f32(weight).to_le_bytes()).collect()
-                        }
+                        Storage::F16 => packed
+                            .iter()
+                            .flat_map(|&weight| half::f16::from_f32(weight).to_le_bytes())
+                            .collect(),
                         _ => floats(&packed),
                     },
                 ));
@@ -127,7 +129,8 @@ impl GemmCase {
         let before = random.many(rows * width);
         uploads.push((OUTPUT, floats(&before)));
         let depth = inputs.next_multiple_of(DEPTH_STEP);
-        let params = [rows, depth, inputs / 4, inputs / 4, columns / 4, width / 4].map(|number| number as u32);
+        let params =
+            [rows, depth, inputs / 4, inputs / 4, columns / 4, width / 4].map(|number| number as u32);
         let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
         if gemm.storage == Storage::Q8 {
             buffers.extend([input(4), input(5)]);
@@ -187,7 +190,9 @@ fn norm_of_rows_that_end_within_a_vector() {
         let mut random = Random(3);
         let mut filled = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
             let row = |random: &mut Random| -> Vec<f32> {
-                (0..stride).map(|column| if column < width { random.next() * scale + offset } else { 0.0 }).collect()
+                (0..stride)
+                    .map(|column| if column < width { random.next() * scale + offset } else { 0.0 })
+                    .collect()
             };
             (0..count).flat_map(|_| row(&mut random)).collect()
         };
@@ -207,7 +212,10 @@ fn norm_of_rows_that_end_within_a_vector() {
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
             let expected = twins::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
             // f32 has 24 bits for the 5, of which a five-hundredth is what counts.
-            expected.iter().zip(got).for_each(|(&expected, &got)| assert_close(got, expected, 3e-4, (width, row)));
+            expected
+                .iter()
+                .zip(got)
+                .for_each(|(&expected, &got)| assert_close(got, expected, 3e-4, (width, row)));
             assert!(got[width..].iter().all(|&filling| filling == 0.0));
         }
     }
@@ -266,7 +274,9 @@ fn rotate_the_first_heads_of_a_row() {
             if head < heads {
                 expected[..head_dim].copy_from_slice(&twins::rotate(&x[..head_dim], turns));
             }
-            got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 1e-6, (row, head)));
+            got.iter()
+                .zip(expected)
+                .for_each(|(&got, expected)| assert_close(got, expected, 1e-6, (row, head)));
         }
     }
 }
@@ -277,7 +287,8 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     let (head_dim, width) = (vectors * VECTOR, heads * vectors * VECTOR);
     let mut random = Random(9);
     let tokens: usize = lengths.iter().sum();
-    let starts: Vec<usize> = lengths.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+    let starts: Vec<usize> =
+        lengths.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
     let queries = if whole { tokens } else { lengths.len() };
     // Large enough that some logits stand out.
     let loud = |values: Vec<f32>| -> Vec<f32> { values.iter().map(|value| 4.0 * value).collect() };
@@ -286,7 +297,8 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     let slopes = [0.5, 0.031_25];
     let span = 6;
     let longest = 20;
-    let rows: Vec<u32> = (-longest..=longest).map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32).collect();
+    let rows: Vec<u32> =
+        (-longest..=longest).map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32).collect();
     let tables = [random.many(2 * span as usize * width), random.many(2 * span as usize * width)];
     let tiles: Vec<twins::Tile> = lengths
         .iter()
@@ -301,11 +313,8 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
             (0..if whole { length } else { 1 }).step_by(QUERIES).map(tile)
         })
         .collect();
-    let mut uploads = vec![
-        (input(0), words(tiles.as_flattened())),
-        (input(1), floats(&query)),
-        (input(2), floats(&keys)),
-    ];
+    let mut uploads =
+        vec![(input(0), words(tiles.as_flattened())), (input(1), floats(&query)), (input(2), floats(&keys))];
     let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
     let (with_keys, with_queries) = match positions {
         Positions::Relative { keys, queries } => (keys, queries),
@@ -331,9 +340,10 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     let scale = 0.3f32;
     let reach = window.unwrap_or(1 << 30);
     let stride = width / VECTOR;
-    let mut params = [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), longest as usize, stride]
-        .map(|number| number as u32)
-        .to_vec();
+    let mut params =
+        [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), longest as usize, stride]
+            .map(|number| number as u32)
+            .to_vec();
     params[5] = scale.to_bits();
     let kernel = kernel::Attention { vectors, positions };
     let work = (Kernel::Attention(kernel), kernel::Attention::grid(tiles.len(), heads));
@@ -346,7 +356,9 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     for (pair, (&length, &start)) in lengths.iter().zip(&starts).enumerate() {
         for head in 0..heads {
             let of = |offset: usize| -> Vec<Vec<f64>> {
-                (0..length).map(|row| numbers(&keys, (start + row) * 2 * width + offset + head * head_dim)).collect()
+                (0..length)
+                    .map(|row| numbers(&keys, (start + row) * 2 * width + offset + head * head_dim))
+                    .collect()
             };
             let (keys, values) = (of(0), of(width));
             let logit = |distance: isize, query: &[f64], key: &[f64]| {

@@ -3,8 +3,8 @@ mod recordings;
 mod shaders;
 mod twins;
 
-use super::*;
 use super::kernel::{Attention, Epilogue, Gemm, Kernel, Positions};
+use super::*;
 use crate::checkpoint::Activation;
 
 /// Every kernel that a model could need, with heads of `vectors` vectors.
@@ -16,8 +16,13 @@ fn all_kernels() -> Vec<Kernel> {
         .chain(activations.map(Epilogue::Activate))
         .chain(activations.map(Epilogue::Gate))
         .collect();
-    let mut kernels =
-        vec![Kernel::Norm { in_place: true }, Kernel::Norm { in_place: false }, Kernel::Gather, Kernel::Pool, Kernel::Rotate];
+    let mut kernels = vec![
+        Kernel::Norm { in_place: true },
+        Kernel::Norm { in_place: false },
+        Kernel::Gather,
+        Kernel::Pool,
+        Kernel::Rotate,
+    ];
     for tile in TILES {
         for storage in [Storage::F32, Storage::F16, Storage::Q8] {
             kernels.extend(epilogues.iter().map(|&epilogue| Kernel::Gemm(Gemm { tile, storage, epilogue })));
@@ -28,7 +33,9 @@ fn all_kernels() -> Vec<Kernel> {
         for (keys, queries) in [(true, true), (true, false), (false, true)] {
             positions.push(Positions::Relative { keys, queries });
         }
-        kernels.extend(positions.into_iter().map(|positions| Kernel::Attention(Attention { vectors, positions })));
+        kernels.extend(
+            positions.into_iter().map(|positions| Kernel::Attention(Attention { vectors, positions })),
+        );
     }
     kernels
 }

@@ -64,7 +64,8 @@ fn kernels_keep_within_the_least_limits() {
             .map(|(_, variable)| size_of(&module, variable.ty))
             .sum();
         assert!(shared <= SHARED_BYTES, "{kernel:?} shares {shared} bytes");
-        let params = module.global_variables.iter().find(|(_, variable)| variable.space == AddressSpace::Uniform);
+        let params =
+            module.global_variables.iter().find(|(_, variable)| variable.space == AddressSpace::Uniform);
         assert!(size_of(&module, params.unwrap().1.ty) <= PARAMS_BYTES, "{kernel:?}");
     }
 }

@@ -50,13 +50,17 @@ pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64
     let variance = x.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / x.len() as f64;
     x.iter()
         .zip(weight.iter().zip(bias))
-        .map(|(&x, (&weight, &bias))| (f64::from(x) - mean) / (variance + eps).sqrt() * f64::from(weight) + f64::from(bias))
+        .map(|(&x, (&weight, &bias))| {
+            (f64::from(x) - mean) / (variance + eps).sqrt() * f64::from(weight) + f64::from(bias)
+        })
         .collect()
 }
 
 /// The mean over rows `first..end`, column by column.
 pub(super) fn pool(x: &Matrix, first: usize, end: usize) -> Vec<f64> {
-    (0..x.stride).map(|column| (first..end).map(|row| x.at(row, column)).sum::<f64>() / (end - first) as f64).collect()
+    (0..x.stride)
+        .map(|column| (first..end).map(|row| x.at(row, column)).sum::<f64>() / (end - first) as f64)
+        .collect()
 }
 
 /// One head turned by cosines and sines of half its size.
@@ -89,6 +93,8 @@ pub(super) fn attention(
     let powers: Vec<f64> = logits.iter().map(|logit| (logit - greatest).exp()).collect();
     let sum: f64 = powers.iter().sum();
     (0..query.len())
-        .map(|index| seen.iter().zip(&powers).map(|(&key, power)| power * values[key][index]).sum::<f64>() / sum)
+        .map(|index| {
+            seen.iter().zip(&powers).map(|(&key, power)| power * values[key][index]).sum::<f64>() / sum
+        })
         .collect()
 }

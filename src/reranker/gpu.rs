@@ -1,0 +1,149 @@
+//! A GPU beside the CPU: whether it gives the same scores, and which of them computes.
+
+use super::{Fallback, Reranker};
+use crate::checkpoint::Golden;
+use crate::engine::Engine;
+use crate::engine::clock::milliseconds;
+use crate::engine::gpu::GpuEngine;
+use crate::error::{Result, integrity};
+use crate::info::{Verification, VerifiedPair};
+use crate::options::Device;
+
+/// What is scored where the model's file has no golden pairs.
+const PAIRS: [(&str, &str); 2] = [
+    (
+        "how do plants make food",
+        "Leaves catch light and turn water and air into sugar, which feeds the whole plant.",
+    ),
+    (
+        "when was the bridge built",
+        "The recipe asks for two eggs, a cup of flour and a pinch of salt, stirred well.",
+    ),
+];
+
+/// What speed is measured with: a passage of about a hundred tokens.
+const PASSAGE: &str = "The river rises in the hills to the north and runs for ninety miles before it meets the sea. For \
+    centuries boats carried wool, grain and timber along it, and the towns on its banks grew rich. When the railway came, \
+    the boats went, and the quays were left to anglers and ducks. Today the old towpath is a walk that thousands of people \
+    take every summer, from the spring under the beech trees to the lighthouse at the mouth, and the inns beside it are \
+    full again for the first time in a hundred years.";
+/// Pairs of the CPU's turn, and of the first of the GPU's.
+const FEW: usize = 4;
+/// Pairs of the GPU's second turn: a GPU with little to do says nothing about one that has much.
+const MANY: usize = 32;
+
+impl Reranker {
+    /// Puts the GPU in the place of the CPU where it gives the same scores and, unless it was asked for, is faster.
+    ///
+    /// # Errors
+    /// Where it was asked for: why there is none; `integrity`, with the numbers, where it does not give the same scores.
+    pub(super) async fn choose(
+        &mut self,
+        gpu: Result<Box<GpuEngine>>,
+        asked: Device,
+        golden: Option<&Golden>,
+    ) -> Result<()> {
+        match self.trusted(gpu, golden).await {
+            Err(error) if asked == Device::Auto => self.info.backend.reason = error.context().to_owned(),
+            Err(error) => return Err(error),
+            Ok(gpu) if asked == Device::Auto => match self.race(&gpu).await {
+                Ok((true, reason)) => {
+                    let cpu = self.put(gpu, reason);
+                    self.fallback = Some(Fallback { engine: cpu, info: Default::default() });
+                }
+                Ok((false, reason)) => self.info.backend.reason = reason,
+                Err(error) => self.info.backend.reason = format!("the GPU failed: {}", error.context()),
+            },
+            Ok(gpu) => {
+                self.put(gpu, "asked for".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The GPU, if it gives the logits it should.
+    async fn trusted(&mut self, gpu: Result<Box<GpuEngine>>, golden: Option<&Golden>) -> Result<Engine> {
+        let gpu = gpu?;
+        let adapter = gpu.adapter();
+        let gpu = Engine::Gpu(gpu);
+        let verification = self.compare(&gpu, adapter, golden).await?;
+        let (passed, message) = (verification.passed(), disagreement(&verification));
+        self.info.backend.verification = Some(verification);
+        if passed { Ok(gpu) } else { Err(integrity(message)) }
+    }
+
+    /// Scores the golden pairs of the model's file, or two that the CPU scores too.
+    async fn compare(&self, gpu: &Engine, adapter: String, golden: Option<&Golden>) -> Result<Verification> {
+        let mut pairs = Vec::new();
+        for pair in golden.iter().flat_map(|golden| &golden.pairs) {
+            let (query, document) = (pair.query.clone(), pair.document.clone());
+            pairs.push(VerifiedPair { query, document, expected: pair.logits.clone(), logits: Vec::new() });
+        }
+        let (reference, mut tolerance) = match pairs.is_empty() {
+            true => ("the CPU engine", gpu.tolerance().max(self.engine.tolerance())),
+            false => ("the model file", gpu.tolerance()),
+        };
+        if pairs.is_empty() {
+            for (query, document) in PAIRS {
+                let expected = self.logits(&self.engine, &self.batch_of(&[(query, document)])?).await?;
+                let (query, document) = (query.to_owned(), document.to_owned());
+                pairs.push(VerifiedPair { query, document, expected, logits: Vec::new() });
+            }
+        }
+        for pair in &mut pairs {
+            pair.logits = self.logits(gpu, &self.batch_of(&[(&pair.query, &pair.document)])?).await?;
+        }
+        tolerance = tolerance.max(f32::EPSILON);
+        Ok(Verification { adapter, reference, tolerance, pairs })
+    }
+
+    /// Whether the GPU is faster than the CPU with this model, and the figures.
+    async fn race(&self, gpu: &Engine) -> Result<(bool, String)> {
+        // The first turn of each warms up.
+        let mut times = [0.0; 2];
+        for _ in 0..2 {
+            for (time, engine) in times.iter_mut().zip([&self.engine, gpu]) {
+                *time = self.time(engine, FEW).await?;
+            }
+        }
+        let [cpu, mut on_gpu] = times;
+        let hopeless = on_gpu > 2.0 * cpu;
+        if !hopeless {
+            on_gpu = self.time(gpu, MANY).await? * FEW as f64 / MANY as f64;
+        }
+        let rate = |time: f64| FEW as f64 * 1000.0 / time.max(1e-3);
+        let figures =
+            format!("{:.0} documents a second on the GPU, {:.0} on the CPU", rate(on_gpu), rate(cpu));
+        Ok((on_gpu < cpu, figures))
+    }
+
+    /// Milliseconds that an engine takes for pairs of about a hundred tokens.
+    async fn time(&self, engine: &Engine, pairs: usize) -> Result<f64> {
+        let batch = self.batch_of(&vec![(PAIRS[0].0, PASSAGE); pairs])?;
+        let started = milliseconds();
+        engine.run(&batch).await?;
+        Ok(milliseconds() - started)
+    }
+
+    /// Puts a GPU in the place of the engine, which comes back.
+    fn put(&mut self, gpu: Engine, reason: String) -> Engine {
+        let backend = &mut self.info.backend;
+        (backend.device, backend.engine, backend.reason) = (gpu.device(), gpu.name(), reason);
+        backend.adapter = backend.verification.as_ref().map(|verification| verification.adapter.clone());
+        std::mem::replace(&mut self.engine, gpu)
+    }
+}
+
+/// What to say of a GPU whose logits are wrong.
+fn disagreement(verification: &Verification) -> String {
+    let Verification { adapter, reference, tolerance, pairs } = verification;
+    let worst = pairs.iter().max_by(|a, b| a.difference().total_cmp(&b.difference()));
+    let numbers = worst.map_or_else(String::new, |pair| {
+        format!(": {:?} instead of {:?} for the query {:?}", pair.logits, pair.expected, pair.query)
+    });
+    format!(
+        "the GPU {adapter} does not give the scores of {reference}{numbers}; {:e} apart, where {tolerance:e} is allowed. \
+         Use the device \"cpu\"",
+        verification.difference()
+    )
+}
