@@ -157,8 +157,8 @@ setup() {
 wasm() {
   setup_wasm
   say "WebAssembly"
-  wasm_engine .build/relaxed --features relaxed-simd
-  wasm_engine pkg/dist/wasm
+  wasm_engine .build/relaxed --features gpu,relaxed-simd
+  wasm_engine pkg/dist/wasm --features gpu
   cmp .build/relaxed/ranklet.js pkg/dist/wasm/ranklet.js || fail "the two WebAssembly files do not have the same glue"
   mv .build/relaxed/ranklet_bg.wasm pkg/dist/wasm/ranklet_relaxed_bg.wasm
   wasm_size pkg/dist/wasm/ranklet_bg.wasm

@@ -94,7 +94,10 @@ impl Fixture {
     }
 
     pub(crate) fn load_on(&self, device: Device) -> Reranker {
-        let options = Options { device, ..Options::default() };
+        self.load_with(Options { device, ..Options::default() })
+    }
+
+    pub(crate) fn load_with(&self, options: Options) -> Reranker {
         Reranker::load_blocking(ModelSource::Files(self.files()), options)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
