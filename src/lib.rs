@@ -47,6 +47,8 @@ mod wasm;
 
 pub use checkpoint::ModelFiles;
 pub use collection::Collection;
+#[cfg(feature = "gpu")]
+pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorKind, Result};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};

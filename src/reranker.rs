@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
-use crate::engine::Engine;
+use crate::engine::{Engine, Run};
 use crate::error::{Error, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
@@ -243,9 +243,15 @@ impl Reranker {
         self.engine().batch_tokens()
     }
 
-    /// Scores one batch: `[pairs, num_labels]`.
-    pub(crate) async fn score_batch(&self, batch: &Batch, scores: Scores) -> Result<Vec<f32>> {
-        let mut logits = self.logits(self.engine(), batch).await?;
+    /// Hands a batch to the engine.
+    pub(crate) fn start(&self, batch: &Batch) -> Run {
+        self.engine().start(batch)
+    }
+
+    /// Scores a batch that has been started: `[pairs, num_labels]`.
+    pub(crate) async fn score_batch(&self, batch: &Batch, run: Run, scores: Scores) -> Result<Vec<f32>> {
+        let pooled = self.engine().finish(batch, run).await?;
+        let mut logits = self.head_logits(&pooled)?;
         let activation = scores.activation(self.activation);
         logits.chunks_exact_mut(self.info.num_labels).for_each(|pair| model::score(activation, pair));
         Ok(logits)
@@ -253,8 +259,12 @@ impl Reranker {
 
     /// Raw logits of one batch, `[pairs, num_labels]`, with one of the engines.
     async fn logits(&self, engine: &Engine, batch: &Batch) -> Result<Vec<f32>> {
-        let pooled = engine.run(batch).await?;
-        let logits = self.head.logits(&pooled, self.info.hidden_size);
+        self.head_logits(&engine.run(batch).await?)
+    }
+
+    /// Logits of pooled rows.
+    fn head_logits(&self, pooled: &[f32]) -> Result<Vec<f32>> {
+        let logits = self.head.logits(pooled, self.info.hidden_size);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(internal(format!(
                 "pair {} of the batch got the logit {}; this model cannot be trusted with this input",

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::collection::Collection;
+use crate::engine::Run;
 use crate::error::{Error, Result, input, internal};
 use crate::options::{RankOptions, Reading, Scores};
 use crate::reranker::Reranker;
@@ -42,10 +43,12 @@ pub struct Scoring<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
-    /// The first pair that is not finished.
-    next: usize,
-    /// The chunk of its document that was scored last, where that has been scored in part.
-    last_chunk: Option<Range<usize>>,
+    /// Up to where pairs are finished.
+    done: Place,
+    /// Up to where they are in batches.
+    begun: Place,
+    /// A batch that a GPU is at already.
+    ahead: Option<UnderWay>,
     /// The best chunk of those.
     best: Option<(f32, Span)>,
     /// A document of which only some chunks had room in the last batch, so that it is tokenised once.
@@ -53,6 +56,23 @@ pub struct Scoring<'a> {
     tokens: usize,
     /// Whether the reranker had fallen back when the call began, or began again.
     fallen_back: Option<bool>,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Place {
+    /// The first pair that is not through.
+    next: usize,
+    /// The last chunk of its document that is, where some are.
+    last_chunk: Option<Range<usize>>,
+}
+
+/// A batch on its way through an engine.
+#[derive(Debug)]
+struct UnderWay {
+    batch: Batch,
+    rows: Vec<Row>,
+    run: Run,
 }
 
 /// What a micro-batch has finished.
@@ -80,6 +100,7 @@ impl Part {
 }
 
 /// One pair of a batch.
+#[derive(Debug)]
 struct Row {
     /// Its place in the call.
     index: usize,
@@ -87,11 +108,24 @@ struct Row {
     chunk: Option<Chunk>,
 }
 
+#[derive(Debug)]
 struct Chunk {
     tokens: Range<usize>,
     span: Span,
     /// Whether the document ends with it.
     last: bool,
+}
+
+impl Row {
+    /// Where a call is when this pair is through.
+    fn behind(&self) -> Place {
+        match &self.chunk {
+            Some(Chunk { tokens, last: false, .. }) => {
+                Place { next: self.index, last_chunk: Some(tokens.clone()) }
+            }
+            _ => Place { next: self.index + 1, last_chunk: None },
+        }
+    }
 }
 
 impl<'a> Scoring<'a> {
@@ -101,8 +135,9 @@ impl<'a> Scoring<'a> {
             pairs,
             scores,
             instruction: None,
-            next: 0,
-            last_chunk: None,
+            done: Place::default(),
+            begun: Place::default(),
+            ahead: None,
             best: None,
             held: None,
             tokens: 0,
@@ -135,7 +170,7 @@ impl<'a> Scoring<'a> {
 
     /// Pairs scored so far.
     pub fn done(&self) -> usize {
-        self.next
+        self.done.next
     }
 
     /// Tokens scored so far, special ones included.
@@ -149,7 +184,7 @@ impl<'a> Scoring<'a> {
     /// As [`Reranker::score`]; `unsupported` for an instruction that has no place, `input` for chunks with a model of several labels, of which none is the best. The pairs
     /// of a failed step stay unscored; the reranker can be used on.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Part>> {
-        if self.next == self.len() {
+        if self.done.next == self.len() {
             return Ok(None);
         }
         reranker.check_instruction(self.instruction.as_deref())?;
@@ -157,37 +192,58 @@ impl<'a> Scoring<'a> {
         if *self.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
         }
-        let (batch, rows) = self.next_batch(reranker)?;
-        let scores = match reranker.score_batch(&batch, self.scores).await {
-            Ok(scores) => scores,
-            Err(error) if reranker.fall_back(&error) => return Ok(Some(self.restart())),
-            // Another call's error, a moment earlier, was this one's too.
-            Err(_) if reranker.has_fallen_back() != fallen_back => return Ok(Some(self.restart())),
-            Err(error) => return Err(error.at(self.place(&rows))),
+        let UnderWay { batch, rows, run } = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => self.start(reranker)?,
         };
-        self.tokens += batch.tokens();
-        Ok(Some(self.finish(rows, &scores)))
+        // The next batch is made while a GPU is at this one. What goes wrong with it is said when its turn comes.
+        if run.is_elsewhere() && self.begun.next < self.len() {
+            self.ahead = self.start(reranker).ok();
+        }
+        match reranker.score_batch(&batch, run, self.scores).await {
+            Ok(scores) => {
+                self.tokens += batch.tokens();
+                Ok(Some(self.finish(rows, &scores)))
+            }
+            // Another call's error, a moment earlier, was this one's too.
+            Err(error) if reranker.fall_back(&error) || reranker.has_fallen_back() != fallen_back => {
+                Ok(Some(self.restart()))
+            }
+            Err(error) => {
+                (self.begun, self.ahead, self.held) = (self.done.clone(), None, None);
+                Err(error.at(self.place(&rows)))
+            }
+        }
+    }
+
+    /// Makes the next batch and hands it to the engine.
+    fn start(&mut self, reranker: &Reranker) -> Result<UnderWay> {
+        let before = self.begun.clone();
+        let made = self.next_batch(reranker);
+        let (batch, rows) = made.inspect_err(|_| self.begun = before)?;
+        let run = reranker.start(&batch);
+        Ok(UnderWay { batch, rows, run })
     }
 
     /// Begins again, for another engine.
     fn restart(&mut self) -> Part {
-        (self.next, self.tokens) = (0, 0);
-        (self.last_chunk, self.best, self.held, self.fallen_back) = (None, None, None, None);
+        (self.done, self.begun, self.tokens) = (Place::default(), Place::default(), 0);
+        (self.ahead, self.best, self.held, self.fallen_back) = (None, None, None, None);
         Part { restarted: true, ..Part::default() }
     }
 
     fn place(&self, rows: &[Row]) -> String {
-        let last = rows.last().map_or(self.next, |row| row.index);
-        format!("pairs {} to {last}", self.next)
+        let last = rows.last().map_or(self.done.next, |row| row.index);
+        format!("pairs {} to {last}", self.done.next)
     }
 
-    /// Pairs from `next` on, in order, until the engine's token budget is full. A query that stands in several pairs
+    /// Pairs from where others have begun, in order, until the engine's token budget is full. A query that stands in several pairs
     /// in a row is tokenised once.
     fn next_batch(&mut self, reranker: &Reranker) -> Result<(Batch, Vec<Row>)> {
         let (mut batch, mut rows) = (Batch::default(), Vec::new());
         let mut held = self.held.take();
         let mut last: Option<(&str, Text)> = None;
-        for index in self.next..self.len() {
+        for index in self.begun.next..self.len() {
             let query = self.query(index);
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
             let encoded = match last.take() {
@@ -220,6 +276,9 @@ impl<'a> Scoring<'a> {
             last = Some((query, encoded));
         }
         self.held = held;
+        if let Some(row) = rows.last() {
+            self.begun = row.behind();
+        }
         Ok((batch, rows))
     }
 
@@ -235,7 +294,7 @@ impl<'a> Scoring<'a> {
         if reranker.info().num_labels != 1 {
             return Err(input("a model with several labels has no best chunk: cut long documents instead"));
         }
-        let mut last = self.last_chunk.clone().filter(|_| index == self.next);
+        let mut last = self.begun.last_chunk.clone().filter(|_| index == self.begun.next);
         while let Some(tokens) = reranker.chunk_after(chunks, last.as_ref(), query) {
             reranker.push_chunk(batch, query, chunks.ids(&tokens))?;
             let chunk = Chunk {
@@ -256,10 +315,10 @@ impl<'a> Scoring<'a> {
     fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> Part {
         let mut part = Part::default();
         let labels = scores.len() / rows.len();
-        for (Row { index, chunk }, scores) in rows.into_iter().zip(scores.chunks_exact(labels)) {
-            let Some(Chunk { tokens, span, last }) = chunk else {
+        for (row, scores) in rows.into_iter().zip(scores.chunks_exact(labels)) {
+            self.done = row.behind();
+            let Some(Chunk { span, last, .. }) = row.chunk else {
                 part.scores.extend_from_slice(scores);
-                self.next = index + 1;
                 continue;
             };
             let spans = part.spans.get_or_insert_default();
@@ -268,9 +327,8 @@ impl<'a> Scoring<'a> {
             if last {
                 part.scores.push(best.0);
                 spans.push(best.1);
-                (self.next, self.last_chunk) = (index + 1, None);
             } else {
-                (self.best, self.last_chunk) = (Some(best), Some(tokens));
+                self.best = Some(best);
             }
         }
         part

@@ -17,6 +17,13 @@ fn on_gpu(dtype: Dtype) -> Options {
 fn logits_agree(dtype: Dtype, tolerance: f32) {
     for fixture in all_fixtures() {
         let expected = &fixture.expected;
+        // Decoders are no Plan, and say so.
+        if fixture.name.contains("qwen3") {
+            let source = ranklet::ModelSource::Files(fixture.files());
+            let error = ranklet::Reranker::load_blocking(source, on_gpu(dtype)).unwrap_err();
+            assert_eq!(error.kind(), ranklet::ErrorKind::Unsupported);
+            continue;
+        }
         let reranker = fixture.load_with(on_gpu(dtype));
         let backend = &reranker.info().backend;
         assert_eq!((backend.device, backend.engine), ("gpu", "webgpu"), "{}", fixture.name);
@@ -25,7 +32,10 @@ fn logits_agree(dtype: Dtype, tolerance: f32) {
         let (place, difference) = largest_difference(&got, &expected.logits.concat());
         let pair = &expected.pairs[place / expected.num_labels];
         println!("{}: largest difference {difference:.1e}", fixture.name);
-        assert!(difference <= tolerance, "{}: {difference} on {pair:?}", fixture.name);
+        // Random weights make logits of 10 and more, and magnify what f16 rounds off them as much.
+        let size = expected.logits.concat().iter().fold(1.0, |most: f32, logit| most.max(logit.abs()));
+        let allowed = if dtype == Dtype::F16 { tolerance * size } else { tolerance };
+        assert!(difference <= allowed, "{}: {difference} on {pair:?}", fixture.name);
     }
 }
 
@@ -51,4 +61,17 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
             .collect();
         assert_eq!(alone, together, "{}", fixture.name);
     }
+}
+
+#[test]
+fn the_embedded_model_gives_its_golden_scores() {
+    let seed = common::seed();
+    let source = ranklet::ModelSource::Embedded;
+    let reranker = ranklet::Reranker::load_blocking(source, on_gpu(Dtype::Q8)).unwrap();
+    let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();
+    let got = reranker.score_blocking(&pairs, Scores::Raw).unwrap();
+    // Only the weights are rounded here, as they are in the model that made the logits.
+    let (_, difference) = largest_difference(&got, &seed.logits);
+    assert!(difference <= 1e-4, "{difference}: {got:?}");
+    assert_eq!(reranker.info().backend.device, "gpu");
 }

@@ -40,6 +40,23 @@ pub(crate) enum Engine {
     Decoder(decoder::DecoderEngine),
 }
 
+/// A batch on its way.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// To be run when it is asked for.
+    Here,
+    /// A GPU is at it, or could not take it.
+    #[cfg(feature = "gpu")]
+    Elsewhere(Result<gpu::Submitted>),
+}
+
+impl Run {
+    /// Whether this thread has time for something else.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        !matches!(self, Run::Here)
+    }
+}
+
 impl Engine {
     /// The engine on the CPU that a caller asked for, or that is to stand beside one on a GPU, with a Plan whose tensors
     /// have all been checked.
@@ -89,11 +106,6 @@ impl Engine {
             gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await
         };
         Some(opened.await.map(Box::new))
-    }
-
-    /// Whether it is on a GPU.
-    pub(crate) fn is_gpu(&self) -> bool {
-        self.device() == "gpu"
     }
 
     /// `"cpu"` or `"gpu"`.
@@ -175,6 +187,27 @@ impl Engine {
             #[cfg(feature = "gpu")]
             Engine::Gpu(engine) => engine.tolerance(),
             _ => 1e-4,
+        }
+    }
+
+    /// Hands a batch to what computes elsewhere; does nothing where that is this thread.
+    pub(crate) fn start(&self, batch: &Batch) -> Run {
+        match self {
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => Run::Elsewhere(engine.submit(batch)),
+            _ => {
+                let _ = batch;
+                Run::Here
+            }
+        }
+    }
+
+    /// Ends what [`start`](Self::start) began: pooled rows `[pairs, hidden_size]`.
+    pub(crate) async fn finish(&self, batch: &Batch, run: Run) -> Result<Vec<f32>> {
+        match (self, run) {
+            #[cfg(feature = "gpu")]
+            (Engine::Gpu(engine), Run::Elsewhere(submitted)) => engine.receive(submitted?).await,
+            _ => self.run(batch).await,
         }
     }
 

@@ -17,7 +17,7 @@ mod probe;
 mod rotary;
 mod run;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 
@@ -60,7 +60,7 @@ enum Step {
     Norm(Norm),
     Project(Linear),
     Attention(Box<Attention>),
-    FeedForward(FeedForward),
+    FeedForward(Box<FeedForward>),
     Pool(Pooling),
 }
 

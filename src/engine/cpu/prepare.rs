@@ -58,13 +58,13 @@ impl Loader {
             model::Step::FeedForward(block) => {
                 let inner: Vec<_> =
                     [Some(&block.intermediate), block.gate.as_ref()].into_iter().flatten().collect();
-                Step::FeedForward(FeedForward {
+                Step::FeedForward(Box::new(FeedForward {
                     intermediate: self.linear(&inner)?,
                     gated: block.gate.is_some(),
                     activation: block.activation,
                     output: self.linear(&[&block.output])?,
                     norm: self.block_norm(&block.norm)?,
-                })
+                }))
             }
             model::Step::Pool(pooling) => Step::Pool(*pooling),
         })

@@ -6,6 +6,14 @@ use std::sync::{Arc, Mutex};
 use super::steps::VECTOR;
 use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
+/// Bytes of all buffers that are there.
+static LIVE: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of GPU memory that all rerankers of this process hold together.
+pub fn gpu_bytes() -> u64 {
+    LIVE.load(Ordering::Relaxed)
+}
+
 /// A device and its queue.
 #[derive(Debug)]
 pub(crate) struct Gpu {
@@ -14,15 +22,12 @@ pub(crate) struct Gpu {
     adapter: wgpu::AdapterInfo,
     /// Why the device is gone, where it is.
     lost: Arc<Mutex<Option<String>>>,
-    /// Bytes of all buffers that are there.
-    live: Arc<AtomicU64>,
 }
 
 /// A buffer that is counted, and given back at once when it is dropped.
 #[derive(Debug)]
 pub(super) struct Buffer {
     pub(super) buffer: wgpu::Buffer,
-    live: Arc<AtomicU64>,
 }
 
 /// Errors that are awaited: of validation, of memory, and of the driver.
@@ -36,15 +41,14 @@ impl Gpu {
     /// # Errors
     /// `unsupported` where there is no adapter, or none with the limits of the WebGPU specification.
     pub(crate) async fn open() -> Result<Self> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..Default::default()
-        };
-        let adapter = instance.request_adapter(&options).await.map_err(|error| {
-            unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
-        })?;
+        let adapter = adapter().await?;
         Self::with(&adapter, required_limits(&adapter.limits())).await
+    }
+
+    /// With limits of a test's choice.
+    #[cfg(test)]
+    pub(super) async fn open_with(limits: wgpu::Limits) -> Result<Self> {
+        Self::with(&adapter().await?, limits).await
     }
 
     async fn with(adapter: &wgpu::Adapter, required_limits: wgpu::Limits) -> Result<Self> {
@@ -65,7 +69,7 @@ impl Gpu {
         });
         // Errors outside any scope are those of a device that is gone; by default they would be a panic.
         device.on_uncaptured_error(Arc::new(|_| {}));
-        Ok(Self { device, queue, adapter: adapter.get_info(), lost, live: Arc::default() })
+        Ok(Self { device, queue, adapter: adapter.get_info(), lost })
     }
 
     /// Whether it is a program on the CPU, as far as the system says.
@@ -78,11 +82,6 @@ impl Gpu {
         let wgpu::AdapterInfo { name, driver, backend, .. } = &self.adapter;
         let name = if name.is_empty() { driver } else { name };
         format!("{name} ({backend})")
-    }
-
-    /// Bytes of all buffers that are there.
-    pub(super) fn live_bytes(&self) -> u64 {
-        self.live.load(Ordering::Relaxed)
     }
 
     /// The most bytes a buffer can have that a kernel reads.
@@ -98,8 +97,8 @@ impl Gpu {
         let size = bytes.next_multiple_of(vector).max(vector);
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        self.live.fetch_add(size, Ordering::Relaxed);
-        Buffer { buffer: self.device.create_buffer(&descriptor), live: Arc::clone(&self.live) }
+        LIVE.fetch_add(size, Ordering::Relaxed);
+        Buffer { buffer: self.device.create_buffer(&descriptor) }
     }
 
     /// Begins to listen for errors. Nothing may be awaited before [`Watch::end`].
@@ -121,10 +120,23 @@ impl Gpu {
     }
 
     /// Loses the device, as a driver might.
+    #[cfg(test)]
     pub(super) fn lose(&self) {
         self.device.destroy();
         set(&self.lost, "it was destroyed".to_owned());
     }
+}
+
+/// The fastest adapter there is.
+async fn adapter() -> Result<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    };
+    instance.request_adapter(&options).await.map_err(|error| {
+        unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
+    })
 }
 
 /// Says once why the device is gone.
@@ -167,7 +179,7 @@ impl Watch {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.live.fetch_sub(self.buffer.size(), Ordering::Relaxed);
+        LIVE.fetch_sub(self.buffer.size(), Ordering::Relaxed);
         self.buffer.destroy();
     }
 }

@@ -65,6 +65,7 @@ impl Executor {
     }
 
     /// Pipelines made so far.
+    #[cfg(test)]
     pub(super) fn pipelines(&self) -> usize {
         self.pipelines.len()
     }

@@ -13,8 +13,9 @@ mod record;
 mod recording;
 mod steps;
 mod template;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod tests;
+mod tune;
 mod weights;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use self::constants::Constants;
 pub(crate) use self::device::Gpu;
+pub use self::device::gpu_bytes;
 use self::executor::{Executor, Pending};
 use self::kernel::{Storage, Tile};
 use self::prepare::Prepared;
@@ -34,6 +36,9 @@ use crate::error::{Result, internal, out_of_memory};
 use crate::model::{Plan, Rotary};
 use crate::options::Dtype;
 use crate::text::Batch;
+
+/// Rows with larger numbers are not: norms mark with such what was not finite, for a GPU may lose an infinity or a NaN.
+const LARGEST: f32 = 1e30;
 
 /// Tokens that keep a GPU busy.
 const BATCH_TOKENS: usize = 8192;
@@ -64,6 +69,12 @@ type Watched = dyn Future<Output = Result<()>> + Send;
 #[cfg(target_arch = "wasm32")]
 type Watched = dyn Future<Output = Result<()>>;
 
+impl std::fmt::Debug for Submitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Submitted").finish_non_exhaustive()
+    }
+}
+
 impl GpuEngine {
     /// Uploads the weights of a Plan whose tensors have all been checked; they stay where they are.
     ///
@@ -76,7 +87,7 @@ impl GpuEngine {
             Dtype::Q8 => Storage::Q8,
             _ => Storage::F32,
         };
-        let tile = TILES[0];
+        let tile = tune::tune(&gpu, storage).await?;
         let watch = gpu.watch();
         let mut constants = Constants::new(&gpu);
         let prepared = prepare::prepare(plan, weights, storage, tile, &mut constants);
@@ -175,7 +186,7 @@ impl GpuEngine {
         self.gpu.check()?;
         submitted.watched.await?;
         failed?;
-        match pooled.iter().all(|value| value.is_finite()) {
+        match pooled.iter().all(|value| value.abs() < LARGEST) {
             true => Ok(pooled),
             false => {
                 Err(internal("an activation is not finite; this model cannot be trusted with this input"))
@@ -221,12 +232,3 @@ impl GpuEngine {
         recording.scratch.into_values().max().unwrap_or(bytes(tokens, 1))
     }
 }
-
-/// Ways to cut up matrix products. All keep within the limits of the specification: 256 invocations and 16 KiB that a
-/// workgroup shares.
-const TILES: [Tile; 4] = [
-    Tile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
-    Tile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
-    Tile { rows: 4, group_m: 8, group_n: 16, step: Some(4) },
-    Tile { rows: 8, group_m: 8, group_n: 4, step: None },
-];

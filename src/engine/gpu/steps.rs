@@ -3,7 +3,7 @@
 
 use super::kernel::{self, Storage};
 use crate::checkpoint::Activation;
-use crate::model::{Pooling, Rows};
+use crate::model::Pooling;
 
 /// Number of a buffer made at load.
 pub(super) type Constant = usize;
@@ -110,14 +110,6 @@ impl Attention {
     /// Vectors of a head.
     pub(super) fn head_vectors(&self) -> usize {
         self.head_dim.div_ceil(VECTOR)
-    }
-
-    /// Which rows come out.
-    pub(super) fn rows(&self) -> Rows {
-        match self.inputs {
-            Inputs::All(_) => Rows::All,
-            Inputs::First { .. } => Rows::First,
-        }
     }
 
     /// What logits are multiplied with.

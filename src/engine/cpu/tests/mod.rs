@@ -1,7 +1,7 @@
 //! Small Plans of every kind of step with random weights: in f32 beside the reference engine, in q8 the same bits on
 //! every instruction set.
 
-mod plans;
+pub(in crate::engine) mod plans;
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use crate::model::{BlockNorm, Step};
 
 /// Lengths of pairs: one token, tails of tiles, more than windows and tables of relative positions reach, and more than
 /// the block of a feed-forward layer.
-const LENGTHS: [usize; 6] = [1, 2, 37, 130, 7, 64];
+pub(in crate::engine) const LENGTHS: [usize; 6] = [1, 2, 37, 130, 7, 64];
 
-fn batch(lengths: &[usize]) -> Batch {
+pub(in crate::engine) fn batch(lengths: &[usize]) -> Batch {
     let mut batch = Batch::default();
     for &length in lengths {
         let ids = (0..length).map(|token| ((token * token + 7 * length) % plans::WORDS) as u32);

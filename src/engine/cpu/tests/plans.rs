@@ -14,7 +14,7 @@ pub(super) const WORDS: usize = 50;
 const LEARNED: usize = 140;
 
 /// Every family's shape; widths that are no multiples of anything.
-pub(super) fn every_plan() -> Vec<(&'static str, Plan)> {
+pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
     let bert = |layers| Shape { width: 36, layers, ..Shape::default() };
     let modern = |pooling| {
         let rotary = |theta| Positions::Rotary(Rotary { theta, divisor: 1.0 });
@@ -213,12 +213,12 @@ fn norm(name: &str, width: usize, bias: bool) -> LayerNorm {
     LayerNorm { weight: format!("{name}_norm.weight"), bias, width, eps: 1e-5 }
 }
 
-pub(super) fn random_weights(plan: &Plan, dtype: Dtype) -> Weights {
+pub(in crate::engine) fn random_weights(plan: &Plan, dtype: Dtype) -> Weights {
     scaled_weights(plan, dtype, &HashMap::new())
 }
 
 /// Random weights, those named in `factors` multiplied.
-pub(super) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &HashMap<&str, f32>) -> Weights {
+pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &HashMap<&str, f32>) -> Weights {
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = plan
         .tensors()
         .into_iter()

@@ -1,9 +1,11 @@
+mod engine;
 mod kernels;
 mod recordings;
 mod shaders;
 mod twins;
 
 use super::kernel::{Attention, Epilogue, Gemm, Kernel, Positions};
+use super::tune::TILES;
 use super::*;
 use crate::checkpoint::Activation;
 

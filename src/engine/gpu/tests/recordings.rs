@@ -1,1 +1,114 @@
+//! What is recorded for the Plans of every family, without a GPU.
 
+use super::super::constants::Upload;
+use super::super::recording::{Dispatch, Recording, Scratch, Slot};
+use super::super::steps::Constant;
+use super::*;
+use crate::engine::cpu::tests::plans::{every_plan, random_weights};
+
+/// Keeps sizes, and what was written.
+#[derive(Default)]
+struct Counted(Vec<(u64, u64)>);
+
+impl Upload for Counted {
+    fn create(&mut self, _: &str, bytes: u64) -> Result<Constant> {
+        self.0.push((bytes, 0));
+        Ok(self.0.len() - 1)
+    }
+
+    fn write(&mut self, constant: Constant, offset: u64, bytes: &[u8]) {
+        let (size, written) = &mut self.0[constant];
+        assert!(offset + bytes.len() as u64 <= *size);
+        *written += bytes.len() as u64;
+    }
+}
+
+const SHAPE: Shape = Shape { tokens: 200, pairs: 3, tiles: 5 };
+
+fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u64)>) {
+    let storage = if dtype == Dtype::Q8 { Storage::Q8 } else { Storage::F32 };
+    let mut counted = Counted::default();
+    let weights = random_weights(plan, dtype);
+    let prepared = prepare::prepare(plan, &weights, storage, TILES[0], &mut counted).unwrap();
+    (record(&prepared.steps, SHAPE, TILES[0]), prepared.first, counted.0)
+}
+
+#[test]
+fn kernels_have_as_many_buffers_as_they_bind_and_write_none_they_read() {
+    for (name, plan) in every_plan() {
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            let (recording, first, constants) = recorded(&plan, dtype);
+            for dispatch in first.iter().chain(&recording.dispatches) {
+                let bindings = dispatch.kernel.bindings();
+                assert_eq!(dispatch.buffers.len(), bindings.len(), "{name}: {dispatch:?}");
+                let with = |access| {
+                    let both = dispatch.buffers.iter().zip(&bindings);
+                    both.filter(move |(_, other)| **other == access)
+                        .map(|(slot, _)| *slot)
+                        .collect::<Vec<_>>()
+                };
+                let written = with(kernel::Access::ReadWrite);
+                assert!(
+                    written.iter().all(|slot| !with(kernel::Access::Read).contains(slot)),
+                    "{name}: {dispatch:?}"
+                );
+                assert!(
+                    dispatch.grid.iter().all(|&side| (1..=65_535).contains(&side)),
+                    "{name}: {dispatch:?}"
+                );
+                for slot in &dispatch.buffers {
+                    match slot {
+                        Slot::Constant(constant) => assert!(*constant < constants.len(), "{name}"),
+                        Slot::Scratch(scratch) => assert!(recording.scratch.contains_key(scratch), "{name}"),
+                        Slot::Input(_) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_weights_go_up_whole() {
+    for (name, plan) in every_plan() {
+        let (_, first, constants) = recorded(&plan, Dtype::F32);
+        // What a kernel makes at load is not uploaded.
+        let made = |constant| {
+            let slot = Slot::Constant(constant);
+            first.iter().any(|dispatch| {
+                matches!(dispatch.kernel, Kernel::Gemm(_)) && dispatch.buffers.last() == Some(&slot)
+            })
+        };
+        for (constant, (size, written)) in constants.iter().enumerate() {
+            assert_eq!(*written, if made(constant) { 0 } else { *size }, "{name}: buffer {constant}");
+        }
+    }
+}
+
+#[test]
+fn pooled_rows_come_back_and_nothing_else() {
+    for (name, plan) in every_plan() {
+        let (recording, ..) = recorded(&plan, Dtype::F32);
+        assert_eq!(
+            (recording.rows, recording.vectors),
+            (SHAPE.pairs, plan.hidden_size.div_ceil(VECTOR)),
+            "{name}"
+        );
+        assert!(matches!(recording.result, Scratch::Stream | Scratch::Other), "{name}");
+    }
+}
+
+/// Of the last layer, keys and values of all rows and everything else of one a pair.
+#[test]
+fn a_collapsed_layer_asks_for_first_rows_only() {
+    let (_, plan) = every_plan().into_iter().find(|(name, _)| *name == "bert, collapsed").unwrap();
+    let (recording, ..) = recorded(&plan, Dtype::F32);
+    let names: Vec<&str> = recording.dispatches.iter().map(|dispatch| dispatch.kernel.name()).collect();
+    let whole = ["gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
+    let collapsed = ["gemm", "gather", "gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
+    let expected: Vec<&str> = ["norm"].iter().chain(&whole).chain(&collapsed).copied().collect();
+    assert_eq!(names, expected);
+    let rows: Vec<u32> =
+        recording.dispatches.iter().filter(|d| d.kernel.name() == "norm").map(|d| d.params[0]).collect();
+    assert_eq!(rows, [200, 200, 200, 3, 3]);
+}

@@ -47,6 +47,9 @@ fn centred(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
   return select(vec4<f32>(), value - mean, columns < vec4<u32>(params.width));
 }
 
+// What a row becomes that is not finite: its own norm is not either, so it is still there to be seen at the end.
+const POISON: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
+
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let row = group.y * {ROWS_X}u + group.x;
@@ -62,9 +65,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     squares += value * value;
   }
   let variance = total(index, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
+  let finite = variance < 1e38;
   let scale = 1.0 / sqrt(variance + params.eps);
   for (var vector = index; vector < params.vectors; vector += THREADS) {
     let value = centred(fetch(start + vector), vector, mean);
-    output[start + vector] = value * scale * weights[vector] + biases[vector];
+    output[start + vector] = select(POISON, value * scale * weights[vector] + biases[vector], finite);
   }
 }
