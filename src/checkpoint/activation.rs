@@ -56,28 +56,31 @@ pub enum ScoreActivation {
 
 impl ScoreActivation {
     /// The activation sentence-transformers' `CrossEncoder` would use: the first of
-    /// `config_sentence_transformers.json` `activation_fn` (if the file is a cross-encoder's), `config.json` `sentence_transformers.activation_fn`,
-    /// `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one label, Identity for several.
+    /// `config_sentence_transformers.json` `activation_fn` (where that file counts), `config.json`
+    /// `sentence_transformers.activation_fn`, `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one
+    /// label, Identity for several. A `sentence_transformers.activation_fn` of `null` says that there is none, whatever
+    /// the old name says.
     ///
     /// # Errors
-    /// `config` for an activation that is not known: guessing would give wrong scores.
+    /// `config` for an activation that is not known: guessing would give wrong scores. (The library takes the default for
+    /// a class that is not torch's, and warns.)
     pub(crate) fn resolve(
         sentence_transformers: Option<&Object>,
         config_json: &Object,
         num_labels: usize,
     ) -> Result<Self> {
         if let Some(file) = sentence_transformers
-            && file.text("model_type")?.is_none_or(|name| name == "CrossEncoder")
             && let Some(name) = file.text("activation_fn")?
         {
             return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
         }
         if let Some(nested) = config_json.object("sentence_transformers")?
-            && let Some(name) = nested.text("activation_fn")?
+            && nested.contains("activation_fn")
         {
-            return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
-        }
-        if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
+            if let Some(name) = nested.text("activation_fn")? {
+                return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
+            }
+        } else if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
             return Self::from_path(name).map_err(|error| error.at("config.json"));
         }
         Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::Object;
+use super::sentence_transformers::SentenceTransformers;
+use super::transformer::Transformer;
 use super::{ModelFiles, TokenizerClass};
-use crate::error::{Result, config, tokenizer};
+use crate::error::{Result, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,12 @@ pub enum TruncationSide {
 pub struct TokenizerConfig {
     /// Longest sequence in tokens, special ones included; `None` when the files name none or an absurd one.
     pub model_max_length: Option<usize>,
+    /// Whether that length is meant for the model too, so that its `max_position_embeddings` sets no limit where it has
+    /// no table of positions.
+    pub beyond_positions: bool,
+    /// Lower-case the text before all else, unless the class does so by itself (`do_lower_case` of
+    /// `sentence_bert_config.json`).
+    pub lower_case: bool,
     /// Whether the tokenizer hands token types to the model (`model_input_names`).
     pub uses_token_types: bool,
     /// Which end truncation takes from; `None`: as a leftover truncation section of `tokenizer.json` says, or the
@@ -124,9 +132,6 @@ impl AddedToken {
     }
 }
 
-/// HF writes 1e30 for "no limit"; whatever lies above this is none.
-const ABSURD_LENGTH: f64 = 1e9;
-
 impl TokenizerConfig {
     /// Reads what goes with `tokenizer.json`, and from `config.json` what decides the class.
     ///
@@ -141,15 +146,17 @@ impl TokenizerConfig {
             Some(name) => Some(name),
             None => config.text("tokenizer_class")?,
         };
+        let saved = SentenceTransformers::read(files)?;
+        let transformer = saved.transformer();
+        let module_max_length = transformer.map(Transformer::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
         Ok(Self {
-            model_max_length: match module_max_length(files)? {
-                Some(length) => Some(length),
-                None => match max_length(&json, "model_max_length")? {
-                    Some(length) => Some(length),
-                    None => max_length(&json, "max_len")?,
-                },
+            model_max_length: match (module_max_length, json.tokens("model_max_length")?) {
+                (Some(length), _) | (None, Some(length)) => Some(length),
+                (None, None) => json.tokens("max_len")?,
             },
+            beyond_positions: module_max_length.is_some(),
+            lower_case: transformer.map(Transformer::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .texts("model_input_names")?
                 .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
@@ -168,27 +175,6 @@ impl TokenizerConfig {
             added_tokens: added_tokens(&json)?,
         })
     }
-}
-
-/// sentence-transformers reads `sentence_bert_config.json` only beside a `modules.json`; its limit comes first.
-fn module_max_length(files: &ModelFiles) -> Result<Option<usize>> {
-    match (files.get("modules.json"), files.get("sentence_bert_config.json")) {
-        (Some(_), Some(bytes)) => {
-            max_length(&Object::parse("sentence_bert_config.json", bytes)?, "max_seq_length")
-        }
-        _ => Ok(None),
-    }
-}
-
-fn max_length(json: &Object, name: &str) -> Result<Option<usize>> {
-    let Some(length) = json.number(name)? else { return Ok(None) };
-    if length >= ABSURD_LENGTH {
-        return Ok(None);
-    }
-    if length < 1.0 || length.fract() != 0.0 {
-        return Err(config(format!("{name} is {length}, not a number of tokens")));
-    }
-    Ok(Some(length as usize))
 }
 
 fn options(json: &Object) -> Result<TokenizerOptions> {
