@@ -156,6 +156,24 @@ fn a_prompt_that_would_have_to_be_left_out_is_refused() {
     assert_refused(files, ErrorKind::Unsupported, &["1_Pooling", "include_prompt"], "a prompt left out");
 }
 
+#[test]
+fn an_encoder_that_would_be_asked_in_a_chat_is_refused() {
+    let template = json!({ "chat_template": "{{ messages }}" });
+    let mut files = with(PLAIN, "tokenizer_config.json", &template);
+    files.take("modules.json");
+    assert_refused(files, ErrorKind::Unsupported, &["chat template"], "in tokenizer_config.json");
+    let mut files = fixture(PLAIN).files();
+    files.take("modules.json");
+    files.insert("chat_template.jinja", b"{{ messages }}".to_vec());
+    assert_refused(files, ErrorKind::Unsupported, &["chat template"], "in a file of its own");
+}
+
+#[test]
+fn an_adapter_is_refused() {
+    let files = with(PLAIN, "adapter_config.json", &json!({ "peft_type": "LORA" }));
+    assert_refused(files, ErrorKind::Unsupported, &["adapter_config.json", "merge"], "an adapter");
+}
+
 /// Without its modules a chain is a bare encoder.
 #[test]
 fn a_chain_that_is_none_of_cross_encoders_has_no_head() {

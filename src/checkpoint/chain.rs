@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::chat_template;
 use super::json::Object;
 use super::sentence_transformers::SentenceTransformers;
 use super::transformer::{ROWS, SCORES as TO_SCORES};
@@ -123,7 +124,10 @@ impl Chain {
         hidden_size: usize,
         prompt: &str,
     ) -> Result<Option<Self>> {
-        let Some((entries, transformer)) = &saved.chain else { return Ok(None) };
+        let Some((entries, transformer)) = &saved.chain else {
+            chat_template::refuse(files)?;
+            return Ok(None);
+        };
         let rest = behind_transformer(entries)?;
         transformer.check_texts()?;
         let Some((pooling, rest)) = rest.split_first() else {

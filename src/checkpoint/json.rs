@@ -84,6 +84,20 @@ impl Object {
         }
     }
 
+    /// Takes the fields of another object over, in the place of those that are here. A list called `joined` is put behind
+    /// the one that is here, but for what that holds.
+    pub(crate) fn take_over(&mut self, other: Self, joined: &str) {
+        for (name, value) in other.fields {
+            match (self.fields.get_mut(&name), value) {
+                (Some(Value::Array(here)), Value::Array(more)) if name == joined => {
+                    let more: Vec<_> = more.into_iter().filter(|item| !here.contains(item)).collect();
+                    here.extend(more);
+                }
+                (_, value) => drop(self.fields.insert(name, value)),
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }

@@ -6,6 +6,7 @@
 mod activation;
 mod arrived;
 mod chain;
+mod chat_template;
 mod config;
 mod files;
 mod grid;
@@ -56,7 +57,7 @@ pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
-use crate::error::{Result, config, tokenizer};
+use crate::error::{Result, config, tokenizer, unsupported};
 use sentence_transformers::SentenceTransformers;
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
@@ -89,6 +90,12 @@ impl Checkpoint {
     /// `config` or `tokenizer` for a file that is missing or malformed, `unsupported` for one that is
     /// well formed and asks for what Ranklet does not do.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
+        if files.get("adapter_config.json").is_some() {
+            return Err(unsupported(
+                "adapter_config.json: the weights are an adapter of PEFT; merge it into its model \
+                 (merge_and_unload) and save that",
+            ));
+        }
         let config_json = json::Object::parse(
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,

@@ -1,14 +1,11 @@
 //! How a decoder is asked: the template that pairs are written into, and the words that may answer.
 
-use serde_json::Value;
-
 use super::chain::{self, Folder};
 use super::config::Answer;
-use super::json::Object;
 use super::sentence_transformers::SentenceTransformers;
 use super::transformer::{SCORES, Transformer, WORDS};
-use super::{ModelFiles, chain::Entry};
-use crate::error::{Result, config, tokenizer, unsupported};
+use super::{ModelFiles, chain::Entry, chat_template};
+use crate::error::{Result, config, unsupported};
 
 /// How a decoder is asked, as its files say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +48,7 @@ impl Question {
         answer: Answer,
         vocab_size: usize,
     ) -> Result<Self> {
-        let template = template(files)?;
+        let template = chat_template::read(files)?;
         let default = match answer {
             Answer::Words { .. } => Answers::YesNo,
             Answer::Score => Answers::Score,
@@ -74,20 +71,6 @@ impl Question {
         };
         let add_generation_prompt = check_module(transformer, answer)?;
         Ok(Self { template, add_generation_prompt, chain: true, answers })
-    }
-}
-
-/// In a file of its own, or (older) in `tokenizer_config.json`.
-fn template(files: &ModelFiles) -> Result<Option<String>> {
-    if let Some(bytes) = files.get("chat_template.jinja") {
-        let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
-        return Ok(Some(text.to_owned()));
-    }
-    let Some(bytes) = files.get("tokenizer_config.json") else { return Ok(None) };
-    match Object::parse("tokenizer_config.json", bytes)?.get("chat_template") {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(unsupported("tokenizer_config.json: several chat templates; one is read")),
     }
 }
 

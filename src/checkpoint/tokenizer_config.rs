@@ -1,6 +1,6 @@
 //! `tokenizer_config.json` and `sentence_bert_config.json`: how text is normalised and how pairs are cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,6 +46,8 @@ pub struct TokenizerConfig {
     pub special_tokens: SpecialTokens,
     /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
     pub added_tokens: Option<Vec<AddedToken>>,
+    /// `added_tokens.json`, where it counts: tokens with the ids under which `tokenizer.json` may list others instead.
+    pub old_added_tokens: Vec<(u32, AddedToken)>,
 }
 
 /// Fields from which HF's classes make a normaliser and a pre-tokenizer; `None`: as the class has it.
@@ -139,9 +141,15 @@ impl TokenizerConfig {
     /// `tokenizer` or `config` for a malformed file, `unsupported` for a class that is not copied.
     pub fn read(files: &ModelFiles) -> Result<Self> {
         let config = Object::parse("config.json", files.get("config.json").unwrap_or(b"{}"))?;
-        let json =
-            Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
-                .map_err(|error| tokenizer(error.context()))?;
+        let parse = |name: &str| {
+            Object::parse(name, files.get(name).unwrap_or(b"{}")).map_err(|error| tokenizer(error.context()))
+        };
+        let mut json = parse("tokenizer_config.json")?;
+        // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
+        let old = !json.contains("added_tokens_decoder");
+        if old {
+            json.take_over(parse("special_tokens_map.json")?, "extra_special_tokens");
+        }
         let named = match json.text("tokenizer_class")? {
             Some(name) => Some(name),
             None => config.text("tokenizer_class")?,
@@ -150,6 +158,7 @@ impl TokenizerConfig {
         let transformer = saved.transformer();
         let module_max_length = transformer.map(Transformer::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
+        let special_tokens = special_tokens(&json)?;
         Ok(Self {
             model_max_length: match (module_max_length, json.tokens("model_max_length")?) {
                 (Some(length), _) | (None, Some(length)) => Some(length),
@@ -171,8 +180,9 @@ impl TokenizerConfig {
             split_special_tokens: json.flag("split_special_tokens")?.unwrap_or(false),
             class,
             options: options(&json)?,
-            special_tokens: special_tokens(&json)?,
             added_tokens: added_tokens(&json)?,
+            old_added_tokens: if old { old_added_tokens(files, &special_tokens)? } else { Vec::new() },
+            special_tokens,
         })
     }
 }
@@ -196,6 +206,19 @@ fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed)
         .map_err(|error| tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")))?;
     Ok(Some(by_id.into_values().collect()))
+}
+
+fn old_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
+    const NAME: &str = "added_tokens.json";
+    let ids: BTreeMap<String, u32> = serde_json::from_slice(files.get(NAME).unwrap_or(b"{}"))
+        .map_err(|error| tokenizer(format!("{NAME}: {error}")))?;
+    let named = special.named.iter().flatten().chain(special.extra.iter().flatten());
+    let named: HashSet<&str> = named.map(|token| token.content.as_str()).collect();
+    let token = |content: String| match named.contains(content.as_str()) {
+        true => AddedToken::special(&content),
+        false => AddedToken { special: false, normalized: true, ..AddedToken::special(&content) },
+    };
+    Ok(ids.into_iter().map(|(content, id)| (id, token(content))).collect())
 }
 
 fn special_tokens(json: &Object) -> Result<SpecialTokens> {
