@@ -40,7 +40,8 @@ impl Activation {
     }
 }
 
-/// The function from logits to scores, over the labels of one pair.
+/// One of torch's functions of a row: from logits to scores over the labels of one pair, or behind a dense layer of a
+/// chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreActivation {
@@ -52,6 +53,12 @@ pub enum ScoreActivation {
     Tanh,
     /// `exp(x_i) / sum_j exp(x_j)` over the labels.
     Softmax,
+    /// `x * (1 + erf(x / sqrt(2))) / 2`.
+    Gelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x * sigmoid(x)`.
+    Silu,
 }
 
 impl ScoreActivation {
@@ -86,19 +93,28 @@ impl ScoreActivation {
         Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })
     }
 
-    /// Reads a dotted path such as `torch.nn.modules.activation.Sigmoid`.
-    fn from_path(path: &str) -> Result<Self> {
-        let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
-        match class {
-            Some("Identity") => Ok(ScoreActivation::Identity),
-            Some("Sigmoid") => Ok(ScoreActivation::Sigmoid),
-            Some("Tanh") => Ok(ScoreActivation::Tanh),
-            Some("Softmax") => Ok(ScoreActivation::Softmax),
-            _ => Err(config(format!(
-                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh or Softmax; \
-                 ask for raw scores from a copy of the model without it"
-            ))),
+    /// The class of torch that a dotted path such as `torch.nn.modules.activation.Sigmoid` names, made without
+    /// arguments; `None` for one that is not known.
+    pub(super) fn of_torch(path: &str) -> Option<Self> {
+        match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
+            "Identity" => Some(ScoreActivation::Identity),
+            "Sigmoid" => Some(ScoreActivation::Sigmoid),
+            "Tanh" => Some(ScoreActivation::Tanh),
+            "Softmax" => Some(ScoreActivation::Softmax),
+            "GELU" => Some(ScoreActivation::Gelu),
+            "ReLU" => Some(ScoreActivation::Relu),
+            "SiLU" => Some(ScoreActivation::Silu),
+            _ => None,
         }
+    }
+
+    fn from_path(path: &str) -> Result<Self> {
+        Self::of_torch(path).ok_or_else(|| {
+            config(format!(
+                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh, Softmax, GELU, ReLU or SiLU; \
+                 ask for raw scores from a copy of the model without it"
+            ))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::chat_template;
 use super::json::Object;
 use super::sentence_transformers::SentenceTransformers;
 use super::transformer::{ROWS, SCORES as TO_SCORES};
-use super::{Activation, ModelFiles, Pooling, ScoreActivation, Weights};
+use super::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported, weights};
 
 /// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
@@ -34,8 +34,8 @@ pub enum Module {
         out_features: usize,
         /// Whether there is a `b`.
         bias: bool,
-        /// The function behind, where there is one.
-        activation: Option<Function>,
+        /// The function behind.
+        activation: ScoreActivation,
         /// Whether there is a residual.
         residual: bool,
         /// Its tensors.
@@ -50,15 +50,6 @@ pub enum Module {
     },
     /// The row at length one.
     Normalize,
-}
-
-/// A function behind a dense layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Function {
-    /// Of each number by itself.
-    OfNumbers(Activation),
-    /// Of the row.
-    OfRow(ScoreActivation),
 }
 
 /// Weights of a module, in the order in which they are looked for.
@@ -321,17 +312,8 @@ impl Module {
 }
 
 /// The function behind a dense layer: a class of torch, and its tanh where none is named.
-fn activation(folder: &Folder) -> Result<Option<Function>> {
+fn activation(folder: &Folder) -> Result<ScoreActivation> {
     let path = folder.json.text("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
-    let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
-    match class {
-        Some("Identity") => Ok(None),
-        Some("GELU") => Ok(Some(Function::OfNumbers(Activation::Gelu))),
-        Some("ReLU") => Ok(Some(Function::OfNumbers(Activation::Relu))),
-        Some("SiLU") => Ok(Some(Function::OfNumbers(Activation::Silu))),
-        Some("Tanh") => Ok(Some(Function::OfNumbers(Activation::Tanh))),
-        Some("Sigmoid") => Ok(Some(Function::OfRow(ScoreActivation::Sigmoid))),
-        Some("Softmax") => Ok(Some(Function::OfRow(ScoreActivation::Softmax))),
-        _ => Err(unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path))),
-    }
+    ScoreActivation::of_torch(path)
+        .ok_or_else(|| unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path)))
 }

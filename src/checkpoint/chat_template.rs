@@ -9,14 +9,15 @@ use crate::error::{Result, tokenizer, unsupported};
 /// The template, in Jinja: in a file of its own, or (older) in `tokenizer_config.json`.
 ///
 /// # Errors
-/// `tokenizer` for a file that is no text, `unsupported` for several templates.
+/// `tokenizer` for a malformed file, `unsupported` for several templates.
 pub(super) fn read(files: &ModelFiles) -> Result<Option<String>> {
     if let Some(bytes) = files.get("chat_template.jinja") {
         let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
         return Ok(Some(text.to_owned()));
     }
     let Some(bytes) = files.get("tokenizer_config.json") else { return Ok(None) };
-    match Object::parse("tokenizer_config.json", bytes)?.get("chat_template") {
+    let json = Object::parse("tokenizer_config.json", bytes).map_err(|error| tokenizer(error.context()))?;
+    match json.get("chat_template") {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(unsupported("tokenizer_config.json: several chat templates; one is read")),

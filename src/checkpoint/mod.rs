@@ -32,7 +32,7 @@ mod weights_files;
 mod writer;
 
 pub use activation::{Activation, ScoreActivation};
-pub use chain::{Chain, Function, Module};
+pub use chain::{Chain, Module};
 pub use config::{
     Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, Numbering, Pooling, RelativePositions,
     Rotary, RotaryLayer,

@@ -6,9 +6,7 @@ use super::plan::{
     Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable,
     Positions, Rows, Step, Table,
 };
-use crate::checkpoint::{
-    Answer, AttentionPositions, Chain, Function, ModelConfig, Module, RelativePositions, Weights,
-};
+use crate::checkpoint::{Answer, AttentionPositions, Chain, ModelConfig, Module, RelativePositions, Weights};
 use crate::error::{Result, weights};
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
@@ -299,10 +297,7 @@ fn chain_head(chain: &Chain) -> Result<Head> {
                     layers.push(Layer::Keep);
                 }
                 layers.push(Layer::Dense(dense("linear", *bias)?));
-                layers.extend(activation.map(|function| match function {
-                    Function::OfNumbers(activation) => Layer::Activate(activation),
-                    Function::OfRow(activation) => Layer::Score(activation),
-                }));
+                layers.push(Layer::Score(*activation));
                 if *residual {
                     let projected = in_features != out_features;
                     layers.push(Layer::Add(projected.then(|| dense("residual", false)).transpose()?));

@@ -20,7 +20,7 @@ pub(super) enum Layer {
     Dense(Dense),
     /// A function of each number.
     Activate(Activation),
-    /// A function of the row.
+    /// A function of the row, by torch's name.
     Score(ScoreActivation),
     /// A norm of the row.
     Norm(Norm),
