@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::chat_template;
 use super::json::Object;
 use super::sentence_transformers::SentenceTransformers;
-use super::transformer::{ROWS, SCORES as TO_SCORES};
+use super::transformer::{TO_ROWS, TO_SCORES};
 use super::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported, weights};
 
@@ -128,7 +128,7 @@ impl Chain {
         if pooling.kind() != "Pooling" {
             return Err(not_read(pooling));
         }
-        transformer.check(&ROWS, "text")?;
+        transformer.check(&TO_ROWS, "text")?;
         let pooling = read_pooling(&Folder::of(files, pooling)?, prompt)?;
         let mut width = hidden_size;
         let mut modules = Vec::new();

@@ -3,7 +3,7 @@
 use super::chain::{self, Folder};
 use super::config::Answer;
 use super::sentence_transformers::SentenceTransformers;
-use super::transformer::{SCORES, Transformer, WORDS};
+use super::transformer::{TO_SCORES, TO_WORDS, Transformer};
 use super::{ModelFiles, chain::Entry, chat_template};
 use crate::error::{Result, config, unsupported};
 
@@ -84,7 +84,7 @@ fn logit_score(files: &ModelFiles, entry: &Entry, vocab_size: usize) -> Result<A
 /// Checks that the module reads pairs as messages, and gives `add_generation_prompt`.
 fn check_module(transformer: &Transformer, answer: Answer) -> Result<bool> {
     const PLACE: &str = "sentence_bert_config.json";
-    transformer.check(if matches!(answer, Answer::Score) { &SCORES } else { &WORDS }, "message")?;
+    transformer.check(if matches!(answer, Answer::Score) { &TO_SCORES } else { &TO_WORDS }, "message")?;
     let message = transformer.modality("message")?;
     match message.as_ref().map(|message| message.text("format")).transpose()?.flatten() {
         Some("flat") => {}

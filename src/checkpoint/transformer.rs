@@ -26,16 +26,17 @@ pub(super) struct Task {
 }
 
 /// A row for each token, for a pooling.
-pub(super) const ROWS: Task =
+pub(super) const TO_ROWS: Task =
     Task { name: "feature-extraction", field: "last_hidden_state", output: "token_embeddings" };
 /// Logits, of a model that has a layer for them.
-pub(super) const SCORES: Task = Task { name: "sequence-classification", field: "logits", output: "scores" };
+pub(super) const TO_SCORES: Task =
+    Task { name: "sequence-classification", field: "logits", output: "scores" };
 /// A logit for each word.
 #[cfg(feature = "decoder")]
-pub(super) const WORDS: Task = Task { name: "text-generation", field: "logits", output: "causal_logits" };
+pub(super) const TO_WORDS: Task = Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
-/// What is read, and what changes no score of a pair: `unpad_inputs` is for speed, lengths and expansions are for
-/// single texts, and `backend` is overruled.
+/// What is read, and what changes no score of a pair: `unpad_inputs` is for speed, and the lengths and the expansion are
+/// for single texts.
 const FIELDS: [&str; 16] = [
     "transformer_task",
     "modality_config",
@@ -62,7 +63,8 @@ const OF_MODEL: [&str; 3] = ["attn_implementation", "dtype", "torch_dtype"];
 const OF_TOKENIZER: [&str; 3] = ["model_max_length", "padding_side", "use_fast"];
 
 impl Transformer {
-    /// Reads the file; none is one that says nothing.
+    /// Reads the file; none is one that says nothing. (The library knows it by older names too, from before a
+    /// `CrossEncoder` had modules.)
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
