@@ -126,7 +126,8 @@ def write_chain(out, hidden):
         out / "modules.json",
         [{"idx": at, "name": str(at), "path": path, "type": name} for at, (path, name) in enumerate(zip(folders, names))],
     )
-    write_json(out / "config_sentence_transformers.json", {"activation_fn": "torch.nn.modules.linear.Identity"})
+    saved = {"model_type": "CrossEncoder", "activation_fn": "torch.nn.modules.linear.Identity"}
+    write_json(out / "config_sentence_transformers.json", saved)
     write_json(out / "1_Pooling/config.json", {"embedding_dimension": hidden, "pooling_mode": "cls"})
     row = {"in_features": hidden, "module_input_name": "sentence_embedding"}
     gelu, identity = "torch.nn.modules.activation.GELU", "torch.nn.modules.linear.Identity"

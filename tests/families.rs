@@ -199,25 +199,20 @@ fn what_is_not_implemented_is_refused_and_the_field_named() {
 fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
     let chain = "chain-mean-sigmoid-h36";
     for (file, fields, kind, named) in [
-        ("1_Pooling/config.json", json!({ "pooling_mode": "max" }), ErrorKind::Unsupported, "max"),
+        ("1_Pooling/config.json", json!({ "pooling_mode": "other" }), ErrorKind::Unsupported, "other"),
         (
             "1_Pooling/config.json",
             json!({ "pooling_mode": ["cls", "mean"] }),
             ErrorKind::Unsupported,
             "several",
         ),
-        (
-            "1_Pooling/config.json",
-            json!({ "include_prompt": false }),
-            ErrorKind::Unsupported,
-            "include_prompt",
-        ),
-        ("2_Dense/config.json", json!({ "use_residual": true }), ErrorKind::Unsupported, "use_residual"),
+        // The layer is to another width, so that the residual has weights too.
+        ("2_Dense/config.json", json!({ "use_residual": true }), ErrorKind::Weights, "residual.weight"),
         (
             "2_Dense/config.json",
-            json!({ "activation_function": "torch.nn.Softmax" }),
+            json!({ "activation_function": "torch.nn.Softshrink" }),
             ErrorKind::Unsupported,
-            "Softmax",
+            "Softshrink",
         ),
         ("2_Dense/config.json", json!({ "module_output_name": "other" }), ErrorKind::Unsupported, "other"),
         ("2_Dense/config.json", json!({ "in_features": 35 }), ErrorKind::Config, "35"),
@@ -246,7 +241,10 @@ fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
         load(files).expect_err("a chain that is not one")
     };
     assert_eq!(modules(&|list| list[2]["path"] = json!("../2_Dense")).kind(), ErrorKind::Config);
-    assert_eq!(modules(&|list| list[2]["type"] = json!("x.Normalize")).kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        modules(&|list| list[2]["type"] = json!("x.WeightedLayerPooling")).kind(),
+        ErrorKind::Unsupported
+    );
     assert_eq!(modules(&|list| list[0]["path"] = json!("0_Transformer")).kind(), ErrorKind::Unsupported);
     assert_eq!(modules(&|list| list.truncate(4)).kind(), ErrorKind::Unsupported);
     assert_eq!(modules(&|list| list.swap(1, 2)).kind(), ErrorKind::Unsupported);

@@ -193,7 +193,9 @@ fn other_models_and_functions() {
     assert_refused(own(json!({ "activation_fn": "torch.nn.GLU" })), ErrorKind::Config, &["GLU"]);
     assert_refused(own(json!({ "default_prompt_name": "query" })), ErrorKind::Config, &["prompts", "query"]);
     let chain = json!([{ "type": "sentence_transformers.models.Transformer" }, { "type": "x.Dense" }]);
-    assert_refused(with("modules.json", chain.to_string()), ErrorKind::Unsupported, &["x.Dense"]);
+    let mut files = own(json!({ "model_type": "CrossEncoder" }));
+    files.insert("modules.json", chain.to_string().into_bytes());
+    assert_refused(files, ErrorKind::Unsupported, &["x.Dense"]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ const files = [
   "config.json",
   "tokenizer.json",
   "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
   "config_sentence_transformers.json",
   "sentence_bert_config.json",
   "modules.json",

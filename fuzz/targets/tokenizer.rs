@@ -1,4 +1,4 @@
-//! `tokenizer.json` and `tokenizer_config.json`, and difficult texts through the tokenizer they make.
+//! `tokenizer.json` and the files beside it, and difficult texts through the tokenizer they make.
 
 #![no_main]
 
@@ -11,7 +11,8 @@ use ranklet::text::{Batch, PairTokenizer};
 use ranklet_fuzz::{check, fixtures, join, mutate, refused, split, with, write_seeds};
 use serde_json::{Value, json};
 
-const FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
+const FILES: [&str; 4] =
+    ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
 /// Texts that are hard for a tokenizer.
 const TEXTS: [&str; 7] = [
@@ -57,6 +58,7 @@ fn seeds() -> Vec<Vec<u8>> {
             seeds.push(join(&[tokenizer.to_string().as_bytes(), files.get(FILES[1]).unwrap_or_default()]));
         }
     }
+    seeds.push(join(&[SMALL, b"{}", br#"{"cls_token":"a"}"#, br###"{"x":8,"##x":5}"###]));
     seeds
 }
 

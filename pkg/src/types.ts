@@ -3,8 +3,8 @@ export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
 
 /**
  * The files of a model by name. `config.json`, `tokenizer.json` and the weights are needed;
- * `tokenizer_config.json`, `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`
- * are read where given. Other names are left alone, as they are in a folder. The modules that `modules.json` lists behind
+ * `tokenizer_config.json` (without `added_tokens_decoder`, also `special_tokens_map.json` and `added_tokens.json`),
+ * `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json` are read where given. Other names are left alone, as they are in a folder. The modules that `modules.json` lists behind
  * the encoder have files in folders of their own, which are named with them: `2_Dense/config.json`.
  *
  * Weights are `model.safetensors`, `model.safetensors.index.json` with the files it names, `pytorch_model.bin` or

@@ -40,7 +40,8 @@ impl Activation {
     }
 }
 
-/// The function from logits to scores, over the labels of one pair.
+/// One of torch's functions of a row: from logits to scores over the labels of one pair, or behind a dense layer of a
+/// chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreActivation {
@@ -52,50 +53,68 @@ pub enum ScoreActivation {
     Tanh,
     /// `exp(x_i) / sum_j exp(x_j)` over the labels.
     Softmax,
+    /// `x * (1 + erf(x / sqrt(2))) / 2`.
+    Gelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x * sigmoid(x)`.
+    Silu,
 }
 
 impl ScoreActivation {
     /// The activation sentence-transformers' `CrossEncoder` would use: the first of
-    /// `config_sentence_transformers.json` `activation_fn` (if the file is a cross-encoder's), `config.json` `sentence_transformers.activation_fn`,
-    /// `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one label, Identity for several.
+    /// `config_sentence_transformers.json` `activation_fn` (where that file counts), `config.json`
+    /// `sentence_transformers.activation_fn`, `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one
+    /// label, Identity for several. A `sentence_transformers.activation_fn` of `null` says that there is none, whatever
+    /// the old name says.
     ///
     /// # Errors
-    /// `config` for an activation that is not known: guessing would give wrong scores.
+    /// `config` for an activation that is not known: guessing would give wrong scores. (The library takes the default for
+    /// a class that is not torch's, and warns.)
     pub(crate) fn resolve(
         sentence_transformers: Option<&Object>,
         config_json: &Object,
         num_labels: usize,
     ) -> Result<Self> {
         if let Some(file) = sentence_transformers
-            && file.text("model_type")?.is_none_or(|name| name == "CrossEncoder")
             && let Some(name) = file.text("activation_fn")?
         {
             return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
         }
         if let Some(nested) = config_json.object("sentence_transformers")?
-            && let Some(name) = nested.text("activation_fn")?
+            && nested.contains("activation_fn")
         {
-            return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
-        }
-        if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
+            if let Some(name) = nested.text("activation_fn")? {
+                return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
+            }
+        } else if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
             return Self::from_path(name).map_err(|error| error.at("config.json"));
         }
         Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })
     }
 
-    /// Reads a dotted path such as `torch.nn.modules.activation.Sigmoid`.
-    fn from_path(path: &str) -> Result<Self> {
-        let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
-        match class {
-            Some("Identity") => Ok(ScoreActivation::Identity),
-            Some("Sigmoid") => Ok(ScoreActivation::Sigmoid),
-            Some("Tanh") => Ok(ScoreActivation::Tanh),
-            Some("Softmax") => Ok(ScoreActivation::Softmax),
-            _ => Err(config(format!(
-                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh or Softmax; \
-                 ask for raw scores from a copy of the model without it"
-            ))),
+    /// The class of torch that a dotted path such as `torch.nn.modules.activation.Sigmoid` names, made without
+    /// arguments; `None` for one that is not known.
+    pub(super) fn of_torch(path: &str) -> Option<Self> {
+        match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
+            "Identity" => Some(ScoreActivation::Identity),
+            "Sigmoid" => Some(ScoreActivation::Sigmoid),
+            "Tanh" => Some(ScoreActivation::Tanh),
+            "Softmax" => Some(ScoreActivation::Softmax),
+            "GELU" => Some(ScoreActivation::Gelu),
+            "ReLU" => Some(ScoreActivation::Relu),
+            "SiLU" => Some(ScoreActivation::Silu),
+            _ => None,
         }
+    }
+
+    fn from_path(path: &str) -> Result<Self> {
+        Self::of_torch(path).ok_or_else(|| {
+            config(format!(
+                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh, Softmax, GELU, ReLU or SiLU; \
+                 ask for raw scores from a copy of the model without it"
+            ))
+        })
     }
 }
 

@@ -4,8 +4,11 @@
 
 use serde::Deserialize;
 
+use super::chat_template;
 use super::json::Object;
-use super::{Activation, ModelFiles, Pooling, Weights};
+use super::sentence_transformers::SentenceTransformers;
+use super::transformer::{TO_ROWS, TO_SCORES};
+use super::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported, weights};
 
 /// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
@@ -22,7 +25,8 @@ pub struct Chain {
 /// A module behind the pooling, with its weights as its folder has them.
 #[derive(Debug)]
 pub enum Module {
-    /// `activation(x W^T + b)`: `linear.weight`, `linear.bias`.
+    /// `activation(x W^T + b)`: `linear.weight`, `linear.bias`. With a residual, plus `x` where both widths are the same,
+    /// or else `x R^T`: `residual.weight`.
     Dense {
         /// Width of what comes in.
         in_features: usize,
@@ -30,8 +34,10 @@ pub enum Module {
         out_features: usize,
         /// Whether there is a `b`.
         bias: bool,
-        /// The function behind, where there is one.
-        activation: Option<Activation>,
+        /// The function behind.
+        activation: ScoreActivation,
+        /// Whether there is a residual.
+        residual: bool,
         /// Its tensors.
         weights: Weights,
     },
@@ -42,6 +48,8 @@ pub enum Module {
         /// Its tensors.
         weights: Weights,
     },
+    /// The row at length one.
+    Normalize,
 }
 
 /// Weights of a module, in the order in which they are looked for.
@@ -96,25 +104,36 @@ fn is_folder_name(path: &str) -> bool {
 }
 
 impl Chain {
-    /// The chain of `modules.json`, for rows of `hidden_size` numbers; `None` where there is but a Transformer.
+    /// The chain of `modules.json`, for rows of `hidden_size` numbers, behind queries that begin with `prompt`; `None`
+    /// where there is but a Transformer.
     ///
     /// # Errors
     /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
-    pub(super) fn read(files: &ModelFiles, hidden_size: usize) -> Result<Option<Self>> {
-        let Some(bytes) = files.get("modules.json") else { return Ok(None) };
-        let entries = entries(bytes)?;
-        let Some((transformer, rest)) = entries.split_first() else {
-            return Err(config("modules.json lists no modules"));
+    pub(super) fn read(
+        files: &ModelFiles,
+        saved: &SentenceTransformers,
+        hidden_size: usize,
+        prompt: &str,
+    ) -> Result<Option<Self>> {
+        let Some((entries, transformer)) = &saved.chain else {
+            chat_template::refuse(files)?;
+            return Ok(None);
         };
-        check_transformer(transformer)?;
-        let Some((pooling, rest)) = rest.split_first() else { return Ok(None) };
+        let rest = behind_transformer(entries)?;
+        transformer.check_texts()?;
+        let Some((pooling, rest)) = rest.split_first() else {
+            transformer.check(&TO_SCORES, "text")?;
+            return Ok(None);
+        };
         if pooling.kind() != "Pooling" {
             return Err(not_read(pooling));
         }
-        check_task(files)?;
-        let pooling = read_pooling(&Folder::of(files, pooling)?)?;
+        transformer.check(&TO_ROWS, "text")?;
+        let pooling = read_pooling(&Folder::of(files, pooling)?, prompt)?;
         let mut width = hidden_size;
         let mut modules = Vec::new();
+        // It does nothing but in training.
+        let rest: Vec<_> = rest.iter().filter(|entry| entry.kind() != "Dropout").collect();
         for (index, entry) in rest.iter().enumerate() {
             let module = Module::read(files, entry, index + 1 == rest.len())?;
             width = module.widths(width, &entry.path)?;
@@ -127,29 +146,16 @@ impl Chain {
     }
 }
 
-pub(super) fn check_transformer(entry: &Entry) -> Result<()> {
-    match (entry.kind(), entry.path.as_str()) {
-        ("Transformer", "") => Ok(()),
+/// What comes behind the Transformer, which is the first.
+pub(super) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
+    let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
+    match (transformer.kind(), transformer.path.as_str()) {
+        ("Transformer", "") => Ok(rest),
         ("Transformer", path) => Err(unsupported(format!(
             "modules.json has the Transformer in {path:?}; this build reads one beside it"
         ))),
-        _ => Err(not_read(entry)),
+        _ => Err(not_read(transformer)),
     }
-}
-
-/// What comes before a pooling has to give rows.
-fn check_task(files: &ModelFiles) -> Result<()> {
-    let Some(bytes) = files.get("sentence_bert_config.json") else { return Ok(()) };
-    let json = Object::parse("sentence_bert_config.json", bytes)?;
-    for (field, read) in
-        [("transformer_task", "feature-extraction"), ("module_output_name", "token_embeddings")]
-    {
-        if let Some(other) = json.text(field)?.filter(|value| *value != read) {
-            let place = "sentence_bert_config.json";
-            return Err(unsupported(format!("{place}: {field} {other:?}; this build reads {read:?}")));
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn not_read(entry: &Entry) -> crate::Error {
@@ -165,13 +171,19 @@ pub(super) struct Folder<'a> {
 
 impl<'a> Folder<'a> {
     pub(super) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
+        let missing = || config(format!("{}/config.json is missing", entry.path));
+        Self::if_there(files, entry)?.ok_or_else(missing)
+    }
+
+    /// `None` without a configuration.
+    fn if_there(files: &'a ModelFiles, entry: &'a Entry) -> Result<Option<Self>> {
         let path = entry.path.as_str();
         if !is_folder_name(path) {
             return Err(config(format!("modules.json: {path:?} is not the name of a folder")));
         }
         let name = format!("{path}/config.json");
-        let bytes = files.get(&name).ok_or_else(|| config(format!("{name} is missing")))?;
-        Ok(Self { files, path, json: Object::parse(&name, bytes)? })
+        let Some(bytes) = files.get(&name) else { return Ok(None) };
+        Ok(Some(Self { files, path, json: Object::parse(&name, bytes)? }))
     }
 
     fn weights(&self) -> Result<Weights> {
@@ -182,30 +194,17 @@ impl<'a> Folder<'a> {
         }
         Err(weights(format!("the weights of {} are missing: {}/{}", self.path, self.path, WEIGHTS[0])))
     }
-
-    /// Refuses a field that is there with another value.
-    fn require(&self, field: &str, read: &str) -> Result<()> {
-        match self.json.text(field)? {
-            Some(other) if other != read => Err(unsupported(format!(
-                "{}/config.json: {field} {other:?}; here it has to be {read:?}",
-                self.path
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn refuse(&self, field: &str, value: bool) -> Result<()> {
-        if self.json.flag(field)? == Some(value) {
-            return Err(unsupported(format!("{}/config.json: {field} is {value}", self.path)));
-        }
-        Ok(())
-    }
 }
 
 /// The mode by its name, or by the flags that older files have.
-fn read_pooling(folder: &Folder) -> Result<Pooling> {
-    folder.refuse("include_prompt", false)?;
+fn read_pooling(folder: &Folder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
+    if json.flag("include_prompt")? == Some(false) && !prompt.is_empty() {
+        return Err(unsupported(format!(
+            "{}/config.json: include_prompt is false, and there is a prompt to leave out",
+            folder.path
+        )));
+    }
     if json.get("pooling_mode").is_none() {
         let mut pooling = None;
         for (flag, mode) in OLD_POOLING_FLAGS {
@@ -234,11 +233,12 @@ const OLD_POOLING_FLAGS: [(&str, &str); 6] = [
 fn pooling_mode(folder: &Folder, mode: &str) -> Result<Pooling> {
     match mode {
         "cls" => Ok(Pooling::First),
+        "max" => Ok(Pooling::Max),
         "mean" => Ok(Pooling::Mean),
-        _ => Err(unsupported(format!(
-            "{}/config.json: the pooling {mode:?}; cls and mean are read",
-            folder.path
-        ))),
+        "mean_sqrt_len_tokens" => Ok(Pooling::MeanSqrtLen),
+        "weightedmean" => Ok(Pooling::WeightedMean),
+        "lasttoken" => Ok(Pooling::Last),
+        _ => Err(unsupported(format!("{}/config.json: the pooling {mode:?}", folder.path))),
     }
 }
 
@@ -251,16 +251,22 @@ impl Module {
                 let width = folder.json.count("dimension", 0, 1, WIDEST)?;
                 Ok(Module::LayerNorm { width, weights: folder.weights()? })
             }
+            "Normalize" => {
+                let folder = Folder::if_there(files, entry)?;
+                for field in ["module_input_name", "module_output_name"] {
+                    folder.as_ref().map_or(Ok(()), |folder| folder.json.require(field, ROW))?;
+                }
+                Ok(Module::Normalize)
+            }
             _ => Err(not_read(entry)),
         }
     }
 
     fn dense(folder: &Folder, last: bool) -> Result<Self> {
-        folder.refuse("use_residual", true)?;
-        folder.require("module_input_name", ROW)?;
+        folder.json.require("module_input_name", ROW)?;
         // Without a name, what comes out takes the place of what came in.
         let output = if last { SCORES } else { ROW };
-        folder.require("module_output_name", output)?;
+        folder.json.require("module_output_name", output)?;
         if last && folder.json.get("module_output_name").is_none() {
             return Err(unsupported(format!(
                 "{}/config.json: its output is not called {SCORES:?}",
@@ -272,6 +278,7 @@ impl Module {
             out_features: folder.json.count("out_features", 0, 1, WIDEST)?,
             bias: folder.json.flag("bias")?.unwrap_or(true),
             activation: activation(folder)?,
+            residual: folder.json.flag("use_residual")?.unwrap_or(false),
             weights: folder.weights()?,
         })
     }
@@ -279,10 +286,12 @@ impl Module {
     /// Numbers in the module.
     pub(crate) fn parameters(&self) -> usize {
         match self {
-            Module::Dense { in_features, out_features, bias, .. } => {
-                (in_features + usize::from(*bias)) * out_features
+            Module::Dense { in_features, out_features, bias, residual, .. } => {
+                let projected = *residual && in_features != out_features;
+                ((1 + usize::from(projected)) * in_features + usize::from(*bias)) * out_features
             }
             Module::LayerNorm { width, .. } => 2 * width,
+            Module::Normalize => 0,
         }
     }
 
@@ -291,6 +300,7 @@ impl Module {
         let (wanted, out) = match self {
             Module::Dense { in_features, out_features, .. } => (*in_features, *out_features),
             Module::LayerNorm { width, .. } => (*width, *width),
+            Module::Normalize => (width, width),
         };
         if wanted != width {
             return Err(config(format!(
@@ -302,15 +312,8 @@ impl Module {
 }
 
 /// The function behind a dense layer: a class of torch, and its tanh where none is named.
-fn activation(folder: &Folder) -> Result<Option<Activation>> {
+fn activation(folder: &Folder) -> Result<ScoreActivation> {
     let path = folder.json.text("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
-    let class = path.strip_prefix("torch.nn.").and_then(|rest| rest.rsplit('.').next());
-    match class {
-        Some("Identity") => Ok(None),
-        Some("GELU") => Ok(Some(Activation::Gelu)),
-        Some("ReLU") => Ok(Some(Activation::Relu)),
-        Some("SiLU") => Ok(Some(Activation::Silu)),
-        Some("Tanh") => Ok(Some(Activation::Tanh)),
-        _ => Err(unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path))),
-    }
+    ScoreActivation::of_torch(path)
+        .ok_or_else(|| unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path)))
 }

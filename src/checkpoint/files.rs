@@ -19,16 +19,19 @@ pub struct ModelFiles {
 
 impl ModelFiles {
     /// Every file name that is looked at, but for those that an index of weights names and those of modules.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 14] = [
         FORMS[0],
         FORMS[1],
         FORMS[2],
         FORMS[3],
+        "adapter_config.json",
+        "added_tokens.json",
         "chat_template.jinja",
         "config.json",
         "config_sentence_transformers.json",
         "modules.json",
         "sentence_bert_config.json",
+        "special_tokens_map.json",
         "tokenizer.json",
         "tokenizer_config.json",
     ];

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Result, config};
+use crate::error::{Result, config, unsupported};
+
+/// HF writes 1e30 for "no limit"; whatever lies above this is none.
+const ABSURD_LENGTH: f64 = 1e9;
 
 /// One parsed JSON object and the name of the file or field it came from.
 #[derive(Debug)]
@@ -49,6 +52,18 @@ impl Object {
         self.get(name).map(|value| value.as_f64().ok_or_else(|| self.wrong(name, "a number"))).transpose()
     }
 
+    /// A number of tokens; `None` where there is none, or one that HF writes for "no limit".
+    pub(crate) fn tokens(&self, name: &str) -> Result<Option<usize>> {
+        let Some(length) = self.number(name)? else { return Ok(None) };
+        if length >= ABSURD_LENGTH {
+            return Ok(None);
+        }
+        if length < 1.0 || length.fract() != 0.0 {
+            return Err(self.wrong(name, "a number of tokens"));
+        }
+        Ok(Some(length as usize))
+    }
+
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
         self.get(name).map(|value| value.as_str().ok_or_else(|| self.wrong(name, "a string"))).transpose()
     }
@@ -69,8 +84,55 @@ impl Object {
         }
     }
 
+    /// Takes the fields of another object over, in the place of those that are here. A list called `joined` is put behind
+    /// the one that is here, but for what that holds.
+    pub(crate) fn take_over(&mut self, other: Self, joined: &str) {
+        for (name, value) in other.fields {
+            match (self.fields.get_mut(&name), value) {
+                (Some(Value::Array(here)), Value::Array(more)) if name == joined => {
+                    let more: Vec<_> = more.into_iter().filter(|item| !here.contains(item)).collect();
+                    here.extend(more);
+                }
+                (_, value) => drop(self.fields.insert(name, value)),
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
+    }
+
+    /// The names of the fields that are there.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
+    }
+
+    /// Refuses every field but those that are `read` and those that change no score.
+    ///
+    /// # Errors
+    /// `unsupported`, naming the field.
+    pub(crate) fn refuse_others(&self, read: &[&str]) -> Result<()> {
+        match self.names().find(|name| !read.contains(name)) {
+            None => Ok(()),
+            Some(other) => {
+                let other = shorten(other);
+                Err(unsupported(format!("{}: {other} may change scores and is not read", self.place)))
+            }
+        }
+    }
+
+    /// Refuses a field that is there with another value than the one that is read.
+    ///
+    /// # Errors
+    /// `unsupported`, naming the field and its value; `config` for a value that is no string.
+    pub(crate) fn require(&self, name: &str, read: &str) -> Result<()> {
+        match self.text(name)? {
+            Some(other) if other != read => {
+                let other = shorten(other);
+                Err(unsupported(format!("{}: {name} {other:?}; here it has to be {read:?}", self.place)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A list of strings.

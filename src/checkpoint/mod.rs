@@ -6,6 +6,7 @@
 mod activation;
 mod arrived;
 mod chain;
+mod chat_template;
 mod config;
 mod files;
 mod grid;
@@ -19,10 +20,12 @@ mod q8;
 mod question;
 mod reader;
 mod safetensors;
+mod sentence_transformers;
 mod tensor;
 mod tokenizer_class;
 mod tokenizer_config;
 mod torch;
+mod transformer;
 mod weights;
 mod weights_files;
 #[cfg(feature = "candle")]
@@ -54,7 +57,8 @@ pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
-use crate::error::{Result, config, tokenizer};
+use crate::error::{Result, config, tokenizer, unsupported};
+use sentence_transformers::SentenceTransformers;
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
 ///
@@ -86,31 +90,33 @@ impl Checkpoint {
     /// `config` or `tokenizer` for a file that is missing or malformed, `unsupported` for one that is
     /// well formed and asks for what Ranklet does not do.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
+        if files.get("adapter_config.json").is_some() {
+            return Err(unsupported(
+                "adapter_config.json: the weights are an adapter of PEFT; merge it into its model \
+                 (merge_and_unload) and save that",
+            ));
+        }
         let config_json = json::Object::parse(
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
         let mut config = ModelConfig::read(&config_json)?;
+        let saved = SentenceTransformers::read(&files)?;
+        let prompt = prompt::read(saved.own.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
-            None => Chain::read(&files, config.hidden_size)?,
+            None => Chain::read(&files, &saved, config.hidden_size, &prompt)?,
         };
         #[cfg(feature = "decoder")]
         let question = match &config.decoder {
-            Some(decoder) => Some(Question::read(&files, decoder.answer, config.vocab_size)?),
+            Some(decoder) => Some(Question::read(&files, &saved, decoder.answer, config.vocab_size)?),
             None => None,
         };
         if let Some(chain) = &chain {
             config.pooling = chain.pooling;
             config.num_labels = chain.num_labels;
         }
-        let sentence_transformers = files
-            .get("config_sentence_transformers.json")
-            .map(|bytes| json::Object::parse("config_sentence_transformers.json", bytes))
-            .transpose()?;
-        let activation =
-            ScoreActivation::resolve(sentence_transformers.as_ref(), &config_json, config.num_labels)?;
-        let prompt = prompt::read(sentence_transformers.as_ref())?;
+        let activation = ScoreActivation::resolve(saved.own.as_ref(), &config_json, config.num_labels)?;
         let mut tokenizer_config = TokenizerConfig::read(&files)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =

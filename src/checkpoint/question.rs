@@ -1,12 +1,11 @@
 //! How a decoder is asked: the template that pairs are written into, and the words that may answer.
 
-use serde_json::Value;
-
 use super::chain::{self, Folder};
 use super::config::Answer;
-use super::json::Object;
-use super::{ModelFiles, chain::Entry};
-use crate::error::{Result, config, tokenizer, unsupported};
+use super::sentence_transformers::SentenceTransformers;
+use super::transformer::{TO_SCORES, TO_WORDS, Transformer};
+use super::{ModelFiles, chain::Entry, chat_template};
+use crate::error::{Result, config, unsupported};
 
 /// How a decoder is asked, as its files say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,20 +42,21 @@ impl Question {
     ///
     /// # Errors
     /// `config` or `tokenizer` for files that are malformed or missing, `unsupported` for modules that are not read.
-    pub(super) fn read(files: &ModelFiles, answer: Answer, vocab_size: usize) -> Result<Self> {
-        let template = template(files)?;
+    pub(super) fn read(
+        files: &ModelFiles,
+        saved: &SentenceTransformers,
+        answer: Answer,
+        vocab_size: usize,
+    ) -> Result<Self> {
+        let template = chat_template::read(files)?;
         let default = match answer {
             Answer::Words { .. } => Answers::YesNo,
             Answer::Score => Answers::Score,
         };
-        let Some(bytes) = files.get("modules.json") else {
+        let Some((entries, transformer)) = &saved.chain else {
             return Ok(Self { template, add_generation_prompt: false, chain: false, answers: default });
         };
-        let entries = chain::entries(bytes)?;
-        let Some((transformer, rest)) = entries.split_first() else {
-            return Err(config("modules.json lists no modules"));
-        };
-        chain::check_transformer(transformer)?;
+        let rest = chain::behind_transformer(entries)?;
         let answers = match (answer, rest) {
             (Answer::Score, []) => default,
             (Answer::Words { .. }, [entry]) if entry.kind() == "LogitScore" => {
@@ -69,22 +69,8 @@ impl Question {
             }
             (_, [entry, ..]) => return Err(chain::not_read(entry)),
         };
-        let add_generation_prompt = module_config(files, answer)?;
+        let add_generation_prompt = check_module(transformer, answer)?;
         Ok(Self { template, add_generation_prompt, chain: true, answers })
-    }
-}
-
-/// In a file of its own, or (older) in `tokenizer_config.json`.
-fn template(files: &ModelFiles) -> Result<Option<String>> {
-    if let Some(bytes) = files.get("chat_template.jinja") {
-        let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
-        return Ok(Some(text.to_owned()));
-    }
-    let Some(bytes) = files.get("tokenizer_config.json") else { return Ok(None) };
-    match Object::parse("tokenizer_config.json", bytes)?.get("chat_template") {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(unsupported("tokenizer_config.json: several chat templates; one is read")),
     }
 }
 
@@ -95,23 +81,11 @@ fn logit_score(files: &ModelFiles, entry: &Entry, vocab_size: usize) -> Result<A
     Ok(Answers::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
 }
 
-/// Checks `sentence_bert_config.json`, and gives `add_generation_prompt`.
-fn module_config(files: &ModelFiles, answer: Answer) -> Result<bool> {
+/// Checks that the module reads pairs as messages, and gives `add_generation_prompt`.
+fn check_module(transformer: &Transformer, answer: Answer) -> Result<bool> {
     const PLACE: &str = "sentence_bert_config.json";
-    let Some(bytes) = files.get(PLACE) else {
-        return Err(unsupported(format!("{PLACE} is missing, which says how pairs are read")));
-    };
-    let json = Object::parse(PLACE, bytes)?;
-    let (task, output) = match answer {
-        Answer::Words { .. } => ("text-generation", "causal_logits"),
-        Answer::Score => ("sequence-classification", "scores"),
-    };
-    for (field, read) in [("transformer_task", task), ("module_output_name", output)] {
-        if let Some(other) = json.text(field)?.filter(|value| *value != read) {
-            return Err(unsupported(format!("{PLACE}: {field} {other:?}; this build reads {read:?}")));
-        }
-    }
-    let message = json.object("modality_config")?.map(|all| all.object("message")).transpose()?.flatten();
+    transformer.check(if matches!(answer, Answer::Score) { &TO_SCORES } else { &TO_WORDS }, "message")?;
+    let message = transformer.modality("message")?;
     match message.as_ref().map(|message| message.text("format")).transpose()?.flatten() {
         Some("flat") => {}
         _ => {
@@ -120,15 +94,9 @@ fn module_config(files: &ModelFiles, answer: Answer) -> Result<bool> {
             )));
         }
     }
-    let Some(processing) = json.object("processing_kwargs")? else { return Ok(false) };
-    let template = processing.object("chat_template")?;
-    let flag = template.as_ref().map(|options| options.flag("add_generation_prompt")).transpose()?.flatten();
-    let known = usize::from(template.is_some());
-    if processing.len() > known || template.is_some_and(|options| options.len() > usize::from(flag.is_some()))
-    {
-        return Err(unsupported(format!(
-            "{PLACE}: processing_kwargs; add_generation_prompt of chat_template is read"
-        )));
-    }
-    Ok(flag.unwrap_or(false))
+    let Some(processing) = transformer.processing()? else { return Ok(false) };
+    processing.refuse_others(&["chat_template"])?;
+    let Some(template) = processing.object("chat_template")? else { return Ok(false) };
+    template.refuse_others(&["add_generation_prompt"])?;
+    Ok(template.flag("add_generation_prompt")?.unwrap_or(false))
 }

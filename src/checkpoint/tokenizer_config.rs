@@ -1,13 +1,15 @@
 //! `tokenizer_config.json` and `sentence_bert_config.json`: how text is normalised and how pairs are cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::Object;
+use super::sentence_transformers::SentenceTransformers;
+use super::transformer::Transformer;
 use super::{ModelFiles, TokenizerClass};
-use crate::error::{Result, config, tokenizer};
+use crate::error::{Result, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,12 @@ pub enum TruncationSide {
 pub struct TokenizerConfig {
     /// Longest sequence in tokens, special ones included; `None` when the files name none or an absurd one.
     pub model_max_length: Option<usize>,
+    /// Whether that length is meant for the model too, so that its `max_position_embeddings` sets no limit where it has
+    /// no table of positions.
+    pub beyond_positions: bool,
+    /// Lower-case the text before all else, unless the class does so by itself (`do_lower_case` of
+    /// `sentence_bert_config.json`).
+    pub lower_case: bool,
     /// Whether the tokenizer hands token types to the model (`model_input_names`).
     pub uses_token_types: bool,
     /// Which end truncation takes from; `None`: as a leftover truncation section of `tokenizer.json` says, or the
@@ -38,6 +46,8 @@ pub struct TokenizerConfig {
     pub special_tokens: SpecialTokens,
     /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
     pub added_tokens: Option<Vec<AddedToken>>,
+    /// `added_tokens.json`, where it counts: tokens with the ids under which `tokenizer.json` may list others instead.
+    pub old_added_tokens: Vec<(u32, AddedToken)>,
 }
 
 /// Fields from which HF's classes make a normaliser and a pre-tokenizer; `None`: as the class has it.
@@ -124,9 +134,6 @@ impl AddedToken {
     }
 }
 
-/// HF writes 1e30 for "no limit"; whatever lies above this is none.
-const ABSURD_LENGTH: f64 = 1e9;
-
 impl TokenizerConfig {
     /// Reads what goes with `tokenizer.json`, and from `config.json` what decides the class.
     ///
@@ -134,22 +141,31 @@ impl TokenizerConfig {
     /// `tokenizer` or `config` for a malformed file, `unsupported` for a class that is not copied.
     pub fn read(files: &ModelFiles) -> Result<Self> {
         let config = Object::parse("config.json", files.get("config.json").unwrap_or(b"{}"))?;
-        let json =
-            Object::parse("tokenizer_config.json", files.get("tokenizer_config.json").unwrap_or(b"{}"))
-                .map_err(|error| tokenizer(error.context()))?;
+        let parse = |name: &str| {
+            Object::parse(name, files.get(name).unwrap_or(b"{}")).map_err(|error| tokenizer(error.context()))
+        };
+        let mut json = parse("tokenizer_config.json")?;
+        // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
+        let old = !json.contains("added_tokens_decoder");
+        if old {
+            json.take_over(parse("special_tokens_map.json")?, "extra_special_tokens");
+        }
         let named = match json.text("tokenizer_class")? {
             Some(name) => Some(name),
             None => config.text("tokenizer_class")?,
         };
+        let saved = SentenceTransformers::read(files)?;
+        let transformer = saved.transformer();
+        let module_max_length = transformer.map(Transformer::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
+        let special_tokens = special_tokens(&json)?;
         Ok(Self {
-            model_max_length: match module_max_length(files)? {
-                Some(length) => Some(length),
-                None => match max_length(&json, "model_max_length")? {
-                    Some(length) => Some(length),
-                    None => max_length(&json, "max_len")?,
-                },
+            model_max_length: match (module_max_length, json.tokens("model_max_length")?) {
+                (Some(length), _) | (None, Some(length)) => Some(length),
+                (None, None) => json.tokens("max_len")?,
             },
+            beyond_positions: module_max_length.is_some(),
+            lower_case: transformer.map(Transformer::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .texts("model_input_names")?
                 .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
@@ -164,31 +180,11 @@ impl TokenizerConfig {
             split_special_tokens: json.flag("split_special_tokens")?.unwrap_or(false),
             class,
             options: options(&json)?,
-            special_tokens: special_tokens(&json)?,
             added_tokens: added_tokens(&json)?,
+            old_added_tokens: if old { old_added_tokens(files, &special_tokens)? } else { Vec::new() },
+            special_tokens,
         })
     }
-}
-
-/// sentence-transformers reads `sentence_bert_config.json` only beside a `modules.json`; its limit comes first.
-fn module_max_length(files: &ModelFiles) -> Result<Option<usize>> {
-    match (files.get("modules.json"), files.get("sentence_bert_config.json")) {
-        (Some(_), Some(bytes)) => {
-            max_length(&Object::parse("sentence_bert_config.json", bytes)?, "max_seq_length")
-        }
-        _ => Ok(None),
-    }
-}
-
-fn max_length(json: &Object, name: &str) -> Result<Option<usize>> {
-    let Some(length) = json.number(name)? else { return Ok(None) };
-    if length >= ABSURD_LENGTH {
-        return Ok(None);
-    }
-    if length < 1.0 || length.fract() != 0.0 {
-        return Err(config(format!("{name} is {length}, not a number of tokens")));
-    }
-    Ok(Some(length as usize))
 }
 
 fn options(json: &Object) -> Result<TokenizerOptions> {
@@ -210,6 +206,19 @@ fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed)
         .map_err(|error| tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")))?;
     Ok(Some(by_id.into_values().collect()))
+}
+
+fn old_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
+    const NAME: &str = "added_tokens.json";
+    let ids: BTreeMap<String, u32> = serde_json::from_slice(files.get(NAME).unwrap_or(b"{}"))
+        .map_err(|error| tokenizer(format!("{NAME}: {error}")))?;
+    let named = special.named.iter().flatten().chain(special.extra.iter().flatten());
+    let named: HashSet<&str> = named.map(|token| token.content.as_str()).collect();
+    let token = |content: String| match named.contains(content.as_str()) {
+        true => AddedToken::special(&content),
+        false => AddedToken { special: false, normalized: true, ..AddedToken::special(&content) },
+    };
+    Ok(ids.into_iter().map(|(content, id)| (id, token(content))).collect())
 }
 
 fn special_tokens(json: &Object) -> Result<SpecialTokens> {

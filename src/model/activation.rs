@@ -3,13 +3,17 @@
 use crate::checkpoint::{Activation, ScoreActivation};
 use crate::math::{self, One};
 
-/// Applies a score activation to the logits of one pair, in place.
-pub(crate) fn score(activation: ScoreActivation, logits: &mut [f32]) {
+/// Applies a function of a row, such as the logits of one pair, in place.
+pub(crate) fn score(activation: ScoreActivation, row: &mut [f32]) {
+    let mut each = |function: fn(f32) -> f32| row.iter_mut().for_each(|x| *x = function(*x));
     match activation {
         ScoreActivation::Identity => {}
-        ScoreActivation::Sigmoid => logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit)),
-        ScoreActivation::Tanh => logits.iter_mut().for_each(|logit| *logit = math::tanh::<One>(*logit)),
-        ScoreActivation::Softmax => softmax(logits),
+        ScoreActivation::Sigmoid => each(sigmoid),
+        ScoreActivation::Tanh => each(|x| activate(Activation::Tanh, x)),
+        ScoreActivation::Softmax => softmax(row),
+        ScoreActivation::Gelu => each(|x| activate(Activation::Gelu, x)),
+        ScoreActivation::Relu => each(|x| activate(Activation::Relu, x)),
+        ScoreActivation::Silu => each(|x| activate(Activation::Silu, x)),
     }
 }
 

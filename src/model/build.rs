@@ -247,7 +247,7 @@ impl<'a> Builder<'a> {
 
     fn head_layer(&self, layer: HeadLayer, weights: &Weights) -> Result<Layer> {
         let config = self.config;
-        let dense = |linear| Dense::read(weights, linear);
+        let dense = |linear| Dense::read(weights, linear).map(Layer::Dense);
         match layer {
             HeadLayer::Pooler(name) => {
                 dense(self.square(&format!("{}{name}", self.prefix), config.biases.head))
@@ -290,10 +290,20 @@ fn chain_head(chain: &Chain) -> Result<Head> {
     let mut layers = Vec::new();
     for module in &chain.modules {
         match module {
-            Module::Dense { in_features, out_features, bias, activation, weights } => {
-                layers.push(Dense::read(weights, linear("linear", *in_features, *out_features, *bias))?);
-                layers.extend(activation.map(Layer::Activate));
+            Module::Dense { in_features, out_features, bias, activation, residual, weights } => {
+                let dense =
+                    |name, bias| Dense::read(weights, linear(name, *in_features, *out_features, bias));
+                if *residual {
+                    layers.push(Layer::Keep);
+                }
+                layers.push(Layer::Dense(dense("linear", *bias)?));
+                layers.push(Layer::Score(*activation));
+                if *residual {
+                    let projected = in_features != out_features;
+                    layers.push(Layer::Add(projected.then(|| dense("residual", false)).transpose()?));
+                }
             }
+            Module::Normalize => layers.push(Layer::Normalize),
             Module::LayerNorm { width, weights } => {
                 let norm = LayerNorm {
                     weight: "norm.weight".to_owned(),

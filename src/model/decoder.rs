@@ -1,6 +1,6 @@
 //! The tensors of a decoder, and the head behind it.
 
-use super::head::{Dense, Head};
+use super::head::{Dense, Head, Layer};
 use super::plan::{Linear, Part};
 use crate::checkpoint::{Answer, Decoder, ModelConfig, Weights};
 use crate::error::Result;
@@ -70,7 +70,7 @@ pub(crate) fn decoder_head(
         Answer::Score => ("score.weight", config.num_labels),
     };
     let layer = match words {
-        None => Dense::read(weights, rows(tensor, 0..of, of))?,
+        None => Layer::Dense(Dense::read(weights, rows(tensor, 0..of, of))?),
         Some((yes, no)) => Dense::difference(weights, rows(tensor, yes..yes + 1, of), no)?,
     };
     Ok(Head::new(vec![layer]))

@@ -1,8 +1,8 @@
 //! Heads: from a pooled row to logits, in f32, the same for every engine.
 
-use super::activation::activate;
+use super::activation::{activate, score};
 use super::plan::{LayerNorm, Linear};
-use crate::checkpoint::{Activation, Weights};
+use crate::checkpoint::{Activation, ScoreActivation, Weights};
 use crate::error::Result;
 
 /// A chain of small layers that runs once on each pooled row.
@@ -20,8 +20,16 @@ pub(super) enum Layer {
     Dense(Dense),
     /// A function of each number.
     Activate(Activation),
+    /// A function of the row, by torch's name.
+    Score(ScoreActivation),
     /// A norm of the row.
     Norm(Norm),
+    /// The row at length one, where it is longer than nothing.
+    Normalize,
+    /// Keeps the row for the next `Add`.
+    Keep,
+    /// Adds the row that was kept, or what this layer makes of it.
+    Add(Option<Dense>),
 }
 
 #[derive(Debug)]
@@ -45,7 +53,7 @@ impl Head {
     pub(super) fn new(layers: Vec<Layer>) -> Self {
         let outputs = |layer: &Layer| match layer {
             Layer::Dense(dense) => Some(dense.bias.len()),
-            Layer::Activate(_) | Layer::Norm(_) => None,
+            _ => None,
         };
         let num_labels = layers.iter().rev().find_map(outputs).unwrap_or(0);
         Self { layers, num_labels, apart: false }
@@ -64,9 +72,11 @@ impl Head {
     /// Numbers in the head.
     pub fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
-            Layer::Dense(dense) => dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.of),
+            Layer::Dense(dense) | Layer::Add(Some(dense)) => {
+                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.of)
+            }
             Layer::Norm(norm) => norm.weight.len() + norm.name.bias.as_ref().map_or(0, |_| norm.bias.len()),
-            Layer::Activate(_) => 0,
+            _ => 0,
         };
         self.layers.iter().map(count).sum()
     }
@@ -74,13 +84,15 @@ impl Head {
     /// The tensors the head has read, of those that are in the files of the encoder.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter(|_| !self.apart).flat_map(|layer| match layer {
-            Layer::Dense(dense) => dense.linear.parts().map(|part| part.tensor.as_str()).collect(),
+            Layer::Dense(dense) | Layer::Add(Some(dense)) => {
+                dense.linear.parts().map(|part| part.tensor.as_str()).collect()
+            }
             Layer::Norm(norm) => [Some(&norm.name.weight), norm.name.bias.as_ref()]
                 .into_iter()
                 .flatten()
                 .map(String::as_str)
                 .collect(),
-            Layer::Activate(_) => Vec::new(),
+            _ => Vec::new(),
         })
     }
 
@@ -91,13 +103,19 @@ impl Head {
 
     fn logits_of(&self, row: &[f32]) -> Vec<f32> {
         let mut values = row.to_vec();
+        let mut kept = Vec::new();
         for layer in &self.layers {
             match layer {
                 Layer::Dense(dense) => values = dense.apply(&values),
                 Layer::Activate(activation) => {
                     values.iter_mut().for_each(|value| *value = activate(*activation, *value));
                 }
+                Layer::Score(activation) => score(*activation, &mut values),
                 Layer::Norm(norm) => norm.apply(&mut values),
+                Layer::Normalize => normalize(&mut values),
+                Layer::Keep => kept.clone_from(&values),
+                Layer::Add(None) => add(&mut values, &kept),
+                Layer::Add(Some(dense)) => add(&mut values, &dense.apply(&kept)),
             }
         }
         values
@@ -106,13 +124,13 @@ impl Head {
 
 impl Dense {
     /// Reads and checks the tensors of a linear layer.
-    pub(super) fn read(weights: &Weights, linear: Linear) -> Result<Layer> {
+    pub(super) fn read(weights: &Weights, linear: Linear) -> Result<Self> {
         let weight = weights.require(&linear.weight.tensor, &linear.stored_shape())?.to_f32();
         let bias = match &linear.bias {
             Some(bias) => weights.require(&bias.tensor, &[bias.of])?.to_f32(),
             None => vec![0.0; linear.out_features()],
         };
-        Ok(Layer::Dense(Self { linear, weight, bias }))
+        Ok(Self { linear, weight, bias })
     }
 
     /// One row of a matrix, `of`, less another one of it: the difference of two logits is that of their rows.
@@ -157,6 +175,16 @@ impl Norm {
             *x = ((f64::from(*x) - mean) * scale) as f32 * weight + bias;
         }
     }
+}
+
+/// torch's `F.normalize`: divided by its length, or by 1e-12 where it has less. The sum is in f64, as a norm's.
+fn normalize(row: &mut [f32]) {
+    let length = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+    row.iter_mut().for_each(|x| *x = (f64::from(*x) / length.max(1e-12)) as f32);
+}
+
+fn add(values: &mut [f32], others: &[f32]) {
+    values.iter_mut().zip(others).for_each(|(value, other)| *value += other);
 }
 
 /// A sum in one fixed order: eight running sums, so that the compiler may use vectors without reordering anything.

@@ -38,12 +38,26 @@ const DEBERTA_SPACES: &str = r"\s{2,}|[\n\r\t]";
 pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(Pipeline, PairTemplate)> {
     let names = Names::new(config);
     let (model, normalizer, pre_tokenizer) = parts(json, config, &names)?;
+    let normalizer = if config.lower_case { Some(lower_cased(normalizer)) } else { normalizer };
     let mut pipeline = Pipeline::new(model);
     pipeline.with_normalizer(normalizer).map_err(failed)?;
     pipeline.with_pre_tokenizer(pre_tokenizer);
     pipeline.add_tokens(added_tokens(json, config, &names)?.iter().map(library_token)).map_err(failed)?;
     let template = template(json, config.class, &names, &pipeline)?;
     Ok((pipeline, template))
+}
+
+/// sentence-transformers' `do_lower_case`: in front of all else, unless it is there as a step of its own.
+fn lower_cased(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
+    let steps = match normalizer {
+        None => Vec::new(),
+        Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().to_vec(),
+        Some(step) => vec![step],
+    };
+    if steps.iter().any(|step| matches!(step, NormalizerWrapper::Lowercase(_))) {
+        return Normalizers::new(steps).into();
+    }
+    Normalizers::new(std::iter::once(Lowercase.into()).chain(steps).collect()).into()
 }
 
 type Parts = (Model, Option<NormalizerWrapper>, Option<PreTokenizerWrapper>);
@@ -167,6 +181,8 @@ fn added_tokens(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -
     match &config.added_tokens {
         Some(listed) => tokens.extend(listed.iter().cloned()),
         None => {
+            let listed: HashSet<u32> = of_file.iter().map(|(id, _)| *id).collect();
+            of_file.extend(config.old_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
             of_file.sort_by_key(|(id, _)| *id);
             tokens.extend(of_file.into_iter().map(|(_, token)| token));
         }

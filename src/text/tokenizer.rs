@@ -84,7 +84,11 @@ impl PairTokenizer {
     /// # Errors
     /// As [`read`](Self::read); `unsupported` for a prompt that is not read.
     pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
-        let limits = (&checkpoint.config).into();
+        let mut limits = Limits::from(&checkpoint.config);
+        let unbounded = checkpoint.config.position_table.is_none() && checkpoint.config.decoder.is_none();
+        if checkpoint.tokenizer_config.beyond_positions && unbounded {
+            limits.max_tokens = None;
+        }
         let tokenizer = Self::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, limits)?;
         #[cfg(feature = "decoder")]
         if let Some(prompt) = checkpoint.question.as_ref().map(Prompt::read).transpose()?.flatten() {

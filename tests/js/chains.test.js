@@ -1,6 +1,6 @@
 // Checkpoints that are chains of modules, whose files lie in folders of their own, from wherever files come.
 import assert from "node:assert/strict";
-import { readdirSync, rmSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -31,6 +31,7 @@ async function agrees({ expected }, source, options) {
 }
 
 const [cls, mean] = ["chain-cls-h40", "chain-mean-sigmoid-h36"].map(family);
+const forms = JSON.parse(readFileSync(new URL("../fixtures/chain_forms.json", import.meta.url)));
 const files = filesIn(cls.url);
 const modules = [...files.keys()].filter((name) => name.includes("/"));
 
@@ -40,6 +41,8 @@ function withList(change) {
   return new Map([...files, [list, Buffer.from(JSON.stringify(change(json) ?? json))]]);
 }
 
+/** Files that every model is asked for and these have not. */
+const olderFiles = ["special_tokens_map.json", "added_tokens.json"];
 const hubOptions = () => ({ baseUrl: context.hub.url, cache: context.cache });
 
 describe("a chain of modules", () => {
@@ -98,6 +101,23 @@ describe("a chain of modules", () => {
     });
   }
 
+  for (const name of ["normalize", "dropout"]) {
+    test(`with ${name} scores as sentence-transformers, with its configuration or without, from the cache too`, async () => {
+      const form = forms.forms.find((one) => one.name === name);
+      const changed = Object.entries(form.files).map(([file, content]) => [file, Buffer.from(JSON.stringify(content))]);
+      for (const some of [changed, changed.filter(([file]) => file === list)]) {
+        context.hub.publish(id, new Map([...filesIn(mean.url), ...some]));
+        for (const down of [false, true]) {
+          context.hub.down = down;
+          const reranker = await Reranker.load(id, { dtype: "f32", workers: 0, ...hubOptions() });
+          close(await reranker.score(forms.pairs), form.scores.flat(), 1e-4, "scores");
+          reranker.dispose();
+        }
+        context.hub.down = false;
+      }
+    });
+  }
+
   test("that is damaged in the cache is downloaded again", async () => {
     context.hub.publish(id, files);
     await agrees(cls, id, hubOptions());
@@ -115,7 +135,7 @@ describe("a list of modules", () => {
       await rejectsWith("config", /modules\.json/, () => Reranker.load(Object.fromEntries(held), { workers: 0 }));
       context.hub.publish(id, held);
       await rejectsWith("config", /modules\.json/, () => Reranker.load(id, { ...hubOptions(), workers: 0 }));
-      assert.deepEqual(asked().filter((name) => !held.has(name) || name.includes("/")), []);
+      assert.deepEqual(asked().filter((name) => (!held.has(name) && !olderFiles.includes(name)) || name.includes("/")), []);
     });
   }
 

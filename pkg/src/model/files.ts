@@ -22,6 +22,8 @@ const modulesFile = "modules.json";
 export const otherFiles: readonly ModelFile[] = [
   { name: "tokenizer.json", needed: true, code: "tokenizer" },
   { name: "tokenizer_config.json", needed: false, code: "tokenizer" },
+  { name: "special_tokens_map.json", needed: false, code: "tokenizer" },
+  { name: "added_tokens.json", needed: false, code: "tokenizer" },
   { name: "config_sentence_transformers.json", needed: false, code: "config" },
   { name: "sentence_bert_config.json", needed: false, code: "config" },
   { name: modulesFile, needed: false, code: "config" },

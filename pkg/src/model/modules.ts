@@ -1,9 +1,13 @@
 import { isObject } from "../options.js";
 import type { FilesPlace, ModelFile } from "./files.js";
 
-/** Modules behind the encoder that the engine reads, and those of them that have weights. It refuses others by name. */
-const readModule = /(^|\.)(Pooling|Dense|LayerNorm)$/;
+/**
+ * Modules behind the encoder that have files which the engine reads, those of them that have weights, and those that
+ * need no configuration. It refuses others by name.
+ */
+const readModule = /(^|\.)(Pooling|Dense|LayerNorm|Normalize)$/;
 const withWeights = /(^|\.)(Dense|LayerNorm)$/;
+const optionalConfig = /(^|\.)Normalize$/;
 
 /** The forms of a module's weights, in the order in which they are looked for. */
 const weightsNames = ["model.safetensors", "pytorch_model.bin"];
@@ -37,6 +41,7 @@ export async function readModules(list: Blob | undefined, place: FilesPlace): Pr
 interface Module {
   readonly folder: string;
   readonly hasWeights: boolean;
+  readonly needsConfig: boolean;
 }
 
 interface Opened {
@@ -44,8 +49,8 @@ interface Opened {
   readonly bytes: () => Promise<Blob>;
 }
 
-async function open({ folder, hasWeights }: Module, place: FilesPlace): Promise<readonly Opened[]> {
-  const found = await firstOf([{ name: `${folder}/config.json`, needed: true, code: "config" }], place);
+async function open({ folder, hasWeights, needsConfig }: Module, place: FilesPlace): Promise<readonly Opened[]> {
+  const found = await firstOf([{ name: `${folder}/config.json`, needed: needsConfig, code: "config" }], place);
   const last = weightsNames.length - 1;
   const forms = weightsNames.map((name, at): ModelFile => ({ name: `${folder}/${name}`, needed: at === last, code: "weights" }));
   return hasWeights ? [...found, ...(await firstOf(forms, place))] : found;
@@ -68,7 +73,7 @@ function modulesOf(text: string): readonly Module[] {
     const { type, path } = isObject(entry) ? entry : {};
     if (typeof type !== "string" || !readModule.test(type)) continue;
     if (typeof path !== "string" || !folderName.test(path)) return [];
-    modules.set(path, { folder: path, hasWeights: withWeights.test(type) });
+    modules.set(path, { folder: path, hasWeights: withWeights.test(type), needsConfig: !optionalConfig.test(type) });
   }
   return [...modules.values()];
 }

@@ -152,6 +152,14 @@ pub enum Pooling {
     First,
     /// Their mean.
     Mean,
+    /// Their sum, divided by the root of their number.
+    MeanSqrtLen,
+    /// Their mean, where the first counts once, the second twice, and so on.
+    WeightedMean,
+    /// The largest of each column.
+    Max,
+    /// The last is kept.
+    Last,
 }
 
 // Bounds far beyond any published model, so that products of sizes fit 64 bits and a hostile file cannot make us

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use candle_core::{D, Device, Tensor};
 
-use super::{ApplyLinear, BlockNorm, Linear, first_rows};
+use super::{ApplyLinear, BlockNorm, Linear, pool};
 use crate::engine::positions::RotaryTable;
-use crate::model::{Disentangled, Rotary, Rows};
+use crate::model::{Disentangled, Pooling, Rotary, Rows};
 use crate::text::Batch;
 
 /// Rows that ask at a time. What they make of a pair of 8,192 tokens is 2 MB a head, where a whole matrix is 268.
@@ -68,7 +68,7 @@ impl Attention {
         let inputs = self.norm.before(x)?;
         let (residual, queried) = match self.rows {
             Rows::All => (x.clone(), inputs.clone()),
-            Rows::First => (first_rows(x, batch)?, first_rows(&inputs, batch)?),
+            Rows::First => (pool(Pooling::First, x, batch)?, pool(Pooling::First, &inputs, batch)?),
         };
         let projected = Projected {
             query: apply(&self.query, &queried)?,

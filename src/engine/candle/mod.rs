@@ -79,8 +79,7 @@ impl CandleEngine {
                 Step::Project(linear) => apply(linear, &x)?,
                 Step::Attention(attention) => attention.forward(&x, batch, &mut rotations, apply)?,
                 Step::FeedForward(block) => block.forward(&x, apply)?,
-                Step::Pool(Pooling::First) => first_rows(&x, batch)?,
-                Step::Pool(Pooling::Mean) => mean_rows(&x, batch)?,
+                Step::Pool(pooling) => pool(*pooling, &x, batch)?,
             };
         }
         x.flatten_all()?.to_vec1()
@@ -98,14 +97,23 @@ impl FeedForward {
     }
 }
 
-fn first_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
-    let starts: Vec<u32> = batch.ranges().map(|range| range.start as u32).collect();
-    x.index_select(&Tensor::new(starts, &Device::Cpu)?, 0)
-}
-
-fn mean_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
-    let means = batch.ranges().map(|range| x.narrow(0, range.start, range.len())?.mean_keepdim(0));
-    Tensor::cat(&means.collect::<candle_core::Result<Vec<_>>>()?, 0)
+fn pool(pooling: Pooling, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    let pooled = batch.ranges().map(|range| {
+        let count = range.len();
+        let rows = x.narrow(0, range.start, count)?;
+        match pooling {
+            Pooling::First => rows.narrow(0, 0, 1),
+            Pooling::Last => rows.narrow(0, count - 1, 1),
+            Pooling::Mean => rows.mean_keepdim(0),
+            Pooling::MeanSqrtLen => rows.sum_keepdim(0)? / (count as f64).sqrt(),
+            Pooling::WeightedMean => {
+                let weights = Tensor::arange(1.0, count as f32 + 1.0, &Device::Cpu)?.unsqueeze(1)?;
+                rows.broadcast_mul(&weights)?.sum_keepdim(0)?.broadcast_div(&weights.sum_keepdim(0)?)
+            }
+            Pooling::Max => rows.max_keepdim(0),
+        }
+    });
+    Tensor::cat(&pooled.collect::<candle_core::Result<Vec<_>>>()?, 0)
 }
 
 fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {

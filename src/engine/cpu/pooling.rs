@@ -7,14 +7,20 @@ use crate::model::Pooling;
 
 impl Run<'_> {
     pub(super) fn pool(&mut self, pooling: Pooling) {
+        let (x, width, pairs) = (&mut self.arena.x, self.width, self.batch.ranges());
+        let sums = &mut self.arena.sums;
         match pooling {
-            Pooling::First => self.keep_first_rows(),
-            Pooling::Mean => {
-                let (x, ranges) = (&mut self.arena.x, self.batch.ranges());
-                mean_rows(x, self.width, ranges, &mut self.arena.sums);
-                self.one_row_a_pair();
+            Pooling::First => first_rows(x, width, pairs),
+            Pooling::Last => first_rows(x, width, pairs.map(|rows| rows.end - 1..rows.end)),
+            Pooling::Max => largest_of_rows(x, width, pairs),
+            Pooling::Mean => sum_rows(x, width, pairs, sums, |_| 1.0, |count| count),
+            Pooling::MeanSqrtLen => sum_rows(x, width, pairs, sums, |_| 1.0, f64::sqrt),
+            Pooling::WeightedMean => {
+                let weights = |count| count * (count + 1.0) / 2.0;
+                sum_rows(x, width, pairs, sums, |place| (place + 1) as f64, weights);
             }
         }
+        self.one_row_a_pair();
     }
 
     /// Of the residual stream.
@@ -37,17 +43,37 @@ pub(super) fn first_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item 
     }
 }
 
-/// Puts the means of the rows of each pair to the front. Added in f64, row by row: the same bits everywhere, and as good
-/// for thousands of rows as for a few.
-fn mean_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>, sums: &mut Vec<f64>) {
+/// Puts the largest of each column of each pair to the front. NaN, which is not less than any number, is not lost.
+fn largest_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
+    let larger = |largest: f32, value: f32| if value > largest || value.is_nan() { value } else { largest };
+    for (pair, rows) in pairs.enumerate() {
+        for column in 0..width {
+            let values = rows.clone().map(|row| x[row * width + column]);
+            x[pair * width + column] = values.fold(f32::NEG_INFINITY, larger);
+        }
+    }
+}
+
+/// Puts `sum(weight(place) * row) / divisor(number of rows)` over the rows of each pair to the front. Added in f64, row
+/// by row: the same bits everywhere, and as good for thousands of rows as for a few.
+fn sum_rows(
+    x: &mut [f32],
+    width: usize,
+    pairs: impl Iterator<Item = Range<usize>>,
+    sums: &mut Vec<f64>,
+    weight: impl Fn(usize) -> f64,
+    divisor: impl Fn(f64) -> f64,
+) {
     for (pair, rows) in pairs.enumerate() {
         sums.clear();
         sums.resize(width, 0.0);
-        for row in x[rows.start * width..rows.end * width].chunks_exact(width) {
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        for (place, row) in x[rows.start * width..rows.end * width].chunks_exact(width).enumerate() {
+            let weight = weight(place);
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f64::from(value));
         }
+        let divisor = divisor(rows.len() as f64);
         let to = &mut x[pair * width..(pair + 1) * width];
-        to.iter_mut().zip(&*sums).for_each(|(mean, sum)| *mean = (sum / rows.len() as f64) as f32);
+        to.iter_mut().zip(&*sums).for_each(|(pooled, sum)| *pooled = (sum / divisor) as f32);
     }
 }
 
@@ -58,15 +84,23 @@ mod tests {
     #[test]
     fn means_are_of_a_pairs_own_rows() {
         let mut x = vec![1.0, -2.0, 3.0, 4.0, 8.0, 1e30, 5.0, 6.0, 7.0, 8.0, 0.0, -1e30];
-        mean_rows(&mut x, 2, [0..2, 2..3, 3..6].into_iter(), &mut Vec::new());
+        sum_rows(&mut x, 2, [0..2, 2..3, 3..6].into_iter(), &mut Vec::new(), |_| 1.0, |count| count);
         assert_eq!(x[..6], [2.0, 1.0, 8.0, 1e30, 4.0, (14.0 - 1e30_f64 / 1.0) as f32 / 3.0]);
     }
 
     #[test]
     fn thousands_of_rows_lose_nothing() {
         let mut x = vec![16.1_f32; 10_000];
-        mean_rows(&mut x, 1, std::iter::once(0..10_000), &mut Vec::new());
+        sum_rows(&mut x, 1, std::iter::once(0..10_000), &mut Vec::new(), |_| 1.0, |count| count);
         assert_eq!(x[0], 16.1);
+    }
+
+    #[test]
+    fn the_largest_are_of_a_pairs_own_rows_and_nan_is_one() {
+        let mut x = vec![-1.0, 2.0, -3.0, 4.0, 8.0, f32::NAN, 5.0, 6.0];
+        largest_of_rows(&mut x, 2, [0..2, 2..4].into_iter());
+        assert_eq!(x[..3], [-1.0, 4.0, 8.0]);
+        assert!(x[3].is_nan());
     }
 
     #[test]

@@ -46,6 +46,10 @@ impl fmt::Display for Step {
             }
             Step::Pool(Pooling::First) => write!(f, "pool          first row"),
             Step::Pool(Pooling::Mean) => write!(f, "pool          mean of rows"),
+            Step::Pool(Pooling::MeanSqrtLen) => write!(f, "pool          sum of rows / root of their number"),
+            Step::Pool(Pooling::WeightedMean) => write!(f, "pool          mean of rows weighted by place"),
+            Step::Pool(Pooling::Max) => write!(f, "pool          largest of rows"),
+            Step::Pool(Pooling::Last) => write!(f, "pool          last row"),
         }
     }
 }

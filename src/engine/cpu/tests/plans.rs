@@ -47,6 +47,10 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
             Shape { gated: true, positions: vec![Positions::Alibi], pooling: Pooling::Mean, ..bert(2) }
                 .plan(),
         ),
+        ("max", Shape { pooling: Pooling::Max, ..bert(1) }.plan()),
+        ("sum over the root", Shape { pooling: Pooling::MeanSqrtLen, ..bert(1) }.plan()),
+        ("weighted mean", Shape { pooling: Pooling::WeightedMean, ..bert(1) }.plan()),
+        ("last", Shape { pooling: Pooling::Last, ..bert(1) }.plan()),
         ("deberta", relative(disentangled(true, [true, true], Some(8))).plan()),
         (
             "deberta, collapsed",

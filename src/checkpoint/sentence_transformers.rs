@@ -1,0 +1,47 @@
+//! What sentence-transformers (6.2) wrote beside a model, where its `CrossEncoder` reads it.
+
+use super::ModelFiles;
+use super::chain::{self, Entry};
+use super::json::Object;
+use super::transformer::Transformer;
+use crate::error::Result;
+
+const PLACE: &str = "config_sentence_transformers.json";
+
+/// The files of a cross-encoder that sentence-transformers saved; empty for a model of transformers alone.
+///
+/// A `modules.json` counts only beside a `config_sentence_transformers.json` whose `model_type` is "CrossEncoder". Any
+/// other, or none, is of a model that `CrossEncoder` converts: it leaves all these files aside and takes what transformers
+/// takes.
+#[derive(Debug, Default)]
+pub(super) struct SentenceTransformers {
+    /// `config_sentence_transformers.json`. Without a `modules.json` too: the library would not look, but nobody writes
+    /// the file for nothing.
+    pub(super) own: Option<Object>,
+    /// The modules, and the configuration of the first.
+    pub(super) chain: Option<(Vec<Entry>, Transformer)>,
+}
+
+impl SentenceTransformers {
+    /// Reads what counts, and checks that the rest is well formed.
+    ///
+    /// # Errors
+    /// `config` for a malformed file, `unsupported` for an option that is not read.
+    pub(super) fn read(files: &ModelFiles) -> Result<Self> {
+        let own = files.get(PLACE).map(|bytes| Object::parse(PLACE, bytes)).transpose()?;
+        let modules = files.get("modules.json").map(chain::entries).transpose()?;
+        let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
+        match (modules, model_type) {
+            (Some(entries), Some("CrossEncoder")) => {
+                Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) })
+            }
+            (None, None | Some("CrossEncoder")) => Ok(Self { own, chain: None }),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    /// The configuration of the first module.
+    pub(super) fn transformer(&self) -> Option<&Transformer> {
+        self.chain.as_ref().map(|(_, transformer)| transformer)
+    }
+}
