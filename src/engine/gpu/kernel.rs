@@ -28,10 +28,10 @@ pub(super) enum Kernel {
         /// Whether it takes the place of its input.
         in_place: bool,
     },
-    /// Some rows.
+    /// The first or the last row of each pair.
     Gather,
-    /// Means over the rows of pairs.
-    Pool,
+    /// All rows of each pair in one.
+    Pool(Pool),
     /// Rotary positions.
     Rotate,
 }
@@ -98,6 +98,19 @@ pub(super) enum Positions {
     },
 }
 
+/// See `wgsl/pool.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Pool {
+    /// The sum over the number of rows.
+    Mean,
+    /// The sum over the root of that.
+    MeanSqrtLen,
+    /// The sum of rows times 1, 2, 3 ... over the sum of these.
+    WeightedMean,
+    /// The largest of each column.
+    Max,
+}
+
 /// What a kernel does with a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -113,7 +126,7 @@ impl Kernel {
             Kernel::Attention(_) => "attention",
             Kernel::Norm { .. } => "norm",
             Kernel::Gather => "gather",
-            Kernel::Pool => "pool",
+            Kernel::Pool(_) => "pool",
             Kernel::Rotate => "rotate",
         }
     }
@@ -136,7 +149,7 @@ impl Kernel {
             }
             Kernel::Norm { in_place: true } => vec![Read, Read, ReadWrite],
             Kernel::Norm { in_place: false } => vec![Read, Read, ReadWrite, Read],
-            Kernel::Gather | Kernel::Pool | Kernel::Rotate => vec![Read, Read, ReadWrite],
+            Kernel::Gather | Kernel::Pool(_) | Kernel::Rotate => vec![Read, Read, ReadWrite],
         }
     }
 
@@ -157,7 +170,16 @@ impl Kernel {
                 include_str!("wgsl/norm.wgsl")
             }
             Kernel::Gather => include_str!("wgsl/gather.wgsl"),
-            Kernel::Pool => include_str!("wgsl/pool.wgsl"),
+            Kernel::Pool(pool) => {
+                let name = match pool {
+                    Pool::Mean => "MEAN",
+                    Pool::MeanSqrtLen => "ROOT",
+                    Pool::WeightedMean => "WEIGHTED",
+                    Pool::Max => "MAX",
+                };
+                set(&mut names, name, true);
+                include_str!("wgsl/pool.wgsl")
+            }
             Kernel::Rotate => include_str!("wgsl/rotate.wgsl"),
         };
         names.entry("THREADS").or_insert_with(|| ROW_THREADS.to_string());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel::{self, Epilogue, Gemm, Kernel, Tile, row_grid};
+use super::kernel::{self, Epilogue, Gemm, Kernel, Pool, Tile, row_grid};
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
 use super::steps::{
     Attention, BlockNorm, FeedForward, Inputs, Linear, Norm, Positions, Relative, Step, VECTOR,
@@ -212,23 +212,28 @@ impl Recorder {
 
     fn pool(&mut self, pooling: Pooling) {
         let to = self.aside();
-        match pooling {
-            Pooling::First => self.gather(self.stream, to),
-            Pooling::Mean => self.one_row_a_pair(Kernel::Pool, self.stream, to),
-        }
+        let (kernel, last) = match pooling {
+            Pooling::First => (Kernel::Gather, 0),
+            Pooling::Last => (Kernel::Gather, 1),
+            Pooling::Mean => (Kernel::Pool(Pool::Mean), 0),
+            Pooling::MeanSqrtLen => (Kernel::Pool(Pool::MeanSqrtLen), 0),
+            Pooling::WeightedMean => (Kernel::Pool(Pool::WeightedMean), 0),
+            Pooling::Max => (Kernel::Pool(Pool::Max), 0),
+        };
+        self.one_row_a_pair(kernel, self.stream, to, last);
         (self.stream, self.rows) = (to, self.shape.pairs);
     }
 
     /// The first row of each pair.
     fn gather(&mut self, from: Scratch, to: Scratch) {
-        self.one_row_a_pair(Kernel::Gather, from, to);
+        self.one_row_a_pair(Kernel::Gather, from, to, 0);
     }
 
-    fn one_row_a_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch) {
+    fn one_row_a_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, last: usize) {
         let pairs = self.shape.pairs;
         self.room(to, pairs, self.vectors);
         let buffers = [Slot::Input(Input::Ends), Slot::Scratch(from), Slot::Scratch(to)];
-        self.push(kernel, buffers, [pairs, self.vectors], row_grid(pairs));
+        self.push(kernel, buffers, [pairs, self.vectors, last], row_grid(pairs));
     }
 
     /// A linear layer over `rows` rows.

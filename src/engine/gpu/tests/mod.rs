@@ -4,7 +4,7 @@ mod recordings;
 mod shaders;
 mod twins;
 
-use super::kernel::{Attention, Epilogue, Gemm, Kernel, Positions};
+use super::kernel::{Attention, Epilogue, Gemm, Kernel, Pool, Positions};
 use super::tune::TILES;
 use super::*;
 use crate::checkpoint::Activation;
@@ -22,9 +22,9 @@ fn all_kernels() -> Vec<Kernel> {
         Kernel::Norm { in_place: true },
         Kernel::Norm { in_place: false },
         Kernel::Gather,
-        Kernel::Pool,
         Kernel::Rotate,
     ];
+    kernels.extend([Pool::Mean, Pool::MeanSqrtLen, Pool::WeightedMean, Pool::Max].map(Kernel::Pool));
     for tile in TILES {
         for storage in [Storage::F32, Storage::F16, Storage::Q8] {
             kernels.extend(epilogues.iter().map(|&epilogue| Kernel::Gemm(Gemm { tile, storage, epilogue })));

@@ -1,6 +1,6 @@
 //! The kernels once more, in plain Rust and f64: what they are to compute.
 
-use super::super::kernel::Storage;
+use super::super::kernel::{Pool, Storage};
 use crate::checkpoint::Activation;
 
 /// One row of work of [`attention`]: see `Tile` in `wgsl/attention.wgsl`.
@@ -56,11 +56,22 @@ pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64
         .collect()
 }
 
-/// The mean over rows `first..end`, column by column.
-pub(super) fn pool(x: &Matrix, first: usize, end: usize) -> Vec<f64> {
-    (0..x.stride)
-        .map(|column| (first..end).map(|row| x.at(row, column)).sum::<f64>() / (end - first) as f64)
-        .collect()
+/// Rows `first..end` in one, column by column.
+pub(super) fn pool(pool: Pool, x: &Matrix, first: usize, end: usize) -> Vec<f64> {
+    let count = (end - first) as f64;
+    let column = |column: usize| {
+        let values = (first..end).map(|row| x.at(row, column));
+        match pool {
+            Pool::Mean => values.sum::<f64>() / count,
+            Pool::MeanSqrtLen => values.sum::<f64>() / count.sqrt(),
+            Pool::WeightedMean => {
+                let places = || (1..=end - first).map(|place| place as f64);
+                values.zip(places()).map(|(value, place)| value * place).sum::<f64>() / places().sum::<f64>()
+            }
+            Pool::Max => values.fold(f64::NEG_INFINITY, f64::max),
+        }
+    };
+    (0..x.stride).map(column).collect()
 }
 
 /// One head turned by cosines and sines of half its size.

@@ -1,12 +1,13 @@
-// output[i] = input[places[i]], row by row.
+// The first row of each pair, or the last.
 
 struct Params {
   rows: u32,
   vectors: u32,  // of a row
+  last: u32,     // 1 for the last
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> places: array<u32>;
+@group(0) @binding(1) var<storage, read> ends: array<u32>;  // where pairs begin, and at last where the last one ends
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 
@@ -14,7 +15,7 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let row = group.y * {ROWS_X}u + group.x;
   if (row >= params.rows) { return; }
-  let start = places[row] * params.vectors;
+  let start = (ends[row + params.last] - params.last) * params.vectors;
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
     output[row * params.vectors + vector] = input[start + vector];
   }

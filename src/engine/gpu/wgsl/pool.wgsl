@@ -1,4 +1,5 @@
-// The mean of the rows of each pair: a workgroup for each pair.
+// The rows of each pair to one, a workgroup for each pair: their sum, weighted or not, over a divisor, or the largest of
+// each column.
 
 struct Params {
   rows: u32,     // pairs
@@ -19,15 +20,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first = ends[pair];
   let end = ends[pair + 1u];
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
+#if MAX
+    var pooled = input[first * params.vectors + vector];
+    for (var row = first + 1u; row < end; row++) {
+      pooled = max(pooled, input[row * params.vectors + vector]);
+    }
+#else
     // In blocks, so that thousands of rows lose little more than a few.
     var sum = vec4<f32>();
     for (var block = first; block < end; block += BLOCK) {
       var part = vec4<f32>();
       for (var row = block; row < min(block + BLOCK, end); row++) {
+#if WEIGHTED
+        part += f32(row - first + 1u) * input[row * params.vectors + vector];
+#else
         part += input[row * params.vectors + vector];
+#end
       }
       sum += part;
     }
-    output[pair * params.vectors + vector] = sum / f32(end - first);
+    let count = f32(end - first);
+#if WEIGHTED
+    let pooled = sum / (0.5 * count * (count + 1.0));
+#end
+#if ROOT
+    let pooled = sum / sqrt(count);
+#end
+#if MEAN
+    let pooled = sum / count;
+#end
+#end
+    output[pair * params.vectors + vector] = pooled;
   }
 }
