@@ -111,6 +111,12 @@ setup_chromium() {
   export CHROMIUM
 }
 
+# A Vulkan that needs no GPU: the tests of the GPU engine fail without an adapter. On macOS there is Metal.
+setup_vulkan() {
+  [ "$(uname)" != Darwin ] || return 0
+  ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json >/dev/null 2>&1 || install_package mesa-vulkan-drivers
+}
+
 setup_browser() {
   setup_chromium
   [ -n "$(find_firefox)" ] || install_package firefox-esr firefox
@@ -149,6 +155,7 @@ setup() {
   setup_npm www
   setup_npm tests/js
   setup_browser
+  setup_vulkan
 }
 
 # --- build
