@@ -8,9 +8,10 @@ wasm_bindgen_version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"
 tools="$PWD/.build/tools"
 export PATH="$tools/bin:$PATH"
 
-# What the wasm file may weigh, in bytes. Raise these only with a reason in the commit.
+# What the wasm file may weigh, in bytes; about 100,000 of the gzipped ones are the GPU engine. Raise these only with a
+# reason in the commit.
 wasm_budget=3000000
-wasm_gzip_budget=1000000
+wasm_gzip_budget=1100000
 
 help() {
   cat <<'TEXT'
@@ -166,6 +167,7 @@ wasm() {
   say "WebAssembly"
   wasm_engine .build/relaxed --features gpu,relaxed-simd
   wasm_engine pkg/dist/wasm --features gpu
+  node pkg/glue.mjs .build/relaxed pkg/dist/wasm
   cmp .build/relaxed/ranklet.js pkg/dist/wasm/ranklet.js || fail "the two WebAssembly files do not have the same glue"
   mv .build/relaxed/ranklet_bg.wasm pkg/dist/wasm/ranklet_relaxed_bg.wasm
   wasm_size pkg/dist/wasm/ranklet_bg.wasm

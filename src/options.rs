@@ -34,6 +34,8 @@ pub struct Options {
     pub max_length: Option<usize>,
     /// Refuse a model that is predicted to take more memory than so many bytes, loading and scoring; `None`: try.
     pub max_memory_bytes: Option<u64>,
+    /// How many engines like this one would share the work on a CPU, for the choice between them and a GPU; `None`: one.
+    pub cpu_workers: Option<u32>,
     /// Threads of the CPU engine; `None`: as many as compute at the same time here. In WebAssembly there is one.
     #[cfg(not(target_arch = "wasm32"))]
     pub threads: Option<std::num::NonZeroUsize>,

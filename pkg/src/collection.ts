@@ -1,5 +1,6 @@
 import { abortWith, follow } from "./abort.js";
 import { RankletError, disposedError, relocated } from "./errors.js";
+import { restarting } from "./fallback.js";
 import { collectionReaders, readOptions, text } from "./options.js";
 import { merge, result, scored, type Scored } from "./results.js";
 import type { Scorer, Work } from "./scorer.js";
@@ -85,9 +86,10 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       engineMs += part.engineMs;
     };
     const releases = [signal, this.#life.signal].map((other) => follow(controller, other));
+    const parts = (): AsyncGenerator<PlacedPart[], void> => scoreInParts(this.#scorer, work, 0, { scores, signal: controller.signal });
     try {
-      for await (const parts of scoreInParts(this.#scorer, work, 0, { scores, signal: controller.signal })) {
-        parts.forEach(take);
+      for await (const come of restarting(this.#scorer, parts, () => ([top, done, tokens, engineMs] = [[], 0, 0, 0]))) {
+        come.forEach(take);
         yield ranking();
       }
       if (total === 0) yield ranking();

@@ -50,6 +50,11 @@ export function fromEngine(error: unknown): RankletError | undefined {
   return code === undefined ? undefined : new RankletError(code, error.message, { cause: error });
 }
 
+/** Whether a GPU has failed. */
+export function isDeviceLost(error: unknown): error is RankletError {
+  return error instanceof RankletError && error.code === "device-lost";
+}
+
 /**
  * The engine counts documents and pairs in what it was given, and begins its messages with that: `document 3: ...`.
  * @param place where the caller counts the one that the engine counts there

@@ -12,7 +12,7 @@ interface EngineInfo {
   layers: number;
   weights: { format: string; bytes: number };
   memory_bytes: number;
-  backend: Omit<Backend, "workers">;
+  backend: Omit<Backend, "workers" | "device"> & { device: "cpu" | "gpu" };
   warnings: string[];
 }
 
@@ -30,7 +30,7 @@ export function parseInfo(json: string): ModelInfo {
     layers: info.layers,
     weights: info.weights,
     memoryBytes: info.memory_bytes,
-    backend: { ...info.backend, workers: 0 },
+    backend: { ...info.backend, device: info.backend.device === "gpu" ? "webgpu" : "cpu", workers: 0 },
     warnings: info.warnings,
   });
 }

@@ -15,8 +15,8 @@ import { loadReaders, readOptions } from "./options.js";
 import type { Platform } from "./platform/platform.js";
 import type { Scorer } from "./scorer.js";
 import type { LoadOptions, ModelSource } from "./types.js";
-import { WorkerScorer } from "./worker/client.js";
-import { WorkerPool } from "./worker/pool.js";
+import { WorkerScorer, type WorkerStart } from "./worker/client.js";
+import { WorkerPool, type Wanted } from "./worker/pool.js";
 import type { WorkerPort } from "./worker/port.js";
 
 /** An engine and a model that can begin on any thread. */
@@ -59,7 +59,7 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
   const workers = read.workers ?? "auto";
   const limited = maxMemoryBytes !== undefined && workers === "auto";
   const settings: EngineSettings = {
-    device,
+    device: deviceHere(platform, device, workers),
     dtype,
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / (limited ? 1 : Math.max(1, Number(workers)))) }),
@@ -123,7 +123,8 @@ async function start({ platform, module, files, settings, workers, mostWorkers }
     if (first !== undefined && startWorker !== undefined) {
       const begin = { startWorker, module, files, settings };
       const wanted = workers === "auto" ? { workers: Math.min(workerCount(platform, files), mostWorkers), all: false } : { workers, all: true };
-      return wanted.workers === 1 ? WorkerScorer.load(first, begin, signal) : WorkerPool.load(first, begin, wanted, signal);
+      if (settings.device === "auto") return race(first, begin, wanted, signal);
+      return wanted.workers === 1 || settings.device === "gpu" ? WorkerScorer.load(first, begin, signal) : WorkerPool.load(first, begin, wanted, signal);
     }
   }
   startEngine(module);
@@ -133,11 +134,36 @@ async function start({ platform, module, files, settings, workers, mostWorkers }
   return engine;
 }
 
+/** Loads where a GPU may be the faster one: then one worker has it, and otherwise all that are wanted compute on the CPU. */
+async function race(first: WorkerPort, start: WorkerStart, wanted: Wanted, signal: AbortSignal): Promise<Scorer> {
+  const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
+  const racing = { ...start, settings: { ...start.settings, cpu_workers: wanted.workers } };
+  const scorer = await WorkerScorer.load(first, racing, signal, onCpu);
+  if (scorer.info.backend.device === "webgpu" || wanted.workers === 1) return scorer;
+  return WorkerPool.around(scorer, onCpu, wanted, signal);
+}
+
 /** How many workers "auto" is: few and, where each would hold much, one. */
 function workerCount(platform: Platform, files: Files): number {
   let bytes = 0;
   for (const { size } of files.values()) bytes += size;
   return bytes > mostSharedBytes ? 1 : Math.min(platform.processors(), mostAutoWorkers);
+}
+
+/**
+ * What the engine is told of the device: nothing of a GPU where there is no WebGPU.
+ * @throws RankletError `unsupported` where one is insisted on and there is none, or shared out
+ */
+function deviceHere(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): string {
+  if (device === "auto") return platform.hasGpu() ? "auto" : "cpu";
+  if (device === "cpu") return device;
+  if (!platform.hasGpu()) {
+    throw new RankletError("unsupported", 'load: device "webgpu" is not available: there is no WebGPU here (a browser has it on https pages only); use "auto" or "cpu"');
+  }
+  if (workers !== "auto" && workers > 1) {
+    throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);
+  }
+  return "gpu";
 }
 
 /** A worker; with "auto", `undefined` where there are none or the page may not start one. */

@@ -42,8 +42,8 @@ const documentReaders = {
 const instructionReader = { instruction: notOffered("put the instruction into the query") };
 
 export const loadReaders = {
-  device: oneOf(["auto", "cpu"], { webgpu: 'use "cpu" or "auto"' }),
-  dtype: oneOf(["auto", "f32", "q8", "q4"], { f16: 'use "f32" or "q8"' }),
+  device: oneOf(["auto", "webgpu", "cpu"]),
+  dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
   workers: workerCount,
   maxLength: positiveInteger,
   signal: abortSignal,
@@ -125,13 +125,10 @@ function wrongType(name: string, wanted: string, value: unknown): RankletError {
   return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
 }
 
-function oneOf<const T extends string>(allowed: readonly T[], later: Readonly<Record<string, string>> = {}): Reader<T> {
+function oneOf<const T extends string>(allowed: readonly T[]): Reader<T> {
   return (value, name) => {
     const found = allowed.find((item) => item === value);
     if (found !== undefined) return found;
-    if (typeof value === "string" && Object.hasOwn(later, value)) {
-      throw new RankletError("unsupported", `${name} "${value}" is not available: ${later[value]}`);
-    }
     throw wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
   };
 }

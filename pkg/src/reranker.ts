@@ -2,6 +2,7 @@ import { throwIfAborted } from "./abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
 import { RankletError, disposedError } from "./errors.js";
+import { cpuTookOver, restarting } from "./fallback.js";
 import type { Loaded } from "./loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, scored } from "./results.js";
@@ -45,18 +46,31 @@ interface Streaming {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What a call of `score` gives. */
+interface AllScored {
+  readonly scores: Float32Array;
+  readonly spans: Uint32Array | undefined;
+  readonly totals: Totals;
+}
+
 /** A loaded model that scores how well documents answer a query. */
 export class LoadedReranker {
-  /** What was loaded, and what computes. */
-  readonly info: ModelInfo;
   readonly #scorer: Scorer;
+  #info: ModelInfo;
   #collections = 0;
   #disposed = false;
 
   /** Use `Reranker.load`. */
   protected constructor({ scorer, info }: Loaded) {
     this.#scorer = scorer;
-    this.info = info;
+    this.#info = info;
+  }
+
+  /** What was loaded, and what computes: another backend after a GPU has failed and the CPU has taken over. */
+  get info(): ModelInfo {
+    const { backend } = this.#scorer.info;
+    if (backend !== this.#info.backend) this.#info = Object.freeze({ ...this.#info, backend });
+    return this.#info;
   }
 
   /**
@@ -71,7 +85,7 @@ export class LoadedReranker {
     const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { totals, ...all } = await this.#score(queryWorks(query, texts, reading(read), this.#workers), texts.length, read);
+    const { totals, ...all } = await this.#score(() => queryWorks(query, texts, reading(read), this.#workers), texts.length, read);
     const results = best(scored(all), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
     return {
       results,
@@ -105,7 +119,7 @@ export class LoadedReranker {
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = readOptions("score", options, scoreReaders);
     const checked = Array.from(list(pairs, "score: pairs"), pair);
-    return (await this.#score(pairWorks(checked, this.#workers), checked.length, read)).scores;
+    return (await this.#score(() => pairWorks(checked, this.#workers), checked.length, read)).scores;
   }
 
   /**
@@ -117,7 +131,7 @@ export class LoadedReranker {
     const asked = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const all = await this.#score(queryWorks(asked, texts, reading({}), this.#workers), texts.length, read);
+    const all = await this.#score(() => queryWorks(asked, texts, reading({}), this.#workers), texts.length, read);
     return best(scored(all), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
@@ -165,8 +179,18 @@ export class LoadedReranker {
     return Promise.resolve();
   }
 
+  /** Scores `total` pairs, all of them again where the CPU takes over from a GPU. */
+  async #score(works: () => Iterable<Work>, total: number, asked: Asked): Promise<AllScored> {
+    try {
+      return await this.#scoreOnce(works(), total, asked);
+    } catch (error) {
+      if (!cpuTookOver(error, this.#scorer)) throw error;
+      return this.#scoreOnce(works(), total, asked);
+    }
+  }
+
   /** Scores `total` pairs: their scores and spans in order, and what they cost. */
-  async #score(works: Iterable<Work>, total: number, asked: Asked): Promise<{ scores: Float32Array; spans: Uint32Array | undefined; totals: Totals }> {
+  async #scoreOnce(works: Iterable<Work>, total: number, asked: Asked): Promise<AllScored> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(asked.signal);
     const { numLabels } = this.info;
@@ -194,6 +218,12 @@ export class LoadedReranker {
   }
 
   async *#stream<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
+    const parts = (): AsyncGenerator<StreamPart<D>, void> => this.#streamOnce<D>(asked);
+    // What another iterable than an array has given is gone.
+    yield* asked.total === undefined ? parts() : restarting(this.#scorer, parts, () => {});
+  }
+
+  async *#streamOnce<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
     for (const window of windows(textsOf<D>(asked), ({ text }) => text.length, this.#workers)) {
       const first = done;

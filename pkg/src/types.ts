@@ -51,16 +51,24 @@ export interface PrepareProgress {
 }
 
 export interface LoadOptions {
-  /** What computes. `"auto"`, the default, chooses. */
-  readonly device?: "auto" | "cpu" | undefined;
+  /**
+   * What computes. `"auto"`, the default, measures GPU and CPU with this model where the browser has WebGPU, and keeps the
+   * faster one; should the GPU fail later, the CPU takes over, calls under way begin again, and `backend` says so.
+   * `"webgpu"` insists: what the GPU cannot do is an error. A GPU is held against known scores at load and is not used
+   * where it does not give them (`info.backend.verification`).
+   */
+  readonly device?: "auto" | "webgpu" | "cpu" | undefined;
   /**
    * How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. `"q4"` is how
    * files are stored that `ranklet quantize` has made small: they are unpacked to 8 bits. Other files are not taken as such.
+   * `"f16"` is for `device: "webgpu"`.
    */
-  readonly dtype?: "auto" | "f32" | "q8" | "q4" | undefined;
+  readonly dtype?: "auto" | "f32" | "f16" | "q8" | "q4" | undefined;
   /**
    * How many workers share the scoring out, up to 64; 0 scores on the calling thread, which is left free between
    * micro-batches. Each worker holds the model's weights. With more than one, a call outlives the loss of one.
+   *
+   * A GPU has one worker, or with 0 none.
    *
    * `"auto"`, the default, is one a processor and at most 4; one for files of more than 200 MB; 0 where there are no
    * workers (service workers, edge runtimes). It loads until the first worker is ready, and the others join
@@ -236,7 +244,10 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
   };
 }
 
-/** Documents of a stream that have been scored. */
+/**
+ * Documents of a stream that have been scored. Where the GPU fails and the CPU takes over, a stream over an array begins
+ * again: `done` falls back, and the documents come once more. One over another iterable cannot, and ends with `device-lost`.
+ */
 export interface StreamPart<D extends DocumentInput = DocumentInput> {
   /** Each has its document's index; with several workers they come in no order. */
   readonly results: RerankResult<D>[];
@@ -279,13 +290,28 @@ export interface RankResult {
 
 /** What computes the scores. It stays the same for a reranker's whole life. */
 export interface Backend {
-  readonly device: string;
+  readonly device: "webgpu" | "cpu";
+  /** `"webgpu"`, or the instructions of the CPU's kernels. */
   readonly engine: string;
+  /** The GPU, where it is one. */
+  readonly adapter?: string;
   readonly dtype: string;
   /** Why this device and dtype were chosen. */
   readonly reason: string;
+  /** What a GPU was held against at load, chosen or not. */
+  readonly verification?: Verification;
   /** How many workers share the scoring out; with `workers: "auto"` at most so many. 0 is the calling thread. */
   readonly workers: number;
+}
+
+/** Logits of a GPU beside those that are right. */
+export interface Verification {
+  readonly adapter: string;
+  /** Where the right ones come from: `"the model file"` or `"the CPU engine"`. */
+  readonly reference: string;
+  /** How far a logit may be from the right one, whose magnitude is at least taken to be 1. */
+  readonly tolerance: number;
+  readonly pairs: readonly { readonly query: string; readonly document: string; readonly expected: readonly number[]; readonly logits: readonly number[] }[];
 }
 
 /** What was loaded. */

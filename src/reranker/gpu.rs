@@ -7,7 +7,7 @@ use crate::engine::clock::milliseconds;
 use crate::engine::gpu::GpuEngine;
 use crate::error::{Result, integrity};
 use crate::info::{Verification, VerifiedPair};
-use crate::options::Device;
+use crate::options::{Device, Options};
 
 /// What is scored where the model's file has no golden pairs.
 const PAIRS: [(&str, &str); 2] = [
@@ -40,13 +40,15 @@ impl Reranker {
     pub(super) async fn choose(
         &mut self,
         gpu: Result<Box<GpuEngine>>,
-        asked: Device,
+        options: &Options,
         golden: Option<&Golden>,
     ) -> Result<()> {
         match self.trusted(gpu, golden).await {
-            Err(error) if asked == Device::Auto => self.info.backend.reason = error.context().to_owned(),
+            Err(error) if options.device == Device::Auto => {
+                self.info.backend.reason = error.context().to_owned()
+            }
             Err(error) => return Err(error),
-            Ok(gpu) if asked == Device::Auto => match self.race(&gpu).await {
+            Ok(gpu) if options.device == Device::Auto => match self.race(&gpu, options).await {
                 Ok((true, reason)) => {
                     let cpu = self.put(gpu, reason);
                     self.fallback = Some(Fallback { engine: cpu, info: Default::default() });
@@ -98,7 +100,7 @@ impl Reranker {
     }
 
     /// Whether the GPU is faster than the CPU with this model, and the figures.
-    async fn race(&self, gpu: &Engine) -> Result<(bool, String)> {
+    async fn race(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
         // The first turn of each warms up.
         let mut times = [0.0; 2];
         for _ in 0..2 {
@@ -106,7 +108,8 @@ impl Reranker {
                 *time = self.time(engine, FEW).await?;
             }
         }
-        let [cpu, mut on_gpu] = times;
+        let [alone, mut on_gpu] = times;
+        let cpu = alone / f64::from(options.cpu_workers.unwrap_or(1).max(1));
         let hopeless = on_gpu > 2.0 * cpu;
         if !hopeless {
             on_gpu = self.time(gpu, MANY).await? * FEW as f64 / MANY as f64;

@@ -118,7 +118,7 @@ impl Loader {
         }
         #[cfg(feature = "gpu")]
         if let Some(gpu) = gpu {
-            reranker.choose(gpu, options.device, golden.as_ref()).await?;
+            reranker.choose(gpu, &options, golden.as_ref()).await?;
         }
         Ok(reranker)
     }

@@ -15,9 +15,9 @@ use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
 use crate::checkpoint::{Checkpoint, Index};
-use crate::error::{input, internal};
+use crate::error::{device_lost, input, internal};
 use crate::reranker::Loader;
-use crate::{ErrorKind, Pairs, Reading, Scores, Scoring, Span, Unit};
+use crate::{ErrorKind, Pairs, Part, Reading, Scores, Scoring, Span, Unit};
 
 /// The files of a checkpoint on their way in.
 #[wasm_bindgen]
@@ -73,6 +73,12 @@ impl WasmLoader {
     /// The model, when all files have come.
     pub fn finish(self) -> JsResult<WasmReranker> {
         Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
+    }
+
+    /// As [`finish`](Self::finish), for a device that may be a GPU, which has to be waited for.
+    #[cfg(feature = "gpu")]
+    pub async fn finish_async(self) -> JsResult<WasmReranker> {
+        Ok(WasmReranker(Rc::new(self.0.finish().await?)))
     }
 }
 
@@ -173,7 +179,23 @@ pub struct WasmScoring {
 impl WasmScoring {
     /// Scores of the pairs that the next micro-batch finishes, row-major `[pairs, labels]`; `undefined` when all are done.
     pub fn step(&mut self) -> JsResult<Option<Float32Array>> {
-        let Some(part) = ready(self.scoring.step(&self.reranker))? else { return Ok(None) };
+        let part = ready(self.scoring.step(&self.reranker))?;
+        self.take(part)
+    }
+
+    /// As [`step`](Self::step), on a GPU, which has to be waited for.
+    #[cfg(feature = "gpu")]
+    pub async fn step_async(&mut self) -> JsResult<Option<Float32Array>> {
+        let part = self.scoring.step(&self.reranker).await?;
+        self.take(part)
+    }
+
+    fn take(&mut self, part: Option<Part>) -> JsResult<Option<Float32Array>> {
+        let Some(part) = part else { return Ok(None) };
+        if part.restarted {
+            // The call may be of several scorings, and all of them have to begin again.
+            return Err(device_lost(self.reranker.info().backend.reason.clone()).into());
+        }
         self.spans = part.spans;
         Ok(Some(Float32Array::from(&part.scores[..])))
     }
@@ -205,6 +227,14 @@ fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> 
         Poll::Ready(result) => result,
         Poll::Pending => Err(internal("a CPU engine waited for something")),
     }
+}
+
+/// Bytes of GPU memory that all rerankers of this thread hold.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
+pub fn gpu_bytes() -> f64 {
+    crate::gpu_bytes() as f64
 }
 
 /// Every `code` an error can have.

@@ -1,11 +1,12 @@
 import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 
 import { throwIfAborted } from "../abort.js";
-import { RankletError, disposedError, fromEngine, messageOf } from "../errors.js";
+import { RankletError, disposedError, fromEngine, isDeviceLost, messageOf } from "../errors.js";
 import { parseInfo } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
+import { untilTrap } from "./waiting.js";
 
 /** What `WasmLoader` reads, as JSON. */
 export interface EngineSettings {
@@ -13,21 +14,28 @@ export interface EngineSettings {
   readonly dtype: string;
   readonly max_length?: number;
   readonly max_memory_bytes?: number;
+  /** For "auto": how many engines would share the work on the CPU. */
+  readonly cpu_workers?: number;
 }
 
 /** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
 export class Engine implements Scorer {
-  readonly info: ModelInfo;
   readonly #model: WasmReranker;
   readonly #nextTask: () => Promise<void>;
   readonly #collections = new Map<number, WasmCollection>();
+  #info: ModelInfo;
   #working = 0;
   #disposed = false;
 
   private constructor(model: WasmReranker, nextTask: () => Promise<void>) {
     this.#model = model;
     this.#nextTask = nextTask;
-    this.info = parseInfo(model.info());
+    this.#info = parseInfo(model.info());
+  }
+
+  /** Another after a GPU has failed, if the CPU has taken over. */
+  get info(): ModelInfo {
+    return this.#info;
   }
 
   /**
@@ -50,7 +58,8 @@ export class Engine implements Scorer {
       free(loader);
       throw error;
     }
-    return run(() => new Engine(loader.finish(), nextTask));
+    const model = settings.device === "cpu" ? run(() => loader.finish()) : await wait(() => loader.finish_async());
+    return run(() => new Engine(model, nextTask));
   }
 
   /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
@@ -115,7 +124,7 @@ export class Engine implements Scorer {
       await this.#nextTask();
       this.#check(call.signal);
       const started = performance.now();
-      const scores = run(() => scoring.step());
+      const scores = await this.#step(scoring);
       if (scores === undefined) return;
       const spans = run(() => scoring.spans());
       const tokensSoFar = run(() => scoring.tokens());
@@ -123,6 +132,16 @@ export class Engine implements Scorer {
       call.onPart({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
       engineMs = 0;
+    }
+  }
+
+  async #step(scoring: WasmScoring): Promise<Float32Array | undefined> {
+    if (this.#info.backend.device !== "webgpu") return run(() => scoring.step());
+    try {
+      return await wait(() => scoring.step_async());
+    } catch (error) {
+      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = parseInfo(run(() => this.#model.info()));
+      throw error;
     }
   }
 
@@ -157,6 +176,15 @@ function run<T>(call: () => T): T {
     return call();
   } catch (error) {
     if (error instanceof RankletError) throw error;
+    throw fromEngine(error) ?? markDamaged(error, messageOf(error));
+  }
+}
+
+/** As `run`, for a call that goes on later. */
+async function wait<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await untilTrap(call);
+  } catch (error) {
     throw fromEngine(error) ?? markDamaged(error, messageOf(error));
   }
 }

@@ -22,6 +22,7 @@ export const browser: Platform = {
   },
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
+  hasGpu: () => "gpu" in navigator,
   processors: () => navigator.hardwareConcurrency,
   defaultModel: () => defaultModel,
   folder: (path) => new URL(path, page()),

@@ -14,6 +14,7 @@ import type { Platform } from "./platform.js";
 export const node: Platform = {
   engineModule: async () => WebAssembly.compile(await readFile(engineUrlHere())),
   startWorker,
+  hasGpu: () => false,
   processors: availableParallelism,
   defaultModel: () => defaultModel,
   folder: (path) => pathToFileURL(`${resolve(path)}/`),

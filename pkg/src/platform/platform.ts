@@ -11,6 +11,8 @@ export interface Platform {
   engineModule(): Promise<WebAssembly.Module>;
   /** Starts a worker; `undefined` where there are none. */
   readonly startWorker: (() => WorkerPort) | undefined;
+  /** Whether there is WebGPU to ask for a GPU. */
+  hasGpu(): boolean;
   /** How many workers compute at the same time here. */
   processors(): number;
   /**

@@ -7,6 +7,7 @@ import type { Platform } from "./platform.js";
 export const workerd: Platform = {
   engineModule: () => Promise.resolve(engine),
   startWorker: undefined,
+  hasGpu: () => false,
   processors: () => 1,
   defaultModel: () => {
     throw new RankletError(

@@ -17,7 +17,7 @@ export interface WorkerStart {
 
 /** A model in a worker. When the worker is lost, works under way are rejected and the next one starts another. */
 export class WorkerScorer implements Scorer {
-  readonly info: ModelInfo;
+  readonly #info: ModelInfo;
   readonly #start: WorkerStart;
   /** What every worker of this model must have been told. */
   readonly #prepared = new Map<number, Batch[]>();
@@ -35,19 +35,24 @@ export class WorkerScorer implements Scorer {
    */
   constructor(start: WorkerStart, info: ModelInfo, spare?: Connection) {
     this.#start = start;
-    this.info = info;
+    this.#info = info;
     this.#spare = spare;
   }
 
   /**
    * @param first a worker that was just started
+   * @param onCpu how to start another where the first computes on the CPU: what was chosen stays
    * @throws RankletError as loading the model in this thread does; `internal` where the worker ends
    */
-  static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal): Promise<WorkerScorer> {
+  static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal, onCpu = start): Promise<WorkerScorer> {
     const { connection, info } = await connect(new Connection(first), start, signal);
-    const scorer = new WorkerScorer(start, info);
+    const scorer = new WorkerScorer(info.backend.device === "cpu" ? onCpu : start, info);
     scorer.#use(Promise.resolve(connection));
     return scorer;
+  }
+
+  get info(): ModelInfo {
+    return this.#current?.info ?? this.#info;
   }
 
   /** Whether there is a worker that calls can go to at once. */

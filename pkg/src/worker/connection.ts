@@ -1,5 +1,6 @@
 import { throwIfAborted } from "../abort.js";
 import { RankletError } from "../errors.js";
+import { inWorkers } from "../info.js";
 import type { Part } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import type { WorkerPort } from "./port.js";
@@ -26,6 +27,7 @@ export class Connection {
   #markEnded!: () => void;
   /** Resolves when no more calls can be made. */
   readonly ended = new Promise<void>((resolve) => (this.#markEnded = resolve));
+  #info: ModelInfo | undefined;
 
   constructor(port: WorkerPort) {
     this.#port = port;
@@ -62,6 +64,11 @@ export class Connection {
   /** Sends a request that has no answer. */
   post(request: Request): void {
     if (this.#end === undefined) this.#port.post(request);
+  }
+
+  /** What the model has become, where a failed GPU has changed it. */
+  get info(): ModelInfo | undefined {
+    return this.#info;
   }
 
   /** Whether calls can be made. */
@@ -108,6 +115,7 @@ export class Connection {
         break;
       case "failed": {
         const error = new RankletError(reply.code, reply.message);
+        if (reply.info !== undefined) this.#info = inWorkers(reply.info, 1);
         // A request that the worker could not read cannot be answered either: nobody may wait for it.
         if (reply.fatal || reply.call === undefined) this.close(error);
         else this.#waiting.get(reply.call)?.reject(error);

@@ -1,6 +1,6 @@
 import { Engine, type EngineSettings } from "../engine/engine.js";
 import { engineDamage, startEngine } from "../engine/start.js";
-import { RankletError, messageOf } from "../errors.js";
+import { RankletError, isDeviceLost, messageOf } from "../errors.js";
 import type { Scorer } from "../scorer.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 
@@ -91,6 +91,7 @@ export class Host {
 
   #fail(call: number | undefined, error: unknown): void {
     const code = error instanceof RankletError ? error.code : "internal";
-    this.#port.post({ type: "failed", call, code, message: messageOf(error), fatal: engineDamage() !== undefined });
+    const info = isDeviceLost(error) ? this.#engine?.info : undefined;
+    this.#port.post({ type: "failed", call, code, message: messageOf(error), fatal: engineDamage() !== undefined, info });
   }
 }

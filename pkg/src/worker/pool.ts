@@ -12,7 +12,7 @@ import type { WorkerPort } from "./port.js";
 import type { TextWork } from "./shares.js";
 
 /** How many workers, and whether loading waits for all of them. */
-interface Wanted {
+export interface Wanted {
   readonly workers: number;
   readonly all: boolean;
 }
@@ -56,6 +56,23 @@ export class WorkerPool implements Scorer, Crew {
       for (const spare of spares) spare.close(new RankletError("internal", "the model was not loaded"));
       throw error;
     }
+  }
+
+  /**
+   * A pool of a worker that has the model and of others.
+   * @throws RankletError where all are waited for and one cannot be started
+   */
+  static async around(first: WorkerScorer, start: WorkerStart, { workers, all }: Wanted, signal: AbortSignal): Promise<WorkerPool> {
+    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info));
+    const pool = new WorkerPool([first, ...later], first.info);
+    try {
+      if (all) await raced(Promise.all(later.map((scorer) => scorer.start())), signal);
+    } catch (error) {
+      pool.dispose();
+      throw error;
+    }
+    pool.#wake();
+    return pool;
   }
 
   /** The members that were not found to be past starting. */

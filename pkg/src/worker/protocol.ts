@@ -36,6 +36,8 @@ export type Reply =
       readonly message: string;
       /** Whether the worker is of no more use. */
       readonly fatal: boolean;
+      /** What the model is now, where a failed GPU has changed it. */
+      readonly info?: ModelInfo | undefined;
     };
 
 /** The request that `message` is, or what is wrong with it. */
@@ -109,8 +111,11 @@ function isCancel(message: Fields): message is Fields & RequestOf<"cancel"> {
 }
 
 function isLoaded(message: Fields): message is Fields & ReplyOf<"loaded"> {
-  const { call, info } = message;
-  return isCount(call) && isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
+  return isCount(message["call"]) && isInfo(message["info"]);
+}
+
+function isInfo(info: unknown): info is ModelInfo {
+  return isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
 }
 
 function isPart(message: Fields): message is Fields & ReplyOf<"part"> {
@@ -130,12 +135,13 @@ function isDone(message: Fields): message is Fields & ReplyOf<"done"> {
 }
 
 function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
-  const { call, code, message: text, fatal } = message;
+  const { call, code, message: text, fatal, info } = message;
   return (
     (call === undefined || isCount(call)) &&
     errorCodes.some((known) => known === code) &&
     typeof text === "string" &&
-    typeof fatal === "boolean"
+    typeof fatal === "boolean" &&
+    (info === undefined || isInfo(info))
   );
 }
 
@@ -161,8 +167,9 @@ function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
 
 function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
-  const { device, dtype, max_length, max_memory_bytes } = settings;
-  return typeof device === "string" && typeof dtype === "string" && isLimit(max_length) && isLimit(max_memory_bytes);
+  const { device, dtype, max_length, max_memory_bytes, cpu_workers } = settings;
+  const limits = [max_length, max_memory_bytes, cpu_workers];
+  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit);
 }
 
 function isReading(reading: unknown): reading is Reading {
