@@ -27,9 +27,9 @@ const PASSAGE: &str = "The river rises in the hills to the north and runs for ni
     the boats went, and the quays were left to anglers and ducks. Today the old towpath is a walk that thousands of people \
     take every summer, from the spring under the beech trees to the lighthouse at the mouth, and the inns beside it are \
     full again for the first time in a hundred years.";
-/// Pairs of the CPU's turn, and of the first of the GPU's.
+/// Pairs of the CPU's turn. The GPU's first is one, which shows whether there is any hope.
 const FEW: usize = 4;
-/// Pairs of the GPU's second turn: a GPU with little to do says nothing about one that has much.
+/// Pairs of the GPU's second turn: one with little to do says nothing about one that has much.
 const MANY: usize = 32;
 
 impl Reranker {
@@ -101,16 +101,12 @@ impl Reranker {
 
     /// Whether the GPU is faster than the CPU with this model, and the figures.
     async fn race(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
-        // The first turn of each warms up.
-        let mut times = [0.0; 2];
-        for _ in 0..2 {
-            for (time, engine) in times.iter_mut().zip([&self.engine, gpu]) {
-                *time = self.time(engine, FEW).await?;
-            }
-        }
-        let [alone, mut on_gpu] = times;
-        let cpu = alone / f64::from(options.cpu_workers.unwrap_or(1).max(1));
+        // The first turn warms up; the GPU has been warmed up by the pairs it was held against.
+        self.time(&self.engine, FEW).await?;
+        let cpu = self.time(&self.engine, FEW).await? / f64::from(options.cpu_workers.unwrap_or(1).max(1));
+        let mut on_gpu = self.time(gpu, 1).await?;
         let hopeless = on_gpu > 2.0 * cpu;
+        on_gpu *= FEW as f64;
         if !hopeless {
             on_gpu = self.time(gpu, MANY).await? * FEW as f64 / MANY as f64;
         }

@@ -79,8 +79,11 @@ impl Gpu {
 
     /// What people call it.
     pub(crate) fn name(&self) -> String {
-        let wgpu::AdapterInfo { name, driver, backend, .. } = &self.adapter;
-        let name = if name.is_empty() { driver } else { name };
+        let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
+        let name = match name.is_empty() {
+            true => told_by_browser(&self.device).unwrap_or_else(|| "an unnamed GPU".to_owned()),
+            false => name.clone(),
+        };
         format!("{name} ({backend})")
     }
 
@@ -137,6 +140,22 @@ async fn adapter() -> Result<wgpu::Adapter> {
     instance.request_adapter(&options).await.map_err(|error| {
         unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
     })
+}
+
+/// Vendor and architecture, which browsers tell where they do not tell a name.
+#[cfg(target_arch = "wasm32")]
+fn told_by_browser(device: &wgpu::Device) -> Option<String> {
+    let get = |object: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(object, &name.into()).ok();
+    let info = get(device.as_webgpu()?.as_ref(), "adapterInfo").filter(|info| info.is_object())?;
+    let words =
+        ["vendor", "architecture"].map(|name| get(&info, name)?.as_string().filter(|word| !word.is_empty()));
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn told_by_browser(_: &wgpu::Device) -> Option<String> {
+    None
 }
 
 /// Says once why the device is gone.

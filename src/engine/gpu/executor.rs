@@ -11,7 +11,7 @@ use super::inputs::Uploads;
 use super::kernel::{Access, Kernel};
 use super::recording::{Dispatch, Recording, Scratch, Slot};
 use super::steps::VECTOR;
-use crate::error::{Result, internal};
+use crate::error::{Result, device_lost, internal};
 
 /// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
 const PARAMS_ROOM: usize = 256;
@@ -123,8 +123,9 @@ impl Executor {
         gpu.check()?;
         match mapped {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(internal(format!("the GPU's rows cannot be read: {error}"))),
-            Err(_) => return Err(internal("the GPU gave no rows back")),
+            // Only a device that is going away does not map a buffer of ours; that it is gone may be said a little later.
+            Ok(Err(error)) => return Err(device_lost(format!("the GPU's rows cannot be read: {error}"))),
+            Err(_) => return Err(device_lost("the GPU gave no rows back")),
         }
         let view = pending.buffer.buffer.get_mapped_range(0..pending.bytes);
         let view = view.map_err(|error| internal(format!("the GPU's rows cannot be read: {error}")))?;

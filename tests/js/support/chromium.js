@@ -15,13 +15,21 @@ const quiet = [
   "--disable-quic",
 ];
 
+/** What WebGPU takes where there is no GPU: SwiftShader, a Vulkan on the CPU. */
+const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+
+/** As `launchChromium`, with WebGPU on a software adapter. */
+export function launchChromiumWithGpu() {
+  return launchChromium([...quiet.filter((flag) => flag !== "--disable-gpu"), ...softwareGpu]);
+}
+
 /** Starts headless Chromium; a missing one is a failure, not a skip. */
-export function launchChromium() {
+export function launchChromium(args = quiet) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   if (!existsSync(executablePath)) {
     throw new Error(`no Chromium at ${executablePath}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
   }
-  return chromium.launch({ executablePath, args: quiet });
+  return chromium.launch({ executablePath, args });
 }
 
 /** Starts the demo's own server on a free port: { url, stop }. `env` is what it finds in its environment besides. */
