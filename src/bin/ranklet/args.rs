@@ -56,6 +56,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Hold the GPU of this machine against known scores of a model.
+    Verify {
+        #[command(flatten)]
+        model: ModelArguments,
+        /// Machine-readable output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a smaller copy of a model.
     Quantize {
         /// The folder of the model, or its id on the Hub; the default model is quantised already.
@@ -141,6 +149,11 @@ impl ModelArguments {
         Reranker::load_blocking(source, options)
     }
 
+    /// Loads the model that was asked for on a GPU.
+    pub(crate) fn load_on_gpu(self) -> Result<Reranker> {
+        Self { device: Device::Gpu, ..self }.load()
+    }
+
     /// Describes the model that was asked for.
     pub(crate) fn describe(self) -> Result<Description> {
         let (source, options) = self.read()?;
@@ -157,7 +170,7 @@ impl ModelArguments {
             dtype: self.dtype,
             max_length: self.max_length,
             threads: self.threads,
-            max_memory_bytes: None,
+            ..Options::default()
         };
         Ok((source, options))
     }

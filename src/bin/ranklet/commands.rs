@@ -26,6 +26,15 @@ pub(crate) fn run(command: Command) -> Result<()> {
             score(&model.load()?, pairs, &numbers)
         }
         Command::Info { model, json } => output::description(&model.describe()?, json),
+        Command::Verify { model, json } => {
+            let reranker = model.load_on_gpu()?;
+            reranker
+                .info()
+                .backend
+                .verification
+                .as_ref()
+                .map_or(Ok(()), |report| output::verification(report, json))
+        }
         Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
         Command::Eval { model, run, qrels, json } => {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);

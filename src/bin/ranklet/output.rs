@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use ranklet::{Backend, Description, Error, ErrorKind, ModelFiles, Ranked, Result};
+use ranklet::{Backend, Description, Error, ErrorKind, ModelFiles, Ranked, Result, Verification};
 use serde_json::json;
 
 use crate::bench::Measurement;
@@ -96,6 +96,24 @@ pub(crate) fn description(description: &Description, json: bool) -> Result<()> {
             Some(plan) => write!(out, "\n{plan}"),
             None => writeln!(out, "\na decoder, which candle runs in f32"),
         }
+    })
+}
+
+/// What a GPU gave beside what is right.
+pub(crate) fn verification(report: &Verification, json: bool) -> Result<()> {
+    if json {
+        return print(|out| writeln!(out, "{}", json!(report)));
+    }
+    print(|out| {
+        writeln!(out, "{} gives the scores of {}", report.adapter, report.reference)?;
+        for pair in &report.pairs {
+            writeln!(
+                out,
+                "  {:?}, {:?}: {:?}, right is {:?}",
+                pair.query, pair.document, pair.logits, pair.expected
+            )?;
+        }
+        writeln!(out, "at most {:e} apart, where {:e} is allowed", report.difference(), report.tolerance)
     })
 }
 

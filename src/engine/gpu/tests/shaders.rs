@@ -15,11 +15,13 @@ const PARAMS_BYTES: u32 = 64;
 
 fn parsed(kernel: Kernel) -> Module {
     let source = kernel.source();
-    let module = naga::front::wgsl::parse_str(&source)
-        .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
+    let at = |text: String| format!("{kernel:?}: {text}");
+    let module = naga::front::wgsl::parse_str(&source).map_err(|error| at(error.emit_to_string(&source)));
+    let module = module.unwrap();
     Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32)
         .validate(&module)
-        .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
+        .map_err(|error| at(error.emit_to_string(&source)))
+        .unwrap();
     module
 }
 
