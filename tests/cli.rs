@@ -379,7 +379,6 @@ fn bad_models_and_options_are_named() {
     fails(&["--model", "no/such/folder"], &["no/such/folder"]);
     fails(&["--model", folder.0.path().to_str().unwrap()], &["config.json"]);
     fails(&["--model", &model("bert-labels3-cjk-h60")], &["3 labels", "score"]);
-    fails(&["--device", "gpu"], &["GPU", "cpu"]);
     fails(&["--dtype", "f16"], &["f16", "f32"]);
     fails(&["--dtype", "q4"], &["q4", "ranklet quantize"]);
     fails(&["--max-length", "3"], &["3 tokens"]);
@@ -514,4 +513,25 @@ fn info_of_a_decoder_has_no_plan_and_one_dtype() {
     assert_eq!(info["memory_bytes"], json!([["f32", loaded.info().memory_bytes]]));
     assert_eq!(info["plan"], Value::Null);
     assert!(stdout(&ranklet(&["info", "--model", folder])).contains("a decoder, which candle runs"));
+}
+
+/// On an adapter in software, where there is no other.
+#[cfg(feature = "gpu")]
+#[test]
+fn the_gpu_ranks_and_is_held_against_known_scores() {
+    let folder = Folder::new();
+    let documents = folder.write("documents.txt", "Bees make honey.\nTrains run late.\n");
+    let rank = ["rank", "--query", "how do bees make honey", "--documents", &documents, "--json", "--device"];
+    let read = |arguments: &[&str]| -> Value { serde_json::from_str(&stdout(&ranklet(arguments))).unwrap() };
+    let ranked = |device: &str| read(&[&rank[..], &[device]].concat());
+    let (gpu, cpu) = (ranked("gpu"), ranked("cpu"));
+    assert_eq!(gpu["backend"]["device"], "gpu");
+    let order = |ranking: &Value| {
+        let results = ranking["results"].as_array().unwrap();
+        results.iter().map(|result| result["index"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&gpu), order(&cpu));
+    let report = read(&["verify", "--json"]);
+    assert_eq!(report["reference"], "the model file");
+    assert_eq!(report["pairs"].as_array().unwrap().len(), 2);
 }

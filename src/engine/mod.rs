@@ -99,10 +99,10 @@ impl Engine {
             return None;
         }
         let opened = async {
-            let gpu = gpu::Gpu::open().await?;
-            if options.device == Device::Auto && gpu.is_software() {
-                return Err(unsupported(format!("the GPU {} is a program on the CPU", gpu.name())));
-            }
+            let gpu = match options.device {
+                Device::Auto => gpu::Gpu::open_hardware().await?,
+                _ => gpu::Gpu::open().await?,
+            };
             gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await
         };
         Some(opened.await.map(Box::new))

@@ -45,6 +45,19 @@ impl Gpu {
         Self::with(&adapter, required_limits(&adapter.limits())).await
     }
 
+    /// As [`open`](Self::open), but no program on the CPU, as far as the system says; looks no further where there is no
+    /// sign of hardware.
+    pub(crate) async fn open_hardware() -> Result<Self> {
+        if !shows_hardware() {
+            return Err(unsupported("there is no GPU"));
+        }
+        let adapter = adapter().await?;
+        if adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+            return Err(unsupported("the GPU is a program on the CPU"));
+        }
+        Self::with(&adapter, required_limits(&adapter.limits())).await
+    }
+
     /// With limits of a test's choice.
     #[cfg(test)]
     pub(super) async fn open_with(limits: wgpu::Limits) -> Result<Self> {
@@ -72,13 +85,8 @@ impl Gpu {
         Ok(Self { device, queue, adapter: adapter.get_info(), lost })
     }
 
-    /// Whether it is a program on the CPU, as far as the system says.
-    pub(crate) fn is_software(&self) -> bool {
-        self.adapter.device_type == wgpu::DeviceType::Cpu
-    }
-
     /// What people call it.
-    pub(crate) fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
         let name = match name.is_empty() {
             true => told_by_browser(&self.device).unwrap_or_else(|| "an unnamed GPU".to_owned()),
@@ -140,6 +148,13 @@ async fn adapter() -> Result<wgpu::Adapter> {
     instance.request_adapter(&options).await.map_err(|error| {
         unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
     })
+}
+
+/// Whether there may be a GPU. On Linux each has a device file, and to ask Vulkan takes time, memory and, of some drivers,
+/// a line on stderr.
+fn shows_hardware() -> bool {
+    const FILES: [&str; 5] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0"];
+    !cfg!(target_os = "linux") || FILES.iter().any(|file| std::path::Path::new(file).exists())
 }
 
 /// Vendor and architecture, which browsers tell where they do not tell a name.
