@@ -17,8 +17,8 @@ const app = fileURLToPath(new URL("support/app/", import.meta.url));
 // What the README says is enough.
 const policy = { "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 
-// What the page's own code may weigh, in bytes: small beside what it loads.
-const codeBudget = 64_000;
+// What the page's own code may weigh, in bytes: small beside what it loads. 19,000 of them are the glue of WebGPU.
+const codeBudget = 86_000;
 
 describe("the packed package in a page", () => {
   let project;
