@@ -47,6 +47,8 @@ mod wasm;
 
 pub use checkpoint::ModelFiles;
 pub use collection::Collection;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
 pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorKind, Result};

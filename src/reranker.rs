@@ -299,6 +299,15 @@ impl Reranker {
         pollster::block_on(self.score(pairs, scores))
     }
 
+    /// What each kernel of a GPU takes for these pairs, as one batch; the longest first.
+    ///
+    /// # Errors
+    /// `unsupported` where no GPU computes, or it has no timestamps; as [`score`](Self::score).
+    #[cfg(feature = "gpu")]
+    pub fn profile_blocking(&self, pairs: &[(&str, &str)]) -> Result<Vec<crate::KernelTime>> {
+        pollster::block_on(self.engine().profile(&self.batch_of(pairs)?))
+    }
+
     /// [`rank`](Self::rank), waiting for it.
     ///
     /// # Errors

@@ -211,6 +211,18 @@ impl Engine {
         }
     }
 
+    /// What each kernel takes for a batch, on a GPU.
+    ///
+    /// # Errors
+    /// `unsupported` elsewhere, and where the GPU has no timestamps.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    pub(crate) async fn profile(&self, batch: &Batch) -> Result<Vec<gpu::KernelTime>> {
+        match self {
+            Engine::Gpu(engine) => engine.profile(batch).await,
+            _ => Err(unsupported("kernels are timed on a GPU only: use the device \"gpu\"")),
+        }
+    }
+
     /// Runs a batch: pooled rows `[pairs, hidden_size]`.
     pub(crate) async fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         match self {

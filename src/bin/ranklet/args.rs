@@ -103,6 +103,9 @@ pub(crate) enum Command {
         /// Machine-readable output.
         #[arg(long)]
         json: bool,
+        /// Show what each kernel of the GPU takes for the passages as one batch, and nothing else.
+        #[arg(long, conflicts_with = "repetitions")]
+        kernels: bool,
         /// For harnesses: score what stdin says, {"query", "documents"} a line, and answer each with a line of JSON.
         #[arg(long, conflicts_with_all = ["documents", "repetitions", "json"])]
         serve: bool,

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ranklet::{Backend, Error, ErrorKind, Pairs, RankOptions, Reranker, Result, Scores, Scoring};
+use ranklet::{Backend, Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, Scoring};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -60,6 +60,15 @@ pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usiz
         peak_bytes: peak_bytes(),
         backend: reranker.info().backend.clone(),
     })
+}
+
+/// What each kernel of the GPU takes for `documents` documents in one batch.
+pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<KernelTime>> {
+    let (reranker, _) = load(model)?;
+    let work = Works::new().next(documents);
+    let pairs: Vec<(&str, &str)> =
+        work.documents.iter().map(|document| (work.query.as_str(), document.as_str())).collect();
+    reranker.profile_blocking(&pairs)
 }
 
 /// A work a harness sends.

@@ -44,7 +44,10 @@ pub(crate) fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Bench { model, serve: true, .. } => bench::serve(model),
-        Command::Bench { model, documents, repetitions, json, serve: false } => {
+        Command::Bench { model, documents, json, kernels: true, .. } => {
+            output::kernels(&bench::kernels(model, documents)?, json)
+        }
+        Command::Bench { model, documents, repetitions, json, .. } => {
             output::measurement(&bench::measure(model, documents, repetitions)?, json)
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use ranklet::{Backend, Description, Error, ErrorKind, ModelFiles, Ranked, Result, Verification};
+use ranklet::{Backend, Description, Error, ErrorKind, KernelTime, ModelFiles, Ranked, Result, Verification};
 use serde_json::json;
 
 use crate::bench::Measurement;
@@ -96,6 +96,22 @@ pub(crate) fn description(description: &Description, json: bool) -> Result<()> {
             Some(plan) => write!(out, "\n{plan}"),
             None => writeln!(out, "\na decoder, which candle runs in f32"),
         }
+    })
+}
+
+/// What each kernel took, and how fast linear layers were.
+pub(crate) fn kernels(kernels: &[KernelTime], json: bool) -> Result<()> {
+    if json {
+        return print(|out| writeln!(out, "{}", json!(kernels)));
+    }
+    let all: f64 = kernels.iter().map(|kernel| kernel.ms).sum();
+    print(|out| {
+        writeln!(out, "      ms  share  runs  GFLOP/s  kernel")?;
+        for KernelTime { kernel, runs, ms, flops } in kernels {
+            let speed = if *flops > 0.0 { format!("{:.0}", flops / ms / 1e6) } else { String::new() };
+            writeln!(out, "{ms:>8.3}  {:>4.1}%  {runs:>4}  {speed:>7}  {kernel}", 100.0 * ms / all)?;
+        }
+        writeln!(out, "{all:>8.3}  in all")
     })
 }
 

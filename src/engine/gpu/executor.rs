@@ -155,14 +155,39 @@ impl Executor {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut last = None;
         for (number, dispatch) in dispatches.iter().enumerate() {
-            let Dispatch { kernel, buffers, grid: [x, y, z], .. } = dispatch;
-            if last != Some(kernel) {
-                pass.set_pipeline(&self.pipeline(*kernel)?.pipeline);
-                last = Some(kernel);
+            if last != Some(dispatch.kernel) {
+                pass.set_pipeline(&self.pipeline(dispatch.kernel)?.pipeline);
+                last = Some(dispatch.kernel);
             }
-            let group = held.groups.get(&(*kernel, buffers.clone()));
-            pass.set_bind_group(0, group, &[(number * PARAMS_ROOM) as u32]);
-            pass.dispatch_workgroups(*x, *y, *z);
+            held.dispatch(&mut pass, number, dispatch);
+        }
+        Ok(())
+    }
+
+    /// As [`encode`](Self::encode), each dispatch in a pass of its own between two timestamps.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn encode_timed(
+        &self,
+        gpu: &Gpu,
+        dispatches: &[Dispatch],
+        queries: &wgpu::QuerySet,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<()> {
+        let mut held = self.held();
+        held.upload_params(gpu, dispatches);
+        for (number, dispatch) in dispatches.iter().enumerate() {
+            self.group(gpu, &mut held, dispatch)?;
+            let begin = 2 * number as u32;
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some(dispatch.kernel.name()),
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: queries,
+                    beginning_of_pass_write_index: Some(begin),
+                    end_of_pass_write_index: Some(begin + 1),
+                }),
+            });
+            pass.set_pipeline(&self.pipeline(dispatch.kernel)?.pipeline);
+            held.dispatch(&mut pass, number, dispatch);
         }
         Ok(())
     }
@@ -223,6 +248,14 @@ impl Held {
             self.buffers.insert(slot, gpu.buffer("scratch", bytes, usage));
         }
         &self.buffers[&slot]
+    }
+
+    /// Runs a dispatch with its bind group, which is there, and the parameters of this number.
+    fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, number: usize, dispatch: &Dispatch) {
+        let Dispatch { kernel, buffers, grid: [x, y, z], .. } = dispatch;
+        let group = self.groups.get(&(*kernel, buffers.clone()));
+        pass.set_bind_group(0, group, &[(number * PARAMS_ROOM) as u32]);
+        pass.dispatch_workgroups(*x, *y, *z);
     }
 
     fn upload_params(&mut self, gpu: &Gpu, dispatches: &[Dispatch]) {

@@ -9,6 +9,8 @@ mod executor;
 mod inputs;
 mod kernel;
 mod prepare;
+#[cfg(not(target_arch = "wasm32"))]
+mod profile;
 mod record;
 mod recording;
 mod steps;
@@ -27,6 +29,8 @@ pub use self::device::gpu_bytes;
 use self::executor::{Executor, Pending};
 use self::kernel::{Storage, Tile};
 use self::prepare::Prepared;
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::profile::KernelTime;
 use self::record::{Shape, bytes, record};
 use self::steps::{Step, VECTOR};
 use super::Engine;
@@ -192,6 +196,19 @@ impl GpuEngine {
                 Err(internal("an activation is not finite; this model cannot be trusted with this input"))
             }
         }
+    }
+
+    /// What each kernel takes for a batch that is not too large for one part.
+    ///
+    /// # Errors
+    /// `unsupported` where the GPU has no timestamps; as [`run`](Self::run).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) async fn profile(&self, batch: &Batch) -> Result<Vec<KernelTime>> {
+        let embedding =
+            self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
+        let recording = record(&self.steps, inputs::shape(batch), self.tile);
+        let uploads = inputs::uploads(batch, embedding, &self.rotations);
+        self.executor.profile(&self.gpu, &recording, uploads).await
     }
 
     fn without_filling(&self, rows: &[f32]) -> impl Iterator<Item = f32> {

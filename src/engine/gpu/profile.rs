@@ -1,0 +1,114 @@
+//! Where the time goes, kernel by kernel: each in a pass of its own, between two timestamps.
+
+use futures_channel::oneshot;
+
+use super::device::Gpu;
+use super::executor::Executor;
+use super::inputs::Uploads;
+use super::kernel::Kernel;
+use super::recording::{Dispatch, Recording};
+use super::steps::VECTOR;
+use crate::error::{Result, internal, unsupported};
+
+/// What all runs of one kind of a kernel took together.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct KernelTime {
+    /// The kernel, and for a linear layer its inputs and outputs.
+    pub kernel: String,
+    /// How often it ran.
+    pub runs: usize,
+    /// What it took, in milliseconds.
+    pub ms: f64,
+    /// Multiplications and additions of linear layers; none are counted of other kernels.
+    pub flops: f64,
+}
+
+/// Bytes of a timestamp.
+const TIMESTAMP: u64 = size_of::<u64>() as u64;
+
+impl Executor {
+    /// Runs a recording and measures; the longest first.
+    ///
+    /// # Errors
+    /// `unsupported` where the GPU has no timestamps.
+    pub(super) async fn profile(
+        &self,
+        gpu: &Gpu,
+        recording: &Recording,
+        uploads: Uploads,
+    ) -> Result<Vec<KernelTime>> {
+        if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return Err(unsupported("this GPU has no timestamps, so its kernels cannot be timed"));
+        }
+        // Once as usual: buffers are made and filled, and the GPU is awake.
+        let pending = self.submit(gpu, recording, uploads)?;
+        self.receive(gpu, pending).await?;
+        let times = self.time_each(gpu, &recording.dispatches).await?;
+        Ok(added_up(&recording.dispatches, &times))
+    }
+
+    /// Milliseconds of each dispatch.
+    async fn time_each(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
+        let count = 2 * dispatches.len() as u32;
+        let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("timestamps"),
+            ty: wgpu::QueryType::Timestamp,
+            count,
+        });
+        let bytes = u64::from(count) * TIMESTAMP;
+        let resolved =
+            gpu.buffer("timestamps", bytes, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        let back =
+            gpu.buffer("timestamps", bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.encode_timed(gpu, dispatches, &queries, &mut encoder)?;
+        encoder.resolve_query_set(&queries, 0..count, &resolved.buffer, 0);
+        encoder.copy_buffer_to_buffer(&resolved.buffer, 0, &back.buffer, 0, bytes);
+        gpu.queue.submit([encoder.finish()]);
+        let (sender, mapped) = oneshot::channel();
+        back.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
+            let _ = sender.send(mapped);
+        });
+        let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")))?;
+        let unread = || internal("the timestamps cannot be read");
+        mapped.await.map_err(|_| unread())?.map_err(|_| unread())?;
+        let view = back.buffer.get_mapped_range(0..bytes).map_err(|_| unread())?;
+        let stamps: Vec<u64> = view.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let period = f64::from(gpu.queue.get_timestamp_period()) / 1e6;
+        Ok(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect())
+    }
+}
+
+/// The same kernel with the same shapes in one line, the longest first.
+fn added_up(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
+    let mut lines: Vec<KernelTime> = Vec::new();
+    for (dispatch, ms) in dispatches.iter().zip(times) {
+        let (kernel, flops) = named(dispatch);
+        let line = match lines.iter_mut().find(|line| line.kernel == kernel) {
+            Some(line) => line,
+            None => {
+                lines.push(KernelTime { kernel, runs: 0, ms: 0.0, flops: 0.0 });
+                let last = lines.len() - 1;
+                &mut lines[last]
+            }
+        };
+        line.runs += 1;
+        line.ms += ms;
+        line.flops += flops;
+    }
+    lines.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    lines
+}
+
+/// What to call a dispatch, and the operations of a linear layer.
+fn named(dispatch: &Dispatch) -> (String, f64) {
+    let name = dispatch.kernel.name();
+    let (Kernel::Gemm(gemm), [rows, _, inputs, _, columns, ..]) = (dispatch.kernel, &dispatch.params[..])
+    else {
+        return (name.to_owned(), 0.0);
+    };
+    let [inputs, columns] = [inputs, columns].map(|vectors| *vectors as usize * VECTOR);
+    let flops = 2.0 * f64::from(*rows) * inputs as f64 * columns as f64;
+    (format!("{name} {inputs} -> {columns}, {:?}", gemm.epilogue), flops)
+}
