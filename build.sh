@@ -187,7 +187,7 @@ wasm_engine() {
 # The same build with function names, which the shipped file leaves out.
 wasm_parts() {
   setup_wasm
-  wasm_cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features \
+  wasm_cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features --features gpu \
     --target-dir target/named
   node pkg/wasm-parts.mjs target/named/wasm32-unknown-unknown/wasm/ranklet.wasm
 }
@@ -253,7 +253,7 @@ check() {
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
   cargo clippy --quiet --release --all-targets -- -D warnings
-  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features -- -D warnings
+  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features gpu -- -D warnings
   say "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib
   # Types: the package and the page compile under strict, against the types of the engine just built.

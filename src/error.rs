@@ -125,8 +125,9 @@ impl std::error::Error for Error {}
 
 /// Shorthands for the kinds that are raised in many places: `config(format!(..))`.
 macro_rules! constructors {
-    ($($name:ident => $kind:ident),* $(,)?) => {$(
+    ($($(#[$attribute:meta])* $name:ident => $kind:ident),* $(,)?) => {$(
         // Never part of its callers: with all their errors in them they were large, in WebAssembly above all.
+        $(#[$attribute])*
         #[cold]
         #[inline(never)]
         pub(crate) fn $name(context: impl Into<String>) -> Error {
@@ -142,6 +143,7 @@ constructors! {
     input => Input,
     unsupported => Unsupported,
     integrity => Integrity,
+    #[cfg(any(feature = "gpu", target_arch = "wasm32"))]
     device_lost => DeviceLost,
     out_of_memory => OutOfMemory,
     internal => Internal,
