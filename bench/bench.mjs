@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 
 import { engineNames } from "./engines.mjs";
+import { gpu } from "./gpu.mjs";
 import { describe } from "./machine.mjs";
 import { prepareFamily, prepareModel, preparePython, program } from "./models.mjs";
 import { extent, help, readOptions } from "./options.mjs";
@@ -13,7 +14,7 @@ import { startSite } from "./site.mjs";
 import { judge } from "./targets.mjs";
 import { Works } from "./work.mjs";
 
-const run = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families };
+const run = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu };
 
 let options;
 try {
@@ -37,7 +38,7 @@ const much = extent(options);
 const python = preparePython();
 // The families have models of their own.
 const common = options.only.some((section) => section !== "families") ? much.shapes.slice(0, 1) : [];
-const names = options.only.includes("shapes") ? much.shapes : common;
+const names = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? much.shapes : common;
 const models = names.map((name) => prepareModel(name, python, options.checkpoint));
 const works = new Works(options.w100);
 const site = await startSite();

@@ -25,9 +25,23 @@ function executable() {
   return path;
 }
 
+/** WebGPU where there is no GPU: SwiftShader, a Vulkan on the CPU. */
+const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+/** WebGPU on Linux, where Chromium does not have it on every GPU by itself. */
+const hardwareGpu = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--ignore-gpu-blocklist"];
+
+/** Starts Chromium with WebGPU, as `startChromium`. */
+export function startGpuChromium(site, hardware) {
+  return start(site, [...quiet.filter((flag) => flag !== "--disable-gpu"), ...(hardware ? hardwareGpu : softwareGpu)]);
+}
+
 /** Starts Chromium. Every page has a context, and so a process, of its own. */
-export async function startChromium(site, flags = []) {
-  const browser = await chromium.launch({ executablePath: executable(), args: [...quiet, ...flags] });
+export function startChromium(site, flags = []) {
+  return start(site, [...quiet, ...flags]);
+}
+
+async function start(site, args) {
+  const browser = await chromium.launch({ executablePath: executable(), args });
   return {
     version: browser.version(),
     open: async (peer) => openPage(await browser.newContext(), site, peer),

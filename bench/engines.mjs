@@ -2,7 +2,7 @@
 //
 // An engine is { id, label, where, peer, dtype, threads, most?, open }; `open()` gives a runner
 // { loaded, score(work) -> { ms, scores, tokens? }, close }. Targets name engines by id: where/peer/dtype/threads.
-import { startOnnxruntime, startRanklet } from "./native.mjs";
+import { startCuda, startOnnxruntime, startRanklet } from "./native.mjs";
 
 /** What the first call of a page scores, so that "loaded" means ready. */
 export const firstWork = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
@@ -16,10 +16,11 @@ export const engineNames = {};
 const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
 
 /** Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get. */
-export function rankletPage({ browser, site, model, dtype, threads, build, watch = false }) {
-  const label = `Ranklet${build === undefined ? "" : `, ${build} build`}`;
+export function rankletPage({ browser, site, model, dtype, threads, build, device = "cpu", watch = false }) {
+  const variant = device === "webgpu" ? device : build;
+  const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${build} build`}`;
   return {
-    ...named({ label, where: "Chromium", peer: build === undefined ? "ranklet" : `ranklet-${build}`, dtype, threads }),
+    ...named({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
     open: async () => {
       const page = await browser.open("ranklet");
       const before = site.answers.length;
@@ -28,6 +29,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, watch
         baseUrl: `${site.url}models`,
         dtype,
         workers: threads,
+        device,
         simd128: build === "simd128",
         watch,
         first: firstWork,
@@ -45,21 +47,23 @@ export function transformersPages(settings) {
     const page = await (opened ??= openTransformers(settings));
     return { ...page, score: (work) => page.score({ ...work, batching }) };
   };
-  const { dtype, threads } = settings;
+  const { dtype, threads, device } = settings;
+  const [name, peer] = device === "webgpu" ? ["transformers.js, WebGPU", "transformers.js-webgpu"] : ["transformers.js", "transformers.js"];
   const engine = (batching, text) => ({
-    ...named({ label: `transformers.js, ${text}`, where: "Chromium", peer: `transformers.js-${batching}`, dtype, threads }),
+    ...named({ label: `${name}, ${text}`, where: "Chromium", peer: `${peer}-${batching}`, dtype, threads }),
     open: open(batching),
   });
   return [engine("sorted", "sorted batches of 16"), { ...engine("padded", "one padded batch"), most: mostPadded }];
 }
 
-async function openTransformers({ browser, site, model, dtype, threads, watch = false }) {
+async function openTransformers({ browser, site, model, dtype, threads, device = "wasm", watch = false }) {
   const page = await browser.open("transformers");
   const loaded = await page.load({
     model: `bench/${model.name}`,
     host: `${site.url}models/`,
     dtype: dtype === "f32" ? "fp32" : dtype,
     threads,
+    device,
     watch,
     first: firstWork,
   });
@@ -68,10 +72,12 @@ async function openTransformers({ browser, site, model, dtype, threads, watch = 
 
 /** Ranklet's program; `device` "candle" is the reference engine. */
 export function rankletProgram({ model, dtype, threads, device = "cpu" }) {
-  const [label, peer] = device === "candle" ? ["candle", "candle"] : ["Ranklet", "ranklet"];
+  const [label, peer] = { cpu: ["Ranklet", "ranklet"], gpu: ["Ranklet, GPU", "ranklet-gpu"], candle: ["candle", "candle"] }[device];
+  // f16 is f32 weights, rounded while they are loaded.
+  const folder = model.folders[dtype === "f16" ? "f32" : dtype];
   return {
     ...named({ label, where: "native", peer, dtype, threads }),
-    open: () => startRanklet({ folder: model.folders[dtype], device, dtype, threads }),
+    open: () => startRanklet({ folder, device, dtype, threads }),
   };
 }
 
@@ -80,6 +86,14 @@ export function onnxruntimeProgram({ python, model, dtype, threads }) {
   return {
     ...named({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),
     open: () => startOnnxruntime({ python, folder: model.folders.f32, file: onnxFile[dtype], threads }),
+  };
+}
+
+/** PyTorch on a CUDA device. */
+export function cudaProgram({ python, model, dtype }) {
+  return {
+    ...named({ label: "PyTorch, CUDA", where: "native", peer: "pytorch-cuda", dtype, threads: 1 }),
+    open: () => startCuda({ python, folder: model.folders.f32, dtype }),
   };
 }
 

@@ -18,6 +18,11 @@ export function startOnnxruntime({ python, folder, file, threads }) {
   return start(python, [inRepository("bench/native.py"), folder, file, String(threads)]);
 }
 
+/** Starts PyTorch on a checkpoint. */
+export function startCuda({ python, folder, dtype }) {
+  return start(python, [inRepository("bench/cuda.py"), folder, dtype]);
+}
+
 /** @returns {Promise<{ loaded: object, score: (work: object) => Promise<object>, close: () => Promise<void> }>} */
 async function start(command, args, environment = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });

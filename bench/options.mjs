@@ -1,7 +1,7 @@
 // What can be said on the command line.
 import { parseArgs } from "node:util";
 
-export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families"];
+export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu"];
 
 export const help = `./build.sh bench [options]
   --quick              few documents and repetitions, small shapes: does everything run?
@@ -9,9 +9,11 @@ export const help = `./build.sh bench [options]
   --only SECTIONS      of ${sections.join(", ")}; separated by commas
   --repetitions N      instead of each section's own
   --most N             leave out what has more documents than that
+  --engines PATTERN    in "speed", those alone whose name (where/engine/weights/threads) matches, as chromium/.*/1
   --w100 FILE          { "query", "documents" } to take texts from, instead of the bench's own
   --checkpoint DIR     an f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
   --xlmr DIR           XLM-R's tokenizer for the shapes that have it, instead of a made-up one
+  --hardware           "gpu" uses the GPU of this machine, in Chromium too, and not a software adapter
   --shapes NAMES       of the families' shapes, separated by commas
   --publish            also writes the picture to docs/bench.svg`;
 
@@ -20,10 +22,12 @@ const given = {
   only: { type: "string" },
   repetitions: { type: "string" },
   most: { type: "string" },
+  engines: { type: "string" },
   w100: { type: "string" },
   checkpoint: { type: "string" },
   xlmr: { type: "string" },
   shapes: { type: "string" },
+  hardware: { type: "boolean", default: false },
   publish: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 };
@@ -35,8 +39,17 @@ export function readOptions(args) {
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
   const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
+  if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
   return { ...values, only, repetitions, most };
+}
+
+function isPattern(text) {
+  try {
+    return new RegExp(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function wholeNumber(name, text) {
@@ -49,7 +62,7 @@ function wholeNumber(name, text) {
  * How much is measured. A quick run goes every way once or twice, with next to no work.
  * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
  */
-export function extent({ quick, repetitions, shapes, most = Infinity }) {
+export function extent({ quick, hardware, repetitions, shapes, engines: pattern = "", most = Infinity }) {
   const full = {
     speed: [[10, 5], [100, 3], [1000, 1]],
     noVnni: [100, 3],
@@ -58,6 +71,7 @@ export function extent({ quick, repetitions, shapes, most = Infinity }) {
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
+    gpu: hardware ? { pages: [100, 7], native: [100, 7] } : { pages: [4, 3], native: [4, 2] },
     families: [
       "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
       "bge-reranker-base", "bge-reranker-large",
@@ -72,12 +86,14 @@ export function extent({ quick, repetitions, shapes, most = Infinity }) {
     loads: 2,
     memory: 6,
     flat: [[4, 2], [16, 2]],
+    gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,
   };
+  const engines = new RegExp(pattern);
   const within = ([documents]) => documents <= most;
   const whole = { ...(quick ? little : full), ...(shapes === undefined ? {} : { families: shapes.split(",") }) };
-  const chosen = { ...whole, speed: whole.speed.filter(within), flat: whole.flat.filter(within) };
+  const chosen = { ...whole, engines, hardware, speed: whole.speed.filter(within), flat: whole.flat.filter(within) };
   if (repetitions === undefined) return chosen;
   const repeated = ([documents]) => [documents, repetitions];
   return {

@@ -5,6 +5,9 @@ import { ratio, targetSize } from "./targets.mjs";
 /** What people are told to expect, shape by shape. */
 const lesson = { "minilm-l6": "800 ms", "minilm-l12": "1.5 s", "bert-base": "1.8 s", "bert-large": "3.5 s" };
 
+/** The same of GPUs. */
+const lessonGpu = { "minilm-l6": "45 ms, 120 ms", "minilm-l12": "85 ms, 220 ms", "bert-base": "95 ms, 250 ms", "bert-large": "180 ms, 480 ms" };
+
 /** The whole report. */
 export function markdown(report) {
   return [
@@ -19,6 +22,7 @@ export function markdown(report) {
     report.memory && memory(report),
     report.flat && flat(report),
     report.families && families(report),
+    report.gpu && gpu(report),
     report.speed && agreement(report),
     notes(report),
   ]
@@ -115,6 +119,24 @@ function families({ families, engines }) {
     "Random weights in f16, one thread. Peaks natively are the process's, in Chromium WebAssembly's and then the process's. The prediction is for pairs of the model's greatest length.";
   const head = ["shape", "file", "where", "dtype", "load", "predicted", "loaded", "peak", "process", "tokens each", "documents/s"];
   return section("Families", text, table(head, rows));
+}
+
+function gpu({ gpu: { adapter, hardware, pages, native }, engines }) {
+  const inPages = pages.engines.map(({ id, ms }) => [engines[id].label, engines[id].dtype, time(ms), times(ratio(pages, id, "chromium/ranklet-webgpu/f32/1"))]);
+  const shapes = native.flatMap(({ model, engines: measured }) => [
+    ...measured.map(({ id, ms }) => [model, engines[id].label, engines[id].dtype, time(ms)]),
+    ...(hardware ? [[model, "a well-known lesson: A100, T4", "", lessonGpu[model]]] : []),
+  ]);
+  const kernels = native.flatMap(({ model, kernels }) =>
+    Object.entries(kernels).flatMap(([dtype, lines]) =>
+      (lines ?? []).map(({ kernel, runs, ms, flops }) => [model, dtype, kernel, runs, `${ms.toFixed(3)} ms`, flops > 0 ? (flops / ms / 1e6).toFixed(0) : ""]),
+    ),
+  );
+  return [
+    section(`WebGPU in Chromium, ${pages.documents} documents`, hardware ? "On the GPU of this machine." : "On SwiftShader, a program on the CPU.", table(["engine", "weights", "time", "over Ranklet's"], inPages)),
+    section(`WebGPU natively, ${native[0]?.documents} documents`, `On ${adapter}.`, table(["shape", "engine", "weights", "time"], shapes)),
+    section("Where its time goes", "All documents as one batch; times of timestamp queries around each kernel.", table(["shape", "weights", "kernel", "runs", "time", "GFLOP/s"], kernels)),
+  ].join("\n\n");
 }
 
 function memory({ memory, models, engines }) {

@@ -36,7 +36,7 @@ export async function speed({ site, python, model, works, extent, notes }) {
           ...(dtype === "f32" ? [rankletProgram({ ...both, threads, device: "candle" })] : []),
         ]),
         ...(dtype === "q8" ? [rankletPage({ ...both, threads: 1, build: "simd128" })] : []),
-      ],
+      ].filter(({ id }) => extent.engines.test(id)),
       warmUp,
       notes,
     );

@@ -27,9 +27,15 @@ export function judge(report) {
     atLeast("Chromium, q8: two workers, times as fast as one", 1.8, speeds(`${ours}/q8/1`, `${ours}/q8/2`)),
     atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
+    ...gpuTargets(report.gpu),
     atLeast("rankings agree, f32: least tau of Ranklet with transformers.js in fp32", 0.99, leastTau(report, "f32")),
     atLeast("rankings agree, q8: least tau of Ranklet with transformers.js in fp32", 0.97, leastTau(report, "q8")),
   ];
+}
+
+function gpuTargets(gpu) {
+  const [ours, theirs] = ["chromium/ranklet-webgpu/f32/1", "chromium/transformers.js-webgpu-sorted/f32/1"];
+  return [atLeast("Chromium, WebGPU, f32: times as fast as transformers.js on the same adapter", 2, ratio(gpu?.pages, theirs, ours))];
 }
 
 /** The size that the ratios are of: 100 documents, or the largest of a quick run. */

@@ -5,15 +5,15 @@ let reranker;
 
 /**
  * Loads it and scores `first`, all from the import on.
- * @param {{ model: string, baseUrl: string, dtype: string, workers: number, simd128: boolean, watch: boolean, first: object }} settings
+ * @param {{ model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, first: object }} settings
  */
-export async function load({ model, baseUrl, dtype, workers, simd128, watch, first }) {
+export async function load({ model, baseUrl, dtype, workers, device, simd128, watch, first }) {
   if (watch) watchMemories();
   // Which engine file a browser gets is decided by asking it; a browser without relaxed SIMD says no.
   if (simd128) WebAssembly.validate = () => false;
   const started = performance.now();
   const { Reranker } = await import("/ranklet/index.js");
-  reranker = await Reranker.load(model, { baseUrl, dtype, workers, device: "cpu" });
+  reranker = await Reranker.load(model, { baseUrl, dtype, workers, device });
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;
   await reranker.rerank(first);

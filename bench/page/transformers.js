@@ -9,9 +9,9 @@ let model;
 
 /**
  * Loads it and scores `first`, all from the import on.
- * @param {{ model: string, host: string, dtype: string, threads: number, watch: boolean, first: object }} settings
+ * @param {{ model: string, host: string, dtype: string, threads: number, device: string, watch: boolean, first: object }} settings
  */
-export async function load({ model: id, host, dtype, threads, watch, first }) {
+export async function load({ model: id, host, dtype, threads, device, watch, first }) {
   if (watch) watchMemories();
   const started = performance.now();
   const { env, AutoTokenizer, AutoModelForSequenceClassification } = await import("/transformers/transformers.min.js");
@@ -24,7 +24,7 @@ export async function load({ model: id, host, dtype, threads, watch, first }) {
   wasm.wasmPaths = { mjs: local(wasm.wasmPaths.mjs), wasm: local(wasm.wasmPaths.wasm) };
   [tokenizer, model] = await Promise.all([
     AutoTokenizer.from_pretrained(id),
-    AutoModelForSequenceClassification.from_pretrained(id, { device: "wasm", dtype }),
+    AutoModelForSequenceClassification.from_pretrained(id, { device, dtype }),
   ]);
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;

@@ -1,0 +1,56 @@
+"""PyTorch on a CUDA device as a native peer: answers works on stdin as native.py does.
+
+    python cuda.py FOLDER DTYPE
+
+FOLDER is a checkpoint, DTYPE f32 or f16. A work's documents go through the
+model as sentence-transformers sends them: sorted by length, in batches of 32.
+"""
+
+import json
+import sys
+import time
+
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+BATCH = 32
+LONGEST = 512
+
+
+def score(tokenizer, model, query, documents):
+    """Return the logits in the order of the documents."""
+    order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
+    scores = torch.empty(len(documents))
+    with torch.inference_mode():
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            texts = [documents[index] for index in batch]
+            inputs = tokenizer([query] * len(batch), texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+            scores[batch] = model(**inputs.to("cuda")).logits[:, 0].float().cpu()
+    return scores.tolist()
+
+
+def answer(value):
+    """Write one line."""
+    print(json.dumps(value), flush=True)
+
+
+def main(folder, dtype):
+    """Load, then answer until stdin ends."""
+    started = time.perf_counter()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    number = {"f32": torch.float32, "f16": torch.float16}[dtype]
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=number).to("cuda").eval()
+    answer({
+        "load_ms": (time.perf_counter() - started) * 1e3,
+        "backend": {"engine": "PyTorch", "version": torch.__version__, "adapter": torch.cuda.get_device_name()},
+    })
+    for line in sys.stdin:
+        work = json.loads(line)
+        started = time.perf_counter()
+        scores = score(tokenizer, model, work["query"], work["documents"])
+        answer({"ms": (time.perf_counter() - started) * 1e3, "scores": scores})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

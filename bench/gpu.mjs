@@ -1,0 +1,59 @@
+// WebGPU, on whatever adapter there is: in Chromium beside the peer, and natively, shape by shape and kernel by kernel.
+import { execFileSync } from "node:child_process";
+
+import { startGpuChromium } from "./chromium.mjs";
+import { cudaProgram, rankletPage, rankletProgram, transformersPages } from "./engines.mjs";
+import { attempt, closeAll, interleave, openAll } from "./measure.mjs";
+import { program } from "./models.mjs";
+
+/** What the GPU is measured with natively. */
+const dtypes = ["f32", "f16"];
+
+/**
+ * @param {{ pages: [number, number], native: [number, number], shapes: string[] }} extent.gpu documents and repetitions in
+ *   pages and natively: few on an adapter in software
+ */
+export async function gpu({ site, python, models, works, extent, notes }) {
+  const pages = await inPages({ site, model: models[0], works, extent, notes });
+  const native = [];
+  for (const model of models) native.push(await onShape({ python, model, works, extent, notes }));
+  return { adapter: native[0]?.adapter, hardware: extent.hardware, pages, native };
+}
+
+async function inPages({ site, model, works, extent, notes }) {
+  console.error("gpu, Chromium");
+  const [documents, repetitions] = extent.gpu.pages;
+  const browser = await startGpuChromium(site, extent.hardware);
+  const both = { browser, site, model, dtype: "f32", threads: 1, device: "webgpu" };
+  const engines = [rankletPage(both), ...transformersPages(both)];
+  const opened = await openAll(engines, works.next(documents), notes);
+  const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+  await closeAll(opened);
+  await browser.close();
+  return measured;
+}
+
+/** Ranklet, and PyTorch where there is CUDA; then where Ranklet's time goes. */
+async function onShape({ python, model, works, extent, notes }) {
+  console.error(`gpu, ${model.name}`);
+  const [documents, repetitions] = extent.gpu.native;
+  const engines = dtypes.flatMap((dtype) => [
+    rankletProgram({ model, dtype, threads: 1, device: "gpu" }),
+    ...(extent.hardware ? [cudaProgram({ python, model, dtype })] : []),
+  ]);
+  const opened = await openAll(engines, works.next(documents), notes);
+  const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+  await closeAll(opened);
+  const kernels = {};
+  for (const dtype of dtypes) {
+    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => times(model.folders.f32, dtype, documents));
+  }
+  const adapter = measured.engines.find(({ backend }) => backend?.adapter !== undefined)?.backend.adapter;
+  return { model: model.name, adapter, ...measured, kernels };
+}
+
+/** What `ranklet bench --kernels` says. */
+function times(folder, dtype, documents) {
+  const given = ["bench", "--kernels", "--json", "--model", folder, "--device", "gpu", "--dtype", dtype, "--documents", String(documents)];
+  return JSON.parse(execFileSync(program, given, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+}
