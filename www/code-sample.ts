@@ -1,10 +1,11 @@
 import { element, make } from "./dom.js";
 import { count, shorten } from "./format.js";
-import { hubFolder, type ModelChoice } from "./model-choice.js";
+import { hubFolder, type DeviceChoice, type ModelChoice } from "./model-choice.js";
 
 /** A call as the page made it. */
 export interface Call {
   readonly model: ModelChoice;
+  readonly device: DeviceChoice;
   readonly documents: number;
   readonly query: string;
   readonly candidates: readonly number[];
@@ -41,12 +42,12 @@ export class CodeSample {
   }
 }
 
-function program({ model, documents, query, candidates }: Call): string {
+function program({ model, device, documents, query, candidates }: Call): string {
   const first = candidates.slice(0, 6).join(", ");
   const rest = candidates.length > 6 ? ` /* and ${candidates.length - 6} more */` : "";
   return `import { Reranker } from "ranklet";
 
-const reranker = await Reranker.load(${loadArguments(model)});
+const reranker = await Reranker.load(${loadArguments(model, device)});
 const collection = await reranker.prepare(passages); // ${count(documents, "text")}
 
 const query = ${JSON.stringify(shorten(query, 60))};
@@ -57,12 +58,21 @@ for await (const top of collection.rank(query, { candidates, latest: true })) {
 `;
 }
 
-function loadArguments(model: ModelChoice): string {
+function loadArguments(model: ModelChoice, device: DeviceChoice): string {
+  const given = Object.entries({ ...(model.kind === "hub" ? { baseUrl: hubFolder } : {}), ...device });
+  const options = given.filter(([, value]) => value !== "auto").map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const source = sourceText(model);
+  if (options.length === 0) return source ?? "";
+  return `${source ?? "undefined"}, { ${options.join(", ")} }`;
+}
+
+/** `undefined` for the embedded model, which is what there is without a source. */
+function sourceText(model: ModelChoice): string | undefined {
   switch (model.kind) {
     case "embedded":
-      return "";
+      return undefined;
     case "hub":
-      return `${JSON.stringify(model.id)}, { baseUrl: ${JSON.stringify(hubFolder)} }`;
+      return JSON.stringify(model.id);
     case "folder":
       return JSON.stringify(model.url.href);
     case "files":

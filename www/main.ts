@@ -3,6 +3,7 @@ import { CodeSample } from "./code-sample.js";
 import { Comparison } from "./comparison.js";
 import { DocumentsDialog } from "./documents-dialog.js";
 import { bundledDocuments, type DocumentSet } from "./document-set.js";
+import { DevicePanel } from "./device-panel.js";
 import { element } from "./dom.js";
 import { onFileDropped } from "./drop.js";
 import { Examples } from "./examples.js";
@@ -21,10 +22,12 @@ import { Traffic } from "./traffic.js";
 const query = element("query", HTMLInputElement);
 const ranker = new Ranker();
 const modelDialog = new ModelDialog((choice) => void models.load(choice));
+const devices = new DevicePanel((choice) => void models.load(models.current, choice));
 const models = new Models({
   ranker,
   card: new LoadCard(),
   traffic: new Traffic(),
+  devices,
   onLoaded: () => void shelf.prepare(),
   onChoose: () => modelDialog.open(),
 });
@@ -35,6 +38,8 @@ const search = new Search({
   chart: new LatencyChart(),
   code: new CodeSample(),
   model: () => models.current,
+  device: () => models.device,
+  devices,
   onFailure: (error) => void models.fail(error),
 });
 const shelf = new Shelf({ ranker, search, onFailure: (error) => void models.fail(error) });

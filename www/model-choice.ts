@@ -7,7 +7,21 @@ export type ModelChoice =
   | { readonly kind: "folder"; readonly url: URL }
   | { readonly kind: "files"; readonly files: ModelFileSet };
 
-export interface Loading {
+/** What is to compute, and how weights are held. */
+export interface DeviceChoice {
+  readonly device: "auto" | "webgpu" | "cpu";
+  readonly dtype: "auto" | "f32" | "f16" | "q8";
+}
+
+/** The choice that two fields of a form make; what they do not know is "auto". */
+export function chosenDevice(device: string, dtype: string): DeviceChoice {
+  return {
+    device: device === "webgpu" || device === "cpu" ? device : "auto",
+    dtype: dtype === "f32" || dtype === "f16" || dtype === "q8" ? dtype : "auto",
+  };
+}
+
+export interface Loading extends DeviceChoice {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: DownloadProgress) => void;
 }

@@ -3,7 +3,8 @@ import { element, setText } from "./dom.js";
 import { bytes, messageOf } from "./format.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import { loadModel, modelName, type ModelChoice } from "./model-choice.js";
+import type { DevicePanel } from "./device-panel.js";
+import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
 import type { Ranker } from "./ranker.js";
 import { announce } from "./status-line.js";
 import type { Traffic } from "./traffic.js";
@@ -12,6 +13,7 @@ export interface ModelSurroundings {
   readonly ranker: Ranker;
   readonly card: LoadCard;
   readonly traffic: Traffic;
+  readonly devices: DevicePanel;
   /** A model is there; documents have to be prepared for it. */
   readonly onLoaded: () => void;
   /** The person wants another model. */
@@ -22,6 +24,7 @@ export interface ModelSurroundings {
 export class Models {
   readonly #around: ModelSurroundings;
   #current: ModelChoice = { kind: "embedded" };
+  #device: DeviceChoice = { device: "auto", dtype: "auto" };
   #loading: AbortController | undefined;
 
   constructor(surroundings: ModelSurroundings) {
@@ -33,7 +36,12 @@ export class Models {
     return this.#current;
   }
 
-  async load(choice: ModelChoice): Promise<void> {
+  /** What was asked to compute. */
+  get device(): DeviceChoice {
+    return this.#device;
+  }
+
+  async load(choice: ModelChoice, device = this.#device): Promise<void> {
     const { card, traffic, ranker } = this.#around;
     this.#loading?.abort();
     const controller = (this.#loading = new AbortController());
@@ -41,16 +49,18 @@ export class Models {
     const ended = traffic.loadBegins();
     card.begin(modelName(choice), () => this.cancel());
     try {
-      const reranker = await loadModel(choice, { signal, onProgress: (progress) => card.progress(progress) });
+      const reranker = await loadModel(choice, { ...device, signal, onProgress: (progress) => card.progress(progress) });
       if (signal.aborted) return reranker.dispose();
       ranker.use(reranker);
-      this.#current = choice;
+      [this.#current, this.#device] = [choice, device];
       card.hide();
       this.#showModel();
       this.#around.onLoaded();
     } catch (error) {
-      if (!signal.aborted) await this.fail(error, choice);
+      if (!signal.aborted) await this.fail(error, choice, device);
     } finally {
+      // Also after a choice that could not be had.
+      this.#around.devices.show(ranker.reranker?.info.backend, this.#device);
       ended();
       if (this.#loading === controller) this.#loading = undefined;
     }
@@ -69,14 +79,14 @@ export class Models {
   }
 
   /** Says why a model cannot be used, and what to do. */
-  async fail(error: unknown, choice = this.#current): Promise<void> {
+  async fail(error: unknown, choice = this.#current, device = this.#device): Promise<void> {
     const { card, ranker, onChoose } = this.#around;
     const code = error instanceof RankletError ? ` (${error.code})` : "";
     const keep = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
     const [reason, advice] = [`${messageOf(error)}${code}.`, await adviceFor(choice, error)];
     announce(`The model could not be loaded. ${reason} ${advice}`);
     card.failed(reason, advice, [
-      { label: "Try again", run: () => void this.load(choice) },
+      { label: "Try again", run: () => void this.load(choice, device) },
       { label: "Another model", run: onChoose },
       ...keep,
     ]);

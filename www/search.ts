@@ -6,7 +6,8 @@ import { showFacts } from "./facts.js";
 import { firstStage, type FirstStage } from "./first-stage.js";
 import { count, duration, shorten } from "./format.js";
 import type { LatencyChart } from "./latency-chart.js";
-import type { ModelChoice } from "./model-choice.js";
+import type { DevicePanel } from "./device-panel.js";
+import type { DeviceChoice, ModelChoice } from "./model-choice.js";
 import { settledEntries, waitingEntries, type Orders } from "./orders.js";
 import type { Ranker } from "./ranker.js";
 import { showSettling } from "./settling.js";
@@ -23,6 +24,8 @@ export interface Surroundings {
   readonly chart: LatencyChart;
   readonly code: CodeSample;
   readonly model: () => ModelChoice;
+  readonly device: () => DeviceChoice;
+  readonly devices: DevicePanel;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -86,7 +89,7 @@ export class Search {
   }
 
   async #rank(): Promise<void> {
-    const { ranker, status, code, model, onFailure } = this.#around;
+    const { ranker, status, code, model, device, onFailure } = this.#around;
     const [query, orders] = [this.#query, this.#orders];
     if (!ranker.ready || orders === undefined) return;
     this.#stop();
@@ -99,7 +102,7 @@ export class Search {
         if (signal.aborted) return;
         this.#settle(ranking);
       }
-      code.show({ model: model(), documents: this.#documents?.passages.length ?? 0, query, candidates });
+      code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
     } catch (error) {
       // A newer query has taken this one's place, or the person has cancelled it and knows.
       if (error instanceof RankletError && error.code === "aborted") return;
@@ -110,7 +113,7 @@ export class Search {
   }
 
   #settle(ranking: CollectionRanking<string>): void {
-    const { status, chart } = this.#around;
+    const { status, chart, devices } = this.#around;
     const { done, total, results, timings } = ranking;
     if (this.#orders === undefined) return;
     this.#show({ found: this.#orders.found, entries: settledEntries(results, this.#orders.entries) });
@@ -122,6 +125,7 @@ export class Search {
     }
     this.#running = undefined;
     chart.add(timings.totalMs);
+    devices.ranked(ranking);
     showSettling("final");
     status.show({ text: `Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#outcome()}` });
     announce(`Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#outcome()} ${this.#firstText()}`);
