@@ -67,6 +67,8 @@ impl Upload for Constants<'_> {
         self.waiting += bytes.len() as u64;
         if self.waiting > MOST_WAITING {
             self.gpu.queue.submit([]);
+            // In a browser this does nothing. An error shows in the watch that surrounds preparing.
+            let _ = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
             self.waiting = 0;
         }
     }
