@@ -16,8 +16,11 @@ interface EngineInfo {
   warnings: string[];
 }
 
-/** Reads the JSON of the engine's `info()`. An engine computes on the thread that it is on. */
-export function parseInfo(json: string): ModelInfo {
+/**
+ * Reads the JSON of the engine's `info()`. An engine computes on the thread that it is on.
+ * @param reason why it is this device, where the engine cannot know
+ */
+export function parseInfo(json: string, reason?: string): ModelInfo {
   const info = JSON.parse(json) as EngineInfo;
   return frozen({
     modelType: info.model_type,
@@ -30,7 +33,7 @@ export function parseInfo(json: string): ModelInfo {
     layers: info.layers,
     weights: info.weights,
     memoryBytes: info.memory_bytes,
-    backend: { ...info.backend, device: info.backend.device === "gpu" ? "webgpu" : "cpu", workers: 0 },
+    backend: { ...info.backend, ...(reason === undefined ? {} : { reason }), device: info.backend.device === "gpu" ? "webgpu" : "cpu", workers: 0 },
     warnings: info.warnings,
   });
 }

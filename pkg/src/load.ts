@@ -59,7 +59,7 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
   const workers = read.workers ?? "auto";
   const limited = maxMemoryBytes !== undefined && workers === "auto";
   const settings: EngineSettings = {
-    device: deviceHere(platform, device, workers),
+    ...deviceHere(platform, device, workers),
     dtype,
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / (limited ? 1 : Math.max(1, Number(workers)))) }),
@@ -154,16 +154,16 @@ function workerCount(platform: Platform, files: Files): number {
  * What the engine is told of the device: nothing of a GPU where there is no WebGPU.
  * @throws RankletError `unsupported` where one is insisted on and there is none, or shared out
  */
-function deviceHere(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): string {
-  if (device === "auto") return platform.hasGpu() ? "auto" : "cpu";
-  if (device === "cpu") return device;
+function deviceHere(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): Pick<EngineSettings, "device" | "reason"> {
+  if (device === "auto") return platform.hasGpu() ? { device } : { device: "cpu", reason: "there is no WebGPU here" };
+  if (device === "cpu") return { device };
   if (!platform.hasGpu()) {
     throw new RankletError("unsupported", 'load: device "webgpu" is not available: there is no WebGPU here (a browser has it on https pages only); use "auto" or "cpu"');
   }
   if (workers !== "auto" && workers > 1) {
     throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);
   }
-  return "gpu";
+  return { device: "gpu" };
 }
 
 /** A worker; with "auto", `undefined` where there are none or the page may not start one. */

@@ -8,7 +8,7 @@ import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
 import { untilTrap } from "./waiting.js";
 
-/** What `WasmLoader` reads, as JSON. */
+/** What `WasmLoader` reads, as JSON; but for `reason`. */
 export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
@@ -16,6 +16,8 @@ export interface EngineSettings {
   readonly max_memory_bytes?: number;
   /** For "auto": how many engines would share the work on the CPU. */
   readonly cpu_workers?: number;
+  /** Why it is this device, where the engine cannot know. */
+  readonly reason?: string;
 }
 
 /** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
@@ -27,10 +29,10 @@ export class Engine implements Scorer {
   #working = 0;
   #disposed = false;
 
-  private constructor(model: WasmReranker, nextTask: () => Promise<void>) {
+  private constructor(model: WasmReranker, nextTask: () => Promise<void>, reason?: string) {
     this.#model = model;
     this.#nextTask = nextTask;
-    this.#info = parseInfo(model.info());
+    this.#info = parseInfo(model.info(), reason);
   }
 
   /** Another after a GPU has failed, if the CPU has taken over. */
@@ -51,7 +53,8 @@ export class Engine implements Scorer {
       else weights.push([name, blob]);
     }
     const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
-    const loader = run(() => new WasmLoader(held, BigInt(bytes), JSON.stringify(settings)));
+    const { reason, ...engineSettings } = settings;
+    const loader = run(() => new WasmLoader(held, BigInt(bytes), JSON.stringify(engineSettings)));
     try {
       for (const [name, blob] of weights) await give(loader, name, blob);
     } catch (error) {
@@ -59,7 +62,7 @@ export class Engine implements Scorer {
       throw error;
     }
     const model = settings.device === "cpu" ? run(() => loader.finish()) : await wait(() => loader.finish_async());
-    return run(() => new Engine(model, nextTask));
+    return run(() => new Engine(model, nextTask, reason));
   }
 
   /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */

@@ -167,9 +167,9 @@ function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
 
 function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
-  const { device, dtype, max_length, max_memory_bytes, cpu_workers } = settings;
+  const { device, dtype, max_length, max_memory_bytes, cpu_workers, reason } = settings;
   const limits = [max_length, max_memory_bytes, cpu_workers];
-  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit);
+  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && (reason === undefined || typeof reason === "string");
 }
 
 function isReading(reading: unknown): reading is Reading {
