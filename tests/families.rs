@@ -20,7 +20,7 @@ fn logits(reranker: &Reranker, fixture: &Fixture) -> Vec<f32> {
 }
 
 /// One fixture of each family.
-fn one_of_each() -> [Fixture; 9] {
+fn one_of_each() -> [Fixture; 11] {
     [
         "electra-projected-h40",
         "roberta-plain-h40",
@@ -29,6 +29,8 @@ fn one_of_each() -> [Fixture; 9] {
         "chain-mean-sigmoid-h36",
         "jina-bert-heads12-h48",
         "gte-ntk-h40",
+        "gte-transformers-h32",
+        "gte-transformers-apart-linear-h36",
         "deberta-v3-h48",
         "deberta-own-projections-absolute-types-h36",
     ]
@@ -46,7 +48,8 @@ fn renamed(fixture: &Fixture, rename: impl Fn(&str) -> Option<String>) -> ModelF
     files
 }
 
-const PREFIXES: [&str; 7] = ["bert.", "electra.", "roberta.", "distilbert.", "model.", "new.", "deberta."];
+const PREFIXES: [&str; 8] =
+    ["bert.", "electra.", "roberta.", "distilbert.", "model.", "new.", "gte.", "deberta."];
 
 #[test]
 fn tensors_may_have_their_familys_prefix_or_none() {
@@ -89,6 +92,49 @@ fn a_model_without_a_classifier_is_refused_and_the_tensor_named() {
     }
 }
 
+/// transformers takes a checkpoint of the published code, too.
+#[test]
+fn gte_may_have_the_names_of_its_published_code() {
+    let fixture = fixture("families/gte-transformers-h32");
+    let files = renamed(&fixture, |name| Some(name.replace("gte.", "new.")));
+    let (_, difference) =
+        largest_difference(&logits(&load(files).unwrap(), &fixture), &fixture.expected.logits.concat());
+    assert!(difference <= 1e-4, "{difference}");
+}
+
+/// The scores of a fixture are those of the same model with other words for it in its `config.json`.
+#[test]
+fn other_words_for_the_same_are_read() {
+    let rope = |kind| json!({ "rope_type": kind, "rope_theta": 160_000.0, "factor": 3.0 });
+    for (name, fields) in [
+        // Longer than its positions no text is.
+        ("gte-transformers-h32", json!({ "rope_parameters": rope("dynamic") })),
+        ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_scaling": rope("dynamic") })),
+        ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_theta": 160_000 })),
+        ("gte-transformers-h32", json!({ "rope_parameters": { "type": "default" } })),
+        ("gte-transformers-apart-linear-h36", json!({ "hidden_act": "gelu_accurate" })),
+        ("modernbert-alone-linear-h32", json!({ "local_attention": 100, "sliding_window": 0 })),
+        // transformers' other names win.
+        (
+            "distilbert-plain-h36",
+            json!({ "dim": 99, "hidden_size": 36, "n_layers": 9, "num_hidden_layers": 2, "n_heads": 4,
+                    "num_attention_heads": 6 }),
+        ),
+        // `num_labels` wins over the list, and sentence-transformers makes one label of what is no classifier.
+        ("distilbert-plain-h36", json!({ "num_labels": 1, "id2label": { "0": "a", "1": "b" } })),
+        ("distilbert-plain-h36", json!({ "architectures": null, "id2label": null })),
+        ("distilbert-plain-h36", json!({ "architectures": ["DistilBertModel"], "num_labels": 3 })),
+    ] {
+        let fixture = fixture(&format!("families/{name}"));
+        let mut files = fixture.files();
+        with(&mut files, "config.json", &fields);
+        let reranker = load(files).unwrap_or_else(|error| panic!("{fields}: {error}"));
+        let (_, difference) =
+            largest_difference(&logits(&reranker, &fixture), &fixture.expected.logits.concat());
+        assert!(difference <= 1e-4, "{fields}: {difference}");
+    }
+}
+
 #[test]
 fn info_says_what_was_loaded() {
     for (name, model_type, architecture, layers) in [
@@ -126,16 +172,16 @@ fn configurations_that_make_no_sense_are_refused_and_the_field_named() {
     let modernbert = "modernbert-cls-h48";
     let rope = |theta| json!({ "full_attention": { "rope_theta": theta, "rope_type": "default" } });
     for (name, fields, named) in [
-        (modernbert, json!({ "local_attention": 1 }), "local_attention"),
-        (modernbert, json!({ "sliding_window": 0 }), "sliding_window"),
+        (modernbert, json!({ "local_attention": -1 }), "local_attention"),
+        (modernbert, json!({ "sliding_window": -1 }), "sliding_window"),
         (modernbert, json!({ "rope_parameters": rope(0.0) }), "rope_theta"),
         (modernbert, json!({ "rope_parameters": rope(-5.0) }), "rope_theta"),
         (modernbert, json!({ "layer_types": ["full_attention"] }), "layer_types"),
         (modernbert, json!({ "layer_types": 3 }), "layer_types"),
         (modernbert, json!({ "global_attn_every_n_layers": 0 }), "global_attn_every_n_layers"),
         (modernbert, json!({ "classifier_pooling": "last" }), "classifier_pooling"),
-        (modernbert, json!({ "classifier_activation": "mish" }), "classifier_activation"),
-        (modernbert, json!({ "hidden_activation": "mish" }), "hidden_activation"),
+        (modernbert, json!({ "classifier_activation": "gelu9" }), "classifier_activation"),
+        (modernbert, json!({ "hidden_activation": "gelu9" }), "hidden_activation"),
         (modernbert, json!({ "norm_eps": 2.0 }), "norm_eps"),
         (modernbert, json!({ "num_attention_heads": 16 }), "heads of 3"),
         ("modernbert-old-config-mean-h40", json!({ "global_rope_theta": 0.5 }), "global_rope_theta"),
@@ -147,6 +193,8 @@ fn configurations_that_make_no_sense_are_refused_and_the_field_named() {
         ("gte-ntk-h40", json!({ "rope_scaling": { "type": "ntk", "factor": 0.5 } }), "factor"),
         ("gte-ntk-h40", json!({ "rope_scaling": { "type": "ntk" } }), "factor"),
         ("gte-ntk-h40", json!({ "rope_theta": "large" }), "rope_theta"),
+        ("gte-transformers-h32", json!({ "rope_parameters": { "rope_type": "linear" } }), "factor"),
+        ("gte-transformers-h32", json!({ "rope_parameters": { "rope_theta": 0.0 } }), "rope_theta"),
         ("deberta-v3-h48", json!({ "position_buckets": 1 }), "position_buckets"),
         ("deberta-v3-h48", json!({ "max_relative_positions": 9 }), "max_relative_positions"),
         ("deberta-v3-h48", json!({ "position_buckets": 1u64 << 40 }), "position_buckets"),
@@ -172,6 +220,11 @@ fn what_is_not_implemented_is_refused_and_the_field_named() {
             "chunked",
         ),
         ("modernbert-cls-h48", json!({ "head_dim": 16 }), "head_dim"),
+        ("modernbert-cls-h48", json!({ "partial_rotary_factor": 0.5 }), "partial_rotary_factor"),
+        ("modernbert-cls-h48", json!({ "hidden_activation": "mish" }), "mish"),
+        ("gte-transformers-h32", json!({ "rope_parameters": { "rope_type": "longrope" } }), "longrope"),
+        // The older name wins.
+        ("gte-transformers-h32", json!({ "rope_scaling": { "type": "yarn", "factor": 2.0 } }), "yarn"),
         ("jina-bert-heads4-h36", json!({ "position_embedding_type": "rope" }), "position_embedding_type"),
         ("jina-bert-heads4-h36", json!({ "feed_forward_type": "swiglu" }), "feed_forward_type"),
         ("gte-ntk-h40", json!({ "rope_scaling": { "type": "dynamic", "factor": 2.0 } }), "dynamic"),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::json::Object;
-use crate::error::{Result, config};
+use crate::error::{Result, config, unsupported};
 
 /// An element-wise function inside the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
@@ -21,18 +21,41 @@ pub enum Activation {
     Tanh,
 }
 
+/// Names of HF's `ACT2FN` for functions that are not read.
+const OTHERS: [&str; 13] = [
+    "gelu_10",
+    "hardswish",
+    "laplace",
+    "leaky_relu",
+    "linear",
+    "mish",
+    "prelu",
+    "quick_gelu",
+    "relu2",
+    "relu6",
+    "sigmoid",
+    "sqrtsoftplus",
+    "xielu",
+];
+
 impl Activation {
     /// The function that `field` of `config.json` names, by the names of HF's `ACT2FN`.
     ///
     /// # Errors
-    /// `config` for a name that is not known: guessing would give wrong scores.
+    /// `unsupported` for one of the others that HF has, `config` for a name it has not: guessing would give wrong scores.
     pub fn named(field: &str, name: &str) -> Result<Self> {
         match name {
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_fast" | "gelu_accurate" => {
+                Ok(Activation::GeluTanh)
+            }
             "relu" => Ok(Activation::Relu),
             "silu" | "swish" => Ok(Activation::Silu),
             "tanh" => Ok(Activation::Tanh),
+            other if OTHERS.contains(&other) => Err(unsupported(format!(
+                "config.json: {field} {other:?}; this build reads gelu, gelu_pytorch_tanh, relu, silu, tanh and \
+                 other names of these"
+            ))),
             _ => Err(config(format!(
                 "config.json: {field} {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"
             ))),
@@ -124,6 +147,23 @@ mod tests {
 
     fn object(json: &str) -> Object {
         Object::parse("test", json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn names_of_one_function_are_read_and_other_functions_are_named() {
+        let named = |name| Activation::named("hidden_act", name);
+        for name in ["gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh", "gelu_pytorch_tanh"] {
+            assert_eq!(named(name), Ok(Activation::GeluTanh), "{name}");
+        }
+        assert_eq!(named("gelu_python"), named("gelu"));
+        assert_eq!(named("swish"), named("silu"));
+        for (name, kind) in
+            [("quick_gelu", crate::ErrorKind::Unsupported), ("softsign", crate::ErrorKind::Config)]
+        {
+            let error = named(name).unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.context().contains(name), "{error}");
+        }
     }
 
     #[test]

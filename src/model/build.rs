@@ -27,13 +27,20 @@ pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weigh
     Ok((plan, head))
 }
 
-/// The Plans a configuration can have before its tensors are known: with the family's prefix and without.
+/// The Plans a configuration can have before its tensors are known: they differ in the names alone.
 ///
 /// # Errors
 /// `unsupported` for a decoder, which has none.
-pub(crate) fn plans(config: &ModelConfig) -> Result<[Plan; 2]> {
-    let names = Names::of(config.family)?;
-    Ok(names.prefixes().map(|prefix| Builder { config, names, prefix }.plan()))
+pub(crate) fn plans(config: &ModelConfig) -> Result<Vec<Plan>> {
+    Ok(Builder::all(config)?.map(|builder| builder.plan()).collect())
+}
+
+/// The Plan a configuration most likely has before its tensors are known: sizes are right, names may be others.
+///
+/// # Errors
+/// `unsupported` for a decoder, which has none.
+pub(crate) fn likely_plan(config: &ModelConfig) -> Result<Plan> {
+    Ok(Builder::likely(config)?.plan())
 }
 
 struct Builder<'a> {
@@ -43,12 +50,27 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// With the prefix that the tensors have; the family's where there are no words at all.
+    /// With each way to call the tensors.
+    fn all(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
+        let names = Names::of(config.family)?.iter();
+        let spelt = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
+        Ok(spelt.map(move |(names, prefix)| Self { config, names, prefix }))
+    }
+
+    fn likely(config: &'a ModelConfig) -> Result<Self> {
+        let names = &Names::of(config.family)?[0];
+        Ok(Self { config, names, prefix: names.prefix })
+    }
+
+    /// With the names that the words and the first layer have; those of the words where the layer has none of them, and
+    /// the family's where there are no words at all.
     fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
-        let names = Names::of(config.family)?;
-        let has_words = |prefix: &&str| weights.contains(&format!("{prefix}{}.weight", names.word));
-        let prefix = names.prefixes().into_iter().find(has_words).unwrap_or(names.prefix);
-        Ok(Self { config, names, prefix })
+        let has_words = |this: &Self| weights.contains(&format!("{}{}.weight", this.prefix, this.names.word));
+        let has_layer =
+            |this: &Self| weights.contains(&format!("{}.weight", this.in_layer(0, this.names.context)));
+        let mut with_words = Self::all(config)?.filter(has_words);
+        let found = with_words.clone().find(has_layer).or_else(|| with_words.next());
+        found.map_or_else(|| Self::likely(config), Ok)
     }
 
     /// A table that is there and would not be used changes the scores.
@@ -194,6 +216,11 @@ impl<'a> Builder<'a> {
                     stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
                 (activated, Some(gate))
             }
+            Inner::Apart { activated, gate } => {
+                let [activated, gate] = [activated, gate]
+                    .map(|name| linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate));
+                (activated, Some(gate))
+            }
         };
         FeedForward {
             intermediate,
@@ -282,7 +309,7 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Re
         HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
         HeadLayer::Activate(_) | HeadLayer::ActivateAsConfigured => 0,
     };
-    Ok(Names::of(config.family)?.head.iter().map(layer).sum())
+    Ok(Names::of(config.family)?[0].head.iter().map(layer).sum())
 }
 
 /// The head of a chain of modules, whose tensors are in files of their own.
@@ -356,7 +383,7 @@ mod tests {
     }
 
     fn plan(config: &ModelConfig) -> Plan {
-        plans(config).unwrap()[0].clone()
+        likely_plan(config).unwrap()
     }
 
     #[test]

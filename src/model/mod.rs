@@ -15,6 +15,6 @@ pub use plan::{
 };
 
 pub(crate) use activation::score;
-pub(crate) use build::{build, head_parameters, plans};
+pub(crate) use build::{build, head_parameters, likely_plan, plans};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

@@ -73,6 +73,13 @@ pub(super) enum Inner {
     ActivatedAndGate(&'static str),
     /// The same the other way round.
     GateAndActivated(&'static str),
+    /// Two layers.
+    Apart {
+        /// What is activated.
+        activated: &'static str,
+        /// What it is multiplied with.
+        gate: &'static str,
+    },
 }
 
 /// Where blocks are normalised.
@@ -197,7 +204,7 @@ const MODERNBERT: Names = Names {
     ..BERT
 };
 
-const GTE: Names = Names {
+const NEW: Names = Names {
     prefix: "new.",
     inputs: Inputs::Fused("attention.qkv_proj"),
     context: "attention.o_proj",
@@ -206,6 +213,20 @@ const GTE: Names = Names {
     output: "mlp.down_proj",
     output_norm: "mlp_ln",
     ..BERT
+};
+
+/// As transformers saves GTE.
+const GTE: Names = Names { prefix: "gte.", ..NEW };
+
+/// As transformers calls GTE's tensors in memory, and saves them on demand.
+const GTE_APART: Names = Names {
+    layers: "layers",
+    inputs: Inputs::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+    context: "self_attn.o_proj",
+    attention_norm: "post_attention_layernorm",
+    inner: Inner::Apart { activated: "mlp.gate_proj", gate: "mlp.up_proj" },
+    output_norm: "post_mlp_layernorm",
+    ..GTE
 };
 
 const DEBERTA: Names = Names {
@@ -230,18 +251,21 @@ impl Names {
         [self.prefix, ""]
     }
 
+    /// The ways in which a family's tensors may be called, the usual one first.
+    ///
     /// # Errors
     /// `unsupported` for a decoder, which has no Plan.
-    pub(super) fn of(family: Family) -> Result<&'static Self> {
+    pub(super) fn of(family: Family) -> Result<&'static [Self]> {
         Ok(match family {
-            Family::Bert => &BERT,
-            Family::JinaBert => &JINA_BERT,
-            Family::Electra => &ELECTRA,
-            Family::Roberta => &ROBERTA,
-            Family::DistilBert => &DISTILBERT,
-            Family::ModernBert => &MODERNBERT,
-            Family::Gte => &GTE,
-            Family::Deberta => &DEBERTA,
+            Family::Bert => &[BERT],
+            Family::JinaBert => &[JINA_BERT],
+            Family::Electra => &[ELECTRA],
+            Family::Roberta => &[ROBERTA],
+            Family::DistilBert => &[DISTILBERT],
+            Family::ModernBert => &[MODERNBERT],
+            Family::New => &[NEW],
+            Family::Gte => &[GTE, NEW, GTE_APART],
+            Family::Deberta => &[DEBERTA],
             Family::Qwen3 => return Err(unsupported("a decoder is not quantised: its dtype is f32")),
         })
     }

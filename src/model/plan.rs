@@ -114,7 +114,7 @@ pub struct Disentangled {
     pub query: Option<Linear>,
     /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
     pub buckets: Option<usize>,
-    /// The longest distance that is told from longer ones.
+    /// Where the logarithms come to the last rows; without buckets, the longest distance that has a row of its own.
     pub max_distance: usize,
 }
 

@@ -45,7 +45,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<Description> {
     let (plan, parameters) = match &outline.config.decoder {
         Some(decoder) => (None, decoder.parameters(&outline.config) as usize),
         None => {
-            let [plan, _] = model::plans(&outline.config)?;
+            let plan = model::likely_plan(&outline.config)?;
             let parameters = plan.parameters();
             (Some(plan.collapse_last_layer()), parameters)
         }

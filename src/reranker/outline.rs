@@ -85,7 +85,7 @@ impl Outline {
             };
             return Ok(needs.peak());
         }
-        let [plan, _] = &model::plans(&self.config)?;
+        let plan = &model::likely_plan(&self.config)?;
         let needs = Needs {
             plan,
             head_parameters: self.head_parameters,

@@ -62,9 +62,9 @@ impl Terms {
 fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<RelativePositions> {
     let buckets = positive(json, "position_buckets", MOST_ROWS)?;
     let max_distance = positive(json, "max_relative_positions", MOST_ROWS)?.unwrap_or(positions);
-    // Logarithms between half of the buckets and the longest distance have to grow.
+    // Logarithms between half of the buckets and the longest distance have to grow, where there are any.
     if let Some(buckets) = buckets
-        && (buckets < 2 || max_distance <= buckets / 2 + 1)
+        && (buckets < 2 || positions - 1 > buckets / 2 && max_distance <= buckets / 2 + 1)
     {
         return Err(config(format!(
             "config.json: position_buckets {buckets} do not fit max_relative_positions {max_distance}"

@@ -21,7 +21,9 @@ pub enum Family {
     DistilBert,
     /// ModernBERT: rotary positions, windows, gates, norms before each block.
     ModernBert,
-    /// GTE: rotary positions, fused projections, gates.
+    /// GTE with the names of its published code: rotary positions, fused projections, gates.
+    New,
+    /// GTE with the names that transformers has for it, or those of its published code.
     Gte,
     /// DeBERTa 2 and 3: relative positions in the logits.
     Deberta,
@@ -46,8 +48,8 @@ pub(super) struct Row {
     pub(super) hidden_act: &'static str,
     pub(super) max_position_embeddings: usize,
     pub(super) type_vocab_size: usize,
-    /// Whether a model without a table of token types leaves those it is given aside.
-    pub(super) types_optional: bool,
+    /// With fewer token types, a model leaves those it is given aside.
+    pub(super) reads_types_from: usize,
     /// `None` for the name: it is always the default.
     pub(super) layer_norm_eps: (Option<&'static str>, f64),
     /// Fields that change the scores, with the one value that is read.
@@ -68,7 +70,7 @@ const BERT: Row = Row {
     hidden_act: "hidden_act",
     max_position_embeddings: 512,
     type_vocab_size: 2,
-    types_optional: false,
+    reads_types_from: 0,
     layer_norm_eps: (Some("layer_norm_eps"), 1e-12),
     required: &[("position_embedding_type", "absolute"), ("feed_forward_type", "original")],
     own: |_, _| Ok(()),
@@ -119,12 +121,12 @@ const DISTILBERT: Row = Row {
     model_type: "distilbert",
     family: Family::DistilBert,
     architecture: "DistilBertForSequenceClassification",
-    hidden_size: (&["dim", "hidden_size"], 768),
-    num_hidden_layers: (&["n_layers", "num_hidden_layers"], 6),
-    num_attention_heads: (&["n_heads", "num_attention_heads"], 12),
+    hidden_size: (&["hidden_size", "dim"], 768),
+    num_hidden_layers: (&["num_hidden_layers", "n_layers"], 6),
+    num_attention_heads: (&["num_attention_heads", "n_heads"], 12),
     intermediate_size: (&["hidden_dim"], 3072),
     hidden_act: "activation",
-    types_optional: true,
+    reads_types_from: 1,
     layer_norm_eps: (None, 1e-12),
     required: &[],
     own: |_, config| {
@@ -143,24 +145,36 @@ const MODERNBERT: Row = Row {
     intermediate_size: (&["intermediate_size"], 1152),
     hidden_act: "hidden_activation",
     max_position_embeddings: 8192,
-    types_optional: true,
+    reads_types_from: 1,
     layer_norm_eps: (Some("norm_eps"), 1e-5),
     required: &[],
     own: modernbert::read,
     ..BERT
 };
 
-const GTE: Row = Row {
+const NEW: Row = Row {
     model_type: "new",
-    family: Family::Gte,
+    family: Family::New,
     architecture: "NewForSequenceClassification",
     vocab_size: 30528,
     max_position_embeddings: 2048,
     type_vocab_size: 1,
-    types_optional: true,
+    // All zero where there is one.
+    reads_types_from: 2,
     required: &[("position_embedding_type", "rope"), ("layer_norm_type", "layer_norm")],
-    own: gte::read,
+    own: gte::read_new,
     ..BERT
+};
+
+const GTE: Row = Row {
+    model_type: "gte",
+    family: Family::Gte,
+    architecture: "GteForSequenceClassification",
+    vocab_size: 250_048,
+    max_position_embeddings: 8192,
+    reads_types_from: 1,
+    own: gte::read,
+    ..NEW
 };
 
 const DEBERTA: Row = Row {
@@ -173,7 +187,7 @@ const DEBERTA: Row = Row {
     num_attention_heads: (&["num_attention_heads"], 24),
     intermediate_size: (&["intermediate_size"], 6144),
     type_vocab_size: 0,
-    types_optional: true,
+    reads_types_from: 1,
     layer_norm_eps: (Some("layer_norm_eps"), 1e-7),
     required: &[],
     own: deberta::read,
@@ -190,7 +204,7 @@ const QWEN3: Row = Row {
     num_attention_heads: (&["num_attention_heads"], 32),
     intermediate_size: (&["intermediate_size"], 22016),
     max_position_embeddings: 32768,
-    types_optional: true,
+    reads_types_from: 1,
     layer_norm_eps: (Some("rms_norm_eps"), 1e-6),
     required: &[],
     own: qwen3::read,
@@ -201,7 +215,7 @@ const QWEN3: Row = Row {
 const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 10] = [
+const FAMILIES: [Row; 11] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
     ROBERTA,
@@ -209,6 +223,7 @@ const FAMILIES: [Row; 10] = [
     CAMEMBERT,
     DISTILBERT,
     MODERNBERT,
+    NEW,
     GTE,
     DEBERTA,
     QWEN3,

@@ -1,27 +1,44 @@
-//! The part of a configuration that is GTE's, whose `model_type` is "new".
+//! The part of a configuration that is GTE's, whose `model_type` is "new" with its published code and "gte" in
+//! transformers.
 
 use super::{AttentionPositions, ModelConfig, Rotary, RotaryLayer, rotary};
 use crate::checkpoint::json::Object;
-use crate::error::{Result, config, unsupported};
+use crate::error::{Result, unsupported};
 
-pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    rotary::refuse_head_dim(json, config)?;
+/// As the published code reads it.
+pub(super) fn read_new(json: &Object, config: &mut ModelConfig) -> Result<()> {
     for (name, refused) in [("pack_qkv", false), ("logn_attention_scale", true)] {
         if json.flag(name)? == Some(refused) {
             return Err(unsupported(format!("config.json: {name} is {refused}")));
         }
     }
+    let head_dim = config.hidden_size / config.num_attention_heads;
+    rotate(json, config, ntk_angles(json, head_dim)?)
+}
+
+/// As transformers reads it.
+pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    let theta = rotary::theta(json, "rope_theta", 160_000.0)?;
+    // Where a file has both, transformers takes the older name.
+    let rotary = match json.object("rope_scaling")?.or(json.object("rope_parameters")?) {
+        Some(parameters) => rotary::angles(&parameters, theta)?,
+        None => Rotary { theta, divisor: 1.0 },
+    };
+    rotate(json, config, rotary)
+}
+
+fn rotate(json: &Object, config: &mut ModelConfig, rotary: Rotary) -> Result<()> {
+    rotary::refuse_other_heads(json, config)?;
     config.position_table = None;
     config.biases.intermediate = false;
-    let head_dim = config.hidden_size / config.num_attention_heads;
-    let layer = RotaryLayer { rotary: angles(json, head_dim)?, window: None };
+    let layer = RotaryLayer { rotary, window: None };
     config.attention = AttentionPositions::Rotary(vec![layer; config.num_hidden_layers]);
     Ok(())
 }
 
 /// The angles; where a model was stretched "ntk" style by a factor, with a base so many times as large, and
 /// `factor^(2 / head_dim)` times as slow.
-fn angles(json: &Object, head_dim: usize) -> Result<Rotary> {
+fn ntk_angles(json: &Object, head_dim: usize) -> Result<Rotary> {
     let theta = rotary::theta(json, "rope_theta", 10_000.0)?;
     let Some(scaling) = json.object("rope_scaling")? else { return Ok(Rotary { theta, divisor: 1.0 }) };
     match scaling.text("type")? {
@@ -34,9 +51,6 @@ fn angles(json: &Object, head_dim: usize) -> Result<Rotary> {
             )));
         }
     }
-    let factor = scaling.number("factor")?.unwrap_or(f64::NAN);
-    if !(1.0..=1e6).contains(&factor) {
-        return Err(config(format!("config.json: rope_scaling: factor is {factor}, not from 1 to 1e6")));
-    }
+    let factor = rotary::factor(&scaling)?;
     Ok(Rotary { theta: theta * factor, divisor: libm::pow(factor, 2.0 / head_dim as f64) })
 }

@@ -4,17 +4,23 @@ use super::MOST_LABELS;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
-/// HF counts labels by `id2label`, or by `num_labels` when that is written; two when neither is.
+/// `num_labels`, or else as many as `id2label` lists, or else two, as in transformers. But a checkpoint of no
+/// classifier has one, as in sentence-transformers.
 pub(super) fn count(json: &Object) -> Result<usize> {
-    let listed = json.object("id2label")?.map(|labels| labels.len());
-    let written = json.get("num_labels").map(|_| json.count("num_labels", 0, 1, MOST_LABELS)).transpose()?;
-    match (written, listed) {
-        (Some(written), Some(listed)) if written != listed => {
-            Err(config(format!("config.json: num_labels is {written}, but id2label lists {listed}")))
-        }
-        (Some(count), _) => Ok(count),
-        (None, Some(listed)) if (1..=MOST_LABELS).contains(&listed) => Ok(listed),
-        (None, Some(listed)) => Err(config(format!("config.json: id2label lists {listed} labels"))),
-        (None, None) => Ok(2),
+    if !is_classifier(json)? {
+        return Ok(1);
     }
+    let listed = json.object("id2label")?.map_or(2, |labels| labels.len());
+    let count = json.count("num_labels", listed, 1, MOST_LABELS)?;
+    if (1..=MOST_LABELS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(config(format!("config.json: id2label lists {count} labels")))
+    }
+}
+
+/// Whether one of `architectures` is a classifier.
+fn is_classifier(json: &Object) -> Result<bool> {
+    let names = json.texts("architectures")?.unwrap_or_default();
+    Ok(names.iter().any(|name| name.ends_with("ForSequenceClassification")))
 }

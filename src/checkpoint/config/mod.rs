@@ -100,7 +100,7 @@ pub enum AttentionPositions {
 pub struct RelativePositions {
     /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
     pub buckets: Option<usize>,
-    /// The longest distance that is told from longer ones.
+    /// Where the logarithms come to the last rows; without buckets, the longest distance that has a row of its own.
     pub max_distance: usize,
     /// Whether the table has a norm.
     pub normalised: bool,
@@ -205,7 +205,7 @@ impl ModelConfig {
             decoder: None,
         };
         (row.own)(json, &mut config)?;
-        config.reads_token_types = config.type_vocab_size > 0 || !row.types_optional;
+        config.reads_token_types = config.type_vocab_size >= row.reads_types_from;
         config.check_consistency()?;
         Ok(config)
     }

@@ -11,7 +11,7 @@ const GLOBAL: &str = "full_attention";
 const LOCAL: &str = "sliding_attention";
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    rotary::refuse_head_dim(json, config)?;
+    rotary::refuse_other_heads(json, config)?;
     let flag = |name| Ok(json.flag(name)?.unwrap_or(false));
     let feed_forward = flag("mlp_bias")?;
     config.position_table = None;
@@ -60,21 +60,18 @@ fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
     types.into_iter().map(layer).collect()
 }
 
-/// How far a layer sees on either side: half of what `local_attention` counts.
+/// How far a layer sees on either side: half of what `local_attention` counts. At 0 a row sees itself alone.
 fn window(json: &Object) -> Result<usize> {
-    let half = json.count("local_attention", 128, 2, MOST_ROWS)? / 2;
-    json.count("sliding_window", half, 1, MOST_ROWS)
+    let half = json.count("local_attention", 128, 0, MOST_ROWS)? / 2;
+    json.count("sliding_window", half, 0, MOST_ROWS)
 }
 
 /// The angles of a kind of layer: `rope_parameters` of it, or else `older`, the field of transformers 4.
 fn angles(json: &Object, kind: &str, older: &str, default: f64) -> Result<Rotary> {
     rotary::refuse_scaling(json, "rope_scaling")?;
-    let parameters = json.object("rope_parameters")?.map(|all| all.object(kind)).transpose()?.flatten();
-    if let Some(parameters) = &parameters {
-        rotary::refuse_type(parameters)?;
-        if parameters.get("rope_theta").is_some() {
-            return Ok(Rotary { theta: rotary::theta(parameters, "rope_theta", default)?, divisor: 1.0 });
-        }
+    let theta = rotary::theta(json, older, default)?;
+    match json.object("rope_parameters")?.map(|all| all.object(kind)).transpose()?.flatten() {
+        Some(parameters) => rotary::angles(&parameters, theta),
+        None => Ok(Rotary { theta, divisor: 1.0 }),
     }
-    Ok(Rotary { theta: rotary::theta(json, older, default)?, divisor: 1.0 })
 }

@@ -1,6 +1,6 @@
 //! What families with rotary positions share.
 
-use super::{ModelConfig, require_width};
+use super::{ModelConfig, Rotary, require_width};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -12,6 +12,29 @@ pub(super) fn theta(json: &Object, field: &str, default: f64) -> Result<f64> {
         Ok(theta)
     } else {
         Err(config(format!("config.json: {field} is {theta}, not a number of at least 1")))
+    }
+}
+
+/// The angles of a dictionary of transformers 5: as they are, `factor` times as slow ("linear"), or slower where a text
+/// is longer than the positions the model was made for ("dynamic"), which no pair is.
+pub(super) fn angles(parameters: &Object, default: f64) -> Result<Rotary> {
+    let theta = theta(parameters, "rope_theta", default)?;
+    match parameters.text("rope_type")?.or(parameters.text("type")?) {
+        None | Some("default" | "dynamic") => Ok(Rotary { theta, divisor: 1.0 }),
+        Some("linear") => Ok(Rotary { theta, divisor: factor(parameters)? }),
+        Some(other) => Err(unsupported(format!(
+            "config.json: the rope_type {other:?}; this build reads default, dynamic, linear"
+        ))),
+    }
+}
+
+/// By how much angles are stretched.
+pub(super) fn factor(parameters: &Object) -> Result<f64> {
+    let factor = parameters.number("factor")?.unwrap_or(f64::NAN);
+    if (1.0..=1e6).contains(&factor) {
+        Ok(factor)
+    } else {
+        Err(config(format!("config.json: the factor of rotary positions is {factor}, not from 1 to 1e6")))
     }
 }
 
@@ -28,7 +51,10 @@ pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
     }
 }
 
-/// Refuses heads of another width than an even part of the residual stream.
-pub(super) fn refuse_head_dim(json: &Object, model: &ModelConfig) -> Result<()> {
+/// Refuses heads of another width than an even part of the residual stream, and those of which a part is rotated.
+pub(super) fn refuse_other_heads(json: &Object, model: &ModelConfig) -> Result<()> {
+    if json.number("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
+        return Err(unsupported("config.json: partial_rotary_factor is given"));
+    }
     require_width(json, "head_dim", model.hidden_size / model.num_attention_heads)
 }

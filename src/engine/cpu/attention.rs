@@ -38,7 +38,7 @@ pub(super) enum Positions {
     Rotary(Arc<Rotations>),
     /// Slopes, head by head.
     Alibi(Vec<f32>),
-    Relative(Relative),
+    Relative(Box<Relative>),
 }
 
 impl Run<'_> {

@@ -101,7 +101,7 @@ impl Loader {
             model::Positions::Rotary(rotary) => Positions::Rotary(self.rotations(*rotary, head_dim)),
             model::Positions::Alibi => Positions::Alibi(alibi_slopes(heads)),
             model::Positions::Disentangled(positions) => {
-                Positions::Relative(self.relative(positions, heads, head_dim)?)
+                Positions::Relative(Box::new(self.relative(positions, heads, head_dim)?))
             }
         })
     }
@@ -129,10 +129,7 @@ impl Loader {
             layer.as_ref().map(|layer| self.project_table(&table, layer, heads, head_dim)).transpose()
         };
         let (keys, queries) = (project(&positions.key)?, project(&positions.query)?);
-        // Longer ones are not told from the longest, nor those beyond the table.
-        let longest = positions.max_distance.max(positions.table.rows / 2).cast_signed();
-        let rows = (-longest..=longest).map(|distance| positions.row(distance) as u32).collect();
-        Ok(Relative { keys, queries, rows })
+        Ok(Relative { keys, queries, place: positions.clone() })
     }
 
     /// The rows of relative positions as they are projected, with [`MOST_ROWS`] to spare.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::super::arch::{Isa, MOST_ROWS};
 use super::{Numbers, Pair};
+use crate::model::Disentangled;
 
 /// Vectors of relative positions, packed for each head as keys are.
 #[derive(Debug, Default)]
@@ -24,20 +25,14 @@ pub(in super::super::super) struct Relative {
     pub(in super::super::super) keys: Option<Packed>,
     /// What keys are multiplied with.
     pub(in super::super::super) queries: Option<Packed>,
-    /// Which row of these a distance has, for the distances `-longest..=longest` of a row to the one it looks at; longer
-    /// ones have those of the longest.
-    pub(in super::super::super) rows: Vec<u32>,
+    /// Which row of these a distance has, of a row to the one it looks at.
+    pub(in super::super::super) place: Disentangled,
 }
 
 impl Relative {
     /// How many of the products there are.
     pub(super) fn terms(&self) -> usize {
         usize::from(self.keys.is_some()) + usize::from(self.queries.is_some())
-    }
-
-    fn row(&self, distance: isize) -> u32 {
-        let longest = self.rows.len() / 2;
-        self.rows[distance.saturating_add_unsigned(longest).clamp(0, 2 * longest as isize).unsigned_abs()]
     }
 }
 
@@ -71,7 +66,7 @@ impl Products {
         let (queries, keys) = (pair.query.count, pair.key.count);
         let distances = (0..queries + keys - 1).map(|place| (queries - 1).wrapping_sub(place).cast_signed());
         self.places.clear();
-        self.places.extend(distances.map(|distance| relative.row(distance)));
+        self.places.extend(distances.map(|distance| relative.place.row(distance) as u32));
         self.query_rows = queries;
         let seen = self.seen_places(pair);
         let (least, most) = seen.iter().fold((u32::MAX, 0), |(a, b), &place| (a.min(place), b.max(place)));

@@ -3,6 +3,7 @@
 use super::super::super::arch::MOST_ROWS;
 use super::super::tests::{Random, assert_close, bits, each, oracle};
 use super::super::{Attend, Kernels, Pair, Positions, Relative, Rows, Scratch};
+use crate::model::{self, Disentangled};
 
 /// Tokens, heads, `head_dim`: below, at and above what tiles and panels take at once, and primes.
 const SHAPES: [[usize; 3]; 8] =
@@ -165,8 +166,19 @@ impl Table {
         let packed = |values: &Vec<f32>| {
             pack(Rows { values, stride: heads * head_dim, first: 0, count: TABLE }, heads, head_dim)
         };
-        let rows = (-25..=25).map(|distance| row_of(distance) as u32).collect();
-        Relative { keys: self.keys.as_ref().map(packed), queries: self.queries.as_ref().map(packed), rows }
+        let table = model::Table { weight: String::new(), rows: TABLE, width: heads * head_dim };
+        Relative {
+            keys: self.keys.as_ref().map(packed),
+            queries: self.queries.as_ref().map(packed),
+            place: Disentangled {
+                table,
+                norm: None,
+                key: None,
+                query: None,
+                buckets: None,
+                max_distance: TABLE / 2,
+            },
+        }
     }
 
     fn terms(&self) -> usize {
