@@ -6,7 +6,7 @@ use super::recording::{Input, Scratch, Slot};
 use super::steps::VECTOR;
 use crate::engine::embed::Embedding;
 use crate::engine::positions::RotaryTable;
-use crate::model::Rotary;
+use crate::model::{Disentangled, Rotary};
 use crate::text::Batch;
 
 /// Bytes by buffer.
@@ -15,11 +15,16 @@ pub(super) type Uploads = Vec<(Slot, Vec<u8>)>;
 /// The shape of a batch.
 pub(super) fn shape(batch: &Batch) -> Shape {
     let tiles = batch.ranges().map(|rows| rows.len().div_ceil(QUERIES)).sum();
-    Shape { tokens: batch.tokens(), pairs: batch.pairs(), tiles }
+    Shape { tokens: batch.tokens(), pairs: batch.pairs(), tiles, longest: longest(batch) }
 }
 
 /// Everything that kernels read of a batch.
-pub(super) fn uploads(batch: &Batch, embedding: &Embedding, rotations: &[(Rotary, usize)]) -> Uploads {
+pub(super) fn uploads(
+    batch: &Batch,
+    embedding: &Embedding,
+    rotations: &[(Rotary, usize)],
+    distances: &[Disentangled],
+) -> Uploads {
     let ends: Vec<u32> = batch.cu_seqlens.iter().map(|row| *row as u32).collect();
     let mut uploads = vec![
         (Slot::Scratch(Scratch::Stream), embeddings(batch, embedding)),
@@ -31,11 +36,21 @@ pub(super) fn uploads(batch: &Batch, embedding: &Embedding, rotations: &[(Rotary
         let places: Vec<u32> = batch.ranges().flat_map(|rows| 0..rows.len() as u32).collect();
         uploads.push((Slot::Input(Input::Places), words(&places)));
     }
-    let longest = batch.ranges().map(|rows| rows.len()).max().unwrap_or(0);
+    let longest = longest(batch);
     uploads.extend(rotations.iter().enumerate().map(|(number, (rotary, head_dim))| {
         (Slot::Input(Input::Rotation(number)), rotation(rotary, *head_dim, longest))
     }));
+    uploads.extend(distances.iter().enumerate().map(|(number, table)| {
+        let reach = longest.cast_signed() - 1;
+        let rows: Vec<u32> = (-reach..=reach).map(|distance| table.row(distance) as u32).collect();
+        (Slot::Input(Input::Distances(number)), words(&rows))
+    }));
     uploads
+}
+
+/// Tokens of the longest pair.
+fn longest(batch: &Batch) -> usize {
+    batch.ranges().map(|rows| rows.len()).max().unwrap_or(0)
 }
 
 /// Embedding rows, each filled up to whole vectors.

@@ -37,7 +37,7 @@ use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
 use crate::error::{Result, internal, out_of_memory};
-use crate::model::{Plan, Rotary};
+use crate::model::{Disentangled, Plan, Rotary};
 use crate::options::Dtype;
 use crate::text::Batch;
 
@@ -55,6 +55,7 @@ pub(crate) struct GpuEngine {
     embedding: Option<Arc<Embedding>>,
     steps: Vec<Step>,
     rotations: Vec<(Rotary, usize)>,
+    distances: Vec<Disentangled>,
     storage: Storage,
     tile: Tile,
     executor: Executor,
@@ -96,7 +97,7 @@ impl GpuEngine {
         let mut constants = Constants::new(&gpu);
         let prepared = prepare::prepare(plan, weights, storage, tile, &mut constants);
         let constants = constants.into_buffers();
-        let Prepared { steps, rotations, first, spent } = match prepared {
+        let Prepared { steps, rotations, distances, first, spent } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 // What went wrong on the GPU says more.
@@ -105,7 +106,7 @@ impl GpuEngine {
             }
         };
         let mut executor = Executor::new(constants);
-        let smallest = record(&steps, Shape { tokens: 1, pairs: 1, tiles: 1 }, tile);
+        let smallest = record(&steps, Shape { tokens: 1, pairs: 1, tiles: 1, longest: 1 }, tile);
         executor.warm_up(&gpu, first.iter().chain(&smallest.dispatches));
         if !first.is_empty() {
             executor.run(&gpu, &first)?;
@@ -118,6 +119,7 @@ impl GpuEngine {
             embedding: None,
             steps,
             rotations,
+            distances,
             storage,
             tile,
             executor,
@@ -167,7 +169,7 @@ impl GpuEngine {
                 .iter()
                 .map(|part| {
                     let recording = record(&self.steps, inputs::shape(part), self.tile);
-                    let uploads = inputs::uploads(part, embedding, &self.rotations);
+                    let uploads = inputs::uploads(part, embedding, &self.rotations, &self.distances);
                     self.executor.submit(&self.gpu, &recording, uploads)
                 })
                 .collect::<Result<Vec<_>>>()
@@ -207,7 +209,7 @@ impl GpuEngine {
         let embedding =
             self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
         let recording = record(&self.steps, inputs::shape(batch), self.tile);
-        let uploads = inputs::uploads(batch, embedding, &self.rotations);
+        let uploads = inputs::uploads(batch, embedding, &self.rotations, &self.distances);
         self.executor.profile(&self.gpu, &recording, uploads).await
     }
 
@@ -245,7 +247,8 @@ impl GpuEngine {
 
     /// Bytes of the largest buffer for intermediate results of so many tokens.
     fn bytes_of(&self, tokens: usize) -> u64 {
-        let recording = record(&self.steps, Shape { tokens, pairs: tokens, tiles: tokens }, self.tile);
+        let recording =
+            record(&self.steps, Shape { tokens, pairs: tokens, tiles: tokens, longest: tokens }, self.tile);
         recording.scratch.into_values().max().unwrap_or(bytes(tokens, 1))
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Prepared {
     pub(super) steps: Vec<Step>,
     /// Rotations, and the `head_dim` each is for.
     pub(super) rotations: Vec<(model::Rotary, usize)>,
+    /// Tables of relative positions, for the rows that distances have in them.
+    pub(super) distances: Vec<model::Disentangled>,
     /// What has to run once, before anything else: it makes constants out of others.
     pub(super) first: Vec<Dispatch>,
     /// Constants that only those need.
@@ -147,13 +149,17 @@ impl<U: Upload> Preparing<'_, U> {
                 .transpose()
         };
         let (key, query) = (project(&positions.key)?, project(&positions.query)?);
-        // Longer ones are not told from the longest, nor those beyond the table.
-        let longest = positions.max_distance.max(positions.table.rows / 2);
-        let reach = longest.cast_signed();
-        let places: Vec<u8> =
-            (-reach..=reach).flat_map(|distance| (positions.row(distance) as u32).to_le_bytes()).collect();
-        let places = self.packer.upload.upload("the rows of relative positions", &places)?;
-        Ok(Relative { key, query, places, longest })
+        Ok(Relative { key, query, distances: self.distances(positions) })
+    }
+
+    /// The number of a table; layers differ in their projections, which do not matter to distances.
+    fn distances(&mut self, positions: &model::Disentangled) -> usize {
+        let known = &mut self.prepared.distances;
+        let places = |of: &model::Disentangled| (of.table.clone(), of.buckets, of.max_distance);
+        known.iter().position(|table| places(table) == places(positions)).unwrap_or_else(|| {
+            known.push(positions.clone());
+            known.len() - 1
+        })
     }
 
     /// The rows of relative positions, normalised.

@@ -19,6 +19,8 @@ pub(super) struct Shape {
     pub(super) pairs: usize,
     /// Pieces of work of attention over all rows.
     pub(super) tiles: usize,
+    /// Tokens of the longest pair.
+    pub(super) longest: usize,
 }
 
 /// Records the steps for a batch of this shape.
@@ -140,14 +142,12 @@ impl Recorder {
             Slot::Scratch(keys),
             Slot::Scratch(Scratch::Context),
         ];
-        let mut longest = 0;
         match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => {}
             Positions::Alibi(slopes) => buffers.push(Slot::Constant(*slopes)),
-            Positions::Relative(Relative { key, query, places, longest: reach }) => {
-                let tables = [Some(places), key.as_ref(), query.as_ref()];
-                buffers.extend(tables.into_iter().flatten().map(|table| Slot::Constant(*table)));
-                longest = *reach;
+            Positions::Relative(Relative { key, query, distances }) => {
+                buffers.push(Slot::Input(Input::Distances(*distances)));
+                buffers.extend([key, query].into_iter().flatten().map(|table| Slot::Constant(*table)));
             }
         }
         let kernel = attention.kernel();
@@ -160,7 +160,7 @@ impl Recorder {
             0,
             attention.window.unwrap_or(UNLIMITED).min(UNLIMITED),
             usize::from(whole),
-            longest,
+            self.shape.longest.saturating_sub(1),
             width,
         ]
         .map(|number| number as u32);

@@ -55,6 +55,8 @@ pub(super) enum Input {
     FirstTiles,
     /// Cosines and sines, by number of the rotation.
     Rotation(usize),
+    /// The rows that distances have in a table, by number of the table.
+    Distances(usize),
 }
 
 /// Intermediate results.

@@ -91,9 +91,8 @@ pub(super) enum Positions {
 pub(super) struct Relative {
     pub(super) key: Option<Constant>,
     pub(super) query: Option<Constant>,
-    /// The row of a table for each distance from `-longest` to `longest`.
-    pub(super) places: Constant,
-    pub(super) longest: usize,
+    /// Number of the table, for the rows that distances have.
+    pub(super) distances: usize,
 }
 
 #[derive(Debug)]

@@ -23,7 +23,7 @@ impl Upload for Counted {
     }
 }
 
-const SHAPE: Shape = Shape { tokens: 200, pairs: 3, tiles: 5 };
+const SHAPE: Shape = Shape { tokens: 200, pairs: 3, tiles: 5, longest: 130 };
 
 fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u64)>) {
     let storage = if dtype == Dtype::Q8 { Storage::Q8 } else { Storage::F32 };
