@@ -16,7 +16,7 @@ describe("load", () => {
     [{ toString: 1 }, /unknown option "toString"/],
     [null, /options must be an object, not null/],
     ["cpu", /options must be an object/],
-    [{ device: "gpu" }, /device must be "auto" or "cpu", not "gpu"/],
+    [{ device: "gpu" }, /device must be "auto" or "webgpu" or "cpu", not "gpu"/],
     [{ device: 1 }, /device must be/],
     [{ dtype: "int8" }, /dtype must be/],
     [{ dtype: null }, /dtype must be .* not null/],

@@ -52,7 +52,7 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   // @ts-expect-error: a document that is neither text nor an object
   await reranker.rerank({ query: "q", documents: [1] });
   // @ts-expect-error: a device that is not offered
-  await Reranker.load(model, { device: "webgpu" });
+  await Reranker.load(model, { device: "gpu" });
   // @ts-expect-error: a number is no text
   await Reranker.load(model, { workers: "1" });
   // @ts-expect-error: how often a cache is asked is not a number
