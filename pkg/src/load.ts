@@ -18,6 +18,7 @@ import type { LoadOptions, ModelSource } from "./types.js";
 import { WorkerScorer, type WorkerStart } from "./worker/client.js";
 import { WorkerPool, type Wanted } from "./worker/pool.js";
 import type { WorkerPort } from "./worker/port.js";
+import { Spares } from "./worker/spares.js";
 
 /** An engine and a model that can begin on any thread. */
 interface Parts {
@@ -138,9 +139,11 @@ async function start({ platform, module, files, settings, workers, mostWorkers }
 async function race(first: WorkerPort, start: WorkerStart, wanted: Wanted, signal: AbortSignal): Promise<Scorer> {
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
   const racing = { ...start, settings: { ...start.settings, cpu_workers: wanted.workers } };
-  const scorer = await WorkerScorer.load(first, racing, signal, onCpu);
-  if (scorer.info.backend.device === "webgpu" || wanted.workers === 1) return scorer;
-  return WorkerPool.around(scorer, onCpu, wanted, signal);
+  const spares = Spares.start(onCpu, wanted.workers - 1);
+  const scorer = await spares.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
+  if (scorer.info.backend.device !== "webgpu" && wanted.workers > 1) return WorkerPool.around(scorer, onCpu, wanted, spares, signal);
+  spares.end();
+  return scorer;
 }
 
 /** How many workers "auto" is: few and, where each would hold much, one. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import { close, rejectsWith } from "./support/assert.js";
@@ -93,7 +94,11 @@ describe("load", () => {
     });
     reranker.dispose();
     assert.ok(last.has("config.json") && last.has("tokenizer.json") && last.has("model.safetensors"), [...last.keys()].join());
-    for (const { loaded, total } of last.values()) assert.ok(loaded > 0 && loaded === total);
+    const there = readdirSync(url);
+    for (const [file, { loaded, total }] of last) {
+      assert.equal(loaded, total, file);
+      assert.equal(loaded > 0, there.includes(file), `${file}: ${loaded} bytes`);
+    }
   });
 
   test("rejects with what onProgress throws", async () => {

@@ -28,7 +28,7 @@ describe("access to the demo page", () => {
       await whenReady(page);
       await expectNoViolation(page, "empty");
       await rank(page, "How do crooks get people's passwords by email?");
-      await page.locator("summary").click();
+      await page.getByText("Every request of this page").click();
       await expectNoViolation(page, "ranked");
       for (const dialog of ["documents", "model"]) {
         await page.click(`#choose-${dialog}`);

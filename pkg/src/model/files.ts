@@ -46,14 +46,18 @@ export const furtherLists = 2;
 /** A file's name and its bytes, where there is one. */
 export type Read = readonly [string, Blob | undefined];
 
-/** Waits for files, the weights, and the files of the modules that one of the files lists; those that turn out not to be there are left out. */
+/**
+ * Waits for files, the weights, and the files of the modules that one of the files lists; those that turn out not to be
+ * there are left out. Where several fail, the first in this order says why.
+ */
 export async function gather(
   files: readonly Promise<Read>[],
   weights: Promise<readonly (readonly [string, Blob])[]>,
   modules: (list: Blob | undefined) => Promise<readonly (readonly [string, Blob])[]>,
 ): Promise<Files> {
-  const all = Promise.all(files);
-  const behind = all.then((read) => modules(new Map(read).get(modulesFile)));
-  const [read, held, further] = await Promise.all([all, weights, behind]);
+  for (const later of [...files, weights]) later.catch(() => {}); // Each is waited for below, in its turn.
+  const read: Read[] = [];
+  for (const file of files) read.push(await file);
+  const [held, further] = await Promise.all([weights, modules(new Map(read).get(modulesFile))]);
   return new Map([...read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined), ...held, ...further]);
 }

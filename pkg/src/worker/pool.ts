@@ -1,15 +1,15 @@
 import { raced, throwIfAborted, withController } from "../abort.js";
-import { RankletError, disposedError } from "../errors.js";
+import { disposedError } from "../errors.js";
 import { inWorkers } from "../info.js";
 import type { Batch, Call, Scorer, Work } from "../scorer.js";
 import type { ModelInfo } from "../types.js";
 import { WorkerScorer, type WorkerStart } from "./client.js";
-import { Connection } from "./connection.js";
 import { Dealing, type Crew } from "./dealing.js";
 import { Member } from "./member.js";
 import { Placement } from "./placement.js";
 import type { WorkerPort } from "./port.js";
 import type { TextWork } from "./shares.js";
+import { Spares } from "./spares.js";
 
 /** How many workers, and whether loading waits for all of them. */
 export interface Wanted {
@@ -45,25 +45,18 @@ export class WorkerPool implements Scorer, Crew {
       const scorers = await loadAll(first, start, workers, signal);
       return new WorkerPool(scorers, (scorers[0] as WorkerScorer).info);
     }
-    const spares = startAhead(start, workers - 1);
-    try {
-      const scorer = await WorkerScorer.load(first, start, signal);
-      const later = Array.from({ length: workers - 1 }, (_, at) => new WorkerScorer(start, scorer.info, spares[at]));
-      const pool = new WorkerPool([scorer, ...later], scorer.info);
-      pool.#wake();
-      return pool;
-    } catch (error) {
-      for (const spare of spares) spare.close(new RankletError("internal", "the model was not loaded"));
-      throw error;
-    }
+    const spares = Spares.start(start, workers - 1);
+    const scorer = await spares.whileLoading(WorkerScorer.load(first, start, signal));
+    return WorkerPool.around(scorer, start, { workers, all }, spares, signal);
   }
 
   /**
    * A pool of a worker that has the model and of others.
+   * @param spares workers that were started ahead for it
    * @throws RankletError where all are waited for and one cannot be started
    */
-  static async around(first: WorkerScorer, start: WorkerStart, { workers, all }: Wanted, signal: AbortSignal): Promise<WorkerPool> {
-    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info));
+  static async around(first: WorkerScorer, start: WorkerStart, { workers, all }: Wanted, spares: Spares, signal: AbortSignal): Promise<WorkerPool> {
+    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info, spares.take()));
     const pool = new WorkerPool([first, ...later], first.info);
     try {
       if (all) await raced(Promise.all(later.map((scorer) => scorer.start())), signal);
@@ -165,20 +158,6 @@ export class WorkerPool implements Scorer, Crew {
     }
     for (const dealing of this.#dealings) dealing.deal();
   }
-}
-
-/**
- * Starts workers that get the model later: their program is then read while the model is, and nothing has to be
- * requested after loading. Those that cannot be started are tried again when they are needed.
- */
-function startAhead({ startWorker }: WorkerStart, workers: number): Connection[] {
-  const started: Connection[] = [];
-  try {
-    while (started.length < workers) started.push(new Connection(startWorker()));
-  } catch {
-    // See above.
-  }
-  return started;
 }
 
 /** Starts all at once; where one fails, the others end. */
