@@ -15,8 +15,9 @@ use crate::options::Dtype;
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::DecoderNeeds;
 
-/// What a WebAssembly instance has before it is given anything: its stack and its data. A process is not counted.
-const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 0 };
+/// What there is beside the model: a WebAssembly instance's stack and data, or the pages of the program that loading and
+/// scoring touch.
+const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 2_600_000 };
 /// Files come in pieces of this size.
 const PIECE: u64 = 1 << 20;
 const BLOCK_ROWS: u64 = cpu::BLOCK_ROWS as u64;
@@ -85,14 +86,17 @@ impl Ledger {
 impl Needs<'_> {
     /// The most bytes that are held at a time, from the first file to the longest pair.
     pub(crate) fn peak(&self) -> u64 {
-        let mut ledger = Ledger::with_tokenizer(self.tokenizer);
+        let tokenizer = Ledger::with_tokenizer(self.tokenizer);
+        let mut ledger = Ledger { held: tokenizer.held, most: tokenizer.held };
         self.read_weights(&mut ledger);
         // Each is copied out of the weights, which go when all are packed.
         ledger.take(4 * self.head_parameters as u64);
         self.plan.steps.iter().for_each(|step| self.pack(step, &mut ledger));
         ledger.give(4 * self.head_parameters as u64);
+        // Packing leaves gaps behind, each too small for what a run takes: that comes on top.
+        ledger.held = ledger.most;
         ledger.pass(self.run() * self.threads as u64);
-        ledger.most
+        tokenizer.most.max(ledger.most)
     }
 
     /// Tensors arrive in the order of their names, as they lie in files.
@@ -102,7 +106,7 @@ impl Needs<'_> {
         tensors.sort_unstable_by_key(|(name, ..)| *name);
         for tensor in &tensors {
             let kept = self.kept(tensor);
-            ledger.pass(kept + self.rounded_from(tensor) + PIECE);
+            ledger.pass(kept + PIECE);
             ledger.take(kept);
         }
     }
@@ -213,16 +217,6 @@ impl Needs<'_> {
             (_, Stored::Codes) => numbers + 4 * rows,
             (TensorRole::Matrix | TensorRole::Table, _) if self.dtype == Dtype::Q8 => numbers + 4 * rows,
             (_, Stored::Numbers(width)) => width * numbers,
-        }
-    }
-
-    /// Bytes of the same as the file has it, where that is there at the same time.
-    fn rounded_from(&self, (_, role, shape): &PlanTensor) -> u64 {
-        match (role, self.stored()) {
-            (TensorRole::Matrix | TensorRole::Table, Stored::Numbers(width)) if self.dtype == Dtype::Q8 => {
-                width * shape.iter().product::<usize>() as u64
-            }
-            _ => 0,
         }
     }
 

@@ -102,7 +102,7 @@ fn loading_takes_little_more_than_the_weights_and_calls_leave_nothing() {
     assert!(most <= weights * 16 / 10 + arena, "{most} bytes for {weights} of weights");
     drop(reranker);
 
-    // An f32 file as q8: one tensor at a time is f32.
+    // An f32 file as q8: one row at a time is f32.
     let folder = tempfile::tempdir().unwrap();
     let (largest, as_q8) = random::write_checkpoint(folder.path(), 4, 256);
     let file = std::fs::metadata(folder.path().join("model.safetensors")).unwrap().len() as usize;
@@ -116,6 +116,5 @@ fn loading_takes_little_more_than_the_weights_and_calls_leave_nothing() {
         megabytes(kept)
     );
     assert_eq!(reranker.info().backend.dtype, Dtype::Q8);
-    assert!(most <= as_q8 * 16 / 10 + largest, "{most} bytes for {as_q8} of weights in q8");
-    assert!(most < file + as_q8);
+    assert!(most < largest, "{most} bytes for {as_q8} of weights in q8, as if the table of {largest} were held");
 }

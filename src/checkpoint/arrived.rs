@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::grid::Grid;
 use super::index::Index;
+use super::rounding::Rounding;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
@@ -60,16 +61,29 @@ impl Arrived {
         self.tensors.insert(tensor.name.clone(), tensor);
     }
 
-    /// Keeps a tensor of a plain file, rounded to its grid where it is a matrix and there is one.
+    /// What rounds `bytes` of elements of a plain file as they come, where they are a matrix that there is a grid for.
+    pub(super) fn rounding(
+        &self,
+        name: &str,
+        shape: &[usize],
+        encoding: Encoding,
+        bytes: usize,
+    ) -> Option<Rounding> {
+        let shape = <[usize; 2]>::try_from(shape).ok()?;
+        let grid = self.grids.get(name)?;
+        let is_read = bytes > 0 && !matches!(encoding, Encoding::Unread(_));
+        is_read.then(|| Rounding::new(name, shape, encoding, bytes, *grid))
+    }
+
+    /// Keeps a tensor of a plain file that came whole, rounded where [`rounding`](Self::rounding) would.
     ///
     /// # Errors
     /// `weights` for one that is to be rounded and holds a number that is not finite.
     pub(super) fn round(&mut self, tensor: Tensor) -> Result<()> {
-        let is_matrix = tensor.shape.len() == 2 && !matches!(tensor.encoding, Encoding::Unread(_));
-        match self.grids.get(&tensor.name).filter(|_| is_matrix) {
-            Some(grid) => {
-                tensor.check_numbers()?;
-                self.keep(tensor.rounded(*grid));
+        match self.rounding(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
+            Some(mut rounding) => {
+                rounding.push(&tensor.data)?;
+                self.keep(rounding.finish());
             }
             None => self.keep(tensor),
         }

@@ -19,6 +19,7 @@ mod q8;
 #[cfg(feature = "decoder")]
 mod question;
 mod reader;
+mod rounding;
 mod safetensors;
 mod sentence_transformers;
 mod tensor;

@@ -8,6 +8,7 @@ use super::arrived::Arrived;
 use super::header::{Declared, Header, Part, Place};
 use super::q4::Packed;
 use super::reader::PIECE;
+use super::rounding::Rounding;
 use super::tensor::{Encoding, Tensor};
 use super::weights::Format;
 use crate::error::{Result, weights};
@@ -113,8 +114,11 @@ struct Data {
     /// Tensors of which something is still to come.
     arriving: BTreeMap<String, Arriving>,
     places: IntoIter<Place>,
-    /// What has come of the first of `places`.
+    /// Bytes that have come of the first of `places`.
+    received: usize,
+    /// Those bytes, unless they are rounded as they come.
     buffer: Vec<u8>,
+    rounding: Option<Rounding>,
 }
 
 /// A tensor and what has come of it.
@@ -137,7 +141,9 @@ impl Data {
             format: header.format,
             arriving: header.tensors.into_iter().map(arriving).collect(),
             places: header.places.into_iter(),
+            received: 0,
             buffer: Vec::new(),
+            rounding: None,
         };
         data.close_full_places(arrived)?;
         Ok(data)
@@ -146,10 +152,23 @@ impl Data {
     /// Takes what belongs to the place that is being filled; returns the rest of the piece.
     fn push<'a>(&mut self, piece: &'a [u8], arrived: &mut Arrived) -> Result<&'a [u8]> {
         let Some(place) = self.places.as_slice().first() else { return Ok(&[]) };
-        if self.buffer.is_empty() {
-            self.buffer.reserve_exact(place.bytes);
+        if self.received == 0 {
+            self.rounding = match self.arriving.get(&place.tensor).filter(|_| self.format == Format::Plain) {
+                Some(Arriving { declared: Declared { shape, encoding, .. }, .. }) => {
+                    arrived.rounding(&place.tensor, shape, *encoding, place.bytes)
+                }
+                None => None,
+            };
         }
-        let rest = fill(&mut self.buffer, place.bytes, piece);
+        let (taken, rest) = piece.split_at(piece.len().min(place.bytes - self.received));
+        self.received += taken.len();
+        match &mut self.rounding {
+            Some(rounding) => rounding.push(taken)?,
+            None => {
+                self.buffer.reserve_exact(place.bytes - self.buffer.len());
+                self.buffer.extend_from_slice(taken);
+            }
+        }
         self.close_full_places(arrived)?;
         Ok(rest)
     }
@@ -157,14 +176,19 @@ impl Data {
     /// Hands on what is complete; a tensor without elements is so from the first.
     fn close_full_places(&mut self, arrived: &mut Arrived) -> Result<()> {
         while let Some(Place { tensor: name, part, .. }) = self.next_full_place() {
+            self.received = 0;
             let bytes = std::mem::take(&mut self.buffer);
+            if let Some(rounding) = self.rounding.take() {
+                self.arriving.remove(&name);
+                arrived.keep(rounding.finish());
+                continue;
+            }
             let Some(tensor) = self.arriving.get_mut(&name) else { continue };
             tensor.put(part, bytes);
             if tensor.declared.parts == 0
                 && let Some(tensor) = self.arriving.remove(&name)
             {
-                let tensor = tensor.finish(name)?;
-                if self.format == Format::Plain { arrived.round(tensor)? } else { arrived.keep(tensor) }
+                arrived.keep(tensor.finish(name)?);
             }
         }
         Ok(())
@@ -172,7 +196,7 @@ impl Data {
 
     fn next_full_place(&mut self) -> Option<Place> {
         let place = self.places.as_slice().first()?;
-        if place.bytes == self.buffer.len() { self.places.next() } else { None }
+        if place.bytes == self.received { self.places.next() } else { None }
     }
 }
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-use super::grid::Grid;
 use super::q8;
 use crate::error::{Result, weights};
 
@@ -102,22 +101,6 @@ impl Tensor {
         part.scales = self.scales.get(rows).unwrap_or_default().to_vec();
         part.input_scales.clone_from(&self.input_scales);
         part
-    }
-
-    /// The matrix with each row rounded to the nearest codes of `grid`, with a scale that is found fast.
-    pub(crate) fn rounded(&self, grid: Grid) -> Self {
-        let columns = self.shape.last().copied().unwrap_or(0);
-        let rows = self.elements().checked_div(columns).unwrap_or(0);
-        let mut values = vec![0.0; columns];
-        let mut rounded = Self { scales: Vec::with_capacity(rows), ..self.empty(grid.encoding()) };
-        rounded.data.reserve_exact(self.elements());
-        for row in 0..rows {
-            self.read_row(row, &mut values);
-            let scale = grid.quick_scale(&values);
-            rounded.data.extend(values.iter().map(|&value| grid.store(value, scale)));
-            rounded.scales.push(scale);
-        }
-        rounded
     }
 
     /// The tensor with other values of the same number.

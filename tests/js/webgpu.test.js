@@ -1,14 +1,12 @@
 // WebGPU in Chromium, on a software adapter: the same scores, and what happens when it fails.
 import assert from "node:assert/strict";
-import { createReadStream, existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
 import { close } from "./support/assert.js";
 import { launchChromiumWithGpu } from "./support/chromium.js";
 import { checkpoints, family, seed } from "./support/fixtures.js";
 import { root } from "./support/paths.js";
-import { startSite } from "./support/site.js";
+import { sendFixture, startSite } from "./support/site.js";
 
 const families = ["electra-projected-h40", "xlm-roberta-plain-h44", "modernbert-cls-h48", "deberta-v3-h48", "chain-cls-h40"];
 const small = { path: "bert-gelu-h36", ...checkpoints().find(({ name }) => name === "bert-gelu-h36") };
@@ -153,13 +151,6 @@ test("without WebGPU, a GPU that is insisted on is refused with what to do", asy
   await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), { code: "unsupported", message: /there is no WebGPU here .* use "auto" or "cpu"/ });
   await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 is for the GPU/ });
 });
-
-/** Sends a file of tests/fixtures. */
-function sendFixture(request, response) {
-  const path = fileURLToPath(new URL(`tests/${new URL(request.url, "http://site").pathname}`.replace("//", "/"), root));
-  if (!existsSync(path)) return response.writeHead(404).end();
-  createReadStream(path).pipe(response);
-}
 
 /** In the page: keeps devices, and counts what they make. */
 function prepare() {

@@ -60,16 +60,30 @@ export class Download {
    * @throws RankletError `network` when it breaks off or has another length than announced
    */
   async bytes(onBytes: OnBytes): Promise<Blob> {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
     let loaded = 0;
-    for await (const chunk of this.#chunks()) {
-      chunks.push(chunk);
-      loaded += chunk.length;
-      onBytes(loaded, this.length === undefined || loaded > this.length ? undefined : this.length);
-    }
+    let failure: unknown;
+    const chunks = this.#chunks();
+    const counted = new ReadableStream<Uint8Array>({
+      pull: async (stream) => {
+        try {
+          const { done, value } = await chunks.next();
+          if (done === true) return stream.close();
+          loaded += value.length;
+          onBytes(loaded, this.length === undefined || loaded > this.length ? undefined : this.length);
+          stream.enqueue(value);
+        } catch (error) {
+          failure = error;
+          stream.error(error);
+        }
+      },
+    });
+    // Into a Blob as it comes: Chromium cannot read one of 400 MB that was made of what a page held in its memory.
+    const blob = await new Response(counted).blob().catch((error: unknown) => {
+      throw failure ?? error;
+    });
     this.#checkLength(loaded);
     onBytes(loaded, loaded);
-    return new Blob(chunks);
+    return blob;
   }
 
   #checkLength(loaded: number): void {

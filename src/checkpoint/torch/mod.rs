@@ -18,6 +18,7 @@ use self::archive::{Archive, Directory, Entry};
 use self::tensor_view::TensorView;
 use super::arrived::Arrived;
 use super::reader::PIECE;
+use super::rounding::Rounding;
 use super::weights::Format;
 use crate::error::{Result, unsupported, weights};
 
@@ -32,9 +33,12 @@ const MOST_SHARING: u64 = 4;
 #[derive(Debug)]
 pub(super) struct TorchReader {
     length: u64,
-    /// What the next step needs, and what of it has come.
+    /// The bytes that the next step needs, and how many of them have come.
     wanted: Range<u64>,
+    received: usize,
+    /// What has come, unless it is rounded as it comes.
     got: Vec<u8>,
+    rounding: Option<Rounding>,
     step: Step,
 }
 
@@ -72,12 +76,12 @@ impl TorchReader {
     /// For a file of `length` bytes.
     pub(super) fn new(length: u64) -> Self {
         let wanted = 0..length.min(OLD_FORM.len() as u64);
-        Self { length, wanted, got: Vec::new(), step: Step::Beginning }
+        Self { length, wanted, received: 0, got: Vec::new(), rounding: None, step: Step::Beginning }
     }
 
     /// The bytes to push next; `None` when nothing more is needed.
     pub(super) fn wanted(&self) -> Option<Range<u64>> {
-        let start = self.wanted.start + self.got.len() as u64;
+        let start = self.wanted.start + self.received as u64;
         let end = self.wanted.end.min(start + PIECE);
         (start < end).then_some(start..end)
     }
@@ -88,12 +92,18 @@ impl TorchReader {
     /// `weights` for what is malformed or no dictionary of tensors, `unsupported` for the form before torch 1.6 and for
     /// compressed entries.
     pub(super) fn push(&mut self, piece: &[u8], arrived: &mut Arrived) -> Result<()> {
-        let missing = (self.wanted.end - self.wanted.start) as usize - self.got.len();
+        let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
             return Err(weights("malformed: more bytes than were asked for"));
         }
-        self.got.reserve_exact(missing);
-        self.got.extend_from_slice(piece);
+        self.received += piece.len();
+        match &mut self.rounding {
+            Some(rounding) => rounding.push(piece)?,
+            None => {
+                self.got.reserve_exact(missing);
+                self.got.extend_from_slice(piece);
+            }
+        }
         if piece.len() < missing {
             return Ok(());
         }
@@ -102,7 +112,9 @@ impl TorchReader {
             Step::Beginning => self.begin(&bytes),
             Step::End => self.find_directory(&bytes),
             Step::Directory(directory) => self.open(Archive::read(&bytes, &directory)?, arrived),
-            Step::Header(opened, entry, content) => self.read_content(opened, &entry, content, &bytes),
+            Step::Header(opened, entry, content) => {
+                self.read_content(opened, &entry, content, &bytes, arrived)
+            }
             Step::Content(opened, content) => self.take(opened, content, bytes, arrived),
             Step::Done => Ok(()),
         }
@@ -126,7 +138,7 @@ impl TorchReader {
                 self.length
             )));
         }
-        (self.step, self.wanted) = (step, wanted);
+        (self.step, self.wanted, self.received) = (step, wanted, 0);
         Ok(())
     }
 
@@ -170,12 +182,14 @@ impl TorchReader {
         entry: &Entry,
         content: Content,
         header: &[u8],
+        arrived: &Arrived,
     ) -> Result<()> {
         let place = opened.archive.content(entry, header)?;
         let wanted = match &content {
             Content::ByteOrder | Content::Pickle => place,
             Content::Tensor(tensor) => {
                 let bytes = tensor.bytes();
+                self.rounding = tensor.rounding(arrived);
                 place.start + bytes.start..place.start + bytes.end
             }
         };
@@ -212,7 +226,10 @@ impl TorchReader {
                 self.next_tensor(opened, arrived)
             }
             Content::Tensor(tensor) => {
-                arrived.round(tensor.of(bytes))?;
+                match self.rounding.take() {
+                    Some(rounding) => arrived.keep(rounding.finish()),
+                    None => arrived.round(tensor.of(bytes))?,
+                }
                 self.next_tensor(opened, arrived)
             }
         }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use safetensors::Dtype;
 
 use super::pickle::{Pickle, Rebuilt, Tuple, Value};
+use crate::checkpoint::arrived::Arrived;
+use crate::checkpoint::rounding::Rounding;
 use crate::checkpoint::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
@@ -91,6 +93,16 @@ impl TensorView {
         match self.encoding() {
             Encoding::Unread(_) => 0,
             _ => self.elements() as u64 * self.element_bytes(),
+        }
+    }
+
+    /// What rounds those bytes as they come, where they are wanted as codes and lie in order.
+    pub(super) fn rounding(&self, arrived: &Arrived) -> Option<Rounding> {
+        let bytes = usize::try_from(self.data_bytes()).ok()?;
+        if self.is_contiguous() {
+            arrived.rounding(&self.name, &self.shape, self.encoding(), bytes)
+        } else {
+            None
         }
     }
 

@@ -1,9 +1,9 @@
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { dist } from "./paths.js";
+import { dist, root } from "./paths.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*";
 const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
@@ -31,6 +31,13 @@ export async function startSite(handlers = {}) {
     await new Promise((resolve) => server.close(resolve));
   };
   return { url: `http://127.0.0.1:${server.address().port}/`, requests, stop };
+}
+
+/** A handler of `/fixtures/`: sends a file of tests/fixtures. */
+export function sendFixture(request, response) {
+  const path = fileURLToPath(new URL(`tests/${new URL(request.url, "http://site").pathname}`.replace("//", "/"), root));
+  if (!existsSync(path)) return response.writeHead(404).end();
+  createReadStream(path).pipe(response);
 }
 
 function sendFile(pathname, response) {
