@@ -116,5 +116,8 @@ fn loading_takes_little_more_than_the_weights_and_calls_leave_nothing() {
         megabytes(kept)
     );
     assert_eq!(reranker.info().backend.dtype, Dtype::Q8);
-    assert!(most < largest, "{most} bytes for {as_q8} of weights in q8, as if the table of {largest} were held");
+    assert!(
+        most < largest,
+        "{most} bytes for {as_q8} of weights in q8, as if the table of {largest} were held"
+    );
 }
