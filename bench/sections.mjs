@@ -200,7 +200,8 @@ export async function families({ site, python, works, extent, notes, prepare }) 
   const measured = [];
   for (const name of extent.families) {
     console.error(`families, ${name}`);
-    const model = prepare(name);
+    const model = await attempt({ id: name }, notes, async () => prepare(name));
+    if (model === undefined) continue;
     const work = works.equal(extent.family, passageTokens);
     const settings = { site, python, model, dtype: "q8", threads: 1 };
     const engines = [];

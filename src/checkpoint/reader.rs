@@ -41,7 +41,7 @@ pub struct WeightsReader {
 #[derive(Debug)]
 enum FileReader {
     Safetensors(SafetensorsReader),
-    Torch(TorchReader),
+    Torch(Box<TorchReader>),
 }
 
 impl WeightsReader {
@@ -64,7 +64,7 @@ impl WeightsReader {
             return Err(weights(format!("{name} is not a further file of this model's weights")));
         }
         let file = if name.ends_with(".bin") {
-            FileReader::Torch(TorchReader::new(length))
+            FileReader::Torch(Box::new(TorchReader::new(length)))
         } else {
             FileReader::Safetensors(SafetensorsReader::new(length))
         };
