@@ -66,7 +66,7 @@ export async function attempt(engine, notes, step) {
   try {
     return await step();
   } catch (error) {
-    const unsupported = engine.peer.startsWith("ranklet") && (error.code === "unsupported" || /this build/.test(error.message));
+    const unsupported = engine.peer?.startsWith("ranklet") && (error.code === "unsupported" || /this build/.test(error.message));
     notes.push({ id: engine.id, error: error.message, unsupported });
     console.error(`  ${engine.id}: ${unsupported ? "not in this build" : "FAILED"}: ${error.message}`);
     return undefined;
