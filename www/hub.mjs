@@ -17,7 +17,11 @@ const files = [
   "config_sentence_transformers.json",
   "sentence_bert_config.json",
   "modules.json",
-  "model.safetensors",
+  // Weights in one file or in several, which the index names.
+  `${name}.safetensors`,
+  `${name}.bin`,
+  "model.safetensors.index.json",
+  "pytorch_model.bin.index.json",
   // A module of a chain has a folder of its own.
   `(?:${name}/)config.json`,
   `(?:${name}/)model.safetensors`,

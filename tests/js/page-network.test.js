@@ -3,13 +3,24 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium, startDemo } from "./support/chromium.js";
-import { checkpoint } from "./support/fixtures.js";
+import { checkpoint, family } from "./support/fixtures.js";
 import { startFront } from "./support/front.js";
 import { startHub } from "./support/page-hub.js";
 import { openPage, picture, rank, texts, whenReady } from "./support/page.js";
+import { root } from "./support/paths.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const weights = "/assets/default/model.safetensors";
+
+const fixtures = new URL("tests/fixtures/", root);
+const small = checkpoint((labels) => labels === 1);
+/** What the hub has: where the files of each model are. */
+const models = {
+  "someone/small-model": (file) => new URL(file, small.url),
+  "someone/chain-of-modules": (file) => new URL(file, family("chain-cls-h40").url),
+  "someone/in-two-files": (file) => fileInTwo(file, "sharded-safetensors"),
+  "someone/in-two-files-of-torch": (file) => fileInTwo(file, "sharded-bin"),
+};
 
 describe("the demo page on the network", () => {
   let hub;
@@ -17,7 +28,7 @@ describe("the demo page on the network", () => {
   let browser;
   let front;
   before(async () => {
-    hub = await startHub(checkpoint((labels) => labels === 1));
+    hub = await startHub(models);
     demo = await startDemo({ RANKLET_HUB: hub.url });
     browser = await launchChromium();
   });
@@ -130,19 +141,21 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("loads a model by its id, through this page's own server, and counts what that took", async () => {
-    const { page, problems, open, close } = await openPage(browser, front.url);
-    await open();
-    await whenReady(page);
-    await chooseHub(page, hub.id);
-    await page.locator("#model-name", { hasText: hub.id }).waitFor();
-    await rank(page, "Why do astronauts float?");
-    assert.ok(hub.requests.some((path) => path.endsWith("/model.safetensors")));
-    assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${hub.id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
-    assert.equal(await page.textContent("#since"), "0", "a model's files are no requests of a ranking");
-    assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
-    await close();
-  });
+  for (const id of Object.keys(models)) {
+    test(`loads ${id} through this page's own server, and counts what that took`, async () => {
+      const { page, problems, open, close } = await openPage(browser, front.url);
+      await open();
+      await whenReady(page);
+      await chooseHub(page, id);
+      await page.locator("#model-name", { hasText: new RegExp(`^${id}$`) }).waitFor();
+      await rank(page, "Why do astronauts float?");
+      assert.ok(hub.requests.some((path) => path.startsWith(`/${id}/`) && /\.(safetensors|bin)$/.test(path)));
+      assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
+      assert.equal(await page.textContent("#since"), "0", "a model's files are no requests of a ranking");
+      assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
+      await close();
+    });
+  }
 
   test("says what to do about an id that no hub has, and keeps the model it had", async () => {
     const { page, open, close } = await openPage(browser, front.url);
@@ -156,6 +169,12 @@ describe("the demo page on the network", () => {
     await close();
   });
 });
+
+/** A file of a model whose weights are in two, as `weights` of the fixtures has them. */
+function fileInTwo(file, weights) {
+  const isWeights = /^(model|pytorch_model)[.-]/.test(file);
+  return new URL(file, new URL(isWeights ? `weights/${weights}/` : "bert-bare-h36/", fixtures));
+}
 
 /** Waits until the service worker has kept a file. */
 function kept(page, name) {

@@ -68,10 +68,11 @@ describe("the demo's server", () => {
 
 describe("the demo server's door to a hub", () => {
   const model = checkpoint((labels) => labels === 1);
+  const id = "someone/small-model";
   let hub;
   let demo;
   before(async () => {
-    hub = await startHub(model);
+    hub = await startHub({ [id]: (file) => new URL(file, model.url) });
     demo = await startDemo({ RANKLET_HUB: hub.url });
   });
   after(async () => {
@@ -80,11 +81,11 @@ describe("the demo server's door to a hub", () => {
   });
 
   test("passes a model's files on, with status, length and commit", async () => {
-    const { status, headers, body } = await ask(demo.url, `/hub/${hub.id}/resolve/main/config.json`);
+    const { status, headers, body } = await ask(demo.url, `/hub/${id}/resolve/main/config.json`);
     assert.deepEqual([status, body], [200, readFileSync(new URL("config.json", model.url), "utf8")]);
     assert.deepEqual([headers["content-length"], headers["x-repo-commit"]], [String(body.length), hub.commit]);
     assert.match(headers["content-security-policy"], /^default-src 'self'/);
-    assert.equal((await ask(demo.url, `/hub/${hub.id}/resolve/gone/config.json`)).status, 404);
+    assert.equal((await ask(demo.url, `/hub/${id}/resolve/gone/config.json`)).status, 404);
   });
 
   test("opens for nothing but the files of a model", async () => {
