@@ -309,7 +309,7 @@ test_all() {
   if [ "$long" = --long ]; then
     suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
     suite "aarch64 kernels" emulated_tests
-    # The readers in Rust; tests/js/protocol.test.js fuzzes the worker's protocol for as long.
+    # The readers in Rust; tests/js/workers/protocol.test.js fuzzes the worker's protocol for as long.
     suite "fuzzing" fuzz
     export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600}
   fi

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-import { checkpoint } from "./fixtures.js";
+import { checkpoint } from "./models/fixtures.js";
 import { dist } from "./paths.js";
 
 const { LoadedReranker } = await import(new URL("reranker.js", dist));
@@ -10,7 +10,7 @@ const { WorkerPool } = await import(new URL("worker/pool.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);
-const trapping = new URL("trapping-worker.js", import.meta.url);
+const trapping = new URL("children/trapping-worker.js", import.meta.url);
 
 /** Programs that never answer, that end at once, and that end when others have long been loaded. */
 export const silent = new URL("data:text/javascript,setInterval(() => {}, 1000)");

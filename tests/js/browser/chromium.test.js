@@ -1,0 +1,246 @@
+// The package in a browser, under a strict policy: what a page may count on while it ranks.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { launchChromium } from "../support/browsers/chromium.js";
+import { startSite } from "../support/servers/package-site.js";
+
+describe("in Chromium", () => {
+  let site;
+  let browser;
+  let page;
+  before(async () => {
+    site = await startSite();
+    browser = await launchChromium();
+    page = await browser.newPage();
+    await page.goto(site.url);
+    await page.evaluate(async () => {
+      const { Reranker } = await import("/pkg/index.js");
+      globalThis.reranker = await Reranker.load(undefined, { workers: 1 });
+      globalThis.documents = Array.from({ length: 60 }, (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`);
+      globalThis.all = async (stream) => {
+        const parts = [];
+        for await (const part of stream) parts.push(part);
+        return parts;
+      };
+    });
+    site.requests.length = 0;
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+
+  test("ranking leaves every frame its time, and no task is long", async (t) => {
+    // Other programs can take the processor away from a frame, but not from three rankings in a row.
+    for (let attempt = 1; ; attempt++) {
+      const { tasks, gaps } = await page.evaluate(framesWhileRanking);
+      const late = gaps.filter((gap) => gap > 50);
+      t.diagnostic(`${gaps.length} frames, the longest ${Math.max(...gaps).toFixed(0)} ms, ${tasks.length} long tasks`);
+      assert.ok(gaps.length > 20, "enough frames to mean anything");
+      if (tasks.length === 0 && late.length === 0) return;
+      assert.ok(attempt < 3, `long tasks: ${tasks}; late frames: ${late}`);
+    }
+  });
+
+  test("an abort rejects within one micro-batch, and the next call is right", async () => {
+    const seen = await page.evaluate(async () => {
+      const expected = await reranker.rank("bees", documents.slice(0, 5));
+      const controller = new AbortController();
+      let parts = 0;
+      let partsAtAbort;
+      let abortedAt;
+      const onProgress = () => {
+        if (++parts === 1) setTimeout(() => {
+          partsAtAbort = parts;
+          abortedAt = performance.now();
+          controller.abort("enough");
+        });
+      };
+      const { code, cause } = await reranker.rerank({ query: "bees", documents, signal: controller.signal, onProgress }).catch((error) => error);
+      const waited = performance.now() - abortedAt;
+      const next = await reranker.rank("bees", documents.slice(0, 5));
+      return { code, cause, waited, more: parts - partsAtAbort, next, expected };
+    });
+    assert.deepEqual([seen.code, seen.cause], ["aborted", "enough"]);
+    assert.ok(seen.more <= 1, `${seen.more} micro-batches were told of after the abort`);
+    assert.ok(seen.waited < 100, `rejected after ${seen.waited} ms, though the engine was at work`);
+    assert.deepEqual(seen.next, seen.expected);
+  });
+
+  test("two calls started together interleave and are both right", async () => {
+    const seen = await page.evaluate(async () => {
+      const queries = ["how do bees survive the winter", "who takes turns"];
+      const alone = [];
+      for (const query of queries) alone.push((await reranker.rerank({ query, documents })).results);
+      const turns = [];
+      const calls = queries.map((query, at) => reranker.rerank({ query, documents, onProgress: () => turns.push(at) }));
+      return { alone, together: (await Promise.all(calls)).map(({ results }) => results), turns };
+    });
+    assert.deepEqual(seen.together, seen.alone);
+    // The second call may arrive when the first has begun its second micro-batch, not later.
+    const early = seen.turns.slice(0, 6);
+    for (const call of [0, 1]) assert.ok(early.filter((turn) => turn === call).length >= 2, `turns: ${seen.turns}`);
+  });
+
+  test("a million documents stream: first results at once, cancelled, and the memory is back", async (t) => {
+    const session = await page.context().newCDPSession(page);
+    const heap = async () => {
+      await session.send("HeapProfiler.collectGarbage");
+      return (await session.send("Runtime.getHeapUsage")).usedSize;
+    };
+    const stream = () => page.evaluate(async () => {
+      const million = Array.from({ length: 1_000_000 }, (_, at) => documents[at % documents.length]);
+      const controller = new AbortController();
+      const started = performance.now();
+      const parts = reranker.stream({ query: "bees", documents: million, signal: controller.signal });
+      const first = await parts.next();
+      const firstMs = performance.now() - started;
+      await parts.next();
+      controller.abort();
+      const { code } = await parts.next().catch((error) => error);
+      return { firstMs, total: first.value.total, scored: first.value.results.length, code };
+    });
+    await stream(); // What the first time leaves behind, compiled code and the like, is no leak.
+    const before = await heap();
+    const seen = await stream();
+    const after = await heap();
+    t.diagnostic(`first of a million after ${seen.firstMs.toFixed(0)} ms; page's memory ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after`);
+    assert.deepEqual([seen.total, seen.code], [1_000_000, "aborted"]);
+    assert.ok(seen.scored < 100 && seen.firstMs < 10_000, `${seen.scored} after ${seen.firstMs} ms`);
+    assert.ok(after - before < 500_000, `${after - before} bytes more`);
+  });
+
+  test("search as one types: a newer call ends the older one, and comes out right", async () => {
+    const seen = await page.evaluate(async () => {
+      const collection = await reranker.prepare(documents);
+      const typed = ["b", "be", "bee", "bees in winter"].map((query) => all(collection.rank(query, { latest: true, topN: 3 })).catch(({ code }) => code));
+      const outcomes = await Promise.all(typed);
+      const expected = (await reranker.rerank({ query: "bees in winter", documents, topN: 3 })).results;
+      return { ended: outcomes.slice(0, 3), last: outcomes[3].at(-1).results, expected };
+    });
+    assert.deepEqual(seen.ended, ["aborted", "aborted", "aborted"]);
+    assert.deepEqual(seen.last, seen.expected);
+  });
+
+  test("a killed worker is reported and replaced, with its collections", async () => {
+    const [worker] = page.workers();
+    const before = await page.evaluate(async () => {
+      globalThis.collection = await reranker.prepare(documents);
+      globalThis.doomed = reranker.rerank({ query: "bees", documents: Array(20).fill(documents).flat() }).catch(({ code, message }) => ({ code, message }));
+      return reranker.rank("bees", documents.slice(0, 3));
+    });
+    await worker.evaluate(() => self.close());
+    const seen = await page.evaluate(async () => ({
+      doomed: await doomed,
+      again: await reranker.rank("bees", documents.slice(0, 3)),
+      prepared: (await all(collection.rank("bees", { candidates: [0, 1, 2] }))).at(-1).results,
+    }));
+    assert.equal(seen.doomed.code, "internal");
+    assert.match(seen.doomed.message, /the worker ended \(it stopped without a word\)/);
+    assert.deepEqual(seen.again, before);
+    assert.deepEqual(seen.prepared.map(({ index }) => index), before.map(({ corpus_id }) => corpus_id));
+    assert.equal(page.workers().length, 1);
+    assert.notEqual(page.workers()[0], worker);
+  });
+
+  test("after loading, nothing was requested: not for ranking, not for a new worker's model", () => {
+    // The worker's own program is the page's code and may be read again; neither engine nor model is.
+    assert.deepEqual(site.requests.filter((path) => path !== "/pkg/assets/worker.js"), []);
+  });
+
+  test("a worker that gets its lock late, after its first answers, is not taken for lost", async () => {
+    const slow = await browser.newPage();
+    await slow.route("**/assets/worker.js", async (route) => {
+      const late = "LockManager.prototype.request = ((request) => async function (...args) { await new Promise((done) => setTimeout(done, 1500)); return request.apply(this, args); })(LockManager.prototype.request);";
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${late}\n${await response.text()}` });
+    });
+    await slow.goto(site.url);
+    const scored = await slow.evaluate(async () => {
+      const { Reranker } = await import("/pkg/index.js");
+      const reranker = await Reranker.load();
+      const until = performance.now() + 3000;
+      let calls = 0;
+      for (; performance.now() < until; calls++) await reranker.score([["bees", "a hive"]]);
+      reranker.dispose();
+      return calls;
+    });
+    assert.ok(scored > 1, `${scored} calls`);
+    await slow.close();
+  });
+
+  test("two workers share the work, stream as they score, and outlive the loss of one", async () => {
+    const pool = await browser.newPage();
+    await pool.goto(site.url);
+    // Long enough that one worker is not done before the other has begun.
+    const texts = await page.evaluate(() => documents.map((text) => text.repeat(20)));
+    await pool.evaluate(async (texts) => {
+      const { Reranker } = await import("/pkg/index.js");
+      globalThis.documents = texts;
+      globalThis.reranker = await Reranker.load(undefined, { workers: 2 });
+      globalThis.collection = await reranker.prepare(documents);
+      globalThis.rankPrepared = async () => {
+        let last;
+        for await (const ranking of collection.rank("bees")) last = ranking;
+        return last.results;
+      };
+    }, texts);
+    const alone = await page.evaluate((documents) => reranker.rerank({ query: "bees", documents }), texts);
+    const before = await pool.evaluate(async () => {
+      const indices = [];
+      for await (const { results } of reranker.stream({ query: "bees", documents })) indices.push(...results.map(({ index }) => index));
+      return { indices, reranked: (await reranker.rerank({ query: "bees", documents })).results, prepared: await rankPrepared() };
+    });
+    assert.deepEqual(before.indices.toSorted((a, b) => a - b), [...Array(60).keys()]);
+    assert.ok(before.indices.some((index, at) => index !== at), "both were at work");
+    assert.deepEqual(before.reranked, alone.results);
+    assert.deepEqual(before.prepared, alone.results);
+
+    const [first, lost] = pool.workers();
+    const call = pool.evaluate(() => new Promise((resolve, reject) => {
+      globalThis.begun = new Promise((begin) => {
+        reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
+      });
+    }));
+    await pool.evaluate(() => begun);
+    await lost.evaluate(() => self.close());
+    assert.deepEqual(await call, alone.results);
+    assert.deepEqual(await pool.evaluate(() => rankPrepared()), alone.results);
+    assert.equal(pool.workers().length, 2);
+    assert.ok(pool.workers().includes(first) && !pool.workers().includes(lost));
+    await pool.close();
+  });
+
+  test("workers: 0 ranks on the page's own thread, and frames still come between micro-batches", async () => {
+    const seen = await page.evaluate(async () => {
+      const { Reranker } = await import("/pkg/index.js");
+      const here = await Reranker.load(undefined, { workers: 0 });
+      let frames = 0;
+      const frame = () => { frames++; requestAnimationFrame(frame); };
+      frame();
+      const { results } = await here.rerank({ query: "bees", documents });
+      return { results, frames, expected: (await reranker.rerank({ query: "bees", documents })).results };
+    });
+    assert.deepEqual(seen.results, seen.expected);
+    assert.ok(seen.frames > 1);
+  });
+});
+
+/** Runs in the page: the durations of long tasks and the gaps between frames, in ms, while it ranks for a second or more. */
+async function framesWhileRanking() {
+  const tasks = [];
+  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));
+  observer.observe({ type: "longtask" });
+  let busy = true;
+  const gaps = [];
+  const frame = (before) => requestAnimationFrame((now) => {
+    gaps.push(now - before);
+    if (busy) frame(now);
+  });
+  requestAnimationFrame(frame);
+  await reranker.rerank({ query: "how do bees survive the winter", documents: Array(5).fill(documents).flat() });
+  busy = false;
+  observer.disconnect();
+  return { tasks, gaps };
+}

@@ -1,0 +1,214 @@
+// WebGPU in Chromium, on a software adapter: the same scores, and what happens when it fails.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { close } from "../support/assert.js";
+import { launchChromiumWithGpu } from "../support/browsers/chromium.js";
+import { checkpoints, family, seed } from "../support/models/fixtures.js";
+import { root } from "../support/paths.js";
+import { sendFixture, startSite } from "../support/servers/package-site.js";
+
+const families = ["electra-projected-h40", "xlm-roberta-plain-h44", "modernbert-cls-h48", "deberta-v3-h48", "chain-cls-h40"];
+const small = { path: "bert-gelu-h36", ...checkpoints().find(({ name }) => name === "bert-gelu-h36") };
+const models = [small, ...families.map((name) => ({ path: `families/${name}`, ...family(name) }))];
+
+describe("WebGPU in Chromium", () => {
+  let site;
+  let browser;
+  let page;
+  before(async () => {
+    site = await startSite({ "/fixtures/": sendFixture });
+    browser = await launchChromiumWithGpu();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+
+  /** A page of its own with the package; `navigator.gpu`'s devices are kept and what they make is counted. */
+  async function open() {
+    page = await browser.newPage();
+    await page.goto(site.url);
+    await page.evaluate(prepare);
+    return page;
+  }
+
+  test("there is an adapter", async () => {
+    await open();
+    assert.equal(await page.evaluate(async () => (await navigator.gpu?.requestAdapter()) != null), true, "Chromium has no WebGPU adapter");
+  });
+
+  for (const { path, expected } of models) {
+    for (const [dtype, tolerance] of [["f32", 1e-4], ["f16", 2e-2 * Math.max(...expected.logits.flat().map(Math.abs))]]) {
+      test(`${path} in ${dtype} gives the reference's logits`, async (t) => {
+        await open();
+        const { backend, logits } = await page.evaluate(score, { url: `fixtures/${path}/`, options: { device: "webgpu", dtype, workers: 0 }, pairs: expected.pairs });
+        assert.equal(backend.device, "webgpu");
+        assert.equal(backend.engine, "webgpu");
+        assert.ok(backend.verification.pairs.length > 0);
+        t.diagnostic(`${backend.adapter}: ${backend.reason}`);
+        close(logits, expected.logits.flat(), tolerance, "logits");
+      });
+    }
+  }
+
+  test("the default model's q8 weights give its logits, in a worker", async () => {
+    await open();
+    const { query, documents, logits } = seed();
+    const pairs = documents.slice(0, 4).map((document) => [query, document]);
+    const scored = await page.evaluate(score, { options: { device: "webgpu" }, pairs });
+    assert.equal(scored.backend.device, "webgpu");
+    assert.equal(scored.backend.workers, 1);
+    close(scored.logits, logits.slice(0, 4), 1e-4, "logits");
+  });
+
+  test("auto does not race a GPU that is a program on the CPU", async () => {
+    await open();
+    const { backend } = await page.evaluate(score, { options: { workers: 2 }, pairs: [["a", "b"]] });
+    assert.match(backend.reason, /is a program on the CPU/);
+    assert.equal(backend.device, "cpu");
+    assert.equal(backend.workers, 2);
+  });
+
+  test("auto keeps the faster one, and says what it measured", async () => {
+    await open();
+    await page.evaluate(pretendHardware);
+    const { backend } = await page.evaluate(score, { options: { workers: 0 }, pairs: [["a", "b"]] });
+    assert.match(backend.reason, /^\d+ documents a second on the GPU, \d+ on the CPU$/);
+    assert.equal(backend.device, "cpu", "a GPU in software is not the faster one");
+    assert.ok(backend.verification.pairs.length > 0);
+  });
+
+  test("under auto, a GPU that is lost in the middle of a call leaves results that are complete and the CPU's", async () => {
+    await open();
+    await page.evaluate(pretendHardware);
+    const seen = await page.evaluate(loseInTheMiddle, { url: "fixtures/bert-gelu-h36/", options: { workers: 0, dtype: "f32" } });
+    assert.equal(seen.before.device, "webgpu");
+    assert.equal(seen.lost, true);
+    assert.equal(seen.after.device, "cpu");
+    assert.match(seen.after.reason, /GPU/);
+    assert.deepEqual(seen.scores, seen.expected);
+    assert.deepEqual(seen.again, seen.expected);
+    assert.deepEqual(seen.streamed, seen.expected);
+  });
+
+  test("where a GPU is insisted on, its loss is an error, and the model can be loaded again", async () => {
+    await open();
+    const seen = await page.evaluate(async (url) => {
+      const { Reranker } = await import("/pkg/index.js");
+      const options = { device: "webgpu", workers: 0 };
+      const [lost, other] = [await Reranker.load(new URL(url, location.href), options), await Reranker.load(new URL(url, location.href), options)];
+      globalThis.devices[0].destroy();
+      const codes = [];
+      for (let call = 0; call < 2; call++) codes.push(await lost.rank("a", ["b"]).then(() => "none", ({ code }) => code));
+      const [{ score }] = await other.rank("a", ["b"]);
+      const [again] = await (await Reranker.load(new URL(url, location.href), options)).rank("a", ["b"]);
+      return { codes, score, again: again.score };
+    }, "fixtures/bert-gelu-h36/");
+    assert.deepEqual(seen.codes, ["device-lost", "device-lost"]);
+    assert.equal(seen.again, seen.score);
+  });
+
+  test("one command buffer and one read-back a micro-batch, and no pipeline after loading", async () => {
+    await open();
+    const seen = await page.evaluate(async (url) => {
+      const { Reranker } = await import("/pkg/index.js");
+      const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
+      const before = { ...globalThis.counts };
+      await reranker.rank("one", ["two", "three"]);
+      await reranker.rank("one", Array.from({ length: 40 }, (_, at) => `document ${at}`));
+      const after = { ...globalThis.counts };
+      return Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]]));
+    }, "fixtures/bert-gelu-h36/");
+    assert.deepEqual(seen, { pipelines: 0, commandBuffers: 2, readBacks: 2 });
+  });
+
+  // A hundred times in the long tests: shaders take a second or two to compile here.
+  const rounds = process.env.RANKLET_FUZZ_SECONDS === undefined ? 5 : 100;
+  test(`loading and disposing ${rounds} times leaves no GPU memory behind`, { timeout: rounds * 10_000 }, async (t) => {
+    await open();
+    const seen = await page.evaluate(async ({ url, rounds }) => {
+      const { Reranker } = await import("/pkg/index.js");
+      const { gpu_bytes } = await import("/pkg/wasm/ranklet.js");
+      let most = 0;
+      let left = 0;
+      for (let round = 0; round < rounds; round++) {
+        const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
+        most = Math.max(most, gpu_bytes());
+        reranker.dispose();
+        left = Math.max(left, gpu_bytes());
+      }
+      return { most, left };
+    }, { url: "fixtures/bert-gelu-h36/", rounds });
+    t.diagnostic(`${seen.most} bytes at most`);
+    assert.ok(seen.most > 10_000);
+    assert.equal(seen.left, 0);
+  });
+});
+
+test("without WebGPU, a GPU that is insisted on is refused with what to do", async () => {
+  const { Reranker } = await import(new URL("pkg/dist/index.node.js", root));
+  await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), { code: "unsupported", message: /there is no WebGPU here .* use "auto" or "cpu"/ });
+  await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 is for the GPU/ });
+});
+
+/** In the page: keeps devices, and counts what they make. */
+function prepare() {
+  globalThis.devices = [];
+  globalThis.counts = { pipelines: 0, commandBuffers: 0, readBacks: 0 };
+  const watch = (prototype, name, heard) => {
+    const method = prototype[name];
+    prototype[name] = function (...given) {
+      const result = method.apply(this, given);
+      heard(result, given);
+      return result;
+    };
+  };
+  watch(GPUAdapter.prototype, "requestDevice", (device) => device.then((made) => globalThis.devices.push(made)));
+  watch(GPUDevice.prototype, "createComputePipeline", () => globalThis.counts.pipelines++);
+  watch(GPUQueue.prototype, "submit", (_, [buffers]) => (globalThis.counts.commandBuffers += [...buffers].length));
+  watch(GPUBuffer.prototype, "mapAsync", () => globalThis.counts.readBacks++);
+}
+
+/** In the page: lets the software adapter pass for hardware. */
+function pretendHardware() {
+  Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+}
+
+/** In the page: loads a model and scores pairs. */
+async function score({ url, options, pairs }) {
+  const { Reranker } = await import("/pkg/index.js");
+  const reranker = await Reranker.load(url === undefined ? undefined : new URL(url, location.href), options);
+  const logits = Array.from(await reranker.score(pairs, { scores: "raw" }));
+  const { backend } = reranker.info;
+  reranker.dispose();
+  return { backend: JSON.parse(JSON.stringify(backend)), logits };
+}
+
+/** In the page: makes the GPU win the race of `auto`, then loses it. */
+async function loseInTheMiddle({ url, options }) {
+  const { Reranker } = await import("/pkg/index.js");
+  const model = new URL(url, location.href);
+  const documents = Array.from({ length: 600 }, (_, at) => `document ${at} of ${at * at}`);
+  const cpu = await Reranker.load(model, { ...options, device: "cpu" });
+  const expected = Array.from(await cpu.score(documents.map((document) => ["a query", document])));
+  // A clock that runs slower and slower: what is measured second, the GPU, looks faster.
+  const { now } = Performance.prototype;
+  let [time, pace] = [0, 1000];
+  performance.now = () => (time += pace *= 0.9);
+  const reranker = await Reranker.load(model, options);
+  delete performance.now;
+  if (performance.now !== now) throw new Error("the clock is still wrong");
+  const before = { ...reranker.info.backend };
+  let lost = false;
+  const lose = () => {
+    if (!lost) globalThis.devices.at(-1).destroy();
+    lost = true;
+  };
+  const scores = Array.from(await reranker.score(documents.map((document) => ["a query", document]), { onProgress: lose }));
+  const after = { device: reranker.info.backend.device, reason: reranker.info.backend.reason };
+  const again = Array.from(await reranker.score(documents.map((document) => ["a query", document])));
+  const streamed = new Array(documents.length);
+  for await (const { results } of reranker.stream({ query: "a query", documents })) for (const { index, score } of results) streamed[index] = score;
+  return { before: { device: before.device }, lost, after, scores, expected, again, streamed };
+}

@@ -1,0 +1,236 @@
+// Models of a Hub in Chromium: its fetch, its Cache, pages of another origin.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+
+import { close } from "../support/assert.js";
+import { launchChromium } from "../support/browsers/chromium.js";
+import { files, id, model, pairs, scoresFrom } from "../support/models/hub-model.js";
+import { faults, startHub } from "../support/servers/hub.js";
+import { startSite } from "../support/servers/package-site.js";
+
+const expected = Array.from(await scoresFrom(model.url));
+let hub, site, browser, context, page;
+
+before(async () => {
+  hub = await startHub();
+  hub.publish(id, files);
+  site = await startSite({ "/hub/": (request, response) => hub.handle(request, response) });
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([site?.stop(), hub?.stop()]);
+});
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await open();
+});
+afterEach(async () => {
+  await context.close();
+  Object.assign(hub, { requests: [], down: false });
+  for (const set of [hub.faults, hub.gated, hub.tokens]) set.clear();
+});
+
+async function open() {
+  const opened = await context.newPage();
+  await opened.goto(site.url);
+  return opened;
+}
+
+/** What a load in the page gives: { scores, warnings } or { code, message }. On the page's own thread by default. */
+function load(options = {}, { source = id, on = page } = {}) {
+  return on.evaluate(
+    async ([source, options, pairs]) => {
+      const { Reranker } = await import("/pkg/index.js");
+      try {
+        const reranker = await Reranker.load(source, options);
+        const scores = Array.from(await reranker.score(pairs));
+        reranker.dispose();
+        return { scores, warnings: reranker.info.warnings };
+      } catch ({ code, message, stack }) {
+        return { code, message, stack };
+      }
+    },
+    [source, { baseUrl: hub.url, workers: 0, ...options }, pairs],
+  );
+}
+
+/** In f32, where a browser may round a product and a sum at once. */
+function assertRight(outcome) {
+  assert.ok(outcome.scores !== undefined, JSON.stringify(outcome));
+  close(outcome.scores, expected, 1e-5, "scores");
+}
+
+async function loads(options, where) {
+  const outcome = await load(options, where);
+  assertRight(outcome);
+}
+
+async function fails(code, message, options, where) {
+  const outcome = await load(options, where);
+  assert.equal(outcome.code, code, JSON.stringify(outcome));
+  assert.match(outcome.message, message);
+}
+
+async function offline(options, where) {
+  hub.down = true;
+  const asked = hub.requests.length;
+  const outcome = await load(options, where);
+  hub.down = false;
+  assert.equal(hub.requests.length, asked, `requests made: ${JSON.stringify(outcome)}`);
+  assertRight(outcome);
+}
+
+/** Changes one entry of the Cache: `change` is the source of a function of its bytes; without it the entry goes. */
+function damage(ending, change, name = "ranklet-models-v1") {
+  return page.evaluate(
+    async ([ending, change, name]) => {
+      const cache = await caches.open(name);
+      const request = (await cache.keys()).find(({ url }) => url.endsWith(ending));
+      if (change === null) await cache.delete(request);
+      else {
+        const bytes = new Uint8Array(await (await cache.match(request)).arrayBuffer());
+        await cache.put(request, new Response(change === "truncate" ? bytes.slice(0, -1) : bytes.fill(120)));
+      }
+    },
+    [ending, change ?? null, name],
+  );
+}
+
+const entries = (name = "ranklet-models-v1") => page.evaluate(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url), name);
+
+describe("a model of a Hub, in Chromium", () => {
+  test("gives the right scores, then without a server, in other pages too", async () => {
+    await loads();
+    await offline();
+    await offline({ workers: 1 });
+    await offline({ cache: true }, { on: await open() });
+    assert.equal((await entries()).length, files.size + 1);
+  });
+
+  test("may be on a server whose URL is relative to the page", async () => {
+    for (const baseUrl of ["/hub", "hub/"]) await loads({ baseUrl, cache: false });
+    assert.deepEqual(await entries(), []);
+    await fails("input", /baseUrl must be an http or https URL, or one relative to the page/, { baseUrl: "http://" });
+  });
+
+  test("is kept in the Cache that is named", async () => {
+    await loads({ cache: "mine" });
+    assert.equal((await entries("mine")).length, files.size + 1);
+    await offline({ cache: "mine" });
+    await loads({ cache: false });
+    assert.equal(await page.evaluate(() => caches.keys().then((names) => names.join())), "mine");
+  });
+
+  test("does not take a token along to other origins", async () => {
+    hub.gated.add(id);
+    hub.tokens.add("hf_SECRET");
+    await fails("network", /private or gated/);
+    hub.requests = [];
+    await loads({ token: "hf_SECRET" });
+    const gets = hub.requests.filter(({ origin }) => origin === "elsewhere");
+    assert.ok(gets.length > 0);
+    for (const { authorization } of gets) assert.equal(authorization, undefined);
+  });
+
+  test("without a Cache API is loaded, unless a cache is asked for", async () => {
+    await page.addInitScript(() => Object.defineProperty(globalThis, "caches", { value: undefined }));
+    await page.reload();
+    await loads();
+    await fails("unsupported", /cache is not available here.*https/, { cache: true });
+    await fails("unsupported", /cache is not available here/, { cache: "mine" });
+  });
+
+  test("is loaded with a warning when there is no room in the cache", async () => {
+    await page.evaluate(() => {
+      const { put } = Cache.prototype;
+      Cache.prototype.put = function (url, response) {
+        if (!url.endsWith("model.safetensors")) return put.call(this, url, response);
+        return Promise.reject(new DOMException("no room", "QuotaExceededError"));
+      };
+    });
+    const outcome = await load();
+    assertRight(outcome);
+    const { warnings } = outcome;
+    assert.match(warnings.at(-1), /could not be kept in the cache.*no room/);
+    assert.deepEqual(await entries(), []);
+  });
+
+  test("is loaded by two pages at once", async () => {
+    const other = await open();
+    await Promise.all([loads(), loads({}, { on: other })]);
+    await offline();
+    await offline({}, { on: other });
+  });
+});
+
+describe("a fault, in Chromium", () => {
+  const broken = /(broke off|ended after \d+ of \d+ bytes|could not be fetched)/;
+  const cases = [
+    ["config.json", "status 404", faults.status(404), "network", /config\.json is missing/],
+    ["modules.json", "a page of HTML", faults.page, "network", /page of HTML instead of the file/],
+    ["model.safetensors", "cut", faults.cut, "network", broken],
+    ["modules.json", "cut without a length", faults.cutWithoutLength, "network", broken],
+    ["tokenizer.json", "fewer bytes than announced", faults.lengthTooLong, "network", broken],
+    ["model.safetensors", "a length that cuts it short", faults.lengthTooShort, "weights", /./],
+    ["tokenizer.json", "a linked size that is too long", faults.linkedSizeTooLong, "network", /ended after \d+ of \d+ bytes/],
+    ["tokenizer.json", "another commit", faults.otherCommit, "integrity", /try again/],
+    ["tokenizer.json", "redirected in circles", faults.redirectInCircles, "network", /could not be fetched/],
+  ];
+  for (const [name, what, fault, code, message] of cases) {
+    test(`${name}: ${what}`, async () => {
+      hub.faults.set(name, fault);
+      await fails(code, message);
+      assert.deepEqual(await entries(), []);
+      hub.faults.clear();
+      await loads();
+      await offline();
+    });
+  }
+
+  for (const name of ["config.json", "tokenizer.json", "modules.json"]) {
+    test(`${name}: compressed, which pages of other origins are not told, is none`, async () => {
+      hub.faults.set(name, faults.gzip);
+      await loads();
+      await offline();
+    });
+  }
+
+  test("sentence_bert_config.json: compressed and longer for it, is none", async () => {
+    hub.publish(id, new Map([...files, ["sentence_bert_config.json", Buffer.from("{}")]]), "tiny");
+    hub.faults.set("sentence_bert_config.json", faults.gzip);
+    const { scores, message } = await load({ revision: "tiny" });
+    assert.ok(scores, message);
+  });
+});
+
+describe("a damaged Cache, in Chromium", () => {
+  const damages = {
+    "a missing file": ["/config.json"],
+    "a truncated file": ["/model.safetensors", "truncate"],
+    "a missing manifest": ["=manifest.json"],
+    "a broken manifest": ["=manifest.json", "truncate"],
+  };
+  for (const [what, how] of Object.entries(damages)) {
+    test(`${what} is mended`, async () => {
+      await loads();
+      await damage(...how);
+      hub.down = true;
+      await fails("network", /could not be fetched/);
+      hub.down = false;
+      await loads();
+      await offline();
+    });
+  }
+
+  test("a file of the right length with the wrong bytes is told of and mended", async () => {
+    await loads();
+    await damage("/tokenizer.json", "fill");
+    const outcome = await load();
+    assertRight(outcome);
+    const { warnings } = outcome;
+    assert.match(warnings[0], /^the model was downloaded again/);
+    await offline();
+    assert.equal((await entries()).length, files.size + 1);
+  });
+});

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import { relative } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { rejectsWith } from "../support/assert.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+
+const { Reranker } = await import(new URL("index.node.js", dist));
+const { url, expected } = checkpoint((labels) => labels === 1);
+const folder = fileURLToPath(url);
+const pairs = expected.pairs.slice(0, 3);
+
+/** The checkpoint's files by name, as bytes. */
+function files() {
+  const names = readdirSync(url).filter((name) => name.endsWith("json") || name.endsWith("safetensors"));
+  return Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
+}
+
+async function scoresOf(source, options) {
+  const reranker = await Reranker.load(source, options);
+  const scores = await reranker.score(pairs);
+  reranker.dispose();
+  return scores;
+}
+
+describe("a model in the file system", () => {
+  test("loads from a URL, a file URL string and a path", async () => {
+    const scores = await scoresOf(url);
+    const relativePath = `./${relative(process.cwd(), folder)}`;
+    for (const source of [url.href, url.href.replace(/\/$/, ""), folder, folder.replace(/\/$/, ""), relativePath]) {
+      assert.deepEqual(await scoresOf(source), scores, source);
+    }
+  });
+
+  test("that is not there names the first needed file", async () => {
+    await rejectsWith("config", /config\.json is missing: there is no file:.*nowhere/, () => Reranker.load("./nowhere"));
+  });
+});
+
+describe("a model's files", () => {
+  test("may be Uint8Arrays, Buffers, ArrayBuffers, Blobs and URLs", async () => {
+    const scores = await scoresOf(url);
+    const made = {
+      uint8Array: (bytes) => bytes,
+      buffer: (bytes) => Buffer.from(bytes),
+      arrayBuffer: (bytes) => bytes.slice().buffer,
+      blob: (bytes) => new Blob([bytes]),
+      file: (bytes) => new File([bytes], "file"),
+      dataUrl: (bytes) => new URL(`data:application/octet-stream;base64,${Buffer.from(bytes).toString("base64")}`),
+    };
+    for (const [name, make] of Object.entries(made)) {
+      const source = Object.fromEntries(Object.entries(files()).map(([file, bytes]) => [file, make(bytes)]));
+      assert.deepEqual(await scoresOf(source), scores, name);
+    }
+    const urls = Object.fromEntries(Object.keys(files()).map((file) => [file, new URL(file, url)]));
+    assert.deepEqual(await scoresOf(urls), scores, "file URLs");
+  });
+
+  test("are not changed or taken away by loading", async () => {
+    const given = files();
+    await scoresOf(given);
+    assert.deepEqual(given, files());
+  });
+
+  for (const [name, code] of [["config.json", "config"], ["tokenizer.json", "tokenizer"], ["model.safetensors", "weights"]]) {
+    test(`without ${name} answer ${code}`, async () => {
+      const { [name]: _, ...rest } = files();
+      await rejectsWith(code, new RegExp(`^${name} is missing`), () => Reranker.load(rest));
+      await rejectsWith("input", new RegExp(`${name} must be a Uint8Array`), () => Reranker.load({ ...rest, [name]: "text" }));
+    });
+
+    test(`with a damaged ${name} answer ${code}`, async () => {
+      for (const bytes of [new Uint8Array(0), new TextEncoder().encode("{"), files()[name].slice(0, -9)]) {
+        await assert.rejects(Reranker.load({ ...files(), [name]: bytes }), { name: "RankletError", code });
+      }
+    });
+  }
+
+  test("at a URL with a password are refused without repeating it, and a broken data: URL names its file", async () => {
+    await assert.rejects(Reranker.load({ ...files(), "config.json": new URL("https://user:secret@host.example/config.json") }), (error) => {
+      assert.equal(error.code, "input");
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+    await rejectsWith("config", /config\.json cannot be read/, () => Reranker.load({ ...files(), "config.json": new URL("data:,%") }));
+  });
+
+  test("named by URL must all be there, optional ones too", async () => {
+    const source = { ...files(), "modules.json": new URL("no-modules.json", url) };
+    await rejectsWith("config", /modules\.json is missing/, () => Reranker.load(source));
+  });
+});
+
+describe("what is no model", () => {
+  const ids = ["name", "org/", "a/b/c", "org/na me", "org/..", "org/a..b", ".org/name", "org/name\n", "org/name?x", "örg/name"];
+  for (const source of [null, 7, [], "", "ftp://a/b", "https://", "C:\\models", ...ids]) {
+    test(`${JSON.stringify(source)} is an input error`, () => rejectsWith("input", /load: /, () => Reranker.load(source)));
+  }
+
+  for (const source of ["https://user:secret@models.example/a/", new URL("ftp://models.example/a/"), new URL("data:,a")]) {
+    test(`the URL ${source} is an input error`, () => rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
+  }
+});
+
+describe("an option for another kind of model is an input error", () => {
+  const options = [{ revision: "main" }, { baseUrl: "https://models.example/" }, { token: "secret" }];
+  for (const [what, source] of [["a folder", url], ["an http folder", "http://127.0.0.1:1/"], ["files", files()], ["the default model", undefined]]) {
+    for (const option of options) {
+      const [name] = Object.keys(option);
+      const message = new RegExp(`load: ${name} belongs to a model named by its Hub id`);
+      test(`${name} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
+    }
+    if (what === "an http folder") continue;
+    for (const cache of [true, "somewhere"]) {
+      const message = /load: cache is for a Hub id or a folder's http URL/;
+      test(`cache ${cache} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, { cache })));
+    }
+  }
+
+  test("but no cache is what they have", async () => assert.deepEqual(await scoresOf(url, { cache: false }), await scoresOf(url)));
+});
+
+describe("a Hub's options are checked", () => {
+  const load = (options) => () => Reranker.load("org/name", { cache: false, baseUrl: "http://127.0.0.1:1", ...options });
+  for (const revision of ["", "..", ".", "a/../b", "a b", "a\n", "\ud800"]) {
+    test(`revision ${JSON.stringify(revision)}`, () => rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
+  }
+  for (const baseUrl of ["", "hub", "/hub", "ftp://a/", "file:///models/", "https://a/?b", "https://a/#b", "https://user:secret@a/"]) {
+    test(`baseUrl ${JSON.stringify(baseUrl)}`, () =>
+      assert.rejects(load({ baseUrl }), ({ code, message }) => {
+        assert.match(message, /load: baseUrl must be an http or https URL/);
+        assert.doesNotMatch(message, /secret/);
+        return code === "input";
+      }));
+  }
+  for (const token of ["", "sec ret", "secret\n", "sécret", ["secret"]]) {
+    test(`token ${JSON.stringify(token)}, without repeating it`, () =>
+      assert.rejects(load({ token }), ({ code, message }) => {
+        assert.match(message, /load: token must be an access token/);
+        assert.doesNotMatch(message, /s[eé]c/);
+        return code === "input";
+      }));
+  }
+});
+
+describe("a model behind http", () => {
+  let server;
+  let base;
+  const answers = new Map();
+  before(async () => {
+    server = createServer((request, response) => {
+      const [, kind, name] = /^\/(\w+)\/(.*)$/.exec(request.url) ?? [];
+      answers.get(kind)(name, response);
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    base = `http://127.0.0.1:${server.address().port}`;
+  });
+  after(() => server.closeAllConnections() ?? server.close());
+
+  const serve = (name, response, otherwise) => {
+    const bytes = files()[name];
+    if (bytes === undefined || name === "sentence_bert_config.json") return otherwise(response);
+    response.setHeader("content-length", bytes.length);
+    response.end(bytes);
+  };
+  const status = (code, type = "text/plain") => (response) => response.writeHead(code, { "content-type": type }).end("no");
+
+  test("loads from a folder's URL, with or without a slash, and counts bytes", async () => {
+    answers.set("good", (name, response) => serve(name, response, status(404)));
+    const scores = await scoresOf(url);
+    const last = new Map();
+    let all;
+    const onProgress = ({ file, loaded, total, overall }) => {
+      if (total > 0) last.set(file, { loaded, total });
+      all = overall;
+    };
+    assert.deepEqual(await scoresOf(`${base}/good/`, { onProgress }), scores);
+    assert.deepEqual(await scoresOf(new URL(`${base}/good`)), scores);
+    assert.ok(last.has("model.safetensors"));
+    for (const [name, { length }] of Object.entries(files())) {
+      if (last.has(name)) assert.deepEqual(last.get(name), { loaded: length, total: length }, name);
+    }
+    const sum = [...last.values()].reduce((bytes, { total }) => bytes + total, 0);
+    assert.deepEqual(all, { loaded: sum, total: sum });
+  });
+
+  test("takes an optional file for missing where the server answers with its page", async () => {
+    answers.set("spa", (name, response) => serve(name, response, status(200, "text/html; charset=utf-8")));
+    assert.deepEqual(await scoresOf(`${base}/spa/`), await scoresOf(url));
+  });
+
+  test("is a network error, with the status, for anything but 404 on an optional file", async () => {
+    answers.set("forbidden", (name, response) => serve(name, response, status(403)));
+    await rejectsWith("network", /\/forbidden\/\S+ answered 403 Forbidden/, () => Reranker.load(`${base}/forbidden/`));
+  });
+
+  test("is a network error when a needed file is missing, broken off or out of reach", async () => {
+    answers.set("empty", (_name, response) => status(404)(response));
+    await rejectsWith("network", /is missing: http\S+ answered 404/, () => Reranker.load(`${base}/empty/`));
+    answers.set("broken", (_name, response) => {
+      response.writeHead(200, { "content-length": 1000 });
+      response.write("half");
+      setTimeout(() => response.destroy(), 20);
+    });
+    await rejectsWith("network", /\/broken\/\S+ broke off/, () => Reranker.load(`${base}/broken/`));
+    await rejectsWith("network", /could not be fetched/, () => Reranker.load("http://127.0.0.1:1/"));
+  });
+
+  test("stops downloading when aborted", async () => {
+    const closed = new Promise((resolve) => answers.set("slow", (_name, response) => {
+      response.writeHead(200);
+      response.write("{");
+      response.on("close", resolve);
+    }));
+    const controller = new AbortController();
+    const loading = Reranker.load(`${base}/slow/`, { signal: controller.signal, onProgress: () => controller.abort("enough") });
+    await assert.rejects(loading, { code: "aborted", cause: "enough" });
+    await closed;
+  });
+
+  test("refuses a query, which the files in the folder cannot take over", () =>
+    rejectsWith("input", /has a query or fragment/, () => Reranker.load(`${base}/good/?key=1`)));
+});

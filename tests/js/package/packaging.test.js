@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { filesOf } from "../support/files.js";
+import { installPacked } from "../support/package/packed.js";
+import { inRepository } from "../support/paths.js";
+
+const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
+
+// What the package may weigh, in bytes: the model 23.9 MB, the engine its budget of 3.9 MB, the code 0.5 MB.
+const unpackedBudget = 30_500_000;
+const tarballBudget = 23_000_000;
+
+describe("the packed package", () => {
+  let project;
+  let files;
+  before(() => {
+    project = installPacked();
+    files = filesOf(join(project.folder, "node_modules/ranklet"));
+  });
+  after(() => project.remove());
+
+  test("has what it needs and nothing else", () => {
+    const isModule = (path) => /^dist\/(?!assets\/).*\.(js|d\.ts)$/.test(path);
+    const others = files.map(({ path }) => path).filter((path) => !isModule(path));
+    assert.deepEqual(others.sort(), [
+      "LICENSE-APACHE",
+      "LICENSE-MIT",
+      "README.md",
+      "dist/assets/default/config.json",
+      "dist/assets/default/config_sentence_transformers.json",
+      "dist/assets/default/model.safetensors",
+      "dist/assets/default/tokenizer.json",
+      "dist/assets/default/tokenizer_config.json",
+      "dist/assets/ranklet_bg.wasm",
+      "dist/assets/ranklet_relaxed_bg.wasm",
+      "dist/assets/worker.js",
+      "dist/assets/worker.mjs",
+      "package.json",
+    ]);
+    assert.deepEqual(files.filter(({ path }) => path.includes("test")), []);
+  });
+
+  test("names no folder of the machine that built it, and no host that crates came from", () => {
+    const code = files.filter(({ path }) => /\.(js|mjs|ts|json|md|wasm)$/.test(path) && !path.includes("/default/"));
+    for (const { path, name } of code) {
+      const text = readFileSync(name, "latin1");
+      for (const trace of [inRepository("."), homedir(), "registry/src"]) assert.ok(!text.includes(trace), `${path} has ${trace}`);
+    }
+  });
+
+  test("keeps to its size", (t) => {
+    const unpacked = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const tarball = statSync(project.tarball).size;
+    t.diagnostic(`${files.length} files, ${megabytes(unpacked)} MB unpacked, ${megabytes(tarball)} MB as a tarball`);
+    assert.ok(unpacked <= unpackedBudget, `${unpacked} bytes unpacked, over ${unpackedBudget}`);
+    assert.ok(tarball <= tarballBudget, `${tarball} bytes as a tarball, over ${tarballBudget}`);
+  });
+
+  test("satisfies publint, suggestions included", () => {
+    const { status, output } = run("publint", ["run", "--strict", project.tarball]);
+    assert.equal(status, 0, output);
+    assert.match(output, /All good!/);
+  });
+
+  // CommonJS reaches the package through import() only, as intended; the profile leaves just that out.
+  test("satisfies attw: types and code agree however they are imported", () => {
+    const { status, output } = run("attw", ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball]);
+    assert.equal(status, 0, output);
+    for (const entry of ["ranklet", "ranklet/default-model"]) assert.ok(output.includes(`"${entry}"`), output);
+  });
+});
+
+function run(tool, args) {
+  const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { close } from "../support/assert.js";
+import { runNode } from "../support/children/child.js";
+import { launchChromium, openDemo, startDemo } from "../support/browsers/chromium.js";
+import { seed } from "../support/models/fixtures.js";
+import { installPacked } from "../support/package/packed.js";
+import { startWorker } from "../support/children/workerd.js";
+
+// What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
+// tests/seed.rs the arithmetic in f32.
+const tolerance = 0.05;
+const { query, documents, logits, scores } = seed();
+
+/** What every place runs: the ranking by rerank, and logits by score. */
+const example = `
+  const { results } = await reranker.rerank({ query, documents });
+  const logits = await reranker.score(documents.map((document) => [query, document]), { scores: "raw" });
+  return { results, logits: [...logits] };`;
+
+function checkRanking(results) {
+  assert.equal(documents[results[0].index], "Paris is the capital of France and its largest city.");
+  const inOrder = documents.map((_, index) => results.find((result) => result.index === index).score);
+  close(inOrder, scores.flat(), tolerance, "scores");
+}
+
+function check(answer) {
+  checkRanking(answer.results);
+  close(answer.logits, logits.flat(), tolerance, "logits");
+}
+
+describe("the seed example", () => {
+  let project;
+  before(() => (project = installPacked()));
+  after(() => project.remove());
+
+  for (const source of ["", "model"]) {
+    test(`runs in Node from the packed package, load(${source})`, () => {
+      const script = join(project.folder, "seed.js");
+      writeFileSync(script, `
+import { Reranker } from "ranklet";
+import model from "ranklet/default-model";
+const query = ${JSON.stringify(query)};
+const documents = ${JSON.stringify(documents)};
+const reranker = await Reranker.load(${source});
+const run = async () => {${example}
+};
+console.log(JSON.stringify(await run()));
+reranker.dispose();
+`);
+      const { status, stdout, stderr } = runNode(script, project.folder);
+      assert.equal(stderr, "");
+      assert.equal(status, 0);
+      check(JSON.parse(stdout));
+    });
+  }
+
+  test("runs in workerd from the packed package", async () => {
+    const worker = await startWorker(project.folder, ({ ranklet, model }) => `
+import { Reranker } from "${ranklet}";
+import model from "${model}";
+const query = ${JSON.stringify(query)};
+const documents = ${JSON.stringify(documents)};
+let loading;
+async function run() {
+  const refused = await Reranker.load().catch(({ code, message }) => ({ code, message }));
+  const reranker = await (loading ??= Reranker.load(model));
+  const answer = await (async () => {${example}
+  })();
+  return { ...answer, refused };
+}
+export default { fetch: async () => Response.json(await run()) };
+`);
+    try {
+      const ask = async () => {
+        const response = await fetch(worker.url);
+        assert.equal(response.status, 200, worker.errors());
+        return response.json();
+      };
+      const answer = await ask();
+      check(answer);
+      assert.equal(answer.refused.code, "unsupported");
+      assert.match(answer.refused.message, /import model from "ranklet\/default-model"/);
+      // A Worker's reranker outlives the request that loaded it, and requests overlap.
+      for (const later of await Promise.all([ask(), ask(), ask()])) check(later);
+      assert.equal(worker.errors(), "");
+    } finally {
+      await worker.stop();
+    }
+  });
+
+  test("runs in Chromium, typed into the demo page, and nothing leaves the page", async () => {
+    const demo = await startDemo();
+    const browser = await launchChromium();
+    try {
+      const { page, problems, requests, open } = await openDemo(browser, demo.url);
+      await open();
+      await page.getByText("Ready:").waitFor();
+      await page.click("#choose-documents");
+      await page.fill("#documents-text", documents.join("\n"));
+      await page.getByRole("button", { name: "Use these documents" }).click();
+      const before = requests.length;
+      await page.context().setOffline(true);
+      await page.fill("#query", query);
+      await page.getByText(`Ranked ${documents.length} passages`).first().waitFor();
+      const items = await page.locator("#ranklet-list li").evaluateAll((found) =>
+        found.map((item) => ["text", "score"].map((name) => item.querySelector(`.${name}`).textContent)),
+      );
+      checkRanking(items.map(([text, score]) => ({ index: documents.indexOf(text), score: Number(score) })));
+      assert.equal(await page.textContent("#since"), "0");
+      assert.equal(requests.length, before, requests.slice(before).join());
+      assert.ok(requests.every((url) => url.startsWith(demo.url)), requests.join());
+      assert.deepEqual(problems, []);
+    } finally {
+      await browser.close();
+      await demo.stop();
+    }
+  });
+});

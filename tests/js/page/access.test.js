@@ -1,0 +1,132 @@
+// Who uses the page without a mouse, or without seeing it.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, describe, test } from "node:test";
+
+import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { openPage, picture, rank, screens, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+describe("access to the demo page", () => {
+  let demo;
+  let browser;
+  before(async () => {
+    demo = await startDemo();
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  for (const [name, options] of Object.entries(screens)) {
+    test(`axe finds nothing: empty, ranked and with both dialogs open, ${name}`, async () => {
+      const { page, open, close } = await openPage(browser, demo.url, { ...options, reducedMotion: "reduce" });
+      await open();
+      await whenReady(page);
+      await expectNoViolation(page, "empty");
+      await rank(page, "How do crooks get people's passwords by email?");
+      await page.getByText("Every request of this page").click();
+      await expectNoViolation(page, "ranked");
+      for (const dialog of ["documents", "model"]) {
+        await page.click(`#choose-${dialog}`);
+        if (dialog === "model") await picture(page, `${name}-model-dialog`);
+        await expectNoViolation(page, `${dialog} dialog`);
+        await page.keyboard.press("Escape");
+      }
+      await close();
+    });
+  }
+
+  test("axe finds nothing where loading failed", async () => {
+    for (const options of [screens.desktop, screens.dark]) {
+      const { page, open, close } = await openPage(browser, demo.url, { ...options, serviceWorkers: "block" });
+      await page.route("**/model.safetensors", (route) => route.fulfill({ status: 503 }));
+      await open();
+      await page.locator('[data-state="failed"]').waitFor();
+      await expectNoViolation(page, "failed");
+      await close();
+    }
+  });
+
+  test("the keyboard reaches everything and shows where it is", async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    await page.keyboard.press("/");
+    assert.equal(await focused(page), "query");
+    await page.keyboard.type("What is the hottest planet?");
+    await whenRanked(page);
+    const reached = new Set();
+    for (let at = 0; at < 60; at++) {
+      await page.keyboard.press("Tab");
+      reached.add(await focused(page));
+      const outline = await page.evaluate(() => document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== "none");
+      assert.ok(outline, `${await focused(page)} shows the focus`);
+    }
+    for (const id of ["choose-documents", "choose-model", "query", "show-all", "copy"]) assert.ok(reached.has(id), `${id} is reached: ${[...reached]}`);
+    assert.deepEqual(problems, []);
+    await close();
+  });
+
+  test("arrows go through a list, Enter opens a passage, Escape cancels and then clears", async () => {
+    const { page, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    await rank(page, "What is the hottest planet?");
+    const rows = page.locator("#ranklet-list button");
+    await rows.first().focus();
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await rows.nth(1).evaluate((button) => button === document.activeElement), true);
+    const before = (await rows.nth(1).boundingBox()).height;
+    await page.keyboard.press("Enter");
+    assert.equal(await rows.nth(1).getAttribute("aria-expanded"), "true");
+    // Rows that have just found their place still glide there.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
+    const [opened, next] = [await rows.nth(1).boundingBox(), await rows.nth(2).boundingBox()];
+    assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below makes room");
+    await useLongDocuments(page);
+    await page.keyboard.press("/");
+    await page.fill("#query", "How can cats tell whether they fit through a hole?");
+    await page.locator('[data-settling="settling"]').waitFor();
+    await page.keyboard.press("Escape");
+    assert.match(await page.textContent("#status-text"), /^Cancelled/);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.inputValue("#query"), "");
+    await close();
+  });
+
+  test("what is announced is the outcome, once, and no step on the way", async () => {
+    const { page, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    await page.evaluate(() => {
+      globalThis.said = [];
+      const live = document.getElementById("announcement");
+      new MutationObserver(() => said.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
+    });
+    assert.equal(await page.locator("[aria-live], [role=status]").count(), 1);
+    await rank(page, "How do crooks get people's passwords by email?");
+    const said = await page.evaluate(() => said);
+    assert.equal(said.length, 1, said.join("\n"));
+    assert.match(said[0], /^Ranked 12 passages in .+ The right passage went up 10 places, from 11 to 1\. First: /);
+    await close();
+  });
+});
+
+/** The id of what has the focus, or its text. */
+function focused(page) {
+  return page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30));
+}
+
+async function expectNoViolation(page, state) {
+  // Over the protocol, which no policy of the page holds up.
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join("\n")}`);
+  });
+  assert.deepEqual(violations, [], state);
+}

@@ -1,0 +1,47 @@
+// What computes, on the page: shown, checked, and chosen anew. On a software adapter, which ranks too slowly to be waited for.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { launchChromiumWithGpu, startDemo } from "../support/browsers/chromium.js";
+import { openPage, picture, rank, whenReady } from "../support/browsers/page.js";
+
+describe("the demo page's device", () => {
+  let demo;
+  let browser;
+  before(async () => {
+    demo = await startDemo();
+    browser = await launchChromiumWithGpu();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  test("is shown with its reason and its speed, and the person chooses another", { timeout: 120_000 }, async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const items = (list) => page.locator(`#${list} li`).allTextContents();
+    await open();
+    await whenReady(page);
+    assert.equal(await page.textContent("#device-now"), "CPU, q8");
+    assert.match(await page.textContent("#device-reason"), /^Why: the GPU is a program on the CPU\.$/);
+    await rank(page, "What is the hottest planet?");
+    assert.match((await items("device-rates"))[0], /^CPU, q8\s*\d+ passages a second/);
+
+    await page.selectOption("#dtype-choice", "f32");
+    await page.waitForFunction(() => document.querySelector("#device-now").textContent === "CPU, f32");
+    await rank(page, "What is the coldest planet?");
+    assert.equal((await items("device-rates")).length, 2);
+    assert.match(await page.textContent("#code"), /Reranker\.load\(undefined, \{ dtype: "f32" \}\)/);
+
+    await page.fill("#query", "");
+    await page.selectOption("#dtype-choice", "f16");
+    assert.equal(await page.inputValue("#device-choice"), "webgpu");
+    await page.waitForFunction(() => document.querySelector("#device-now").textContent === "WebGPU, f16", undefined, { timeout: 60_000 });
+    assert.match(await page.textContent("#device-engine"), /swiftshader/);
+    await page.click("#device-check summary");
+    assert.equal((await items("device-check-pairs")).length, 2);
+    await picture(page, "device", { fullPage: true });
+    assert.deepEqual(problems, []);
+    await close();
+  });
+});

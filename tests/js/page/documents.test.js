@@ -1,0 +1,116 @@
+// Own documents: pasted, chosen, dropped, and what is wrong with them.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, afterEach, describe, test } from "node:test";
+
+import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { openPage, picture, rank, texts, whenRanked, whenReady } from "../support/browsers/page.js";
+
+const paris = "Paris is the capital of France and its largest city.";
+const documents = ["Berlin is the capital of Germany.", paris, "The Eiffel Tower is located in Paris."];
+
+describe("own documents on the demo page", () => {
+  let demo;
+  let browser;
+  let opened;
+  before(async () => {
+    demo = await startDemo();
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+  beforeEach(async () => {
+    opened = await openPage(browser, demo.url);
+    await opened.open();
+    await whenReady(opened.page);
+  });
+  afterEach(async () => {
+    assert.deepEqual(opened.problems, []);
+    await opened.close();
+  });
+
+  test("are pasted, ranked, and given back for the bundled ones in one click", async () => {
+    const { page } = opened;
+    await page.click("#choose-documents");
+    await page.fill("#documents-text", documents.join("\n"));
+    await picture(page, "documents-dialog");
+    await page.getByRole("button", { name: "Use these documents" }).click();
+    assert.equal(await page.textContent("#documents-size"), "3 passages");
+    await rank(page, "What is the capital of France?");
+    assert.equal((await texts(page, "ranklet-list"))[0], paris);
+    assert.equal((await texts(page, "ranklet-list")).length, 3, "few documents are ranked all");
+    await page.waitForTimeout(500);
+    await picture(page, "own-documents");
+    await page.getByRole("button", { name: "Back to the bundled collection" }).click();
+    assert.equal(await page.textContent("#documents-size"), "156 passages");
+    await whenRanked(page);
+    assert.ok(!(await texts(page, "ranklet-list")).includes(paris));
+  });
+
+  test("are ranked all where keywords find nothing, and the page says so", async () => {
+    const { page } = opened;
+    await page.click("#choose-documents");
+    await page.fill("#documents-text", documents.join("\n"));
+    await page.getByRole("button", { name: "Use these documents" }).click();
+    await page.fill("#query", "xyzzy");
+    assert.match(await page.textContent("#status-text"), /^No passage has these words, so all 3 are ranked/);
+    await whenRanked(page);
+    assert.equal((await texts(page, "keyword-list")).length, 0);
+    assert.equal((await texts(page, "ranklet-list")).length, 3);
+  });
+
+  const files = {
+    "a.txt": documents.join("\r\n"),
+    "a.json": JSON.stringify([documents[0], { text: documents[1], id: 7 }, { text: documents[2] }]),
+    "a.jsonl": documents.map((text) => JSON.stringify({ text })).join("\n"),
+  };
+  test("are read from files that are chosen or dropped", async () => {
+    const { page } = opened;
+    for (const [name, content] of Object.entries(files)) {
+      await page.click("#choose-documents");
+      await page.setInputFiles("#documents-file", { name, mimeType: "text/plain", buffer: Buffer.from(content) });
+      await page.locator("#documents-name", { hasText: name }).waitFor();
+      assert.equal(await page.textContent("#documents-size"), "3 passages", name);
+    }
+    await drop(page, "dropped.jsonl", files["a.jsonl"]);
+    await page.locator("#documents-name", { hasText: "dropped.jsonl" }).waitFor();
+    await rank(page, "What is the capital of France?");
+    assert.equal((await texts(page, "ranklet-list"))[0], paris);
+  });
+
+  const wrong = [
+    ["bad.json", '["a", 7]', /^Item 2 must be a string or an object with a text\.$/],
+    ["bad.json", '["a",', /^This is not valid JSON: /],
+    ["bad.json", '{"text": "a"}', /^The JSON must be an array/],
+    ["bad.jsonl", '{"text": "a"}\n\n{"text": ', /^Line 3 is not valid JSON: /],
+    ["bad.jsonl", '{"text": "a"}\n{"text": " "}', /^Line 2 has an empty text\.$/],
+    ["empty.txt", "\n \n", /^There is no document in it/],
+    ["many.txt", "a\n".repeat(2001), /^Those are 2,001 documents; this page takes 2,000\.$/],
+    ["picture.png", "x", /^picture\.png is no \.txt, \.json or \.jsonl file/],
+  ];
+  test("are refused with the place of what is wrong, and the page goes on as it was", async () => {
+    const { page } = opened;
+    for (const [name, content, message] of wrong) {
+      await drop(page, name, content);
+      await page.locator("#documents-error", { hasText: message }).waitFor({ timeout: 5000 });
+      await page.getByRole("button", { name: "Close" }).click();
+    }
+    assert.equal(await page.textContent("#documents-size"), "156 passages");
+    await rank(page, "Why do astronauts float?");
+  });
+});
+
+/** Drops a file onto the page, as a person would. */
+function drop(page, name, content) {
+  return page.evaluate(
+    ([fileName, text]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], fileName));
+      for (const type of ["dragenter", "dragover", "drop"]) {
+        document.querySelector("main").dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    },
+    [name, content],
+  );
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { startDemo } from "../support/browsers/chromium.js";
+import { launchFirefox } from "../support/browsers/firefox.js";
+
+describe("the demo page in Firefox", () => {
+  let demo;
+  let browser;
+  before(async () => {
+    demo = await startDemo();
+    browser = await launchFirefox();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  test("loads the model, ranks, and breaks no policy", async () => {
+    const page = await browser.newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("console", (message) => {
+      if (["error", "warn"].includes(message.type())) problems.push(message.text());
+    });
+    await page.goto(demo.url);
+    await page.evaluate(() => {
+      globalThis.violations = [];
+      addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+    });
+    await page.waitForFunction(() => document.getElementById("status-text").textContent.startsWith("Ready: "), { timeout: 60_000 });
+    await page.type("#query", "How do crooks get people's passwords by email?");
+    await page.waitForSelector('[data-settling="final"]', { timeout: 60_000 });
+    const first = await page.$eval("#ranklet-list .text", ({ textContent }) => textContent);
+    assert.match(first, /password/i);
+    assert.equal(await page.$eval("#ribbons", ({ childElementCount }) => childElementCount >= 10), true);
+    assert.equal(await page.$eval("#since", ({ textContent }) => textContent), "0");
+    assert.deepEqual(await page.evaluate(() => violations), []);
+    assert.deepEqual(problems, []);
+  });
+});

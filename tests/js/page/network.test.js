@@ -1,0 +1,191 @@
+// What goes over the network: nothing after loading, nothing at all the second time, and clear words when it fails.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+
+import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { checkpoint, family } from "../support/models/fixtures.js";
+import { startFront } from "../support/servers/proxy.js";
+import { startHub } from "../support/servers/model-host.js";
+import { openPage, picture, rank, texts, whenReady } from "../support/browsers/page.js";
+import { root } from "../support/paths.js";
+
+const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+const weights = "/assets/default/model.safetensors";
+
+const fixtures = new URL("tests/fixtures/", root);
+const small = checkpoint((labels) => labels === 1);
+/** What the hub has: where the files of each model are. */
+const models = {
+  "someone/small-model": (file) => new URL(file, small.url),
+  "someone/chain-of-modules": (file) => new URL(file, family("chain-cls-h40").url),
+  "someone/in-two-files": (file) => fileInTwo(file, "sharded-safetensors"),
+  "someone/in-two-files-of-torch": (file) => fileInTwo(file, "sharded-bin"),
+};
+
+describe("the demo page on the network", () => {
+  let hub;
+  let demo;
+  let browser;
+  let front;
+  before(async () => {
+    hub = await startHub(models);
+    demo = await startDemo({ RANKLET_HUB: hub.url });
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+    await hub?.stop();
+  });
+  beforeEach(async () => (front = await startFront(demo.url)));
+  afterEach(() => front.stop());
+
+  test("the policy is strict, in the header and in the page", async () => {
+    const { page, open, close } = await openPage(browser, front.url);
+    const response = await open();
+    const header = response.headers()["content-security-policy"];
+    assert.ok(header.startsWith(`${policy};`), header);
+    assert.equal(await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content"), policy);
+    assert.doesNotMatch(await response.text(), /<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/, "nothing inline");
+    const shown = await page.evaluate(() => fetch("/collection.json").then(({ headers }) => headers.get("content-security-policy")));
+    assert.equal(shown, header, "on every answer");
+    await close();
+  });
+
+  test("nothing is asked for while one types and ranks: not by the page, its worker or its service worker", async () => {
+    const { page, context, requests, open, close } = await openPage(browser, front.url);
+    context.on("request", (request) => requests.push(request.url()));
+    await open();
+    await whenReady(page);
+    assert.ok(front.requests.includes("/sw.js") && front.requests.includes(weights));
+    const [asked, served] = [requests.length, front.requests.length];
+    await rank(page, "Why do astronauts float?");
+    await rank(page, "What does andante mean?");
+    await page.waitForTimeout(500);
+    assert.deepEqual(requests.slice(asked), []);
+    // Browsers look by themselves, some time after a visit, whether a service worker has a new version.
+    assert.deepEqual(front.requests.slice(served).filter((path) => path !== "/sw.js"), []);
+    assert.equal(await page.textContent("#since"), "0");
+    assert.equal(await page.textContent("#elsewhere"), "0");
+    assert.match(await page.textContent("#before"), /^\d+ requests, 2\d\.\d MB$/);
+    assert.ok(requests.every((url) => url.startsWith(front.url)), requests.join("\n"));
+    await close();
+  });
+
+  test("the model is fetched once, and the second visit needs no network and no server", async () => {
+    const { page, context, problems, open, close } = await openPage(browser, front.url);
+    await open();
+    await whenReady(page);
+    for (const large of [weights, "/assets/ranklet_relaxed_bg.wasm"]) {
+      assert.equal(front.requests.filter((path) => path === large).length, 1, `${large} is fetched once`);
+    }
+    assert.ok(!front.requests.includes("/assets/ranklet_bg.wasm"), "the engine's other file is not fetched");
+    await kept(page, "model.safetensors");
+    await context.setOffline(true);
+    await front.stop();
+    await page.reload();
+    await whenReady(page);
+    await rank(page, "Why do astronauts float?");
+    assert.match((await texts(page, "ranklet-list"))[0], /astronaut/i);
+    assert.deepEqual(problems, []);
+    await close();
+  });
+
+  test("a file that breaks off or is not found is not kept", async () => {
+    front.faults.set(weights, { status: 503 });
+    const { page, open, close } = await openPage(browser, front.url);
+    await open();
+    await page.locator('[data-state="failed"]').waitFor();
+    const names = await page.evaluate(async () => (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname));
+    assert.ok(names.includes("/main.js"), "the shell is kept");
+    assert.ok(!names.includes(weights));
+    await close();
+  });
+
+  test("says what failed and what to do, and works once it can", async () => {
+    front.faults.set(weights, { status: 503 });
+    const { page, open, close } = await openPage(browser, front.url);
+    await open();
+    await page.locator('[data-state="failed"]').waitFor();
+    assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503.*\(network\).*Try again/);
+    assert.match(await page.textContent("#announcement"), /^The model could not be loaded\. .*503/);
+    await page.fill("#query", "Why do astronauts float?");
+    assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
+    await page.waitForTimeout(500);
+    await picture(page, "failed");
+    front.faults.clear();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText(/^Ranked \d+ passages/).first().waitFor();
+    assert.equal(await page.isVisible("#load-card"), false);
+    await close();
+  });
+
+  test("shows how far loading is, file by file, can be cancelled and taken up again", async () => {
+    front.faults.set(weights, { bytesPerSecond: 8e6 });
+    const { page, problems, open, close } = await openPage(browser, front.url);
+    await open();
+    await page.locator(".file", { hasText: "model.safetensors" }).getByText(/[1-9]\.\d MB of 23\.\d MB/).waitFor();
+    assert.equal(await page.locator(".file").count(), 5);
+    const [value, max] = await page.locator("#load-overall").evaluate(({ value, max }) => [value, max]);
+    assert.ok(value > 0 && value < max && max > 23e6, `${value} of ${max}`);
+    await picture(page, "loading");
+    await page.keyboard.press("Escape");
+    await page.getByText("The model is not loaded").waitFor();
+    await picture(page, "loading-cancelled");
+    await page.fill("#query", "Why do astronauts float?");
+    assert.ok((await texts(page, "keyword-list")).length > 0);
+    front.faults.clear();
+    await page.getByRole("button", { name: "Load the model" }).click();
+    await page.getByText(/^Ranked \d+ passages/).first().waitFor();
+    assert.deepEqual(problems, []);
+    await close();
+  });
+
+  for (const id of Object.keys(models)) {
+    test(`loads ${id} through this page's own server, and counts what that took`, async () => {
+      const { page, problems, open, close } = await openPage(browser, front.url);
+      await open();
+      await whenReady(page);
+      await chooseHub(page, id);
+      await page.locator("#model-name", { hasText: new RegExp(`^${id}$`) }).waitFor();
+      await rank(page, "Why do astronauts float?");
+      assert.ok(hub.requests.some((path) => path.startsWith(`/${id}/`) && /\.(safetensors|bin)$/.test(path)));
+      assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
+      assert.equal(await page.textContent("#since"), "0", "a model's files are no requests of a ranking");
+      assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
+      await close();
+    });
+  }
+
+  test("says what to do about an id that no hub has, and keeps the model it had", async () => {
+    const { page, open, close } = await openPage(browser, front.url);
+    await open();
+    await whenReady(page);
+    await chooseHub(page, "nobody/nothing");
+    await page.locator('[data-state="failed"]').waitFor();
+    assert.match(await page.textContent("#load-detail"), /Check the id/);
+    await page.getByRole("button", { name: "Keep Embedded model" }).click();
+    await rank(page, "Why do astronauts float?");
+    await close();
+  });
+});
+
+/** A file of a model whose weights are in two, as `weights` of the fixtures has them. */
+function fileInTwo(file, weights) {
+  const isWeights = /^(model|pytorch_model)[.-]/.test(file);
+  return new URL(file, new URL(isWeights ? `weights/${weights}/` : "bert-bare-h36/", fixtures));
+}
+
+/** Waits until the service worker has kept a file. */
+function kept(page, name) {
+  return page.waitForFunction(async (wanted) => {
+    const keys = await (await caches.open("ranklet-page")).keys();
+    return keys.some(({ url }) => new URL(url).pathname.endsWith(wanted));
+  }, name);
+}
+
+async function chooseHub(page, id) {
+  await page.click("#choose-model");
+  await page.fill("#model-id", id);
+  await page.getByRole("button", { name: "Load this model" }).click();
+}

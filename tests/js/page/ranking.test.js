@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { openPage, picture, rank, screens, texts, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+
+const whiskers = "How can cats tell whether they fit through a hole?";
+
+describe("the demo page", () => {
+  let demo;
+  let browser;
+  before(async () => {
+    demo = await startDemo();
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  for (const [name, options] of Object.entries(screens)) {
+    test(`loads, ranks and fits the screen, and nothing jumps: ${name}`, async () => {
+      const { page, problems, open, close } = await openPage(browser, demo.url, options);
+      await open();
+      await whenReady(page);
+      await picture(page, `${name}-empty`);
+      await page.getByRole("button", { name: whiskers }).click();
+      await whenRanked(page);
+      // The last rows are still on their way.
+      await page.waitForTimeout(500);
+      await picture(page, `${name}-ranked`);
+      await picture(page, `${name}-ranked-whole`, { fullPage: true });
+      assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
+      assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
+      assert.equal(await page.locator("#ranklet-list .row").first().locator(".move").getAttribute("data-direction"), "up");
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(wide, 0, "nothing to scroll sideways");
+      const shifts = await page.evaluate(() => shifts);
+      const moved = shifts.reduce((sum, { value }) => sum + value, 0);
+      assert.ok(moved < 0.02, `layout shift ${moved}: ${JSON.stringify(shifts)}`);
+      assert.deepEqual(await page.evaluate(() => violations), []);
+      assert.deepEqual(problems, []);
+      await close();
+    });
+  }
+
+  test("draws a line for each passage and marks it in both lists", async () => {
+    const { page, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    await rank(page, "What is the hottest planet?");
+    const row = page.locator("#ranklet-list .row").first();
+    const index = await row.getAttribute("data-index");
+    await row.hover();
+    assert.equal(await page.locator(`.row.active[data-index="${index}"]`).count(), 2);
+    assert.equal(await page.locator("#ribbons path[data-active]").count(), 1);
+    const ends = await page.locator("#ribbons path").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+    assert.ok(ends.length >= 10 && ends.every((end) => !end.includes("NaN")), ends.join("\n"));
+    await page.click("#show-all");
+    assert.equal(await page.locator("#ranklet-list .row").count(), await page.locator("#keyword-list .row").count());
+    assert.ok((await page.locator("#ranklet-list .row").count()) > 10);
+    await close();
+  });
+
+  test("shows what it ran, how long it took and what it cost", async () => {
+    const { page, context, open, close } = await openPage(browser, demo.url);
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await open();
+    await whenReady(page);
+    await rank(page, "Why do astronauts float?");
+    await rank(page, "What is the hottest planet?");
+    assert.equal(await page.locator("#latency rect").count(), 2);
+    assert.match(await page.locator("#latency").getAttribute("aria-label"), /^2 rankings: median .+, fastest .+, slowest .+\.$/);
+    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"]) assert.notEqual(await page.textContent(`#fact-${fact}`), "–");
+    await page.click("#copy");
+    const code = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(code, /^import \{ Reranker \} from "ranklet";/);
+    assert.match(code, /const query = "What is the hottest planet\?";/);
+    await close();
+  });
+
+  test("settles visibly, can be cancelled, and goes on", async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    assert.equal(await page.isVisible("#status-action"), false);
+    await useLongDocuments(page);
+    await page.fill("#query", whiskers);
+    await page.locator('[data-settling="settling"]').waitFor();
+    assert.match(await page.textContent("#settling"), /^settling, \d+ of \d+$/);
+    await picture(page, "ranking");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    assert.match(await page.textContent("#status-text"), /^Cancelled after \d+ of \d+ passages\.$/);
+    await picture(page, "cancelled");
+    await page.getByRole("button", { name: "Rank again" }).click();
+    await whenRanked(page);
+    assert.match((await texts(page, "ranklet-list"))[0], /^Passage \d+\. Whiskers/);
+    assert.deepEqual(problems, []);
+    await close();
+  });
+
+  test("a newer query takes the older one's place without a word", async () => {
+    const { page, problems, open, close } = await openPage(browser, demo.url);
+    await open();
+    await whenReady(page);
+    for (const query of ["Why", "Why is", "Why is sea water salty?"]) {
+      await page.fill("#query", query);
+      await page.waitForTimeout(200);
+    }
+    assert.ok((await texts(page, "keyword-list")).length > 0, "keywords answer at once");
+    await whenRanked(page);
+    assert.match((await texts(page, "ranklet-list"))[0], /salt/i);
+    assert.equal(await page.locator("#load-card").isVisible(), false);
+    await page.fill("#query", "");
+    assert.deepEqual(await texts(page, "ranklet-list"), []);
+    assert.deepEqual(problems, []);
+    await close();
+  });
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { after, before, describe, test } from "node:test";
+
+import { startDemo } from "../support/browsers/chromium.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { startHub } from "../support/servers/model-host.js";
+
+/** Asks with the path as it is written here; fetch would tidy it up. */
+function ask(base, path, { method = "GET", headers = {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(base);
+    const asked = request({ hostname, port, path, method, headers }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text) => (body += text));
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+describe("the demo's server", () => {
+  let demo;
+  before(async () => (demo = await startDemo()));
+  after(() => demo.stop());
+
+  const served = {
+    "/": "text/html; charset=utf-8",
+    "/style.css": "text/css; charset=utf-8",
+    "/main.js": "text/javascript; charset=utf-8",
+    "/sw.js": "text/javascript; charset=utf-8",
+    "/icon.svg": "image/svg+xml",
+    "/fonts/inter.woff2": "font/woff2",
+    "/collection.json": "application/json",
+    "/assets/worker.js": "text/javascript; charset=utf-8",
+    "/assets/ranklet_bg.wasm": "application/wasm",
+    "/assets/ranklet_relaxed_bg.wasm": "application/wasm",
+    "/assets/default/model.safetensors": "application/octet-stream",
+  };
+  for (const [path, type] of Object.entries(served)) {
+    test(`serves ${path} as ${type}, under the policy`, async () => {
+      const { status, headers } = await ask(demo.url, path, { method: "HEAD" });
+      assert.equal(status, 200);
+      assert.equal(headers["content-type"], type);
+      assert.match(headers["content-security-policy"], /^default-src 'self'; script-src 'self' 'wasm-unsafe-eval';/);
+    });
+  }
+
+  const refused = ["/README.md", "/../Cargo.toml", "/%2e%2e/%2e%2e/Cargo.lock", "/assets/../../../package.json",
+    "/..%2f..%2fpkg%2fpackage.json", "/..%5c..%5cpkg/package.json", "/main.ts", "/serve.mjs", "/www/", "/%00.html", "/%"];
+  for (const path of refused) {
+    test(`does not serve ${path}`, async () => assert.equal((await ask(demo.url, path)).status, 404));
+  }
+
+  test("takes no method that could change something", async () => {
+    for (const method of ["POST", "PUT", "DELETE"]) assert.equal((await ask(demo.url, "/", { method })).status, 405);
+  });
+
+  test("answers 304 to whoever has the file already", async () => {
+    const { etag } = (await ask(demo.url, "/main.js", { method: "HEAD" })).headers;
+    assert.match(etag, /^"[\w-]{43}"$/);
+    const again = await ask(demo.url, "/main.js", { headers: { "if-none-match": etag } });
+    assert.deepEqual([again.status, again.body, again.headers.etag], [304, "", etag]);
+    assert.equal((await ask(demo.url, "/main.js", { headers: { "if-none-match": '"other"' } })).status, 200);
+  });
+});
+
+describe("the demo server's door to a hub", () => {
+  const model = checkpoint((labels) => labels === 1);
+  const id = "someone/small-model";
+  let hub;
+  let demo;
+  before(async () => {
+    hub = await startHub({ [id]: (file) => new URL(file, model.url) });
+    demo = await startDemo({ RANKLET_HUB: hub.url });
+  });
+  after(async () => {
+    await demo?.stop();
+    await hub?.stop();
+  });
+
+  test("passes a model's files on, with status, length and commit", async () => {
+    const { status, headers, body } = await ask(demo.url, `/hub/${id}/resolve/main/config.json`);
+    assert.deepEqual([status, body], [200, readFileSync(new URL("config.json", model.url), "utf8")]);
+    assert.deepEqual([headers["content-length"], headers["x-repo-commit"]], [String(body.length), hub.commit]);
+    assert.match(headers["content-security-policy"], /^default-src 'self'/);
+    assert.equal((await ask(demo.url, `/hub/${id}/resolve/gone/config.json`)).status, 404);
+  });
+
+  test("opens for nothing but the files of a model", async () => {
+    const before = hub.requests.length;
+    for (const path of ["x", "a/b/resolve/main/README.md", "a/b/resolve/main/../config.json", "../api/whoami", "a/b/raw/main/config.json",
+      "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json"]) {
+      assert.equal((await ask(demo.url, `/hub/${path}`)).status, 404, path);
+    }
+    assert.equal(hub.requests.length, before, "the hub was asked for nothing");
+  });
+
+  test("says 502 when the hub cannot be reached", async () => {
+    const alone = await startDemo({ RANKLET_HUB: "http://127.0.0.1:9" });
+    const { status, body } = await ask(alone.url, "/hub/a/b/resolve/main/config.json");
+    await alone.stop();
+    assert.equal(status, 502);
+    assert.match(body, /The hub could not be reached/);
+  });
+});

@@ -1,0 +1,153 @@
+// In q8 a pair's score is the same number to the last bit wherever it is computed, and whatever else is in the call: with
+// the default model's file, and with small models of every family, which are rounded while they are loaded.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+
+import { launchChromium } from "../support/browsers/chromium.js";
+import { launchFirefox } from "../support/browsers/firefox.js";
+import { families } from "../support/models/fixtures.js";
+import { pairs } from "../support/models/pairs.js";
+import { dist, inRepository, root } from "../support/paths.js";
+import { sendFixture, startSite } from "../support/servers/package-site.js";
+import { launchWebKit, noWebKit } from "../support/browsers/webkit.js";
+
+const program = inRepository("target/release/ranklet");
+const reversed = pairs.toReversed();
+const small = families().map(({ name, expected }) => ({ name, path: `fixtures/families/${name}/`, expected }));
+
+// One of the two ways of the relaxed file, whichever is faster on this machine.
+const relaxed = /^wasm relaxed-simd(, pairs)?$/;
+const simd128 = /^wasm simd128$/;
+const nodeHasRelaxed = Number(process.versions.node.split(".")[0]) > 20;
+
+describe("q8 scores have the native program's bits", () => {
+  let expected;
+  const expectedOf = new Map();
+  let site;
+  before(async () => {
+    expected = nativeBits(pairs);
+    assert.equal(expected.length, pairs.length);
+    for (const { name, path, expected } of small) {
+      expectedOf.set(name, nativeBits(expected.pairs, ["--model", inRepository(`tests/${path}`), "--dtype", "q8"]));
+    }
+    site = await startSite({ "/fixtures/": sendFixture });
+  });
+  after(() => site?.stop());
+
+  /** Asserts the bits of every call that was made in a runtime, and which file computed them. */
+  function check({ engine, together, backwards, alone }, expectedEngine, t) {
+    t.diagnostic(engine);
+    assert.match(engine, expectedEngine);
+    assertSame(together, expected, "together");
+    assertSame(backwards, expected.toReversed(), "in reverse");
+    assertSame(alone, expected, "alone");
+  }
+
+  /** Asserts the bits of the small models, by name. */
+  function checkFamilies({ engine, bits }, expectedEngine) {
+    assert.match(engine, expectedEngine);
+    for (const { name } of small) assertSame(bits[name], expectedOf.get(name), name);
+  }
+
+  test("in the native program, in reverse and one at a time", () => {
+    assertSame(nativeBits(reversed), expected.toReversed(), "in reverse");
+    assertSame(pairs.flatMap((pair) => nativeBits([pair])), expected, "alone");
+  });
+
+  for (const workers of [0, 2]) {
+    test(`in Node, with ${workers} workers`, async (t) => {
+      const url = new URL("index.node.js", dist).href;
+      check(await scoreHere({ url, workers, pairs, reversed }), nodeHasRelaxed ? relaxed : simd128, t);
+    });
+  }
+
+  test("in Node, for every family", async () => {
+    const url = new URL("index.node.js", dist).href;
+    checkFamilies(await scoreFamiliesHere({ url, models: modelsAt(new URL("tests/", root)) }), nodeHasRelaxed ? relaxed : simd128);
+  });
+
+  const browsers = [
+    { name: "Chromium", launch: launchChromium, engine: relaxed },
+    { name: "Firefox", launch: launchFirefox, engine: relaxed },
+    { name: "WebKit", launch: launchWebKit, engine: simd128, skip: noWebKit },
+  ];
+  for (const { name, launch, engine, skip = false } of browsers) {
+    describe(`in ${name}`, { skip }, () => {
+      let browser;
+      before(async () => (browser = await launch()));
+      after(() => browser?.close());
+
+      const run = async (options, work = scoreHere) => {
+        const page = await browser.newPage();
+        await page.goto(site.url);
+        return page.evaluate(work, { url: `${site.url}pkg/index.js`, workers: 1, pairs, reversed, ...options });
+      };
+      test("for every family", async () => checkFamilies(await run({ models: modelsAt(site.url) }, scoreFamiliesHere), engine));
+      test("with the file it chooses", async (t) => check(await run({}), engine, t));
+      if (engine === relaxed) {
+        test("with the file for those without relaxed SIMD", async (t) => check(await run({ withoutRelaxed: true }), simd128, t));
+      }
+    });
+  }
+});
+
+/** The small models with what they score, at an address. */
+function modelsAt(base) {
+  return small.map(({ name, path, expected }) => ({ name, model: new URL(path, base).href, pairs: expected.pairs }));
+}
+
+/** The bits of the scores that the command line prints. */
+function nativeBits(some, model = []) {
+  if (!existsSync(program)) throw new Error(`no ${program}: cargo build --release --bin ranklet makes it`);
+  const input = some.map((pair) => JSON.stringify(pair)).join("\n");
+  const options = ["--device", "cpu", "--scores", "raw", "--json"];
+  const rows = JSON.parse(execFileSync(program, ["score", "--pairs", "-", ...model, ...options], { input, encoding: "utf8" }));
+  return Array.from(new Uint32Array(Float32Array.from(rows.flat()).buffer));
+}
+
+/**
+ * Scores the pairs in one call, in reverse in another, and each in a call of its own, and gives the bits of the scores.
+ * It runs in pages too, so it must not name anything outside itself.
+ */
+async function scoreHere({ url, workers, pairs, reversed, withoutRelaxed = false }) {
+  // With this the package asks whether it may take the relaxed file; a page of its own is asked once.
+  if (withoutRelaxed) WebAssembly.validate = () => false;
+  const { Reranker } = await import(url);
+  const reranker = await Reranker.load(undefined, { workers });
+  const bits = async (some) => Array.from(new Uint32Array((await reranker.score(some, { scores: "raw" })).buffer));
+  const together = await bits(pairs);
+  const backwards = await bits(reversed);
+  const alone = [];
+  for (const pair of pairs) alone.push(...(await bits([pair])));
+  const { engine } = reranker.info.backend;
+  reranker.dispose();
+  return { engine, together, backwards, alone };
+}
+
+/** Scores the pairs of each model in q8; likewise. */
+async function scoreFamiliesHere({ url, models }) {
+  const { Reranker } = await import(url);
+  const bits = {};
+  let engine;
+  for (const { name, model, pairs } of models) {
+    const reranker = await Reranker.load(new URL(model), { dtype: "q8", workers: 0, device: "cpu" });
+    bits[name] = Array.from(new Uint32Array((await reranker.score(pairs, { scores: "raw" })).buffer));
+    ({ engine } = reranker.info.backend);
+    reranker.dispose();
+  }
+  return { engine, bits };
+}
+
+/** Asserts that two lists of scores have the same bits, and names the first pair that differs. */
+function assertSame(actual, expected, what) {
+  assert.equal(actual.length, expected.length, `${what}: how many`);
+  const at = actual.findIndex((bits, at) => bits !== expected[at]);
+  if (at >= 0) assert.fail(`${what}, pair ${at}: ${show(actual[at])} and not ${show(expected[at])}`);
+}
+
+function show(bits) {
+  const [score] = new Float32Array(Uint32Array.of(bits).buffer);
+  return `${score} (0x${bits.toString(16).padStart(8, "0")})`;
+}

@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+
+import { close, rejectsWith } from "../support/assert.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+
+const { Reranker } = await import(new URL("index.node.js", dist));
+const { url } = checkpoint((labels) => labels === 1);
+
+describe("load", () => {
+  const loadWith = (options) => async () => (await Reranker.load(url, options)).dispose();
+
+  const wrong = [
+    [{ devise: "cpu" }, /unknown option "devise".*device/],
+    [{ toString: 1 }, /unknown option "toString"/],
+    [null, /options must be an object, not null/],
+    ["cpu", /options must be an object/],
+    [{ device: "gpu" }, /device must be "auto" or "webgpu" or "cpu", not "gpu"/],
+    [{ device: 1 }, /device must be/],
+    [{ dtype: "int8" }, /dtype must be/],
+    [{ dtype: null }, /dtype must be .* not null/],
+    [{ workers: -1 }, /workers must be/],
+    [{ workers: "many" }, /workers must be/],
+    [{ workers: 1.5 }, /workers must be/],
+    [{ workers: "2" }, /workers must be "auto" or a whole number from 0 to 64, not "2"/],
+    [{ workers: 65 }, /workers must be "auto" or a whole number from 0 to 64, not 65/],
+    [{ maxLength: 0 }, /maxLength must be a whole number of 1 or more, not 0/],
+    [{ maxLength: -3 }, /maxLength must be/],
+    [{ maxLength: NaN }, /maxLength must be .* not NaN/],
+    [{ maxLength: 8.5 }, /maxLength must be/],
+    [{ maxLength: "16" }, /maxLength must be/],
+    [{ signal: {} }, /signal must be an AbortSignal/],
+    [{ onProgress: true }, /onProgress must be a function/],
+    [{ revision: 1 }, /revision must be a string, not 1/],
+    [{ baseUrl: new URL("https://models.example/") }, /baseUrl must be a string/],
+    [{ token: 1 }, /token must be an access token/],
+    [{ cache: "" }, /cache must be true, false or the name of a cache/],
+    [{ cache: 1 }, /cache must be true, false or/],
+  ];
+  for (const [options, message] of wrong) {
+    test(`rejects ${JSON.stringify(options)}`, () => rejectsWith("input", message, loadWith(options)));
+  }
+
+  const later = [
+    [{ device: "webgpu" }, /"webgpu" is not available: there is no WebGPU here .* use "auto" or "cpu"/],
+    [{ dtype: "f16" }, /the dtype f16 is for the GPU alone/],
+    [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
+    [{ integrity: {} }, /integrity is not available: .*files/],
+  ];
+  for (const [options, message] of later) {
+    test(`answers unsupported to ${JSON.stringify(options)}`, () => rejectsWith("unsupported", message, loadWith(options)));
+  }
+
+  test("never repeats a token in a message", async () => {
+    await assert.rejects(loadWith({ token: "secret" }), (error) => !error.message.includes("secret"));
+  });
+
+  for (const options of [{ workers: 0 }, { workers: 1 }, { workers: 2 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
+    test(`accepts ${JSON.stringify(options)}`, loadWith(options));
+  }
+
+  test("applies device and dtype", async () => {
+    const f32 = await Reranker.load(url, { device: "cpu", dtype: "f32" });
+    const q8 = await Reranker.load(url, { device: "cpu", dtype: "q8" });
+    assert.equal(f32.info.backend.device, "cpu");
+    assert.equal(f32.info.backend.dtype, "f32");
+    assert.equal(q8.info.backend.dtype, "q8");
+    f32.dispose();
+    q8.dispose();
+  });
+
+  test("applies maxLength", async () => {
+    const long = [["a query", "word ".repeat(200)]];
+    const whole = await Reranker.load(url);
+    const short = await Reranker.load(url, { maxLength: 12 });
+    assert.equal(short.info.maxLength, 12);
+    assert.ok(whole.info.maxLength > 12);
+    const { usage } = await short.rerank({ query: long[0][0], documents: [long[0][1]] });
+    assert.equal(usage.tokens, 12);
+    assert.notDeepEqual(await short.score(long), await whole.score(long));
+    short.dispose();
+    whole.dispose();
+  });
+
+  test("tells onProgress how many bytes of each file are read", async () => {
+    const last = new Map();
+    const reranker = await Reranker.load(url, {
+      onProgress: ({ stage, file, loaded, total }) => {
+        assert.equal(stage, "download");
+        last.set(file, { loaded, total });
+      },
+    });
+    reranker.dispose();
+    assert.ok(last.has("config.json") && last.has("tokenizer.json") && last.has("model.safetensors"), [...last.keys()].join());
+    const there = readdirSync(url);
+    for (const [file, { loaded, total }] of last) {
+      assert.equal(loaded, total, file);
+      assert.equal(loaded > 0, there.includes(file), `${file}: ${loaded} bytes`);
+    }
+  });
+
+  test("rejects with what onProgress throws", async () => {
+    const thrown = new Error("mine");
+    await assert.rejects(loadWith({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
+  });
+});
+
+describe("scoring", () => {
+  let reranker;
+  before(async () => (reranker = await Reranker.load(url)));
+  after(() => reranker.dispose());
+  const rerank = (options) => () => reranker.rerank({ query: "q", documents: ["a", "b", "c"], ...options });
+
+  const wrong = [
+    [{ query: undefined }, /query must be a string, not undefined/],
+    [{ query: ["q"] }, /query must be a string, not an array/],
+    [{ documents: undefined }, /documents must be an array/],
+    [{ documents: "a" }, /documents must be an array, not "a"/],
+    [{ documents: ["a", 7] }, /documents\[1\] must be a string or an object/],
+    [{ documents: ["a", null] }, /documents\[1\] .* not null/],
+    [{ documents: ["a", { title: "b" }] }, /documents\[1\] has no string `text`.*rankFields/],
+    [{ topN: 0 }, /topN must be a whole number of 1 or more/],
+    [{ topN: -1 }, /topN must be/],
+    [{ topN: NaN }, /topN must be/],
+    [{ topN: "2" }, /topN must be/],
+    [{ returnDocuments: "yes" }, /returnDocuments must be true or false/],
+    [{ rankFields: "title" }, /rankFields must be an array/],
+    [{ rankFields: [] }, /rankFields must name at least one field/],
+    [{ rankFields: [1] }, /rankFields\[0\] must be a string/],
+    [{ rankFields: ["title"] }, /documents\[0\] must be an object with the fields/],
+    [{ scores: "logits" }, /scores must be "model" or "raw" or "sigmoid", not "logits"/],
+    [{ longDocuments: "split" }, /longDocuments must be/],
+    [{ maxTokensPerDocument: 0 }, /maxTokensPerDocument must be/],
+    [{ signal: "stop" }, /signal must be an AbortSignal/],
+    [{ onProgress: {} }, /onProgress must be a function/],
+    [{ top_n: 2 }, /unknown option "top_n".*topN/],
+  ];
+  for (const [options, message] of wrong) {
+    test(`rerank rejects ${JSON.stringify(options)}`, () => rejectsWith("input", message, rerank(options)));
+  }
+
+  test("rerank answers unsupported to what it does not offer", async () => {
+    await rejectsWith("unsupported", /instruction is not available: .*query/, rerank({ instruction: "Judge." }));
+  });
+
+  test("rerank without options is an input error", () => rejectsWith("input", /query must be/, () => reranker.rerank()));
+
+  test("rank and score reject unknown options and wrong arguments", async () => {
+    await rejectsWith("input", /unknown option "topN".*topK/, () => reranker.rank("q", ["a"], { topN: 1 }));
+    await rejectsWith("input", /topK must be/, () => reranker.rank("q", ["a"], { topK: 0 }));
+    await rejectsWith("input", /rank: query must be a string/, () => reranker.rank(undefined, ["a"]));
+    await rejectsWith("input", /rank: documents must be an array/, () => reranker.rank("q"));
+    await rejectsWith("input", /unknown option "topK"/, () => reranker.score([], { topK: 1 }));
+    await rejectsWith("input", /pairs must be an array/, () => reranker.score("q"));
+    await rejectsWith("input", /pairs\[1\] must be an array/, () => reranker.score([["q", "d"], "q"]));
+    await rejectsWith("input", /pairs\[0\]\[1\], the document, must be a string, not undefined/, () => reranker.score([["q"]]));
+    await rejectsWith("input", /pairs\[0\] must be \[query, document\]/, () => reranker.score([["q", "d", "x"]]));
+  });
+
+  test("scores: raw is the logit, sigmoid its sigmoid, model the model's activation", async () => {
+    const pairs = [["How many people live in Berlin?", "Berlin has about three and a half million people."]];
+    const [raw] = await reranker.score(pairs, { scores: "raw" });
+    const [sigmoid] = await reranker.score(pairs, { scores: "sigmoid" });
+    close([sigmoid], [1 / (1 + Math.exp(-raw))], 1e-6, "sigmoid");
+    assert.deepEqual(await reranker.score(pairs), await reranker.score(pairs, { scores: "model" }));
+    assert.notEqual(raw, sigmoid);
+    const { results } = await reranker.rerank({ query: pairs[0][0], documents: [pairs[0][1]], scores: "raw" });
+    assert.equal(results[0].score, raw);
+    const [ranked] = await reranker.rank(pairs[0][0], [pairs[0][1]], { scores: "raw" });
+    assert.equal(ranked.score, raw);
+  });
+
+  test("maxTokensPerDocument cuts documents", async () => {
+    const documents = ["one two three four five six seven eight"];
+    const whole = await reranker.rerank({ query: "q", documents });
+    const cut = await reranker.rerank({ query: "q", documents, maxTokensPerDocument: 2 });
+    assert.ok(cut.usage.tokens < whole.usage.tokens, `${cut.usage.tokens} < ${whole.usage.tokens}`);
+  });
+
+  test("onProgress counts documents", async () => {
+    const seen = [];
+    await reranker.rerank({ query: "q", documents: Array(300).fill("some words"), onProgress: (progress) => seen.push(progress) });
+    assert.ok(seen.every(({ stage, total }) => stage === "score" && total === 300));
+    assert.ok(seen.every(({ done }, at) => Number.isInteger(done) && done > (seen[at - 1]?.done ?? 0)));
+    assert.equal(seen.at(-1).done, 300);
+  });
+
+  test("what onProgress throws rejects the call and harms nothing else", async () => {
+    const thrown = new Error("mine");
+    await assert.rejects(rerank({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
+    assert.equal((await reranker.rerank({ query: "q", documents: ["a"] })).results.length, 1);
+  });
+});
+
+test("a limit beyond what WebAssembly counts to is no limit", async () => {
+  const reranker = await Reranker.load(url);
+  const documents = ["a document of some words, more than one token"];
+  const all = await reranker.rerank({ query: "q", documents });
+  for (const maxTokensPerDocument of [2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
+    assert.deepEqual((await reranker.rerank({ query: "q", documents, maxTokensPerDocument })).results, all.results);
+  }
+  reranker.dispose();
+});
+
+test("score names the hole in a sparse list", async () => {
+  const reranker = await Reranker.load(url);
+  await rejectsWith("input", /pairs\[0\] must be an array, not undefined/, () => reranker.score([, ["q", "d"]]));
+  reranker.dispose();
+});

@@ -1,0 +1,71 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { openDemo } from "./chromium.js";
+import { inRepository } from "../paths.js";
+
+const pictures = inRepository(".build/screenshots");
+
+/** The screens that the page is looked at on. */
+export const screens = {
+  desktop: { viewport: { width: 1280, height: 900 } },
+  dark: { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  phone: { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2 },
+  "phone-dark": { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, colorScheme: "dark" },
+};
+
+/** Opens the page in a context of its own: { page, context, problems, requests, open, close }. */
+export async function openPage(browser, url, options = screens.desktop) {
+  const context = await browser.newContext(options);
+  const opened = await openDemo(context, url);
+  await opened.page.addInitScript(watch);
+  return { ...opened, context, close: () => context.close() };
+}
+
+/** In the page: keeps what moved and what the policy refused. */
+function watch() {
+  globalThis.shifts = [];
+  globalThis.violations = [];
+  new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput, sources } of list.getEntries()) {
+      if (!hadRecentInput) shifts.push({ value, moved: sources.map(({ node }) => node?.id || node?.className || node?.nodeName) });
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+}
+
+/** Waits until the model and the documents are there. */
+export async function whenReady(page) {
+  await page.getByText("Ready: ").waitFor();
+}
+
+/** Asks a question and waits for the final order. */
+export async function rank(page, question) {
+  await page.fill("#query", question);
+  await whenRanked(page);
+}
+
+/** Gives the page documents about whiskers that take seconds to rank, for tests of what one can do meanwhile. */
+export async function useLongDocuments(page) {
+  const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
+  await page.click("#choose-documents");
+  await page.fill("#documents-text", Array.from({ length: 50 }, (_, index) => `Passage ${index}. ${long}`).join("\n"));
+  await page.getByRole("button", { name: "Use these documents" }).click();
+  await page.getByText("50 passages").first().waitFor();
+}
+
+export async function whenRanked(page) {
+  await page.locator('[data-settling="final"]').waitFor({ timeout: 60_000 });
+}
+
+/** The texts of a list's rows, in order. */
+export function texts(page, list) {
+  return page.locator(`#${list} .text`).allTextContents();
+}
+
+/** Takes a picture for people to look at. */
+export async function picture(page, name, { fullPage = false } = {}) {
+  mkdirSync(pictures, { recursive: true });
+  // Not "disabled", which would show the animations' ends: people see the page as it is.
+  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
+}

@@ -1,0 +1,81 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+
+import { startServer } from "../children/child.js";
+
+/** Why WebKit cannot be tested here at all, or false where it must be. */
+export const noWebKit = process.platform === "darwin" && "WebKitGTK is not on macOS, and Safari's driver needs a person's leave";
+
+/**
+ * Starts WebKitGTK's small browser, driven over plain WebDriver; a missing one is a failure, not a skip. It has no
+ * headless mode, so it gets a screen of its own that nobody sees.
+ */
+export async function launchWebKit() {
+  const driver = process.env.WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
+  if (!existsSync(driver)) {
+    throw new Error(`no WebKit at ${driver}: install it (Debian: apt-get install webkit2gtk-driver xvfb) or set WEBKIT_DRIVER`);
+  }
+  const screen = await startServer("Xvfb", ["-displayfd", "3", "-nolisten", "tcp"], { pattern: /^(\d+)\n/, descriptor: 3 });
+  const port = await freePort();
+  const child = spawn(driver, [`--port=${port}`], { env: { ...process.env, DISPLAY: `:${screen.found}` }, stdio: "ignore" });
+  const ended = once(child, "exit");
+  const stop = async () => {
+    child.kill();
+    await ended;
+    await screen.stop();
+  };
+  try {
+    const session = await openSession(`http://127.0.0.1:${port}`, ended);
+    return {
+      newPage: async () => pageOf(session),
+      close: () => command("DELETE", session).finally(stop),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function openSession(url, ended) {
+  const over = ended.then(([status]) => Promise.reject(new Error(`the driver of WebKit ended with ${status}`)));
+  over.catch(() => {}); // It ends at last, when nobody waits for it any more.
+  while (!(await Promise.race([fetch(`${url}/status`).then(({ ok }) => ok, () => false), over]))) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  const capabilities = { alwaysMatch: { timeouts: { script: 120_000 } } };
+  const { sessionId } = await command("POST", `${url}/session`, { capabilities });
+  return `${url}/session/${sessionId}`;
+}
+
+/** The one window of a session, with what the tests use of a page of Playwright or Puppeteer. */
+function pageOf(session) {
+  return {
+    goto: (url) => command("POST", `${session}/url`, { url }),
+    evaluate: async (run, argument) => {
+      // "async" takes no promise: the last argument is to be called with the outcome.
+      const script = `const [argument, done] = arguments;
+        (${run})(argument).then((value) => done({ value }), (error) => done({ error: String(error) }));`;
+      const { value, error } = await command("POST", `${session}/execute/async`, { script, args: [argument] });
+      if (error !== undefined) throw new Error(error);
+      return value;
+    },
+  };
+}
+
+async function command(method, url, body) {
+  const response = await fetch(url, { method, body: JSON.stringify(body) });
+  const { value } = await response.json();
+  if (!response.ok) throw new Error(`WebKit: ${value.error}: ${value.message}`);
+  return value;
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}

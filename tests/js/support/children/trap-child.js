@@ -1,0 +1,17 @@
+// Run as a process of its own, for it destroys the engine of this thread. Prints one line a call: how it settled.
+import { checkpoint } from "../models/fixtures.js";
+import { dist } from "../paths.js";
+
+const { Reranker } = await import(new URL("index.node.js", dist));
+const { default: init } = await import(new URL("wasm/ranklet.js", dist));
+const { url } = checkpoint((labels) => labels === 1);
+
+const reranker = await Reranker.load(url, { workers: 0 });
+const { memory } = await init();
+const settled = (call) => call.then(() => console.log("resolved"), ({ code }) => console.log(code));
+
+const calls = [settled(reranker.score([["a query", "a document"]])), settled(reranker.score([["another", "document"]]))];
+new Uint8Array(memory.buffer).fill(0xff);
+await Promise.all(calls);
+await settled(reranker.score([["a query", "a document"]]));
+await settled(Reranker.load(url, { workers: 0 }));

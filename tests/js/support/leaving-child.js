@@ -1,8 +1,0 @@
-// Run as a process of its own: loads, ranks, prepares, and leaves without a word to anybody.
-import { checkpoint } from "./fixtures.js";
-import { dist } from "./paths.js";
-
-const { Reranker } = await import(new URL("index.node.js", dist));
-const reranker = await Reranker.load(checkpoint((labels) => labels === 1).url);
-await reranker.rerank({ query: "q", documents: ["d"] });
-await reranker.prepare(["d"]);

@@ -1,0 +1,25 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { inRepository } from "../paths.js";
+
+/**
+ * Packs the package as for publishing and installs the tarball, offline, into an empty project.
+ * @returns {{ folder: string, tarball: string, remove: () => void }} the project, and what was installed
+ */
+export function installPacked() {
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-consumer-"));
+  const packed = join(folder, "packed");
+  mkdirSync(packed);
+  npm(["pack", "--pack-destination", packed], inRepository("pkg"));
+  const tarball = join(packed, readdirSync(packed)[0]);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  npm(["install", "--offline", "--no-audit", "--no-fund", tarball], folder);
+  return { folder, tarball, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+function npm(args, cwd) {
+  execFileSync("npm", args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
+}

@@ -1,0 +1,136 @@
+// The worker protocol under messages that nobody should send: chance ones, and real ones with a part exchanged.
+// Short by default; RANKLET_FUZZ_SECONDS makes each side's share longer (`./build.sh test --long`).
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { before, describe, test } from "node:test";
+import { setImmediate as nextTask } from "node:timers/promises";
+
+import fc from "fast-check";
+
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+
+const { Host } = await import(new URL("worker/host.js", dist));
+const { Connection } = await import(new URL("worker/connection.js", dist));
+const { parseRequest } = await import(new URL("worker/protocol.js", dist));
+const { errorCodes } = await import(new URL("errors.js", dist));
+
+const seconds = Number(process.env.RANKLET_FUZZ_SECONDS ?? 5);
+const { url } = checkpoint((labels) => labels === 1);
+
+/** Whatever the structured clone of a message can hold, and some things that it cannot. */
+const anything = fc.anything({ withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withBigInt: true });
+const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "\0", "\ud800", "[SEP]", "word ".repeat(500)));
+const texts = fc.array(text, { maxLength: 4 });
+const call = fc.nat({ max: 5 });
+const collection = fc.nat({ max: 3 });
+const limit = fc.option(fc.nat({ max: 600 }), { nil: undefined });
+
+const reading = fc.record({ maxTokensPerDocument: limit, longDocuments: fc.constantFrom("truncate", "chunk") });
+
+const work = fc.oneof(
+  fc.record({ kind: fc.constant("query"), query: text, documents: texts, reading }),
+  fc.record({ kind: fc.constant("pairs"), queries: texts, documents: texts }),
+  fc.record({ kind: fc.constant("prepared"), query: text, collection, candidates: fc.option(fc.uint32Array({ max: 6, maxLength: 4 }), { nil: undefined }) }),
+);
+const request = fc.oneof(
+  fc.record({ type: fc.constant("score"), call, work, scores: fc.constantFrom("model", "raw", "sigmoid") }),
+  fc.record({ type: fc.constant("prepare"), call, collection, batch: fc.record({ documents: texts, reading }) }),
+  fc.record({ type: fc.constant("forget"), collection }),
+  fc.record({ type: fc.constant("cancel"), call }),
+  fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything }),
+);
+const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
+const part = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
+const reply = fc.oneof(
+  fc.record({ type: fc.constant("ready") }),
+  fc.record({ type: fc.constant("loaded"), call, info: anything }),
+  fc.record({ type: fc.constant("part"), call, part }),
+  fc.record({ type: fc.constant("done"), call }),
+  fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, fatal: fc.boolean() }),
+);
+
+/** A real message, or one in which one part, at whatever depth, is something else or gone. */
+function damaged(message) {
+  return fc.oneof(
+    message,
+    fc.tuple(message, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }), anything).map(([whole, path, other]) => replaced(whole, path, other)),
+    anything,
+  );
+}
+
+function replaced(whole, [step, ...rest], other) {
+  if (typeof whole !== "object" || whole === null || ArrayBuffer.isView(whole) || whole instanceof Map) return other;
+  const names = Object.keys(whole);
+  if (names.length === 0) return other;
+  const name = names[step % names.length];
+  const copy = Array.isArray(whole) ? [...whole] : { ...whole };
+  copy[name] = rest.length === 0 ? other : replaced(copy[name], rest, other);
+  return copy;
+}
+
+const parameters = { numRuns: Number.POSITIVE_INFINITY, interruptAfterTimeLimit: seconds * 1000, endOnFailure: true };
+
+async function holds(t, property) {
+  const details = await fc.check(property, parameters);
+  t.diagnostic(`${details.numRuns} runs, seed ${details.seed}`);
+  assert.ok(!details.failed, fc.defaultReportMessage(details));
+  assert.ok(details.numRuns > 100, "enough runs to mean anything");
+}
+
+describe("the worker protocol", () => {
+  let loading;
+  before(async () => {
+    const files = new Map(readdirSync(url).map((name) => [name, new Blob([readFileSync(new URL(name, url))])]));
+    const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
+    loading = { type: "load", call: 1_000, module, files, settings: { device: "cpu", dtype: "auto" } };
+  });
+
+  test("the worker survives any message, answers every call once, and scores on", async (t) => {
+    const replies = [];
+    const host = new Host({ post: (message) => replies.push(message), nextTask: () => nextTask() });
+    const answer = async (message) => {
+      host.receive(message);
+      const settled = () => replies.find(({ type, call }) => call === message.call && type !== "part");
+      while (settled() === undefined) await nextTask();
+      return settled();
+    };
+    assert.equal((await answer(loading)).type, "loaded");
+    const probe = { type: "score", call: 1_001, work: { kind: "query", query: "a river", documents: ["a city"], reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } }, scores: "raw" };
+    await answer(probe);
+    const expected = replies.find(({ type }) => type === "part").part.scores;
+
+    await holds(t, fc.asyncProperty(fc.array(damaged(request), { maxLength: 5 }), async (messages) => {
+      replies.length = 0;
+      for (const message of messages) host.receive(message);
+      assert.equal((await answer(probe)).type, "done");
+      assert.deepEqual(replies.find(({ type, call }) => type === "part" && call === 1_001).part.scores, expected);
+      // One answer for each message, but for those that ask for none.
+      const answers = messages.filter((message) => !["forget", "cancel"].includes(parseRequest(message).type)).length + 1;
+      const given = () => replies.filter(({ type }) => type !== "part").length;
+      for (let turn = 0; turn < 10_000 && given() < answers; turn++) await nextTask();
+      assert.equal(given(), answers);
+      for (const { type, code, fatal } of replies) {
+        if (type === "failed") assert.ok(errorCodes.includes(code) && code !== "internal" && !fatal, code);
+      }
+    }));
+  });
+
+  test("the page's side survives any message: every call is settled, with a value or a typed error", async (t) => {
+    await holds(t, fc.asyncProperty(fc.array(damaged(reply), { maxLength: 6 }), async (messages) => {
+      let hear;
+      let ended = 0;
+      const port = { post() {}, listen: (onMessage) => (hear = onMessage), keepAlive() {}, terminate: () => ended++ };
+      const connection = new Connection(port);
+      const parts = [];
+      const calls = [1, 2].map((id) => connection.call((call) => ({ type: "cancel", call, id }), { onPart: (part) => parts.push(part) }));
+      for (const message of messages) hear(message);
+      connection.close(Object.assign(new Error("closed"), { code: "disposed" }));
+      for (const result of await Promise.allSettled(calls)) {
+        if (result.status === "rejected") assert.ok(errorCodes.includes(result.reason.code), String(result.reason));
+      }
+      for (const { scores, tokens } of parts) assert.ok(scores instanceof Float32Array && Number.isSafeInteger(tokens));
+      assert.equal(ended, 1);
+    }));
+  });
+});

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { after, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+
+import { rejectsWith } from "../support/assert.js";
+import { runNode } from "../support/children/child.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+
+const { LoadedReranker } = await import(new URL("reranker.js", dist));
+const { WorkerScorer } = await import(new URL("worker/client.js", dist));
+const { portOf } = await import(new URL("platform/node-worker.js", dist));
+
+const { url } = checkpoint((labels) => labels === 1);
+const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
+
+/** Whether workers are started that never answer. */
+let silent = false;
+
+/** Loads a model into a worker that can be made to fail, and keeps every worker that was started. */
+async function load(workers) {
+  const files = new Map();
+  for (const name of readdirSync(url)) files.set(name, new Blob([readFileSync(new URL(name, url))]));
+  const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
+  const startWorker = () => {
+    const program = silent ? new URL("data:text/javascript,setInterval(() => {}, 1000)") : new URL("../support/children/trapping-worker.js", import.meta.url);
+    const worker = new Worker(program);
+    workers.push(worker);
+    return portOf(worker);
+  };
+  const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
+  const scorer = await WorkerScorer.load(startWorker(), start, new AbortController().signal);
+  return new (class extends LoadedReranker {
+    constructor() {
+      super({ scorer, info: scorer.info });
+    }
+  })();
+}
+
+describe("a worker", () => {
+  let workers;
+  let reranker;
+  beforeEach(async () => {
+    reranker?.dispose();
+    workers = [];
+    reranker = await load(workers);
+  });
+  after(() => reranker.dispose());
+
+  const failures = {
+    "that traps": { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
+    "that exits": { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
+    "that talks nonsense": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /no reply: it has no scores/ },
+    "that is killed": {
+      how: async () => {
+        const call = reranker.rerank({ query: "q", documents: many });
+        setTimeout(() => workers[0].terminate(), 20);
+        return call;
+      },
+      message: /the worker ended \(it exited with code 1\)/,
+    },
+  };
+  for (const [name, { how, message }] of Object.entries(failures)) {
+    test(`${name} is an internal error of every call under way, and the next call is right`, async () => {
+      const expected = await reranker.rerank({ query: "q", documents: many });
+      const collection = await reranker.prepare(many);
+      const beside = assert.rejects(reranker.rerank({ query: "q", documents: many.concat(many, many) }), { code: "internal" });
+      await rejectsWith("internal", message, how);
+      await beside;
+      const [again, prepared] = await Promise.all([reranker.rerank({ query: "q", documents: many }), lastOf(collection.rank("q"))]);
+      assert.deepEqual(again.results, expected.results);
+      assert.deepEqual(prepared.results, expected.results, "collections are prepared anew");
+      assert.equal(workers.length, 2);
+    });
+  }
+
+  for (const [name, end, code] of [
+    ["an abort", (controller) => controller.abort(), "aborted"],
+    ["dispose", () => reranker.dispose(), "disposed"],
+  ]) {
+    test(`that is being replaced does not hold up ${name}`, async () => {
+      await workers[0].terminate();
+      silent = true;
+      const controller = new AbortController();
+      const call = reranker.score([["q", "d"]], { signal: controller.signal });
+      setTimeout(() => end(controller), 50);
+      await assert.rejects(call, { code });
+      silent = false;
+      reranker.dispose();
+      await Promise.all(workers.map((worker) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
+    });
+  }
+
+  test("that ends between calls is replaced without an error", async () => {
+    const expected = await reranker.score([["q", "d"]]);
+    await workers[0].terminate();
+    assert.deepEqual(await reranker.score([["q", "d"]]), expected);
+    assert.equal(workers.length, 2);
+  });
+
+  test("answers what is no request with an error and works on", async () => {
+    const expected = await reranker.score([["q", "d"]]);
+    const replies = [];
+    workers[0].on("message", (message) => replies.push(message));
+    for (const message of [{ type: "score", call: 99 }, { type: "score", call: 98, work: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" }]) {
+      workers[0].postMessage(message);
+    }
+    assert.deepEqual(await reranker.score([["q", "d"]]), expected);
+    const failed = replies.filter(({ type }) => type === "failed").map(({ call, code, fatal }) => ({ call, code, fatal }));
+    assert.deepEqual(failed.sort((a, b) => a.call - b.call), [{ call: 98, code: "input", fatal: false }, { call: 99, code: "input", fatal: false }]);
+  });
+
+  test("is gone after dispose, and calls under way are disposed", async () => {
+    const call = reranker.rerank({ query: "q", documents: many });
+    const exited = new Promise((resolve) => workers[0].once("exit", resolve));
+    setTimeout(() => reranker.dispose(), 10);
+    await assert.rejects(call, { code: "disposed" });
+    await exited;
+  });
+});
+
+test("a process ends by itself, without dispose", () => {
+  const started = Date.now();
+  const { status, stderr } = runNode(fileURLToPath(new URL("../support/children/leaving-child.js", import.meta.url)), process.cwd());
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+  assert.ok(Date.now() - started < 60_000);
+});
+
+async function lastOf(rankings) {
+  let last;
+  for await (const ranking of rankings) last = ranking;
+  return last;
+}
