@@ -10,7 +10,7 @@ const { WorkerPool } = await import(new URL("worker/pool.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);
-const trapping = new URL("children/trapping-worker.js", import.meta.url);
+export const trapping = new URL("children/trapping-worker.js", import.meta.url);
 
 /** Programs that never answer, that end at once, and that end when others have long been loaded. */
 export const silent = new URL("data:text/javascript,setInterval(() => {}, 1000)");
@@ -51,4 +51,29 @@ export function modelFiles() {
 /** The requests of a type that a worker has got. */
 export function asked({ requests }, type) {
   return requests.filter((request) => request.type === type);
+}
+
+/** Short and long ones, and some that are equal: more than a window. */
+export const many = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
+export const query = "a query";
+
+export async function all(parts) {
+  const come = [];
+  for await (const part of parts) come.push(part);
+  return come;
+}
+
+export async function last(parts) {
+  return (await all(parts)).at(-1);
+}
+
+/** A promise, and the function that resolves it. */
+export function signal() {
+  let tell;
+  return { told: new Promise((resolve) => (tell = resolve)), tell };
+}
+
+/** Resolves when every worker has ended. */
+export function ended(started) {
+  return Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
 }

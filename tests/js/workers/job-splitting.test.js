@@ -1,0 +1,54 @@
+// How documents are cut into windows, and a job into the chunks that workers score.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { dist } from "../support/paths.js";
+import { many, query } from "../support/pool.js";
+
+const { windows } = await import(new URL("windows.js", dist));
+const { Cutter } = await import(new URL("worker/shares.js", dist));
+
+test("a window is as large as there are workers to share it", () => {
+  const cut = (workers) => [...windows(Array(1000).fill("d"), ({ length }) => length, workers)].map(({ length }) => length);
+  assert.deepEqual(cut(0), [256, 256, 256, 232]);
+  assert.deepEqual(cut(1), [256, 256, 256, 232]);
+  assert.deepEqual(cut(3), [768, 232]);
+  const long = [...windows(Array(9).fill("d".repeat(20_000)), ({ length }) => length, 2)].map(({ length }) => length);
+  assert.deepEqual(long, [4, 4, 1]);
+});
+
+describe("shares of a work", () => {
+  const shares = (work, workers, maxLength = 512) => {
+    const cutter = new Cutter(work, maxLength);
+    const cut = [];
+    for (let share; (share = cutter.next(workers)) !== undefined; ) cut.push(share);
+    assert.ok(cutter.done);
+    return cut;
+  };
+  const characters = ({ work }) => work.documents.join("").length;
+  const asQuery = (documents) => ({ kind: "query", query, documents, reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
+
+  test("are neighbours, all of them, large at first and small in the end", () => {
+    const cut = shares(asQuery(many), 2);
+    assert.deepEqual(cut.flatMap(({ work }) => work.documents), many);
+    assert.deepEqual(cut.flatMap(({ places }) => [...places]), [...many.keys()]);
+    const sizes = cut.map(characters);
+    const whole = many.join("").length;
+    assert.ok(sizes[0] > whole / 5 && sizes[0] < whole / 3, `${sizes} of ${whole}`);
+    for (const size of sizes.slice(-3)) assert.ok(size > 300 && size < 1500, `${sizes}`);
+    assert.ok(sizes.length > 8, `${sizes}`);
+  });
+
+  test("have the queries of their pairs", () => {
+    const queries = many.map((_, at) => `query ${at}`);
+    const cut = shares({ kind: "pairs", queries, documents: many }, 3);
+    assert.deepEqual(cut.flatMap(({ work }) => work.queries), queries);
+    assert.deepEqual(cut.flatMap(({ work }) => work.documents), many);
+  });
+
+  test("are of one document where that is long, which counts for no more than what is read of it", () => {
+    assert.deepEqual(shares(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ places }) => places.length), [1, 1, 1, 1]);
+    const cut = shares(asQuery(["long ".repeat(100_000), ...Array(63).fill("long ".repeat(50))]), 2, 48);
+    assert.ok(cut.length > 3 && cut[0].places.length > 5, `${cut.map(({ places }) => places.length)}`);
+  });
+});

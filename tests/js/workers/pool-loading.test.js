@@ -1,0 +1,97 @@
+// How many workers a pool starts, and which of them loading waits for.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { rejectsWith } from "../support/assert.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+import { asked, ended, failing, failingLate, loadPool, many, modelFiles, query, signal, silent, trapping } from "../support/pool.js";
+
+const { Reranker } = await import(new URL("index.node.js", dist));
+const { loadScorer } = await import(new URL("load.js", dist));
+const { node } = await import(new URL("platform/node.js", dist));
+const { url } = checkpoint((labels) => labels === 1);
+
+describe("loading a pool", () => {
+  test("of a number waits for every worker", async () => {
+    const { reranker, started } = await loadPool(3);
+    await Promise.all(["one", "two", "three"].map((document) => reranker.score([[query, document]])));
+    assert.deepEqual(started.map((worker) => asked(worker, "score").length), [1, 1, 1]);
+    reranker.dispose();
+  });
+
+  for (const [when, program] of [["at once", failing], ["when the others are ready", failingLate]]) {
+    test(`of a number fails where one fails ${when}, and leaves no worker behind`, async () => {
+      const started = [];
+      const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
+      await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, loading);
+      assert.equal(started.length, 3);
+      await ended(started);
+    });
+  }
+
+  test("of as many as there are processors fails where the first does, and leaves no worker behind", async () => {
+    const started = [];
+    const files = modelFiles().set("config.json", new Blob(["{"]));
+    await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started }));
+    assert.equal(started.length, 3);
+    await ended(started);
+  });
+
+  test("of as many as there are processors waits for the first alone, does without one that fails, and has the others join", async () => {
+    const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });
+    const { told, tell } = signal();
+    const joined = setInterval(() => asked(started[3], "score").length > 0 && tell(), 5);
+    const expected = (await reranker.rerank({ query, documents: many })).results;
+    assert.equal(started.length, 4);
+    const stop = new AbortController();
+    const calls = (async () => {
+      while (!stop.signal.aborted) assert.deepEqual((await reranker.rerank({ query, documents: many })).results, expected);
+    })();
+    await told;
+    clearInterval(joined);
+    stop.abort();
+    await calls;
+    assert.equal(started.length, 4);
+    reranker.dispose();
+  });
+
+  test("of as many as there are processors: a collection is shared out over all of them", async () => {
+    const { reranker, started } = await loadPool(2, { all: false });
+    await reranker.prepare(many);
+    for (const worker of started) assert.ok(asked(worker, "prepare").length > 0);
+    reranker.dispose();
+  });
+});
+
+describe("how many workers", () => {
+  const load = async (platform) => {
+    let started = 0;
+    const startWorker = () => (started++, node.startWorker());
+    const { scorer, info } = await loadScorer({ ...node, startWorker, ...platform }, url);
+    scorer.dispose();
+    return [info.backend.workers, started];
+  };
+
+  test("auto is one a processor, at most 4, and one where the model is large", async () => {
+    assert.deepEqual(await load({ processors: () => 1 }), [1, 1]);
+    assert.deepEqual(await load({ processors: () => 3 }), [3, 3]);
+    assert.deepEqual(await load({ processors: () => 16 }), [4, 4]);
+    const readFile = async (...args) => {
+      const blob = await node.readFile(...args);
+      return blob && Object.defineProperty(blob, "size", { value: 50e6 });
+    };
+    assert.deepEqual(await load({ processors: () => 16, readFile }), [1, 1]);
+  });
+
+  test("info says how many", async () => {
+    for (const workers of [0, 1, 2]) {
+      const reranker = await Reranker.load(url, { workers });
+      assert.equal(reranker.info.backend.workers, workers);
+      reranker.dispose();
+    }
+    const reranker = await Reranker.load(url);
+    assert.ok(reranker.info.backend.workers >= 1 && reranker.info.backend.workers <= 4);
+    reranker.dispose();
+  });
+});
