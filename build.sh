@@ -211,13 +211,13 @@ www() {
   setup_npm www
   say "page"
   (cd pkg && npx --no-install tsc -p ../www && npx --no-install tsc -p ../www/tsconfig.sw.json)
-  node www/build.mjs
+  node www/server/build.mjs
 }
 
 demo() {
   pkg
   www
-  exec node www/serve.mjs
+  exec node www/server/serve.mjs
 }
 
 # --- measure

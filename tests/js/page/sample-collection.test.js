@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { keywordIndex } from "../../../www/keywords.js";
+import { keywordIndex } from "../../../www/search/keywords.js";
 import { dist, root } from "../support/paths.js";
 
-const { passages, queries } = JSON.parse(readFileSync(new URL("www/collection.json", root), "utf8"));
+const { passages, queries } = JSON.parse(readFileSync(new URL("www/documents/collection.json", root), "utf8"));
 
 describe("the page's collection", () => {
   test("has about 150 passages on twelve subjects", () => {

@@ -34,7 +34,7 @@ export function launchChromium(args = quiet) {
 
 /** Starts the demo's own server on a free port: { url, stop }. `env` is what it finds in its environment besides. */
 export async function startDemo(env = {}) {
-  const { found, stop } = await startServer(process.execPath, [inRepository("www/serve.mjs")], {
+  const { found, stop } = await startServer(process.execPath, [inRepository("www/server/serve.mjs")], {
     pattern: /^Ranklet demo: (http:\/\/127\.0\.0\.1:\d+\/)$/m,
     env: { PORT: "0", ...env },
   });

@@ -1,6 +1,6 @@
-import type { DownloadProgress } from "../pkg/dist/index.js";
-import { element, make, setText } from "./dom.js";
-import { bytes } from "./format.js";
+import type { DownloadProgress } from "../../pkg/dist/index.js";
+import { element, make, setText } from "../ui/dom.js";
+import { bytes } from "../ui/format.js";
 
 interface Action {
   readonly label: string;

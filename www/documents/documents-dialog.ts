@@ -1,6 +1,6 @@
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { ownDocuments, type DocumentSet } from "./document-set.js";
-import { messageOf } from "./format.js";
+import { messageOf } from "../ui/format.js";
 import { DocumentError, formatOf, readDocuments, type Format } from "./read-documents.js";
 
 /** Where people give their own documents: typed, pasted, chosen or dropped. */

@@ -1,4 +1,4 @@
-import { element, setText } from "./dom.js";
+import { element, setText } from "../ui/dom.js";
 
 /** How far Ranklet's order is. */
 export type Settling = "idle" | "waiting" | "settling" | "stopped" | "final";

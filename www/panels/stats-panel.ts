@@ -1,6 +1,6 @@
-import type { CollectionRanking } from "../pkg/dist/index.js";
-import { element, setText } from "./dom.js";
-import { duration } from "./format.js";
+import type { CollectionRanking } from "../../pkg/dist/index.js";
+import { element, setText } from "../ui/dom.js";
+import { duration } from "../ui/format.js";
 
 /** What a ranking cost and what computed it. */
 export function showFacts(ranking: CollectionRanking<string> | undefined): void {

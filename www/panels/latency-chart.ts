@@ -1,5 +1,5 @@
-import { draw, element, setText } from "./dom.js";
-import { count, duration } from "./format.js";
+import { draw, element, setText } from "../ui/dom.js";
+import { count, duration } from "../ui/format.js";
 
 const most = 30;
 const size = { width: 300, height: 96, gap: 2 };

@@ -1,17 +1,17 @@
-import { RankletError, type CollectionRanking } from "../pkg/dist/index.js";
-import type { CodeSample } from "./code-sample.js";
+import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
+import type { CodeSample } from "../panels/code-sample.js";
 import { journey, type Comparison } from "./comparison.js";
-import type { DocumentSet } from "./document-set.js";
-import { showFacts } from "./facts.js";
+import type { DocumentSet } from "../documents/document-set.js";
+import { showFacts } from "../panels/stats-panel.js";
 import { firstStage, type FirstStage } from "./first-stage.js";
-import { count, duration, shorten } from "./format.js";
-import type { LatencyChart } from "./latency-chart.js";
-import type { DevicePanel } from "./device-panel.js";
-import type { DeviceChoice, ModelChoice } from "./model-choice.js";
-import { settledEntries, waitingEntries, type Orders } from "./orders.js";
+import { count, duration, shorten } from "../ui/format.js";
+import type { LatencyChart } from "../panels/latency-chart.js";
+import type { DevicePanel } from "../panels/device-panel.js";
+import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
+import { settledEntries, waitingEntries, type Orders } from "./result-order.js";
 import type { Ranker } from "./ranker.js";
-import { showSettling } from "./settling.js";
-import { announce, type StatusLine } from "./status-line.js";
+import { showSettling } from "./ranking-state.js";
+import { announce, type StatusLine } from "../ui/status-line.js";
 
 /** How long typing has to rest before Ranklet begins; keywords answer at once. */
 const rest = 120;

@@ -1,4 +1,4 @@
-import type { DocumentSet } from "./document-set.js";
+import type { DocumentSet } from "../documents/document-set.js";
 import { keywordIndex } from "./keywords.js";
 
 /** As many documents as keywords would hand on at most: there, nothing is left out. */

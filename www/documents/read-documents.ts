@@ -1,4 +1,4 @@
-import { messageOf } from "./format.js";
+import { messageOf } from "../ui/format.js";
 
 /** More would take the keyword index too long to build while somebody waits. */
 const mostDocuments = 2000;

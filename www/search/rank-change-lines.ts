@@ -1,4 +1,4 @@
-import { draw } from "./dom.js";
+import { draw } from "../ui/dom.js";
 import type { PassageList } from "./passage-list.js";
 
 /** How far beyond the lists a ribbon goes whose other end is not shown. */

@@ -1,4 +1,4 @@
-import { RankletError } from "../pkg/dist/index.js";
+import { RankletError } from "../../pkg/dist/index.js";
 import { hubFolder, type ModelChoice } from "./model-choice.js";
 
 /** What to do about a model that could not be loaded. */

@@ -1,4 +1,4 @@
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 
 /** The questions to begin with: some of the bundled collection whose right passage keywords put far down. */
 export class Examples {

@@ -1,4 +1,4 @@
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 
 /** Takes files that are dropped anywhere on the page. */
 export function onFileDropped(take: (file: File) => void): void {

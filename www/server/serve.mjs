@@ -1,4 +1,4 @@
-// Serves the built page (.build/www) on this machine only: `node www/serve.mjs`. PORT chooses the port; without it, the
+// Serves the built page (.build/www) on this machine only: `node www/server/serve.mjs`. PORT chooses the port; without it, the
 // first free one from 8080 up.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { strictHeaders } from "./headers.mjs";
 import { answerFromHub, isHubPath } from "./hub.mjs";
 
-const root = fileURLToPath(new URL("../.build/www", import.meta.url));
+const root = fileURLToPath(new URL("../../.build/www", import.meta.url));
 
 /** What may be served, by ending. */
 const types = {

@@ -1,5 +1,5 @@
-import { element, make, setText } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { element, make, setText } from "../ui/dom.js";
+import { bytes, count } from "../ui/format.js";
 
 interface Span {
   readonly from: number;

@@ -1,10 +1,10 @@
-import { element, setText } from "./dom.js";
-import type { DocumentSet } from "./document-set.js";
-import { count, scoreText } from "./format.js";
-import type { Entry, Orders } from "./orders.js";
+import { element, setText } from "../ui/dom.js";
+import type { DocumentSet } from "../documents/document-set.js";
+import { count, scoreText } from "../ui/format.js";
+import type { Entry, Orders } from "./result-order.js";
 import { PassageList, indexOf } from "./passage-list.js";
 import type { RowContent } from "./passage-row.js";
-import { Ribbons } from "./ribbons.js";
+import { Ribbons } from "./rank-change-lines.js";
 
 /** How many passages of each list are shown at first. */
 const few = 10;

@@ -1,6 +1,6 @@
-import { element, make } from "./dom.js";
-import { count, shorten } from "./format.js";
-import { hubFolder, type DeviceChoice, type ModelChoice } from "./model-choice.js";
+import { element, make } from "../ui/dom.js";
+import { count, shorten } from "../ui/format.js";
+import { hubFolder, type DeviceChoice, type ModelChoice } from "../model/model-choice.js";
 
 /** A call as the page made it. */
 export interface Call {

@@ -1,4 +1,4 @@
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import type { ModelChoice } from "./model-choice.js";
 
 /** Where people choose the model. */

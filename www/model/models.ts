@@ -1,13 +1,13 @@
-import { RankletError } from "../pkg/dist/index.js";
-import { element, setText } from "./dom.js";
-import { bytes, messageOf } from "./format.js";
+import { RankletError } from "../../pkg/dist/index.js";
+import { element, setText } from "../ui/dom.js";
+import { bytes, messageOf } from "../ui/format.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import type { DevicePanel } from "./device-panel.js";
+import type { DevicePanel } from "../panels/device-panel.js";
 import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
-import type { Ranker } from "./ranker.js";
-import { announce } from "./status-line.js";
-import type { Traffic } from "./traffic.js";
+import type { Ranker } from "../search/ranker.js";
+import { announce } from "../ui/status-line.js";
+import type { Traffic } from "../panels/network-panel.js";
 
 export interface ModelSurroundings {
   readonly ranker: Ranker;

@@ -1,5 +1,5 @@
-import { make, setText } from "./dom.js";
-import { count } from "./format.js";
+import { make, setText } from "../ui/dom.js";
+import { count } from "../ui/format.js";
 
 /** What a row shows. */
 export interface RowContent {

@@ -1,4 +1,4 @@
-import type { Collection, CollectionRanking, Reranker } from "../pkg/dist/index.js";
+import type { Collection, CollectionRanking, Reranker } from "../../pkg/dist/index.js";
 
 /** The model in use and the documents prepared for it. */
 export class Ranker {

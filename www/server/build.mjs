@@ -7,15 +7,15 @@ import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const out = join(here, "..", ".build", "www");
-const engine = join(here, "..", "pkg", "dist");
+const source = fileURLToPath(new URL("..", import.meta.url));
+const out = join(source, "..", ".build", "www");
+const engine = join(source, "..", "pkg", "dist");
 
 /** What is copied as it is: its place in the built folder, and where it comes from. */
 const copies = {
-  "index.html": join(here, "index.html"),
-  "icon.svg": join(here, "icon.svg"),
-  "collection.json": join(here, "collection.json"),
+  "index.html": join(source, "index.html"),
+  "icon.svg": join(source, "icon.svg"),
+  "collection.json": join(source, "documents/collection.json"),
   "assets": join(engine, "assets"),
   ...font("inter", "inter-latin-wght-normal.woff2"),
   ...font("source-serif-4", "source-serif-4-latin-wght-normal.woff2"),
@@ -33,10 +33,10 @@ for (const [to, from] of Object.entries(copies)) {
   mkdirSync(dirname(join(out, to)), { recursive: true });
   cpSync(from, join(out, to), { recursive: true });
 }
-await bundle({ entryPoints: [join(here, "main.ts")], format: "esm", outfile: join(out, "main.js") });
-await bundle({ entryPoints: [join(here, "style/style.css")], external: ["./fonts/*"], outfile: join(out, "style.css") });
+await bundle({ entryPoints: [join(source, "main.ts")], format: "esm", outfile: join(out, "main.js") });
+await bundle({ entryPoints: [join(source, "style/style.css")], external: ["./fonts/*"], outfile: join(out, "style.css") });
 // Last, for it knows the hash of every other file.
-await bundle({ entryPoints: [join(here, "sw.ts")], format: "iife", outfile: join(out, "sw.js"), define: { FILES: JSON.stringify(fileTable()) } });
+await bundle({ entryPoints: [join(source, "offline/service-worker.ts")], format: "iife", outfile: join(out, "sw.js"), define: { FILES: JSON.stringify(fileTable()) } });
 
 function bundle(options) {
   return build({ bundle: true, target: "es2022", minify: true, legalComments: "none", logLevel: "warning", ...options });
@@ -63,6 +63,6 @@ function filesIn(folder) {
 
 /** A font's file under a name of its own, with its licence beside it. */
 function font(name, file) {
-  const folder = join(here, "node_modules", "@fontsource-variable", name);
+  const folder = join(source, "node_modules", "@fontsource-variable", name);
   return { [`fonts/${name}.woff2`]: join(folder, "files", file), [`fonts/${name}-licence.txt`]: join(folder, "LICENSE") };
 }
