@@ -1,4 +1,4 @@
-import { hasRelaxedSimd } from "./engine/relaxed.js";
+import { hasRelaxedSimd } from "./engine/relaxed-simd.js";
 
 // Where the files that are fetched at run time lie. Bundlers that know `new URL(…, import.meta.url)` carry them along;
 // for others, the folder `assets` is copied beside the bundle.

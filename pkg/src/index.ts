@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 // The entry for browsers and bundlers; its types are the package's.
-import { loadScorer } from "./load.js";
+import { loadScorer } from "./load/load.js";
 import { browser } from "./platform/browser.js";
-import { LoadedReranker } from "./reranker.js";
+import { LoadedReranker } from "./api/reranker.js";
 import type { LoadOptions, ModelSource } from "./types.js";
 
 export * from "./exports.js";

@@ -1,7 +1,7 @@
 // The entry for workerd (Cloudflare Workers).
-import { loadScorer } from "./load.js";
+import { loadScorer } from "./load/load.js";
 import { workerd } from "./platform/workerd.js";
-import { LoadedReranker } from "./reranker.js";
+import { LoadedReranker } from "./api/reranker.js";
 import type { LoadOptions, ModelSource } from "./types.js";
 
 export * from "./exports.js";

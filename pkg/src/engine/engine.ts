@@ -1,12 +1,12 @@
 import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 
-import { throwIfAborted } from "../abort.js";
+import { throwIfAborted } from "../util/abort.js";
 import { RankletError, disposedError, fromEngine, isDeviceLost, messageOf } from "../errors.js";
-import { parseInfo } from "../info.js";
-import type { Batch, Call, Scorer, Work } from "../scorer.js";
+import { parseInfo } from "./info.js";
+import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
-import { untilTrap } from "./waiting.js";
+import { untilTrap } from "./until-trap.js";
 
 /** What `WasmLoader` reads, as JSON; but for `reason`. */
 export interface EngineSettings {

@@ -1,8 +1,8 @@
-import { modelFiles, type Files } from "./files.js";
+import { modelFiles, type Files } from "./model-files.js";
 import { isOld, isSet, manifestOf, newSet, parseManifest, type Manifest } from "./manifest.js";
-import type { Store } from "./store.js";
-import { isModuleFile } from "./modules.js";
-import { isWeightsName, weightsForms } from "./weights.js";
+import type { Store } from "../platform/store.js";
+import { isModuleFile } from "./module-list.js";
+import { isWeightsName, weightsForms } from "./weights-index.js";
 
 const manifestName = "manifest.json";
 

@@ -1,5 +1,5 @@
 import { RankletError, messageOf } from "../errors.js";
-import { request, statusOf, type Asking } from "./request.js";
+import { request, statusOf, type Asking } from "../util/request.js";
 
 /**
  * By how much a small file can grow when a server compresses it (gzip: 23 bytes). Browsers hide across origins that it

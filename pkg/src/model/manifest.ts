@@ -1,6 +1,6 @@
-import { isObject } from "../options.js";
-import { modelFiles, type Files } from "./files.js";
-import { weightsForms } from "./weights.js";
+import { isObject } from "../api/options.js";
+import { modelFiles, type Files } from "./model-files.js";
+import { weightsForms } from "./weights-index.js";
 
 /** What a cache holds of one model. A cache without it, or with one that is wrong, holds nothing. */
 export interface Manifest {

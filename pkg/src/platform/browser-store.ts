@@ -1,4 +1,4 @@
-import type { Store } from "../model/store.js";
+import type { Store } from "./store.js";
 
 /**
  * A store in the Cache API. Entries have the URL of the model's files with the entry's name in the query.

@@ -1,7 +1,7 @@
 import { engineUrlHere } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { RankletError } from "../errors.js";
-import { expectSuccess, request } from "../model/request.js";
+import { expectSuccess, request } from "../util/request.js";
 import { browserStore } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
 import { nextTask } from "./next-task.js";

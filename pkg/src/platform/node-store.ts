@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promise
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import type { Store } from "../model/store.js";
+import type { Store } from "./store.js";
 
 /**
  * A store in the file system: a folder for each model, named by a hash.

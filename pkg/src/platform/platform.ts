@@ -1,4 +1,4 @@
-import type { Store } from "../model/store.js";
+import type { Store } from "./store.js";
 import type { ModelFileSet } from "../types.js";
 import type { WorkerPort } from "../worker/port.js";
 

@@ -1,7 +1,7 @@
 import { Engine, type EngineSettings } from "../engine/engine.js";
 import { engineDamage, startEngine } from "../engine/start.js";
 import { RankletError, isDeviceLost, messageOf } from "../errors.js";
-import type { Scorer } from "../scorer.js";
+import type { Scorer } from "../scoring/scorer.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 
 /** What a worker's thread gives the host. */

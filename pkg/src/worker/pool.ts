@@ -1,15 +1,15 @@
-import { raced, throwIfAborted, withController } from "../abort.js";
+import { raced, throwIfAborted, withController } from "../util/abort.js";
 import { disposedError } from "../errors.js";
-import { inWorkers } from "../info.js";
-import type { Batch, Call, Scorer, Work } from "../scorer.js";
+import { inWorkers } from "../engine/info.js";
+import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { WorkerScorer, type WorkerStart } from "./client.js";
-import { Dealing, type Crew } from "./dealing.js";
-import { Member } from "./member.js";
-import { Placement } from "./placement.js";
+import { WorkerScorer, type WorkerStart } from "./worker-scorer.js";
+import { Dealing, type Crew } from "./scheduler.js";
+import { Member } from "./pool-worker.js";
+import { Placement } from "./document-shards.js";
 import type { WorkerPort } from "./port.js";
-import type { TextWork } from "./shares.js";
-import { Spares } from "./spares.js";
+import type { TextWork } from "./job-splitter.js";
+import { Spares } from "./prestarted-workers.js";
 
 /** How many workers, and whether loading waits for all of them. */
 export interface Wanted {

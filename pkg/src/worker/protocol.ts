@@ -2,8 +2,8 @@
 // cache for example, so each side proves what it hears before it believes it.
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode } from "../errors.js";
-import { isObject } from "../options.js";
-import type { Batch, Part, Reading, Work } from "../scorer.js";
+import { isObject } from "../api/options.js";
+import type { Batch, Part, Reading, Work } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 
 /** To the worker. `call` numbers what is answered by `done` or `failed`. */

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { checkpoint } from "./models/fixtures.js";
 import { dist } from "./paths.js";
 
-const { LoadedReranker } = await import(new URL("reranker.js", dist));
+const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
 const { WorkerPool } = await import(new URL("worker/pool.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 

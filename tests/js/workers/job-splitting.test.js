@@ -5,8 +5,8 @@ import { describe, test } from "node:test";
 import { dist } from "../support/paths.js";
 import { many, query } from "../support/pool.js";
 
-const { windows } = await import(new URL("windows.js", dist));
-const { Cutter } = await import(new URL("worker/shares.js", dist));
+const { windows } = await import(new URL("scoring/windows.js", dist));
+const { Cutter } = await import(new URL("worker/job-splitter.js", dist));
 
 test("a window is as large as there are workers to share it", () => {
   const cut = (workers) => [...windows(Array(1000).fill("d"), ({ length }) => length, workers)].map(({ length }) => length);

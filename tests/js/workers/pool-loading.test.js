@@ -8,7 +8,7 @@ import { dist } from "../support/paths.js";
 import { asked, ended, failing, failingLate, loadPool, many, modelFiles, query, signal, silent, trapping } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { loadScorer } = await import(new URL("load.js", dist));
+const { loadScorer } = await import(new URL("load/load.js", dist));
 const { node } = await import(new URL("platform/node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 

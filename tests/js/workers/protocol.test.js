@@ -11,7 +11,7 @@ import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
 const { Host } = await import(new URL("worker/host.js", dist));
-const { Connection } = await import(new URL("worker/connection.js", dist));
+const { Connection } = await import(new URL("worker/worker-connection.js", dist));
 const { parseRequest } = await import(new URL("worker/protocol.js", dist));
 const { errorCodes } = await import(new URL("errors.js", dist));
 

@@ -9,8 +9,8 @@ import { runNode } from "../support/children/child.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
-const { LoadedReranker } = await import(new URL("reranker.js", dist));
-const { WorkerScorer } = await import(new URL("worker/client.js", dist));
+const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
+const { WorkerScorer } = await import(new URL("worker/worker-scorer.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);

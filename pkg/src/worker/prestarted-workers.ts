@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
-import type { WorkerStart } from "./client.js";
-import { Connection } from "./connection.js";
+import type { WorkerStart } from "./worker-scorer.js";
+import { Connection } from "./worker-connection.js";
 
 /**
  * Workers that get the model later: their program is read while the model is, and nothing has to be requested after

@@ -1,14 +1,14 @@
-import { throwIfAborted } from "./abort.js";
+import { throwIfAborted } from "../util/abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
-import { RankletError, disposedError } from "./errors.js";
-import { cpuTookOver, restarting } from "./fallback.js";
-import type { Loaded } from "./loaded.js";
+import { RankletError, disposedError } from "../errors.js";
+import { cpuTookOver, restarting } from "../scoring/fallback.js";
+import type { Loaded } from "../load/loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, scored } from "./results.js";
-import type { Reading, Scorer, Work } from "./scorer.js";
-import { scoreAll, scoreInParts, type Totals } from "./scoring.js";
-import { asyncDispose, dispose } from "./symbols.js";
+import type { Reading, Scorer, Work } from "../scoring/scorer.js";
+import { scoreAll, scoreInParts, type Totals } from "../scoring/score.js";
+import { asyncDispose, dispose } from "../util/symbols.js";
 import type {
   CallOptions,
   Collection,
@@ -24,8 +24,8 @@ import type {
   Scores,
   StreamOptions,
   StreamPart,
-} from "./types.js";
-import { pairWorks, queryWorks, windows } from "./windows.js";
+} from "../types.js";
+import { pairWorks, queryWorks, windows } from "../scoring/windows.js";
 
 /** What calls with one answer have in common, read. */
 interface Asked {

@@ -1,6 +1,6 @@
-import type { Call } from "../scorer.js";
-import type { Member } from "./member.js";
-import { Cutter, type Share, type TextWork } from "./shares.js";
+import type { Call } from "../scoring/scorer.js";
+import type { Member } from "./pool-worker.js";
+import { Cutter, type Share, type TextWork } from "./job-splitter.js";
 
 /** The workers that a work is dealt to. */
 export interface Crew {

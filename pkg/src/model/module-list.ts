@@ -1,5 +1,5 @@
-import { isObject } from "../options.js";
-import type { FilesPlace, ModelFile } from "./files.js";
+import { isObject } from "../api/options.js";
+import type { FilesPlace, ModelFile } from "./model-files.js";
 
 /**
  * Modules behind the encoder that have files which the engine reads, those of them that have weights, and those that

@@ -1,24 +1,24 @@
-import { raced, throwIfAborted, withController } from "./abort.js";
-import { engineModule } from "./engine/compile.js";
-import { Engine, type EngineSettings } from "./engine/engine.js";
-import { startEngine } from "./engine/start.js";
-import { RankletError, messageOf, type ErrorCode } from "./errors.js";
+import { raced, throwIfAborted, withController } from "../util/abort.js";
+import { engineModule } from "../engine/compile.js";
+import { Engine, type EngineSettings } from "../engine/engine.js";
+import { startEngine } from "../engine/start.js";
+import { RankletError, messageOf, type ErrorCode } from "../errors.js";
 import type { Loaded } from "./loaded.js";
-import type { ModelCache } from "./model/cache.js";
-import type { Files } from "./model/files.js";
-import { openCache } from "./model/open-cache.js";
-import { tellCached } from "./model/progress.js";
-import { readModelFiles } from "./model/read.js";
-import { Room } from "./model/room.js";
-import { readSource } from "./model/source.js";
-import { loadReaders, readOptions } from "./options.js";
-import type { Platform } from "./platform/platform.js";
-import type { Scorer } from "./scorer.js";
-import type { LoadOptions, ModelSource } from "./types.js";
-import { WorkerScorer, type WorkerStart } from "./worker/client.js";
-import { WorkerPool, type Wanted } from "./worker/pool.js";
-import type { WorkerPort } from "./worker/port.js";
-import { Spares } from "./worker/spares.js";
+import type { ModelCache } from "../model/cache.js";
+import type { Files } from "../model/model-files.js";
+import { openCache } from "./open-cache.js";
+import { tellCached } from "./progress.js";
+import { readModelFiles } from "./read.js";
+import { Room } from "./memory-budget.js";
+import { readSource } from "./locate.js";
+import { loadReaders, readOptions } from "../api/options.js";
+import type { Platform } from "../platform/platform.js";
+import type { Scorer } from "../scoring/scorer.js";
+import type { LoadOptions, ModelSource } from "../types.js";
+import { WorkerScorer, type WorkerStart } from "../worker/worker-scorer.js";
+import { WorkerPool, type Wanted } from "../worker/pool.js";
+import type { WorkerPort } from "../worker/port.js";
+import { Spares } from "../worker/prestarted-workers.js";
 
 /** An engine and a model that can begin on any thread. */
 interface Parts {

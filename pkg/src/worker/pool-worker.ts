@@ -1,7 +1,7 @@
 import { RankletError, relocated } from "../errors.js";
-import type { Batch, Call, Part } from "../scorer.js";
-import type { WorkerScorer } from "./client.js";
-import { rest, type Share } from "./shares.js";
+import type { Batch, Call, Part } from "../scoring/scorer.js";
+import type { WorkerScorer } from "./worker-scorer.js";
+import { rest, type Share } from "./job-splitter.js";
 
 /** How often a share is scored again elsewhere: one that costs two workers is what is wrong with them. */
 const mostLosses = 2;

@@ -1,12 +1,12 @@
-import { abortWith, follow } from "./abort.js";
-import { RankletError, disposedError, relocated } from "./errors.js";
-import { restarting } from "./fallback.js";
+import { abortWith, follow } from "../util/abort.js";
+import { RankletError, disposedError, relocated } from "../errors.js";
+import { restarting } from "../scoring/fallback.js";
 import { collectionReaders, readOptions, text } from "./options.js";
 import { merge, result, scored, type Scored } from "./results.js";
-import type { Scorer, Work } from "./scorer.js";
-import { scoreInParts, type PlacedPart } from "./scoring.js";
-import { dispose } from "./symbols.js";
-import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "./types.js";
+import type { Scorer, Work } from "../scoring/scorer.js";
+import { scoreInParts, type PlacedPart } from "../scoring/score.js";
+import { dispose } from "../util/symbols.js";
+import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "../types.js";
 
 interface Ranking {
   readonly work: Extract<Work, { kind: "prepared" }>;

@@ -1,7 +1,7 @@
-import { throwIfAborted } from "../abort.js";
+import { throwIfAborted } from "../util/abort.js";
 import { RankletError } from "../errors.js";
-import { inWorkers } from "../info.js";
-import type { Part } from "../scorer.js";
+import { inWorkers } from "../engine/info.js";
+import type { Part } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import type { WorkerPort } from "./port.js";
 import { parseReply, type Reply, type Request } from "./protocol.js";

@@ -1,4 +1,4 @@
-import type { LongDocuments, ModelInfo, Scores } from "./types.js";
+import type { LongDocuments, ModelInfo, Scores } from "../types.js";
 
 /** How much of a document is read. */
 export interface Reading {

@@ -1,4 +1,4 @@
-import { RankletError } from "./errors.js";
+import { RankletError } from "../errors.js";
 import { isObject, kindOf } from "./options.js";
 
 /**

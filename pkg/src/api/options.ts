@@ -1,5 +1,5 @@
-import { RankletError } from "./errors.js";
-import type { DownloadProgress, PrepareProgress, ScoreProgress } from "./types.js";
+import { RankletError } from "../errors.js";
+import type { DownloadProgress, PrepareProgress, ScoreProgress } from "../types.js";
 
 /** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
 type Reader<T> = (value: unknown, name: string) => T;

@@ -1,5 +1,5 @@
 import type { DownloadProgress } from "../types.js";
-import type { Files } from "./files.js";
+import type { Files } from "../model/model-files.js";
 
 /** Adds up how far a model's files are, and tells a listener. */
 export class DownloadTally {

@@ -1,6 +1,6 @@
-import { follow, throwIfAborted } from "./abort.js";
-import { Channel } from "./channel.js";
-import { relocated } from "./errors.js";
+import { follow, throwIfAborted } from "../util/abort.js";
+import { Channel } from "../util/async-queue.js";
+import { relocated } from "../errors.js";
 import type { Call, Part, Scorer, Work } from "./scorer.js";
 
 /** What a call adds up to. */

@@ -1,12 +1,12 @@
 import { RankletError } from "../errors.js";
-import { Download, commitOf, type Fetching } from "./download.js";
-import { configFile, gather, modelFiles, otherFiles, type Files, type FilesPlace, type ModelFile, type Read } from "./files.js";
-import { hubAdvice } from "./hub.js";
-import { readModules } from "./modules.js";
+import { Download, commitOf, type Fetching } from "../model/download.js";
+import { configFile, gather, modelFiles, otherFiles, type Files, type FilesPlace, type ModelFile, type Read } from "../model/model-files.js";
+import { hubAdvice } from "../model/hub.js";
+import { readModules } from "../model/module-list.js";
 import type { DownloadTally } from "./progress.js";
-import type { Room } from "./room.js";
-import type { RemoteFolder } from "./source.js";
-import { noWeights, readWeights } from "./weights.js";
+import type { Room } from "./memory-budget.js";
+import type { RemoteFolder } from "./locate.js";
+import { noWeights, readWeights } from "../model/weights-index.js";
 
 /**
  * Downloads a model's files, all of one commit.

@@ -1,17 +1,17 @@
 import { RankletError, messageOf } from "../errors.js";
-import { kindOf } from "../options.js";
+import { kindOf } from "../api/options.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress } from "../types.js";
-import { bytesOfDataUrl } from "./data-url.js";
-import { Download } from "./download.js";
-import { furtherLists, gather, modelFiles, type Files, type FilesPlace, type ModelFile } from "./files.js";
-import { readModules } from "./modules.js";
+import { bytesOfDataUrl } from "../model/data-url.js";
+import { Download } from "../model/download.js";
+import { furtherLists, gather, modelFiles, type Files, type FilesPlace, type ModelFile } from "../model/model-files.js";
+import { readModules } from "../model/module-list.js";
 import { DownloadTally } from "./progress.js";
 import { downloadFolder } from "./remote.js";
-import type { Room } from "./room.js";
-import type { Source } from "./source.js";
-import { tagOf } from "./tag.js";
-import { noWeights, readWeights, weightsForms } from "./weights.js";
+import type { Room } from "./memory-budget.js";
+import type { Source } from "./locate.js";
+import { tagOf } from "../util/type-tag.js";
+import { noWeights, readWeights, weightsForms } from "../model/weights-index.js";
 
 interface Reading {
   readonly platform: Platform;

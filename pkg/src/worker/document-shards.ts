@@ -1,6 +1,6 @@
-import type { Work } from "../scorer.js";
-import type { Member } from "./member.js";
-import type { Share } from "./shares.js";
+import type { Work } from "../scoring/scorer.js";
+import type { Member } from "./pool-worker.js";
+import type { Share } from "./job-splitter.js";
 
 type PreparedWork = Extract<Work, { kind: "prepared" }>;
 

@@ -1,10 +1,10 @@
-import { abortWith, raced, throwIfAborted } from "../abort.js";
+import { abortWith, raced, throwIfAborted } from "../util/abort.js";
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError, disposedError } from "../errors.js";
-import { inWorkers } from "../info.js";
-import type { Batch, Call, Scorer, Work } from "../scorer.js";
+import { inWorkers } from "../engine/info.js";
+import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { Connection } from "./connection.js";
+import { Connection } from "./worker-connection.js";
 import type { WorkerPort } from "./port.js";
 
 /** What a worker needs to begin; kept, so that a lost worker can be replaced without reading anything again. */

@@ -1,5 +1,5 @@
-import type { Scorer } from "./scorer.js";
-import type { ModelInfo } from "./types.js";
+import type { Scorer } from "../scoring/scorer.js";
+import type { ModelInfo } from "../types.js";
 
 /** A model that is ready. */
 export interface Loaded {

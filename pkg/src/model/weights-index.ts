@@ -1,6 +1,6 @@
 import { RankletError, messageOf } from "../errors.js";
-import { isObject } from "../options.js";
-import type { FilesPlace, ModelFile } from "./files.js";
+import { isObject } from "../api/options.js";
+import type { FilesPlace, ModelFile } from "./model-files.js";
 
 /** The files by which weights are found, in the order in which transformers prefers them. */
 export const weightsForms: readonly ModelFile[] = [

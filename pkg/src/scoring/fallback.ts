@@ -1,4 +1,4 @@
-import { isDeviceLost } from "./errors.js";
+import { isDeviceLost } from "../errors.js";
 import type { Scorer } from "./scorer.js";
 
 /** Whether a call failed with its GPU and can begin again: scores of GPU and CPU are not to stand side by side in one. */

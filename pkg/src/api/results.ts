@@ -1,5 +1,5 @@
-import type { Part } from "./scorer.js";
-import type { DocumentInput, RerankResult, Span } from "./types.js";
+import type { Part } from "../scoring/scorer.js";
+import type { DocumentInput, RerankResult, Span } from "../types.js";
 
 /** A document's place and score, and for one in chunks what earned it. */
 export interface Scored {

@@ -1,4 +1,4 @@
-import type { Work } from "../scorer.js";
+import type { Work } from "../scoring/scorer.js";
 
 /** Texts and their queries, which any worker can score. */
 export type TextWork = Exclude<Work, { kind: "prepared" }>;

@@ -1,4 +1,4 @@
-import type { Backend, ModelInfo } from "./types.js";
+import type { Backend, ModelInfo } from "../types.js";
 
 /** The engine's own description of itself, as its JSON has it. */
 interface EngineInfo {

@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { Platform } from "../platform/platform.js";
-import { ModelCache } from "./cache.js";
-import type { Source } from "./source.js";
+import { ModelCache } from "../model/cache.js";
+import type { Source } from "./locate.js";
 
 /**
  * The cache for a model, if it is to have one.

@@ -1,4 +1,4 @@
-import { RankletError } from "./errors.js";
+import { RankletError } from "../errors.js";
 
 /** Reasons that are Ranklet's own, such as a call that a newer one replaced: they are what the call rejects with. */
 const ownReasons = new WeakSet<object>();

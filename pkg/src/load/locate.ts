@@ -1,8 +1,8 @@
 import { RankletError } from "../errors.js";
-import { isObject, kindOf } from "../options.js";
+import { isObject, kindOf } from "../api/options.js";
 import type { Platform } from "../platform/platform.js";
-import { hubModel, isHubId, type HubModel, type HubOptions } from "./hub.js";
-import { tagOf } from "./tag.js";
+import { hubModel, isHubId, type HubModel, type HubOptions } from "../model/hub.js";
+import { tagOf } from "../util/type-tag.js";
 
 /** A folder behind http. */
 export interface RemoteFolder {
