@@ -60,7 +60,7 @@ pub use quantize::quantize;
 pub use reranker::{Description, describe};
 pub use reranker::{Ranked, Reranker, best_first};
 pub use scoring::{Pairs, Part, Scoring};
-pub use text::{Span, Unit};
+pub use text::{OffsetUnit, Span};
 
 /// The examples of README, run as tests.
 #[cfg(doctest)]

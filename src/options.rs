@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Format, ModelFiles, ScoreActivation};
 use crate::error::{Error, Result, input, unsupported};
-use crate::text::Unit;
+use crate::text::OffsetUnit;
 
 /// Where a model comes from.
 #[derive(Debug, Clone)]
@@ -164,7 +164,7 @@ pub struct Reading {
     /// See [`RankOptions::long_documents`].
     pub long_documents: LongDocuments,
     /// What the places of chunks are counted in.
-    pub unit: Unit,
+    pub unit: OffsetUnit,
 }
 
 impl From<RankOptions<'_>> for Reading {
@@ -172,7 +172,7 @@ impl From<RankOptions<'_>> for Reading {
         Self {
             max_tokens_per_document: options.max_tokens_per_document,
             long_documents: options.long_documents,
-            unit: Unit::Byte,
+            unit: OffsetUnit::Byte,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::{fixture, fixtures};
 use ranklet::{
-    Collection, ErrorKind, LongDocuments, ModelSource, Options, Pairs, Part, RankOptions, Reading, Reranker,
-    Scores, Scoring, Span, Unit,
+    Collection, ErrorKind, LongDocuments, ModelSource, OffsetUnit, Options, Pairs, Part, RankOptions,
+    Reading, Reranker, Scores, Scoring, Span,
 };
 
 const CHUNK: RankOptions = RankOptions {
@@ -174,10 +174,10 @@ fn places_are_counted_as_was_asked() {
         let reading = Reading { unit, ..CHUNK.into() };
         run(&reranker, one_query(query, &documents, reading)).unwrap().spans.unwrap()[0]
     };
-    let bytes = span(Unit::Byte);
+    let bytes = span(OffsetUnit::Byte);
     let utf16 = |byte: usize| document[..byte].encode_utf16().count();
     assert!(document[bytes.start..bytes.end].ends_with(ANSWER));
-    assert_eq!(span(Unit::Utf16), Span { start: utf16(bytes.start), end: utf16(bytes.end) });
+    assert_eq!(span(OffsetUnit::Utf16), Span { start: utf16(bytes.start), end: utf16(bytes.end) });
     assert!(bytes.start > 0);
 }
 

@@ -7,7 +7,7 @@ use tokenizers::Encoding;
 
 /// What places in a text are counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum OffsetUnit {
     /// Bytes of UTF-8, as Rust has them.
     Byte,
     /// Units of UTF-16, as JavaScript has them.
@@ -36,7 +36,7 @@ const MOST_OVERLAP: usize = 128;
 
 impl Chunks {
     /// The tokens at `kept` of a text's encoding, whose offsets are bytes.
-    pub(super) fn new(text: &str, encoding: &Encoding, kept: Range<usize>, unit: Unit) -> Self {
+    pub(super) fn new(text: &str, encoding: &Encoding, kept: Range<usize>, unit: OffsetUnit) -> Self {
         let ids = encoding.get_ids()[kept.clone()].to_vec();
         let mut place = Place { text, byte: 0, utf16: 0 };
         let offsets = encoding.get_offsets()[kept].iter().map(|&(start, end)| {
@@ -45,8 +45,8 @@ impl Chunks {
             let blank = token.len() - token.trim_start().len();
             let start = if blank == token.len() { start } else { start + blank };
             [start, end].map(|byte| match unit {
-                Unit::Byte => byte as u32,
-                Unit::Utf16 => place.utf16_of(byte) as u32,
+                OffsetUnit::Byte => byte as u32,
+                OffsetUnit::Utf16 => place.utf16_of(byte) as u32,
             })
         });
         Self { offsets: offsets.collect(), ids }

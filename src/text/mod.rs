@@ -21,7 +21,7 @@ mod truncation;
 mod unigram;
 
 pub use batch::Batch;
-pub use chunks::{Chunks, Span, Unit};
+pub use chunks::{Chunks, OffsetUnit, Span};
 pub use limits::Limits;
 #[cfg(feature = "decoder")]
 pub use prompt::Prompt;

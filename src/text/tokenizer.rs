@@ -11,7 +11,7 @@ use super::prompt::Prompt;
 use super::template::PairTemplate;
 use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
-use super::{Batch, Chunks, Limits, Unit, added_tokens, classes};
+use super::{Batch, Chunks, Limits, OffsetUnit, added_tokens, classes};
 use crate::checkpoint::{Checkpoint, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
@@ -218,7 +218,7 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
-    pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: Unit) -> Result<Chunks> {
+    pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
         #[cfg(feature = "decoder")]
         self.refuse_parts(true)?;
         if u32::try_from(text.len()).is_err() {

@@ -17,7 +17,7 @@ use self::error::JsResult;
 use crate::checkpoint::{Checkpoint, Index};
 use crate::error::{device_lost, input, internal};
 use crate::reranker::Loader;
-use crate::{ErrorKind, Pairs, Part, Reading, Scores, Scoring, Span, Unit};
+use crate::{ErrorKind, OffsetUnit, Pairs, Part, Reading, Scores, Scoring, Span};
 
 /// The files of a checkpoint on their way in.
 #[wasm_bindgen]
@@ -215,7 +215,7 @@ impl WasmScoring {
 }
 
 fn reading(max_tokens_per_document: Option<usize>, long_documents: &str) -> crate::Result<Reading> {
-    Ok(Reading { max_tokens_per_document, long_documents: long_documents.parse()?, unit: Unit::Utf16 })
+    Ok(Reading { max_tokens_per_document, long_documents: long_documents.parse()?, unit: OffsetUnit::Utf16 })
 }
 
 /// The result of a future that never waits, as those of CPU engines.
