@@ -148,7 +148,7 @@ impl Needs<'_> {
             let (rows, columns) = (layer.out_features(), layer.in_features);
             let part = self.kept(&("", TensorRole::Matrix, vec![rows, columns]));
             kept += part;
-            if rows < layer.weight.of {
+            if rows < layer.weight.total_rows {
                 copied += part;
             }
             let (rows, columns) = (rows as u64, columns as u64);

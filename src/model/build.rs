@@ -3,8 +3,8 @@
 use super::head::{Dense, Head, Layer, Norm};
 use super::names::{HeadLayer, Inner, Inputs, Names, Norms, Projection};
 use super::plan::{
-    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Part, Plan, PositionTable,
-    Positions, Rows, Step, Table,
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Plan, PositionTable,
+    Positions, Rows, Step, Table, TensorRows,
 };
 use crate::checkpoint::{Answer, AttentionPositions, Chain, ModelConfig, Module, RelativePositions, Weights};
 use crate::error::{Result, weights};
@@ -347,8 +347,8 @@ fn chain_head(chain: &Chain) -> Result<Head> {
 
 fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Linear {
     Linear {
-        weight: Part::whole(format!("{name}.weight"), out_features),
-        bias: bias.then(|| Part::whole(format!("{name}.bias"), out_features)),
+        weight: TensorRows::all(format!("{name}.weight"), out_features),
+        bias: bias.then(|| TensorRows::all(format!("{name}.bias"), out_features)),
         in_features,
     }
 }
@@ -360,10 +360,10 @@ fn stacked<const COUNT: usize>(
     out_features: usize,
     bias: bool,
 ) -> [Linear; COUNT] {
-    let part = |name: String, index: usize| Part {
+    let part = |name: String, index: usize| TensorRows {
         tensor: name,
         rows: index * out_features..(index + 1) * out_features,
-        of: COUNT * out_features,
+        total_rows: COUNT * out_features,
     };
     std::array::from_fn(|index| Linear {
         weight: part(format!("{name}.weight"), index),

@@ -1,7 +1,7 @@
 //! The tensors of a decoder, and the head behind it.
 
 use super::head::{Dense, Head, Layer};
-use super::plan::{Linear, Part};
+use super::plan::{Linear, TensorRows};
 use crate::checkpoint::{Answer, Decoder, ModelConfig, Weights};
 use crate::error::Result;
 
@@ -59,19 +59,19 @@ pub(crate) fn decoder_head(
     for (name, shape) in tensors(config, decoder) {
         weights.require(&name, &shape)?;
     }
-    let rows = |tensor: &str, rows, of| Linear {
-        weight: Part { tensor: tensor.to_owned(), rows, of },
+    let rows = |tensor: &str, rows, total_rows| Linear {
+        weight: TensorRows { tensor: tensor.to_owned(), rows, total_rows },
         bias: None,
         in_features: config.hidden_size,
     };
-    let (tensor, of) = match decoder.answer {
+    let (tensor, total_rows) = match decoder.answer {
         Answer::Words { tied: true } => ("model.embed_tokens.weight", config.vocab_size),
         Answer::Words { tied: false } => ("lm_head.weight", config.vocab_size),
         Answer::Score => ("score.weight", config.num_labels),
     };
     let layer = match words {
-        None => Layer::Dense(Dense::read(weights, rows(tensor, 0..of, of))?),
-        Some((yes, no)) => Dense::difference(weights, rows(tensor, yes..yes + 1, of), no)?,
+        None => Layer::Dense(Dense::read(weights, rows(tensor, 0..total_rows, total_rows))?),
+        Some((yes, no)) => Dense::difference(weights, rows(tensor, yes..yes + 1, total_rows), no)?,
     };
     Ok(Head::new(vec![layer]))
 }

@@ -73,7 +73,7 @@ impl Head {
     pub fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::Add(Some(dense)) => {
-                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.of)
+                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.total_rows)
             }
             Layer::Norm(norm) => norm.weight.len() + norm.name.bias.as_ref().map_or(0, |_| norm.bias.len()),
             _ => 0,
@@ -127,7 +127,7 @@ impl Dense {
     pub(super) fn read(weights: &Weights, linear: Linear) -> Result<Self> {
         let weight = weights.require(&linear.weight.tensor, &linear.stored_shape())?.to_f32();
         let bias = match &linear.bias {
-            Some(bias) => weights.require(&bias.tensor, &[bias.of])?.to_f32(),
+            Some(bias) => weights.require(&bias.tensor, &[bias.total_rows])?.to_f32(),
             None => vec![0.0; linear.out_features()],
         };
         Ok(Self { linear, weight, bias })

@@ -10,8 +10,8 @@ mod plan;
 
 pub use head::Head;
 pub use plan::{
-    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Part, Plan,
-    PlanTensor, Pooling, PositionTable, Positions, Rotary, Rows, Step, Table, TensorRole,
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Plan, PlanTensor,
+    Pooling, PositionTable, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
 };
 
 pub(crate) use activation::score;

@@ -157,22 +157,23 @@ pub enum Rows {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Linear {
     /// `W`.
-    pub weight: Part,
+    pub weight: TensorRows,
     /// `b`, `[out_features]`.
-    pub bias: Option<Part>,
+    pub bias: Option<TensorRows>,
     /// Columns of `W`.
     pub in_features: usize,
 }
 
 /// Rows of a stored tensor: all of them, or those of one layer where a checkpoint keeps several in one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Part {
+pub struct TensorRows {
     /// Name of the tensor.
     pub tensor: String,
     /// Which of its rows.
     pub rows: Range<usize>,
     /// How many it has.
-    pub of: usize,
+    #[serde(rename = "of")]
+    pub total_rows: usize,
 }
 
 /// An embedding table `[rows, width]`.
@@ -221,19 +222,19 @@ impl Linear {
     }
 
     /// `W`, and `b` where there is one.
-    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+    pub fn parts(&self) -> impl Iterator<Item = &TensorRows> {
         [Some(&self.weight), self.bias.as_ref()].into_iter().flatten()
     }
 
     /// The shape of the stored matrix, which may hold other layers too.
     pub fn stored_shape(&self) -> [usize; 2] {
-        [self.weight.of, self.in_features]
+        [self.weight.total_rows, self.in_features]
     }
 }
 
-impl Part {
+impl TensorRows {
     /// All rows of a tensor.
-    pub fn whole(tensor: String, rows: usize) -> Self {
-        Self { tensor, rows: 0..rows, of: rows }
+    pub fn all(tensor: String, rows: usize) -> Self {
+        Self { tensor, rows: 0..rows, total_rows: rows }
     }
 }

@@ -15,7 +15,7 @@ use super::tensors::{Rounded, RoundedMatrix, key};
 use crate::checkpoint::{Checkpoint, Grid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
-use crate::model::{Part, Plan, Pooling, Step};
+use crate::model::{Plan, Pooling, Step, TensorRows};
 use crate::text::{Batch, PairTokenizer};
 
 /// What the model reads: a query, a tab and a document a line. Prose of our own on twenty subjects.
@@ -100,7 +100,7 @@ struct RowsThatCount<'a> {
     /// Those rows.
     firsts: Vec<u32>,
     /// The matrices it is so for.
-    of: Vec<&'a Part>,
+    of: Vec<&'a TensorRows>,
 }
 
 impl RowsThatCount<'_> {
@@ -114,7 +114,7 @@ impl RowsThatCount<'_> {
 }
 
 /// The matrices that are applied to one row a pair once the last layer is collapsed.
-fn last_layers(plan: &Plan) -> Vec<&Part> {
+fn last_layers(plan: &Plan) -> Vec<&TensorRows> {
     let (Some(Step::Pool(Pooling::First)), Some(last)) =
         (plan.steps.last(), plan.steps.iter().rposition(|step| matches!(step, Step::Attention(_))))
     else {
@@ -136,7 +136,7 @@ fn mean_outputs(
     engine: &CandleEngine,
     batch: &Batch,
     rows: &RowsThatCount,
-) -> Result<HashMap<Part, Vec<f32>>> {
+) -> Result<HashMap<TensorRows, Vec<f32>>> {
     let mut means = HashMap::new();
     engine.run_with(batch, &mut |linear, inputs| {
         let outputs = linear.forward(inputs)?;

@@ -6,13 +6,13 @@
 //! both (SmoothQuant, Xiao et al., 2022, arXiv:2211.10438; the powers were chosen by the error of the logits on text
 //! that no test sees).
 
-use crate::model::{Part, Plan, Step};
+use crate::model::{Plan, Step, TensorRows};
 
 /// Layers that read the same inputs, so they share what inputs are divided by.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     /// Names of their matrices.
-    pub(super) weights: Vec<&'a Part>,
+    pub(super) weights: Vec<&'a TensorRows>,
     /// The power of a column's largest weight.
     power: f32,
 }

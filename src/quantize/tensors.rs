@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::scheme::{Rows, Scheme};
 use crate::checkpoint::{Grid, Weights, Writer};
 use crate::error::{Result, internal};
-use crate::model::{Head, Part, Plan, TensorRole};
+use crate::model::{Head, Plan, TensorRole, TensorRows};
 
 /// Embedding tables by name, matrices and biases by name and first row, as they will be.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Rounded {
 }
 
 /// What a part is found by.
-pub(super) fn key(part: &Part) -> (String, usize) {
+pub(super) fn key(part: &TensorRows) -> (String, usize) {
     (part.tensor.clone(), part.rows.start)
 }
 

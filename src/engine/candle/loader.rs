@@ -121,7 +121,7 @@ impl Loader {
         Ok(Linear { name: linear.clone(), weight, bias })
     }
 
-    fn part(&mut self, part: &model::Part) -> Result<Tensor> {
+    fn part(&mut self, part: &model::TensorRows) -> Result<Tensor> {
         let tensor = self.weights.take_rows(&part.tensor, part.rows.clone())?;
         Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu).map_err(failed)
     }

@@ -16,7 +16,7 @@ use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
 use crate::engine::positions::alibi_slopes;
 use crate::error::{Result, weights};
-use crate::model::{self, Part, Plan};
+use crate::model::{self, Plan, TensorRows};
 use crate::options::Dtype;
 
 /// Numbers beyond this are refused, for with them what lies between two norms could leave the range of f32: norms look
@@ -232,7 +232,7 @@ impl Loader {
 
     fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
         let mut whole =
-            |name: &String| self.vector(&Part::whole(name.clone(), norm.width), Weights::take_rows);
+            |name: &String| self.vector(&TensorRows::all(name.clone(), norm.width), Weights::take_rows);
         let bias = norm.bias.as_ref().map(&mut whole).transpose()?;
         Ok(Norm {
             weight: whole(&norm.weight)?,
@@ -241,7 +241,7 @@ impl Loader {
         })
     }
 
-    fn vector(&mut self, part: &Part, read: Read) -> Result<Vec<f32>> {
+    fn vector(&mut self, part: &TensorRows, read: Read) -> Result<Vec<f32>> {
         let values = read(&mut self.weights, &part.tensor, part.rows.clone())?.to_f32();
         check_size(&part.tensor, &values)?;
         Ok(values)

@@ -7,7 +7,7 @@ use super::kernel::{DEPTH_STEP, PANEL, Storage};
 use super::steps::{Linear, Norm, VECTOR};
 use crate::checkpoint::{Tensor, Weights};
 use crate::error::{Result, weights};
-use crate::model::{self, Part};
+use crate::model::{self, TensorRows};
 
 /// Numbers beyond this are refused, as the CPU engine does: what lies between two norms could leave the range of f32.
 const LARGEST: f32 = 1e12;
@@ -99,7 +99,7 @@ impl<U: Upload> Packer<'_, U> {
 
     /// A norm, filled up with zeros.
     pub(super) fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
-        let part = |name: &String| Part::whole(name.clone(), norm.width);
+        let part = |name: &String| TensorRows::all(name.clone(), norm.width);
         let weight = self.vector(&part(&norm.weight))?;
         let bias = norm.bias.as_ref().map(|bias| self.vector(&part(bias))).transpose()?;
         let bias = bias.unwrap_or_else(|| vec![0.0; norm.width]);
@@ -111,7 +111,7 @@ impl<U: Upload> Packer<'_, U> {
         })
     }
 
-    fn vector(&self, part: &Part) -> Result<Vec<f32>> {
+    fn vector(&self, part: &TensorRows) -> Result<Vec<f32>> {
         let values = self.weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
         check_size(&part.tensor, values.iter().copied())?;
         Ok(values)
@@ -155,7 +155,7 @@ impl<'a> Rows<'a> {
 
     /// The matrix and the row of a column.
     fn of(&self, (layer, feature): (usize, usize)) -> Result<(&'a Tensor, usize)> {
-        let Part { tensor, rows, .. } = &self.layers[layer].weight;
+        let TensorRows { tensor, rows, .. } = &self.layers[layer].weight;
         let Range { start, .. } = rows;
         Ok((self.weights.view(tensor)?, start + feature))
     }

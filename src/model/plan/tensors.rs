@@ -100,7 +100,8 @@ impl BlockNorm {
 impl Linear {
     fn tensors(&self) -> Vec<PlanTensor<'_>> {
         let weight = (self.weight.tensor.as_str(), TensorRole::Matrix, self.stored_shape().to_vec());
-        let bias = self.bias.as_ref().map(|bias| (bias.tensor.as_str(), TensorRole::Vector, vec![bias.of]));
+        let bias =
+            self.bias.as_ref().map(|bias| (bias.tensor.as_str(), TensorRole::Vector, vec![bias.total_rows]));
         [Some(weight), bias].into_iter().flatten().collect()
     }
 }

@@ -206,8 +206,8 @@ fn disentangled(shared: bool, [key, query]: [bool; 2], buckets: Option<usize>) -
 
 fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Linear {
     Linear {
-        weight: Part::whole(format!("{name}.weight"), out_features),
-        bias: bias.then(|| Part::whole(format!("{name}.bias"), out_features)),
+        weight: TensorRows::all(format!("{name}.weight"), out_features),
+        bias: bias.then(|| TensorRows::all(format!("{name}.bias"), out_features)),
         in_features,
     }
 }
