@@ -127,7 +127,7 @@ impl Needs<'_> {
                 }
                 match rows {
                     Rows::All => self.pack_linear(&[query, key, value], ledger),
-                    Rows::First => {
+                    Rows::Cls => {
                         self.pack_linear(&[query], ledger);
                         self.pack_linear(&[key, value], ledger);
                     }
@@ -169,7 +169,7 @@ impl Needs<'_> {
                 Step::Attention(attention) => {
                     wide = wide.max(match attention.rows {
                         Rows::All => 3 * hidden,
-                        Rows::First => 2 * hidden,
+                        Rows::Cls => 2 * hidden,
                     });
                     pair = pair.max(self.attend(attention, hidden, longest));
                     &attention.norm

@@ -494,7 +494,7 @@ fn info_says_what_a_model_is_without_reading_its_weights() {
         assert_eq!(info["num_labels"], fixture.expected.num_labels);
         assert_eq!(info["max_length"], fixture.expected.model_max_length);
         let text = stdout(&ranklet(&["info", "--model", folder]));
-        for wanted in [architecture, "memory in f32", "memory in q8", "  0  embed", "rows: First"] {
+        for wanted in [architecture, "memory in f32", "memory in q8", "  0  embed", "rows: Cls"] {
             assert!(text.contains(wanted), "{name}: {wanted:?} is not in {text}");
         }
     }

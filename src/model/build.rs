@@ -393,7 +393,7 @@ mod tests {
                         \x20 1  norm\n\
                         \x20 2  attention     6 heads of 6, rows: All, norm after\n\
                         \x20 3  feed-forward  53 Gelu, norm after\n\
-                        \x20 4  attention     6 heads of 6, rows: First, norm after\n\
+                        \x20 4  attention     6 heads of 6, rows: Cls, norm after\n\
                         \x20 5  feed-forward  53 Gelu, norm after\n";
         assert_eq!(text, expected);
     }

@@ -150,7 +150,8 @@ pub enum Rows {
     /// One for each token.
     All,
     /// Only the first of each pair: keys and values of all rows, everything else of one.
-    First,
+    #[serde(rename = "First")]
+    Cls,
 }
 
 /// `x W^T + b` with `W` stored `[out_features, in_features]`.
@@ -208,7 +209,7 @@ impl Plan {
         let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };
         let last = self.steps.iter().rposition(|step| matches!(step, Step::Attention(_)));
         if let Some(Step::Attention(attention)) = last.and_then(|index| self.steps.get_mut(index)) {
-            attention.rows = Rows::First;
+            attention.rows = Rows::Cls;
             self.steps.pop();
         }
         self

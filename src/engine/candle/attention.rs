@@ -57,7 +57,7 @@ struct Pair {
 }
 
 impl Attention {
-    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::First`].
+    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::Cls`].
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -68,7 +68,7 @@ impl Attention {
         let inputs = self.norm.before(x)?;
         let (residual, queried) = match self.rows {
             Rows::All => (x.clone(), inputs.clone()),
-            Rows::First => (pool(Pooling::First, x, batch)?, pool(Pooling::First, &inputs, batch)?),
+            Rows::Cls => (pool(Pooling::First, x, batch)?, pool(Pooling::First, &inputs, batch)?),
         };
         let projected = Projected {
             query: apply(&self.query, &queried)?,
@@ -80,7 +80,7 @@ impl Attention {
             .enumerate()
             .map(|(pair, keys)| match self.rows {
                 Rows::All => Pair { queries: keys.clone(), keys },
-                Rows::First => Pair { queries: pair..pair + 1, keys },
+                Rows::Cls => Pair { queries: pair..pair + 1, keys },
             })
             .map(|pair| self.pair(&projected, &pair, rotations))
             .collect::<candle_core::Result<Vec<_>>>()?;

@@ -76,7 +76,7 @@ impl Loader {
         let positions = self.positions(positions, *heads, query.out_features() / heads)?;
         let inputs = match rows {
             model::Rows::All => Inputs::All(self.linear(&[query, key, value])?),
-            model::Rows::First => {
+            model::Rows::Cls => {
                 Inputs::First { query: self.linear(&[query])?, key_value: self.linear(&[key, value])? }
             }
         };

@@ -82,7 +82,7 @@ impl<U: Upload> Preparing<'_, U> {
         let places = head_places(*heads, head_dim);
         let inputs = match rows {
             model::Rows::All => Inputs::All(self.heads(&[query, key, value], &places)?),
-            model::Rows::First => Inputs::First {
+            model::Rows::Cls => Inputs::First {
                 query: self.heads(&[query], &places)?,
                 key_value: self.heads(&[key, value], &places)?,
             },
