@@ -3,14 +3,14 @@
 use crate::error::{Result, input};
 use crate::options::Reading;
 use crate::reranker::Reranker;
-use crate::text::Document;
+use crate::text::EncodedDocument;
 
 /// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
 #[derive(Debug)]
 pub struct Collection {
     /// The reranker whose tokens these are.
     owner: usize,
-    documents: Vec<Document<'static>>,
+    documents: Vec<EncodedDocument<'static>>,
 }
 
 impl Collection {
@@ -40,7 +40,7 @@ impl Collection {
     }
 
     /// The document at `index`.
-    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&Document<'static>> {
+    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&EncodedDocument<'static>> {
         self.check_owner(reranker)?;
         self.documents.get(index).ok_or_else(|| {
             input(format!("document {index} of a collection that has {}", self.documents.len()))

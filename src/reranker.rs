@@ -20,7 +20,7 @@ use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 use crate::scoring::{Pairs, Part, Scoring};
-use crate::text::{Batch, Chunks, Document, PairTokenizer, Span, Text};
+use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer, Span};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use describe::{Description, describe};
@@ -206,16 +206,24 @@ impl Reranker {
 
     /// Tokenises a query with the prompt before it, or with the instruction in the place of it: only decoders, to which
     /// the prompt is one, get this far with an instruction.
-    pub(crate) fn encode_query<'a>(&self, query: &'a str, instruction: Option<&str>) -> Result<Text<'a>> {
+    pub(crate) fn encode_query<'a>(
+        &self,
+        query: &'a str,
+        instruction: Option<&str>,
+    ) -> Result<EncodedText<'a>> {
         self.tokenizer.encode_query(query, self.max_length, instruction.unwrap_or(&self.prompt))
     }
 
     /// Tokenises a document.
-    pub(crate) fn encode<'a>(&self, text: &'a str, reading: Reading) -> Result<Document<'a>> {
+    pub(crate) fn encode<'a>(&self, text: &'a str, reading: Reading) -> Result<EncodedDocument<'a>> {
         let most = reading.max_tokens_per_document;
         Ok(match reading.long_documents {
-            LongDocuments::Truncate => Document::Cut(self.tokenizer.encode(text, self.max_length, most)?),
-            LongDocuments::Chunk => Document::Whole(self.tokenizer.encode_whole(text, most, reading.unit)?),
+            LongDocuments::Truncate => {
+                EncodedDocument::Truncated(self.tokenizer.encode(text, self.max_length, most)?)
+            }
+            LongDocuments::Chunk => {
+                EncodedDocument::Chunked(self.tokenizer.encode_whole(text, most, reading.unit)?)
+            }
         })
     }
 
@@ -224,18 +232,18 @@ impl Reranker {
         &self,
         chunks: &Chunks,
         last: Option<&Range<usize>>,
-        query: &Text,
+        query: &EncodedText,
     ) -> Option<Range<usize>> {
         chunks.after(last, self.tokenizer.chunk_room(query, self.max_length))
     }
 
     /// Adds the pair of a query and a chunk to a batch.
-    pub(crate) fn push_chunk(&self, batch: &mut Batch, query: &Text, chunk: &[u32]) -> Result<()> {
+    pub(crate) fn push_chunk(&self, batch: &mut Batch, query: &EncodedText, chunk: &[u32]) -> Result<()> {
         self.tokenizer.push_chunk(batch, query, chunk, self.max_length)
     }
 
     /// Adds a pair to a batch.
-    pub(crate) fn push(&self, batch: &mut Batch, query: &Text, document: &Text) -> Result<()> {
+    pub(crate) fn push(&self, batch: &mut Batch, query: &EncodedText, document: &EncodedText) -> Result<()> {
         self.tokenizer.push(batch, query, document, self.max_length)
     }
 

@@ -10,7 +10,7 @@ use crate::engine::Run;
 use crate::error::{Error, Result, input, internal};
 use crate::options::{RankOptions, Reading, Scores};
 use crate::reranker::Reranker;
-use crate::text::{Batch, Chunks, Document, Span, Text};
+use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
 
 /// The pairs of a call.
 #[derive(Debug, Clone)]
@@ -242,7 +242,7 @@ impl<'a> Scoring<'a> {
     fn next_batch(&mut self, reranker: &Reranker) -> Result<(Batch, Vec<Row>)> {
         let (mut batch, mut rows) = (Batch::default(), Vec::new());
         let mut held = self.held.take();
-        let mut last: Option<(&str, Text)> = None;
+        let mut last: Option<(&str, EncodedText)> = None;
         for index in self.begun.next..self.len() {
             let query = self.query(index);
             let at = |error: Error| error.at(format!("{} {index}", self.unit()));
@@ -253,22 +253,22 @@ impl<'a> Scoring<'a> {
             let mut fresh = None;
             let document = match (self.kept(reranker, index).map_err(at)?, held.take()) {
                 (Some(document), _) => document,
-                (None, Some((of, chunks))) if of == index => fresh.insert(Document::Whole(chunks)),
+                (None, Some((of, chunks))) if of == index => fresh.insert(EncodedDocument::Chunked(chunks)),
                 (None, _) => fresh.insert(self.encode(reranker, index).map_err(at)?),
             };
             match document {
-                Document::Cut(text) => {
+                EncodedDocument::Truncated(text) => {
                     reranker.push(&mut batch, &encoded, text).map_err(at)?;
                     rows.push(Row { index, chunk: None });
                 }
-                Document::Whole(chunks) => {
+                EncodedDocument::Chunked(chunks) => {
                     self.push_chunks(reranker, &mut batch, &mut rows, &encoded, (index, chunks))
                         .map_err(at)?;
                 }
             }
             if batch.tokens() >= reranker.batch_tokens() {
                 held = match fresh {
-                    Some(Document::Whole(chunks)) => Some((index, chunks)),
+                    Some(EncodedDocument::Chunked(chunks)) => Some((index, chunks)),
                     _ => None,
                 };
                 break;
@@ -288,7 +288,7 @@ impl<'a> Scoring<'a> {
         reranker: &Reranker,
         batch: &mut Batch,
         rows: &mut Vec<Row>,
-        query: &Text,
+        query: &EncodedText,
         (index, chunks): (usize, &Chunks),
     ) -> Result<()> {
         if reranker.info().num_labels != 1 {
@@ -342,14 +342,14 @@ impl<'a> Scoring<'a> {
     }
 
     /// The document at `index`, where a collection has its tokens.
-    fn kept(&self, reranker: &Reranker, index: usize) -> Result<Option<&Document<'static>>> {
+    fn kept(&self, reranker: &Reranker, index: usize) -> Result<Option<&EncodedDocument<'static>>> {
         let Pairs::Prepared { collection, candidates, .. } = &self.pairs else { return Ok(None) };
         let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
         collection.document(reranker, place).map(Some)
     }
 
     /// Tokenises the document at `index`.
-    fn encode(&self, reranker: &Reranker, index: usize) -> Result<Document<'_>> {
+    fn encode(&self, reranker: &Reranker, index: usize) -> Result<EncodedDocument<'_>> {
         match &self.pairs {
             Pairs::OneQuery { documents, reading, .. } => reranker.encode(&documents[index], *reading),
             Pairs::Each(pairs) => reranker.encode(&pairs[index].1, RankOptions::default().into()),

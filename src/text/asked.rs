@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::{Batch, PairTokenizer, Prompt, Text};
+use super::{Batch, EncodedText, PairTokenizer, Prompt};
 use crate::error::{Result, config, unsupported};
 
 /// A prompt, and its tokens behind the document.
@@ -42,13 +42,17 @@ impl PairTokenizer {
     }
 
     /// A query with what the prompt has before the document, where pairs are written into one.
-    pub(super) fn ask(&self, query: &str, instruction: &str) -> Option<Text<'static>> {
+    pub(super) fn ask(&self, query: &str, instruction: &str) -> Option<EncodedText<'static>> {
         let asked = self.asked.as_ref()?;
         Some(unread(asked.prompt.before(query, instruction).into()))
     }
 
     /// A text that becomes tokens with its pair.
-    pub(super) fn unread<'a>(&self, text: Cow<'a, str>, max_tokens: Option<usize>) -> Result<Text<'a>> {
+    pub(super) fn unread<'a>(
+        &self,
+        text: Cow<'a, str>,
+        max_tokens: Option<usize>,
+    ) -> Result<EncodedText<'a>> {
         self.refuse_parts(max_tokens.is_some())?;
         Ok(unread(text))
     }
@@ -69,7 +73,7 @@ impl PairTokenizer {
         &self,
         asked: &Asked,
         batch: &mut Batch,
-        [query, document]: [&Text; 2],
+        [query, document]: [&EncodedText; 2],
         max_length: usize,
     ) -> Result<()> {
         let text = [&query.text, &document.text, asked.prompt.after()].concat();
@@ -93,6 +97,6 @@ impl Asked {
     }
 }
 
-fn unread(text: Cow<'_, str>) -> Text<'_> {
-    Text { text, ids: Vec::new(), complete: false, max_tokens: usize::MAX, length: OnceLock::new() }
+fn unread(text: Cow<'_, str>) -> EncodedText<'_> {
+    EncodedText { text, ids: Vec::new(), complete: false, max_tokens: usize::MAX, length: OnceLock::new() }
 }

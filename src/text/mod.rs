@@ -25,4 +25,4 @@ pub use chunks::{Chunks, OffsetUnit, Span};
 pub use limits::Limits;
 #[cfg(feature = "decoder")]
 pub use prompt::Prompt;
-pub use tokenizer::{Document, PairTokenizer, Text};
+pub use tokenizer::{EncodedDocument, EncodedText, PairTokenizer};

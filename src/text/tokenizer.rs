@@ -33,7 +33,7 @@ pub struct PairTokenizer {
 
 /// The token ids of one text, as far as they can matter.
 #[derive(Debug)]
-pub struct Text<'a> {
+pub struct EncodedText<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) ids: Vec<u32>,
     /// Whether `ids` is all of the text that may be used.
@@ -46,29 +46,29 @@ pub struct Text<'a> {
 
 /// The tokens of a document.
 #[derive(Debug)]
-pub enum Document<'a> {
+pub enum EncodedDocument<'a> {
     /// For one pair, which is cut where it is too long.
-    Cut(Text<'a>),
+    Truncated(EncodedText<'a>),
     /// For as many pairs as it takes.
-    Whole(Chunks),
+    Chunked(Chunks),
 }
 
-impl Document<'_> {
+impl EncodedDocument<'_> {
     /// The same for keeping.
-    pub fn into_owned(self) -> Document<'static> {
+    pub fn into_owned(self) -> EncodedDocument<'static> {
         match self {
-            Document::Cut(text) => Document::Cut(text.into_owned()),
-            Document::Whole(chunks) => Document::Whole(chunks),
+            EncodedDocument::Truncated(text) => EncodedDocument::Truncated(text.into_owned()),
+            EncodedDocument::Chunked(chunks) => EncodedDocument::Chunked(chunks),
         }
     }
 }
 
-impl Text<'_> {
+impl EncodedText<'_> {
     /// The same for keeping: with a text of its own, and only where that might be read again.
-    pub fn into_owned(mut self) -> Text<'static> {
+    pub fn into_owned(mut self) -> EncodedText<'static> {
         self.ids.shrink_to_fit();
         let text = if self.complete { String::new() } else { self.text.into_owned() };
-        Text {
+        EncodedText {
             text: text.into(),
             ids: self.ids,
             complete: self.complete,
@@ -178,7 +178,12 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `tokenizer` when the tokenizer fails.
-    pub fn encode_query<'a>(&self, query: &'a str, max_length: usize, before: &str) -> Result<Text<'a>> {
+    pub fn encode_query<'a>(
+        &self,
+        query: &'a str,
+        max_length: usize,
+        before: &str,
+    ) -> Result<EncodedText<'a>> {
         #[cfg(feature = "decoder")]
         if let Some(text) = self.ask(query, before) {
             return Ok(text);
@@ -197,7 +202,7 @@ impl PairTokenizer {
         text: impl Into<Cow<'a, str>>,
         max_length: usize,
         max_tokens: Option<usize>,
-    ) -> Result<Text<'a>> {
+    ) -> Result<EncodedText<'a>> {
         let text = text.into();
         #[cfg(feature = "decoder")]
         if self.asked.is_some() {
@@ -211,7 +216,7 @@ impl PairTokenizer {
             self.cut(&mut ids, max_tokens);
             complete = true;
         }
-        Ok(Text { text, ids, complete, max_tokens, length: OnceLock::new() })
+        Ok(EncodedText { text, ids, complete, max_tokens, length: OnceLock::new() })
     }
 
     /// Tokenises all of a document, cut to `max_tokens` if given.
@@ -234,7 +239,7 @@ impl PairTokenizer {
     }
 
     /// Tokens of a document that fit beside `query`; at least half of the room of both.
-    pub(crate) fn chunk_room(&self, query: &Text, max_length: usize) -> usize {
+    pub(crate) fn chunk_room(&self, query: &EncodedText, max_length: usize) -> usize {
         let room = self.room(max_length);
         room.saturating_sub(query.ids.len()).max(room / 2).max(1)
     }
@@ -246,7 +251,7 @@ impl PairTokenizer {
     pub(crate) fn push_chunk(
         &self,
         batch: &mut Batch,
-        query: &Text,
+        query: &EncodedText,
         chunk: &[u32],
         max_length: usize,
     ) -> Result<()> {
@@ -262,7 +267,13 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `tokenizer` when what is kept has a token the model has no row for, or the tokenizer fails.
-    pub fn push(&self, batch: &mut Batch, query: &Text, document: &Text, max_length: usize) -> Result<()> {
+    pub fn push(
+        &self,
+        batch: &mut Batch,
+        query: &EncodedText,
+        document: &EncodedText,
+        max_length: usize,
+    ) -> Result<()> {
         #[cfg(feature = "decoder")]
         if let Some(asked) = &self.asked {
             return self.push_asked(asked, batch, [query, document], max_length);
@@ -306,7 +317,7 @@ impl PairTokenizer {
         *ids = self.kept(ids, length).to_vec();
     }
 
-    fn length(&self, text: &Text) -> Result<usize> {
+    fn length(&self, text: &EncodedText) -> Result<usize> {
         if text.complete {
             return Ok(text.ids.len());
         }
