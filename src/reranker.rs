@@ -222,7 +222,7 @@ impl Reranker {
                 EncodedDocument::Truncated(self.tokenizer.encode(text, self.max_length, most)?)
             }
             LongDocuments::Chunk => {
-                EncodedDocument::Chunked(self.tokenizer.encode_whole(text, most, reading.unit)?)
+                EncodedDocument::Chunked(self.tokenizer.encode_chunks(text, most, reading.unit)?)
             }
         })
     }
@@ -234,7 +234,7 @@ impl Reranker {
         last: Option<&Range<usize>>,
         query: &EncodedText,
     ) -> Option<Range<usize>> {
-        chunks.after(last, self.tokenizer.chunk_room(query, self.max_length))
+        chunks.next(last, self.tokenizer.max_chunk_tokens(query, self.max_length))
     }
 
     /// Adds the pair of a query and a chunk to a batch.
@@ -261,7 +261,9 @@ impl Reranker {
         let pooled = self.engine().finish(batch, run).await?;
         let mut logits = self.head_logits(&pooled)?;
         let activation = scores.activation(self.activation);
-        logits.chunks_exact_mut(self.info.num_labels).for_each(|pair| model::score(activation, pair));
+        logits
+            .chunks_exact_mut(self.info.num_labels)
+            .for_each(|pair| model::apply_score_activation(activation, pair));
         Ok(logits)
     }
 

@@ -4,7 +4,7 @@ use crate::checkpoint::{Activation, ScoreActivation};
 use crate::math::{self, One};
 
 /// Applies a function of a row, such as the logits of one pair, in place.
-pub(crate) fn score(activation: ScoreActivation, row: &mut [f32]) {
+pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32]) {
     let mut each = |function: fn(f32) -> f32| row.iter_mut().for_each(|x| *x = function(*x));
     match activation {
         ScoreActivation::Identity => {}
@@ -52,12 +52,12 @@ mod tests {
     #[test]
     fn extreme_logits_give_finite_scores() {
         let mut logits = [-1e30, -100.0, 0.0, 100.0, 1e30];
-        score(ScoreActivation::Sigmoid, &mut logits);
+        apply_score_activation(ScoreActivation::Sigmoid, &mut logits);
         assert!(logits[..2].iter().all(|&score| score > 0.0 && score < 1e-37));
         assert_eq!(&logits[2..], &[0.5, 1.0, 1.0]);
 
         let mut logits = [1e30, -1e30, 1e30];
-        score(ScoreActivation::Softmax, &mut logits);
+        apply_score_activation(ScoreActivation::Softmax, &mut logits);
         assert_eq!([logits[0], logits[2]], [0.5; 2]);
         assert!(logits[1] < 1e-37);
     }

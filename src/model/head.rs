@@ -1,6 +1,6 @@
 //! Heads: from a pooled row to logits, in f32, the same for every engine.
 
-use super::activation::{activate, score};
+use super::activation::{activate, apply_score_activation};
 use super::plan::{LayerNorm, Linear};
 use crate::checkpoint::{Activation, ScoreActivation, Weights};
 use crate::error::Result;
@@ -110,7 +110,7 @@ impl Head {
                 Layer::Activate(activation) => {
                     values.iter_mut().for_each(|value| *value = activate(*activation, *value));
                 }
-                Layer::Score(activation) => score(*activation, &mut values),
+                Layer::Score(activation) => apply_score_activation(*activation, &mut values),
                 Layer::Norm(norm) => norm.apply(&mut values),
                 Layer::Normalize => normalize(&mut values),
                 Layer::Keep => kept.clone_from(&values),

@@ -14,7 +14,7 @@ pub use plan::{
     Pooling, PositionTable, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
 };
 
-pub(crate) use activation::score;
+pub(crate) use activation::apply_score_activation;
 pub(crate) use build::{build, head_parameters, likely_plan, plans};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

@@ -79,7 +79,7 @@ impl Outline {
                 config: &self.config,
                 decoder,
                 head_parameters: self.head_parameters,
-                tokenizer: [self.tokenizer_file, self.tokenizer.held_bytes()],
+                tokenizer: [self.tokenizer_file, self.tokenizer.table_bytes()],
                 weights: self.weights_bytes,
                 max_length: self.max_length,
             };
@@ -89,7 +89,7 @@ impl Outline {
         let needs = Needs {
             plan,
             head_parameters: self.head_parameters,
-            tokenizer: [self.tokenizer_file, self.tokenizer.held_bytes()],
+            tokenizer: [self.tokenizer_file, self.tokenizer.table_bytes()],
             weights: self.weights_bytes,
             dtype,
             max_length: self.max_length,

@@ -18,7 +18,7 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `config` where pairs may not be longer than what stands behind them, `tokenizer` when the tokenizer fails.
-    pub fn asking(mut self, prompt: Prompt) -> Result<Self> {
+    pub fn with_prompt(mut self, prompt: Prompt) -> Result<Self> {
         let tail = self.tail(&prompt)?;
         if tail.len() >= self.model_max_length {
             let length = self.model_max_length;

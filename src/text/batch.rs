@@ -34,7 +34,7 @@ impl Batch {
     }
 
     /// Some neighbouring pairs as a batch of their own.
-    pub(crate) fn part(&self, pairs: std::ops::Range<usize>) -> Self {
+    pub(crate) fn slice(&self, pairs: std::ops::Range<usize>) -> Self {
         let (start, end) = (self.cu_seqlens[pairs.start], self.cu_seqlens[pairs.end]);
         Self {
             input_ids: self.input_ids[start..end].to_vec(),

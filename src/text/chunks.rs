@@ -64,7 +64,7 @@ impl Chunks {
 
     /// The chunk of at most `room` tokens, which are one or more, that comes after the one at `last`, or the first.
     /// `None` when `last` has reached the end. All but the only one are full, or begin a little later, with a word.
-    pub(crate) fn after(&self, last: Option<&Range<usize>>, room: usize) -> Option<Range<usize>> {
+    pub(crate) fn next(&self, last: Option<&Range<usize>>, room: usize) -> Option<Range<usize>> {
         let Some(last) = last else { return Some(0..room.min(self.len())) };
         if last.end >= self.len() {
             return None;
@@ -132,7 +132,7 @@ mod tests {
 
     fn all(chunks: &Chunks, room: usize) -> Vec<Range<usize>> {
         let mut list: Vec<Range<usize>> = Vec::new();
-        while let Some(next) = chunks.after(list.last(), room) {
+        while let Some(next) = chunks.next(list.last(), room) {
             list.push(next);
         }
         list

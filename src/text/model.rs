@@ -25,7 +25,7 @@ pub(super) enum Model {
 impl Model {
     /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
     /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(super) fn table_bytes(&self) -> usize {
         let each = match self {
             Self::WordPiece(_) => 155,
             Self::Bpe(_) => 200,

@@ -92,7 +92,7 @@ impl PairTokenizer {
         let tokenizer = Self::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, limits)?;
         #[cfg(feature = "decoder")]
         if let Some(prompt) = checkpoint.question.as_ref().map(Prompt::read).transpose()?.flatten() {
-            return tokenizer.asking(prompt);
+            return tokenizer.with_prompt(prompt);
         }
         Ok(tokenizer)
     }
@@ -129,8 +129,8 @@ impl PairTokenizer {
     }
 
     /// About how many bytes of memory its tables hold.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.tokenizer.get_model().held_bytes()
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.tokenizer.get_model().table_bytes()
     }
 
     /// Longest sequence the model reads, in tokens, special ones included.
@@ -223,7 +223,7 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
-    pub fn encode_whole(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
+    pub fn encode_chunks(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
         #[cfg(feature = "decoder")]
         self.refuse_parts(true)?;
         if u32::try_from(text.len()).is_err() {
@@ -239,12 +239,12 @@ impl PairTokenizer {
     }
 
     /// Tokens of a document that fit beside `query`; at least half of the room of both.
-    pub(crate) fn chunk_room(&self, query: &EncodedText, max_length: usize) -> usize {
+    pub(crate) fn max_chunk_tokens(&self, query: &EncodedText, max_length: usize) -> usize {
         let room = self.room(max_length);
         room.saturating_sub(query.ids.len()).max(room / 2).max(1)
     }
 
-    /// Adds the pair of `query` and a chunk of [`chunk_room`](Self::chunk_room) tokens at most to a batch.
+    /// Adds the pair of `query` and a chunk of [`max_chunk_tokens`](Self::max_chunk_tokens) tokens at most to a batch.
     ///
     /// # Errors
     /// `tokenizer` for a token the model has no row for.

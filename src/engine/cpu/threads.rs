@@ -19,7 +19,7 @@ pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
     let work = || {
         let mut done = Vec::new();
         while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((share.start, engine.run_alone(&batch.part(share.clone()))?));
+            done.push((share.start, engine.run_alone(&batch.slice(share.clone()))?));
         }
         Ok(done)
     };
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_part_of_a_batch_is_a_batch() {
         let whole = batch(&[2, 3, 4]);
-        assert_eq!(whole.part(1..3), batch(&[3, 4]));
-        assert_eq!(whole.part(0..3), whole);
+        assert_eq!(whole.slice(1..3), batch(&[3, 4]));
+        assert_eq!(whole.slice(0..3), whole);
     }
 }

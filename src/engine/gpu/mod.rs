@@ -237,11 +237,11 @@ impl GpuEngine {
                 )));
             }
             if !fits(rows.end - batch.cu_seqlens[first]) {
-                parts.push(batch.part(first..pair));
+                parts.push(batch.slice(first..pair));
                 first = pair;
             }
         }
-        parts.push(batch.part(first..batch.pairs()));
+        parts.push(batch.slice(first..batch.pairs()));
         Ok(parts)
     }
 
