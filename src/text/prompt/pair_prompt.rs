@@ -81,7 +81,7 @@ impl Prompt {
     }
 
     /// The text up to the document; an instruction that is empty is none, as sentence-transformers has it.
-    pub(super) fn before(&self, query: &str, instruction: &str) -> String {
+    pub(in crate::text) fn before(&self, query: &str, instruction: &str) -> String {
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
             Piece::Instruction(default) if instruction.is_empty() => default.clone().unwrap_or_default(),
@@ -93,7 +93,7 @@ impl Prompt {
     }
 
     /// The text behind the document.
-    pub(super) fn after(&self) -> &str {
+    pub(in crate::text) fn after(&self) -> &str {
         &self.after
     }
 }

@@ -20,8 +20,8 @@ use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::charsmap;
-use super::tokenizer_json::malformed;
 use crate::error::{Result, tokenizer, unsupported};
+use crate::text::error::malformed;
 
 /// A handful in real files.
 const MOST_COMPONENTS: usize = 100;

@@ -6,8 +6,8 @@
 
 use tokenizers::normalizers::Precompiled;
 
-use super::tokenizer_json::malformed;
 use crate::error::{Result, tokenizer, unsupported};
+use crate::text::error::malformed;
 
 /// Bytes a replacement may have for each byte it replaces, so that no text grows without bound. Unicode's own
 /// compatibility forms reach 11.

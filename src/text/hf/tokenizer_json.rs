@@ -3,7 +3,7 @@
 //! The library trusts its file: some damaged or hostile ones make it panic or ask for gigabytes. So each section is
 //! read here, and the library is handed only models and [components](super::components) that are known to hold. Its
 //! truncation, padding and decoder are not part of a model and never get there; the pair template is read by
-//! [`super::template`].
+//! [`PairTemplate`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,14 +18,15 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::components::{Builder, find_charsmap};
 use super::model::Model;
-use super::template::PairTemplate;
 use super::unigram::Unigram;
 use crate::checkpoint::{AddedToken, TruncationSide};
-use crate::error::{Error, Result, tokenizer, unsupported};
+use crate::error::{Result, tokenizer, unsupported};
+use crate::text::error::malformed;
+use crate::text::pair_template::PairTemplate;
 
 /// The sections of the file, unread.
 #[derive(Deserialize)]
-pub(super) struct TokenizerJson<'a> {
+pub(in crate::text) struct TokenizerJson<'a> {
     #[serde(borrow)]
     model: &'a RawValue,
     #[serde(borrow)]
@@ -69,7 +70,7 @@ const LONGEST_WORD: usize = 1000;
 const LONGEST_PREFIX: usize = 100;
 
 impl<'a> TokenizerJson<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
+    pub(in crate::text) fn parse(bytes: &'a [u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(malformed)
     }
 
@@ -237,7 +238,7 @@ impl<'a> TokenizerJson<'a> {
     }
 
     /// HF forgets what a leftover truncation section says, except on which side.
-    pub(super) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
+    pub(in crate::text) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
         Ok(match value(self.truncation)?["direction"].as_str() {
             Some("Left") => TruncationSide::Left,
             _ => TruncationSide::Right,
@@ -258,10 +259,6 @@ impl<'a> TokenizerJson<'a> {
 
 fn value(section: Option<&RawValue>) -> Result<Value> {
     serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)
-}
-
-pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
-    tokenizer(format!("tokenizer.json: {error}"))
 }
 
 /// A piece and its log probability; most are borrowed from the file.

@@ -18,7 +18,7 @@ const LONGEST_PIECE: usize = 1000;
 
 /// A vocabulary of pieces and their log probabilities.
 #[derive(Debug)]
-pub(super) struct Unigram {
+pub(in crate::text) struct Unigram {
     /// The pieces in the order of their bytes, end to end.
     pieces: String,
     /// Where each piece begins, and at last where the last one ends: `[pieces + 1]`.

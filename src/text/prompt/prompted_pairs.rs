@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::{Batch, EncodedText, PairTokenizer, Prompt};
+use super::Prompt;
 use crate::error::{Result, config, unsupported};
+use crate::text::{Batch, EncodedText, PairTokenizer};
 
 /// A prompt, and its tokens behind the document.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(in crate::text) struct Asked {
     prompt: Prompt,
     tail: Vec<u32>,
 }
@@ -42,13 +43,13 @@ impl PairTokenizer {
     }
 
     /// A query with what the prompt has before the document, where pairs are written into one.
-    pub(super) fn ask(&self, query: &str, instruction: &str) -> Option<EncodedText<'static>> {
+    pub(in crate::text) fn ask(&self, query: &str, instruction: &str) -> Option<EncodedText<'static>> {
         let asked = self.asked.as_ref()?;
         Some(unread(asked.prompt.before(query, instruction).into()))
     }
 
     /// A text that becomes tokens with its pair.
-    pub(super) fn unread<'a>(
+    pub(in crate::text) fn unread<'a>(
         &self,
         text: Cow<'a, str>,
         max_tokens: Option<usize>,
@@ -58,7 +59,7 @@ impl PairTokenizer {
     }
 
     /// Refuses to count tokens of a document alone.
-    pub(super) fn refuse_parts(&self, counted: bool) -> Result<()> {
+    pub(in crate::text) fn refuse_parts(&self, counted: bool) -> Result<()> {
         if counted && self.asked.is_some() {
             return Err(unsupported(
                 "this model reads a document as part of its prompt: it has no tokens of its own to cut it by",
@@ -69,7 +70,7 @@ impl PairTokenizer {
 
     /// Adds a pair, which as sentence-transformers has it is cut at `max_length` tokens, prompt included, of which the
     /// last are then those behind the document.
-    pub(super) fn push_asked(
+    pub(in crate::text) fn push_asked(
         &self,
         asked: &Asked,
         batch: &mut Batch,
@@ -92,7 +93,7 @@ impl PairTokenizer {
 
 impl Asked {
     /// The fewest tokens of a pair of which something is left.
-    pub(super) fn least(&self) -> usize {
+    pub(in crate::text) fn least(&self) -> usize {
         self.tail.len() + 1
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::Batch;
-use super::tokenizer_json::malformed;
+use super::error::malformed;
 use crate::error::{Result, unsupported};
 
 /// A pair template, e.g. `[CLS] query [SEP] document [SEP]` with the token type of every part.

@@ -12,11 +12,11 @@ use tokenizers::{
 use super::unigram::Unigram;
 
 /// A normaliser, a pre-tokenizer, a model and added tokens. It puts no pairs together.
-pub(super) type Pipeline =
+pub(in crate::text) type Pipeline =
     TokenizerImpl<Model, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
 #[derive(Debug)]
-pub(super) enum Model {
+pub(in crate::text) enum Model {
     WordPiece(WordPiece),
     Bpe(BPE),
     Unigram(Unigram),
@@ -25,7 +25,7 @@ pub(super) enum Model {
 impl Model {
     /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
     /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
-    pub(super) fn table_bytes(&self) -> usize {
+    pub(in crate::text) fn table_bytes(&self) -> usize {
         let each = match self {
             Self::WordPiece(_) => 155,
             Self::Bpe(_) => 200,
@@ -35,7 +35,7 @@ impl Model {
     }
 
     /// How many tokens have ids from `least` on.
-    pub(super) fn ids_from(&self, least: usize) -> usize {
+    pub(in crate::text) fn ids_from(&self, least: usize) -> usize {
         let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= least).count();
         match self {
             Self::WordPiece(model) => count(tokenizers::Model::get_vocab(model)),

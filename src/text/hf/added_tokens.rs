@@ -3,15 +3,15 @@
 use tokenizers::{NormalizedString, Normalizer};
 
 use super::model::Pipeline;
-use super::tokenizer::failed;
 use crate::error::{Result, tokenizer};
+use crate::text::error::failed;
 
 /// Refuses added tokens of which nothing is left to look for, and such as begin with the white space they strip: that
 /// may belong to the token before them already.
 ///
 /// # Errors
 /// `tokenizer`, naming the token.
-pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
+pub(in crate::text) fn check(tokenizer: &Pipeline) -> Result<()> {
     for token in tokenizer.get_added_tokens_decoder().into_values() {
         let mut text = NormalizedString::from(token.content.as_str());
         if let Some(normalizer) = tokenizer.get_normalizer().filter(|_| token.normalized) {

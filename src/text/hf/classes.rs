@@ -18,11 +18,11 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior}
 
 use super::components::QWEN_PATTERN;
 use super::model::{Model, Pipeline};
-use super::template::PairTemplate;
-use super::tokenizer::failed;
 use super::tokenizer_json::TokenizerJson;
 use crate::checkpoint::{AddedToken, SpecialToken, TokenizerClass, TokenizerConfig, TokenizerOptions};
 use crate::error::{Result, tokenizer};
+use crate::text::error::failed;
+use crate::text::pair_template::PairTemplate;
 
 /// HF's limit; words with more characters become the unknown token.
 const MAX_INPUT_CHARS_PER_WORD: usize = 100;
@@ -35,7 +35,10 @@ const DEBERTA_SPACES: &str = r"\s{2,}|[\n\r\t]";
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for a model that is not of the class or that is not known to hold.
-pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(Pipeline, PairTemplate)> {
+pub(in crate::text) fn build(
+    json: &TokenizerJson,
+    config: &TokenizerConfig,
+) -> Result<(Pipeline, PairTemplate)> {
     let names = Names::new(config);
     let (model, normalizer, pre_tokenizer) = parts(json, config, &names)?;
     let normalizer = if config.lower_case { Some(lower_cased(normalizer)) } else { normalizer };

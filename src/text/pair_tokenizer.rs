@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 
 use tokenizers::Encoding;
 
-use super::model::Pipeline;
+use super::error::failed;
+use super::hf::{Pipeline, TokenizerJson, added_tokens, classes};
+use super::pair_template::PairTemplate;
 #[cfg(feature = "decoder")]
 use super::prompt::Prompt;
-use super::template::PairTemplate;
-use super::tokenizer_json::TokenizerJson;
 use super::truncation::longest_first;
-use super::{Batch, Chunks, Limits, OffsetUnit, added_tokens, classes};
+use super::{Batch, Chunks, Limits, OffsetUnit};
 use crate::checkpoint::{Checkpoint, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
@@ -28,7 +28,7 @@ pub struct PairTokenizer {
     vocab_size: usize,
     /// What pairs are written into, where they are.
     #[cfg(feature = "decoder")]
-    pub(super) asked: Option<super::asked::Asked>,
+    pub(super) asked: Option<super::prompt::Asked>,
 }
 
 /// The token ids of one text, as far as they can matter.
@@ -145,7 +145,7 @@ impl PairTokenizer {
     pub fn check_max_length(&self, max_length: usize) -> Result<()> {
         let least = self.template.special_tokens() + 1;
         #[cfg(feature = "decoder")]
-        let least = self.asked.as_ref().map_or(least, super::asked::Asked::least);
+        let least = self.asked.as_ref().map_or(least, super::prompt::Asked::least);
         if (least..=self.model_max_length).contains(&max_length) {
             Ok(())
         } else {
@@ -391,8 +391,4 @@ fn check_template(template: &PairTemplate, limits: Limits, tokens: &Pipeline) ->
         )));
     }
     Ok(())
-}
-
-pub(super) fn failed(error: tokenizers::Error) -> crate::Error {
-    tokenizer(format!("the tokenizer failed: {error}"))
 }

@@ -1,0 +1,13 @@
+//! Errors of tokenizers.
+
+use crate::error::{Error, tokenizer};
+
+/// Turns an error of the `tokenizers` library into one of kind `tokenizer`.
+pub(super) fn failed(error: tokenizers::Error) -> Error {
+    tokenizer(format!("the tokenizer failed: {error}"))
+}
+
+/// Returns an error of kind `tokenizer` for a malformed `tokenizer.json`.
+pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
+    tokenizer(format!("tokenizer.json: {error}"))
+}

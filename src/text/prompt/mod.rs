@@ -1,0 +1,8 @@
+//! Pairs for decoders: query and document are written into a prompt.
+
+mod jinja;
+mod pair_prompt;
+mod prompted_pairs;
+
+pub use pair_prompt::Prompt;
+pub(super) use prompted_pairs::Asked;
