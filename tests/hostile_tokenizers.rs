@@ -4,8 +4,8 @@
 mod common;
 
 use common::fixtures_directory;
-use ranklet::checkpoint::TokenizerConfig;
-use ranklet::text::{Limits, PairTokenizer};
+use ranklet::checkpoint::{Limits, TokenizerConfig};
+use ranklet::text::PairTokenizer;
 use ranklet::{Error, ErrorKind, ModelFiles};
 use serde_json::{Value, json};
 

@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::TokenizerConfig;
-use ranklet::text::{Batch, Limits, PairTokenizer};
+use ranklet::checkpoint::{Limits, TokenizerConfig};
+use ranklet::text::{Batch, PairTokenizer};
 use serde_json::{Value, json};
 
 fn shared() -> PathBuf {

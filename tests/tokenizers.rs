@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::{TokenizerClass, TokenizerConfig};
-use ranklet::text::{Batch, Limits, PairTokenizer};
+use ranklet::checkpoint::{Limits, TokenizerClass, TokenizerConfig};
+use ranklet::text::{Batch, PairTokenizer};
 use serde::Deserialize;
 
 /// `expected.json`; `make_tokenizers.py` says how it was made.

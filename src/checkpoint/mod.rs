@@ -35,8 +35,8 @@ mod writer;
 pub use activation::{Activation, ScoreActivation};
 pub use chain::{Chain, Module};
 pub use config::{
-    Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, Numbering, Pooling, RelativePositions,
-    Rotary, RotaryLayer,
+    Answer, AttentionPositions, Biases, Decoder, Family, Limits, ModelConfig, Numbering, Pooling,
+    RelativePositions, Rotary, RotaryLayer,
 };
 pub use files::ModelFiles;
 pub use q8::{Golden, GoldenPair, Metadata};

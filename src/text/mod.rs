@@ -4,7 +4,6 @@ mod batch;
 mod chunks;
 mod error;
 mod hf;
-mod limits;
 mod pair_template;
 mod pair_tokenizer;
 #[cfg(feature = "decoder")]
@@ -13,7 +12,6 @@ mod truncation;
 
 pub use batch::Batch;
 pub use chunks::{Chunks, OffsetUnit, Span};
-pub use limits::Limits;
 pub use pair_tokenizer::{EncodedDocument, EncodedText, PairTokenizer};
 #[cfg(feature = "decoder")]
 pub use prompt::Prompt;

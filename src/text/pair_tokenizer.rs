@@ -11,8 +11,8 @@ use super::pair_template::PairTemplate;
 #[cfg(feature = "decoder")]
 use super::prompt::Prompt;
 use super::truncation::longest_first;
-use super::{Batch, Chunks, Limits, OffsetUnit};
-use crate::checkpoint::{Checkpoint, TokenizerConfig, TruncationSide};
+use super::{Batch, Chunks, OffsetUnit};
+use crate::checkpoint::{Checkpoint, Limits, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
 /// Turns pairs into packed batches.

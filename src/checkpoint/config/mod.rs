@@ -5,6 +5,7 @@ mod families;
 mod gte;
 mod jina_bert;
 mod labels;
+mod limits;
 mod modernbert;
 mod qwen3;
 mod rotary;
@@ -12,12 +13,12 @@ mod rotary;
 use serde::Serialize;
 
 pub use families::Family;
+pub use limits::Limits;
 pub use qwen3::{Answer, Decoder};
 
 use super::Activation;
 use super::json::Object;
 use crate::error::{Result, config, unsupported};
-use crate::text::Limits;
 use families::Row;
 
 /// The facts of a configuration, checked for sense, the same for every family.
@@ -242,16 +243,6 @@ impl ModelConfig {
                 self.max_position_embeddings.saturating_sub(padding as usize + 1)
             }
             _ => self.max_position_embeddings,
-        }
-    }
-}
-
-impl From<&ModelConfig> for Limits {
-    fn from(config: &ModelConfig) -> Self {
-        Self {
-            vocab_size: config.vocab_size,
-            max_tokens: Some(config.max_tokens()),
-            token_types: config.type_vocab_size,
         }
     }
 }

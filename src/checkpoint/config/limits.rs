@@ -1,5 +1,7 @@
 //! What a model can read.
 
+use super::ModelConfig;
+
 /// The sizes of a model that bound its token ids, its token types and the length of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -9,4 +11,14 @@ pub struct Limits {
     pub max_tokens: Option<usize>,
     /// Rows of the token type table.
     pub token_types: usize,
+}
+
+impl From<&ModelConfig> for Limits {
+    fn from(config: &ModelConfig) -> Self {
+        Self {
+            vocab_size: config.vocab_size,
+            max_tokens: Some(config.max_tokens()),
+            token_types: config.type_vocab_size,
+        }
+    }
 }
