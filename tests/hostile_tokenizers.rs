@@ -4,7 +4,7 @@
 mod common;
 
 use common::fixtures_directory;
-use ranklet::checkpoint::{Limits, TokenizerConfig};
+use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
 use ranklet::text::PairTokenizer;
 use ranklet::{Error, ErrorKind, ModelFiles};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn read(name: &str, change: impl FnOnce(&mut Value)) -> Result<PairTokenizer, Er
     let files = ModelFiles::from_directory(&fixtures_directory().join("tokenizers").join(name)).unwrap();
     let mut json: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
     change(&mut json);
-    let limits = Limits { vocab_size: 1000, max_tokens: Some(512), token_types: 2 };
+    let limits = ModelLimits { vocab_size: 1000, max_tokens: Some(512), token_types: 2 };
     PairTokenizer::read(json.to_string().as_bytes(), &TokenizerConfig::read(&files).unwrap(), limits)
 }
 

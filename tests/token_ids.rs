@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::{Limits, TokenizerConfig};
+use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
 use ranklet::text::{Batch, PairTokenizer};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn tokenizer(json: &[u8], config: impl Into<Vec<u8>>, vocab_size: usize) -> Pair
     files.insert("tokenizer_config.json", config.into());
     let config = TokenizerConfig::read(&files).unwrap();
     let start = Instant::now();
-    let limits = Limits { vocab_size, max_tokens: Some(512), token_types: 2 };
+    let limits = ModelLimits { vocab_size, max_tokens: Some(512), token_types: 2 };
     let tokenizer = PairTokenizer::read(json, &config, limits).unwrap();
     println!("{} bytes read in {:.2?}", json.len(), start.elapsed());
     tokenizer

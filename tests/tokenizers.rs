@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::{Limits, TokenizerClass, TokenizerConfig};
+use ranklet::checkpoint::{ModelLimits, TokenizerClass, TokenizerConfig};
 use ranklet::text::{Batch, PairTokenizer};
 use serde::Deserialize;
 
@@ -55,7 +55,7 @@ fn ids_and_types_are_those_of_transformers() {
         let files = ModelFiles::from_directory(&folder).unwrap();
         let config = TokenizerConfig::read(&files).unwrap();
         assert_eq!(class_name(config.class), expected.class, "{name}");
-        let limits = Limits { vocab_size: expected.vocab_size, max_tokens: Some(512), token_types: 2 };
+        let limits = ModelLimits { vocab_size: expected.vocab_size, max_tokens: Some(512), token_types: 2 };
         let tokenizer = PairTokenizer::read(files.get("tokenizer.json").unwrap(), &config, limits)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(tokenizer.tokens_beyond_vocabulary(), 0, "{name}");
@@ -81,7 +81,7 @@ fn reading_whole(folder: &Path) -> PairTokenizer {
     let files = ModelFiles::from_directory(folder).unwrap();
     let mut config = TokenizerConfig::read(&files).unwrap();
     config.model_max_length = None;
-    let limits = Limits { vocab_size: 1000, max_tokens: None, token_types: 2 };
+    let limits = ModelLimits { vocab_size: 1000, max_tokens: None, token_types: 2 };
     PairTokenizer::read(files.get("tokenizer.json").unwrap(), &config, limits).unwrap()
 }
 

@@ -35,7 +35,7 @@ mod writer;
 pub use activation::{Activation, ScoreActivation};
 pub use chain::{Chain, Module};
 pub use config::{
-    Answer, AttentionPositions, Biases, Decoder, Family, Limits, ModelConfig, Numbering, Pooling,
+    Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, ModelLimits, Numbering, Pooling,
     RelativePositions, Rotary, RotaryLayer,
 };
 pub use files::ModelFiles;

@@ -12,7 +12,7 @@ use super::pair_template::PairTemplate;
 use super::prompt::Prompt;
 use super::truncation::longest_first;
 use super::{Batch, Chunks, OffsetUnit};
-use crate::checkpoint::{Checkpoint, Limits, TokenizerConfig, TruncationSide};
+use crate::checkpoint::{Checkpoint, ModelLimits, TokenizerConfig, TruncationSide};
 use crate::error::{Result, config, input, tokenizer};
 
 /// Turns pairs into packed batches.
@@ -84,7 +84,7 @@ impl PairTokenizer {
     /// # Errors
     /// As [`read`](Self::read); `unsupported` for a prompt that is not read.
     pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
-        let mut limits = Limits::from(&checkpoint.config);
+        let mut limits = ModelLimits::from(&checkpoint.config);
         let unbounded = checkpoint.config.position_table.is_none() && checkpoint.config.decoder.is_none();
         if checkpoint.tokenizer_config.beyond_positions && unbounded {
             limits.max_tokens = None;
@@ -102,7 +102,7 @@ impl PairTokenizer {
     /// # Errors
     /// `tokenizer` for a malformed file, `config` when it gives token types the model has no rows for, `unsupported`
     /// for a pair template that is not one query and one document, or a component that is not known to hold.
-    pub fn read(json: &[u8], files: &TokenizerConfig, limits: Limits) -> Result<Self> {
+    pub fn read(json: &[u8], files: &TokenizerConfig, limits: ModelLimits) -> Result<Self> {
         let json = TokenizerJson::parse(json)?;
         let (mut tokenizer, template) = classes::build(&json, files)?;
         added_tokens::check(&tokenizer)?;
@@ -374,7 +374,7 @@ fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
 }
 
-fn check_template(template: &PairTemplate, limits: Limits, tokens: &Pipeline) -> Result<()> {
+fn check_template(template: &PairTemplate, limits: ModelLimits, tokens: &Pipeline) -> Result<()> {
     let (id, token_type) = template.largest();
     if id as usize >= limits.vocab_size {
         let token = tokens.id_to_token(id).unwrap_or_default();

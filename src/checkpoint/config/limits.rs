@@ -4,7 +4,7 @@ use super::ModelConfig;
 
 /// The sizes of a model that bound its token ids, its token types and the length of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ModelLimits {
     /// Rows of the word embedding table.
     pub vocab_size: usize,
     /// The longest sequence in tokens, special ones included; `None` where positions set no limit.
@@ -13,7 +13,7 @@ pub struct Limits {
     pub token_types: usize,
 }
 
-impl From<&ModelConfig> for Limits {
+impl From<&ModelConfig> for ModelLimits {
     fn from(config: &ModelConfig) -> Self {
         Self {
             vocab_size: config.vocab_size,

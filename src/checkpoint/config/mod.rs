@@ -13,7 +13,7 @@ mod rotary;
 use serde::Serialize;
 
 pub use families::Family;
-pub use limits::Limits;
+pub use limits::ModelLimits;
 pub use qwen3::{Answer, Decoder};
 
 use super::Activation;
