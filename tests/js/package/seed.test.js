@@ -11,7 +11,7 @@ import { installPacked } from "../support/package/packed.js";
 import { startWorker } from "../support/children/workerd.js";
 
 // What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
-// tests/seed.rs the arithmetic in f32.
+// tests/score/seed.rs the arithmetic in f32.
 const tolerance = 0.05;
 const { query, documents, logits, scores } = seed();
 

@@ -2,9 +2,7 @@
 
 #![cfg(feature = "gpu")]
 
-mod common;
-
-use common::{all_fixtures, fixtures, largest_difference};
+use crate::common::{all_fixtures, fixtures, largest_difference};
 use ranklet::{Device, Dtype, Options, Scores};
 
 fn on_gpu(dtype: Dtype) -> Options {
@@ -65,7 +63,7 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
 
 #[test]
 fn the_embedded_model_gives_its_golden_scores() {
-    let seed = common::seed();
+    let seed = crate::common::seed();
     let source = ranklet::ModelSource::Embedded;
     let reranker = ranklet::Reranker::load_blocking(source, on_gpu(Dtype::Q8)).unwrap();
     let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();

@@ -1,13 +1,11 @@
 //! `--model owner/name`: models by their id, from a server that answers as the Hub does.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::fixtures_directory;
+use crate::common::fixtures_directory;
 
 /// Serves the folder `root` as the repository `owner/model`, until the process ends.
 fn serve(root: PathBuf) -> String {

@@ -1,10 +1,8 @@
 //! Our q4 file: small, unpacked to q8 while it is read, and refused when something is wrong with it.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Fixture, fixture, load};
+use crate::common::{Fixture, fixture, load};
 use ranklet::checkpoint::Weights;
 use ranklet::eval::kendall_tau;
 use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};

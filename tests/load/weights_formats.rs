@@ -1,18 +1,14 @@
 //! Weights in several files and in torch's own form: the same scores as from `model.safetensors`, and a typed error for
 //! whatever is wrong. `fixtures/make_weights.py` wrote the files with torch and transformers.
 
-mod common;
-#[path = "common/torch.rs"]
-mod torch;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::{fixture, fixtures_directory, load};
+use crate::common::{fixture, fixtures_directory, load};
+use crate::torch::{Pickled, archive, dictionary, text};
 use ranklet::checkpoint::{Weights, WeightsReader};
 use ranklet::{Dtype, Error, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 use serde_json::{Value, json};
-use torch::{Pickled, archive, dictionary, text};
 
 /// Folders of `fixtures/weights` and the fixtures whose weights they hold.
 const CASES: [(&str, &str); 5] = [

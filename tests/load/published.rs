@@ -1,6 +1,6 @@
 //! Published models score as published: for machines with internet, since the models are downloaded from the Hub.
 //!
-//! `cargo test --release --test published -- --ignored --nocapture`; some gigabytes, into the cache of HF's own programs.
+//! `cargo test --release --test load published -- --ignored --nocapture`; some gigabytes, into the cache of HF's own programs.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -88,7 +88,7 @@ fn logits(model: &str, pairs: &[Pair]) -> Vec<f64> {
 }
 
 #[test]
-#[ignore = "needs internet: cargo test --release --test published -- --ignored"]
+#[ignore = "needs internet: cargo test --release --test load published -- --ignored"]
 fn published_models_score_as_published() {
     for (model, tolerance, pairs) in PUBLISHED {
         let logits = logits(model, pairs);

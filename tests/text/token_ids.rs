@@ -3,14 +3,12 @@
 //! Needs the collections in `../shared/data`; without them this test shows as ignored. What transformers gives is kept
 //! as a hash for each collection (`fixtures/make_token_ids.py`).
 
-mod common;
-
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::fixtures_directory;
+use crate::common::fixtures_directory;
 use ranklet::ModelFiles;
 use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
 use ranklet::text::{Batch, PairTokenizer};

@@ -2,9 +2,7 @@
 
 #![cfg(feature = "decoder")]
 
-mod common;
-
-use common::{fixture, fixtures_directory, largest_difference, load};
+use crate::common::{fixture, fixtures_directory, largest_difference, load};
 use ranklet::{
     Dtype, ErrorKind, LongDocuments, ModelFiles, ModelSource, Options, Pairs, RankOptions, Reranker,
 };

@@ -1,8 +1,6 @@
 //! Our q8 file: written from tiny checkpoints, read back, and refused when something is wrong with it.
 
-mod common;
-
-use common::{Fixture, fixture, load};
+use crate::common::{Fixture, fixture, load};
 use ranklet::checkpoint::{Format, Weights};
 use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 

@@ -1,6 +1,6 @@
 //! What loading takes at most, counted by the allocator. One test, for what other threads allocate would count too.
 
-#[path = "common/random.rs"]
+#[path = "../common/random.rs"]
 mod random;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,9 +1,7 @@
 //! Tokenizer files made to panic, to hang or to fill the memory are refused with an error that names what is wrong.
 //! Every case breaks one thing in a good file.
 
-mod common;
-
-use common::fixtures_directory;
+use crate::common::fixtures_directory;
 use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
 use ranklet::text::PairTokenizer;
 use ranklet::{Error, ErrorKind, ModelFiles};

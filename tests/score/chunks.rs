@@ -1,10 +1,8 @@
 //! Long documents in chunks: the best chunk's score is the document's, and its span says where it is.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{fixture, fixtures};
+use crate::common::{fixture, fixtures};
 use ranklet::{
     Collection, ErrorKind, LongDocuments, ModelSource, OffsetUnit, Options, Pairs, Part, RankOptions,
     Reading, Reranker, Scores, Scoring, Span,

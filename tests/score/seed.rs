@@ -1,7 +1,5 @@
 //! The seed example with the embedded model, through the crate: PyTorch's scores of the same q8 file.
 
-mod common;
-
 use ranklet::{Device, Dtype, ModelSource, Options, RankOptions, Reranker, Scores};
 
 /// f32 arithmetic over the same weights, and what 8-bit activations change of these four logits.
@@ -16,7 +14,7 @@ fn assert_close(got: &[f32], want: &[f32], tolerance: f32) {
 
 #[test]
 fn the_embedded_model_gives_the_oracles_scores_and_ranks_paris_first() {
-    let seed = common::seed();
+    let seed = crate::common::seed();
     let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();
     for (device, dtype, tolerance) in [
         (Device::Auto, Dtype::Auto, QUANTISED),

@@ -1,10 +1,8 @@
 //! The same token ids and types as transformers' tokenizers, for a tiny tokenizer of each family.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::fixtures_directory;
+use crate::common::fixtures_directory;
 use ranklet::ModelFiles;
 use ranklet::checkpoint::{ModelLimits, TokenizerClass, TokenizerConfig};
 use ranklet::text::{Batch, PairTokenizer};

@@ -1,12 +1,10 @@
 //! The command line as a person or a program uses it.
 
-mod common;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{fixture, fixtures_directory, largest_difference, seed};
+use crate::common::{fixture, fixtures_directory, largest_difference, seed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,7 +71,7 @@ fn the_seed_example_ranks_paris_first_with_the_oracles_scores() {
     let (seed, folder) = (seed(), Folder::new());
     let documents = folder.write("documents.json", json!(seed.documents).to_string());
     for (kind, expected) in [("raw", &seed.logits), ("model", &seed.scores), ("sigmoid", &seed.scores)] {
-        // In f32, for in q8 activations are rounded too: tests/seed.rs says how far that goes.
+        // In f32, for in q8 activations are rounded too: tests/score/seed.rs says how far that goes.
         let arguments = [
             "rank",
             "--query",

@@ -1,8 +1,6 @@
 //! The same token ids and the same scores as sentence-transformers, on tiny random checkpoints.
 
-mod common;
-
-use common::{all_fixtures, fixtures, largest_difference};
+use crate::common::{all_fixtures, fixtures, largest_difference};
 use ranklet::checkpoint::Checkpoint;
 use ranklet::text::{Batch, PairTokenizer};
 use ranklet::{Device, Scores};
@@ -98,14 +96,14 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
 /// this fixture with this prompt.
 #[test]
 fn the_default_prompt_stands_before_every_query() {
-    let mut files = common::fixture("bert-gelu-tanh-h44").files();
+    let mut files = crate::common::fixture("bert-gelu-tanh-h44").files();
     let name = "config_sentence_transformers.json";
     let mut json: serde_json::Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
     json["prompts"] = serde_json::json!({ "q": "Find: " });
     json["default_prompt_name"] = serde_json::json!("q");
     files.insert(name, json.to_string().into_bytes());
     let pairs = [("query", "a document"), ("the cat", "")];
-    let got = common::load(files).unwrap().score_blocking(&pairs, Scores::Model).unwrap();
+    let got = crate::common::load(files).unwrap().score_blocking(&pairs, Scores::Model).unwrap();
     let (_, difference) = largest_difference(&got, &[1.122_828_4, 1.675_784_3]);
     assert!(difference <= TOLERANCE, "{got:?}");
 }

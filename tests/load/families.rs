@@ -1,10 +1,8 @@
 //! Every family beside BERT: names with and without a prefix, what its configuration may not say, and q8.
 
-mod common;
-
 use std::collections::HashMap;
 
-use common::{Fixture, all_fixtures, fixture, largest_difference};
+use crate::common::{Fixture, all_fixtures, fixture, largest_difference};
 use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;

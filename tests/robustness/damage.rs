@@ -2,9 +2,7 @@
 //!
 //! A failing seed is printed; `damaged(seed)` makes the same files again.
 
-mod common;
-
-use common::{fixture, load};
+use crate::common::{fixture, load};
 use ranklet::{ModelFiles, Scores};
 
 /// Marsaglia's xorshift64: the same numbers everywhere.

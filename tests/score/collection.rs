@@ -1,10 +1,8 @@
 //! Documents tokenised once get the scores they get when they are tokenised for the call.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{fixture, fixtures};
+use crate::common::{fixture, fixtures};
 use ranklet::{Collection, ErrorKind, Pairs, RankOptions, Reading, Reranker, Result, Scores, Scoring};
 
 fn run(reranker: &Reranker, pairs: Pairs) -> Result<Vec<f32>> {

@@ -1,10 +1,8 @@
 //! What sentence-transformers writes beside a model: read as its `CrossEncoder` reads it, or refused by name.
 
-mod common;
-
 use std::collections::{BTreeMap, HashMap};
 
-use common::{fixture, fixtures_directory, largest_difference};
+use crate::common::{fixture, fixtures_directory, largest_difference};
 use ranklet::{Device, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores};
 use safetensors::SafeTensors;
 use serde::Deserialize;

@@ -3,9 +3,6 @@
 //! The peak of a process is for its whole life, so each measurement has a process of its own: this program again, with
 //! the ignored test alone.
 
-#[path = "common/random.rs"]
-mod random;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -45,7 +42,7 @@ fn measure() {
 /// Bytes after loading, bytes after scoring, and the prediction.
 fn measured(folder: &Path, dtype: &str) -> [u64; 3] {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "measure", "--ignored", "--nocapture"])
+        .args(["--exact", "memory_limit::measure", "--ignored", "--nocapture"])
         .env("RANKLET_MEASURED", folder)
         .env("RANKLET_DTYPE", dtype)
         .output()
@@ -59,7 +56,7 @@ fn measured(folder: &Path, dtype: &str) -> [u64; 3] {
 #[test]
 fn the_prediction_is_what_a_process_takes() {
     let folder = tempfile::tempdir().unwrap();
-    random::write_checkpoint(folder.path(), 6, 384);
+    crate::random::write_checkpoint(folder.path(), 6, 384);
     if peak().is_none() {
         println!("skipped: this system does not say how much memory a process has had");
         return;
@@ -74,7 +71,7 @@ fn the_prediction_is_what_a_process_takes() {
 #[test]
 fn a_model_that_takes_more_than_it_may_is_refused_before_its_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
-    random::write_checkpoint(folder.path(), 2, 64);
+    crate::random::write_checkpoint(folder.path(), 2, 64);
     let load = |dtype, limit| {
         Reranker::load_blocking(ModelSource::Directory(folder.path().into()), options(dtype, limit))
     };

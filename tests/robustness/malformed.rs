@@ -1,11 +1,9 @@
 //! Whatever is wrong with a checkpoint has a typed error that names it. Every case starts from a good fixture and
 //! breaks one thing; the unbroken one loads, so a case cannot pass because everything fails.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{fixture, load};
+use crate::common::{fixture, load};
 use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
 use serde_json::{Value, json};
 

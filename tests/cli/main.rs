@@ -1,0 +1,7 @@
+//! The command line, run as a program.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod commands;
+mod hub;

@@ -1,0 +1,14 @@
+//! Loading: families, module chains, forms of weights, memory.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/random.rs"]
+mod random;
+#[path = "../common/torch.rs"]
+mod torch;
+
+mod chains;
+mod families;
+mod memory_limit;
+mod published;
+mod weights_formats;

@@ -1,0 +1,12 @@
+//! Scores: parity with sentence-transformers, chunks, collections, devices, ranking quality.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chunks;
+mod collection;
+mod decoder;
+mod gpu;
+mod parity;
+mod quality;
+mod seed;
