@@ -5,8 +5,8 @@ mod build;
 #[cfg(feature = "decoder")]
 mod decoder;
 mod head;
-mod names;
 mod plan;
+mod tensor_names;
 
 pub use head::Head;
 pub use plan::{

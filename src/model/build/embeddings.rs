@@ -1,0 +1,53 @@
+//! Embeddings: tables, their norm, and a projection to the width of the layers.
+
+use super::Builder;
+use super::linear::linear;
+use crate::checkpoint::Weights;
+use crate::error::{Result, weights};
+use crate::model::plan::{Embed, PositionTable, Step, Table};
+use crate::model::tensor_names::Projection;
+
+impl Builder<'_> {
+    /// A table that is there and would not be used changes the scores.
+    pub(super) fn check_token_types(&self, weights: &Weights) -> Result<()> {
+        let table = format!("{}{}.weight", self.prefix, self.names.token_type);
+        if self.config.type_vocab_size == 0 && weights.contains(&table) {
+            return Err(self::weights(format!("{table} is there, but config.json has type_vocab_size 0")));
+        }
+        Ok(())
+    }
+
+    /// What brings embeddings to the width of the layers.
+    pub(super) fn embedding_norm_and_projection(&self) -> Vec<Step> {
+        let (embedding, hidden) = (self.config.embedding_size, self.config.hidden_size);
+        let norm = |width| Step::Norm(self.norm(self.names.embedding_norm, width));
+        let project = |name: &str, bias| {
+            Step::Project(linear(&format!("{}{name}", self.prefix), embedding, hidden, bias))
+        };
+        match self.names.projection {
+            _ if embedding == hidden => vec![norm(hidden)],
+            Projection::Absent => vec![norm(embedding)],
+            Projection::BehindNorm(name) => vec![norm(embedding), project(name, true)],
+            Projection::BeforeNorm(name) => vec![project(name, false), norm(hidden)],
+        }
+    }
+
+    pub(super) fn embed(&self) -> Embed {
+        let config = self.config;
+        let table = |name: &str, rows| Table {
+            weight: format!("{}{name}.weight", self.prefix),
+            rows,
+            width: config.embedding_size,
+        };
+        let position = config.position_table.map(|numbering| PositionTable {
+            table: table(self.names.position, config.max_position_embeddings),
+            numbering,
+        });
+        let types = config.type_vocab_size;
+        Embed {
+            word: table(self.names.word, config.vocab_size),
+            position,
+            token_type: (types > 0).then(|| table(self.names.token_type, types)),
+        }
+    }
+}

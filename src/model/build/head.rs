@@ -1,0 +1,88 @@
+//! Heads: the layers after pooling, from the files of the encoder or of a chain of modules.
+
+use super::Builder;
+use super::linear::linear;
+use crate::checkpoint::{Answer, Chain, ModelConfig, Module, Weights};
+use crate::error::Result;
+use crate::model::head::{Dense, Head, Layer, Norm};
+use crate::model::plan::LayerNorm;
+use crate::model::tensor_names::{HeadLayer, Names};
+
+impl Builder<'_> {
+    pub(super) fn head(&self, weights: &Weights) -> Result<Head> {
+        let layers = self.names.head.iter().map(|layer| self.head_layer(*layer, weights));
+        Ok(Head::new(layers.collect::<Result<_>>()?))
+    }
+
+    fn head_layer(&self, layer: HeadLayer, weights: &Weights) -> Result<Layer> {
+        let config = self.config;
+        let dense = |linear| Dense::read(weights, linear).map(Layer::Dense);
+        match layer {
+            HeadLayer::Pooler(name) => {
+                dense(self.square(&format!("{}{name}", self.prefix), config.biases.head))
+            }
+            HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
+            HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
+            HeadLayer::ActivateAsConfigured => Ok(Layer::Activate(config.head_act)),
+            HeadLayer::Norm(name) => Norm::read(weights, self.norm_at(name.to_owned(), config.hidden_size)),
+            HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
+        }
+    }
+}
+
+/// Numbers in the head of a model, before its weights are known.
+///
+/// # Errors
+/// None for a configuration that has been checked.
+pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Result<usize> {
+    let hidden = config.hidden_size;
+    if let Some(decoder) = &config.decoder {
+        return Ok(match decoder.answer {
+            Answer::Words { .. } => hidden,
+            Answer::Score => config.num_labels * hidden,
+        });
+    }
+    if let Some(chain) = chain {
+        return Ok(chain.modules.iter().map(Module::parameters).sum());
+    }
+    let layer = |layer: &HeadLayer| match layer {
+        HeadLayer::Pooler(_) | HeadLayer::Dense(_) => (hidden + 1) * hidden,
+        HeadLayer::Norm(_) => 2 * hidden,
+        HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
+        HeadLayer::Activate(_) | HeadLayer::ActivateAsConfigured => 0,
+    };
+    Ok(Names::of(config.family)?[0].head.iter().map(layer).sum())
+}
+
+/// The head of a chain of modules, whose tensors are in files of their own.
+pub(super) fn chain_head(chain: &Chain) -> Result<Head> {
+    let mut layers = Vec::new();
+    for module in &chain.modules {
+        match module {
+            Module::Dense { in_features, out_features, bias, activation, residual, weights } => {
+                let dense =
+                    |name, bias| Dense::read(weights, linear(name, *in_features, *out_features, bias));
+                if *residual {
+                    layers.push(Layer::Keep);
+                }
+                layers.push(Layer::Dense(dense("linear", *bias)?));
+                layers.push(Layer::Score(*activation));
+                if *residual {
+                    let projected = in_features != out_features;
+                    layers.push(Layer::Add(projected.then(|| dense("residual", false)).transpose()?));
+                }
+            }
+            Module::Normalize => layers.push(Layer::Normalize),
+            Module::LayerNorm { width, weights } => {
+                let norm = LayerNorm {
+                    weight: "norm.weight".to_owned(),
+                    bias: Some("norm.bias".to_owned()),
+                    width: *width,
+                    eps: 1e-5,
+                };
+                layers.push(Norm::read(weights, norm)?);
+            }
+        }
+    }
+    Ok(Head::of_chain(layers))
+}

@@ -1,0 +1,147 @@
+//! The layers of an encoder: attention and feed-forward blocks with their norms.
+
+use super::Builder;
+use super::linear::{linear, stacked};
+use crate::checkpoint::{AttentionPositions, RelativePositions};
+use crate::model::plan::{
+    Attention, BlockNorm, Disentangled, FeedForward, LayerNorm, Linear, Positions, Rows, Table,
+};
+use crate::model::tensor_names::{Inner, Inputs, Norms};
+
+impl Builder<'_> {
+    pub(super) fn attention(&self, layer: usize) -> Attention {
+        let (names, config) = (self.names, self.config);
+        let [query, key, value] = self.inputs(layer);
+        let (positions, window) = match &config.attention {
+            AttentionPositions::Absent => (Positions::Absent, None),
+            AttentionPositions::Alibi => (Positions::Alibi, None),
+            AttentionPositions::Rotary(layers) => {
+                (Positions::Rotary(layers[layer].rotary), layers[layer].window)
+            }
+            AttentionPositions::Disentangled(relative) => {
+                (Positions::Disentangled(Box::new(self.relative(layer, relative, &query, &key))), None)
+            }
+        };
+        Attention {
+            query,
+            key,
+            value,
+            output: self.square(&self.in_layer(layer, names.context), config.biases.attention),
+            heads: config.num_attention_heads,
+            positions,
+            window,
+            rows: Rows::All,
+            norm: self.attention_norm(layer),
+        }
+    }
+
+    /// Relative positions as a layer sees them that projects rows with `query` and `key`.
+    fn relative(
+        &self,
+        layer: usize,
+        relative: &RelativePositions,
+        query: &Linear,
+        key: &Linear,
+    ) -> Disentangled {
+        let names = self.names.relative;
+        let projection = |name: &str, rows: &Linear| match relative.shared {
+            true => rows.clone(),
+            false => self.square(&self.in_layer(layer, name), true),
+        };
+        let width = self.config.hidden_size;
+        let table = Table {
+            weight: format!("{}{}.weight", self.prefix, names.table),
+            rows: 2 * relative.buckets.unwrap_or(relative.max_distance),
+            width,
+        };
+        Disentangled {
+            table,
+            norm: relative.normalised.then(|| self.norm(names.norm, width)),
+            key: relative.content_to_position.then(|| projection(names.key, key)),
+            query: relative.position_to_content.then(|| projection(names.query, query)),
+            buckets: relative.buckets,
+            max_distance: relative.max_distance,
+        }
+    }
+
+    /// Query, key and value.
+    fn inputs(&self, layer: usize) -> [Linear; 3] {
+        let bias = self.config.biases.attention;
+        match self.names.inputs {
+            Inputs::Apart(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+            Inputs::Fused(name) => {
+                let hidden = self.config.hidden_size;
+                stacked(&self.in_layer(layer, name), hidden, hidden, bias)
+            }
+        }
+    }
+
+    pub(super) fn feed_forward(&self, layer: usize) -> FeedForward {
+        let (names, config) = (self.names, self.config);
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let biases = config.biases;
+        let (intermediate, gate) = match names.inner {
+            Inner::Plain(name) => {
+                (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
+            }
+            Inner::ActivatedAndGate(name) => {
+                let [activated, gate] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
+            Inner::GateAndActivated(name) => {
+                let [gate, activated] =
+                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                (activated, Some(gate))
+            }
+            Inner::Apart { activated, gate } => {
+                let [activated, gate] = [activated, gate]
+                    .map(|name| linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate));
+                (activated, Some(gate))
+            }
+        };
+        FeedForward {
+            intermediate,
+            gate,
+            activation: config.hidden_act,
+            output: linear(&self.in_layer(layer, names.output), inner, hidden, biases.output),
+            norm: self.block_norm(self.in_layer(layer, names.output_norm)),
+        }
+    }
+
+    fn attention_norm(&self, layer: usize) -> BlockNorm {
+        match (self.names.norms, layer) {
+            (Norms::BeforeAllButTheFirst, 0) => BlockNorm::Absent,
+            _ => self.block_norm(self.in_layer(layer, self.names.attention_norm)),
+        }
+    }
+
+    fn block_norm(&self, name: String) -> BlockNorm {
+        let norm = self.norm_at(name, self.config.hidden_size);
+        match self.names.norms {
+            Norms::After => BlockNorm::After(norm),
+            Norms::BeforeAllButTheFirst => BlockNorm::Before(norm),
+        }
+    }
+
+    pub(super) fn norm(&self, name: &str, width: usize) -> LayerNorm {
+        self.norm_at(format!("{}{name}", self.prefix), width)
+    }
+
+    pub(super) fn norm_at(&self, name: String, width: usize) -> LayerNorm {
+        LayerNorm {
+            bias: self.config.biases.norm.then(|| format!("{name}.bias")),
+            weight: format!("{name}.weight"),
+            width,
+            eps: self.config.layer_norm_eps,
+        }
+    }
+
+    pub(super) fn square(&self, name: &str, bias: bool) -> Linear {
+        linear(name, self.config.hidden_size, self.config.hidden_size, bias)
+    }
+
+    pub(super) fn in_layer(&self, layer: usize, name: &str) -> String {
+        format!("{}{}.{layer}.{name}", self.prefix, self.names.layers)
+    }
+}

@@ -1,0 +1,139 @@
+//! Facts and names become a Plan and a Head: one builder for all families.
+
+mod embeddings;
+mod head;
+mod layers;
+mod linear;
+
+pub(crate) use head::head_parameters;
+
+use super::head::Head;
+use super::plan::{Plan, Step};
+use super::tensor_names::Names;
+use crate::checkpoint::{Chain, ModelConfig, Weights};
+use crate::error::Result;
+use head::chain_head;
+
+/// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
+///
+/// # Errors
+/// `weights`, naming the tensor.
+pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
+    let builder = Builder::for_weights(config, weights)?;
+    builder.check_token_types(weights)?;
+    let plan = builder.plan();
+    for (name, _, shape) in plan.tensors() {
+        weights.require(name, &shape)?;
+    }
+    let head = match chain {
+        Some(chain) => chain_head(chain)?,
+        None => builder.head(weights)?,
+    };
+    Ok((plan, head))
+}
+
+/// The Plans a configuration can have before its tensors are known: they differ in the names alone.
+///
+/// # Errors
+/// `unsupported` for a decoder, which has none.
+pub(crate) fn plans(config: &ModelConfig) -> Result<Vec<Plan>> {
+    Ok(Builder::all(config)?.map(|builder| builder.plan()).collect())
+}
+
+/// The Plan a configuration most likely has before its tensors are known: sizes are right, names may be others.
+///
+/// # Errors
+/// `unsupported` for a decoder, which has none.
+pub(crate) fn likely_plan(config: &ModelConfig) -> Result<Plan> {
+    Ok(Builder::likely(config)?.plan())
+}
+
+struct Builder<'a> {
+    config: &'a ModelConfig,
+    names: &'static Names,
+    prefix: &'static str,
+}
+
+impl<'a> Builder<'a> {
+    /// With each way to call the tensors.
+    fn all(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
+        let names = Names::of(config.family)?.iter();
+        let spelt = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
+        Ok(spelt.map(move |(names, prefix)| Self { config, names, prefix }))
+    }
+
+    fn likely(config: &'a ModelConfig) -> Result<Self> {
+        let names = &Names::of(config.family)?[0];
+        Ok(Self { config, names, prefix: names.prefix })
+    }
+
+    /// With the names that the words and the first layer have; those of the words where the layer has none of them, and
+    /// the family's where there are no words at all.
+    fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
+        let has_words = |this: &Self| weights.contains(&format!("{}{}.weight", this.prefix, this.names.word));
+        let has_layer =
+            |this: &Self| weights.contains(&format!("{}.weight", this.in_layer(0, this.names.context)));
+        let mut with_words = Self::all(config)?.filter(has_words);
+        let found = with_words.clone().find(has_layer).or_else(|| with_words.next());
+        found.map_or_else(|| Self::likely(config), Ok)
+    }
+
+    fn plan(&self) -> Plan {
+        let config = self.config;
+        let mut steps = vec![Step::Embed(self.embed())];
+        steps.extend(self.embedding_norm_and_projection());
+        for layer in 0..config.num_hidden_layers {
+            steps.push(Step::Attention(self.attention(layer)));
+            steps.push(Step::FeedForward(self.feed_forward(layer)));
+        }
+        if let Some(name) = self.names.final_norm {
+            steps.push(Step::Norm(self.norm(name, config.hidden_size)));
+        }
+        steps.push(Step::Pool(config.pooling));
+        Plan { hidden_size: config.hidden_size, steps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ModelConfig {
+        let json = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 36, "num_hidden_layers": 2,
+            "num_attention_heads": 6, "intermediate_size": 53, "max_position_embeddings": 64, "num_labels": 1}"#;
+        ModelConfig::parse(json.as_bytes()).unwrap()
+    }
+
+    fn plan(config: &ModelConfig) -> Plan {
+        likely_plan(config).unwrap()
+    }
+
+    #[test]
+    fn a_plan_prints_what_it_computes() {
+        let text = plan(&config()).collapse_last_layer().to_string();
+        let expected = "  0  embed         100 words, 64 positions, 2 token types -> 36\n\
+                        \x20 1  norm\n\
+                        \x20 2  attention     6 heads of 6, rows: All, norm after\n\
+                        \x20 3  feed-forward  53 Gelu, norm after\n\
+                        \x20 4  attention     6 heads of 6, rows: Cls, norm after\n\
+                        \x20 5  feed-forward  53 Gelu, norm after\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_plan_names_every_tensor_once_with_its_shape() {
+        let plan = plan(&config());
+        let tensors = plan.tensors();
+        // 3 tables and a norm; each layer 6 matrices with biases and 2 norms.
+        assert_eq!(tensors.len(), 3 + 2 + 2 * (6 * 2 + 2 * 2));
+        let shape_of =
+            |wanted: &str| tensors.iter().find(|(name, ..)| *name == wanted).map(|(.., shape)| shape.clone());
+        assert_eq!(shape_of("bert.encoder.layer.1.intermediate.dense.weight"), Some(vec![53, 36]));
+        assert_eq!(shape_of("bert.encoder.layer.1.output.dense.weight"), Some(vec![36, 53]));
+        assert_eq!(shape_of("bert.embeddings.position_embeddings.weight"), Some(vec![64, 36]));
+        let mut names: Vec<_> = tensors.iter().map(|(name, ..)| name).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), tensors.len());
+    }
+}
