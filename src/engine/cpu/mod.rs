@@ -4,18 +4,12 @@
 //! operation of that path rounds alike on every processor, in one order, so a score is the same bits everywhere.
 
 mod arch;
-mod arena;
-mod attention;
-mod feed_forward;
+mod exec;
 mod kernels;
-mod linear;
-mod pack;
-mod pooling;
-mod prepare;
+mod lower;
+mod packed_weights;
 #[cfg(target_arch = "wasm32")]
-mod probe;
-mod rotary;
-mod run;
+mod select_kernel;
 #[cfg(test)]
 pub(super) mod tests;
 #[cfg(not(target_arch = "wasm32"))]
@@ -24,14 +18,10 @@ mod threads;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use arch::MOST_ROWS as TILE_ROWS;
-pub(crate) use feed_forward::BLOCK_ROWS;
+pub(crate) use exec::BLOCK_ROWS;
 
-use arena::Arena;
-use attention::Attention;
-use feed_forward::FeedForward;
+use exec::{Arena, Attention, FeedForward, Linear, Run};
 use kernels::{Kernels, Norm};
-use linear::Linear;
-use run::Run;
 
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
@@ -85,7 +75,7 @@ impl CpuEngine {
         dtype: Dtype,
         threads: usize,
     ) -> Result<Self> {
-        let steps = prepare::steps(kernels, plan, weights, dtype)?;
+        let steps = lower::steps(kernels, plan, weights, dtype)?;
         Ok(Self { kernels, dtype, steps, threads, arenas: Mutex::default() })
     }
 
@@ -154,5 +144,5 @@ fn fastest() -> &'static Kernels {
     static FASTEST: std::sync::OnceLock<&Kernels> = std::sync::OnceLock::new();
     let [first, second] = kernels::of_build();
     // Also where both are one: the two files are to have the same imports.
-    FASTEST.get_or_init(|| probe::choose(first, second))
+    FASTEST.get_or_init(|| select_kernel::choose(first, second))
 }

@@ -10,7 +10,7 @@ use crate::math::Lanes;
 
 /// NEON with a way to multiply bytes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Neon<D>(PhantomData<D>);
+pub(crate) struct Neon<D>(PhantomData<D>);
 
 const ROWS: usize = 8;
 const PANEL: usize = 8;
@@ -135,17 +135,17 @@ unsafe fn words(a: [float32x4_t; 2]) -> int16x8_t {
 }
 
 /// How bytes are multiplied.
-pub(in crate::engine::cpu) trait Dot: Copy + 'static {
+pub(crate) trait Dot: Copy + 'static {
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
 }
 
 /// Long products, added in pairs: what every processor has.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct LongProducts;
+pub(crate) struct LongProducts;
 
 /// One instruction for four products and their sum. May only run where `dotprod` is, which `kernels` makes sure of.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct DotProduct;
+pub(crate) struct DotProduct;
 
 impl Dot for LongProducts {
     #[inline(always)]

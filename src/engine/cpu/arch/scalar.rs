@@ -5,7 +5,7 @@ use crate::math::{Lanes, One};
 
 /// No instruction set in particular.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Scalar;
+pub(crate) struct Scalar;
 
 #[inline(always)]
 fn each(a: [f32; 8], b: [f32; 8], f: fn(f32, f32) -> f32) -> [f32; 8] {

@@ -11,7 +11,7 @@ use crate::math::Lanes;
 
 /// WebAssembly with a way to multiply bytes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Wasm<D>(PhantomData<D>);
+pub(crate) struct Wasm<D>(PhantomData<D>);
 
 const ROWS: usize = 6;
 const PANEL: usize = 8;
@@ -132,7 +132,7 @@ fn whole(a: [v128; 2]) -> [v128; 2] {
 }
 
 /// How bytes are multiplied.
-pub(in crate::engine::cpu) trait Dot: Copy + 'static {
+pub(crate) trait Dot: Copy + 'static {
     fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>);
 }
 
@@ -154,7 +154,7 @@ fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
 /// One relaxed instruction for four products and their sum: the fastest where the processor has it.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct FourProducts;
+pub(crate) struct FourProducts;
 
 #[cfg(feature = "relaxed-simd")]
 impl Dot for FourProducts {
@@ -169,7 +169,7 @@ impl Dot for FourProducts {
 /// A relaxed instruction for pairs of products and an ordinary one that adds pairs: the faster way elsewhere.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct TwoProducts;
+pub(crate) struct TwoProducts;
 
 #[cfg(feature = "relaxed-simd")]
 impl Dot for TwoProducts {
@@ -184,7 +184,7 @@ impl Dot for TwoProducts {
 /// Products of 16-bit lanes, to which [`unpacked`] widens weights: what every WebAssembly with SIMD has.
 #[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Words;
+pub(crate) struct Words;
 
 #[cfg(not(feature = "relaxed-simd"))]
 impl Dot for Words {
@@ -198,10 +198,7 @@ impl Dot for Words {
 /// words.
 #[cfg(not(feature = "relaxed-simd"))]
 #[inline(always)]
-pub(in crate::engine::cpu) fn unpacked<'a>(
-    panel: &[[u8; DEPTH_STEP]],
-    room: &'a mut Vec<Codes>,
-) -> &'a [Codes] {
+pub(crate) fn unpacked<'a>(panel: &[[u8; DEPTH_STEP]], room: &'a mut Vec<Codes>) -> &'a [Codes] {
     room.resize(2 * panel.len(), [0; 2]);
     let steps = panel.as_chunks::<PANEL>().0.iter().zip(room.as_chunks_mut::<{ 2 * PANEL }>().0);
     for (codes, words) in steps {

@@ -8,7 +8,7 @@ use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
 use crate::math::Lanes;
 
 /// What tells the x86 instruction sets apart: their tiles. See [`Isa`].
-pub(in crate::engine::cpu) trait Tiles: Copy + 'static {
+pub(crate) trait Tiles: Copy + 'static {
     const ROWS: usize;
     const PANEL: usize;
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
@@ -19,7 +19,7 @@ pub(in crate::engine::cpu) trait Tiles: Copy + 'static {
 /// AVX2 and FMA with some tiles. Its functions may only run where the features are, which `kernels` makes sure of
 /// before it hands out anything built on them.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct X86<T>(PhantomData<T>);
+pub(crate) struct X86<T>(PhantomData<T>);
 
 impl<T: Tiles> Lanes for X86<T> {
     type F32 = __m256;
@@ -133,15 +133,15 @@ fn words(a: __m256) -> __m128i {
 
 /// AVX2: pairs of products with one instruction, pairs of pairs with another.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Avx2;
+pub(crate) struct Avx2;
 
 /// AVX-VNNI: four products and their sum with one instruction.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct AvxVnni;
+pub(crate) struct AvxVnni;
 
 /// AVX-512 VNNI: the same, sixteen columns at once.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine::cpu) struct Avx512Vnni;
+pub(crate) struct Avx512Vnni;
 
 impl Tiles for Avx2 {
     const ROWS: usize = 6;

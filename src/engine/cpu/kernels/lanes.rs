@@ -1,6 +1,6 @@
 //! Rows of any length in steps of eight lanes, the last step filled up.
 
-use super::super::arch::Isa;
+use crate::engine::cpu::arch::Isa;
 use crate::math::{Lanes, One};
 
 /// How eight lanes more go into a result. A trait and not a closure: a closure is a function of its own that is compiled

@@ -1,15 +1,15 @@
 //! `x W^T + b` over packed weights, and what follows it, tile by tile.
 
-use super::super::arch::{DEPTH_STEP, Isa, MOST_COLUMNS, MOST_ROWS, Tile, unpacked};
-use super::super::pack::{PackedF32, PackedQ8};
 use super::lanes::padded;
-use super::rows::QuantisedRows;
+use super::quantize::QuantisedRows;
 use crate::checkpoint::Activation;
+use crate::engine::cpu::arch::{DEPTH_STEP, Isa, MOST_COLUMNS, MOST_ROWS, Tile, unpacked};
+use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 use crate::math;
 
 /// What becomes of the sums of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Then {
+pub(crate) enum Then {
     /// They are written down.
     Store,
     /// They go through a function first.
@@ -20,10 +20,10 @@ pub(in super::super) enum Then {
 
 /// Where a linear layer puts its result.
 #[derive(Debug)]
-pub(in super::super) struct Output<'a> {
+pub(crate) struct Output<'a> {
     /// `[rows, columns of the layer]`.
-    pub(in super::super) values: &'a mut [f32],
-    pub(in super::super) then: Then,
+    pub(crate) values: &'a mut [f32],
+    pub(crate) then: Then,
 }
 
 /// A linear layer with 7-bit weights over quantised rows. What their remainders give is added to the rows they are of.

@@ -1,19 +1,21 @@
 //! The kernels of the CPU engine: written once over [`Isa`], compiled for each instruction set, chosen at run time.
 
 mod attention;
-mod gate;
+mod glu;
 mod lanes;
 mod linear;
-mod rows;
+mod norm;
+mod quantize;
 #[cfg(test)]
 mod tests;
 
 pub(super) use attention::{Attend, Packed, Pair, Positions, Relative, Rows, Scratch};
 pub(super) use linear::{Output, Then};
-pub(super) use rows::{Norm, QuantisedRows};
+pub(super) use norm::Norm;
+pub(super) use quantize::QuantisedRows;
 
 use super::arch::Isa;
-use super::pack::{PackedF32, PackedQ8};
+use super::packed_weights::{PackedF32, PackedQ8};
 use crate::checkpoint::Activation;
 
 /// Every kernel for one instruction set.
@@ -48,11 +50,11 @@ const fn plain<S: Isa>(name: &'static str) -> Kernels {
     Kernels {
         name,
         panel: S::PANEL,
-        norm: rows::norm::<S>,
-        quantise: rows::quantise::<S>,
+        norm: norm::norm::<S>,
+        quantise: quantize::quantise::<S>,
         linear_q8: linear::linear_q8::<S>,
         linear_f32: linear::linear_f32::<S>,
-        gate: gate::gate::<S>,
+        gate: glu::gate::<S>,
         attend_i16: attention::attend_i16::<S>,
         attend_f32: attention::attend_f32::<S>,
         pack_i16: attention::pack_i16::<S>,
@@ -97,8 +99,8 @@ pub(super) fn of_build() -> [&'static Kernels; 2] {
 
 #[cfg(target_arch = "wasm32")]
 mod wasm32 {
-    use super::super::arch::wasm32::*;
     use super::{Kernels, plain};
+    use crate::engine::cpu::arch::wasm32::*;
 
     #[cfg(feature = "relaxed-simd")]
     pub(super) static BOTH: [&Kernels; 2] = {
@@ -132,8 +134,8 @@ fn native() -> Vec<&'static Kernels> {
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "native() hands these out only where their instructions are")]
 mod x86_64 {
-    use super::super::arch::x86_64::*;
     use super::*;
+    use crate::engine::cpu::arch::x86_64::*;
 
     /// The kernels for a token, compiled with AVX2: a function of its own each, for only with a name can it be told
     /// which instructions it may use.
@@ -142,11 +144,11 @@ mod x86_64 {
             pub(super) static $name: Kernels = {
                 #[target_feature(enable = "avx2,fma")]
                 fn norm(rows: &mut [f32], norm: &Norm) -> bool {
-                    rows::norm::<$token>(rows, norm)
+                    norm::norm::<$token>(rows, norm)
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn quantise(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantisedRows) {
-                    rows::quantise::<$token>(rows, columns, factors, out);
+                    quantize::quantise::<$token>(rows, columns, factors, out);
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn linear_q8(layer: &PackedQ8, input: &mut QuantisedRows, output: Output) {
@@ -158,7 +160,7 @@ mod x86_64 {
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn gate(rows: &mut [f32], columns: usize, activation: Activation) {
-                    gate::gate::<$token>(rows, columns, activation);
+                    glu::gate::<$token>(rows, columns, activation);
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn attend_i16(attend: Attend) {

@@ -1,9 +1,9 @@
 //! One suite for every instruction set this processor has: the same bits as plain Rust, and close to f64.
 
-use super::super::arch::{DEPTH_STEP, MOST_ROWS};
-use super::super::pack::{PackedF32, PackedQ8};
 use super::*;
 use crate::checkpoint::{Activation, Tensor};
+use crate::engine::cpu::arch::{DEPTH_STEP, MOST_ROWS};
+use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 
 /// Tails of every kind: below, at and above what lanes, panels and tiles take at once, and primes.
 const SIZES: [usize; 12] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 97];

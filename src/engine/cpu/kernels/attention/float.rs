@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::super::arch::{Isa, MOST_COLUMNS, MOST_ROWS, Tile};
 use super::{Numbers, Packed, Pair, Positions, Rows, Weights};
+use crate::engine::cpu::arch::{Isa, MOST_COLUMNS, MOST_ROWS, Tile};
 
 /// Keys and values of one head, packed.
 #[derive(Debug, Default)]

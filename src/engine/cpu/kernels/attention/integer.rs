@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::super::super::arch::{Isa, MOST_COLUMNS, MOST_ROWS, Tile};
-use super::super::lanes::round_row;
-use super::rounding::{LARGEST, RoundedRows, Shape, round_keys, round_values};
+use super::int16_quant::{LARGEST, RoundedRows, Shape, round_keys, round_values};
 use super::{Numbers, Packed, Pair, Positions, Rows, Weights};
+use crate::engine::cpu::arch::{Isa, MOST_COLUMNS, MOST_ROWS, Tile};
+use crate::engine::cpu::kernels::lanes::round_row;
 
 /// A pair, rounded and packed head by head. Depths are rounded up to whole pairs.
 #[derive(Debug, Default)]

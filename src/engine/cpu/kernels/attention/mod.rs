@@ -5,31 +5,31 @@
 //! the products is written once, here.
 
 mod float;
+mod int16_quant;
 mod integer;
 mod relative;
-mod rounding;
 mod softmax;
 #[cfg(test)]
 mod tests;
 
-pub(in super::super) use relative::{Packed, Relative};
+pub(crate) use relative::{Packed, Relative};
 
 use std::ops::Range;
 
-use super::super::arch::{Isa, MOST_ROWS};
+use crate::engine::cpu::arch::{Isa, MOST_ROWS};
 use relative::Products;
 
 /// Rows of one pair within a matrix of all pairs: row `i`, column `c` is at `values[(first + i) * stride + c]`.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// With [`MOST_ROWS`] rows to spare at the end.
-    pub(in super::super) values: &'a [f32],
+    pub(crate) values: &'a [f32],
     /// Values from one row to the next.
-    pub(in super::super) stride: usize,
+    pub(crate) stride: usize,
     /// Where the pair begins.
-    pub(in super::super) first: usize,
+    pub(crate) first: usize,
     /// Rows of the pair.
-    pub(in super::super) count: usize,
+    pub(crate) count: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -48,14 +48,14 @@ impl<'a> Rows<'a> {
 
 /// Queries, keys and values of one pair with the heads side by side. The query rows are the first rows of the pair.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Pair<'a> {
-    pub(in super::super) query: Rows<'a>,
-    pub(in super::super) key: Rows<'a>,
-    pub(in super::super) value: Rows<'a>,
-    pub(in super::super) heads: usize,
-    pub(in super::super) head_dim: usize,
+pub(crate) struct Pair<'a> {
+    pub(crate) query: Rows<'a>,
+    pub(crate) key: Rows<'a>,
+    pub(crate) value: Rows<'a>,
+    pub(crate) heads: usize,
+    pub(crate) head_dim: usize,
     /// A row sees those at most so many places away, on either side.
-    pub(in super::super) window: Option<usize>,
+    pub(crate) window: Option<usize>,
 }
 
 impl Pair<'_> {
@@ -80,7 +80,7 @@ impl Pair<'_> {
 
 /// What logits know of where rows stand.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Positions<'a> {
+pub(crate) enum Positions<'a> {
     /// Nothing.
     Absent,
     /// How fast the logits of each head fall with distance.
@@ -91,17 +91,17 @@ pub(in super::super) enum Positions<'a> {
 
 /// A pair, and where the result goes.
 #[derive(Debug)]
-pub(in super::super) struct Attend<'a> {
-    pub(in super::super) pair: Pair<'a>,
-    pub(in super::super) positions: Positions<'a>,
+pub(crate) struct Attend<'a> {
+    pub(crate) pair: Pair<'a>,
+    pub(crate) positions: Positions<'a>,
     /// `[query rows, heads * head_dim]`.
-    pub(in super::super) context: &'a mut [f32],
-    pub(in super::super) scratch: &'a mut Scratch,
+    pub(crate) context: &'a mut [f32],
+    pub(crate) scratch: &'a mut Scratch,
 }
 
 /// What attention needs room for; grows to the longest pair and is used again.
 #[derive(Debug, Default)]
-pub(in super::super) struct Scratch {
+pub(crate) struct Scratch {
     float: float::Float,
     integer: integer::Integer,
     /// Logits of a tile's rows, then powers: `[MOST_ROWS, keys in reach]`.
@@ -112,7 +112,7 @@ pub(in super::super) struct Scratch {
 #[cfg(test)]
 impl Scratch {
     /// Bytes held.
-    pub(in super::super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         4 * self.logits.capacity() + self.float.bytes() + self.integer.bytes() + self.products.bytes()
     }
 }

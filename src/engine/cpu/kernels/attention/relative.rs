@@ -3,30 +3,30 @@
 
 use std::ops::Range;
 
-use super::super::super::arch::{Isa, MOST_ROWS};
 use super::{Numbers, Pair};
+use crate::engine::cpu::arch::{Isa, MOST_ROWS};
 use crate::model::Disentangled;
 
 /// Vectors of relative positions, packed for each head as keys are.
 #[derive(Debug, Default)]
-pub(in super::super::super) struct Packed {
+pub(crate) struct Packed {
     /// `[heads, panels of rows, head_dim, panel]`; nothing in q8.
     pub(super) floats: Vec<f32>,
     /// `[heads, panels of rows, head_dim / 2, panel]` of pairs; nothing in f32.
     pub(super) pairs: Vec<[i16; 2]>,
     /// What the numbers are multiples of; NaN where one was not finite.
-    pub(in super::super::super) scale: f32,
+    pub(crate) scale: f32,
 }
 
 /// What attention knows of relative positions.
 #[derive(Debug)]
-pub(in super::super::super) struct Relative {
+pub(crate) struct Relative {
     /// What queries are multiplied with.
-    pub(in super::super::super) keys: Option<Packed>,
+    pub(crate) keys: Option<Packed>,
     /// What keys are multiplied with.
-    pub(in super::super::super) queries: Option<Packed>,
+    pub(crate) queries: Option<Packed>,
     /// Which row of these a distance has, of a row to the one it looks at.
-    pub(in super::super::super) place: Disentangled,
+    pub(crate) place: Disentangled,
 }
 
 impl Relative {

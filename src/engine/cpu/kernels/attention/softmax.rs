@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::super::super::arch::Isa;
-use super::super::lanes::{range, sum};
 use super::relative::Products;
 use super::{Pair, Positions};
+use crate::engine::cpu::arch::Isa;
+use crate::engine::cpu::kernels::lanes::{range, sum};
 use crate::math;
 
 /// What products are multiplied with before they are added up to logits.

@@ -1,8 +1,8 @@
 //! Attention against a twin in f64: every kind of position, with and without a window, on every instruction set.
 
-use super::super::super::arch::MOST_ROWS;
 use super::super::tests::{Random, assert_close, bits, each, oracle};
 use super::super::{Attend, Kernels, Pair, Positions, Relative, Rows, Scratch};
+use crate::engine::cpu::arch::MOST_ROWS;
 use crate::model::{self, Disentangled};
 
 /// Tokens, heads, `head_dim`: below, at and above what tiles and panels take at once, and primes.

@@ -1,98 +1,52 @@
-//! What happens to rows one by one: norms and quantisation.
+//! Quantisation of activations, row by row.
 
-use super::super::arch::{Isa, Quantised};
-use super::super::pack::Q7_OFFSET;
-use super::lanes::{Fold, Sum, fold, padded, range, sum};
+use super::lanes::{padded, range, sum};
+use crate::engine::cpu::arch::{Isa, MOST_ROWS, Quantised};
+use crate::engine::cpu::packed_weights::Q7_OFFSET;
 
 /// Below this a row counts as constant: the inverse would not be finite.
 const LEAST_REACH: f32 = 1e-30;
-
-/// Weights of a LayerNorm.
-#[derive(Debug)]
-pub(in super::super) struct Norm {
-    /// `[hidden_size]`.
-    pub(in super::super) weight: Vec<f32>,
-    /// `[hidden_size]`.
-    pub(in super::super) bias: Vec<f32>,
-    /// Added to the variance.
-    pub(in super::super) eps: f32,
-}
 
 /// Quantised rows, each with its own scale and middle: `x = value * scale + middle`.
 ///
 /// After the rows come the remainders of those that are to be precise: what rounding took from them, rounded in turn.
 #[derive(Debug, Default)]
-pub(in super::super) struct QuantisedRows {
+pub(crate) struct QuantisedRows {
     /// `[rows and remainders, stride]`; columns beyond the last are zero.
-    pub(in super::super) values: Vec<Quantised>,
+    pub(crate) values: Vec<Quantised>,
     /// Columns, rounded up to what a tile takes at once.
-    pub(in super::super) stride: usize,
+    pub(crate) stride: usize,
     /// `[rows and remainders]`, and so the next two.
-    pub(in super::super) scales: Vec<f32>,
-    pub(in super::super) middles: Vec<f32>,
+    pub(crate) scales: Vec<f32>,
+    pub(crate) middles: Vec<f32>,
     /// What the offset of the stored weights adds to every product of a row.
-    pub(in super::super) offsets: Vec<f32>,
+    pub(crate) offsets: Vec<f32>,
     /// Rows in front of the remainders.
-    pub(in super::super) rows: usize,
+    pub(crate) rows: usize,
     /// The rows the remainders are of, ascending.
-    pub(in super::super) precise: Vec<usize>,
+    pub(crate) precise: Vec<usize>,
     /// What the remainders give in one panel of a layer, `[remainders, panel]`.
     pub(super) corrections: Vec<f32>,
     /// Room for one row.
     row: Vec<f32>,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place; whether every row was finite.
-#[inline(always)]
-pub(super) fn norm<S: Isa>(rows: &mut [f32], norm: &Norm) -> bool {
-    let mut finite = true;
-    let size = norm.weight.len() as f32;
-    for row in rows.chunks_exact_mut(norm.weight.len()) {
-        let mean = sum::<S>(fold::<S>(row, 0.0, 0.0, &Sum)) / size;
-        // Filled up with the mean, which adds nothing.
-        let squares = fold::<S>(row, 0.0, mean, &SquaredDistance::<S> { from: S::splat(mean) });
-        let variance = sum::<S>(squares) / size;
-        finite &= variance.is_finite();
-        let scale = 1.0 / (variance + norm.eps).sqrt();
-        let line = Line::<S> { mean: S::splat(mean), scale: S::splat(scale) };
-        let (whole, rest) = row.as_chunks_mut::<8>();
-        let (weights, last_weights) = norm.weight.as_chunks::<8>();
-        let (biases, last_biases) = norm.bias.as_chunks::<8>();
-        for ((x, weight), bias) in whole.iter_mut().zip(weights).zip(biases) {
-            S::store(line.at(S::load(x), S::load(weight), S::load(bias)), x);
+impl QuantisedRows {
+    /// Makes room for `rows` rows of `stride` values, those at `precise` with remainders.
+    pub(crate) fn reserve(&mut self, rows: usize, stride: usize, precise: impl Iterator<Item = usize>) {
+        self.precise.clear();
+        self.precise.extend(precise);
+        let all = rows + self.precise.len();
+        let needed = (all + MOST_ROWS) * stride;
+        if self.values.len() < needed {
+            self.values.resize(needed, 0);
         }
-        if !rest.is_empty() {
-            let (mut x, weight, bias) =
-                (padded(rest, 0.0), padded(last_weights, 0.0), padded(last_biases, 0.0));
-            S::store(line.at(S::load(&x), S::load(&weight), S::load(&bias)), &mut x);
-            rest.copy_from_slice(&x[..rest.len()]);
+        if self.scales.len() < all {
+            self.scales.resize(all, 0.0);
+            self.middles.resize(all, 0.0);
+            self.offsets.resize(all, 0.0);
         }
-    }
-    finite
-}
-
-struct SquaredDistance<S: Isa> {
-    from: S::F32,
-}
-
-impl<S: Isa> Fold<S> for SquaredDistance<S> {
-    #[inline(always)]
-    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32 {
-        let difference = S::sub(x, self.from);
-        S::add(so_far, S::mul(difference, difference))
-    }
-}
-
-/// `(x - mean) * scale * weight + bias`.
-struct Line<S: Isa> {
-    mean: S::F32,
-    scale: S::F32,
-}
-
-impl<S: Isa> Line<S> {
-    #[inline(always)]
-    fn at(&self, x: S::F32, weight: S::F32, bias: S::F32) -> S::F32 {
-        S::add(S::mul(S::mul(S::sub(x, self.mean), self.scale), weight), bias)
+        (self.rows, self.stride) = (rows, stride);
     }
 }
 

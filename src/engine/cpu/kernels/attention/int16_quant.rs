@@ -1,8 +1,8 @@
 //! Rows as multiples of a scale, 16-bit, in the order in which tiles read them.
 
-use super::super::super::arch::{Isa, MOST_ROWS};
-use super::super::lanes::{range, round_row};
 use super::{Pair, Rows};
+use crate::engine::cpu::arch::{Isa, MOST_ROWS};
+use crate::engine::cpu::kernels::lanes::{range, round_row};
 
 /// The largest 16-bit magnitude in use, and what a row's probabilities add up to before each is rounded.
 pub(super) const LARGEST: f32 = 32767.0;

@@ -2,30 +2,30 @@
 
 use std::ops::Range;
 
-use super::BlockNorm;
+use super::Run;
 use super::arena::{self, Arena};
-use super::kernels::{Output, Then};
 use super::linear::{Input, Linear};
-use super::run::Run;
 use crate::checkpoint::Activation;
+use crate::engine::cpu::BlockNorm;
+use crate::engine::cpu::kernels::{Output, Then};
 
 /// Rows of a feed-forward block that are computed together, with their remainders, so that what lies between its layers
 /// stays in the cache: whole tiles, whichever they are.
 pub(crate) const BLOCK_ROWS: usize = 96;
 
 #[derive(Debug)]
-pub(super) struct FeedForward {
+pub(crate) struct FeedForward {
     /// With the gate beside it, so that their input is quantised once.
-    pub(super) intermediate: Linear,
+    pub(crate) intermediate: Linear,
     /// Whether there is a gate.
-    pub(super) gated: bool,
-    pub(super) activation: Activation,
-    pub(super) output: Linear,
-    pub(super) norm: BlockNorm,
+    pub(crate) gated: bool,
+    pub(crate) activation: Activation,
+    pub(crate) output: Linear,
+    pub(crate) norm: BlockNorm,
 }
 
 impl Run<'_> {
-    pub(super) fn feed_forward(&mut self, block: &FeedForward) {
+    pub(crate) fn feed_forward(&mut self, block: &FeedForward) {
         self.enter(&block.norm);
         let mut rest = 0..self.rows;
         while !rest.is_empty() {

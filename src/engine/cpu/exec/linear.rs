@@ -2,30 +2,30 @@
 
 use std::ops::Range;
 
-use super::kernels::{Kernels, Output, QuantisedRows};
-use super::pack::{PackedF32, PackedQ8};
+use crate::engine::cpu::kernels::{Kernels, Output, QuantisedRows};
+use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 
 /// A packed layer, or several over the same input side by side.
 #[derive(Debug)]
-pub(super) enum Linear {
+pub(crate) enum Linear {
     Q8(PackedQ8),
     F32(PackedF32),
 }
 
 /// What goes into a linear layer: some rows of a matrix that has one for each row of the residual stream.
-pub(super) struct Input<'a> {
-    /// From the first of them on, with [`arch::MOST_ROWS`](super::arch::MOST_ROWS) to spare.
-    pub(super) values: &'a [f32],
+pub(crate) struct Input<'a> {
+    /// From the first of them on, with [`arch::MOST_ROWS`](crate::engine::cpu::arch::MOST_ROWS) to spare.
+    pub(crate) values: &'a [f32],
     /// Which they are.
-    pub(super) rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// Rows of the residual stream that are the first of their pair. They go straight into the score, and most others
     /// look at them, so they are quantised twice as finely: that is one row in a hundred.
-    pub(super) firsts: &'a [usize],
+    pub(crate) firsts: &'a [usize],
 }
 
 impl Linear {
     /// Output features.
-    pub(super) fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         match self {
             Linear::Q8(packed) => packed.columns,
             Linear::F32(packed) => packed.columns,
@@ -33,7 +33,7 @@ impl Linear {
     }
 
     /// Applies the layer.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &self,
         kernels: &Kernels,
         input: &Input,

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::run::Run;
+use super::Run;
 use crate::model::Pooling;
 
 impl Run<'_> {
-    pub(super) fn pool(&mut self, pooling: Pooling) {
+    pub(crate) fn pool(&mut self, pooling: Pooling) {
         let (x, width, pairs) = (&mut self.arena.x, self.width, self.batch.ranges());
         let sums = &mut self.arena.sums;
         match pooling {
@@ -24,7 +24,7 @@ impl Run<'_> {
     }
 
     /// Of the residual stream.
-    pub(super) fn keep_first_rows(&mut self) {
+    pub(crate) fn keep_first_rows(&mut self) {
         first_rows(&mut self.arena.x, self.width, self.batch.ranges());
         self.one_row_a_pair();
     }
@@ -37,7 +37,7 @@ impl Run<'_> {
 }
 
 /// Moves the first row of each pair to the front.
-pub(super) fn first_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
+pub(crate) fn first_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
     for (pair, rows) in pairs.enumerate() {
         x.copy_within(rows.start * width..(rows.start + 1) * width, pair * width);
     }

@@ -11,21 +11,21 @@ const FEWEST: usize = 512;
 /// Cosines and sines for all layers that rotate by the same angles, for as many positions as have been asked for: models
 /// that could read thousands of tokens mostly read hundreds.
 #[derive(Debug)]
-pub(super) struct Rotations {
-    pub(super) rotary: Rotary,
-    pub(super) head_dim: usize,
+pub(crate) struct Rotations {
+    pub(crate) rotary: Rotary,
+    pub(crate) head_dim: usize,
     /// For how many positions it is, and it.
     table: Mutex<(usize, Arc<RotaryTable>)>,
 }
 
 impl Rotations {
-    pub(super) fn new(rotary: Rotary, head_dim: usize) -> Self {
+    pub(crate) fn new(rotary: Rotary, head_dim: usize) -> Self {
         let table = (0, Arc::new(RotaryTable::new(&rotary, head_dim, 0)));
         Self { rotary, head_dim, table: Mutex::new(table) }
     }
 
     /// A table for at least `positions` positions.
-    pub(super) fn up_to(&self, positions: usize) -> Arc<RotaryTable> {
+    pub(crate) fn up_to(&self, positions: usize) -> Arc<RotaryTable> {
         // Poisoned or not, what is there is a table of that many positions.
         let mut table = self.table.lock().unwrap_or_else(|poison| poison.into_inner());
         if table.0 < positions {
@@ -38,7 +38,7 @@ impl Rotations {
 
 /// Rotates heads of `head_dim` by the cosines and sines of one position, halves paired. Plain arithmetic, each operation
 /// rounded: the same bits on every processor.
-pub(super) fn rotate(heads: &mut [f32], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
+pub(crate) fn rotate(heads: &mut [f32], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
     for head in heads.chunks_exact_mut(head_dim) {
         let (front, back) = head.split_at_mut(head_dim / 2);
         for (((x, y), cos), sin) in front.iter_mut().zip(back).zip(cos).zip(sin) {

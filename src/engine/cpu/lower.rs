@@ -5,12 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::arch::MOST_ROWS;
-use super::attention::{Attention, Inputs, Positions};
-use super::feed_forward::FeedForward;
+use super::exec::{Attention, FeedForward, Input, Inputs, Linear, Positions, Rotations};
 use super::kernels::{Kernels, Norm, Output, Packed, QuantisedRows, Relative, Rows, Then};
-use super::linear::{Input, Linear};
-use super::pack::{PackedF32, PackedQ8};
-use super::rotary::Rotations;
+use super::packed_weights::{PackedF32, PackedQ8};
 use super::{BlockNorm, Step};
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
@@ -20,7 +17,7 @@ use crate::model::{self, Plan, TensorRows};
 use crate::options::Dtype;
 
 /// Numbers beyond this are refused, for with them what lies between two norms could leave the range of f32: norms look
-/// for what is not finite, and what integers make of it before that nobody promises. See [`Run`](super::run::Run).
+/// for what is not finite, and what integers make of it before that nobody promises. See [`Run`](super::exec::Run).
 const LARGEST: f32 = 1e12;
 
 /// The steps of a Plan whose tensors have all been checked.

@@ -1,29 +1,40 @@
 //! One batch on its way through the steps.
 
+mod arena;
+mod attention;
+mod feed_forward;
+mod linear;
+mod pooling;
+mod rotary;
+
+pub(crate) use arena::Arena;
+pub(crate) use attention::{Attention, Inputs, Positions};
+pub(crate) use feed_forward::{BLOCK_ROWS, FeedForward};
+pub(crate) use linear::{Input, Linear};
+pub(crate) use rotary::Rotations;
+
 use std::mem::{swap, take};
 
-use super::arena::{self, Arena};
-use super::kernels::{Norm, Output, Then};
-use super::linear::{Input, Linear};
-use super::{BlockNorm, CpuEngine, Step};
+use crate::engine::cpu::kernels::{Norm, Output, Then};
+use crate::engine::cpu::{BlockNorm, CpuEngine, Step};
 use crate::engine::embed::Embedding;
 use crate::text::Batch;
 
 /// The largest magnitude with which a residual stream that no norm has looked at goes into a linear layer.
 ///
-/// Rows behind a norm are within its weights (`prepare::LARGEST`) times the root of their length, and one layer more
+/// Rows behind a norm are within its weights (`lower::LARGEST`) times the root of their length, and one layer more
 /// still is far from 1e38; so are rows within this. Two layers more may leave f32 upwards, to infinities, and with them
 /// all that integers are scaled back by: the norm behind sees that.
 const MOST: f32 = 1e14;
 
 /// A batch, and how far it is.
-pub(super) struct Run<'a> {
-    pub(super) engine: &'a CpuEngine,
-    pub(super) batch: &'a Batch,
+pub(crate) struct Run<'a> {
+    pub(crate) engine: &'a CpuEngine,
+    pub(crate) batch: &'a Batch,
     /// Rows of the residual stream: all tokens, and at last one a pair.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Columns of the residual stream.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// Whether every activation so far was. Asked of whatever goes into a block, for what the integers in it make of NaN
     /// nobody promises, and it must not end as a score.
     ///
@@ -31,18 +42,18 @@ pub(super) struct Run<'a> {
     /// first are finite, so what the second reads is no NaN, and infinities come through it as such. The residual stream
     /// between blocks that are normalised before, which may grow, is read by norms alone; and where no norm has looked
     /// at what goes into a layer, its size is checked (`look`).
-    pub(super) finite: bool,
+    pub(crate) finite: bool,
     /// Whether the residual stream has just come out of a norm.
-    pub(super) normed: bool,
-    pub(super) arena: Arena,
+    pub(crate) normed: bool,
+    pub(crate) arena: Arena,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(engine: &'a CpuEngine, batch: &'a Batch, arena: Arena) -> Self {
+    pub(crate) fn new(engine: &'a CpuEngine, batch: &'a Batch, arena: Arena) -> Self {
         Self { engine, batch, rows: 0, width: 0, finite: true, normed: false, arena }
     }
 
-    pub(super) fn step(&mut self, step: &Step) {
+    pub(crate) fn step(&mut self, step: &Step) {
         match step {
             Step::Embed(embedding) => self.embed(embedding),
             Step::Norm(norm) => self.norm(norm),
@@ -54,7 +65,7 @@ impl<'a> Run<'a> {
     }
 
     /// The rows that are left, if every activation was finite; and the memory for the next run.
-    pub(super) fn finish(self) -> (Option<Vec<f32>>, Arena) {
+    pub(crate) fn finish(self) -> (Option<Vec<f32>>, Arena) {
         let rows = &self.arena.x[..self.rows * self.width];
         let finite = self.finite && rows.iter().all(|value| value.is_finite());
         (finite.then(|| rows.to_vec()), self.arena)
@@ -68,7 +79,7 @@ impl<'a> Run<'a> {
         self.normed = false;
     }
 
-    pub(super) fn norm(&mut self, norm: &Norm) {
+    pub(crate) fn norm(&mut self, norm: &Norm) {
         let x = &mut self.arena.x[..self.rows * self.width];
         self.finite &= (self.engine.kernels.norm)(x, norm);
         self.normed = true;
@@ -83,7 +94,7 @@ impl<'a> Run<'a> {
     }
 
     /// Makes ready what a block reads: see [`BlockNorm::input`].
-    pub(super) fn enter(&mut self, norm: &BlockNorm) {
+    pub(crate) fn enter(&mut self, norm: &BlockNorm) {
         let BlockNorm::Before(norm) = norm else { return self.look() };
         let Arena { x, normed, .. } = &mut self.arena;
         let normed = arena::rows(normed, self.rows, self.width);
@@ -98,7 +109,7 @@ impl<'a> Run<'a> {
     }
 
     /// A projection of all rows of a block's input that are left, in the memory of `to`.
-    pub(super) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
+    pub(crate) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
         arena::rows(&mut to, self.rows, projection.columns());
         let output = Output { values: &mut to, then: Then::Store };
         let Arena { x, normed, firsts, quantised, .. } = &mut self.arena;
@@ -110,7 +121,7 @@ impl<'a> Run<'a> {
 
 impl BlockNorm {
     /// What a block reads, of the residual stream and the rows [`Run::enter`] has normalised.
-    pub(super) fn input<'a>(&self, x: &'a [f32], normed: &'a [f32]) -> &'a [f32] {
+    pub(crate) fn input<'a>(&self, x: &'a [f32], normed: &'a [f32]) -> &'a [f32] {
         if matches!(self, BlockNorm::Before(_)) { normed } else { x }
     }
 }

@@ -1,9 +1,9 @@
 //! The product inside a gated feed-forward block.
 
-use super::super::arch::Isa;
 use super::lanes::padded;
 use super::linear::activate;
 use crate::checkpoint::Activation;
+use crate::engine::cpu::arch::Isa;
 
 /// Turns rows `[rows, 2 columns]`, which have what is activated in front and its gate behind, into
 /// `[rows, columns]` of `activation(x) * gate`, end to end from the beginning of `rows` on.

@@ -1,7 +1,7 @@
 //! Which dot product is faster here: in WebAssembly nothing but a clock can tell.
 
 use super::kernels::{Kernels, Output, QuantisedRows, Then};
-use super::pack::PackedQ8;
+use super::packed_weights::PackedQ8;
 use crate::engine::clock::milliseconds;
 
 /// Which of two kernels that read the same packed weights to use: the first, unless the second is clearly faster or the

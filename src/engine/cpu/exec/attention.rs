@@ -3,27 +3,27 @@
 use std::mem::take;
 use std::sync::Arc;
 
-use super::BlockNorm;
+use super::Run;
 use super::arena::{self, Arena};
-use super::kernels::{self, Attend, Output, Pair, Relative, Rows, Then};
 use super::linear::{Input, Linear};
 use super::pooling::first_rows;
 use super::rotary::{Rotations, rotate};
-use super::run::Run;
+use crate::engine::cpu::BlockNorm;
+use crate::engine::cpu::kernels::{self, Attend, Output, Pair, Relative, Rows, Then};
 
 #[derive(Debug)]
-pub(super) struct Attention {
-    pub(super) inputs: Inputs,
-    pub(super) output: Linear,
-    pub(super) heads: usize,
-    pub(super) positions: Positions,
-    pub(super) window: Option<usize>,
-    pub(super) norm: BlockNorm,
+pub(crate) struct Attention {
+    pub(crate) inputs: Inputs,
+    pub(crate) output: Linear,
+    pub(crate) heads: usize,
+    pub(crate) positions: Positions,
+    pub(crate) window: Option<usize>,
+    pub(crate) norm: BlockNorm,
 }
 
 /// The projections into attention.
 #[derive(Debug)]
-pub(super) enum Inputs {
+pub(crate) enum Inputs {
     /// Query, key and value side by side, of all rows.
     All(Linear),
     /// The query of each pair's first row; key and value side by side, of all rows.
@@ -32,7 +32,7 @@ pub(super) enum Inputs {
 
 /// How attention knows where a token stands.
 #[derive(Debug)]
-pub(super) enum Positions {
+pub(crate) enum Positions {
     Absent,
     /// Shared by the layers with the same angles.
     Rotary(Arc<Rotations>),
@@ -42,7 +42,7 @@ pub(super) enum Positions {
 }
 
 impl Run<'_> {
-    pub(super) fn attention(&mut self, attention: &Attention) {
+    pub(crate) fn attention(&mut self, attention: &Attention) {
         self.enter(&attention.norm);
         self.project_inputs(attention);
         self.attend(attention);
