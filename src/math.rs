@@ -1,12 +1,12 @@
 //! exp, gelu and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
 //! every browser, which no libm promises.
 //!
-//! Written once over [`Lanes`]: a vector of some instruction set, or one f32. The coefficients are least-squares fits
+//! Written once over [`SimdF32`]: a vector of some instruction set, or one f32. The coefficients are least-squares fits
 //! reweighted towards the smallest greatest error, made for this file; the bounds are those of the f32 evaluation,
 //! measured against f64 by the tests.
 
 /// f32 arithmetic in as many lanes as there are, each lane an IEEE operation rounded once.
-pub(crate) trait Lanes: Copy + 'static {
+pub(crate) trait SimdF32: Copy + 'static {
     /// The lanes.
     type F32: Copy;
 
@@ -22,14 +22,14 @@ pub(crate) trait Lanes: Copy + 'static {
     /// To the nearest whole number, ties to even.
     fn round(a: Self::F32) -> Self::F32;
     /// Two to the power of whole numbers in -126..=127.
-    fn pow2(a: Self::F32) -> Self::F32;
+    fn exp2_int(a: Self::F32) -> Self::F32;
 }
 
 /// `e^x`, with a relative error of at most 2e-7 for `x` in -87..=88, to which it is clamped.
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2` (Cody and Waite), then a polynomial of degree 6 in `r`.
 #[inline(always)]
-pub(crate) fn exp<S: Lanes>(x: S::F32) -> S::F32 {
+pub(crate) fn exp<S: SimdF32>(x: S::F32) -> S::F32 {
     const TERMS: [f32; 5] = [1.381_314_4e-3, 8.369_419e-3, 4.166_845_6e-2, 1.666_651_5e-1, 0.499_999_94];
     let x = S::min(S::max(x, S::splat(-87.0)), S::splat(88.0));
     let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
@@ -37,14 +37,14 @@ pub(crate) fn exp<S: Lanes>(x: S::F32) -> S::F32 {
     let r = S::sub(S::sub(x, S::mul(n, S::splat(0.693_359_4))), S::mul(n, S::splat(-2.121_944_4e-4)));
     let tail = polynomial::<S, 5>(r, TERMS);
     let power = S::add(S::add(S::mul(tail, S::mul(r, r)), r), S::splat(1.0));
-    S::mul(power, S::pow2(n))
+    S::mul(power, S::exp2_int(n))
 }
 
 /// `2^x`, with a relative error of at most 3e-7 for `x` in -126..=127; below as at -126.
 ///
 /// `x = n + f` with `|f| <= 1 / 2`, exactly, then a polynomial of degree 5 in `f`.
 #[inline(always)]
-pub(crate) fn exp2<S: Lanes>(x: S::F32) -> S::F32 {
+pub(crate) fn exp2<S: SimdF32>(x: S::F32) -> S::F32 {
     const TERMS: [f32; 6] = [
         1.326_472_7e-3,
         9.671_513e-3,
@@ -55,13 +55,13 @@ pub(crate) fn exp2<S: Lanes>(x: S::F32) -> S::F32 {
     ];
     let x = S::max(x, S::splat(-126.0));
     let n = S::round(x);
-    S::mul(polynomial::<S, 6>(S::sub(x, n), TERMS), S::pow2(n))
+    S::mul(polynomial::<S, 6>(S::sub(x, n), TERMS), S::exp2_int(n))
 }
 
 /// `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2`, of which the absolute error is at most 4e-7:
 /// `1 / 2 + x P(x^2) / Q(x^2)`, constant beyond 5.3.
 #[inline(always)]
-pub(crate) fn gelu<S: Lanes>(x: S::F32) -> S::F32 {
+pub(crate) fn gelu<S: SimdF32>(x: S::F32) -> S::F32 {
     const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
     const Q: [f32; 6] = [5.298_335e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
     let near = S::min(S::max(x, S::splat(-5.3)), S::splat(5.3));
@@ -72,7 +72,7 @@ pub(crate) fn gelu<S: Lanes>(x: S::F32) -> S::F32 {
 
 /// `tanh(x)`, with an absolute error of at most 2e-7: `1 - 2 / (e^(2x) + 1)`.
 #[inline(always)]
-pub(crate) fn tanh<S: Lanes>(x: S::F32) -> S::F32 {
+pub(crate) fn tanh<S: SimdF32>(x: S::F32) -> S::F32 {
     let x = S::min(S::max(x, S::splat(-10.0)), S::splat(10.0));
     let power = exp::<S>(S::add(x, x));
     S::sub(S::splat(1.0), S::div(S::splat(2.0), S::add(power, S::splat(1.0))))
@@ -80,7 +80,7 @@ pub(crate) fn tanh<S: Lanes>(x: S::F32) -> S::F32 {
 
 /// Horner's scheme; the highest term first.
 #[inline(always)]
-fn polynomial<S: Lanes, const N: usize>(x: S::F32, terms: [f32; N]) -> S::F32 {
+fn polynomial<S: SimdF32, const N: usize>(x: S::F32, terms: [f32; N]) -> S::F32 {
     let mut sum = S::splat(terms[0]);
     for term in &terms[1..] {
         sum = S::add(S::mul(sum, x), S::splat(*term));
@@ -90,9 +90,9 @@ fn polynomial<S: Lanes, const N: usize>(x: S::F32, terms: [f32; N]) -> S::F32 {
 
 /// One f32, in plain Rust.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct One;
+pub(crate) struct ScalarF32;
 
-impl Lanes for One {
+impl SimdF32 for ScalarF32 {
     type F32 = f32;
 
     #[inline(always)]
@@ -128,7 +128,7 @@ impl Lanes for One {
         a.round_ties_even()
     }
     #[inline(always)]
-    fn pow2(a: f32) -> f32 {
+    fn exp2_int(a: f32) -> f32 {
         f32::from_bits(((a as i32 + 127) as u32) << 23)
     }
 }
@@ -137,28 +137,28 @@ impl Lanes for One {
 mod tests {
     use super::*;
 
-    /// `f` over many values from `least` to `most`, with where it was taken.
-    fn sweep(f: fn(f32) -> f32, least: f32, most: f32) -> impl Iterator<Item = (f64, f64)> {
+    /// `f` over many values from `min` to `max`, with where it was taken.
+    fn sweep(f: fn(f32) -> f32, min: f32, max: f32) -> impl Iterator<Item = (f64, f64)> {
         const STEPS: u32 = 400_000;
-        let at = move |step: u32| least + (most - least) * step as f32 / STEPS as f32;
+        let at = move |step: u32| min + (max - min) * step as f32 / STEPS as f32;
         (0..=STEPS).map(move |step| (f64::from(at(step)), f64::from(f(at(step)))))
     }
 
     #[test]
     fn functions_keep_their_bounds() {
-        for (x, got) in sweep(exp::<One>, -87.0, 88.0) {
+        for (x, got) in sweep(exp::<ScalarF32>, -87.0, 88.0) {
             assert!((got / x.exp() - 1.0).abs() <= 2e-7, "exp({x}) = {got}");
         }
-        assert_eq!(exp::<One>(0.0), 1.0);
-        for (x, got) in sweep(exp2::<One>, -126.0, 127.0) {
+        assert_eq!(exp::<ScalarF32>(0.0), 1.0);
+        for (x, got) in sweep(exp2::<ScalarF32>, -126.0, 127.0) {
             assert!((got / x.exp2() - 1.0).abs() <= 3e-7, "2^{x} = {got}");
         }
-        assert_eq!(exp2::<One>(f32::NEG_INFINITY), exp2::<One>(-126.0));
-        for (x, got) in sweep(gelu::<One>, -8.0, 8.0) {
+        assert_eq!(exp2::<ScalarF32>(f32::NEG_INFINITY), exp2::<ScalarF32>(-126.0));
+        for (x, got) in sweep(gelu::<ScalarF32>, -8.0, 8.0) {
             let wanted = x * (0.5 + 0.5 * series_of_erf(x * std::f64::consts::FRAC_1_SQRT_2));
             assert!((got - wanted).abs() <= 4e-7 * x.abs(), "gelu({x}) = {got}");
         }
-        for (x, got) in sweep(tanh::<One>, -12.0, 12.0) {
+        for (x, got) in sweep(tanh::<ScalarF32>, -12.0, 12.0) {
             assert!((got - x.tanh()).abs() <= 2e-7, "tanh({x}) = {got}");
         }
     }

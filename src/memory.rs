@@ -21,7 +21,7 @@ const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 2_600_000
 /// Files come in pieces of this size.
 const PIECE: u64 = 1 << 20;
 const BLOCK_ROWS: u64 = cpu::BLOCK_ROWS as u64;
-const TILE_ROWS: u64 = cpu::TILE_ROWS as u64;
+const TILE_ROWS: u64 = cpu::MAX_TILE_ROWS as u64;
 
 /// What decides how much memory a model takes.
 #[derive(Debug, Clone, Copy)]

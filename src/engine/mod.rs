@@ -149,7 +149,7 @@ impl Engine {
         match self {
             #[cfg(feature = "candle")]
             Engine::Candle(_) => "candle",
-            Engine::Cpu(engine) => engine.instructions(),
+            Engine::Cpu(engine) => engine.instruction_set(),
             #[cfg(feature = "gpu")]
             Engine::Gpu(_) => "webgpu",
             #[cfg(feature = "decoder")]
@@ -183,7 +183,7 @@ impl Engine {
     /// How far raw logits may be from those of exact arithmetic on the same weights.
     pub(crate) fn tolerance(&self) -> f32 {
         match self {
-            Engine::Cpu(engine) if engine.quantises() => 0.1,
+            Engine::Cpu(engine) if engine.quantizes() => 0.1,
             #[cfg(feature = "gpu")]
             Engine::Gpu(engine) => engine.tolerance(),
             _ => 1e-4,

@@ -4,9 +4,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::arch::MOST_ROWS;
-use super::exec::{Attention, FeedForward, Input, Inputs, Linear, Positions, Rotations};
-use super::kernels::{Kernels, Norm, Output, Packed, QuantisedRows, Relative, Rows, Then};
+use super::arch::MAX_TILE_ROWS;
+use super::exec::{Attention, FeedForward, Input, Linear, Positions, QkvProjections, RotaryCache};
+use super::kernels::{
+    Epilogue, Kernels, Norm, Output, PackedPositions, QuantizedRows, RelativePositions, RowsView,
+};
 use super::packed_weights::{PackedF32, PackedQ8};
 use super::{BlockNorm, Step};
 use crate::checkpoint::{Tensor, Weights};
@@ -17,8 +19,8 @@ use crate::model::{self, Plan, TensorRows};
 use crate::options::Dtype;
 
 /// Numbers beyond this are refused, for with them what lies between two norms could leave the range of f32: norms look
-/// for what is not finite, and what integers make of it before that nobody promises. See [`Run`](super::exec::Run).
-const LARGEST: f32 = 1e12;
+/// for what is not finite, and what integers make of it before that nobody promises. See [`ForwardPass`](super::exec::Run).
+const MAX_WEIGHT: f32 = 1e12;
 
 /// The steps of a Plan whose tensors have all been checked.
 pub(super) fn steps(
@@ -27,25 +29,25 @@ pub(super) fn steps(
     weights: Weights,
     dtype: Dtype,
 ) -> Result<Vec<Step>> {
-    let mut loader = Loader { weights, dtype, kernels, rotations: Vec::new(), tables: Vec::new() };
-    plan.steps.iter().map(|step| loader.step(step)).collect()
+    let mut lowering = Lowering { weights, dtype, kernels, rotary_caches: Vec::new(), tables: Vec::new() };
+    plan.steps.iter().map(|step| lowering.step(step)).collect()
 }
 
-struct Loader {
+struct Lowering {
     /// Those that have not been packed yet.
     weights: Weights,
     dtype: Dtype,
     kernels: &'static Kernels,
     /// Those that layers share.
-    rotations: Vec<Arc<Rotations>>,
-    /// Tables of relative positions, normalised, and what they are.
+    rotary_caches: Vec<Arc<RotaryCache>>,
+    /// Tables of relative positions, normalized, and what they are.
     tables: Vec<(model::Disentangled, Rc<Vec<f32>>)>,
 }
 
 /// How a layer gets at rows of a tensor: [`Weights::take_rows`], or [`Weights::view_rows`] where others need them too.
 type Read = fn(&mut Weights, &str, Range<usize>) -> Result<Tensor>;
 
-impl Loader {
+impl Lowering {
     fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
             model::Step::Embed(embed) => Step::Embed(Arc::new(Embedding::prepare(embed, &mut self.weights)?)),
@@ -71,14 +73,14 @@ impl Loader {
         let model::Attention { query, key, value, output, heads, positions, window, rows, norm } = attention;
         // First, for they may share projections, which are taken below.
         let positions = self.positions(positions, *heads, query.out_features() / heads)?;
-        let inputs = match rows {
-            model::Rows::All => Inputs::All(self.linear(&[query, key, value])?),
+        let qkv = match rows {
+            model::Rows::All => QkvProjections::All(self.linear(&[query, key, value])?),
             model::Rows::Cls => {
-                Inputs::First { query: self.linear(&[query])?, key_value: self.linear(&[key, value])? }
+                QkvProjections::Cls { query: self.linear(&[query])?, key_value: self.linear(&[key, value])? }
             }
         };
         Ok(Attention {
-            inputs,
+            qkv,
             output: self.linear(&[output])?,
             heads: *heads,
             positions,
@@ -95,7 +97,7 @@ impl Loader {
     ) -> Result<Positions> {
         Ok(match positions {
             model::Positions::Absent => Positions::Absent,
-            model::Positions::Rotary(rotary) => Positions::Rotary(self.rotations(*rotary, head_dim)),
+            model::Positions::Rotary(rotary) => Positions::Rotary(self.rotary_cache(*rotary, head_dim)),
             model::Positions::Alibi => Positions::Alibi(alibi_slopes(heads)),
             model::Positions::Disentangled(positions) => {
                 Positions::Relative(Box::new(self.relative(positions, heads, head_dim)?))
@@ -103,15 +105,16 @@ impl Loader {
         })
     }
 
-    fn rotations(&mut self, rotary: model::Rotary, head_dim: usize) -> Arc<Rotations> {
-        let alike =
-            |rotations: &&Arc<Rotations>| (rotations.rotary, rotations.head_dim) == (rotary, head_dim);
-        if let Some(rotations) = self.rotations.iter().find(alike) {
-            return Arc::clone(rotations);
+    fn rotary_cache(&mut self, rotary: model::Rotary, head_dim: usize) -> Arc<RotaryCache> {
+        let alike = |rotary_cache: &&Arc<RotaryCache>| {
+            (rotary_cache.rotary, rotary_cache.head_dim) == (rotary, head_dim)
+        };
+        if let Some(rotary_cache) = self.rotary_caches.iter().find(alike) {
+            return Arc::clone(rotary_cache);
         }
-        let rotations = Arc::new(Rotations::new(rotary, head_dim));
-        self.rotations.push(Arc::clone(&rotations));
-        rotations
+        let rotary_cache = Arc::new(RotaryCache::new(rotary, head_dim));
+        self.rotary_caches.push(Arc::clone(&rotary_cache));
+        rotary_cache
     }
 
     /// Relative positions, projected for one layer.
@@ -120,16 +123,16 @@ impl Loader {
         positions: &model::Disentangled,
         heads: usize,
         head_dim: usize,
-    ) -> Result<Relative> {
+    ) -> Result<RelativePositions> {
         let table = self.table(positions)?;
         let mut project = |layer: &Option<model::Linear>| {
             layer.as_ref().map(|layer| self.project_table(&table, layer, heads, head_dim)).transpose()
         };
         let (keys, queries) = (project(&positions.key)?, project(&positions.query)?);
-        Ok(Relative { keys, queries, place: positions.clone() })
+        Ok(RelativePositions { keys, queries, disentangled: positions.clone() })
     }
 
-    /// The rows of relative positions as they are projected, with [`MOST_ROWS`] to spare.
+    /// The rows of relative positions as they are projected, with [`MAX_TILE_ROWS`] to spare.
     fn table(&mut self, positions: &model::Disentangled) -> Result<Rc<Vec<f32>>> {
         let alike = |(other, _): &&(model::Disentangled, _)| {
             (&other.table, &other.norm) == (&positions.table, &positions.norm)
@@ -140,7 +143,7 @@ impl Loader {
         let model::Table { weight, rows, width } = &positions.table;
         let mut values = self.weights.view(weight)?.to_f32();
         match &positions.norm {
-            None => check_size(weight, &values)?,
+            None => check_magnitude(weight, &values)?,
             Some(norm) => {
                 if !(self.kernels.norm)(&mut values, &self.norm(norm)?) {
                     return Err(weights(format!(
@@ -149,7 +152,7 @@ impl Loader {
                 }
             }
         }
-        values.resize((rows + MOST_ROWS) * width, 0.0);
+        values.resize((rows + MAX_TILE_ROWS) * width, 0.0);
         let values = Rc::new(values);
         self.tables.push((positions.clone(), Rc::clone(&values)));
         Ok(values)
@@ -161,16 +164,16 @@ impl Loader {
         layer: &model::Linear,
         heads: usize,
         head_dim: usize,
-    ) -> Result<Packed> {
+    ) -> Result<PackedPositions> {
         let view: Read = |weights, name, rows| weights.view_rows(name, rows);
         let packed = self.packed(&[layer], view)?;
-        let rows = table.len() / layer.in_features - MOST_ROWS;
-        let mut values = vec![0.0; (rows + MOST_ROWS) * packed.columns()];
+        let rows = table.len() / layer.in_features - MAX_TILE_ROWS;
+        let mut values = vec![0.0; (rows + MAX_TILE_ROWS) * packed.columns()];
         // Every pair looks at them, so all are rounded as finely as first rows are.
-        let firsts: Vec<usize> = (0..rows).collect();
-        let input = Input { values: table, rows: 0..rows, firsts: &firsts };
-        let output = Output { values: &mut values, then: Then::Store };
-        packed.apply(self.kernels, &input, &mut QuantisedRows::default(), output);
+        let cls_rows: Vec<usize> = (0..rows).collect();
+        let input = Input { values: table, rows: 0..rows, cls_rows: &cls_rows };
+        let output = Output { values: &mut values, epilogue: Epilogue::Store };
+        packed.apply(self.kernels, &input, &mut QuantizedRows::default(), output);
         if !values.iter().all(|value| value.is_finite()) {
             let name = &layer.weight.tensor;
             return Err(weights(format!(
@@ -178,7 +181,11 @@ impl Loader {
             )));
         }
         let pack = if self.dtype == Dtype::Q8 { self.kernels.pack_i16 } else { self.kernels.pack_f32 };
-        Ok(pack(Rows { values: &values, stride: packed.columns(), first: 0, count: rows }, heads, head_dim))
+        Ok(pack(
+            RowsView { values: &values, stride: packed.columns(), first: 0, count: rows },
+            heads,
+            head_dim,
+        ))
     }
 
     /// Layers over the same input, packed as one.
@@ -208,12 +215,12 @@ impl Loader {
             Dtype::Q8 => {
                 let packed = PackedQ8::new(&parts, self.kernels.panel);
                 let factor = packed.input_factors.iter().copied().fold(1.0, f32::max);
-                check_size(name, packed.scales.iter().map(|scale| scale * factor))?;
+                check_magnitude(name, packed.scales.iter().map(|scale| scale * factor))?;
                 Linear::Q8(packed)
             }
             _ => {
                 let packed = PackedF32::new(&parts, self.kernels.panel);
-                check_size(name, &packed.panels)?;
+                check_magnitude(name, &packed.panels)?;
                 Linear::F32(packed)
             }
         })
@@ -240,14 +247,17 @@ impl Loader {
 
     fn vector(&mut self, part: &TensorRows, read: Read) -> Result<Vec<f32>> {
         let values = read(&mut self.weights, &part.tensor, part.rows.clone())?.to_f32();
-        check_size(&part.tensor, &values)?;
+        check_magnitude(&part.tensor, &values)?;
         Ok(values)
     }
 }
 
-/// Refuses numbers beyond [`LARGEST`].
-fn check_size(name: &str, values: impl IntoIterator<Item = impl std::borrow::Borrow<f32>>) -> Result<()> {
-    let large = |value: &f32| value.abs() > LARGEST;
+/// Refuses numbers beyond [`MAX_WEIGHT`].
+fn check_magnitude(
+    name: &str,
+    values: impl IntoIterator<Item = impl std::borrow::Borrow<f32>>,
+) -> Result<()> {
+    let large = |value: &f32| value.abs() > MAX_WEIGHT;
     match values.into_iter().map(|value| *value.borrow()).find(large) {
         None => Ok(()),
         Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),

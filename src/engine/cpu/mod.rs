@@ -1,6 +1,6 @@
 //! The CPU engine: the Plan on kernels of our own, over packed weights and reused memory.
 //!
-//! In q8, activations are quantised row by row in front of each linear layer and everything else is f32. Every
+//! In q8, activations are quantized row by row in front of each linear layer and everything else is f32. Every
 //! operation of that path rounds alike on every processor, in one order, so a score is the same bits everywhere.
 
 mod arch;
@@ -17,10 +17,10 @@ mod threads;
 
 use std::sync::{Arc, Mutex};
 
-pub(crate) use arch::MOST_ROWS as TILE_ROWS;
+pub(crate) use arch::MAX_TILE_ROWS;
 pub(crate) use exec::BLOCK_ROWS;
 
-use exec::{Arena, Attention, FeedForward, Linear, Run};
+use exec::{Arena, Attention, FeedForward, ForwardPass, Linear};
 use kernels::{Kernels, Norm};
 
 use super::embed::Embedding;
@@ -54,7 +54,7 @@ enum Step {
     Pool(Pooling),
 }
 
-/// Where a block is normalised.
+/// Where a block is normalized.
 #[derive(Debug)]
 enum BlockNorm {
     Before(Norm),
@@ -65,7 +65,7 @@ enum BlockNorm {
 impl CpuEngine {
     /// Packs the weights of a Plan whose tensors have all been checked, for the fastest kernels of this processor.
     pub(crate) fn prepare(plan: &Plan, weights: Weights, dtype: Dtype, threads: usize) -> Result<Self> {
-        Self::with_kernels(fastest(), plan, weights, dtype, threads)
+        Self::with_kernels(select_kernels(), plan, weights, dtype, threads)
     }
 
     fn with_kernels(
@@ -80,12 +80,12 @@ impl CpuEngine {
     }
 
     /// What the kernels are made of, such as `"avx2"`.
-    pub(super) fn instructions(&self) -> &'static str {
+    pub(super) fn instruction_set(&self) -> &'static str {
         self.kernels.name
     }
 
-    /// Whether activations are quantised in front of linear layers.
-    pub(super) fn quantises(&self) -> bool {
+    /// Whether activations are quantized in front of linear layers.
+    pub(super) fn quantizes(&self) -> bool {
         self.dtype == Dtype::Q8
     }
 
@@ -113,14 +113,14 @@ impl CpuEngine {
         if self.threads > 1 {
             return threads::run(self, batch);
         }
-        self.run_alone(batch)
+        self.run_on_this_thread(batch)
     }
 
     /// As [`run`](Self::run), on this thread.
-    fn run_alone(&self, batch: &Batch) -> Result<Vec<f32>> {
+    fn run_on_this_thread(&self, batch: &Batch) -> Result<Vec<f32>> {
         // A poisoned lock only means that another call panicked; what it held is not here.
         let arena = self.arenas.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
-        let mut run = Run::new(self, batch, arena.unwrap_or_default());
+        let mut run = ForwardPass::new(self, batch, arena.unwrap_or_default());
         for step in &self.steps {
             run.step(step);
         }
@@ -134,15 +134,15 @@ impl CpuEngine {
 
 /// The kernels to use on this processor.
 #[cfg(not(target_arch = "wasm32"))]
-fn fastest() -> &'static Kernels {
+fn select_kernels() -> &'static Kernels {
     kernels::available()[0]
 }
 
 /// The kernels to use in this browser, found out once.
 #[cfg(target_arch = "wasm32")]
-fn fastest() -> &'static Kernels {
-    static FASTEST: std::sync::OnceLock<&Kernels> = std::sync::OnceLock::new();
-    let [first, second] = kernels::of_build();
+fn select_kernels() -> &'static Kernels {
+    static SELECTED: std::sync::OnceLock<&Kernels> = std::sync::OnceLock::new();
+    let [first, second] = kernels::candidates();
     // Also where both are one: the two files are to have the same imports.
-    FASTEST.get_or_init(|| select_kernel::choose(first, second))
+    SELECTED.get_or_init(|| select_kernel::select(first, second))
 }

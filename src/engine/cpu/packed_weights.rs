@@ -9,7 +9,7 @@ pub(super) const Q7_OFFSET: i32 = 64;
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
 #[derive(Debug)]
 pub(super) struct PackedQ8 {
-    /// What inputs are multiplied with before they are quantised, `[inputs]`; empty where that is 1.
+    /// What inputs are multiplied with before they are quantized, `[in_features]`; empty where that is 1.
     pub(super) input_factors: Vec<f32>,
     /// Codes, `[panels, depth / 4, panel]` of four each.
     pub(super) panels: Vec<[u8; DEPTH_STEP]>,
@@ -18,9 +18,9 @@ pub(super) struct PackedQ8 {
     /// Likewise.
     pub(super) biases: Vec<f32>,
     /// Sums of the weights of each column, likewise: what a row's middle is multiplied with.
-    pub(super) sums: Vec<f32>,
+    pub(super) column_sums: Vec<f32>,
     /// Input features.
-    pub(super) inputs: usize,
+    pub(super) in_features: usize,
     /// Input features, rounded up to what a tile takes at once.
     pub(super) depth: usize,
     /// Output features.
@@ -44,9 +44,9 @@ impl PackedQ8 {
     /// Packs matrices `[out_features, in_features]` side by side, as one with all their output features, in panels of
     /// `panel` columns.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
-        let (inputs, steps) = (parts[0].0.shape()[1], parts[0].0.shape()[1].div_ceil(DEPTH_STEP));
+        let (in_features, steps) = (parts[0].0.shape()[1], parts[0].0.shape()[1].div_ceil(DEPTH_STEP));
         let columns = parts.iter().map(|(view, _)| view.shape()[0]).sum();
-        let mut packed = Self::blank(inputs, columns, panel);
+        let mut packed = Self::zeros(in_features, columns, panel);
         packed.input_factors = parts[0].0.input_scales().iter().map(|scale| scale.recip()).collect();
         let mut column = 0;
         for (tensor, biases) in parts {
@@ -55,7 +55,7 @@ impl PackedQ8 {
                 let sum: i32 = codes.iter().map(|&code| i32::from(code) - Q7_OFFSET).sum();
                 packed.scales[column] = scale;
                 packed.biases[column] = bias;
-                packed.sums[column] = sum as f32 * scale;
+                packed.column_sums[column] = sum as f32 * scale;
                 let lanes = packed.panels[column / panel * panel * steps..][column % panel..]
                     .iter_mut()
                     .step_by(panel);
@@ -71,16 +71,16 @@ impl PackedQ8 {
 
 impl PackedQ8 {
     /// A matrix whose every weight is `-64 * 0`.
-    pub(super) fn blank(inputs: usize, columns: usize, panel: usize) -> Self {
+    pub(super) fn zeros(in_features: usize, columns: usize, panel: usize) -> Self {
         let padded = columns.next_multiple_of(panel);
-        let steps = inputs.div_ceil(DEPTH_STEP);
+        let steps = in_features.div_ceil(DEPTH_STEP);
         Self {
             input_factors: Vec::new(),
             panels: vec![[0; DEPTH_STEP]; padded * steps],
             scales: vec![0.0; padded],
             biases: vec![0.0; padded],
-            sums: vec![0.0; padded],
-            inputs,
+            column_sums: vec![0.0; padded],
+            in_features,
             depth: steps * DEPTH_STEP,
             columns,
         }

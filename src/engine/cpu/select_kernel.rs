@@ -1,6 +1,6 @@
 //! Which dot product is faster here: in WebAssembly nothing but a clock can tell.
 
-use super::kernels::{Kernels, Output, QuantisedRows, Then};
+use super::kernels::{Epilogue, Kernels, Output, QuantizedRows};
 use super::packed_weights::PackedQ8;
 use crate::engine::clock::milliseconds;
 
@@ -9,14 +9,14 @@ use crate::engine::clock::milliseconds;
 ///
 /// Takes some ten milliseconds, for so long a browser needs to compile for speed what it has seen called often, and it
 /// may have done so for one of them alone.
-pub(super) fn choose(first: &'static Kernels, second: &'static Kernels) -> &'static Kernels {
+pub(super) fn select(first: &'static Kernels, second: &'static Kernels) -> &'static Kernels {
     const ROUNDS: usize = 16;
-    const CLEARLY: f64 = 1.2;
+    const MIN_SPEEDUP: f64 = 1.2;
     const ROWS: usize = 48;
     const INPUTS: usize = 384;
     const OUTPUTS: usize = 768;
-    let layer = PackedQ8::blank(INPUTS, OUTPUTS, first.panel);
-    let mut input = QuantisedRows::default();
+    let layer = PackedQ8::zeros(INPUTS, OUTPUTS, first.panel);
+    let mut input = QuantizedRows::default();
     input.reserve(ROWS, INPUTS, std::iter::empty());
     let mut output = vec![0.0; ROWS * OUTPUTS];
     let mut times = [f64::INFINITY; 2];
@@ -24,10 +24,14 @@ pub(super) fn choose(first: &'static Kernels, second: &'static Kernels) -> &'sta
     for _ in 0..ROUNDS {
         for (time, kernels) in times.iter_mut().zip([first, second]) {
             let started = milliseconds();
-            (kernels.linear_q8)(&layer, &mut input, Output { values: &mut output, then: Then::Store });
+            (kernels.linear_q8)(
+                &layer,
+                &mut input,
+                Output { values: &mut output, epilogue: Epilogue::Store },
+            );
             *time = time.min(milliseconds() - started);
         }
     }
-    let stands_still = times == [0.0; 2];
-    if stands_still || times[0] > CLEARLY * times[1] { second } else { first }
+    let clock_is_frozen = times == [0.0; 2];
+    if clock_is_frozen || times[0] > MIN_SPEEDUP * times[1] { second } else { first }
 }

@@ -8,23 +8,23 @@ use crate::error::{Result, internal};
 use crate::text::Batch;
 
 /// The fewest tokens that are worth handing to a thread.
-const FEWEST_TOKENS: usize = 128;
+const MIN_TOKENS: usize = 128;
 
 /// Runs a batch on the engine's threads: pooled rows `[pairs, hidden_size]`.
 pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
     // More shares than threads, so that one that is done early finds something to do.
-    let tokens = (batch.tokens() / (2 * engine.threads)).clamp(FEWEST_TOKENS, BATCH_TOKENS);
-    let shares = shares(batch, tokens);
+    let tokens = (batch.tokens() / (2 * engine.threads)).clamp(MIN_TOKENS, BATCH_TOKENS);
+    let shards = shards(batch, tokens);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((share.start, engine.run_alone(&batch.slice(share.clone()))?));
+        while let Some(shard) = shards.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((shard.start, engine.run_on_this_thread(&batch.slice(shard.clone()))?));
         }
         Ok(done)
     };
     let mut parts = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..engine.threads.min(shares.len())).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..engine.threads.min(shards.len())).map(|_| scope.spawn(work)).collect();
         let mut parts: Vec<(usize, Vec<f32>)> = work()?;
         for other in others {
             parts.extend(other.join().map_err(|_| internal("a thread of the CPU engine panicked"))??);
@@ -36,17 +36,17 @@ pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
 }
 
 /// Neighbouring pairs of about `tokens` tokens in all.
-fn shares(batch: &Batch, tokens: usize) -> Vec<Range<usize>> {
-    let mut shares = Vec::new();
-    let (mut first, mut held) = (0, 0);
+fn shards(batch: &Batch, tokens: usize) -> Vec<Range<usize>> {
+    let mut shards = Vec::new();
+    let (mut first, mut count) = (0, 0);
     for (pair, rows) in batch.ranges().enumerate() {
-        held += rows.len();
-        if held >= tokens || pair + 1 == batch.pairs() {
-            shares.push(first..pair + 1);
-            (first, held) = (pair + 1, 0);
+        count += rows.len();
+        if count >= tokens || pair + 1 == batch.pairs() {
+            shards.push(first..pair + 1);
+            (first, count) = (pair + 1, 0);
         }
     }
-    shares
+    shards
 }
 
 #[cfg(test)]
@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn shares_hold_every_pair_once_in_order() {
+    fn shards_hold_every_pair_once_in_order() {
         let batch = batch(&[5, 1, 9, 3, 3, 3, 20]);
         let ends = |tokens| {
-            shares(&batch, tokens).into_iter().map(|pairs| (pairs.start, pairs.end)).collect::<Vec<_>>()
+            shards(&batch, tokens).into_iter().map(|pairs| (pairs.start, pairs.end)).collect::<Vec<_>>()
         };
         assert_eq!(ends(6), [(0, 2), (2, 3), (3, 5), (5, 7)]);
         assert_eq!(ends(1000), [(0, 7)]);
-        assert!(shares(&Batch::default(), 6).is_empty());
+        assert!(shards(&Batch::default(), 6).is_empty());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::arch::aarch64::*;
 use std::arch::asm;
 use std::marker::PhantomData;
 
-use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
-use crate::math::Lanes;
+use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
+use crate::math::SimdF32;
 
 /// NEON with a way to multiply bytes.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(crate) struct Neon<D>(PhantomData<D>);
 const ROWS: usize = 8;
 const PANEL: usize = 8;
 
-impl<D: Dot> Lanes for Neon<D> {
+impl<D: Q8Dot> SimdF32 for Neon<D> {
     /// Lanes 0 to 3 and 4 to 7.
     type F32 = [float32x4_t; 2];
 
@@ -64,19 +64,19 @@ impl<D: Dot> Lanes for Neon<D> {
         unsafe { [vrndnq_f32(a[0]), vrndnq_f32(a[1])] }
     }
     #[inline(always)]
-    fn pow2(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn exp2_int(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
-        unsafe { [power(a[0]), power(a[1])] }
+        unsafe { [exp2_int(a[0]), exp2_int(a[1])] }
     }
 }
 
 #[inline(always)]
-unsafe fn power(a: float32x4_t) -> float32x4_t {
+unsafe fn exp2_int(a: float32x4_t) -> float32x4_t {
     // SAFETY: NEON is there.
     unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)))) }
 }
 
-impl<D: Dot> Isa for Neon<D> {
+impl<D: Q8Dot> Isa for Neon<D> {
     const ROWS: usize = ROWS;
     const PANEL: usize = PANEL;
 
@@ -103,12 +103,12 @@ impl<D: Dot> Isa for Neon<D> {
     #[inline(always)]
     fn store_i16(a: [float32x4_t; 2], values: &mut [i16; 8]) {
         // SAFETY: eight i16 are one vector.
-        unsafe { vst1q_s16(values.as_mut_ptr(), words(a)) };
+        unsafe { vst1q_s16(values.as_mut_ptr(), to_i16(a)) };
     }
     #[inline(always)]
-    fn store_quantised(a: [float32x4_t; 2], values: &mut [Quantised; 8]) {
+    fn store_quantized(a: [float32x4_t; 2], values: &mut [QuantizedValue; 8]) {
         // SAFETY: eight i8 are half a vector.
-        unsafe { vst1_s8(values.as_mut_ptr(), vmovn_s16(words(a))) };
+        unsafe { vst1_s8(values.as_mut_ptr(), vmovn_s16(to_i16(a))) };
     }
 
     #[inline(always)]
@@ -118,47 +118,47 @@ impl<D: Dot> Isa for Neon<D> {
     #[inline(always)]
     fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
         // SAFETY: NEON is there.
-        unsafe { tile::<Pairs, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<WordDot, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
     #[inline(always)]
     fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
         // SAFETY: NEON is there.
-        unsafe { tile::<Floats, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
 /// Whole numbers as 16-bit lanes.
 #[inline(always)]
-unsafe fn words(a: [float32x4_t; 2]) -> int16x8_t {
+unsafe fn to_i16(a: [float32x4_t; 2]) -> int16x8_t {
     // SAFETY: NEON is there.
     unsafe { vcombine_s16(vmovn_s32(vcvtq_s32_f32(a[0])), vmovn_s32(vcvtq_s32_f32(a[1]))) }
 }
 
 /// How bytes are multiplied.
-pub(crate) trait Dot: Copy + 'static {
+pub(crate) trait Q8Dot: Copy + 'static {
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
 }
 
 /// Long products, added in pairs: what every processor has.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LongProducts;
+pub(crate) struct WideningMul;
 
 /// One instruction for four products and their sum. May only run where `dotprod` is, which `kernels` makes sure of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DotProduct;
+pub(crate) struct DotProd;
 
-impl Dot for LongProducts {
+impl Q8Dot for WideningMul {
     #[inline(always)]
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
         // SAFETY: NEON is there.
-        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
-impl Dot for DotProduct {
+impl Q8Dot for DotProd {
     #[inline(always)]
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
-        // SAFETY: `dotprod` is there, see `DotProduct`.
+        // SAFETY: `dotprod` is there, see `DotProd`.
         unsafe { dot_product_q8(a, stride, panel, to) }
     }
 }
@@ -166,25 +166,25 @@ impl Dot for DotProduct {
 #[target_feature(enable = "neon,dotprod")]
 fn dot_product_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
     // SAFETY: the instructions are those this function may use.
-    unsafe { tile::<DotProduct, ROWS, 2, PANEL>(a, stride, panel, to) }
+    unsafe { compute_tile::<DotProd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
 /// Two products of 16-bit numbers to a column.
-struct Pairs;
+struct WordDot;
 /// A product of f32 to a column.
-struct Floats;
+struct FloatMulAdd;
 
-/// A [`Product`] over integers in one vector: all but how products are added is alike. Weights of 7 bits are the same
+/// A [`TileOps`] over integers in one vector: all but how products are added is alike. Weights of 7 bits are the same
 /// with a sign and without.
-macro_rules! product {
+macro_rules! tile_ops {
     ($product:ty: $a:ty, $b:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
-        impl Product for $product {
+        impl TileOps for $product {
             type A = $a;
             type B = $b;
-            type Sum = i32;
-            type Row = int32x4_t;
-            type Weights = int32x4_t;
-            type Sums = int32x4_t;
+            type Accumulator = i32;
+            type RowVector = int32x4_t;
+            type WeightVector = int32x4_t;
+            type AccumulatorVector = int32x4_t;
             const STEP: usize = $step;
             const COLUMNS: usize = 4;
 
@@ -194,33 +194,33 @@ macro_rules! product {
                 unsafe { vdupq_n_s32(0) }
             }
             #[inline(always)]
-            unsafe fn row(from: *const $a) -> int32x4_t {
+            unsafe fn broadcast_row(from: *const $a) -> int32x4_t {
                 unsafe { vdupq_n_s32(from.cast::<i32>().read_unaligned()) }
             }
             #[inline(always)]
-            unsafe fn weights(from: *const $b) -> int32x4_t {
+            unsafe fn load_weights(from: *const $b) -> int32x4_t {
                 unsafe { vreinterpretq_s32_u8(vld1q_u8(from.cast())) }
             }
             #[inline(always)]
-            unsafe fn add_products($sums: int32x4_t, $weights: int32x4_t, $values: int32x4_t) -> int32x4_t {
+            unsafe fn multiply_add($sums: int32x4_t, $weights: int32x4_t, $values: int32x4_t) -> int32x4_t {
                 unsafe { $add }
             }
             #[inline(always)]
-            unsafe fn store(sums: int32x4_t, to: *mut i32) {
+            unsafe fn store_sums(sums: int32x4_t, to: *mut i32) {
                 unsafe { vst1q_s32(to, sums) }
             }
         }
     };
 }
 
-product!(LongProducts: i8, [u8; 4], 4, |sums, weights, row| {
+tile_ops!(WideningMul: i8, [u8; 4], 4, |sums, weights, row| {
     let (weights, row) = (vreinterpretq_s8_s32(weights), vreinterpretq_s8_s32(row));
     let low = vmull_s8(vget_low_s8(weights), vget_low_s8(row));
     let high = vmull_high_s8(weights, row);
     // Pairs of products are within i16: 2 * 127 * 127 < 2^15.
     vaddq_s32(sums, vpaddlq_s16(vpaddq_s16(low, high)))
 });
-product!(DotProduct: i8, [u8; 4], 4, |sums, weights, row| {
+tile_ops!(DotProd: i8, [u8; 4], 4, |sums, weights, row| {
     let mut sums = sums;
     // The intrinsic is not stable yet.
     asm!(
@@ -230,20 +230,20 @@ product!(DotProduct: i8, [u8; 4], 4, |sums, weights, row| {
     );
     sums
 });
-product!(Pairs: i16, [i16; 2], 2, |sums, weights, row| {
+tile_ops!(WordDot: i16, [i16; 2], 2, |sums, weights, row| {
     let (weights, row) = (vreinterpretq_s16_s32(weights), vreinterpretq_s16_s32(row));
     let low = vmull_s16(vget_low_s16(weights), vget_low_s16(row));
     let high = vmull_high_s16(weights, row);
     vaddq_s32(sums, vpaddq_s32(low, high))
 });
 
-impl Product for Floats {
+impl TileOps for FloatMulAdd {
     type A = f32;
     type B = f32;
-    type Sum = f32;
-    type Row = float32x4_t;
-    type Weights = float32x4_t;
-    type Sums = float32x4_t;
+    type Accumulator = f32;
+    type RowVector = float32x4_t;
+    type WeightVector = float32x4_t;
+    type AccumulatorVector = float32x4_t;
     const STEP: usize = 1;
     const COLUMNS: usize = 4;
 
@@ -253,19 +253,19 @@ impl Product for Floats {
         unsafe { vdupq_n_f32(0.0) }
     }
     #[inline(always)]
-    unsafe fn row(from: *const f32) -> float32x4_t {
+    unsafe fn broadcast_row(from: *const f32) -> float32x4_t {
         unsafe { vld1q_dup_f32(from) }
     }
     #[inline(always)]
-    unsafe fn weights(from: *const f32) -> float32x4_t {
+    unsafe fn load_weights(from: *const f32) -> float32x4_t {
         unsafe { vld1q_f32(from) }
     }
     #[inline(always)]
-    unsafe fn add_products(sums: float32x4_t, weights: float32x4_t, row: float32x4_t) -> float32x4_t {
+    unsafe fn multiply_add(sums: float32x4_t, weights: float32x4_t, row: float32x4_t) -> float32x4_t {
         unsafe { vfmaq_f32(sums, weights, row) }
     }
     #[inline(always)]
-    unsafe fn store(sums: float32x4_t, to: *mut f32) {
+    unsafe fn store_sums(sums: float32x4_t, to: *mut f32) {
         unsafe { vst1q_f32(to, sums) }
     }
 }

@@ -12,47 +12,47 @@ pub(super) mod wasm32;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86_64;
 
-use crate::math::Lanes;
+use crate::math::SimdF32;
 
 /// Products that the integer tile over q8 weights takes at once; depths are padded to it with zeros.
 pub(super) const DEPTH_STEP: usize = 4;
 /// The most rows a tile has; buffers that tiles read have so many rows to spare.
-pub(crate) const MOST_ROWS: usize = 8;
+pub(crate) const MAX_TILE_ROWS: usize = 8;
 /// The most columns a tile has.
-pub(super) const MOST_COLUMNS: usize = 32;
+pub(super) const MAX_TILE_COLUMNS: usize = 32;
 
-/// A quantised activation. Without the relaxed integer dot, WebAssembly multiplies 16-bit lanes, so it stores them.
+/// A quantized activation. Without the relaxed integer dot, WebAssembly multiplies 16-bit lanes, so it stores them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub(super) type Quantised = i16;
-/// A quantised activation.
+pub(super) type QuantizedValue = i16;
+/// A quantized activation.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
-pub(super) type Quantised = i8;
+pub(super) type QuantizedValue = i8;
 
 /// Codes of weights of one column as [`Isa::tile_q8`] reads them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub(super) type Codes = [i16; 2];
+pub(super) type WeightCodes = [i16; 2];
 /// Codes of weights of one column as [`Isa::tile_q8`] reads them.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
-pub(super) type Codes = [u8; DEPTH_STEP];
+pub(super) type WeightCodes = [u8; DEPTH_STEP];
 
 /// A packed panel as [`Isa::tile_q8`] reads it, in `room` where that is not as it is stored. Tiles read a panel once for
 /// every few rows, so it is widened here and not there.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub(super) use wasm32::unpacked;
+pub(super) use wasm32::widen_panel;
 /// A packed panel as [`Isa::tile_q8`] reads it: as it is stored.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 #[inline(always)]
-pub(super) fn unpacked<'a>(panel: &'a [Codes], _room: &mut Vec<Codes>) -> &'a [Codes] {
+pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _room: &mut Vec<WeightCodes>) -> &'a [WeightCodes] {
     panel
 }
 
 /// What a tile fills: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns end to end; what is beyond them stays as it is.
-pub(super) type Tile<T> = [T; MOST_ROWS * MOST_COLUMNS];
+pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
 
 /// An instruction set: eight lanes of f32, and tiles of matrix products.
 ///
 /// A tile multiplies `ROWS` rows, `stride` values apart in `a`, with one panel of packed weights, `PANEL` columns wide.
-pub(super) trait Isa: Lanes {
+pub(super) trait Isa: SimdF32 {
     /// Rows of a tile.
     const ROWS: usize;
     /// Columns of a tile, and of a panel of packed weights: a multiple of eight.
@@ -64,13 +64,13 @@ pub(super) trait Isa: Lanes {
     fn load_i32(values: &[i32; 8]) -> Self::F32;
     /// Whole numbers in -32767..=32767.
     fn store_i16(a: Self::F32, values: &mut [i16; 8]);
-    /// Whole numbers in -127..=127 as quantised activations.
-    fn store_quantised(a: Self::F32, values: &mut [Quantised; 8]);
+    /// Whole numbers in -127..=127 as quantized activations.
+    fn store_quantized(a: Self::F32, values: &mut [QuantizedValue; 8]);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exact.
     ///
-    /// `panel` is `[depth / n][PANEL]` of [`Codes`], which are `n` values in 0..=127 each.
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>);
+    /// `panel` is `[depth / n][PANEL]` of [`WeightCodes`], which are `n` values in 0..=127 each.
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact where it fits i32.
     ///
@@ -90,33 +90,37 @@ pub(super) trait Isa: Lanes {
 /// Every function may only run where the instructions of its type are.
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "intrinsics")]
-trait Product {
+trait TileOps {
     /// Values of a row.
     type A;
     /// The weights of one column that a step takes.
     type B;
     /// Sums.
-    type Sum;
+    type Accumulator;
     /// A row's values of one step, in every column.
-    type Row: Copy;
+    type RowVector: Copy;
     /// The weights of some columns.
-    type Weights: Copy;
+    type WeightVector: Copy;
     /// The sums of those columns.
-    type Sums: Copy;
+    type AccumulatorVector: Copy;
 
     /// Values of `A` in a step.
     const STEP: usize;
     /// Columns of a vector.
     const COLUMNS: usize;
 
-    unsafe fn zero() -> Self::Sums;
+    unsafe fn zero() -> Self::AccumulatorVector;
     /// Reads `STEP` values.
-    unsafe fn row(from: *const Self::A) -> Self::Row;
+    unsafe fn broadcast_row(from: *const Self::A) -> Self::RowVector;
     /// Reads `COLUMNS` columns.
-    unsafe fn weights(from: *const Self::B) -> Self::Weights;
-    unsafe fn add_products(sums: Self::Sums, weights: Self::Weights, row: Self::Row) -> Self::Sums;
+    unsafe fn load_weights(from: *const Self::B) -> Self::WeightVector;
+    unsafe fn multiply_add(
+        sums: Self::AccumulatorVector,
+        weights: Self::WeightVector,
+        row: Self::RowVector,
+    ) -> Self::AccumulatorVector;
     /// Writes `COLUMNS` sums.
-    unsafe fn store(sums: Self::Sums, to: *mut Self::Sum);
+    unsafe fn store_sums(sums: Self::AccumulatorVector, to: *mut Self::Accumulator);
 }
 
 /// A tile of `ROWS` rows and `PANEL` columns, `VECTORS` vectors of columns at a time: with their sums, as many as there
@@ -130,13 +134,17 @@ trait Product {
     reason = "intrinsics, and pointers that walk through rows and panel without a check each"
 )]
 #[inline(always)]
-unsafe fn tile<P: Product, const ROWS: usize, const VECTORS: usize, const PANEL: usize>(
+unsafe fn compute_tile<P: TileOps, const ROWS: usize, const VECTORS: usize, const PANEL: usize>(
     a: &[P::A],
     stride: usize,
     panel: &[P::B],
-    tile: &mut Tile<P::Sum>,
+    tile: &mut Tile<P::Accumulator>,
 ) {
-    const { assert!(ROWS <= MOST_ROWS && PANEL <= MOST_COLUMNS && PANEL.is_multiple_of(VECTORS * P::COLUMNS)) };
+    const {
+        assert!(
+            ROWS <= MAX_TILE_ROWS && PANEL <= MAX_TILE_COLUMNS && PANEL.is_multiple_of(VECTORS * P::COLUMNS)
+        )
+    };
     let steps = panel.len() / PANEL;
     assert!(a.len() >= (ROWS - 1) * stride + steps * P::STEP);
     for part in (0..PANEL).step_by(VECTORS * P::COLUMNS) {
@@ -147,22 +155,22 @@ unsafe fn tile<P: Product, const ROWS: usize, const VECTORS: usize, const PANEL:
             let mut columns = panel.as_ptr().wrapping_add(part);
             let mut sums = [[P::zero(); VECTORS]; ROWS];
             for _ in 0..steps {
-                let mut weights = [P::weights(columns); VECTORS];
+                let mut weights = [P::load_weights(columns); VECTORS];
                 for (vector, weights) in weights.iter_mut().enumerate().skip(1) {
-                    *weights = P::weights(columns.add(vector * P::COLUMNS));
+                    *weights = P::load_weights(columns.add(vector * P::COLUMNS));
                 }
                 for (row, sums) in rows.iter_mut().zip(&mut sums) {
-                    let values = P::row(*row);
+                    let values = P::broadcast_row(*row);
                     *row = row.wrapping_add(P::STEP);
                     for (sums, weights) in sums.iter_mut().zip(weights) {
-                        *sums = P::add_products(*sums, weights, values);
+                        *sums = P::multiply_add(*sums, weights, values);
                     }
                 }
                 columns = columns.wrapping_add(PANEL);
             }
             for (row, sums) in sums.into_iter().enumerate() {
                 for (vector, sums) in sums.into_iter().enumerate() {
-                    P::store(sums, tile.as_mut_ptr().add(row * PANEL + part + vector * P::COLUMNS));
+                    P::store_sums(sums, tile.as_mut_ptr().add(row * PANEL + part + vector * P::COLUMNS));
                 }
             }
         }

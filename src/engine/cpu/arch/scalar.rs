@@ -1,7 +1,7 @@
 //! Plain Rust: what every processor has, and what the others are tested against.
 
-use super::{DEPTH_STEP, Isa, Quantised, Tile};
-use crate::math::{Lanes, One};
+use super::{DEPTH_STEP, Isa, QuantizedValue, Tile};
+use crate::math::{ScalarF32, SimdF32};
 
 /// No instruction set in particular.
 #[derive(Debug, Clone, Copy)]
@@ -12,35 +12,35 @@ fn each(a: [f32; 8], b: [f32; 8], f: fn(f32, f32) -> f32) -> [f32; 8] {
     std::array::from_fn(|lane| f(a[lane], b[lane]))
 }
 
-impl Lanes for Scalar {
+impl SimdF32 for Scalar {
     type F32 = [f32; 8];
 
     fn splat(value: f32) -> [f32; 8] {
         [value; 8]
     }
     fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::add)
+        each(a, b, ScalarF32::add)
     }
     fn sub(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::sub)
+        each(a, b, ScalarF32::sub)
     }
     fn mul(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::mul)
+        each(a, b, ScalarF32::mul)
     }
     fn div(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::div)
+        each(a, b, ScalarF32::div)
     }
     fn min(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::min)
+        each(a, b, ScalarF32::min)
     }
     fn max(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, One::max)
+        each(a, b, ScalarF32::max)
     }
     fn round(a: [f32; 8]) -> [f32; 8] {
-        a.map(One::round)
+        a.map(ScalarF32::round)
     }
-    fn pow2(a: [f32; 8]) -> [f32; 8] {
-        a.map(One::pow2)
+    fn exp2_int(a: [f32; 8]) -> [f32; 8] {
+        a.map(ScalarF32::exp2_int)
     }
 }
 
@@ -60,11 +60,11 @@ impl Isa for Scalar {
     fn store_i16(a: [f32; 8], values: &mut [i16; 8]) {
         *values = a.map(|value| value as i16);
     }
-    fn store_quantised(a: [f32; 8], values: &mut [Quantised; 8]) {
-        *values = a.map(|value| value as Quantised);
+    fn store_quantized(a: [f32; 8], values: &mut [QuantizedValue; 8]) {
+        *values = a.map(|value| value as QuantizedValue);
     }
 
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
         for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<DEPTH_STEP>().0;

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 #[cfg(not(feature = "relaxed-simd"))]
 use super::DEPTH_STEP;
-use super::{Codes, Isa, Product, Quantised, Tile, tile};
-use crate::math::Lanes;
+use super::{Isa, QuantizedValue, Tile, TileOps, WeightCodes, compute_tile};
+use crate::math::SimdF32;
 
 /// WebAssembly with a way to multiply bytes.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub(crate) struct Wasm<D>(PhantomData<D>);
 const ROWS: usize = 6;
 const PANEL: usize = 8;
 
-impl<D: Dot> Lanes for Wasm<D> {
+impl<D: Q8Dot> SimdF32 for Wasm<D> {
     /// Lanes 0 to 3 and 4 to 7.
     type F32 = [v128; 2];
 
@@ -55,12 +55,12 @@ impl<D: Dot> Lanes for Wasm<D> {
         [f32x4_nearest(a[0]), f32x4_nearest(a[1])]
     }
     #[inline(always)]
-    fn pow2(a: [v128; 2]) -> [v128; 2] {
-        [power(a[0]), power(a[1])]
+    fn exp2_int(a: [v128; 2]) -> [v128; 2] {
+        [exp2_int(a[0]), exp2_int(a[1])]
     }
 }
 
-impl<D: Dot> Isa for Wasm<D> {
+impl<D: Q8Dot> Isa for Wasm<D> {
     const ROWS: usize = ROWS;
     const PANEL: usize = PANEL;
 
@@ -85,26 +85,26 @@ impl<D: Dot> Isa for Wasm<D> {
     }
     #[inline(always)]
     fn store_i16(a: [v128; 2], values: &mut [i16; 8]) {
-        let [low, high] = whole(a);
+        let [low, high] = to_i32(a);
         // SAFETY: eight i16 are one vector.
         unsafe { v128_store(values.as_mut_ptr().cast(), i16x8_narrow_i32x4(low, high)) };
     }
     #[cfg(feature = "relaxed-simd")]
     #[inline(always)]
-    fn store_quantised(a: [v128; 2], values: &mut [Quantised; 8]) {
-        let [low, high] = whole(a);
+    fn store_quantized(a: [v128; 2], values: &mut [QuantizedValue; 8]) {
+        let [low, high] = to_i32(a);
         let words = i16x8_narrow_i32x4(low, high);
         // SAFETY: the low eight bytes go to eight bytes.
         unsafe { v128_store64_lane::<0>(i8x16_narrow_i16x8(words, words), values.as_mut_ptr().cast()) };
     }
     #[cfg(not(feature = "relaxed-simd"))]
     #[inline(always)]
-    fn store_quantised(a: [v128; 2], values: &mut [Quantised; 8]) {
+    fn store_quantized(a: [v128; 2], values: &mut [QuantizedValue; 8]) {
         Self::store_i16(a, values);
     }
 
     #[inline(always)]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>) {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>) {
         D::tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
@@ -119,21 +119,21 @@ impl<D: Dot> Isa for Wasm<D> {
 
 /// Two to the power of whole numbers: after adding 2^23 + 127 the last bits of a sum are the exponent's.
 #[inline(always)]
-fn power(a: v128) -> v128 {
+fn exp2_int(a: v128) -> v128 {
     i32x4_shl(f32x4_add(a, f32x4_splat(8_388_735.0)), 23)
 }
 
 /// Whole numbers below 2^22 as integers: after adding 1.5 * 2^23 the last bits of a sum are theirs. The instructions
 /// for it take several on x86, for they also say what becomes of numbers that are too large.
 #[inline(always)]
-fn whole(a: [v128; 2]) -> [v128; 2] {
+fn to_i32(a: [v128; 2]) -> [v128; 2] {
     let offset = f32x4_splat(12_582_912.0);
     [i32x4_sub(f32x4_add(a[0], offset), offset), i32x4_sub(f32x4_add(a[1], offset), offset)]
 }
 
 /// How bytes are multiplied.
-pub(crate) trait Dot: Copy + 'static {
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], tile: &mut Tile<i32>);
+pub(crate) trait Q8Dot: Copy + 'static {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 }
 
 // Tiles are small, called often and never inlined: browsers compile what is called often, and only between calls.
@@ -141,55 +141,55 @@ pub(crate) trait Dot: Copy + 'static {
 #[inline(never)]
 fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
     // SAFETY: the instructions are in every build.
-    unsafe { tile::<Pairs, ROWS, 2, PANEL>(a, stride, panel, to) }
+    unsafe { compute_tile::<WordDot, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
 #[inline(never)]
 #[cfg_attr(feature = "relaxed-simd", target_feature(enable = "relaxed-simd"))]
 fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
     // SAFETY: the instructions are in every build.
-    unsafe { tile::<Floats, ROWS, 2, PANEL>(a, stride, panel, to) }
+    unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
 /// One relaxed instruction for four products and their sum: the fastest where the processor has it.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FourProducts;
+pub(crate) struct RelaxedDot4;
 
 #[cfg(feature = "relaxed-simd")]
-impl Dot for FourProducts {
+impl Q8Dot for RelaxedDot4 {
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         // SAFETY: the instructions are in this build.
-        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
 /// A relaxed instruction for pairs of products and an ordinary one that adds pairs: the faster way elsewhere.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TwoProducts;
+pub(crate) struct RelaxedDot2;
 
 #[cfg(feature = "relaxed-simd")]
-impl Dot for TwoProducts {
+impl Q8Dot for RelaxedDot2 {
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         // SAFETY: the instructions are in this build.
-        unsafe { tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
-/// Products of 16-bit lanes, to which [`unpacked`] widens weights: what every WebAssembly with SIMD has.
+/// Products of 16-bit lanes, to which [`widen_panel`] widens weights: what every WebAssembly with SIMD has.
 #[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Words;
+pub(crate) struct WidenedDot;
 
 #[cfg(not(feature = "relaxed-simd"))]
-impl Dot for Words {
+impl Q8Dot for WidenedDot {
     #[inline(always)]
-    fn tile_q8(a: &[Quantised], stride: usize, panel: &[Codes], to: &mut Tile<i32>) {
+    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         tile_i16(a, stride, panel, to);
     }
 }
@@ -198,7 +198,10 @@ impl Dot for Words {
 /// words.
 #[cfg(not(feature = "relaxed-simd"))]
 #[inline(always)]
-pub(crate) fn unpacked<'a>(panel: &[[u8; DEPTH_STEP]], room: &'a mut Vec<Codes>) -> &'a [Codes] {
+pub(crate) fn widen_panel<'a>(
+    panel: &[[u8; DEPTH_STEP]],
+    room: &'a mut Vec<WeightCodes>,
+) -> &'a [WeightCodes] {
     room.resize(2 * panel.len(), [0; 2]);
     let steps = panel.as_chunks::<PANEL>().0.iter().zip(room.as_chunks_mut::<{ 2 * PANEL }>().0);
     for (codes, words) in steps {
@@ -217,20 +220,20 @@ pub(crate) fn unpacked<'a>(panel: &[[u8; DEPTH_STEP]], room: &'a mut Vec<Codes>)
 }
 
 /// Two products of 16-bit numbers to a column.
-struct Pairs;
+struct WordDot;
 /// A product of f32 to a column.
-struct Floats;
+struct FloatMulAdd;
 
-/// A [`Product`] over one vector: all but how its products are added is alike.
-macro_rules! product {
+/// A [`TileOps`] over one vector: all but how its products are added is alike.
+macro_rules! tile_ops {
     ($product:ty: $a:ty, $b:ty => $sum:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
-        impl Product for $product {
+        impl TileOps for $product {
             type A = $a;
             type B = $b;
-            type Sum = $sum;
-            type Row = v128;
-            type Weights = v128;
-            type Sums = v128;
+            type Accumulator = $sum;
+            type RowVector = v128;
+            type WeightVector = v128;
+            type AccumulatorVector = v128;
             const STEP: usize = $step;
             const COLUMNS: usize = 4;
 
@@ -240,19 +243,19 @@ macro_rules! product {
                 i32x4_splat(0)
             }
             #[inline(always)]
-            unsafe fn row(from: *const $a) -> v128 {
+            unsafe fn broadcast_row(from: *const $a) -> v128 {
                 unsafe { v128_load32_splat(from.cast()) }
             }
             #[inline(always)]
-            unsafe fn weights(from: *const $b) -> v128 {
+            unsafe fn load_weights(from: *const $b) -> v128 {
                 unsafe { v128_load(from.cast()) }
             }
             #[inline(always)]
-            unsafe fn add_products($sums: v128, $weights: v128, $values: v128) -> v128 {
+            unsafe fn multiply_add($sums: v128, $weights: v128, $values: v128) -> v128 {
                 $add
             }
             #[inline(always)]
-            unsafe fn store(sums: v128, to: *mut $sum) {
+            unsafe fn store_sums(sums: v128, to: *mut $sum) {
                 unsafe { v128_store(to.cast(), sums) }
             }
         }
@@ -260,15 +263,15 @@ macro_rules! product {
 }
 
 #[cfg(feature = "relaxed-simd")]
-product!(FourProducts: i8, [u8; 4] => i32, 4, |sums, weights, row| {
+tile_ops!(RelaxedDot4: i8, [u8; 4] => i32, 4, |sums, weights, row| {
     i32x4_relaxed_dot_i8x16_i7x16_add(row, weights, sums)
 });
 #[cfg(feature = "relaxed-simd")]
-product!(TwoProducts: i8, [u8; 4] => i32, 4, |sums, weights, row| {
+tile_ops!(RelaxedDot2: i8, [u8; 4] => i32, 4, |sums, weights, row| {
     i32x4_add(i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(row, weights), i16x8_splat(1)), sums)
 });
-product!(Pairs: i16, [i16; 2] => i32, 2, |sums, weights, row| i32x4_add(i32x4_dot_i16x8(row, weights), sums));
+tile_ops!(WordDot: i16, [i16; 2] => i32, 2, |sums, weights, row| i32x4_add(i32x4_dot_i16x8(row, weights), sums));
 #[cfg(feature = "relaxed-simd")]
-product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_relaxed_madd(row, weights, sums));
+tile_ops!(FloatMulAdd: f32, f32 => f32, 1, |sums, weights, row| f32x4_relaxed_madd(row, weights, sums));
 #[cfg(not(feature = "relaxed-simd"))]
-product!(Floats: f32, f32 => f32, 1, |sums, weights, row| f32x4_add(f32x4_mul(row, weights), sums));
+tile_ops!(FloatMulAdd: f32, f32 => f32, 1, |sums, weights, row| f32x4_add(f32x4_mul(row, weights), sums));

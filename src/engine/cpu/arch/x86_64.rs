@@ -4,11 +4,11 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::{DEPTH_STEP, Isa, Product, Quantised, Tile, tile};
-use crate::math::Lanes;
+use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
+use crate::math::SimdF32;
 
 /// What tells the x86 instruction sets apart: their tiles. See [`Isa`].
-pub(crate) trait Tiles: Copy + 'static {
+pub(crate) trait TileSet: Copy + 'static {
     const ROWS: usize;
     const PANEL: usize;
     fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
@@ -21,7 +21,7 @@ pub(crate) trait Tiles: Copy + 'static {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct X86<T>(PhantomData<T>);
 
-impl<T: Tiles> Lanes for X86<T> {
+impl<T: TileSet> SimdF32 for X86<T> {
     type F32 = __m256;
 
     #[inline(always)]
@@ -65,7 +65,7 @@ impl<T: Tiles> Lanes for X86<T> {
         unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
     #[inline(always)]
-    fn pow2(a: __m256) -> __m256 {
+    fn exp2_int(a: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
@@ -74,7 +74,7 @@ impl<T: Tiles> Lanes for X86<T> {
     }
 }
 
-impl<T: Tiles> Isa for X86<T> {
+impl<T: TileSet> Isa for X86<T> {
     const ROWS: usize = T::ROWS;
     const PANEL: usize = T::PANEL;
 
@@ -96,13 +96,13 @@ impl<T: Tiles> Isa for X86<T> {
     #[inline(always)]
     fn store_i16(a: __m256, values: &mut [i16; 8]) {
         // SAFETY: eight i16 are one vector, and this store needs no alignment.
-        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), words(a)) }
+        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), to_i16(a)) }
     }
     #[inline(always)]
-    fn store_quantised(a: __m256, values: &mut [Quantised; 8]) {
+    fn store_quantized(a: __m256, values: &mut [QuantizedValue; 8]) {
         // SAFETY: the low eight bytes go to eight bytes.
         unsafe {
-            let words = words(a);
+            let words = to_i16(a);
             _mm_storel_epi64(values.as_mut_ptr().cast(), _mm_packs_epi16(words, words));
         }
     }
@@ -123,7 +123,7 @@ impl<T: Tiles> Isa for X86<T> {
 
 /// Whole numbers as 16-bit lanes.
 #[inline(always)]
-fn words(a: __m256) -> __m128i {
+fn to_i16(a: __m256) -> __m128i {
     // SAFETY: AVX2 is there, see `X86`.
     unsafe {
         let whole = _mm256_cvtps_epi32(a);
@@ -143,7 +143,7 @@ pub(crate) struct AvxVnni;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512Vnni;
 
-impl Tiles for Avx2 {
+impl TileSet for Avx2 {
     const ROWS: usize = 6;
     const PANEL: usize = 16;
 
@@ -164,7 +164,7 @@ impl Tiles for Avx2 {
     }
 }
 
-impl Tiles for AvxVnni {
+impl TileSet for AvxVnni {
     const ROWS: usize = 6;
     const PANEL: usize = 16;
 
@@ -184,7 +184,7 @@ impl Tiles for AvxVnni {
     }
 }
 
-impl Tiles for Avx512Vnni {
+impl TileSet for Avx512Vnni {
     const ROWS: usize = 8;
     const PANEL: usize = 32;
 
@@ -210,54 +210,54 @@ macro_rules! tile_function {
     ($name:ident, $features:literal, $product:ty, $rows:literal x $panel:literal) => {
         #[target_feature(enable = $features)]
         fn $name(
-            a: &[<$product as Product>::A],
+            a: &[<$product as TileOps>::A],
             stride: usize,
-            panel: &[<$product as Product>::B],
-            to: &mut Tile<<$product as Product>::Sum>,
+            panel: &[<$product as TileOps>::B],
+            to: &mut Tile<<$product as TileOps>::Accumulator>,
         ) {
             // SAFETY: the instructions are those this function may use.
-            unsafe { tile::<$product, $rows, 2, $panel>(a, stride, panel, to) }
+            unsafe { compute_tile::<$product, $rows, 2, $panel>(a, stride, panel, to) }
         }
     };
 }
 
-tile_function!(avx2_q8, "avx2,fma", Bytes256<Avx2>, 6 x 16);
-tile_function!(avx2_i16, "avx2,fma", Pairs256<Avx2>, 6 x 16);
-tile_function!(avx2_f32, "avx2,fma", Floats256, 6 x 16);
-tile_function!(avx_vnni_q8, "avx2,fma,avxvnni", Bytes256<AvxVnni>, 6 x 16);
-tile_function!(avx_vnni_i16, "avx2,fma,avxvnni", Pairs256<AvxVnni>, 6 x 16);
-tile_function!(avx512_q8, "avx512f,avx512vnni", Bytes512, 8 x 32);
-tile_function!(avx512_i16, "avx512f,avx512vnni", Pairs512, 8 x 32);
-tile_function!(avx512_f32, "avx512f", Floats512, 8 x 32);
+tile_function!(avx2_q8, "avx2,fma", ByteDot256<Avx2>, 6 x 16);
+tile_function!(avx2_i16, "avx2,fma", WordDot256<Avx2>, 6 x 16);
+tile_function!(avx2_f32, "avx2,fma", FloatFma256, 6 x 16);
+tile_function!(avx_vnni_q8, "avx2,fma,avxvnni", ByteDot256<AvxVnni>, 6 x 16);
+tile_function!(avx_vnni_i16, "avx2,fma,avxvnni", WordDot256<AvxVnni>, 6 x 16);
+tile_function!(avx512_q8, "avx512f,avx512vnni", ByteDot512, 8 x 32);
+tile_function!(avx512_i16, "avx512f,avx512vnni", WordDot512, 8 x 32);
+tile_function!(avx512_f32, "avx512f", FloatFma512, 8 x 32);
 
 /// Four products of bytes to a column.
-struct Bytes256<T>(PhantomData<T>);
+struct ByteDot256<T>(PhantomData<T>);
 /// Two products of 16-bit numbers to a column.
-struct Pairs256<T>(PhantomData<T>);
+struct WordDot256<T>(PhantomData<T>);
 /// A product of f32 to a column.
-struct Floats256;
-/// As [`Bytes256`].
-struct Bytes512;
-/// As [`Pairs256`].
-struct Pairs512;
-/// As [`Floats256`].
-struct Floats512;
+struct FloatFma256;
+/// As [`ByteDot256`].
+struct ByteDot512;
+/// As [`WordDot256`].
+struct WordDot512;
+/// As [`FloatFma256`].
+struct FloatFma512;
 
-/// A [`Product`] over one kind of vector: all but how a row is read and how its products are added is alike.
-macro_rules! product {
+/// A [`TileOps`] over one kind of vector: all but how a row is read and how its products are added is alike.
+macro_rules! tile_ops {
     (
         $product:ty: $a:ty, $b:ty => $sum:ty, $step:literal x $columns:literal in $vector:ty,
         $zero:ident, $load:ident, $store:ident,
         |$from:ident| $row:expr,
         |$sums:ident, $weights:ident, $values:ident| $add:expr
     ) => {
-        impl Product for $product {
+        impl TileOps for $product {
             type A = $a;
             type B = $b;
-            type Sum = $sum;
-            type Row = $vector;
-            type Weights = $vector;
-            type Sums = $vector;
+            type Accumulator = $sum;
+            type RowVector = $vector;
+            type WeightVector = $vector;
+            type AccumulatorVector = $vector;
             const STEP: usize = $step;
             const COLUMNS: usize = $columns;
 
@@ -267,27 +267,27 @@ macro_rules! product {
                 unsafe { $zero() }
             }
             #[inline(always)]
-            unsafe fn row($from: *const $a) -> $vector {
+            unsafe fn broadcast_row($from: *const $a) -> $vector {
                 unsafe { $row }
             }
             #[inline(always)]
-            unsafe fn weights(from: *const $b) -> $vector {
+            unsafe fn load_weights(from: *const $b) -> $vector {
                 unsafe { $load(from.cast()) }
             }
             #[inline(always)]
-            unsafe fn add_products($sums: $vector, $weights: $vector, $values: $vector) -> $vector {
+            unsafe fn multiply_add($sums: $vector, $weights: $vector, $values: $vector) -> $vector {
                 unsafe { $add }
             }
             #[inline(always)]
-            unsafe fn store(sums: $vector, to: *mut $sum) {
+            unsafe fn store_sums(sums: $vector, to: *mut $sum) {
                 unsafe { $store(to.cast(), sums) }
             }
         }
     };
 }
 
-product!(
-    Bytes256<Avx2>: i8, [u8; 4] => i32, 4 x 8 in __m256i,
+tile_ops!(
+    ByteDot256<Avx2>: i8, [u8; 4] => i32, 4 x 8 in __m256i,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     |from| _mm256_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm256_add_epi32(
@@ -295,44 +295,44 @@ product!(
         _mm256_madd_epi16(_mm256_maddubs_epi16(weights, row), _mm256_set1_epi16(1))
     )
 );
-product!(
-    Bytes256<AvxVnni>: i8, [u8; 4] => i32, 4 x 8 in __m256i,
+tile_ops!(
+    ByteDot256<AvxVnni>: i8, [u8; 4] => i32, 4 x 8 in __m256i,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     |from| _mm256_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm256_dpbusd_avx_epi32(sums, weights, row)
 );
-product!(
-    Pairs256<Avx2>: i16, [i16; 2] => i32, 2 x 8 in __m256i,
+tile_ops!(
+    WordDot256<Avx2>: i16, [i16; 2] => i32, 2 x 8 in __m256i,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     |from| _mm256_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm256_add_epi32(sums, _mm256_madd_epi16(weights, row))
 );
-product!(
-    Pairs256<AvxVnni>: i16, [i16; 2] => i32, 2 x 8 in __m256i,
+tile_ops!(
+    WordDot256<AvxVnni>: i16, [i16; 2] => i32, 2 x 8 in __m256i,
     _mm256_setzero_si256, _mm256_loadu_si256, _mm256_storeu_si256,
     |from| _mm256_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm256_dpwssd_avx_epi32(sums, weights, row)
 );
-product!(
-    Floats256: f32, f32 => f32, 1 x 8 in __m256,
+tile_ops!(
+    FloatFma256: f32, f32 => f32, 1 x 8 in __m256,
     _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps,
     |from| _mm256_set1_ps(*from),
     |sums, weights, row| _mm256_fmadd_ps(row, weights, sums)
 );
-product!(
-    Bytes512: i8, [u8; 4] => i32, 4 x 16 in __m512i,
+tile_ops!(
+    ByteDot512: i8, [u8; 4] => i32, 4 x 16 in __m512i,
     _mm512_setzero_si512, _mm512_loadu_si512, _mm512_storeu_si512,
     |from| _mm512_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm512_dpbusd_epi32(sums, weights, row)
 );
-product!(
-    Pairs512: i16, [i16; 2] => i32, 2 x 16 in __m512i,
+tile_ops!(
+    WordDot512: i16, [i16; 2] => i32, 2 x 16 in __m512i,
     _mm512_setzero_si512, _mm512_loadu_si512, _mm512_storeu_si512,
     |from| _mm512_set1_epi32(from.cast::<i32>().read_unaligned()),
     |sums, weights, row| _mm512_dpwssd_epi32(sums, weights, row)
 );
-product!(
-    Floats512: f32, f32 => f32, 1 x 16 in __m512,
+tile_ops!(
+    FloatFma512: f32, f32 => f32, 1 x 16 in __m512,
     _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps,
     |from| _mm512_set1_ps(*from),
     |sums, weights, row| _mm512_fmadd_ps(row, weights, sums)

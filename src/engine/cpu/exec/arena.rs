@@ -1,17 +1,17 @@
 //! The memory of a run, used again by the next: it grows to what the largest batch needs and stays there.
 
-use crate::engine::cpu::arch::MOST_ROWS;
-use crate::engine::cpu::kernels::{QuantisedRows, Scratch};
+use crate::engine::cpu::arch::MAX_TILE_ROWS;
+use crate::engine::cpu::kernels::{AttentionScratch, QuantizedRows};
 
 /// What one batch needs at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
     /// The residual stream, `[tokens, hidden]`.
     pub(crate) x: Vec<f32>,
-    /// The same normalised, where blocks read that.
+    /// The same normalized, where blocks read that.
     pub(crate) normed: Vec<f32>,
     /// Rows of `x` that are the first of their pair.
-    pub(crate) firsts: Vec<usize>,
+    pub(crate) cls_rows: Vec<usize>,
     /// Projections into attention, or the inside of a feed-forward block.
     pub(crate) wide: Vec<f32>,
     /// Queries, where they are of other rows than keys and values.
@@ -19,15 +19,15 @@ pub(crate) struct Arena {
     /// What attention gives, `[tokens, hidden]`.
     pub(crate) context: Vec<f32>,
     /// Sums of a pair's rows, `[hidden]`.
-    pub(crate) sums: Vec<f64>,
+    pub(crate) pooling_sums: Vec<f64>,
     /// The input of a linear layer in q8.
-    pub(crate) quantised: QuantisedRows,
-    pub(crate) scratch: Scratch,
+    pub(crate) quantized: QuantizedRows,
+    pub(crate) scratch: AttentionScratch,
 }
 
 /// Makes room for `rows` rows and the ones to spare that tiles read, and returns the rows.
 pub(crate) fn rows(values: &mut Vec<f32>, rows: usize, columns: usize) -> &mut [f32] {
-    let needed = (rows + MOST_ROWS) * columns;
+    let needed = (rows + MAX_TILE_ROWS) * columns;
     if values.len() < needed {
         values.resize(needed, 0.0);
     }
@@ -40,6 +40,6 @@ impl Arena {
     pub(crate) fn bytes(&self) -> usize {
         let rows = [&self.x, &self.normed, &self.wide, &self.query, &self.context];
         let floats: usize = rows.into_iter().map(|rows| 4 * rows.capacity()).sum();
-        floats + size_of_val(&*self.quantised.values) + self.scratch.bytes()
+        floats + size_of_val(&*self.quantized.values) + self.scratch.bytes()
     }
 }

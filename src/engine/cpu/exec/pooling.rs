@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use super::Run;
+use super::ForwardPass;
 use crate::model::Pooling;
 
-impl Run<'_> {
+impl ForwardPass<'_> {
     pub(crate) fn pool(&mut self, pooling: Pooling) {
         let (x, width, pairs) = (&mut self.arena.x, self.width, self.batch.ranges());
-        let sums = &mut self.arena.sums;
+        let sums = &mut self.arena.pooling_sums;
         match pooling {
-            Pooling::First => first_rows(x, width, pairs),
-            Pooling::Last => first_rows(x, width, pairs.map(|rows| rows.end - 1..rows.end)),
-            Pooling::Max => largest_of_rows(x, width, pairs),
+            Pooling::First => move_rows_to_front(x, width, pairs),
+            Pooling::Last => move_rows_to_front(x, width, pairs.map(|rows| rows.end - 1..rows.end)),
+            Pooling::Max => max_of_rows(x, width, pairs),
             Pooling::Mean => sum_rows(x, width, pairs, sums, |_| 1.0, |count| count),
             Pooling::MeanSqrtLen => sum_rows(x, width, pairs, sums, |_| 1.0, f64::sqrt),
             Pooling::WeightedMean => {
@@ -20,31 +20,31 @@ impl Run<'_> {
                 sum_rows(x, width, pairs, sums, |place| (place + 1) as f64, weights);
             }
         }
-        self.one_row_a_pair();
+        self.set_one_row_per_pair();
     }
 
     /// Of the residual stream.
-    pub(crate) fn keep_first_rows(&mut self) {
-        first_rows(&mut self.arena.x, self.width, self.batch.ranges());
-        self.one_row_a_pair();
+    pub(crate) fn keep_cls_rows(&mut self) {
+        move_rows_to_front(&mut self.arena.x, self.width, self.batch.ranges());
+        self.set_one_row_per_pair();
     }
 
-    fn one_row_a_pair(&mut self) {
+    fn set_one_row_per_pair(&mut self) {
         self.rows = self.batch.pairs();
-        self.arena.firsts.clear();
-        self.arena.firsts.extend(0..self.rows);
+        self.arena.cls_rows.clear();
+        self.arena.cls_rows.extend(0..self.rows);
     }
 }
 
 /// Moves the first row of each pair to the front.
-pub(crate) fn first_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
+pub(crate) fn move_rows_to_front(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
     for (pair, rows) in pairs.enumerate() {
         x.copy_within(rows.start * width..(rows.start + 1) * width, pair * width);
     }
 }
 
 /// Puts the largest of each column of each pair to the front. NaN, which is not less than any number, is not lost.
-fn largest_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
+fn max_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
     let larger = |largest: f32, value: f32| if value > largest || value.is_nan() { value } else { largest };
     for (pair, rows) in pairs.enumerate() {
         for column in 0..width {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_largest_are_of_a_pairs_own_rows_and_nan_is_one() {
         let mut x = vec![-1.0, 2.0, -3.0, 4.0, 8.0, f32::NAN, 5.0, 6.0];
-        largest_of_rows(&mut x, 2, [0..2, 2..4].into_iter());
+        max_of_rows(&mut x, 2, [0..2, 2..4].into_iter());
         assert_eq!(x[..3], [-1.0, 4.0, 8.0]);
         assert!(x[3].is_nan());
     }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn first_rows_move_to_the_front() {
         let mut x: Vec<f32> = (0..8_u8).map(f32::from).collect();
-        first_rows(&mut x, 2, [0..1, 1..3, 3..4].into_iter());
+        move_rows_to_front(&mut x, 2, [0..1, 1..3, 3..4].into_iter());
         assert_eq!(x[..6], [0.0, 1.0, 2.0, 3.0, 6.0, 7.0]);
     }
 }

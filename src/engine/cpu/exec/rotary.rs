@@ -6,30 +6,30 @@ use crate::engine::positions::RotaryTable;
 use crate::model::Rotary;
 
 /// The fewest positions a table is made for.
-const FEWEST: usize = 512;
+const MIN_POSITIONS: usize = 512;
 
 /// Cosines and sines for all layers that rotate by the same angles, for as many positions as have been asked for: models
 /// that could read thousands of tokens mostly read hundreds.
 #[derive(Debug)]
-pub(crate) struct Rotations {
+pub(crate) struct RotaryCache {
     pub(crate) rotary: Rotary,
     pub(crate) head_dim: usize,
     /// For how many positions it is, and it.
     table: Mutex<(usize, Arc<RotaryTable>)>,
 }
 
-impl Rotations {
+impl RotaryCache {
     pub(crate) fn new(rotary: Rotary, head_dim: usize) -> Self {
         let table = (0, Arc::new(RotaryTable::new(&rotary, head_dim, 0)));
         Self { rotary, head_dim, table: Mutex::new(table) }
     }
 
     /// A table for at least `positions` positions.
-    pub(crate) fn up_to(&self, positions: usize) -> Arc<RotaryTable> {
+    pub(crate) fn at_least(&self, positions: usize) -> Arc<RotaryTable> {
         // Poisoned or not, what is there is a table of that many positions.
         let mut table = self.table.lock().unwrap_or_else(|poison| poison.into_inner());
         if table.0 < positions {
-            let count = positions.next_power_of_two().max(FEWEST);
+            let count = positions.next_power_of_two().max(MIN_POSITIONS);
             *table = (count, Arc::new(RotaryTable::new(&self.rotary, self.head_dim, count)));
         }
         Arc::clone(&table.1)
@@ -55,8 +55,8 @@ mod tests {
     fn heads_turn_as_complex_numbers_of_their_halves_do() {
         let rotary = Rotary { theta: 100.0, divisor: 1.0 };
         let (head_dim, position) = (6, 5);
-        let rotations = Rotations::new(rotary, head_dim);
-        let table = rotations.up_to(position + 1);
+        let rotary_cache = RotaryCache::new(rotary, head_dim);
+        let table = rotary_cache.at_least(position + 1);
         let before: Vec<f32> = (0..12_i8).map(|index| f32::from(index) * 0.7 - 3.0).collect();
         let mut after = before.clone();
         rotate(&mut after, head_dim, table.at(position));
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn a_table_grows_and_says_the_same() {
-        let rotations = Rotations::new(Rotary { theta: 10_000.0, divisor: 2.0 }, 8);
-        let small = rotations.up_to(1);
-        let large = rotations.up_to(5000);
-        assert_eq!(small.at(FEWEST - 1), large.at(FEWEST - 1));
-        assert!(Arc::ptr_eq(&large, &rotations.up_to(8192)));
+        let rotary_cache = RotaryCache::new(Rotary { theta: 10_000.0, divisor: 2.0 }, 8);
+        let small = rotary_cache.at_least(1);
+        let large = rotary_cache.at_least(5000);
+        assert_eq!(small.at(MIN_POSITIONS - 1), large.at(MIN_POSITIONS - 1));
+        assert!(Arc::ptr_eq(&large, &rotary_cache.at_least(8192)));
     }
 }

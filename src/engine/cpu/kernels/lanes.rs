@@ -1,21 +1,21 @@
 //! Rows of any length in steps of eight lanes, the last step filled up.
 
 use crate::engine::cpu::arch::Isa;
-use crate::math::{Lanes, One};
+use crate::math::{ScalarF32, SimdF32};
 
 /// How eight lanes more go into a result. A trait and not a closure: a closure is a function of its own that is compiled
 /// without the caller's instructions, and would call each of them.
 pub(super) trait Fold<S: Isa> {
-    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32;
+    fn step(&self, accumulator: S::F32, x: S::F32) -> S::F32;
 }
 
 /// Adds.
-pub(super) struct Sum;
+pub(super) struct Add;
 
-impl<S: Isa> Fold<S> for Sum {
+impl<S: Isa> Fold<S> for Add {
     #[inline(always)]
-    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32 {
-        S::add(so_far, x)
+    fn step(&self, accumulator: S::F32, x: S::F32) -> S::F32 {
+        S::add(accumulator, x)
     }
 }
 
@@ -27,42 +27,42 @@ pub(super) fn fold<S: Isa>(row: &[f32], start: f32, filler: f32, operation: &imp
     for eight in whole {
         lanes = operation.step(lanes, S::load(eight));
     }
-    if rest.is_empty() { lanes } else { operation.step(lanes, S::load(&padded(rest, filler))) }
+    if rest.is_empty() { lanes } else { operation.step(lanes, S::load(&pad_to_eight(rest, filler))) }
 }
 
 /// The sum of eight lanes, always in the same order.
 #[inline(always)]
-pub(super) fn sum<S: Isa>(lanes: S::F32) -> f32 {
+pub(super) fn reduce_sum<S: Isa>(lanes: S::F32) -> f32 {
     let l = to_array::<S>(lanes);
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
 /// The least and the largest value of a row that is not empty. Two vectors at a time, for each waits for the one before.
 #[inline(always)]
-pub(super) fn range<S: Isa>(row: &[f32]) -> (f32, f32) {
+pub(super) fn min_max<S: Isa>(row: &[f32]) -> (f32, f32) {
     let (pairs, rest) = row.as_chunks::<16>();
-    let mut least = [S::splat(row[0]); 2];
-    let mut most = least;
+    let mut min = [S::splat(row[0]); 2];
+    let mut max = min;
     for pair in pairs {
         for (half, eight) in pair.as_chunks::<8>().0.iter().enumerate() {
             let x = S::load(eight);
-            least[half] = S::min(x, least[half]);
-            most[half] = S::max(x, most[half]);
+            min[half] = S::min(x, min[half]);
+            max[half] = S::max(x, max[half]);
         }
     }
     for eight in rest.chunks(8) {
-        let x = S::load(&padded(eight, row[0]));
-        least[0] = S::min(x, least[0]);
-        most[0] = S::max(x, most[0]);
+        let x = S::load(&pad_to_eight(eight, row[0]));
+        min[0] = S::min(x, min[0]);
+        max[0] = S::max(x, max[0]);
     }
-    let least = to_array::<S>(S::min(least[0], least[1]));
-    let most = to_array::<S>(S::max(most[0], most[1]));
-    (least.into_iter().fold(row[0], One::min), most.into_iter().fold(row[0], One::max))
+    let min = to_array::<S>(S::min(min[0], min[1]));
+    let max = to_array::<S>(S::max(max[0], max[1]));
+    (min.into_iter().fold(row[0], ScalarF32::min), max.into_iter().fold(row[0], ScalarF32::max))
 }
 
 /// Rounds `row * factor`, which is within ±32767, and returns the sum of the results, which is exact below 2^24.
 #[inline(always)]
-pub(super) fn round_row<S: Isa>(row: &[f32], factor: f32, out: &mut [i16]) -> f32 {
+pub(super) fn round_to_i16<S: Isa>(row: &[f32], factor: f32, out: &mut [i16]) -> f32 {
     let factor = S::splat(factor);
     let mut total = S::splat(0.0);
     let (whole, rest) = row.as_chunks::<8>();
@@ -73,13 +73,13 @@ pub(super) fn round_row<S: Isa>(row: &[f32], factor: f32, out: &mut [i16]) -> f3
         total = S::add(total, rounded);
     }
     if !rest.is_empty() {
-        let rounded = S::round(S::mul(S::load(&padded(rest, 0.0)), factor));
+        let rounded = S::round(S::mul(S::load(&pad_to_eight(rest, 0.0)), factor));
         let mut eight = [0; 8];
         S::store_i16(rounded, &mut eight);
         total = S::add(total, rounded);
         last.copy_from_slice(&eight[..last.len()]);
     }
-    sum::<S>(total)
+    reduce_sum::<S>(total)
 }
 
 #[inline(always)]
@@ -91,7 +91,7 @@ fn to_array<S: Isa>(lanes: S::F32) -> [f32; 8] {
 
 /// Fewer than eight values and a filler after them.
 #[inline(always)]
-pub(super) fn padded(rest: &[f32], filler: f32) -> [f32; 8] {
+pub(super) fn pad_to_eight(rest: &[f32], filler: f32) -> [f32; 8] {
     let mut eight = [filler; 8];
     eight[..rest.len()].copy_from_slice(rest);
     eight

@@ -9,10 +9,12 @@ mod quantize;
 #[cfg(test)]
 mod tests;
 
-pub(super) use attention::{Attend, Packed, Pair, Positions, Relative, Rows, Scratch};
-pub(super) use linear::{Output, Then};
+pub(super) use attention::{
+    AttentionCall, AttentionScratch, PackedPositions, Positions, Qkv, RelativePositions, RowsView,
+};
+pub(super) use linear::{Epilogue, Output};
 pub(super) use norm::Norm;
-pub(super) use quantize::QuantisedRows;
+pub(super) use quantize::QuantizedRows;
 
 use super::arch::Isa;
 use super::packed_weights::{PackedF32, PackedQ8};
@@ -25,18 +27,18 @@ pub(super) struct Kernels {
     /// Columns of a panel of packed weights.
     pub(super) panel: usize,
     pub(super) norm: fn(&mut [f32], &Norm) -> bool,
-    pub(super) quantise: fn(&[f32], usize, &[f32], &mut QuantisedRows),
-    pub(super) linear_q8: fn(&PackedQ8, &mut QuantisedRows, Output),
+    pub(super) quantize: fn(&[f32], usize, &[f32], &mut QuantizedRows),
+    pub(super) linear_q8: fn(&PackedQ8, &mut QuantizedRows, Output),
     pub(super) linear_f32: fn(&PackedF32, &[f32], usize, Output),
     /// The product inside a gated feed-forward block.
-    pub(super) gate: fn(&mut [f32], usize, Activation),
+    pub(super) glu: fn(&mut [f32], usize, Activation),
     /// Attention over 16-bit integers, the same bits everywhere.
-    pub(super) attend_i16: fn(Attend),
-    pub(super) attend_f32: fn(Attend),
+    pub(super) attend_i16: fn(AttentionCall),
+    pub(super) attend_f32: fn(AttentionCall),
     /// Relative positions as `attend_i16` reads them.
-    pub(super) pack_i16: fn(Rows, usize, usize) -> Packed,
+    pub(super) pack_i16: fn(RowsView, usize, usize) -> PackedPositions,
     /// Relative positions as `attend_f32` reads them.
-    pub(super) pack_f32: fn(Rows, usize, usize) -> Packed,
+    pub(super) pack_f32: fn(RowsView, usize, usize) -> PackedPositions,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -46,15 +48,15 @@ impl std::fmt::Debug for Kernels {
 }
 
 /// The kernels for an instruction set that is there whatever the processor.
-const fn plain<S: Isa>(name: &'static str) -> Kernels {
+const fn portable<S: Isa>(name: &'static str) -> Kernels {
     Kernels {
         name,
         panel: S::PANEL,
         norm: norm::norm::<S>,
-        quantise: quantize::quantise::<S>,
+        quantize: quantize::quantize::<S>,
         linear_q8: linear::linear_q8::<S>,
         linear_f32: linear::linear_f32::<S>,
-        gate: glu::gate::<S>,
+        glu: glu::glu::<S>,
         attend_i16: attention::attend_i16::<S>,
         attend_f32: attention::attend_f32::<S>,
         pack_i16: attention::pack_i16::<S>,
@@ -71,7 +73,7 @@ pub(super) fn available() -> Vec<&'static Kernels> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-static SCALAR: Kernels = plain::<super::arch::scalar::Scalar>("scalar");
+static SCALAR: Kernels = portable::<super::arch::scalar::Scalar>("scalar");
 
 #[cfg(not(any(target_arch = "aarch64", target_arch = "wasm32", target_arch = "x86_64")))]
 fn native() -> Vec<&'static Kernels> {
@@ -80,9 +82,9 @@ fn native() -> Vec<&'static Kernels> {
 
 #[cfg(target_arch = "aarch64")]
 fn native() -> Vec<&'static Kernels> {
-    use super::arch::aarch64::{DotProduct, LongProducts, Neon};
-    static DOT_PRODUCT: Kernels = plain::<Neon<DotProduct>>("neon dot product");
-    static NEON: Kernels = plain::<Neon<LongProducts>>("neon");
+    use super::arch::aarch64::{DotProd, Neon, WideningMul};
+    static DOT_PRODUCT: Kernels = portable::<Neon<DotProd>>("neon dot product");
+    static NEON: Kernels = portable::<Neon<WideningMul>>("neon");
     let mut list: Vec<&'static Kernels> = vec![&NEON];
     if std::arch::is_aarch64_feature_detected!("dotprod") {
         list.insert(0, &DOT_PRODUCT);
@@ -93,25 +95,25 @@ fn native() -> Vec<&'static Kernels> {
 /// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are good
 /// everywhere.
 #[cfg(target_arch = "wasm32")]
-pub(super) fn of_build() -> [&'static Kernels; 2] {
-    wasm32::BOTH
+pub(super) fn candidates() -> [&'static Kernels; 2] {
+    wasm32::CANDIDATES
 }
 
 #[cfg(target_arch = "wasm32")]
 mod wasm32 {
-    use super::{Kernels, plain};
+    use super::{Kernels, portable};
     use crate::engine::cpu::arch::wasm32::*;
 
     #[cfg(feature = "relaxed-simd")]
-    pub(super) static BOTH: [&Kernels; 2] = {
-        static FOUR: Kernels = plain::<Wasm<FourProducts>>("wasm relaxed-simd");
-        static TWO: Kernels = plain::<Wasm<TwoProducts>>("wasm relaxed-simd, pairs");
+    pub(super) static CANDIDATES: [&Kernels; 2] = {
+        static FOUR: Kernels = portable::<Wasm<RelaxedDot4>>("wasm relaxed-simd");
+        static TWO: Kernels = portable::<Wasm<RelaxedDot2>>("wasm relaxed-simd, pairs");
         [&FOUR, &TWO]
     };
 
     #[cfg(not(feature = "relaxed-simd"))]
-    pub(super) static BOTH: [&Kernels; 2] = {
-        static WORDS: Kernels = plain::<Wasm<Words>>("wasm simd128");
+    pub(super) static CANDIDATES: [&Kernels; 2] = {
+        static WORDS: Kernels = portable::<Wasm<WidenedDot>>("wasm simd128");
         [&WORDS, &WORDS]
     };
 }
@@ -147,11 +149,11 @@ mod x86_64 {
                     norm::norm::<$token>(rows, norm)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn quantise(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantisedRows) {
-                    quantize::quantise::<$token>(rows, columns, factors, out);
+                fn quantize(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) {
+                    quantize::quantize::<$token>(rows, columns, factors, out);
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn linear_q8(layer: &PackedQ8, input: &mut QuantisedRows, output: Output) {
+                fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
                     linear::linear_q8::<$token>(layer, input, output);
                 }
                 #[target_feature(enable = "avx2,fma")]
@@ -159,23 +161,23 @@ mod x86_64 {
                     linear::linear_f32::<$token>(layer, input, rows, output);
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn gate(rows: &mut [f32], columns: usize, activation: Activation) {
-                    glu::gate::<$token>(rows, columns, activation);
+                fn glu(rows: &mut [f32], columns: usize, activation: Activation) {
+                    glu::glu::<$token>(rows, columns, activation);
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn attend_i16(attend: Attend) {
+                fn attend_i16(attend: AttentionCall) {
                     attention::attend_i16::<$token>(attend);
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn attend_f32(attend: Attend) {
+                fn attend_f32(attend: AttentionCall) {
                     attention::attend_f32::<$token>(attend);
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn pack_i16(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+                fn pack_i16(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
                     attention::pack_i16::<$token>(rows, heads, head_dim)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn pack_f32(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+                fn pack_f32(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
                     attention::pack_f32::<$token>(rows, heads, head_dim)
                 }
                 // SAFETY, of all: `native` has asked the processor.
@@ -183,12 +185,12 @@ mod x86_64 {
                     name: $text,
                     panel: <$token as Isa>::PANEL,
                     norm: |rows, weights| unsafe { norm(rows, weights) },
-                    quantise: |rows, columns, factors, out| unsafe { quantise(rows, columns, factors, out) },
+                    quantize: |rows, columns, factors, out| unsafe { quantize(rows, columns, factors, out) },
                     linear_q8: |layer, input, output| unsafe { linear_q8(layer, input, output) },
                     linear_f32: |layer, input, rows, output| unsafe {
                         linear_f32(layer, input, rows, output)
                     },
-                    gate: |rows, columns, activation| unsafe { gate(rows, columns, activation) },
+                    glu: |rows, columns, activation| unsafe { glu(rows, columns, activation) },
                     attend_i16: |attend| unsafe { attend_i16(attend) },
                     attend_f32: |attend| unsafe { attend_f32(attend) },
                     pack_i16: |rows, heads, head_dim| unsafe { pack_i16(rows, heads, head_dim) },

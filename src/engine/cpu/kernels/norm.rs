@@ -1,6 +1,6 @@
 //! LayerNorm, row by row.
 
-use super::lanes::{Fold, Sum, fold, padded, sum};
+use super::lanes::{Add, Fold, fold, pad_to_eight, reduce_sum};
 use crate::engine::cpu::arch::Isa;
 
 /// Weights of a LayerNorm.
@@ -20,50 +20,50 @@ pub(super) fn norm<S: Isa>(rows: &mut [f32], norm: &Norm) -> bool {
     let mut finite = true;
     let size = norm.weight.len() as f32;
     for row in rows.chunks_exact_mut(norm.weight.len()) {
-        let mean = sum::<S>(fold::<S>(row, 0.0, 0.0, &Sum)) / size;
+        let mean = reduce_sum::<S>(fold::<S>(row, 0.0, 0.0, &Add)) / size;
         // Filled up with the mean, which adds nothing.
-        let squares = fold::<S>(row, 0.0, mean, &SquaredDistance::<S> { from: S::splat(mean) });
-        let variance = sum::<S>(squares) / size;
+        let squares = fold::<S>(row, 0.0, mean, &SquaredDeviation::<S> { mean: S::splat(mean) });
+        let variance = reduce_sum::<S>(squares) / size;
         finite &= variance.is_finite();
         let scale = 1.0 / (variance + norm.eps).sqrt();
-        let line = Line::<S> { mean: S::splat(mean), scale: S::splat(scale) };
+        let normalize = Normalize::<S> { mean: S::splat(mean), scale: S::splat(scale) };
         let (whole, rest) = row.as_chunks_mut::<8>();
         let (weights, last_weights) = norm.weight.as_chunks::<8>();
         let (biases, last_biases) = norm.bias.as_chunks::<8>();
         for ((x, weight), bias) in whole.iter_mut().zip(weights).zip(biases) {
-            S::store(line.at(S::load(x), S::load(weight), S::load(bias)), x);
+            S::store(normalize.apply(S::load(x), S::load(weight), S::load(bias)), x);
         }
         if !rest.is_empty() {
             let (mut x, weight, bias) =
-                (padded(rest, 0.0), padded(last_weights, 0.0), padded(last_biases, 0.0));
-            S::store(line.at(S::load(&x), S::load(&weight), S::load(&bias)), &mut x);
+                (pad_to_eight(rest, 0.0), pad_to_eight(last_weights, 0.0), pad_to_eight(last_biases, 0.0));
+            S::store(normalize.apply(S::load(&x), S::load(&weight), S::load(&bias)), &mut x);
             rest.copy_from_slice(&x[..rest.len()]);
         }
     }
     finite
 }
 
-struct SquaredDistance<S: Isa> {
-    from: S::F32,
+struct SquaredDeviation<S: Isa> {
+    mean: S::F32,
 }
 
-impl<S: Isa> Fold<S> for SquaredDistance<S> {
+impl<S: Isa> Fold<S> for SquaredDeviation<S> {
     #[inline(always)]
-    fn step(&self, so_far: S::F32, x: S::F32) -> S::F32 {
-        let difference = S::sub(x, self.from);
-        S::add(so_far, S::mul(difference, difference))
+    fn step(&self, accumulator: S::F32, x: S::F32) -> S::F32 {
+        let deviation = S::sub(x, self.mean);
+        S::add(accumulator, S::mul(deviation, deviation))
     }
 }
 
 /// `(x - mean) * scale * weight + bias`.
-struct Line<S: Isa> {
+struct Normalize<S: Isa> {
     mean: S::F32,
     scale: S::F32,
 }
 
-impl<S: Isa> Line<S> {
+impl<S: Isa> Normalize<S> {
     #[inline(always)]
-    fn at(&self, x: S::F32, weight: S::F32, bias: S::F32) -> S::F32 {
+    fn apply(&self, x: S::F32, weight: S::F32, bias: S::F32) -> S::F32 {
         S::add(S::mul(S::mul(S::sub(x, self.mean), self.scale), weight), bias)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::checkpoint::{Activation, Tensor};
-use crate::engine::cpu::arch::{DEPTH_STEP, MOST_ROWS};
+use crate::engine::cpu::arch::{DEPTH_STEP, MAX_TILE_ROWS};
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 
 /// Tails of every kind: below, at and above what lanes, panels and tiles take at once, and primes.
@@ -72,10 +72,10 @@ fn packed_q8(kernels: &Kernels, codes: &[u8], inputs: usize, columns: usize) -> 
     PackedQ8::new(&parts, kernels.panel)
 }
 
-fn quantised(kernels: &Kernels, values: &[f32], rows: usize, columns: usize) -> QuantisedRows {
-    let mut out = QuantisedRows::default();
+fn quantized(kernels: &Kernels, values: &[f32], rows: usize, columns: usize) -> QuantizedRows {
+    let mut out = QuantizedRows::default();
     out.reserve(rows, columns.next_multiple_of(DEPTH_STEP), (0..rows).step_by(3));
-    (kernels.quantise)(&values[..rows * columns], columns, &[], &mut out);
+    (kernels.quantize)(&values[..rows * columns], columns, &[], &mut out);
     out
 }
 
@@ -113,49 +113,49 @@ fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
 }
 
 #[test]
-fn quantised_rows_are_the_same_everywhere_and_within_half_a_step() {
+fn quantized_rows_are_the_same_everywhere_and_within_half_a_step() {
     each(|kernels| {
         let mut random = Random(2);
         for columns in SIZES {
             let values = random.values(5 * columns);
             let (got, want) =
-                (quantised(kernels, &values, 5, columns), quantised(oracle(), &values, 5, columns));
+                (quantized(kernels, &values, 5, columns), quantized(oracle(), &values, 5, columns));
             assert_eq!(got.values, want.values, "{} {columns}", kernels.name);
-            for (got, want) in [(&got.scales, &want.scales), (&got.middles, &want.middles)] {
+            for (got, want) in [(&got.scales, &want.scales), (&got.zero_points, &want.zero_points)] {
                 assert_eq!(bits(got), bits(want));
             }
-            assert_eq!(got.offsets, want.offsets);
-            for row in 0..5 + got.precise.len() {
+            assert_eq!(got.offset_terms, want.offset_terms);
+            for row in 0..5 + got.two_step_rows.len() {
                 let codes = &got.values[row * got.stride..][..got.stride];
                 let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
-                assert_eq!(got.offsets[row], 64.0 * sum as f32);
+                assert_eq!(got.offset_terms[row], 64.0 * sum as f32);
                 assert!(codes[columns..].iter().all(|&code| code == 0));
             }
             for (row, values) in values.chunks_exact(columns).enumerate() {
                 let step = got.scales[row];
-                let remainder = got.precise.iter().position(|&precise| precise == row);
+                let residual = got.two_step_rows.iter().position(|&two_step| two_step == row);
                 for (column, &value) in values.iter().enumerate() {
-                    let back = dequantised(&got, row, column);
+                    let back = dequantized(&got, row, column);
                     assert!(
                         (f64::from(value) - back).abs() <= f64::from(step) * 0.501,
                         "{value} became {back}"
                     );
-                    if let Some(remainder) = remainder {
-                        let rest = f64::from(value) - back - dequantised(&got, 5 + remainder, column);
+                    if let Some(residual) = residual {
+                        let rest = f64::from(value) - back - dequantized(&got, 5 + residual, column);
                         let bound = f64::from(step) / 250.0 + f64::from(value.abs()) * 1e-6;
                         assert!(rest.abs() <= bound, "{value} is {rest} from its two parts");
                     }
                 }
             }
         }
-        let none = quantised(kernels, &[0.0; 10], 2, 5);
+        let none = quantized(kernels, &[0.0; 10], 2, 5);
         assert!(none.values.iter().all(|&code| code == 0) && none.scales.iter().all(|&scale| scale == 0.0));
     });
 }
 
-fn dequantised(rows: &QuantisedRows, row: usize, column: usize) -> f64 {
+fn dequantized(rows: &QuantizedRows, row: usize, column: usize) -> f64 {
     let code = f64::from(rows.values[row * rows.stride + column]);
-    code * f64::from(rows.scales[row]) + f64::from(rows.middles[row])
+    code * f64::from(rows.scales[row]) + f64::from(rows.zero_points[row])
 }
 
 #[test]
@@ -168,15 +168,15 @@ fn integer_layers_are_the_same_bits_everywhere_and_exact() {
                 let layer = packed_q8(kernels, &codes, inputs, columns);
                 let scalar_layer = packed_q8(oracle(), &codes, inputs, columns);
                 let values = random.values(rows * inputs);
-                let mut input = quantised(oracle(), &values, rows, inputs);
-                for then in [Then::Store, Then::Add, Then::Activate(Activation::Gelu)] {
+                let mut input = quantized(oracle(), &values, rows, inputs);
+                for epilogue in [Epilogue::Store, Epilogue::Add, Epilogue::Activate(Activation::Gelu)] {
                     let start = random.values(rows * columns);
                     let (mut got, mut want) = (start.clone(), start.clone());
-                    (kernels.linear_q8)(&layer, &mut input, Output { values: &mut got, then });
-                    (oracle().linear_q8)(&scalar_layer, &mut input, Output { values: &mut want, then });
-                    let case = format!("{} {rows}x{inputs}x{columns} {then:?}", kernels.name);
+                    (kernels.linear_q8)(&layer, &mut input, Output { values: &mut got, epilogue });
+                    (oracle().linear_q8)(&scalar_layer, &mut input, Output { values: &mut want, epilogue });
+                    let case = format!("{} {rows}x{inputs}x{columns} {epilogue:?}", kernels.name);
                     assert_eq!(bits(&got), bits(&want), "{case}");
-                    if then == Then::Store {
+                    if epilogue == Epilogue::Store {
                         for (&got, (want, reach)) in got.iter().zip(exact_q8(&layer, &codes, &input, rows)) {
                             assert!(
                                 (f64::from(got) - want).abs() <= 1e-6 * reach,
@@ -191,15 +191,16 @@ fn integer_layers_are_the_same_bits_everywhere_and_exact() {
 }
 
 /// Each result, and how large it would be if none of what it adds were negative.
-fn exact_q8(layer: &PackedQ8, codes: &[u8], input: &QuantisedRows, rows: usize) -> Vec<(f64, f64)> {
+fn exact_q8(layer: &PackedQ8, codes: &[u8], input: &QuantizedRows, rows: usize) -> Vec<(f64, f64)> {
     let at = |row: usize, column: usize| {
         let (scale, bias) = (f64::from(layer.scales[column]), f64::from(layer.biases[column]));
-        let remainder = input.precise.iter().position(|&precise| precise == row).map(|index| rows + index);
+        let residual =
+            input.two_step_rows.iter().position(|&two_step| two_step == row).map(|index| rows + index);
         let (mut sum, mut reach) = (bias, bias.abs());
-        for (k, &code) in codes[column * layer.inputs..][..layer.inputs].iter().enumerate() {
-            let value = dequantised(input, row, k) + remainder.map_or(0.0, |row| dequantised(input, row, k));
+        for (k, &code) in codes[column * layer.in_features..][..layer.in_features].iter().enumerate() {
+            let value = dequantized(input, row, k) + residual.map_or(0.0, |row| dequantized(input, row, k));
             sum += value * f64::from(i32::from(code) - 64) * scale;
-            let largest = 127.0 * f64::from(input.scales[row]) + f64::from(input.middles[row].abs());
+            let largest = 127.0 * f64::from(input.scales[row]) + f64::from(input.zero_points[row].abs());
             reach += largest * 128.0 * scale.abs();
         }
         (sum, reach)
@@ -219,9 +220,14 @@ fn float_layers_are_right_everywhere() {
                 let (weights, biases) = (values(columns * inputs), values(columns));
                 let parts = [(Tensor::of_floats(&weights, [columns, inputs]), biases.clone())];
                 let layer = PackedF32::new(&parts, kernels.panel);
-                let input = values((rows + MOST_ROWS) * inputs);
+                let input = values((rows + MAX_TILE_ROWS) * inputs);
                 let mut got = vec![0.0; rows * columns];
-                (kernels.linear_f32)(&layer, &input, rows, Output { values: &mut got, then: Then::Store });
+                (kernels.linear_f32)(
+                    &layer,
+                    &input,
+                    rows,
+                    Output { values: &mut got, epilogue: Epilogue::Store },
+                );
                 let at = |row: usize, column: usize| {
                     let (row, weights) = (&input[row * inputs..], &weights[column * inputs..][..inputs]);
                     let products = weights.iter().zip(row).map(|(&w, &x)| f64::from(w) * f64::from(x));
@@ -243,12 +249,12 @@ fn gates_are_the_same_bits_everywhere_and_right() {
             let values = random.values(6 * columns);
             let activation = Activation::Gelu;
             let (mut got, mut want) = (values.clone(), values.clone());
-            (kernels.gate)(&mut got, columns, activation);
-            (oracle().gate)(&mut want, columns, activation);
+            (kernels.glu)(&mut got, columns, activation);
+            (oracle().glu)(&mut want, columns, activation);
             assert_eq!(bits(&got[..3 * columns]), bits(&want[..3 * columns]), "{} {columns}", kernels.name);
             let relu = |values: &[f32]| {
                 let mut rows = values.to_vec();
-                (kernels.gate)(&mut rows, columns, Activation::Relu);
+                (kernels.glu)(&mut rows, columns, Activation::Relu);
                 rows.truncate(3 * columns);
                 rows
             };
@@ -256,6 +262,6 @@ fn gates_are_the_same_bits_everywhere_and_right() {
             let exact: Vec<f64> = halves.map(|(&x, &gate)| f64::from(x.max(0.0)) * f64::from(gate)).collect();
             assert_close(&relu(&values), &exact, 1e-6, kernels.name);
         }
-        (kernels.gate)(&mut [], 3, Activation::Silu);
+        (kernels.glu)(&mut [], 3, Activation::Silu);
     });
 }

@@ -37,12 +37,12 @@ fn engines(plan: &Plan, dtype: Dtype) -> impl Iterator<Item = CpuEngine> {
 }
 
 #[cfg(feature = "candle")]
-fn largest_difference(got: &[f32], want: &[f32]) -> f32 {
+fn max_difference(got: &[f32], want: &[f32]) -> f32 {
     assert_eq!(got.len(), want.len());
     got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max)
 }
 
-/// The last block of every Plan is normalised or small, so rows are about 1 in size.
+/// The last block of every Plan is normalized or small, so rows are about 1 in size.
 #[cfg(feature = "candle")]
 #[test]
 fn every_plan_agrees_with_the_reference() {
@@ -53,9 +53,9 @@ fn every_plan_agrees_with_the_reference() {
             let want = reference.run(&batch(&LENGTHS)).unwrap();
             for engine in engines(&plan, dtype) {
                 let got = engine.run(&batch(&LENGTHS)).unwrap();
-                let difference = largest_difference(&got, &want);
-                println!("{name}, {dtype:?}, {}: {difference:.1e}", engine.instructions());
-                assert!(difference <= bound, "{name}, {dtype:?}, {}: {difference}", engine.instructions());
+                let difference = max_difference(&got, &want);
+                println!("{name}, {dtype:?}, {}: {difference:.1e}", engine.instruction_set());
+                assert!(difference <= bound, "{name}, {dtype:?}, {}: {difference}", engine.instruction_set());
             }
         }
     }
@@ -65,7 +65,7 @@ fn every_plan_agrees_with_the_reference() {
 fn every_plan_gives_the_same_bits_on_every_instruction_set() {
     for (name, plan) in every_plan() {
         let results: Vec<_> = engines(&plan, Dtype::Q8)
-            .map(|engine| (engine.instructions(), bits(&engine.run(&batch(&LENGTHS)).unwrap())))
+            .map(|engine| (engine.instruction_set(), bits(&engine.run(&batch(&LENGTHS)).unwrap())))
             .collect();
         for (instructions, result) in &results {
             assert_eq!(result, &results[0].1, "{name}: {instructions} and {}", results[0].0);
@@ -142,7 +142,7 @@ fn rows_that_no_norm_has_looked_at_are_bounded() {
     }
 }
 
-/// Layers multiply what they read by up to 1e12: the residual stream of blocks normalised before grows, and all is well
+/// Layers multiply what they read by up to 1e12: the residual stream of blocks normalized before grows, and all is well
 /// as long as it is finite.
 #[test]
 fn a_residual_stream_may_grow_between_norms() {

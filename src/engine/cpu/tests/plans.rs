@@ -69,7 +69,7 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
 struct Shape {
     width: usize,
     embedding: usize,
-    /// Whether embeddings are normalised behind their projection, as DeBERTa's are, and not in front of it.
+    /// Whether embeddings are normalized behind their projection, as DeBERTa's are, and not in front of it.
     project_first: bool,
     layers: usize,
     heads: usize,
@@ -108,9 +108,9 @@ impl Shape {
         if embedding != self.width {
             steps.push(Step::Project(linear("project", embedding, self.width, true)));
         }
-        let normalised = if self.project_first { self.width } else { embedding };
+        let normalized = if self.project_first { self.width } else { embedding };
         let place = if self.project_first { steps.len() } else { 1 };
-        steps.insert(place, Step::Norm(norm("embed", normalised, self.bias)));
+        steps.insert(place, Step::Norm(norm("embed", normalized, self.bias)));
         for layer in 0..self.layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));

@@ -1,25 +1,25 @@
 //! Rows as multiples of a scale, 16-bit, in the order in which tiles read them.
 
-use super::{Pair, Rows};
-use crate::engine::cpu::arch::{Isa, MOST_ROWS};
-use crate::engine::cpu::kernels::lanes::{range, round_row};
+use super::{Qkv, RowsView};
+use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
+use crate::engine::cpu::kernels::lanes::{min_max, round_to_i16};
 
 /// The largest 16-bit magnitude in use, and what a row's probabilities add up to before each is rounded.
-pub(super) const LARGEST: f32 = 32767.0;
+pub(super) const MAX_INT16: f32 = 32767.0;
 
 /// Below this everything counts as zero: its inverse would not be finite.
-const LEAST: f32 = 1e-30;
+const MIN_MAGNITUDE: f32 = 1e-30;
 
 /// What a head has in packed matrices.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(super) struct HeadShape {
     pub(super) heads: usize,
     pub(super) head_dim: usize,
 }
 
-impl Shape {
-    pub(super) fn of(pair: &Pair) -> Self {
-        Self { heads: pair.heads, head_dim: pair.head_dim }
+impl HeadShape {
+    pub(super) fn of(qkv: &Qkv) -> Self {
+        Self { heads: qkv.heads, head_dim: qkv.head_dim }
     }
     pub(super) fn hidden(self) -> usize {
         self.heads * self.head_dim
@@ -30,7 +30,7 @@ impl Shape {
     }
     /// Values of a head in rounded rows.
     pub(super) fn rows(self, count: usize) -> usize {
-        (count + MOST_ROWS) * self.depth()
+        (count + MAX_TILE_ROWS) * self.depth()
     }
     /// Pairs of a head in packed keys.
     pub(super) fn key_pairs<S: Isa>(self, keys: usize) -> usize {
@@ -41,25 +41,31 @@ impl Shape {
         self.head_dim.next_multiple_of(S::PANEL) * keys.div_ceil(2)
     }
     /// The largest magnitude with which `head_dim` products fit i32.
-    pub(super) fn finest(self) -> f32 {
-        LARGEST.min((i32::MAX as f32 / self.head_dim as f32).sqrt().floor() - 1.0)
+    pub(super) fn max_code(self) -> f32 {
+        MAX_INT16.min((i32::MAX as f32 / self.head_dim as f32).sqrt().floor() - 1.0)
     }
 }
 
 /// Rounded rows as the tile wants rows: `[heads, rows and those to spare, head_dim]`.
 #[derive(Debug, Default)]
-pub(super) struct RoundedRows(pub(super) Vec<i16>);
+pub(super) struct Int16Rows(pub(super) Vec<i16>);
 
-impl RoundedRows {
+impl Int16Rows {
     /// Rounds rows and returns their scale: a number is so many times that.
     #[inline(always)]
-    pub(super) fn round<S: Isa>(&mut self, rows: Rows, shape: Shape, finest: f32, row: &mut Vec<i16>) -> f32 {
+    pub(super) fn quantize<S: Isa>(
+        &mut self,
+        rows: RowsView,
+        shape: HeadShape,
+        max_code: f32,
+        row: &mut Vec<i16>,
+    ) -> f32 {
         let (size, depth) = (shape.rows(rows.count), shape.depth());
         self.0.resize(shape.heads * size, 0);
-        let (scale, factor) = scale::<S>(rows, shape.hidden(), finest);
+        let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
         row.resize(shape.hidden(), 0);
         for index in 0..rows.count {
-            round_row::<S>(rows.row(index, shape.hidden()), factor, row);
+            round_to_i16::<S>(rows.row(index, shape.hidden()), factor, row);
             for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
                 let to = &mut self.0[head * size + index * depth..][..depth];
                 to[..shape.head_dim].copy_from_slice(from);
@@ -71,26 +77,26 @@ impl RoundedRows {
 
     /// A head's rows from `row` on, of `count` in all.
     #[inline(always)]
-    pub(super) fn from(&self, shape: Shape, count: usize, head: usize, row: usize) -> &[i16] {
+    pub(super) fn from(&self, shape: HeadShape, count: usize, head: usize, row: usize) -> &[i16] {
         &self.0[head * shape.rows(count) + row * shape.depth()..]
     }
 }
 
 /// Rounds rows and packs them as the tile wants weights; returns their scale.
 #[inline(always)]
-pub(super) fn round_keys<S: Isa>(
-    rows: Rows,
-    shape: Shape,
-    finest: f32,
+pub(super) fn quantize_keys<S: Isa>(
+    rows: RowsView,
+    shape: HeadShape,
+    max_code: f32,
     row: &mut Vec<i16>,
     out: &mut Vec<[i16; 2]>,
 ) -> f32 {
     let (size, pairs) = (shape.key_pairs::<S>(rows.count), shape.depth() / 2);
     out.resize(shape.heads * size, [0; 2]);
-    let (scale, factor) = scale::<S>(rows, shape.hidden(), finest);
+    let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
     row.resize(shape.hidden(), 0);
     for index in 0..rows.count {
-        round_row::<S>(rows.row(index, shape.hidden()), factor, row);
+        round_to_i16::<S>(rows.row(index, shape.hidden()), factor, row);
         for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
             let panel = head * size + index / S::PANEL * S::PANEL * pairs;
             let lanes = out[panel..][..S::PANEL * pairs].chunks_exact_mut(S::PANEL);
@@ -102,24 +108,24 @@ pub(super) fn round_keys<S: Isa>(
     scale
 }
 
-/// As `round_keys`, for the product with probabilities: keys in pairs, a panel a few columns.
+/// As `quantize_keys`, for the product with probabilities: keys in pairs, a panel a few columns.
 #[inline(always)]
-pub(super) fn round_values<S: Isa>(
-    rows: Rows,
-    shape: Shape,
-    finest: f32,
+pub(super) fn quantize_values<S: Isa>(
+    rows: RowsView,
+    shape: HeadShape,
+    max_code: f32,
     [even, odd]: [&mut Vec<i16>; 2],
     out: &mut Vec<[i16; 2]>,
 ) -> f32 {
     let (size, pairs) = (shape.value_pairs::<S>(rows.count), rows.count.div_ceil(2));
     out.resize(shape.heads * size, [0; 2]);
-    let (scale, factor) = scale::<S>(rows, shape.hidden(), finest);
+    let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
     even.resize(shape.hidden(), 0);
     odd.resize(shape.hidden(), 0);
     for pair in 0..pairs {
-        round_row::<S>(rows.row(2 * pair, shape.hidden()), factor, even);
+        round_to_i16::<S>(rows.row(2 * pair, shape.hidden()), factor, even);
         if 2 * pair + 1 < rows.count {
-            round_row::<S>(rows.row(2 * pair + 1, shape.hidden()), factor, odd);
+            round_to_i16::<S>(rows.row(2 * pair + 1, shape.hidden()), factor, odd);
         } else {
             odd.fill(0);
         }
@@ -137,20 +143,20 @@ pub(super) fn round_values<S: Isa>(
     scale
 }
 
-/// The scale with which the largest magnitude becomes `finest`, and its inverse; zeros have the scale 0, and what is not
+/// The scale with which the largest magnitude becomes `max_code`, and its inverse; zeros have the scale 0, and what is not
 /// finite NaN.
 #[inline(always)]
-fn scale<S: Isa>(rows: Rows, columns: usize, finest: f32) -> (f32, f32) {
-    let mut most = 0.0;
+fn scale<S: Isa>(rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
+    let mut max = 0.0;
     for row in 0..rows.count {
-        let (least, largest) = range::<S>(rows.row(row, columns));
-        for magnitude in [-least, largest] {
-            most = if magnitude > most { magnitude } else { most };
+        let (min, largest) = min_max::<S>(rows.row(row, columns));
+        for magnitude in [-min, largest] {
+            max = if magnitude > max { magnitude } else { max };
         }
     }
-    match most {
-        _ if !most.is_finite() => (f32::NAN, 0.0),
-        _ if most > LEAST => (most / finest, finest / most),
+    match max {
+        _ if !max.is_finite() => (f32::NAN, 0.0),
+        _ if max > MIN_MAGNITUDE => (max / max_code, max_code / max),
         _ => (0.0, 0.0),
     }
 }

@@ -5,31 +5,31 @@
 
 use std::ops::Range;
 
-use super::int16_quant::{LARGEST, RoundedRows, Shape, round_keys, round_values};
-use super::{Numbers, Packed, Pair, Positions, Rows, Weights};
-use crate::engine::cpu::arch::{Isa, MOST_COLUMNS, MOST_ROWS, Tile};
-use crate::engine::cpu::kernels::lanes::round_row;
+use super::int16_quant::{HeadShape, Int16Rows, MAX_INT16, quantize_keys, quantize_values};
+use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights};
+use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
+use crate::engine::cpu::kernels::lanes::round_to_i16;
 
 /// A pair, rounded and packed head by head. Depths are rounded up to whole pairs.
 #[derive(Debug, Default)]
-pub(super) struct Integer {
-    queries: RoundedRows,
+pub(super) struct IntegerArithmetic {
+    queries: Int16Rows,
     /// Keys once more, where they are multiplied with relative positions.
-    key_rows: RoundedRows,
+    key_rows: Int16Rows,
     /// `[heads, panels of keys, head_dim / 2, panel]` of pairs.
     keys: Vec<[i16; 2]>,
     /// `[heads, panels of columns, keys / 2, panel]` of pairs.
     values: Vec<[i16; 2]>,
     /// What values are multiples of.
     value_scale: f32,
-    /// `[MOST_ROWS, keys in reach]`.
+    /// `[MAX_TILE_ROWS, keys in reach]`.
     probabilities: Vec<i16>,
     /// One row or two on their way, `[hidden]` each.
     rows: [Vec<i16>; 2],
 }
 
 #[cfg(test)]
-impl Integer {
+impl IntegerArithmetic {
     pub(super) fn bytes(&self) -> usize {
         let pairs = self.keys.capacity() + self.values.capacity();
         4 * pairs
@@ -37,81 +37,82 @@ impl Integer {
     }
 }
 
-impl<S: Isa> Numbers<S> for Integer {
+impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     #[inline(always)]
-    fn take(&mut self, pair: &Pair, positions: Positions) -> [f32; 2] {
-        let (shape, finest) = (Shape::of(pair), Shape::of(pair).finest());
+    fn load_qkv(&mut self, qkv: &Qkv, positions: Positions) -> [f32; 2] {
+        let (shape, max_code) = (HeadShape::of(qkv), HeadShape::of(qkv).max_code());
         // `keys` products of values and probabilities fit i32, which add up to at most `LARGEST + keys / 2` once they
         // are rounded.
-        let sum = LARGEST + 0.5 * pair.key.count as f32;
-        let value_finest = LARGEST.min((i32::MAX as f32 / sum).floor() - 1.0);
+        let sum = MAX_INT16 + 0.5 * qkv.key.count as f32;
+        let max_value_code = MAX_INT16.min((i32::MAX as f32 / sum).floor() - 1.0);
         let [row, other] = &mut self.rows;
-        let query_scale = self.queries.round::<S>(pair.query, shape, finest, row);
+        let query_scale = self.queries.quantize::<S>(qkv.query, shape, max_code, row);
         if matches!(positions, Positions::Relative(relative) if relative.queries.is_some()) {
-            self.key_rows.round::<S>(pair.key, shape, finest, row);
+            self.key_rows.quantize::<S>(qkv.key, shape, max_code, row);
         }
-        let key_scale = round_keys::<S>(pair.key, shape, finest, row, &mut self.keys);
-        self.value_scale = round_values::<S>(pair.value, shape, value_finest, [row, other], &mut self.values);
+        let key_scale = quantize_keys::<S>(qkv.key, shape, max_code, row, &mut self.keys);
+        self.value_scale =
+            quantize_values::<S>(qkv.value, shape, max_value_code, [row, other], &mut self.values);
         [query_scale, key_scale]
     }
 
     #[inline(always)]
-    fn begin(&mut self, _: &Pair, _: usize) {}
+    fn begin_head(&mut self, _: &Qkv, _: usize) {}
 
     #[inline(always)]
-    fn logits(&self, pair: &Pair, head: usize, row: usize, reach: &Range<usize>, to: &mut [f32]) {
-        let shape = Shape::of(pair);
-        let size = shape.key_pairs::<S>(pair.key.count);
-        let queries = self.queries.from(shape, pair.query.count, head, row);
-        products::<S>(shape, queries, &self.keys[head * size..][..size], reach, to);
+    fn key_products(&self, qkv: &Qkv, head: usize, row: usize, key_range: &Range<usize>, to: &mut [f32]) {
+        let shape = HeadShape::of(qkv);
+        let size = shape.key_pairs::<S>(qkv.key.count);
+        let queries = self.queries.from(shape, qkv.query.count, head, row);
+        products::<S>(shape, queries, &self.keys[head * size..][..size], key_range, to);
     }
 
     #[inline(always)]
-    fn query_positions(
+    fn query_position_products(
         &self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         row: usize,
-        (packed, positions): (&Packed, &Range<usize>),
+        (packed, positions): (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     ) {
-        let shape = Shape::of(pair);
-        let queries = self.queries.from(shape, pair.query.count, head, row);
+        let shape = HeadShape::of(qkv);
+        let queries = self.queries.from(shape, qkv.query.count, head, row);
         products::<S>(shape, queries, of_head(packed, shape, head), positions, to);
     }
 
     #[inline(always)]
-    fn key_positions(
+    fn key_position_products(
         &self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         row: usize,
-        (packed, positions): (&Packed, &Range<usize>),
+        (packed, positions): (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     ) {
-        let shape = Shape::of(pair);
-        let keys = self.key_rows.from(shape, pair.key.count, head, row);
+        let shape = HeadShape::of(qkv);
+        let keys = self.key_rows.from(shape, qkv.key.count, head, row);
         products::<S>(shape, keys, of_head(packed, shape, head), positions, to);
     }
 
     #[inline(always)]
-    fn context(
+    fn weighted_values(
         &mut self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         rows: &Range<usize>,
-        weights: Weights,
+        weights: SoftmaxWeights,
         context: &mut [f32],
     ) {
-        let scales = self.round_weights::<S>(pair, rows, &weights);
-        let (shape, reach) = (Shape::of(pair), weights.reach);
-        let mut tile: Tile<i32> = [0; MOST_ROWS * MOST_COLUMNS];
-        let size = shape.value_pairs::<S>(pair.key.count);
+        let scales = self.quantize_weights::<S>(qkv, rows, &weights);
+        let (shape, key_range) = (HeadShape::of(qkv), weights.key_range);
+        let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+        let size = shape.value_pairs::<S>(qkv.key.count);
         let values = &self.values[head * size..][..size];
-        for (panel, values) in values.chunks_exact(pair.key.count.div_ceil(2) * S::PANEL).enumerate() {
-            let end = reach.end.min(pair.key.count).div_ceil(2);
-            let values = &values[reach.start / 2 * S::PANEL..end * S::PANEL];
-            S::tile_i16(&self.probabilities, reach.len(), values, &mut tile);
+        for (panel, values) in values.chunks_exact(qkv.key.count.div_ceil(2) * S::PANEL).enumerate() {
+            let end = key_range.end.min(qkv.key.count).div_ceil(2);
+            let values = &values[key_range.start / 2 * S::PANEL..end * S::PANEL];
+            S::tile_i16(&self.probabilities, key_range.len(), values, &mut tile);
             let from = panel * S::PANEL;
             let columns = S::PANEL.min(shape.head_dim - from);
             for (row, (sums, scale)) in rows.clone().zip(tile.chunks_exact(S::PANEL).zip(scales)) {
@@ -124,46 +125,53 @@ impl<S: Isa> Numbers<S> for Integer {
     }
 }
 
-impl Integer {
+impl IntegerArithmetic {
     /// Rounds the powers of a tile's rows to probabilities and returns what their products with values are multiples of.
     #[inline(always)]
-    fn round_weights<S: Isa>(
+    fn quantize_weights<S: Isa>(
         &mut self,
-        pair: &Pair,
+        qkv: &Qkv,
         rows: &Range<usize>,
-        Weights { reach, powers, sums, carried }: &Weights,
-    ) -> [f32; MOST_ROWS] {
-        let width = reach.len();
-        if self.probabilities.len() < MOST_ROWS * width {
-            self.probabilities.resize(MOST_ROWS * width, 0);
+        SoftmaxWeights { key_range, exponentials, sums, nan_or_one }: &SoftmaxWeights,
+    ) -> [f32; MAX_TILE_ROWS] {
+        let width = key_range.len();
+        if self.probabilities.len() < MAX_TILE_ROWS * width {
+            self.probabilities.resize(MAX_TILE_ROWS * width, 0);
         }
-        let mut scales = [0.0; MOST_ROWS];
+        let mut scales = [0.0; MAX_TILE_ROWS];
         for (index, row) in rows.clone().enumerate() {
-            let seen = pair.seen(row);
+            let visible = qkv.visible(row);
             // Eights begin at multiples of eight keys, whatever the tile.
-            let eights = seen.start / 8 * 8 - reach.start..seen.end.next_multiple_of(8) - reach.start;
+            let eights =
+                visible.start / 8 * 8 - key_range.start..visible.end.next_multiple_of(8) - key_range.start;
             let probabilities = &mut self.probabilities[index * width..][..width];
             probabilities[..eights.start].fill(0);
             probabilities[eights.end..].fill(0);
-            let powers = &powers[index * width..][eights.clone()];
-            let sum = round_row::<S>(powers, LARGEST / sums[index], &mut probabilities[eights]);
-            scales[index] = 1.0 / sum * (carried * self.value_scale);
+            let exponentials = &exponentials[index * width..][eights.clone()];
+            let sum = round_to_i16::<S>(exponentials, MAX_INT16 / sums[index], &mut probabilities[eights]);
+            scales[index] = 1.0 / sum * (nan_or_one * self.value_scale);
         }
         scales
     }
 }
 
-/// Products of a tile's rows with the columns `reach` of packed panels: `[ROWS, reach]`.
+/// Products of a tile's rows with the columns `key_range` of packed panels: `[ROWS, reach]`.
 #[inline(always)]
-fn products<S: Isa>(shape: Shape, rows: &[i16], panels: &[[i16; 2]], reach: &Range<usize>, to: &mut [f32]) {
-    let mut tile: Tile<i32> = [0; MOST_ROWS * MOST_COLUMNS];
+fn products<S: Isa>(
+    shape: HeadShape,
+    rows: &[i16],
+    panels: &[[i16; 2]],
+    key_range: &Range<usize>,
+    to: &mut [f32],
+) {
+    let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     let pairs = shape.depth() / 2;
     for (panel, keys) in
-        panels[reach.start * pairs..reach.end * pairs].chunks_exact(pairs * S::PANEL).enumerate()
+        panels[key_range.start * pairs..key_range.end * pairs].chunks_exact(pairs * S::PANEL).enumerate()
     {
         S::tile_i16(rows, shape.depth(), keys, &mut tile);
         for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS).enumerate() {
-            let to = &mut to[row * reach.len() + panel * S::PANEL..][..S::PANEL];
+            let to = &mut to[row * key_range.len() + panel * S::PANEL..][..S::PANEL];
             for (from, to) in sums.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) {
                 S::store(S::load_i32(from), to);
             }
@@ -173,14 +181,14 @@ fn products<S: Isa>(shape: Shape, rows: &[i16], panels: &[[i16; 2]], reach: &Ran
 
 /// Relative positions `[rows, heads * head_dim]`, packed for every head.
 #[inline(always)]
-pub(super) fn pack<S: Isa>(rows: Rows, heads: usize, head_dim: usize) -> Packed {
-    let (shape, mut pairs) = (Shape { heads, head_dim }, Vec::new());
-    let scale = round_keys::<S>(rows, shape, shape.finest(), &mut Vec::new(), &mut pairs);
-    Packed { floats: Vec::new(), pairs, scale }
+pub(super) fn pack<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+    let (shape, mut pairs) = (HeadShape { heads, head_dim }, Vec::new());
+    let scale = quantize_keys::<S>(rows, shape, shape.max_code(), &mut Vec::new(), &mut pairs);
+    PackedPositions { floats: Vec::new(), pairs, scale }
 }
 
 #[inline(always)]
-fn of_head(packed: &Packed, shape: Shape, head: usize) -> &[[i16; 2]] {
+fn of_head(packed: &PackedPositions, shape: HeadShape, head: usize) -> &[[i16; 2]] {
     let size = packed.pairs.len() / shape.heads;
     &packed.pairs[head * size..][..size]
 }

@@ -12,17 +12,17 @@ mod softmax;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use relative::{Packed, Relative};
+pub(crate) use relative::{PackedPositions, RelativePositions};
 
 use std::ops::Range;
 
-use crate::engine::cpu::arch::{Isa, MOST_ROWS};
-use relative::Products;
+use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
+use relative::PositionProducts;
 
 /// Rows of one pair within a matrix of all pairs: row `i`, column `c` is at `values[(first + i) * stride + c]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    /// With [`MOST_ROWS`] rows to spare at the end.
+pub(crate) struct RowsView<'a> {
+    /// With [`MAX_TILE_ROWS`] rows to spare at the end.
     pub(crate) values: &'a [f32],
     /// Values from one row to the next.
     pub(crate) stride: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Rows<'a> {
     pub(crate) count: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> RowsView<'a> {
     /// A row's first `columns` columns.
     #[inline(always)]
     fn row(&self, row: usize, columns: usize) -> &'a [f32] {
@@ -48,20 +48,20 @@ impl<'a> Rows<'a> {
 
 /// Queries, keys and values of one pair with the heads side by side. The query rows are the first rows of the pair.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pair<'a> {
-    pub(crate) query: Rows<'a>,
-    pub(crate) key: Rows<'a>,
-    pub(crate) value: Rows<'a>,
+pub(crate) struct Qkv<'a> {
+    pub(crate) query: RowsView<'a>,
+    pub(crate) key: RowsView<'a>,
+    pub(crate) value: RowsView<'a>,
     pub(crate) heads: usize,
     pub(crate) head_dim: usize,
     /// A row sees those at most so many places away, on either side.
     pub(crate) window: Option<usize>,
 }
 
-impl Pair<'_> {
+impl Qkv<'_> {
     /// The keys a row sees.
     #[inline(always)]
-    fn seen(&self, row: usize) -> Range<usize> {
+    fn visible(&self, row: usize) -> Range<usize> {
         match self.window {
             None => 0..self.key.count,
             Some(window) => {
@@ -72,8 +72,8 @@ impl Pair<'_> {
 
     /// The keys that rows see, as whole panels.
     #[inline(always)]
-    fn reach<S: Isa>(&self, rows: &Range<usize>) -> Range<usize> {
-        let (first, last) = (self.seen(rows.start), self.seen(rows.end - 1));
+    fn key_range<S: Isa>(&self, rows: &Range<usize>) -> Range<usize> {
+        let (first, last) = (self.visible(rows.start), self.visible(rows.end - 1));
         first.start / S::PANEL * S::PANEL..last.end.next_multiple_of(S::PANEL)
     }
 }
@@ -86,31 +86,31 @@ pub(crate) enum Positions<'a> {
     /// How fast the logits of each head fall with distance.
     Alibi(&'a [f32]),
     /// Products with vectors of relative positions.
-    Relative(&'a Relative),
+    Relative(&'a RelativePositions),
 }
 
 /// A pair, and where the result goes.
 #[derive(Debug)]
-pub(crate) struct Attend<'a> {
-    pub(crate) pair: Pair<'a>,
+pub(crate) struct AttentionCall<'a> {
+    pub(crate) qkv: Qkv<'a>,
     pub(crate) positions: Positions<'a>,
     /// `[query rows, heads * head_dim]`.
     pub(crate) context: &'a mut [f32],
-    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) scratch: &'a mut AttentionScratch,
 }
 
 /// What attention needs room for; grows to the longest pair and is used again.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    float: float::Float,
-    integer: integer::Integer,
-    /// Logits of a tile's rows, then powers: `[MOST_ROWS, keys in reach]`.
+pub(crate) struct AttentionScratch {
+    float: float::FloatArithmetic,
+    integer: integer::IntegerArithmetic,
+    /// Logits of a tile's rows, then powers: `[MAX_TILE_ROWS, keys in reach]`.
     logits: Vec<f32>,
-    products: Products,
+    products: PositionProducts,
 }
 
 #[cfg(test)]
-impl Scratch {
+impl AttentionScratch {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         4 * self.logits.capacity() + self.float.bytes() + self.integer.bytes() + self.products.bytes()
@@ -118,122 +118,128 @@ impl Scratch {
 }
 
 /// How attention multiplies. A pair is taken in whole, then computed head by head, and a head by tiles of query rows.
-trait Numbers<S: Isa> {
+trait Arithmetic<S: Isa> {
     /// Takes in a pair and returns what a query and what a key is a multiple of.
-    fn take(&mut self, pair: &Pair, positions: Positions) -> [f32; 2];
+    fn load_qkv(&mut self, qkv: &Qkv, positions: Positions) -> [f32; 2];
     /// Makes ready for a head.
-    fn begin(&mut self, pair: &Pair, head: usize);
-    /// Products of a tile's rows, the queries from `row` on, with the keys `reach`: `[ROWS, reach]`.
-    fn logits(&self, pair: &Pair, head: usize, row: usize, reach: &Range<usize>, to: &mut [f32]);
+    fn begin_head(&mut self, qkv: &Qkv, head: usize);
+    /// Products of a tile's rows, the queries from `row` on, with the keys `key_range`: `[ROWS, reach]`.
+    fn key_products(&self, qkv: &Qkv, head: usize, row: usize, key_range: &Range<usize>, to: &mut [f32]);
     /// The same with rows of relative positions, which are whole panels.
-    fn query_positions(
+    fn query_position_products(
         &self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         row: usize,
-        positions: (&Packed, &Range<usize>),
+        positions: (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     );
     /// The same of the keys from `row` on.
-    fn key_positions(
+    fn key_position_products(
         &self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         row: usize,
-        positions: (&Packed, &Range<usize>),
+        positions: (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     );
-    /// The mean of the values `reach` for the query rows `rows`, weighted by `powers`, whose sums are `sums`.
-    fn context(
+    /// The mean of the values `key_range` for the query rows `rows`, weighted by `exponentials`, whose sums are `sums`.
+    fn weighted_values(
         &mut self,
-        pair: &Pair,
+        qkv: &Qkv,
         head: usize,
         rows: &Range<usize>,
-        weights: Weights,
+        weights: SoftmaxWeights,
         context: &mut [f32],
     );
 }
 
 /// Softmax without its division.
-struct Weights<'a> {
+struct SoftmaxWeights<'a> {
     /// The keys they are of, as whole panels.
-    reach: &'a Range<usize>,
+    key_range: &'a Range<usize>,
     /// `[ROWS, reach]`.
-    powers: &'a [f32],
+    exponentials: &'a [f32],
     /// Their sum, row by row.
-    sums: [f32; MOST_ROWS],
+    sums: [f32; MAX_TILE_ROWS],
     /// 1, or NaN where the logits were no numbers: integers cannot carry that, so the result has to.
-    carried: f32,
+    nan_or_one: f32,
 }
 
 /// Attention over 16-bit integers.
 #[inline(always)]
-pub(super) fn attend_i16<S: Isa>(attend: Attend) {
-    let Attend { pair, positions, context, scratch } = attend;
-    let Scratch { integer, logits, products, .. } = scratch;
-    attend_over::<S, _>(&pair, positions, integer, logits, products, context);
+pub(super) fn attend_i16<S: Isa>(call: AttentionCall) {
+    let AttentionCall { qkv, positions, context, scratch } = call;
+    let AttentionScratch { integer, logits, products, .. } = scratch;
+    attend_over::<S, _>(&qkv, positions, integer, logits, products, context);
 }
 
 /// Attention in f32.
 #[inline(always)]
-pub(super) fn attend_f32<S: Isa>(attend: Attend) {
-    let Attend { pair, positions, context, scratch } = attend;
-    let Scratch { float, logits, products, .. } = scratch;
-    attend_over::<S, _>(&pair, positions, float, logits, products, context);
+pub(super) fn attend_f32<S: Isa>(call: AttentionCall) {
+    let AttentionCall { qkv, positions, context, scratch } = call;
+    let AttentionScratch { float, logits, products, .. } = scratch;
+    attend_over::<S, _>(&qkv, positions, float, logits, products, context);
 }
 
 /// Relative positions `[rows, heads * head_dim]` as attention over 16-bit integers reads them.
 #[inline(always)]
-pub(super) fn pack_i16<S: Isa>(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+pub(super) fn pack_i16<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     integer::pack::<S>(rows, heads, head_dim)
 }
 
 /// Relative positions `[rows, heads * head_dim]` as attention in f32 reads them.
 #[inline(always)]
-pub(super) fn pack_f32<S: Isa>(rows: Rows, heads: usize, head_dim: usize) -> Packed {
+pub(super) fn pack_f32<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     float::pack::<S>(rows, heads, head_dim)
 }
 
 #[inline(always)]
-fn attend_over<S: Isa, N: Numbers<S>>(
-    pair: &Pair,
+fn attend_over<S: Isa, N: Arithmetic<S>>(
+    qkv: &Qkv,
     positions: Positions,
-    numbers: &mut N,
+    arithmetic: &mut N,
     logits: &mut Vec<f32>,
-    products: &mut Products,
+    products: &mut PositionProducts,
     context: &mut [f32],
 ) {
-    if pair.query.count == 0 {
+    if qkv.query.count == 0 {
         return;
     }
-    let scales = numbers.take(pair, positions);
-    let scaling = softmax::Scaling::new(pair, positions, scales);
+    let scales = arithmetic.load_qkv(qkv, positions);
+    let scaling = softmax::Scaling::new(qkv, positions, scales);
     if let Positions::Relative(relative) = positions {
-        products.find_places::<S>(pair, relative);
+        products.find_columns::<S>(qkv, relative);
     }
-    for head in 0..pair.heads {
-        numbers.begin(pair, head);
+    for head in 0..qkv.heads {
+        arithmetic.begin_head(qkv, head);
         if let Positions::Relative(relative) = positions {
-            products.of_keys::<S, N>(pair, head, relative, numbers);
+            products.multiply_keys::<S, N>(qkv, head, relative, arithmetic);
         }
-        for first in (0..pair.query.count).step_by(S::ROWS) {
-            let rows = first..pair.query.count.min(first + S::ROWS);
-            let reach = pair.reach::<S>(&rows);
-            if logits.len() < MOST_ROWS * reach.len() {
-                logits.resize(MOST_ROWS * reach.len(), 0.0);
+        for first in (0..qkv.query.count).step_by(S::ROWS) {
+            let rows = first..qkv.query.count.min(first + S::ROWS);
+            let key_range = qkv.key_range::<S>(&rows);
+            if logits.len() < MAX_TILE_ROWS * key_range.len() {
+                logits.resize(MAX_TILE_ROWS * key_range.len(), 0.0);
             }
-            numbers.logits(pair, head, first, &reach, logits);
+            arithmetic.key_products(qkv, head, first, &key_range, logits);
             if let Positions::Relative(relative) = positions {
-                products.of_queries::<S, N>(pair, head, first, relative, numbers);
+                products.multiply_queries::<S, N>(qkv, head, first, relative, arithmetic);
             }
-            let mut sums = [0.0; MOST_ROWS];
-            for (row, (logits, sum)) in rows.clone().zip(logits.chunks_exact_mut(reach.len()).zip(&mut sums))
+            let mut sums = [0.0; MAX_TILE_ROWS];
+            for (row, (logits, sum)) in
+                rows.clone().zip(logits.chunks_exact_mut(key_range.len()).zip(&mut sums))
             {
-                let line = softmax::Line { head, row, first, reach: reach.start };
-                *sum = softmax::powers::<S>(logits, pair, &line, positions, &scaling, products);
+                let logit_row = softmax::LogitRow { head, row, first, first_key: key_range.start };
+                *sum = softmax::row_exponentials::<S>(logits, qkv, &logit_row, positions, &scaling, products);
             }
-            let weights = Weights { reach: &reach, powers: logits, sums, carried: scaling.carried };
-            numbers.context(pair, head, &rows, weights, context);
+            let weights = SoftmaxWeights {
+                key_range: &key_range,
+                exponentials: logits,
+                sums,
+                nan_or_one: scaling.nan_or_one,
+            };
+            arithmetic.weighted_values(qkv, head, &rows, weights, context);
         }
     }
 }

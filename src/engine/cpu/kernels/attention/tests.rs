@@ -1,8 +1,8 @@
 //! Attention against a twin in f64: every kind of position, with and without a window, on every instruction set.
 
 use super::super::tests::{Random, assert_close, bits, each, oracle};
-use super::super::{Attend, Kernels, Pair, Positions, Relative, Rows, Scratch};
-use crate::engine::cpu::arch::MOST_ROWS;
+use super::super::{AttentionCall, AttentionScratch, Kernels, Positions, Qkv, RelativePositions, RowsView};
+use crate::engine::cpu::arch::MAX_TILE_ROWS;
 use crate::model::{self, Disentangled};
 
 /// Tokens, heads, `head_dim`: below, at and above what tiles and panels take at once, and primes.
@@ -25,26 +25,31 @@ impl Case {
     fn new(shape: [usize; 3], queries: usize, window: Option<usize>) -> Self {
         let [tokens, heads, head_dim] = shape;
         let mut random = Random(5);
-        let count = (tokens + BEFORE + MOST_ROWS) * 3 * heads * head_dim;
+        let count = (tokens + BEFORE + MAX_TILE_ROWS) * 3 * heads * head_dim;
         let projections = (0..count).map(|_| random.value().clamp(-3.0, 3.0)).collect();
         Self { shape, projections, queries, window }
     }
 
-    fn pair(&self) -> Pair<'_> {
+    fn pair(&self) -> Qkv<'_> {
         let [tokens, heads, head_dim] = self.shape;
-        let part = |part: usize, count: usize| Rows {
+        let part = |part: usize, count: usize| RowsView {
             values: &self.projections[part * heads * head_dim..],
             stride: 3 * heads * head_dim,
             first: BEFORE,
             count,
         };
         let (query, key, value) = (part(0, self.queries), part(1, tokens), part(2, tokens));
-        Pair { query, key, value, heads, head_dim, window: self.window }
+        Qkv { query, key, value, heads, head_dim, window: self.window }
     }
 
-    fn run(&self, attend: fn(Attend), positions: Positions, scratch: &mut Scratch) -> Vec<f32> {
+    fn run(
+        &self,
+        attend: fn(AttentionCall),
+        positions: Positions,
+        scratch: &mut AttentionScratch,
+    ) -> Vec<f32> {
         let mut context = vec![0.0; self.queries * self.shape[1] * self.shape[2]];
-        attend(Attend { pair: self.pair(), positions, context: &mut context, scratch });
+        attend(AttentionCall { qkv: self.pair(), positions, context: &mut context, scratch });
         context
     }
 
@@ -63,12 +68,12 @@ impl Case {
                     (key, if scaled { (product + bias) / root } else { product / root + bias })
                 };
                 let logits: Vec<(usize, f64)> = (0..tokens).filter(near).map(logit).collect();
-                let most = logits.iter().map(|(_, logit)| *logit).fold(f64::MIN, f64::max);
-                let powers: Vec<(usize, f64)> =
-                    logits.iter().map(|(key, logit)| (*key, (logit - most).exp())).collect();
-                let sum: f64 = powers.iter().map(|(_, power)| power).sum();
+                let max = logits.iter().map(|(_, logit)| *logit).fold(f64::MIN, f64::max);
+                let exponentials: Vec<(usize, f64)> =
+                    logits.iter().map(|(key, logit)| (*key, (logit - max).exp())).collect();
+                let sum: f64 = exponentials.iter().map(|(_, power)| power).sum();
                 let mean = |column: usize| {
-                    powers
+                    exponentials
                         .iter()
                         .map(|(key, power)| power / sum * self.vector(2, *key, head)[column])
                         .sum::<f64>()
@@ -102,11 +107,17 @@ fn cases() -> impl Iterator<Item = Case> {
 }
 
 /// Runs a case on the kernels and on those of plain Rust: q8 gives the same bits, and both are close to `want`.
-fn check(kernels: &Kernels, case: &Case, positions: [Positions; 3], want: &[f64], scratch: &mut Scratch) {
+fn check(
+    kernels: &Kernels,
+    case: &Case,
+    positions: [Positions; 3],
+    want: &[f64],
+    scratch: &mut AttentionScratch,
+) {
     let [of_kernels, of_oracle, in_f32] = positions;
     let what = format!("{} {:?} {:?} {}", kernels.name, case.shape, case.window, case.queries);
     let got = case.run(kernels.attend_i16, of_kernels, scratch);
-    let same = case.run(oracle().attend_i16, of_oracle, &mut Scratch::default());
+    let same = case.run(oracle().attend_i16, of_oracle, &mut AttentionScratch::default());
     assert_eq!(bits(&got), bits(&same), "{what}");
     assert_close(&got, want, 3e-3, &what);
     assert_close(&case.run(kernels.attend_f32, in_f32, scratch), want, 1e-5, &what);
@@ -115,7 +126,7 @@ fn check(kernels: &Kernels, case: &Case, positions: [Positions; 3], want: &[f64]
 #[test]
 fn attention_is_the_same_bits_everywhere_and_right() {
     each(|kernels| {
-        let mut scratch = Scratch::default();
+        let mut scratch = AttentionScratch::default();
         for case in cases() {
             let want = case.exact(true, 1, |_, _, _| 0.0);
             check(kernels, &case, [Positions::Absent; 3], &want, &mut scratch);
@@ -128,7 +139,7 @@ fn attention_is_the_same_bits_everywhere_and_right() {
 #[test]
 fn logits_fall_with_distance_by_the_slope_of_their_head() {
     each(|kernels| {
-        let (slopes, mut scratch) = ([0.5, 0.03, 0.7, 0.0], Scratch::default());
+        let (slopes, mut scratch) = ([0.5, 0.03, 0.7, 0.0], AttentionScratch::default());
         for case in cases() {
             let positions = Positions::Alibi(&slopes[..case.shape[1]]);
             let want =
@@ -157,20 +168,24 @@ impl Table {
         let hidden = case.shape[1] * case.shape[2];
         let mut random = Random(11);
         let mut values =
-            || (0..(TABLE + MOST_ROWS) * hidden).map(|_| random.value().clamp(-2.0, 2.0)).collect();
+            || (0..(TABLE + MAX_TILE_ROWS) * hidden).map(|_| random.value().clamp(-2.0, 2.0)).collect();
         Self { keys: keys.then(&mut values), queries: queries.then(&mut values) }
     }
 
-    fn packed(&self, case: &Case, pack: fn(Rows, usize, usize) -> super::Packed) -> Relative {
+    fn packed(
+        &self,
+        case: &Case,
+        pack: fn(RowsView, usize, usize) -> super::PackedPositions,
+    ) -> RelativePositions {
         let [_, heads, head_dim] = case.shape;
         let packed = |values: &Vec<f32>| {
-            pack(Rows { values, stride: heads * head_dim, first: 0, count: TABLE }, heads, head_dim)
+            pack(RowsView { values, stride: heads * head_dim, first: 0, count: TABLE }, heads, head_dim)
         };
         let table = model::Table { weight: String::new(), rows: TABLE, width: heads * head_dim };
-        Relative {
+        RelativePositions {
             keys: self.keys.as_ref().map(packed),
             queries: self.queries.as_ref().map(packed),
-            place: Disentangled {
+            disentangled: Disentangled {
                 table,
                 norm: None,
                 key: None,
@@ -201,7 +216,7 @@ impl Table {
 #[test]
 fn relative_positions_multiply_queries_and_keys() {
     each(|kernels| {
-        let mut scratch = Scratch::default();
+        let mut scratch = AttentionScratch::default();
         for case in cases() {
             for terms in [[true, true], [true, false], [false, true]] {
                 let table = Table::new(&case, terms[0], terms[1]);
@@ -219,7 +234,7 @@ fn relative_positions_multiply_queries_and_keys() {
 #[test]
 fn what_is_not_finite_is_not_hidden() {
     each(|kernels| {
-        let mut scratch = Scratch::default();
+        let mut scratch = AttentionScratch::default();
         for part in 0..3 {
             let mut case = Case::new([9, 1, 8], 9, Some(20));
             case.projections[(BEFORE * 3 + part) * 8] = f32::INFINITY;
