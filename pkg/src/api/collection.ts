@@ -1,15 +1,15 @@
-import { abortWith, follow } from "../util/abort.js";
+import { abortWithError, linkAbort } from "../util/abort.js";
 import { RankletError, disposedError, relocated } from "../errors.js";
 import { restarting } from "../scoring/fallback.js";
 import { collectionReaders, readOptions, text } from "./options.js";
 import { merge, result, scored, type Scored } from "./results.js";
-import type { Scorer, Work } from "../scoring/scorer.js";
-import { scoreInParts, type PlacedPart } from "../scoring/score.js";
+import type { Scorer, Job } from "../scoring/scorer.js";
+import { streamJob, type IndexedScores } from "../scoring/score.js";
 import { dispose } from "../util/symbols.js";
 import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "../types.js";
 
 interface Ranking {
-  readonly work: Extract<Work, { kind: "prepared" }>;
+  readonly job: Extract<Job, { kind: "prepared" }>;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
   /** Aborted when a newer call takes this one's place. */
@@ -44,33 +44,33 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       options,
       collectionReaders,
     );
-    const work = { kind: "prepared", query: text(query, "collection.rank: query"), collection: this.#id, candidates } as const;
+    const job = { kind: "prepared", query: text(query, "collection.rank: query"), collection: this.#id, candidates } as const;
     this.#checkPlaces(candidates);
     const controller = new AbortController();
     if (latest) {
-      abortWith(this.#latest, new RankletError("aborted", "a newer call took this one's place"));
+      abortWithError(this.#latest, new RankletError("aborted", "a newer call took this one's place"));
       this.#latest = controller;
     }
-    return this.#rank({ work, scores, signal, controller, topN, returnDocuments });
+    return this.#rank({ job, scores, signal, controller, topN, returnDocuments });
   }
 
   dispose(): void {
     if (this.#life.signal.aborted) return;
-    abortWith(this.#life, disposedError("collection"));
-    this.#scorer.forget(this.#id);
+    abortWithError(this.#life, disposedError("collection"));
+    this.#scorer.release(this.#id);
   }
 
   [dispose](): void {
     this.dispose();
   }
 
-  async *#rank({ work, scores, signal, controller, topN, returnDocuments }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank({ job, scores, signal, controller, topN, returnDocuments }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
     const started = performance.now();
-    const total = work.candidates?.length ?? this.size;
+    const total = job.candidates?.length ?? this.size;
     let [done, tokens, engineMs] = [0, 0, 0];
     let top: Scored[] = [];
     // What is scored is numbered in the order that was asked for, which is also that of equal scores.
-    const document = (place: number): number => work.candidates?.[place] ?? place;
+    const document = (place: number): number => job.candidates?.[place] ?? place;
     const ranking = (): CollectionRanking<D> => ({
       results: top.map((one) => result({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
       done,
@@ -79,14 +79,14 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       backend: this.#scorer.info.backend,
       timings: { totalMs: performance.now() - started, engineMs },
     });
-    const take = (part: PlacedPart): void => {
-      top = merge(top, scored(part, part.places), topN);
-      done += part.places.length;
+    const take = (part: IndexedScores): void => {
+      top = merge(top, scored(part, part.indices), topN);
+      done += part.indices.length;
       tokens += part.tokens;
       engineMs += part.engineMs;
     };
-    const releases = [signal, this.#life.signal].map((other) => follow(controller, other));
-    const parts = (): AsyncGenerator<PlacedPart[], void> => scoreInParts(this.#scorer, work, 0, { scores, signal: controller.signal });
+    const releases = [signal, this.#life.signal].map((other) => linkAbort(controller, other));
+    const parts = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, { scores, signal: controller.signal });
     try {
       for await (const come of restarting(this.#scorer, parts, () => ([top, done, tokens, engineMs] = [[], 0, 0, 0]))) {
         come.forEach(take);

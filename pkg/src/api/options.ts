@@ -85,7 +85,7 @@ export const collectionReaders = {
   ...scoringReaders,
   ...instructionReader,
   topN: positiveInteger,
-  candidates: places,
+  candidates: indices,
   returnDocuments: flag,
   latest: flag,
 };
@@ -150,12 +150,12 @@ function tokenCount(value: unknown, name: string): number {
 }
 
 /** Each worker holds the model: more than these help nobody. */
-const mostWorkers = 64;
+const maxWorkers = 64;
 
 function workerCount(value: unknown, name: string): "auto" | number {
   if (value === "auto") return value;
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostWorkers) return value as number;
-  throw wrongType(name, `"auto" or a whole number from 0 to ${mostWorkers}`, value);
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maxWorkers) return value as number;
+  throw wrongType(name, `"auto" or a whole number from 0 to ${maxWorkers}`, value);
 }
 
 function flag(value: unknown, name: string): boolean {
@@ -180,7 +180,7 @@ function fieldNames(value: unknown, name: string): readonly string[] {
   return Array.from(names, (field, at) => text(field, `${name}[${at}]`));
 }
 
-function places(value: unknown, name: string): Uint32Array {
+function indices(value: unknown, name: string): Uint32Array {
   const given = value instanceof Uint32Array ? value : list(value, name);
   return Uint32Array.from(given, (place, at) => {
     if (Number.isInteger(place) && (place as number) >= 0 && (place as number) <= 0xffff_ffff) return place as number;

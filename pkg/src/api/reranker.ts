@@ -6,8 +6,8 @@ import { cpuTookOver, restarting } from "../scoring/fallback.js";
 import type { Loaded } from "../load/loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
 import { best, result, scored } from "./results.js";
-import type { Reading, Scorer, Work } from "../scoring/scorer.js";
-import { scoreAll, scoreInParts, type Totals } from "../scoring/score.js";
+import type { DocumentLimits, Scorer, Job } from "../scoring/scorer.js";
+import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import type {
   CallOptions,
@@ -25,7 +25,7 @@ import type {
   StreamOptions,
   StreamPart,
 } from "../types.js";
-import { pairWorks, queryWorks, windows } from "../scoring/windows.js";
+import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 
 /** What calls with one answer have in common, read. */
 interface Asked {
@@ -40,7 +40,7 @@ interface Streaming {
   readonly documents: Iterable<unknown>;
   readonly total: number | undefined;
   readonly rankFields: readonly string[] | undefined;
-  readonly reading: Reading;
+  readonly limits: DocumentLimits;
   readonly returnDocuments: boolean;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
@@ -85,7 +85,7 @@ export class LoadedReranker {
     const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { totals, ...all } = await this.#score(() => queryWorks(query, texts, reading(read), this.#workers), texts.length, read);
+    const { totals, ...all } = await this.#score(() => queryJobs(query, texts, limits(read), this.#workers), texts.length, read);
     const results = best(scored(all), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
     return {
       results,
@@ -108,7 +108,7 @@ export class LoadedReranker {
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, rankFields, reading: reading(read), returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, rankFields, limits: limits(read), returnDocuments, scores, signal });
   }
 
   /**
@@ -119,7 +119,7 @@ export class LoadedReranker {
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = readOptions("score", options, scoreReaders);
     const checked = Array.from(list(pairs, "score: pairs"), pair);
-    return (await this.#score(() => pairWorks(checked, this.#workers), checked.length, read)).scores;
+    return (await this.#score(() => pairJobs(checked, this.#workers), checked.length, read)).scores;
   }
 
   /**
@@ -131,7 +131,7 @@ export class LoadedReranker {
     const asked = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const all = await this.#score(() => queryWorks(asked, texts, reading({}), this.#workers), texts.length, read);
+    const all = await this.#score(() => queryJobs(asked, texts, limits({}), this.#workers), texts.length, read);
     return best(scored(all), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
@@ -149,16 +149,16 @@ export class LoadedReranker {
     const id = this.#collections++;
     let done = 0;
     try {
-      await this.#scorer.prepare(id, { documents: [], reading: reading(cut) });
+      await this.#scorer.prepare(id, { documents: [], limits: limits(cut) });
       for (const window of windows(texts, ({ length }) => length, this.#workers)) {
         throwIfAborted(signal);
-        await this.#scorer.prepare(id, { documents: window, reading: reading(cut) });
+        await this.#scorer.prepare(id, { documents: window, limits: limits(cut) });
         done += window.length;
         onProgress?.({ stage: "prepare", done, total: texts.length });
       }
       throwIfAborted(signal);
     } catch (error) {
-      this.#scorer.forget(id);
+      this.#scorer.release(id);
       throw error;
     }
     return new PreparedCollection(this.#scorer, id, kept);
@@ -180,34 +180,34 @@ export class LoadedReranker {
   }
 
   /** Scores `total` pairs, all of them again where the CPU takes over from a GPU. */
-  async #score(works: () => Iterable<Work>, total: number, asked: Asked): Promise<AllScored> {
+  async #score(jobs: () => Iterable<Job>, total: number, asked: Asked): Promise<AllScored> {
     try {
-      return await this.#scoreOnce(works(), total, asked);
+      return await this.#scoreOnce(jobs(), total, asked);
     } catch (error) {
       if (!cpuTookOver(error, this.#scorer)) throw error;
-      return this.#scoreOnce(works(), total, asked);
+      return this.#scoreOnce(jobs(), total, asked);
     }
   }
 
   /** Scores `total` pairs: their scores and spans in order, and what they cost. */
-  async #scoreOnce(works: Iterable<Work>, total: number, asked: Asked): Promise<AllScored> {
+  async #scoreOnce(jobs: Iterable<Job>, total: number, asked: Asked): Promise<AllScored> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(asked.signal);
     const { numLabels } = this.info;
     const scores = new Float32Array(total * numLabels);
     let spans: Uint32Array | undefined;
     let done = 0;
-    const totals = await scoreAll(this.#scorer, works, {
+    const totals = await scoreJobs(this.#scorer, jobs, {
       scores: asked.scores ?? "model",
       signal: asked.signal,
-      onPart: (part) => {
-        done += part.places.length;
-        const spansFit = part.spans === undefined || part.spans.length === 2 * part.places.length;
-        if (done > total || part.scores.length !== part.places.length * numLabels || !spansFit) throw this.#miscounted(total);
-        part.places.forEach((place, at) => scores.set(part.scores.subarray(at * numLabels, (at + 1) * numLabels), place * numLabels));
+      onPartial: (part) => {
+        done += part.indices.length;
+        const spansFit = part.spans === undefined || part.spans.length === 2 * part.indices.length;
+        if (done > total || part.scores.length !== part.indices.length * numLabels || !spansFit) throw this.#miscounted(total);
+        part.indices.forEach((place, at) => scores.set(part.scores.subarray(at * numLabels, (at + 1) * numLabels), place * numLabels));
         if (part.spans !== undefined) {
           const all = (spans ??= new Uint32Array(2 * total));
-          part.places.forEach((place, at) => all.set(part.spans?.subarray(2 * at, 2 * at + 2) ?? [], 2 * place));
+          part.indices.forEach((place, at) => all.set(part.spans?.subarray(2 * at, 2 * at + 2) ?? [], 2 * place));
         }
         asked.onProgress?.({ stage: "score", done, total });
       },
@@ -228,9 +228,9 @@ export class LoadedReranker {
     for (const window of windows(textsOf<D>(asked), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
-      const work = { kind: "query", query: asked.query, documents, reading: asked.reading } as const;
-      for await (const parts of scoreInParts(this.#scorer, work, first, asked)) {
-        const results = parts.flatMap((part) => scored(part, part.places)).map((one) => {
+      const job = { kind: "query", query: asked.query, documents, limits: asked.limits } as const;
+      for await (const parts of streamJob(this.#scorer, job, first, asked)) {
+        const results = parts.flatMap((part) => scored(part, part.indices)).map((one) => {
           const { document } = window[one.index - first] as { document: D };
           return asked.returnDocuments ? { ...one, document } : one;
         });
@@ -263,12 +263,12 @@ function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document
 }
 
 /** How documents are read unless the caller says otherwise. */
-function reading({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof Reading>): Reading {
+function limits({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof DocumentLimits>): DocumentLimits {
   return { maxTokensPerDocument, longDocuments };
 }
 
 function pair(given: unknown, at: number): readonly [query: string, document: string] {
-  const [query, document, ...rest] = list(given, `score: pairs[${at}]`);
-  if (rest.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
+  const [query, document, ...remainder] = list(given, `score: pairs[${at}]`);
+  if (remainder.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
   return [text(query, `score: pairs[${at}][0], the query,`), text(document, `score: pairs[${at}][1], the document,`)];
 }

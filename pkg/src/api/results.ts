@@ -1,4 +1,4 @@
-import type { Part } from "../scoring/scorer.js";
+import type { PartialScores } from "../scoring/scorer.js";
 import type { DocumentInput, RerankResult, Span } from "../types.js";
 
 /** A document's place and score, and for one in chunks what earned it. */
@@ -8,10 +8,10 @@ export interface Scored {
   readonly span?: Span;
 }
 
-/** What has been scored, of one label; `places` are 0, 1, 2, … by default. */
-export function scored({ scores, spans }: Pick<Part, "scores" | "spans">, places?: Uint32Array): Scored[] {
+/** What has been scored, of one label; `indices` are 0, 1, 2, … by default. */
+export function scored({ scores, spans }: Pick<PartialScores, "scores" | "spans">, indices?: Uint32Array): Scored[] {
   return Array.from(scores, (score, at) => {
-    const index = places?.[at] ?? at;
+    const index = indices?.[at] ?? at;
     return spans === undefined ? { index, score } : { index, score, span: { start: spans[2 * at] as number, end: spans[2 * at + 1] as number } };
   });
 }

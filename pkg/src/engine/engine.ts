@@ -3,7 +3,7 @@ import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type Wa
 import { throwIfAborted } from "../util/abort.js";
 import { RankletError, disposedError, fromEngine, isDeviceLost, messageOf } from "../errors.js";
 import { parseInfo } from "./info.js";
-import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
+import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
 import { untilTrap } from "./until-trap.js";
@@ -66,14 +66,14 @@ export class Engine implements Scorer {
   }
 
   /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
-  async score(work: Work, call: Call): Promise<void> {
-    this.#check(call.signal);
+  async score(job: Job, options: JobOptions): Promise<void> {
+    this.#check(options.signal);
     this.#working++;
     try {
       const started = performance.now();
-      const scoring = run(() => this.#begin(work, call));
+      const scoring = run(() => this.#begin(job, options));
       try {
-        await this.#finish(scoring, call, performance.now() - started);
+        await this.#finish(scoring, options, performance.now() - started);
       } finally {
         free(scoring);
       }
@@ -83,18 +83,18 @@ export class Engine implements Scorer {
     }
   }
 
-  async prepare(collection: number, { documents, reading }: Batch): Promise<void> {
+  async prepare(collection: number, { documents, limits }: CollectionInput): Promise<void> {
     this.#check(undefined);
     await this.#nextTask();
     this.#check(undefined);
     run(() => {
       const held = this.#collections.get(collection) ?? this.#model.collection();
       this.#collections.set(collection, held);
-      this.#model.prepare(held, [...documents], reading.maxTokensPerDocument, reading.longDocuments);
+      this.#model.prepare(held, [...documents], limits.maxTokensPerDocument, limits.longDocuments);
     });
   }
 
-  forget(collection: number): void {
+  release(collection: number): void {
     const held = this.#collections.get(collection);
     this.#collections.delete(collection);
     if (held !== undefined) free(held);
@@ -106,33 +106,33 @@ export class Engine implements Scorer {
     this.#freeWhenIdle();
   }
 
-  #begin(work: Work, { scores }: Call): WasmScoring {
-    switch (work.kind) {
+  #begin(job: Job, { scores }: JobOptions): WasmScoring {
+    switch (job.kind) {
       case "query":
-        return this.#model.scoring(work.query, [...work.documents], scores, work.reading.maxTokensPerDocument, work.reading.longDocuments);
+        return this.#model.scoring(job.query, [...job.documents], scores, job.limits.maxTokensPerDocument, job.limits.longDocuments);
       case "pairs":
-        return this.#model.scoring_pairs([...work.queries], [...work.documents], scores);
+        return this.#model.scoring_pairs([...job.queries], [...job.documents], scores);
       case "prepared": {
-        const collection = this.#collections.get(work.collection);
+        const collection = this.#collections.get(job.collection);
         if (collection === undefined) throw disposedError("collection");
-        return this.#model.scoring_prepared(work.query, collection, work.candidates, scores);
+        return this.#model.scoring_prepared(job.query, collection, job.candidates, scores);
       }
     }
   }
 
-  async #finish(scoring: WasmScoring, call: Call, begunMs: number): Promise<void> {
+  async #finish(scoring: WasmScoring, options: JobOptions, begunMs: number): Promise<void> {
     let engineMs = begunMs;
     let tokens = 0;
     for (;;) {
       await this.#nextTask();
-      this.#check(call.signal);
+      this.#check(options.signal);
       const started = performance.now();
       const scores = await this.#step(scoring);
       if (scores === undefined) return;
       const spans = run(() => scoring.spans());
       const tokensSoFar = run(() => scoring.tokens());
       engineMs += performance.now() - started;
-      call.onPart({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
+      options.onPartial({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
       engineMs = 0;
     }
@@ -157,7 +157,7 @@ export class Engine implements Scorer {
 
   #freeWhenIdle(): void {
     if (!this.#disposed || this.#working > 0) return;
-    for (const collection of this.#collections.keys()) this.forget(collection);
+    for (const collection of this.#collections.keys()) this.release(collection);
     free(this.#model);
   }
 }

@@ -1,4 +1,4 @@
-import { raced, throwIfAborted, withController } from "../util/abort.js";
+import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { engineModule } from "../engine/compile.js";
 import { Engine, type EngineSettings } from "../engine/engine.js";
 import { startEngine } from "../engine/start.js";
@@ -16,23 +16,23 @@ import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { WorkerScorer, type WorkerStart } from "../worker/worker-scorer.js";
-import { WorkerPool, type Wanted } from "../worker/pool.js";
+import { WorkerPool, type PoolSize } from "../worker/pool.js";
 import type { WorkerPort } from "../worker/port.js";
-import { Spares } from "../worker/prestarted-workers.js";
+import { PrestartedWorkers } from "../worker/prestarted-workers.js";
 
 /** An engine and a model that can begin on any thread. */
-interface Parts {
+interface EngineInputs {
   readonly platform: Platform;
   readonly module: WebAssembly.Module;
   readonly files: Files;
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
   /** How many "auto" can be. */
-  readonly mostWorkers: number;
+  readonly maxWorkers: number;
 }
 
 /** What loading does, step by step. */
-interface Steps {
+interface LoadSteps {
   /** Reads the files from where they are. */
   read(): Promise<Files>;
   /** Starts an engine with the files. */
@@ -42,11 +42,11 @@ interface Steps {
 }
 
 /** The most workers of "auto", and the most bytes of a model that it has in several. */
-const mostAutoWorkers = 4;
-const mostSharedBytes = 200e6;
+const maxAutoWorkers = 4;
+const maxSharedBytes = 200e6;
 
 /** What an engine says of files that are not as they were; anything else has other reasons than the files. */
-const refusals: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
+const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
 
 /**
  * Reads the options of `load` and loads a model.
@@ -68,12 +68,12 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
   const room = new Room(settings);
   const model = readSource(platform, source, { revision, baseUrl, token });
   const cache = openCache(platform, model, read.cache);
-  return withController(signal, async (stop) => {
-    const steps: Steps = {
+  return withAbortController(signal, async (stop) => {
+    const steps: LoadSteps = {
       read: () => readModelFiles(platform, model, room, stop.signal, onProgress),
       begin: async (reading) => {
-        const [files, module] = await Promise.all([reading, raced(engineModule(platform), stop.signal)]);
-        return start({ platform, module, files, settings, workers, mostWorkers: limited ? 1 : mostAutoWorkers }, stop.signal);
+        const [files, module] = await Promise.all([reading, abortable(engineModule(platform), stop.signal)]);
+        return start({ platform, module, files, settings, workers, maxWorkers: limited ? 1 : maxAutoWorkers }, stop.signal);
       },
       onCached: (files) => tellCached(files, onProgress),
     };
@@ -88,15 +88,15 @@ export async function loadScorer(platform: Platform, source: ModelSource | undef
  * Loads from the cache, or else from where the files are and puts them into the cache: after the engine has taken
  * them, so what is kept can be loaded. Kept files that the engine refuses are read afresh, once.
  */
-async function loadCached(cache: ModelCache, steps: Steps, signal: AbortSignal): Promise<Loaded> {
+async function loadCached(cache: ModelCache, steps: LoadSteps, signal: AbortSignal): Promise<Loaded> {
   const warnings: string[] = [];
-  const kept = await raced(cache.read(), signal);
+  const kept = await abortable(cache.read(), signal);
   if (kept !== undefined) {
     steps.onCached(kept);
     try {
       return withWarnings(await steps.begin(Promise.resolve(kept)), warnings);
     } catch (error) {
-      if (!(error instanceof RankletError) || !refusals.includes(error.code)) throw error;
+      if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
       warnings.push(`the model was downloaded again, for the files in the cache were damaged: ${error.message}`);
       await cache.drop().catch(() => {}); // What cannot be removed cannot be written either, which is told below.
     }
@@ -116,14 +116,14 @@ function withWarnings(scorer: Scorer, warnings: readonly string[]): Loaded {
   return { scorer, info: Object.freeze({ ...scorer.info, warnings: Object.freeze([...scorer.info.warnings, ...warnings]) }) };
 }
 
-async function start({ platform, module, files, settings, workers, mostWorkers }: Parts, signal: AbortSignal): Promise<Scorer> {
+async function start({ platform, module, files, settings, workers, maxWorkers }: EngineInputs, signal: AbortSignal): Promise<Scorer> {
   throwIfAborted(signal);
   const { startWorker } = platform;
   if (workers !== 0) {
     const first = firstWorker(startWorker, workers);
     if (first !== undefined && startWorker !== undefined) {
       const begin = { startWorker, module, files, settings };
-      const wanted = workers === "auto" ? { workers: Math.min(workerCount(platform, files), mostWorkers), all: false } : { workers, all: true };
+      const wanted = workers === "auto" ? { workers: Math.min(workerCount(platform, files), maxWorkers), waitForAll: false } : { workers, waitForAll: true };
       if (settings.device === "auto") return race(first, begin, wanted, signal);
       return wanted.workers === 1 || settings.device === "gpu" ? WorkerScorer.load(first, begin, signal) : WorkerPool.load(first, begin, wanted, signal);
     }
@@ -136,13 +136,13 @@ async function start({ platform, module, files, settings, workers, mostWorkers }
 }
 
 /** Loads where a GPU may be the faster one: then one worker has it, and otherwise all that are wanted compute on the CPU. */
-async function race(first: WorkerPort, start: WorkerStart, wanted: Wanted, signal: AbortSignal): Promise<Scorer> {
+async function race(first: WorkerPort, start: WorkerStart, wanted: PoolSize, signal: AbortSignal): Promise<Scorer> {
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
   const racing = { ...start, settings: { ...start.settings, cpu_workers: wanted.workers } };
-  const spares = Spares.start(onCpu, wanted.workers - 1);
-  const scorer = await spares.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
-  if (scorer.info.backend.device !== "webgpu" && wanted.workers > 1) return WorkerPool.around(scorer, onCpu, wanted, spares, signal);
-  spares.end();
+  const prestarted = PrestartedWorkers.start(onCpu, wanted.workers - 1);
+  const scorer = await prestarted.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
+  if (scorer.info.backend.device !== "webgpu" && wanted.workers > 1) return WorkerPool.withFirst(scorer, onCpu, wanted, prestarted, signal);
+  prestarted.end();
   return scorer;
 }
 
@@ -150,7 +150,7 @@ async function race(first: WorkerPort, start: WorkerStart, wanted: Wanted, signa
 function workerCount(platform: Platform, files: Files): number {
   let bytes = 0;
   for (const { size } of files.values()) bytes += size;
-  return bytes > mostSharedBytes ? 1 : Math.min(platform.processors(), mostAutoWorkers);
+  return bytes > maxSharedBytes ? 1 : Math.min(platform.processors(), maxAutoWorkers);
 }
 
 /**

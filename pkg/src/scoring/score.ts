@@ -1,7 +1,7 @@
-import { follow, throwIfAborted } from "../util/abort.js";
-import { Channel } from "../util/async-queue.js";
+import { linkAbort, throwIfAborted } from "../util/abort.js";
+import { AsyncQueue } from "../util/async-queue.js";
 import { relocated } from "../errors.js";
-import type { Call, Part, Scorer, Work } from "./scorer.js";
+import type { JobOptions, PartialScores, Scorer, Job } from "./scorer.js";
 
 /** What a call adds up to. */
 export interface Totals {
@@ -9,26 +9,26 @@ export interface Totals {
   engineMs: number;
 }
 
-/** A micro-batch, scored; `places` says which pairs of the call it is of. */
-export interface PlacedPart extends Part {
-  readonly places: Uint32Array;
+/** A micro-batch, scored; `indices` says which pairs of the call it is of. */
+export interface IndexedScores extends PartialScores {
+  readonly indices: Uint32Array;
 }
 
 /** How to score, and who hears of it. */
-interface PlacedCall extends Omit<Call, "onPart"> {
-  readonly onPart: (part: PlacedPart) => void;
+interface IndexedJobOptions extends Omit<JobOptions, "onPartial"> {
+  readonly onPartial: (partial: IndexedScores) => void;
 }
 
-/** Scores `works` one after the other; each part is told as it comes. */
-export async function scoreAll(scorer: Scorer, works: Iterable<Work>, call: PlacedCall): Promise<Totals> {
+/** Scores `jobs` one after the other; each part is told as it comes. */
+export async function scoreJobs(scorer: Scorer, jobs: Iterable<Job>, options: IndexedJobOptions): Promise<Totals> {
   const totals: Totals = { tokens: 0, engineMs: 0 };
-  const onPart = (part: PlacedPart): void => {
-    totals.tokens += part.tokens;
-    totals.engineMs += part.engineMs;
-    call.onPart(part);
+  const onPartial = (partial: IndexedScores): void => {
+    totals.tokens += partial.tokens;
+    totals.engineMs += partial.engineMs;
+    options.onPartial(partial);
   };
   let first = 0;
-  for (const work of works) first += await scorePlaced(scorer, work, first, { ...call, onPart });
+  for (const job of jobs) first += await scoreJob(scorer, job, first, { ...options, onPartial });
   return totals;
 }
 
@@ -37,42 +37,42 @@ export async function scoreAll(scorer: Scorer, works: Iterable<Work>, call: Plac
  * the first is asked for, and a reader that leaves ends the work.
  * @param first the place of the work's first pair in the call
  */
-export async function* scoreInParts(
+export async function* streamJob(
   scorer: Scorer,
-  work: Work,
+  job: Job,
   first: number,
-  { scores, signal }: Omit<Call, "onPart">,
-): AsyncGenerator<PlacedPart[], void> {
-  const parts = new Channel<PlacedPart>();
+  { scores, signal }: Omit<JobOptions, "onPartial">,
+): AsyncGenerator<IndexedScores[], void> {
+  const partials = new AsyncQueue<IndexedScores>();
   const controller = new AbortController();
-  const release = follow(controller, signal);
-  scorePlaced(scorer, work, first, { scores, signal: controller.signal, onPart: (part) => parts.push(part) }).then(
-    () => parts.end(),
-    (error: unknown) => parts.end({ error }),
+  const unlink = linkAbort(controller, signal);
+  scoreJob(scorer, job, first, { scores, signal: controller.signal, onPartial: (partial) => partials.push(partial) }).then(
+    () => partials.end(),
+    (error: unknown) => partials.end({ error }),
   );
   try {
-    for await (const come of parts) {
+    for await (const ready of partials) {
       // A slow reader gets nothing that was held for it when the call is over.
       throwIfAborted(controller.signal);
-      yield come;
+      yield ready;
     }
     throwIfAborted(controller.signal);
   } finally {
-    release();
+    unlink();
     controller.abort();
   }
 }
 
 /** Scores a work whose first pair is the call's pair `first`; gives the number of pairs scored. */
-async function scorePlaced(scorer: Scorer, work: Work, first: number, call: PlacedCall): Promise<number> {
+async function scoreJob(scorer: Scorer, job: Job, first: number, options: IndexedJobOptions): Promise<number> {
   let done = 0;
-  const onPart = (part: Part, places?: Uint32Array): void => {
-    const pairs = places?.length ?? part.scores.length / scorer.info.numLabels;
-    call.onPart({ ...part, places: Uint32Array.from({ length: pairs }, (_, at) => first + (places?.[at] ?? done + at)) });
+  const onPartial = (partial: PartialScores, indices?: Uint32Array): void => {
+    const pairs = indices?.length ?? partial.scores.length / scorer.info.numLabels;
+    options.onPartial({ ...partial, indices: Uint32Array.from({ length: pairs }, (_, at) => first + (indices?.[at] ?? done + at)) });
     done += pairs;
   };
   try {
-    await scorer.score(work, { ...call, onPart });
+    await scorer.score(job, { ...options, onPartial });
   } catch (error) {
     throw relocated(error, (pair) => first + pair);
   }

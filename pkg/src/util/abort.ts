@@ -1,24 +1,24 @@
 import { RankletError } from "../errors.js";
 
 /** Reasons that are Ranklet's own, such as a call that a newer one replaced: they are what the call rejects with. */
-const ownReasons = new WeakSet<object>();
+const rankletErrors = new WeakSet<object>();
 
 /** Aborts `controller` so that `throwIfAborted` throws `error` itself. */
-export function abortWith(controller: AbortController | undefined, error: RankletError): void {
-  ownReasons.add(error);
+export function abortWithError(controller: AbortController | undefined, error: RankletError): void {
+  rankletErrors.add(error);
   controller?.abort(error);
 }
 
 /**
  * Does nothing while `signal` is quiet.
- * @throws RankletError `aborted`, with the signal's reason as its cause; or the error of `abortWith`
+ * @throws RankletError `aborted`, with the signal's reason as its cause; or the error of `abortWithError`
  */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal);
 }
 
 /** `promise`, or the signal's abort, whichever is first. What comes of `promise` later is dropped. */
-export async function raced<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   promise.catch(() => {}); // Heard below, or dropped.
   throwIfAborted(signal);
   let stop = (): void => {};
@@ -34,22 +34,22 @@ export async function raced<T>(promise: Promise<T>, signal: AbortSignal | undefi
 }
 
 /** Runs `work` with a controller that is aborted with `signal` too, and aborted at the latest when the work fails. */
-export async function withController<T>(signal: AbortSignal | undefined, work: (controller: AbortController) => Promise<T>): Promise<T> {
+export async function withAbortController<T>(signal: AbortSignal | undefined, operation: (controller: AbortController) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const release = follow(controller, signal);
+  const unlink = linkAbort(controller, signal);
   try {
-    return await work(controller);
+    return await operation(controller);
   } catch (error) {
     controller.abort();
     throwIfAborted(signal);
     throw error;
   } finally {
-    release();
+    unlink();
   }
 }
 
 /** Aborts `controller` with `signal`, until the function returned is called. */
-export function follow(controller: AbortController, signal: AbortSignal | undefined): () => void {
+export function linkAbort(controller: AbortController, signal: AbortSignal | undefined): () => void {
   const forward = (): void => controller.abort(signal?.reason);
   if (signal?.aborted === true) forward();
   else signal?.addEventListener("abort", forward, { once: true });
@@ -58,6 +58,6 @@ export function follow(controller: AbortController, signal: AbortSignal | undefi
 
 function abortError(signal: AbortSignal): RankletError {
   const { reason } = signal as { reason: unknown };
-  if (reason instanceof RankletError && ownReasons.has(reason)) return reason;
+  if (reason instanceof RankletError && rankletErrors.has(reason)) return reason;
   return new RankletError("aborted", "the call was aborted by its signal", { cause: reason });
 }

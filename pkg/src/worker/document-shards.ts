@@ -1,29 +1,29 @@
-import type { Work } from "../scoring/scorer.js";
-import type { Member } from "./pool-worker.js";
-import type { Share } from "./job-splitter.js";
+import type { Job } from "../scoring/scorer.js";
+import type { PoolWorker } from "./pool-worker.js";
+import type { JobChunk } from "./job-splitter.js";
 
-type PreparedWork = Extract<Work, { kind: "prepared" }>;
+type PreparedJob = Extract<Job, { kind: "prepared" }>;
 
 /** What one member holds of a collection. */
-interface Holding {
-  readonly member: Member;
+interface Shard {
+  readonly worker: PoolWorker;
   documents: number;
   characters: number;
 }
 
 /** Where the documents of a collection are: each is held by one member, and the members hold about as much. */
-export class Placement {
-  readonly #holdings: readonly Holding[];
-  /** For each document, who holds it, and where among its own. */
-  readonly #places: { readonly holding: Holding; readonly place: number }[] = [];
+export class DocumentShards {
+  readonly #shards: readonly Shard[];
+  /** For each document, who holds it, and where among its entry. */
+  readonly #locations: { readonly shard: Shard; readonly localIndex: number }[] = [];
 
-  constructor(members: readonly Member[]) {
-    this.#holdings = members.map((member) => ({ member, documents: 0, characters: 0 }));
+  constructor(workers: readonly PoolWorker[]) {
+    this.#shards = workers.map((worker) => ({ worker, documents: 0, characters: 0 }));
   }
 
   /** Those that hold documents, or will. */
-  get members(): readonly Member[] {
-    return this.#holdings.map(({ member }) => member);
+  get workers(): readonly PoolWorker[] {
+    return this.#shards.map(({ worker }) => worker);
   }
 
   /**
@@ -31,34 +31,34 @@ export class Placement {
    * first stage often finds them together.
    * @returns who gets which
    */
-  add(documents: readonly string[]): Map<Member, string[]> {
-    const added = new Map<Member, string[]>();
+  add(documents: readonly string[]): Map<PoolWorker, string[]> {
+    const added = new Map<PoolWorker, string[]>();
     for (const document of documents) {
-      const holding = this.#holdings.reduce((least, other) => (other.characters < least.characters ? other : least));
-      this.#places.push({ holding, place: holding.documents++ });
-      holding.characters += document.length;
-      const own = added.get(holding.member) ?? [];
-      added.set(holding.member, own);
-      own.push(document);
+      const shard = this.#shards.reduce((least, other) => (other.characters < least.characters ? other : least));
+      this.#locations.push({ shard, localIndex: shard.documents++ });
+      shard.characters += document.length;
+      const entry = added.get(shard.worker) ?? [];
+      added.set(shard.worker, entry);
+      entry.push(document);
     }
     return added;
   }
 
   /** Who scores what of a work. */
-  shares(work: PreparedWork): Map<Member, Share> {
-    const asked = work.candidates ?? Uint32Array.from(this.#places.keys());
-    const found = new Map<Holding, { candidates: number[]; places: number[] }>();
-    asked.forEach((document, at) => {
-      const { holding, place } = this.#places[document] as { holding: Holding; place: number };
-      const own = found.get(holding) ?? { candidates: [], places: [] };
-      found.set(holding, own);
-      own.candidates.push(place);
-      own.places.push(at);
+  chunks(job: PreparedJob): Map<PoolWorker, JobChunk> {
+    const candidates = job.candidates ?? Uint32Array.from(this.#locations.keys());
+    const found = new Map<Shard, { candidates: number[]; indices: number[] }>();
+    candidates.forEach((document, index) => {
+      const { shard, localIndex } = this.#locations[document] as { shard: Shard; localIndex: number };
+      const entry = found.get(shard) ?? { candidates: [], indices: [] };
+      found.set(shard, entry);
+      entry.candidates.push(localIndex);
+      entry.indices.push(index);
     });
     return new Map(
-      Array.from(found, ([{ member }, { candidates, places }]) => [
-        member,
-        { work: { ...work, candidates: Uint32Array.from(candidates) }, places: Uint32Array.from(places), losses: 0 },
+      Array.from(found, ([{ worker }, { candidates, indices }]) => [
+        worker,
+        { job: { ...job, candidates: Uint32Array.from(candidates) }, indices: Uint32Array.from(indices), losses: 0 },
       ]),
     );
   }

@@ -11,7 +11,7 @@ export interface HostPort {
   nextTask(): Promise<void>;
 }
 
-type Answered = Exclude<Request, { type: "forget" | "cancel" }>;
+type AnsweredRequest = Exclude<Request, { type: "release" | "cancel" }>;
 
 /** The worker's side of the protocol: answers requests with an engine of this thread. */
 export class Host {
@@ -31,8 +31,8 @@ export class Host {
       return;
     }
     switch (request.type) {
-      case "forget":
-        this.#engine?.forget(request.collection);
+      case "release":
+        this.#engine?.release(request.collection);
         break;
       case "cancel":
         this.#running.get(request.call)?.abort();
@@ -42,7 +42,7 @@ export class Host {
     }
   }
 
-  async #answer(request: Answered): Promise<void> {
+  async #answer(request: AnsweredRequest): Promise<void> {
     const { call } = request;
     if (this.#running.has(call)) {
       this.#fail(call, new RankletError("input", `the worker got call ${call} twice`));
@@ -51,7 +51,7 @@ export class Host {
     const controller = new AbortController();
     this.#running.set(call, controller);
     try {
-      this.#port.post(await this.#do(request, controller.signal));
+      this.#port.post(await this.#execute(request, controller.signal));
     } catch (error) {
       this.#fail(call, error);
     } finally {
@@ -59,20 +59,20 @@ export class Host {
     }
   }
 
-  async #do(request: Answered, signal: AbortSignal): Promise<Reply> {
+  async #execute(request: AnsweredRequest, signal: AbortSignal): Promise<Reply> {
     const { call } = request;
     switch (request.type) {
       case "load":
         return { type: "loaded", call, info: await this.#load(request.module, request.files, request.settings) };
       case "score":
-        await this.#loaded().score(request.work, {
+        await this.#requireEngine().score(request.job, {
           scores: request.scores,
           signal,
-          onPart: (part) => this.#port.post({ type: "part", call, part }, [part.scores.buffer as ArrayBuffer]),
+          onPartial: (partial) => this.#port.post({ type: "partial", call, partial }, [partial.scores.buffer as ArrayBuffer]),
         });
         return { type: "done", call };
       case "prepare":
-        await this.#loaded().prepare(request.collection, request.batch);
+        await this.#requireEngine().prepare(request.collection, request.input);
         return { type: "done", call };
     }
   }
@@ -84,7 +84,7 @@ export class Host {
     return this.#engine.info;
   }
 
-  #loaded(): Scorer {
+  #requireEngine(): Scorer {
     if (this.#engine === undefined) throw new RankletError("input", "the worker has no model yet");
     return this.#engine;
   }

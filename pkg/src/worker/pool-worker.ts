@@ -1,16 +1,16 @@
 import { RankletError, relocated } from "../errors.js";
-import type { Batch, Call, Part } from "../scoring/scorer.js";
+import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scorer.js";
 import type { WorkerScorer } from "./worker-scorer.js";
-import { rest, type Share } from "./job-splitter.js";
+import { remainder, type JobChunk } from "./job-splitter.js";
 
 /** How often a share is scored again elsewhere: one that costs two workers is what is wrong with them. */
-const mostLosses = 2;
+const maxWorkerLosses = 2;
 
 /** One worker of a pool, and its replacements. */
-export class Member {
+export class PoolWorker {
   readonly #scorer: WorkerScorer;
   #failed = false;
-  #shares = 0;
+  #chunks = 0;
 
   constructor(scorer: WorkerScorer) {
     this.#scorer = scorer;
@@ -27,8 +27,8 @@ export class Member {
   }
 
   /** How many shares it is scoring. */
-  get shares(): number {
-    return this.#shares;
+  get chunks(): number {
+    return this.#chunks;
   }
 
   /**
@@ -50,46 +50,46 @@ export class Member {
    * @returns what is left of it when the worker was lost, to be scored again
    * @throws RankletError as `Scorer.score`, with places in the whole work; the loss of a worker when it is not the first
    */
-  async score(share: Share, call: Call): Promise<Share | undefined> {
+  async score(chunk: JobChunk, options: JobOptions): Promise<JobChunk | undefined> {
     const { numLabels } = this.#scorer.info;
     let done = 0;
-    const onPart = (part: Part): void => {
-      const places = share.places.subarray(done, done + part.scores.length / numLabels);
-      if (places.length * numLabels !== part.scores.length) throw miscounted(share);
-      done += places.length;
-      call.onPart(part, places);
+    const onPartial = (partial: PartialScores): void => {
+      const indices = chunk.indices.subarray(done, done + partial.scores.length / numLabels);
+      if (indices.length * numLabels !== partial.scores.length) throw miscounted(chunk);
+      done += indices.length;
+      options.onPartial(partial, indices);
     };
-    this.#shares++;
+    this.#chunks++;
     try {
-      await this.#scorer.score(share.work, { ...call, onPart });
+      await this.#scorer.score(chunk.job, { ...options, onPartial });
     } catch (error) {
-      if (this.running || share.losses + 1 === mostLosses) throw relocated(error, (pair) => share.places[pair] ?? pair);
-      return done === share.places.length ? undefined : rest(share, done);
+      if (this.running || chunk.losses + 1 === maxWorkerLosses) throw relocated(error, (pair) => chunk.indices[pair] ?? pair);
+      return done === chunk.indices.length ? undefined : remainder(chunk, done);
     } finally {
-      this.#shares--;
+      this.#chunks--;
     }
-    if (done !== share.places.length) throw miscounted(share);
+    if (done !== chunk.indices.length) throw miscounted(chunk);
     return undefined;
   }
 
   /** Scores a share that no other member can: when its worker is lost, on the one that takes its place. */
-  async scoreItself(share: Share, call: Call): Promise<void> {
-    for (let left: Share | undefined = share; left !== undefined; ) left = await this.score(left, call);
+  async scoreWithRetries(chunk: JobChunk, options: JobOptions): Promise<void> {
+    for (let unfinished: JobChunk | undefined = chunk; unfinished !== undefined; ) unfinished = await this.score(unfinished, options);
   }
 
   /** Tokenises documents; when its worker is lost, on the one that takes its place. */
-  async prepare(collection: number, batch: Batch): Promise<void> {
+  async prepare(collection: number, input: CollectionInput): Promise<void> {
     for (let losses = 1; ; losses++) {
       try {
-        return await this.#scorer.prepare(collection, batch);
+        return await this.#scorer.prepare(collection, input);
       } catch (error) {
-        if (this.running || losses === mostLosses) throw error;
+        if (this.running || losses === maxWorkerLosses) throw error;
       }
     }
   }
 
-  forget(collection: number): void {
-    this.#scorer.forget(collection);
+  release(collection: number): void {
+    this.#scorer.release(collection);
   }
 
   dispose(): void {
@@ -97,6 +97,6 @@ export class Member {
   }
 }
 
-function miscounted({ places }: Share): RankletError {
-  return new RankletError("internal", `the worker gave other than the scores of ${places.length} pairs`);
+function miscounted({ indices }: JobChunk): RankletError {
+  return new RankletError("internal", `the worker gave other than the scores of ${indices.length} pairs`);
 }

@@ -1,20 +1,20 @@
-import { raced, throwIfAborted, withController } from "../util/abort.js";
+import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { disposedError } from "../errors.js";
 import { inWorkers } from "../engine/info.js";
-import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
+import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { WorkerScorer, type WorkerStart } from "./worker-scorer.js";
-import { Dealing, type Crew } from "./scheduler.js";
-import { Member } from "./pool-worker.js";
-import { Placement } from "./document-shards.js";
+import { JobScheduler, type Workers } from "./scheduler.js";
+import { PoolWorker } from "./pool-worker.js";
+import { DocumentShards } from "./document-shards.js";
 import type { WorkerPort } from "./port.js";
-import type { TextWork } from "./job-splitter.js";
-import { Spares } from "./prestarted-workers.js";
+import type { TextJob } from "./job-splitter.js";
+import { PrestartedWorkers } from "./prestarted-workers.js";
 
 /** How many workers, and whether loading waits for all of them. */
-export interface Wanted {
+export interface PoolSize {
   readonly workers: number;
-  readonly all: boolean;
+  readonly waitForAll: boolean;
 }
 
 /**
@@ -22,17 +22,17 @@ export interface Wanted {
  * collection are each held by one. Workers that are lost are replaced when there is work, and what they had is
  * scored again, so a call fails only where it costs workers repeatedly.
  */
-export class WorkerPool implements Scorer, Crew {
+export class WorkerPool implements Scorer, Workers {
   readonly info: ModelInfo;
-  readonly #members: readonly Member[];
+  readonly #workers: readonly PoolWorker[];
   /** Each ends without an error, when the worker runs or has failed. */
-  readonly #starting = new Map<Member, Promise<void>>();
-  readonly #dealings = new Set<Dealing>();
-  readonly #collections = new Map<number, Placement>();
+  readonly #starting = new Map<PoolWorker, Promise<void>>();
+  readonly #schedulers = new Set<JobScheduler>();
+  readonly #collections = new Map<number, DocumentShards>();
   #disposed = false;
 
   private constructor(scorers: readonly WorkerScorer[], info: ModelInfo) {
-    this.#members = scorers.map((scorer) => new Member(scorer));
+    this.#workers = scorers.map((scorer) => new PoolWorker(scorer));
     this.info = inWorkers(info, scorers.length);
   }
 
@@ -40,129 +40,129 @@ export class WorkerPool implements Scorer, Crew {
    * @param first a worker that was just started
    * @throws RankletError as `WorkerScorer.load`, for the first worker or for any where all are waited for
    */
-  static async load(first: WorkerPort, start: WorkerStart, { workers, all }: Wanted, signal: AbortSignal): Promise<WorkerPool> {
-    if (all) {
-      const scorers = await loadAll(first, start, workers, signal);
+  static async load(first: WorkerPort, start: WorkerStart, { workers, waitForAll }: PoolSize, signal: AbortSignal): Promise<WorkerPool> {
+    if (waitForAll) {
+      const scorers = await startAll(first, start, workers, signal);
       return new WorkerPool(scorers, (scorers[0] as WorkerScorer).info);
     }
-    const spares = Spares.start(start, workers - 1);
-    const scorer = await spares.whileLoading(WorkerScorer.load(first, start, signal));
-    return WorkerPool.around(scorer, start, { workers, all }, spares, signal);
+    const prestarted = PrestartedWorkers.start(start, workers - 1);
+    const scorer = await prestarted.whileLoading(WorkerScorer.load(first, start, signal));
+    return WorkerPool.withFirst(scorer, start, { workers, waitForAll }, prestarted, signal);
   }
 
   /**
    * A pool of a worker that has the model and of others.
-   * @param spares workers that were started ahead for it
+   * @param prestarted workers that were started ahead for it
    * @throws RankletError where all are waited for and one cannot be started
    */
-  static async around(first: WorkerScorer, start: WorkerStart, { workers, all }: Wanted, spares: Spares, signal: AbortSignal): Promise<WorkerPool> {
-    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info, spares.take()));
+  static async withFirst(first: WorkerScorer, start: WorkerStart, { workers, waitForAll }: PoolSize, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<WorkerPool> {
+    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info, prestarted.take()));
     const pool = new WorkerPool([first, ...later], first.info);
     try {
-      if (all) await raced(Promise.all(later.map((scorer) => scorer.start())), signal);
+      if (waitForAll) await abortable(Promise.all(later.map((scorer) => scorer.start())), signal);
     } catch (error) {
       pool.dispose();
       throw error;
     }
-    pool.#wake();
+    pool.#startMissing();
     return pool;
   }
 
   /** The members that were not found to be past starting. */
   get size(): number {
-    return this.#members.filter(({ failed }) => !failed).length;
+    return this.#workers.filter(({ failed }) => !failed).length;
   }
 
-  running(): readonly Member[] {
-    this.#wake();
-    return this.#members.filter(({ running }) => running).sort((a, b) => a.shares - b.shares);
+  running(): readonly PoolWorker[] {
+    this.#startMissing();
+    return this.#workers.filter(({ running }) => running).sort((a, b) => a.chunks - b.chunks);
   }
 
-  async score(work: Work, call: Call): Promise<void> {
+  async score(job: Job, options: JobOptions): Promise<void> {
     if (this.#disposed) throw disposedError();
-    await withController(call.signal, (stop) => {
+    await withAbortController(options.signal, (stop) => {
       throwIfAborted(stop.signal);
-      const own = { ...call, signal: stop.signal };
-      return work.kind === "prepared" ? this.#scorePrepared(work, own) : this.#scoreTexts(work, own);
+      const own = { ...options, signal: stop.signal };
+      return job.kind === "prepared" ? this.#scorePrepared(job, own) : this.#scoreTexts(job, own);
     });
   }
 
-  async prepare(collection: number, batch: Batch): Promise<void> {
+  async prepare(collection: number, input: CollectionInput): Promise<void> {
     if (this.#disposed) throw disposedError();
-    const placement = this.#collections.get(collection) ?? (await this.#begin(collection));
-    const { reading } = batch;
-    const added = Array.from(placement.add(batch.documents), ([member, documents]) => member.prepare(collection, { documents, reading }));
+    const shards = this.#collections.get(collection) ?? (await this.#begin(collection));
+    const { limits } = input;
+    const added = Array.from(shards.add(input.documents), ([worker, documents]) => worker.prepare(collection, { documents, limits }));
     // All have to end before the collection can be forgotten.
     const failed = (await Promise.allSettled(added)).find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  forget(collection: number): void {
-    for (const member of this.#collections.get(collection)?.members ?? []) member.forget(collection);
+  release(collection: number): void {
+    for (const worker of this.#collections.get(collection)?.workers ?? []) worker.release(collection);
     this.#collections.delete(collection);
   }
 
   dispose(): void {
     this.#disposed = true;
-    for (const dealing of this.#dealings) dealing.fail(disposedError());
-    for (const member of this.#members) member.dispose();
+    for (const scheduler of this.#schedulers) scheduler.fail(disposedError());
+    for (const worker of this.#workers) worker.dispose();
     this.#collections.clear();
   }
 
-  async #scoreTexts(work: TextWork, call: Call): Promise<void> {
-    const dealing = new Dealing(this, work, this.info.maxLength, call);
-    this.#dealings.add(dealing);
+  async #scoreTexts(job: TextJob, options: JobOptions): Promise<void> {
+    const scheduler = new JobScheduler(this, job, this.info.maxLength, options);
+    this.#schedulers.add(scheduler);
     try {
-      dealing.deal();
-      await raced(dealing.done, call.signal);
+      scheduler.dispatch();
+      await abortable(scheduler.done, options.signal);
     } finally {
-      dealing.end();
-      this.#dealings.delete(dealing);
+      scheduler.end();
+      this.#schedulers.delete(scheduler);
     }
   }
 
-  async #scorePrepared(work: Extract<Work, { kind: "prepared" }>, call: Call): Promise<void> {
-    const placement = this.#collections.get(work.collection);
-    if (placement === undefined) throw disposedError("collection");
-    await Promise.all(Array.from(placement.shares(work), ([member, share]) => member.scoreItself(share, call)));
+  async #scorePrepared(job: Extract<Job, { kind: "prepared" }>, options: JobOptions): Promise<void> {
+    const shards = this.#collections.get(job.collection);
+    if (shards === undefined) throw disposedError("collection");
+    await Promise.all(Array.from(shards.chunks(job), ([worker, chunk]) => worker.scoreWithRetries(chunk, options)));
   }
 
   /** Begins a collection. It waits for the workers that are being started, so that they have their part of it. */
-  async #begin(collection: number): Promise<Placement> {
-    this.#wake();
+  async #begin(collection: number): Promise<DocumentShards> {
+    this.#startMissing();
     await Promise.all(this.#starting.values());
-    const running = this.#members.filter((member) => member.running);
+    const running = this.#workers.filter((worker) => worker.running);
     // Where none can be started, the first says why.
-    const placement = new Placement(running.length > 0 ? running : this.#members.slice(0, 1));
-    this.#collections.set(collection, placement);
-    return placement;
+    const shards = new DocumentShards(running.length > 0 ? running : this.#workers.slice(0, 1));
+    this.#collections.set(collection, shards);
+    return shards;
   }
 
   /** Starts every worker that does not run and can: all, when none could be. They join the works under way. */
-  #wake(): void {
+  #startMissing(): void {
     const hopeless = this.size === 0;
-    for (const member of this.#members) {
-      if (member.running || this.#starting.has(member) || (member.failed && !hopeless)) continue;
-      this.#starting.set(member, this.#start(member));
+    for (const worker of this.#workers) {
+      if (worker.running || this.#starting.has(worker) || (worker.failed && !hopeless)) continue;
+      this.#starting.set(worker, this.#start(worker));
     }
   }
 
-  async #start(member: Member): Promise<void> {
+  async #start(worker: PoolWorker): Promise<void> {
     try {
-      await member.start();
+      await worker.start();
     } catch (error) {
       // Others do its work; without others, this is why there is no score.
-      if (this.size === 0) for (const dealing of this.#dealings) dealing.fail(error);
+      if (this.size === 0) for (const scheduler of this.#schedulers) scheduler.fail(error);
     } finally {
-      this.#starting.delete(member);
+      this.#starting.delete(worker);
     }
-    for (const dealing of this.#dealings) dealing.deal();
+    for (const scheduler of this.#schedulers) scheduler.dispatch();
   }
 }
 
 /** Starts all at once; where one fails, the others end. */
-async function loadAll(first: WorkerPort, start: WorkerStart, workers: number, signal: AbortSignal): Promise<WorkerScorer[]> {
-  return withController(signal, async (stop) => {
+async function startAll(first: WorkerPort, start: WorkerStart, workers: number, signal: AbortSignal): Promise<WorkerScorer[]> {
+  return withAbortController(signal, async (stop) => {
     const load = async (at: number): Promise<WorkerScorer> => WorkerScorer.load(at === 0 ? first : start.startWorker(), start, stop.signal);
     const loading = Array.from({ length: workers }, (_, at) => load(at));
     try {

@@ -1,23 +1,23 @@
 import { RankletError } from "../errors.js";
 import type { WorkerStart } from "./worker-scorer.js";
-import { Connection } from "./worker-connection.js";
+import { WorkerConnection } from "./worker-connection.js";
 
 /**
  * Workers that get the model later: their program is read while the model is, and nothing has to be requested after
  * loading.
  */
-export class Spares {
-  readonly #connections: Connection[] = [];
+export class PrestartedWorkers {
+  readonly #connections: WorkerConnection[] = [];
 
   /** Starts `workers` of them, or as many as can be: the others are tried again when they are needed. */
-  static start({ startWorker }: WorkerStart, workers: number): Spares {
-    const spares = new Spares();
+  static start({ startWorker }: WorkerStart, workers: number): PrestartedWorkers {
+    const prestarted = new PrestartedWorkers();
     try {
-      while (spares.#connections.length < workers) spares.#connections.push(new Connection(startWorker()));
+      while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(startWorker()));
     } catch {
       // See above.
     }
-    return spares;
+    return prestarted;
   }
 
   /** Waits for the model that they are for, and ends them where it cannot be loaded. */
@@ -31,12 +31,12 @@ export class Spares {
   }
 
   /** One of them, where there is one left. */
-  take(): Connection | undefined {
+  take(): WorkerConnection | undefined {
     return this.#connections.shift();
   }
 
   /** Ends those that were not taken. */
   end(): void {
-    for (const spare of this.#connections.splice(0)) spare.close(new RankletError("internal", "the worker is not needed"));
+    for (const prestarted of this.#connections.splice(0)) prestarted.close(new RankletError("internal", "the worker is not needed"));
   }
 }

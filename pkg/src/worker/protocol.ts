@@ -3,7 +3,7 @@
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode } from "../errors.js";
 import { isObject } from "../api/options.js";
-import type { Batch, Part, Reading, Work } from "../scoring/scorer.js";
+import type { CollectionInput, PartialScores, DocumentLimits, Job } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 
 /** To the worker. `call` numbers what is answered by `done` or `failed`. */
@@ -16,9 +16,9 @@ export type Request =
       readonly files: ReadonlyMap<string, Blob>;
       readonly settings: EngineSettings;
     }
-  | { readonly type: "score"; readonly call: number; readonly work: Work; readonly scores: Scores }
-  | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly batch: Batch }
-  | { readonly type: "forget"; readonly collection: number }
+  | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores }
+  | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly input: CollectionInput }
+  | { readonly type: "release"; readonly collection: number }
   | { readonly type: "cancel"; readonly call: number };
 
 /** From the worker. */
@@ -26,7 +26,7 @@ export type Reply =
   /** The worker's code runs, and holds what shows that it does; answers may come before. */
   | { readonly type: "ready" }
   | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
-  | { readonly type: "part"; readonly call: number; readonly part: Part }
+  | { readonly type: "partial"; readonly call: number; readonly partial: PartialScores }
   | { readonly type: "done"; readonly call: number }
   | {
       readonly type: "failed";
@@ -50,8 +50,8 @@ export function parseRequest(message: unknown): Request | string {
       return isScore(message) ? message : "it does not say what to score";
     case "prepare":
       return isPrepare(message) ? message : "it does not say what to prepare";
-    case "forget":
-      return isForget(message) ? message : "it names no collection";
+    case "release":
+      return isRelease(message) ? message : "it names no collection";
     case "cancel":
       return isCancel(message) ? message : "it names no call";
     default:
@@ -67,8 +67,8 @@ export function parseReply(message: unknown): Reply | string {
       return { type: "ready" };
     case "loaded":
       return isLoaded(message) ? message : "it describes no model";
-    case "part":
-      return isPart(message) ? message : "it has no scores";
+    case "partial":
+      return isPartial(message) ? message : "it has no scores";
     case "done":
       return isDone(message) ? message : "it names no call";
     case "failed":
@@ -93,16 +93,16 @@ function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
 }
 
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
-  const { call, work, scores } = message;
-  return isCount(call) && isWork(work) && (scores === "model" || scores === "raw" || scores === "sigmoid");
+  const { call, job, scores } = message;
+  return isCount(call) && isJob(job) && (scores === "model" || scores === "raw" || scores === "sigmoid");
 }
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {
-  const { call, collection, batch } = message;
-  return isCount(call) && isCount(collection) && isObject(batch) && isTexts(batch["documents"]) && isReading(batch["reading"]);
+  const { call, collection, input } = message;
+  return isCount(call) && isCount(collection) && isObject(input) && isTexts(input["documents"]) && isDocumentLimits(input["limits"]);
 }
 
-function isForget(message: Fields): message is Fields & RequestOf<"forget"> {
+function isRelease(message: Fields): message is Fields & RequestOf<"release"> {
   return isCount(message["collection"]);
 }
 
@@ -118,15 +118,15 @@ function isInfo(info: unknown): info is ModelInfo {
   return isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
 }
 
-function isPart(message: Fields): message is Fields & ReplyOf<"part"> {
-  const { call, part } = message;
+function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
+  const { call, partial } = message;
   return (
     isCount(call) &&
-    isObject(part) &&
-    part["scores"] instanceof Float32Array &&
-    (part["spans"] === undefined || part["spans"] instanceof Uint32Array) &&
-    isCount(part["tokens"]) &&
-    typeof part["engineMs"] === "number"
+    isObject(partial) &&
+    partial["scores"] instanceof Float32Array &&
+    (partial["spans"] === undefined || partial["spans"] instanceof Uint32Array) &&
+    isCount(partial["tokens"]) &&
+    typeof partial["engineMs"] === "number"
   );
 }
 
@@ -145,15 +145,15 @@ function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
   );
 }
 
-function isWork(work: unknown): work is Work {
-  if (!isObject(work)) return false;
-  switch (work["kind"]) {
+function isJob(job: unknown): job is Job {
+  if (!isObject(job)) return false;
+  switch (job["kind"]) {
     case "query":
-      return typeof work["query"] === "string" && isTexts(work["documents"]) && isReading(work["reading"]);
+      return typeof job["query"] === "string" && isTexts(job["documents"]) && isDocumentLimits(job["limits"]);
     case "pairs":
-      return isTexts(work["queries"]) && isTexts(work["documents"]);
+      return isTexts(job["queries"]) && isTexts(job["documents"]);
     case "prepared": {
-      const { query, collection, candidates } = work;
+      const { query, collection, candidates } = job;
       return typeof query === "string" && isCount(collection) && (candidates === undefined || candidates instanceof Uint32Array);
     }
     default:
@@ -172,8 +172,8 @@ function isSettings(settings: unknown): settings is EngineSettings {
   return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && (reason === undefined || typeof reason === "string");
 }
 
-function isReading(reading: unknown): reading is Reading {
-  return isObject(reading) && isLimit(reading["maxTokensPerDocument"]) && (reading["longDocuments"] === "truncate" || reading["longDocuments"] === "chunk");
+function isDocumentLimits(limits: unknown): limits is DocumentLimits {
+  return isObject(limits) && isLimit(limits["maxTokensPerDocument"]) && (limits["longDocuments"] === "truncate" || limits["longDocuments"] === "chunk");
 }
 
 function isTexts(texts: unknown): texts is readonly string[] {

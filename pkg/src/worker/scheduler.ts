@@ -1,23 +1,23 @@
-import type { Call } from "../scoring/scorer.js";
-import type { Member } from "./pool-worker.js";
-import { Cutter, type Share, type TextWork } from "./job-splitter.js";
+import type { JobOptions } from "../scoring/scorer.js";
+import type { PoolWorker } from "./pool-worker.js";
+import { JobSplitter, type JobChunk, type TextJob } from "./job-splitter.js";
 
 /** The workers that a work is dealt to. */
-export interface Crew {
-  /** Those that can compute at once, the least busy first; starts the others, which are told of by `Dealing.deal`. */
-  running(): readonly Member[];
+export interface Workers {
+  /** Those that can compute at once, the least busy first; starts the others, which are told of by `JobScheduler.dispatch`. */
+  running(): readonly PoolWorker[];
   /** How many take part, or soon will. */
   readonly size: number;
 }
 
 /** One work, dealt out share by share to whichever worker is free: a slow one gets fewer. */
-export class Dealing {
-  readonly #crew: Crew;
-  readonly #call: Call;
-  readonly #cutter: Cutter;
+export class JobScheduler {
+  readonly #workers: Workers;
+  readonly #options: JobOptions;
+  readonly #splitter: JobSplitter;
   /** What lost workers have left. */
-  readonly #left: Share[] = [];
-  readonly #busy = new Set<Member>();
+  readonly #requeued: JobChunk[] = [];
+  readonly #busy = new Set<PoolWorker>();
   #ended = false;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
@@ -25,22 +25,22 @@ export class Dealing {
   readonly done = new Promise<void>((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]));
 
   /** @param maxLength the most tokens of a pair */
-  constructor(crew: Crew, work: TextWork, maxLength: number, call: Call) {
-    this.#crew = crew;
-    this.#call = call;
-    this.#cutter = new Cutter(work, maxLength);
+  constructor(workers: Workers, job: TextJob, maxLength: number, options: JobOptions) {
+    this.#workers = workers;
+    this.#options = options;
+    this.#splitter = new JobSplitter(job, maxLength);
   }
 
   /** Gives a share to each worker that has none: to begin with, and whenever one becomes free or is ready. */
-  deal(): void {
+  dispatch(): void {
     if (this.#ended) return;
-    for (const member of this.#crew.running()) {
-      if (this.#busy.has(member)) continue;
-      const share = this.#left.pop() ?? this.#cutter.next(this.#crew.size);
-      if (share === undefined) break;
-      void this.#give(member, share);
+    for (const worker of this.#workers.running()) {
+      if (this.#busy.has(worker)) continue;
+      const chunk = this.#requeued.pop() ?? this.#splitter.next(this.#workers.size);
+      if (chunk === undefined) break;
+      void this.#assign(worker, chunk);
     }
-    if (this.#busy.size > 0 || this.#left.length > 0 || !this.#cutter.done) return;
+    if (this.#busy.size > 0 || this.#requeued.length > 0 || !this.#splitter.done) return;
     this.end();
     this.#resolve();
   }
@@ -56,16 +56,16 @@ export class Dealing {
     this.#reject(error);
   }
 
-  async #give(member: Member, share: Share): Promise<void> {
-    this.#busy.add(member);
+  async #assign(worker: PoolWorker, chunk: JobChunk): Promise<void> {
+    this.#busy.add(worker);
     try {
-      const left = await member.score(share, this.#call);
-      if (left !== undefined) this.#left.push(left);
+      const unfinished = await worker.score(chunk, this.#options);
+      if (unfinished !== undefined) this.#requeued.push(unfinished);
     } catch (error) {
       this.fail(error);
     } finally {
-      this.#busy.delete(member);
+      this.#busy.delete(worker);
     }
-    this.deal();
+    this.dispatch();
   }
 }

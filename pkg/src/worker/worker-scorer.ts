@@ -1,10 +1,10 @@
-import { abortWith, raced, throwIfAborted } from "../util/abort.js";
+import { abortWithError, abortable, throwIfAborted } from "../util/abort.js";
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError, disposedError } from "../errors.js";
 import { inWorkers } from "../engine/info.js";
-import type { Batch, Call, Scorer, Work } from "../scoring/scorer.js";
+import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { Connection } from "./worker-connection.js";
+import { WorkerConnection } from "./worker-connection.js";
 import type { WorkerPort } from "./port.js";
 
 /** What a worker needs to begin; kept, so that a lost worker can be replaced without reading anything again. */
@@ -20,23 +20,23 @@ export class WorkerScorer implements Scorer {
   readonly #info: ModelInfo;
   readonly #start: WorkerStart;
   /** What every worker of this model must have been told. */
-  readonly #prepared = new Map<number, Batch[]>();
+  readonly #prepared = new Map<number, CollectionInput[]>();
   /** Aborted by `dispose`, whatever is under way. */
-  readonly #life = new AbortController();
+  readonly #lifetime = new AbortController();
   /** A worker that was started ahead and has no model yet. */
-  #spare: Connection | undefined;
-  #connection: Promise<Connection> | undefined;
+  #prestarted: WorkerConnection | undefined;
+  #connection: Promise<WorkerConnection> | undefined;
   /** The worker that calls go to, once it has all that it must have been told. */
-  #current: Connection | undefined;
+  #current: WorkerConnection | undefined;
 
   /**
    * A model whose worker gets it when it is needed.
-   * @param spare a worker that was started ahead for it
+   * @param prestarted a worker that was started ahead for it
    */
-  constructor(start: WorkerStart, info: ModelInfo, spare?: Connection) {
+  constructor(start: WorkerStart, info: ModelInfo, prestarted?: WorkerConnection) {
     this.#start = start;
     this.#info = info;
-    this.#spare = spare;
+    this.#prestarted = prestarted;
   }
 
   /**
@@ -45,7 +45,7 @@ export class WorkerScorer implements Scorer {
    * @throws RankletError as loading the model in this thread does; `internal` where the worker ends
    */
   static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal, onCpu = start): Promise<WorkerScorer> {
-    const { connection, info } = await connect(new Connection(first), start, signal);
+    const { connection, info } = await connect(new WorkerConnection(first), start, signal);
     const scorer = new WorkerScorer(info.backend.device === "cpu" ? onCpu : start, info);
     scorer.#use(Promise.resolve(connection));
     return scorer;
@@ -68,64 +68,64 @@ export class WorkerScorer implements Scorer {
     await this.#connected();
   }
 
-  async score(work: Work, { scores, signal, onPart }: Call): Promise<void> {
-    const connection = await raced(this.#connected(), signal);
-    await connection.call((call) => ({ type: "score", call, work, scores }), { signal, onPart });
+  async score(job: Job, { scores, signal, onPartial }: JobOptions): Promise<void> {
+    const connection = await abortable(this.#connected(), signal);
+    await connection.call((call) => ({ type: "score", call, job, scores }), { signal, onPartial });
   }
 
-  async prepare(collection: number, batch: Batch): Promise<void> {
+  async prepare(collection: number, input: CollectionInput): Promise<void> {
     const connection = await this.#connected();
-    await connection.call((call) => ({ type: "prepare", call, collection, batch }));
-    const batches = this.#prepared.get(collection) ?? [];
-    this.#prepared.set(collection, batches);
-    batches.push(batch);
+    await connection.call((call) => ({ type: "prepare", call, collection, input }));
+    const inputs = this.#prepared.get(collection) ?? [];
+    this.#prepared.set(collection, inputs);
+    inputs.push(input);
   }
 
-  forget(collection: number): void {
+  release(collection: number): void {
     this.#prepared.delete(collection);
     void this.#connection?.then(
-      (connection) => connection.post({ type: "forget", collection }),
+      (connection) => connection.post({ type: "release", collection }),
       () => {}, // A worker that did not start has no collections.
     );
   }
 
   dispose(): void {
     const disposed = disposedError();
-    abortWith(this.#life, disposed);
+    abortWithError(this.#lifetime, disposed);
     this.#prepared.clear();
-    this.#spare?.close(disposed);
+    this.#prestarted?.close(disposed);
     void this.#connection?.then(
       (connection) => connection.close(disposed),
       () => {}, // Nothing to end.
     );
   }
 
-  #connected(): Promise<Connection> {
-    return raced(this.#connection ?? this.#use(this.#reconnect()), this.#life.signal);
+  #connected(): Promise<WorkerConnection> {
+    return abortable(this.#connection ?? this.#use(this.#reconnect()), this.#lifetime.signal);
   }
 
   /** Makes `connection` the one that calls go to, until it fails or ends. */
-  #use(connection: Promise<Connection>): Promise<Connection> {
-    const forget = (): void => {
+  #use(connection: Promise<WorkerConnection>): Promise<WorkerConnection> {
+    const disconnect = (): void => {
       if (this.#connection === connection) this.#connection = undefined;
     };
     this.#connection = connection;
     connection.then((current) => {
       this.#current = current;
-      void current.ended.then(forget);
-    }, forget);
+      void current.ended.then(disconnect);
+    }, disconnect);
     return connection;
   }
 
-  async #reconnect(): Promise<Connection> {
-    const { signal } = this.#life;
+  async #reconnect(): Promise<WorkerConnection> {
+    const { signal } = this.#lifetime;
     throwIfAborted(signal);
-    const spare = this.#spare;
-    this.#spare = undefined;
-    const { connection } = await connect(spare ?? new Connection(this.#start.startWorker()), this.#start, signal);
+    const prestarted = this.#prestarted;
+    this.#prestarted = undefined;
+    const { connection } = await connect(prestarted ?? new WorkerConnection(this.#start.startWorker()), this.#start, signal);
     try {
-      for (const [collection, batches] of this.#prepared) {
-        for (const batch of batches) await connection.call((call) => ({ type: "prepare", call, collection, batch }), { signal });
+      for (const [collection, inputs] of this.#prepared) {
+        for (const input of inputs) await connection.call((call) => ({ type: "prepare", call, collection, input }), { signal });
       }
     } catch (error) {
       connection.close(new RankletError("internal", "the worker could not prepare the collections again"));
@@ -136,10 +136,10 @@ export class WorkerScorer implements Scorer {
 }
 
 async function connect(
-  connection: Connection,
+  connection: WorkerConnection,
   { module, files, settings }: WorkerStart,
   signal: AbortSignal,
-): Promise<{ connection: Connection; info: ModelInfo }> {
+): Promise<{ connection: WorkerConnection; info: ModelInfo }> {
   try {
     const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");

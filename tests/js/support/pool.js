@@ -34,7 +34,7 @@ export async function loadPool(workers, { all = true, program = () => trapping, 
   };
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
   const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
-  const scorer = await WorkerPool.load(startWorker(), start, { workers, all }, new AbortController().signal);
+  const scorer = await WorkerPool.load(startWorker(), start, { workers, waitForAll: all }, new AbortController().signal);
   const reranker = new (class extends LoadedReranker {
     constructor() {
       super({ scorer, info: scorer.info });

@@ -6,7 +6,7 @@ import { dist } from "../support/paths.js";
 import { many, query } from "../support/pool.js";
 
 const { windows } = await import(new URL("scoring/windows.js", dist));
-const { Cutter } = await import(new URL("worker/job-splitter.js", dist));
+const { JobSplitter } = await import(new URL("worker/job-splitter.js", dist));
 
 test("a window is as large as there are workers to share it", () => {
   const cut = (workers) => [...windows(Array(1000).fill("d"), ({ length }) => length, workers)].map(({ length }) => length);
@@ -17,21 +17,21 @@ test("a window is as large as there are workers to share it", () => {
   assert.deepEqual(long, [4, 4, 1]);
 });
 
-describe("shares of a work", () => {
-  const shares = (work, workers, maxLength = 512) => {
-    const cutter = new Cutter(work, maxLength);
+describe("chunks of a job", () => {
+  const chunks = (job, workers, maxLength = 512) => {
+    const splitter = new JobSplitter(job, maxLength);
     const cut = [];
-    for (let share; (share = cutter.next(workers)) !== undefined; ) cut.push(share);
-    assert.ok(cutter.done);
+    for (let chunk; (chunk = splitter.next(workers)) !== undefined; ) cut.push(chunk);
+    assert.ok(splitter.done);
     return cut;
   };
-  const characters = ({ work }) => work.documents.join("").length;
-  const asQuery = (documents) => ({ kind: "query", query, documents, reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
+  const characters = ({ job }) => job.documents.join("").length;
+  const asQuery = (documents) => ({ kind: "query", query, documents, limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
 
   test("are neighbours, all of them, large at first and small in the end", () => {
-    const cut = shares(asQuery(many), 2);
-    assert.deepEqual(cut.flatMap(({ work }) => work.documents), many);
-    assert.deepEqual(cut.flatMap(({ places }) => [...places]), [...many.keys()]);
+    const cut = chunks(asQuery(many), 2);
+    assert.deepEqual(cut.flatMap(({ job }) => job.documents), many);
+    assert.deepEqual(cut.flatMap(({ indices }) => [...indices]), [...many.keys()]);
     const sizes = cut.map(characters);
     const whole = many.join("").length;
     assert.ok(sizes[0] > whole / 5 && sizes[0] < whole / 3, `${sizes} of ${whole}`);
@@ -41,14 +41,14 @@ describe("shares of a work", () => {
 
   test("have the queries of their pairs", () => {
     const queries = many.map((_, at) => `query ${at}`);
-    const cut = shares({ kind: "pairs", queries, documents: many }, 3);
-    assert.deepEqual(cut.flatMap(({ work }) => work.queries), queries);
-    assert.deepEqual(cut.flatMap(({ work }) => work.documents), many);
+    const cut = chunks({ kind: "pairs", queries, documents: many }, 3);
+    assert.deepEqual(cut.flatMap(({ job }) => job.queries), queries);
+    assert.deepEqual(cut.flatMap(({ job }) => job.documents), many);
   });
 
   test("are of one document where that is long, which counts for no more than what is read of it", () => {
-    assert.deepEqual(shares(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ places }) => places.length), [1, 1, 1, 1]);
-    const cut = shares(asQuery(["long ".repeat(100_000), ...Array(63).fill("long ".repeat(50))]), 2, 48);
-    assert.ok(cut.length > 3 && cut[0].places.length > 5, `${cut.map(({ places }) => places.length)}`);
+    assert.deepEqual(chunks(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ indices }) => indices.length), [1, 1, 1, 1]);
+    const cut = chunks(asQuery(["long ".repeat(100_000), ...Array(63).fill("long ".repeat(50))]), 2, 48);
+    assert.ok(cut.length > 3 && cut[0].indices.length > 5, `${cut.map(({ indices }) => indices.length)}`);
   });
 });

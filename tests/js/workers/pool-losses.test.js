@@ -51,7 +51,7 @@ describe("a pool that loses workers", () => {
     await ranking.next();
     void started[1].worker.terminate();
     assert.deepEqual((await last(ranking)).results, expected);
-    const prepared = (worker) => asked(worker, "prepare").flatMap(({ batch }) => batch.documents);
+    const prepared = (worker) => asked(worker, "prepare").flatMap(({ input }) => input.documents);
     assert.equal(started.length, 3);
     assert.deepEqual(prepared(started[2]), prepared(started[1]));
     assert.ok(prepared(started[2]).length < 400);

@@ -101,7 +101,7 @@ describe("a pool", () => {
   test("shares a collection out: every document is prepared once", async () => {
     await pool(3);
     await reranker.prepare(many);
-    const prepared = started.map((worker) => asked(worker, "prepare").flatMap(({ batch }) => batch.documents));
+    const prepared = started.map((worker) => asked(worker, "prepare").flatMap(({ input }) => input.documents));
     assert.deepEqual(prepared.flat().sort(), [...many].sort());
     const characters = prepared.map((documents) => documents.join("").length);
     assert.ok(Math.max(...characters) - Math.min(...characters) < 500, `${characters}`);
@@ -115,7 +115,7 @@ describe("a pool", () => {
     gone.dispose();
     await assert.rejects(all(underWay), { code: "disposed" });
     assert.equal((await last(kept.rank(query))).done, 700);
-    for (const worker of started) assert.equal(asked(worker, "forget").length, 1);
+    for (const worker of started) assert.equal(asked(worker, "release").length, 1);
   });
 
   test("two calls at once are right, and neither waits for the other", async () => {

@@ -11,7 +11,7 @@ import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
 const { Host } = await import(new URL("worker/host.js", dist));
-const { Connection } = await import(new URL("worker/worker-connection.js", dist));
+const { WorkerConnection } = await import(new URL("worker/worker-connection.js", dist));
 const { parseRequest } = await import(new URL("worker/protocol.js", dist));
 const { errorCodes } = await import(new URL("errors.js", dist));
 
@@ -26,26 +26,26 @@ const call = fc.nat({ max: 5 });
 const collection = fc.nat({ max: 3 });
 const limit = fc.option(fc.nat({ max: 600 }), { nil: undefined });
 
-const reading = fc.record({ maxTokensPerDocument: limit, longDocuments: fc.constantFrom("truncate", "chunk") });
+const limits = fc.record({ maxTokensPerDocument: limit, longDocuments: fc.constantFrom("truncate", "chunk") });
 
-const work = fc.oneof(
-  fc.record({ kind: fc.constant("query"), query: text, documents: texts, reading }),
+const job = fc.oneof(
+  fc.record({ kind: fc.constant("query"), query: text, documents: texts, limits }),
   fc.record({ kind: fc.constant("pairs"), queries: texts, documents: texts }),
   fc.record({ kind: fc.constant("prepared"), query: text, collection, candidates: fc.option(fc.uint32Array({ max: 6, maxLength: 4 }), { nil: undefined }) }),
 );
 const request = fc.oneof(
-  fc.record({ type: fc.constant("score"), call, work, scores: fc.constantFrom("model", "raw", "sigmoid") }),
-  fc.record({ type: fc.constant("prepare"), call, collection, batch: fc.record({ documents: texts, reading }) }),
-  fc.record({ type: fc.constant("forget"), collection }),
+  fc.record({ type: fc.constant("score"), call, job, scores: fc.constantFrom("model", "raw", "sigmoid") }),
+  fc.record({ type: fc.constant("prepare"), call, collection, input: fc.record({ documents: texts, limits }) }),
+  fc.record({ type: fc.constant("release"), collection }),
   fc.record({ type: fc.constant("cancel"), call }),
   fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything }),
 );
 const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
-const part = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
+const partial = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
 const reply = fc.oneof(
   fc.record({ type: fc.constant("ready") }),
   fc.record({ type: fc.constant("loaded"), call, info: anything }),
-  fc.record({ type: fc.constant("part"), call, part }),
+  fc.record({ type: fc.constant("partial"), call, partial }),
   fc.record({ type: fc.constant("done"), call }),
   fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, fatal: fc.boolean() }),
 );
@@ -91,23 +91,23 @@ describe("the worker protocol", () => {
     const host = new Host({ post: (message) => replies.push(message), nextTask: () => nextTask() });
     const answer = async (message) => {
       host.receive(message);
-      const settled = () => replies.find(({ type, call }) => call === message.call && type !== "part");
+      const settled = () => replies.find(({ type, call }) => call === message.call && type !== "partial");
       while (settled() === undefined) await nextTask();
       return settled();
     };
     assert.equal((await answer(loading)).type, "loaded");
-    const probe = { type: "score", call: 1_001, work: { kind: "query", query: "a river", documents: ["a city"], reading: { maxTokensPerDocument: undefined, longDocuments: "truncate" } }, scores: "raw" };
+    const probe = { type: "score", call: 1_001, job: { kind: "query", query: "a river", documents: ["a city"], limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" } }, scores: "raw" };
     await answer(probe);
-    const expected = replies.find(({ type }) => type === "part").part.scores;
+    const expected = replies.find(({ type }) => type === "partial").partial.scores;
 
     await holds(t, fc.asyncProperty(fc.array(damaged(request), { maxLength: 5 }), async (messages) => {
       replies.length = 0;
       for (const message of messages) host.receive(message);
       assert.equal((await answer(probe)).type, "done");
-      assert.deepEqual(replies.find(({ type, call }) => type === "part" && call === 1_001).part.scores, expected);
+      assert.deepEqual(replies.find(({ type, call }) => type === "partial" && call === 1_001).partial.scores, expected);
       // One answer for each message, but for those that ask for none.
-      const answers = messages.filter((message) => !["forget", "cancel"].includes(parseRequest(message).type)).length + 1;
-      const given = () => replies.filter(({ type }) => type !== "part").length;
+      const answers = messages.filter((message) => !["release", "cancel"].includes(parseRequest(message).type)).length + 1;
+      const given = () => replies.filter(({ type }) => type !== "partial").length;
       for (let turn = 0; turn < 10_000 && given() < answers; turn++) await nextTask();
       assert.equal(given(), answers);
       for (const { type, code, fatal } of replies) {
@@ -121,15 +121,15 @@ describe("the worker protocol", () => {
       let hear;
       let ended = 0;
       const port = { post() {}, listen: (onMessage) => (hear = onMessage), keepAlive() {}, terminate: () => ended++ };
-      const connection = new Connection(port);
-      const parts = [];
-      const calls = [1, 2].map((id) => connection.call((call) => ({ type: "cancel", call, id }), { onPart: (part) => parts.push(part) }));
+      const connection = new WorkerConnection(port);
+      const partials = [];
+      const calls = [1, 2].map((id) => connection.call((call) => ({ type: "cancel", call, id }), { onPartial: (partial) => partials.push(partial) }));
       for (const message of messages) hear(message);
       connection.close(Object.assign(new Error("closed"), { code: "disposed" }));
       for (const result of await Promise.allSettled(calls)) {
         if (result.status === "rejected") assert.ok(errorCodes.includes(result.reason.code), String(result.reason));
       }
-      for (const { scores, tokens } of parts) assert.ok(scores instanceof Float32Array && Number.isSafeInteger(tokens));
+      for (const { scores, tokens } of partials) assert.ok(scores instanceof Float32Array && Number.isSafeInteger(tokens));
       assert.equal(ended, 1);
     }));
   });

@@ -104,7 +104,7 @@ describe("a worker", () => {
     const expected = await reranker.score([["q", "d"]]);
     const replies = [];
     workers[0].on("message", (message) => replies.push(message));
-    for (const message of [{ type: "score", call: 99 }, { type: "score", call: 98, work: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" }]) {
+    for (const message of [{ type: "score", call: 99 }, { type: "score", call: 98, job: { kind: "pairs", queries: ["q"], documents: [] }, scores: "model" }]) {
       workers[0].postMessage(message);
     }
     assert.deepEqual(await reranker.score([["q", "d"]]), expected);

@@ -8,7 +8,7 @@ const { scoring } = WasmReranker.prototype;
 WasmReranker.prototype.scoring = function (query, documents, ...rest) {
   if (documents[0] === "trap") throw new WebAssembly.RuntimeError("unreachable");
   if (documents[0] === "exit") process.exit(3);
-  if (documents[0] === "nonsense") parentPort.postMessage({ type: "part", call: 1, part: "none" });
+  if (documents[0] === "nonsense") parentPort.postMessage({ type: "partial", call: 1, partial: "none" });
   return scoring.call(this, query, documents, ...rest);
 };
 await import(new URL("worker/node.js", dist));
