@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
-use crate::engine::{Engine, Run};
+use crate::engine::{Engine, Submission};
 use crate::error::{Error, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
@@ -252,13 +252,18 @@ impl Reranker {
     }
 
     /// Hands a batch to the engine.
-    pub(crate) fn start(&self, batch: &Batch) -> Run {
-        self.engine().start(batch)
+    pub(crate) fn start(&self, batch: &Batch) -> Submission {
+        self.engine().submit(batch)
     }
 
     /// Scores a batch that has been started: `[pairs, num_labels]`.
-    pub(crate) async fn score_batch(&self, batch: &Batch, run: Run, scores: Scores) -> Result<Vec<f32>> {
-        let pooled = self.engine().finish(batch, run).await?;
+    pub(crate) async fn score_batch(
+        &self,
+        batch: &Batch,
+        submission: Submission,
+        scores: Scores,
+    ) -> Result<Vec<f32>> {
+        let pooled = self.engine().finish(batch, submission).await?;
         let mut logits = self.head_logits(&pooled)?;
         let activation = scores.activation(self.activation);
         logits

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::collection::Collection;
-use crate::engine::Run;
+use crate::engine::Submission;
 use crate::error::{Error, Result, input, internal};
 use crate::options::{RankOptions, Reading, Scores};
 use crate::reranker::Reranker;
@@ -72,7 +72,7 @@ struct Place {
 struct UnderWay {
     batch: Batch,
     rows: Vec<Row>,
-    run: Run,
+    submission: Submission,
 }
 
 /// What a micro-batch has finished.
@@ -192,15 +192,15 @@ impl<'a> Scoring<'a> {
         if *self.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
         }
-        let UnderWay { batch, rows, run } = match self.ahead.take() {
+        let UnderWay { batch, rows, submission } = match self.ahead.take() {
             Some(ahead) => ahead,
             None => self.start(reranker)?,
         };
         // The next batch is made while a GPU is at this one. What goes wrong with it is said when its turn comes.
-        if run.is_elsewhere() && self.begun.next < self.len() {
+        if submission.is_async() && self.begun.next < self.len() {
             self.ahead = self.start(reranker).ok();
         }
-        match reranker.score_batch(&batch, run, self.scores).await {
+        match reranker.score_batch(&batch, submission, self.scores).await {
             Ok(scores) => {
                 self.tokens += batch.tokens();
                 Ok(Some(self.finish(rows, &scores)))
@@ -221,8 +221,8 @@ impl<'a> Scoring<'a> {
         let before = self.begun.clone();
         let made = self.next_batch(reranker);
         let (batch, rows) = made.inspect_err(|_| self.begun = before)?;
-        let run = reranker.start(&batch);
-        Ok(UnderWay { batch, rows, run })
+        let submission = reranker.start(&batch);
+        Ok(UnderWay { batch, rows, submission })
     }
 
     /// Begins again, for another engine.

@@ -42,18 +42,18 @@ pub(crate) enum Engine {
 
 /// A batch on its way.
 #[derive(Debug)]
-pub(crate) enum Run {
+pub(crate) enum Submission {
     /// To be run when it is asked for.
-    Here,
+    Sync,
     /// A GPU is at it, or could not take it.
     #[cfg(feature = "gpu")]
-    Elsewhere(Result<gpu::Submitted>),
+    Gpu(Result<gpu::Submitted>),
 }
 
-impl Run {
+impl Submission {
     /// Whether this thread has time for something else.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        !matches!(self, Run::Here)
+    pub(crate) fn is_async(&self) -> bool {
+        !matches!(self, Submission::Sync)
     }
 }
 
@@ -89,7 +89,7 @@ impl Engine {
     /// # Errors
     /// Why there is none.
     #[cfg(feature = "gpu")]
-    pub(crate) async fn on_gpu(
+    pub(crate) async fn prepare_gpu(
         options: &Options,
         plan: &Plan,
         weights: &Weights,
@@ -122,7 +122,7 @@ impl Engine {
     /// # Errors
     /// `unsupported` for another device, dtype or number of threads than there is.
     #[cfg(feature = "decoder")]
-    pub(crate) fn decoder(
+    pub(crate) fn prepare_decoder(
         options: &Options,
         (config, decoder): (&ModelConfig, &Decoder),
         weights: Weights,
@@ -191,22 +191,22 @@ impl Engine {
     }
 
     /// Hands a batch to what computes elsewhere; does nothing where that is this thread.
-    pub(crate) fn start(&self, batch: &Batch) -> Run {
+    pub(crate) fn submit(&self, batch: &Batch) -> Submission {
         match self {
             #[cfg(feature = "gpu")]
-            Engine::Gpu(engine) => Run::Elsewhere(engine.submit(batch)),
+            Engine::Gpu(engine) => Submission::Gpu(engine.submit(batch)),
             _ => {
                 let _ = batch;
-                Run::Here
+                Submission::Sync
             }
         }
     }
 
-    /// Ends what [`start`](Self::start) began: pooled rows `[pairs, hidden_size]`.
-    pub(crate) async fn finish(&self, batch: &Batch, run: Run) -> Result<Vec<f32>> {
-        match (self, run) {
+    /// Ends what [`submit`](Self::submit) began: pooled rows `[pairs, hidden_size]`.
+    pub(crate) async fn finish(&self, batch: &Batch, submission: Submission) -> Result<Vec<f32>> {
+        match (self, submission) {
             #[cfg(feature = "gpu")]
-            (Engine::Gpu(engine), Run::Elsewhere(submitted)) => engine.receive(submitted?).await,
+            (Engine::Gpu(engine), Submission::Gpu(submitted)) => engine.receive(submitted?).await,
             _ => self.run(batch).await,
         }
     }

@@ -3,7 +3,7 @@
 use super::{Fallback, Reranker};
 use crate::checkpoint::Golden;
 use crate::engine::Engine;
-use crate::engine::clock::milliseconds;
+use crate::engine::clock::now_ms;
 use crate::engine::gpu::GpuEngine;
 use crate::error::{Result, integrity};
 use crate::info::{Verification, VerifiedPair};
@@ -119,9 +119,9 @@ impl Reranker {
     /// Milliseconds that an engine takes for pairs of about a hundred tokens.
     async fn time(&self, engine: &Engine, pairs: usize) -> Result<f64> {
         let batch = self.batch_of(&vec![(PAIRS[0].0, PASSAGE); pairs])?;
-        let started = milliseconds();
+        let started = now_ms();
         engine.run(&batch).await?;
-        Ok(milliseconds() - started)
+        Ok(now_ms() - started)
     }
 
     /// Puts a GPU in the place of the engine, which comes back.

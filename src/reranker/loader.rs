@@ -146,7 +146,7 @@ impl Prepared {
         let warnings = info::warnings(used, &weights, &outline.tokenizer);
         let plan = plan.collapse_last_layer();
         #[cfg(feature = "gpu")]
-        let mut gpu = Engine::on_gpu(options, &plan, &weights, dtype).await;
+        let mut gpu = Engine::prepare_gpu(options, &plan, &weights, dtype).await;
         let engine = Engine::prepare(options, &plan, weights, dtype)?;
         #[cfg(feature = "gpu")]
         if let Some(Ok(gpu)) = &mut gpu {
@@ -175,7 +175,7 @@ impl Prepared {
         let tensors = model::decoder_tensors(config, decoder);
         let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &outline.tokenizer);
-        let engine = Engine::decoder(options, (config, decoder), weights, dtype, outline.max_length)?;
+        let engine = Engine::prepare_decoder(options, (config, decoder), weights, dtype, outline.max_length)?;
         let parameters = decoder.parameters(config) as usize + head.parameters();
         Ok(Self {
             engine,

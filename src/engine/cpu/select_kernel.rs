@@ -2,7 +2,7 @@
 
 use super::kernels::{Epilogue, Kernels, Output, QuantizedRows};
 use super::packed_weights::PackedQ8;
-use crate::engine::clock::milliseconds;
+use crate::engine::clock::now_ms;
 
 /// Which of two kernels that read the same packed weights to use: the first, unless the second is clearly faster or the
 /// clock stands still; then the second, which is to be good everywhere.
@@ -23,13 +23,13 @@ pub(super) fn select(first: &'static Kernels, second: &'static Kernels) -> &'sta
     // In turns, so that what else the machine does meets both alike.
     for _ in 0..ROUNDS {
         for (time, kernels) in times.iter_mut().zip([first, second]) {
-            let started = milliseconds();
+            let started = now_ms();
             (kernels.linear_q8)(
                 &layer,
                 &mut input,
                 Output { values: &mut output, epilogue: Epilogue::Store },
             );
-            *time = time.min(milliseconds() - started);
+            *time = time.min(now_ms() - started);
         }
     }
     let clock_is_frozen = times == [0.0; 2];

@@ -11,7 +11,7 @@ use super::kernel::{Epilogue, Storage, Tile};
 use super::record::{bytes, gemm};
 use super::recording::{Recording, Scratch, Slot};
 use super::steps::{Linear, VECTOR};
-use crate::engine::clock::milliseconds;
+use crate::engine::clock::now_ms;
 use crate::error::Result;
 
 /// Ways to cut up matrix products, the one that is good on most GPUs first. All keep within the limits of the
@@ -61,16 +61,16 @@ async fn fastest(gpu: &Gpu, storage: Storage) -> Result<Tile> {
         Err(error) => return watch.end().await.and(Err(error)),
     };
     watch.end().await?;
-    let started = milliseconds();
+    let started = now_ms();
     let mut best = (f64::INFINITY, TILES[0]);
     for tile in TILES {
-        if milliseconds() - started > BUDGET {
+        if now_ms() - started > BUDGET {
             break;
         }
         // The first run of a pipeline also makes it; the few rows say whether the many are worth it.
         let few = time(gpu, &mut executor, &linear, tile, FEW_ROWS).await?;
         let few = few.min(time(gpu, &mut executor, &linear, tile, FEW_ROWS).await?);
-        let left = BUDGET - (milliseconds() - started);
+        let left = BUDGET - (now_ms() - started);
         let expected = few * (SHAPE[0] / FEW_ROWS) as f64;
         let a_row = match expected < left {
             true => time(gpu, &mut executor, &linear, tile, SHAPE[0]).await? / SHAPE[0] as f64,
@@ -97,14 +97,14 @@ async fn time(gpu: &Gpu, executor: &mut Executor, linear: &Linear, tile: Tile, r
         vectors: linear.columns,
     };
     let watch = gpu.watch();
-    let started = milliseconds();
+    let started = now_ms();
     executor.warm_up(gpu, &recording.dispatches);
     let pending = executor.submit(gpu, &recording, Vec::new());
     let watched = watch.end();
     let received = executor.receive(gpu, pending?).await;
     watched.await?;
     received?;
-    Ok(milliseconds() - started)
+    Ok(now_ms() - started)
 }
 
 /// A layer whose weights are all zero.
