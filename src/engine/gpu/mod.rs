@@ -3,36 +3,24 @@
 //! A forward pass is first a recording, plain data, and then runs: one command buffer and one read-back for each
 //! micro-batch. Embedding rows are gathered on the CPU, for tables may be larger than a GPU binds.
 
-mod constants;
-mod device;
-mod executor;
-mod inputs;
-mod kernel;
-mod prepare;
-#[cfg(not(target_arch = "wasm32"))]
-mod profile;
+mod lower;
 mod record;
-mod recording;
-mod steps;
-mod template;
+mod run;
+mod shader;
 #[cfg(test)]
 mod tests;
-mod tune;
-mod weights;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use self::constants::Constants;
-pub(crate) use self::device::Gpu;
-pub use self::device::gpu_bytes;
-use self::executor::{Executor, Pending};
-use self::kernel::{Storage, Tile};
-use self::prepare::Prepared;
+use self::lower::{Constants, Prepared};
+use self::record::{Shape, Step, VECTOR, bytes, record};
+pub(crate) use self::run::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
-pub use self::profile::KernelTime;
-use self::record::{Shape, bytes, record};
-use self::steps::{Step, VECTOR};
+pub use self::run::KernelTime;
+pub use self::run::gpu_bytes;
+use self::run::{Executor, Pending};
+use self::shader::{Storage, Tile};
 use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
@@ -92,10 +80,10 @@ impl GpuEngine {
             Dtype::Q8 => Storage::Q8,
             _ => Storage::F32,
         };
-        let tile = tune::tune(&gpu, storage).await?;
+        let tile = run::tune(&gpu, storage).await?;
         let watch = gpu.watch();
         let mut constants = Constants::new(&gpu);
-        let prepared = prepare::prepare(plan, weights, storage, tile, &mut constants);
+        let prepared = lower::prepare(plan, weights, storage, tile, &mut constants);
         let constants = constants.into_buffers();
         let Prepared { steps, rotations, distances, first, spent } = match prepared {
             Ok(prepared) => prepared,
@@ -168,8 +156,8 @@ impl GpuEngine {
             parts
                 .iter()
                 .map(|part| {
-                    let recording = record(&self.steps, inputs::shape(part), self.tile);
-                    let uploads = inputs::uploads(part, embedding, &self.rotations, &self.distances);
+                    let recording = record(&self.steps, record::shape(part), self.tile);
+                    let uploads = record::uploads(part, embedding, &self.rotations, &self.distances);
                     self.executor.submit(&self.gpu, &recording, uploads)
                 })
                 .collect::<Result<Vec<_>>>()
@@ -208,8 +196,8 @@ impl GpuEngine {
     pub(super) async fn profile(&self, batch: &Batch) -> Result<Vec<KernelTime>> {
         let embedding =
             self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
-        let recording = record(&self.steps, inputs::shape(batch), self.tile);
-        let uploads = inputs::uploads(batch, embedding, &self.rotations, &self.distances);
+        let recording = record(&self.steps, record::shape(batch), self.tile);
+        let uploads = record::uploads(batch, embedding, &self.rotations, &self.distances);
         self.executor.profile(&self.gpu, &recording, uploads).await
     }
 

@@ -1,11 +1,11 @@
 mod engine;
 mod kernels;
 mod recordings;
+mod reference;
 mod shaders;
-mod twins;
 
-use super::kernel::{Attention, Epilogue, Gemm, Kernel, Pool, Positions};
-use super::tune::TILES;
+use super::run::TILES;
+use super::shader::{Attention, Epilogue, Gemm, Kernel, Pool, Positions};
 use super::*;
 use crate::checkpoint::Activation;
 

@@ -1,8 +1,8 @@
 //! What is recorded for the Plans of every family, without a GPU.
 
-use super::super::constants::Upload;
-use super::super::recording::{Dispatch, Recording, Scratch, Slot};
-use super::super::steps::Constant;
+use super::super::lower::Upload;
+use super::super::record::{Constant, Dispatch, Recording, Scratch, Slot};
+use super::super::shader::Access;
 use super::*;
 use crate::engine::cpu::tests::plans::{every_plan, random_weights};
 
@@ -29,7 +29,7 @@ fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u
     let storage = if dtype == Dtype::Q8 { Storage::Q8 } else { Storage::F32 };
     let mut counted = Counted::default();
     let weights = random_weights(plan, dtype);
-    let prepared = prepare::prepare(plan, &weights, storage, TILES[0], &mut counted).unwrap();
+    let prepared = lower::prepare(plan, &weights, storage, TILES[0], &mut counted).unwrap();
     (record(&prepared.steps, SHAPE, TILES[0]), prepared.first, counted.0)
 }
 
@@ -47,9 +47,9 @@ fn kernels_have_as_many_buffers_as_they_bind_and_write_none_they_read() {
                         .map(|(slot, _)| *slot)
                         .collect::<Vec<_>>()
                 };
-                let written = with(kernel::Access::ReadWrite);
+                let written = with(Access::ReadWrite);
                 assert!(
-                    written.iter().all(|slot| !with(kernel::Access::Read).contains(slot)),
+                    written.iter().all(|slot| !with(Access::Read).contains(slot)),
                     "{name}: {dispatch:?}"
                 );
                 assert!(

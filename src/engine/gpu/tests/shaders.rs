@@ -3,7 +3,7 @@
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess};
 
-use super::super::kernel::Access;
+use super::super::shader::Access;
 use super::*;
 
 /// Least limits of the WebGPU specification.

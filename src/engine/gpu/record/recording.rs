@@ -2,38 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel::Kernel;
+use crate::engine::gpu::shader::Kernel;
 
 /// What runs for one micro-batch, in one command buffer, and the rows that are read back.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Recording {
+pub(crate) struct Recording {
     /// First to last.
-    pub(super) dispatches: Vec<Dispatch>,
+    pub(crate) dispatches: Vec<Dispatch>,
     /// Bytes that buffers for intermediate results have to have.
-    pub(super) scratch: BTreeMap<Scratch, u64>,
+    pub(crate) scratch: BTreeMap<Scratch, u64>,
     /// Where the pooled rows are at the end.
-    pub(super) result: Scratch,
+    pub(crate) result: Scratch,
     /// How many there are.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Vectors of four numbers in each.
-    pub(super) vectors: usize,
+    pub(crate) vectors: usize,
 }
 
 /// One run of a kernel.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Dispatch {
-    pub(super) kernel: Kernel,
+pub(crate) struct Dispatch {
+    pub(crate) kernel: Kernel,
     /// In the order of the kernel's bindings.
-    pub(super) buffers: Vec<Slot>,
+    pub(crate) buffers: Vec<Slot>,
     /// Words of the kernel's `Params`.
-    pub(super) params: Vec<u32>,
+    pub(crate) params: Vec<u32>,
     /// Workgroups.
-    pub(super) grid: [u32; 3],
+    pub(crate) grid: [u32; 3],
 }
 
 /// A buffer, by what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// Made at load: weights and tables.
     Constant(usize),
     /// Uploaded with each batch.
@@ -44,7 +44,7 @@ pub(super) enum Slot {
 
 /// What a batch brings, beside its embeddings, which are uploaded into [`Scratch::Stream`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// Where each pair begins, and at last where the last one ends.
     Ends,
     /// The position of each row in its pair.
@@ -61,7 +61,7 @@ pub(super) enum Input {
 
 /// Intermediate results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Scratch {
+pub(crate) enum Scratch {
     /// The residual stream.
     Stream,
     /// Where it goes when its rows become fewer or of another width.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::steps::VECTOR;
+use crate::engine::gpu::record::VECTOR;
 use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
 /// Bytes of all buffers that are there.
@@ -17,8 +17,8 @@ pub fn gpu_bytes() -> u64 {
 /// A device and its queue.
 #[derive(Debug)]
 pub(crate) struct Gpu {
-    pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
     /// Why the device is gone, where it is.
     lost: Arc<Mutex<Option<String>>>,
@@ -26,12 +26,12 @@ pub(crate) struct Gpu {
 
 /// A buffer that is counted, and given back at once when it is dropped.
 #[derive(Debug)]
-pub(super) struct Buffer {
-    pub(super) buffer: wgpu::Buffer,
+pub(crate) struct Buffer {
+    pub(crate) buffer: wgpu::Buffer,
 }
 
 /// Errors that are awaited: of validation, of memory, and of the driver.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     scopes: [wgpu::ErrorScopeGuard; 3],
 }
 
@@ -60,7 +60,7 @@ impl Gpu {
 
     /// With limits of a test's choice.
     #[cfg(test)]
-    pub(super) async fn open_with(limits: wgpu::Limits) -> Result<Self> {
+    pub(crate) async fn open_with(limits: wgpu::Limits) -> Result<Self> {
         Self::with(&adapter().await?, limits).await
     }
 
@@ -86,7 +86,7 @@ impl Gpu {
     }
 
     /// What people call it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
         let name = match name.is_empty() {
             true => told_by_browser(&self.device).unwrap_or_else(|| "an unnamed GPU".to_owned()),
@@ -96,13 +96,13 @@ impl Gpu {
     }
 
     /// The most bytes a buffer can have that a kernel reads.
-    pub(super) fn largest_binding(&self) -> u64 {
+    pub(crate) fn largest_binding(&self) -> u64 {
         let limits = self.device.limits();
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
     /// A buffer of at least `bytes` bytes.
-    pub(super) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
+    pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
         // Bindings are of whole vectors, and none is empty.
         let vector = (VECTOR * size_of::<f32>()) as u64;
         let size = bytes.next_multiple_of(vector).max(vector);
@@ -113,7 +113,7 @@ impl Gpu {
     }
 
     /// Begins to listen for errors. Nothing may be awaited before [`Watch::end`].
-    pub(super) fn watch(&self) -> Watch {
+    pub(crate) fn watch(&self) -> Watch {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         Watch { scopes: [Validation, OutOfMemory, Internal].map(|kind| self.device.push_error_scope(kind)) }
     }
@@ -122,7 +122,7 @@ impl Gpu {
     ///
     /// # Errors
     /// `device-lost` where it is.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner());
         match &*lost {
             None => Ok(()),
@@ -132,7 +132,7 @@ impl Gpu {
 
     /// Loses the device, as a driver might.
     #[cfg(test)]
-    pub(super) fn lose(&self) {
+    pub(crate) fn lose(&self) {
         self.device.destroy();
         set(&self.lost, "it was destroyed".to_owned());
     }
@@ -189,7 +189,7 @@ fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
 
 impl Watch {
     /// Stops listening; the future has the error.
-    pub(super) fn end(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
+    pub(crate) fn end(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
         let [validation, memory, driver] = self.scopes;
         // The last scope that was opened ends first.
         let driver = driver.pop();

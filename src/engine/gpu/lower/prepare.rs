@@ -1,34 +1,33 @@
 //! From a Plan to steps whose weights are on the GPU.
 
 use super::constants::Upload;
-use super::kernel::{Epilogue, Kernel, Storage, Tile, row_grid};
-use super::record::gemm;
-use super::recording::{Dispatch, Slot};
-use super::steps::{
-    Attention, BlockNorm, Constant, FeedForward, Inputs, Linear, Positions, Relative, Step, VECTOR,
-};
 use super::weights::{Column, Packer};
 use crate::checkpoint::Weights;
+use crate::engine::gpu::record::{
+    Attention, BlockNorm, Constant, Dispatch, FeedForward, Inputs, Linear, Positions, Relative, Slot, Step,
+    VECTOR, bytes, gemm,
+};
+use crate::engine::gpu::shader::{Epilogue, Kernel, Storage, Tile, row_grid};
 use crate::engine::positions::alibi_slopes;
 use crate::error::Result;
 use crate::model::{self, Plan};
 
 /// What preparing makes, beside the uploaded buffers.
 #[derive(Debug, Default)]
-pub(super) struct Prepared {
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Prepared {
+    pub(crate) steps: Vec<Step>,
     /// Rotations, and the `head_dim` each is for.
-    pub(super) rotations: Vec<(model::Rotary, usize)>,
+    pub(crate) rotations: Vec<(model::Rotary, usize)>,
     /// Tables of relative positions, for the rows that distances have in them.
-    pub(super) distances: Vec<model::Disentangled>,
+    pub(crate) distances: Vec<model::Disentangled>,
     /// What has to run once, before anything else: it makes constants out of others.
-    pub(super) first: Vec<Dispatch>,
+    pub(crate) first: Vec<Dispatch>,
     /// Constants that only those need.
-    pub(super) spent: Vec<Constant>,
+    pub(crate) spent: Vec<Constant>,
 }
 
 /// Uploads the weights of a Plan whose tensors have all been checked.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     plan: &Plan,
     weights: &Weights,
     storage: Storage,
@@ -200,7 +199,7 @@ impl<U: Upload> Preparing<'_, U> {
         head_dim: usize,
     ) -> Result<Constant> {
         let linear = self.heads(&[layer], &head_places(heads, head_dim))?;
-        let size = super::record::bytes(rows, linear.columns);
+        let size = bytes(rows, linear.columns);
         let projected = self.packer.upload.create("relative positions", size)?;
         let buffers = [table, projected].map(Slot::Constant);
         self.prepared.first.push(gemm(&linear, buffers, [rows, linear.columns], Epilogue::Store, self.tile));

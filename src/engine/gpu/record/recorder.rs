@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel::{self, Epilogue, Gemm, Kernel, Pool, Tile, row_grid};
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
 use super::steps::{
     Attention, BlockNorm, FeedForward, Inputs, Linear, Norm, Positions, Relative, Step, VECTOR,
 };
+use crate::engine::gpu::shader::{self, Epilogue, Gemm, Kernel, Pool, Tile, row_grid};
 use crate::model::Pooling;
 
 /// A distance that no row is away.
@@ -14,17 +14,17 @@ const UNLIMITED: usize = 1 << 30;
 
 /// What recording needs to know of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) tokens: usize,
-    pub(super) pairs: usize,
+pub(crate) struct Shape {
+    pub(crate) tokens: usize,
+    pub(crate) pairs: usize,
     /// Pieces of work of attention over all rows.
-    pub(super) tiles: usize,
+    pub(crate) tiles: usize,
     /// Tokens of the longest pair.
-    pub(super) longest: usize,
+    pub(crate) longest: usize,
 }
 
 /// Records the steps for a batch of this shape.
-pub(super) fn record(steps: &[Step], shape: Shape, tile: Tile) -> Recording {
+pub(crate) fn record(steps: &[Step], shape: Shape, tile: Tile) -> Recording {
     let mut recorder = Recorder::new(shape, tile);
     for step in steps {
         recorder.step(step);
@@ -165,7 +165,7 @@ impl Recorder {
         ]
         .map(|number| number as u32);
         params[5] = attention.scale().to_bits();
-        let grid = kernel::Attention::grid(count, attention.heads);
+        let grid = shader::Attention::grid(count, attention.heads);
         self.dispatches.push(Dispatch {
             kernel: Kernel::Attention(kernel),
             buffers,
@@ -272,7 +272,7 @@ impl Recorder {
 }
 
 /// A linear layer from one buffer to another, of `rows` rows and `columns` vectors.
-pub(super) fn gemm(
+pub(crate) fn gemm(
     linear: &Linear,
     [from, to]: [Slot; 2],
     [rows, columns]: [usize; 2],
@@ -292,6 +292,6 @@ pub(super) fn gemm(
 }
 
 /// Bytes of rows of f32.
-pub(super) fn bytes(rows: usize, vectors: usize) -> u64 {
+pub(crate) fn bytes(rows: usize, vectors: usize) -> u64 {
     (rows * vectors * VECTOR * size_of::<f32>()) as u64
 }

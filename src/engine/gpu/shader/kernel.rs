@@ -8,17 +8,17 @@ const ROW_THREADS: u32 = 64;
 /// Rows of workgroups in one line of a grid: the specification lets a line have 65,535.
 const ROWS_X: u32 = 32_768;
 /// Queries of a workgroup of attention.
-pub(super) const QUERIES: usize = 64;
+pub(crate) const QUERIES: usize = 64;
 /// Keys that a workgroup of attention holds at a time take at most so many vectors: 8 KiB, and the values as many.
 const KEY_VECTORS: usize = 512;
 /// Vectors of output columns in a panel of weights.
-pub(super) const PANEL: usize = 16;
+pub(crate) const PANEL: usize = 16;
 /// Input features are filled up to a multiple of so many.
-pub(super) const DEPTH_STEP: usize = 32;
+pub(crate) const DEPTH_STEP: usize = 32;
 
 /// One pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kernel {
+pub(crate) enum Kernel {
     /// A linear layer, with what follows it.
     Gemm(Gemm),
     /// Attention of each head within each pair.
@@ -36,30 +36,30 @@ pub(super) enum Kernel {
     Rotate,
 }
 
-/// See `wgsl/gemm.wgsl`.
+/// See `shader/gemm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Gemm {
-    pub(super) tile: Tile,
-    pub(super) storage: Storage,
-    pub(super) epilogue: Epilogue,
+pub(crate) struct Gemm {
+    pub(crate) tile: Tile,
+    pub(crate) storage: Storage,
+    pub(crate) epilogue: Epilogue,
 }
 
 /// How the work of a matrix product is cut up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Tile {
+pub(crate) struct Tile {
     /// Rows of an invocation, which has 8 columns.
-    pub(super) rows: u32,
+    pub(crate) rows: u32,
     /// Invocations of a workgroup along rows.
-    pub(super) group_m: u32,
+    pub(crate) group_m: u32,
     /// Along columns.
-    pub(super) group_n: u32,
+    pub(crate) group_n: u32,
     /// Vectors of depth that the workgroup holds at a time in memory it shares; `None`: each invocation reads for itself.
-    pub(super) step: Option<u32>,
+    pub(crate) step: Option<u32>,
 }
 
 /// How weights lie in the GPU's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Storage {
+pub(crate) enum Storage {
     F32,
     /// Two in a word.
     F16,
@@ -69,7 +69,7 @@ pub(super) enum Storage {
 
 /// What becomes of a product and its bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Epilogue {
+pub(crate) enum Epilogue {
     Store,
     /// Added to what is there: the residual.
     Add,
@@ -78,17 +78,17 @@ pub(super) enum Epilogue {
     Gate(Activation),
 }
 
-/// See `wgsl/attention.wgsl`.
+/// See `shader/attention.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Attention {
+pub(crate) struct Attention {
     /// Vectors of a head.
-    pub(super) vectors: usize,
-    pub(super) positions: Positions,
+    pub(crate) vectors: usize,
+    pub(crate) positions: Positions,
 }
 
 /// What attention adds to logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Positions {
+pub(crate) enum Positions {
     Absent,
     Alibi,
     /// Which of the two tables there are.
@@ -98,9 +98,9 @@ pub(super) enum Positions {
     },
 }
 
-/// See `wgsl/pool.wgsl`.
+/// See `shader/pool.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Pool {
+pub(crate) enum Pool {
     /// The sum over the number of rows.
     Mean,
     /// The sum over the root of that.
@@ -113,14 +113,14 @@ pub(super) enum Pool {
 
 /// What a kernel does with a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Read,
     ReadWrite,
 }
 
 impl Kernel {
     /// What it is called in a recording and in a profile.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kernel::Gemm(_) => "gemm",
             Kernel::Attention(_) => "attention",
@@ -132,7 +132,7 @@ impl Kernel {
     }
 
     /// The buffers behind the parameters, which are binding 0.
-    pub(super) fn bindings(self) -> Vec<Access> {
+    pub(crate) fn bindings(self) -> Vec<Access> {
         use Access::{Read, ReadWrite};
         match self {
             Kernel::Gemm(Gemm { storage: Storage::Q8, .. }) => {
@@ -154,22 +154,22 @@ impl Kernel {
     }
 
     /// WGSL.
-    pub(super) fn source(self) -> String {
+    pub(crate) fn source(self) -> String {
         let mut names = Names::new();
         let template = match self {
             Kernel::Gemm(gemm) => {
                 gemm.names(&mut names);
-                concat!(include_str!("wgsl/gemm.wgsl"), include_str!("wgsl/activation.wgsl"))
+                concat!(include_str!("gemm.wgsl"), include_str!("activation.wgsl"))
             }
             Kernel::Attention(attention) => {
                 attention.names(&mut names);
-                include_str!("wgsl/attention.wgsl")
+                include_str!("attention.wgsl")
             }
             Kernel::Norm { in_place } => {
                 set(&mut names, "IN_PLACE", in_place);
-                include_str!("wgsl/norm.wgsl")
+                include_str!("norm.wgsl")
             }
-            Kernel::Gather => include_str!("wgsl/gather.wgsl"),
+            Kernel::Gather => include_str!("gather.wgsl"),
             Kernel::Pool(pool) => {
                 let name = match pool {
                     Pool::Mean => "MEAN",
@@ -178,9 +178,9 @@ impl Kernel {
                     Pool::Max => "MAX",
                 };
                 set(&mut names, name, true);
-                include_str!("wgsl/pool.wgsl")
+                include_str!("pool.wgsl")
             }
-            Kernel::Rotate => include_str!("wgsl/rotate.wgsl"),
+            Kernel::Rotate => include_str!("rotate.wgsl"),
         };
         names.entry("THREADS").or_insert_with(|| ROW_THREADS.to_string());
         names.insert("ROWS_X", ROWS_X.to_string());
@@ -189,14 +189,14 @@ impl Kernel {
 }
 
 /// The grid of a kernel that gives each row a workgroup.
-pub(super) fn row_grid(rows: usize) -> [u32; 3] {
+pub(crate) fn row_grid(rows: usize) -> [u32; 3] {
     let rows = rows as u32;
     [rows.min(ROWS_X), rows.div_ceil(ROWS_X), 1]
 }
 
 impl Gemm {
     /// The grid for so many rows, and so many vectors of columns.
-    pub(super) fn grid(self, rows: usize, columns: usize) -> [u32; 3] {
+    pub(crate) fn grid(self, rows: usize, columns: usize) -> [u32; 3] {
         let Tile { rows: tile, group_m, group_n, .. } = self.tile;
         [(columns as u32).div_ceil(2 * group_n), (rows as u32).div_ceil(tile * group_m), 1]
     }
@@ -249,7 +249,7 @@ fn activation_names(activation: Activation, names: &mut Names) {
 
 impl Attention {
     /// The grid for so many tiles of rows.
-    pub(super) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
+    pub(crate) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
         [tiles as u32, heads as u32, 1]
     }
 

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::inputs::Uploads;
-use super::super::kernel::{self, DEPTH_STEP, PANEL, QUERIES, row_grid};
-use super::super::recording::{Dispatch, Input, Recording, Scratch, Slot};
-use super::twins::{self, Matrix};
+use super::super::record::{Dispatch, Input, Recording, Scratch, Slot, Uploads};
+use super::super::shader::{self, DEPTH_STEP, PANEL, QUERIES, row_grid};
+use super::reference::{self, Matrix};
 use super::*;
 
 /// Numbers that look random, the same every time: in -1..1.
@@ -121,7 +120,7 @@ impl GemmCase {
                         _ => floats(&packed),
                     },
                 ));
-                weights.iter().map(|&weight| twins::stored(weight, storage)).collect()
+                weights.iter().map(|&weight| reference::stored(weight, storage)).collect()
             }
         };
         let gated = matches!(gemm.epilogue, Epilogue::Gate(_));
@@ -142,14 +141,14 @@ impl GemmCase {
             (Matrix { values: &x, stride: inputs }, Matrix { values: &weights, stride: inputs });
         for (place, (&got, &before)) in got.iter().zip(&before).enumerate() {
             let (row, column) = (place / width, place % width);
-            let product = |column| twins::gemm(&x, &weights, &bias, row, column);
+            let product = |column| reference::gemm(&x, &weights, &bias, row, column);
             let expected = match gemm.epilogue {
                 Epilogue::Store => product(column),
                 Epilogue::Add => f64::from(before) + product(column),
-                Epilogue::Activate(activation) => twins::activate(activation, product(column)),
+                Epilogue::Activate(activation) => reference::activate(activation, product(column)),
                 Epilogue::Gate(activation) => {
                     let near = column / 4 * 8 + column % 4;
-                    twins::activate(activation, product(near)) * product(near + 4)
+                    reference::activate(activation, product(near)) * product(near + 4)
                 }
             };
             assert_close(got, expected, 2e-5, (gemm, row, column));
@@ -210,7 +209,7 @@ fn norm_of_rows_that_end_within_a_vector() {
         let work = (Kernel::Norm { in_place }, row_grid(rows));
         let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
-            let expected = twins::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
+            let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
             // f32 has 24 bits for the 5, of which a five-hundredth is what counts.
             expected
                 .iter()
@@ -238,7 +237,7 @@ fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
     let matrix = Matrix { values: &x, stride: VECTOR };
     for pair in 0..pairs {
         for (pool, pooled) in pools.iter().zip(&pooled) {
-            let expected = twins::pool(*pool, &matrix, 3 * pair, 3 * pair + 3);
+            let expected = reference::pool(*pool, &matrix, 3 * pair, 3 * pair + 3);
             for (column, expected) in expected.into_iter().enumerate() {
                 assert_close(pooled[pair * VECTOR + column], expected, 1e-6, (pool, pair));
             }
@@ -257,7 +256,7 @@ fn pool_of_thousands_of_rows_loses_nothing() {
     let uploads = vec![(input(0), words(&[0, rows as u32])), (input(1), floats(&x))];
     let buffers = vec![input(0), input(1), OUTPUT];
     let got = run(&gpu(), (Kernel::Pool(Pool::Mean), row_grid(1)), vec![1, 1, 0], buffers, uploads, [1, 1]);
-    let expected = twins::pool(Pool::Mean, &Matrix { values: &x, stride: VECTOR }, 0, rows);
+    let expected = reference::pool(Pool::Mean, &Matrix { values: &x, stride: VECTOR }, 0, rows);
     got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 2e-6, "mean"));
 }
 
@@ -279,7 +278,7 @@ fn rotate_the_first_heads_of_a_row() {
         for (head, (got, x)) in got.chunks_exact(head_room).zip(x.chunks_exact(head_room)).enumerate() {
             let mut expected: Vec<f64> = x.iter().map(|&value| f64::from(value)).collect();
             if head < heads {
-                expected[..head_dim].copy_from_slice(&twins::rotate(&x[..head_dim], turns));
+                expected[..head_dim].copy_from_slice(&reference::rotate(&x[..head_dim], turns));
             }
             got.iter()
                 .zip(expected)
@@ -307,7 +306,7 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     let rows: Vec<u32> =
         (-longest..=longest).map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32).collect();
     let tables = [random.many(2 * span as usize * width), random.many(2 * span as usize * width)];
-    let tiles: Vec<twins::Tile> = lengths
+    let tiles: Vec<reference::Tile> = lengths
         .iter()
         .zip(&starts)
         .enumerate()
@@ -352,8 +351,8 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
             .map(|number| number as u32)
             .to_vec();
     params[5] = scale.to_bits();
-    let kernel = kernel::Attention { vectors, positions };
-    let work = (Kernel::Attention(kernel), kernel::Attention::grid(tiles.len(), heads));
+    let kernel = shader::Attention { vectors, positions };
+    let work = (Kernel::Attention(kernel), shader::Attention::grid(tiles.len(), heads));
     let got = run(gpu, work, params, buffers, uploads, [queries, stride]);
 
     let numbers = |values: &[f32], start: usize| -> Vec<f64> {
@@ -384,7 +383,7 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
             for place in 0..if whole { length } else { 1 } {
                 let row = if whole { start + place } else { pair };
                 let query = numbers(&query, row * width + head * head_dim);
-                let expected = twins::attention(&query, (&keys, &values), place, reach, &logit);
+                let expected = reference::attention(&query, (&keys, &values), place, reach, &logit);
                 let got = &got[row * width + head * head_dim..][..head_dim];
                 expected.iter().zip(got).for_each(|(&expected, &got)| {
                     assert_close(got, expected, 1e-5, (positions, pair, head, place));

@@ -7,10 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use futures_channel::oneshot;
 
 use super::device::{Buffer, Gpu};
-use super::inputs::Uploads;
-use super::kernel::{Access, Kernel};
-use super::recording::{Dispatch, Recording, Scratch, Slot};
-use super::steps::VECTOR;
+use crate::engine::gpu::record::{Dispatch, Recording, Scratch, Slot, Uploads, VECTOR, bytes};
+use crate::engine::gpu::shader::{Access, Kernel};
 use crate::error::{Result, device_lost, internal};
 
 /// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
@@ -20,7 +18,7 @@ const PARAMS_SIZE: usize = 64;
 
 /// What runs recordings.
 #[derive(Debug)]
-pub(super) struct Executor {
+pub(crate) struct Executor {
     constants: Vec<Option<Buffer>>,
     pipelines: HashMap<Kernel, Pipeline>,
     held: Mutex<Held>,
@@ -45,7 +43,7 @@ struct Held {
 
 /// Rows on their way back.
 #[must_use]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     buffer: Buffer,
     mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
     bytes: u64,
@@ -53,12 +51,12 @@ pub(super) struct Pending {
 
 impl Executor {
     /// With the constants that have been uploaded.
-    pub(super) fn new(constants: Vec<Option<Buffer>>) -> Self {
+    pub(crate) fn new(constants: Vec<Option<Buffer>>) -> Self {
         Self { constants, pipelines: HashMap::new(), held: Mutex::default() }
     }
 
     /// Makes the pipelines of these kernels, where they are not there yet.
-    pub(super) fn warm_up<'a>(&mut self, gpu: &Gpu, dispatches: impl IntoIterator<Item = &'a Dispatch>) {
+    pub(crate) fn warm_up<'a>(&mut self, gpu: &Gpu, dispatches: impl IntoIterator<Item = &'a Dispatch>) {
         for Dispatch { kernel, .. } in dispatches {
             self.pipelines.entry(*kernel).or_insert_with(|| Pipeline::new(gpu, *kernel));
         }
@@ -66,12 +64,12 @@ impl Executor {
 
     /// Pipelines made so far.
     #[cfg(test)]
-    pub(super) fn pipelines(&self) -> usize {
+    pub(crate) fn pipelines(&self) -> usize {
         self.pipelines.len()
     }
 
     /// Gives buffers made at load back.
-    pub(super) fn drop_constants(&mut self, spent: &[usize]) {
+    pub(crate) fn drop_constants(&mut self, spent: &[usize]) {
         for constant in spent {
             self.constants[*constant] = None;
         }
@@ -79,7 +77,7 @@ impl Executor {
     }
 
     /// Runs dispatches that only touch constants.
-    pub(super) fn run(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<()> {
+    pub(crate) fn run(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<()> {
         let mut held = self.held();
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode(gpu, &mut held, dispatches, &mut encoder)?;
@@ -88,7 +86,7 @@ impl Executor {
     }
 
     /// Starts a recording with what its batch brings. What comes before it on the queue is done before it.
-    pub(super) fn submit(&self, gpu: &Gpu, recording: &Recording, uploads: Uploads) -> Result<Pending> {
+    pub(crate) fn submit(&self, gpu: &Gpu, recording: &Recording, uploads: Uploads) -> Result<Pending> {
         let mut held = self.held();
         for (scratch, bytes) in &recording.scratch {
             held.room(gpu, Slot::Scratch(*scratch), *bytes);
@@ -99,7 +97,7 @@ impl Executor {
         }
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode(gpu, &mut held, &recording.dispatches, &mut encoder)?;
-        let bytes = super::record::bytes(recording.rows, recording.vectors);
+        let bytes = bytes(recording.rows, recording.vectors);
         let back = held.read_back(gpu, bytes);
         let result =
             held.buffers.get(&Slot::Scratch(recording.result)).ok_or_else(|| missing(recording.result))?;
@@ -114,7 +112,7 @@ impl Executor {
     }
 
     /// Waits for rows, `[rows, vectors]`.
-    pub(super) async fn receive(&self, gpu: &Gpu, pending: Pending) -> Result<Vec<f32>> {
+    pub(crate) async fn receive(&self, gpu: &Gpu, pending: Pending) -> Result<Vec<f32>> {
         // In a browser this does nothing: there the event loop goes on by itself.
         let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
         gpu.check()?;
@@ -166,7 +164,7 @@ impl Executor {
 
     /// As [`encode`](Self::encode), each dispatch in a pass of its own between two timestamps.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn encode_timed(
+    pub(crate) fn encode_timed(
         &self,
         gpu: &Gpu,
         dispatches: &[Dispatch],

@@ -4,10 +4,8 @@ use futures_channel::oneshot;
 
 use super::device::Gpu;
 use super::executor::Executor;
-use super::inputs::Uploads;
-use super::kernel::Kernel;
-use super::recording::{Dispatch, Recording};
-use super::steps::VECTOR;
+use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VECTOR};
+use crate::engine::gpu::shader::Kernel;
 use crate::error::{Result, internal, unsupported};
 
 /// What all runs of one kind of a kernel took together.
@@ -31,7 +29,7 @@ impl Executor {
     ///
     /// # Errors
     /// `unsupported` where the GPU has no timestamps.
-    pub(super) async fn profile(
+    pub(crate) async fn profile(
         &self,
         gpu: &Gpu,
         recording: &Recording,

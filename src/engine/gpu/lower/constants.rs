@@ -1,11 +1,11 @@
 //! Buffers that are made at load and stay.
 
-use super::device::{Buffer, Gpu};
-use super::steps::Constant;
+use crate::engine::gpu::record::Constant;
+use crate::engine::gpu::run::{Buffer, Gpu};
 use crate::error::{Result, unsupported};
 
 /// Takes what preparing uploads: the GPU, or in tests what only counts.
-pub(super) trait Upload {
+pub(crate) trait Upload {
     /// A new buffer of so many bytes, called by the name of what it is for.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ pub(super) trait Upload {
 
 /// Buffers on a GPU.
 #[derive(Debug)]
-pub(super) struct Constants<'a> {
+pub(crate) struct Constants<'a> {
     gpu: &'a Gpu,
     buffers: Vec<Option<Buffer>>,
     /// Bytes written that the GPU may not have taken yet.
@@ -39,11 +39,11 @@ pub(super) struct Constants<'a> {
 const MOST_WAITING: u64 = 64 << 20;
 
 impl<'a> Constants<'a> {
-    pub(super) fn new(gpu: &'a Gpu) -> Self {
+    pub(crate) fn new(gpu: &'a Gpu) -> Self {
         Self { gpu, buffers: Vec::new(), waiting: 0 }
     }
 
-    pub(super) fn into_buffers(self) -> Vec<Option<Buffer>> {
+    pub(crate) fn into_buffers(self) -> Vec<Option<Buffer>> {
         self.buffers
     }
 }

@@ -1,25 +1,25 @@
 //! What a batch brings to the GPU.
 
-use super::kernel::QUERIES;
-use super::record::Shape;
+use super::recorder::Shape;
 use super::recording::{Input, Scratch, Slot};
 use super::steps::VECTOR;
 use crate::engine::embed::Embedding;
+use crate::engine::gpu::shader::QUERIES;
 use crate::engine::positions::RotaryTable;
 use crate::model::{Disentangled, Rotary};
 use crate::text::Batch;
 
 /// Bytes by buffer.
-pub(super) type Uploads = Vec<(Slot, Vec<u8>)>;
+pub(crate) type Uploads = Vec<(Slot, Vec<u8>)>;
 
 /// The shape of a batch.
-pub(super) fn shape(batch: &Batch) -> Shape {
+pub(crate) fn shape(batch: &Batch) -> Shape {
     let tiles = batch.ranges().map(|rows| rows.len().div_ceil(QUERIES)).sum();
     Shape { tokens: batch.tokens(), pairs: batch.pairs(), tiles, longest: longest(batch) }
 }
 
 /// Everything that kernels read of a batch.
-pub(super) fn uploads(
+pub(crate) fn uploads(
     batch: &Batch,
     embedding: &Embedding,
     rotations: &[(Rotary, usize)],

@@ -4,19 +4,17 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::constants::{Constants, Upload};
 use super::device::Gpu;
 use super::executor::Executor;
-use super::kernel::{Epilogue, Storage, Tile};
-use super::record::{bytes, gemm};
-use super::recording::{Recording, Scratch, Slot};
-use super::steps::{Linear, VECTOR};
 use crate::engine::clock::now_ms;
+use crate::engine::gpu::lower::{Constants, Upload};
+use crate::engine::gpu::record::{Linear, Recording, Scratch, Slot, VECTOR, bytes, gemm};
+use crate::engine::gpu::shader::{Epilogue, Storage, Tile};
 use crate::error::Result;
 
 /// Ways to cut up matrix products, the one that is good on most GPUs first. All keep within the limits of the
 /// specification: 256 invocations, and 16 KiB that a workgroup shares.
-pub(super) const TILES: [Tile; 5] = [
+pub(crate) const TILES: [Tile; 5] = [
     Tile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
     Tile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
     Tile { rows: 4, group_m: 8, group_n: 16, step: Some(4) },
@@ -35,7 +33,7 @@ const FEW_ROWS: usize = 64;
 static KNOWN: Mutex<Option<HashMap<(String, Storage), Tile>>> = Mutex::new(None);
 
 /// The fastest tile.
-pub(super) async fn tune(gpu: &Gpu, storage: Storage) -> Result<Tile> {
+pub(crate) async fn tune(gpu: &Gpu, storage: Storage) -> Result<Tile> {
     let key = (gpu.name(), storage);
     let known = |key| {
         KNOWN.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert_default().get(key).copied()

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::constants::Upload;
-use super::kernel::{DEPTH_STEP, PANEL, Storage};
-use super::steps::{Linear, Norm, VECTOR};
 use crate::checkpoint::{Tensor, Weights};
+use crate::engine::gpu::record::{Linear, Norm, VECTOR};
+use crate::engine::gpu::shader::{DEPTH_STEP, PANEL, Storage};
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
 
@@ -13,18 +13,18 @@ use crate::model::{self, TensorRows};
 const LARGEST: f32 = 1e12;
 
 /// Where the columns of a packed matrix come from: a layer and one of its output features, or nowhere.
-pub(super) type Column = Option<(usize, usize)>;
+pub(crate) type Column = Option<(usize, usize)>;
 
 /// Uploads linear layers over one input as one.
-pub(super) struct Packer<'a, U> {
-    pub(super) weights: &'a Weights,
-    pub(super) storage: Storage,
-    pub(super) upload: &'a mut U,
+pub(crate) struct Packer<'a, U> {
+    pub(crate) weights: &'a Weights,
+    pub(crate) storage: Storage,
+    pub(crate) upload: &'a mut U,
 }
 
 impl<U: Upload> Packer<'_, U> {
     /// Layers with their columns in this order; `inputs` has the input feature for each place of an input row.
-    pub(super) fn linear(
+    pub(crate) fn linear(
         &mut self,
         layers: &[&model::Linear],
         columns: &[Column],
@@ -98,7 +98,7 @@ impl<U: Upload> Packer<'_, U> {
     }
 
     /// A norm, filled up with zeros.
-    pub(super) fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
+    pub(crate) fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
         let part = |name: &String| TensorRows::all(name.clone(), norm.width);
         let weight = self.vector(&part(&norm.weight))?;
         let bias = norm.bias.as_ref().map(|bias| self.vector(&part(bias))).transpose()?;
@@ -118,7 +118,7 @@ impl<U: Upload> Packer<'_, U> {
     }
 
     /// Numbers in a buffer of their own, filled up to whole vectors.
-    pub(super) fn numbers(&mut self, name: &str, values: &[f32]) -> Result<usize> {
+    pub(crate) fn numbers(&mut self, name: &str, values: &[f32]) -> Result<usize> {
         let room = values.len().next_multiple_of(VECTOR);
         let filled: Vec<u8> = values
             .iter()
@@ -223,7 +223,7 @@ fn half(name: &str, value: f32) -> Result<[u8; 2]> {
 }
 
 /// Refuses numbers beyond [`LARGEST`].
-pub(super) fn check_size(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
+pub(crate) fn check_size(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
     match values.into_iter().find(|value| value.abs() > LARGEST) {
         None => Ok(()),
         Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),

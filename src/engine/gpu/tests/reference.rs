@@ -1,9 +1,9 @@
 //! The kernels once more, in plain Rust and f64: what they are to compute.
 
-use super::super::kernel::{Pool, Storage};
+use super::super::shader::{Pool, Storage};
 use crate::checkpoint::Activation;
 
-/// One row of work of [`attention`]: see `Tile` in `wgsl/attention.wgsl`.
+/// One row of work of [`attention`]: see `Tile` in `shader/attention.wgsl`.
 pub(super) type Tile = [u32; 4];
 
 /// A matrix `[rows, stride]` of which `width` columns count.

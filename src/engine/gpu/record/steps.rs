@@ -1,18 +1,18 @@
 //! A Plan whose weights have gone up: what recording reads. Sizes are counted in vectors of four numbers; a row that is
 //! not a whole number of them is filled up with zeros.
 
-use super::kernel::{self, Storage};
 use crate::checkpoint::Activation;
+use crate::engine::gpu::shader::{self, Storage};
 use crate::model::Pooling;
 
 /// Number of a buffer made at load.
-pub(super) type Constant = usize;
+pub(crate) type Constant = usize;
 
 /// Numbers in a vector.
-pub(super) const VECTOR: usize = 4;
+pub(crate) const VECTOR: usize = 4;
 
 #[derive(Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The uploaded embeddings, of so many vectors.
     Embed {
         vectors: usize,
@@ -25,16 +25,16 @@ pub(super) enum Step {
 }
 
 #[derive(Debug)]
-pub(super) struct Norm {
-    pub(super) weight: Constant,
-    pub(super) bias: Constant,
+pub(crate) struct Norm {
+    pub(crate) weight: Constant,
+    pub(crate) bias: Constant,
     /// Numbers in a row.
-    pub(super) width: usize,
-    pub(super) eps: f32,
+    pub(crate) width: usize,
+    pub(crate) eps: f32,
 }
 
 #[derive(Debug)]
-pub(super) enum BlockNorm {
+pub(crate) enum BlockNorm {
     Before(Norm),
     After(Norm),
     Absent,
@@ -42,34 +42,34 @@ pub(super) enum BlockNorm {
 
 /// One or more linear layers over the same input, side by side.
 #[derive(Debug)]
-pub(super) struct Linear {
-    pub(super) storage: Storage,
-    pub(super) weight: Constant,
-    pub(super) bias: Constant,
+pub(crate) struct Linear {
+    pub(crate) storage: Storage,
+    pub(crate) weight: Constant,
+    pub(crate) bias: Constant,
     /// For q8: scales of columns and factors of inputs.
-    pub(super) scales: Option<[Constant; 2]>,
+    pub(crate) scales: Option<[Constant; 2]>,
     /// Input features, filled up to whole steps.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// Vectors of input features in a row.
-    pub(super) inputs: usize,
+    pub(crate) inputs: usize,
     /// Vectors of columns.
-    pub(super) columns: usize,
+    pub(crate) columns: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Attention {
-    pub(super) inputs: Inputs,
-    pub(super) output: Linear,
-    pub(super) heads: usize,
+pub(crate) struct Attention {
+    pub(crate) inputs: Inputs,
+    pub(crate) output: Linear,
+    pub(crate) heads: usize,
     /// Numbers in a head.
-    pub(super) head_dim: usize,
-    pub(super) positions: Positions,
-    pub(super) window: Option<usize>,
-    pub(super) norm: BlockNorm,
+    pub(crate) head_dim: usize,
+    pub(crate) positions: Positions,
+    pub(crate) window: Option<usize>,
+    pub(crate) norm: BlockNorm,
 }
 
 #[derive(Debug)]
-pub(super) enum Inputs {
+pub(crate) enum Inputs {
     /// Queries, keys and values of all rows, side by side.
     All(Linear),
     /// Queries of first rows; keys and values of all.
@@ -77,7 +77,7 @@ pub(super) enum Inputs {
 }
 
 #[derive(Debug)]
-pub(super) enum Positions {
+pub(crate) enum Positions {
     Absent,
     /// Number of the rotation.
     Rotary(usize),
@@ -88,31 +88,31 @@ pub(super) enum Positions {
 
 /// DeBERTa's tables, as a layer projects them.
 #[derive(Debug)]
-pub(super) struct Relative {
-    pub(super) key: Option<Constant>,
-    pub(super) query: Option<Constant>,
+pub(crate) struct Relative {
+    pub(crate) key: Option<Constant>,
+    pub(crate) query: Option<Constant>,
     /// Number of the table, for the rows that distances have.
-    pub(super) distances: usize,
+    pub(crate) distances: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct FeedForward {
+pub(crate) struct FeedForward {
     /// With a gate: its vectors between those of the other.
-    pub(super) intermediate: Linear,
-    pub(super) gated: bool,
-    pub(super) activation: Activation,
-    pub(super) output: Linear,
-    pub(super) norm: BlockNorm,
+    pub(crate) intermediate: Linear,
+    pub(crate) gated: bool,
+    pub(crate) activation: Activation,
+    pub(crate) output: Linear,
+    pub(crate) norm: BlockNorm,
 }
 
 impl Attention {
     /// Vectors of a head.
-    pub(super) fn head_vectors(&self) -> usize {
+    pub(crate) fn head_vectors(&self) -> usize {
         self.head_dim.div_ceil(VECTOR)
     }
 
     /// What logits are multiplied with.
-    pub(super) fn scale(&self) -> f32 {
+    pub(crate) fn scale(&self) -> f32 {
         let terms = match &self.positions {
             Positions::Relative(Relative { key, query, .. }) => {
                 1 + usize::from(key.is_some()) + usize::from(query.is_some())
@@ -123,14 +123,14 @@ impl Attention {
     }
 
     /// The kernel it needs.
-    pub(super) fn kernel(&self) -> kernel::Attention {
+    pub(crate) fn kernel(&self) -> shader::Attention {
         let positions = match &self.positions {
-            Positions::Absent | Positions::Rotary(_) => kernel::Positions::Absent,
-            Positions::Alibi(_) => kernel::Positions::Alibi,
+            Positions::Absent | Positions::Rotary(_) => shader::Positions::Absent,
+            Positions::Alibi(_) => shader::Positions::Alibi,
             Positions::Relative(Relative { key, query, .. }) => {
-                kernel::Positions::Relative { keys: key.is_some(), queries: query.is_some() }
+                shader::Positions::Relative { keys: key.is_some(), queries: query.is_some() }
             }
         };
-        kernel::Attention { vectors: self.head_vectors(), positions }
+        shader::Attention { vectors: self.head_vectors(), positions }
     }
 }

@@ -11,10 +11,10 @@
 use std::collections::BTreeMap;
 
 /// Values by name.
-pub(super) type Names = BTreeMap<&'static str, String>;
+pub(crate) type Names = BTreeMap<&'static str, String>;
 
 /// Writes a template out. Templates are our own: what is wrong in one is seen by the test that reads them all.
-pub(super) fn expand(template: &str, names: &Names) -> String {
+pub(crate) fn expand(template: &str, names: &Names) -> String {
     let lines: Vec<&str> = template.lines().collect();
     let mut known: BTreeMap<String, String> =
         names.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

@@ -1,0 +1,17 @@
+//! Runs recordings on a device: the device itself, pipelines and buffers, timing, and the choice of a tile.
+
+mod autotune;
+mod device;
+mod executor;
+#[cfg(not(target_arch = "wasm32"))]
+mod profile;
+
+#[cfg(test)]
+pub(super) use autotune::TILES;
+pub(super) use autotune::tune;
+pub(super) use device::Buffer;
+pub(crate) use device::Gpu;
+pub use device::gpu_bytes;
+pub(super) use executor::{Executor, Pending};
+#[cfg(not(target_arch = "wasm32"))]
+pub use profile::KernelTime;
