@@ -1,0 +1,126 @@
+use super::*;
+
+/// Attention over pairs of these lengths, with 2 heads of 8 numbers.
+fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, positions: Positions, whole: bool) {
+    let (heads, vectors) = (2, 2);
+    let (head_dim, width) = (vectors * VECTOR, heads * vectors * VECTOR);
+    let mut random = Random(9);
+    let tokens: usize = lengths.iter().sum();
+    let starts: Vec<usize> =
+        lengths.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+    let queries = if whole { tokens } else { lengths.len() };
+    // Large enough that some logits stand out.
+    let loud = |values: Vec<f32>| -> Vec<f32> { values.iter().map(|value| 4.0 * value).collect() };
+    let query = loud(random.many(queries * width));
+    let keys = loud(random.many(tokens * 2 * width));
+    let slopes = [0.5, 0.031_25];
+    let span = 6;
+    let longest = 20;
+    let rows: Vec<u32> =
+        (-longest..=longest).map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32).collect();
+    let tables = [random.many(2 * span as usize * width), random.many(2 * span as usize * width)];
+    let tiles: Vec<reference::Tile> = lengths
+        .iter()
+        .zip(&starts)
+        .enumerate()
+        .flat_map(|(pair, (&length, &start))| {
+            let tile = move |first: usize| {
+                let count = QUERIES.min(length - first);
+                let [first, count] = if whole { [start + first, count] } else { [pair, 1] };
+                [first, count, start, length].map(|number| number as u32)
+            };
+            (0..if whole { length } else { 1 }).step_by(QUERIES).map(tile)
+        })
+        .collect();
+    let mut uploads =
+        vec![(input(0), words(tiles.as_flattened())), (input(1), floats(&query)), (input(2), floats(&keys))];
+    let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
+    let (with_keys, with_queries) = match positions {
+        Positions::Relative { keys, queries } => (keys, queries),
+        _ => (false, false),
+    };
+    match positions {
+        Positions::Absent => {}
+        Positions::Alibi => {
+            uploads.push((input(4), floats(&slopes)));
+            buffers.push(input(4));
+        }
+        Positions::Relative { .. } => {
+            uploads.push((input(4), words(&rows)));
+            buffers.push(input(4));
+            for (number, there) in [(5, with_keys), (6, with_queries)] {
+                if there {
+                    uploads.push((input(number), floats(&tables[number - 5])));
+                    buffers.push(input(number));
+                }
+            }
+        }
+    }
+    let scale = 0.3f32;
+    let reach = window.unwrap_or(1 << 30);
+    let stride = width / VECTOR;
+    let mut params =
+        [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), longest as usize, stride]
+            .map(|number| number as u32)
+            .to_vec();
+    params[5] = scale.to_bits();
+    let kernel = shader::Attention { vectors, positions };
+    let work = (Kernel::Attention(kernel), shader::Attention::grid(tiles.len(), heads));
+    let got = run(gpu, work, params, buffers, uploads, [queries, stride]);
+
+    let numbers = |values: &[f32], start: usize| -> Vec<f64> {
+        values[start..start + head_dim].iter().map(|&value| f64::from(value)).collect()
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for (pair, (&length, &start)) in lengths.iter().zip(&starts).enumerate() {
+        for head in 0..heads {
+            let of = |offset: usize| -> Vec<Vec<f64>> {
+                (0..length)
+                    .map(|row| numbers(&keys, (start + row) * 2 * width + offset + head * head_dim))
+                    .collect()
+            };
+            let (keys, values) = (of(0), of(width));
+            let logit = |distance: isize, query: &[f64], key: &[f64]| {
+                let row = rows[(distance.clamp(-20, 20) + 20) as usize] as usize;
+                let table = |number: usize| numbers(&tables[number], row * width + head * head_dim);
+                let mut product = dot(query, key);
+                if with_keys {
+                    product += dot(query, &table(0));
+                }
+                if with_queries {
+                    product += dot(&table(1), key);
+                }
+                let slope = if positions == Positions::Alibi { f64::from(slopes[head]) } else { 0.0 };
+                product * f64::from(scale) - slope * distance.unsigned_abs() as f64
+            };
+            for place in 0..if whole { length } else { 1 } {
+                let row = if whole { start + place } else { pair };
+                let query = numbers(&query, row * width + head * head_dim);
+                let expected = reference::attention(&query, (&keys, &values), place, reach, &logit);
+                let got = &got[row * width + head * head_dim..][..head_dim];
+                expected.iter().zip(got).for_each(|(&expected, &got)| {
+                    assert_close(got, expected, 1e-5, (positions, pair, head, place));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_within_each_pair() {
+    let gpu = gpu();
+    let all = [
+        Positions::Absent,
+        Positions::Alibi,
+        Positions::Relative { keys: true, queries: true },
+        Positions::Relative { keys: true, queries: false },
+        Positions::Relative { keys: false, queries: true },
+    ];
+    for positions in all {
+        for window in [None, Some(5), Some(64)] {
+            for whole in [true, false] {
+                check_attention(&gpu, &[1, 64, 65, 7, 150], window, positions, whole);
+            }
+        }
+    }
+}

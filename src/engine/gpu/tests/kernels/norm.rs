@@ -1,0 +1,40 @@
+use super::*;
+
+#[test]
+fn norm_of_rows_that_end_within_a_vector() {
+    let gpu = gpu();
+    for (width, in_place) in [(7usize, true), (384, true), (1030, true), (7, false), (384, false)] {
+        let (rows, stride) = (5, width.next_multiple_of(VECTOR));
+        let mut random = Random(3);
+        let mut filled = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
+            let row = |random: &mut Random| -> Vec<f32> {
+                (0..stride)
+                    .map(|column| if column < width { random.next() * scale + offset } else { 0.0 })
+                    .collect()
+            };
+            (0..count).flat_map(|_| row(&mut random)).collect()
+        };
+        // Far from zero, so that a variance that is a difference of squares would be wrong.
+        let (x, weight, bias) = (filled(0.01, 5.0, rows), filled(1.0, 1.0, 1), filled(1.0, 0.0, 1));
+        let mut uploads = vec![(input(0), floats(&weight)), (input(1), floats(&bias))];
+        let mut buffers = vec![input(0), input(1), OUTPUT];
+        if in_place {
+            uploads.push((OUTPUT, floats(&x)));
+        } else {
+            uploads.push((input(3), floats(&x)));
+            buffers.push(input(3));
+        }
+        let params = vec![rows as u32, width as u32, (stride / 4) as u32, 1e-12f32.to_bits()];
+        let work = (Kernel::Norm { in_place }, row_grid(rows));
+        let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
+        for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
+            let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
+            // f32 has 24 bits for the 5, of which a five-hundredth is what counts.
+            expected
+                .iter()
+                .zip(got)
+                .for_each(|(&expected, &got)| assert_close(got, expected, 3e-4, (width, row)));
+            assert!(got[width..].iter().all(|&filling| filling == 0.0));
+        }
+    }
+}
