@@ -21,7 +21,7 @@ pub(super) const BATCH_TOKENS: usize = 256;
 /// of the tokens that it has read.
 #[derive(Debug)]
 pub(crate) struct DecoderEngine {
-    fresh: qwen3::Model,
+    model: qwen3::Model,
 }
 
 impl DecoderEngine {
@@ -35,22 +35,22 @@ impl DecoderEngine {
         let mut tensors = HashMap::new();
         for (name, shape) in model::decoder_tensors(config, decoder) {
             let values = weights.take(&name)?.to_f32();
-            tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).map_err(failed)?);
+            tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu).map_err(candle_error)?);
         }
         let tensors = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         let config = qwen3_config(config, decoder, max_length);
-        Ok(Self { fresh: qwen3::Model::new(&config, tensors).map_err(failed)? })
+        Ok(Self { model: qwen3::Model::new(&config, tensors).map_err(candle_error)? })
     }
 
     /// The normed row of the last token of each pair: `[pairs, hidden_size]`.
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         let rows = batch.ranges().map(|range| self.last_row(&batch.input_ids[range]));
-        let rows: Vec<Vec<f32>> = rows.collect::<candle_core::Result<_>>().map_err(failed)?;
+        let rows: Vec<Vec<f32>> = rows.collect::<candle_core::Result<_>>().map_err(candle_error)?;
         Ok(rows.concat())
     }
 
     fn last_row(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let rows = self.fresh.clone().forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?, 0)?;
+        let rows = self.model.clone().forward(&Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?, 0)?;
         rows.narrow(1, ids.len() - 1, 1)?.flatten_all()?.to_vec1()
     }
 }
@@ -78,6 +78,6 @@ fn qwen3_config(config: &ModelConfig, decoder: &Decoder, max_length: usize) -> q
     }
 }
 
-fn failed(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> crate::Error {
     internal(format!("candle: {error}"))
 }

@@ -47,7 +47,7 @@ pub(crate) enum Submission {
     Sync,
     /// A GPU is at it, or could not take it.
     #[cfg(feature = "gpu")]
-    Gpu(Result<gpu::Submitted>),
+    Gpu(Result<gpu::PendingBatch>),
 }
 
 impl Submission {

@@ -150,7 +150,7 @@ impl Prepared {
         let engine = Engine::prepare(options, &plan, weights, dtype)?;
         #[cfg(feature = "gpu")]
         if let Some(Ok(gpu)) = &mut gpu {
-            gpu.share(&engine);
+            gpu.share_embedding(&engine);
         }
         Ok(Self {
             engine,

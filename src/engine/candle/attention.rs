@@ -40,7 +40,7 @@ pub(super) struct Relative {
     pub(super) key: Option<Tensor>,
     pub(super) query: Option<Tensor>,
     /// Which row a distance has.
-    pub(super) place: Disentangled,
+    pub(super) disentangled: Disentangled,
 }
 
 /// Query, key and value of all rows, `[rows, hidden]` each.
@@ -65,7 +65,7 @@ impl Attention {
         rotations: &mut Rotations,
         apply: ApplyLinear,
     ) -> candle_core::Result<Tensor> {
-        let inputs = self.norm.before(x)?;
+        let inputs = self.norm.pre(x)?;
         let (residual, queried) = match self.rows {
             Rows::All => (x.clone(), inputs.clone()),
             Rows::Cls => (pool(Pooling::First, x, batch)?, pool(Pooling::First, &inputs, batch)?),
@@ -85,7 +85,7 @@ impl Attention {
             .map(|pair| self.pair(&projected, &pair, rotations))
             .collect::<candle_core::Result<Vec<_>>>()?;
         let context = apply(&self.output, &Tensor::cat(&contexts, 0)?)?;
-        self.norm.after(&(residual + context)?)
+        self.norm.post(&(residual + context)?)
     }
 
     /// One pair: `[queries, hidden]`.
@@ -118,7 +118,7 @@ impl Attention {
         value: &Tensor,
         rows: Range<usize>,
     ) -> candle_core::Result<Tensor> {
-        let keys = self.seen(&rows, key.dim(1)?);
+        let keys = self.visible_keys(&rows, key.dim(1)?);
         let query = query.narrow(1, rows.start, rows.len())?.contiguous()?;
         let key = key.narrow(1, keys.start, keys.len())?.contiguous()?;
         let value = value.narrow(1, keys.start, keys.len())?.contiguous()?;
@@ -132,7 +132,7 @@ impl Attention {
     }
 
     /// The keys some row of a block may see, of `count`.
-    fn seen(&self, rows: &Range<usize>, count: usize) -> Range<usize> {
+    fn visible_keys(&self, rows: &Range<usize>, count: usize) -> Range<usize> {
         let Some(window) = self.window else { return 0..count };
         rows.start.saturating_sub(window)..count.min(rows.end.saturating_add(window))
     }
@@ -155,13 +155,13 @@ impl Attention {
                 (products * scale(1))? + slopes.broadcast_mul(&distances.unsqueeze(0)?)?
             }
             Positions::Disentangled(relative) => {
-                let places = relative.places(rows, keys)?;
+                let table_rows = relative.table_rows(rows, keys)?;
                 let terms = [
-                    relative.key.as_ref().map(|table| self.content_to_position(query, table, &places)),
+                    relative.key.as_ref().map(|table| self.content_to_position(query, table, &table_rows)),
                     relative
                         .query
                         .as_ref()
-                        .map(|table| self.content_to_position(key, table, &places.t()?)?.t()),
+                        .map(|table| self.content_to_position(key, table, &table_rows.t()?)?.t()),
                 ];
                 let count = 1 + terms.iter().flatten().count();
                 let sum = terms.into_iter().flatten().try_fold(products, |sum, term| sum + term?)?;
@@ -170,17 +170,17 @@ impl Attention {
         }
     }
 
-    /// The products of rows `[heads, rows, head_dim]` with those rows of `table` that `places` `[rows, others]` names.
+    /// The products of rows `[heads, rows, head_dim]` with those rows of `table` that `table_rows` `[rows, others]` names.
     fn content_to_position(
         &self,
         rows: &Tensor,
         table: &Tensor,
-        places: &Tensor,
+        table_rows: &Tensor,
     ) -> candle_core::Result<Tensor> {
         let table = self.split_heads(table, &(0..table.dim(0)?))?;
         let products = rows.matmul(&table.t()?)?;
-        let shape = (self.heads, places.dim(0)?, places.dim(1)?);
-        products.gather(&places.broadcast_as(shape)?.contiguous()?, D::Minus1)
+        let shape = (self.heads, table_rows.dim(0)?, table_rows.dim(1)?);
+        products.gather(&table_rows.broadcast_as(shape)?.contiguous()?, D::Minus1)
     }
 
     /// Rows of `[tokens, hidden]` as `[heads, rows, head_dim]`.
@@ -194,10 +194,10 @@ impl Attention {
 
 impl Relative {
     /// The row of the table for every row and key: `[rows, keys]`.
-    fn places(&self, rows: &Range<usize>, keys: &Range<usize>) -> candle_core::Result<Tensor> {
-        let places: Vec<u32> =
-            distances(rows, keys).map(|distance| self.place.row(distance) as u32).collect();
-        Tensor::from_vec(places, (rows.len(), keys.len()), &Device::Cpu)
+    fn table_rows(&self, rows: &Range<usize>, keys: &Range<usize>) -> candle_core::Result<Tensor> {
+        let table_rows: Vec<u32> =
+            distances(rows, keys).map(|distance| self.disentangled.row(distance) as u32).collect();
+        Tensor::from_vec(table_rows, (rows.len(), keys.len()), &Device::Cpu)
     }
 }
 
@@ -221,17 +221,17 @@ fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
 }
 
-/// The rotations of a batch's layers, each made when the first layer asks for it.
+/// The rotations of a batch's layers, each cached when the first layer asks for it.
 pub(super) struct Rotations {
     /// The longest pair.
     positions: usize,
     /// By rotation and `head_dim`.
-    made: Vec<((Rotary, usize), [Tensor; 2])>,
+    cached: Vec<((Rotary, usize), [Tensor; 2])>,
 }
 
 impl Rotations {
     pub(super) fn for_batch(batch: &Batch) -> Self {
-        Self { positions: batch.ranges().map(|pair| pair.len()).max().unwrap_or(0), made: Vec::new() }
+        Self { positions: batch.ranges().map(|pair| pair.len()).max().unwrap_or(0), cached: Vec::new() }
     }
 
     /// Rotates `[heads, rows, head_dim]`, whose rows are the first of their pair.
@@ -241,18 +241,18 @@ impl Rotations {
         let (cos, sin) = (cos?.unsqueeze(0)?, sin?.unsqueeze(0)?);
         let half = head_dim / 2;
         let (first, second) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
-        let turned = [
+        let rotated = [
             (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?,
             (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?,
         ];
-        Tensor::cat(&turned, 2)
+        Tensor::cat(&rotated, 2)
     }
 
     /// Cosines and sines, `[positions, head_dim / 2]` each.
     fn tables(&mut self, rotary: &Rotary, head_dim: usize) -> candle_core::Result<&[Tensor; 2]> {
         let wanted = (*rotary, head_dim);
-        let place = match self.made.iter().position(|(made, _)| *made == wanted) {
-            Some(place) => place,
+        let index = match self.cached.iter().position(|(cached, _)| *cached == wanted) {
+            Some(index) => index,
             None => {
                 let table = RotaryTable::new(rotary, head_dim, self.positions);
                 let shape = (self.positions, head_dim / 2);
@@ -260,10 +260,10 @@ impl Rotations {
                     (0..self.positions).map(|position| table.at(position)).unzip();
                 let cos = Tensor::from_vec(cos.concat(), shape, &Device::Cpu)?;
                 let sin = Tensor::from_vec(sin.concat(), shape, &Device::Cpu)?;
-                self.made.push((wanted, [cos, sin]));
-                self.made.len() - 1
+                self.cached.push((wanted, [cos, sin]));
+                self.cached.len() - 1
             }
         };
-        Ok(&self.made[place].1)
+        Ok(&self.cached[index].1)
     }
 }

@@ -24,9 +24,9 @@ impl Linear {
     /// Few rows would take another path through the matrix product, which adds in another order: they are padded, so
     /// that a row's result does not depend on how many others there are.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        const FEWEST_ROWS: usize = 16;
+        const MIN_ROWS: usize = 16;
         let rows = x.dim(0)?;
-        let padded = x.pad_with_zeros(0, 0, FEWEST_ROWS.saturating_sub(rows))?;
+        let padded = x.pad_with_zeros(0, 0, MIN_ROWS.saturating_sub(rows))?;
         let product = padded.matmul(&self.weight)?.narrow(0, 0, rows)?;
         self.bias.as_ref().map_or(Ok(product.clone()), |bias| product.broadcast_add(bias))
     }

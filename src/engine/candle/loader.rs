@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 
 use super::attention::{Attention, Positions, Relative};
-use super::{BlockNorm, FeedForward, LayerNorm, Linear, Step, failed};
+use super::{BlockNorm, FeedForward, LayerNorm, Linear, Step, candle_error};
 use crate::checkpoint::Weights;
 use crate::engine::embed::Embedding;
 use crate::engine::positions::alibi_slopes;
@@ -77,12 +77,12 @@ impl Loader {
                 Some(own) => own.clone(),
                 None => self.linear(linear)?,
             };
-            projection.forward(&table).map(Some).map_err(failed)
+            projection.forward(&table).map(Some).map_err(candle_error)
         };
         Ok(Relative {
             key: project(&relative.key)?,
             query: project(&relative.query)?,
-            place: relative.clone(),
+            disentangled: relative.clone(),
         })
     }
 
@@ -93,9 +93,9 @@ impl Loader {
         }
         let shape = (relative.table.rows, relative.table.width);
         let values = self.weights.take(name)?.to_f32();
-        let mut table = Tensor::from_vec(values, shape, &Device::Cpu).map_err(failed)?;
+        let mut table = Tensor::from_vec(values, shape, &Device::Cpu).map_err(candle_error)?;
         if let Some(norm) = &relative.norm {
-            table = self.norm(norm)?.forward(&table).map_err(failed)?;
+            table = self.norm(norm)?.forward(&table).map_err(candle_error)?;
         }
         self.tables.insert(name.clone(), table.clone());
         Ok(table)
@@ -116,13 +116,13 @@ impl Loader {
     }
 
     fn linear(&mut self, linear: &model::Linear) -> Result<Linear> {
-        let weight = self.part(&linear.weight)?.t().map_err(failed)?;
+        let weight = self.part(&linear.weight)?.t().map_err(candle_error)?;
         let bias = linear.bias.as_ref().map(|bias| self.part(bias)).transpose()?;
         Ok(Linear { name: linear.clone(), weight, bias })
     }
 
     fn part(&mut self, part: &model::TensorRows) -> Result<Tensor> {
         let tensor = self.weights.take_rows(&part.tensor, part.rows.clone())?;
-        Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu).map_err(failed)
+        Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu).map_err(candle_error)
     }
 }

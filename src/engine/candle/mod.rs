@@ -62,7 +62,7 @@ impl CandleEngine {
 
     /// Runs a batch with linear layers applied by `apply`: how the quantiser sees every layer's inputs.
     pub(crate) fn run_with(&self, batch: &Batch, apply: ApplyLinear) -> Result<Vec<f32>> {
-        self.forward(batch, apply).map_err(failed)
+        self.forward(batch, apply).map_err(candle_error)
     }
 
     fn forward(&self, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Vec<f32>> {
@@ -88,12 +88,12 @@ impl CandleEngine {
 
 impl FeedForward {
     fn forward(&self, x: &Tensor, apply: ApplyLinear) -> candle_core::Result<Tensor> {
-        let inputs = self.norm.before(x)?;
+        let inputs = self.norm.pre(x)?;
         let mut inner = activate(self.activation, &apply(&self.intermediate, &inputs)?)?;
         if let Some(gate) = &self.gate {
             inner = (inner * apply(gate, &inputs)?)?;
         }
-        self.norm.after(&(x + apply(&self.output, &inner)?)?)
+        self.norm.post(&(x + apply(&self.output, &inner)?)?)
     }
 }
 
@@ -126,6 +126,6 @@ fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-fn failed(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> crate::Error {
     internal(format!("candle: {error}"))
 }

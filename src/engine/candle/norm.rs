@@ -19,7 +19,7 @@ pub(super) enum BlockNorm {
 
 impl BlockNorm {
     /// What `f` is given.
-    pub(super) fn before(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    pub(super) fn pre(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             BlockNorm::Before(norm) => norm.forward(x),
             BlockNorm::After(_) | BlockNorm::Absent => Ok(x.clone()),
@@ -27,7 +27,7 @@ impl BlockNorm {
     }
 
     /// What becomes of the sum.
-    pub(super) fn after(&self, sum: &Tensor) -> candle_core::Result<Tensor> {
+    pub(super) fn post(&self, sum: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             BlockNorm::After(norm) => norm.forward(sum),
             BlockNorm::Before(_) | BlockNorm::Absent => Ok(sum.clone()),
@@ -40,11 +40,11 @@ impl LayerNorm {
     /// there all later layers amplify.
     pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let mut rows: Vec<f32> = x.flatten_all()?.to_vec1()?;
-        rows.chunks_exact_mut(self.weight.len()).for_each(|row| self.normalise(row));
+        rows.chunks_exact_mut(self.weight.len()).for_each(|row| self.normalize(row));
         Tensor::from_vec(rows, x.shape(), &Device::Cpu)
     }
 
-    fn normalise(&self, row: &mut [f32]) {
+    fn normalize(&self, row: &mut [f32]) {
         let size = row.len() as f64;
         let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
         let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size;

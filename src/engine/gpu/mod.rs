@@ -14,13 +14,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use self::lower::{Constants, Prepared};
-use self::record::{Shape, Step, VECTOR, bytes, record};
+use self::record::{BatchShape, Step, VEC4, bytes, record};
 pub(crate) use self::run::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::run::KernelTime;
 pub use self::run::gpu_bytes;
-use self::run::{Executor, Pending};
-use self::shader::{Storage, Tile};
+use self::run::{Executor, PendingRows};
+use self::shader::{GemmTile, Storage};
 use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
@@ -30,7 +30,7 @@ use crate::options::Dtype;
 use crate::text::Batch;
 
 /// Rows with larger numbers are not: norms mark with such what was not finite, for a GPU may lose an infinity or a NaN.
-const LARGEST: f32 = 1e30;
+const MAX_FINITE: f32 = 1e30;
 
 /// Tokens that keep a GPU busy.
 const BATCH_TOKENS: usize = 8192;
@@ -43,28 +43,28 @@ pub(crate) struct GpuEngine {
     embedding: Option<Arc<Embedding>>,
     steps: Vec<Step>,
     rotations: Vec<(Rotary, usize)>,
-    distances: Vec<Disentangled>,
+    relative_tables: Vec<Disentangled>,
     storage: Storage,
-    tile: Tile,
+    tile: GemmTile,
     executor: Executor,
     hidden_size: usize,
 }
 
 /// A micro-batch that the GPU is at.
-pub(crate) struct Submitted {
-    parts: Vec<Pending>,
-    watched: Pin<Box<Watched>>,
+pub(crate) struct PendingBatch {
+    parts: Vec<PendingRows>,
+    scope_error: Pin<Box<ScopeError>>,
 }
 
 /// What a watch has seen, once it is known.
 #[cfg(not(target_arch = "wasm32"))]
-type Watched = dyn Future<Output = Result<()>> + Send;
+type ScopeError = dyn Future<Output = Result<()>> + Send;
 #[cfg(target_arch = "wasm32")]
-type Watched = dyn Future<Output = Result<()>>;
+type ScopeError = dyn Future<Output = Result<()>>;
 
-impl std::fmt::Debug for Submitted {
+impl std::fmt::Debug for PendingBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Submitted").finish_non_exhaustive()
+        f.debug_struct("PendingBatch").finish_non_exhaustive()
     }
 }
 
@@ -80,34 +80,34 @@ impl GpuEngine {
             Dtype::Q8 => Storage::Q8,
             _ => Storage::F32,
         };
-        let tile = run::tune(&gpu, storage).await?;
-        let watch = gpu.watch();
+        let tile = run::autotune(&gpu, storage).await?;
+        let scope = gpu.error_scope();
         let mut constants = Constants::new(&gpu);
         let prepared = lower::prepare(plan, weights, storage, tile, &mut constants);
         let constants = constants.into_buffers();
-        let Prepared { steps, rotations, distances, first, spent } = match prepared {
+        let Prepared { steps, rotations, relative_tables, setup_dispatches, setup_only } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 // What went wrong on the GPU says more.
-                watch.end().await?;
+                scope.pop().await?;
                 return Err(error);
             }
         };
         let mut executor = Executor::new(constants);
-        let smallest = record(&steps, Shape { tokens: 1, pairs: 1, tiles: 1, longest: 1 }, tile);
-        executor.warm_up(&gpu, first.iter().chain(&smallest.dispatches));
-        if !first.is_empty() {
-            executor.run(&gpu, &first)?;
+        let smallest = record(&steps, BatchShape { tokens: 1, pairs: 1, tiles: 1, max_seqlen: 1 }, tile);
+        executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest.dispatches));
+        if !setup_dispatches.is_empty() {
+            executor.run_setup(&gpu, &setup_dispatches)?;
         }
-        executor.drop_constants(&spent);
-        watch.end().await?;
-        gpu.check()?;
+        executor.drop_constants(&setup_only);
+        scope.pop().await?;
+        gpu.check_alive()?;
         Ok(Self {
             gpu,
             embedding: None,
             steps,
             rotations,
-            distances,
+            relative_tables,
             storage,
             tile,
             executor,
@@ -116,7 +116,7 @@ impl GpuEngine {
     }
 
     /// Takes the tables of embeddings, without which it cannot run, from the engine beside it.
-    pub(crate) fn share(&mut self, cpu: &Engine) {
+    pub(crate) fn share_embedding(&mut self, cpu: &Engine) {
         if let Engine::Cpu(cpu) = cpu {
             self.embedding = cpu.embedding();
         }
@@ -147,40 +147,40 @@ impl GpuEngine {
     }
 
     /// Hands a batch to the GPU.
-    pub(super) fn submit(&self, batch: &Batch) -> Result<Submitted> {
-        self.gpu.check()?;
+    pub(super) fn submit(&self, batch: &Batch) -> Result<PendingBatch> {
+        self.gpu.check_alive()?;
         let embedding =
             self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
-        let watch = self.gpu.watch();
-        let parts = self.parts(batch).and_then(|parts| {
+        let scope = self.gpu.error_scope();
+        let parts = self.split(batch).and_then(|parts| {
             parts
                 .iter()
                 .map(|part| {
                     let recording = record(&self.steps, record::shape(part), self.tile);
-                    let uploads = record::uploads(part, embedding, &self.rotations, &self.distances);
+                    let uploads = record::uploads(part, embedding, &self.rotations, &self.relative_tables);
                     self.executor.submit(&self.gpu, &recording, uploads)
                 })
                 .collect::<Result<Vec<_>>>()
         });
-        let watched = Box::pin(watch.end());
-        Ok(Submitted { parts: parts?, watched })
+        let scope_error = Box::pin(scope.pop());
+        Ok(PendingBatch { parts: parts?, scope_error })
     }
 
     /// Waits for a batch.
-    pub(super) async fn receive(&self, submitted: Submitted) -> Result<Vec<f32>> {
+    pub(super) async fn receive(&self, submitted: PendingBatch) -> Result<Vec<f32>> {
         let mut pooled = Vec::new();
         let mut failed = Ok(());
         for part in submitted.parts {
             match self.executor.receive(&self.gpu, part).await {
-                Ok(rows) => pooled.extend(self.without_filling(&rows)),
+                Ok(rows) => pooled.extend(self.without_padding(&rows)),
                 Err(error) => failed = Err(error),
             }
         }
         // A device that is gone explains every other error, and what a watch has seen explains what could not be read.
-        self.gpu.check()?;
-        submitted.watched.await?;
+        self.gpu.check_alive()?;
+        submitted.scope_error.await?;
         failed?;
-        match pooled.iter().all(|value| value.abs() < LARGEST) {
+        match pooled.iter().all(|value| value.abs() < MAX_FINITE) {
             true => Ok(pooled),
             false => {
                 Err(internal("an activation is not finite; this model cannot be trusted with this input"))
@@ -197,18 +197,18 @@ impl GpuEngine {
         let embedding =
             self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
         let recording = record(&self.steps, record::shape(batch), self.tile);
-        let uploads = record::uploads(batch, embedding, &self.rotations, &self.distances);
+        let uploads = record::uploads(batch, embedding, &self.rotations, &self.relative_tables);
         self.executor.profile(&self.gpu, &recording, uploads).await
     }
 
-    fn without_filling(&self, rows: &[f32]) -> impl Iterator<Item = f32> {
-        let (width, room) = (self.hidden_size, self.hidden_size.next_multiple_of(VECTOR));
-        rows.chunks_exact(room).flat_map(move |row| &row[..width]).copied()
+    fn without_padding(&self, rows: &[f32]) -> impl Iterator<Item = f32> {
+        let (width, stride) = (self.hidden_size, self.hidden_size.next_multiple_of(VEC4));
+        rows.chunks_exact(stride).flat_map(move |row| &row[..width]).copied()
     }
 
     /// The batch, in parts whose intermediate results this GPU can bind.
-    fn parts(&self, batch: &Batch) -> Result<Vec<Batch>> {
-        let fits = |tokens: usize| self.bytes_of(tokens) <= self.gpu.largest_binding();
+    fn split(&self, batch: &Batch) -> Result<Vec<Batch>> {
+        let fits = |tokens: usize| self.max_buffer_bytes(tokens) <= self.gpu.max_binding_bytes();
         if fits(batch.tokens()) {
             return Ok(vec![batch.clone()]);
         }
@@ -220,8 +220,8 @@ impl GpuEngine {
                     "a pair of {} tokens needs a buffer of {} bytes, and one of this GPU has at most {}: use a \
                      smaller maximum length or the device \"cpu\"",
                     rows.len(),
-                    self.bytes_of(rows.len()),
-                    self.gpu.largest_binding()
+                    self.max_buffer_bytes(rows.len()),
+                    self.gpu.max_binding_bytes()
                 )));
             }
             if !fits(rows.end - batch.cu_seqlens[first]) {
@@ -234,9 +234,12 @@ impl GpuEngine {
     }
 
     /// Bytes of the largest buffer for intermediate results of so many tokens.
-    fn bytes_of(&self, tokens: usize) -> u64 {
-        let recording =
-            record(&self.steps, Shape { tokens, pairs: tokens, tiles: tokens, longest: tokens }, self.tile);
+    fn max_buffer_bytes(&self, tokens: usize) -> u64 {
+        let recording = record(
+            &self.steps,
+            BatchShape { tokens, pairs: tokens, tiles: tokens, max_seqlen: tokens },
+            self.tile,
+        );
         recording.scratch.into_values().max().unwrap_or(bytes(tokens, 1))
     }
 }

@@ -32,15 +32,15 @@ pub(crate) struct Constants<'a> {
     gpu: &'a Gpu,
     buffers: Vec<Option<Buffer>>,
     /// Bytes written that the GPU may not have taken yet.
-    waiting: u64,
+    pending_bytes: u64,
 }
 
 /// So much may wait to be taken: what is written lies in memory a second time until then.
-const MOST_WAITING: u64 = 64 << 20;
+const MAX_PENDING_BYTES: u64 = 64 << 20;
 
 impl<'a> Constants<'a> {
     pub(crate) fn new(gpu: &'a Gpu) -> Self {
-        Self { gpu, buffers: Vec::new(), waiting: 0 }
+        Self { gpu, buffers: Vec::new(), pending_bytes: 0 }
     }
 
     pub(crate) fn into_buffers(self) -> Vec<Option<Buffer>> {
@@ -50,10 +50,10 @@ impl<'a> Constants<'a> {
 
 impl Upload for Constants<'_> {
     fn create(&mut self, name: &str, bytes: u64) -> Result<Constant> {
-        let largest = self.gpu.largest_binding();
-        if bytes > largest {
+        let max = self.gpu.max_binding_bytes();
+        if bytes > max {
             return Err(unsupported(format!(
-                "{name} takes {bytes} bytes, and a buffer of this GPU has at most {largest}: use the device \"cpu\""
+                "{name} takes {bytes} bytes, and a buffer of this GPU has at most {max}: use the device \"cpu\""
             )));
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
@@ -64,12 +64,12 @@ impl Upload for Constants<'_> {
     fn write(&mut self, constant: Constant, offset: u64, bytes: &[u8]) {
         let Some(Some(buffer)) = self.buffers.get(constant) else { return };
         self.gpu.queue.write_buffer(&buffer.buffer, offset, bytes);
-        self.waiting += bytes.len() as u64;
-        if self.waiting > MOST_WAITING {
+        self.pending_bytes += bytes.len() as u64;
+        if self.pending_bytes > MAX_PENDING_BYTES {
             self.gpu.queue.submit([]);
             // In a browser this does nothing. An error shows in the watch that surrounds preparing.
             let _ = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-            self.waiting = 0;
+            self.pending_bytes = 0;
         }
     }
 }

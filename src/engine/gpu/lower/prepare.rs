@@ -4,26 +4,26 @@ use super::constants::Upload;
 use super::weights::{Column, Packer};
 use crate::checkpoint::Weights;
 use crate::engine::gpu::record::{
-    Attention, BlockNorm, Constant, Dispatch, FeedForward, Inputs, Linear, Positions, Relative, Slot, Step,
-    VECTOR, bytes, gemm,
+    Attention, BlockNorm, Constant, Dispatch, FeedForward, Linear, Positions, Qkv, Relative, Slot, Step,
+    VEC4, bytes, gemm,
 };
-use crate::engine::gpu::shader::{Epilogue, Kernel, Storage, Tile, row_grid};
+use crate::engine::gpu::shader::{Epilogue, GemmTile, Kernel, Storage, row_grid};
 use crate::engine::positions::alibi_slopes;
 use crate::error::Result;
 use crate::model::{self, Plan};
 
-/// What preparing makes, beside the uploaded buffers.
+/// What lowering makes, beside the uploaded buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) steps: Vec<Step>,
     /// Rotations, and the `head_dim` each is for.
     pub(crate) rotations: Vec<(model::Rotary, usize)>,
     /// Tables of relative positions, for the rows that distances have in them.
-    pub(crate) distances: Vec<model::Disentangled>,
+    pub(crate) relative_tables: Vec<model::Disentangled>,
     /// What has to run once, before anything else: it makes constants out of others.
-    pub(crate) first: Vec<Dispatch>,
+    pub(crate) setup_dispatches: Vec<Dispatch>,
     /// Constants that only those need.
-    pub(crate) spent: Vec<Constant>,
+    pub(crate) setup_only: Vec<Constant>,
 }
 
 /// Uploads the weights of a Plan whose tensors have all been checked.
@@ -31,30 +31,30 @@ pub(crate) fn prepare(
     plan: &Plan,
     weights: &Weights,
     storage: Storage,
-    tile: Tile,
+    tile: GemmTile,
     upload: &mut impl Upload,
 ) -> Result<Prepared> {
     let packer = Packer { weights, storage, upload };
-    let mut preparing = Preparing { packer, tile, prepared: Prepared::default(), tables: Vec::new() };
+    let mut lowering = Lowering { packer, tile, prepared: Prepared::default(), tables: Vec::new() };
     for step in &plan.steps {
-        let step = preparing.step(step)?;
-        preparing.prepared.steps.push(step);
+        let step = lowering.step(step)?;
+        lowering.prepared.steps.push(step);
     }
-    Ok(preparing.prepared)
+    Ok(lowering.prepared)
 }
 
-struct Preparing<'a, U> {
+struct Lowering<'a, U> {
     packer: Packer<'a, U>,
-    tile: Tile,
+    tile: GemmTile,
     prepared: Prepared,
     /// Tables of relative positions, normalised, and what they are.
     tables: Vec<(model::Table, Constant)>,
 }
 
-impl<U: Upload> Preparing<'_, U> {
+impl<U: Upload> Lowering<'_, U> {
     fn step(&mut self, step: &model::Step) -> Result<Step> {
         Ok(match step {
-            model::Step::Embed(embed) => Step::Embed { vectors: embed.word.width.div_ceil(VECTOR) },
+            model::Step::Embed(embed) => Step::Embed { vectors: embed.word.width.div_ceil(VEC4) },
             model::Step::Norm(norm) => Step::Norm(self.packer.norm(norm)?),
             model::Step::Project(layer) => Step::Project(self.linear(&[layer])?),
             model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),
@@ -69,28 +69,28 @@ impl<U: Upload> Preparing<'_, U> {
             .iter()
             .enumerate()
             .flat_map(|(layer, linear)| {
-                filled(linear.out_features()).map(move |feature| Some((layer, feature?)))
+                padded(linear.out_features()).map(move |feature| Some((layer, feature?)))
             })
             .collect();
-        self.packer.linear(layers, &columns, &features(layers[0].in_features))
+        self.packer.linear(layers, &columns, &padded_features(layers[0].in_features))
     }
 
     fn attention(&mut self, attention: &model::Attention) -> Result<Attention> {
         let model::Attention { query, key, value, output, heads, positions, window, rows, norm } = attention;
         let head_dim = query.out_features() / heads;
-        let places = head_places(*heads, head_dim);
-        let inputs = match rows {
-            model::Rows::All => Inputs::All(self.heads(&[query, key, value], &places)?),
-            model::Rows::Cls => Inputs::First {
-                query: self.heads(&[query], &places)?,
-                key_value: self.heads(&[key, value], &places)?,
+        let features = head_features(*heads, head_dim);
+        let qkv = match rows {
+            model::Rows::All => Qkv::All(self.head_projection(&[query, key, value], &features)?),
+            model::Rows::Cls => Qkv::Cls {
+                query: self.head_projection(&[query], &features)?,
+                key_value: self.head_projection(&[key, value], &features)?,
             },
         };
         let outputs: Vec<Column> =
-            filled(output.out_features()).map(|feature| feature.map(|feature| (0, feature))).collect();
+            padded(output.out_features()).map(|feature| feature.map(|feature| (0, feature))).collect();
         Ok(Attention {
-            inputs,
-            output: self.packer.linear(&[output], &outputs, &places)?,
+            qkv,
+            output: self.packer.linear(&[output], &outputs, &features)?,
             heads: *heads,
             head_dim,
             positions: self.positions(positions, *heads, head_dim)?,
@@ -100,11 +100,11 @@ impl<U: Upload> Preparing<'_, U> {
     }
 
     /// Projections to heads, each of them filled up to whole vectors.
-    fn heads(&mut self, layers: &[&model::Linear], places: &[Option<usize>]) -> Result<Linear> {
+    fn head_projection(&mut self, layers: &[&model::Linear], features: &[Option<usize>]) -> Result<Linear> {
         let columns: Vec<Column> = (0..layers.len())
-            .flat_map(|layer| places.iter().map(move |feature| feature.map(|feature| (layer, feature))))
+            .flat_map(|layer| features.iter().map(move |feature| feature.map(|feature| (layer, feature))))
             .collect();
-        self.packer.linear(layers, &columns, &features(layers[0].in_features))
+        self.packer.linear(layers, &columns, &padded_features(layers[0].in_features))
     }
 
     fn positions(
@@ -117,7 +117,7 @@ impl<U: Upload> Preparing<'_, U> {
             model::Positions::Absent => Positions::Absent,
             model::Positions::Rotary(rotary) => Positions::Rotary(self.rotation(*rotary, head_dim)),
             model::Positions::Alibi => {
-                Positions::Alibi(self.packer.numbers("the slopes of the heads", &alibi_slopes(heads))?)
+                Positions::Alibi(self.packer.upload_f32("the slopes of the heads", &alibi_slopes(heads))?)
             }
             model::Positions::Disentangled(positions) => {
                 Positions::Relative(self.relative(positions, heads, head_dim)?)
@@ -140,7 +140,7 @@ impl<U: Upload> Preparing<'_, U> {
         heads: usize,
         head_dim: usize,
     ) -> Result<Relative> {
-        let table = self.table(positions)?;
+        let table = self.normed_table(positions)?;
         let mut project = |layer: &Option<model::Linear>| {
             layer
                 .as_ref()
@@ -148,12 +148,12 @@ impl<U: Upload> Preparing<'_, U> {
                 .transpose()
         };
         let (key, query) = (project(&positions.key)?, project(&positions.query)?);
-        Ok(Relative { key, query, distances: self.distances(positions) })
+        Ok(Relative { key, query, relative_table: self.relative_table(positions) })
     }
 
     /// The number of a table; layers differ in their projections, which do not matter to distances.
-    fn distances(&mut self, positions: &model::Disentangled) -> usize {
-        let known = &mut self.prepared.distances;
+    fn relative_table(&mut self, positions: &model::Disentangled) -> usize {
+        let known = &mut self.prepared.relative_tables;
         let places = |of: &model::Disentangled| (of.table.clone(), of.buckets, of.max_distance);
         known.iter().position(|table| places(table) == places(positions)).unwrap_or_else(|| {
             known.push(positions.clone());
@@ -162,23 +162,23 @@ impl<U: Upload> Preparing<'_, U> {
     }
 
     /// The rows of relative positions, normalised.
-    fn table(&mut self, positions: &model::Disentangled) -> Result<Constant> {
+    fn normed_table(&mut self, positions: &model::Disentangled) -> Result<Constant> {
         if let Some((_, constant)) = self.tables.iter().find(|(table, _)| *table == positions.table) {
             return Ok(*constant);
         }
         let model::Table { weight, rows, width } = &positions.table;
         let values = self.packer.weights.view(weight)?.to_f32();
-        super::weights::check_size(weight, values.iter().copied())?;
-        let vectors = width.div_ceil(VECTOR);
+        super::weights::check_magnitude(weight, values.iter().copied())?;
+        let vectors = width.div_ceil(VEC4);
         let filled: Vec<f32> = values
             .chunks_exact(*width)
-            .flat_map(|row| row.iter().copied().chain(std::iter::repeat(0.0)).take(vectors * VECTOR))
+            .flat_map(|row| row.iter().copied().chain(std::iter::repeat(0.0)).take(vectors * VEC4))
             .collect();
-        let constant = self.packer.numbers(weight, &filled)?;
+        let constant = self.packer.upload_f32(weight, &filled)?;
         if let Some(norm) = &positions.norm {
             let norm = self.packer.norm(norm)?;
             let params = [*rows as u32, norm.width as u32, vectors as u32, norm.eps.to_bits()];
-            self.prepared.first.push(Dispatch {
+            self.prepared.setup_dispatches.push(Dispatch {
                 kernel: Kernel::Norm { in_place: true },
                 buffers: [norm.weight, norm.bias, constant].map(Slot::Constant).to_vec(),
                 params: params.to_vec(),
@@ -186,7 +186,7 @@ impl<U: Upload> Preparing<'_, U> {
             });
         }
         self.tables.push((positions.table.clone(), constant));
-        self.prepared.spent.push(constant);
+        self.prepared.setup_only.push(constant);
         Ok(constant)
     }
 
@@ -198,13 +198,19 @@ impl<U: Upload> Preparing<'_, U> {
         heads: usize,
         head_dim: usize,
     ) -> Result<Constant> {
-        let linear = self.heads(&[layer], &head_places(heads, head_dim))?;
+        let linear = self.head_projection(&[layer], &head_features(heads, head_dim))?;
         let size = bytes(rows, linear.columns);
         let projected = self.packer.upload.create("relative positions", size)?;
         let buffers = [table, projected].map(Slot::Constant);
-        self.prepared.first.push(gemm(&linear, buffers, [rows, linear.columns], Epilogue::Store, self.tile));
-        self.prepared.spent.extend([linear.weight, linear.bias]);
-        self.prepared.spent.extend(linear.scales.into_iter().flatten());
+        self.prepared.setup_dispatches.push(gemm(
+            &linear,
+            buffers,
+            [rows, linear.columns],
+            Epilogue::Store,
+            self.tile,
+        ));
+        self.prepared.setup_only.extend([linear.weight, linear.bias]);
+        self.prepared.setup_only.extend(linear.scales.into_iter().flatten());
         Ok(projected)
     }
 
@@ -212,9 +218,9 @@ impl<U: Upload> Preparing<'_, U> {
         let intermediate = match &block.gate {
             None => self.linear(&[&block.intermediate])?,
             Some(gate) => {
-                let columns = gated(block.intermediate.out_features());
+                let columns = interleaved(block.intermediate.out_features());
                 let layers = [&block.intermediate, gate];
-                self.packer.linear(&layers, &columns, &features(block.intermediate.in_features))?
+                self.packer.linear(&layers, &columns, &padded_features(block.intermediate.in_features))?
             }
         };
         Ok(FeedForward {
@@ -236,29 +242,29 @@ impl<U: Upload> Preparing<'_, U> {
 }
 
 /// `0..count`, and nothing up to a whole vector.
-fn filled(count: usize) -> impl Iterator<Item = Option<usize>> {
-    (0..count.next_multiple_of(VECTOR)).map(move |feature| (feature < count).then_some(feature))
+fn padded(count: usize) -> impl Iterator<Item = Option<usize>> {
+    (0..count.next_multiple_of(VEC4)).map(move |feature| (feature < count).then_some(feature))
 }
 
 /// The input feature at each place of an input row.
-fn features(count: usize) -> Vec<Option<usize>> {
-    filled(count).collect()
+fn padded_features(count: usize) -> Vec<Option<usize>> {
+    padded(count).collect()
 }
 
 /// The feature at each place of a row of heads, each of which is filled up to whole vectors.
-fn head_places(heads: usize, head_dim: usize) -> Vec<Option<usize>> {
+fn head_features(heads: usize, head_dim: usize) -> Vec<Option<usize>> {
     (0..heads)
         .flat_map(|head| {
-            filled(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature))
+            padded(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature))
         })
         .collect()
 }
 
 /// Columns of a layer and of its gate, a vector of either in turns.
-fn gated(count: usize) -> Vec<Column> {
-    let features: Vec<_> = features(count);
+fn interleaved(count: usize) -> Vec<Column> {
+    let features: Vec<_> = padded_features(count);
     features
-        .chunks_exact(VECTOR)
+        .chunks_exact(VEC4)
         .flat_map(|vector| {
             [0, 1].map(|layer| vector.iter().map(move |feature| feature.map(|feature| (layer, feature))))
         })

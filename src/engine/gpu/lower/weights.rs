@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::constants::Upload;
 use crate::checkpoint::{Tensor, Weights};
-use crate::engine::gpu::record::{Linear, Norm, VECTOR};
-use crate::engine::gpu::shader::{DEPTH_STEP, PANEL, Storage};
+use crate::engine::gpu::record::{Linear, Norm, VEC4};
+use crate::engine::gpu::shader::{DEPTH_ALIGN, PANEL_VECTORS, Storage};
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
 
 /// Numbers beyond this are refused, as the CPU engine does: what lies between two norms could leave the range of f32.
-const LARGEST: f32 = 1e12;
+const MAX_WEIGHT: f32 = 1e12;
 
 /// Where the columns of a packed matrix come from: a layer and one of its output features, or nowhere.
 pub(crate) type Column = Option<(usize, usize)>;
@@ -31,32 +31,33 @@ impl<U: Upload> Packer<'_, U> {
         inputs: &[Option<usize>],
     ) -> Result<Linear> {
         let first = &layers[0].weight.tensor;
-        let factors = self.factors(layers)?;
-        let depth = inputs.len().next_multiple_of(DEPTH_STEP);
-        let panels = columns.len().div_ceil(PANEL * VECTOR);
-        let panel_bytes = depth * PANEL * self.storage.vector_bytes();
+        let input_factors = self.input_factors(layers)?;
+        let depth = inputs.len().next_multiple_of(DEPTH_ALIGN);
+        let panels = columns.len().div_ceil(PANEL_VECTORS * VEC4);
+        let panel_bytes = depth * PANEL_VECTORS * self.storage.vector_bytes();
         let weight = self.upload.create(first, (panels * panel_bytes) as u64)?;
         let mut scales = Vec::with_capacity(columns.len());
-        let mut rows = Rows::new(self.weights, layers);
-        for (panel, columns) in columns.chunks(PANEL * VECTOR).enumerate() {
+        let mut rows = LayerRows::new(self.weights, layers);
+        for (panel, columns) in columns.chunks(PANEL_VECTORS * VEC4).enumerate() {
             let bytes = match self.storage {
-                Storage::Q8 => rows.codes(columns, inputs, depth, &mut scales)?,
-                storage => rows.numbers(columns, inputs, depth, storage)?,
+                Storage::Q8 => rows.q8_panel(columns, inputs, depth, &mut scales)?,
+                storage => rows.float_panel(columns, inputs, depth, storage)?,
             };
             self.upload.write(weight, (panel * panel_bytes) as u64, &bytes);
         }
-        let bias = self.biases(layers, columns)?;
+        let bias = self.upload_biases(layers, columns)?;
         let scales = match self.storage {
             Storage::Q8 => {
-                check_size(
+                check_magnitude(
                     first,
-                    scales.iter().map(|scale| scale * factors.iter().copied().fold(1.0, f32::max)),
+                    scales.iter().map(|scale| scale * input_factors.iter().copied().fold(1.0, f32::max)),
                 )?;
                 let mut placed = vec![0.0; depth];
                 for (place, input) in inputs.iter().enumerate() {
-                    placed[place] = input.map_or(0.0, |input| factors.get(input).copied().unwrap_or(1.0));
+                    placed[place] =
+                        input.map_or(0.0, |input| input_factors.get(input).copied().unwrap_or(1.0));
                 }
-                Some([self.numbers(first, &scales)?, self.numbers(first, &placed)?])
+                Some([self.upload_f32(first, &scales)?, self.upload_f32(first, &placed)?])
             }
             _ => None,
         };
@@ -66,13 +67,13 @@ impl<U: Upload> Packer<'_, U> {
             bias,
             scales,
             depth,
-            inputs: inputs.len().div_ceil(VECTOR),
-            columns: columns.len().div_ceil(VECTOR),
+            inputs: inputs.len().div_ceil(VEC4),
+            columns: columns.len().div_ceil(VEC4),
         })
     }
 
     /// What the inputs of all these layers are multiplied with; nothing where that is 1.
-    fn factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
+    fn input_factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
         let first = self.weights.view(&layers[0].weight.tensor)?;
         for layer in layers {
             let other = self.weights.view(&layer.weight.tensor)?;
@@ -86,7 +87,7 @@ impl<U: Upload> Packer<'_, U> {
         Ok(first.input_scales().iter().map(|scale| scale.recip()).collect())
     }
 
-    fn biases(&mut self, layers: &[&model::Linear], columns: &[Column]) -> Result<usize> {
+    fn upload_biases(&mut self, layers: &[&model::Linear], columns: &[Column]) -> Result<usize> {
         let values = layers
             .iter()
             .map(|layer| layer.bias.as_ref().map(|bias| self.vector(bias)).transpose())
@@ -94,7 +95,7 @@ impl<U: Upload> Packer<'_, U> {
         let value =
             |(layer, feature): (usize, usize)| values[layer].as_ref().map_or(0.0, |bias| bias[feature]);
         let placed: Vec<f32> = columns.iter().map(|column| column.map_or(0.0, value)).collect();
-        self.numbers(&layers[0].weight.tensor, &placed)
+        self.upload_f32(&layers[0].weight.tensor, &placed)
     }
 
     /// A norm, filled up with zeros.
@@ -104,8 +105,8 @@ impl<U: Upload> Packer<'_, U> {
         let bias = norm.bias.as_ref().map(|bias| self.vector(&part(bias))).transpose()?;
         let bias = bias.unwrap_or_else(|| vec![0.0; norm.width]);
         Ok(Norm {
-            weight: self.numbers(&norm.weight, &weight)?,
-            bias: self.numbers(&norm.weight, &bias)?,
+            weight: self.upload_f32(&norm.weight, &weight)?,
+            bias: self.upload_f32(&norm.weight, &bias)?,
             width: norm.width,
             eps: norm.eps as f32,
         })
@@ -113,13 +114,13 @@ impl<U: Upload> Packer<'_, U> {
 
     fn vector(&self, part: &TensorRows) -> Result<Vec<f32>> {
         let values = self.weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
-        check_size(&part.tensor, values.iter().copied())?;
+        check_magnitude(&part.tensor, values.iter().copied())?;
         Ok(values)
     }
 
     /// Numbers in a buffer of their own, filled up to whole vectors.
-    pub(crate) fn numbers(&mut self, name: &str, values: &[f32]) -> Result<usize> {
-        let room = values.len().next_multiple_of(VECTOR);
+    pub(crate) fn upload_f32(&mut self, name: &str, values: &[f32]) -> Result<usize> {
+        let room = values.len().next_multiple_of(VEC4);
         let filled: Vec<u8> = values
             .iter()
             .chain(std::iter::repeat(&0.0))
@@ -142,13 +143,13 @@ impl Storage {
 }
 
 /// Rows of the layers' matrices.
-struct Rows<'a> {
+struct LayerRows<'a> {
     weights: &'a Weights,
     layers: &'a [&'a model::Linear],
     row: Vec<f32>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> LayerRows<'a> {
     fn new(weights: &'a Weights, layers: &'a [&'a model::Linear]) -> Self {
         Self { weights, layers, row: vec![0.0; layers[0].in_features] }
     }
@@ -161,25 +162,25 @@ impl<'a> Rows<'a> {
     }
 
     /// A panel of numbers, `[depth, 64]`.
-    fn numbers(
+    fn float_panel(
         &mut self,
         columns: &[Column],
         inputs: &[Option<usize>],
         depth: usize,
         storage: Storage,
     ) -> Result<Vec<u8>> {
-        let size = storage.vector_bytes() / VECTOR;
-        let mut panel = vec![0; depth * PANEL * storage.vector_bytes()];
+        let size = storage.vector_bytes() / VEC4;
+        let mut panel = vec![0; depth * PANEL_VECTORS * storage.vector_bytes()];
         for (place, column) in columns.iter().enumerate() {
             let Some(column) = *column else { continue };
             let (tensor, row) = self.of(column)?;
             tensor.read_row(row, &mut self.row);
-            check_size(tensor.name(), self.row.iter().copied())?;
+            check_magnitude(tensor.name(), self.row.iter().copied())?;
             for (k, input) in inputs.iter().enumerate() {
                 let Some(input) = *input else { continue };
-                let to = &mut panel[(k * PANEL * VECTOR + place) * size..][..size];
+                let to = &mut panel[(k * PANEL_VECTORS * VEC4 + place) * size..][..size];
                 match storage {
-                    Storage::F16 => to.copy_from_slice(&half(tensor.name(), self.row[input])?),
+                    Storage::F16 => to.copy_from_slice(&to_f16(tensor.name(), self.row[input])?),
                     _ => to.copy_from_slice(&self.row[input].to_le_bytes()),
                 }
             }
@@ -188,14 +189,14 @@ impl<'a> Rows<'a> {
     }
 
     /// A panel of codes, `[depth, 64]`, and the scales of its columns.
-    fn codes(
+    fn q8_panel(
         &self,
         columns: &[Column],
         inputs: &[Option<usize>],
         depth: usize,
         scales: &mut Vec<f32>,
     ) -> Result<Vec<u8>> {
-        let mut panel = vec![0; depth * PANEL * VECTOR];
+        let mut panel = vec![0; depth * PANEL_VECTORS * VEC4];
         for (place, column) in columns.iter().enumerate() {
             let Some(column) = *column else {
                 scales.push(0.0);
@@ -206,7 +207,7 @@ impl<'a> Rows<'a> {
             scales.push(scale);
             for (k, input) in inputs.iter().enumerate() {
                 if let Some(code) = input.and_then(|input| codes.get(input)) {
-                    panel[k * PANEL * VECTOR + place] = *code;
+                    panel[k * PANEL_VECTORS * VEC4 + place] = *code;
                 }
             }
         }
@@ -214,7 +215,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn half(name: &str, value: f32) -> Result<[u8; 2]> {
+fn to_f16(name: &str, value: f32) -> Result<[u8; 2]> {
     let half = half::f16::from_f32(value);
     if half.is_infinite() {
         return Err(weights(format!("{name} holds {value:e}, which f16 cannot: use the dtype f32")));
@@ -222,9 +223,9 @@ fn half(name: &str, value: f32) -> Result<[u8; 2]> {
     Ok(half.to_le_bytes())
 }
 
-/// Refuses numbers beyond [`LARGEST`].
-pub(crate) fn check_size(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
-    match values.into_iter().find(|value| value.abs() > LARGEST) {
+/// Refuses numbers beyond [`MAX_WEIGHT`].
+pub(crate) fn check_magnitude(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
+    match values.into_iter().find(|value| value.abs() > MAX_WEIGHT) {
         None => Ok(()),
         Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
     }

@@ -1,10 +1,10 @@
 //! What a batch brings to the GPU.
 
-use super::recorder::Shape;
+use super::recorder::BatchShape;
 use super::recording::{Input, Scratch, Slot};
-use super::steps::VECTOR;
+use super::steps::VEC4;
 use crate::engine::embed::Embedding;
-use crate::engine::gpu::shader::QUERIES;
+use crate::engine::gpu::shader::QUERY_TILE;
 use crate::engine::positions::RotaryTable;
 use crate::model::{Disentangled, Rotary};
 use crate::text::Batch;
@@ -13,9 +13,9 @@ use crate::text::Batch;
 pub(crate) type Uploads = Vec<(Slot, Vec<u8>)>;
 
 /// The shape of a batch.
-pub(crate) fn shape(batch: &Batch) -> Shape {
-    let tiles = batch.ranges().map(|rows| rows.len().div_ceil(QUERIES)).sum();
-    Shape { tokens: batch.tokens(), pairs: batch.pairs(), tiles, longest: longest(batch) }
+pub(crate) fn shape(batch: &Batch) -> BatchShape {
+    let tiles = batch.ranges().map(|rows| rows.len().div_ceil(QUERY_TILE)).sum();
+    BatchShape { tokens: batch.tokens(), pairs: batch.pairs(), tiles, max_seqlen: max_seqlen(batch) }
 }
 
 /// Everything that kernels read of a batch.
@@ -23,33 +23,33 @@ pub(crate) fn uploads(
     batch: &Batch,
     embedding: &Embedding,
     rotations: &[(Rotary, usize)],
-    distances: &[Disentangled],
+    relative_tables: &[Disentangled],
 ) -> Uploads {
     let ends: Vec<u32> = batch.cu_seqlens.iter().map(|row| *row as u32).collect();
     let mut uploads = vec![
-        (Slot::Scratch(Scratch::Stream), embeddings(batch, embedding)),
-        (Slot::Input(Input::Ends), words(&ends)),
+        (Slot::Scratch(Scratch::ResidualA), embeddings(batch, embedding)),
+        (Slot::Input(Input::CuSeqlens), words(&ends)),
         (Slot::Input(Input::Tiles), words(&tiles(batch))),
-        (Slot::Input(Input::FirstTiles), words(&first_tiles(batch))),
+        (Slot::Input(Input::ClsTiles), words(&cls_tiles(batch))),
     ];
     if !rotations.is_empty() {
         let places: Vec<u32> = batch.ranges().flat_map(|rows| 0..rows.len() as u32).collect();
-        uploads.push((Slot::Input(Input::Places), words(&places)));
+        uploads.push((Slot::Input(Input::Positions), words(&places)));
     }
-    let longest = longest(batch);
+    let max_seqlen = max_seqlen(batch);
     uploads.extend(rotations.iter().enumerate().map(|(number, (rotary, head_dim))| {
-        (Slot::Input(Input::Rotation(number)), rotation(rotary, *head_dim, longest))
+        (Slot::Input(Input::RotaryTable(number)), rotation(rotary, *head_dim, max_seqlen))
     }));
-    uploads.extend(distances.iter().enumerate().map(|(number, table)| {
-        let reach = longest.cast_signed() - 1;
+    uploads.extend(relative_tables.iter().enumerate().map(|(number, table)| {
+        let reach = max_seqlen.cast_signed() - 1;
         let rows: Vec<u32> = (-reach..=reach).map(|distance| table.row(distance) as u32).collect();
-        (Slot::Input(Input::Distances(number)), words(&rows))
+        (Slot::Input(Input::RelativeRows(number)), words(&rows))
     }));
     uploads
 }
 
 /// Tokens of the longest pair.
-fn longest(batch: &Batch) -> usize {
+fn max_seqlen(batch: &Batch) -> usize {
     batch.ranges().map(|rows| rows.len()).max().unwrap_or(0)
 }
 
@@ -58,7 +58,7 @@ fn embeddings(batch: &Batch, embedding: &Embedding) -> Vec<u8> {
     let (width, tokens) = (embedding.width(), batch.tokens());
     let mut rows = vec![0.0; tokens * width];
     embedding.gather(batch, &mut rows);
-    let filled = width.next_multiple_of(VECTOR) * size_of::<f32>();
+    let filled = width.next_multiple_of(VEC4) * size_of::<f32>();
     let mut bytes = vec![0; tokens * filled];
     for (row, to) in rows.chunks_exact(width).zip(bytes.chunks_exact_mut(filled)) {
         for (value, to) in row.iter().zip(to.as_chunks_mut().0) {
@@ -71,15 +71,15 @@ fn embeddings(batch: &Batch, embedding: &Embedding) -> Vec<u8> {
 /// For each piece of work over all rows: its first row, how many it has, and those of its pair.
 fn tiles(batch: &Batch) -> Vec<u32> {
     let pieces = batch.ranges().flat_map(|rows| {
-        rows.clone().step_by(QUERIES).map(move |first| {
-            [first, QUERIES.min(rows.end - first), rows.start, rows.len()].map(|number| number as u32)
+        rows.clone().step_by(QUERY_TILE).map(move |first| {
+            [first, QUERY_TILE.min(rows.end - first), rows.start, rows.len()].map(|number| number as u32)
         })
     });
     pieces.flatten().collect()
 }
 
 /// The same for the first row of each pair, where queries are only those.
-fn first_tiles(batch: &Batch) -> Vec<u32> {
+fn cls_tiles(batch: &Batch) -> Vec<u32> {
     let pieces = batch
         .ranges()
         .enumerate()

@@ -6,8 +6,10 @@ mod recording;
 mod steps;
 
 pub(super) use inputs::{Uploads, shape, uploads};
-pub(super) use recorder::{Shape, bytes, gemm, record};
-pub(super) use recording::{Dispatch, Input, Recording, Scratch, Slot};
+pub(super) use recorder::{BatchShape, bytes, gemm, record};
+#[cfg(test)]
+pub(super) use recording::Input;
+pub(super) use recording::{Dispatch, Recording, Scratch, Slot};
 pub(super) use steps::{
-    Attention, BlockNorm, Constant, FeedForward, Inputs, Linear, Norm, Positions, Relative, Step, VECTOR,
+    Attention, BlockNorm, Constant, FeedForward, Linear, Norm, Positions, Qkv, Relative, Step, VEC4,
 };

@@ -3,43 +3,43 @@
 use std::collections::BTreeMap;
 
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
-use super::steps::{
-    Attention, BlockNorm, FeedForward, Inputs, Linear, Norm, Positions, Relative, Step, VECTOR,
+use super::steps::{Attention, BlockNorm, FeedForward, Linear, Norm, Positions, Qkv, Relative, Step, VEC4};
+use crate::engine::gpu::shader::{
+    AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, row_grid,
 };
-use crate::engine::gpu::shader::{self, Epilogue, Gemm, Kernel, Pool, Tile, row_grid};
 use crate::model::Pooling;
 
 /// A distance that no row is away.
-const UNLIMITED: usize = 1 << 30;
+const NO_WINDOW: usize = 1 << 30;
 
 /// What recording needs to know of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct BatchShape {
     pub(crate) tokens: usize,
     pub(crate) pairs: usize,
     /// Pieces of work of attention over all rows.
     pub(crate) tiles: usize,
     /// Tokens of the longest pair.
-    pub(crate) longest: usize,
+    pub(crate) max_seqlen: usize,
 }
 
 /// Records the steps for a batch of this shape.
-pub(crate) fn record(steps: &[Step], shape: Shape, tile: Tile) -> Recording {
+pub(crate) fn record(steps: &[Step], shape: BatchShape, tile: GemmTile) -> Recording {
     let mut recorder = Recorder::new(shape, tile);
     for step in steps {
         recorder.step(step);
     }
-    let Recorder { dispatches, scratch, stream, rows, vectors, .. } = recorder;
-    Recording { dispatches, scratch, result: stream, rows, vectors }
+    let Recorder { dispatches, scratch, residual, rows, vectors, .. } = recorder;
+    Recording { dispatches, scratch, result: residual, rows, vectors }
 }
 
 struct Recorder {
-    shape: Shape,
-    tile: Tile,
+    shape: BatchShape,
+    tile: GemmTile,
     dispatches: Vec<Dispatch>,
     scratch: BTreeMap<Scratch, u64>,
     /// Where the residual stream is.
-    stream: Scratch,
+    residual: Scratch,
     /// Rows it has.
     rows: usize,
     /// Vectors of a row.
@@ -47,13 +47,13 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(shape: Shape, tile: Tile) -> Self {
+    fn new(shape: BatchShape, tile: GemmTile) -> Self {
         Self {
             shape,
             tile,
             dispatches: Vec::new(),
             scratch: BTreeMap::new(),
-            stream: Scratch::Stream,
+            residual: Scratch::ResidualA,
             rows: shape.tokens,
             vectors: 0,
         }
@@ -63,13 +63,13 @@ impl Recorder {
         match step {
             Step::Embed { vectors } => {
                 self.vectors = *vectors;
-                self.room(Scratch::Stream, self.rows, *vectors);
+                self.reserve(Scratch::ResidualA, self.rows, *vectors);
             }
             Step::Norm(norm) => self.norm(norm),
             Step::Project(linear) => {
-                let to = self.aside();
-                self.linear(linear, self.stream, to, Epilogue::Store, self.rows);
-                (self.stream, self.vectors) = (to, linear.columns);
+                let to = self.other_residual();
+                self.linear(linear, self.residual, to, Epilogue::Store, self.rows);
+                (self.residual, self.vectors) = (to, linear.columns);
             }
             Step::Attention(attention) => self.attention(attention),
             Step::FeedForward(block) => self.feed_forward(block),
@@ -78,48 +78,48 @@ impl Recorder {
     }
 
     fn attention(&mut self, attention: &Attention) {
-        let input = self.enter(&attention.norm);
+        let input = self.pre_norm(&attention.norm);
         let width = attention.heads * attention.head_vectors();
-        match &attention.inputs {
-            Inputs::All(projection) => {
-                self.linear(projection, input, Scratch::Projected, Epilogue::Store, self.rows);
+        match &attention.qkv {
+            Qkv::All(projection) => {
+                self.linear(projection, input, Scratch::Qkv, Epilogue::Store, self.rows);
                 self.rotate(attention, 2 * attention.heads, 3 * width);
-                self.attend(attention, [Scratch::Projected; 2], [3 * width, width]);
+                self.attend(attention, [Scratch::Qkv; 2], [3 * width, width]);
             }
-            Inputs::First { query, key_value } => {
-                self.linear(key_value, input, Scratch::Projected, Epilogue::Store, self.rows);
+            Qkv::Cls { query, key_value } => {
+                self.linear(key_value, input, Scratch::Qkv, Epilogue::Store, self.rows);
                 // First rows stand at position zero, where nothing is turned.
                 self.rotate(attention, attention.heads, 2 * width);
                 let first = match input {
                     Scratch::Normed => {
-                        self.gather(input, Scratch::FirstNormed);
-                        Scratch::FirstNormed
+                        self.gather_cls(input, Scratch::ClsNormed);
+                        Scratch::ClsNormed
                     }
-                    _ => self.aside(),
+                    _ => self.other_residual(),
                 };
-                let to = self.aside();
-                self.gather(self.stream, to);
-                (self.stream, self.rows) = (to, self.shape.pairs);
-                self.linear(query, first, Scratch::Query, Epilogue::Store, self.rows);
-                self.attend(attention, [Scratch::Query, Scratch::Projected], [2 * width, 0]);
+                let to = self.other_residual();
+                self.gather_cls(self.residual, to);
+                (self.residual, self.rows) = (to, self.shape.pairs);
+                self.linear(query, first, Scratch::ClsQuery, Epilogue::Store, self.rows);
+                self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [2 * width, 0]);
             }
         }
-        self.linear(&attention.output, Scratch::Context, self.stream, Epilogue::Add, self.rows);
-        self.leave(&attention.norm);
+        self.linear(&attention.output, Scratch::Context, self.residual, Epilogue::Add, self.rows);
+        self.post_norm(&attention.norm);
     }
 
     /// Turns the first `heads` heads of each projected row, of `stride` vectors.
     fn rotate(&mut self, attention: &Attention, heads: usize, stride: usize) {
         let Positions::Rotary(rotation) = attention.positions else { return };
-        let head_room = attention.head_vectors() * VECTOR;
+        let head_stride = attention.head_vectors() * VEC4;
         self.push(
             Kernel::Rotate,
             [
-                Slot::Input(Input::Places),
-                Slot::Input(Input::Rotation(rotation)),
-                Slot::Scratch(Scratch::Projected),
+                Slot::Input(Input::Positions),
+                Slot::Input(Input::RotaryTable(rotation)),
+                Slot::Scratch(Scratch::Qkv),
             ],
-            [self.rows, heads, attention.head_dim, head_room, stride * VECTOR],
+            [self.rows, heads, attention.head_dim, head_stride, stride * VEC4],
             row_grid(self.rows),
         );
     }
@@ -134,8 +134,8 @@ impl Recorder {
         let width = attention.heads * attention.head_vectors();
         let whole = query == keys;
         let (tiles, count) =
-            if whole { (Input::Tiles, self.shape.tiles) } else { (Input::FirstTiles, self.shape.pairs) };
-        self.room(Scratch::Context, self.rows, width);
+            if whole { (Input::Tiles, self.shape.tiles) } else { (Input::ClsTiles, self.shape.pairs) };
+        self.reserve(Scratch::Context, self.rows, width);
         let mut buffers = vec![
             Slot::Input(tiles),
             Slot::Scratch(query),
@@ -145,8 +145,8 @@ impl Recorder {
         match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => {}
             Positions::Alibi(slopes) => buffers.push(Slot::Constant(*slopes)),
-            Positions::Relative(Relative { key, query, distances }) => {
-                buffers.push(Slot::Input(Input::Distances(*distances)));
+            Positions::Relative(Relative { key, query, relative_table }) => {
+                buffers.push(Slot::Input(Input::RelativeRows(*relative_table)));
                 buffers.extend([key, query].into_iter().flatten().map(|table| Slot::Constant(*table)));
             }
         }
@@ -158,14 +158,14 @@ impl Recorder {
             first_key + width,
             width,
             0,
-            attention.window.unwrap_or(UNLIMITED).min(UNLIMITED),
+            attention.window.unwrap_or(NO_WINDOW).min(NO_WINDOW),
             usize::from(whole),
-            self.shape.longest.saturating_sub(1),
+            self.shape.max_seqlen.saturating_sub(1),
             width,
         ]
         .map(|number| number as u32);
         params[5] = attention.scale().to_bits();
-        let grid = shader::Attention::grid(count, attention.heads);
+        let grid = AttentionKernel::grid(count, attention.heads);
         self.dispatches.push(Dispatch {
             kernel: Kernel::Attention(kernel),
             buffers,
@@ -175,34 +175,34 @@ impl Recorder {
     }
 
     fn feed_forward(&mut self, block: &FeedForward) {
-        let input = self.enter(&block.norm);
+        let input = self.pre_norm(&block.norm);
         let epilogue = match block.gated {
             true => Epilogue::Gate(block.activation),
             false => Epilogue::Activate(block.activation),
         };
-        self.linear(&block.intermediate, input, Scratch::Wide, epilogue, self.rows);
-        self.linear(&block.output, Scratch::Wide, self.stream, Epilogue::Add, self.rows);
-        self.leave(&block.norm);
+        self.linear(&block.intermediate, input, Scratch::Intermediate, epilogue, self.rows);
+        self.linear(&block.output, Scratch::Intermediate, self.residual, Epilogue::Add, self.rows);
+        self.post_norm(&block.norm);
     }
 
     /// What a block reads.
-    fn enter(&mut self, norm: &BlockNorm) -> Scratch {
-        let BlockNorm::Before(norm) = norm else { return self.stream };
-        self.room(Scratch::Normed, self.rows, self.vectors);
+    fn pre_norm(&mut self, norm: &BlockNorm) -> Scratch {
+        let BlockNorm::Before(norm) = norm else { return self.residual };
+        self.reserve(Scratch::Normed, self.rows, self.vectors);
         let [weight, bias] = [norm.weight, norm.bias].map(Slot::Constant);
-        let buffers = [weight, bias, Slot::Scratch(Scratch::Normed), Slot::Scratch(self.stream)];
+        let buffers = [weight, bias, Slot::Scratch(Scratch::Normed), Slot::Scratch(self.residual)];
         self.push(Kernel::Norm { in_place: false }, buffers, self.norm_params(norm), row_grid(self.rows));
         Scratch::Normed
     }
 
-    fn leave(&mut self, norm: &BlockNorm) {
+    fn post_norm(&mut self, norm: &BlockNorm) {
         if let BlockNorm::After(norm) = norm {
             self.norm(norm);
         }
     }
 
     fn norm(&mut self, norm: &Norm) {
-        let buffers = [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.stream)];
+        let buffers = [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.residual)];
         self.push(Kernel::Norm { in_place: true }, buffers, self.norm_params(norm), row_grid(self.rows));
     }
 
@@ -211,28 +211,28 @@ impl Recorder {
     }
 
     fn pool(&mut self, pooling: Pooling) {
-        let to = self.aside();
+        let to = self.other_residual();
         let (kernel, last) = match pooling {
             Pooling::First => (Kernel::Gather, 0),
             Pooling::Last => (Kernel::Gather, 1),
-            Pooling::Mean => (Kernel::Pool(Pool::Mean), 0),
-            Pooling::MeanSqrtLen => (Kernel::Pool(Pool::MeanSqrtLen), 0),
-            Pooling::WeightedMean => (Kernel::Pool(Pool::WeightedMean), 0),
-            Pooling::Max => (Kernel::Pool(Pool::Max), 0),
+            Pooling::Mean => (Kernel::Pool(PoolKernel::Mean), 0),
+            Pooling::MeanSqrtLen => (Kernel::Pool(PoolKernel::MeanSqrtLen), 0),
+            Pooling::WeightedMean => (Kernel::Pool(PoolKernel::WeightedMean), 0),
+            Pooling::Max => (Kernel::Pool(PoolKernel::Max), 0),
         };
-        self.one_row_a_pair(kernel, self.stream, to, last);
-        (self.stream, self.rows) = (to, self.shape.pairs);
+        self.row_per_pair(kernel, self.residual, to, last);
+        (self.residual, self.rows) = (to, self.shape.pairs);
     }
 
     /// The first row of each pair.
-    fn gather(&mut self, from: Scratch, to: Scratch) {
-        self.one_row_a_pair(Kernel::Gather, from, to, 0);
+    fn gather_cls(&mut self, from: Scratch, to: Scratch) {
+        self.row_per_pair(Kernel::Gather, from, to, 0);
     }
 
-    fn one_row_a_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, last: usize) {
+    fn row_per_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, last: usize) {
         let pairs = self.shape.pairs;
-        self.room(to, pairs, self.vectors);
-        let buffers = [Slot::Input(Input::Ends), Slot::Scratch(from), Slot::Scratch(to)];
+        self.reserve(to, pairs, self.vectors);
+        let buffers = [Slot::Input(Input::CuSeqlens), Slot::Scratch(from), Slot::Scratch(to)];
         self.push(kernel, buffers, [pairs, self.vectors, last], row_grid(pairs));
     }
 
@@ -242,21 +242,21 @@ impl Recorder {
             Epilogue::Gate(_) => linear.columns / 2,
             _ => linear.columns,
         };
-        self.room(to, rows, columns);
+        self.reserve(to, rows, columns);
         let (from, to) = (Slot::Scratch(from), Slot::Scratch(to));
         self.dispatches.push(gemm(linear, [from, to], [rows, columns], epilogue, self.tile));
     }
 
-    /// The stream's buffer that it is not in.
-    fn aside(&self) -> Scratch {
-        if self.stream == Scratch::Stream { Scratch::Other } else { Scratch::Stream }
+    /// The residual stream's buffer that it is not in.
+    fn other_residual(&self) -> Scratch {
+        if self.residual == Scratch::ResidualA { Scratch::ResidualB } else { Scratch::ResidualA }
     }
 
     /// Sees to it that a buffer has so many rows of so many vectors.
-    fn room(&mut self, scratch: Scratch, rows: usize, vectors: usize) {
+    fn reserve(&mut self, scratch: Scratch, rows: usize, vectors: usize) {
         let bytes = bytes(rows, vectors);
-        let room = self.scratch.entry(scratch).or_default();
-        *room = bytes.max(*room);
+        let reserved = self.scratch.entry(scratch).or_default();
+        *reserved = bytes.max(*reserved);
     }
 
     fn push<const B: usize, const P: usize>(
@@ -277,9 +277,9 @@ pub(crate) fn gemm(
     [from, to]: [Slot; 2],
     [rows, columns]: [usize; 2],
     epilogue: Epilogue,
-    tile: Tile,
+    tile: GemmTile,
 ) -> Dispatch {
-    let kernel = Gemm { tile, storage: linear.storage, epilogue };
+    let kernel = GemmKernel { tile, storage: linear.storage, epilogue };
     let mut buffers = vec![from, Slot::Constant(linear.weight), Slot::Constant(linear.bias), to];
     buffers.extend(linear.scales.into_iter().flatten().map(Slot::Constant));
     let params = [rows, linear.depth, linear.inputs, linear.inputs, linear.columns, columns];
@@ -293,5 +293,5 @@ pub(crate) fn gemm(
 
 /// Bytes of rows of f32.
 pub(crate) fn bytes(rows: usize, vectors: usize) -> u64 {
-    (rows * vectors * VECTOR * size_of::<f32>()) as u64
+    (rows * vectors * VEC4 * size_of::<f32>()) as u64
 }

@@ -42,40 +42,40 @@ pub(crate) enum Slot {
     Scratch(Scratch),
 }
 
-/// What a batch brings, beside its embeddings, which are uploaded into [`Scratch::Stream`].
+/// What a batch brings, beside its embeddings, which are uploaded into [`Scratch::ResidualA`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Input {
     /// Where each pair begins, and at last where the last one ends.
-    Ends,
+    CuSeqlens,
     /// The position of each row in its pair.
-    Places,
+    Positions,
     /// Work of attention over all rows.
     Tiles,
     /// Work of attention over first rows.
-    FirstTiles,
+    ClsTiles,
     /// Cosines and sines, by number of the rotation.
-    Rotation(usize),
+    RotaryTable(usize),
     /// The rows that distances have in a table, by number of the table.
-    Distances(usize),
+    RelativeRows(usize),
 }
 
 /// Intermediate results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Scratch {
     /// The residual stream.
-    Stream,
+    ResidualA,
     /// Where it goes when its rows become fewer or of another width.
-    Other,
+    ResidualB,
     /// Rows normalised in front of a block.
     Normed,
     /// First rows of those.
-    FirstNormed,
+    ClsNormed,
     /// Queries, keys and values.
-    Projected,
+    Qkv,
     /// Queries of first rows.
-    Query,
+    ClsQuery,
     /// What attention gives.
     Context,
     /// Between the layers of a feed-forward block.
-    Wide,
+    Intermediate,
 }

@@ -2,14 +2,14 @@
 //! not a whole number of them is filled up with zeros.
 
 use crate::checkpoint::Activation;
-use crate::engine::gpu::shader::{self, Storage};
+use crate::engine::gpu::shader::{AttentionKernel, PositionBias, Storage};
 use crate::model::Pooling;
 
 /// Number of a buffer made at load.
 pub(crate) type Constant = usize;
 
 /// Numbers in a vector.
-pub(crate) const VECTOR: usize = 4;
+pub(crate) const VEC4: usize = 4;
 
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -58,7 +58,7 @@ pub(crate) struct Linear {
 
 #[derive(Debug)]
 pub(crate) struct Attention {
-    pub(crate) inputs: Inputs,
+    pub(crate) qkv: Qkv,
     pub(crate) output: Linear,
     pub(crate) heads: usize,
     /// Numbers in a head.
@@ -69,11 +69,11 @@ pub(crate) struct Attention {
 }
 
 #[derive(Debug)]
-pub(crate) enum Inputs {
+pub(crate) enum Qkv {
     /// Queries, keys and values of all rows, side by side.
     All(Linear),
     /// Queries of first rows; keys and values of all.
-    First { query: Linear, key_value: Linear },
+    Cls { query: Linear, key_value: Linear },
 }
 
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub(crate) struct Relative {
     pub(crate) key: Option<Constant>,
     pub(crate) query: Option<Constant>,
     /// Number of the table, for the rows that distances have.
-    pub(crate) distances: usize,
+    pub(crate) relative_table: usize,
 }
 
 #[derive(Debug)]
@@ -108,7 +108,7 @@ pub(crate) struct FeedForward {
 impl Attention {
     /// Vectors of a head.
     pub(crate) fn head_vectors(&self) -> usize {
-        self.head_dim.div_ceil(VECTOR)
+        self.head_dim.div_ceil(VEC4)
     }
 
     /// What logits are multiplied with.
@@ -123,14 +123,14 @@ impl Attention {
     }
 
     /// The kernel it needs.
-    pub(crate) fn kernel(&self) -> shader::Attention {
+    pub(crate) fn kernel(&self) -> AttentionKernel {
         let positions = match &self.positions {
-            Positions::Absent | Positions::Rotary(_) => shader::Positions::Absent,
-            Positions::Alibi(_) => shader::Positions::Alibi,
+            Positions::Absent | Positions::Rotary(_) => PositionBias::Absent,
+            Positions::Alibi(_) => PositionBias::Alibi,
             Positions::Relative(Relative { key, query, .. }) => {
-                shader::Positions::Relative { keys: key.is_some(), queries: query.is_some() }
+                PositionBias::Relative { keys: key.is_some(), queries: query.is_some() }
             }
         };
-        shader::Attention { vectors: self.head_vectors(), positions }
+        AttentionKernel { vectors: self.head_vectors(), positions }
     }
 }

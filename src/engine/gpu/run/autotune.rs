@@ -8,85 +8,91 @@ use super::device::Gpu;
 use super::executor::Executor;
 use crate::engine::clock::now_ms;
 use crate::engine::gpu::lower::{Constants, Upload};
-use crate::engine::gpu::record::{Linear, Recording, Scratch, Slot, VECTOR, bytes, gemm};
-use crate::engine::gpu::shader::{Epilogue, Storage, Tile};
+use crate::engine::gpu::record::{Linear, Recording, Scratch, Slot, VEC4, bytes, gemm};
+use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::error::Result;
 
 /// Ways to cut up matrix products, the one that is good on most GPUs first. All keep within the limits of the
 /// specification: 256 invocations, and 16 KiB that a workgroup shares.
-pub(crate) const TILES: [Tile; 5] = [
-    Tile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
-    Tile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
-    Tile { rows: 4, group_m: 8, group_n: 16, step: Some(4) },
-    Tile { rows: 4, group_m: 8, group_n: 8, step: Some(4) },
-    Tile { rows: 8, group_m: 8, group_n: 4, step: None },
+pub(crate) const GEMM_TILES: [GemmTile; 5] = [
+    GemmTile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
+    GemmTile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
+    GemmTile { rows: 4, group_m: 8, group_n: 16, step: Some(4) },
+    GemmTile { rows: 4, group_m: 8, group_n: 8, step: Some(4) },
+    GemmTile { rows: 8, group_m: 8, group_n: 4, step: None },
 ];
 
 /// Milliseconds after which nothing else is tried.
-const BUDGET: f64 = 100.0;
+const BUDGET_MS: f64 = 100.0;
 /// Rows, inputs and outputs of the product that is timed: a layer of a small model over a few documents.
-const SHAPE: [usize; 3] = [512, 384, 384];
+const GEMM_SHAPE: [usize; 3] = [512, 384, 384];
 /// Rows of the first attempt, which shows how long the whole takes.
-const FEW_ROWS: usize = 64;
+const PROBE_ROWS: usize = 64;
 
 /// What has been found out, by adapter and the form of the weights.
-static KNOWN: Mutex<Option<HashMap<(String, Storage), Tile>>> = Mutex::new(None);
+static CACHE: Mutex<Option<HashMap<(String, Storage), GemmTile>>> = Mutex::new(None);
 
 /// The fastest tile.
-pub(crate) async fn tune(gpu: &Gpu, storage: Storage) -> Result<Tile> {
+pub(crate) async fn autotune(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
     let key = (gpu.name(), storage);
     let known = |key| {
-        KNOWN.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert_default().get(key).copied()
+        CACHE.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert_default().get(key).copied()
     };
     if let Some(tile) = known(&key) {
         return Ok(tile);
     }
     // A GPU that cannot even bind a small layer is not worth the trouble.
-    let fits = gpu.largest_binding() >= bytes(SHAPE[1], SHAPE[2]);
-    let tile = if fits { fastest(gpu, storage).await? } else { TILES[0] };
-    let mut known = KNOWN.lock().unwrap_or_else(|poison| poison.into_inner());
+    let fits = gpu.max_binding_bytes() >= bytes(GEMM_SHAPE[1], GEMM_SHAPE[2]);
+    let tile = if fits { fastest_tile(gpu, storage).await? } else { GEMM_TILES[0] };
+    let mut known = CACHE.lock().unwrap_or_else(|poison| poison.into_inner());
     known.get_or_insert_default().insert(key, tile);
     Ok(tile)
 }
 
-async fn fastest(gpu: &Gpu, storage: Storage) -> Result<Tile> {
-    let watch = gpu.watch();
+async fn fastest_tile(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
+    let scope = gpu.error_scope();
     let mut constants = Constants::new(gpu);
-    let linear = layer(&mut constants, storage);
+    let linear = zero_layer(&mut constants, storage);
     let mut executor = Executor::new(constants.into_buffers());
     let linear = match linear {
         Ok(linear) => linear,
-        Err(error) => return watch.end().await.and(Err(error)),
+        Err(error) => return scope.pop().await.and(Err(error)),
     };
-    watch.end().await?;
+    scope.pop().await?;
     let started = now_ms();
-    let mut best = (f64::INFINITY, TILES[0]);
-    for tile in TILES {
-        if now_ms() - started > BUDGET {
+    let mut best = (f64::INFINITY, GEMM_TILES[0]);
+    for tile in GEMM_TILES {
+        if now_ms() - started > BUDGET_MS {
             break;
         }
         // The first run of a pipeline also makes it; the few rows say whether the many are worth it.
-        let few = time(gpu, &mut executor, &linear, tile, FEW_ROWS).await?;
-        let few = few.min(time(gpu, &mut executor, &linear, tile, FEW_ROWS).await?);
-        let left = BUDGET - (now_ms() - started);
-        let expected = few * (SHAPE[0] / FEW_ROWS) as f64;
-        let a_row = match expected < left {
-            true => time(gpu, &mut executor, &linear, tile, SHAPE[0]).await? / SHAPE[0] as f64,
-            false => few / FEW_ROWS as f64,
+        let few = time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?;
+        let few = few.min(time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?);
+        let left = BUDGET_MS - (now_ms() - started);
+        let expected = few * (GEMM_SHAPE[0] / PROBE_ROWS) as f64;
+        let ms_per_row = match expected < left {
+            true => time_gemm(gpu, &mut executor, &linear, tile, GEMM_SHAPE[0]).await? / GEMM_SHAPE[0] as f64,
+            false => few / PROBE_ROWS as f64,
         };
-        if a_row < best.0 {
-            best = (a_row, tile);
+        if ms_per_row < best.0 {
+            best = (ms_per_row, tile);
         }
     }
     Ok(best.1)
 }
 
 /// Milliseconds for so many rows.
-async fn time(gpu: &Gpu, executor: &mut Executor, linear: &Linear, tile: Tile, rows: usize) -> Result<f64> {
-    let [from, to] = [Scratch::Other, Scratch::Stream];
+async fn time_gemm(
+    gpu: &Gpu,
+    executor: &mut Executor,
+    linear: &Linear,
+    tile: GemmTile,
+    rows: usize,
+) -> Result<f64> {
+    let [from, to] = [Scratch::ResidualB, Scratch::ResidualA];
     let shape = [rows, linear.columns];
     let dispatch = gemm(linear, [from, to].map(Slot::Scratch), shape, Epilogue::Store, tile);
-    let size = |vectors| bytes(SHAPE[0], vectors);
+    let size = |vectors| bytes(GEMM_SHAPE[0], vectors);
     let recording = Recording {
         dispatches: vec![dispatch],
         scratch: [(from, size(linear.inputs)), (to, size(linear.columns))].into(),
@@ -94,20 +100,20 @@ async fn time(gpu: &Gpu, executor: &mut Executor, linear: &Linear, tile: Tile, r
         rows: 1,
         vectors: linear.columns,
     };
-    let watch = gpu.watch();
+    let scope = gpu.error_scope();
     let started = now_ms();
     executor.warm_up(gpu, &recording.dispatches);
     let pending = executor.submit(gpu, &recording, Vec::new());
-    let watched = watch.end();
+    let scope_error = scope.pop();
     let received = executor.receive(gpu, pending?).await;
-    watched.await?;
+    scope_error.await?;
     received?;
     Ok(now_ms() - started)
 }
 
 /// A layer whose weights are all zero.
-fn layer(upload: &mut impl Upload, storage: Storage) -> Result<Linear> {
-    let [_, depth, columns] = SHAPE;
+fn zero_layer(upload: &mut impl Upload, storage: Storage) -> Result<Linear> {
+    let [_, depth, columns] = GEMM_SHAPE;
     let mut zeros = |name, numbers: usize| upload.create(name, (numbers * size_of::<f32>()) as u64);
     Ok(Linear {
         storage,
@@ -118,7 +124,7 @@ fn layer(upload: &mut impl Upload, storage: Storage) -> Result<Linear> {
             _ => None,
         },
         depth,
-        inputs: depth / VECTOR,
-        columns: columns / VECTOR,
+        inputs: depth / VEC4,
+        columns: columns / VEC4,
     })
 }

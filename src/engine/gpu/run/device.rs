@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::engine::gpu::record::VECTOR;
+use crate::engine::gpu::record::VEC4;
 use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
 /// Bytes of all buffers that are there.
-static LIVE: AtomicU64 = AtomicU64::new(0);
+static ALLOCATED_BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes of GPU memory that all rerankers of this process hold together.
 pub fn gpu_bytes() -> u64 {
-    LIVE.load(Ordering::Relaxed)
+    ALLOCATED_BYTES.load(Ordering::Relaxed)
 }
 
 /// A device and its queue.
@@ -31,7 +31,7 @@ pub(crate) struct Buffer {
 }
 
 /// Errors that are awaited: of validation, of memory, and of the driver.
-pub(crate) struct Watch {
+pub(crate) struct ErrorScope {
     scopes: [wgpu::ErrorScopeGuard; 3],
 }
 
@@ -42,29 +42,29 @@ impl Gpu {
     /// `unsupported` where there is no adapter, or none with the limits of the WebGPU specification.
     pub(crate) async fn open() -> Result<Self> {
         let adapter = adapter().await?;
-        Self::with(&adapter, required_limits(&adapter.limits())).await
+        Self::request(&adapter, required_limits(&adapter.limits())).await
     }
 
     /// As [`open`](Self::open), but no program on the CPU, as far as the system says; looks no further where there is no
     /// sign of hardware.
     pub(crate) async fn open_hardware() -> Result<Self> {
-        if !shows_hardware() {
+        if !may_have_hardware() {
             return Err(unsupported("there is no GPU"));
         }
         let adapter = adapter().await?;
         if adapter.get_info().device_type == wgpu::DeviceType::Cpu {
             return Err(unsupported("the GPU is a program on the CPU"));
         }
-        Self::with(&adapter, required_limits(&adapter.limits())).await
+        Self::request(&adapter, required_limits(&adapter.limits())).await
     }
 
     /// With limits of a test's choice.
     #[cfg(test)]
-    pub(crate) async fn open_with(limits: wgpu::Limits) -> Result<Self> {
-        Self::with(&adapter().await?, limits).await
+    pub(crate) async fn open_with_limits(limits: wgpu::Limits) -> Result<Self> {
+        Self::request(&adapter().await?, limits).await
     }
 
-    async fn with(adapter: &wgpu::Adapter, required_limits: wgpu::Limits) -> Result<Self> {
+    async fn request(adapter: &wgpu::Adapter, required_limits: wgpu::Limits) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ranklet"),
             required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
@@ -76,9 +76,9 @@ impl Gpu {
             unsupported(format!("the GPU {name:?} cannot be used: {error}. Use the device \"cpu\""))
         })?;
         let lost = Arc::default();
-        let heard = Arc::clone(&lost);
+        let reported = Arc::clone(&lost);
         device.set_device_lost_callback(move |reason, message| {
-            set(&heard, format!("{reason:?}: {message}"));
+            mark_lost(&reported, format!("{reason:?}: {message}"));
         });
         // Errors outside any scope are those of a device that is gone; by default they would be a panic.
         device.on_uncaptured_error(Arc::new(|_| {}));
@@ -89,14 +89,14 @@ impl Gpu {
     pub(crate) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
         let name = match name.is_empty() {
-            true => told_by_browser(&self.device).unwrap_or_else(|| "an unnamed GPU".to_owned()),
+            true => browser_adapter_name(&self.device).unwrap_or_else(|| "an unnamed GPU".to_owned()),
             false => name.clone(),
         };
         format!("{name} ({backend})")
     }
 
     /// The most bytes a buffer can have that a kernel reads.
-    pub(crate) fn largest_binding(&self) -> u64 {
+    pub(crate) fn max_binding_bytes(&self) -> u64 {
         let limits = self.device.limits();
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
@@ -104,25 +104,27 @@ impl Gpu {
     /// A buffer of at least `bytes` bytes.
     pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
         // Bindings are of whole vectors, and none is empty.
-        let vector = (VECTOR * size_of::<f32>()) as u64;
+        let vector = (VEC4 * size_of::<f32>()) as u64;
         let size = bytes.next_multiple_of(vector).max(vector);
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        LIVE.fetch_add(size, Ordering::Relaxed);
+        ALLOCATED_BYTES.fetch_add(size, Ordering::Relaxed);
         Buffer { buffer: self.device.create_buffer(&descriptor) }
     }
 
-    /// Begins to listen for errors. Nothing may be awaited before [`Watch::end`].
-    pub(crate) fn watch(&self) -> Watch {
+    /// Begins to listen for errors. Nothing may be awaited before [`ErrorScope::pop`].
+    pub(crate) fn error_scope(&self) -> ErrorScope {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        Watch { scopes: [Validation, OutOfMemory, Internal].map(|kind| self.device.push_error_scope(kind)) }
+        ErrorScope {
+            scopes: [Validation, OutOfMemory, Internal].map(|kind| self.device.push_error_scope(kind)),
+        }
     }
 
     /// The error of a device that is gone.
     ///
     /// # Errors
     /// `device-lost` where it is.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner());
         match &*lost {
             None => Ok(()),
@@ -134,7 +136,7 @@ impl Gpu {
     #[cfg(test)]
     pub(crate) fn lose(&self) {
         self.device.destroy();
-        set(&self.lost, "it was destroyed".to_owned());
+        mark_lost(&self.lost, "it was destroyed".to_owned());
     }
 }
 
@@ -152,14 +154,14 @@ async fn adapter() -> Result<wgpu::Adapter> {
 
 /// Whether there may be a GPU. On Linux each has a device file, and to ask Vulkan takes time, memory and, of some drivers,
 /// a line on stderr.
-fn shows_hardware() -> bool {
+fn may_have_hardware() -> bool {
     const FILES: [&str; 5] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0"];
     !cfg!(target_os = "linux") || FILES.iter().any(|file| std::path::Path::new(file).exists())
 }
 
 /// Vendor and architecture, which browsers tell where they do not tell a name.
 #[cfg(target_arch = "wasm32")]
-fn told_by_browser(device: &wgpu::Device) -> Option<String> {
+fn browser_adapter_name(device: &wgpu::Device) -> Option<String> {
     let get = |object: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(object, &name.into()).ok();
     let info = get(device.as_webgpu()?.as_ref(), "adapterInfo").filter(|info| info.is_object())?;
     let words =
@@ -169,12 +171,12 @@ fn told_by_browser(device: &wgpu::Device) -> Option<String> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn told_by_browser(_: &wgpu::Device) -> Option<String> {
+fn browser_adapter_name(_: &wgpu::Device) -> Option<String> {
     None
 }
 
 /// Says once why the device is gone.
-fn set(lost: &Mutex<Option<String>>, message: String) {
+fn mark_lost(lost: &Mutex<Option<String>>, message: String) {
     lost.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
 }
 
@@ -187,9 +189,9 @@ fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     }
 }
 
-impl Watch {
+impl ErrorScope {
     /// Stops listening; the future has the error.
-    pub(crate) fn end(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
+    pub(crate) fn pop(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
         let [validation, memory, driver] = self.scopes;
         // The last scope that was opened ends first.
         let driver = driver.pop();
@@ -213,7 +215,7 @@ impl Watch {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        LIVE.fetch_sub(self.buffer.size(), Ordering::Relaxed);
+        ALLOCATED_BYTES.fetch_sub(self.buffer.size(), Ordering::Relaxed);
         self.buffer.destroy();
     }
 }

@@ -7,21 +7,21 @@ use std::sync::{Mutex, MutexGuard};
 use futures_channel::oneshot;
 
 use super::device::{Buffer, Gpu};
-use crate::engine::gpu::record::{Dispatch, Recording, Scratch, Slot, Uploads, VECTOR, bytes};
+use crate::engine::gpu::record::{Dispatch, Recording, Scratch, Slot, Uploads, VEC4, bytes};
 use crate::engine::gpu::shader::{Access, Kernel};
 use crate::error::{Result, device_lost, internal};
 
 /// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
-const PARAMS_ROOM: usize = 256;
+const PARAMS_STRIDE: usize = 256;
 /// Bytes of the longest parameters.
-const PARAMS_SIZE: usize = 64;
+const MAX_PARAMS_BYTES: usize = 64;
 
 /// What runs recordings.
 #[derive(Debug)]
 pub(crate) struct Executor {
     constants: Vec<Option<Buffer>>,
     pipelines: HashMap<Kernel, Pipeline>,
-    held: Mutex<Held>,
+    pool: Mutex<BufferPool>,
 }
 
 #[derive(Debug)]
@@ -32,18 +32,18 @@ struct Pipeline {
 
 /// What batches use one after the other.
 #[derive(Debug, Default)]
-struct Held {
+struct BufferPool {
     params: Option<Buffer>,
     buffers: HashMap<Slot, Buffer>,
     /// By kernel and buffers; gone when a buffer is replaced.
-    groups: HashMap<(Kernel, Vec<Slot>), wgpu::BindGroup>,
+    bind_groups: HashMap<(Kernel, Vec<Slot>), wgpu::BindGroup>,
     /// Buffers to read back from that nobody is reading.
-    read_backs: Vec<Buffer>,
+    readback_buffers: Vec<Buffer>,
 }
 
 /// Rows on their way back.
 #[must_use]
-pub(crate) struct Pending {
+pub(crate) struct PendingRows {
     buffer: Buffer,
     mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
     bytes: u64,
@@ -52,7 +52,7 @@ pub(crate) struct Pending {
 impl Executor {
     /// With the constants that have been uploaded.
     pub(crate) fn new(constants: Vec<Option<Buffer>>) -> Self {
-        Self { constants, pipelines: HashMap::new(), held: Mutex::default() }
+        Self { constants, pipelines: HashMap::new(), pool: Mutex::default() }
     }
 
     /// Makes the pipelines of these kernels, where they are not there yet.
@@ -69,38 +69,40 @@ impl Executor {
     }
 
     /// Gives buffers made at load back.
-    pub(crate) fn drop_constants(&mut self, spent: &[usize]) {
-        for constant in spent {
+    pub(crate) fn drop_constants(&mut self, constants: &[usize]) {
+        for constant in constants {
             self.constants[*constant] = None;
         }
-        self.held().groups.clear();
+        self.pool().bind_groups.clear();
     }
 
     /// Runs dispatches that only touch constants.
-    pub(crate) fn run(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<()> {
-        let mut held = self.held();
+    pub(crate) fn run_setup(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<()> {
+        let mut pool = self.pool();
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.encode(gpu, &mut held, dispatches, &mut encoder)?;
+        self.encode(gpu, &mut pool, dispatches, &mut encoder)?;
         gpu.queue.submit([encoder.finish()]);
         Ok(())
     }
 
     /// Starts a recording with what its batch brings. What comes before it on the queue is done before it.
-    pub(crate) fn submit(&self, gpu: &Gpu, recording: &Recording, uploads: Uploads) -> Result<Pending> {
-        let mut held = self.held();
+    pub(crate) fn submit(&self, gpu: &Gpu, recording: &Recording, uploads: Uploads) -> Result<PendingRows> {
+        let mut pool = self.pool();
         for (scratch, bytes) in &recording.scratch {
-            held.room(gpu, Slot::Scratch(*scratch), *bytes);
+            pool.ensure_buffer(gpu, Slot::Scratch(*scratch), *bytes);
         }
         for (slot, bytes) in uploads {
-            let buffer = held.room(gpu, slot, bytes.len() as u64);
+            let buffer = pool.ensure_buffer(gpu, slot, bytes.len() as u64);
             gpu.queue.write_buffer(&buffer.buffer, 0, &bytes);
         }
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.encode(gpu, &mut held, &recording.dispatches, &mut encoder)?;
+        self.encode(gpu, &mut pool, &recording.dispatches, &mut encoder)?;
         let bytes = bytes(recording.rows, recording.vectors);
-        let back = held.read_back(gpu, bytes);
-        let result =
-            held.buffers.get(&Slot::Scratch(recording.result)).ok_or_else(|| missing(recording.result))?;
+        let back = pool.readback_buffer(gpu, bytes);
+        let result = pool
+            .buffers
+            .get(&Slot::Scratch(recording.result))
+            .ok_or_else(|| missing_buffer(recording.result))?;
         encoder.copy_buffer_to_buffer(&result.buffer, 0, &back.buffer, 0, bytes);
         gpu.queue.submit([encoder.finish()]);
         let (sender, mapped) = oneshot::channel();
@@ -108,17 +110,17 @@ impl Executor {
             // Nobody listens where the call has been dropped.
             let _ = sender.send(mapped);
         });
-        Ok(Pending { buffer: back, mapped, bytes })
+        Ok(PendingRows { buffer: back, mapped, bytes })
     }
 
     /// Waits for rows, `[rows, vectors]`.
-    pub(crate) async fn receive(&self, gpu: &Gpu, pending: Pending) -> Result<Vec<f32>> {
+    pub(crate) async fn receive(&self, gpu: &Gpu, pending: PendingRows) -> Result<Vec<f32>> {
         // In a browser this does nothing: there the event loop goes on by itself.
         let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        gpu.check()?;
+        gpu.check_alive()?;
         polled.map_err(|error| internal(format!("the GPU did not finish: {error}")))?;
         let mapped = pending.mapped.await;
-        gpu.check()?;
+        gpu.check_alive()?;
         match mapped {
             Ok(Ok(())) => {}
             // Only a device that is going away does not map a buffer of ours; that it is gone may be said a little later.
@@ -130,25 +132,25 @@ impl Executor {
         let rows = view.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         drop(view);
         pending.buffer.buffer.unmap();
-        self.held().read_backs.push(pending.buffer);
+        self.pool().readback_buffers.push(pending.buffer);
         Ok(rows)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn pool(&self) -> MutexGuard<'_, BufferPool> {
         // Poisoned or not, what is there are buffers that the next batch overwrites.
-        self.held.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.pool.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     fn encode(
         &self,
         gpu: &Gpu,
-        held: &mut Held,
+        pool: &mut BufferPool,
         dispatches: &[Dispatch],
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<()> {
-        held.upload_params(gpu, dispatches);
+        pool.upload_params(gpu, dispatches);
         for dispatch in dispatches {
-            self.group(gpu, held, dispatch)?;
+            self.ensure_bind_group(gpu, pool, dispatch)?;
         }
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut last = None;
@@ -157,7 +159,7 @@ impl Executor {
                 pass.set_pipeline(&self.pipeline(dispatch.kernel)?.pipeline);
                 last = Some(dispatch.kernel);
             }
-            held.dispatch(&mut pass, number, dispatch);
+            pool.dispatch(&mut pass, number, dispatch);
         }
         Ok(())
     }
@@ -171,10 +173,10 @@ impl Executor {
         queries: &wgpu::QuerySet,
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<()> {
-        let mut held = self.held();
-        held.upload_params(gpu, dispatches);
+        let mut pool = self.pool();
+        pool.upload_params(gpu, dispatches);
         for (number, dispatch) in dispatches.iter().enumerate() {
-            self.group(gpu, &mut held, dispatch)?;
+            self.ensure_bind_group(gpu, &mut pool, dispatch)?;
             let begin = 2 * number as u32;
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some(dispatch.kernel.name()),
@@ -185,7 +187,7 @@ impl Executor {
                 }),
             });
             pass.set_pipeline(&self.pipeline(dispatch.kernel)?.pipeline);
-            held.dispatch(&mut pass, number, dispatch);
+            pool.dispatch(&mut pass, number, dispatch);
         }
         Ok(())
     }
@@ -197,22 +199,22 @@ impl Executor {
     }
 
     /// Sees to it that a dispatch has its bind group.
-    fn group(&self, gpu: &Gpu, held: &mut Held, dispatch: &Dispatch) -> Result<()> {
+    fn ensure_bind_group(&self, gpu: &Gpu, pool: &mut BufferPool, dispatch: &Dispatch) -> Result<()> {
         let key = (dispatch.kernel, dispatch.buffers.clone());
-        if held.groups.contains_key(&key) {
+        if pool.bind_groups.contains_key(&key) {
             return Ok(());
         }
-        let params = held.params.as_ref().ok_or_else(|| internal("a dispatch has no parameters"))?;
-        let size = wgpu::BufferSize::new(PARAMS_SIZE as u64);
+        let params = pool.params.as_ref().ok_or_else(|| internal("a dispatch has no parameters"))?;
+        let size = wgpu::BufferSize::new(MAX_PARAMS_BYTES as u64);
         let params = wgpu::BufferBinding { buffer: &params.buffer, offset: 0, size };
         let mut entries =
             vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(params) }];
         for (slot, binding) in dispatch.buffers.iter().zip(1..) {
             let buffer = match slot {
                 Slot::Constant(constant) => self.constants.get(*constant).and_then(Option::as_ref),
-                slot => held.buffers.get(slot),
+                slot => pool.buffers.get(slot),
             };
-            let buffer = buffer.ok_or_else(|| missing(slot))?;
+            let buffer = buffer.ok_or_else(|| missing_buffer(slot))?;
             entries.push(wgpu::BindGroupEntry { binding, resource: buffer.buffer.as_entire_binding() });
         }
         let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -220,29 +222,29 @@ impl Executor {
             layout: &self.pipeline(dispatch.kernel)?.layout,
             entries: &entries,
         });
-        held.groups.insert(key, group);
+        pool.bind_groups.insert(key, group);
         Ok(())
     }
 }
 
-fn missing(slot: impl std::fmt::Debug) -> crate::Error {
+fn missing_buffer(slot: impl std::fmt::Debug) -> crate::Error {
     internal(format!("the buffer {slot:?} is not there"))
 }
 
-impl Held {
-    /// A buffer of at least so many bytes; what it held is gone when it has to be larger.
-    fn room(&mut self, gpu: &Gpu, slot: Slot, bytes: u64) -> &Buffer {
+impl BufferPool {
+    /// A buffer of at least so many bytes; what it pool is gone when it has to be larger.
+    fn ensure_buffer(&mut self, gpu: &Gpu, slot: Slot, bytes: u64) -> &Buffer {
         if self.buffers.get(&slot).is_none_or(|buffer| buffer.buffer.size() < bytes) {
             self.buffers.remove(&slot);
-            self.groups.clear();
+            self.bind_groups.clear();
             let usage = match slot {
-                Slot::Scratch(Scratch::Stream | Scratch::Other) => {
+                Slot::Scratch(Scratch::ResidualA | Scratch::ResidualB) => {
                     wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC
                 }
                 _ => wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             };
             // A little more, so that batches that grow by a few tokens do not each need another.
-            let bytes = (bytes + bytes / 8).min(gpu.largest_binding()).max(bytes);
+            let bytes = (bytes + bytes / 8).min(gpu.max_binding_bytes()).max(bytes);
             self.buffers.insert(slot, gpu.buffer("scratch", bytes, usage));
         }
         &self.buffers[&slot]
@@ -251,22 +253,22 @@ impl Held {
     /// Runs a dispatch with its bind group, which is there, and the parameters of this number.
     fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, number: usize, dispatch: &Dispatch) {
         let Dispatch { kernel, buffers, grid: [x, y, z], .. } = dispatch;
-        let group = self.groups.get(&(*kernel, buffers.clone()));
-        pass.set_bind_group(0, group, &[(number * PARAMS_ROOM) as u32]);
+        let group = self.bind_groups.get(&(*kernel, buffers.clone()));
+        pass.set_bind_group(0, group, &[(number * PARAMS_STRIDE) as u32]);
         pass.dispatch_workgroups(*x, *y, *z);
     }
 
     fn upload_params(&mut self, gpu: &Gpu, dispatches: &[Dispatch]) {
-        let mut words = vec![0; dispatches.len() * PARAMS_ROOM];
-        for (dispatch, room) in dispatches.iter().zip(words.chunks_exact_mut(PARAMS_ROOM)) {
-            for (word, to) in dispatch.params.iter().zip(room.as_chunks_mut().0) {
+        let mut words = vec![0; dispatches.len() * PARAMS_STRIDE];
+        for (dispatch, slot) in dispatches.iter().zip(words.chunks_exact_mut(PARAMS_STRIDE)) {
+            for (word, to) in dispatch.params.iter().zip(slot.as_chunks_mut().0) {
                 *to = word.to_le_bytes();
             }
         }
         let bytes = words.len() as u64;
         if self.params.as_ref().is_none_or(|params| params.buffer.size() < bytes) {
             let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-            self.groups.clear();
+            self.bind_groups.clear();
             self.params = Some(gpu.buffer("params", bytes, usage));
         }
         if let Some(params) = &self.params {
@@ -274,12 +276,12 @@ impl Held {
         }
     }
 
-    fn read_back(&mut self, gpu: &Gpu, bytes: u64) -> Buffer {
-        match self.read_backs.pop() {
+    fn readback_buffer(&mut self, gpu: &Gpu, bytes: u64) -> Buffer {
+        match self.readback_buffers.pop() {
             Some(buffer) if buffer.buffer.size() >= bytes => buffer,
             _ => {
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                gpu.buffer("rows", bytes.next_multiple_of((VECTOR * PARAMS_ROOM) as u64), usage)
+                gpu.buffer("rows", bytes.next_multiple_of((VEC4 * PARAMS_STRIDE) as u64), usage)
             }
         }
     }
@@ -324,7 +326,7 @@ fn entries(kernel: Kernel) -> Vec<wgpu::BindGroupLayoutEntry> {
         },
         count: None,
     };
-    let params = entry(0, wgpu::BufferBindingType::Uniform, true, PARAMS_SIZE as u64);
+    let params = entry(0, wgpu::BufferBindingType::Uniform, true, MAX_PARAMS_BYTES as u64);
     let buffers = kernel.bindings().into_iter().zip(1..).map(|(access, binding)| {
         let read_only = access == Access::Read;
         entry(binding, wgpu::BufferBindingType::Storage { read_only }, false, 0)

@@ -7,11 +7,11 @@ mod executor;
 mod profile;
 
 #[cfg(test)]
-pub(super) use autotune::TILES;
-pub(super) use autotune::tune;
+pub(super) use autotune::GEMM_TILES;
+pub(super) use autotune::autotune;
 pub(super) use device::Buffer;
 pub(crate) use device::Gpu;
 pub use device::gpu_bytes;
-pub(super) use executor::{Executor, Pending};
+pub(super) use executor::{Executor, PendingRows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use profile::KernelTime;

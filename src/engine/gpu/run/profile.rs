@@ -4,7 +4,7 @@ use futures_channel::oneshot;
 
 use super::device::Gpu;
 use super::executor::Executor;
-use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VECTOR};
+use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VEC4};
 use crate::engine::gpu::shader::Kernel;
 use crate::error::{Result, internal, unsupported};
 
@@ -42,7 +42,7 @@ impl Executor {
         let pending = self.submit(gpu, recording, uploads)?;
         self.receive(gpu, pending).await?;
         let times = self.time_each(gpu, &recording.dispatches).await?;
-        Ok(added_up(&recording.dispatches, &times))
+        Ok(aggregate(&recording.dispatches, &times))
     }
 
     /// Milliseconds of each dispatch.
@@ -79,10 +79,10 @@ impl Executor {
 }
 
 /// The same kernel with the same shapes in one line, the longest first.
-fn added_up(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
+fn aggregate(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
     let mut lines: Vec<KernelTime> = Vec::new();
     for (dispatch, ms) in dispatches.iter().zip(times) {
-        let (kernel, flops) = named(dispatch);
+        let (kernel, flops) = label(dispatch);
         let line = match lines.iter_mut().find(|line| line.kernel == kernel) {
             Some(line) => line,
             None => {
@@ -100,13 +100,13 @@ fn added_up(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
 }
 
 /// What to call a dispatch, and the operations of a linear layer.
-fn named(dispatch: &Dispatch) -> (String, f64) {
+fn label(dispatch: &Dispatch) -> (String, f64) {
     let name = dispatch.kernel.name();
     let (Kernel::Gemm(gemm), [rows, _, inputs, _, columns, ..]) = (dispatch.kernel, &dispatch.params[..])
     else {
         return (name.to_owned(), 0.0);
     };
-    let [inputs, columns] = [inputs, columns].map(|vectors| *vectors as usize * VECTOR);
+    let [inputs, columns] = [inputs, columns].map(|vectors| *vectors as usize * VEC4);
     let flops = 2.0 * f64::from(*rows) * inputs as f64 * columns as f64;
     (format!("{name} {inputs} -> {columns}, {:?}", gemm.epilogue), flops)
 }

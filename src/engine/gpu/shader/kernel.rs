@@ -6,23 +6,23 @@ use crate::checkpoint::Activation;
 /// Invocations of a workgroup that has a row to itself.
 const ROW_THREADS: u32 = 64;
 /// Rows of workgroups in one line of a grid: the specification lets a line have 65,535.
-const ROWS_X: u32 = 32_768;
+const GRID_WIDTH: u32 = 32_768;
 /// Queries of a workgroup of attention.
-pub(crate) const QUERIES: usize = 64;
+pub(crate) const QUERY_TILE: usize = 64;
 /// Keys that a workgroup of attention holds at a time take at most so many vectors: 8 KiB, and the values as many.
-const KEY_VECTORS: usize = 512;
+const KEY_TILE_VECTORS: usize = 512;
 /// Vectors of output columns in a panel of weights.
-pub(crate) const PANEL: usize = 16;
+pub(crate) const PANEL_VECTORS: usize = 16;
 /// Input features are filled up to a multiple of so many.
-pub(crate) const DEPTH_STEP: usize = 32;
+pub(crate) const DEPTH_ALIGN: usize = 32;
 
 /// One pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kernel {
     /// A linear layer, with what follows it.
-    Gemm(Gemm),
+    Gemm(GemmKernel),
     /// Attention of each head within each pair.
-    Attention(Attention),
+    Attention(AttentionKernel),
     /// A norm of every row.
     Norm {
         /// Whether it takes the place of its input.
@@ -31,22 +31,22 @@ pub(crate) enum Kernel {
     /// The first or the last row of each pair.
     Gather,
     /// All rows of each pair in one.
-    Pool(Pool),
+    Pool(PoolKernel),
     /// Rotary positions.
     Rotate,
 }
 
 /// See `shader/gemm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Gemm {
-    pub(crate) tile: Tile,
+pub(crate) struct GemmKernel {
+    pub(crate) tile: GemmTile,
     pub(crate) storage: Storage,
     pub(crate) epilogue: Epilogue,
 }
 
 /// How the work of a matrix product is cut up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Tile {
+pub(crate) struct GemmTile {
     /// Rows of an invocation, which has 8 columns.
     pub(crate) rows: u32,
     /// Invocations of a workgroup along rows.
@@ -80,15 +80,15 @@ pub(crate) enum Epilogue {
 
 /// See `shader/attention.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Attention {
+pub(crate) struct AttentionKernel {
     /// Vectors of a head.
     pub(crate) vectors: usize,
-    pub(crate) positions: Positions,
+    pub(crate) positions: PositionBias,
 }
 
 /// What attention adds to logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Positions {
+pub(crate) enum PositionBias {
     Absent,
     Alibi,
     /// Which of the two tables there are.
@@ -100,7 +100,7 @@ pub(crate) enum Positions {
 
 /// See `shader/pool.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Pool {
+pub(crate) enum PoolKernel {
     /// The sum over the number of rows.
     Mean,
     /// The sum over the root of that.
@@ -135,15 +135,15 @@ impl Kernel {
     pub(crate) fn bindings(self) -> Vec<Access> {
         use Access::{Read, ReadWrite};
         match self {
-            Kernel::Gemm(Gemm { storage: Storage::Q8, .. }) => {
+            Kernel::Gemm(GemmKernel { storage: Storage::Q8, .. }) => {
                 vec![Read, Read, Read, ReadWrite, Read, Read]
             }
             Kernel::Gemm(_) => vec![Read, Read, Read, ReadWrite],
-            Kernel::Attention(Attention { positions, .. }) => {
+            Kernel::Attention(AttentionKernel { positions, .. }) => {
                 let tables = match positions {
-                    Positions::Absent => 0,
-                    Positions::Alibi => 1,
-                    Positions::Relative { keys, queries } => 1 + usize::from(keys) + usize::from(queries),
+                    PositionBias::Absent => 0,
+                    PositionBias::Alibi => 1,
+                    PositionBias::Relative { keys, queries } => 1 + usize::from(keys) + usize::from(queries),
                 };
                 [vec![Read, Read, Read, ReadWrite], vec![Read; tables]].concat()
             }
@@ -172,10 +172,10 @@ impl Kernel {
             Kernel::Gather => include_str!("gather.wgsl"),
             Kernel::Pool(pool) => {
                 let name = match pool {
-                    Pool::Mean => "MEAN",
-                    Pool::MeanSqrtLen => "ROOT",
-                    Pool::WeightedMean => "WEIGHTED",
-                    Pool::Max => "MAX",
+                    PoolKernel::Mean => "MEAN",
+                    PoolKernel::MeanSqrtLen => "ROOT",
+                    PoolKernel::WeightedMean => "WEIGHTED",
+                    PoolKernel::Max => "MAX",
                 };
                 set(&mut names, name, true);
                 include_str!("pool.wgsl")
@@ -183,7 +183,7 @@ impl Kernel {
             Kernel::Rotate => include_str!("rotate.wgsl"),
         };
         names.entry("THREADS").or_insert_with(|| ROW_THREADS.to_string());
-        names.insert("ROWS_X", ROWS_X.to_string());
+        names.insert("ROWS_X", GRID_WIDTH.to_string());
         expand(template, &names)
     }
 }
@@ -191,18 +191,18 @@ impl Kernel {
 /// The grid of a kernel that gives each row a workgroup.
 pub(crate) fn row_grid(rows: usize) -> [u32; 3] {
     let rows = rows as u32;
-    [rows.min(ROWS_X), rows.div_ceil(ROWS_X), 1]
+    [rows.min(GRID_WIDTH), rows.div_ceil(GRID_WIDTH), 1]
 }
 
-impl Gemm {
+impl GemmKernel {
     /// The grid for so many rows, and so many vectors of columns.
     pub(crate) fn grid(self, rows: usize, columns: usize) -> [u32; 3] {
-        let Tile { rows: tile, group_m, group_n, .. } = self.tile;
+        let GemmTile { rows: tile, group_m, group_n, .. } = self.tile;
         [(columns as u32).div_ceil(2 * group_n), (rows as u32).div_ceil(tile * group_m), 1]
     }
 
     fn names(self, names: &mut Names) {
-        let Tile { rows, group_m, group_n, step } = self.tile;
+        let GemmTile { rows, group_m, group_n, step } = self.tile;
         let numbers = [
             ("ROWS", rows),
             ("GROUP_M", group_m),
@@ -247,18 +247,18 @@ fn activation_names(activation: Activation, names: &mut Names) {
     set(names, "TANH", matches!(activation, Activation::GeluTanh | Activation::Tanh));
 }
 
-impl Attention {
+impl AttentionKernel {
     /// The grid for so many tiles of rows.
     pub(crate) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
         [tiles as u32, heads as u32, 1]
     }
 
     fn names(self, names: &mut Names) {
-        names.insert("QUERIES", QUERIES.to_string());
-        names.insert("KEYS", (KEY_VECTORS / self.vectors).clamp(1, 32).to_string());
+        names.insert("QUERIES", QUERY_TILE.to_string());
+        names.insert("KEYS", (KEY_TILE_VECTORS / self.vectors).clamp(1, 32).to_string());
         names.insert("VECTORS", self.vectors.to_string());
-        set(names, "ALIBI", self.positions == Positions::Alibi);
-        if let Positions::Relative { keys, queries } = self.positions {
+        set(names, "ALIBI", self.positions == PositionBias::Alibi);
+        if let PositionBias::Relative { keys, queries } = self.positions {
             set(names, "RELATIVE", true);
             set(names, "KEYS_TABLE", keys);
             if queries {

@@ -4,6 +4,6 @@ mod kernel;
 mod template;
 
 pub(super) use kernel::{
-    Access, Attention, DEPTH_STEP, Epilogue, Gemm, Kernel, PANEL, Pool, Positions, QUERIES, Storage, Tile,
-    row_grid,
+    Access, AttentionKernel, DEPTH_ALIGN, Epilogue, GemmKernel, GemmTile, Kernel, PANEL_VECTORS, PoolKernel,
+    PositionBias, QUERY_TILE, Storage, row_grid,
 };

@@ -4,7 +4,7 @@ struct Params {
   rows: u32,
   heads: u32,      // to rotate, from the first column on
   head_dim: u32,   // numbers in a head that are not filled up
-  head_room: u32,  // numbers from one head to the next
+  head_stride: u32,  // numbers from one head to the next
   stride: u32,     // numbers from one row to the next
 }
 
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (row >= params.rows) { return; }
   let half = params.head_dim / 2u;
   for (var item = index; item < params.heads * half; item += {THREADS}u) {
-    let front = row * params.stride + item / half * params.head_room + item % half;
+    let front = row * params.stride + item / half * params.head_stride + item % half;
     let turn = rotations[places[row] * half + item % half];
     let x = output[front];
     let y = output[front + half];

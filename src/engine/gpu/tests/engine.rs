@@ -15,7 +15,7 @@ fn engine(gpu: Gpu, plan: &Plan, dtype: Dtype) -> GpuEngine {
 fn engine_of(gpu: Gpu, plan: &Plan, weights: Weights, dtype: Dtype) -> GpuEngine {
     let mut engine = pollster::block_on(GpuEngine::prepare(gpu, plan, &weights, dtype)).unwrap();
     let cpu = crate::engine::cpu::CpuEngine::prepare(plan, weights, dtype, 1).unwrap();
-    engine.share(&Engine::Cpu(cpu));
+    engine.share_embedding(&Engine::Cpu(cpu));
     engine
 }
 
@@ -73,7 +73,7 @@ fn warmed_up_means_no_pipeline_is_made_later_and_one_read_back_a_batch() {
 #[test]
 fn the_least_limits_are_enough() {
     let (_, plan) = every_plan().remove(0);
-    let gpu = pollster::block_on(Gpu::open_with(wgpu::Limits::default())).unwrap();
+    let gpu = pollster::block_on(Gpu::open_with_limits(wgpu::Limits::default())).unwrap();
     assert!(run(&engine(gpu, &plan, Dtype::F32), &LENGTHS).is_ok());
 }
 
@@ -81,7 +81,7 @@ fn the_least_limits_are_enough() {
 fn a_batch_that_is_too_large_for_a_binding_goes_in_parts_and_a_pair_that_is_is_refused() {
     let (_, plan) = every_plan().remove(0);
     let small = wgpu::Limits { max_storage_buffer_binding_size: 1 << 15, ..wgpu::Limits::default() };
-    let limited = engine(pollster::block_on(Gpu::open_with(small)).unwrap(), &plan, Dtype::F32);
+    let limited = engine(pollster::block_on(Gpu::open_with_limits(small)).unwrap(), &plan, Dtype::F32);
     let lengths = [37, 64, 37, 64, 7];
     assert!(limited.submit(&batch(&lengths)).unwrap().parts.len() > 1);
     let whole = run(&engine(open(), &plan, Dtype::F32), &lengths).unwrap();

@@ -4,8 +4,8 @@ mod recordings;
 mod reference;
 mod shaders;
 
-use super::run::TILES;
-use super::shader::{Attention, Epilogue, Gemm, Kernel, Pool, Positions};
+use super::run::GEMM_TILES;
+use super::shader::{AttentionKernel, Epilogue, GemmKernel, Kernel, PoolKernel, PositionBias};
 use super::*;
 use crate::checkpoint::Activation;
 
@@ -24,19 +24,24 @@ fn all_kernels() -> Vec<Kernel> {
         Kernel::Gather,
         Kernel::Rotate,
     ];
-    kernels.extend([Pool::Mean, Pool::MeanSqrtLen, Pool::WeightedMean, Pool::Max].map(Kernel::Pool));
-    for tile in TILES {
+    kernels.extend(
+        [PoolKernel::Mean, PoolKernel::MeanSqrtLen, PoolKernel::WeightedMean, PoolKernel::Max]
+            .map(Kernel::Pool),
+    );
+    for tile in GEMM_TILES {
         for storage in [Storage::F32, Storage::F16, Storage::Q8] {
-            kernels.extend(epilogues.iter().map(|&epilogue| Kernel::Gemm(Gemm { tile, storage, epilogue })));
+            kernels.extend(
+                epilogues.iter().map(|&epilogue| Kernel::Gemm(GemmKernel { tile, storage, epilogue })),
+            );
         }
     }
     for vectors in [1, 8, 16, 32] {
-        let mut positions = vec![Positions::Absent, Positions::Alibi];
+        let mut positions = vec![PositionBias::Absent, PositionBias::Alibi];
         for (keys, queries) in [(true, true), (true, false), (false, true)] {
-            positions.push(Positions::Relative { keys, queries });
+            positions.push(PositionBias::Relative { keys, queries });
         }
         kernels.extend(
-            positions.into_iter().map(|positions| Kernel::Attention(Attention { vectors, positions })),
+            positions.into_iter().map(|positions| Kernel::Attention(AttentionKernel { vectors, positions })),
         );
     }
     kernels

@@ -23,14 +23,14 @@ impl Upload for Counted {
     }
 }
 
-const SHAPE: Shape = Shape { tokens: 200, pairs: 3, tiles: 5, longest: 130 };
+const SHAPE: BatchShape = BatchShape { tokens: 200, pairs: 3, tiles: 5, max_seqlen: 130 };
 
 fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u64)>) {
     let storage = if dtype == Dtype::Q8 { Storage::Q8 } else { Storage::F32 };
     let mut counted = Counted::default();
     let weights = random_weights(plan, dtype);
-    let prepared = lower::prepare(plan, &weights, storage, TILES[0], &mut counted).unwrap();
-    (record(&prepared.steps, SHAPE, TILES[0]), prepared.first, counted.0)
+    let prepared = lower::prepare(plan, &weights, storage, GEMM_TILES[0], &mut counted).unwrap();
+    (record(&prepared.steps, SHAPE, GEMM_TILES[0]), prepared.setup_dispatches, counted.0)
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn pooled_rows_come_back_and_nothing_else() {
         let (recording, ..) = recorded(&plan, Dtype::F32);
         assert_eq!(
             (recording.rows, recording.vectors),
-            (SHAPE.pairs, plan.hidden_size.div_ceil(VECTOR)),
+            (SHAPE.pairs, plan.hidden_size.div_ceil(VEC4)),
             "{name}"
         );
-        assert!(matches!(recording.result, Scratch::Stream | Scratch::Other), "{name}");
+        assert!(matches!(recording.result, Scratch::ResidualA | Scratch::ResidualB), "{name}");
     }
 }
 

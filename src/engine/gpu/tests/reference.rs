@@ -1,10 +1,10 @@
 //! The kernels once more, in plain Rust and f64: what they are to compute.
 
-use super::super::shader::{Pool, Storage};
+use super::super::shader::{PoolKernel, Storage};
 use crate::checkpoint::Activation;
 
-/// One row of work of [`attention`]: see `Tile` in `shader/attention.wgsl`.
-pub(super) type Tile = [u32; 4];
+/// One row of work of [`attention`]: see `GemmTile` in `shader/attention.wgsl`.
+pub(super) type AttentionTile = [u32; 4];
 
 /// A matrix `[rows, stride]` of which `width` columns count.
 pub(super) struct Matrix<'a> {
@@ -57,18 +57,18 @@ pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64
 }
 
 /// Rows `first..end` in one, column by column.
-pub(super) fn pool(pool: Pool, x: &Matrix, first: usize, end: usize) -> Vec<f64> {
+pub(super) fn pool(pool: PoolKernel, x: &Matrix, first: usize, end: usize) -> Vec<f64> {
     let count = (end - first) as f64;
     let column = |column: usize| {
         let values = (first..end).map(|row| x.at(row, column));
         match pool {
-            Pool::Mean => values.sum::<f64>() / count,
-            Pool::MeanSqrtLen => values.sum::<f64>() / count.sqrt(),
-            Pool::WeightedMean => {
+            PoolKernel::Mean => values.sum::<f64>() / count,
+            PoolKernel::MeanSqrtLen => values.sum::<f64>() / count.sqrt(),
+            PoolKernel::WeightedMean => {
                 let places = || (1..=end - first).map(|place| place as f64);
                 values.zip(places()).map(|(value, place)| value * place).sum::<f64>() / places().sum::<f64>()
             }
-            Pool::Max => values.fold(f64::NEG_INFINITY, f64::max),
+            PoolKernel::Max => values.fold(f64::NEG_INFINITY, f64::max),
         }
     };
     (0..x.stride).map(column).collect()

@@ -1,9 +1,15 @@
 use super::*;
 
 /// Attention over pairs of these lengths, with 2 heads of 8 numbers.
-fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, positions: Positions, whole: bool) {
+fn check_attention(
+    gpu: &Gpu,
+    lengths: &[usize],
+    window: Option<usize>,
+    positions: PositionBias,
+    whole: bool,
+) {
     let (heads, vectors) = (2, 2);
-    let (head_dim, width) = (vectors * VECTOR, heads * vectors * VECTOR);
+    let (head_dim, width) = (vectors * VEC4, heads * vectors * VEC4);
     let mut random = Random(9);
     let tokens: usize = lengths.iter().sum();
     let starts: Vec<usize> =
@@ -15,37 +21,38 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     let keys = loud(random.many(tokens * 2 * width));
     let slopes = [0.5, 0.031_25];
     let span = 6;
-    let longest = 20;
-    let rows: Vec<u32> =
-        (-longest..=longest).map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32).collect();
+    let max_seqlen = 20;
+    let rows: Vec<u32> = (-max_seqlen..=max_seqlen)
+        .map(|distance: i32| (distance.clamp(-span, span - 1) + span) as u32)
+        .collect();
     let tables = [random.many(2 * span as usize * width), random.many(2 * span as usize * width)];
-    let tiles: Vec<reference::Tile> = lengths
+    let tiles: Vec<reference::AttentionTile> = lengths
         .iter()
         .zip(&starts)
         .enumerate()
         .flat_map(|(pair, (&length, &start))| {
             let tile = move |first: usize| {
-                let count = QUERIES.min(length - first);
+                let count = QUERY_TILE.min(length - first);
                 let [first, count] = if whole { [start + first, count] } else { [pair, 1] };
                 [first, count, start, length].map(|number| number as u32)
             };
-            (0..if whole { length } else { 1 }).step_by(QUERIES).map(tile)
+            (0..if whole { length } else { 1 }).step_by(QUERY_TILE).map(tile)
         })
         .collect();
     let mut uploads =
         vec![(input(0), words(tiles.as_flattened())), (input(1), floats(&query)), (input(2), floats(&keys))];
     let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
     let (with_keys, with_queries) = match positions {
-        Positions::Relative { keys, queries } => (keys, queries),
+        PositionBias::Relative { keys, queries } => (keys, queries),
         _ => (false, false),
     };
     match positions {
-        Positions::Absent => {}
-        Positions::Alibi => {
+        PositionBias::Absent => {}
+        PositionBias::Alibi => {
             uploads.push((input(4), floats(&slopes)));
             buffers.push(input(4));
         }
-        Positions::Relative { .. } => {
+        PositionBias::Relative { .. } => {
             uploads.push((input(4), words(&rows)));
             buffers.push(input(4));
             for (number, there) in [(5, with_keys), (6, with_queries)] {
@@ -58,14 +65,14 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
     }
     let scale = 0.3f32;
     let reach = window.unwrap_or(1 << 30);
-    let stride = width / VECTOR;
+    let stride = width / VEC4;
     let mut params =
-        [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), longest as usize, stride]
+        [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), max_seqlen as usize, stride]
             .map(|number| number as u32)
             .to_vec();
     params[5] = scale.to_bits();
-    let kernel = shader::Attention { vectors, positions };
-    let work = (Kernel::Attention(kernel), shader::Attention::grid(tiles.len(), heads));
+    let kernel = AttentionKernel { vectors, positions };
+    let work = (Kernel::Attention(kernel), AttentionKernel::grid(tiles.len(), heads));
     let got = run(gpu, work, params, buffers, uploads, [queries, stride]);
 
     let numbers = |values: &[f32], start: usize| -> Vec<f64> {
@@ -90,7 +97,7 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
                 if with_queries {
                     product += dot(&table(1), key);
                 }
-                let slope = if positions == Positions::Alibi { f64::from(slopes[head]) } else { 0.0 };
+                let slope = if positions == PositionBias::Alibi { f64::from(slopes[head]) } else { 0.0 };
                 product * f64::from(scale) - slope * distance.unsigned_abs() as f64
             };
             for place in 0..if whole { length } else { 1 } {
@@ -110,11 +117,11 @@ fn check_attention(gpu: &Gpu, lengths: &[usize], window: Option<usize>, position
 fn attention_within_each_pair() {
     let gpu = gpu();
     let all = [
-        Positions::Absent,
-        Positions::Alibi,
-        Positions::Relative { keys: true, queries: true },
-        Positions::Relative { keys: true, queries: false },
-        Positions::Relative { keys: false, queries: true },
+        PositionBias::Absent,
+        PositionBias::Alibi,
+        PositionBias::Relative { keys: true, queries: true },
+        PositionBias::Relative { keys: true, queries: false },
+        PositionBias::Relative { keys: false, queries: true },
     ];
     for positions in all {
         for window in [None, Some(5), Some(64)] {

@@ -2,7 +2,7 @@ use super::*;
 
 /// Weights `[columns, inputs]` as panels, `[panels, depth, 64]`.
 fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize) -> Vec<T> {
-    let (panel, depth) = (PANEL * VECTOR, inputs.next_multiple_of(DEPTH_STEP));
+    let (panel, depth) = (PANEL_VECTORS * VEC4, inputs.next_multiple_of(DEPTH_ALIGN));
     let mut packed = vec![T::default(); columns.next_multiple_of(panel) * depth];
     for (column, weights) in weights.chunks_exact(inputs).enumerate() {
         for (k, weight) in weights.iter().enumerate() {
@@ -13,7 +13,7 @@ fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize) -> Ve
 }
 
 struct GemmCase {
-    gemm: Gemm,
+    gemm: GemmKernel,
     rows: usize,
     inputs: usize,
     columns: usize,
@@ -31,7 +31,7 @@ impl GemmCase {
                 let codes: Vec<u8> =
                     (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
                 let scales: Vec<f32> = random.many(columns).iter().map(|scale| scale / 64.0).collect();
-                let factors = random.many(inputs.next_multiple_of(DEPTH_STEP));
+                let factors = random.many(inputs.next_multiple_of(DEPTH_ALIGN));
                 uploads.push((input(1), panels(&codes, columns, inputs)));
                 uploads.push((input(4), floats(&scales)));
                 uploads.push((input(5), floats(&factors)));
@@ -60,7 +60,7 @@ impl GemmCase {
         let width = if gated { columns / 2 } else { columns };
         let before = random.many(rows * width);
         uploads.push((OUTPUT, floats(&before)));
-        let depth = inputs.next_multiple_of(DEPTH_STEP);
+        let depth = inputs.next_multiple_of(DEPTH_ALIGN);
         let params =
             [rows, depth, inputs / 4, inputs / 4, columns / 4, width / 4].map(|number| number as u32);
         let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
@@ -92,9 +92,9 @@ impl GemmCase {
 #[test]
 fn gemm_in_every_tile_and_storage() {
     let gpu = gpu();
-    for tile in TILES {
+    for tile in GEMM_TILES {
         for storage in [Storage::F32, Storage::F16, Storage::Q8] {
-            let gemm = Gemm { tile, storage, epilogue: Epilogue::Store };
+            let gemm = GemmKernel { tile, storage, epilogue: Epilogue::Store };
             for [rows, inputs, columns] in [[1, 4, 4], [131, 36, 68], [70, 128, 200]] {
                 GemmCase { gemm, rows, inputs, columns }.check(&gpu);
             }

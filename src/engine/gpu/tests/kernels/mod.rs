@@ -10,7 +10,7 @@ mod rotate;
 use std::collections::BTreeMap;
 
 use super::super::record::{Dispatch, Input, Recording, Scratch, Slot, Uploads};
-use super::super::shader::{self, DEPTH_STEP, PANEL, QUERIES, row_grid};
+use super::super::shader::{DEPTH_ALIGN, PANEL_VECTORS, QUERY_TILE, row_grid};
 use super::reference::{self, Matrix};
 use super::*;
 
@@ -35,10 +35,10 @@ fn gpu() -> Gpu {
 }
 
 fn input(number: usize) -> Slot {
-    Slot::Input(Input::Rotation(number))
+    Slot::Input(Input::RotaryTable(number))
 }
 
-const OUTPUT: Slot = Slot::Scratch(Scratch::Stream);
+const OUTPUT: Slot = Slot::Scratch(Scratch::ResidualA);
 
 fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
@@ -59,12 +59,13 @@ fn run(
 ) -> Vec<f32> {
     let dispatch = Dispatch { kernel, buffers, params, grid };
     let mut executor = Executor::new(Vec::new());
-    let watch = gpu.watch();
+    let scope = gpu.error_scope();
     executor.warm_up(gpu, [&dispatch]);
-    let scratch = BTreeMap::from([(Scratch::Stream, bytes(rows, vectors))]);
-    let recording = Recording { dispatches: vec![dispatch], scratch, result: Scratch::Stream, rows, vectors };
+    let scratch = BTreeMap::from([(Scratch::ResidualA, bytes(rows, vectors))]);
+    let recording =
+        Recording { dispatches: vec![dispatch], scratch, result: Scratch::ResidualA, rows, vectors };
     let pending = executor.submit(gpu, &recording, uploads).unwrap();
-    pollster::block_on(watch.end()).unwrap();
+    pollster::block_on(scope.pop()).unwrap();
     pollster::block_on(executor.receive(gpu, pending)).unwrap()
 }
 

@@ -4,7 +4,7 @@ use super::*;
 fn norm_of_rows_that_end_within_a_vector() {
     let gpu = gpu();
     for (width, in_place) in [(7usize, true), (384, true), (1030, true), (7, false), (384, false)] {
-        let (rows, stride) = (5, width.next_multiple_of(VECTOR));
+        let (rows, stride) = (5, width.next_multiple_of(VEC4));
         let mut random = Random(3);
         let mut filled = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
             let row = |random: &mut Random| -> Vec<f32> {

@@ -5,26 +5,26 @@ fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
     let gpu = gpu();
     let (pairs, vectors) = (40_000, 1);
     let ends: Vec<u32> = (0..=pairs as u32).map(|pair| pair * 3).collect();
-    let x = Random(5).many(pairs * 3 * VECTOR * vectors);
+    let x = Random(5).many(pairs * 3 * VEC4 * vectors);
     let uploads = || vec![(input(0), words(&ends)), (input(1), floats(&x))];
     let params = |last| vec![pairs as u32, vectors as u32, last];
     let buffers = || vec![input(0), input(1), OUTPUT];
     let shape = [pairs, vectors];
     let run = |kernel, last| run(&gpu, (kernel, row_grid(pairs)), params(last), buffers(), uploads(), shape);
     let gathered = [0, 1].map(|last| run(Kernel::Gather, last));
-    let pools = [Pool::Mean, Pool::MeanSqrtLen, Pool::WeightedMean, Pool::Max];
+    let pools = [PoolKernel::Mean, PoolKernel::MeanSqrtLen, PoolKernel::WeightedMean, PoolKernel::Max];
     let pooled = pools.map(|pool| run(Kernel::Pool(pool), 0));
-    let matrix = Matrix { values: &x, stride: VECTOR };
+    let matrix = Matrix { values: &x, stride: VEC4 };
     for pair in 0..pairs {
         for (pool, pooled) in pools.iter().zip(&pooled) {
             let expected = reference::pool(*pool, &matrix, 3 * pair, 3 * pair + 3);
             for (column, expected) in expected.into_iter().enumerate() {
-                assert_close(pooled[pair * VECTOR + column], expected, 1e-6, (pool, pair));
+                assert_close(pooled[pair * VEC4 + column], expected, 1e-6, (pool, pair));
             }
         }
-        for column in 0..VECTOR {
-            assert_close(gathered[0][pair * VECTOR + column], matrix.at(3 * pair, column), 0.0, pair);
-            assert_close(gathered[1][pair * VECTOR + column], matrix.at(3 * pair + 2, column), 0.0, pair);
+        for column in 0..VEC4 {
+            assert_close(gathered[0][pair * VEC4 + column], matrix.at(3 * pair, column), 0.0, pair);
+            assert_close(gathered[1][pair * VEC4 + column], matrix.at(3 * pair + 2, column), 0.0, pair);
         }
     }
 }
@@ -32,10 +32,11 @@ fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
 #[test]
 fn pool_of_thousands_of_rows_loses_nothing() {
     let rows = 9000;
-    let x: Vec<f32> = Random(6).many(rows * VECTOR).iter().map(|value| value + 100.0).collect();
+    let x: Vec<f32> = Random(6).many(rows * VEC4).iter().map(|value| value + 100.0).collect();
     let uploads = vec![(input(0), words(&[0, rows as u32])), (input(1), floats(&x))];
     let buffers = vec![input(0), input(1), OUTPUT];
-    let got = run(&gpu(), (Kernel::Pool(Pool::Mean), row_grid(1)), vec![1, 1, 0], buffers, uploads, [1, 1]);
-    let expected = reference::pool(Pool::Mean, &Matrix { values: &x, stride: VECTOR }, 0, rows);
+    let got =
+        run(&gpu(), (Kernel::Pool(PoolKernel::Mean), row_grid(1)), vec![1, 1, 0], buffers, uploads, [1, 1]);
+    let expected = reference::pool(PoolKernel::Mean, &Matrix { values: &x, stride: VEC4 }, 0, rows);
     got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 2e-6, "mean"));
 }
