@@ -3,5 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod commands;
 mod hub;
+mod other_commands;
+mod program;
+mod rank_and_score;
+mod refusals;

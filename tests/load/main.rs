@@ -11,4 +11,7 @@ mod chains;
 mod families;
 mod memory_limit;
 mod published;
-mod weights_formats;
+mod sharded_weights;
+mod torch_archives;
+mod weights_folder;
+mod weights_forms;

@@ -3,5 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod broken;
+mod config_files;
 mod damage;
-mod malformed;
+mod tokenizer_files;
+mod weights_files;

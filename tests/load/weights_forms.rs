@@ -1,0 +1,127 @@
+//! Every form of weights gives the same scores: one file or several, safetensors or torch.
+
+use super::weights_folder::*;
+use crate::common::{fixture, load};
+use ranklet::checkpoint::Weights;
+use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Reranker, Scores, quantize};
+use std::path::{Path, PathBuf};
+
+/// Folders of `fixtures/weights` and the fixtures whose weights they hold.
+const CASES: [(&str, &str); 5] = [
+    ("sharded-safetensors", "bert-bare-h36"),
+    ("sharded-bin", "bert-bare-h36"),
+    ("bin-f32", "bert-bare-h36"),
+    ("bin-f16", "bert-f16-h52"),
+    ("bin-views", "bert-bf16-h60"),
+];
+
+fn logits(reranker: &Reranker, fixture_name: &str) -> Vec<f32> {
+    reranker.score_blocking(&fixture(fixture_name).expected.pairs, Scores::Raw).unwrap()
+}
+
+#[test]
+fn every_form_gives_the_very_scores_of_safetensors() {
+    for (case, name) in CASES {
+        let folder = folder(case, name);
+        for dtype in [Dtype::F32, Dtype::Q8] {
+            let twin = load_as(ModelSource::Directory(fixture(name).directory), dtype).unwrap();
+            let want = logits(&twin, name);
+            let files = ModelFiles::from_directory(folder.path()).unwrap();
+            for source in [ModelSource::Directory(folder.path().into()), ModelSource::Files(files)] {
+                let reranker = load_as(source, dtype).unwrap();
+                assert_eq!(logits(&reranker, name), want, "{case} as {dtype:?}");
+                assert_eq!(reranker.info().backend.dtype, dtype);
+                let format = if case.contains("bin") { "pytorch" } else { "safetensors" };
+                assert_eq!(reranker.info().weights.format, format);
+                assert_eq!(reranker.info().weights.bytes, weights_bytes(folder.path()), "{case}");
+            }
+        }
+    }
+}
+
+fn weights_bytes(folder: &Path) -> u64 {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_weights = |path: &PathBuf| {
+        path.extension().is_some_and(|end| ["bin", "safetensors"].iter().any(|one| end == *one))
+    };
+    paths.filter(is_weights).map(|path| path.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn what_the_model_has_no_use_for_is_warned_of_unless_every_old_file_has_it() {
+    let warnings = |case, name| load(files(case, name)).unwrap().info().warnings.clone();
+    assert_eq!(warnings("bin-f32", "bert-bare-h36"), Vec::<String>::new());
+    let views = warnings("bin-views", "bert-bf16-h60");
+    let unused = ["cls.predictions.decoder.weight", "expanded", "flags", "scalar"];
+    assert_eq!(views.len(), unused.len(), "{views:?}");
+    for (warning, name) in views.iter().zip(unused) {
+        assert!(warning.contains(name), "{warning}");
+    }
+}
+
+#[test]
+fn views_are_read_as_torch_reads_them() {
+    let files = files("bin-views", "bert-bf16-h60");
+    let weights = read(BIN, files.get(BIN).unwrap()).unwrap();
+    let twin = Weights::parse(fixture("bert-bf16-h60").files().get("model.safetensors").unwrap()).unwrap();
+    for name in twin.names() {
+        assert_eq!(weights.view(name).unwrap().to_f32(), twin.view(name).unwrap().to_f32(), "{name}");
+    }
+    let table = twin.view("bert.embeddings.word_embeddings.weight").unwrap().to_f32();
+    assert_eq!(weights.view("cls.predictions.decoder.weight").unwrap().to_f32(), table);
+    assert_eq!(weights.require("expanded", &[4, 3]).unwrap().to_f32(), [1.0; 12]);
+    assert_eq!(weights.require("scalar", &[]).unwrap().to_f32(), [3.0]);
+    assert_refused(weights.view("flags"), ErrorKind::Weights, &["flags", "BOOL"]);
+}
+
+#[test]
+fn forms_are_preferred_in_the_order_of_transformers() {
+    // Each form is put beside those that come after it, which are broken and would be noticed.
+    let good = fixture("bert-bare-h36").files();
+    let mut held = good.clone();
+    held.take("model.safetensors");
+    assert_refused(
+        load(held.clone()),
+        ErrorKind::Weights,
+        &["model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json"],
+    );
+    held.insert("pytorch_model.bin.index.json", &b"{"[..]);
+    assert_refused(load(held.clone()), ErrorKind::Weights, &["pytorch_model.bin.index.json"]);
+    held.insert(BIN, files("bin-f32", "bert-bare-h36").get(BIN).unwrap().to_vec());
+    assert!(load(held.clone()).is_ok());
+    held.insert(BIN, &b"x"[..]);
+    assert_refused(load(held.clone()), ErrorKind::Weights, &[BIN]);
+    let sharded = files("sharded-safetensors", "bert-bare-h36");
+    for name in [INDEX, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] {
+        held.insert(name, sharded.get(name).unwrap().to_vec());
+    }
+    assert!(load(held.clone()).is_ok());
+    held.insert(INDEX, &b"{"[..]);
+    assert_refused(load(held.clone()), ErrorKind::Weights, &[INDEX]);
+    held.insert("model.safetensors", good.get("model.safetensors").unwrap().to_vec());
+    assert!(load(held).is_ok());
+}
+
+#[test]
+fn a_folder_gives_the_form_that_is_used_alone() {
+    let folder = folder("sharded-safetensors", "bert-bare-h36");
+    std::fs::write(folder.path().join(BIN), "x").unwrap();
+    let files = ModelFiles::from_directory(folder.path()).unwrap();
+    assert!(files.get(BIN).is_none());
+    assert_eq!(
+        files.weights_bytes() as u64 + 1,
+        weights_bytes(folder.path()),
+        "all shards and nothing else but the other form"
+    );
+}
+
+#[test]
+fn any_form_can_be_quantised() {
+    for (case, name) in [CASES[0], CASES[2]] {
+        let twin = pollster::block_on(quantize(fixture(name).files(), name, Dtype::Q8)).unwrap();
+        let quantised = pollster::block_on(quantize(files(case, name), name, Dtype::Q8)).unwrap();
+        assert_eq!(quantised.get("model.safetensors"), twin.get("model.safetensors"), "{case}");
+        assert_eq!(quantised.weights_bytes(), twin.weights_bytes(), "{case}: the old weights are gone");
+        assert!(quantised.get(INDEX).is_none());
+    }
+}

@@ -1,0 +1,141 @@
+//! Malformed config.json and files that do not fit each other.
+
+use super::broken::*;
+use crate::common::{fixture, load};
+use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+#[test]
+fn the_unbroken_fixture_loads() {
+    let reranker = load(good()).unwrap();
+    assert_eq!(reranker.info().warnings, Vec::<String>::new());
+    assert!(load(RawWeights::of(&good()).files()).is_ok());
+    assert!(load(with_config(json!({}))).is_ok());
+}
+
+#[test]
+fn missing_files() {
+    assert_refused(without("config.json"), ErrorKind::Config, &["config.json"]);
+    assert_refused(without("tokenizer.json"), ErrorKind::Tokenizer, &["tokenizer.json"]);
+    assert_refused(without("model.safetensors"), ErrorKind::Weights, &["model.safetensors"]);
+    let mut files = without("model.safetensors");
+    files.insert("pytorch_model.bin", vec![]);
+    assert_refused(files, ErrorKind::Weights, &["pytorch_model.bin", "malformed"]);
+}
+
+#[test]
+fn broken_json() {
+    for name in ["config.json", "config_sentence_transformers.json", "modules.json"] {
+        assert_refused(with(name, "{"), ErrorKind::Config, &[name]);
+        assert_refused(with(name, "3"), ErrorKind::Config, &[name]);
+        assert_refused(with(name, [0xff, 0xfe]), ErrorKind::Config, &[name]);
+        assert_refused(with(name, ""), ErrorKind::Config, &[name]);
+    }
+    assert_refused(with("tokenizer_config.json", "["), ErrorKind::Tokenizer, &["tokenizer_config.json"]);
+    let deep = "[".repeat(100_000);
+    assert_refused(with("config.json", deep), ErrorKind::Config, &["config.json"]);
+}
+
+#[test]
+fn sizes_that_make_no_sense() {
+    for (name, value) in [
+        ("hidden_size", json!(0)),
+        ("hidden_size", json!(-36)),
+        ("hidden_size", json!(36.5)),
+        ("hidden_size", json!("36")),
+        ("hidden_size", json!(u64::MAX)),
+        ("num_hidden_layers", json!(4_000_000_000u64)),
+        ("num_hidden_layers", json!(0)),
+        ("num_attention_heads", json!(0)),
+        ("intermediate_size", json!(1u64 << 60)),
+        ("vocab_size", json!(1u64 << 62)),
+        ("max_position_embeddings", json!(0)),
+        ("layer_norm_eps", json!(-1.0)),
+        ("layer_norm_eps", json!(1e300)),
+        ("layer_norm_eps", json!("small")),
+        ("num_labels", json!(0)),
+        ("id2label", json!({})),
+        ("id2label", json!([])),
+    ] {
+        assert_refused(with_config(json!({ name: value })), ErrorKind::Config, &["config.json", name]);
+    }
+    assert_refused(
+        with_config(json!({ "num_attention_heads": 5 })),
+        ErrorKind::Config,
+        &["hidden_size 36", "5 attention heads"],
+    );
+}
+
+#[test]
+fn a_configuration_that_does_not_fit_the_weights() {
+    for (fields, tensor) in [
+        (json!({ "num_hidden_layers": 3 }), "bert.encoder.layer.2"),
+        (json!({ "hidden_size": 72 }), "bert.embeddings.word_embeddings.weight"),
+        (json!({ "intermediate_size": 54 }), "bert.encoder.layer.0.intermediate.dense.weight"),
+        (json!({ "vocab_size": 100_000 }), "bert.embeddings.word_embeddings.weight"),
+        (json!({ "type_vocab_size": 3 }), "bert.embeddings.token_type_embeddings.weight"),
+        (json!({ "id2label": { "0": "a", "1": "b" }, "num_labels": null }), "classifier.weight"),
+        (json!({ "id2label": { "0": "a" }, "num_labels": 3 }), "classifier.weight"),
+    ] {
+        assert_refused(with_config(fields), ErrorKind::Weights, &[tensor]);
+    }
+}
+
+#[test]
+fn other_models_and_functions() {
+    for (fields, name) in [
+        (json!({ "model_type": "gpt2" }), "gpt2"),
+        (json!({ "position_embedding_type": "relative_key" }), "relative_key"),
+        (json!({ "feed_forward_type": "swiglu" }), "swiglu"),
+        (json!({ "is_decoder": true }), "is_decoder"),
+    ] {
+        assert_refused(with_config(fields), ErrorKind::Unsupported, &["config.json", name]);
+    }
+    for (fields, name) in [
+        (json!({ "model_type": null }), "model_type"),
+        (json!({ "model_type": 3 }), "model_type"),
+        (json!({ "hidden_act": "gelu_12" }), "gelu_12"),
+        (json!({ "sbert_ce_default_activation_function": "torch.nn.modules.activation.GLU" }), "GLU"),
+        (json!({ "sentence_transformers": { "activation_fn": "my.own.Activation" } }), "my.own.Activation"),
+    ] {
+        assert_refused(with_config(fields), ErrorKind::Config, &[name]);
+    }
+    let own = |fields| with_fields("config_sentence_transformers.json", fields);
+    assert_refused(own(json!({ "activation_fn": "torch.nn.GLU" })), ErrorKind::Config, &["GLU"]);
+    assert_refused(own(json!({ "default_prompt_name": "query" })), ErrorKind::Config, &["prompts", "query"]);
+    let chain = json!([{ "type": "sentence_transformers.models.Transformer" }, { "type": "x.Dense" }]);
+    let mut files = own(json!({ "model_type": "CrossEncoder" }));
+    files.insert("modules.json", chain.to_string().into_bytes());
+    assert_refused(files, ErrorKind::Unsupported, &["x.Dense"]);
+}
+
+#[test]
+fn no_token_types_beside_a_table_of_them() {
+    let mut files = with_config(json!({ "type_vocab_size": 0 }));
+    files.insert(
+        "tokenizer_config.json",
+        br#"{"model_input_names": ["input_ids", "attention_mask"]}"#.to_vec(),
+    );
+    assert_refused(files, ErrorKind::Weights, &["token_type_embeddings", "type_vocab_size"]);
+}
+
+/// Messages quote what came from outside, but not all of it.
+#[test]
+fn long_values_are_cut_in_messages() {
+    let error = load(with_config(json!({ "model_type": "x".repeat(100_000) }))).unwrap_err();
+    assert!(error.context().len() < 1100, "{} bytes", error.context().len());
+}
+
+#[test]
+fn token_types_the_model_has_no_rows_for() {
+    // The template gives types 0 and 1; this model has one row. The old table stays, under a name nobody asks for.
+    let mut weights = RawWeights::of(&good());
+    let name = "bert.embeddings.token_type_embeddings.weight";
+    let table = weights.header.remove(name).unwrap();
+    weights.header.insert("unrelated".to_owned(), table);
+    weights.push(name, "F32", &[1, 36], &[0; 144]);
+    let mut files = with_config(json!({ "type_vocab_size": 1 }));
+    files.insert("model.safetensors", weights.bytes());
+    assert_refused(files, ErrorKind::Config, &["type_vocab_size", "model_input_names"]);
+}
