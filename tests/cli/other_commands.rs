@@ -3,7 +3,6 @@
 use super::program::*;
 use crate::common::{fixture, fixtures_directory};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::Path;
 
 #[test]

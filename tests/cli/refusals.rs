@@ -3,7 +3,6 @@
 use super::program::*;
 use crate::common::fixture;
 use serde_json::{Value, json};
-use std::io::Write;
 
 #[test]
 fn bad_files_are_named_with_their_line() {

@@ -1,7 +1,7 @@
 //! Breaks a good fixture in one place and checks how it is refused.
 
 use crate::common::{fixture, load};
-use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
+use ranklet::{ErrorKind, ModelFiles};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

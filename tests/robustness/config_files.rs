@@ -1,10 +1,9 @@
 //! Malformed config.json and files that do not fit each other.
 
 use super::broken::*;
-use crate::common::{fixture, load};
-use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use crate::common::load;
+use ranklet::ErrorKind;
+use serde_json::json;
 
 #[test]
 fn the_unbroken_fixture_loads() {

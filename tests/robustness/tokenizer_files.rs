@@ -1,10 +1,9 @@
 //! Malformed and hostile tokenizer.json files.
 
 use super::broken::*;
-use crate::common::{fixture, load};
-use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
+use crate::common::load;
+use ranklet::{ErrorKind, ModelFiles, Scores};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 #[test]
 fn broken_tokenizers() {

@@ -1,10 +1,9 @@
 //! Malformed model.safetensors files.
 
 use super::broken::*;
-use crate::common::{fixture, load};
-use ranklet::{ErrorKind, ModelFiles, RankOptions, Scores};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use crate::common::load;
+use ranklet::{ErrorKind, RankOptions};
+use serde_json::json;
 
 #[test]
 fn cut_and_padded_weights() {
