@@ -1,6 +1,8 @@
 //! One error type for the whole crate: a public kind, and a message that names the thing.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What went wrong, in the words the JavaScript API uses as `error.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,54 +76,139 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure: its [kind](Error::kind) is API, its text is for people and may change.
+/// The documents or pairs of a call that an [`Error`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct ErrorItem {
+    /// What the range counts.
+    pub kind: ItemKind,
+    /// Indices in the caller's input, from 0.
+    pub range: Range<usize>,
+}
+
+/// What the indices of an [`ErrorItem`] count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ItemKind {
+    /// Documents of one query.
+    Document,
+    /// Pairs of a query and a document.
+    Pair,
+}
+
+impl ItemKind {
+    /// The stable name of this kind: `"document"` or `"pair"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ItemKind::Document => "document",
+            ItemKind::Pair => "pair",
+        }
+    }
+}
+
+impl fmt::Display for ErrorItem {
+    /// Writes `document 3`, or `documents 3 to 5` for a range of several.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, first, last) = (self.kind.name(), self.range.start, self.range.end.saturating_sub(1));
+        if last > first { write!(f, "{name}s {first} to {last}") } else { write!(f, "{name} {first}") }
+    }
+}
+
+/// A failure. Its [kind](Error::kind) and [item](Error::item) are API; its text is for people and may change.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Details>);
+
+/// Boxed, so that a `Result` is little larger than its value.
+#[derive(Debug, Clone)]
+struct Details {
     kind: ErrorKind,
     context: String,
+    item: Option<ErrorItem>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind`; `context` names the thing that is wrong and, where it can, what to do.
+    /// Creates an error of `kind`. `context` names the thing that is wrong and, where possible, what to do.
     ///
-    /// Very long texts are cut: a message may quote what came from outside.
+    /// Very long texts are cut, because a message may quote untrusted input.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        const LONGEST: usize = 1000;
-        let mut context = context.into();
-        if context.len() > LONGEST {
-            context.truncate(context.floor_char_boundary(LONGEST));
-            context.push('…');
-        }
-        Self { kind, context }
+        Self(Box::new(Details { kind, context: shortened(context.into()), item: None, source: None }))
     }
 
     /// The category, stable across releases.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
-    /// The message without the kind.
+    /// The message, without the kind and the item.
     pub fn context(&self) -> &str {
-        &self.context
+        &self.0.context
     }
 
-    /// The same error with a place in front: `place: message`.
-    #[must_use]
-    pub fn at(self, place: impl fmt::Display) -> Self {
-        Self::new(self.kind, format!("{place}: {}", self.context))
+    /// The documents or pairs of the call that caused the error, if they are known.
+    pub fn item(&self) -> Option<&ErrorItem> {
+        self.0.item.as_ref()
     }
+
+    /// Returns the same error with a place before its message: `place: message`.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.0.context = shortened(format!("{place}: {}", self.0.context));
+        self
+    }
+
+    /// Returns the same error, about `item`.
+    #[must_use]
+    pub(crate) fn about(mut self, item: ErrorItem) -> Self {
+        self.0.item = Some(item);
+        self
+    }
+
+    /// Returns the same error, caused by `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+}
+
+/// Cuts a message after 1000 bytes.
+fn shortened(mut context: String) -> String {
+    const MAX_BYTES: usize = 1000;
+    if context.len() > MAX_BYTES {
+        context.truncate(context.floor_char_boundary(MAX_BYTES));
+        context.push('…');
+    }
+    context
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} error: {}", self.kind, self.context)
+        write!(f, "{} error: ", self.0.kind)?;
+        if let Some(item) = &self.0.item {
+            write!(f, "{item}: ")?;
+        }
+        f.write_str(&self.0.context)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Compares everything but the source.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let fields = |error: &Self| (error.0.kind, error.0.item.clone());
+        fields(self) == fields(other) && self.0.context == other.0.context
+    }
+}
+
+impl Eq for Error {}
 
 /// Shorthands for the kinds that are raised in many places: `config(format!(..))`.
 macro_rules! constructors {
@@ -151,7 +238,20 @@ constructors! {
 
 #[cfg(test)]
 mod tests {
-    use super::ErrorKind;
+    use std::error::Error as _;
+
+    use super::{ErrorItem, ErrorKind, ItemKind, input};
+
+    #[test]
+    fn display_prints_the_item_and_source_gives_the_cause() {
+        let cause = std::io::Error::other("the disk is full");
+        let item = |range| ErrorItem { kind: ItemKind::Pair, range };
+        let error = input("not readable").with_source(cause).about(item(3..4)).at("a.json");
+        assert_eq!(error.to_string(), "input error: pair 3: a.json: not readable");
+        assert_eq!(error.context(), "a.json: not readable");
+        assert_eq!(error.source().expect("has a source").to_string(), "the disk is full");
+        assert_eq!(input("x").about(item(3..6)).to_string(), "input error: pairs 3 to 5: x");
+    }
 
     /// The TypeScript union is written by hand; this is what keeps it equal to the Rust kinds.
     #[test]

@@ -51,7 +51,7 @@ pub use collection::Collection;
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
 pub use engine::gpu::gpu_bytes;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 #[cfg(feature = "candle")]

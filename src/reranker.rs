@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::collection::Collection;
 use crate::engine::{Engine, Submission};
-use crate::error::{Error, Result, input, internal, unsupported};
+use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
@@ -277,15 +277,16 @@ impl Reranker {
         self.head_logits(&engine.run(batch).await?)
     }
 
-    /// Logits of pooled rows.
+    /// Logits of pooled rows. An error is about the row of the batch.
     fn head_logits(&self, pooled: &[f32]) -> Result<Vec<f32>> {
         let logits = self.head.logits(pooled, self.info.hidden_size);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
-            return Err(internal(format!(
-                "pair {} of the batch got the logit {}; this model cannot be trusted with this input",
-                index / self.info.num_labels,
+            let row = index / self.info.num_labels;
+            let error = internal(format!(
+                "the logit is {}; this model cannot be trusted with this input",
                 logits[index]
-            )));
+            ));
+            return Err(error.about(ErrorItem { kind: ItemKind::Pair, range: row..row + 1 }));
         }
         Ok(logits)
     }

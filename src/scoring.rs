@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::collection::Collection;
 use crate::engine::Submission;
-use crate::error::{Error, Result, input, internal};
+use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal};
 use crate::options::{RankOptions, Reading, Scores};
 use crate::reranker::Reranker;
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
@@ -211,7 +211,7 @@ impl<'a> Scoring<'a> {
             }
             Err(error) => {
                 (self.begun, self.ahead, self.held) = (self.done.clone(), None, None);
-                Err(error.at(self.place(&rows)))
+                Err(self.with_item(error, &rows))
             }
         }
     }
@@ -232,9 +232,14 @@ impl<'a> Scoring<'a> {
         Part { restarted: true, ..Part::default() }
     }
 
-    fn place(&self, rows: &[Row]) -> String {
-        let last = rows.last().map_or(self.done.next, |row| row.index);
-        format!("pairs {} to {last}", self.done.next)
+    /// Says which pairs of the call an error of a batch is about: one of its rows if the error knows it, else all.
+    fn with_item(&self, error: Error, rows: &[Row]) -> Error {
+        let row = error.item().and_then(|item| rows.get(item.range.start));
+        let (first, last) = match row {
+            Some(row) => (row.index, row.index),
+            None => (self.done.next, rows.last().map_or(self.done.next, |row| row.index)),
+        };
+        error.about(ErrorItem { kind: self.item_kind(), range: first..last + 1 })
     }
 
     /// Pairs from where others have begun, in order, until the engine's token budget is full. A query that stands in several pairs
@@ -243,9 +248,10 @@ impl<'a> Scoring<'a> {
         let (mut batch, mut rows) = (Batch::default(), Vec::new());
         let mut held = self.held.take();
         let mut last: Option<(&str, EncodedText)> = None;
+        let kind = self.item_kind();
         for index in self.begun.next..self.len() {
             let query = self.query(index);
-            let at = |error: Error| error.at(format!("{} {index}", self.unit()));
+            let at = |error: Error| error.about(ErrorItem { kind, range: index..index + 1 });
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
                 _ => reranker.encode_query(query, self.instruction.as_deref()).map_err(at)?,
@@ -357,11 +363,11 @@ impl<'a> Scoring<'a> {
         }
     }
 
-    /// What a caller counts.
-    fn unit(&self) -> &'static str {
+    /// What the caller's input is a list of.
+    fn item_kind(&self) -> ItemKind {
         match &self.pairs {
-            Pairs::OneQuery { .. } | Pairs::Prepared { .. } => "document",
-            Pairs::Each(_) => "pair",
+            Pairs::OneQuery { .. } | Pairs::Prepared { .. } => ItemKind::Document,
+            Pairs::Each(_) => ItemKind::Pair,
         }
     }
 }

@@ -47,7 +47,14 @@ export class RankletError extends Error {
 export function fromEngine(error: unknown): RankletError | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const code = errorCodes.find((known) => known === error.code);
-  return code === undefined ? undefined : new RankletError(code, error.message, { cause: error });
+  return code === undefined ? undefined : new RankletError(code, itemOf(error) + error.message, { cause: error });
+}
+
+/** The documents or pairs that an engine's error is about, as the beginning of a message: `documents 3 to 5: `. */
+function itemOf(error: Error & { readonly item?: unknown }): string {
+  if (error.item === undefined) return "";
+  const { kind, start, end } = error.item as { readonly kind: string; readonly start: number; readonly end: number };
+  return end - start > 1 ? `${kind}s ${start} to ${end - 1}: ` : `${kind} ${start}: `;
 }
 
 /** Whether a GPU has failed. */
@@ -62,7 +69,7 @@ export function isDeviceLost(error: unknown): error is RankletError {
  */
 export function relocated(error: unknown, place: (pair: number) => number): unknown {
   if (!(error instanceof RankletError)) return error;
-  const message = error.message.replace(/^(?:document|pair|pairs) \d+(?: to \d+)?(?=: )/, (named) =>
+  const message = error.message.replace(/^(?:document|pair)s? \d+(?: to \d+)?(?=: )/, (named) =>
     named.replace(/\d+/g, (pair) => String(place(Number(pair)))),
   );
   return message === error.message ? error : new RankletError(error.code, message, { cause: error });

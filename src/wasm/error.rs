@@ -2,23 +2,38 @@
 
 use wasm_bindgen::JsValue;
 
+use crate::error::{Error, ErrorItem};
+
 /// The result of a binding.
 pub(super) type JsResult<T> = Result<T, JsFailure>;
 
 /// An error on its way out.
-pub struct JsFailure(crate::Error);
+pub struct JsFailure(Error);
 
-impl From<crate::Error> for JsFailure {
-    fn from(error: crate::Error) -> Self {
+impl From<Error> for JsFailure {
+    fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
 impl From<JsFailure> for JsValue {
-    fn from(failure: JsFailure) -> Self {
-        let error = js_sys::Error::new(failure.0.context());
-        // Setting a property of an object just made cannot fail; if it did, the error would only lack its code.
-        let _ = js_sys::Reflect::set(&error, &"code".into(), &failure.0.kind().code().into());
-        error.into()
+    /// Makes an `Error` with a `code` and, if the error is about documents or pairs of the call, an `item`
+    /// `{ kind: "document" | "pair", start, end }` with an exclusive end. The message does not name the item.
+    fn from(JsFailure(error): JsFailure) -> Self {
+        let js_error = js_sys::Error::new(error.context());
+        set(&js_error, "code", error.kind().code().into());
+        if let Some(ErrorItem { kind, range }) = error.item() {
+            let item = js_sys::Object::new();
+            set(&item, "kind", kind.name().into());
+            set(&item, "start", (range.start as f64).into());
+            set(&item, "end", (range.end as f64).into());
+            set(&js_error, "item", item.into());
+        }
+        js_error.into()
     }
+}
+
+/// Sets a property of an object that was just made, which cannot fail.
+fn set(object: &JsValue, name: &str, value: JsValue) {
+    let _ = js_sys::Reflect::set(object, &name.into(), &value);
 }
