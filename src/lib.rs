@@ -32,7 +32,6 @@ pub mod eval;
 pub mod model;
 pub mod text;
 
-mod collection;
 mod engine;
 mod error;
 mod info;
@@ -41,12 +40,10 @@ mod memory;
 mod options;
 mod quantize;
 mod reranker;
-mod scoring;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub use checkpoint::ModelFiles;
-pub use collection::Collection;
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
@@ -56,10 +53,9 @@ pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
+pub use reranker::{Collection, Pairs, Part, Ranked, Reranker, Scoring, best_first};
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{Description, describe};
-pub use reranker::{Ranked, Reranker, best_first};
-pub use scoring::{Pairs, Part, Scoring};
 pub use text::{OffsetUnit, Span};
 
 /// The examples of README, run as tests.

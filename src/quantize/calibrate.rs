@@ -1,17 +1,17 @@
 //! Rounding every matrix of a model while it reads a text, layer after layer.
 //!
 //! Each layer sees the inputs that the layers before it give once they are rounded, so it makes good for them too:
-//! its matrices are rounded with error feedback ([`super::rounding`]), and its bias is moved so that the mean output
+//! its matrices are rounded with error feedback ([`super::gptq`]), and its bias is moved so that the mean output
 //! is what it was before anything was rounded.
 
 use std::collections::HashMap;
 
 use candle_core::Tensor;
 
-use super::rounding::Feedback;
-use super::scheme::{Rows, Scheme};
-use super::smoothing::{self, Group};
-use super::tensors::{Rounded, RoundedMatrix, key};
+use super::format::{Rows, Scheme};
+use super::gptq::Feedback;
+use super::quantized_tensors::{Rounded, RoundedMatrix, key};
+use super::smoothquant::{self, Group};
 use crate::checkpoint::{Checkpoint, Grid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
@@ -47,7 +47,7 @@ pub(super) fn calibrate(
         of: last_layers(plan),
     };
     let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &counted)?;
-    let groups = smoothing::groups(plan);
+    let groups = smoothquant::groups(plan);
     let mut rounded = Rounded::nearest(plan, weights, scheme)?;
     let mut with_tables = weights.clone();
     rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.loaded()));

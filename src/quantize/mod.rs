@@ -3,20 +3,20 @@
 #[cfg(feature = "candle")]
 mod calibrate;
 #[cfg(feature = "candle")]
-mod file;
+mod format;
 #[cfg(feature = "candle")]
-mod rounding;
+mod gptq;
 #[cfg(feature = "candle")]
-mod scheme;
+mod quantize;
 #[cfg(feature = "candle")]
-mod smoothing;
+mod quantized_tensors;
 #[cfg(feature = "candle")]
-mod tensors;
+mod smoothquant;
 
 use std::collections::HashMap;
 
 #[cfg(feature = "candle")]
-pub use file::quantize;
+pub use quantize::quantize;
 
 use crate::checkpoint::Grid;
 use crate::model::{Plan, TensorRole};

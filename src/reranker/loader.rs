@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
-use super::outline::Outline;
+use super::model_spec::Outline;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Answers, Decoder, Question};
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};

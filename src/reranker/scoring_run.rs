@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::collection::Collection;
+use super::{Collection, Reranker};
 use crate::engine::Submission;
 use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal};
 use crate::options::{RankOptions, Reading, Scores};
-use crate::reranker::Reranker;
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
 
 /// The pairs of a call.

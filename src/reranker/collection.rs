@@ -1,8 +1,8 @@
 //! Documents that are tokenised once, for many queries.
 
+use super::Reranker;
 use crate::error::{Result, input};
 use crate::options::Reading;
-use crate::reranker::Reranker;
 use crate::text::EncodedDocument;
 
 /// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.

@@ -1,7 +1,7 @@
 //! `quantize`: a q8 or q4 file, calibrated, with golden pairs.
 
 use super::calibrate;
-use super::scheme::Scheme;
+use super::format::Scheme;
 use crate::checkpoint::{Checkpoint, Golden, GoldenPair, ModelFiles, WeightsFiles};
 use crate::error::{Result, input};
 use crate::model;

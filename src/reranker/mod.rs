@@ -1,11 +1,13 @@
 //! Load, score, rank: with `loader.rs` the only place that knows every layer.
 
-#[cfg(not(target_arch = "wasm32"))]
-mod describe;
+mod collection;
 #[cfg(feature = "gpu")]
-mod gpu;
+mod gpu_selection;
 mod loader;
-mod outline;
+mod model_spec;
+#[cfg(not(target_arch = "wasm32"))]
+mod model_summary;
+mod scoring_run;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -13,18 +15,18 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, ScoreActivation};
-use crate::collection::Collection;
 use crate::engine::{Engine, Submission};
 use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
-use crate::scoring::{Pairs, Part, Scoring};
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer, Span};
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use describe::{Description, describe};
+pub use collection::Collection;
 pub(crate) use loader::Loader;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model_summary::{Description, describe};
+pub use scoring_run::{Pairs, Part, Scoring};
 
 /// A cross-encoder that is ready to score.
 ///

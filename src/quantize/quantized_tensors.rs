@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::scheme::{Rows, Scheme};
+use super::format::{Rows, Scheme};
 use crate::checkpoint::{Grid, Weights, Writer};
 use crate::error::{Result, internal};
 use crate::model::{Head, Plan, TensorRole, TensorRows};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::outline::Outline;
+use super::model_spec::Outline;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::error::Result;
 use crate::model::{self, Plan};
