@@ -170,7 +170,7 @@ impl PairTokenizer {
             **id as usize >= self.vocab_size
                 && tokenizers::Model::token_to_id(model, &token.content).is_none()
         });
-        model.ids_from(self.vocab_size) + beyond.count()
+        model.count_ids_from(self.vocab_size) + beyond.count()
     }
 
     /// Tokenises a query for pairs of at most `max_length` tokens, with what comes before it: an instruction in the

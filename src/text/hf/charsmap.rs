@@ -11,7 +11,7 @@ use crate::text::error::malformed;
 
 /// Bytes a replacement may have for each byte it replaces, so that no text grows without bound. Unicode's own
 /// compatibility forms reach 11.
-const MOST_GROWTH: usize = 16;
+const MAX_GROWTH: usize = 16;
 
 /// Reads and checks a map.
 ///
@@ -26,9 +26,9 @@ pub(super) fn read(base64: &str) -> Result<Precompiled> {
 
 /// One entry of the trie, as darts-clone packs it.
 #[derive(Clone, Copy)]
-struct Unit(u32);
+struct TrieUnit(u32);
 
-impl Unit {
+impl TrieUnit {
     fn label(self) -> u32 {
         self.0 & (1 << 31 | 0xff)
     }
@@ -47,19 +47,19 @@ impl Unit {
 }
 
 fn check(bytes: &[u8]) -> Result<()> {
-    let cut = || tokenizer("tokenizer.json: a precompiled_charsmap that is cut short");
-    let (size, rest) = bytes.split_first_chunk().ok_or_else(cut)?;
+    let truncated = || tokenizer("tokenizer.json: a precompiled_charsmap that is cut short");
+    let (size, rest) = bytes.split_first_chunk().ok_or_else(truncated)?;
     let (trie, replacements) =
-        rest.split_at_checked(u32::from_le_bytes(*size) as usize & !3).ok_or_else(cut)?;
+        rest.split_at_checked(u32::from_le_bytes(*size) as usize & !3).ok_or_else(truncated)?;
     let (trie, _) = trie.as_chunks();
-    let trie: Vec<Unit> = trie.iter().map(|unit| Unit(u32::from_le_bytes(*unit))).collect();
+    let trie: Vec<TrieUnit> = trie.iter().map(|unit| TrieUnit(u32::from_le_bytes(*unit))).collect();
     let replacements = std::str::from_utf8(replacements).map_err(malformed)?;
     let outside = || tokenizer("tokenizer.json: a precompiled_charsmap that points outside itself");
     let mut seen = vec![false; trie.len()];
     let mut open = vec![(0, 0)];
-    while let Some((place, depth)) = open.pop() {
-        let unit = *trie.get(place).ok_or_else(outside)?;
-        let children = place ^ unit.offset();
+    while let Some((index, depth)) = open.pop() {
+        let unit = *trie.get(index).ok_or_else(outside)?;
+        let children = index ^ unit.offset();
         // Any byte may be looked for from here.
         if children | 0xff >= trie.len() {
             return Err(outside());
@@ -83,7 +83,7 @@ fn check_replacement(replacements: &str, start: usize, replaced: usize) -> Resul
         .get(start..)
         .ok_or_else(|| tokenizer("tokenizer.json: a precompiled_charsmap that points outside itself"))?;
     match rest.find('\0').unwrap_or(rest.len()) {
-        length if length > MOST_GROWTH * replaced => Err(unsupported(format!(
+        length if length > MAX_GROWTH * replaced => Err(unsupported(format!(
             "tokenizer.json: a precompiled_charsmap that makes {length} bytes of {replaced}"
         ))),
         _ => Ok(()),

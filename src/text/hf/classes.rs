@@ -39,19 +39,21 @@ pub(in crate::text) fn build(
     json: &TokenizerJson,
     config: &TokenizerConfig,
 ) -> Result<(Pipeline, PairTemplate)> {
-    let names = Names::new(config);
-    let (model, normalizer, pre_tokenizer) = parts(json, config, &names)?;
-    let normalizer = if config.lower_case { Some(lower_cased(normalizer)) } else { normalizer };
+    let special_tokens = SpecialTokenSet::new(config);
+    let (model, normalizer, pre_tokenizer) = stages(json, config, &special_tokens)?;
+    let normalizer = if config.lower_case { Some(with_lowercase(normalizer)) } else { normalizer };
     let mut pipeline = Pipeline::new(model);
     pipeline.with_normalizer(normalizer).map_err(failed)?;
     pipeline.with_pre_tokenizer(pre_tokenizer);
-    pipeline.add_tokens(added_tokens(json, config, &names)?.iter().map(library_token)).map_err(failed)?;
-    let template = template(json, config.class, &names, &pipeline)?;
+    pipeline
+        .add_tokens(added_tokens(json, config, &special_tokens)?.iter().map(library_token))
+        .map_err(failed)?;
+    let template = template(json, config.class, &special_tokens, &pipeline)?;
     Ok((pipeline, template))
 }
 
 /// sentence-transformers' `do_lower_case`: in front of all else, unless it is there as a step of its own.
-fn lower_cased(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
+fn with_lowercase(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
     let steps = match normalizer {
         None => Vec::new(),
         Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().to_vec(),
@@ -63,15 +65,19 @@ fn lower_cased(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
     Normalizers::new(std::iter::once(Lowercase.into()).chain(steps).collect()).into()
 }
 
-type Parts = (Model, Option<NormalizerWrapper>, Option<PreTokenizerWrapper>);
+type Stages = (Model, Option<NormalizerWrapper>, Option<PreTokenizerWrapper>);
 
-fn parts(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -> Result<Parts> {
+fn stages(
+    json: &TokenizerJson,
+    config: &TokenizerConfig,
+    special_tokens: &SpecialTokenSet,
+) -> Result<Stages> {
     let options = &config.options;
     Ok(match config.class {
         TokenizerClass::Backend => (json.model()?, json.normalizer()?, json.pre_tokenizer()?),
         TokenizerClass::Bert | TokenizerClass::DistilBert => {
             let mut model = json.word_piece()?;
-            model.unk_token = names.content(SpecialToken::Unk)?.to_owned();
+            model.unk_token = special_tokens.content(SpecialToken::Unk)?.to_owned();
             model.continuing_subword_prefix = "##".to_owned();
             model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
             let normalizer = BertNormalizer::new(
@@ -86,26 +92,26 @@ fn parts(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -> Resul
             let words = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, true);
             (byte_pairs(json)?, None, Some(words.into()))
         }
-        TokenizerClass::Qwen2 => (byte_pairs(json)?, Some(NFC.into()), Some(qwen_words(options)?)),
+        TokenizerClass::Qwen2 => (byte_pairs(json)?, Some(NFC.into()), Some(qwen_pre_tokenizer(options)?)),
         TokenizerClass::XlmRoberta => {
             let model = Model::Unigram(json.unigram(|_, _| Some(3))?);
-            (model, json.charsmap()?, Some(sentence_piece_words(options)))
+            (model, json.charsmap()?, Some(sentence_piece_pre_tokenizer(options)))
         }
         TokenizerClass::Camembert => {
-            let unk = names.content(SpecialToken::Unk)?;
+            let unk = special_tokens.content(SpecialToken::Unk)?;
             let find = |vocab: &[(std::borrow::Cow<str>, f64)]| {
                 vocab.iter().position(|(piece, _)| piece == unk).unwrap_or(0)
             };
             let model = Model::Unigram(json.unigram(|vocab, _| Some(find(vocab)))?);
-            (model, json.charsmap()?, Some(sentence_piece_words(options)))
+            (model, json.charsmap()?, Some(sentence_piece_pre_tokenizer(options)))
         }
         TokenizerClass::DebertaV2 => {
-            let unk = names.content(SpecialToken::Unk)?;
+            let unk = special_tokens.content(SpecialToken::Unk)?;
             let default = options.unk_id.unwrap_or(1);
             let model = json.unigram(|vocab, _| {
                 Some(vocab.iter().position(|piece| *piece == (unk.into(), 0.0)).unwrap_or(default))
             })?;
-            (Model::Unigram(model), Some(deberta_normalizer(options)?), Some(deberta_words(options)))
+            (Model::Unigram(model), Some(deberta_normalizer(options)?), Some(deberta_pre_tokenizer(options)))
         }
     })
 }
@@ -120,14 +126,14 @@ fn byte_pairs(json: &TokenizerJson) -> Result<Model> {
     Ok(Model::Bpe(model))
 }
 
-fn qwen_words(options: &TokenizerOptions) -> Result<PreTokenizerWrapper> {
+fn qwen_pre_tokenizer(options: &TokenizerOptions) -> Result<PreTokenizerWrapper> {
     let pattern = SplitPattern::Regex(QWEN_PATTERN.to_owned());
     let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(failed)?;
     let bytes = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, false);
     Ok(PreTokenizers::new(vec![split.into(), bytes.into()]).into())
 }
 
-fn sentence_piece_words(options: &TokenizerOptions) -> PreTokenizerWrapper {
+fn sentence_piece_pre_tokenizer(options: &TokenizerOptions) -> PreTokenizerWrapper {
     let prepend =
         if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::Never };
     PreTokenizers::new(vec![WhitespaceSplit.into(), Metaspace::new(SPACE, prepend, true).into()]).into()
@@ -141,7 +147,7 @@ fn deberta_normalizer(options: &TokenizerOptions) -> Result<NormalizerWrapper> {
     Ok(Normalizers::new(lower.into_iter().chain(rest).collect()).into())
 }
 
-fn deberta_words(options: &TokenizerOptions) -> PreTokenizerWrapper {
+fn deberta_pre_tokenizer(options: &TokenizerOptions) -> PreTokenizerWrapper {
     let prepend =
         if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::First };
     let punctuation = Punctuation::new(SplitDelimiterBehavior::Isolated);
@@ -153,11 +159,11 @@ fn deberta_words(options: &TokenizerOptions) -> PreTokenizerWrapper {
 fn template(
     json: &TokenizerJson,
     class: TokenizerClass,
-    names: &Names,
+    special_tokens: &SpecialTokenSet,
     pipeline: &Pipeline,
 ) -> Result<PairTemplate> {
     let id = |token| {
-        let content = names.content(token)?;
+        let content = special_tokens.content(token)?;
         let missing = || tokenizer(format!("tokenizer.json: the vocabulary has no {content:?}"));
         pipeline.token_to_id(content).ok_or_else(missing)
     };
@@ -175,7 +181,11 @@ fn template(
 
 /// The tokens that are cut out of a text before anything else: those of the files, then the named and the extra ones
 /// that are not among them.
-fn added_tokens(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -> Result<Vec<AddedToken>> {
+fn added_tokens(
+    json: &TokenizerJson,
+    config: &TokenizerConfig,
+    special_tokens: &SpecialTokenSet,
+) -> Result<Vec<AddedToken>> {
     let mut of_file = json.added_tokens()?;
     let mut tokens = Vec::new();
     if config.class == TokenizerClass::Backend {
@@ -191,7 +201,7 @@ fn added_tokens(json: &TokenizerJson, config: &TokenizerConfig, names: &Names) -
         }
     }
     let mut known: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
-    let special: Vec<_> = names.named.iter().flatten().chain(&names.extra).collect();
+    let special: Vec<_> = special_tokens.named.iter().flatten().chain(&special_tokens.extra).collect();
     for token in &special {
         if known.insert(token.content.clone()) {
             tokens.push((*token).clone());
@@ -213,15 +223,15 @@ fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
 }
 
 /// The tokens with a name of their own: as the configuration has them, or else as the class has them.
-struct Names {
+struct SpecialTokenSet {
     named: [Option<AddedToken>; 7],
     extra: Vec<AddedToken>,
 }
 
-impl Names {
+impl SpecialTokenSet {
     fn new(config: &TokenizerConfig) -> Self {
         let mut named = config.special_tokens.named.clone();
-        for (token, default) in named.iter_mut().zip(default_names(config.class)) {
+        for (token, default) in named.iter_mut().zip(default_special_tokens(config.class)) {
             let default = default.map(AddedToken::special);
             *token = token.take().or(default);
         }
@@ -249,7 +259,7 @@ impl Names {
 }
 
 /// In the order of [`SpecialToken`]: bos, eos, unk, sep, pad, cls, mask.
-fn default_names(class: TokenizerClass) -> [Option<&'static str>; 7] {
+fn default_special_tokens(class: TokenizerClass) -> [Option<&'static str>; 7] {
     match class {
         TokenizerClass::Backend => [None; 7],
         TokenizerClass::Bert | TokenizerClass::DistilBert => {

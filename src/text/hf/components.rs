@@ -24,7 +24,7 @@ use crate::error::{Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 
 /// A handful in real files.
-const MOST_COMPONENTS: usize = 100;
+const MAX_COMPONENTS: usize = 100;
 
 /// GPT-2's words, as RoBERTa and GPT-NeoX have them.
 const GPT2_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -40,36 +40,36 @@ const REPLACE_PATTERNS: [&str; 3] = [r"\s{2,}|[\n\r\t]", " {2,}", r"\s+"];
 
 /// Builds the components of one section.
 #[derive(Default)]
-pub(super) struct Builder {
+pub(super) struct ComponentBuilder {
     components: usize,
     /// Kinds that may make a text longer. Of each there is one: in a row they would double it again and again.
-    growing: Vec<String>,
+    used_once: Vec<String>,
 }
 
-impl Builder {
+impl ComponentBuilder {
     /// A `normalizer` and all those inside it.
     ///
     /// # Errors
     /// `unsupported` for one that is not known to hold, `tokenizer` for a malformed one.
     pub(super) fn normalizer(&mut self, json: Value) -> Result<NormalizerWrapper> {
-        let kind = self.kind(&json, "normalizer")?;
+        let kind = self.component_type(&json, "normalizer")?;
         if !["Replace", "Sequence", "Strip", "StripAccents"].contains(&kind.as_str()) {
-            self.once(&kind)?;
+            self.allow_once(&kind)?;
         }
         Ok(match kind.as_str() {
-            "BertNormalizer" => read::<BertNormalizer>(json)?.into(),
+            "BertNormalizer" => deserialize::<BertNormalizer>(json)?.into(),
             "Lowercase" => Lowercase.into(),
             "NFC" => NFC.into(),
             "NFD" => NFD.into(),
             "NFKC" => NFKC.into(),
             "NFKD" => NFKD.into(),
             "Nmt" => Nmt.into(),
-            "Strip" => read::<Strip>(json)?.into(),
+            "Strip" => deserialize::<Strip>(json)?.into(),
             "StripAccents" => StripAccents.into(),
             "Replace" => self.replace(json)?.into(),
             "Precompiled" => charsmap::read(charsmap_field(&json)?)?.into(),
             "Sequence" => {
-                let inner = parts(json, "normalizers")?.into_iter().map(|part| self.normalizer(part));
+                let inner = children(json, "normalizers")?.into_iter().map(|part| self.normalizer(part));
                 Normalizers::new(inner.collect::<Result<_>>()?).into()
             }
             other => return Err(unknown("normalizer", other)),
@@ -81,35 +81,35 @@ impl Builder {
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
     pub(super) fn pre_tokenizer(&mut self, json: Value) -> Result<PreTokenizerWrapper> {
-        let kind = self.kind(&json, "pre_tokenizer")?;
+        let kind = self.component_type(&json, "pre_tokenizer")?;
         Ok(match kind.as_str() {
             "BertPreTokenizer" => BertPreTokenizer.into(),
-            "Digits" => read::<Digits>(json)?.into(),
-            "Punctuation" => read::<Punctuation>(json)?.into(),
+            "Digits" => deserialize::<Digits>(json)?.into(),
+            "Punctuation" => deserialize::<Punctuation>(json)?.into(),
             "Whitespace" => Whitespace.into(),
             "WhitespaceSplit" => WhitespaceSplit.into(),
             "Split" => split(json)?.into(),
             "ByteLevel" => {
-                self.once(&kind)?;
-                read::<ByteLevel>(json)?.into()
+                self.allow_once(&kind)?;
+                deserialize::<ByteLevel>(json)?.into()
             }
             "Metaspace" => {
-                self.once(&kind)?;
-                read::<Metaspace>(json)?.into()
+                self.allow_once(&kind)?;
+                deserialize::<Metaspace>(json)?.into()
             }
             "Sequence" => {
-                let inner = parts(json, "pretokenizers")?.into_iter().map(|part| self.pre_tokenizer(part));
+                let inner = children(json, "pretokenizers")?.into_iter().map(|part| self.pre_tokenizer(part));
                 PreTokenizers::new(inner.collect::<Result<_>>()?).into()
             }
             other => return Err(unknown("pre_tokenizer", other)),
         })
     }
 
-    fn kind(&mut self, json: &Value, section: &str) -> Result<String> {
+    fn component_type(&mut self, json: &Value, section: &str) -> Result<String> {
         self.components += 1;
-        if self.components > MOST_COMPONENTS {
+        if self.components > MAX_COMPONENTS {
             return Err(unsupported(format!(
-                "tokenizer.json: a {section} of more than {MOST_COMPONENTS} parts"
+                "tokenizer.json: a {section} of more than {MAX_COMPONENTS} parts"
             )));
         }
         match json["type"].as_str() {
@@ -118,11 +118,11 @@ impl Builder {
         }
     }
 
-    fn once(&mut self, kind: &str) -> Result<()> {
-        if self.growing.iter().any(|known| known == kind) {
+    fn allow_once(&mut self, kind: &str) -> Result<()> {
+        if self.used_once.iter().any(|known| known == kind) {
             return Err(unsupported(format!("tokenizer.json: more than one {kind}")));
         }
-        self.growing.push(kind.to_owned());
+        self.used_once.push(kind.to_owned());
         Ok(())
     }
 
@@ -130,13 +130,13 @@ impl Builder {
         let (pattern, content) = (&json["pattern"], json["content"].as_str().unwrap_or_default());
         match (pattern["Regex"].as_str(), pattern["String"].as_str(), content) {
             (Some(regex), None, " ") if REPLACE_PATTERNS.contains(&regex) => {}
-            (Some(regex), None, "▁") if REPLACE_PATTERNS.contains(&regex) => self.once("Replace")?,
+            (Some(regex), None, "▁") if REPLACE_PATTERNS.contains(&regex) => self.allow_once("Replace")?,
             (None, Some(text), _) if !text.is_empty() && content.len() <= text.len() => {}
             _ => {
                 return Err(unsupported(format!("tokenizer.json: a Replace of {pattern} by {content:?}")));
             }
         }
-        read(json)
+        deserialize(json)
     }
 }
 
@@ -158,22 +158,26 @@ fn charsmap_field(json: &Value) -> Result<&str> {
 
 fn split(json: Value) -> Result<Split> {
     let pattern = &json["pattern"];
-    let holds = match (pattern["Regex"].as_str(), pattern["String"].as_str()) {
+    let is_supported = match (pattern["Regex"].as_str(), pattern["String"].as_str()) {
         (Some(regex), None) => SPLIT_PATTERNS.contains(&regex),
         (None, Some(text)) => !text.is_empty(),
         _ => false,
     };
-    if holds { read(json) } else { Err(unsupported(format!("tokenizer.json: a Split at {pattern}"))) }
+    if is_supported {
+        deserialize(json)
+    } else {
+        Err(unsupported(format!("tokenizer.json: a Split at {pattern}")))
+    }
 }
 
-fn parts(mut json: Value, name: &str) -> Result<Vec<Value>> {
+fn children(mut json: Value, name: &str) -> Result<Vec<Value>> {
     match json[name].take() {
         Value::Array(parts) => Ok(parts),
         _ => Err(tokenizer(format!("tokenizer.json: a Sequence without {name}"))),
     }
 }
 
-fn read<T: DeserializeOwned>(json: Value) -> Result<T> {
+fn deserialize<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(malformed)
 }
 

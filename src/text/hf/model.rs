@@ -26,21 +26,21 @@ impl Model {
     /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
     /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
     pub(in crate::text) fn table_bytes(&self) -> usize {
-        let each = match self {
+        let bytes_per_token = match self {
             Self::WordPiece(_) => 155,
             Self::Bpe(_) => 200,
             Self::Unigram(_) => 33,
         };
-        each * tokenizers::Model::get_vocab_size(self)
+        bytes_per_token * tokenizers::Model::get_vocab_size(self)
     }
 
-    /// How many tokens have ids from `least` on.
-    pub(in crate::text) fn ids_from(&self, least: usize) -> usize {
-        let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= least).count();
+    /// How many tokens have ids from `min_id` on.
+    pub(in crate::text) fn count_ids_from(&self, min_id: usize) -> usize {
+        let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= min_id).count();
         match self {
             Self::WordPiece(model) => count(tokenizers::Model::get_vocab(model)),
             Self::Bpe(model) => count(model.get_vocab()),
-            Self::Unigram(model) => model.len().saturating_sub(least),
+            Self::Unigram(model) => model.len().saturating_sub(min_id),
         }
     }
 }
@@ -60,7 +60,7 @@ impl tokenizers::Model for Model {
         match self {
             Self::WordPiece(model) => model.token_to_id(token),
             Self::Bpe(model) => model.token_to_id(token),
-            Self::Unigram(model) => model.id(token),
+            Self::Unigram(model) => model.token_to_id(token),
         }
     }
 
@@ -68,7 +68,7 @@ impl tokenizers::Model for Model {
         match self {
             Self::WordPiece(model) => model.id_to_token(id),
             Self::Bpe(model) => model.id_to_token(id),
-            Self::Unigram(model) => model.token(id).map(str::to_owned),
+            Self::Unigram(model) => model.id_to_token(id).map(str::to_owned),
         }
     }
 
@@ -77,7 +77,7 @@ impl tokenizers::Model for Model {
             Self::WordPiece(model) => model.get_vocab(),
             Self::Bpe(model) => model.get_vocab(),
             Self::Unigram(model) => (0..model.len() as u32)
-                .filter_map(|id| model.token(id).map(|token| (token.to_owned(), id)))
+                .filter_map(|id| model.id_to_token(id).map(|token| (token.to_owned(), id)))
                 .collect(),
         }
     }

@@ -16,7 +16,7 @@ use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
-use super::components::{Builder, find_charsmap};
+use super::components::{ComponentBuilder, find_charsmap};
 use super::model::Model;
 use super::unigram::Unigram;
 use crate::checkpoint::{AddedToken, TruncationSide};
@@ -43,7 +43,7 @@ pub(in crate::text) struct TokenizerJson<'a> {
 
 /// What tells the models from each other; older files do not name the type.
 #[derive(Deserialize)]
-struct Kind<'a> {
+struct ModelHeader<'a> {
     r#type: Option<String>,
     max_input_chars_per_word: Option<usize>,
     continuing_subword_prefix: Option<String>,
@@ -66,8 +66,8 @@ enum Merge {
 
 // WordPiece looks up every part of a word, with the prefix before it: its time grows with the cube of a word's length
 // and with that of the prefix. Real files have 100 and "##".
-const LONGEST_WORD: usize = 1000;
-const LONGEST_PREFIX: usize = 100;
+const MAX_WORD_CHARS: usize = 1000;
+const MAX_PREFIX_BYTES: usize = 100;
 
 impl<'a> TokenizerJson<'a> {
     pub(in crate::text) fn parse(bytes: &'a [u8]) -> Result<Self> {
@@ -79,28 +79,30 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// `tokenizer` for a malformed section, `unsupported` for a model that is not known to hold.
     pub(super) fn model(&self) -> Result<Model> {
-        let kind: Kind = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        let is_list = kind.vocab.get().starts_with('[');
-        match kind.r#type.as_deref() {
-            Some("WordPiece") => self.whole_word_piece().map(Model::WordPiece),
+        let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        let is_list = header.vocab.get().starts_with('[');
+        match header.r#type.as_deref() {
+            Some("WordPiece") => self.word_piece_as_stored().map(Model::WordPiece),
             Some("BPE") => self.byte_pairs().map(Model::Bpe),
             Some("Unigram") => self.unigram(|_, id| id).map(Model::Unigram),
             Some(other) => Err(unsupported(format!(
                 "tokenizer.json: a model of the type {other:?}; this build reads WordPiece, BPE and Unigram"
             ))),
-            None if kind.merges.is_some() => self.byte_pairs().map(Model::Bpe),
-            None if kind.max_input_chars_per_word.is_some() => self.whole_word_piece().map(Model::WordPiece),
+            None if header.merges.is_some() => self.byte_pairs().map(Model::Bpe),
+            None if header.max_input_chars_per_word.is_some() => {
+                self.word_piece_as_stored().map(Model::WordPiece)
+            }
             None if is_list => self.unigram(|_, id| id).map(Model::Unigram),
             None => Err(tokenizer("tokenizer.json: the model names no type")),
         }
     }
 
     /// A WordPiece model with the longest word the file names.
-    fn whole_word_piece(&self) -> Result<WordPiece> {
+    fn word_piece_as_stored(&self) -> Result<WordPiece> {
         let model = self.word_piece()?;
         match model.max_input_chars_per_word {
-            most if most > LONGEST_WORD => Err(unsupported(format!(
-                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {LONGEST_WORD}"
+            most if most > MAX_WORD_CHARS => Err(unsupported(format!(
+                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {MAX_WORD_CHARS}"
             ))),
             _ => Ok(model),
         }
@@ -111,9 +113,9 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// As [`model`](Self::model); `unsupported` for a prefix so long that a text would take minutes.
     pub(super) fn word_piece(&self) -> Result<WordPiece> {
-        self.check_kind("WordPiece")?;
+        self.model_header("WordPiece")?;
         let model: WordPiece = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        if model.continuing_subword_prefix.len() > LONGEST_PREFIX {
+        if model.continuing_subword_prefix.len() > MAX_PREFIX_BYTES {
             let length = model.continuing_subword_prefix.len();
             return Err(unsupported(format!(
                 "tokenizer.json: a continuing_subword_prefix of {length} bytes"
@@ -128,16 +130,16 @@ impl<'a> TokenizerJson<'a> {
     /// As [`model`](Self::model); `tokenizer` for a merge of tokens the vocabulary does not hold, at some of which the
     /// library panics.
     pub(super) fn byte_pairs(&self) -> Result<BPE> {
-        let kind = self.check_kind("BPE")?;
+        let header = self.model_header("BPE")?;
         for (name, affix) in [
-            ("continuing_subword_prefix", kind.continuing_subword_prefix),
-            ("end_of_word_suffix", kind.end_of_word_suffix),
+            ("continuing_subword_prefix", header.continuing_subword_prefix),
+            ("end_of_word_suffix", header.end_of_word_suffix),
         ] {
             if affix.is_some_and(|affix| !affix.is_empty()) {
                 return Err(unsupported(format!("tokenizer.json: a BPE model with a {name}")));
             }
         }
-        if kind.dropout.is_some_and(|dropout| dropout != 0.0) {
+        if header.dropout.is_some_and(|dropout| dropout != 0.0) {
             return Err(unsupported("tokenizer.json: a BPE model with dropout, whose tokens are chance"));
         }
         self.check_merges()?;
@@ -180,14 +182,14 @@ impl<'a> TokenizerJson<'a> {
         &self,
         unk_id: impl FnOnce(&[(Cow<str>, f64)], Option<usize>) -> Option<usize>,
     ) -> Result<Unigram> {
-        let kind = self.check_kind("Unigram")?;
-        if kind.byte_fallback == Some(true) {
+        let header = self.model_header("Unigram")?;
+        if header.byte_fallback == Some(true) {
             return Err(unsupported("tokenizer.json: a Unigram model with byte_fallback"));
         }
-        let pieces: Vec<Piece> = serde_json::from_str(kind.vocab.get()).map_err(malformed)?;
+        let pieces: Vec<Piece> = serde_json::from_str(header.vocab.get()).map_err(malformed)?;
         let vocab: Vec<(Cow<str>, f64)> =
             pieces.into_iter().map(|Piece(piece, score)| (piece, score)).collect();
-        let unk_id = unk_id(&vocab, kind.unk_id)
+        let unk_id = unk_id(&vocab, header.unk_id)
             .ok_or_else(|| unsupported("tokenizer.json: a Unigram model without an unknown token"))?;
         Unigram::new(&vocab, unk_id)
     }
@@ -197,8 +199,8 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// `tokenizer` for a malformed section, `unsupported` for a component that is not known to hold.
     pub(super) fn normalizer(&self) -> Result<Option<NormalizerWrapper>> {
-        let json = value(self.normalizer)?;
-        (!json.is_null()).then(|| Builder::default().normalizer(json)).transpose()
+        let json = parse_section(self.normalizer)?;
+        (!json.is_null()).then(|| ComponentBuilder::default().normalizer(json)).transpose()
     }
 
     /// The pre-tokenizer as the file has it.
@@ -206,8 +208,8 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
     pub(super) fn pre_tokenizer(&self) -> Result<Option<PreTokenizerWrapper>> {
-        let json = value(self.pre_tokenizer)?;
-        (!json.is_null()).then(|| Builder::default().pre_tokenizer(json)).transpose()
+        let json = parse_section(self.pre_tokenizer)?;
+        (!json.is_null()).then(|| ComponentBuilder::default().pre_tokenizer(json)).transpose()
     }
 
     /// The character map of the file's normaliser alone.
@@ -215,7 +217,7 @@ impl<'a> TokenizerJson<'a> {
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
     pub(super) fn charsmap(&self) -> Result<Option<NormalizerWrapper>> {
-        let json = value(self.normalizer)?;
+        let json = parse_section(self.normalizer)?;
         Ok(find_charsmap(&json)?.map(super::charsmap::read).transpose()?.map(Into::into))
     }
 
@@ -239,25 +241,25 @@ impl<'a> TokenizerJson<'a> {
 
     /// HF forgets what a leftover truncation section says, except on which side.
     pub(in crate::text) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
-        Ok(match value(self.truncation)?["direction"].as_str() {
+        Ok(match parse_section(self.truncation)?["direction"].as_str() {
             Some("Left") => TruncationSide::Left,
             _ => TruncationSide::Right,
         })
     }
 
     /// The model's small fields, when it names none of the other types.
-    fn check_kind(&self, wanted: &str) -> Result<Kind<'a>> {
-        let kind: Kind = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        match kind.r#type.as_deref() {
+    fn model_header(&self, wanted: &str) -> Result<ModelHeader<'a>> {
+        let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        match header.r#type.as_deref() {
             Some(other) if other != wanted => Err(unsupported(format!(
                 "tokenizer.json: a model of the type {other:?}; its class has {wanted}"
             ))),
-            _ => Ok(kind),
+            _ => Ok(header),
         }
     }
 }
 
-fn value(section: Option<&RawValue>) -> Result<Value> {
+fn parse_section(section: Option<&RawValue>) -> Result<Value> {
     serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)
 }
 
