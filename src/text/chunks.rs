@@ -32,21 +32,21 @@ pub struct Chunks {
 }
 
 /// The most tokens that two neighbouring chunks have in common: some sentences. Short chunks have a quarter in common.
-const MOST_OVERLAP: usize = 128;
+const MAX_OVERLAP: usize = 128;
 
 impl Chunks {
     /// The tokens at `kept` of a text's encoding, whose offsets are bytes.
-    pub(super) fn new(text: &str, encoding: &Encoding, kept: Range<usize>, unit: OffsetUnit) -> Self {
-        let ids = encoding.get_ids()[kept.clone()].to_vec();
-        let mut place = Place { text, byte: 0, utf16: 0 };
-        let offsets = encoding.get_offsets()[kept].iter().map(|&(start, end)| {
+    pub(super) fn new(text: &str, encoding: &Encoding, tokens: Range<usize>, unit: OffsetUnit) -> Self {
+        let ids = encoding.get_ids()[tokens.clone()].to_vec();
+        let mut cursor = Utf16Cursor { text, byte: 0, utf16: 0 };
+        let offsets = encoding.get_offsets()[tokens].iter().map(|&(start, end)| {
             let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
             let token = text.get(start..end).unwrap_or_default();
             let blank = token.len() - token.trim_start().len();
             let start = if blank == token.len() { start } else { start + blank };
             [start, end].map(|byte| match unit {
                 OffsetUnit::Byte => byte as u32,
-                OffsetUnit::Utf16 => place.utf16_of(byte) as u32,
+                OffsetUnit::Utf16 => cursor.utf16_of(byte) as u32,
             })
         });
         Self { offsets: offsets.collect(), ids }
@@ -64,16 +64,16 @@ impl Chunks {
 
     /// The chunk of at most `room` tokens, which are one or more, that comes after the one at `last`, or the first.
     /// `None` when `last` has reached the end. All but the only one are full, or begin a little later, with a word.
-    pub(crate) fn next(&self, last: Option<&Range<usize>>, room: usize) -> Option<Range<usize>> {
-        let Some(last) = last else { return Some(0..room.min(self.len())) };
+    pub(crate) fn next(&self, last: Option<&Range<usize>>, max_tokens: usize) -> Option<Range<usize>> {
+        let Some(last) = last else { return Some(0..max_tokens.min(self.len())) };
         if last.end >= self.len() {
             return None;
         }
-        let overlap = (room / 4).min(MOST_OVERLAP);
+        let overlap = (max_tokens / 4).min(MAX_OVERLAP);
         // The last chunk is as long as the others, for a few words alone say little.
-        let start = (last.end - overlap).min(self.len() - room);
+        let start = (last.end - overlap).min(self.len() - max_tokens);
         let word = (start..start + overlap / 2).find(|&token| self.begins_word(token)).unwrap_or(start);
-        Some(word..self.len().min(word + room))
+        Some(word..self.len().min(word + max_tokens))
     }
 
     /// Whether there is white space in front of a token.
@@ -97,13 +97,13 @@ impl Chunks {
 }
 
 /// A place in a text that is counted in bytes and in units of UTF-16 together.
-struct Place<'a> {
+struct Utf16Cursor<'a> {
     text: &'a str,
     byte: usize,
     utf16: usize,
 }
 
-impl Place<'_> {
+impl Utf16Cursor<'_> {
     /// The units before `byte`, which lies between two characters; cheap for places near the last one.
     fn utf16_of(&mut self, byte: usize) -> usize {
         let units = |range: Range<usize>| self.text[range].chars().map(char::len_utf16).sum::<usize>();
@@ -130,9 +130,9 @@ mod tests {
         }
     }
 
-    fn all(chunks: &Chunks, room: usize) -> Vec<Range<usize>> {
+    fn all(chunks: &Chunks, max_tokens: usize) -> Vec<Range<usize>> {
         let mut list: Vec<Range<usize>> = Vec::new();
-        while let Some(next) = chunks.next(list.last(), room) {
+        while let Some(next) = chunks.next(list.last(), max_tokens) {
             list.push(next);
         }
         list
@@ -141,17 +141,17 @@ mod tests {
     #[test]
     fn chunks_cover_the_document_and_overlap() {
         for tokens in 0..70 {
-            for room in 1..40 {
+            for max_tokens in 1..40 {
                 for word in [1, 3, 100] {
-                    let list = all(&chunks(tokens, word), room);
+                    let list = all(&chunks(tokens, word), max_tokens);
                     assert_eq!(
                         (list[0].start, list[list.len() - 1].end),
                         (0, tokens),
-                        "{tokens} {room} {word}"
+                        "{tokens} {max_tokens} {word}"
                     );
-                    assert!(list.iter().all(|chunk| chunk.len() <= room));
-                    assert_eq!(list.len() == 1, tokens <= room);
-                    let overlap = room / 4;
+                    assert!(list.iter().all(|chunk| chunk.len() <= max_tokens));
+                    assert_eq!(list.len() == 1, tokens <= max_tokens);
+                    let overlap = max_tokens / 4;
                     for pair in list.windows(2) {
                         assert!(
                             pair[0].end - pair[1].start.min(pair[0].end) >= overlap - overlap / 2,

@@ -11,11 +11,11 @@ use crate::error::{Result, unsupported};
 /// A pair template, e.g. `[CLS] query [SEP] document [SEP]` with the token type of every part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PairTemplate {
-    parts: Vec<Part>,
+    pieces: Vec<TemplatePiece>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum TemplatePiece {
     Special { id: u32, token_type: u32 },
     Query { token_type: u32 },
     Document { token_type: u32 },
@@ -25,19 +25,21 @@ impl PairTemplate {
     /// `cls query sep document sep`, types 0 and 1, as HF's `BertTokenizer` builds it.
     pub(super) fn bert(cls: u32, sep: u32) -> Self {
         Self {
-            parts: vec![
-                Part::Special { id: cls, token_type: 0 },
-                Part::Query { token_type: 0 },
-                Part::Special { id: sep, token_type: 0 },
-                Part::Document { token_type: 1 },
-                Part::Special { id: sep, token_type: 1 },
+            pieces: vec![
+                TemplatePiece::Special { id: cls, token_type: 0 },
+                TemplatePiece::Query { token_type: 0 },
+                TemplatePiece::Special { id: sep, token_type: 0 },
+                TemplatePiece::Document { token_type: 1 },
+                TemplatePiece::Special { id: sep, token_type: 1 },
             ],
         }
     }
 
     /// `query document`, types 0 and 1: what a tokenizer without a template gives.
-    fn bare() -> Self {
-        Self { parts: vec![Part::Query { token_type: 0 }, Part::Document { token_type: 1 }] }
+    fn without_special_tokens() -> Self {
+        Self {
+            pieces: vec![TemplatePiece::Query { token_type: 0 }, TemplatePiece::Document { token_type: 1 }],
+        }
     }
 
     /// Reads the `post_processor` section of a `tokenizer.json`.
@@ -46,47 +48,51 @@ impl PairTemplate {
     /// `tokenizer` when it is malformed, `unsupported` when it is not one query, then one document.
     pub(super) fn parse(json: &str) -> Result<Self> {
         let processor: Option<PostProcessor> = serde_json::from_str(json).map_err(malformed)?;
-        let parts = match processor.and_then(PostProcessor::decisive) {
-            Some(PostProcessor::Template { pair, special_tokens }) => parts(pair, &special_tokens)?,
+        let pieces = match processor.and_then(PostProcessor::adding_tokens) {
+            Some(PostProcessor::Template { pair, special_tokens }) => template_pieces(pair, &special_tokens)?,
             Some(PostProcessor::Bert { cls, sep }) => return Ok(Self::bert(cls.1, sep.1)),
             Some(PostProcessor::Roberta { cls, sep }) => return Ok(Self::roberta(cls.1, sep.1)),
-            Some(PostProcessor::ByteLevel) | None => return Ok(Self::bare()),
+            Some(PostProcessor::ByteLevel) | None => return Ok(Self::without_special_tokens()),
             Some(PostProcessor::Sequence { .. }) => Vec::new(),
         };
-        let texts: Vec<_> = parts.iter().filter(|part| !matches!(part, Part::Special { .. })).collect();
+        let texts: Vec<_> =
+            pieces.iter().filter(|piece| !matches!(piece, TemplatePiece::Special { .. })).collect();
         match texts[..] {
-            [Part::Query { .. }, Part::Document { .. }] => Ok(Self { parts }),
+            [TemplatePiece::Query { .. }, TemplatePiece::Document { .. }] => Ok(Self { pieces }),
             _ => Err(unsupported("tokenizer.json: the pair template is not one query, then one document")),
         }
     }
 
     /// `cls query sep sep document sep`, all of type 0, as `RobertaProcessing` builds it.
     pub(super) fn roberta(cls: u32, sep: u32) -> Self {
-        let special = |id| Part::Special { id, token_type: 0 };
-        let (query, document) = (Part::Query { token_type: 0 }, Part::Document { token_type: 0 });
-        Self { parts: vec![special(cls), query, special(sep), special(sep), document, special(sep)] }
+        let special = |id| TemplatePiece::Special { id, token_type: 0 };
+        let (query, document) =
+            (TemplatePiece::Query { token_type: 0 }, TemplatePiece::Document { token_type: 0 });
+        Self { pieces: vec![special(cls), query, special(sep), special(sep), document, special(sep)] }
     }
 
     /// How many tokens the template adds.
     pub(super) fn special_tokens(&self) -> usize {
-        self.parts.len() - 2
+        self.pieces.len() - 2
     }
 
     /// The largest token id and the largest token type the template itself uses.
-    pub(super) fn largest(&self) -> (u32, u32) {
-        self.parts.iter().fold((0, 0), |(id, largest_type), part| match *part {
-            Part::Special { id: special, token_type } => (id.max(special), largest_type.max(token_type)),
-            Part::Query { token_type } | Part::Document { token_type } => (id, largest_type.max(token_type)),
+    pub(super) fn max_ids(&self) -> (u32, u32) {
+        self.pieces.iter().fold((0, 0), |(id, max_type), piece| match *piece {
+            TemplatePiece::Special { id: special, token_type } => (id.max(special), max_type.max(token_type)),
+            TemplatePiece::Query { token_type } | TemplatePiece::Document { token_type } => {
+                (id, max_type.max(token_type))
+            }
         })
     }
 
     /// The same template for a model that is not given token types and takes them all for zero.
     pub(super) fn without_token_types(mut self) -> Self {
-        for part in &mut self.parts {
-            match part {
-                Part::Special { token_type, .. }
-                | Part::Query { token_type }
-                | Part::Document { token_type } => {
+        for piece in &mut self.pieces {
+            match piece {
+                TemplatePiece::Special { token_type, .. }
+                | TemplatePiece::Query { token_type }
+                | TemplatePiece::Document { token_type } => {
                     *token_type = 0;
                 }
             }
@@ -96,11 +102,11 @@ impl PairTemplate {
 
     /// Adds one pair to a batch.
     pub(super) fn push(&self, batch: &mut Batch, query: &[u32], document: &[u32]) {
-        for part in &self.parts {
-            match *part {
-                Part::Special { id, token_type } => batch.push(&[id], token_type),
-                Part::Query { token_type } => batch.push(query, token_type),
-                Part::Document { token_type } => batch.push(document, token_type),
+        for piece in &self.pieces {
+            match *piece {
+                TemplatePiece::Special { id, token_type } => batch.push(&[id], token_type),
+                TemplatePiece::Query { token_type } => batch.push(query, token_type),
+                TemplatePiece::Document { token_type } => batch.push(document, token_type),
             }
         }
         batch.end_pair();
@@ -113,7 +119,7 @@ impl PairTemplate {
 enum PostProcessor {
     #[serde(rename = "TemplateProcessing")]
     Template {
-        pair: Vec<Piece>,
+        pair: Vec<JsonPiece>,
         special_tokens: HashMap<String, SpecialToken>,
     },
     #[serde(rename = "BertProcessing")]
@@ -135,10 +141,10 @@ enum PostProcessor {
 
 impl PostProcessor {
     /// Of a sequence the only one that adds tokens; a sequence with more of them stays one.
-    fn decisive(self) -> Option<Self> {
+    fn adding_tokens(self) -> Option<Self> {
         let Self::Sequence { processors } = self else { return Some(self) };
         let mut adding: Vec<_> =
-            processors.into_iter().filter(|part| !matches!(part, Self::ByteLevel)).collect();
+            processors.into_iter().filter(|piece| !matches!(piece, Self::ByteLevel)).collect();
         match adding.len() {
             0 => Some(Self::ByteLevel),
             1 => adding.pop(),
@@ -148,13 +154,13 @@ impl PostProcessor {
 }
 
 #[derive(Deserialize)]
-enum Piece {
+enum JsonPiece {
     SpecialToken { id: String, type_id: u32 },
-    Sequence { id: Sequence, type_id: u32 },
+    Sequence { id: TextName, type_id: u32 },
 }
 
 #[derive(Deserialize)]
-enum Sequence {
+enum TextName {
     A,
     B,
 }
@@ -165,30 +171,35 @@ struct SpecialToken {
 }
 
 /// Pieces can name one list of ids over and over: a small file would make a template of gigabytes. Real ones have five.
-const MOST_PARTS: usize = 100;
+const MAX_PIECES: usize = 100;
 
-fn parts(pieces: Vec<Piece>, special_tokens: &HashMap<String, SpecialToken>) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    for piece in pieces {
+fn template_pieces(
+    json: Vec<JsonPiece>,
+    special_tokens: &HashMap<String, SpecialToken>,
+) -> Result<Vec<TemplatePiece>> {
+    let mut pieces = Vec::new();
+    for piece in json {
         match piece {
-            Piece::Sequence { id: Sequence::A, type_id } => parts.push(Part::Query { token_type: type_id }),
-            Piece::Sequence { id: Sequence::B, type_id } => {
-                parts.push(Part::Document { token_type: type_id })
+            JsonPiece::Sequence { id: TextName::A, type_id } => {
+                pieces.push(TemplatePiece::Query { token_type: type_id })
             }
-            Piece::SpecialToken { id, type_id } => {
+            JsonPiece::Sequence { id: TextName::B, type_id } => {
+                pieces.push(TemplatePiece::Document { token_type: type_id })
+            }
+            JsonPiece::SpecialToken { id, type_id } => {
                 let token = special_tokens
                     .get(&id)
                     .ok_or_else(|| malformed(format!("the pair template has no special token {id:?}")))?;
-                parts.extend(token.ids.iter().map(|&id| Part::Special { id, token_type: type_id }));
+                pieces.extend(token.ids.iter().map(|&id| TemplatePiece::Special { id, token_type: type_id }));
             }
         }
-        if parts.len() > MOST_PARTS {
+        if pieces.len() > MAX_PIECES {
             return Err(unsupported(format!(
-                "tokenizer.json: a pair template of more than {MOST_PARTS} tokens"
+                "tokenizer.json: a pair template of more than {MAX_PIECES} tokens"
             )));
         }
     }
-    Ok(parts)
+    Ok(pieces)
 }
 
 #[cfg(test)]
@@ -218,7 +229,7 @@ mod tests {
         let byte_level = r#"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false}"#;
         for json in ["null", byte_level, &format!(r#"{{"type": "Sequence", "processors": [{byte_level}]}}"#)]
         {
-            assert_eq!(PairTemplate::parse(json), Ok(PairTemplate::bare()), "{json}");
+            assert_eq!(PairTemplate::parse(json), Ok(PairTemplate::without_special_tokens()), "{json}");
         }
         let both = format!(r#"{{"type": "Sequence", "processors": [{byte_level}, {BERT}]}}"#);
         assert_eq!(PairTemplate::parse(&both), Ok(PairTemplate::bert(5, 6)));

@@ -28,7 +28,7 @@ pub struct PairTokenizer {
     vocab_size: usize,
     /// What pairs are written into, where they are.
     #[cfg(feature = "decoder")]
-    pub(super) asked: Option<super::prompt::Asked>,
+    pub(super) prompted_pairs: Option<super::prompt::PromptedPairs>,
 }
 
 /// The token ids of one text, as far as they can matter.
@@ -124,7 +124,7 @@ impl PairTokenizer {
             model_max_length,
             vocab_size: limits.vocab_size,
             #[cfg(feature = "decoder")]
-            asked: None,
+            prompted_pairs: None,
         })
     }
 
@@ -143,14 +143,15 @@ impl PairTokenizer {
     /// # Errors
     /// `input` when the model cannot read so much, or when nothing of a pair would be left.
     pub fn check_max_length(&self, max_length: usize) -> Result<()> {
-        let least = self.template.special_tokens() + 1;
+        let min_length = self.template.special_tokens() + 1;
         #[cfg(feature = "decoder")]
-        let least = self.asked.as_ref().map_or(least, super::prompt::Asked::least);
-        if (least..=self.model_max_length).contains(&max_length) {
+        let min_length =
+            self.prompted_pairs.as_ref().map_or(min_length, super::prompt::PromptedPairs::min_length);
+        if (min_length..=self.model_max_length).contains(&max_length) {
             Ok(())
         } else {
             Err(input(format!(
-                "a maximum length of {max_length} tokens; this model takes {least} to {}",
+                "a maximum length of {max_length} tokens; this model takes {min_length} to {}",
                 self.model_max_length
             )))
         }
@@ -185,7 +186,7 @@ impl PairTokenizer {
         before: &str,
     ) -> Result<EncodedText<'a>> {
         #[cfg(feature = "decoder")]
-        if let Some(text) = self.ask(query, before) {
+        if let Some(text) = self.encode_prompted_query(query, before) {
             return Ok(text);
         }
         let prompted: Cow<str> =
@@ -205,15 +206,15 @@ impl PairTokenizer {
     ) -> Result<EncodedText<'a>> {
         let text = text.into();
         #[cfg(feature = "decoder")]
-        if self.asked.is_some() {
-            return self.unread(text, max_tokens);
+        if self.prompted_pairs.is_some() {
+            return self.deferred_text(text, max_tokens);
         }
         // One more than can be kept, so that "just fits" and "too long" differ.
-        let limit = self.room(max_length) + 1;
+        let limit = self.max_text_tokens(max_length) + 1;
         let max_tokens = max_tokens.unwrap_or(usize::MAX);
         let (mut ids, mut complete) = self.encode_prefix(&text, limit.min(max_tokens.saturating_add(1)))?;
         if max_tokens < ids.len() {
-            self.cut(&mut ids, max_tokens);
+            self.truncate(&mut ids, max_tokens);
             complete = true;
         }
         Ok(EncodedText { text, ids, complete, max_tokens, length: OnceLock::new() })
@@ -225,23 +226,23 @@ impl PairTokenizer {
     /// `input` for a text of 4 GB or more, `tokenizer` when the tokenizer fails.
     pub fn encode_chunks(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
         #[cfg(feature = "decoder")]
-        self.refuse_parts(true)?;
+        self.refuse_token_counts(true)?;
         if u32::try_from(text.len()).is_err() {
             return Err(input(format!("a document of {} bytes cannot be read in chunks", text.len())));
         }
         let encoding = self.tokenizer.encode(text, false).map_err(failed)?;
-        let (all, most) = (encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
-        let kept = match self.truncation_side {
-            TruncationSide::Right => 0..all.min(most),
-            TruncationSide::Left => all.saturating_sub(most)..all,
+        let (total, max_tokens) = (encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
+        let tokens = match self.truncation_side {
+            TruncationSide::Right => 0..total.min(max_tokens),
+            TruncationSide::Left => total.saturating_sub(max_tokens)..total,
         };
-        Ok(Chunks::new(text, &encoding, kept, unit))
+        Ok(Chunks::new(text, &encoding, tokens, unit))
     }
 
     /// Tokens of a document that fit beside `query`; at least half of the room of both.
     pub(crate) fn max_chunk_tokens(&self, query: &EncodedText, max_length: usize) -> usize {
-        let room = self.room(max_length);
-        room.saturating_sub(query.ids.len()).max(room / 2).max(1)
+        let max_tokens = self.max_text_tokens(max_length);
+        max_tokens.saturating_sub(query.ids.len()).max(max_tokens / 2).max(1)
     }
 
     /// Adds the pair of `query` and a chunk of [`max_chunk_tokens`](Self::max_chunk_tokens) tokens at most to a batch.
@@ -255,8 +256,10 @@ impl PairTokenizer {
         chunk: &[u32],
         max_length: usize,
     ) -> Result<()> {
-        let query =
-            self.kept(&query.ids, query.ids.len().min(self.room(max_length).saturating_sub(chunk.len())));
+        let query = self.truncated(
+            &query.ids,
+            query.ids.len().min(self.max_text_tokens(max_length).saturating_sub(chunk.len())),
+        );
         self.check_ids(query)?;
         self.check_ids(chunk)?;
         self.template.push(batch, query, chunk);
@@ -275,18 +278,18 @@ impl PairTokenizer {
         max_length: usize,
     ) -> Result<()> {
         #[cfg(feature = "decoder")]
-        if let Some(asked) = &self.asked {
-            return self.push_asked(asked, batch, [query, document], max_length);
+        if let Some(pairs) = &self.prompted_pairs {
+            return self.push_prompted(pairs, batch, [query, document], max_length);
         }
-        let room = self.room(max_length);
+        let max_tokens = self.max_text_tokens(max_length);
         let (mut first, mut second) = (query.ids.len(), document.ids.len());
-        let both_too_long = first.min(second) > room;
-        if both_too_long && !room.is_multiple_of(2) && !(query.complete && document.complete) {
+        let both_too_long = first.min(second) > max_tokens;
+        if both_too_long && !max_tokens.is_multiple_of(2) && !(query.complete && document.complete) {
             // Both are cut to half of an odd number: which is longer in truth decides who keeps the odd token.
-            (first, second) = (self.length(query)?, self.length(document)?);
+            (first, second) = (self.full_length(query)?, self.full_length(document)?);
         }
-        let (first, second) = longest_first(first, second, room);
-        let (query, document) = (self.kept(&query.ids, first), self.kept(&document.ids, second));
+        let (first, second) = longest_first(first, second, max_tokens);
+        let (query, document) = (self.truncated(&query.ids, first), self.truncated(&document.ids, second));
         self.check_ids(query)?;
         self.check_ids(document)?;
         self.template.push(batch, query, document);
@@ -302,22 +305,22 @@ impl PairTokenizer {
         )))
     }
 
-    fn room(&self, max_length: usize) -> usize {
+    fn max_text_tokens(&self, max_length: usize) -> usize {
         max_length - self.template.special_tokens()
     }
 
-    pub(super) fn kept<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
+    pub(super) fn truncated<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
         match self.truncation_side {
             TruncationSide::Right => &ids[..length],
             TruncationSide::Left => &ids[ids.len() - length..],
         }
     }
 
-    fn cut(&self, ids: &mut Vec<u32>, length: usize) {
-        *ids = self.kept(ids, length).to_vec();
+    fn truncate(&self, ids: &mut Vec<u32>, length: usize) {
+        *ids = self.truncated(ids, length).to_vec();
     }
 
-    fn length(&self, text: &EncodedText) -> Result<usize> {
+    fn full_length(&self, text: &EncodedText) -> Result<usize> {
         if text.complete {
             return Ok(text.ids.len());
         }
@@ -343,7 +346,7 @@ impl PairTokenizer {
             let cut = text.floor_char_boundary(window);
             let encoding = self.tokenizer.encode(&text[..cut], false).map_err(failed)?;
             let safe_end = last_anchor(&text[..text.floor_char_boundary(cut - self.cut_margin)]);
-            if settled_tokens(&encoding, safe_end) >= limit {
+            if stable_tokens(&encoding, safe_end) >= limit {
                 return Ok((encoding.get_ids()[..limit].to_vec(), false));
             }
             window = window.saturating_mul(4);
@@ -366,7 +369,7 @@ fn last_anchor(text: &str) -> usize {
 }
 
 /// How many leading tokens belong to words that end before `safe_end` bytes: no text after the cut can change them.
-fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
+fn stable_tokens(encoding: &Encoding, safe_end: usize) -> usize {
     let words = encoding.get_word_ids();
     let first_open =
         encoding.get_offsets().iter().position(|(_, end)| *end > safe_end).unwrap_or(words.len());
@@ -375,7 +378,7 @@ fn settled_tokens(encoding: &Encoding, safe_end: usize) -> usize {
 }
 
 fn check_template(template: &PairTemplate, limits: ModelLimits, tokens: &Pipeline) -> Result<()> {
-    let (id, token_type) = template.largest();
+    let (id, token_type) = template.max_ids();
     if id as usize >= limits.vocab_size {
         let token = tokens.id_to_token(id).unwrap_or_default();
         return Err(tokenizer(format!(

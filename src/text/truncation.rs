@@ -4,13 +4,16 @@
 ///
 /// The longer one is cut down to the shorter one; past that both are cut to half, and the one that was longer (the
 /// second, when equal) keeps the odd token. As the `tokenizers` library has it.
-pub(super) fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
-    if first + second <= room {
+pub(super) fn longest_first(first: usize, second: usize, max_tokens: usize) -> (usize, usize) {
+    if first + second <= max_tokens {
         return (first, second);
     }
-    let shorter = first.min(second);
-    let (shorter, longer) =
-        if 2 * shorter > room { (room / 2, room / 2 + room % 2) } else { (shorter, room - shorter) };
+    let min_length = first.min(second);
+    let (shorter, longer) = if 2 * min_length > max_tokens {
+        (max_tokens / 2, max_tokens / 2 + max_tokens % 2)
+    } else {
+        (min_length, max_tokens - min_length)
+    };
     if first > second { (longer, shorter) } else { (shorter, longer) }
 }
 
@@ -28,9 +31,9 @@ mod tests {
         let encoding = |length: usize| {
             Encoding::from_tokens(vec![tokenizers::Token::new(0, String::new(), (0, 0)); length], 0)
         };
-        for room in 0..12 {
+        for max_tokens in 0..12 {
             let params = TruncationParams {
-                max_length: room,
+                max_length: max_tokens,
                 strategy: TruncationStrategy::LongestFirst,
                 stride: 0,
                 direction: TruncationDirection::Right,
@@ -40,7 +43,11 @@ mod tests {
                     let (a, b) =
                         truncate_encodings(encoding(first), Some(encoding(second)), &params).unwrap();
                     let expected = (a.get_ids().len(), b.unwrap().get_ids().len());
-                    assert_eq!(longest_first(first, second, room), expected, "{first}, {second} into {room}");
+                    assert_eq!(
+                        longest_first(first, second, max_tokens),
+                        expected,
+                        "{first}, {second} into {max_tokens}"
+                    );
                 }
             }
         }

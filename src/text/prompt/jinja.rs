@@ -10,7 +10,7 @@ use crate::error::{Result, unsupported};
 
 /// A piece of what a template writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum PromptPiece {
     /// As it stands.
     Text(String),
     /// The message of the role "system", or else this.
@@ -24,43 +24,47 @@ pub(super) enum Piece {
 /// The value of an expression.
 #[derive(Debug, Clone)]
 enum Value {
-    Pieces(Vec<Piece>),
+    Pieces(Vec<PromptPiece>),
     /// All messages.
     Messages,
     /// Those of a role: the piece of its first one.
-    OfRole(Piece),
+    MessagesOfRole(PromptPiece),
     /// Their contents.
-    Contents(Piece),
+    ContentsOfRole(PromptPiece),
     /// The first of those of a role.
-    Message(Piece),
+    FirstMessage(PromptPiece),
 }
 
 /// Of a template, and of what it writes: doubling a variable again and again must not take memory.
-const LONGEST: usize = 1 << 16;
-const DEEPEST: usize = 32;
+const MAX_BYTES: usize = 1 << 16;
+const MAX_DEPTH: usize = 32;
 
 /// What a template writes for a pair.
 ///
 /// # Errors
 /// `unsupported` for what is not read.
-pub(super) fn read(template: &str, add_generation_prompt: bool) -> Result<Vec<Piece>> {
-    if template.len() > LONGEST {
-        return Err(wrong(&format!("it has more than {LONGEST} bytes")));
+pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<PromptPiece>> {
+    if template.len() > MAX_BYTES {
+        return Err(not_supported(&format!("it has more than {MAX_BYTES} bytes")));
     }
     let template = template.replace("\r\n", "\n");
-    let mut reader =
-        Template { variables: HashMap::new(), add_generation_prompt, branches: Vec::new(), out: Vec::new() };
-    for part in parts(template.strip_suffix('\n').unwrap_or(&template))? {
-        reader.take(part)?;
+    let mut reader = TemplateReader {
+        variables: HashMap::new(),
+        add_generation_prompt,
+        branches: Vec::new(),
+        out: Vec::new(),
+    };
+    for segment in segments(template.strip_suffix('\n').unwrap_or(&template))? {
+        reader.read_segment(segment)?;
     }
-    if reader.branches.is_empty() { Ok(reader.out) } else { Err(wrong("an if has no endif")) }
+    if reader.branches.is_empty() { Ok(reader.out) } else { Err(not_supported("an if has no endif")) }
 }
 
-fn wrong(what: &str) -> crate::Error {
+fn not_supported(what: &str) -> crate::Error {
     unsupported(format!("the chat template is not read: {what}"))
 }
 
-enum Part<'a> {
+enum Segment<'a> {
     Text(&'a str),
     Expression(&'a str),
     Statement(&'a str),
@@ -68,8 +72,8 @@ enum Part<'a> {
 
 /// Texts and tags, with the white space around tags taken off as transformers' environment does (`trim_blocks`,
 /// `lstrip_blocks`).
-fn parts(template: &str) -> Result<Vec<Part<'_>>> {
-    let mut parts = Vec::new();
+fn segments(template: &str) -> Result<Vec<Segment<'_>>> {
+    let mut segments = Vec::new();
     let (mut rest, mut trim_start, mut newline_start) = (template, false, false);
     loop {
         let start = ["{{", "{%", "{#"].into_iter().filter_map(|tag| rest.find(tag)).min();
@@ -81,8 +85,8 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>> {
             text = text.strip_prefix('\n').unwrap_or(text);
         }
         let Some(start) = start else {
-            parts.push(Part::Text(text));
-            return Ok(parts);
+            segments.push(Segment::Text(text));
+            return Ok(segments);
         };
         let (open, body) = rest[start..].split_at(2);
         let close = match open {
@@ -90,24 +94,24 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>> {
             "{%" => "%}",
             _ => "#}",
         };
-        let end = end_of_tag(body, close).ok_or_else(|| wrong(&format!("{open} has no {close}")))?;
+        let end = end_of_tag(body, close).ok_or_else(|| not_supported(&format!("{open} has no {close}")))?;
         let mut inner = &body[..end];
         rest = &body[end + 2..];
         if let Some(stripped) = inner.strip_prefix('-') {
             (inner, text) = (stripped, text.trim_end());
         } else if open != "{{" && !inner.starts_with('+') {
             let lines = before.trim_end_matches([' ', '\t']);
-            if lines.ends_with('\n') || (lines.is_empty() && parts.is_empty()) {
+            if lines.ends_with('\n') || (lines.is_empty() && segments.is_empty()) {
                 text = text.trim_end_matches([' ', '\t']);
             }
         }
         trim_start = inner.ends_with('-');
         newline_start = open != "{{";
         inner = inner.strip_suffix('-').unwrap_or(inner).trim();
-        parts.push(Part::Text(text));
+        segments.push(Segment::Text(text));
         match open {
-            "{{" => parts.push(Part::Expression(inner)),
-            "{%" => parts.push(Part::Statement(inner)),
+            "{{" => segments.push(Segment::Expression(inner)),
+            "{%" => segments.push(Segment::Statement(inner)),
             _ => {}
         }
     }
@@ -117,13 +121,13 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>> {
 fn end_of_tag(body: &str, close: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
-    for (place, char) in body.char_indices() {
+    for (index, char) in body.char_indices() {
         match quote {
             _ if escaped => escaped = false,
             Some(_) if char == '\\' => escaped = true,
             Some(open) if char == open => quote = None,
             Some(_) => {}
-            None if body[place..].starts_with(close) => return Some(place),
+            None if body[index..].starts_with(close) => return Some(index),
             None if close != "#}" && (char == '"' || char == '\'') => quote = Some(char),
             None => {}
         }
@@ -131,54 +135,54 @@ fn end_of_tag(body: &str, close: &str) -> Option<usize> {
     None
 }
 
-struct Template {
+struct TemplateReader {
     variables: HashMap<String, Value>,
     add_generation_prompt: bool,
     /// Of the ifs around, whether the branch is taken.
     branches: Vec<bool>,
-    out: Vec<Piece>,
+    out: Vec<PromptPiece>,
 }
 
-impl Template {
-    fn take(&mut self, part: Part) -> Result<()> {
-        let taken = self.branches.iter().all(|taken| *taken);
-        match part {
-            Part::Text(text) if taken => self.write(vec![Piece::Text(text.to_owned())]),
-            Part::Expression(text) if taken => {
+impl TemplateReader {
+    fn read_segment(&mut self, segment: Segment) -> Result<()> {
+        let active = self.branches.iter().all(|active| *active);
+        match segment {
+            Segment::Text(text) if active => self.write(vec![PromptPiece::Text(text.to_owned())]),
+            Segment::Expression(text) if active => {
                 let value = self.value(text)?;
                 self.write(pieces(value)?)
             }
-            Part::Statement(text) => self.statement(text, taken),
-            Part::Text(_) | Part::Expression(_) => Ok(()),
+            Segment::Statement(text) => self.statement(text, active),
+            Segment::Text(_) | Segment::Expression(_) => Ok(()),
         }
     }
 
-    fn statement(&mut self, text: &str, taken: bool) -> Result<()> {
+    fn statement(&mut self, text: &str, active: bool) -> Result<()> {
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match name {
-            "if" if self.branches.len() < DEEPEST => {
+            "if" if self.branches.len() < MAX_DEPTH => {
                 let truth = match rest.trim() {
                     "add_generation_prompt" => self.add_generation_prompt,
                     "not add_generation_prompt" => !self.add_generation_prompt,
-                    other => return Err(wrong(&format!("if {}", shown(other)))),
+                    other => return Err(not_supported(&format!("if {}", excerpt(other)))),
                 };
                 self.branches.push(truth);
                 Ok(())
             }
             "else" => {
-                let branch = self.branches.last_mut().ok_or_else(|| wrong("an else has no if"))?;
+                let branch = self.branches.last_mut().ok_or_else(|| not_supported("an else has no if"))?;
                 *branch = !*branch;
                 Ok(())
             }
-            "endif" => self.branches.pop().map(drop).ok_or_else(|| wrong("an endif has no if")),
-            "set" if !taken => Ok(()),
+            "endif" => self.branches.pop().map(drop).ok_or_else(|| not_supported("an endif has no if")),
+            "set" if !active => Ok(()),
             "set" => {
-                let (name, value) = rest.split_once('=').ok_or_else(|| wrong(&shown(text)))?;
+                let (name, value) = rest.split_once('=').ok_or_else(|| not_supported(&excerpt(text)))?;
                 let value = self.value(value)?;
                 self.variables.insert(name.trim().to_owned(), value);
                 Ok(())
             }
-            _ => Err(wrong(&shown(text))),
+            _ => Err(not_supported(&excerpt(text))),
         }
     }
 
@@ -188,31 +192,31 @@ impl Template {
         if expression.rest.trim_start().is_empty() { Ok(value) } else { Err(expression.unexpected()) }
     }
 
-    fn write(&mut self, pieces: Vec<Piece>) -> Result<()> {
+    fn write(&mut self, pieces: Vec<PromptPiece>) -> Result<()> {
         self.out.extend(pieces);
         check_length(&self.out)
     }
 }
 
-fn pieces(value: Value) -> Result<Vec<Piece>> {
+fn pieces(value: Value) -> Result<Vec<PromptPiece>> {
     match value {
         Value::Pieces(pieces) => Ok(pieces),
-        _ => Err(wrong("messages are used as a text")),
+        _ => Err(not_supported("messages are used as a text")),
     }
 }
 
-fn check_length(pieces: &[Piece]) -> Result<()> {
-    let length = |piece: &Piece| match piece {
-        Piece::Text(text) | Piece::Instruction(Some(text)) => text.len(),
+fn check_length(pieces: &[PromptPiece]) -> Result<()> {
+    let length = |piece: &PromptPiece| match piece {
+        PromptPiece::Text(text) | PromptPiece::Instruction(Some(text)) => text.len(),
         _ => 1,
     };
-    if pieces.len() > LONGEST || pieces.iter().map(length).sum::<usize>() > LONGEST {
-        return Err(wrong(&format!("it writes more than {LONGEST} bytes")));
+    if pieces.len() > MAX_BYTES || pieces.iter().map(length).sum::<usize>() > MAX_BYTES {
+        return Err(not_supported(&format!("it writes more than {MAX_BYTES} bytes")));
     }
     Ok(())
 }
 
-fn shown(text: &str) -> String {
+fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
@@ -224,7 +228,7 @@ struct Expression<'a> {
 
 impl<'a> Expression<'a> {
     fn unexpected(&self) -> crate::Error {
-        wrong(&format!("{:?}", shown(self.rest.trim_start())))
+        not_supported(&format!("{:?}", excerpt(self.rest.trim_start())))
     }
 
     fn eat(&mut self, token: &str) -> bool {
@@ -253,23 +257,23 @@ impl<'a> Expression<'a> {
         };
         let mut text = String::new();
         let mut chars = rest[1..].char_indices();
-        while let Some((place, char)) = chars.next() {
+        while let Some((index, char)) = chars.next() {
             match char {
                 '\\' => text.push(match chars.next() {
                     Some((_, 'n')) => '\n',
                     Some((_, 't')) => '\t',
                     Some((_, 'r')) => '\r',
                     Some((_, char @ ('\\' | '"' | '\''))) => char,
-                    _ => return Err(wrong("an escape in a string")),
+                    _ => return Err(not_supported("an escape in a string")),
                 }),
                 char if char == quote => {
-                    self.rest = &rest[place + 2..];
+                    self.rest = &rest[index + 2..];
                     return Ok(Some(text));
                 }
                 char => text.push(char),
             }
         }
-        Err(wrong("a string has no end"))
+        Err(not_supported("a string has no end"))
     }
 
     /// Values joined by `+` or `~`.
@@ -307,11 +311,11 @@ impl<'a> Expression<'a> {
     }
 
     fn primary(&mut self, depth: usize) -> Result<Value> {
-        if depth > DEEPEST {
-            return Err(wrong("parentheses in parentheses"));
+        if depth > MAX_DEPTH {
+            return Err(not_supported("parentheses in parentheses"));
         }
         if let Some(text) = self.string()? {
-            return Ok(Value::Pieces(vec![Piece::Text(text)]));
+            return Ok(Value::Pieces(vec![PromptPiece::Text(text)]));
         }
         if self.eat("(") {
             let value = self.concatenation(depth + 1)?;
@@ -322,14 +326,14 @@ impl<'a> Expression<'a> {
         match self.variables.get(name) {
             Some(value) => Ok(value.clone()),
             None if name == "messages" => Ok(Value::Messages),
-            None => Err(wrong(&format!("the name {}", shown(name)))),
+            None => Err(not_supported(&format!("the name {}", excerpt(name)))),
         }
     }
 
     fn filter(&mut self, name: &str, value: Value) -> Result<Value> {
         match (name, value) {
-            ("selectattr", Value::Messages) => self.role().map(Value::OfRole),
-            ("map", Value::OfRole(piece)) => {
+            ("selectattr", Value::Messages) => self.role().map(Value::MessagesOfRole),
+            ("map", Value::MessagesOfRole(piece)) => {
                 self.expect("(")?;
                 self.expect("attribute")?;
                 self.expect("=")?;
@@ -337,26 +341,26 @@ impl<'a> Expression<'a> {
                     return Err(self.unexpected());
                 }
                 self.expect(")")?;
-                Ok(Value::Contents(piece))
+                Ok(Value::ContentsOfRole(piece))
             }
             ("list", value) => Ok(value),
-            ("first", Value::OfRole(piece)) => Ok(Value::Message(piece)),
-            ("first", Value::Contents(piece)) => Ok(Value::Pieces(vec![piece])),
+            ("first", Value::MessagesOfRole(piece)) => Ok(Value::FirstMessage(piece)),
+            ("first", Value::ContentsOfRole(piece)) => Ok(Value::Pieces(vec![piece])),
             ("default" | "d", Value::Pieces(pieces)) => {
                 self.expect("(")?;
                 let default = self.string()?.ok_or_else(|| self.unexpected())?;
                 self.expect(")")?;
                 Ok(Value::Pieces(match pieces[..] {
-                    [Piece::Instruction(None)] => vec![Piece::Instruction(Some(default))],
+                    [PromptPiece::Instruction(None)] => vec![PromptPiece::Instruction(Some(default))],
                     _ => pieces,
                 }))
             }
-            (name, _) => Err(wrong(&format!("the filter {} here", shown(name)))),
+            (name, _) => Err(not_supported(&format!("the filter {} here", excerpt(name)))),
         }
     }
 
     /// `("role", "eq", "query")`: the piece that stands for the first message of a role.
-    fn role(&mut self) -> Result<Piece> {
+    fn role(&mut self) -> Result<PromptPiece> {
         self.expect("(")?;
         let attribute = self.string()?;
         self.expect(",")?;
@@ -366,12 +370,12 @@ impl<'a> Expression<'a> {
         self.expect(")")?;
         match (attribute.as_deref(), test.as_deref(), role.as_deref()) {
             (Some("role"), Some("eq" | "equalto" | "=="), Some(role)) => match role {
-                "query" => Ok(Piece::Query),
-                "document" => Ok(Piece::Document),
-                "system" => Ok(Piece::Instruction(None)),
-                other => Err(wrong(&format!("messages of the role {:?}", shown(other)))),
+                "query" => Ok(PromptPiece::Query),
+                "document" => Ok(PromptPiece::Document),
+                "system" => Ok(PromptPiece::Instruction(None)),
+                other => Err(not_supported(&format!("messages of the role {:?}", excerpt(other)))),
             },
-            _ => Err(wrong("messages are selected otherwise than by their role")),
+            _ => Err(not_supported("messages are selected otherwise than by their role")),
         }
     }
 }
@@ -380,7 +384,9 @@ impl<'a> Expression<'a> {
 fn content(value: Value) -> Result<Value> {
     match value {
         // Of a message that is not there, Jinja makes an error.
-        Value::Message(piece @ (Piece::Query | Piece::Document)) => Ok(Value::Pieces(vec![piece])),
-        _ => Err(wrong("the content of something else than the query's or the document's message")),
+        Value::FirstMessage(piece @ (PromptPiece::Query | PromptPiece::Document)) => {
+            Ok(Value::Pieces(vec![piece]))
+        }
+        _ => Err(not_supported("the content of something else than the query's or the document's message")),
     }
 }

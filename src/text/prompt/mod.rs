@@ -5,4 +5,4 @@ mod pair_prompt;
 mod prompted_pairs;
 
 pub use pair_prompt::Prompt;
-pub(super) use prompted_pairs::Asked;
+pub(super) use prompted_pairs::PromptedPairs;

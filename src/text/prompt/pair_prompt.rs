@@ -1,6 +1,6 @@
 //! The text a decoder is asked with: what stands around query and document.
 
-use super::jinja::{self, Piece};
+use super::jinja::{self, PromptPiece};
 use crate::checkpoint::{Answers, Question};
 use crate::error::{Result, unsupported};
 
@@ -8,20 +8,20 @@ use crate::error::{Result, unsupported};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// Up to the document.
-    before: Vec<Piece>,
+    before: Vec<PromptPiece>,
     /// From the document on.
     after: String,
 }
 
 /// The prompt of the Qwen3 rerankers as they were published.
-const PUBLISHED: [&str; 4] = [
+const QWEN3_PROMPT: [&str; 4] = [
     "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct \
      provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n<Instruct>: ",
     "Given a web search query, retrieve relevant passages that answer the query",
     "\n<Query>: ",
     "\n<Document>: ",
 ];
-const PUBLISHED_END: &str = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
+const QWEN3_PROMPT_END: &str = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
 
 impl Prompt {
     /// The prompt of a checkpoint; `None` where pairs are put together by the tokenizer's own template.
@@ -35,41 +35,41 @@ impl Prompt {
         let Some(template) = &question.template else {
             return match question.answers {
                 Answers::Score if !question.chain => Ok(None),
-                _ if !question.chain => Ok(Some(Self::published())),
+                _ if !question.chain => Ok(Some(Self::qwen3())),
                 _ => Err(unsupported("there is no chat template, which says how a decoder reads pairs")),
             };
         };
-        if !question.chain && question.answers == Answers::YesNo && !takes_pairs(template) {
-            return Ok(Some(Self::published()));
+        if !question.chain && question.answers == Answers::YesNo && !names_both_roles(template) {
+            return Ok(Some(Self::qwen3()));
         }
-        Self::of(jinja::read(template, question.add_generation_prompt)?).map(Some)
+        Self::from_pieces(jinja::parse(template, question.add_generation_prompt)?).map(Some)
     }
 
-    fn published() -> Self {
-        let [system, instruction, query, document] = PUBLISHED.map(str::to_owned);
+    fn qwen3() -> Self {
+        let [system, instruction, query, document] = QWEN3_PROMPT.map(str::to_owned);
         let before = vec![
-            Piece::Text(system),
-            Piece::Instruction(Some(instruction)),
-            Piece::Text(query),
-            Piece::Query,
-            Piece::Text(document),
+            PromptPiece::Text(system),
+            PromptPiece::Instruction(Some(instruction)),
+            PromptPiece::Text(query),
+            PromptPiece::Query,
+            PromptPiece::Text(document),
         ];
-        Self { before, after: PUBLISHED_END.to_owned() }
+        Self { before, after: QWEN3_PROMPT_END.to_owned() }
     }
 
-    fn of(pieces: Vec<Piece>) -> Result<Self> {
-        let wrong = || unsupported("the chat template does not place one query and then one document");
-        let count = |wanted: &Piece| pieces.iter().filter(|piece| *piece == wanted).count();
-        if count(&Piece::Query) != 1 || count(&Piece::Document) != 1 {
-            return Err(wrong());
+    fn from_pieces(pieces: Vec<PromptPiece>) -> Result<Self> {
+        let not_a_pair = || unsupported("the chat template does not place one query and then one document");
+        let count = |wanted: &PromptPiece| pieces.iter().filter(|piece| *piece == wanted).count();
+        if count(&PromptPiece::Query) != 1 || count(&PromptPiece::Document) != 1 {
+            return Err(not_a_pair());
         }
-        let mut parts = pieces.split(|piece| *piece == Piece::Document);
+        let mut parts = pieces.split(|piece| *piece == PromptPiece::Document);
         let (before, after) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        if !before.contains(&Piece::Query) {
-            return Err(wrong());
+        if !before.contains(&PromptPiece::Query) {
+            return Err(not_a_pair());
         }
-        let text = |piece: &Piece| match piece {
-            Piece::Text(text) => Ok(text.clone()),
+        let text = |piece: &PromptPiece| match piece {
+            PromptPiece::Text(text) => Ok(text.clone()),
             _ => Err(unsupported("the chat template has the instruction behind the document")),
         };
         Ok(Self { before: before.to_vec(), after: after.iter().map(text).collect::<Result<_>>()? })
@@ -77,29 +77,31 @@ impl Prompt {
 
     /// Whether an instruction has a place.
     pub(crate) fn takes_instruction(&self) -> bool {
-        self.before.iter().any(|piece| matches!(piece, Piece::Instruction(_)))
+        self.before.iter().any(|piece| matches!(piece, PromptPiece::Instruction(_)))
     }
 
     /// The text up to the document; an instruction that is empty is none, as sentence-transformers has it.
-    pub(in crate::text) fn before(&self, query: &str, instruction: &str) -> String {
-        let text = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Instruction(default) if instruction.is_empty() => default.clone().unwrap_or_default(),
-            Piece::Instruction(_) => instruction.to_owned(),
-            Piece::Query => query.to_owned(),
-            Piece::Document => String::new(),
+    pub(in crate::text) fn text_before_document(&self, query: &str, instruction: &str) -> String {
+        let text = |piece: &PromptPiece| match piece {
+            PromptPiece::Text(text) => text.clone(),
+            PromptPiece::Instruction(default) if instruction.is_empty() => {
+                default.clone().unwrap_or_default()
+            }
+            PromptPiece::Instruction(_) => instruction.to_owned(),
+            PromptPiece::Query => query.to_owned(),
+            PromptPiece::Document => String::new(),
         };
         self.before.iter().map(text).collect()
     }
 
     /// The text behind the document.
-    pub(in crate::text) fn after(&self) -> &str {
+    pub(in crate::text) fn text_after_document(&self) -> &str {
         &self.after
     }
 }
 
 /// A template that knows no role "query" and no role "document" drops both.
-fn takes_pairs(template: &str) -> bool {
+fn names_both_roles(template: &str) -> bool {
     let names =
         |role: &str| template.contains(&format!("'{role}'")) || template.contains(&format!("\"{role}\""));
     names("query") && names("document")
