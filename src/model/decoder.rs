@@ -71,7 +71,7 @@ pub(crate) fn decoder_head(
     };
     let layer = match words {
         None => Layer::Dense(Dense::read(weights, rows(tensor, 0..total_rows, total_rows))?),
-        Some((yes, no)) => Dense::difference(weights, rows(tensor, yes..yes + 1, total_rows), no)?,
+        Some((yes, no)) => Dense::row_difference(weights, rows(tensor, yes..yes + 1, total_rows), no)?,
     };
     Ok(Head::new(vec![layer]))
 }

@@ -11,7 +11,7 @@ pub struct Head {
     layers: Vec<Layer>,
     num_labels: usize,
     /// Whether its tensors are in other files than the encoder's.
-    apart: bool,
+    separate_files: bool,
 }
 
 #[derive(Debug)]
@@ -27,9 +27,9 @@ pub(super) enum Layer {
     /// The row at length one, where it is longer than nothing.
     Normalize,
     /// Keeps the row for the next `Add`.
-    Keep,
+    SaveResidual,
     /// Adds the row that was kept, or what this layer makes of it.
-    Add(Option<Dense>),
+    AddResidual(Option<Dense>),
 }
 
 #[derive(Debug)]
@@ -56,12 +56,12 @@ impl Head {
             _ => None,
         };
         let num_labels = layers.iter().rev().find_map(outputs).unwrap_or(0);
-        Self { layers, num_labels, apart: false }
+        Self { layers, num_labels, separate_files: false }
     }
 
     /// A chain whose tensors are in other files than the encoder's.
-    pub(super) fn of_chain(layers: Vec<Layer>) -> Self {
-        Self { apart: true, ..Self::new(layers) }
+    pub(super) fn of_module_chain(layers: Vec<Layer>) -> Self {
+        Self { separate_files: true, ..Self::new(layers) }
     }
 
     /// Logits for each pair.
@@ -72,8 +72,8 @@ impl Head {
     /// Numbers in the head.
     pub fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
-            Layer::Dense(dense) | Layer::Add(Some(dense)) => {
-                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |part| part.total_rows)
+            Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
+                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |rows| rows.total_rows)
             }
             Layer::Norm(norm) => norm.weight.len() + norm.name.bias.as_ref().map_or(0, |_| norm.bias.len()),
             _ => 0,
@@ -83,9 +83,9 @@ impl Head {
 
     /// The tensors the head has read, of those that are in the files of the encoder.
     pub fn tensors(&self) -> impl Iterator<Item = &str> {
-        self.layers.iter().filter(|_| !self.apart).flat_map(|layer| match layer {
-            Layer::Dense(dense) | Layer::Add(Some(dense)) => {
-                dense.linear.parts().map(|part| part.tensor.as_str()).collect()
+        self.layers.iter().filter(|_| !self.separate_files).flat_map(|layer| match layer {
+            Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
+                dense.linear.tensor_rows().map(|rows| rows.tensor.as_str()).collect()
             }
             Layer::Norm(norm) => [Some(&norm.name.weight), norm.name.bias.as_ref()]
                 .into_iter()
@@ -103,7 +103,7 @@ impl Head {
 
     fn logits_of(&self, row: &[f32]) -> Vec<f32> {
         let mut values = row.to_vec();
-        let mut kept = Vec::new();
+        let mut residual = Vec::new();
         for layer in &self.layers {
             match layer {
                 Layer::Dense(dense) => values = dense.apply(&values),
@@ -113,9 +113,9 @@ impl Head {
                 Layer::Score(activation) => apply_score_activation(*activation, &mut values),
                 Layer::Norm(norm) => norm.apply(&mut values),
                 Layer::Normalize => normalize(&mut values),
-                Layer::Keep => kept.clone_from(&values),
-                Layer::Add(None) => add(&mut values, &kept),
-                Layer::Add(Some(dense)) => add(&mut values, &dense.apply(&kept)),
+                Layer::SaveResidual => residual.clone_from(&values),
+                Layer::AddResidual(None) => add(&mut values, &residual),
+                Layer::AddResidual(Some(dense)) => add(&mut values, &dense.apply(&residual)),
             }
         }
         values
@@ -135,7 +135,7 @@ impl Dense {
 
     /// One row of a matrix, `of`, less another one of it: the difference of two logits is that of their rows.
     #[cfg(feature = "decoder")]
-    pub(super) fn difference(weights: &Weights, of: Linear, less: Option<usize>) -> Result<Layer> {
+    pub(super) fn row_difference(weights: &Weights, of: Linear, less: Option<usize>) -> Result<Layer> {
         let tensor = weights.require(&of.weight.tensor, &of.stored_shape())?;
         let row = |index: usize| {
             let mut values = vec![0.0; of.in_features];

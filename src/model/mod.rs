@@ -15,6 +15,6 @@ pub use plan::{
 };
 
 pub(crate) use activation::apply_score_activation;
-pub(crate) use build::{build, head_parameters, likely_plan, plans};
+pub(crate) use build::{build, candidate_plans, head_parameters, likely_plan};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

@@ -6,30 +6,30 @@ use crate::checkpoint::{Activation, Family};
 use crate::error::{Result, unsupported};
 
 /// The names of one family.
-pub(super) struct Names {
+pub(super) struct TensorNames {
     /// Before all names but those of the head, in a checkpoint of a whole classifier.
     pub(super) prefix: &'static str,
-    pub(super) word: &'static str,
-    pub(super) position: &'static str,
-    pub(super) token_type: &'static str,
+    pub(super) word_embeddings: &'static str,
+    pub(super) position_embeddings: &'static str,
+    pub(super) token_type_embeddings: &'static str,
     pub(super) embedding_norm: &'static str,
     /// From the width of the embeddings to that of the layers, where these differ.
-    pub(super) projection: Projection,
+    pub(super) embedding_projection: EmbeddingProjection,
     /// Of relative positions in the logits, where a family has them.
-    pub(super) relative: Relative,
+    pub(super) relative_positions: RelativePositionNames,
     /// Before the number of a layer.
     pub(super) layers: &'static str,
     /// Into attention.
-    pub(super) inputs: Inputs,
+    pub(super) qkv: Qkv,
     /// Out of attention.
-    pub(super) context: &'static str,
+    pub(super) attn_output: &'static str,
     pub(super) attention_norm: &'static str,
     /// Into the feed-forward block.
-    pub(super) inner: Inner,
+    pub(super) feed_forward_in: FeedForwardIn,
     /// Out of it.
-    pub(super) output: &'static str,
-    pub(super) output_norm: &'static str,
-    pub(super) norms: Norms,
+    pub(super) feed_forward_out: &'static str,
+    pub(super) feed_forward_norm: &'static str,
+    pub(super) norm_placement: NormPlacement,
     /// Behind the last layer.
     pub(super) final_norm: Option<&'static str>,
     pub(super) head: &'static [HeadLayer],
@@ -37,18 +37,18 @@ pub(super) struct Names {
 
 /// Where embeddings are brought to the width of the layers.
 #[derive(Clone, Copy)]
-pub(super) enum Projection {
+pub(super) enum EmbeddingProjection {
     /// Nowhere.
     Absent,
     /// Behind their norm, with a bias.
-    BehindNorm(&'static str),
+    AfterNorm(&'static str),
     /// Before their norm, without a bias.
     BeforeNorm(&'static str),
 }
 
 /// The table of relative positions with its norm, and in each layer the projections of its rows.
 #[derive(Clone, Copy)]
-pub(super) struct Relative {
+pub(super) struct RelativePositionNames {
     pub(super) table: &'static str,
     pub(super) norm: &'static str,
     pub(super) key: &'static str,
@@ -57,24 +57,24 @@ pub(super) struct Relative {
 
 /// The projections of query, key and value.
 #[derive(Clone, Copy)]
-pub(super) enum Inputs {
+pub(super) enum Qkv {
     /// Three layers.
-    Apart([&'static str; 3]),
+    Separate([&'static str; 3]),
     /// One tensor, in the order query, key, value.
     Fused(&'static str),
 }
 
 /// The projections into the feed-forward block.
 #[derive(Clone, Copy)]
-pub(super) enum Inner {
+pub(super) enum FeedForwardIn {
     /// One layer.
     Plain(&'static str),
     /// One tensor: what is activated, and below it what it is multiplied with.
-    ActivatedAndGate(&'static str),
+    ActivatedThenGate(&'static str),
     /// The same the other way round.
-    GateAndActivated(&'static str),
+    GateThenActivated(&'static str),
     /// Two layers.
-    Apart {
+    Separate {
         /// What is activated.
         activated: &'static str,
         /// What it is multiplied with.
@@ -84,11 +84,11 @@ pub(super) enum Inner {
 
 /// Where blocks are normalised.
 #[derive(Clone, Copy)]
-pub(super) enum Norms {
+pub(super) enum NormPlacement {
     /// Behind each block.
     After,
     /// Before each block but the first, whose input the embeddings have normalised.
-    BeforeAllButTheFirst,
+    BeforeAllButFirst,
 }
 
 /// A layer of a head.
@@ -101,34 +101,34 @@ pub(super) enum HeadLayer {
     /// A function that the family fixes.
     Activate(Activation),
     /// The function that the configuration names.
-    ActivateAsConfigured,
+    ActivateWithHeadAct,
     /// A norm.
     Norm(&'static str),
     /// To the logits.
     Classifier(&'static str),
 }
 
-const BERT: Names = Names {
+const BERT: TensorNames = TensorNames {
     prefix: "bert.",
-    word: "embeddings.word_embeddings",
-    position: "embeddings.position_embeddings",
-    token_type: "embeddings.token_type_embeddings",
+    word_embeddings: "embeddings.word_embeddings",
+    position_embeddings: "embeddings.position_embeddings",
+    token_type_embeddings: "embeddings.token_type_embeddings",
     embedding_norm: "embeddings.LayerNorm",
-    projection: Projection::Absent,
-    relative: Relative {
+    embedding_projection: EmbeddingProjection::Absent,
+    relative_positions: RelativePositionNames {
         table: "encoder.rel_embeddings",
         norm: "encoder.LayerNorm",
         key: "attention.self.pos_key_proj",
         query: "attention.self.pos_query_proj",
     },
     layers: "encoder.layer",
-    inputs: Inputs::Apart(["attention.self.query", "attention.self.key", "attention.self.value"]),
-    context: "attention.output.dense",
+    qkv: Qkv::Separate(["attention.self.query", "attention.self.key", "attention.self.value"]),
+    attn_output: "attention.output.dense",
     attention_norm: "attention.output.LayerNorm",
-    inner: Inner::Plain("intermediate.dense"),
-    output: "output.dense",
-    output_norm: "output.LayerNorm",
-    norms: Norms::After,
+    feed_forward_in: FeedForwardIn::Plain("intermediate.dense"),
+    feed_forward_out: "output.dense",
+    feed_forward_norm: "output.LayerNorm",
+    norm_placement: NormPlacement::After,
     final_norm: None,
     head: &[
         HeadLayer::Pooler("pooler.dense"),
@@ -137,16 +137,16 @@ const BERT: Names = Names {
     ],
 };
 
-const JINA_BERT: Names = Names {
-    inner: Inner::ActivatedAndGate("mlp.gated_layers"),
-    output: "mlp.wo",
-    output_norm: "mlp.layernorm",
+const JINA_BERT: TensorNames = TensorNames {
+    feed_forward_in: FeedForwardIn::ActivatedThenGate("mlp.gated_layers"),
+    feed_forward_out: "mlp.wo",
+    feed_forward_norm: "mlp.layernorm",
     ..BERT
 };
 
-const ELECTRA: Names = Names {
+const ELECTRA: TensorNames = TensorNames {
     prefix: "electra.",
-    projection: Projection::BehindNorm("embeddings_project"),
+    embedding_projection: EmbeddingProjection::AfterNorm("embeddings_project"),
     head: &[
         HeadLayer::Dense("classifier.dense"),
         HeadLayer::Activate(Activation::Gelu),
@@ -155,7 +155,7 @@ const ELECTRA: Names = Names {
     ..BERT
 };
 
-const ROBERTA: Names = Names {
+const ROBERTA: TensorNames = TensorNames {
     prefix: "roberta.",
     head: &[
         HeadLayer::Dense("classifier.dense"),
@@ -165,15 +165,15 @@ const ROBERTA: Names = Names {
     ..BERT
 };
 
-const DISTILBERT: Names = Names {
+const DISTILBERT: TensorNames = TensorNames {
     prefix: "distilbert.",
     layers: "transformer.layer",
-    inputs: Inputs::Apart(["attention.q_lin", "attention.k_lin", "attention.v_lin"]),
-    context: "attention.out_lin",
+    qkv: Qkv::Separate(["attention.q_lin", "attention.k_lin", "attention.v_lin"]),
+    attn_output: "attention.out_lin",
     attention_norm: "sa_layer_norm",
-    inner: Inner::Plain("ffn.lin1"),
-    output: "ffn.lin2",
-    output_norm: "output_layer_norm",
+    feed_forward_in: FeedForwardIn::Plain("ffn.lin1"),
+    feed_forward_out: "ffn.lin2",
+    feed_forward_norm: "output_layer_norm",
     head: &[
         HeadLayer::Dense("pre_classifier"),
         HeadLayer::Activate(Activation::Relu),
@@ -182,70 +182,66 @@ const DISTILBERT: Names = Names {
     ..BERT
 };
 
-const MODERNBERT: Names = Names {
+const MODERNBERT: TensorNames = TensorNames {
     prefix: "model.",
-    word: "embeddings.tok_embeddings",
+    word_embeddings: "embeddings.tok_embeddings",
     embedding_norm: "embeddings.norm",
     layers: "layers",
-    inputs: Inputs::Fused("attn.Wqkv"),
-    context: "attn.Wo",
+    qkv: Qkv::Fused("attn.Wqkv"),
+    attn_output: "attn.Wo",
     attention_norm: "attn_norm",
-    inner: Inner::ActivatedAndGate("mlp.Wi"),
-    output: "mlp.Wo",
-    output_norm: "mlp_norm",
-    norms: Norms::BeforeAllButTheFirst,
+    feed_forward_in: FeedForwardIn::ActivatedThenGate("mlp.Wi"),
+    feed_forward_out: "mlp.Wo",
+    feed_forward_norm: "mlp_norm",
+    norm_placement: NormPlacement::BeforeAllButFirst,
     final_norm: Some("final_norm"),
     head: &[
         HeadLayer::Dense("head.dense"),
-        HeadLayer::ActivateAsConfigured,
+        HeadLayer::ActivateWithHeadAct,
         HeadLayer::Norm("head.norm"),
         HeadLayer::Classifier("classifier"),
     ],
     ..BERT
 };
 
-const NEW: Names = Names {
+const NEW: TensorNames = TensorNames {
     prefix: "new.",
-    inputs: Inputs::Fused("attention.qkv_proj"),
-    context: "attention.o_proj",
+    qkv: Qkv::Fused("attention.qkv_proj"),
+    attn_output: "attention.o_proj",
     attention_norm: "attn_ln",
-    inner: Inner::GateAndActivated("mlp.up_gate_proj"),
-    output: "mlp.down_proj",
-    output_norm: "mlp_ln",
+    feed_forward_in: FeedForwardIn::GateThenActivated("mlp.up_gate_proj"),
+    feed_forward_out: "mlp.down_proj",
+    feed_forward_norm: "mlp_ln",
     ..BERT
 };
 
 /// As transformers saves GTE.
-const GTE: Names = Names { prefix: "gte.", ..NEW };
+const GTE: TensorNames = TensorNames { prefix: "gte.", ..NEW };
 
 /// As transformers calls GTE's tensors in memory, and saves them on demand.
-const GTE_APART: Names = Names {
+const GTE_SEPARATE: TensorNames = TensorNames {
     layers: "layers",
-    inputs: Inputs::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
-    context: "self_attn.o_proj",
+    qkv: Qkv::Separate(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+    attn_output: "self_attn.o_proj",
     attention_norm: "post_attention_layernorm",
-    inner: Inner::Apart { activated: "mlp.gate_proj", gate: "mlp.up_proj" },
-    output_norm: "post_mlp_layernorm",
+    feed_forward_in: FeedForwardIn::Separate { activated: "mlp.gate_proj", gate: "mlp.up_proj" },
+    feed_forward_norm: "post_mlp_layernorm",
     ..GTE
 };
 
-const DEBERTA: Names = Names {
+const DEBERTA: TensorNames = TensorNames {
     prefix: "deberta.",
-    projection: Projection::BeforeNorm("embeddings.embed_proj"),
-    inputs: Inputs::Apart([
-        "attention.self.query_proj",
-        "attention.self.key_proj",
-        "attention.self.value_proj",
-    ]),
+    embedding_projection: EmbeddingProjection::BeforeNorm("embeddings.embed_proj"),
+    qkv: Qkv::Separate(["attention.self.query_proj", "attention.self.key_proj", "attention.self.value_proj"]),
     head: &[
         HeadLayer::Dense("pooler.dense"),
-        HeadLayer::ActivateAsConfigured,
+        HeadLayer::ActivateWithHeadAct,
         HeadLayer::Classifier("classifier"),
     ],
     ..BERT
 };
 
-impl Names {
+impl TensorNames {
     /// What tensors' names may begin with.
     pub(super) fn prefixes(&self) -> [&'static str; 2] {
         [self.prefix, ""]
@@ -264,7 +260,7 @@ impl Names {
             Family::DistilBert => &[DISTILBERT],
             Family::ModernBert => &[MODERNBERT],
             Family::New => &[NEW],
-            Family::Gte => &[GTE, NEW, GTE_APART],
+            Family::Gte => &[GTE, NEW, GTE_SEPARATE],
             Family::Deberta => &[DEBERTA],
             Family::Qwen3 => return Err(unsupported("a decoder is not quantised: its dtype is f32")),
         })

@@ -50,7 +50,7 @@ impl Loader {
         }
         let memory_bytes = outline.memory(options.dtype)?;
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::plans(&outline.config)?),
+            Dtype::Q8 => quantize::grids(&model::candidate_plans(&outline.config)?),
             _ => HashMap::new(),
         };
         Ok(Self { options, outline, memory_bytes, weights: WeightsReader::new(index, grids) })

@@ -1,16 +1,16 @@
 //! Embeddings: tables, their norm, and a projection to the width of the layers.
 
-use super::Builder;
+use super::PlanBuilder;
 use super::linear::linear;
 use crate::checkpoint::Weights;
 use crate::error::{Result, weights};
 use crate::model::plan::{Embed, PositionTable, Step, Table};
-use crate::model::tensor_names::Projection;
+use crate::model::tensor_names::EmbeddingProjection;
 
-impl Builder<'_> {
+impl PlanBuilder<'_> {
     /// A table that is there and would not be used changes the scores.
     pub(super) fn check_token_types(&self, weights: &Weights) -> Result<()> {
-        let table = format!("{}{}.weight", self.prefix, self.names.token_type);
+        let table = format!("{}{}.weight", self.prefix, self.names.token_type_embeddings);
         if self.config.type_vocab_size == 0 && weights.contains(&table) {
             return Err(self::weights(format!("{table} is there, but config.json has type_vocab_size 0")));
         }
@@ -24,11 +24,11 @@ impl Builder<'_> {
         let project = |name: &str, bias| {
             Step::Project(linear(&format!("{}{name}", self.prefix), embedding, hidden, bias))
         };
-        match self.names.projection {
+        match self.names.embedding_projection {
             _ if embedding == hidden => vec![norm(hidden)],
-            Projection::Absent => vec![norm(embedding)],
-            Projection::BehindNorm(name) => vec![norm(embedding), project(name, true)],
-            Projection::BeforeNorm(name) => vec![project(name, false), norm(hidden)],
+            EmbeddingProjection::Absent => vec![norm(embedding)],
+            EmbeddingProjection::AfterNorm(name) => vec![norm(embedding), project(name, true)],
+            EmbeddingProjection::BeforeNorm(name) => vec![project(name, false), norm(hidden)],
         }
     }
 
@@ -40,14 +40,14 @@ impl Builder<'_> {
             width: config.embedding_size,
         };
         let position = config.position_table.map(|numbering| PositionTable {
-            table: table(self.names.position, config.max_position_embeddings),
+            table: table(self.names.position_embeddings, config.max_position_embeddings),
             numbering,
         });
         let types = config.type_vocab_size;
         Embed {
-            word: table(self.names.word, config.vocab_size),
+            word: table(self.names.word_embeddings, config.vocab_size),
             position,
-            token_type: (types > 0).then(|| table(self.names.token_type, types)),
+            token_type: (types > 0).then(|| table(self.names.token_type_embeddings, types)),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Heads: the layers after pooling, from the files of the encoder or of a chain of modules.
 
-use super::Builder;
+use super::PlanBuilder;
 use super::linear::linear;
 use crate::checkpoint::{Answer, Chain, ModelConfig, Module, Weights};
 use crate::error::Result;
 use crate::model::head::{Dense, Head, Layer, Norm};
 use crate::model::plan::LayerNorm;
-use crate::model::tensor_names::{HeadLayer, Names};
+use crate::model::tensor_names::{HeadLayer, TensorNames};
 
-impl Builder<'_> {
+impl PlanBuilder<'_> {
     pub(super) fn head(&self, weights: &Weights) -> Result<Head> {
         let layers = self.names.head.iter().map(|layer| self.head_layer(*layer, weights));
         Ok(Head::new(layers.collect::<Result<_>>()?))
@@ -23,7 +23,7 @@ impl Builder<'_> {
             }
             HeadLayer::Dense(name) => dense(self.square(name, config.biases.head)),
             HeadLayer::Activate(activation) => Ok(Layer::Activate(activation)),
-            HeadLayer::ActivateAsConfigured => Ok(Layer::Activate(config.head_act)),
+            HeadLayer::ActivateWithHeadAct => Ok(Layer::Activate(config.head_act)),
             HeadLayer::Norm(name) => Norm::read(weights, self.norm_at(name.to_owned(), config.hidden_size)),
             HeadLayer::Classifier(name) => dense(linear(name, config.hidden_size, config.num_labels, true)),
         }
@@ -49,13 +49,13 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Re
         HeadLayer::Pooler(_) | HeadLayer::Dense(_) => (hidden + 1) * hidden,
         HeadLayer::Norm(_) => 2 * hidden,
         HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
-        HeadLayer::Activate(_) | HeadLayer::ActivateAsConfigured => 0,
+        HeadLayer::Activate(_) | HeadLayer::ActivateWithHeadAct => 0,
     };
-    Ok(Names::of(config.family)?[0].head.iter().map(layer).sum())
+    Ok(TensorNames::of(config.family)?[0].head.iter().map(layer).sum())
 }
 
 /// The head of a chain of modules, whose tensors are in files of their own.
-pub(super) fn chain_head(chain: &Chain) -> Result<Head> {
+pub(super) fn module_chain_head(chain: &Chain) -> Result<Head> {
     let mut layers = Vec::new();
     for module in &chain.modules {
         match module {
@@ -63,13 +63,13 @@ pub(super) fn chain_head(chain: &Chain) -> Result<Head> {
                 let dense =
                     |name, bias| Dense::read(weights, linear(name, *in_features, *out_features, bias));
                 if *residual {
-                    layers.push(Layer::Keep);
+                    layers.push(Layer::SaveResidual);
                 }
                 layers.push(Layer::Dense(dense("linear", *bias)?));
                 layers.push(Layer::Score(*activation));
                 if *residual {
                     let projected = in_features != out_features;
-                    layers.push(Layer::Add(projected.then(|| dense("residual", false)).transpose()?));
+                    layers.push(Layer::AddResidual(projected.then(|| dense("residual", false)).transpose()?));
                 }
             }
             Module::Normalize => layers.push(Layer::Normalize),
@@ -84,5 +84,5 @@ pub(super) fn chain_head(chain: &Chain) -> Result<Head> {
             }
         }
     }
-    Ok(Head::of_chain(layers))
+    Ok(Head::of_module_chain(layers))
 }

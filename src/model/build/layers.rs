@@ -1,17 +1,17 @@
 //! The layers of an encoder: attention and feed-forward blocks with their norms.
 
-use super::Builder;
+use super::PlanBuilder;
 use super::linear::{linear, stacked};
 use crate::checkpoint::{AttentionPositions, RelativePositions};
 use crate::model::plan::{
     Attention, BlockNorm, Disentangled, FeedForward, LayerNorm, Linear, Positions, Rows, Table,
 };
-use crate::model::tensor_names::{Inner, Inputs, Norms};
+use crate::model::tensor_names::{FeedForwardIn, NormPlacement, Qkv};
 
-impl Builder<'_> {
+impl PlanBuilder<'_> {
     pub(super) fn attention(&self, layer: usize) -> Attention {
         let (names, config) = (self.names, self.config);
-        let [query, key, value] = self.inputs(layer);
+        let [query, key, value] = self.qkv(layer);
         let (positions, window) = match &config.attention {
             AttentionPositions::Absent => (Positions::Absent, None),
             AttentionPositions::Alibi => (Positions::Alibi, None),
@@ -26,7 +26,7 @@ impl Builder<'_> {
             query,
             key,
             value,
-            output: self.square(&self.in_layer(layer, names.context), config.biases.attention),
+            output: self.square(&self.in_layer(layer, names.attn_output), config.biases.attention),
             heads: config.num_attention_heads,
             positions,
             window,
@@ -43,7 +43,7 @@ impl Builder<'_> {
         query: &Linear,
         key: &Linear,
     ) -> Disentangled {
-        let names = self.names.relative;
+        let names = self.names.relative_positions;
         let projection = |name: &str, rows: &Linear| match relative.shared {
             true => rows.clone(),
             false => self.square(&self.in_layer(layer, name), true),
@@ -65,11 +65,11 @@ impl Builder<'_> {
     }
 
     /// Query, key and value.
-    fn inputs(&self, layer: usize) -> [Linear; 3] {
+    fn qkv(&self, layer: usize) -> [Linear; 3] {
         let bias = self.config.biases.attention;
-        match self.names.inputs {
-            Inputs::Apart(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
-            Inputs::Fused(name) => {
+        match self.names.qkv {
+            Qkv::Separate(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+            Qkv::Fused(name) => {
                 let hidden = self.config.hidden_size;
                 stacked(&self.in_layer(layer, name), hidden, hidden, bias)
             }
@@ -80,21 +80,21 @@ impl Builder<'_> {
         let (names, config) = (self.names, self.config);
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let biases = config.biases;
-        let (intermediate, gate) = match names.inner {
-            Inner::Plain(name) => {
+        let (intermediate, gate) = match names.feed_forward_in {
+            FeedForwardIn::Plain(name) => {
                 (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
             }
-            Inner::ActivatedAndGate(name) => {
+            FeedForwardIn::ActivatedThenGate(name) => {
                 let [activated, gate] =
                     stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
                 (activated, Some(gate))
             }
-            Inner::GateAndActivated(name) => {
+            FeedForwardIn::GateThenActivated(name) => {
                 let [gate, activated] =
                     stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
                 (activated, Some(gate))
             }
-            Inner::Apart { activated, gate } => {
+            FeedForwardIn::Separate { activated, gate } => {
                 let [activated, gate] = [activated, gate]
                     .map(|name| linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate));
                 (activated, Some(gate))
@@ -104,23 +104,23 @@ impl Builder<'_> {
             intermediate,
             gate,
             activation: config.hidden_act,
-            output: linear(&self.in_layer(layer, names.output), inner, hidden, biases.output),
-            norm: self.block_norm(self.in_layer(layer, names.output_norm)),
+            output: linear(&self.in_layer(layer, names.feed_forward_out), inner, hidden, biases.output),
+            norm: self.block_norm(self.in_layer(layer, names.feed_forward_norm)),
         }
     }
 
     fn attention_norm(&self, layer: usize) -> BlockNorm {
-        match (self.names.norms, layer) {
-            (Norms::BeforeAllButTheFirst, 0) => BlockNorm::Absent,
+        match (self.names.norm_placement, layer) {
+            (NormPlacement::BeforeAllButFirst, 0) => BlockNorm::Absent,
             _ => self.block_norm(self.in_layer(layer, self.names.attention_norm)),
         }
     }
 
     fn block_norm(&self, name: String) -> BlockNorm {
         let norm = self.norm_at(name, self.config.hidden_size);
-        match self.names.norms {
-            Norms::After => BlockNorm::After(norm),
-            Norms::BeforeAllButTheFirst => BlockNorm::Before(norm),
+        match self.names.norm_placement {
+            NormPlacement::After => BlockNorm::After(norm),
+            NormPlacement::BeforeAllButFirst => BlockNorm::Before(norm),
         }
     }
 

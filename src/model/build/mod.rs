@@ -9,24 +9,24 @@ pub(crate) use head::head_parameters;
 
 use super::head::Head;
 use super::plan::{Plan, Step};
-use super::tensor_names::Names;
+use super::tensor_names::TensorNames;
 use crate::checkpoint::{Chain, ModelConfig, Weights};
 use crate::error::Result;
-use head::chain_head;
+use head::module_chain_head;
 
 /// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
 pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
-    let builder = Builder::for_weights(config, weights)?;
+    let builder = PlanBuilder::for_weights(config, weights)?;
     builder.check_token_types(weights)?;
     let plan = builder.plan();
     for (name, _, shape) in plan.tensors() {
         weights.require(name, &shape)?;
     }
     let head = match chain {
-        Some(chain) => chain_head(chain)?,
+        Some(chain) => module_chain_head(chain)?,
         None => builder.head(weights)?,
     };
     Ok((plan, head))
@@ -36,8 +36,8 @@ pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weigh
 ///
 /// # Errors
 /// `unsupported` for a decoder, which has none.
-pub(crate) fn plans(config: &ModelConfig) -> Result<Vec<Plan>> {
-    Ok(Builder::all(config)?.map(|builder| builder.plan()).collect())
+pub(crate) fn candidate_plans(config: &ModelConfig) -> Result<Vec<Plan>> {
+    Ok(PlanBuilder::candidates(config)?.map(|builder| builder.plan()).collect())
 }
 
 /// The Plan a configuration most likely has before its tensors are known: sizes are right, names may be others.
@@ -45,35 +45,36 @@ pub(crate) fn plans(config: &ModelConfig) -> Result<Vec<Plan>> {
 /// # Errors
 /// `unsupported` for a decoder, which has none.
 pub(crate) fn likely_plan(config: &ModelConfig) -> Result<Plan> {
-    Ok(Builder::likely(config)?.plan())
+    Ok(PlanBuilder::likely(config)?.plan())
 }
 
-struct Builder<'a> {
+struct PlanBuilder<'a> {
     config: &'a ModelConfig,
-    names: &'static Names,
+    names: &'static TensorNames,
     prefix: &'static str,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> PlanBuilder<'a> {
     /// With each way to call the tensors.
-    fn all(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
-        let names = Names::of(config.family)?.iter();
-        let spelt = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
-        Ok(spelt.map(move |(names, prefix)| Self { config, names, prefix }))
+    fn candidates(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
+        let names = TensorNames::of(config.family)?.iter();
+        let candidates = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
+        Ok(candidates.map(move |(names, prefix)| Self { config, names, prefix }))
     }
 
     fn likely(config: &'a ModelConfig) -> Result<Self> {
-        let names = &Names::of(config.family)?[0];
+        let names = &TensorNames::of(config.family)?[0];
         Ok(Self { config, names, prefix: names.prefix })
     }
 
     /// With the names that the words and the first layer have; those of the words where the layer has none of them, and
     /// the family's where there are no words at all.
     fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
-        let has_words = |this: &Self| weights.contains(&format!("{}{}.weight", this.prefix, this.names.word));
+        let has_words =
+            |this: &Self| weights.contains(&format!("{}{}.weight", this.prefix, this.names.word_embeddings));
         let has_layer =
-            |this: &Self| weights.contains(&format!("{}.weight", this.in_layer(0, this.names.context)));
-        let mut with_words = Self::all(config)?.filter(has_words);
+            |this: &Self| weights.contains(&format!("{}.weight", this.in_layer(0, this.names.attn_output)));
+        let mut with_words = Self::candidates(config)?.filter(has_words);
         let found = with_words.clone().find(has_layer).or_else(|| with_words.next());
         found.map_or_else(|| Self::likely(config), Ok)
     }

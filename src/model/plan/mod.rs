@@ -223,7 +223,7 @@ impl Linear {
     }
 
     /// `W`, and `b` where there is one.
-    pub fn parts(&self) -> impl Iterator<Item = &TensorRows> {
+    pub fn tensor_rows(&self) -> impl Iterator<Item = &TensorRows> {
         [Some(&self.weight), self.bias.as_ref()].into_iter().flatten()
     }
 
