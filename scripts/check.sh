@@ -1,0 +1,24 @@
+# Checks formatting, lints, documentation, types and dependencies.
+
+check() {
+  setup_wasm
+  setup_npm pkg
+  say "formatting"
+  cargo fmt --check
+  cargo fmt --check --manifest-path fuzz/Cargo.toml
+  say "lints"
+  cargo clippy --quiet --release --all-targets -- -D warnings
+  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features gpu -- -D warnings
+  say "documentation"
+  RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib
+  # tsc --strict checks the package and the page against the types of the engine that was just built.
+  pkg
+  www
+}
+
+# Checks licenses and duplicate versions against deny.toml. It needs no network after cargo-deny is installed.
+deny() {
+  install_tool cargo-deny "$cargo_deny_version"
+  say "dependencies"
+  cargo deny --offline --log-level warn check licenses bans sources
+}

@@ -1,0 +1,56 @@
+# Builds the WebAssembly files.
+
+# Size limits of one file in bytes. The GPU engine is about 100,000 of the gzipped bytes. A commit that raises a limit
+# says why.
+wasm_budget=3000000
+wasm_gzip_budget=1100000
+
+# Builds two files from one source, without and with relaxed SIMD. They share their glue.
+wasm() {
+  setup_wasm
+  say "WebAssembly"
+  wasm_engine .build/relaxed --features gpu,relaxed-simd
+  wasm_engine pkg/dist/wasm --features gpu
+  node pkg/glue.mjs .build/relaxed pkg/dist/wasm
+  cmp .build/relaxed/ranklet.js pkg/dist/wasm/ranklet.js || fail "the glue of the two WebAssembly files differs"
+  mv .build/relaxed/ranklet_bg.wasm pkg/dist/wasm/ranklet_relaxed_bg.wasm
+  wasm_size pkg/dist/wasm/ranklet_bg.wasm
+  wasm_size pkg/dist/wasm/ranklet_relaxed_bg.wasm
+}
+
+# wasm_engine FOLDER [cargo options]: builds one file and its glue. LLVM must keep the instruction order of the source:
+# its scheduler ignores register pressure here, and the tiles of the CPU engine would spill.
+wasm_engine() {
+  local folder=$1
+  shift
+  wasm_cargo rustc --quiet --profile wasm --lib --no-default-features "$@" -- -Cllvm-args=-pre-RA-sched=source
+  wasm-bindgen --target web --omit-default-module-path --out-dir "$folder" --out-name ranklet \
+    target/wasm32-unknown-unknown/wasm/ranklet.wasm
+}
+
+# cargo for the wasm target, with 128-bit SIMD and without this machine's paths in the output.
+wasm_cargo() {
+  local flags='"-Ctarget-feature=+simd128"' folder
+  cargo fetch --quiet --locked --target wasm32-unknown-unknown
+  for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+    flags="$flags, \"--remap-path-prefix=$folder=crates\""
+  done
+  cargo --config 'build.target="wasm32-unknown-unknown"' --config "target.wasm32-unknown-unknown.rustflags=[$flags]" "$@"
+}
+
+wasm_size() {
+  local raw gzipped
+  raw=$(wc -c <"$1" | tr -d ' ')
+  gzipped=$(gzip -9 -c "$1" | wc -c | tr -d ' ')
+  printf 'wasm: %s bytes, %s gzipped (budget %s, %s)\n' "$raw" "$gzipped" "$wasm_budget" "$wasm_gzip_budget"
+  [ "$raw" -le "$wasm_budget" ] && [ "$gzipped" -le "$wasm_gzip_budget" ] ||
+    fail "$1 is over the size budget in scripts/wasm.sh"
+}
+
+# Builds the same file with function names, which the published file leaves out, and prints the size of each crate.
+wasm_parts() {
+  setup_wasm
+  wasm_cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features --features gpu \
+    --target-dir target/named
+  node pkg/wasm-parts.mjs target/named/wasm32-unknown-unknown/wasm/ranklet.wasm
+}
