@@ -10,7 +10,7 @@ const engineUrl = new URL("./assets/ranklet_bg.wasm", import.meta.url);
 const relaxedEngineUrl = new URL("./assets/ranklet_relaxed_bg.wasm", import.meta.url);
 
 /** The fastest engine this runtime takes. */
-export function engineUrlHere(): URL {
+export function bestEngineUrl(): URL {
   return hasRelaxedSimd() ? relaxedEngineUrl : engineUrl;
 }
 

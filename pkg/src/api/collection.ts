@@ -1,14 +1,14 @@
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { RankletError, disposedError, relocated } from "../errors.js";
-import { restarting } from "../scoring/fallback.js";
+import { withRestart } from "../scoring/fallback.js";
 import { collectionReaders, readOptions, text } from "./options.js";
-import { merge, result, scored, type Scored } from "./results.js";
+import { mergeTop, toResult, scoredDocuments, type ScoredDocument } from "./results.js";
 import type { Scorer, Job } from "../scoring/scorer.js";
 import { streamJob, type IndexedScores } from "../scoring/score.js";
 import { dispose } from "../util/symbols.js";
 import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "../types.js";
 
-interface Ranking {
+interface RankRequest {
   readonly job: Extract<Job, { kind: "prepared" }>;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
@@ -24,7 +24,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #id: number;
   readonly #documents: readonly D[];
   /** Aborted by `dispose`. */
-  readonly #life = new AbortController();
+  readonly #lifetime = new AbortController();
   #latest: AbortController | undefined;
 
   /** @param id the number under which the scorer has these documents */
@@ -45,7 +45,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       collectionReaders,
     );
     const job = { kind: "prepared", query: text(query, "collection.rank: query"), collection: this.#id, candidates } as const;
-    this.#checkPlaces(candidates);
+    this.#checkCandidates(candidates);
     const controller = new AbortController();
     if (latest) {
       abortWithError(this.#latest, new RankletError("aborted", "a newer call took this one's place"));
@@ -55,8 +55,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   dispose(): void {
-    if (this.#life.signal.aborted) return;
-    abortWithError(this.#life, disposedError("collection"));
+    if (this.#lifetime.signal.aborted) return;
+    abortWithError(this.#lifetime, disposedError("collection"));
     this.#scorer.release(this.#id);
   }
 
@@ -64,44 +64,44 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.dispose();
   }
 
-  async *#rank({ job, scores, signal, controller, topN, returnDocuments }: Ranking): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank({ job, scores, signal, controller, topN, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
     const started = performance.now();
     const total = job.candidates?.length ?? this.size;
     let [done, tokens, engineMs] = [0, 0, 0];
-    let top: Scored[] = [];
+    let top: ScoredDocument[] = [];
     // What is scored is numbered in the order that was asked for, which is also that of equal scores.
-    const document = (place: number): number => job.candidates?.[place] ?? place;
+    const document = (index: number): number => job.candidates?.[index] ?? index;
     const ranking = (): CollectionRanking<D> => ({
-      results: top.map((one) => result({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
+      results: top.map((one) => toResult({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
       done,
       total,
       usage: { tokens, documents: done },
       backend: this.#scorer.info.backend,
       timings: { totalMs: performance.now() - started, engineMs },
     });
-    const take = (part: IndexedScores): void => {
-      top = merge(top, scored(part, part.indices), topN);
-      done += part.indices.length;
-      tokens += part.tokens;
-      engineMs += part.engineMs;
+    const add = (partial: IndexedScores): void => {
+      top = mergeTop(top, scoredDocuments(partial, partial.indices), topN);
+      done += partial.indices.length;
+      tokens += partial.tokens;
+      engineMs += partial.engineMs;
     };
-    const releases = [signal, this.#life.signal].map((other) => linkAbort(controller, other));
-    const parts = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, { scores, signal: controller.signal });
+    const unlinks = [signal, this.#lifetime.signal].map((other) => linkAbort(controller, other));
+    const partials = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, { scores, signal: controller.signal });
     try {
-      for await (const come of restarting(this.#scorer, parts, () => ([top, done, tokens, engineMs] = [[], 0, 0, 0]))) {
-        come.forEach(take);
+      for await (const ready of withRestart(this.#scorer, partials, () => ([top, done, tokens, engineMs] = [[], 0, 0, 0]))) {
+        ready.forEach(add);
         yield ranking();
       }
       if (total === 0) yield ranking();
     } catch (error) {
       throw relocated(error, document);
     } finally {
-      for (const release of releases) release();
+      for (const unlink of unlinks) unlink();
     }
   }
 
-  #checkPlaces(candidates: Uint32Array | undefined): void {
-    const at = candidates?.findIndex((place) => place >= this.size) ?? -1;
+  #checkCandidates(candidates: Uint32Array | undefined): void {
+    const at = candidates?.findIndex((index) => index >= this.size) ?? -1;
     if (at === -1) return;
     throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
   }

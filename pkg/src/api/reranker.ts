@@ -2,10 +2,10 @@ import { throwIfAborted } from "../util/abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
 import { RankletError, disposedError } from "../errors.js";
-import { cpuTookOver, restarting } from "../scoring/fallback.js";
+import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
 import type { Loaded } from "../load/loaded.js";
 import { list, prepareReaders, rankReaders, readOptions, rerankReaders, scoreReaders, streamReaders, text } from "./options.js";
-import { best, result, scored } from "./results.js";
+import { topScores, toResult, scoredDocuments } from "./results.js";
 import type { DocumentLimits, Scorer, Job } from "../scoring/scorer.js";
 import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
@@ -28,14 +28,14 @@ import type {
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 
 /** What calls with one answer have in common, read. */
-interface Asked {
+interface CallSettings {
   readonly scores?: Scores | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
 }
 
 /** What a stream was asked for, read. */
-interface Streaming {
+interface StreamSettings {
   readonly query: string;
   readonly documents: Iterable<unknown>;
   readonly total: number | undefined;
@@ -47,7 +47,7 @@ interface Streaming {
 }
 
 /** What a call of `score` gives. */
-interface AllScored {
+interface CallScores {
   readonly scores: Float32Array;
   readonly spans: Uint32Array | undefined;
   readonly totals: Totals;
@@ -85,8 +85,8 @@ export class LoadedReranker {
     const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
-    const { totals, ...all } = await this.#score(() => queryJobs(query, texts, limits(read), this.#workers), texts.length, read);
-    const results = best(scored(all), read.topN).map((one) => result(one, read.returnDocuments === true ? documents : undefined));
+    const { totals, ...all } = await this.#score(() => queryJobs(query, texts, documentLimits(read), this.#workers), texts.length, read);
+    const results = topScores(scoredDocuments(all), read.topN).map((one) => toResult(one, read.returnDocuments === true ? documents : undefined));
     return {
       results,
       usage: { tokens: totals.tokens, documents: texts.length },
@@ -108,7 +108,7 @@ export class LoadedReranker {
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, rankFields, limits: limits(read), returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, rankFields, limits: documentLimits(read), returnDocuments, scores, signal });
   }
 
   /**
@@ -128,11 +128,11 @@ export class LoadedReranker {
    */
   async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
     const read = readOptions("rank", options, rankReaders);
-    const asked = text(query, "rank: query");
+    const checkedQuery = text(query, "rank: query");
     const texts = documentTexts(list(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const all = await this.#score(() => queryJobs(asked, texts, limits({}), this.#workers), texts.length, read);
-    return best(scored(all), read.topK).map(({ index, score }) =>
+    const all = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, read);
+    return topScores(scoredDocuments(all), read.topK).map(({ index, score }) =>
       read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
@@ -142,17 +142,17 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
-    const { rankFields, signal, onProgress, ...cut } = readOptions("prepare", options, prepareReaders);
+    const { rankFields, signal, onProgress, ...settings } = readOptions("prepare", options, prepareReaders);
     const kept = [...list(documents, "prepare: documents")] as readonly D[];
     const texts = documentTexts(kept, rankFields);
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
     let done = 0;
     try {
-      await this.#scorer.prepare(id, { documents: [], limits: limits(cut) });
+      await this.#scorer.prepare(id, { documents: [], limits: documentLimits(settings) });
       for (const window of windows(texts, ({ length }) => length, this.#workers)) {
         throwIfAborted(signal);
-        await this.#scorer.prepare(id, { documents: window, limits: limits(cut) });
+        await this.#scorer.prepare(id, { documents: window, limits: documentLimits(settings) });
         done += window.length;
         onProgress?.({ stage: "prepare", done, total: texts.length });
       }
@@ -180,62 +180,62 @@ export class LoadedReranker {
   }
 
   /** Scores `total` pairs, all of them again where the CPU takes over from a GPU. */
-  async #score(jobs: () => Iterable<Job>, total: number, asked: Asked): Promise<AllScored> {
+  async #score(jobs: () => Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     try {
-      return await this.#scoreOnce(jobs(), total, asked);
+      return await this.#scoreOnce(jobs(), total, settings);
     } catch (error) {
-      if (!cpuTookOver(error, this.#scorer)) throw error;
-      return this.#scoreOnce(jobs(), total, asked);
+      if (!fellBackToCpu(error, this.#scorer)) throw error;
+      return this.#scoreOnce(jobs(), total, settings);
     }
   }
 
   /** Scores `total` pairs: their scores and spans in order, and what they cost. */
-  async #scoreOnce(jobs: Iterable<Job>, total: number, asked: Asked): Promise<AllScored> {
+  async #scoreOnce(jobs: Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     if (this.#disposed) throw disposedError();
-    throwIfAborted(asked.signal);
+    throwIfAborted(settings.signal);
     const { numLabels } = this.info;
     const scores = new Float32Array(total * numLabels);
     let spans: Uint32Array | undefined;
     let done = 0;
     const totals = await scoreJobs(this.#scorer, jobs, {
-      scores: asked.scores ?? "model",
-      signal: asked.signal,
-      onPartial: (part) => {
-        done += part.indices.length;
-        const spansFit = part.spans === undefined || part.spans.length === 2 * part.indices.length;
-        if (done > total || part.scores.length !== part.indices.length * numLabels || !spansFit) throw this.#miscounted(total);
-        part.indices.forEach((place, at) => scores.set(part.scores.subarray(at * numLabels, (at + 1) * numLabels), place * numLabels));
-        if (part.spans !== undefined) {
+      scores: settings.scores ?? "model",
+      signal: settings.signal,
+      onPartial: (partial) => {
+        done += partial.indices.length;
+        const spansFit = partial.spans === undefined || partial.spans.length === 2 * partial.indices.length;
+        if (done > total || partial.scores.length !== partial.indices.length * numLabels || !spansFit) throw this.#miscounted(total);
+        partial.indices.forEach((index, position) => scores.set(partial.scores.subarray(position * numLabels, (position + 1) * numLabels), index * numLabels));
+        if (partial.spans !== undefined) {
           const all = (spans ??= new Uint32Array(2 * total));
-          part.indices.forEach((place, at) => all.set(part.spans?.subarray(2 * at, 2 * at + 2) ?? [], 2 * place));
+          partial.indices.forEach((index, position) => all.set(partial.spans?.subarray(2 * position, 2 * position + 2) ?? [], 2 * index));
         }
-        asked.onProgress?.({ stage: "score", done, total });
+        settings.onProgress?.({ stage: "score", done, total });
       },
     });
     if (done < total) throw this.#miscounted(total);
-    throwIfAborted(asked.signal);
+    throwIfAborted(settings.signal);
     return { scores, spans, totals };
   }
 
-  async *#stream<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
-    const parts = (): AsyncGenerator<StreamPart<D>, void> => this.#streamOnce<D>(asked);
+  async *#stream<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
+    const parts = (): AsyncGenerator<StreamPart<D>, void> => this.#streamOnce<D>(settings);
     // What another iterable than an array has given is gone.
-    yield* asked.total === undefined ? parts() : restarting(this.#scorer, parts, () => {});
+    yield* settings.total === undefined ? parts() : withRestart(this.#scorer, parts, () => {});
   }
 
-  async *#streamOnce<D extends DocumentInput>(asked: Streaming): AsyncGenerator<StreamPart<D>, void> {
+  async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
-    for (const window of windows(textsOf<D>(asked), ({ text }) => text.length, this.#workers)) {
+    for (const window of windows(textsOf<D>(settings), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
-      const job = { kind: "query", query: asked.query, documents, limits: asked.limits } as const;
-      for await (const parts of streamJob(this.#scorer, job, first, asked)) {
-        const results = parts.flatMap((part) => scored(part, part.indices)).map((one) => {
+      const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;
+      for await (const partials of streamJob(this.#scorer, job, first, settings)) {
+        const results = partials.flatMap((partial) => scoredDocuments(partial, partial.indices)).map((one) => {
           const { document } = window[one.index - first] as { document: D };
-          return asked.returnDocuments ? { ...one, document } : one;
+          return settings.returnDocuments ? { ...one, document } : one;
         });
         done += results.length;
-        if (results.length > 0) yield { results, done, total: asked.total };
+        if (results.length > 0) yield { results, done, total: settings.total };
       }
     }
   }
@@ -257,18 +257,18 @@ export class LoadedReranker {
   }
 }
 
-function* textsOf<D>({ documents, rankFields }: Streaming): Generator<{ document: D; text: string }> {
+function* textsOf<D>({ documents, rankFields }: StreamSettings): Generator<{ document: D; text: string }> {
   let index = 0;
   for (const document of documents) yield { document: document as D, text: documentText(document, index++, rankFields) };
 }
 
 /** How documents are read unless the caller says otherwise. */
-function limits({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof DocumentLimits>): DocumentLimits {
+function documentLimits({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof DocumentLimits>): DocumentLimits {
   return { maxTokensPerDocument, longDocuments };
 }
 
 function pair(given: unknown, at: number): readonly [query: string, document: string] {
-  const [query, document, ...remainder] = list(given, `score: pairs[${at}]`);
-  if (remainder.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
+  const [query, document, ...extra] = list(given, `score: pairs[${at}]`);
+  if (extra.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
   return [text(query, `score: pairs[${at}][0], the query,`), text(document, `score: pairs[${at}][1], the document,`)];
 }

@@ -6,7 +6,7 @@ import { parseInfo } from "./info.js";
 import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
-import { untilTrap } from "./until-trap.js";
+import { rejectOnTrap } from "./reject-on-trap.js";
 
 /** What `WasmLoader` reads, as JSON; but for `reason`. */
 export interface EngineSettings {
@@ -26,7 +26,7 @@ export class Engine implements Scorer {
   readonly #nextTask: () => Promise<void>;
   readonly #collections = new Map<number, WasmCollection>();
   #info: ModelInfo;
-  #working = 0;
+  #runningJobs = 0;
   #disposed = false;
 
   private constructor(model: WasmReranker, nextTask: () => Promise<void>, reason?: string) {
@@ -45,40 +45,40 @@ export class Engine implements Scorer {
    * @throws RankletError with the engine's code where it refuses the files or settings
    */
   static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
-    const held = new ModelFiles();
+    const smallFiles = new ModelFiles();
     const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
       // Those of modules, which lie in folders, are small.
-      if (name.endsWith(".json") || name.includes("/")) held.set(name, await bytesOf(name, blob));
+      if (name.endsWith(".json") || name.includes("/")) smallFiles.set(name, await bytesOf(name, blob));
       else weights.push([name, blob]);
     }
     const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
     const { reason, ...engineSettings } = settings;
-    const loader = run(() => new WasmLoader(held, BigInt(bytes), JSON.stringify(engineSettings)));
+    const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
     try {
-      for (const [name, blob] of weights) await give(loader, name, blob);
+      for (const [name, blob] of weights) await pushFile(loader, name, blob);
     } catch (error) {
-      free(loader);
+      freeQuietly(loader);
       throw error;
     }
-    const model = settings.device === "cpu" ? run(() => loader.finish()) : await wait(() => loader.finish_async());
-    return run(() => new Engine(model, nextTask, reason));
+    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await callEngineAsync(() => loader.finish_async());
+    return callEngine(() => new Engine(model, nextTask, reason));
   }
 
   /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
   async score(job: Job, options: JobOptions): Promise<void> {
     this.#check(options.signal);
-    this.#working++;
+    this.#runningJobs++;
     try {
       const started = performance.now();
-      const scoring = run(() => this.#begin(job, options));
+      const scoring = callEngine(() => this.#begin(job, options));
       try {
         await this.#finish(scoring, options, performance.now() - started);
       } finally {
-        free(scoring);
+        freeQuietly(scoring);
       }
     } finally {
-      this.#working--;
+      this.#runningJobs--;
       this.#freeWhenIdle();
     }
   }
@@ -87,17 +87,17 @@ export class Engine implements Scorer {
     this.#check(undefined);
     await this.#nextTask();
     this.#check(undefined);
-    run(() => {
-      const held = this.#collections.get(collection) ?? this.#model.collection();
-      this.#collections.set(collection, held);
-      this.#model.prepare(held, [...documents], limits.maxTokensPerDocument, limits.longDocuments);
+    callEngine(() => {
+      const wasmCollection = this.#collections.get(collection) ?? this.#model.collection();
+      this.#collections.set(collection, wasmCollection);
+      this.#model.prepare(wasmCollection, [...documents], limits.maxTokensPerDocument, limits.longDocuments);
     });
   }
 
   release(collection: number): void {
-    const held = this.#collections.get(collection);
+    const wasmCollection = this.#collections.get(collection);
     this.#collections.delete(collection);
-    if (held !== undefined) free(held);
+    if (wasmCollection !== undefined) freeQuietly(wasmCollection);
   }
 
   dispose(): void {
@@ -120,8 +120,8 @@ export class Engine implements Scorer {
     }
   }
 
-  async #finish(scoring: WasmScoring, options: JobOptions, begunMs: number): Promise<void> {
-    let engineMs = begunMs;
+  async #finish(scoring: WasmScoring, options: JobOptions, startMs: number): Promise<void> {
+    let engineMs = startMs;
     let tokens = 0;
     for (;;) {
       await this.#nextTask();
@@ -129,8 +129,8 @@ export class Engine implements Scorer {
       const started = performance.now();
       const scores = await this.#step(scoring);
       if (scores === undefined) return;
-      const spans = run(() => scoring.spans());
-      const tokensSoFar = run(() => scoring.tokens());
+      const spans = callEngine(() => scoring.spans());
+      const tokensSoFar = callEngine(() => scoring.tokens());
       engineMs += performance.now() - started;
       options.onPartial({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
@@ -139,11 +139,11 @@ export class Engine implements Scorer {
   }
 
   async #step(scoring: WasmScoring): Promise<Float32Array | undefined> {
-    if (this.#info.backend.device !== "webgpu") return run(() => scoring.step());
+    if (this.#info.backend.device !== "webgpu") return callEngine(() => scoring.step());
     try {
-      return await wait(() => scoring.step_async());
+      return await callEngineAsync(() => scoring.step_async());
     } catch (error) {
-      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = parseInfo(run(() => this.#model.info()));
+      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = parseInfo(callEngine(() => this.#model.info()));
       throw error;
     }
   }
@@ -156,25 +156,25 @@ export class Engine implements Scorer {
   }
 
   #freeWhenIdle(): void {
-    if (!this.#disposed || this.#working > 0) return;
+    if (!this.#disposed || this.#runningJobs > 0) return;
     for (const collection of this.#collections.keys()) this.release(collection);
-    free(this.#model);
+    freeQuietly(this.#model);
   }
 }
 
 /** Gives a large file piece by piece: what is copied into WebAssembly memory makes it grow for good. */
-async function give(loader: WasmLoader, name: string, blob: Blob): Promise<void> {
-  run(() => loader.open(name, BigInt(blob.size)));
+async function pushFile(loader: WasmLoader, name: string, blob: Blob): Promise<void> {
+  callEngine(() => loader.open(name, BigInt(blob.size)));
   for (;;) {
-    const wanted = run(() => loader.wanted());
-    if (wanted === undefined) return;
-    const piece = await bytesOf(name, blob.slice(wanted[0], wanted[1]));
-    run(() => loader.push(piece));
+    const range = callEngine(() => loader.wanted());
+    if (range === undefined) return;
+    const piece = await bytesOf(name, blob.slice(range[0], range[1]));
+    callEngine(() => loader.push(piece));
   }
 }
 
 /** Calls the engine. After a trap nothing is known of its memory, so nothing more is computed with it. */
-function run<T>(call: () => T): T {
+function callEngine<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
@@ -183,17 +183,17 @@ function run<T>(call: () => T): T {
   }
 }
 
-/** As `run`, for a call that goes on later. */
-async function wait<T>(call: () => Promise<T>): Promise<T> {
+/** As `callEngine`, for a call that goes on later. */
+async function callEngineAsync<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await untilTrap(call);
+    return await rejectOnTrap(call);
   } catch (error) {
     throw fromEngine(error) ?? markDamaged(error, messageOf(error));
   }
 }
 
 /** Gives memory back. After a trap that can fail in turn, which would hide the first failure and help nobody. */
-function free(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader): void {
+function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader): void {
   try {
     owner.free();
   } catch {

@@ -150,7 +150,7 @@ async function race(first: WorkerPort, start: WorkerStart, wanted: PoolSize, sig
 function workerCount(platform: Platform, files: Files): number {
   let bytes = 0;
   for (const { size } of files.values()) bytes += size;
-  return bytes > maxSharedBytes ? 1 : Math.min(platform.processors(), maxAutoWorkers);
+  return bytes > maxSharedBytes ? 1 : Math.min(platform.cpuCount(), maxAutoWorkers);
 }
 
 /**

@@ -48,7 +48,7 @@ function otherSource(platform: Platform, source: unknown): Source {
 }
 
 function folderOf(platform: Platform, source: string): URL {
-  if (/^(\/|\.\.?(\/|$))/.test(source)) return platform.folder(source);
+  if (/^(\/|\.\.?(\/|$))/.test(source)) return platform.folderUrl(source);
   if (/^(https?|file):\/\//i.test(source) && URL.canParse(source)) return new URL(source);
   throw new RankletError(
     "input",

@@ -42,7 +42,7 @@ export function hubAdvice({ id, revision, token }: HubModel, status: number): st
 
 /** The URL that ids are relative to. What is wrong with it is said without repeating it, for it could hold a password. */
 function baseFolder(platform: Platform, baseUrl: string): URL {
-  const page = platform.page();
+  const page = platform.pageUrl();
   if (!URL.canParse(baseUrl, page)) {
     const wanted = page === undefined ? "an http or https URL" : "an http or https URL, or one relative to the page";
     throw new RankletError("input", `load: baseUrl must be ${wanted}`);

@@ -1,4 +1,4 @@
-import { engineUrlHere } from "../assets.js";
+import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { RankletError } from "../errors.js";
 import { expectSuccess, request } from "../util/request.js";
@@ -7,12 +7,12 @@ import { startWorker } from "./browser-worker.js";
 import { nextTask } from "./next-task.js";
 import type { Platform } from "./platform.js";
 
-const page = (): string => globalThis.document?.baseURI ?? globalThis.location.href;
+const pageUrl = (): string => globalThis.document?.baseURI ?? globalThis.location.href;
 
 /** Pages and workers in browsers: everything is fetched, from where the package itself was. */
 export const browser: Platform = {
   engineModule: async () => {
-    const engineUrl = engineUrlHere();
+    const engineUrl = bestEngineUrl();
     const response = expectSuccess(await request(engineUrl), engineUrl);
     // Servers that do not know the type of .wasm are common, and compileStreaming insists on it.
     const type = response.headers.get("content-type") ?? "";
@@ -23,12 +23,12 @@ export const browser: Platform = {
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
   hasGpu: () => "gpu" in navigator,
-  processors: () => navigator.hardwareConcurrency,
+  cpuCount: () => navigator.hardwareConcurrency,
   defaultModel: () => defaultModel,
-  folder: (path) => new URL(path, page()),
+  folderUrl: (path) => new URL(path, pageUrl()),
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a page cannot read file: URLs; serve the folder over http, or give the files")),
-  page,
+  pageUrl,
   store: browserStore,
   nextTask,
 };

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers";
 import { pathToFileURL } from "node:url";
 
-import { engineUrlHere } from "../assets.js";
+import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
@@ -12,12 +12,12 @@ import type { Platform } from "./platform.js";
 
 /** Node, Deno and Bun: the package's files lie on the disk. */
 export const node: Platform = {
-  engineModule: async () => WebAssembly.compile(await readFile(engineUrlHere())),
+  engineModule: async () => WebAssembly.compile(await readFile(bestEngineUrl())),
   startWorker,
   hasGpu: () => false,
-  processors: availableParallelism,
+  cpuCount: availableParallelism,
   defaultModel: () => defaultModel,
-  folder: (path) => pathToFileURL(`${resolve(path)}/`),
+  folderUrl: (path) => pathToFileURL(`${resolve(path)}/`),
   readFile: async (url, signal) => {
     try {
       return new Blob([await readFile(url, { signal })]);
@@ -26,7 +26,7 @@ export const node: Platform = {
       throw error;
     }
   },
-  page: () => undefined,
+  pageUrl: () => undefined,
   store: nodeStore,
   nextTask: () => new Promise((done) => void setImmediate(done)),
 };

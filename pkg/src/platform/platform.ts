@@ -14,7 +14,7 @@ export interface Platform {
   /** Whether there is WebGPU to ask for a GPU. */
   hasGpu(): boolean;
   /** How many workers compute at the same time here. */
-  processors(): number;
+  cpuCount(): number;
   /**
    * The embedded default model.
    * @throws RankletError `unsupported` where only the application can bring it
@@ -24,14 +24,14 @@ export interface Platform {
    * The URL of the folder that a path (`/…`, `./…`, `../…`) means here.
    * @throws RankletError `unsupported` where paths mean nothing
    */
-  folder(path: string): URL;
+  folderUrl(path: string): URL;
   /**
    * The bytes behind a `file:` URL; `undefined` where there is no such file.
    * @throws RankletError `unsupported` where files cannot be read
    */
   readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
   /** What a relative URL is relative to; `undefined` where it means nothing. */
-  page(): string | undefined;
+  pageUrl(): string | undefined;
   /**
    * Where a cache keeps the files of `model`, which is their URL.
    * @param name the cache, as the option `cache` of `load` names it; `undefined` for the usual one

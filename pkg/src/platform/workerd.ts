@@ -8,19 +8,19 @@ export const workerd: Platform = {
   engineModule: () => Promise.resolve(engine),
   startWorker: undefined,
   hasGpu: () => false,
-  processors: () => 1,
+  cpuCount: () => 1,
   defaultModel: () => {
     throw new RankletError(
       "unsupported",
       'a Worker has no files to read the default model from; write `import model from "ranklet/default-model"` and `await Reranker.load(model)`',
     );
   },
-  folder: (path) => {
+  folderUrl: (path) => {
     throw new RankletError("unsupported", `a Worker has no paths to read "${path}" from; give a folder's https URL, or the files`);
   },
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
-  page: () => undefined,
+  pageUrl: () => undefined,
   store: () => undefined,
   // Not a message channel: workerd ties one to the request that made it.
   nextTask: () => new Promise((done) => void setTimeout(done, 0)),

@@ -2,7 +2,7 @@ import { isDeviceLost } from "../errors.js";
 import type { Scorer } from "./scorer.js";
 
 /** Whether a call failed with its GPU and can begin again: scores of GPU and CPU are not to stand side by side in one. */
-export function cpuTookOver(error: unknown, { info }: Scorer): boolean {
+export function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
   return isDeviceLost(error) && info.backend.device === "cpu";
 }
 
@@ -10,11 +10,11 @@ export function cpuTookOver(error: unknown, { info }: Scorer): boolean {
  * The parts of a call, which begins again, once, where the CPU takes over from a GPU.
  * @param restart drops what has come
  */
-export async function* restarting<T>(scorer: Scorer, parts: () => AsyncIterable<T>, restart: () => void): AsyncGenerator<T, void> {
+export async function* withRestart<T>(scorer: Scorer, parts: () => AsyncIterable<T>, restart: () => void): AsyncGenerator<T, void> {
   try {
     yield* parts();
   } catch (error) {
-    if (!cpuTookOver(error, scorer)) throw error;
+    if (!fellBackToCpu(error, scorer)) throw error;
     restart();
     yield* parts();
   }

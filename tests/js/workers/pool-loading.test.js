@@ -74,14 +74,14 @@ describe("how many workers", () => {
   };
 
   test("auto is one a processor, at most 4, and one where the model is large", async () => {
-    assert.deepEqual(await load({ processors: () => 1 }), [1, 1]);
-    assert.deepEqual(await load({ processors: () => 3 }), [3, 3]);
-    assert.deepEqual(await load({ processors: () => 16 }), [4, 4]);
+    assert.deepEqual(await load({ cpuCount: () => 1 }), [1, 1]);
+    assert.deepEqual(await load({ cpuCount: () => 3 }), [3, 3]);
+    assert.deepEqual(await load({ cpuCount: () => 16 }), [4, 4]);
     const readFile = async (...args) => {
       const blob = await node.readFile(...args);
       return blob && Object.defineProperty(blob, "size", { value: 50e6 });
     };
-    assert.deepEqual(await load({ processors: () => 16, readFile }), [1, 1]);
+    assert.deepEqual(await load({ cpuCount: () => 16, readFile }), [1, 1]);
   });
 
   test("info says how many", async () => {

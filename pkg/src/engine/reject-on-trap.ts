@@ -3,17 +3,17 @@
  * the error goes to whoever listens for errors of this thread.
  * @throws what the call rejects with, or the trap
  */
-export async function untilTrap<T>(call: () => Promise<T>): Promise<T> {
-  let hear = (_event: ErrorEvent): void => {};
+export async function rejectOnTrap<T>(call: () => Promise<T>): Promise<T> {
+  let onError = (_event: ErrorEvent): void => {};
   const trapped = new Promise<never>((_, reject) => {
-    hear = ({ error }) => {
+    onError = ({ error }) => {
       if (error instanceof WebAssembly.RuntimeError) reject(error);
     };
   });
-  globalThis.addEventListener("error", hear);
+  globalThis.addEventListener("error", onError);
   try {
     return await Promise.race([call(), trapped]);
   } finally {
-    globalThis.removeEventListener("error", hear);
+    globalThis.removeEventListener("error", onError);
   }
 }
