@@ -50,12 +50,12 @@ pub use engine::gpu::KernelTime;
 pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
-pub use options::{Device, Dtype, LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
+pub use options::{Device, DocumentOptions, Dtype, LongDocuments, ModelSource, Options, RankOptions, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
-pub use reranker::{Collection, Pairs, Part, Ranked, Reranker, Scoring, best_first};
+pub use reranker::{Collection, Pairs, PartialScores, Ranked, Reranker, ScoringRun, best_first};
 #[cfg(not(target_arch = "wasm32"))]
-pub use reranker::{Description, describe};
+pub use reranker::{ModelSummary, describe};
 pub use text::{OffsetUnit, Span};
 
 /// The examples of README, run as tests.

@@ -158,7 +158,7 @@ pub enum LongDocuments {
 
 /// How documents become tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct DocumentOptions {
     /// See [`RankOptions::max_tokens_per_document`].
     pub max_tokens_per_document: Option<usize>,
     /// See [`RankOptions::long_documents`].
@@ -167,7 +167,7 @@ pub struct Reading {
     pub unit: OffsetUnit,
 }
 
-impl From<RankOptions<'_>> for Reading {
+impl From<RankOptions<'_>> for DocumentOptions {
     fn from(options: RankOptions<'_>) -> Self {
         Self {
             max_tokens_per_document: options.max_tokens_per_document,

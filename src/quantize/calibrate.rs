@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use candle_core::Tensor;
 
-use super::format::{Rows, Scheme};
-use super::gptq::Feedback;
-use super::quantized_tensors::{Rounded, RoundedMatrix, key};
-use super::smoothquant::{self, Group};
+use super::format::{QuantFormat, QuantizedRows};
+use super::gptq::ErrorFeedback;
+use super::quantized_tensors::{QuantizedMatrix, QuantizedTensors, key};
+use super::smoothquant::{self, SmoothingGroup};
 use crate::checkpoint::{Checkpoint, Grid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
@@ -21,10 +21,10 @@ use crate::text::{Batch, PairTokenizer};
 /// What the model reads: a query, a tab and a document a line. Prose of our own on twenty subjects.
 const TEXT: &str = include_str!("calibration.txt");
 
-impl RoundedMatrix {
+impl QuantizedMatrix {
     /// The matrix in place of the exact one, `[out_features, in_features]`.
     fn effective(&self) -> Vec<f32> {
-        let mut values = self.rows.loaded();
+        let mut values = self.rows.values_after_load();
         if !self.input_scales.is_empty() {
             for row in values.chunks_exact_mut(self.input_scales.len()) {
                 row.iter_mut().zip(&self.input_scales).for_each(|(value, scale)| *value /= scale);
@@ -39,23 +39,21 @@ pub(super) fn calibrate(
     checkpoint: &Checkpoint,
     weights: &Weights,
     plan: &Plan,
-    scheme: Scheme,
-) -> Result<Rounded> {
+    format: QuantFormat,
+) -> Result<QuantizedTensors> {
     let batch = calibration_batch(checkpoint)?;
-    let counted = RowsThatCount {
-        firsts: batch.ranges().map(|rows| rows.start as u32).collect(),
-        of: last_layers(plan),
-    };
+    let counted =
+        ClsRows { firsts: batch.ranges().map(|rows| rows.start as u32).collect(), of: last_layers(plan) };
     let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &counted)?;
     let groups = smoothquant::groups(plan);
-    let mut rounded = Rounded::nearest(plan, weights, scheme)?;
+    let mut rounded = QuantizedTensors::nearest(plan, weights, format)?;
     let mut with_tables = weights.clone();
-    rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.loaded()));
+    rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.values_after_load()));
     let mut failure = None;
     CandleEngine::prepare(plan, with_tables)?.run_with(&batch, &mut |linear, inputs| {
         let part = &linear.name.weight;
         let group = groups.iter().find(|group| group.weights.contains(&part));
-        match round_linear(weights, scheme, linear, group, inputs, &counted, &exact_means[part]) {
+        match round_linear(weights, format, linear, group, inputs, &counted, &exact_means[part]) {
             Ok((matrix, bias)) => {
                 // A layer without a bias has nothing that could be moved.
                 let bias = linear.name.bias.as_ref().map(|part| (part, bias));
@@ -96,14 +94,14 @@ fn calibration_batch(checkpoint: &Checkpoint) -> Result<Batch> {
 }
 
 /// Where only the first row of each pair reaches the result.
-struct RowsThatCount<'a> {
+struct ClsRows<'a> {
     /// Those rows.
     firsts: Vec<u32>,
     /// The matrices it is so for.
     of: Vec<&'a TensorRows>,
 }
 
-impl RowsThatCount<'_> {
+impl ClsRows<'_> {
     /// The rows a layer is for: `[rows, features]` to fewer rows, or `None` where it is for all of them.
     fn select(&self, linear: &Linear, rows: &Tensor) -> candle_core::Result<Option<Tensor>> {
         if !self.of.contains(&&linear.name.weight) {
@@ -135,7 +133,7 @@ fn last_layers(plan: &Plan) -> Vec<&TensorRows> {
 fn mean_outputs(
     engine: &CandleEngine,
     batch: &Batch,
-    rows: &RowsThatCount,
+    rows: &ClsRows,
 ) -> Result<HashMap<TensorRows, Vec<f32>>> {
     let mut means = HashMap::new();
     engine.run_with(batch, &mut |linear, inputs| {
@@ -151,34 +149,34 @@ fn mean_outputs(
 /// The rounded matrix of one layer and its adjusted bias, for the `inputs` `[rows, in_features]` it gets.
 fn round_linear(
     weights: &Weights,
-    scheme: Scheme,
+    format: QuantFormat,
     linear: &Linear,
-    group: Option<&Group>,
+    group: Option<&SmoothingGroup>,
     inputs: &Tensor,
-    counted: &RowsThatCount,
+    counted: &ClsRows,
     exact_mean: &[f32],
-) -> Result<(RoundedMatrix, Vec<f32>)> {
+) -> Result<(QuantizedMatrix, Vec<f32>)> {
     let columns = linear.name.in_features;
     let input_scales = group.map_or(Ok(Vec::new()), |group| input_scales(weights, group, inputs))?;
     let counted = counted.select(linear, inputs).map_err(failed)?;
     let (moments, input_mean) = statistics(inputs, counted.as_ref(), &input_scales).map_err(failed)?;
-    let feedback = Feedback::new(&moments, columns)?;
+    let feedback = ErrorFeedback::new(&moments, columns)?;
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
     let mut exact = weights.view_rows(&linear.name.weight.tensor, linear.name.weight.rows.clone())?.to_f32();
-    let mut rows = Rows::new(scheme, Grid::MATRIX, columns);
+    let mut rows = QuantizedRows::new(format, Grid::MATRIX, columns);
     for row in exact.chunks_exact_mut(columns) {
         row.iter_mut().zip(&input_scales).for_each(|(value, scale)| *value *= scale);
         rows.push(row, &importance, |row, round| feedback.round(row, round));
     }
     let mean = |row: &[f32]| row.iter().zip(&input_mean).map(|(weight, input)| weight * input).sum::<f32>();
-    let loaded = rows.loaded();
+    let loaded = rows.values_after_load();
     let bias = loaded.chunks_exact(columns).zip(exact_mean).map(|(row, exact)| exact - mean(row)).collect();
-    Ok((RoundedMatrix { rows, input_scales }, bias))
+    Ok((QuantizedMatrix { rows, input_scales }, bias))
 }
 
 /// What `group`'s inputs are divided by.
-fn input_scales(weights: &Weights, group: &Group, inputs: &Tensor) -> Result<Vec<f32>> {
+fn input_scales(weights: &Weights, group: &SmoothingGroup, inputs: &Tensor) -> Result<Vec<f32>> {
     let largest_inputs: Vec<f32> =
         inputs.abs().and_then(|inputs| inputs.max(0)).and_then(|most| most.to_vec1()).map_err(failed)?;
     let mut largest_weights = vec![0.0f32; largest_inputs.len()];

@@ -6,17 +6,17 @@ use crate::options::Dtype;
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(super) enum QuantFormat {
     /// A scale a row.
     Q8,
     /// Four bits with a scale a block, unpacked to q8 while loading.
     Q4,
 }
 
-/// Rows whose every value is a whole multiple of its scale.
+/// QuantizedRows whose every value is a whole multiple of its scale.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
-    scheme: Scheme,
+pub(super) struct QuantizedRows {
+    format: QuantFormat,
     /// The codes they have once they are loaded.
     grid: Grid,
     columns: usize,
@@ -26,28 +26,28 @@ pub(super) struct Rows {
     scales: Vec<f32>,
 }
 
-impl Scheme {
-    /// The scheme of a dtype.
+impl QuantFormat {
+    /// The format of a dtype.
     ///
     /// # Errors
     /// `input` for a dtype that is not written.
     pub(super) fn of(dtype: Dtype) -> Result<Self> {
         match dtype {
-            Dtype::Q8 => Ok(Scheme::Q8),
-            Dtype::Q4 => Ok(Scheme::Q4),
+            Dtype::Q8 => Ok(QuantFormat::Q8),
+            Dtype::Q4 => Ok(QuantFormat::Q4),
             _ => Err(input("a model is quantised to q8 or q4")),
         }
     }
 }
 
-impl Rows {
+impl QuantizedRows {
     /// No rows yet.
-    pub(super) fn new(scheme: Scheme, grid: Grid, columns: usize) -> Self {
-        Self { scheme, grid, columns, values: Vec::new(), scales: Vec::new() }
+    pub(super) fn new(format: QuantFormat, grid: Grid, columns: usize) -> Self {
+        Self { format, grid, columns, values: Vec::new(), scales: Vec::new() }
     }
 
-    /// Rows of one scheme and width, one below the other.
-    pub(super) fn joined<'a>(first: &Self, others: impl Iterator<Item = &'a Self>) -> Self {
+    /// QuantizedRows of one format and width, one below the other.
+    pub(super) fn concat<'a>(first: &Self, others: impl Iterator<Item = &'a Self>) -> Self {
         let mut rows = first.clone();
         for other in others {
             rows.values.extend_from_slice(&other.values);
@@ -57,8 +57,8 @@ impl Rows {
     }
 
     /// All rows of `values`, rounded to nearest.
-    pub(super) fn nearest(scheme: Scheme, grid: Grid, columns: usize, values: &[f32]) -> Self {
-        let mut rows = Self::new(scheme, grid, columns);
+    pub(super) fn nearest(format: QuantFormat, grid: Grid, columns: usize, values: &[f32]) -> Self {
+        let mut rows = Self::new(format, grid, columns);
         let equal = vec![1.0; columns];
         for row in values.chunks_exact(columns) {
             rows.push(row, &equal, |row, round| {
@@ -77,13 +77,13 @@ impl Rows {
         round_row: impl FnOnce(&[f32], &dyn Fn(usize, f32) -> f32) -> Vec<f32>,
     ) {
         let grid = self.grid;
-        match self.scheme {
-            Scheme::Q8 => {
+        match self.format {
+            QuantFormat::Q8 => {
                 let scale = grid.best_scale(row, importance);
                 self.values.extend(round_row(row, &|_, value| grid.round(value, scale)));
                 self.scales.push(scale);
             }
-            Scheme::Q4 => {
+            QuantFormat::Q4 => {
                 let scales = block_scales(row, importance);
                 let round = |column, value| Grid::NIBBLE.round(value, scales[column / BLOCK]);
                 self.values.extend(round_row(row, &round));
@@ -93,9 +93,9 @@ impl Rows {
     }
 
     /// The values once they are loaded, `[rows, columns]`.
-    pub(super) fn loaded(&self) -> Vec<f32> {
+    pub(super) fn values_after_load(&self) -> Vec<f32> {
         let mut values = self.values.clone();
-        if self.scheme == Scheme::Q4 {
+        if self.format == QuantFormat::Q4 {
             for row in values.chunks_exact_mut(self.columns) {
                 let scale = self.grid.covering_scale(row);
                 row.iter_mut().for_each(|value| *value = self.grid.round(*value, scale));
@@ -106,10 +106,10 @@ impl Rows {
 
     /// Puts them into a file.
     pub(super) fn write(&self, name: &str, writer: &mut Writer) {
-        let Self { scheme, grid, columns, values, scales } = self;
-        match scheme {
-            Scheme::Q8 => writer.add_rows(name, *grid, values, scales),
-            Scheme::Q4 => writer.add_blocks(name, *grid, *columns, values, scales),
+        let Self { format, grid, columns, values, scales } = self;
+        match format {
+            QuantFormat::Q8 => writer.add_rows(name, *grid, values, scales),
+            QuantFormat::Q4 => writer.add_blocks(name, *grid, *columns, values, scales),
         }
     }
 }

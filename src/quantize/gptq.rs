@@ -14,12 +14,12 @@ const DAMPING: f64 = 0.01;
 ///
 /// `U` with `H^-1 = U^T U`, upper triangular, `[size, size]` row-major, each row divided by its diagonal.
 #[derive(Debug)]
-pub(super) struct Feedback {
+pub(super) struct ErrorFeedback {
     size: usize,
     rows: Vec<f32>,
 }
 
-impl Feedback {
+impl ErrorFeedback {
     /// From `H`, `[size, size]` row-major.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ mod tests {
     fn feedback_loses_much_less_of_the_product_than_rounding_to_nearest() {
         let (rows, size) = (200, 24);
         let inputs = correlated_inputs(rows, size);
-        let feedback = Feedback::new(&second_moments(&inputs, size), size).unwrap();
+        let feedback = ErrorFeedback::new(&second_moments(&inputs, size), size).unwrap();
         let weights = numbers(size, 3);
         let round = |value: f32| (value * 8.0).round() / 8.0;
         let nearest: Vec<f32> = weights.iter().map(|&weight| round(weight)).collect();
@@ -159,12 +159,12 @@ mod tests {
 
     #[test]
     fn inputs_that_are_all_zero_round_to_nearest() {
-        let feedback = Feedback::new(&[0.0; 9], 3).unwrap();
+        let feedback = ErrorFeedback::new(&[0.0; 9], 3).unwrap();
         assert_eq!(feedback.round(&[0.4, 0.6, -0.6], |_, weight| weight.round()), [0.0, 1.0, -1.0]);
     }
 
     #[test]
     fn inputs_that_are_not_finite_are_an_error() {
-        assert!(Feedback::new(&[f32::NAN; 4], 2).is_err());
+        assert!(ErrorFeedback::new(&[f32::NAN; 4], 2).is_err());
     }
 }

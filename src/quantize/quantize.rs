@@ -1,7 +1,7 @@
 //! `quantize`: a q8 or q4 file, calibrated, with golden pairs.
 
 use super::calibrate;
-use super::format::Scheme;
+use super::format::QuantFormat;
 use crate::checkpoint::{Checkpoint, Golden, GoldenPair, ModelFiles, WeightsFiles};
 use crate::error::{Result, input};
 use crate::model;
@@ -26,7 +26,7 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 /// # Errors
 /// As [`Reranker::load`]; `input` when the checkpoint is quantised already, or for another dtype.
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
-    let scheme = Scheme::of(dtype)?;
+    let format = QuantFormat::of(dtype)?;
     let mut rest = files.clone();
     let weights = WeightsFiles::take(&mut rest)?.parse()?;
     let mut quantised = rest.clone();
@@ -36,7 +36,7 @@ pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<M
         return Err(input(format!("the model is a {format} file already: quantise its source")));
     }
     let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
-    let rounded = calibrate::calibrate(&checkpoint, &weights, &plan, scheme)?;
+    let rounded = calibrate::calibrate(&checkpoint, &weights, &plan, format)?;
     let writer = rounded.write(&plan, &head, &weights)?;
 
     // The golden logits are those of the file itself, so it is written once without them and loaded.

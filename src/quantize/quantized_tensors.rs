@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::format::{Rows, Scheme};
+use super::format::{QuantFormat, QuantizedRows};
 use crate::checkpoint::{Grid, Weights, Writer};
 use crate::error::{Result, internal};
 use crate::model::{Head, Plan, TensorRole, TensorRows};
 
 /// Embedding tables by name, matrices and biases by name and first row, as they will be.
 #[derive(Debug, Default)]
-pub(super) struct Rounded {
-    pub(super) tables: HashMap<String, Rows>,
-    pub(super) matrices: BTreeMap<(String, usize), RoundedMatrix>,
+pub(super) struct QuantizedTensors {
+    pub(super) tables: HashMap<String, QuantizedRows>,
+    pub(super) matrices: BTreeMap<(String, usize), QuantizedMatrix>,
     pub(super) biases: BTreeMap<(String, usize), Vec<f32>>,
 }
 
@@ -30,31 +30,31 @@ fn parts_of<'a, T>(
 
 /// A matrix with what its inputs are divided by.
 #[derive(Debug)]
-pub(super) struct RoundedMatrix {
+pub(super) struct QuantizedMatrix {
     /// `[out_features, in_features]`, each column multiplied by its input scale.
-    pub(super) rows: Rows,
+    pub(super) rows: QuantizedRows,
     /// `[in_features]`; empty where all are 1.
     pub(super) input_scales: Vec<f32>,
 }
 
-impl Rounded {
+impl QuantizedTensors {
     /// What no text can teach anything about, rounded to nearest: the tables of a Plan, and what projects the rows of
     /// one of positions.
     ///
     /// # Errors
     /// `weights` for one that is not there.
-    pub(super) fn nearest(plan: &Plan, weights: &Weights, scheme: Scheme) -> Result<Self> {
+    pub(super) fn nearest(plan: &Plan, weights: &Weights, format: QuantFormat) -> Result<Self> {
         let mut rounded = Self::default();
         for linear in plan.position_projections() {
             let part = &linear.weight;
             let values = weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
-            let rows = Rows::nearest(scheme, Grid::MATRIX, linear.in_features, &values);
-            rounded.matrices.insert(key(part), RoundedMatrix { rows, input_scales: Vec::new() });
+            let rows = QuantizedRows::nearest(format, Grid::MATRIX, linear.in_features, &values);
+            rounded.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
         }
         for (name, role, shape) in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();
-                let rows = Rows::nearest(scheme, Grid::EMBEDDING, shape[1], &values);
+                let rows = QuantizedRows::nearest(format, Grid::EMBEDDING, shape[1], &values);
                 rounded.tables.insert(name.to_owned(), rows);
             }
         }
@@ -81,7 +81,7 @@ impl Rounded {
                 TensorRole::Matrix => {
                     let mut parts = parts_of(&self.matrices, name);
                     let first = parts.next().ok_or_else(|| missing(name))?;
-                    Rows::joined(&first.rows, parts.map(|part| &part.rows)).write(name, &mut writer);
+                    QuantizedRows::concat(&first.rows, parts.map(|part| &part.rows)).write(name, &mut writer);
                     // Layers in one tensor read the same inputs, so they have the same scales.
                     if !first.input_scales.is_empty() {
                         writer.add_input_scales(name, &first.input_scales);

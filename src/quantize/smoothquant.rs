@@ -10,7 +10,7 @@ use crate::model::{Plan, Step, TensorRows};
 
 /// Layers that read the same inputs, so they share what inputs are divided by.
 #[derive(Debug)]
-pub(super) struct Group<'a> {
+pub(super) struct SmoothingGroup<'a> {
     /// Names of their matrices.
     pub(super) weights: Vec<&'a TensorRows>,
     /// The power of a column's largest weight.
@@ -18,20 +18,23 @@ pub(super) struct Group<'a> {
 }
 
 /// The groups of a Plan. The output of attention is in none: its columns are alike.
-pub(super) fn groups(plan: &Plan) -> Vec<Group<'_>> {
+pub(super) fn groups(plan: &Plan) -> Vec<SmoothingGroup<'_>> {
     let mut groups = Vec::new();
     for step in &plan.steps {
         match step {
             Step::Attention(attention) => {
                 let weights =
                     [&attention.query, &attention.key, &attention.value].map(|linear| &linear.weight);
-                groups.push(Group { weights: weights.to_vec(), power: 0.3 });
+                groups.push(SmoothingGroup { weights: weights.to_vec(), power: 0.3 });
             }
             Step::FeedForward(block) => {
                 let linears = [Some(&block.intermediate), block.gate.as_ref()].into_iter().flatten();
-                groups.push(Group { weights: linears.map(|linear| &linear.weight).collect(), power: 0.3 });
+                groups.push(SmoothingGroup {
+                    weights: linears.map(|linear| &linear.weight).collect(),
+                    power: 0.3,
+                });
                 // After the activation a few columns are huge, and few weights are there for them.
-                groups.push(Group { weights: vec![&block.output.weight], power: 0.6 });
+                groups.push(SmoothingGroup { weights: vec![&block.output.weight], power: 0.6 });
             }
             Step::Embed(_) | Step::Norm(_) | Step::Project(_) | Step::Pool(_) => {}
         }
@@ -39,7 +42,7 @@ pub(super) fn groups(plan: &Plan) -> Vec<Group<'_>> {
     groups
 }
 
-impl Group<'_> {
+impl SmoothingGroup<'_> {
     /// Input scales, one a column, with a geometric mean of 1.
     ///
     /// `inputs` and `weights` are the largest magnitudes of each column, of weights over all matrices of the group.
@@ -62,7 +65,7 @@ mod tests {
 
     #[test]
     fn large_columns_are_divided_by_more_and_all_together_by_nothing() {
-        let group = Group { weights: Vec::new(), power: 0.6 };
+        let group = SmoothingGroup { weights: Vec::new(), power: 0.6 };
         let scales = group.input_scales(&[1.0, 100.0, 1.0], &[1.0, 1.0, 10.0]);
         assert!(scales[1] > scales[0] && scales[2] < scales[0]);
         assert!((scales[1] / scales[0] - 100f32.powf(0.3)).abs() < 1e-4);
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn columns_without_anything_in_them_are_no_trouble() {
-        let group = Group { weights: Vec::new(), power: 0.3 };
+        let group = SmoothingGroup { weights: Vec::new(), power: 0.3 };
         assert_eq!(group.input_scales(&[0.0; 4], &[0.0; 4]), [1.0; 4]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Reranker;
 use crate::error::{Result, input};
-use crate::options::Reading;
+use crate::options::DocumentOptions;
 use crate::text::EncodedDocument;
 
 /// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
@@ -33,9 +33,9 @@ impl Collection {
     ///
     /// # Errors
     /// `input` when the collection belongs to another reranker, `tokenizer` when the tokenizer fails.
-    pub fn push(&mut self, reranker: &Reranker, document: &str, reading: Reading) -> Result<()> {
+    pub fn push(&mut self, reranker: &Reranker, document: &str, options: DocumentOptions) -> Result<()> {
         self.check_owner(reranker)?;
-        self.documents.push(reranker.encode(document, reading)?.into_owned());
+        self.documents.push(reranker.encode(document, options)?.into_owned());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
-use super::model_spec::Outline;
+use super::model_spec::ModelSpec;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Answers, Decoder, Question};
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};
@@ -27,7 +27,7 @@ use crate::text::Batch;
 #[derive(Debug)]
 pub(crate) struct Loader {
     options: Options,
-    outline: Outline,
+    spec: ModelSpec,
     /// The most memory it should all take.
     memory_bytes: u64,
     weights: WeightsReader,
@@ -44,16 +44,16 @@ impl Loader {
         weights_bytes: u64,
         options: Options,
     ) -> Result<Self> {
-        let outline = Outline::new(checkpoint, weights_bytes, &options)?;
+        let spec = ModelSpec::new(checkpoint, weights_bytes, &options)?;
         if let Some(limit) = options.max_memory_bytes {
-            outline.check_memory(options.dtype, limit)?;
+            spec.check_memory(options.dtype, limit)?;
         }
-        let memory_bytes = outline.memory(options.dtype)?;
+        let memory_bytes = spec.memory(options.dtype)?;
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::candidate_plans(&outline.config)?),
+            Dtype::Q8 => quantize::grids(&model::candidate_plans(&spec.config)?),
             _ => HashMap::new(),
         };
-        Ok(Self { options, outline, memory_bytes, weights: WeightsReader::new(index, grids) })
+        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, grids) })
     }
 
     /// What takes the weights.
@@ -66,7 +66,7 @@ impl Loader {
     /// # Errors
     /// Those of [`Reranker::load`] that are about the weights or the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, outline, memory_bytes, weights } = self;
+        let Self { options, spec, memory_bytes, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
@@ -78,8 +78,8 @@ impl Loader {
             head,
             parameters,
             warnings,
-        } = Prepared::new(&options, &outline, weights, dtype).await?;
-        let Outline { config, activation, prompt, tokenizer, max_length, .. } = outline;
+        } = Prepared::new(&options, &spec, weights, dtype).await?;
+        let ModelSpec { config, activation, prompt, tokenizer, max_length, .. } = spec;
         let info = Info {
             model_type: config.model_type,
             architecture: config.architecture,
@@ -136,14 +136,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    async fn new(options: &Options, outline: &Outline, weights: Weights, dtype: Dtype) -> Result<Self> {
+    async fn new(options: &Options, spec: &ModelSpec, weights: Weights, dtype: Dtype) -> Result<Self> {
         #[cfg(feature = "decoder")]
-        if let (Some(decoder), Some(question)) = (&outline.config.decoder, &outline.question) {
-            return Self::decoder(options, outline, (decoder, question), weights, dtype);
+        if let (Some(decoder), Some(question)) = (&spec.config.decoder, &spec.question) {
+            return Self::decoder(options, spec, (decoder, question), weights, dtype);
         }
-        let (plan, head) = model::build(&outline.config, outline.chain.as_ref(), &weights)?;
+        let (plan, head) = model::build(&spec.config, spec.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &outline.tokenizer);
+        let warnings = info::warnings(used, &weights, &spec.tokenizer);
         let plan = plan.collapse_last_layer();
         #[cfg(feature = "gpu")]
         let mut gpu = Engine::prepare_gpu(options, &plan, &weights, dtype).await;
@@ -165,17 +165,17 @@ impl Prepared {
     #[cfg(feature = "decoder")]
     fn decoder(
         options: &Options,
-        outline: &Outline,
+        spec: &ModelSpec,
         (decoder, question): (&Decoder, &Question),
         weights: Weights,
         dtype: Dtype,
     ) -> Result<Self> {
-        let config = &outline.config;
-        let head = model::decoder_head(config, decoder, answers(outline, question.answers)?, &weights)?;
+        let config = &spec.config;
+        let head = model::decoder_head(config, decoder, label_token_ids(spec, question.answers)?, &weights)?;
         let tensors = model::decoder_tensors(config, decoder);
         let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &outline.tokenizer);
-        let engine = Engine::prepare_decoder(options, (config, decoder), weights, dtype, outline.max_length)?;
+        let warnings = info::warnings(used, &weights, &spec.tokenizer);
+        let engine = Engine::prepare_decoder(options, (config, decoder), weights, dtype, spec.max_length)?;
         let parameters = decoder.parameters(config) as usize + head.parameters();
         Ok(Self {
             engine,
@@ -190,10 +190,10 @@ impl Prepared {
 
 /// The ids of the words that answer.
 #[cfg(feature = "decoder")]
-fn answers(outline: &Outline, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
+fn label_token_ids(spec: &ModelSpec, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
     let word = |word: &str| {
-        let id = outline.tokenizer.token_id(word).map(|id| id as usize);
-        id.filter(|id| *id < outline.config.vocab_size).ok_or_else(|| {
+        let id = spec.tokenizer.token_id(word).map(|id| id as usize);
+        id.filter(|id| *id < spec.config.vocab_size).ok_or_else(|| {
             config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
         })
     };

@@ -19,14 +19,14 @@ use crate::engine::{Engine, Submission};
 use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
-use crate::options::{LongDocuments, ModelSource, Options, RankOptions, Reading, Scores};
+use crate::options::{DocumentOptions, LongDocuments, ModelSource, Options, RankOptions, Scores};
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer, Span};
 
 pub use collection::Collection;
 pub(crate) use loader::Loader;
 #[cfg(not(target_arch = "wasm32"))]
-pub use model_summary::{Description, describe};
-pub use scoring_run::{Pairs, Part, Scoring};
+pub use model_summary::{ModelSummary, describe};
+pub use scoring_run::{Pairs, PartialScores, ScoringRun};
 
 /// A cross-encoder that is ready to score.
 ///
@@ -130,7 +130,7 @@ impl Reranker {
         scores: Scores,
     ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
-        Ok(self.collect(Scoring::new(Pairs::Each(pairs.collect()), scores)).await?.scores)
+        Ok(self.collect(ScoringRun::new(Pairs::Each(pairs.collect()), scores)).await?.scores)
     }
 
     /// Ranks documents for a query, best first; equal scores keep input order.
@@ -148,9 +148,9 @@ impl Reranker {
         let pairs = Pairs::OneQuery {
             query: query.into(),
             documents: documents.iter().map(|document| document.as_ref().into()).collect(),
-            reading: options.into(),
+            options: options.into(),
         };
-        let scoring = Scoring::new(pairs, options.scores).instruction(options.instruction);
+        let scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
         Ok(best_first(&self.collect(scoring).await?, options.top_n))
     }
 
@@ -194,8 +194,8 @@ impl Reranker {
         }
     }
 
-    async fn collect(&self, mut scoring: Scoring<'_>) -> Result<Part> {
-        let mut all = Part::default();
+    async fn collect(&self, mut scoring: ScoringRun<'_>) -> Result<PartialScores> {
+        let mut all = PartialScores::default();
         while let Some(part) = scoring.step(self).await? {
             all.append(part);
         }
@@ -217,14 +217,14 @@ impl Reranker {
     }
 
     /// Tokenises a document.
-    pub(crate) fn encode<'a>(&self, text: &'a str, reading: Reading) -> Result<EncodedDocument<'a>> {
-        let most = reading.max_tokens_per_document;
-        Ok(match reading.long_documents {
+    pub(crate) fn encode<'a>(&self, text: &'a str, options: DocumentOptions) -> Result<EncodedDocument<'a>> {
+        let most = options.max_tokens_per_document;
+        Ok(match options.long_documents {
             LongDocuments::Truncate => {
                 EncodedDocument::Truncated(self.tokenizer.encode(text, self.max_length, most)?)
             }
             LongDocuments::Chunk => {
-                EncodedDocument::Chunked(self.tokenizer.encode_chunks(text, most, reading.unit)?)
+                EncodedDocument::Chunked(self.tokenizer.encode_chunks(text, most, options.unit)?)
             }
         })
     }
@@ -341,7 +341,7 @@ impl Reranker {
 }
 
 /// The pairs of a model with one label by falling score; equal scores in input order.
-pub fn best_first(scored: &Part, top_n: Option<usize>) -> Vec<Ranked> {
+pub fn best_first(scored: &PartialScores, top_n: Option<usize>) -> Vec<Ranked> {
     let span = |index: usize| scored.spans.as_ref().and_then(|spans| spans.get(index).copied());
     let all = scored.scores.iter().enumerate();
     let mut ranked: Vec<Ranked> =

@@ -5,15 +5,15 @@ use crate::checkpoint::Question;
 use crate::checkpoint::{Chain, Checkpoint, ModelConfig, ScoreActivation};
 use crate::error::{Result, out_of_memory};
 #[cfg(feature = "decoder")]
-use crate::memory::DecoderNeeds;
-use crate::memory::Needs;
+use crate::memory::DecoderMemoryEstimate;
+use crate::memory::MemoryEstimate;
 use crate::model;
 use crate::options::{Dtype, Options};
 use crate::text::PairTokenizer;
 
 /// Checked facts, a tokenizer, and the sizes that memory is predicted from.
 #[derive(Debug)]
-pub(super) struct Outline {
+pub(super) struct ModelSpec {
     pub(super) config: ModelConfig,
     pub(super) chain: Option<Chain>,
     pub(super) activation: ScoreActivation,
@@ -32,7 +32,7 @@ pub(super) struct Outline {
     threads: usize,
 }
 
-impl Outline {
+impl ModelSpec {
     /// Makes the tokenizer; its file is gone when this returns.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Outline {
     pub(super) fn memory(&self, dtype: Dtype) -> Result<u64> {
         #[cfg(feature = "decoder")]
         if let Some(decoder) = &self.config.decoder {
-            let needs = DecoderNeeds {
+            let estimate = DecoderMemoryEstimate {
                 config: &self.config,
                 decoder,
                 head_parameters: self.head_parameters,
@@ -83,10 +83,10 @@ impl Outline {
                 weights: self.weights_bytes,
                 max_length: self.max_length,
             };
-            return Ok(needs.peak());
+            return Ok(estimate.peak());
         }
         let plan = &model::likely_plan(&self.config)?;
-        let needs = Needs {
+        let estimate = MemoryEstimate {
             plan,
             head_parameters: self.head_parameters,
             tokenizer: [self.tokenizer_file, self.tokenizer.table_bytes()],
@@ -95,7 +95,7 @@ impl Outline {
             max_length: self.max_length,
             threads: self.threads,
         };
-        Ok(needs.peak())
+        Ok(estimate.peak())
     }
 
     /// Refuses a model that would take more than `limit` bytes.

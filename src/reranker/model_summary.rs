@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::model_spec::Outline;
+use super::model_spec::ModelSpec;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::error::Result;
 use crate::model::{self, Plan};
@@ -10,7 +10,7 @@ use crate::options::{Dtype, ModelSource, Options};
 
 /// A model whose weights have not been read.
 #[derive(Debug, Clone, Serialize)]
-pub struct Description {
+pub struct ModelSummary {
     /// HF's `model_type`.
     pub model_type: &'static str,
     /// The class HF would load the checkpoint with.
@@ -37,28 +37,28 @@ pub struct Description {
 /// # Errors
 /// Those of [`Reranker::load`](crate::Reranker::load) that are about all files but the weights; `weights` when those are
 /// missing.
-pub fn describe(source: ModelSource, options: &Options) -> Result<Description> {
+pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open()?;
-    let outline = Outline::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
-    let memory = |dtype: &Dtype| Ok((*dtype, outline.memory(*dtype)?));
-    let memory_bytes = outline.dtypes().iter().map(memory).collect::<Result<_>>()?;
-    let (plan, parameters) = match &outline.config.decoder {
-        Some(decoder) => (None, decoder.parameters(&outline.config) as usize),
+    let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
+    let memory = |dtype: &Dtype| Ok((*dtype, spec.memory(*dtype)?));
+    let memory_bytes = spec.dtypes().iter().map(memory).collect::<Result<_>>()?;
+    let (plan, parameters) = match &spec.config.decoder {
+        Some(decoder) => (None, decoder.parameters(&spec.config) as usize),
         None => {
-            let plan = model::likely_plan(&outline.config)?;
+            let plan = model::likely_plan(&spec.config)?;
             let parameters = plan.parameters();
             (Some(plan.collapse_last_layer()), parameters)
         }
     };
-    Ok(Description {
-        parameters: parameters + outline.head_parameters,
-        num_labels: outline.config.num_labels,
-        activation: outline.activation,
-        max_length: outline.max_length,
-        weights_bytes: outline.weights_bytes,
+    Ok(ModelSummary {
+        parameters: parameters + spec.head_parameters,
+        num_labels: spec.config.num_labels,
+        activation: spec.activation,
+        max_length: spec.max_length,
+        weights_bytes: spec.weights_bytes,
         memory_bytes,
         plan,
-        model_type: outline.config.model_type,
-        architecture: outline.config.architecture,
+        model_type: spec.config.model_type,
+        architecture: spec.config.architecture,
     })
 }

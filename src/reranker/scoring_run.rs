@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Collection, Reranker};
 use crate::engine::Submission;
 use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal};
-use crate::options::{RankOptions, Reading, Scores};
+use crate::options::{DocumentOptions, RankOptions, Scores};
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
 
 /// The pairs of a call.
@@ -21,7 +21,7 @@ pub enum Pairs<'a> {
         /// The documents.
         documents: Vec<Cow<'a, str>>,
         /// How they become tokens.
-        reading: Reading,
+        options: DocumentOptions,
     },
     /// Pairs of query and document.
     Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
@@ -38,20 +38,20 @@ pub enum Pairs<'a> {
 
 /// A call under way. Texts are tokenised when their turn comes.
 #[derive(Debug)]
-pub struct Scoring<'a> {
+pub struct ScoringRun<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
     /// Up to where pairs are finished.
-    done: Place,
+    done: Position,
     /// Up to where they are in batches.
-    begun: Place,
+    submitted: Position,
     /// A batch that a GPU is at already.
-    ahead: Option<UnderWay>,
+    prefetched: Option<InFlightBatch>,
     /// The best chunk of those.
     best: Option<(f32, Span)>,
     /// A document of which only some chunks had room in the last batch, so that it is tokenised once.
-    held: Option<(usize, Chunks)>,
+    partial_document: Option<(usize, Chunks)>,
     tokens: usize,
     /// Whether the reranker had fallen back when the call began, or began again.
     fallen_back: Option<bool>,
@@ -59,7 +59,7 @@ pub struct Scoring<'a> {
 
 /// How far a call is.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Place {
+struct Position {
     /// The first pair that is not through.
     next: usize,
     /// The last chunk of its document that is, where some are.
@@ -68,7 +68,7 @@ struct Place {
 
 /// A batch on its way through an engine.
 #[derive(Debug)]
-struct UnderWay {
+struct InFlightBatch {
     batch: Batch,
     rows: Vec<Row>,
     submission: Submission,
@@ -76,7 +76,7 @@ struct UnderWay {
 
 /// What a micro-batch has finished.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Part {
+pub struct PartialScores {
     /// `[pairs, num_labels]`, row-major. There may be none: long documents in chunks take several micro-batches.
     pub scores: Vec<f32>,
     /// For documents in chunks, where the best one lies: `[pairs]`.
@@ -85,11 +85,11 @@ pub struct Part {
     pub restarted: bool,
 }
 
-impl Part {
+impl PartialScores {
     /// Puts the pairs of a later step behind these, or in the place of them where the call has begun again.
-    pub fn append(&mut self, later: Part) {
+    pub fn append(&mut self, later: PartialScores) {
         if later.restarted {
-            *self = Part::default();
+            *self = PartialScores::default();
         }
         self.scores.extend(later.scores);
         if let Some(spans) = later.spans {
@@ -117,28 +117,28 @@ struct Chunk {
 
 impl Row {
     /// Where a call is when this pair is through.
-    fn behind(&self) -> Place {
+    fn next_position(&self) -> Position {
         match &self.chunk {
             Some(Chunk { tokens, last: false, .. }) => {
-                Place { next: self.index, last_chunk: Some(tokens.clone()) }
+                Position { next: self.index, last_chunk: Some(tokens.clone()) }
             }
-            _ => Place { next: self.index + 1, last_chunk: None },
+            _ => Position { next: self.index + 1, last_chunk: None },
         }
     }
 }
 
-impl<'a> Scoring<'a> {
+impl<'a> ScoringRun<'a> {
     /// Begins a call; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
         Self {
             pairs,
             scores,
             instruction: None,
-            done: Place::default(),
-            begun: Place::default(),
-            ahead: None,
+            done: Position::default(),
+            submitted: Position::default(),
+            prefetched: None,
             best: None,
-            held: None,
+            partial_document: None,
             tokens: 0,
             fallen_back: None,
         }
@@ -182,7 +182,7 @@ impl<'a> Scoring<'a> {
     /// # Errors
     /// As [`Reranker::score`]; `unsupported` for an instruction that has no place, `input` for chunks with a model of several labels, of which none is the best. The pairs
     /// of a failed step stay unscored; the reranker can be used on.
-    pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<Part>> {
+    pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<PartialScores>> {
         if self.done.next == self.len() {
             return Ok(None);
         }
@@ -191,13 +191,13 @@ impl<'a> Scoring<'a> {
         if *self.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
         }
-        let UnderWay { batch, rows, submission } = match self.ahead.take() {
-            Some(ahead) => ahead,
+        let InFlightBatch { batch, rows, submission } = match self.prefetched.take() {
+            Some(prefetched) => prefetched,
             None => self.start(reranker)?,
         };
         // The next batch is made while a GPU is at this one. What goes wrong with it is said when its turn comes.
-        if submission.is_async() && self.begun.next < self.len() {
-            self.ahead = self.start(reranker).ok();
+        if submission.is_async() && self.submitted.next < self.len() {
+            self.prefetched = self.start(reranker).ok();
         }
         match reranker.score_batch(&batch, submission, self.scores).await {
             Ok(scores) => {
@@ -209,26 +209,26 @@ impl<'a> Scoring<'a> {
                 Ok(Some(self.restart()))
             }
             Err(error) => {
-                (self.begun, self.ahead, self.held) = (self.done.clone(), None, None);
+                (self.submitted, self.prefetched, self.partial_document) = (self.done.clone(), None, None);
                 Err(self.with_item(error, &rows))
             }
         }
     }
 
     /// Makes the next batch and hands it to the engine.
-    fn start(&mut self, reranker: &Reranker) -> Result<UnderWay> {
-        let before = self.begun.clone();
+    fn start(&mut self, reranker: &Reranker) -> Result<InFlightBatch> {
+        let before = self.submitted.clone();
         let made = self.next_batch(reranker);
-        let (batch, rows) = made.inspect_err(|_| self.begun = before)?;
+        let (batch, rows) = made.inspect_err(|_| self.submitted = before)?;
         let submission = reranker.start(&batch);
-        Ok(UnderWay { batch, rows, submission })
+        Ok(InFlightBatch { batch, rows, submission })
     }
 
     /// Begins again, for another engine.
-    fn restart(&mut self) -> Part {
-        (self.done, self.begun, self.tokens) = (Place::default(), Place::default(), 0);
-        (self.ahead, self.best, self.held, self.fallen_back) = (None, None, None, None);
-        Part { restarted: true, ..Part::default() }
+    fn restart(&mut self) -> PartialScores {
+        (self.done, self.submitted, self.tokens) = (Position::default(), Position::default(), 0);
+        (self.prefetched, self.best, self.partial_document, self.fallen_back) = (None, None, None, None);
+        PartialScores { restarted: true, ..PartialScores::default() }
     }
 
     /// Says which pairs of the call an error of a batch is about: one of its rows if the error knows it, else all.
@@ -245,22 +245,25 @@ impl<'a> Scoring<'a> {
     /// in a row is tokenised once.
     fn next_batch(&mut self, reranker: &Reranker) -> Result<(Batch, Vec<Row>)> {
         let (mut batch, mut rows) = (Batch::default(), Vec::new());
-        let mut held = self.held.take();
+        let mut partial_document = self.partial_document.take();
         let mut last: Option<(&str, EncodedText)> = None;
         let kind = self.item_kind();
-        for index in self.begun.next..self.len() {
+        for index in self.submitted.next..self.len() {
             let query = self.query(index);
             let at = |error: Error| error.about(ErrorItem { kind, range: index..index + 1 });
             let encoded = match last.take() {
                 Some((text, encoded)) if text == query => encoded,
                 _ => reranker.encode_query(query, self.instruction.as_deref()).map_err(at)?,
             };
-            let mut fresh = None;
-            let document = match (self.kept(reranker, index).map_err(at)?, held.take()) {
-                (Some(document), _) => document,
-                (None, Some((of, chunks))) if of == index => fresh.insert(EncodedDocument::Chunked(chunks)),
-                (None, _) => fresh.insert(self.encode(reranker, index).map_err(at)?),
-            };
+            let mut encoded_document = None;
+            let document =
+                match (self.prepared_document(reranker, index).map_err(at)?, partial_document.take()) {
+                    (Some(document), _) => document,
+                    (None, Some((of, chunks))) if of == index => {
+                        encoded_document.insert(EncodedDocument::Chunked(chunks))
+                    }
+                    (None, _) => encoded_document.insert(self.encode(reranker, index).map_err(at)?),
+                };
             match document {
                 EncodedDocument::Truncated(text) => {
                     reranker.push(&mut batch, &encoded, text).map_err(at)?;
@@ -272,7 +275,7 @@ impl<'a> Scoring<'a> {
                 }
             }
             if batch.tokens() >= reranker.batch_tokens() {
-                held = match fresh {
+                partial_document = match encoded_document {
                     Some(EncodedDocument::Chunked(chunks)) => Some((index, chunks)),
                     _ => None,
                 };
@@ -280,9 +283,9 @@ impl<'a> Scoring<'a> {
             }
             last = Some((query, encoded));
         }
-        self.held = held;
+        self.partial_document = partial_document;
         if let Some(row) = rows.last() {
-            self.begun = row.behind();
+            self.submitted = row.next_position();
         }
         Ok((batch, rows))
     }
@@ -299,7 +302,7 @@ impl<'a> Scoring<'a> {
         if reranker.info().num_labels != 1 {
             return Err(input("a model with several labels has no best chunk: cut long documents instead"));
         }
-        let mut last = self.begun.last_chunk.clone().filter(|_| index == self.begun.next);
+        let mut last = self.submitted.last_chunk.clone().filter(|_| index == self.submitted.next);
         while let Some(tokens) = reranker.chunk_after(chunks, last.as_ref(), query) {
             reranker.push_chunk(batch, query, chunks.ids(&tokens))?;
             let chunk = Chunk {
@@ -317,11 +320,11 @@ impl<'a> Scoring<'a> {
     }
 
     /// Takes the scores of a batch in, and gives those of the pairs it finished.
-    fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> Part {
-        let mut part = Part::default();
+    fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> PartialScores {
+        let mut part = PartialScores::default();
         let labels = scores.len() / rows.len();
         for (row, scores) in rows.into_iter().zip(scores.chunks_exact(labels)) {
-            self.done = row.behind();
+            self.done = row.next_position();
             let Some(Chunk { span, last, .. }) = row.chunk else {
                 part.scores.extend_from_slice(scores);
                 continue;
@@ -347,7 +350,11 @@ impl<'a> Scoring<'a> {
     }
 
     /// The document at `index`, where a collection has its tokens.
-    fn kept(&self, reranker: &Reranker, index: usize) -> Result<Option<&EncodedDocument<'static>>> {
+    fn prepared_document(
+        &self,
+        reranker: &Reranker,
+        index: usize,
+    ) -> Result<Option<&EncodedDocument<'static>>> {
         let Pairs::Prepared { collection, candidates, .. } = &self.pairs else { return Ok(None) };
         let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
         collection.document(reranker, place).map(Some)
@@ -356,7 +363,7 @@ impl<'a> Scoring<'a> {
     /// Tokenises the document at `index`.
     fn encode(&self, reranker: &Reranker, index: usize) -> Result<EncodedDocument<'_>> {
         match &self.pairs {
-            Pairs::OneQuery { documents, reading, .. } => reranker.encode(&documents[index], *reading),
+            Pairs::OneQuery { documents, options, .. } => reranker.encode(&documents[index], *options),
             Pairs::Each(pairs) => reranker.encode(&pairs[index].1, RankOptions::default().into()),
             Pairs::Prepared { .. } => Err(internal("a prepared document has no text")),
         }

@@ -17,7 +17,7 @@ use self::error::JsResult;
 use crate::checkpoint::{Checkpoint, Index};
 use crate::error::{device_lost, input, internal};
 use crate::reranker::Loader;
-use crate::{ErrorKind, OffsetUnit, Pairs, Part, Reading, Scores, Scoring, Span};
+use crate::{DocumentOptions, ErrorKind, OffsetUnit, Pairs, PartialScores, Scores, ScoringRun, Span};
 
 /// The files of a checkpoint on their way in.
 #[wasm_bindgen]
@@ -104,8 +104,8 @@ impl WasmReranker {
         long_documents: &str,
     ) -> JsResult<WasmScoring> {
         let documents = documents.into_iter().map(Cow::Owned).collect();
-        let reading = reading(max_tokens_per_document, long_documents)?;
-        self.begin(Pairs::OneQuery { query: query.into(), documents, reading }, scores)
+        let options = document_options(max_tokens_per_document, long_documents)?;
+        self.begin(Pairs::OneQuery { query: query.into(), documents, options }, scores)
     }
 
     /// Begins a call for pairs, given as two lists of equal length.
@@ -147,18 +147,18 @@ impl WasmReranker {
         max_tokens_per_document: Option<usize>,
         long_documents: &str,
     ) -> JsResult<()> {
-        let reading = reading(max_tokens_per_document, long_documents)?;
+        let options = document_options(max_tokens_per_document, long_documents)?;
         let held = Arc::get_mut(&mut collection.0)
             .ok_or_else(|| input("documents cannot be added while the collection is being ranked"))?;
         for document in documents {
-            held.push(&self.0, &document, reading)?;
+            held.push(&self.0, &document, options)?;
         }
         Ok(())
     }
 
     fn begin(&self, pairs: Pairs<'static>, scores: &str) -> JsResult<WasmScoring> {
         let scores: Scores = scores.parse()?;
-        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: Scoring::new(pairs, scores), spans: None })
+        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: ScoringRun::new(pairs, scores), spans: None })
     }
 }
 
@@ -170,7 +170,7 @@ pub struct WasmCollection(Arc<crate::Collection>);
 #[wasm_bindgen]
 pub struct WasmScoring {
     reranker: Rc<crate::Reranker>,
-    scoring: Scoring<'static>,
+    scoring: ScoringRun<'static>,
     /// Those of the last micro-batch.
     spans: Option<Vec<Span>>,
 }
@@ -190,7 +190,7 @@ impl WasmScoring {
         self.take(part)
     }
 
-    fn take(&mut self, part: Option<Part>) -> JsResult<Option<Float32Array>> {
+    fn take(&mut self, part: Option<PartialScores>) -> JsResult<Option<Float32Array>> {
         let Some(part) = part else { return Ok(None) };
         if part.restarted {
             // The call may be of several scorings, and all of them have to begin again.
@@ -214,8 +214,15 @@ impl WasmScoring {
     }
 }
 
-fn reading(max_tokens_per_document: Option<usize>, long_documents: &str) -> crate::Result<Reading> {
-    Ok(Reading { max_tokens_per_document, long_documents: long_documents.parse()?, unit: OffsetUnit::Utf16 })
+fn document_options(
+    max_tokens_per_document: Option<usize>,
+    long_documents: &str,
+) -> crate::Result<DocumentOptions> {
+    Ok(DocumentOptions {
+        max_tokens_per_document,
+        long_documents: long_documents.parse()?,
+        unit: OffsetUnit::Utf16,
+    })
 }
 
 /// The result of a future that never waits, as those of CPU engines.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::common::{fixture, fixtures};
 use ranklet::{
-    Collection, ErrorKind, LongDocuments, ModelSource, OffsetUnit, Options, Pairs, Part, RankOptions,
-    Reading, Reranker, Scores, Scoring, Span,
+    Collection, DocumentOptions, ErrorKind, LongDocuments, ModelSource, OffsetUnit, Options, Pairs,
+    PartialScores, RankOptions, Reranker, Scores, ScoringRun, Span,
 };
 
 const CHUNK: RankOptions = RankOptions {
@@ -20,17 +20,17 @@ fn embedded() -> Reranker {
     Reranker::load_blocking(ModelSource::Embedded, Options::default()).unwrap()
 }
 
-fn run(reranker: &Reranker, pairs: Pairs) -> ranklet::Result<Part> {
-    let mut scoring = Scoring::new(pairs, Scores::Raw);
-    let mut all = Part::default();
+fn run(reranker: &Reranker, pairs: Pairs) -> ranklet::Result<PartialScores> {
+    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
+    let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         all.append(part);
     }
     Ok(all)
 }
 
-fn one_query<'a>(query: &'a str, documents: &'a [String], reading: Reading) -> Pairs<'a> {
-    Pairs::OneQuery { query: query.into(), documents: documents.iter().map(Into::into).collect(), reading }
+fn one_query<'a>(query: &'a str, documents: &'a [String], options: DocumentOptions) -> Pairs<'a> {
+    Pairs::OneQuery { query: query.into(), documents: documents.iter().map(Into::into).collect(), options }
 }
 
 /// Plain prose about nothing that anybody asks for, `words` words of it.
@@ -169,8 +169,8 @@ fn places_are_counted_as_was_asked() {
     let documents = [document.clone()];
     let query = "What is the capital of France?";
     let span = |unit| {
-        let reading = Reading { unit, ..CHUNK.into() };
-        run(&reranker, one_query(query, &documents, reading)).unwrap().spans.unwrap()[0]
+        let options = DocumentOptions { unit, ..CHUNK.into() };
+        run(&reranker, one_query(query, &documents, options)).unwrap().spans.unwrap()[0]
     };
     let bytes = span(OffsetUnit::Byte);
     let utf16 = |byte: usize| document[..byte].encode_utf16().count();

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::common::{fixture, fixtures};
-use ranklet::{Collection, ErrorKind, Pairs, RankOptions, Reading, Reranker, Result, Scores, Scoring};
+use ranklet::{
+    Collection, DocumentOptions, ErrorKind, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun,
+};
 
 fn run(reranker: &Reranker, pairs: Pairs) -> Result<Vec<f32>> {
-    let mut scoring = Scoring::new(pairs, Scores::Raw);
+    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
     let mut scores = Vec::new();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);
@@ -22,11 +24,11 @@ fn one_query<'a>(query: &'a str, documents: &'a [String], most: Option<usize>) -
     Pairs::OneQuery {
         query: query.into(),
         documents: documents.iter().map(Into::into).collect(),
-        reading: reading(most),
+        options: document_options(most),
     }
 }
 
-fn reading(most: Option<usize>) -> Reading {
+fn document_options(most: Option<usize>) -> DocumentOptions {
     RankOptions { max_tokens_per_document: most, ..RankOptions::default() }.into()
 }
 
@@ -61,7 +63,7 @@ fn a_limit_for_documents_counts_when_both_are_too_long() {
     let query = "e ".repeat(1_000);
     for most in [room + 1, 999, 1_001] {
         let mut collection = Collection::new(&reranker);
-        collection.push(&reranker, &long, reading(Some(most))).unwrap();
+        collection.push(&reranker, &long, document_options(Some(most))).unwrap();
         let scores = run(&reranker, prepared(&Arc::new(collection), &query, None)).unwrap();
         assert_eq!(
             scores,
@@ -92,7 +94,7 @@ fn candidates_choose_and_order_documents() {
 fn what_is_not_in_the_collection_is_refused() {
     let (reranker, other) = (fixture("bert-gelu-h36").load(), fixture("bert-gelu-h36").load());
     let mut collection = reranker.prepare(&["a city"]).unwrap();
-    let error = collection.push(&other, "a river", reading(None)).unwrap_err();
+    let error = collection.push(&other, "a river", document_options(None)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
     let collection = Arc::new(collection);
     let error = run(&other, prepared(&collection, "a river", None)).unwrap_err();

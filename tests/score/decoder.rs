@@ -6,7 +6,7 @@ use crate::common::{fixture, fixtures_directory, largest_difference, load};
 use ranklet::{
     Dtype, ErrorKind, LongDocuments, ModelFiles, ModelSource, Options, Pairs, RankOptions, Reranker,
 };
-use ranklet::{Scores, Scoring};
+use ranklet::{Scores, ScoringRun};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn check(name: &str, files: ModelFiles, forms: &Forms, bare: &[f32], instructed:
     assert_eq!(reranker.info().warnings, Vec::<String>::new(), "{name}");
     for (instruction, wanted) in [(None, bare), (Some(forms.instruction.as_str()), instructed)] {
         let pairs = forms.pairs.iter().map(|(query, document)| (query.into(), document.into())).collect();
-        let mut scoring = Scoring::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
+        let mut scoring = ScoringRun::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
         let mut got = Vec::new();
         while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
             got.extend(part.scores);
@@ -155,7 +155,7 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
         let ranked = reranker.rank_blocking("a query", &documents, RankOptions::default()).unwrap();
         let collection = std::sync::Arc::new(reranker.prepare(&documents).unwrap());
         let prepared = Pairs::Prepared { query: "a query".into(), collection, candidates: None };
-        let mut scoring = Scoring::new(prepared, Scores::Model);
+        let mut scoring = ScoringRun::new(prepared, Scores::Model);
         let mut scores = Vec::new();
         while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
             scores.extend(part.scores);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::hub;
 use clap::{Args, Parser, Subcommand};
 use ranklet::{
-    Description, Device, Dtype, LongDocuments, ModelSource, Options, Reranker, Result, Scores, describe,
+    Device, Dtype, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result, Scores, describe,
 };
 
 /// Rank documents for a query with a cross-encoder, on this machine.
@@ -158,7 +158,7 @@ impl ModelArguments {
     }
 
     /// Describes the model that was asked for.
-    pub(crate) fn describe(self) -> Result<Description> {
+    pub(crate) fn describe(self) -> Result<ModelSummary> {
         let (source, options) = self.read()?;
         describe(source, &options)
     }

@@ -3,7 +3,9 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ranklet::{Backend, Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, Scoring};
+use ranklet::{
+    Backend, Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -115,9 +117,9 @@ fn score(reranker: &Reranker, work: &Work) -> Result<Scored> {
     let pairs = Pairs::OneQuery {
         query: work.query.as_str().into(),
         documents: work.documents.iter().map(|document| document.as_str().into()).collect(),
-        reading: RankOptions::default().into(),
+        options: RankOptions::default().into(),
     };
-    let mut scoring = Scoring::new(pairs, Scores::Raw);
+    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
     let mut scores = Vec::with_capacity(work.documents.len());
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);

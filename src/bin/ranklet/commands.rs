@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use ranklet::{Dtype, ModelFiles, Pairs, Part, RankOptions, Reranker, Result, Scores, Scoring, best_first};
+use ranklet::{
+    Dtype, ModelFiles, Pairs, PartialScores, RankOptions, Reranker, Result, Scores, ScoringRun, best_first,
+};
 
 use crate::args::{Command, NumberArguments};
 use crate::{bench, evaluate, hub, input, output};
@@ -65,9 +67,9 @@ fn rank(
     let pairs = Pairs::OneQuery {
         query: query.into(),
         documents: documents.iter().map(|document| document.as_str().into()).collect(),
-        reading: options.into(),
+        options: options.into(),
     };
-    let mut scoring = Scoring::new(pairs, options.scores).instruction(options.instruction);
+    let mut scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
     let scored = score_all(reranker, &mut scoring)?;
     let ranking = output::Ranking {
         results: best_first(&scored, options.top_n),
@@ -84,7 +86,7 @@ fn rank(
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
     let mut scoring =
-        Scoring::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
+        ScoringRun::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
     let scored = score_all(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     output::warnings(&reranker.info().warnings);
@@ -92,9 +94,9 @@ fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArgu
 }
 
 /// Runs a call to its end, with progress for people.
-pub(crate) fn score_all(reranker: &Reranker, scoring: &mut Scoring) -> Result<Part> {
+pub(crate) fn score_all(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
     let mut progress = output::Progress::new(scoring.len());
-    let mut all = Part::default();
+    let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         all.append(part);
         progress.show(scoring.done());

@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use ranklet::{Backend, Description, Error, ErrorKind, KernelTime, ModelFiles, Ranked, Result, Verification};
+use ranklet::{
+    Backend, Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Ranked, Result, Verification,
+};
 use serde_json::json;
 
 use crate::bench::Measurement;
@@ -68,11 +70,11 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
 }
 
 /// What a model is, and its Plan.
-pub(crate) fn description(description: &Description, json: bool) -> Result<()> {
+pub(crate) fn description(description: &ModelSummary, json: bool) -> Result<()> {
     if json {
         return print(|out| writeln!(out, "{}", json!(description)));
     }
-    let Description {
+    let ModelSummary {
         model_type, architecture, parameters, num_labels, activation, max_length, plan, ..
     } = description;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
