@@ -39,6 +39,7 @@ pub use config::{
     RelativePositions, Rotary, RotaryLayer,
 };
 pub use files::ModelFiles;
+pub(crate) use q8::Q7_OFFSET;
 pub use q8::{Golden, GoldenPair, Metadata};
 #[cfg(feature = "decoder")]
 pub use question::{Answers, Question};

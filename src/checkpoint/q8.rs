@@ -25,7 +25,7 @@ pub(super) const SCALE_SUFFIX: &str = ".scale";
 /// What a matrix's name and this make is the name of its input scales.
 pub(super) const INPUT_SCALE_SUFFIX: &str = ".input_scale";
 /// What is added to a 7-bit weight to make it non-negative.
-pub(super) const Q7_OFFSET: f32 = 64.0;
+pub(crate) const Q7_OFFSET: f32 = 64.0;
 /// The largest stored code of a 7-bit weight.
 pub(super) const Q7_LARGEST: u8 = 127;
 

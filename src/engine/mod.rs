@@ -14,6 +14,7 @@ mod decoder;
 mod embed;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+mod magnitude;
 mod positions;
 
 use crate::checkpoint::Weights;

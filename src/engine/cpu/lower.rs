@@ -13,14 +13,11 @@ use super::packed_weights::{PackedF32, PackedQ8};
 use super::{BlockNorm, Step};
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
+use crate::engine::magnitude::check_magnitude;
 use crate::engine::positions::alibi_slopes;
 use crate::error::{Result, weights};
 use crate::model::{self, Plan, TensorRows};
 use crate::options::Dtype;
-
-/// Numbers beyond this are refused, for with them what lies between two norms could leave the range of f32: norms look
-/// for what is not finite, and what integers make of it before that nobody promises. See [`ForwardPass`](super::exec::Run).
-const MAX_WEIGHT: f32 = 1e12;
 
 /// The steps of a Plan whose tensors have all been checked.
 pub(super) fn steps(
@@ -143,7 +140,7 @@ impl Lowering {
         let model::Table { weight, rows, width } = &positions.table;
         let mut values = self.weights.view(weight)?.to_f32();
         match &positions.norm {
-            None => check_magnitude(weight, &values)?,
+            None => check_magnitude(weight, values.iter().copied())?,
             Some(norm) => {
                 if !(self.kernels.norm)(&mut values, &self.norm(norm)?) {
                     return Err(weights(format!(
@@ -220,7 +217,7 @@ impl Lowering {
             }
             _ => {
                 let packed = PackedF32::new(&parts, self.kernels.panel);
-                check_magnitude(name, &packed.panels)?;
+                check_magnitude(name, packed.panels.iter().copied())?;
                 Linear::F32(packed)
             }
         })
@@ -247,19 +244,7 @@ impl Lowering {
 
     fn vector(&mut self, part: &TensorRows, read: Read) -> Result<Vec<f32>> {
         let values = read(&mut self.weights, &part.tensor, part.rows.clone())?.to_f32();
-        check_magnitude(&part.tensor, &values)?;
+        check_magnitude(&part.tensor, values.iter().copied())?;
         Ok(values)
-    }
-}
-
-/// Refuses numbers beyond [`MAX_WEIGHT`].
-fn check_magnitude(
-    name: &str,
-    values: impl IntoIterator<Item = impl std::borrow::Borrow<f32>>,
-) -> Result<()> {
-    let large = |value: &f32| value.abs() > MAX_WEIGHT;
-    match values.into_iter().map(|value| *value.borrow()).find(large) {
-        None => Ok(()),
-        Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
     }
 }

@@ -1,10 +1,7 @@
 //! Weights in the order in which tiles read them: panels of so many output features as a tile has columns.
 
 use super::arch::DEPTH_STEP;
-use crate::checkpoint::Tensor;
-
-/// What is added to a 7-bit weight to make it non-negative.
-pub(super) const Q7_OFFSET: i32 = 64;
+use crate::checkpoint::{Q7_OFFSET, Tensor};
 
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
 #[derive(Debug)]
@@ -52,7 +49,7 @@ impl PackedQ8 {
         for (tensor, biases) in parts {
             for (row, &bias) in biases.iter().enumerate() {
                 let (codes, scale) = tensor.codes(row);
-                let sum: i32 = codes.iter().map(|&code| i32::from(code) - Q7_OFFSET).sum();
+                let sum: i32 = codes.iter().map(|&code| i32::from(code) - Q7_OFFSET as i32).sum();
                 packed.scales[column] = scale;
                 packed.biases[column] = bias;
                 packed.column_sums[column] = sum as f32 * scale;

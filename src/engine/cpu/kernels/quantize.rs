@@ -1,8 +1,8 @@
 //! Quantization of activations, row by row.
 
 use super::lanes::{min_max, pad_to_eight, reduce_sum};
+use crate::checkpoint::Q7_OFFSET;
 use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, QuantizedValue};
-use crate::engine::cpu::packed_weights::Q7_OFFSET;
 
 /// Below this a row counts as constant: the inverse would not be finite.
 const MIN_HALF_RANGE: f32 = 1e-30;
@@ -108,7 +108,7 @@ fn quantize_row<S: Isa>(row: &[f32], index: usize, out: &mut QuantizedRows) {
     }
     out.scales[index] = half_range / 127.0;
     out.zero_points[index] = zero_point;
-    out.offset_terms[index] = Q7_OFFSET as f32 * reduce_sum::<S>(total);
+    out.offset_terms[index] = Q7_OFFSET * reduce_sum::<S>(total);
 }
 
 /// `row` times `factors`, column by column.

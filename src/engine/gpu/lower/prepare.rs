@@ -8,6 +8,7 @@ use crate::engine::gpu::record::{
     VEC4, bytes, gemm,
 };
 use crate::engine::gpu::shader::{Epilogue, GemmTile, Kernel, Storage, row_grid};
+use crate::engine::magnitude::check_magnitude;
 use crate::engine::positions::alibi_slopes;
 use crate::error::Result;
 use crate::model::{self, Plan};
@@ -168,7 +169,7 @@ impl<U: Upload> Lowering<'_, U> {
         }
         let model::Table { weight, rows, width } = &positions.table;
         let values = self.packer.weights.view(weight)?.to_f32();
-        super::weights::check_magnitude(weight, values.iter().copied())?;
+        check_magnitude(weight, values.iter().copied())?;
         let vectors = width.div_ceil(VEC4);
         let filled: Vec<f32> = values
             .chunks_exact(*width)

@@ -6,11 +6,9 @@ use super::constants::Upload;
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::gpu::record::{Linear, Norm, VEC4};
 use crate::engine::gpu::shader::{DEPTH_ALIGN, PANEL_VECTORS, Storage};
+use crate::engine::magnitude::check_magnitude;
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
-
-/// Numbers beyond this are refused, as the CPU engine does: what lies between two norms could leave the range of f32.
-const MAX_WEIGHT: f32 = 1e12;
 
 /// Where the columns of a packed matrix come from: a layer and one of its output features, or nowhere.
 pub(crate) type Column = Option<(usize, usize)>;
@@ -221,12 +219,4 @@ fn to_f16(name: &str, value: f32) -> Result<[u8; 2]> {
         return Err(weights(format!("{name} holds {value:e}, which f16 cannot: use the dtype f32")));
     }
     Ok(half.to_le_bytes())
-}
-
-/// Refuses numbers beyond [`MAX_WEIGHT`].
-pub(crate) fn check_magnitude(name: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
-    match values.into_iter().find(|value| value.abs() > MAX_WEIGHT) {
-        None => Ok(()),
-        Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
-    }
 }
