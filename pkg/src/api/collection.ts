@@ -1,7 +1,8 @@
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { RankletError, disposedError, relocated } from "../errors.js";
 import { withRestart } from "../scoring/fallback.js";
-import { collectionReaders, readOptions, text } from "./options.js";
+import { readOptions, text } from "../util/check.js";
+import { collectionReaders } from "./options.js";
 import { mergeTop, toResult, scoredDocuments, type ScoredDocument } from "./results.js";
 import type { Scorer, Job } from "../scoring/scorer.js";
 import { streamJob, type IndexedScores } from "../scoring/score.js";

@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { isObject, kindOf } from "./options.js";
+import { isObject, kindOf } from "../util/check.js";
 
 /**
  * The text of a document that is scored: a string as it is, an object's `text`, or with `rankFields` the named fields

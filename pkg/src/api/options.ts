@@ -1,29 +1,6 @@
 import { RankletError } from "../errors.js";
-import type { DownloadProgress, PrepareProgress, ScoreProgress } from "../types.js";
-
-/** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
-type Reader<T> = (value: unknown, name: string) => T;
-type Readers = Readonly<Record<string, Reader<unknown>>>;
-type Read<R extends Readers> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
-
-/**
- * Reads an options object with one reader a name. An absent or `undefined` option comes back as `undefined`.
- * @throws RankletError `input` for a name that has no reader or a value of the wrong type, `unsupported` for an
- *   option or value that Ranklet knows and does not offer
- */
-export function readOptions<R extends Readers>(call: string, options: unknown, readers: R): Read<R> {
-  if (options === undefined) return {} as Read<R>;
-  if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
-  const read: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
-    if (reader === undefined) {
-      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(readers).join(", ")}`);
-    }
-    if (value !== undefined) read[name] = reader(value, `${call}: ${name}`);
-  }
-  return read as Read<R>;
-}
+import type { PrepareProgress, ScoreProgress } from "../types.js";
+import { abortSignal, callback, flag, iterable, list, notOffered, oneOf, positiveInteger, text, wrongType } from "../util/check.js";
 
 const scoringReaders = {
   scores: oneOf(["model", "raw", "sigmoid"]),
@@ -40,21 +17,6 @@ const documentReaders = {
 };
 
 const instructionReader = { instruction: notOffered("put the instruction into the query") };
-
-export const loadReaders = {
-  device: oneOf(["auto", "webgpu", "cpu"]),
-  dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
-  workers: workerCount,
-  maxLength: positiveInteger,
-  signal: abortSignal,
-  onProgress: callback<DownloadProgress>,
-  revision: text,
-  baseUrl: text,
-  token: accessToken,
-  cache: flagOrName,
-  integrity: notOffered("fetch and check the files yourself and give them to load"),
-  maxMemoryBytes: positiveInteger,
-};
 
 export const rerankReaders = {
   ...callReaders,
@@ -90,88 +52,9 @@ export const collectionReaders = {
   latest: flag,
 };
 
-/** @throws RankletError `input` unless `value` is a string */
-export function text(value: unknown, name: string): string {
-  if (typeof value === "string") return value;
-  throw wrongType(name, "a string", value);
-}
-
-/** @throws RankletError `input` unless `value` is an array */
-export function list(value: unknown, name: string): readonly unknown[] {
-  if (Array.isArray(value)) return value as readonly unknown[];
-  throw wrongType(name, "an array", value);
-}
-
-/** @throws RankletError `input` unless `value` can be iterated; a string, which can, is no list of documents */
-function iterable(value: unknown, name: string): Iterable<unknown> {
-  if (typeof value === "object" && value !== null && Symbol.iterator in value) return value as Iterable<unknown>;
-  throw wrongType(name, "an array or another iterable", value);
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** What `value` is, for the tail of "must be ..., not ...". */
-export function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-function wrongType(name: string, wanted: string, value: unknown): RankletError {
-  return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
-}
-
-function oneOf<const T extends string>(allowed: readonly T[]): Reader<T> {
-  return (value, name) => {
-    const found = allowed.find((item) => item === value);
-    if (found !== undefined) return found;
-    throw wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
-  };
-}
-
-function notOffered(wayOut: string): Reader<never> {
-  return (_value, name) => {
-    throw new RankletError("unsupported", `${name} is not available: ${wayOut}`);
-  };
-}
-
-function positiveInteger(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
-  throw wrongType(name, "a whole number of 1 or more", value);
-}
-
 /** No more than WebAssembly counts to, which is more than any document has. */
 function tokenCount(value: unknown, name: string): number {
   return Math.min(positiveInteger(value, name), 0xffff_ffff);
-}
-
-/** Each worker holds the model: more than these help nobody. */
-const maxWorkers = 64;
-
-function workerCount(value: unknown, name: string): "auto" | number {
-  if (value === "auto") return value;
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maxWorkers) return value as number;
-  throw wrongType(name, `"auto" or a whole number from 0 to ${maxWorkers}`, value);
-}
-
-function flag(value: unknown, name: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw wrongType(name, "true or false", value);
-}
-
-function flagOrName(value: unknown, name: string): boolean | string {
-  if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
-  throw wrongType(name, "true, false or the name of a cache", value);
-}
-
-/** What it is given is a secret and not repeated. */
-function accessToken(value: unknown, name: string): string {
-  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
-  throw new RankletError("input", `${name} must be an access token: a string of visible ASCII characters without spaces`);
 }
 
 function fieldNames(value: unknown, name: string): readonly string[] {
@@ -186,17 +69,4 @@ function indices(value: unknown, name: string): Uint32Array {
     if (Number.isInteger(place) && (place as number) >= 0 && (place as number) <= 0xffff_ffff) return place as number;
     throw wrongType(`${name}[${at}]`, "a document's place in the collection", place);
   });
-}
-
-function abortSignal(value: unknown, name: string): AbortSignal {
-  // By shape, not by class: a signal may come from another realm, such as an iframe.
-  if (isObject(value) && typeof value["aborted"] === "boolean" && typeof value["addEventListener"] === "function") {
-    return value as unknown as AbortSignal;
-  }
-  throw wrongType(name, "an AbortSignal", value);
-}
-
-function callback<T>(value: unknown, name: string): (argument: T) => void {
-  if (typeof value === "function") return value as (argument: T) => void;
-  throw wrongType(name, "a function", value);
 }

@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { isObject, kindOf } from "../api/options.js";
+import { isObject, kindOf } from "../util/check.js";
 import type { Platform } from "../platform/platform.js";
 import { hubModel, isHubId, type HubModel, type HubOptions } from "../model/hub.js";
 import { tagOf } from "../util/type-tag.js";

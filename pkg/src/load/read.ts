@@ -1,5 +1,5 @@
 import { RankletError, messageOf } from "../errors.js";
-import { kindOf } from "../api/options.js";
+import { kindOf } from "../util/check.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress } from "../types.js";
 import { bytesOfDataUrl } from "../model/data-url.js";

@@ -1,4 +1,4 @@
-import { isObject } from "../api/options.js";
+import { isObject } from "../util/check.js";
 import { modelFiles, type Files } from "./model-files.js";
 import { weightsForms } from "./weights-index.js";
 

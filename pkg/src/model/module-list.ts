@@ -1,4 +1,4 @@
-import { isObject } from "../api/options.js";
+import { isObject } from "../util/check.js";
 import type { FilesPlace, ModelFile } from "./model-files.js";
 
 /**

@@ -1,5 +1,5 @@
 import { RankletError, messageOf } from "../errors.js";
-import { isObject } from "../api/options.js";
+import { isObject } from "../util/check.js";
 import type { FilesPlace, ModelFile } from "./model-files.js";
 
 /** The files by which weights are found, in the order in which transformers prefers them. */

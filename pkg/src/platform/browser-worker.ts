@@ -1,6 +1,6 @@
 import { newWorker } from "../assets.js";
 import { RankletError, messageOf } from "../errors.js";
-import { isObject } from "../api/options.js";
+import { isObject } from "../util/check.js";
 import type { WorkerPort } from "../worker/port.js";
 
 let count = 0;

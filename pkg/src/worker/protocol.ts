@@ -2,7 +2,7 @@
 // cache for example, so each side proves what it hears before it believes it.
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode } from "../errors.js";
-import { isObject } from "../api/options.js";
+import { isObject } from "../util/check.js";
 import type { CollectionInput, PartialScores, DocumentLimits, Job } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 

@@ -1,0 +1,97 @@
+import { RankletError } from "../errors.js";
+
+/** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
+export type Reader<T> = (value: unknown, name: string) => T;
+type Readers = Readonly<Record<string, Reader<unknown>>>;
+type Read<R extends Readers> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
+
+/**
+ * Reads an options object with one reader a name. An absent or `undefined` option comes back as `undefined`.
+ * @throws RankletError `input` for a name that has no reader or a value of the wrong type, `unsupported` for an
+ *   option or value that Ranklet knows and does not offer
+ */
+export function readOptions<R extends Readers>(call: string, options: unknown, readers: R): Read<R> {
+  if (options === undefined) return {} as Read<R>;
+  if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
+  const read: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+    if (reader === undefined) {
+      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(readers).join(", ")}`);
+    }
+    if (value !== undefined) read[name] = reader(value, `${call}: ${name}`);
+  }
+  return read as Read<R>;
+}
+
+/** @throws RankletError `input` unless `value` is a string */
+export function text(value: unknown, name: string): string {
+  if (typeof value === "string") return value;
+  throw wrongType(name, "a string", value);
+}
+
+/** @throws RankletError `input` unless `value` is an array */
+export function list(value: unknown, name: string): readonly unknown[] {
+  if (Array.isArray(value)) return value as readonly unknown[];
+  throw wrongType(name, "an array", value);
+}
+
+/** @throws RankletError `input` unless `value` can be iterated; a string, which can, is no list of documents */
+export function iterable(value: unknown, name: string): Iterable<unknown> {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) return value as Iterable<unknown>;
+  throw wrongType(name, "an array or another iterable", value);
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What `value` is, for the tail of "must be ..., not ...". */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+export function wrongType(name: string, wanted: string, value: unknown): RankletError {
+  return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
+}
+
+export function oneOf<const T extends string>(allowed: readonly T[]): Reader<T> {
+  return (value, name) => {
+    const found = allowed.find((item) => item === value);
+    if (found !== undefined) return found;
+    throw wrongType(name, allowed.map((item) => `"${item}"`).join(" or "), value);
+  };
+}
+
+export function positiveInteger(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw wrongType(name, "a whole number of 1 or more", value);
+}
+
+export function flag(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrongType(name, "true or false", value);
+}
+
+export function abortSignal(value: unknown, name: string): AbortSignal {
+  // By shape, not by class: a signal may come from another realm, such as an iframe.
+  if (isObject(value) && typeof value["aborted"] === "boolean" && typeof value["addEventListener"] === "function") {
+    return value as unknown as AbortSignal;
+  }
+  throw wrongType(name, "an AbortSignal", value);
+}
+
+export function callback<T>(value: unknown, name: string): (argument: T) => void {
+  if (typeof value === "function") return value as (argument: T) => void;
+  throw wrongType(name, "a function", value);
+}
+
+export function notOffered(wayOut: string): Reader<never> {
+  return (_value, name) => {
+    throw new RankletError("unsupported", `${name} is not available: ${wayOut}`);
+  };
+}
