@@ -1,8 +1,8 @@
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { RankletError, disposedError, relocated } from "../errors.js";
 import { withRestart } from "../scoring/fallback.js";
-import { readOptions, text } from "../util/check.js";
-import { collectionReaders } from "./options.js";
+import { checkOptions, string } from "../util/check.js";
+import { collectionChecks } from "./options.js";
 import { mergeTop, toResult, scoredDocuments, type ScoredDocument } from "./results.js";
 import type { Scorer, Job } from "../scoring/scorer.js";
 import { streamJob, type IndexedScores } from "../scoring/score.js";
@@ -40,12 +40,12 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
-    const { scores = "model", signal, topN, candidates, returnDocuments = false, latest = false } = readOptions(
+    const { scores = "model", signal, topN, candidates, returnDocuments = false, latest = false } = checkOptions(
       "collection.rank",
       options,
-      collectionReaders,
+      collectionChecks,
     );
-    const job = { kind: "prepared", query: text(query, "collection.rank: query"), collection: this.#id, candidates } as const;
+    const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates } as const;
     this.#checkCandidates(candidates);
     const controller = new AbortController();
     if (latest) {

@@ -1,55 +1,55 @@
 import { RankletError } from "../errors.js";
 import type { PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, callback, flag, iterable, list, notOffered, oneOf, positiveInteger, text, wrongType } from "../util/check.js";
+import { abortSignal, callback, boolean, iterable, array, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
-const scoringReaders = {
+const scoringChecks = {
   scores: oneOf(["model", "raw", "sigmoid"]),
   signal: abortSignal,
 };
 
-const callReaders = { ...scoringReaders, onProgress: callback<ScoreProgress> };
+const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 
 /** How documents become texts and tokens. */
-const documentReaders = {
+const documentChecks = {
   rankFields: fieldNames,
   maxTokensPerDocument: tokenCount,
   longDocuments: oneOf(["truncate", "chunk"]),
 };
 
-const instructionReader = { instruction: notOffered("put the instruction into the query") };
+const instructionCheck = { instruction: notOffered("put the instruction into the query") };
 
-export const rerankReaders = {
-  ...callReaders,
-  ...documentReaders,
-  ...instructionReader,
-  query: text,
-  documents: list,
+export const rerankChecks = {
+  ...callChecks,
+  ...documentChecks,
+  ...instructionCheck,
+  query: string,
+  documents: array,
   topN: positiveInteger,
-  returnDocuments: flag,
+  returnDocuments: boolean,
 };
 
-export const streamReaders = {
-  ...scoringReaders,
-  ...documentReaders,
-  ...instructionReader,
-  query: text,
+export const streamChecks = {
+  ...scoringChecks,
+  ...documentChecks,
+  ...instructionCheck,
+  query: string,
   documents: iterable,
-  returnDocuments: flag,
+  returnDocuments: boolean,
 };
 
-export const scoreReaders = callReaders;
+export const scoreChecks = callChecks;
 
-export const rankReaders = { ...callReaders, topK: positiveInteger, returnDocuments: flag };
+export const rankChecks = { ...callChecks, topK: positiveInteger, returnDocuments: boolean };
 
-export const prepareReaders = { ...documentReaders, signal: abortSignal, onProgress: callback<PrepareProgress> };
+export const prepareChecks = { ...documentChecks, signal: abortSignal, onProgress: callback<PrepareProgress> };
 
-export const collectionReaders = {
-  ...scoringReaders,
-  ...instructionReader,
+export const collectionChecks = {
+  ...scoringChecks,
+  ...instructionCheck,
   topN: positiveInteger,
-  candidates: indices,
-  returnDocuments: flag,
-  latest: flag,
+  candidates: documentIndices,
+  returnDocuments: boolean,
+  latest: boolean,
 };
 
 /** No more than WebAssembly counts to, which is more than any document has. */
@@ -58,15 +58,15 @@ function tokenCount(value: unknown, name: string): number {
 }
 
 function fieldNames(value: unknown, name: string): readonly string[] {
-  const names = list(value, name);
+  const names = array(value, name);
   if (names.length === 0) throw new RankletError("input", `${name} must name at least one field`);
-  return Array.from(names, (field, at) => text(field, `${name}[${at}]`));
+  return Array.from(names, (field, position) => string(field, `${name}[${position}]`));
 }
 
-function indices(value: unknown, name: string): Uint32Array {
-  const given = value instanceof Uint32Array ? value : list(value, name);
-  return Uint32Array.from(given, (place, at) => {
-    if (Number.isInteger(place) && (place as number) >= 0 && (place as number) <= 0xffff_ffff) return place as number;
-    throw wrongType(`${name}[${at}]`, "a document's place in the collection", place);
+function documentIndices(value: unknown, name: string): Uint32Array {
+  const values = value instanceof Uint32Array ? value : array(value, name);
+  return Uint32Array.from(values, (index, position) => {
+    if (Number.isInteger(index) && (index as number) >= 0 && (index as number) <= 0xffff_ffff) return index as number;
+    throw wrongType(`${name}[${position}]`, "a document's place in the collection", index);
   });
 }

@@ -4,8 +4,8 @@ import { documentText, documentTexts } from "./documents.js";
 import { RankletError, disposedError } from "../errors.js";
 import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
 import type { Loaded } from "../load/loaded.js";
-import { list, readOptions, text } from "../util/check.js";
-import { prepareReaders, rankReaders, rerankReaders, scoreReaders, streamReaders } from "./options.js";
+import { array, checkOptions, string } from "../util/check.js";
+import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
 import { topScores, toResult, scoredDocuments } from "./results.js";
 import type { DocumentLimits, Scorer, Job } from "../scoring/scorer.js";
 import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
@@ -80,10 +80,10 @@ export class LoadedReranker {
    */
   async rerank<D extends DocumentInput>(options: RerankOptions<D>): Promise<RerankResponse<D>> {
     const started = performance.now();
-    const read = readOptions("rerank", options, rerankReaders);
-    const query = text(read.query, "rerank: query");
+    const read = checkOptions("rerank", options, rerankChecks);
+    const query = string(read.query, "rerank: query");
     // A copy: the caller's array may change before the answer comes.
-    const documents = [...list(read.documents, "rerank: documents")] as readonly D[];
+    const documents = [...array(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
     const { totals, ...all } = await this.#score(() => queryJobs(query, texts, documentLimits(read), this.#workers), texts.length, read);
@@ -103,8 +103,8 @@ export class LoadedReranker {
    *   `aborted`, `disposed`, or the engine's
    */
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
-    const read = readOptions("stream", options, streamReaders);
-    const query = text(read.query, "stream: query");
+    const read = checkOptions("stream", options, streamChecks);
+    const query = string(read.query, "stream: query");
     const { documents, rankFields, returnDocuments = false, scores = "model", signal } = read;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
@@ -118,8 +118,8 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
-    const read = readOptions("score", options, scoreReaders);
-    const checked = Array.from(list(pairs, "score: pairs"), pair);
+    const read = checkOptions("score", options, scoreChecks);
+    const checked = Array.from(array(pairs, "score: pairs"), pair);
     return (await this.#score(() => pairJobs(checked, this.#workers), checked.length, read)).scores;
   }
 
@@ -128,9 +128,9 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
    */
   async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
-    const read = readOptions("rank", options, rankReaders);
-    const checkedQuery = text(query, "rank: query");
-    const texts = documentTexts(list(documents, "rank: documents"));
+    const read = checkOptions("rank", options, rankChecks);
+    const checkedQuery = string(query, "rank: query");
+    const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
     const all = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, read);
     return topScores(scoredDocuments(all), read.topK).map(({ index, score }) =>
@@ -143,8 +143,8 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
-    const { rankFields, signal, onProgress, ...settings } = readOptions("prepare", options, prepareReaders);
-    const kept = [...list(documents, "prepare: documents")] as readonly D[];
+    const { rankFields, signal, onProgress, ...settings } = checkOptions("prepare", options, prepareChecks);
+    const kept = [...array(documents, "prepare: documents")] as readonly D[];
     const texts = documentTexts(kept, rankFields);
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
@@ -269,7 +269,7 @@ function documentLimits({ maxTokensPerDocument, longDocuments = "truncate" }: Pi
 }
 
 function pair(given: unknown, at: number): readonly [query: string, document: string] {
-  const [query, document, ...extra] = list(given, `score: pairs[${at}]`);
+  const [query, document, ...extra] = array(given, `score: pairs[${at}]`);
   if (extra.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
-  return [text(query, `score: pairs[${at}][0], the query,`), text(document, `score: pairs[${at}][1], the document,`)];
+  return [string(query, `score: pairs[${at}][0], the query,`), string(document, `score: pairs[${at}][1], the document,`)];
 }

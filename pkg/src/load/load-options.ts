@@ -1,18 +1,18 @@
 import { RankletError } from "../errors.js";
 import type { DownloadProgress } from "../types.js";
-import { abortSignal, callback, notOffered, oneOf, positiveInteger, text, wrongType } from "../util/check.js";
+import { abortSignal, callback, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
-export const loadReaders = {
+export const loadChecks = {
   device: oneOf(["auto", "webgpu", "cpu"]),
   dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
   workers: workerCount,
   maxLength: positiveInteger,
   signal: abortSignal,
   onProgress: callback<DownloadProgress>,
-  revision: text,
-  baseUrl: text,
+  revision: string,
+  baseUrl: string,
   token: accessToken,
-  cache: flagOrName,
+  cache: cacheOption,
   integrity: notOffered("fetch and check the files yourself and give them to load"),
   maxMemoryBytes: positiveInteger,
 };
@@ -26,7 +26,7 @@ function workerCount(value: unknown, name: string): "auto" | number {
   throw wrongType(name, `"auto" or a whole number from 0 to ${maxWorkers}`, value);
 }
 
-function flagOrName(value: unknown, name: string): boolean | string {
+function cacheOption(value: unknown, name: string): boolean | string {
   if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
   throw wrongType(name, "true, false or the name of a cache", value);
 }

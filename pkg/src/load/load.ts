@@ -11,8 +11,8 @@ import { tellCached } from "./progress.js";
 import { readModelFiles } from "./read.js";
 import { Room } from "./memory-budget.js";
 import { readSource } from "./locate.js";
-import { readOptions } from "../util/check.js";
-import { loadReaders } from "./load-options.js";
+import { checkOptions } from "../util/check.js";
+import { loadChecks } from "./load-options.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
@@ -54,7 +54,7 @@ const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", 
  * @throws RankletError see `Reranker.load`
  */
 export async function loadScorer(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<Loaded> {
-  const read = readOptions("load", options, loadReaders);
+  const read = checkOptions("load", options, loadChecks);
   const { signal, onProgress, device = "auto", dtype = "auto", maxLength, maxMemoryBytes, revision, baseUrl, token } = read;
   throwIfAborted(signal);
   // Without a limit each worker may take what it takes; with one, the first has all of it.

@@ -1,37 +1,37 @@
 import { RankletError } from "../errors.js";
 
 /** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
-export type Reader<T> = (value: unknown, name: string) => T;
-type Readers = Readonly<Record<string, Reader<unknown>>>;
-type Read<R extends Readers> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
+export type Check<T> = (value: unknown, name: string) => T;
+type Checks = Readonly<Record<string, Check<unknown>>>;
+type Checked<R extends Checks> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
 
 /**
  * Reads an options object with one reader a name. An absent or `undefined` option comes back as `undefined`.
  * @throws RankletError `input` for a name that has no reader or a value of the wrong type, `unsupported` for an
  *   option or value that Ranklet knows and does not offer
  */
-export function readOptions<R extends Readers>(call: string, options: unknown, readers: R): Read<R> {
-  if (options === undefined) return {} as Read<R>;
+export function checkOptions<R extends Checks>(call: string, options: unknown, checks: R): Checked<R> {
+  if (options === undefined) return {} as Checked<R>;
   if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
   const read: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
-    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
-    if (reader === undefined) {
-      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(readers).join(", ")}`);
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (check === undefined) {
+      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(checks).join(", ")}`);
     }
-    if (value !== undefined) read[name] = reader(value, `${call}: ${name}`);
+    if (value !== undefined) read[name] = check(value, `${call}: ${name}`);
   }
-  return read as Read<R>;
+  return read as Checked<R>;
 }
 
 /** @throws RankletError `input` unless `value` is a string */
-export function text(value: unknown, name: string): string {
+export function string(value: unknown, name: string): string {
   if (typeof value === "string") return value;
   throw wrongType(name, "a string", value);
 }
 
 /** @throws RankletError `input` unless `value` is an array */
-export function list(value: unknown, name: string): readonly unknown[] {
+export function array(value: unknown, name: string): readonly unknown[] {
   if (Array.isArray(value)) return value as readonly unknown[];
   throw wrongType(name, "an array", value);
 }
@@ -59,7 +59,7 @@ export function wrongType(name: string, wanted: string, value: unknown): Ranklet
   return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
 }
 
-export function oneOf<const T extends string>(allowed: readonly T[]): Reader<T> {
+export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {
   return (value, name) => {
     const found = allowed.find((item) => item === value);
     if (found !== undefined) return found;
@@ -72,7 +72,7 @@ export function positiveInteger(value: unknown, name: string): number {
   throw wrongType(name, "a whole number of 1 or more", value);
 }
 
-export function flag(value: unknown, name: string): boolean {
+export function boolean(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
   throw wrongType(name, "true or false", value);
 }
@@ -90,7 +90,7 @@ export function callback<T>(value: unknown, name: string): (argument: T) => void
   throw wrongType(name, "a function", value);
 }
 
-export function notOffered(wayOut: string): Reader<never> {
+export function notOffered(wayOut: string): Check<never> {
   return (_value, name) => {
     throw new RankletError("unsupported", `${name} is not available: ${wayOut}`);
   };
