@@ -38,6 +38,7 @@ mod info;
 mod math;
 mod memory;
 mod options;
+#[cfg(feature = "candle")]
 mod quantize;
 mod reranker;
 #[cfg(target_arch = "wasm32")]

@@ -18,9 +18,8 @@ use crate::engine::gpu::GpuEngine;
 use crate::error::config;
 use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
-use crate::model::{self, Head};
+use crate::model::{self, Head, Plan};
 use crate::options::{Dtype, ModelSource, Options};
-use crate::quantize;
 use crate::text::Batch;
 
 /// Takes a checkpoint in and makes a [`Reranker`] of it.
@@ -50,7 +49,10 @@ impl Loader {
         }
         let memory_bytes = spec.memory(options.dtype)?;
         let grids = match options.dtype {
-            Dtype::Q8 => quantize::grids(&model::candidate_plans(&spec.config)?),
+            Dtype::Q8 => {
+                let plans = model::candidate_plans(&spec.config)?;
+                plans.iter().flat_map(Plan::quant_grids).collect()
+            }
             _ => HashMap::new(),
         };
         Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, grids) })

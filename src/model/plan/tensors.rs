@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::checkpoint::Grid;
 
 /// What a tensor is to the Plan, which decides how it may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,17 @@ pub enum TensorRole {
     Vector,
 }
 
+impl TensorRole {
+    /// Returns the grid that a tensor of this role is rounded to for `dtype: q8`; `None` keeps it in f32.
+    fn grid(self) -> Option<Grid> {
+        match self {
+            Self::Matrix => Some(Grid::MATRIX),
+            Self::Table => Some(Grid::EMBEDDING),
+            Self::Vector => None,
+        }
+    }
+}
+
 /// A tensor the Plan reads: name, role and shape.
 pub type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
 
@@ -22,6 +34,11 @@ impl Plan {
     /// Numbers in the tensors the Plan reads.
     pub fn parameters(&self) -> usize {
         self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Returns the name and the grid of every tensor that is rounded to q8 while a plain file loads.
+    pub(crate) fn quant_grids(&self) -> impl Iterator<Item = (String, Grid)> {
+        self.tensors().into_iter().filter_map(|(name, role, _)| Some((name.to_owned(), role.grid()?)))
     }
 
     /// Every tensor the Plan reads, once each.

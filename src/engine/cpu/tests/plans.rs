@@ -239,8 +239,7 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
         .iter()
         .map(|(name, shape, bytes)| (name, TensorView::new(Element::F32, shape.clone(), bytes).unwrap()));
     let file = serialize(views, None).unwrap();
-    let grids =
-        if dtype == Dtype::Q8 { crate::quantize::grids(std::slice::from_ref(plan)) } else { HashMap::new() };
+    let grids = if dtype == Dtype::Q8 { plan.quant_grids().collect() } else { HashMap::new() };
     let mut reader = WeightsReader::new(None, grids);
     reader.open("model.safetensors", file.len() as u64).unwrap();
     reader.push(&file).unwrap();
