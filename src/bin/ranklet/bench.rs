@@ -3,34 +3,14 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ranklet::{
-    Backend, Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun,
-};
-use serde::{Deserialize, Serialize};
+use ranklet::{Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::args::ModelArguments;
-use crate::output;
-use crate::passages::{Work, Works};
-
-/// What was measured.
-#[derive(Debug, Serialize)]
-pub(crate) struct Measurement {
-    pub(crate) documents: usize,
-    /// Tokens of each repetition.
-    pub(crate) tokens: Vec<usize>,
-    /// Milliseconds of each repetition, from texts to scores.
-    pub(crate) ms: Vec<f64>,
-    pub(crate) median_ms: f64,
-    pub(crate) min_ms: f64,
-    pub(crate) max_ms: f64,
-    pub(crate) documents_per_second: f64,
-    /// From files to a reranker that is ready.
-    pub(crate) load_ms: f64,
-    /// The most memory this process has had; `None` where the system does not say.
-    pub(crate) peak_bytes: Option<u64>,
-    pub(crate) backend: Backend,
-}
+use crate::report::Measurement;
+use crate::terminal;
+use crate::workload::{Work, Works};
 
 /// One work scored.
 struct Scored {
@@ -108,7 +88,7 @@ fn load(model: ModelArguments) -> Result<(Reranker, Duration)> {
     let reranker = model.load()?;
     reranker.check_rankable()?;
     let elapsed = started.elapsed();
-    output::warnings(&reranker.info().warnings);
+    terminal::warnings(&reranker.info().warnings);
     Ok((reranker, elapsed))
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use ranklet::{
-    Dtype, ModelFiles, Pairs, PartialScores, RankOptions, Reranker, Result, Scores, ScoringRun, best_first,
-};
+use ranklet::{Dtype, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first};
 
 use crate::args::{Command, NumberArguments};
-use crate::{bench, evaluate, hub, input, output};
+use crate::report::Ranking;
+use crate::scoring::score_all;
+use crate::{bench, evaluate, hub, input, output, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
@@ -42,7 +42,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
             let reranker = model.load()?;
             output::evaluation(&evaluate::evaluate(&reranker, &run, &qrels)?, json)?;
-            output::warnings(&reranker.info().warnings);
+            terminal::warnings(&reranker.info().warnings);
             Ok(())
         }
         Command::Bench { model, serve: true, .. } => bench::serve(model),
@@ -71,7 +71,7 @@ fn rank(
     };
     let mut scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
     let scored = score_all(reranker, &mut scoring)?;
-    let ranking = output::Ranking {
+    let ranking = Ranking {
         results: best_first(&scored, options.top_n),
         documents,
         tokens: scoring.tokens(),
@@ -79,7 +79,7 @@ fn rank(
         backend: &reranker.info().backend,
     };
     output::ranking(&ranking, json)?;
-    output::warnings(&reranker.info().warnings);
+    terminal::warnings(&reranker.info().warnings);
     Ok(())
 }
 
@@ -89,19 +89,8 @@ fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArgu
         ScoringRun::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
     let scored = score_all(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
-    output::warnings(&reranker.info().warnings);
+    terminal::warnings(&reranker.info().warnings);
     Ok(())
-}
-
-/// Runs a call to its end, with progress for people.
-pub(crate) fn score_all(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
-    let mut progress = output::Progress::new(scoring.len());
-    let mut all = PartialScores::default();
-    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
-        all.append(part);
-        progress.show(scoring.done());
-    }
-    Ok(all)
 }
 
 fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
@@ -112,7 +101,7 @@ fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
     let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
     let after = quantised.weights_bytes();
     output::files(&quantised, &folder, out)?;
-    output::say(&format!(
+    terminal::say(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",
         out.display(),
         megabytes(after),
@@ -123,10 +112,4 @@ fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
 
 fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
-}
-
-/// Scores documents of one query without progress, as a part of something larger.
-pub(crate) fn score_quietly(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
-    let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
-    reranker.score_blocking(&pairs, Scores::Raw)
 }

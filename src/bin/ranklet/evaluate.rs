@@ -3,31 +3,13 @@
 use std::collections::HashMap;
 
 use ranklet::{Reranker, Result, eval};
-use serde::Serialize;
 
-use crate::commands::score_quietly;
 use crate::input::{Qrels, RunQuery};
-use crate::output::Progress;
+use crate::report::{Evaluation, Measures};
+use crate::scoring::score_quietly;
+use crate::terminal::Progress;
 
 const DEPTH: usize = 10;
-
-/// The measures of both orders, means over the judged queries.
-#[derive(Debug, Serialize)]
-pub(crate) struct Evaluation {
-    pub(crate) queries: usize,
-    pub(crate) unjudged_queries: usize,
-    pub(crate) documents: usize,
-    pub(crate) first_stage: Measures,
-    pub(crate) reranked: Measures,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Measures {
-    #[serde(rename = "ndcg@10")]
-    pub(crate) ndcg: f64,
-    #[serde(rename = "mrr@10")]
-    pub(crate) mrr: f64,
-}
 
 pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> Result<Evaluation> {
     reranker.check_rankable()?;

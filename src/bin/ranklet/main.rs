@@ -9,7 +9,10 @@ mod evaluate;
 mod hub;
 mod input;
 mod output;
-mod passages;
+mod report;
+mod scoring;
+mod terminal;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -20,7 +23,7 @@ fn main() -> ExitCode {
     match commands::run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::say(&format!("ranklet: {error}"));
+            terminal::say(&format!("ranklet: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,33 +1,13 @@
 //! What is written: tables for people, JSON for programs, progress on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
-use ranklet::{
-    Backend, Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Ranked, Result, Verification,
-};
+use ranklet::{Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
 use serde_json::json;
 
-use crate::bench::Measurement;
-use crate::evaluate::{Evaluation, Measures};
-
-/// A finished ranking.
-#[derive(Debug)]
-pub(crate) struct Ranking<'a> {
-    pub(crate) results: Vec<Ranked>,
-    pub(crate) documents: &'a [String],
-    pub(crate) tokens: usize,
-    pub(crate) seconds: f64,
-    pub(crate) backend: &'a Backend,
-}
-
-impl Ranking<'_> {
-    /// A document, or the part of it that earned the score.
-    fn shown(&self, ranked: &Ranked) -> &str {
-        let document = &self.documents[ranked.index];
-        ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
-    }
-}
+use crate::report::{Evaluation, Measurement, Measures, Ranking};
+use crate::terminal::{one_line, say};
 
 pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     if json {
@@ -207,60 +187,6 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
     Ok(())
 }
 
-/// Says something to the person, on stderr, in one line that a terminal can only show. Nobody listening is no error.
-pub(crate) fn say(text: &str) {
-    let line: String = text.chars().map(shown).collect();
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Says what is odd about a model: the first few things, and how many more there are.
-pub(crate) fn warnings(warnings: &[String]) {
-    const SHOWN: usize = 5;
-    for warning in warnings.iter().take(SHOWN) {
-        say(&format!("ranklet: warning: {warning}"));
-    }
-    if warnings.len() > SHOWN {
-        say(&format!("ranklet: warning: and {} more like these", warnings.len() - SHOWN));
-    }
-}
-
-/// A character, or a space for one that would move a terminal's cursor.
-fn shown(character: char) -> char {
-    match character {
-        '\u{2028}' | '\u{2029}' => ' ',
-        control if control.is_control() => ' ',
-        other => other,
-    }
-}
-
-/// Progress on stderr, only where somebody watches.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    total: usize,
-    shown: bool,
-}
-
-impl Progress {
-    pub(crate) fn new(total: usize) -> Self {
-        Self { total, shown: io::stderr().is_terminal() }
-    }
-
-    pub(crate) fn show(&mut self, done: usize) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r{done} of {} documents ", self.total);
-        }
-    }
-}
-
-impl Drop for Progress {
-    /// Clears the line.
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[2K");
-        }
-    }
-}
-
 /// Writes to stdout. A reader that has seen enough (`| head`) is no error.
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -270,18 +196,4 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// A document as a cell of a table: one line, not too long, nothing a terminal would obey.
-fn one_line(text: &str) -> String {
-    const WIDTH: usize = 90;
-    let mut line: String = text
-        .chars()
-        .take(WIDTH)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    if text.chars().nth(WIDTH).is_some() {
-        line.push('…');
-    }
-    line
 }

@@ -1,0 +1,59 @@
+//! What commands find out, as data: [`crate::output`] writes it.
+
+use ranklet::{Backend, Ranked};
+use serde::Serialize;
+
+/// A finished ranking.
+#[derive(Debug)]
+pub(crate) struct Ranking<'a> {
+    pub(crate) results: Vec<Ranked>,
+    pub(crate) documents: &'a [String],
+    pub(crate) tokens: usize,
+    pub(crate) seconds: f64,
+    pub(crate) backend: &'a Backend,
+}
+
+impl Ranking<'_> {
+    /// A document, or the part of it that earned the score.
+    pub(crate) fn shown(&self, ranked: &Ranked) -> &str {
+        let document = &self.documents[ranked.index];
+        ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Measurement {
+    pub(crate) documents: usize,
+    /// Tokens of each repetition.
+    pub(crate) tokens: Vec<usize>,
+    /// Milliseconds of each repetition, from texts to scores.
+    pub(crate) ms: Vec<f64>,
+    pub(crate) median_ms: f64,
+    pub(crate) min_ms: f64,
+    pub(crate) max_ms: f64,
+    pub(crate) documents_per_second: f64,
+    /// From files to a reranker that is ready.
+    pub(crate) load_ms: f64,
+    /// The most memory this process has had; `None` where the system does not say.
+    pub(crate) peak_bytes: Option<u64>,
+    pub(crate) backend: Backend,
+}
+
+/// The measures of both orders, means over the judged queries.
+#[derive(Debug, Serialize)]
+pub(crate) struct Evaluation {
+    pub(crate) queries: usize,
+    pub(crate) unjudged_queries: usize,
+    pub(crate) documents: usize,
+    pub(crate) first_stage: Measures,
+    pub(crate) reranked: Measures,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Measures {
+    #[serde(rename = "ndcg@10")]
+    pub(crate) ndcg: f64,
+    #[serde(rename = "mrr@10")]
+    pub(crate) mrr: f64,
+}

@@ -1,0 +1,22 @@
+//! Scoring with and without progress.
+
+use ranklet::{PartialScores, Reranker, Result, Scores, ScoringRun};
+
+use crate::terminal::Progress;
+
+/// Runs a call to its end, with progress for people.
+pub(crate) fn score_all(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
+    let mut progress = Progress::new(scoring.len());
+    let mut all = PartialScores::default();
+    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
+        all.append(part);
+        progress.show(scoring.done());
+    }
+    Ok(all)
+}
+
+/// Scores documents of one query without progress, as a part of something larger.
+pub(crate) fn score_quietly(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
+    let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
+    reranker.score_blocking(&pairs, Scores::Raw)
+}
