@@ -30,13 +30,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         documents: PathBuf,
         /// Show only the best N.
-        #[arg(long, value_name = "N", value_parser = at_least_one)]
+        #[arg(long, value_name = "N", value_parser = positive_integer)]
         top_n: Option<usize>,
         /// truncate: cut the end of a document that does not fit; chunk: score it in chunks and show the best.
         #[arg(long, value_name = "WAY", default_value = "truncate")]
         long_documents: LongDocuments,
         #[command(flatten)]
-        numbers: NumberArguments,
+        numbers: ScoreArguments,
     },
     /// Score pairs: one line a pair, in the same order, labels separated by tabs.
     Score {
@@ -46,7 +46,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         pairs: PathBuf,
         #[command(flatten)]
-        numbers: NumberArguments,
+        numbers: ScoreArguments,
     },
     /// Show what a model is, what it computes and how much memory it would take. Reads all of it but the weights.
     Info {
@@ -66,11 +66,11 @@ pub(crate) enum Command {
     },
     /// Write a smaller copy of a model.
     Quantize {
-        /// The folder of the model, or its id on the Hub; the default model is quantised already.
+        /// The folder of the model, or its id on the Hub; the default model is quantized already.
         #[arg(long, value_name = "DIR|ID")]
         model: String,
         /// q8: 7-bit matrices, 8-bit embeddings; q4: half the size to download, unpacked to q8 when it is loaded.
-        #[arg(long, value_parser = quantised)]
+        #[arg(long, value_parser = quantized)]
         dtype: Dtype,
         /// The folder to write; made if it is not there.
         #[arg(long, value_name = "DIR")]
@@ -95,10 +95,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         model: ModelArguments,
         /// Passages of a repetition. A hundred are about ten thousand tokens.
-        #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
+        #[arg(long, value_name = "N", default_value = "100", value_parser = positive_integer)]
         documents: usize,
         /// How often to measure, after one repetition to warm up.
-        #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+        #[arg(long, value_name = "N", default_value = "5", value_parser = positive_integer)]
         repetitions: usize,
         /// Machine-readable output.
         #[arg(long)]
@@ -125,7 +125,7 @@ pub(crate) struct ModelArguments {
     #[arg(long, default_value = "auto")]
     dtype: Dtype,
     /// Longest pair in tokens; the model's own limit without it.
-    #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
+    #[arg(long, value_name = "TOKENS", value_parser = positive_integer)]
     max_length: Option<usize>,
     /// Threads; as many as compute at the same time here without it.
     #[arg(long, value_name = "N")]
@@ -133,7 +133,7 @@ pub(crate) struct ModelArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct NumberArguments {
+pub(crate) struct ScoreArguments {
     /// What queries are asked for, of a model whose prompt has a place for it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
@@ -148,7 +148,7 @@ pub(crate) struct NumberArguments {
 impl ModelArguments {
     /// Loads the model that was asked for.
     pub(crate) fn load(self) -> Result<Reranker> {
-        let (source, options) = self.read()?;
+        let (source, options) = self.source_and_options()?;
         Reranker::load_blocking(source, options)
     }
 
@@ -159,11 +159,11 @@ impl ModelArguments {
 
     /// Describes the model that was asked for.
     pub(crate) fn describe(self) -> Result<ModelSummary> {
-        let (source, options) = self.read()?;
+        let (source, options) = self.source_and_options()?;
         describe(source, &options)
     }
 
-    fn read(self) -> Result<(ModelSource, Options)> {
+    fn source_and_options(self) -> Result<(ModelSource, Options)> {
         let source = match &self.model {
             Some(model) => ModelSource::Directory(hub::folder(model)?),
             None => ModelSource::Embedded,
@@ -179,7 +179,7 @@ impl ModelArguments {
     }
 }
 
-fn quantised(text: &str) -> Result<Dtype, String> {
+fn quantized(text: &str) -> Result<Dtype, String> {
     match text {
         "q8" => Ok(Dtype::Q8),
         "q4" => Ok(Dtype::Q4),
@@ -187,7 +187,7 @@ fn quantised(text: &str) -> Result<Dtype, String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+fn positive_integer(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| *number >= 1)

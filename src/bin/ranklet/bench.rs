@@ -10,22 +10,22 @@ use serde_json::json;
 use crate::args::ModelArguments;
 use crate::report::Measurement;
 use crate::terminal;
-use crate::workload::{Work, Works};
+use crate::workload::{Workload, WorkloadGenerator};
 
 /// One work scored.
-struct Scored {
+struct TimedScores {
     scores: Vec<f32>,
     tokens: usize,
     elapsed: Duration,
 }
 
-/// Loads, warms up, and scores works of `documents` documents, new ones each repetition.
+/// Loads, warms up, and scores workloads of `documents` documents, new ones each repetition.
 pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usize) -> Result<Measurement> {
     let (reranker, load) = load(model)?;
-    let mut works = Works::new();
-    score(&reranker, &works.next(documents))?;
+    let mut workloads = WorkloadGenerator::new();
+    score(&reranker, &workloads.next(documents))?;
     let scored =
-        (0..repetitions).map(|_| score(&reranker, &works.next(documents))).collect::<Result<Vec<_>>>()?;
+        (0..repetitions).map(|_| score(&reranker, &workloads.next(documents))).collect::<Result<Vec<_>>>()?;
     let ms: Vec<f64> = scored.iter().map(|scored| milliseconds(scored.elapsed)).collect();
     let mut sorted = ms.clone();
     sorted.sort_by(f64::total_cmp);
@@ -47,7 +47,7 @@ pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usiz
 /// What each kernel of the GPU takes for `documents` documents in one batch.
 pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<KernelTime>> {
     let (reranker, _) = load(model)?;
-    let work = Works::new().next(documents);
+    let work = WorkloadGenerator::new().next(documents);
     let pairs: Vec<(&str, &str)> =
         work.documents.iter().map(|document| (work.query.as_str(), document.as_str())).collect();
     reranker.profile_blocking(&pairs)
@@ -55,7 +55,7 @@ pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<Ker
 
 /// A work a harness sends.
 #[derive(Deserialize)]
-struct Asked {
+struct Request {
     query: String,
     documents: Vec<String>,
 }
@@ -63,17 +63,18 @@ struct Asked {
 /// Says what was loaded, then answers each line of stdin, a work, with a line on stdout. Ends with stdin.
 pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     let (reranker, load) = load(model)?;
-    answer(&json!({
+    respond(&json!({
         "load_ms": milliseconds(load),
         "peak_bytes": peak_bytes(),
         "memory_bytes": reranker.info().memory_bytes,
         "backend": reranker.info().backend,
     }))?;
     for line in io::stdin().lock().lines() {
-        let line = line.map_err(|error| bad_work(&error))?;
-        let Asked { query, documents } = serde_json::from_str(&line).map_err(|error| bad_work(&error))?;
-        let scored = score(&reranker, &Work { query, documents })?;
-        answer(&json!({
+        let line = line.map_err(|error| invalid_workload(&error))?;
+        let Request { query, documents } =
+            serde_json::from_str(&line).map_err(|error| invalid_workload(&error))?;
+        let scored = score(&reranker, &Workload { query, documents })?;
+        respond(&json!({
             "ms": milliseconds(scored.elapsed),
             "tokens": scored.tokens,
             "scores": scored.scores,
@@ -92,7 +93,7 @@ fn load(model: ModelArguments) -> Result<(Reranker, Duration)> {
     Ok((reranker, elapsed))
 }
 
-fn score(reranker: &Reranker, work: &Work) -> Result<Scored> {
+fn score(reranker: &Reranker, work: &Workload) -> Result<TimedScores> {
     let started = Instant::now();
     let pairs = Pairs::OneQuery {
         query: work.query.as_str().into(),
@@ -104,7 +105,7 @@ fn score(reranker: &Reranker, work: &Work) -> Result<Scored> {
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);
     }
-    Ok(Scored { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
+    Ok(TimedScores { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
 }
 
 /// Linux says it in `/proc`; elsewhere it takes calls that are not in Rust's library.
@@ -119,13 +120,13 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn answer(value: &serde_json::Value) -> Result<()> {
+fn respond(value: &serde_json::Value) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{value}")
         .and_then(|()| out.flush())
         .map_err(|error| Error::new(ErrorKind::Input, format!("stdout: {error}")))
 }
 
-fn bad_work(error: &dyn std::fmt::Display) -> Error {
+fn invalid_workload(error: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorKind::Input, format!("stdin: not a work {{\"query\", \"documents\"}} a line: {error}"))
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use ranklet::{Dtype, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first};
 
-use crate::args::{Command, NumberArguments};
+use crate::args::{Command, ScoreArguments};
 use crate::report::Ranking;
-use crate::scoring::score_all;
+use crate::scoring::score_with_progress;
 use crate::{bench, evaluate, hub, input, output, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
@@ -70,7 +70,7 @@ fn rank(
         options: options.into(),
     };
     let mut scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
-    let scored = score_all(reranker, &mut scoring)?;
+    let scored = score_with_progress(reranker, &mut scoring)?;
     let ranking = Ranking {
         results: best_first(&scored, options.top_n),
         documents,
@@ -83,11 +83,11 @@ fn rank(
     Ok(())
 }
 
-fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &NumberArguments) -> Result<()> {
+fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &ScoreArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
     let mut scoring =
         ScoringRun::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
-    let scored = score_all(reranker, &mut scoring)?;
+    let scored = score_with_progress(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     terminal::warnings(&reranker.info().warnings);
     Ok(())
@@ -98,10 +98,10 @@ fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
     let files = ModelFiles::from_directory(&folder)?;
     let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.weights_bytes();
-    let quantised = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
-    let after = quantised.weights_bytes();
-    output::files(&quantised, &folder, out)?;
-    terminal::say(&format!(
+    let quantized = pollster::block_on(ranklet::quantize(files, &source, dtype))?;
+    let after = quantized.weights_bytes();
+    output::files(&quantized, &folder, out)?;
+    terminal::status(&format!(
         "ranklet: {} written: {:.1} MB of weights, {:.1} before",
         out.display(),
         megabytes(after),

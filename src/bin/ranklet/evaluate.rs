@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use ranklet::{Reranker, Result, eval};
 
 use crate::input::{Qrels, RunQuery};
-use crate::report::{Evaluation, Measures};
-use crate::scoring::score_quietly;
+use crate::report::{Evaluation, Metrics};
+use crate::scoring::raw_scores;
 use crate::terminal::Progress;
 
 const DEPTH: usize = 10;
@@ -15,7 +15,7 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
     reranker.check_rankable()?;
     let judged: Vec<_> = run.iter().filter_map(|query| Some((query, qrels.get(query.id()?)?))).collect();
     let documents = judged.iter().map(|(query, _)| query.hits.len()).sum();
-    let (mut first_stage, mut reranked) = (Measures::default(), Measures::default());
+    let (mut first_stage, mut reranked) = (Metrics::default(), Metrics::default());
     let mut progress = Progress::new(documents);
     let mut done = 0;
     for (query, gains) in &judged {
@@ -25,7 +25,7 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
             |scores: &[f64]| eval::trec_order(scores, &ids).into_iter().map(|place| ids[place]).collect();
         first_stage.add(ordered(&hits.iter().map(|hit| hit.score).collect::<Vec<_>>()), gains);
         let contents: Vec<&str> = hits.iter().map(|hit| hit.content.as_str()).collect();
-        let scores = score_quietly(reranker, &query.query, &contents)?;
+        let scores = raw_scores(reranker, &query.query, &contents)?;
         reranked.add(ordered(&scores.into_iter().map(f64::from).collect::<Vec<_>>()), gains);
         done += hits.len();
         progress.show(done);
@@ -39,7 +39,7 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
     })
 }
 
-impl Measures {
+impl Metrics {
     fn add(&mut self, ids: Vec<&str>, gains: &HashMap<String, i32>) {
         let ranked: Vec<i32> = ids.into_iter().map(|id| gains.get(id).copied().unwrap_or(0)).collect();
         let judged: Vec<i32> = gains.values().copied().collect();

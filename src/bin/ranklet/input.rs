@@ -27,21 +27,21 @@ pub(crate) struct Hit {
 
 /// An id, written as a string or as a number.
 #[derive(Debug, Deserialize)]
-#[serde(from = "WrittenId")]
+#[serde(from = "RawId")]
 pub(crate) struct Id(String);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum WrittenId {
+enum RawId {
     Text(String),
     Number(i64),
 }
 
-impl From<WrittenId> for Id {
-    fn from(written: WrittenId) -> Self {
+impl From<RawId> for Id {
+    fn from(written: RawId) -> Self {
         match written {
-            WrittenId::Text(text) => Self(text),
-            WrittenId::Number(number) => Self(number.to_string()),
+            RawId::Text(text) => Self(text),
+            RawId::Number(number) => Self(number.to_string()),
         }
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<String>> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => {
             let documents: Vec<Document> = serde_json::from_str(&text).map_err(|error| {
-                bad(path, format!("not an array of strings or of objects with \"text\": {error}"))
+                invalid(path, format!("not an array of strings or of objects with \"text\": {error}"))
             })?;
             Ok(documents.into_iter().map(Document::into_text).collect())
         }
@@ -90,7 +90,7 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<String>> {
         }),
         Some("txt") => Ok(text.lines().map(str::to_owned).collect()),
         None if path == Path::new("-") => Ok(text.lines().map(str::to_owned).collect()),
-        _ => Err(bad(path, "documents come as .json, .jsonl, .txt or -")),
+        _ => Err(invalid(path, "documents come as .json, .jsonl, .txt or -")),
     }
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
 
 /// A first stage's results.
 pub(crate) fn run(path: &Path) -> Result<Vec<RunQuery>> {
-    serde_json::from_str(&read(path)?).map_err(|error| bad(path, error))
+    serde_json::from_str(&read(path)?).map_err(|error| invalid(path, error))
 }
 
 /// TREC judgements.
@@ -110,11 +110,11 @@ pub(crate) fn qrels(path: &Path) -> Result<Qrels> {
     for (number, line) in (1..).zip(read(path)?.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [query, _, document, gain] = fields[..] else {
-            return Err(bad(path, format!("line {number} is not: query, 0, document, gain")));
+            return Err(invalid(path, format!("line {number} is not: query, 0, document, gain")));
         };
         let gain = gain
             .parse()
-            .map_err(|_| bad(path, format!("line {number}: the gain {gain:?} is not a number")))?;
+            .map_err(|_| invalid(path, format!("line {number}: the gain {gain:?} is not a number")))?;
         qrels.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
     }
     Ok(qrels)
@@ -130,7 +130,7 @@ fn json_lines<T>(
         .zip(text.lines())
         .filter(|(_, line): &(usize, &str)| !line.trim().is_empty())
         .map(|(number, line)| {
-            parse(line).map_err(|error| bad(path, format!("line {number} is not {wanted}: {error}")))
+            parse(line).map_err(|error| invalid(path, format!("line {number} is not {wanted}: {error}")))
         })
         .collect()
 }
@@ -142,14 +142,14 @@ fn read(path: &Path) -> Result<String> {
     } else {
         std::fs::read_to_string(path)
     };
-    let text = text.map_err(|error| bad(path, error))?;
+    let text = text.map_err(|error| invalid(path, error))?;
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
         None => Ok(text),
     }
 }
 
-fn bad(path: &Path, problem: impl std::fmt::Display) -> Error {
+fn invalid(path: &Path, problem: impl std::fmt::Display) -> Error {
     let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
     Error::new(ErrorKind::Input, format!("{name}: {problem}"))
 }

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match commands::run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::say(&format!("ranklet: {error}"));
+            terminal::status(&format!("ranklet: {error}"));
             ExitCode::FAILURE
         }
     }

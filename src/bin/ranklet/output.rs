@@ -6,8 +6,8 @@ use std::path::Path;
 use ranklet::{Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
 use serde_json::json;
 
-use crate::report::{Evaluation, Measurement, Measures, Ranking};
-use crate::terminal::{one_line, say};
+use crate::report::{Evaluation, Measurement, Metrics, Ranking};
+use crate::terminal::{one_line, status};
 
 pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     if json {
@@ -33,12 +33,12 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
                 "{place:>4}  {:>9.4}  {:>5}  {}",
                 ranked.score,
                 ranked.index,
-                one_line(ranking.shown(ranked))
+                one_line(ranking.shown_text(ranked))
             )?;
         }
         Ok(())
     })?;
-    say(&format!(
+    status(&format!(
         "{} documents, {} tokens, {:.2} s, {} ({})",
         ranking.documents.len(),
         ranking.tokens,
@@ -135,8 +135,8 @@ pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
         if json {
             return writeln!(out, "{}", json!(evaluation));
         }
-        let row = |out: &mut dyn Write, name: &str, measures: &Measures| {
-            writeln!(out, "{name:<12}  {:>8.4}  {:>8.4}", measures.ndcg, measures.mrr)
+        let row = |out: &mut dyn Write, name: &str, metrics: &Metrics| {
+            writeln!(out, "{name:<12}  {:>8.4}  {:>8.4}", metrics.ndcg, metrics.mrr)
         };
         writeln!(out, "{:<12}  {:>8}  {:>8}", "", "nDCG@10", "MRR@10")?;
         row(out, "first stage", &evaluation.first_stage)?;

@@ -15,7 +15,7 @@ pub(crate) struct Ranking<'a> {
 
 impl Ranking<'_> {
     /// A document, or the part of it that earned the score.
-    pub(crate) fn shown(&self, ranked: &Ranked) -> &str {
+    pub(crate) fn shown_text(&self, ranked: &Ranked) -> &str {
         let document = &self.documents[ranked.index];
         ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
     }
@@ -46,12 +46,12 @@ pub(crate) struct Evaluation {
     pub(crate) queries: usize,
     pub(crate) unjudged_queries: usize,
     pub(crate) documents: usize,
-    pub(crate) first_stage: Measures,
-    pub(crate) reranked: Measures,
+    pub(crate) first_stage: Metrics,
+    pub(crate) reranked: Metrics,
 }
 
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Measures {
+pub(crate) struct Metrics {
     #[serde(rename = "ndcg@10")]
     pub(crate) ndcg: f64,
     #[serde(rename = "mrr@10")]

@@ -5,7 +5,7 @@ use ranklet::{PartialScores, Reranker, Result, Scores, ScoringRun};
 use crate::terminal::Progress;
 
 /// Runs a call to its end, with progress for people.
-pub(crate) fn score_all(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
+pub(crate) fn score_with_progress(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
     let mut progress = Progress::new(scoring.len());
     let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
@@ -16,7 +16,7 @@ pub(crate) fn score_all(reranker: &Reranker, scoring: &mut ScoringRun) -> Result
 }
 
 /// Scores documents of one query without progress, as a part of something larger.
-pub(crate) fn score_quietly(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
+pub(crate) fn raw_scores(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
     let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
     reranker.score_blocking(&pairs, Scores::Raw)
 }

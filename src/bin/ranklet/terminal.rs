@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 /// Says something to the person, on stderr, in one line that a terminal can only show. Nobody listening is no error.
-pub(crate) fn say(text: &str) {
-    let line: String = text.chars().map(shown).collect();
+pub(crate) fn status(text: &str) {
+    let line: String = text.chars().map(printable).collect();
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -12,15 +12,15 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn warnings(warnings: &[String]) {
     const SHOWN: usize = 5;
     for warning in warnings.iter().take(SHOWN) {
-        say(&format!("ranklet: warning: {warning}"));
+        status(&format!("ranklet: warning: {warning}"));
     }
     if warnings.len() > SHOWN {
-        say(&format!("ranklet: warning: and {} more like these", warnings.len() - SHOWN));
+        status(&format!("ranklet: warning: and {} more like these", warnings.len() - SHOWN));
     }
 }
 
 /// A character, or a space for one that would move a terminal's cursor.
-fn shown(character: char) -> char {
+fn printable(character: char) -> char {
     match character {
         '\u{2028}' | '\u{2029}' => ' ',
         control if control.is_control() => ' ',

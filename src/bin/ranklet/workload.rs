@@ -1,4 +1,4 @@
-//! Works to measure with: passages of our own prose, as long as those a first stage finds.
+//! WorkloadGenerator to measure with: passages of our own prose, as long as those a first stage finds.
 
 /// A query, a tab and a document a line, on twenty subjects.
 const TEXT: &str = include_str!("../../quantize/calibration.txt");
@@ -18,20 +18,20 @@ const LENGTHS: [(f64, f64); 8] = [
 
 /// One query and the documents to score for it.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct Workload {
     pub(crate) query: String,
     pub(crate) documents: Vec<String>,
 }
 
-/// Makes works, each of new documents, and the same ones in every process.
+/// Makes workloads, each of new documents, and the same ones in every process.
 #[derive(Debug)]
-pub(crate) struct Works {
+pub(crate) struct WorkloadGenerator {
     queries: Vec<&'static str>,
     words: Vec<&'static str>,
     state: u64,
 }
 
-impl Works {
+impl WorkloadGenerator {
     pub(crate) fn new() -> Self {
         let (queries, documents): (Vec<_>, Vec<_>) =
             TEXT.lines().filter_map(|line| line.split_once('\t')).unzip();
@@ -40,17 +40,17 @@ impl Works {
     }
 
     /// The next work: lengths are spread evenly over [`LENGTHS`], so every work of a size has about as many tokens.
-    pub(crate) fn next(&mut self, documents: usize) -> Work {
+    pub(crate) fn next(&mut self, documents: usize) -> Workload {
         let query = self.below(self.queries.len());
         let query = self.queries[query].to_owned();
         let mut lengths: Vec<usize> =
-            (0..documents).map(|place| words_at((place as f64 + 0.5) / documents as f64)).collect();
+            (0..documents).map(|place| words_at_quantile((place as f64 + 0.5) / documents as f64)).collect();
         for place in (1..lengths.len()).rev() {
             let other = self.below(place + 1);
             lengths.swap(place, other);
         }
         let documents = lengths.into_iter().map(|length| self.passage(length)).collect();
-        Work { query, documents }
+        Workload { query, documents }
     }
 
     /// So many words in a row, from anywhere in the text.
@@ -69,7 +69,7 @@ impl Works {
 }
 
 /// The length below which `share` of the passages are.
-fn words_at(share: f64) -> usize {
+fn words_at_quantile(share: f64) -> usize {
     let segment = LENGTHS.windows(2).find(|segment| share <= segment[1].0);
     let [(from, shorter), (to, longer)] = *segment.unwrap_or(&LENGTHS[LENGTHS.len() - 2..]) else {
         return LENGTHS[0].1 as usize;
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn works_are_new_each_time_and_the_same_in_every_run() {
-        let (mut one, mut other) = (Works::new(), Works::new());
+        let (mut one, mut other) = (WorkloadGenerator::new(), WorkloadGenerator::new());
         let (first, second) = (one.next(20), one.next(20));
         assert_eq!(first.documents, other.next(20).documents);
         assert!(first.documents.iter().all(|document| !second.documents.contains(document)));
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn lengths_are_spread_as_they_are_meant_to_be() {
         let lengths = |count| {
-            let documents = Works::new().next(count).documents;
+            let documents = WorkloadGenerator::new().next(count).documents;
             let mut lengths: Vec<_> = documents.iter().map(|document| document.split(' ').count()).collect();
             lengths.sort_unstable();
             lengths
