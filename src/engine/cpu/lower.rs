@@ -1,4 +1,6 @@
-//! Turns the named tensors of a Plan into packed ones, each of which takes the place of the one it is made of.
+//! Lowers a Plan to the CPU engine's steps: packs the named tensors for the kernels.
+//!
+//! A tensor is freed as soon as it is packed, so the weights are never in memory twice.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -19,7 +21,7 @@ use crate::error::{Result, weights};
 use crate::model::{self, Plan, TensorRows};
 use crate::options::Dtype;
 
-/// The steps of a Plan whose tensors have all been checked.
+/// Lowers all steps of a Plan. Its tensors must have been validated.
 pub(super) fn steps(
     kernels: &'static Kernels,
     plan: &Plan,
@@ -31,17 +33,17 @@ pub(super) fn steps(
 }
 
 struct Lowering {
-    /// Those that have not been packed yet.
+    /// Tensors that have not been packed yet.
     weights: Weights,
     dtype: Dtype,
     kernels: &'static Kernels,
-    /// Those that layers share.
+    /// Rotary tables made so far; layers with the same angles share one.
     rotary_caches: Vec<Arc<RotaryCache>>,
-    /// Tables of relative positions, normalized, and what they are.
+    /// Tables of relative positions made so far, normalized; layers with the same table share one.
     tables: Vec<(model::Disentangled, Rc<Vec<f32>>)>,
 }
 
-/// How a layer gets at rows of a tensor: [`Weights::take_rows`], or [`Weights::view_rows`] where others need them too.
+/// Reads rows of a tensor: [`Weights::take_rows`], or [`Weights::view_rows`] if other layers read the same rows later.
 type Read = fn(&mut Weights, &str, Range<usize>) -> Result<Tensor>;
 
 impl Lowering {
@@ -68,7 +70,7 @@ impl Lowering {
 
     fn attention(&mut self, attention: &model::Attention) -> Result<Attention> {
         let model::Attention { query, key, value, output, heads, positions, window, rows, norm } = attention;
-        // First, for they may share projections, which are taken below.
+        // Positions first: they may view the query and key projections, which are taken below.
         let positions = self.positions(positions, *heads, query.out_features() / heads)?;
         let qkv = match rows {
             model::Rows::All => QkvProjections::All(self.linear(&[query, key, value])?),
@@ -114,7 +116,7 @@ impl Lowering {
         rotary_cache
     }
 
-    /// Relative positions, projected for one layer.
+    /// Projects and packs the relative positions of one layer.
     fn relative(
         &mut self,
         positions: &model::Disentangled,
@@ -129,7 +131,7 @@ impl Lowering {
         Ok(RelativePositions { keys, queries, disentangled: positions.clone() })
     }
 
-    /// The rows of relative positions as they are projected, with [`MAX_TILE_ROWS`] to spare.
+    /// Returns the normalized rows of relative positions, padded with [`MAX_TILE_ROWS`] rows for the tiles.
     fn table(&mut self, positions: &model::Disentangled) -> Result<Rc<Vec<f32>>> {
         let alike = |(other, _): &&(model::Disentangled, _)| {
             (&other.table, &other.norm) == (&positions.table, &positions.norm)
@@ -143,9 +145,7 @@ impl Lowering {
             None => check_magnitude(weight, values.iter().copied())?,
             Some(norm) => {
                 if !(self.kernels.norm)(&mut values, &self.norm(norm)?) {
-                    return Err(weights(format!(
-                        "{weight} holds numbers that are too large to compute with"
-                    )));
+                    return Err(weights(format!("{weight} holds values that are too large to compute with")));
                 }
             }
         }
@@ -155,6 +155,7 @@ impl Lowering {
         Ok(values)
     }
 
+    /// Projects the rows of relative positions with `layer` and packs the result for each head.
     fn project_table(
         &mut self,
         table: &[f32],
@@ -166,7 +167,7 @@ impl Lowering {
         let packed = self.packed(&[layer], view)?;
         let rows = table.len() / layer.in_features - MAX_TILE_ROWS;
         let mut values = vec![0.0; (rows + MAX_TILE_ROWS) * packed.columns()];
-        // Every pair looks at them, so all are rounded as finely as first rows are.
+        // These rows affect every score, so all are quantized in two steps, as the CLS rows are.
         let cls_rows: Vec<usize> = (0..rows).collect();
         let input = Input { values: table, rows: 0..rows, cls_rows: &cls_rows };
         let output = Output { values: &mut values, epilogue: Epilogue::Store };
@@ -174,7 +175,7 @@ impl Lowering {
         if !values.iter().all(|value| value.is_finite()) {
             let name = &layer.weight.tensor;
             return Err(weights(format!(
-                "{name} makes relative positions that are too large to compute with"
+                "{name} gives relative positions that are too large to compute with"
             )));
         }
         let pack = if self.dtype == Dtype::Q8 { self.kernels.pack_i16 } else { self.kernels.pack_f32 };
@@ -185,11 +186,12 @@ impl Lowering {
         ))
     }
 
-    /// Layers over the same input, packed as one.
+    /// Packs layers over the same input as one.
     fn linear(&mut self, layers: &[&model::Linear]) -> Result<Linear> {
         self.packed(layers, Weights::take_rows)
     }
 
+    /// Packs layers over the same input as one; `read` decides whether their tensors are freed.
     fn packed(&mut self, layers: &[&model::Linear], read: Read) -> Result<Linear> {
         let parts = layers
             .iter()

@@ -1,7 +1,7 @@
-//! The CPU engine: the Plan on kernels of our own, over packed weights and reused memory.
+//! The CPU engine: runs a Plan with SIMD kernels over packed weights and reused buffers.
 //!
-//! In q8, activations are quantized row by row in front of each linear layer and everything else is f32. Every
-//! operation of that path rounds alike on every processor, in one order, so a score is the same bits everywhere.
+//! In q8, the input of each linear layer and of attention's products is quantized; everything else is f32. Every
+//! operation of that path rounds the same way, in the same order, on every processor, so scores are bit-identical.
 
 mod arch;
 mod exec;
@@ -30,17 +30,17 @@ use crate::model::{Plan, Pooling};
 use crate::options::Dtype;
 use crate::text::Batch;
 
-/// Activations of so many tokens stay in a core's second-level cache.
+/// Tokens in a micro-batch of one thread: their activations fit a core's L2 cache.
 pub(crate) const BATCH_TOKENS: usize = 512;
 
-/// A Plan with its weights packed.
+/// A Plan with packed weights.
 #[derive(Debug)]
 pub(crate) struct CpuEngine {
     kernels: &'static Kernels,
     dtype: Dtype,
     steps: Vec<Step>,
     threads: usize,
-    /// Memory that no call is using.
+    /// Buffers that no call is using.
     arenas: Mutex<Vec<Arena>>,
 }
 
@@ -54,7 +54,7 @@ enum Step {
     Pool(Pooling),
 }
 
-/// Where a block is normalized.
+/// The position of a block's norm.
 #[derive(Debug)]
 enum BlockNorm {
     Before(Norm),
@@ -63,7 +63,7 @@ enum BlockNorm {
 }
 
 impl CpuEngine {
-    /// Packs the weights of a Plan whose tensors have all been checked, for the fastest kernels of this processor.
+    /// Packs the weights of a Plan for the fastest kernels of this processor. All tensors must have been validated.
     pub(crate) fn prepare(plan: &Plan, weights: Weights, dtype: Dtype, threads: usize) -> Result<Self> {
         Self::with_kernels(select_kernels(), plan, weights, dtype, threads)
     }
@@ -79,17 +79,17 @@ impl CpuEngine {
         Ok(Self { kernels, dtype, steps, threads, arenas: Mutex::default() })
     }
 
-    /// What the kernels are made of, such as `"avx2"`.
+    /// Name of the instruction set of the kernels, such as `"avx2"`.
     pub(super) fn instruction_set(&self) -> &'static str {
         self.kernels.name
     }
 
-    /// Whether activations are quantized in front of linear layers.
+    /// Whether activations are quantized before linear layers.
     pub(super) fn quantizes(&self) -> bool {
         self.dtype == Dtype::Q8
     }
 
-    /// The tables of embeddings, for an engine that is to share them.
+    /// The embedding tables, for a GPU engine to share.
     #[cfg(feature = "gpu")]
     pub(super) fn embedding(&self) -> Option<Arc<Embedding>> {
         self.steps.iter().find_map(|step| match step {
@@ -98,16 +98,16 @@ impl CpuEngine {
         })
     }
 
-    /// Tokens a micro-batch should have.
+    /// Preferred number of tokens in a micro-batch.
     pub(super) fn batch_tokens(&self) -> usize {
-        // For several threads as many as keep them all busy to the end.
+        // With several threads, enough shards per thread that none is idle for long at the end.
         if self.threads == 1 { BATCH_TOKENS } else { 4 * BATCH_TOKENS * self.threads }
     }
 
-    /// Pooled rows `[pairs, hidden_size]`.
+    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
     ///
     /// # Errors
-    /// `internal` for activations that are not finite.
+    /// `internal` if an activation is not finite.
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         #[cfg(not(target_arch = "wasm32"))]
         if self.threads > 1 {
@@ -116,9 +116,9 @@ impl CpuEngine {
         self.run_on_this_thread(batch)
     }
 
-    /// As [`run`](Self::run), on this thread.
+    /// Runs a batch as [`run`](Self::run) does, on the calling thread only.
     fn run_on_this_thread(&self, batch: &Batch) -> Result<Vec<f32>> {
-        // A poisoned lock only means that another call panicked; what it held is not here.
+        // A poisoned lock means that another call panicked; its arena was not in this list, so the list is intact.
         let arena = self.arenas.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
         let mut run = ForwardPass::new(self, batch, arena.unwrap_or_default());
         for step in &self.steps {
@@ -126,23 +126,21 @@ impl CpuEngine {
         }
         let (pooled, arena) = run.finish();
         self.arenas.lock().unwrap_or_else(|poison| poison.into_inner()).push(arena);
-        pooled.ok_or_else(|| {
-            internal("an activation is not finite; this model cannot be trusted with this input")
-        })
+        pooled.ok_or_else(|| internal("an activation is not finite, so this model cannot score this input"))
     }
 }
 
-/// The kernels to use on this processor.
+/// Returns the fastest kernels that this processor supports.
 #[cfg(not(target_arch = "wasm32"))]
 fn select_kernels() -> &'static Kernels {
     kernels::available()[0]
 }
 
-/// The kernels to use in this browser, found out once.
+/// Returns the faster of the build's kernels in this browser; measured once per instance.
 #[cfg(target_arch = "wasm32")]
 fn select_kernels() -> &'static Kernels {
     static SELECTED: std::sync::OnceLock<&Kernels> = std::sync::OnceLock::new();
     let [first, second] = kernels::candidates();
-    // Also where both are one: the two files are to have the same imports.
+    // Called even if both are the same kernels, so that both wasm files have the same imports.
     SELECTED.get_or_init(|| select_kernel::select(first, second))
 }

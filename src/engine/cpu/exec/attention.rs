@@ -21,22 +21,22 @@ pub(crate) struct Attention {
     pub(crate) norm: BlockNorm,
 }
 
-/// The projections into attention.
+/// The query, key and value projections.
 #[derive(Debug)]
 pub(crate) enum QkvProjections {
-    /// Query, key and value side by side, of all rows.
+    /// One layer for query, key and value of all rows.
     All(Linear),
-    /// The query of each pair's first row; key and value side by side, of all rows.
+    /// The query of the CLS rows only, and one layer for key and value of all rows.
     Cls { query: Linear, key_value: Linear },
 }
 
-/// How attention knows where a token stands.
+/// The position encoding of attention.
 #[derive(Debug)]
 pub(crate) enum Positions {
     Absent,
-    /// Shared by the layers with the same angles.
+    /// Layers with the same angles share a cache.
     Rotary(Arc<RotaryCache>),
-    /// Slopes, head by head.
+    /// One slope per head.
     Alibi(Vec<f32>),
     Relative(Box<RelativePositions>),
 }
@@ -60,7 +60,7 @@ impl ForwardPass<'_> {
         }
     }
 
-    /// Fills `wide`, and `query` where only first rows ask.
+    /// Fills `wide` with the projections, and `query` if only the CLS rows have queries.
     fn project_qkv(&mut self, attention: &Attention) {
         let Attention { qkv, positions, norm, .. } = attention;
         let buffer = take(&mut self.arena.wide);
@@ -72,7 +72,7 @@ impl ForwardPass<'_> {
             QkvProjections::Cls { query, key_value } => {
                 self.arena.wide = self.project(key_value, norm, buffer);
                 self.rotate(positions, attention.heads, self.width, key_value.columns());
-                // Queries stand at position 0, where nothing is rotated.
+                // CLS queries are at position 0, where the rotation is the identity.
                 if let BlockNorm::Before(_) = norm {
                     move_rows_to_front(&mut self.arena.normed, self.width, self.batch.ranges());
                 }
@@ -83,11 +83,11 @@ impl ForwardPass<'_> {
         }
     }
 
-    /// Rotates the first `columns` columns of `wide`, which are queries and keys.
+    /// Applies rotary positions to the first `columns` columns of `wide`: queries and keys, or keys alone.
     fn rotate(&mut self, positions: &Positions, heads: usize, columns: usize, stride: usize) {
         let Positions::Rotary(rotary_cache) = positions else { return };
-        let longest = self.batch.ranges().map(|rows| rows.len()).max().unwrap_or(0);
-        let table = rotary_cache.at_least(longest);
+        let max_length = self.batch.ranges().map(|rows| rows.len()).max().unwrap_or(0);
+        let table = rotary_cache.at_least(max_length);
         for rows in self.batch.ranges() {
             let rows = self.arena.wide[rows.start * stride..rows.end * stride].chunks_exact_mut(stride);
             for (position, row) in rows.enumerate() {
@@ -96,7 +96,7 @@ impl ForwardPass<'_> {
         }
     }
 
-    /// Attention pair by pair, from `wide` and `query` to `context`.
+    /// Computes attention pair by pair, from `wide` and `query` to `context`.
     fn attend(&mut self, attention: &Attention) {
         let (hidden, kernels) = (self.width, self.engine.kernels);
         let attend = if self.engine.quantizes() { kernels.attend_i16 } else { kernels.attend_f32 };
