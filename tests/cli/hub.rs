@@ -104,6 +104,73 @@ fn a_model_is_downloaded_once() {
     }
 }
 
+/// A copy of a fixture's folder, which a test may change.
+fn copy(fixture: &str) -> tempfile::TempDir {
+    let root = fixtures_directory().join(fixture);
+    let target = tempfile::tempdir().unwrap();
+    for name in files(&root) {
+        let path = target.path().join(&name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::copy(root.join(&name), path).unwrap();
+    }
+    target
+}
+
+/// Replaces a text in a file.
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{} has no {from}", path.display());
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+/// Checks that a model from the Hub gives the same ranking as the folder it is served from.
+#[track_caller]
+fn assert_same_from_hub(root: &Path) {
+    let home = tempfile::tempdir().unwrap();
+    let endpoint = serve(root.to_owned());
+    let from_folder = rank(root.to_str().unwrap(), home.path(), &endpoint);
+    assert!(from_folder.status.success(), "{}", text(&from_folder.stderr));
+    let downloaded = rank("owner/model", home.path(), &endpoint);
+    assert!(downloaded.status.success(), "{}", text(&downloaded.stderr));
+    assert_eq!(downloaded.stdout, from_folder.stdout);
+}
+
+#[test]
+fn modules_are_downloaded_from_the_folders_that_modules_json_lists() {
+    let model = copy("families/chain-cls-h40");
+    for (index, kind) in [(1, "Pooling"), (2, "Dense"), (3, "LayerNorm"), (4, "Dense")] {
+        let (from, to) = (format!("{index}_{kind}"), format!("{kind}-{index}"));
+        std::fs::rename(model.path().join(&from), model.path().join(&to)).unwrap();
+        replace(&model.path().join("modules.json"), &from, &to);
+    }
+    assert_same_from_hub(model.path());
+}
+
+#[test]
+fn shards_are_downloaded_by_their_names_in_the_index() {
+    let model = copy("bert-bare-h36");
+    std::fs::remove_file(model.path().join("model.safetensors")).unwrap();
+    let weights = copy("weights/sharded-safetensors");
+    for name in files(weights.path()) {
+        let target = model.path().join(name.replace("model-0000", "part_"));
+        std::fs::copy(weights.path().join(&name), target).unwrap();
+    }
+    replace(&model.path().join("model.safetensors.index.json"), "model-0000", "part_");
+    assert_same_from_hub(model.path());
+}
+
+#[test]
+fn an_adapter_on_the_hub_is_refused_with_the_advice_to_merge_it() {
+    let model = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("adapter_config.json", "{}"), ("adapter_model.safetensors", "")] {
+        std::fs::write(model.path().join(name), bytes).unwrap();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let output = rank("owner/model", home.path(), &serve(model.path().to_owned()));
+    let error = text(&output.stderr);
+    assert!(error.contains("merge_and_unload") && error.lines().count() == 1, "{error}");
+}
+
 #[test]
 fn what_cannot_be_had_is_said_in_a_line() {
     let home = tempfile::tempdir().unwrap();
