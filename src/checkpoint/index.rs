@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::files::INDEXES;
+use super::model_files::INDEXES;
 #[cfg(target_arch = "wasm32")]
-use super::files::ModelFiles;
+use super::model_files::ModelFiles;
 use super::tensor::current_name;
 use crate::error::{Result, weights};
 

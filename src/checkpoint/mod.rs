@@ -8,11 +8,12 @@ mod arrived;
 mod chain;
 mod chat_template;
 mod config;
-mod files;
+
 mod grid;
 mod header;
 mod index;
 mod json;
+mod model_files;
 mod prompt;
 mod q4;
 mod q8;
@@ -38,7 +39,7 @@ pub use config::{
     Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, ModelLimits, Numbering, Pooling,
     RelativePositions, Rotary, RotaryLayer,
 };
-pub use files::ModelFiles;
+pub use model_files::ModelFiles;
 pub(crate) use q8::Q7_OFFSET;
 pub use q8::{Golden, GoldenPair, Metadata};
 #[cfg(feature = "decoder")]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::files::{FORMS, ModelFiles};
+use super::model_files::{FORMS, ModelFiles};
 use super::index::Index;
 use super::reader::WeightsReader;
 use super::weights::Weights;
