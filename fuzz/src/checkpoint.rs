@@ -31,7 +31,7 @@ pub fn fixture() -> &'static ModelFiles {
         let folder = directory().join("bert-gelu-h36");
         let mut read = ModelFiles::from_directory(&folder).expect("the fixture can be read");
         let mut files = ModelFiles::new();
-        for name in ModelFiles::NAMES {
+        for name in ModelFiles::names() {
             if let Some(bytes) = read.take(name) {
                 files.insert(name, &*bytes.into_owned().leak());
             }

@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::chat_template;
 use super::json::Object;
+use super::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use super::sentence_transformers::SentenceTransformers;
 use super::transformer::{TO_ROWS, TO_SCORES};
 use super::{ModelFiles, Pooling, ScoreActivation, Weights};
-use crate::error::{Result, config, unsupported, weights};
+use crate::error::{Result, config, unsupported};
 
 /// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
 #[derive(Debug)]
@@ -52,15 +53,10 @@ pub enum Module {
     Normalize,
 }
 
-/// Weights of a module, in the order in which they are looked for.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 /// The value between modules, and the one a chain ends with.
 const ROW: &str = "sentence_embedding";
 const SCORES: &str = "scores";
 const WIDEST: usize = 1 << 16;
-const MOST_MODULES: usize = 64;
-/// The longest name of a module's folder, in bytes.
-const LONGEST_FOLDER: usize = 96;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -78,29 +74,32 @@ impl Entry {
 }
 
 pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let limits = &layout().limits;
+    if bytes.len() > limits.max_modules_bytes {
+        return Err(config(format!(
+            "modules.json has {} bytes, more than {}",
+            bytes.len(),
+            limits.max_modules_bytes
+        )));
+    }
     let entries: Vec<Entry> =
         serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
-    if entries.len() > MOST_MODULES {
+    if entries.len() > limits.max_modules {
         return Err(config(format!("modules.json lists {} modules", entries.len())));
     }
     Ok(entries)
 }
 
-/// The files of the modules of a `modules.json`, those that may be there: none for one that is malformed, which is for
-/// whoever reads it as a chain.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn file_names(modules_json: &[u8]) -> Vec<String> {
-    let folders = entries(modules_json).unwrap_or_default().into_iter().map(|entry| entry.path);
-    let folders: Vec<String> = folders.filter(|path| is_folder_name(path)).collect();
-    let names = ["config.json"].into_iter().chain(WEIGHTS);
-    names.flat_map(|name| folders.iter().map(move |folder| format!("{folder}/{name}"))).collect()
-}
-
-/// Whether a path names a folder beside `modules.json`, and none somewhere else.
-fn is_folder_name(path: &str) -> bool {
-    (1..=LONGEST_FOLDER).contains(&path.len())
-        && path.chars().all(|char| char.is_ascii_alphanumeric() || "_-.".contains(char))
-        && !path.starts_with('.')
+/// The modules of `modules.json`, if it is there and counts: beside a `config_sentence_transformers.json`, `own`, of a
+/// `CrossEncoder`.
+///
+/// # Errors
+/// `config` for a malformed file.
+pub(super) fn listed_modules(files: &ModelFiles, own: Option<&Object>) -> Result<Option<Vec<Entry>>> {
+    let ModuleLayout { list, read_if, .. } = &layout().modules;
+    let entries = files.get(list).map(entries).transpose()?;
+    let model_type = own.map(|own| own.text(&read_if.field)).transpose()?.flatten();
+    Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
 impl Chain {
@@ -178,21 +177,19 @@ impl<'a> Folder<'a> {
     /// `None` without a configuration.
     fn if_there(files: &'a ModelFiles, entry: &'a Entry) -> Result<Option<Self>> {
         let path = entry.path.as_str();
-        if !is_folder_name(path) {
-            return Err(config(format!("modules.json: {path:?} is not the name of a folder")));
-        }
+        check_folder_name(path)?;
         let name = format!("{path}/config.json");
         let Some(bytes) = files.get(&name) else { return Ok(None) };
         Ok(Some(Self { files, path, json: Object::parse(&name, bytes)? }))
     }
 
     fn weights(&self) -> Result<Weights> {
-        for name in WEIGHTS.map(|name| format!("{}/{name}", self.path)) {
+        for name in layout().modules.weights.iter().map(|name| format!("{}/{name}", self.path)) {
             if let Some(bytes) = self.files.get(&name) {
                 return Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path));
             }
         }
-        Err(weights(format!("the weights of {} are missing: {}/{}", self.path, self.path, WEIGHTS[0])))
+        Err(missing_module_weights(self.path))
     }
 }
 

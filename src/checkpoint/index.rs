@@ -4,18 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::model_files::INDEXES;
 #[cfg(target_arch = "wasm32")]
 use super::model_files::ModelFiles;
+use super::model_layout::{WeightsForm, is_plain_name, layout};
 use super::tensor::current_name;
 use crate::error::{Result, weights};
-
-/// The longest index that is read, in bytes. Models of a thousand tensors have one of a hundred kilobytes.
-pub(super) const LONGEST: usize = 4 << 20;
-/// The most files that weights are read from.
-const MOST_FILES: usize = 256;
-/// The longest name of a file, in bytes.
-const LONGEST_NAME: usize = 96;
 
 /// Which of several files holds which tensor.
 #[derive(Debug)]
@@ -33,35 +26,42 @@ impl Index {
     /// As [`parse`](Self::parse).
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn take(files: &mut ModelFiles) -> Result<Option<Self>> {
-        let found = INDEXES.into_iter().find_map(|name| Some((name, files.take(name)?)));
-        found.map(|(name, bytes)| Self::parse(name, &bytes)).transpose()
+        let indexes = layout().weights.iter().filter(|form| form.shard_suffix.is_some());
+        let found = indexes.filter_map(|form| Some((form, files.take(&form.name)?))).next();
+        found.map(|(form, bytes)| Self::parse(form, &bytes)).transpose()
     }
 
-    /// Reads the index called `name`.
+    /// Reads an index.
     ///
     /// # Errors
     /// `weights` when it is malformed, absurdly large, or names what cannot be a file beside it.
-    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        if bytes.len() > LONGEST {
-            return Err(weights(format!("{name} has {} bytes, more than {LONGEST}", bytes.len())));
+    pub(super) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
+        let (name, limits) = (&form.name, &layout().limits);
+        if bytes.len() > limits.max_index_bytes {
+            return Err(weights(format!(
+                "{name} has {} bytes, more than {}",
+                bytes.len(),
+                limits.max_index_bytes
+            )));
         }
         let json: Value =
             serde_json::from_slice(bytes).map_err(|error| weights(format!("{name}: {error}")))?;
         let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
             weights(format!("{name} has no weight_map that says which file holds which tensor"))
         })?;
-        let ending = if name == INDEXES[0] { ".safetensors" } else { ".bin" };
+        let suffix = form.shard_suffix.as_deref().unwrap_or_default();
         let mut index = Self { places: HashMap::new(), files: Vec::new() };
         for (tensor, file) in map {
-            let Some(file) = file.as_str().filter(|file| is_file_name(file, ending)) else {
-                return Err(weights(format!("{name}: {file} is not the name of a {ending} file beside it")));
+            let Some(file) = file.as_str().filter(|file| is_plain_name(file) && file.ends_with(suffix))
+            else {
+                return Err(weights(format!("{name}: {file} is not the name of a {suffix} file beside it")));
             };
             index.places.insert(current_name(tensor), file.to_owned());
             if let Err(place) = index.files.binary_search_by(|known| known.as_str().cmp(file)) {
                 index.files.insert(place, file.to_owned());
             }
-            if index.files.len() > MOST_FILES {
-                return Err(weights(format!("{name} names more than {MOST_FILES} files")));
+            if index.files.len() > limits.max_shards {
+                return Err(weights(format!("{name} names more than {} files", limits.max_shards)));
             }
         }
         if index.files.is_empty() {
@@ -87,17 +87,6 @@ impl Index {
     }
 }
 
-/// Whether a name is one of a file in the same folder: no path, nothing hidden, nothing a file system could take for
-/// anything else.
-fn is_file_name(name: &str, ending: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    name.ends_with(ending)
-        && name.len() <= LONGEST_NAME
-        && name.bytes().all(plain)
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && !name.contains("..")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,9 +97,9 @@ mod tests {
 
     #[test]
     fn only_names_of_files_beside_it_are_taken() {
-        let parse = |file: &str| Index::parse(INDEXES[0], index(file).as_bytes());
+        let parse = |file: &str| Index::parse(&layout().weights[1], index(file).as_bytes());
         assert!(parse("model-00001-of-00002.safetensors").is_ok());
-        let long = format!("{}.safetensors", "a".repeat(LONGEST_NAME));
+        let long = format!("{}.safetensors", "a".repeat(96));
         for file in [
             "../a.safetensors",
             "/a.safetensors",
@@ -130,8 +119,8 @@ mod tests {
             let error = parse(file).expect_err(file);
             assert!(error.context().contains("is not the name of a .safetensors file"), "{error}");
         }
-        assert!(Index::parse(INDEXES[1], index("a.bin").as_bytes()).is_ok());
-        assert!(Index::parse(INDEXES[1], index("a.safetensors").as_bytes()).is_err());
+        assert!(Index::parse(&layout().weights[3], index("a.bin").as_bytes()).is_ok());
+        assert!(Index::parse(&layout().weights[3], index("a.safetensors").as_bytes()).is_err());
     }
 
     #[test]
@@ -140,13 +129,16 @@ mod tests {
             let map: HashMap<_, _> = (0..count).map(|n| (n.to_string(), format!("{n}.bin"))).collect();
             serde_json::json!({ "weight_map": map }).to_string()
         };
-        assert!(Index::parse(INDEXES[1], named(MOST_FILES).as_bytes()).is_ok());
-        for broken in [named(0), named(MOST_FILES + 1), "{}".into(), "[".repeat(100_000), String::new()] {
-            assert!(Index::parse(INDEXES[1], broken.as_bytes()).is_err());
+        assert!(Index::parse(&layout().weights[3], named(256).as_bytes()).is_ok());
+        for broken in [named(0), named(257), "{}".into(), "[".repeat(100_000), String::new()] {
+            assert!(Index::parse(&layout().weights[3], broken.as_bytes()).is_err());
         }
-        let long = index("a.safetensors") + &" ".repeat(LONGEST);
+        let long = index("a.safetensors") + &" ".repeat(4 << 20);
         assert!(
-            Index::parse(INDEXES[0], long.as_bytes()).unwrap_err().context().contains("bytes, more than")
+            Index::parse(&layout().weights[1], long.as_bytes())
+                .unwrap_err()
+                .context()
+                .contains("bytes, more than")
         );
     }
 }

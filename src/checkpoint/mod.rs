@@ -8,12 +8,12 @@ mod arrived;
 mod chain;
 mod chat_template;
 mod config;
-
 mod grid;
 mod header;
 mod index;
 mod json;
 mod model_files;
+mod model_layout;
 mod prompt;
 mod q4;
 mod q8;
@@ -60,7 +60,8 @@ pub(crate) use weights_files::WeightsFiles;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
-use crate::error::{Result, config, tokenizer, unsupported};
+use crate::error::{Result, config, tokenizer};
+use model_layout::layout;
 use sentence_transformers::SentenceTransformers;
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
@@ -93,11 +94,10 @@ impl Checkpoint {
     /// `config` or `tokenizer` for a file that is missing or malformed, `unsupported` for one that is
     /// well formed and asks for what Ranklet does not do.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
-        if files.get("adapter_config.json").is_some() {
-            return Err(unsupported(
-                "adapter_config.json: the weights are an adapter of PEFT; merge it into its model \
-                 (merge_and_unload) and save that",
-            ));
+        for file in &layout().files {
+            if files.get(&file.name).is_some() {
+                file.check_not_refused()?;
+            }
         }
         let config_json = json::Object::parse(
             "config.json",

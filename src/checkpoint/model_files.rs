@@ -3,13 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::model_layout::{self, layout};
 #[cfg(not(target_arch = "wasm32"))]
-use super::{chain, index::Index};
-
-/// The files by which weights are found, in transformers' order: the first that is there is taken.
-pub(super) const FORMS: [&str; 4] = ["model.safetensors", INDEXES[0], "pytorch_model.bin", INDEXES[1]];
-/// Those of them that name the files the weights are in.
-pub(super) const INDEXES: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
+use super::{chain, index::Index, model_layout::ModuleFiles};
 
 /// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
 #[derive(Debug, Default, Clone)]
@@ -18,23 +14,26 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Every file name that is looked at, but for those that an index of weights names and those of modules.
-    pub const NAMES: [&'static str; 14] = [
-        FORMS[0],
-        FORMS[1],
-        FORMS[2],
-        FORMS[3],
-        "adapter_config.json",
-        "added_tokens.json",
-        "chat_template.jinja",
-        "config.json",
-        "config_sentence_transformers.json",
-        "modules.json",
-        "sentence_bert_config.json",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-    ];
+    /// Returns the names of all files that are read, except shards listed in a weights index and files of modules.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let small = layout().files.iter().map(|file| file.name.as_str());
+        small.chain(layout().weights.iter().map(|form| form.name.as_str()))
+    }
+
+    /// Returns the files that a model is loaded from, of all files in `listing` (paths relative to its folder).
+    ///
+    /// `read` gives the content of a listed file. It is called for the few small files that name further files: the
+    /// index of sharded weights, and the list of sentence-transformers' modules.
+    ///
+    /// # Errors
+    /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed;
+    /// `unsupported` for an adapter; and the errors of `read`.
+    pub fn wanted(
+        listing: &[&str],
+        read: impl FnMut(&str) -> crate::Result<Vec<u8>>,
+    ) -> crate::Result<Vec<String>> {
+        model_layout::wanted(listing, read)
+    }
 
     /// No files yet.
     pub fn new() -> Self {
@@ -74,12 +73,12 @@ impl ModelFiles {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
         let mut files = Self::without_weights(directory)?;
-        for form in FORMS {
-            if !files.read(directory, form)? {
+        for form in &layout().weights {
+            if !files.read(directory, &form.name)? {
                 continue;
             }
-            // An index that is malformed, or a file it names and that is not there, is for whoever loads the model.
-            let index = files.get(form).filter(|_| form.ends_with(".json"));
+            // Loading reports a malformed index, and files that it names and that are missing.
+            let index = files.get(&form.name).filter(|_| form.shard_suffix.is_some());
             let shards = index.and_then(|bytes| Index::parse(form, bytes).ok());
             for name in shards.iter().flat_map(Index::files) {
                 files.read(directory, name)?;
@@ -102,11 +101,19 @@ impl ModelFiles {
             )));
         }
         let mut files = Self::new();
-        for name in Self::NAMES.into_iter().filter(|name| !FORMS.contains(name)) {
-            files.read(directory, name)?;
+        for file in &layout().files {
+            files.read(directory, &file.name)?;
         }
-        for name in files.get("modules.json").map(chain::file_names).unwrap_or_default() {
-            files.read(directory, &name)?;
+        // Loading reports a malformed list, and files of modules that are missing.
+        let list = files.get(&layout().modules.list).map(chain::entries);
+        for entry in list.and_then(Result::ok).unwrap_or_default() {
+            let Ok(Some(module)) = ModuleFiles::of(&entry) else { continue };
+            files.read(directory, &module.config)?;
+            for name in &module.weights {
+                if files.read(directory, name)? {
+                    break;
+                }
+            }
         }
         Ok(files)
     }

@@ -29,15 +29,13 @@ impl SentenceTransformers {
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(super) fn read(files: &ModelFiles) -> Result<Self> {
         let own = files.get(PLACE).map(|bytes| Object::parse(PLACE, bytes)).transpose()?;
-        let modules = files.get("modules.json").map(chain::entries).transpose()?;
-        let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
-        match (modules, model_type) {
-            (Some(entries), Some("CrossEncoder")) => {
-                Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) })
-            }
-            (None, None | Some("CrossEncoder")) => Ok(Self { own, chain: None }),
-            _ => Ok(Self::default()),
+        if let Some(entries) = chain::listed_modules(files, own.as_ref())? {
+            return Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) });
         }
+        let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
+        let is_converted =
+            files.get("modules.json").is_some() || !matches!(model_type, None | Some("CrossEncoder"));
+        Ok(if is_converted { Self::default() } else { Self { own, chain: None } })
     }
 
     /// The configuration of the first module.

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::model_files::{FORMS, ModelFiles};
 use super::index::Index;
+use super::model_files::ModelFiles;
+use super::model_layout::{layout, missing_shard, no_weights};
 use super::reader::WeightsReader;
 use super::weights::Weights;
 use crate::error::{Result, weights};
@@ -36,20 +37,20 @@ impl WeightsFiles {
     }
 
     fn find(mut get: impl FnMut(&str) -> Result<Option<Content>>) -> Result<Self> {
-        for form in FORMS {
-            let Some(content) = get(form)? else { continue };
-            if !form.ends_with(".json") {
-                return Ok(Self { index: None, files: vec![(form.to_owned(), content)] });
+        for form in &layout().weights {
+            let Some(content) = get(&form.name)? else { continue };
+            if form.shard_suffix.is_none() {
+                return Ok(Self { index: None, files: vec![(form.name.clone(), content)] });
             }
-            let index = Index::parse(form, &content.into_index(form)?)?;
+            let index = Index::parse(form, &content.into_index(&form.name)?)?;
             let mut shard = |name: &str| match get(name)? {
                 Some(content) => Ok((name.to_owned(), content)),
-                None => Err(weights(format!("{name} is missing, which {form} names"))),
+                None => Err(missing_shard(name, form)),
             };
             let files = index.files().map(&mut shard).collect::<Result<_>>()?;
             return Ok(Self { index: Some(index), files });
         }
-        Err(weights(format!("the weights are missing: there is none of {}", FORMS.join(", "))))
+        Err(no_weights())
     }
 
     /// Bytes of all files together.
@@ -86,7 +87,7 @@ impl Weights {
     /// # Errors
     /// As [`WeightsReader::push`].
     pub fn parse(file: &[u8]) -> Result<Self> {
-        Self::parse_file(FORMS[0], file)
+        Self::parse_file("model.safetensors", file)
     }
 
     /// The weights of a whole file, whose form its name tells.
@@ -123,7 +124,7 @@ impl Content {
         match self {
             Content::Bytes(bytes) => Ok(bytes),
             #[cfg(not(target_arch = "wasm32"))]
-            Content::Disk(file) => file.beginning(name, super::index::LONGEST + 1).map(Cow::Owned),
+            Content::Disk(file) => file.beginning(name, layout().limits.max_index_bytes + 1).map(Cow::Owned),
         }
     }
 }

@@ -31,8 +31,8 @@ pub(crate) fn folder(model: &str) -> Result<PathBuf> {
     let repo = builder.build().map_err(failed)?.model(model.to_owned());
     match repo.info() {
         Ok(info) => {
-            let present: Vec<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
-            download(&repo, &present).map_err(failed)
+            let listing: Vec<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
+            download(&repo, &listing, failed)
         }
         // Without a network, what an earlier run has downloaded will do.
         Err(error) => cached(model).ok_or_else(|| failed(error)),
@@ -49,35 +49,21 @@ fn is_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name))
 }
 
-/// Fetches what a model needs of the files that are `present`, and gives the folder they are in.
-fn download(repo: &ApiRepo, present: &[&str]) -> std::result::Result<PathBuf, ApiError> {
-    let config = repo.get("config.json")?;
-    for file in wanted(present) {
-        repo.get(file)?;
-    }
-    Ok(config.parent().map(Path::to_owned).unwrap_or_default())
-}
-
-/// The files of a model that are looked at: of its weights those of the form that comes first.
-fn wanted<'a>(present: &[&'a str]) -> Vec<&'a str> {
-    let (forms, others) = ModelFiles::NAMES.split_at(4);
-    let form = forms.iter().find(|form| present.contains(form));
-    let shards =
-        form.and_then(|form| form.strip_suffix(".index.json")).and_then(|form| form.rsplit_once('.'));
-    let is_wanted = |file: &&&str| match file.split_once('/') {
-        // A module of a chain: 1_Pooling, 2_Dense, ...
-        Some((folder, name)) => {
-            folder.starts_with(|char: char| char.is_ascii_digit())
-                && ["config.json", "model.safetensors", "pytorch_model.bin"].contains(&name)
-        }
-        None => {
-            let is_shard = |(stem, ending)| {
-                file.starts_with(&format!("{stem}-")) && file.ends_with(&format!(".{ending}"))
-            };
-            others.contains(*file) || Some(*file) == form || shards.is_some_and(is_shard)
-        }
+/// Downloads the files that a model is loaded from, of all files in `listing`, and returns the folder they are in.
+fn download(repo: &ApiRepo, listing: &[&str], failed: impl Fn(ApiError) -> Error) -> Result<PathBuf> {
+    let read = |name: &str| {
+        let path = repo.get(name).map_err(&failed)?;
+        std::fs::read(&path)
+            .map_err(|error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display())))
     };
-    present.iter().filter(is_wanted).copied().collect()
+    let mut folder = PathBuf::new();
+    for file in ModelFiles::wanted(listing, read)? {
+        let path = repo.get(&file).map_err(&failed)?;
+        if file == "config.json" {
+            folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        }
+    }
+    Ok(folder)
 }
 
 /// The folder of a model that has been downloaded before.
@@ -90,7 +76,7 @@ fn cached(model: &str) -> Option<PathBuf> {
 fn reason(error: &ApiError) -> String {
     let text = error.to_string();
     match text.rsplit_once("status code ").map(|(_, status)| status) {
-        Some("404") => "there is no such model on the Hub, or it lacks a config.json".to_owned(),
+        Some("404") => "there is no such model on the Hub".to_owned(),
         Some("401" | "403") => {
             "the Hub does not give it to everybody: log in with HF's own program first".to_owned()
         }
@@ -110,23 +96,5 @@ mod tests {
         for text in ["bert", "../up", "a/b/c", "/a/b", "a/", "a/..", "a b/c", "https://x/y"] {
             assert!(!is_id(text), "{text}");
         }
-    }
-
-    #[test]
-    fn one_form_of_the_weights_is_fetched() {
-        let present =
-            ["README.md", "config.json", "pytorch_model.bin", "model.safetensors", "onnx/model.onnx"];
-        assert_eq!(wanted(&present), ["config.json", "model.safetensors"]);
-        let sharded = [
-            "model-00001-of-00002.safetensors",
-            "model-00002-of-00002.safetensors",
-            "model.safetensors.index.json",
-            "pytorch_model.bin",
-            "tokenizer.json",
-        ];
-        assert_eq!(wanted(&sharded), [sharded[0], sharded[1], sharded[2], sharded[4]]);
-        let chain =
-            ["1_Pooling/config.json", "2_Dense/model.safetensors", "2_Dense/README.md", "modules.json"];
-        assert_eq!(wanted(&chain), [chain[0], chain[1], chain[3]]);
     }
 }

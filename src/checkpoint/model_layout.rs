@@ -1,0 +1,341 @@
+//! The facts about which files make a model, from `model_files.json`.
+//!
+//! The package (`pkg/src/model`) and the demo server (`www`) read the same JSON file:
+//!
+//! - `files`: the small files, in the order in which a missing one is reported. `code` is the code of the error that
+//!   says so. A file with `refused` must not be present, for the reason given.
+//! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index: its
+//!   `weight_map` names the files that hold the tensors, and their names end with the suffix.
+//! - `modules`: sentence-transformers lists modules in the file `list`, each with a folder of its own. The list is read
+//!   only if `readIf.file` has `readIf.value` in `readIf.field`. `kinds` has the modules whose files are read, by the
+//!   last part of their type; all other modules have no files to read.
+//! - `names`: a shard's name and a module's folder consist of ASCII letters, digits and `punctuation`, begin with no
+//!   dot and do not contain `forbidden`, so that no URL or file system can read them as a path.
+//! - `limits`: larger or longer lists are refused.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::ModelFiles;
+use super::chain::{self, Entry};
+use super::index::Index;
+use super::json::Object;
+use crate::error::{Error, ErrorKind, Result, config, unsupported, weights};
+
+/// The content of `model_files.json`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ModelLayout {
+    pub(super) files: Vec<SmallFile>,
+    pub(super) weights: Vec<WeightsForm>,
+    pub(super) modules: ModuleLayout,
+    names: NameRule,
+    pub(super) limits: LayoutLimits,
+}
+
+/// A small file of a model.
+#[derive(Debug, Deserialize)]
+pub(super) struct SmallFile {
+    pub(super) name: String,
+    pub(super) required: bool,
+    code: String,
+    pub(super) refused: Option<String>,
+}
+
+/// A file by which weights are found.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WeightsForm {
+    pub(super) name: String,
+    /// The ending of the files that an index names; `None` for a form that holds the weights itself.
+    pub(super) shard_suffix: Option<String>,
+}
+
+/// The files of sentence-transformers' modules.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ModuleLayout {
+    pub(super) list: String,
+    pub(super) read_if: FieldValue,
+    pub(super) config: String,
+    /// Names of a module's weights, the preferred one first.
+    pub(super) weights: Vec<String>,
+    kinds: Vec<ModuleKind>,
+}
+
+/// A field of a JSON file and its expected value.
+#[derive(Debug, Deserialize)]
+pub(super) struct FieldValue {
+    pub(super) file: String,
+    pub(super) field: String,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ModuleKind {
+    name: String,
+    config: Presence,
+    weights: Presence,
+}
+
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Presence {
+    None,
+    Optional,
+    Required,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NameRule {
+    max_bytes: usize,
+    punctuation: String,
+    forbidden: String,
+}
+
+/// Limits of the lists of files.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LayoutLimits {
+    pub(super) max_index_bytes: usize,
+    pub(super) max_shards: usize,
+    pub(super) max_modules_bytes: usize,
+    pub(super) max_modules: usize,
+}
+
+static LAYOUT: LazyLock<ModelLayout> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the file is part of the program, and every test reads it")]
+    serde_json::from_str(include_str!("model_files.json")).expect("model_files.json is well formed")
+});
+
+/// The layout of a model's files.
+pub(super) fn layout() -> &'static ModelLayout {
+    &LAYOUT
+}
+
+/// Returns the files to read of those in `listing`; `read` gives the content of a small file in it.
+///
+/// # Errors
+/// See [`ModelFiles::wanted`].
+pub(super) fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
+    let is_present = |name: &str| listing.contains(&name);
+    let mut wanted = Vec::new();
+    for file in &layout().files {
+        if is_present(&file.name) {
+            file.check_not_refused()?;
+            wanted.push(file.name.clone());
+        } else if file.required {
+            return Err(file.missing());
+        }
+    }
+    wanted.extend(wanted_weights(&is_present, &mut read)?);
+    wanted.extend(wanted_modules(&is_present, &mut read)?);
+    Ok(wanted)
+}
+
+/// The weights in the preferred form, with all files that an index names.
+fn wanted_weights(
+    is_present: &impl Fn(&str) -> bool,
+    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
+) -> Result<Vec<String>> {
+    let form = layout().weights.iter().find(|form| is_present(&form.name)).ok_or_else(no_weights)?;
+    let mut wanted = vec![form.name.clone()];
+    if form.shard_suffix.is_some() {
+        for shard in Index::parse(form, &read(&form.name)?)?.files() {
+            if !is_present(shard) {
+                return Err(missing_shard(shard, form));
+            }
+            wanted.push(shard.to_owned());
+        }
+    }
+    Ok(wanted)
+}
+
+/// The files of all modules that are listed.
+fn wanted_modules(
+    is_present: &impl Fn(&str) -> bool,
+    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
+) -> Result<Vec<String>> {
+    let modules = &layout().modules;
+    let mut small = ModelFiles::new();
+    for name in [&modules.list, &modules.read_if.file] {
+        if is_present(name) {
+            small.insert(name, read(name)?);
+        }
+    }
+    let mut wanted = Vec::new();
+    let own = small
+        .get(&modules.read_if.file)
+        .map(|bytes| Object::parse(&modules.read_if.file, bytes))
+        .transpose()?;
+    for entry in chain::listed_modules(&small, own.as_ref())?.unwrap_or_default() {
+        let Some(files) = ModuleFiles::of(&entry)? else { continue };
+        if is_present(&files.config) {
+            wanted.push(files.config);
+        } else if files.needs_config {
+            return Err(config(format!("{} is missing", files.config)));
+        }
+        match files.weights.iter().find(|name| is_present(name)) {
+            Some(name) => wanted.push(name.clone()),
+            None if files.weights.is_empty() => {}
+            None => return Err(missing_module_weights(&entry.path)),
+        }
+    }
+    Ok(wanted)
+}
+
+/// The names of a module's files.
+pub(super) struct ModuleFiles {
+    pub(super) config: String,
+    needs_config: bool,
+    /// The preferred name first; empty for a module without weights.
+    pub(super) weights: Vec<String>,
+}
+
+impl ModuleFiles {
+    /// The files of a module; `None` if none of its files are read.
+    ///
+    /// # Errors
+    /// `config` if the module's folder has a name that is not allowed.
+    pub(super) fn of(entry: &Entry) -> Result<Option<Self>> {
+        let ModuleLayout { config, weights, kinds, .. } = &layout().modules;
+        let Some(kind) = kinds.iter().find(|kind| kind.name == entry.kind()) else { return Ok(None) };
+        let folder = &entry.path;
+        check_folder_name(folder)?;
+        let weights = if kind.weights == Presence::None { &[][..] } else { weights };
+        Ok(Some(Self {
+            config: format!("{folder}/{config}"),
+            needs_config: kind.config == Presence::Required,
+            weights: weights.iter().map(|name| format!("{folder}/{name}")).collect(),
+        }))
+    }
+}
+
+impl SmallFile {
+    /// The error for a missing file.
+    pub(super) fn missing(&self) -> Error {
+        let kind = ErrorKind::ALL.into_iter().find(|kind| kind.code() == self.code);
+        Error::new(kind.unwrap_or(ErrorKind::Internal), format!("{} is missing", self.name))
+    }
+
+    /// Checks a file that is present.
+    ///
+    /// # Errors
+    /// `unsupported` if a model with this file is refused.
+    pub(super) fn check_not_refused(&self) -> Result<()> {
+        match &self.refused {
+            Some(reason) => Err(unsupported(format!("{}: {reason}", self.name))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns whether `name` is a plain file or folder name that no URL or file system reads as a path.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let NameRule { max_bytes, punctuation, forbidden } = &layout().names;
+    (1..=*max_bytes).contains(&name.len())
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || punctuation.contains(char))
+        && !name.starts_with('.')
+        && !name.contains(forbidden.as_str())
+}
+
+/// Checks the name of a module's folder.
+///
+/// # Errors
+/// `config` if it is not a plain name.
+pub(super) fn check_folder_name(path: &str) -> Result<()> {
+    if is_plain_name(path) {
+        return Ok(());
+    }
+    Err(config(format!("{}: {path:?} is not the name of a folder", layout().modules.list)))
+}
+
+/// The error for a model without weights.
+pub(super) fn no_weights() -> Error {
+    let names: Vec<&str> = layout().weights.iter().map(|form| form.name.as_str()).collect();
+    weights(format!("the weights are missing: there is none of {}", names.join(", ")))
+}
+
+/// The error for a file that an index names and that is missing.
+pub(super) fn missing_shard(name: &str, index: &WeightsForm) -> Error {
+    weights(format!("{name} is missing, which {} names", index.name))
+}
+
+/// The error for a module in `folder` that needs weights and has none.
+pub(super) fn missing_module_weights(folder: &str) -> Error {
+    weights(format!("the weights of {folder} are missing: {folder}/{}", layout().modules.weights[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A model's files and those of them that are read, or the error; the package runs the same cases.
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        listing: Vec<String>,
+        /// Small files: a string is a file's text, any other value its JSON.
+        #[serde(default)]
+        contents: HashMap<String, Value>,
+        wanted: Option<Vec<String>>,
+        error: Option<ExpectedError>,
+    }
+
+    #[derive(Deserialize)]
+    struct ExpectedError {
+        code: String,
+        mentions: Vec<String>,
+    }
+
+    #[test]
+    fn the_wanted_files_are_those_of_the_table() {
+        let table = include_str!("../../tests/fixtures/model_files_cases.json");
+        let cases: Vec<Case> = serde_json::from_str(table).unwrap();
+        assert!(cases.len() > 25, "only {} cases", cases.len());
+        for Case { name, listing, contents, wanted, error } in cases {
+            let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
+            let result = super::wanted(&listing, |file| match &contents[file] {
+                Value::String(text) => Ok(text.clone().into_bytes()),
+                json => Ok(json.to_string().into_bytes()),
+            });
+            match (result, error) {
+                (Ok(mut files), None) => {
+                    files.sort();
+                    assert_eq!(Some(files), wanted, "{name}");
+                }
+                (Err(found), Some(expected)) => {
+                    assert_eq!(found.kind().code(), expected.code, "{name}: {found}");
+                    for part in expected.mentions {
+                        assert!(found.context().contains(&part), "{name}: {found} does not mention {part}");
+                    }
+                }
+                (result, _) => panic!("{name}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_modules_is_bounded() {
+        let list = |count: usize| {
+            let modules = vec![serde_json::json!({ "type": "Dropout", "path": "a" }); count];
+            serde_json::to_vec(&modules).unwrap()
+        };
+        assert_eq!(chain::entries(&list(64)).unwrap().len(), 64);
+        assert!(chain::entries(&list(65)).unwrap_err().context().contains("65 modules"));
+        let long = [list(1), vec![b' '; 65_536]].concat();
+        assert!(chain::entries(&long).unwrap_err().context().contains("bytes, more than 65536"));
+    }
+
+    #[test]
+    fn every_error_code_exists() {
+        for file in &layout().files {
+            assert!(ErrorKind::ALL.iter().any(|kind| kind.code() == file.code), "{}", file.code);
+        }
+    }
+}
