@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { describe, test } from "node:test";
+
+import { read } from "../support/docs/markdown.js";
+import { inRepository } from "../support/paths.js";
+
+const benchmarks = read("docs/benchmarks.md");
+
+describe("figures that a reader meets twice", () => {
+  test("README's speed is that of docs/benchmarks.md", () => {
+    const [, ratio] = /it is (\d+(?:\.\d+)?) times as fast as transformers\.js/.exec(read("README.md"));
+    const row = /^\| transformers\.js, sorted batches of 16 \| q8 \| 1 \|.*\|$/m.exec(benchmarks)[0];
+    assert.equal(row.split("|").at(-2).trim(), ratio);
+  });
+
+  test("README's size of the default model is that of the file", () => {
+    const [, megabytes] = /The default model takes (\d+(?:\.\d+)?) MB/.exec(read("README.md"));
+    const bytes = statSync(inRepository("models/default/model.safetensors")).size;
+    assert.ok(Math.abs(bytes / 1e6 - Number(megabytes)) < 0.1, `${bytes} bytes`);
+  });
+
+  test("the model card's quality is that of docs/benchmarks.md", () => {
+    const [, quality] = read("models/default/README.md").split("## Quality");
+    const row = (name) => new RegExp(`^\\| ${name}.*\\| (0\\.\\d{4}) \\|$`, "m").exec(quality)[1];
+    for (const name of ["BM25 alone", "this model in q8"]) assert.ok(benchmarks.includes(row(name)), name);
+    const [, q8, f32] = /is (0\.\d{4}) in q8 and (0\.\d{4}) in float32/.exec(quality);
+    assert.ok(benchmarks.includes(`${q8} and ${f32}`));
+  });
+
+  test("the oldest Node versions are those that the package and the build check", () => {
+    const { engines } = JSON.parse(read("pkg/package.json"));
+    assert.equal(engines.node, ">=20.3");
+    for (const path of ["README.md", "docs/js-api.md", "docs/bundlers.md"]) assert.match(read(path), /Node 20\.3 or later/, path);
+    assert.match(read("scripts/setup.sh"), /20\.19/);
+    for (const path of ["README.md", "CONTRIBUTING.md"]) assert.match(read(path), /Node 20\.19 or later/, path);
+  });
+});
