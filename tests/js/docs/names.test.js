@@ -41,9 +41,9 @@ function sourceText(folder) {
     .join("\n");
 }
 
-/** Names of the code in code spans: `CamelCase`, `CONSTANT_NAME`, `snake_case`, `Type::name`. */
+/** Names of the code in code spans: `CamelCase`, `CONSTANT_NAME`, `snake_case`, `Type::name`. Terms of formulas such as `s_a` are none. */
 function identifiers(text) {
-  const pattern = /^(?:[A-Z]\w*[a-z]\w*(?:::\w+)*|[A-Z]+(?:_[A-Z]+)+|[a-z]+(?:_[a-z]+)+)$/;
+  const pattern = /^(?:[A-Z]\w*[a-z]\w*(?:::\w+)*|[A-Z]+(?:_[A-Z]+)+|[a-z]{2,}(?:_[a-z]+)+)$/;
   return codeSpans(text).filter((span) => pattern.test(span)).flatMap((span) => span.split("::"));
 }
 
