@@ -10,25 +10,25 @@ import { Examples } from "./search/examples.js";
 import { LatencyChart } from "./panels/latency-chart.js";
 import { LoadCard } from "./model/load-card.js";
 import { ModelDialog } from "./model/model-dialog.js";
-import { Models } from "./model/models.js";
-import { offlineReady } from "./offline/register.js";
+import { ModelController } from "./model/model-controller.js";
+import { whenOfflineReady } from "./offline/register.js";
 import { Ranker } from "./search/ranker.js";
 import { Search } from "./search/search.js";
 import { listenForShortcuts } from "./ui/shortcuts.js";
-import { Shelf } from "./documents/document-controller.js";
+import { DocumentController } from "./documents/document-controller.js";
 import { StatusLine } from "./ui/status-line.js";
-import { Traffic } from "./panels/network-panel.js";
+import { NetworkPanel } from "./panels/network-panel.js";
 
 const query = element("query", HTMLInputElement);
 const ranker = new Ranker();
-const modelDialog = new ModelDialog((choice) => void models.load(choice));
-const devices = new DevicePanel((choice) => void models.load(models.current, choice));
-const models = new Models({
+const modelDialog = new ModelDialog((choice) => void modelController.load(choice));
+const devices = new DevicePanel((choice) => void modelController.load(modelController.current, choice));
+const modelController = new ModelController({
   ranker,
   card: new LoadCard(),
-  traffic: new Traffic(),
+  network: new NetworkPanel(),
   devices,
-  onLoaded: () => void shelf.prepare(),
+  onLoaded: () => void documentController.prepare(),
   onChoose: () => modelDialog.open(),
 });
 const search = new Search({
@@ -37,16 +37,16 @@ const search = new Search({
   comparison: new Comparison(),
   chart: new LatencyChart(),
   code: new CodeSample(),
-  model: () => models.current,
-  device: () => models.device,
+  model: () => modelController.current,
+  device: () => modelController.device,
   devices,
-  onFailure: (error) => void models.fail(error),
+  onFailure: (error) => void modelController.showFailure(error),
 });
-const shelf = new Shelf({ ranker, search, onFailure: (error) => void models.fail(error) });
-const documentsDialog = new DocumentsDialog((documents) => show(documents));
-const examples = new Examples(ask);
+const documentController = new DocumentController({ ranker, search, onFailure: (error) => void modelController.showFailure(error) });
+const documentsDialog = new DocumentsDialog(useDocuments);
+const examples = new Examples(searchFor);
 
-query.addEventListener("input", () => search.type(query.value));
+query.addEventListener("input", () => search.setQuery(query.value));
 element("search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
 element("choose-model", HTMLButtonElement).addEventListener("click", () => modelDialog.open());
 element("choose-documents", HTMLButtonElement).addEventListener("click", () => documentsDialog.open());
@@ -55,26 +55,26 @@ listenForShortcuts({ search: () => query.focus(), escape: cancelOrClear });
 void start();
 
 async function start(): Promise<void> {
-  const [bundled] = await Promise.all([bundledDocuments(), offlineReady()]);
-  element("bundled-documents", HTMLButtonElement).addEventListener("click", () => show(bundled));
-  show(bundled);
+  const [bundled] = await Promise.all([bundledDocuments(), whenOfflineReady()]);
+  element("bundled-documents", HTMLButtonElement).addEventListener("click", () => useDocuments(bundled));
+  useDocuments(bundled);
   // What was typed before this program ran.
-  search.type(query.value);
-  await models.load(models.current);
+  search.setQuery(query.value);
+  await modelController.load(modelController.current);
 }
 
-function show(documents: DocumentSet): void {
+function useDocuments(documents: DocumentSet): void {
   examples.hidden = !documents.bundled;
-  shelf.put(documents);
+  documentController.use(documents);
 }
 
-function ask(text: string): void {
+function searchFor(text: string): void {
   query.value = text;
-  search.type(text);
+  search.setQuery(text);
   query.focus();
 }
 
 function cancelOrClear(): void {
-  if (search.cancel() || models.cancel()) return;
-  ask("");
+  if (search.cancel() || modelController.cancel()) return;
+  searchFor("");
 }

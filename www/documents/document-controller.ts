@@ -5,41 +5,41 @@ import { count } from "../ui/format.js";
 import type { Ranker } from "../search/ranker.js";
 import type { Search } from "../search/search.js";
 
-export interface ShelfSurroundings {
+export interface DocumentControllerDependencies {
   readonly ranker: Ranker;
   readonly search: Search;
   readonly onFailure: (error: unknown) => void;
 }
 
 /** The documents that are searched in, prepared anew for each model. */
-export class Shelf {
-  readonly #around: ShelfSurroundings;
+export class DocumentController {
+  readonly #deps: DocumentControllerDependencies;
   #documents: DocumentSet | undefined;
   #preparing: AbortController | undefined;
 
-  constructor(surroundings: ShelfSurroundings) {
-    this.#around = surroundings;
+  constructor(dependencies: DocumentControllerDependencies) {
+    this.#deps = dependencies;
   }
 
-  put(documents: DocumentSet): void {
+  use(documents: DocumentSet): void {
     this.#documents = documents;
-    this.#around.ranker.forget();
+    this.#deps.ranker.release();
     setText(element("documents-name", HTMLElement), documents.name);
     setText(element("documents-size", HTMLElement), count(documents.passages.length, "passage"));
     element("bundled-documents", HTMLButtonElement).hidden = documents.bundled;
-    this.#around.search.use(documents);
+    this.#deps.search.use(documents);
     void this.prepare();
   }
 
   /** Has the model read the documents once; does nothing before there are both. */
   async prepare(): Promise<void> {
-    const { ranker, search, onFailure } = this.#around;
+    const { ranker, search, onFailure } = this.#deps;
     this.#preparing?.abort();
     if (ranker.reranker === undefined || this.#documents === undefined) return;
     const { signal } = (this.#preparing = new AbortController());
     try {
       await ranker.prepare(this.#documents.passages.map(({ text }) => text), signal);
-      if (!signal.aborted) search.ready();
+      if (!signal.aborted) search.documentsReady();
     } catch (error) {
       // Other documents, or another model, have taken these ones' place.
       if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;

@@ -19,8 +19,8 @@ export async function bundledDocuments(): Promise<DocumentSet> {
   if (!response.ok) throw new Error(`collection.json answered ${response.status}`);
   // The file is the page's own, from the same build.
   const { passages, queries } = (await response.json()) as BundledFile;
-  const places = new Map(passages.map(({ id }, place) => [id, place]));
-  const answers = new Map(queries.map(({ query, answer }) => [query, places.get(answer) ?? -1]));
+  const indices = new Map(passages.map(({ id }, index) => [id, index]));
+  const answers = new Map(queries.map(({ query, answer }) => [query, indices.get(answer) ?? -1]));
   return { name: "Bundled collection", passages, answers, bundled: true };
 }
 

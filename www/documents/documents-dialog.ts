@@ -9,14 +9,14 @@ export class DocumentsDialog {
   readonly #text = element("documents-text", HTMLTextAreaElement);
   readonly #file = element("documents-file", HTMLInputElement);
   readonly #error = element("documents-error", HTMLElement);
-  readonly #use: (documents: DocumentSet) => void;
+  readonly #onDocuments: (documents: DocumentSet) => void;
 
-  /** @param use what happens with documents that could be read */
-  constructor(use: (documents: DocumentSet) => void) {
-    this.#use = use;
+  /** @param onDocuments what happens with documents that could be read */
+  constructor(onDocuments: (documents: DocumentSet) => void) {
+    this.#onDocuments = onDocuments;
     element("documents-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#take("Your documents", this.#text.value, "guess");
+      this.#useText("Your documents", this.#text.value, "detect");
     });
     this.#file.addEventListener("change", () => {
       const [file] = this.#file.files ?? [];
@@ -27,7 +27,7 @@ export class DocumentsDialog {
   }
 
   open(): void {
-    this.#complain("");
+    this.#showError("");
     this.#dialog.showModal();
   }
 
@@ -35,17 +35,17 @@ export class DocumentsDialog {
   async read(file: File): Promise<void> {
     try {
       const format = formatOf(file.name);
-      this.#take(file.name, await file.text(), format);
+      this.#useText(file.name, await file.text(), format);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #take(name: string, source: string, format: Format): void {
+  #useText(name: string, source: string, format: Format): void {
     try {
       const documents = ownDocuments(name, readDocuments(source, format));
       this.#dialog.close();
-      this.#use(documents);
+      this.#onDocuments(documents);
     } catch (error) {
       this.#fail(error);
     }
@@ -53,10 +53,10 @@ export class DocumentsDialog {
 
   #fail(error: unknown): void {
     if (!this.#dialog.open) this.open();
-    this.#complain(error instanceof DocumentError ? error.message : `The file could not be read: ${messageOf(error)}`);
+    this.#showError(error instanceof DocumentError ? error.message : `The file could not be read: ${messageOf(error)}`);
   }
 
-  #complain(text: string): void {
+  #showError(text: string): void {
     this.#error.textContent = text;
     this.#error.hidden = text === "";
     this.#text.toggleAttribute("aria-invalid", text !== "");

@@ -1,12 +1,12 @@
 import { element } from "../ui/dom.js";
 
 /** Takes files that are dropped anywhere on the page. */
-export function onFileDropped(take: (file: File) => void): void {
-  const veil = element("drop-veil", HTMLElement);
+export function onFileDropped(onFile: (file: File) => void): void {
+  const overlay = element("drop-overlay", HTMLElement);
   let depth = 0;
   const show = (by: number): void => {
     depth = Math.max(0, depth + by);
-    veil.hidden = depth === 0;
+    overlay.hidden = depth === 0;
   };
   addEventListener("dragenter", (event) => hasFiles(event) && show(1));
   addEventListener("dragleave", (event) => hasFiles(event) && show(-1));
@@ -17,7 +17,7 @@ export function onFileDropped(take: (file: File) => void): void {
     event.preventDefault();
     show(-depth);
     const file = event.dataTransfer?.files[0];
-    if (file !== undefined) take(file);
+    if (file !== undefined) onFile(file);
   });
 }
 

@@ -1,15 +1,15 @@
 import { messageOf } from "../ui/format.js";
 
 /** More would take the keyword index too long to build while somebody waits. */
-const mostDocuments = 2000;
+const maxDocuments = 2000;
 /** In characters; far more than the documents allowed need. */
-const mostText = 4_000_000;
+const maxCharacters = 4_000_000;
 
 /** What is wrong with somebody's documents, and where. */
 export class DocumentError extends Error {}
 
-/** How a text is made up; `"guess"` looks at how it begins. */
-export type Format = "guess" | "lines" | "json" | "jsonl";
+/** How a text is made up; `"detect"` looks at how it begins. */
+export type Format = "detect" | "lines" | "json" | "jsonl";
 
 /** The format that a file's name promises. */
 export function formatOf(fileName: string): Format {
@@ -24,17 +24,17 @@ export function formatOf(fileName: string): Format {
  * @throws DocumentError names the line or the place of what cannot be read
  */
 export function readDocuments(source: string, format: Format): string[] {
-  if (source.length > mostText) throw new DocumentError(`That is ${source.length.toLocaleString("en")} characters; this page takes ${mostText.toLocaleString("en")}.`);
+  if (source.length > maxCharacters) throw new DocumentError(`That is ${source.length.toLocaleString("en")} characters; this page takes ${maxCharacters.toLocaleString("en")}.`);
   const texts = readers[format](source.replace(/^\uFEFF/, ""));
   if (texts.length === 0) throw new DocumentError("There is no document in it. Put one on each line, or give a JSON array.");
-  if (texts.length > mostDocuments) {
-    throw new DocumentError(`Those are ${texts.length.toLocaleString("en")} documents; this page takes ${mostDocuments.toLocaleString("en")}.`);
+  if (texts.length > maxDocuments) {
+    throw new DocumentError(`Those are ${texts.length.toLocaleString("en")} documents; this page takes ${maxDocuments.toLocaleString("en")}.`);
   }
   return texts;
 }
 
 const readers: Readonly<Record<Format, (source: string) => string[]>> = {
-  guess: (source) => readers[guess(source)](source),
+  detect: (source) => readers[detect(source)](source),
   lines: (source) => source.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== ""),
   json: (source) => {
     const parsed = parse(source, "This is not valid JSON");
@@ -49,17 +49,17 @@ const readers: Readonly<Record<Format, (source: string) => string[]>> = {
       .map(({ line, where }) => textOf(parse(line, `${where} is not valid JSON`), where)),
 };
 
-function guess(source: string): Exclude<Format, "guess"> {
+function detect(source: string): Exclude<Format, "detect"> {
   const start = source.trimStart();
   if (start.startsWith("[")) return "json";
   return start.startsWith("{") ? "jsonl" : "lines";
 }
 
-function parse(source: string, complaint: string): unknown {
+function parse(source: string, message: string): unknown {
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new DocumentError(`${complaint}: ${messageOf(error)}. Plain lines that begin with a bracket can be given as a .txt file.`);
+    throw new DocumentError(`${message}: ${messageOf(error)}. Plain lines that begin with a bracket can be given as a .txt file.`);
   }
 }
 

@@ -15,11 +15,11 @@ export class LoadCard {
   readonly #overall = element("load-overall", HTMLProgressElement);
   readonly #files = element("load-files", HTMLUListElement);
   readonly #actions = element("load-actions", HTMLElement);
-  readonly #shown = new Map<string, { readonly size: HTMLElement; readonly bar: HTMLProgressElement }>();
+  readonly #rows = new Map<string, { readonly size: HTMLElement; readonly bar: HTMLProgressElement }>();
 
   /** A model begins to load. */
   begin(name: string, cancel: () => void): void {
-    this.#shown.clear();
+    this.#rows.clear();
     this.#files.replaceChildren();
     this.#overall.removeAttribute("value");
     this.#show("loading", `Loading: ${name}`, "Type meanwhile: keywords need no model.", [{ label: "Cancel", run: cancel }]);
@@ -29,16 +29,16 @@ export class LoadCard {
   progress({ file, loaded, total, overall }: DownloadProgress): void {
     // A file that the model does without.
     if (total === 0) return;
-    const { size, bar } = this.#shown.get(file) ?? this.#addFile(file);
+    const { size, bar } = this.#rows.get(file) ?? this.#addFile(file);
     setText(size, total === undefined ? bytes(loaded) : `${bytes(loaded)} of ${bytes(total)}`);
     fill(bar, loaded, total);
     fill(this.#overall, overall.loaded, overall.total);
     if (overall.total !== undefined) setText(this.#detail, `${bytes(overall.loaded)} of ${bytes(overall.total)}. ${hint}`);
   }
 
-  cancelled(again: () => void): void {
+  cancelled(retry: () => void): void {
     this.#show("stopped", "The model is not loaded", "Loading was cancelled. Until there is a model, the page shows the keyword order.", [
-      { label: "Load the model", run: again },
+      { label: "Load the model", run: retry },
     ]);
   }
 
@@ -72,9 +72,9 @@ export class LoadCard {
     bar.setAttribute("aria-label", file);
     item.append(make("span", "name", file), size, bar);
     this.#files.append(item);
-    const parts = { size, bar };
-    this.#shown.set(file, parts);
-    return parts;
+    const row = { size, bar };
+    this.#rows.set(file, row);
+    return row;
   }
 }
 

@@ -1,5 +1,5 @@
 import { RankletError } from "../../pkg/dist/index.js";
-import { hubFolder, type ModelChoice } from "./model-choice.js";
+import { hubPath, type ModelChoice } from "./model-choice.js";
 
 /** What to do about a model that could not be loaded. */
 export async function adviceFor(choice: ModelChoice, error: unknown): Promise<string> {
@@ -13,8 +13,8 @@ export async function adviceFor(choice: ModelChoice, error: unknown): Promise<st
 }
 
 async function hubAdvice(): Promise<string> {
-  const door = await fetch(new URL(hubFolder, document.baseURI), { method: "HEAD" }).catch(() => undefined);
-  if (door?.ok === true) return "Check the id. If it is right, this page's server cannot reach the hub: see what it says.";
+  const hubProxy = await fetch(new URL(hubPath, document.baseURI), { method: "HEAD" }).catch(() => undefined);
+  if (hubProxy?.ok === true) return "Check the id. If it is right, this page's server cannot reach the hub: see what it says.";
   return (
     "This page's server hands on no files of a hub (./build.sh demo does). Put the model's folder beside the page and " +
     "give its address, or download the files and choose them."

@@ -21,24 +21,24 @@ export function chosenDevice(device: string, dtype: string): DeviceChoice {
   };
 }
 
-export interface Loading extends DeviceChoice {
+export interface LoadSettings extends DeviceChoice {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: DownloadProgress) => void;
 }
 
 /** Where this page's own server hands on the files of a hub. */
-export const hubFolder = "./hub/";
+export const hubPath = "./hub/";
 
-export function loadModel(choice: ModelChoice, loading: Loading): Promise<Reranker> {
+export function loadModel(choice: ModelChoice, settings: LoadSettings): Promise<Reranker> {
   switch (choice.kind) {
     case "embedded":
-      return Reranker.load(undefined, loading);
+      return Reranker.load(undefined, settings);
     case "hub":
-      return Reranker.load(choice.id, { baseUrl: hubFolder, ...loading });
+      return Reranker.load(choice.id, { baseUrl: hubPath, ...settings });
     case "folder":
-      return Reranker.load(choice.url, loading);
+      return Reranker.load(choice.url, settings);
     case "files":
-      return Reranker.load(choice.files, loading);
+      return Reranker.load(choice.files, settings);
   }
 }
 

@@ -10,15 +10,15 @@ export class ModelDialog {
   readonly #files = element("model-files", HTMLInputElement);
   readonly #error = element("model-error", HTMLElement);
 
-  /** @param choose what happens with a choice that makes sense */
-  constructor(choose: (choice: ModelChoice) => void) {
+  /** @param onChoice what happens with a choice that makes sense */
+  constructor(onChoice: (choice: ModelChoice) => void) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const choice = this.#read();
-      this.#complain(typeof choice === "string" ? choice : "");
+      this.#showError(typeof choice === "string" ? choice : "");
       if (typeof choice === "string") return;
       this.#dialog.close();
-      choose(choice);
+      onChoice(choice);
     });
     // Who fills in a field means the choice beside it.
     for (const [field, kind] of [[this.#id, "hub"], [this.#url, "folder"], [this.#files, "from-files"]] as const) {
@@ -28,7 +28,7 @@ export class ModelDialog {
   }
 
   open(): void {
-    this.#complain("");
+    this.#showError("");
     this.#dialog.showModal();
   }
 
@@ -46,7 +46,7 @@ export class ModelDialog {
     }
   }
 
-  #complain(text: string): void {
+  #showError(text: string): void {
     this.#error.textContent = text;
     this.#error.hidden = text === "";
   }

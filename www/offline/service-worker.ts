@@ -9,7 +9,7 @@ interface BuiltFile {
   readonly path: string;
   /** In base64. */
   readonly sha256: string;
-  readonly atInstall: boolean;
+  readonly precache: boolean;
 }
 
 /** Put in by the build. */
@@ -23,7 +23,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(install());
 });
 self.addEventListener("activate", (event) => {
-  event.waitUntil(removeOld().then(() => self.clients.claim()));
+  event.waitUntil(removeStale().then(() => self.clients.claim()));
 });
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -34,9 +34,9 @@ self.addEventListener("fetch", (event) => {
 async function install(): Promise<void> {
   const cache = await caches.open(cacheName);
   const missing = await Promise.all(FILES.map(async (file) => ((await cache.match(keyOf(file))) === undefined ? [file] : [])));
-  const wanted = missing.flat().filter(({ atInstall }) => atInstall);
+  const toPrecache = missing.flat().filter(({ precache }) => precache);
   await Promise.all(
-    wanted.map(async (file) => {
+    toPrecache.map(async (file) => {
       // The browser itself refuses bytes with another hash.
       const response = await fetch(new URL(file.path, scope), { cache: "no-cache", integrity: `sha256-${file.sha256}` });
       if (!response.ok) throw new Error(`${file.path} answered ${response.status}`);
@@ -46,23 +46,23 @@ async function install(): Promise<void> {
   await self.skipWaiting();
 }
 
-async function removeOld(): Promise<void> {
+async function removeStale(): Promise<void> {
   const cache = await caches.open(cacheName);
   const current = new Set(FILES.map((file) => keyOf(file).href));
-  await Promise.all((await cache.keys()).filter(({ url }) => !current.has(url)).map((old) => cache.delete(old)));
+  await Promise.all((await cache.keys()).filter(({ url }) => !current.has(url)).map((stale) => cache.delete(stale)));
 }
 
 async function answer(event: FetchEvent, file: BuiltFile): Promise<Response> {
   const cache = await caches.open(cacheName);
-  const kept = await cache.match(keyOf(file));
-  if (kept !== undefined) return kept;
+  const cached = await cache.match(keyOf(file));
+  if (cached !== undefined) return cached;
   const response = await fetch(event.request);
-  if (response.ok) event.waitUntil(keep(cache, file, response.clone()));
+  if (response.ok) event.waitUntil(cacheVerified(cache, file, response.clone()));
   return response;
 }
 
 /** Keeps a file that was fetched, once it is here whole; a download that breaks off or differs is not kept. */
-async function keep(cache: Cache, file: BuiltFile, response: Response): Promise<void> {
+async function cacheVerified(cache: Cache, file: BuiltFile, response: Response): Promise<void> {
   const bytes = await response.arrayBuffer().catch(() => undefined);
   if (bytes === undefined) return;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

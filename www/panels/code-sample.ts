@@ -1,9 +1,9 @@
 import { element, make } from "../ui/dom.js";
 import { count, shorten } from "../ui/format.js";
-import { hubFolder, type DeviceChoice, type ModelChoice } from "../model/model-choice.js";
+import { hubPath, type DeviceChoice, type ModelChoice } from "../model/model-choice.js";
 
 /** A call as the page made it. */
-export interface Call {
+export interface RankingCall {
   readonly model: ModelChoice;
   readonly device: DeviceChoice;
   readonly documents: number;
@@ -17,32 +17,32 @@ export class CodeSample {
   readonly #copy = element("copy", HTMLButtonElement);
 
   constructor() {
-    this.#copy.addEventListener("click", () => void this.#copied());
+    this.#copy.addEventListener("click", () => void this.#copyCode());
   }
 
-  show(call: Call): void {
-    this.#code.replaceChildren(...coloured(program(call)));
+  show(call: RankingCall): void {
+    this.#code.replaceChildren(...highlighted(program(call)));
     this.#copy.disabled = false;
   }
 
-  async #copied(): Promise<void> {
+  async #copyCode(): Promise<void> {
     try {
       await navigator.clipboard.writeText(this.#code.textContent ?? "");
-      this.#say("Copied");
+      this.#showOnButton("Copied");
     } catch {
       // Without the permission to write: what is selected can be copied by hand.
       getSelection()?.selectAllChildren(this.#code);
-      this.#say("Selected: copy it with the keyboard");
+      this.#showOnButton("Selected: copy it with the keyboard");
     }
   }
 
-  #say(text: string): void {
+  #showOnButton(text: string): void {
     this.#copy.textContent = text;
     setTimeout(() => (this.#copy.textContent = "Copy"), 2000);
   }
 }
 
-function program({ model, device, documents, query, candidates }: Call): string {
+function program({ model, device, documents, query, candidates }: RankingCall): string {
   const first = candidates.slice(0, 6).join(", ");
   const rest = candidates.length > 6 ? ` /* and ${candidates.length - 6} more */` : "";
   return `import { Reranker } from "ranklet";
@@ -59,8 +59,8 @@ for await (const top of collection.rank(query, { candidates, latest: true })) {
 }
 
 function loadArguments(model: ModelChoice, device: DeviceChoice): string {
-  const given = Object.entries({ ...(model.kind === "hub" ? { baseUrl: hubFolder } : {}), ...device });
-  const options = given.filter(([, value]) => value !== "auto").map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const settings = Object.entries({ ...(model.kind === "hub" ? { baseUrl: hubPath } : {}), ...device });
+  const options = settings.filter(([, value]) => value !== "auto").map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
   const source = sourceText(model);
   if (options.length === 0) return source ?? "";
   return `${source ?? "undefined"}, { ${options.join(", ")} }`;
@@ -83,7 +83,7 @@ function sourceText(model: ModelChoice): string | undefined {
 const tokens = /(?<comment>\/\/.*|\/\*.*?\*\/)|(?<string>"(?:[^"\\]|\\.)*")|(?<keyword>\b(?:import|from|const|await|for|of|true)\b)/g;
 
 /** The parts of a program with their kinds as classes. */
-function* coloured(code: string): Generator<Node> {
+function* highlighted(code: string): Generator<Node> {
   let at = 0;
   for (const match of code.matchAll(tokens)) {
     yield document.createTextNode(code.slice(at, match.index));

@@ -3,7 +3,7 @@ import { element, make, setText } from "../ui/dom.js";
 import { chosenDevice, type DeviceChoice } from "../model/model-choice.js";
 
 /** How many rankings of a device are remembered. */
-const most = 9;
+const maxRates = 9;
 
 /** What computes, how it was checked, how fast each device of this machine is, and where people choose another one. */
 export class DevicePanel {
@@ -13,15 +13,15 @@ export class DevicePanel {
   /** Documents a second of the last rankings, by device and weights. */
   readonly #measured = new Map<string, number[]>();
 
-  /** @param choose loads the model in use again, as chosen */
-  constructor(choose: (choice: DeviceChoice) => void) {
+  /** @param onChoice loads the model in use again, as chosen */
+  constructor(onChoice: (choice: DeviceChoice) => void) {
     element("device-webgpu", HTMLOptionElement).disabled = !("gpu" in navigator);
     for (const select of [this.#device, this.#dtype]) {
       select.addEventListener("change", () => {
         // Only a GPU computes with 16 bits.
         if (select === this.#dtype && this.#dtype.value === "f16") this.#device.value = "webgpu";
         if (select === this.#device && this.#device.value !== "webgpu" && this.#dtype.value === "f16") this.#dtype.value = "auto";
-        choose(chosenDevice(this.#device.value, this.#dtype.value));
+        onChoice(chosenDevice(this.#device.value, this.#dtype.value));
       });
     }
   }
@@ -46,14 +46,14 @@ export class DevicePanel {
     const rates = this.#measured.get(nameOf(backend)) ?? [];
     this.#measured.set(nameOf(backend), rates);
     rates.push((usage.documents * 1000) / Math.max(timings.totalMs, 1));
-    if (rates.length > most) rates.shift();
+    if (rates.length > maxRates) rates.shift();
     this.#draw();
   }
 
   #draw(): void {
-    const best = Math.max(...Array.from(this.#measured.values(), middle));
+    const best = Math.max(...Array.from(this.#measured.values(), median));
     const rows = Array.from(this.#measured, ([name, rates]) => {
-      const rate = middle(rates);
+      const rate = median(rates);
       const bar = make("progress", "rate");
       [bar.max, bar.value] = [best, rate];
       bar.setAttribute("aria-label", `${name}, beside the fastest`);
@@ -73,6 +73,6 @@ function numbers(logits: readonly number[]): string {
   return logits.map((logit) => logit.toFixed(4)).join(", ");
 }
 
-function middle(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

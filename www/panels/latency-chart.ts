@@ -1,7 +1,7 @@
 import { draw, element, setText } from "../ui/dom.js";
 import { count, duration } from "../ui/format.js";
 
-const most = 30;
+const maxTimes = 30;
 const size = { width: 300, height: 96, gap: 2 };
 
 /** How long the last rankings took. */
@@ -11,16 +11,16 @@ export class LatencyChart {
 
   add(milliseconds: number): void {
     this.#times.push(milliseconds);
-    if (this.#times.length > most) this.#times.shift();
+    if (this.#times.length > maxTimes) this.#times.shift();
     this.#render();
   }
 
   #render(): void {
     const times = this.#times;
-    const middle = median(times);
-    const [least, greatest] = [Math.min(...times), Math.max(...times)];
-    const step = size.width / most;
-    const heightOf = (time: number): number => Math.max(2, (time / greatest) * (size.height - 4));
+    const medianTime = median(times);
+    const [min, max] = [Math.min(...times), Math.max(...times)];
+    const step = size.width / maxTimes;
+    const heightOf = (time: number): number => Math.max(2, (time / max) * (size.height - 4));
     const bars = times.map((time, at) =>
       draw("rect", {
         x: at * step,
@@ -31,11 +31,11 @@ export class LatencyChart {
         class: at === times.length - 1 ? "latest" : "",
       }),
     );
-    const y = size.height - heightOf(middle);
+    const y = size.height - heightOf(medianTime);
     this.#svg.replaceChildren(...bars, draw("line", { x1: 0, x2: size.width, y1: y, y2: y }));
-    const text = `${count(times.length, "ranking")}: median ${duration(middle)}, fastest ${duration(least)}, slowest ${duration(greatest)}.`;
+    const text = `${count(times.length, "ranking")}: median ${duration(medianTime)}, fastest ${duration(min)}, slowest ${duration(max)}.`;
     this.#svg.setAttribute("aria-label", text);
-    setText(element("median", HTMLElement), duration(middle));
+    setText(element("median", HTMLElement), duration(medianTime));
     setText(element("latency-text", HTMLElement), text);
   }
 }

@@ -7,7 +7,7 @@ interface Span {
 }
 
 /** The requests that the browser itself has recorded for this page: what it loaded, and what it asked for since. */
-export class Traffic {
+export class NetworkPanel {
   readonly #requests: PerformanceResourceTiming[] = [];
   /** The first is the page's own, from its beginning until there is a model. */
   readonly #loads: Span[] = [{ from: 0, to: Infinity }];
@@ -21,7 +21,7 @@ export class Traffic {
   }
 
   /** A model begins to load: what is asked for belongs to it until the function returned is called. */
-  loadBegins(): () => void {
+  beginLoad(): () => void {
     const last = this.#loads.at(-1);
     const load = last?.to === Infinity ? last : { from: performance.now(), to: Infinity };
     if (load !== last) this.#loads.push(load);
@@ -32,12 +32,12 @@ export class Traffic {
   }
 
   #render(): void {
-    const loading = this.#requests.filter((request) => this.#belongsToLoad(request));
-    const since = this.#requests.filter((request) => !this.#belongsToLoad(request));
-    const elsewhere = this.#requests.filter(({ name }) => new URL(name).origin !== location.origin);
-    setText(element("since", HTMLElement), String(since.length));
-    setText(element("before", HTMLElement), `${count(loading.length, "request")}, ${bytes(loading.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0))}`);
-    setText(element("elsewhere", HTMLElement), String(elsewhere.length));
+    const duringLoad = this.#requests.filter((request) => this.#belongsToLoad(request));
+    const afterLoad = this.#requests.filter((request) => !this.#belongsToLoad(request));
+    const toOtherHosts = this.#requests.filter(({ name }) => new URL(name).origin !== location.origin);
+    setText(element("requests-after-load", HTMLElement), String(afterLoad.length));
+    setText(element("requests-during-load", HTMLElement), `${count(duringLoad.length, "request")}, ${bytes(duringLoad.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0))}`);
+    setText(element("requests-to-other-hosts", HTMLElement), String(toOtherHosts.length));
     element("requests", HTMLUListElement).replaceChildren(...this.#requests.map((request) => this.#line(request)));
   }
 

@@ -3,8 +3,8 @@ import { element, setText } from "../ui/dom.js";
 import { duration } from "../ui/format.js";
 
 /** What a ranking cost and what computed it. */
-export function showFacts(ranking: CollectionRanking<string> | undefined): void {
-  const facts: Readonly<Record<string, string | undefined>> = {
+export function showStats(ranking: CollectionRanking<string> | undefined): void {
+  const stats: Readonly<Record<string, string | undefined>> = {
     time: ranking && duration(ranking.timings.totalMs),
     tokens: ranking?.usage.tokens.toLocaleString("en"),
     scored: ranking && `${ranking.done} of ${ranking.total}`,
@@ -12,5 +12,5 @@ export function showFacts(ranking: CollectionRanking<string> | undefined): void 
     engine: ranking?.backend.engine,
     dtype: ranking?.backend.dtype,
   };
-  for (const [id, fact] of Object.entries(facts)) setText(element(`fact-${id}`, HTMLElement), fact ?? "–");
+  for (const [id, value] of Object.entries(stats)) setText(element(`stat-${id}`, HTMLElement), value ?? "–");
 }

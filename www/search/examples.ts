@@ -4,15 +4,15 @@ import { element } from "../ui/dom.js";
 export class Examples {
   readonly #section = element("examples", HTMLElement);
 
-  /** @param ask what happens with the question that is chosen */
-  constructor(ask: (question: string) => void) {
+  /** @param onQuestion what happens with the question that is chosen */
+  constructor(onQuestion: (question: string) => void) {
     this.#section.addEventListener("click", ({ target }) => {
-      if (target instanceof HTMLButtonElement) ask(target.textContent ?? "");
+      if (target instanceof HTMLButtonElement) onQuestion(target.textContent ?? "");
     });
   }
 
   set hidden(hidden: boolean) {
     // Not taken out of the layout: what is below must not jump.
-    this.#section.classList.toggle("absent", hidden);
+    this.#section.classList.toggle("invisible", hidden);
   }
 }

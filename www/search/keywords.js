@@ -3,7 +3,7 @@
 import MiniSearch from "minisearch";
 
 /** How many hits a search hands on. */
-const hits = 50;
+const maxHits = 50;
 
 /** Words that say nothing of what a text is about; in questions they would outweigh those that do. */
 const stopWords = new Set(
@@ -31,5 +31,5 @@ export function keywordIndex(passages) {
     searchOptions: { prefix: isLong, fuzzy: (word) => isLong(word) && 0.2 },
   });
   search.addAll(passages.map(({ text }, id) => ({ id, text })));
-  return (query) => search.search(query).slice(0, hits).map(({ id, score }) => ({ index: id, score }));
+  return (query) => search.search(query).slice(0, maxHits).map(({ id, score }) => ({ index: id, score }));
 }

@@ -4,7 +4,7 @@ import { PassageRow, type RowContent } from "./passage-row.js";
 const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
 
 /** Where a row lies in its list, in pixels. */
-interface Place {
+interface RowPosition {
   readonly top: number;
   readonly height: number;
 }
@@ -16,24 +16,24 @@ interface Place {
 export class PassageList {
   readonly #list: HTMLOListElement;
   readonly #rows = new Map<number, PassageRow>();
-  #places: ReadonlyMap<number, Place> = new Map();
+  #positions: ReadonlyMap<number, RowPosition> = new Map();
 
   constructor(list: HTMLOListElement) {
     this.#list = list;
     list.addEventListener("click", ({ target }) => {
       const button = target instanceof Element ? target.closest("button.passage") : null;
       button?.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
-      this.place();
+      this.layOut();
     });
     list.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") this.#step(event, 1);
-      if (event.key === "ArrowUp") this.#step(event, -1);
+      if (event.key === "ArrowDown") this.#moveFocus(event, 1);
+      if (event.key === "ArrowUp") this.#moveFocus(event, -1);
     });
   }
 
   /** Shows these passages, by index and in this order. */
   show(contents: readonly (RowContent & { readonly index: number })[]): void {
-    const before = this.#places;
+    const previous = this.#positions;
     const focused = document.activeElement;
     const rows = contents.map((content) => {
       const row = this.#rows.get(content.index) ?? new PassageRow(content.index);
@@ -44,21 +44,21 @@ export class PassageList {
     this.#arrange(rows);
     // A row that is moved loses the focus.
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
-    this.place();
-    if (motionAllowed()) this.#animate(before);
+    this.layOut();
+    if (motionAllowed()) this.#animate(previous);
   }
 
   /** Puts the rows below each other; also after one was opened, and after the list became narrower or wider. */
-  place(): void {
+  layOut(): void {
     const heights = this.#items().map((item) => ({ item, height: item.offsetHeight }));
-    const places = new Map<number, Place>();
+    const positions = new Map<number, RowPosition>();
     let top = 0;
     for (const { item, height } of heights) {
       item.style.setProperty("transform", `translateY(${top}px)`);
-      places.set(indexOf(item), { top, height });
+      positions.set(passageIndexOf(item), { top, height });
       top += height;
     }
-    this.#places = places;
+    this.#positions = positions;
     this.#list.style.setProperty("height", `${top + 2}px`); // With both borders.
   }
 
@@ -66,43 +66,43 @@ export class PassageList {
   clear(): void {
     this.#rows.clear();
     this.#list.replaceChildren();
-    this.place();
+    this.layOut();
   }
 
   /** The middle of a passage's row in the list, in pixels from the list's top; `undefined` where it is not shown. */
-  middleOf(index: number): number | undefined {
-    const place = this.#places.get(index);
-    return place && place.top + place.height / 2;
+  centerOf(index: number): number | undefined {
+    const position = this.#positions.get(index);
+    return position && position.top + position.height / 2;
   }
 
   /** The passages shown, in order. */
   get shown(): number[] {
-    return this.#items().map(indexOf);
+    return this.#items().map(passageIndexOf);
   }
 
   /** Marks one passage, and no other. */
-  mark(index: number | undefined): void {
-    for (const item of this.#items()) item.classList.toggle("active", indexOf(item) === index);
+  highlight(index: number | undefined): void {
+    for (const item of this.#items()) item.classList.toggle("active", passageIndexOf(item) === index);
   }
 
   #arrange(rows: readonly HTMLElement[]): void {
-    const wanted = new Set<HTMLElement>(rows);
-    for (const item of this.#items()) if (!wanted.has(item)) item.remove();
+    const wantedRows = new Set<HTMLElement>(rows);
+    for (const item of this.#items()) if (!wantedRows.has(item)) item.remove();
     rows.forEach((row, at) => {
-      const there = this.#list.children[at];
-      if (there !== row) this.#list.insertBefore(row, there ?? null);
+      const current = this.#list.children[at];
+      if (current !== row) this.#list.insertBefore(row, current ?? null);
     });
   }
 
-  #animate(before: ReadonlyMap<number, Place>): void {
+  #animate(previous: ReadonlyMap<number, RowPosition>): void {
     for (const item of this.#items()) {
-      const [from, to] = [before.get(indexOf(item))?.top, this.#places.get(indexOf(item))?.top];
+      const [from, to] = [previous.get(passageIndexOf(item))?.top, this.#positions.get(passageIndexOf(item))?.top];
       if (from === undefined) item.animate({ opacity: [0, 1] }, motion);
       else if (from !== to) item.animate({ transform: [`translateY(${from}px)`, `translateY(${to}px)`] }, motion);
     }
   }
 
-  #step(event: KeyboardEvent, by: 1 | -1): void {
+  #moveFocus(event: KeyboardEvent, by: 1 | -1): void {
     const items = this.#items();
     const at = items.findIndex((item) => item.contains(document.activeElement));
     const next = at === -1 ? undefined : items[at + by];
@@ -117,6 +117,6 @@ export class PassageList {
 }
 
 /** The passage that a row, or something in it, is about. */
-export function indexOf(item: HTMLElement): number {
+export function passageIndexOf(item: HTMLElement): number {
   return Number(item.dataset["index"]);
 }

@@ -1,11 +1,11 @@
 import { draw } from "../ui/dom.js";
 import type { PassageList } from "./passage-list.js";
 
-/** How far beyond the lists a ribbon goes whose other end is not shown. */
-const beyond = 28;
+/** How far beyond the lists a line goes whose other end is not shown. */
+const overshoot = 28;
 
 /** The lines between the same passage in both lists. */
-export class Ribbons {
+export class RankChangeLines {
   readonly #svg: SVGSVGElement;
   readonly #paths = new Map<number, SVGPathElement>();
 
@@ -14,21 +14,21 @@ export class Ribbons {
   }
 
   /** Draws a line for each passage that both orders have and at least one list shows. */
-  draw(left: PassageList, right: PassageList, both: ReadonlySet<number>, answer: number | undefined): void {
+  draw(left: PassageList, right: PassageList, inBoth: ReadonlySet<number>, answer: number | undefined): void {
     const { clientWidth: width, clientHeight: height } = this.#svg;
-    const wanted = [...new Set([...left.shown, ...right.shown])].filter((index) => both.has(index));
-    for (const index of this.#paths.keys()) if (!wanted.includes(index)) this.#remove(index);
-    for (const index of wanted) {
-      const [from, to] = [left.middleOf(index), right.middleOf(index)];
+    const shownIndices = [...new Set([...left.shown, ...right.shown])].filter((index) => inBoth.has(index));
+    for (const index of this.#paths.keys()) if (!shownIndices.includes(index)) this.#remove(index);
+    for (const index of shownIndices) {
+      const [from, to] = [left.centerOf(index), right.centerOf(index)];
       const path = this.#pathOf(index);
-      path.setAttribute("d", curve(width, from ?? height + beyond, to ?? height + beyond));
-      path.setAttribute("class", kindOf(from, to) + (index === answer ? " right" : ""));
+      path.setAttribute("d", curve(width, from ?? height + overshoot, to ?? height + overshoot));
+      path.setAttribute("class", lineClass(from, to) + (index === answer ? " answer" : ""));
     }
   }
 
   /** Marks the line of one passage, and no other. */
-  mark(index: number | undefined): void {
-    this.#svg.classList.toggle("one", index !== undefined && this.#paths.has(index));
+  highlight(index: number | undefined): void {
+    this.#svg.classList.toggle("highlighting", index !== undefined && this.#paths.has(index));
     for (const [at, path] of this.#paths) path.toggleAttribute("data-active", at === index);
   }
 
@@ -50,7 +50,7 @@ function curve(width: number, from: number, to: number): string {
   return `M0 ${from} C${bend} ${from} ${width - bend} ${to} ${width} ${to}`;
 }
 
-function kindOf(from: number | undefined, to: number | undefined): string {
+function lineClass(from: number | undefined, to: number | undefined): string {
   if (from === undefined) return "rises appears";
   if (to === undefined) return "falls leaves";
   return to < from ? "rises" : to > from ? "falls" : "stays";

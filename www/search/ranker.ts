@@ -16,21 +16,21 @@ export class Ranker {
   }
 
   /** Takes over a model and frees the one before; its documents have to be prepared anew. */
-  use(reranker: Reranker): void {
-    this.forget();
+  setReranker(reranker: Reranker): void {
+    this.release();
     this.#reranker?.dispose();
     this.#reranker = reranker;
   }
 
   /** Frees the documents. */
-  forget(): void {
+  release(): void {
     this.#collection?.dispose();
     this.#collection = undefined;
   }
 
   /** Tokenises documents, once for all queries. */
   async prepare(texts: readonly string[], signal: AbortSignal): Promise<void> {
-    this.forget();
+    this.release();
     const collection = await this.#reranker?.prepare(texts, { signal });
     if (signal.aborted) collection?.dispose();
     else this.#collection = collection;

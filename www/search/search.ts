@@ -1,23 +1,23 @@
 import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
 import type { CodeSample } from "../panels/code-sample.js";
-import { journey, type Comparison } from "./comparison.js";
+import { rankChange, type Comparison } from "./comparison.js";
 import type { DocumentSet } from "../documents/document-set.js";
-import { showFacts } from "../panels/stats-panel.js";
+import { showStats } from "../panels/stats-panel.js";
 import { firstStage, type FirstStage } from "./first-stage.js";
 import { count, duration, shorten } from "../ui/format.js";
 import type { LatencyChart } from "../panels/latency-chart.js";
 import type { DevicePanel } from "../panels/device-panel.js";
 import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
-import { settledEntries, waitingEntries, type Orders } from "./result-order.js";
+import { mergeScored, pendingEntries, type ResultOrders } from "./result-order.js";
 import type { Ranker } from "./ranker.js";
-import { showSettling } from "./ranking-state.js";
+import { showRankingState } from "./ranking-state.js";
 import { announce, type StatusLine } from "../ui/status-line.js";
 
 /** How long typing has to rest before Ranklet begins; keywords answer at once. */
-const rest = 120;
+const debounceMs = 120;
 
 /** What a search shows itself in, and whom it asks. */
-export interface Surroundings {
+export interface SearchDependencies {
   readonly ranker: Ranker;
   readonly status: StatusLine;
   readonly comparison: Comparison;
@@ -31,16 +31,16 @@ export interface Surroundings {
 
 /** One query at a time, from the first letter to the final order. */
 export class Search {
-  readonly #around: Surroundings;
+  readonly #deps: SearchDependencies;
   #documents: DocumentSet | undefined;
-  #find: FirstStage = () => ({ hits: [], candidates: [] });
+  #firstStage: FirstStage = () => ({ hits: [], candidates: [] });
   #query = "";
-  #orders: Orders | undefined;
+  #orders: ResultOrders | undefined;
   #running: AbortController | undefined;
   #timer = 0;
 
-  constructor(surroundings: Surroundings) {
-    this.#around = surroundings;
+  constructor(dependencies: SearchDependencies) {
+    this.#deps = dependencies;
   }
 
   /** Searches in other documents from now on. */
@@ -48,31 +48,31 @@ export class Search {
     const query = this.#query;
     this.#stop();
     this.#documents = documents;
-    this.#find = firstStage(documents);
-    this.#around.comparison.use(documents);
+    this.#firstStage = firstStage(documents);
+    this.#deps.comparison.use(documents);
     this.#query = "";
     this.#orders = undefined;
-    this.type(query);
-    if (query === "") this.#showRest();
+    this.setQuery(query);
+    if (query === "") this.#showIdle();
   }
 
   /** The query has changed, by a letter or altogether. */
-  type(text: string): void {
+  setQuery(text: string): void {
     const query = text.trim();
     if (query === this.#query) return;
     this.#stop();
     this.#query = query;
     if (query === "") return this.#clear();
-    const found = this.#find(query);
-    this.#show({ found, entries: waitingEntries(found, this.#orders?.entries ?? []) });
-    this.#around.status.show({ text: this.#foundText() });
-    showSettling("waiting");
-    this.#timer = setTimeout(() => void this.#rank(), rest);
+    const found = this.#firstStage(query);
+    this.#show({ firstStage: found, entries: pendingEntries(found, this.#orders?.entries ?? []) });
+    this.#deps.status.show({ text: this.#firstStageText() });
+    showRankingState("pending");
+    this.#timer = setTimeout(() => void this.#rank(), debounceMs);
   }
 
   /** The documents can be ranked: ranks what has been typed meanwhile. */
-  ready(): void {
-    this.#showRest();
+  documentsReady(): void {
+    this.#showIdle();
     if (this.#query !== "") void this.#rank();
   }
 
@@ -80,104 +80,104 @@ export class Search {
   cancel(): boolean {
     if (this.#running === undefined) return false;
     this.#stop();
-    showSettling("stopped");
+    showRankingState("stopped");
     const done = this.#orders?.entries.filter(({ score }) => score !== undefined).length ?? 0;
     const text = `Cancelled after ${done} of ${this.#orders?.entries.length ?? 0} passages.`;
-    this.#around.status.show({ text, action: { label: "Rank again", run: () => void this.#rank() } });
+    this.#deps.status.show({ text, action: { label: "Rank again", run: () => void this.#rank() } });
     announce(text);
     return true;
   }
 
   async #rank(): Promise<void> {
-    const { ranker, status, code, model, device, onFailure } = this.#around;
+    const { ranker, status, code, model, device, onFailure } = this.#deps;
     const [query, orders] = [this.#query, this.#orders];
     if (!ranker.ready || orders === undefined) return;
     this.#stop();
-    showSettling("waiting");
+    showRankingState("pending");
     const { signal } = (this.#running = new AbortController());
-    const { candidates } = orders.found;
-    status.show({ text: this.#foundText(), progress: { done: 0, total: candidates.length }, action: this.#cancelAction });
+    const { candidates } = orders.firstStage;
+    status.show({ text: this.#firstStageText(), progress: { done: 0, total: candidates.length }, action: this.#cancelAction });
     try {
       for await (const ranking of ranker.rank(query, candidates, signal)) {
         if (signal.aborted) return;
-        this.#settle(ranking);
+        this.#showRanking(ranking);
       }
       code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
     } catch (error) {
       // A newer query has taken this one's place, or the person has cancelled it and knows.
       if (error instanceof RankletError && error.code === "aborted") return;
       this.#stop();
-      showSettling("idle");
+      showRankingState("idle");
       onFailure(error);
     }
   }
 
-  #settle(ranking: CollectionRanking<string>): void {
-    const { status, chart, devices } = this.#around;
+  #showRanking(ranking: CollectionRanking<string>): void {
+    const { status, chart, devices } = this.#deps;
     const { done, total, results, timings } = ranking;
     if (this.#orders === undefined) return;
-    this.#show({ found: this.#orders.found, entries: settledEntries(results, this.#orders.entries) });
-    showFacts(ranking);
+    this.#show({ firstStage: this.#orders.firstStage, entries: mergeScored(results, this.#orders.entries) });
+    showStats(ranking);
     if (done < total) {
       status.show({ text: `Ranking: ${done} of ${total} passages`, progress: { done, total }, action: this.#cancelAction });
-      showSettling("settling", { done, total });
+      showRankingState("ranking", { done, total });
       return;
     }
     this.#running = undefined;
     chart.add(timings.totalMs);
     devices.ranked(ranking);
-    showSettling("final");
-    status.show({ text: `Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#outcome()}` });
-    announce(`Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#outcome()} ${this.#firstText()}`);
+    showRankingState("final");
+    status.show({ text: `Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#rankChangeText()}` });
+    announce(`Ranked ${count(total, "passage")} in ${duration(timings.totalMs)}. ${this.#rankChangeText()} ${this.#firstPassageText()}`);
   }
 
   get #cancelAction(): { readonly label: string; readonly run: () => void } {
     return { label: "Cancel", run: () => void this.cancel() };
   }
 
-  #show(orders: Orders | undefined): void {
+  #show(orders: ResultOrders | undefined): void {
     this.#orders = orders;
-    this.#around.comparison.show(orders, this.#answer);
+    this.#deps.comparison.show(orders, this.#knownAnswer);
   }
 
   /** The passage known to be right, for a question that came with the collection. */
-  get #answer(): number | undefined {
+  get #knownAnswer(): number | undefined {
     return this.#documents?.answers.get(this.#query);
   }
 
-  #foundText(): string {
-    const { hits, candidates } = this.#orders?.found ?? { hits: [], candidates: [] };
-    const next = this.#around.ranker.ready ? "Ranklet reads them now." : "Ranklet reads them once the model is here.";
+  #firstStageText(): string {
+    const { hits, candidates } = this.#orders?.firstStage ?? { hits: [], candidates: [] };
+    const next = this.#deps.ranker.ready ? "Ranklet reads them now." : "Ranklet reads them once the model is here.";
     if (hits.length > 0) return `Keywords found ${count(hits.length, "passage")}. ${next}`;
     return `No passage has these words, so all ${candidates.length} are ranked. ${next}`;
   }
 
   /** Where the best passage came from, or the one known to be right. */
-  #outcome(): string {
+  #rankChangeText(): string {
     const orders = this.#orders;
     const first = orders?.entries[0];
     if (orders === undefined || first === undefined) return "";
-    const answer = this.#answer;
-    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first ${journey(orders, first.index)}.`;
-    return `The right passage ${journey(orders, answer)}.`;
+    const answer = this.#knownAnswer;
+    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first ${rankChange(orders, first.index)}.`;
+    return `The right passage ${rankChange(orders, answer)}.`;
   }
 
-  #firstText(): string {
+  #firstPassageText(): string {
     const first = this.#orders?.entries[0];
     return first === undefined ? "" : `First: ${shorten(this.#documents?.passages[first.index]?.text ?? "", 160)}`;
   }
 
   #clear(): void {
     this.#show(undefined);
-    showFacts(undefined);
-    this.#showRest();
+    showStats(undefined);
+    this.#showIdle();
   }
 
-  #showRest(): void {
+  #showIdle(): void {
     if (this.#query !== "") return;
-    const many = count(this.#documents?.passages.length ?? 0, "passage");
-    showSettling("idle");
-    this.#around.status.show({ text: this.#around.ranker.ready ? `Ready: ${many}, and the model in this tab's memory.` : `${many}. Keywords are ready.` });
+    const passages = count(this.#documents?.passages.length ?? 0, "passage");
+    showRankingState("idle");
+    this.#deps.status.show({ text: this.#deps.ranker.ready ? `Ready: ${passages}, and the model in this tab's memory.` : `${passages}. Keywords are ready.` });
   }
 
   #stop(): void {

@@ -22,7 +22,7 @@ const copies = {
 };
 
 /** Files that are large, or not needed by everybody: kept for offline use once they are fetched, not before. */
-const kept = (path) => path.startsWith("assets/") && path !== "assets/worker.js";
+const cachedOnDemand = (path) => path.startsWith("assets/") && path !== "assets/worker.js";
 
 if (!existsSync(join(engine, "assets", "worker.js"))) {
   console.error("pkg/dist is missing: build the package first (./build.sh pkg)");
@@ -50,7 +50,7 @@ function fileTable() {
     .map(({ name, path }) => ({
       path: path === "index.html" ? "" : path,
       sha256: createHash("sha256").update(readFileSync(name)).digest("base64"),
-      atInstall: !kept(path),
+      precache: !cachedOnDemand(path),
     }));
 }
 

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 
 import { strictHeaders } from "./headers.mjs";
 
-const hub = (process.env.RANKLET_HUB ?? "https://huggingface.co").replace(/\/+$/, "");
+const hubUrl = (process.env.RANKLET_HUB ?? "https://huggingface.co").replace(/\/+$/, "");
 
 const name = String.raw`[A-Za-z0-9][\w.-]{0,95}`;
 const files = [
@@ -36,23 +36,23 @@ export function isHubPath(path) {
 
 /** Answers a GET or HEAD for `path`: `/hub/` itself says that the door is there, all else is a file of a model. */
 export async function answerFromHub(path, request, response) {
-  if (path === "/hub/") return say(response, 200, `Models come through here from ${hub}.`);
+  if (path === "/hub/") return sendText(response, 200, `Models come through here from ${hubUrl}.`);
   const file = filePath.exec(path)?.[1];
-  if (file === undefined || file.includes("..")) return say(response, 404, "No file of a model has such an address.");
+  if (file === undefined || file.includes("..")) return sendText(response, 404, "No file of a model has such an address.");
   const stop = new AbortController();
   response.once("close", () => stop.abort());
   let found;
   try {
     // The length must be that of the bytes passed on, so they come uncompressed.
-    found = await fetch(`${hub}/${file}`, { method: request.method, headers: { "accept-encoding": "identity" }, signal: stop.signal });
+    found = await fetch(`${hubUrl}/${file}`, { method: request.method, headers: { "accept-encoding": "identity" }, signal: stop.signal });
   } catch (error) {
-    if (!stop.signal.aborted) say(response, 502, `The hub could not be reached: ${error.cause?.message ?? error.message}`);
+    if (!stop.signal.aborted) sendText(response, 502, `The hub could not be reached: ${error.cause?.message ?? error.message}`);
     return;
   }
-  await passOn(found, request, response);
+  await forward(found, request, response);
 }
 
-async function passOn(found, request, response) {
+async function forward(found, request, response) {
   const [length, commit] = [found.headers.get("content-length"), found.headers.get("x-repo-commit")];
   response.writeHead(found.status, {
     ...strictHeaders,
@@ -70,7 +70,7 @@ async function passOn(found, request, response) {
   await pipeline(Readable.fromWeb(found.body), response).catch(() => response.destroy());
 }
 
-function say(response, status, text) {
+function sendText(response, status, text) {
   const body = `${text}\n`;
   response.writeHead(status, { ...strictHeaders, "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(body) });
   response.end(body);

@@ -27,7 +27,7 @@ const types = {
 };
 
 /** Tags that were computed, by file, size and time of change. */
-const tags = new Map();
+const etags = new Map();
 
 if (!existsSync(join(root, "index.html"))) {
   console.error("Ranklet demo: .build/www is missing; ./build.sh demo builds it");
@@ -47,7 +47,7 @@ async function answer(request, response) {
   if (path !== undefined && isHubPath(path)) return answerFromHub(path, request, response);
   const file = path === undefined ? undefined : await findFile(path === "/" ? "/index.html" : path);
   if (file === undefined) return refuse(response, 404, {});
-  const etag = await tagOf(file);
+  const etag = await etagOf(file);
   if (request.headers["if-none-match"] === etag) {
     response.writeHead(304, { ...strictHeaders, etag });
     response.end();
@@ -73,18 +73,18 @@ async function findFile(path) {
   const name = join(root, path);
   if (!name.startsWith(root + sep)) return undefined;
   const found = await stat(name).catch(() => undefined);
-  return found?.isFile() ? { name, size: found.size, changed: found.mtimeMs } : undefined;
+  return found?.isFile() ? { name, size: found.size, modifiedMs: found.mtimeMs } : undefined;
 }
 
 /** A tag that is the same only for the same bytes. */
-async function tagOf({ name, size, changed }) {
-  const key = `${name} ${size} ${changed}`;
-  if (!tags.has(key)) {
+async function etagOf({ name, size, modifiedMs }) {
+  const key = `${name} ${size} ${modifiedMs}`;
+  if (!etags.has(key)) {
     const hash = createHash("sha256");
     await pipeline(createReadStream(name), hash);
-    tags.set(key, `"${hash.digest("base64url")}"`);
+    etags.set(key, `"${hash.digest("base64url")}"`);
   }
-  return tags.get(key);
+  return etags.get(key);
 }
 
 function refuse(response, status, extra) {

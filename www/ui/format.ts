@@ -1,6 +1,6 @@
 /** "1 passage", "2 passages". */
-export function count(many: number, one: string, more = `${one}s`): string {
-  return `${many.toLocaleString("en")} ${many === 1 ? one : more}`;
+export function count(n: number, singular: string, plural = `${singular}s`): string {
+  return `${n.toLocaleString("en")} ${n === 1 ? singular : plural}`;
 }
 
 /** A size as people read it: "812 B", "38 kB", "23.5 MB". */
@@ -20,9 +20,9 @@ export function scoreText(score: number): string {
 }
 
 /** The beginning of a text, whole where it is short. */
-export function shorten(text: string, most: number): string {
+export function shorten(text: string, maxCharacters: number): string {
   const characters = [...text];
-  return characters.length <= most ? text : `${characters.slice(0, most - 1).join("").trimEnd()}…`;
+  return characters.length <= maxCharacters ? text : `${characters.slice(0, maxCharacters - 1).join("").trimEnd()}…`;
 }
 
 /** What an error says. */

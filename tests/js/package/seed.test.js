@@ -110,7 +110,7 @@ export default { fetch: async () => Response.json(await run()) };
         found.map((item) => ["text", "score"].map((name) => item.querySelector(`.${name}`).textContent)),
       );
       checkRanking(items.map(([text, score]) => ({ index: documents.indexOf(text), score: Number(score) })));
-      assert.equal(await page.textContent("#since"), "0");
+      assert.equal(await page.textContent("#requests-after-load"), "0");
       assert.equal(requests.length, before, requests.slice(before).join());
       assert.ok(requests.every((url) => url.startsWith(demo.url)), requests.join());
       assert.deepEqual(problems, []);

@@ -90,7 +90,7 @@ describe("access to the demo page", () => {
     await useLongDocuments(page);
     await page.keyboard.press("/");
     await page.fill("#query", "How can cats tell whether they fit through a hole?");
-    await page.locator('[data-settling="settling"]').waitFor();
+    await page.locator('[data-ranking-state="ranking"]').waitFor();
     await page.keyboard.press("Escape");
     assert.match(await page.textContent("#status-text"), /^Cancelled/);
     await page.keyboard.press("Escape");

@@ -30,11 +30,11 @@ describe("the demo page in Firefox", () => {
     });
     await page.waitForFunction(() => document.getElementById("status-text").textContent.startsWith("Ready: "), { timeout: 60_000 });
     await page.type("#query", "How do crooks get people's passwords by email?");
-    await page.waitForSelector('[data-settling="final"]', { timeout: 60_000 });
+    await page.waitForSelector('[data-ranking-state="final"]', { timeout: 60_000 });
     const first = await page.$eval("#ranklet-list .text", ({ textContent }) => textContent);
     assert.match(first, /password/i);
-    assert.equal(await page.$eval("#ribbons", ({ childElementCount }) => childElementCount >= 10), true);
-    assert.equal(await page.$eval("#since", ({ textContent }) => textContent), "0");
+    assert.equal(await page.$eval("#rank-change-lines", ({ childElementCount }) => childElementCount >= 10), true);
+    assert.equal(await page.$eval("#requests-after-load", ({ textContent }) => textContent), "0");
     assert.deepEqual(await page.evaluate(() => violations), []);
     assert.deepEqual(problems, []);
   });

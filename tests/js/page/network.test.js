@@ -65,9 +65,9 @@ describe("the demo page on the network", () => {
     assert.deepEqual(requests.slice(asked), []);
     // Browsers look by themselves, some time after a visit, whether a service worker has a new version.
     assert.deepEqual(front.requests.slice(served).filter((path) => path !== "/sw.js"), []);
-    assert.equal(await page.textContent("#since"), "0");
-    assert.equal(await page.textContent("#elsewhere"), "0");
-    assert.match(await page.textContent("#before"), /^\d+ requests, 2\d\.\d MB$/);
+    assert.equal(await page.textContent("#requests-after-load"), "0");
+    assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
+    assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 2\d\.\d MB$/);
     assert.ok(requests.every((url) => url.startsWith(front.url)), requests.join("\n"));
     await close();
   });
@@ -151,7 +151,7 @@ describe("the demo page on the network", () => {
       await rank(page, "Why do astronauts float?");
       assert.ok(hub.requests.some((path) => path.startsWith(`/${id}/`) && /\.(safetensors|bin)$/.test(path)));
       assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
-      assert.equal(await page.textContent("#since"), "0", "a model's files are no requests of a ranking");
+      assert.equal(await page.textContent("#requests-after-load"), "0", "a model's files are no requests of a ranking");
       assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
       await close();
     });

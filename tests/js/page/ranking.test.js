@@ -32,7 +32,7 @@ describe("the demo page", () => {
       await picture(page, `${name}-ranked-whole`, { fullPage: true });
       assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
       assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
-      assert.equal(await page.locator("#ranklet-list .row").first().locator(".move").getAttribute("data-direction"), "up");
+      assert.equal(await page.locator("#ranklet-list .row").first().locator(".rank-change").getAttribute("data-direction"), "up");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.equal(wide, 0, "nothing to scroll sideways");
       const shifts = await page.evaluate(() => shifts);
@@ -53,8 +53,8 @@ describe("the demo page", () => {
     const index = await row.getAttribute("data-index");
     await row.hover();
     assert.equal(await page.locator(`.row.active[data-index="${index}"]`).count(), 2);
-    assert.equal(await page.locator("#ribbons path[data-active]").count(), 1);
-    const ends = await page.locator("#ribbons path").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+    assert.equal(await page.locator("#rank-change-lines path[data-active]").count(), 1);
+    const ends = await page.locator("#rank-change-lines path").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
     assert.ok(ends.length >= 10 && ends.every((end) => !end.includes("NaN")), ends.join("\n"));
     await page.click("#show-all");
     assert.equal(await page.locator("#ranklet-list .row").count(), await page.locator("#keyword-list .row").count());
@@ -71,7 +71,7 @@ describe("the demo page", () => {
     await rank(page, "What is the hottest planet?");
     assert.equal(await page.locator("#latency rect").count(), 2);
     assert.match(await page.locator("#latency").getAttribute("aria-label"), /^2 rankings: median .+, fastest .+, slowest .+\.$/);
-    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"]) assert.notEqual(await page.textContent(`#fact-${fact}`), "–");
+    for (const fact of ["time", "tokens", "scored", "device", "engine", "dtype"]) assert.notEqual(await page.textContent(`#stat-${fact}`), "–");
     await page.click("#copy");
     const code = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(code, /^import \{ Reranker \} from "ranklet";/);
@@ -86,8 +86,8 @@ describe("the demo page", () => {
     assert.equal(await page.isVisible("#status-action"), false);
     await useLongDocuments(page);
     await page.fill("#query", whiskers);
-    await page.locator('[data-settling="settling"]').waitFor();
-    assert.match(await page.textContent("#settling"), /^settling, \d+ of \d+$/);
+    await page.locator('[data-ranking-state="ranking"]').waitFor();
+    assert.match(await page.textContent("#ranking-state"), /^settling, \d+ of \d+$/);
     await picture(page, "ranking");
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.match(await page.textContent("#status-text"), /^Cancelled after \d+ of \d+ passages\.$/);

@@ -55,7 +55,7 @@ export async function useLongDocuments(page) {
 }
 
 export async function whenRanked(page) {
-  await page.locator('[data-settling="final"]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-ranking-state="final"]').waitFor({ timeout: 60_000 });
 }
 
 /** The texts of a list's rows, in order. */

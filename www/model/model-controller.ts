@@ -7,12 +7,12 @@ import type { DevicePanel } from "../panels/device-panel.js";
 import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
 import type { Ranker } from "../search/ranker.js";
 import { announce } from "../ui/status-line.js";
-import type { Traffic } from "../panels/network-panel.js";
+import type { NetworkPanel } from "../panels/network-panel.js";
 
-export interface ModelSurroundings {
+export interface ModelControllerDependencies {
   readonly ranker: Ranker;
   readonly card: LoadCard;
-  readonly traffic: Traffic;
+  readonly network: NetworkPanel;
   readonly devices: DevicePanel;
   /** A model is there; documents have to be prepared for it. */
   readonly onLoaded: () => void;
@@ -21,14 +21,14 @@ export interface ModelSurroundings {
 }
 
 /** Loads models, one at a time; the one in use stays until the next is there. */
-export class Models {
-  readonly #around: ModelSurroundings;
+export class ModelController {
+  readonly #deps: ModelControllerDependencies;
   #current: ModelChoice = { kind: "embedded" };
   #device: DeviceChoice = { device: "auto", dtype: "auto" };
   #loading: AbortController | undefined;
 
-  constructor(surroundings: ModelSurroundings) {
-    this.#around = surroundings;
+  constructor(dependencies: ModelControllerDependencies) {
+    this.#deps = dependencies;
   }
 
   /** The model in use, or the one to begin with. */
@@ -42,26 +42,26 @@ export class Models {
   }
 
   async load(choice: ModelChoice, device = this.#device): Promise<void> {
-    const { card, traffic, ranker } = this.#around;
+    const { card, network, ranker } = this.#deps;
     this.#loading?.abort();
     const controller = (this.#loading = new AbortController());
     const { signal } = controller;
-    const ended = traffic.loadBegins();
+    const endLoad = network.beginLoad();
     card.begin(modelName(choice), () => this.cancel());
     try {
       const reranker = await loadModel(choice, { ...device, signal, onProgress: (progress) => card.progress(progress) });
       if (signal.aborted) return reranker.dispose();
-      ranker.use(reranker);
+      ranker.setReranker(reranker);
       [this.#current, this.#device] = [choice, device];
       card.hide();
       this.#showModel();
-      this.#around.onLoaded();
+      this.#deps.onLoaded();
     } catch (error) {
-      if (!signal.aborted) await this.fail(error, choice, device);
+      if (!signal.aborted) await this.showFailure(error, choice, device);
     } finally {
       // Also after a choice that could not be had.
-      this.#around.devices.show(ranker.reranker?.info.backend, this.#device);
-      ended();
+      this.#deps.devices.show(ranker.reranker?.info.backend, this.#device);
+      endLoad();
       if (this.#loading === controller) this.#loading = undefined;
     }
   }
@@ -71,7 +71,7 @@ export class Models {
     if (this.#loading === undefined) return false;
     this.#loading.abort();
     this.#loading = undefined;
-    const { card, ranker } = this.#around;
+    const { card, ranker } = this.#deps;
     if (ranker.reranker === undefined) card.cancelled(() => void this.load(this.#current));
     else card.hide();
     announce("Loading was cancelled.");
@@ -79,21 +79,21 @@ export class Models {
   }
 
   /** Says why a model cannot be used, and what to do. */
-  async fail(error: unknown, choice = this.#current, device = this.#device): Promise<void> {
-    const { card, ranker, onChoose } = this.#around;
+  async showFailure(error: unknown, choice = this.#current, device = this.#device): Promise<void> {
+    const { card, ranker, onChoose } = this.#deps;
     const code = error instanceof RankletError ? ` (${error.code})` : "";
-    const keep = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
+    const keepAction = ranker.ready ? [{ label: `Keep ${modelName(this.#current)}`, run: () => card.hide() }] : [];
     const [reason, advice] = [`${messageOf(error)}${code}.`, await adviceFor(choice, error)];
     announce(`The model could not be loaded. ${reason} ${advice}`);
     card.failed(reason, advice, [
       { label: "Try again", run: () => void this.load(choice, device) },
       { label: "Another model", run: onChoose },
-      ...keep,
+      ...keepAction,
     ]);
   }
 
   #showModel(): void {
-    const info = this.#around.ranker.reranker?.info;
+    const info = this.#deps.ranker.reranker?.info;
     if (info === undefined) return;
     setText(element("model-name", HTMLElement), modelName(this.#current));
     setText(element("model-size", HTMLElement), `${bytes(info.weights.bytes)}, ${info.backend.dtype}`);
