@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 
 import { startDemo } from "../support/browsers/chromium.js";
 import { checkpoint } from "../support/models/fixtures.js";
+import { root } from "../support/paths.js";
 import { startHub } from "../support/servers/model-host.js";
 
 /** Asks with the path as it is written here; fetch would tidy it up. */
@@ -88,10 +89,23 @@ describe("the demo server's door to a hub", () => {
     assert.equal((await ask(demo.url, `/hub/${id}/resolve/gone/config.json`)).status, 404);
   });
 
+  const { files, weights, modules } = JSON.parse(readFileSync(new URL("src/checkpoint/model_files.json", root), "utf8"));
+  const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
+  const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
+  for (const name of [...files.map((file) => file.name), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
+    test(`The demo server asks the hub for ${name}, which the package may want.`, async () => {
+      await ask(demo.url, `/hub/${id}/resolve/main/${name}`);
+      assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
+    });
+  }
+
   test("opens for nothing but the files of a model", async () => {
     const before = hub.requests.length;
     for (const path of ["x", "a/b/resolve/main/README.md", "a/b/resolve/main/../config.json", "../api/whoami", "a/b/raw/main/config.json",
-      "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json"]) {
+      "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json",
+      `a/b/resolve/main/${"a".repeat(97)}.safetensors`, `a/b/resolve/main/${"a".repeat(97)}/config.json`, "a/b/resolve/main/.a.safetensors",
+      "a/b/resolve/main/a..b.safetensors", "a/b/resolve/main/.git/config.json", "a/b/resolve/main/1_Pooling/tokenizer.json",
+      "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt"]) {
       assert.equal((await ask(demo.url, `/hub/${path}`)).status, 404, path);
     }
     assert.equal(hub.requests.length, before, "the hub was asked for nothing");
