@@ -1,5 +1,6 @@
-// The demo server's door to a model hub: the page's policy lets it ask its own server alone, so this asks for it. Only
-// the files of a model can be asked for, and nothing but their names is passed on.
+// Forwards a model hub's files to the page, whose policy lets it ask its own server alone. Only files that
+// src/checkpoint/model_files.json allows can be asked for, and nothing but their names is sent to the hub.
+import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
@@ -7,27 +8,14 @@ import { strictHeaders } from "./headers.mjs";
 
 const hubUrl = (process.env.RANKLET_HUB ?? "https://huggingface.co").replace(/\/+$/, "");
 
-const name = String.raw`[A-Za-z0-9][\w.-]{0,95}`;
-const files = [
-  "config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "config_sentence_transformers.json",
-  "sentence_bert_config.json",
-  "modules.json",
-  // Weights in one file or in several, which the index names.
-  `${name}.safetensors`,
-  `${name}.bin`,
-  "model.safetensors.index.json",
-  "pytorch_model.bin.index.json",
-  // A module of a chain has a folder of its own.
-  `(?:${name}/)config.json`,
-  `(?:${name}/)model.safetensors`,
-  `(?:${name}/)pytorch_model.bin`,
-].map((file) => file.replace(/\.(?=\w+$)/, String.raw`\.`));
-const filePath = new RegExp(`^/hub/(${name}/${name}/resolve/${name}/(?:${files.join("|")}))$`);
+const layout = JSON.parse(readFileSync(new URL("../../src/checkpoint/model_files.json", import.meta.url), "utf8"));
+const rootFiles = new Set([...layout.files, ...layout.weights].map(({ name }) => name));
+const shardSuffixes = layout.weights.map(({ shardSuffix }) => shardSuffix).filter((suffix) => suffix !== null);
+const moduleFiles = new Set([layout.modules.config, ...layout.modules.weights]);
+
+/** Owner, repository and revision, and the file's path in the repository. */
+const segment = String.raw`[A-Za-z0-9][\w.-]{0,95}`;
+const hubAddress = new RegExp(`^/hub/(?<repository>${segment}/${segment}/resolve/${segment})/(?<path>.+)$`);
 
 /** Whether the hub's door is what `path` asks for. */
 export function isHubPath(path) {
@@ -37,8 +25,8 @@ export function isHubPath(path) {
 /** Answers a GET or HEAD for `path`: `/hub/` itself says that the door is there, all else is a file of a model. */
 export async function answerFromHub(path, request, response) {
   if (path === "/hub/") return sendText(response, 200, `Models come through here from ${hubUrl}.`);
-  const file = filePath.exec(path)?.[1];
-  if (file === undefined || file.includes("..")) return sendText(response, 404, "No file of a model has such an address.");
+  const file = hubFile(path);
+  if (file === undefined) return sendText(response, 404, "No file of a model has such an address.");
   const stop = new AbortController();
   response.once("close", () => stop.abort());
   let found;
@@ -50,6 +38,27 @@ export async function answerFromHub(path, request, response) {
     return;
   }
   await forward(found, request, response);
+}
+
+/** The hub's path of a model's file, or undefined for any other address. */
+function hubFile(path) {
+  const address = hubAddress.exec(path)?.groups;
+  if (address === undefined || address.repository.includes("..") || !isModelFile(address.path)) return undefined;
+  return `${address.repository}/${address.path}`;
+}
+
+function isModelFile(path) {
+  if (rootFiles.has(path)) return true;
+  const [name, fileInFolder, ...deeper] = path.split("/");
+  if (!isAllowedName(name) || deeper.length > 0) return false;
+  return fileInFolder === undefined ? shardSuffixes.some((suffix) => name.endsWith(suffix)) : moduleFiles.has(fileInFolder);
+}
+
+/** Whether a shard or a module's folder may have this name. */
+function isAllowedName(name) {
+  const { maxBytes, punctuation, forbidden } = layout.names;
+  const isAllowed = (character) => /[A-Za-z0-9]/.test(character) || punctuation.includes(character);
+  return name.length <= maxBytes && !/^\.|^$/.test(name) && !name.includes(forbidden) && [...name].every(isAllowed);
 }
 
 async function forward(found, request, response) {
