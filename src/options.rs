@@ -42,6 +42,45 @@ pub struct Options {
 }
 
 impl Options {
+    /// Checks that this build has the engine for an encoder on this device, and that it takes these options.
+    ///
+    /// # Errors
+    /// `unsupported` if not.
+    pub(crate) fn check_encoder(&self) -> Result<()> {
+        match self.device {
+            #[cfg(not(feature = "candle"))]
+            Device::Candle => {
+                Err(unsupported("this build has no candle: use the device \"cpu\" or \"auto\""))
+            }
+            #[cfg(all(feature = "candle", not(target_arch = "wasm32")))]
+            Device::Candle if self.threads.is_some() => Err(unsupported(
+                "candle chooses its threads by itself: leave the option out, or use the device \"cpu\"",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that a decoder runs with these options and this resolved dtype.
+    ///
+    /// # Errors
+    /// `unsupported` for the GPU, for any dtype but f32, and for a number of threads.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn check_decoder(&self, dtype: Dtype) -> Result<()> {
+        if self.device == Device::Gpu {
+            return Err(unsupported("a decoder does not run on a GPU: use the device \"cpu\" or \"auto\""));
+        }
+        if dtype != Dtype::F32 {
+            return Err(unsupported("a decoder is not quantised: its dtype is f32"));
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.threads.is_some() {
+            return Err(unsupported(
+                "candle, which runs decoders, chooses its threads by itself: leave the option out",
+            ));
+        }
+        Ok(())
+    }
+
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn threads(&self) -> usize {
         self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from)

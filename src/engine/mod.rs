@@ -20,9 +20,11 @@ mod positions;
 use crate::checkpoint::Weights;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Decoder, ModelConfig};
-use crate::error::{Result, unsupported};
+use crate::error::Result;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+use crate::error::unsupported;
 use crate::model::Plan;
-use crate::options::{Device, Dtype, Options};
+use crate::options::Dtype;
 use crate::text::Batch;
 
 /// One of the ways to run a Plan.
@@ -39,6 +41,15 @@ pub(crate) enum Engine {
     /// A decoder, which is no Plan.
     #[cfg(feature = "decoder")]
     Decoder(decoder::DecoderEngine),
+}
+
+/// How a CPU engine computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineConfig {
+    /// Threads that one batch is spread over, at least 1.
+    pub(crate) threads: usize,
+    /// How weights are stored.
+    pub(crate) dtype: Dtype,
 }
 
 /// A batch on its way.
@@ -59,54 +70,48 @@ impl Submission {
 }
 
 impl Engine {
-    /// The engine on the CPU that a caller asked for, or that is to stand beside one on a GPU, with a Plan whose tensors
-    /// have all been checked.
+    /// Prepares a CPU engine. All tensors of the plan must have been validated.
     ///
     /// # Errors
-    /// `unsupported` where this build has no such engine.
-    pub(crate) fn prepare(options: &Options, plan: &Plan, weights: Weights, dtype: Dtype) -> Result<Self> {
-        match options.device {
-            Device::Auto | Device::Cpu | Device::Gpu => {
-                // What f16 is a shorter form of.
-                let dtype = if dtype == Dtype::F16 { Dtype::F32 } else { dtype };
-                cpu::CpuEngine::prepare(plan, weights, dtype, options.threads()).map(Engine::Cpu)
-            }
-            #[cfg(all(feature = "candle", not(target_arch = "wasm32")))]
-            Device::Candle if options.threads.is_some() => Err(unsupported(
-                "candle chooses its threads by itself: leave the option out, or use the device \"cpu\"",
-            )),
-            #[cfg(feature = "candle")]
-            Device::Candle => candle::CandleEngine::prepare(plan, weights).map(Engine::Candle),
-            #[cfg(not(feature = "candle"))]
-            Device::Candle => {
-                Err(unsupported("this build has no candle: use the device \"cpu\" or \"auto\""))
-            }
-        }
+    /// `weights` for numbers that are too large to compute with.
+    pub(crate) fn prepare_cpu(plan: &Plan, weights: Weights, config: EngineConfig) -> Result<Self> {
+        let EngineConfig { threads, dtype } = config;
+        // f16 is a storage format of GPUs; on a CPU such a model runs in f32.
+        let dtype = if dtype == Dtype::F16 { Dtype::F32 } else { dtype };
+        cpu::CpuEngine::prepare(plan, weights, dtype, threads).map(Engine::Cpu)
     }
 
-    /// The engine on a GPU, without its embeddings, for callers that want one or leave the choice; it takes copies of
-    /// the weights.
+    /// Prepares the reference engine. All tensors of the plan must have been validated.
+    #[cfg(feature = "candle")]
+    pub(crate) fn prepare_candle(plan: &Plan, weights: Weights) -> Result<Self> {
+        candle::CandleEngine::prepare(plan, weights).map(Engine::Candle)
+    }
+
+    /// Prepares a GPU engine from copies of the weights. It has no embedding tables yet:
+    /// [`GpuEngine::share_embedding`](gpu::GpuEngine::share_embedding) gives it those of a CPU engine.
     ///
     /// # Errors
-    /// Why there is none.
+    /// `unsupported` without a suitable adapter; as [`GpuEngine::prepare`](gpu::GpuEngine::prepare).
     #[cfg(feature = "gpu")]
     pub(crate) async fn prepare_gpu(
-        options: &Options,
+        adapter: gpu::AdapterKind,
         plan: &Plan,
         weights: &Weights,
         dtype: Dtype,
-    ) -> Option<Result<Box<gpu::GpuEngine>>> {
-        if !matches!(options.device, Device::Auto | Device::Gpu) {
-            return None;
-        }
-        let opened = async {
-            let gpu = match options.device {
-                Device::Auto => gpu::Gpu::open_hardware().await?,
-                _ => gpu::Gpu::open().await?,
-            };
-            gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await
-        };
-        Some(opened.await.map(Box::new))
+    ) -> Result<Box<gpu::GpuEngine>> {
+        let gpu = gpu::Gpu::open(adapter).await?;
+        gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await.map(Box::new)
+    }
+
+    /// Prepares the engine of a decoder for pairs of at most `max_length` tokens. All its tensors must have been
+    /// validated.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn prepare_decoder(
+        (config, decoder): (&ModelConfig, &Decoder),
+        weights: Weights,
+        max_length: usize,
+    ) -> Result<Self> {
+        decoder::DecoderEngine::prepare(config, decoder, weights, max_length).map(Engine::Decoder)
     }
 
     /// `"cpu"` or `"gpu"`.
@@ -116,33 +121,6 @@ impl Engine {
             Engine::Gpu(_) => "gpu",
             _ => "cpu",
         }
-    }
-
-    /// The engine for a decoder whose tensors have all been checked, for pairs of at most `max_length` tokens.
-    ///
-    /// # Errors
-    /// `unsupported` for another device, dtype or number of threads than there is.
-    #[cfg(feature = "decoder")]
-    pub(crate) fn prepare_decoder(
-        options: &Options,
-        (config, decoder): (&ModelConfig, &Decoder),
-        weights: Weights,
-        dtype: Dtype,
-        max_length: usize,
-    ) -> Result<Self> {
-        if options.device == Device::Gpu {
-            return Err(unsupported("a decoder does not run on a GPU: use the device \"cpu\" or \"auto\""));
-        }
-        if dtype != Dtype::F32 {
-            return Err(unsupported("a decoder is not quantised: its dtype is f32"));
-        }
-        #[cfg(not(target_arch = "wasm32"))]
-        if options.threads.is_some() {
-            return Err(unsupported(
-                "candle, which runs decoders, chooses its threads by itself: leave the option out",
-            ));
-        }
-        decoder::DecoderEngine::prepare(config, decoder, weights, max_length).map(Engine::Decoder)
     }
 
     /// What computes, in a word or two: `"candle"`, or the instructions our own kernels use.
@@ -155,16 +133,6 @@ impl Engine {
             Engine::Gpu(_) => "webgpu",
             #[cfg(feature = "decoder")]
             Engine::Decoder(_) => "candle",
-        }
-    }
-
-    /// Why it is this engine.
-    pub(crate) fn reason(&self, asked: Device) -> String {
-        match (self, asked) {
-            #[cfg(feature = "decoder")]
-            (Engine::Decoder(_), _) => "the model is a decoder".to_owned(),
-            (_, Device::Auto) => "this build has no GPU engine".to_owned(),
-            _ => "asked for".to_owned(),
         }
     }
 

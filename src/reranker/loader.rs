@@ -11,15 +11,15 @@ use super::model_spec::ModelSpec;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Answers, Decoder, Question};
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};
-use crate::engine::Engine;
 #[cfg(feature = "gpu")]
-use crate::engine::gpu::GpuEngine;
+use crate::engine::gpu::{AdapterKind, GpuEngine};
+use crate::engine::{Engine, EngineConfig};
 #[cfg(feature = "decoder")]
 use crate::error::config;
 use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head, Plan};
-use crate::options::{Dtype, ModelSource, Options};
+use crate::options::{Device, Dtype, ModelSource, Options};
 use crate::text::Batch;
 
 /// Takes a checkpoint in and makes a [`Reranker`] of it.
@@ -98,7 +98,7 @@ impl Loader {
                 engine: engine.name(),
                 adapter: None,
                 dtype,
-                reason: engine.reason(options.device),
+                reason: reason(&engine, options.device).to_owned(),
                 verification: None,
             },
             warnings,
@@ -148,8 +148,22 @@ impl Prepared {
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
         let plan = plan.collapse_last_layer();
         #[cfg(feature = "gpu")]
-        let mut gpu = Engine::prepare_gpu(options, &plan, &weights, dtype).await;
-        let engine = Engine::prepare(options, &plan, weights, dtype)?;
+        let adapter = match options.device {
+            Device::Auto => Some(AdapterKind::Hardware),
+            Device::Gpu => Some(AdapterKind::Any),
+            Device::Cpu | Device::Candle => None,
+        };
+        #[cfg(feature = "gpu")]
+        let mut gpu = match adapter {
+            Some(adapter) => Some(Engine::prepare_gpu(adapter, &plan, &weights, dtype).await),
+            None => None,
+        };
+        options.check_encoder()?;
+        let engine = match options.device {
+            #[cfg(feature = "candle")]
+            Device::Candle => Engine::prepare_candle(&plan, weights)?,
+            _ => Engine::prepare_cpu(&plan, weights, EngineConfig { threads: options.threads(), dtype })?,
+        };
         #[cfg(feature = "gpu")]
         if let Some(Ok(gpu)) = &mut gpu {
             gpu.share_embedding(&engine);
@@ -177,7 +191,8 @@ impl Prepared {
         let tensors = model::decoder_tensors(config, decoder);
         let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
-        let engine = Engine::prepare_decoder(options, (config, decoder), weights, dtype, spec.max_length)?;
+        options.check_decoder(dtype)?;
+        let engine = Engine::prepare_decoder((config, decoder), weights, spec.max_length)?;
         let parameters = decoder.parameters(config) as usize + head.parameters();
         Ok(Self {
             engine,
@@ -235,6 +250,16 @@ impl Reranker {
             self.tokenizer.push(&mut batch, &query, &document, length)?;
         }
         Ok(batch)
+    }
+}
+
+/// Why an engine was chosen, before a GPU is compared with it.
+fn reason(engine: &Engine, device: Device) -> &'static str {
+    match (engine, device) {
+        #[cfg(feature = "decoder")]
+        (Engine::Decoder(_), _) => "the model is a decoder",
+        (_, Device::Auto) => "this build has no GPU engine",
+        _ => "asked for",
     }
 }
 

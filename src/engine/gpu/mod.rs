@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use self::lower::{Constants, Prepared};
 use self::record::{BatchShape, Step, VEC4, bytes, record};
-pub(crate) use self::run::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::run::KernelTime;
 pub use self::run::gpu_bytes;
+pub(crate) use self::run::{AdapterKind, Gpu};
 use self::run::{Executor, PendingRows};
 use self::shader::{GemmTile, Storage};
 use super::Engine;

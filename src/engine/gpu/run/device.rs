@@ -14,6 +14,15 @@ pub fn gpu_bytes() -> u64 {
     ALLOCATED_BYTES.load(Ordering::Relaxed)
 }
 
+/// Which adapters may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AdapterKind {
+    /// Any, software rasterizers included.
+    Any,
+    /// Only hardware, as far as the system reports it. The search stops early if there is no sign of a GPU.
+    Hardware,
+}
+
 /// A device and its queue.
 #[derive(Debug)]
 pub(crate) struct Gpu {
@@ -36,23 +45,17 @@ pub(crate) struct ErrorScope {
 }
 
 impl Gpu {
-    /// The fastest adapter there is, with as large buffers as it has and otherwise the limits that every adapter has.
+    /// Opens the fastest adapter of this kind. Buffer sizes are limited by the adapter, everything else by the minimum
+    /// limits of the WebGPU specification.
     ///
     /// # Errors
-    /// `unsupported` where there is no adapter, or none with the limits of the WebGPU specification.
-    pub(crate) async fn open() -> Result<Self> {
-        let adapter = adapter().await?;
-        Self::request(&adapter, required_limits(&adapter.limits())).await
-    }
-
-    /// As [`open`](Self::open), but no program on the CPU, as far as the system says; looks no further where there is no
-    /// sign of hardware.
-    pub(crate) async fn open_hardware() -> Result<Self> {
-        if !may_have_hardware() {
+    /// `unsupported` without such an adapter, or if it does not reach those limits.
+    pub(crate) async fn open(kind: AdapterKind) -> Result<Self> {
+        if kind == AdapterKind::Hardware && !may_have_hardware() {
             return Err(unsupported("there is no GPU"));
         }
         let adapter = adapter().await?;
-        if adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+        if kind == AdapterKind::Hardware && adapter.get_info().device_type == wgpu::DeviceType::Cpu {
             return Err(unsupported("the GPU is a program on the CPU"));
         }
         Self::request(&adapter, required_limits(&adapter.limits())).await

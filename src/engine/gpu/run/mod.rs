@@ -10,8 +10,8 @@ mod profile;
 pub(super) use autotune::GEMM_TILES;
 pub(super) use autotune::autotune;
 pub(super) use device::Buffer;
-pub(crate) use device::Gpu;
 pub use device::gpu_bytes;
+pub(crate) use device::{AdapterKind, Gpu};
 pub(super) use executor::{Executor, PendingRows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use profile::KernelTime;

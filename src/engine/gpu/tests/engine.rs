@@ -20,7 +20,7 @@ fn engine_of(gpu: Gpu, plan: &Plan, weights: Weights, dtype: Dtype) -> GpuEngine
 }
 
 fn open() -> Gpu {
-    pollster::block_on(Gpu::open()).unwrap()
+    pollster::block_on(Gpu::open(AdapterKind::Any)).unwrap()
 }
 
 fn run(engine: &GpuEngine, lengths: &[usize]) -> Result<Vec<f32>> {

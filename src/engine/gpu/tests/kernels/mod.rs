@@ -30,7 +30,7 @@ impl Random {
 }
 
 fn gpu() -> Gpu {
-    pollster::block_on(Gpu::open())
+    pollster::block_on(Gpu::open(AdapterKind::Any))
         .expect("an adapter; a software one will do: sudo apt-get install mesa-vulkan-drivers")
 }
 
