@@ -1,18 +1,21 @@
 // One command, one report: Ranklet and its peers, side by side. `./build.sh bench --help` says what can be asked for.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 
-import { engineNames } from "./engines.mjs";
-import { gpu } from "./gpu.mjs";
-import { describe } from "./machine.mjs";
-import { prepareFamily, prepareModel, preparePython, program } from "./models.mjs";
+import { engineNames } from "./engines/engines.mjs";
+import { gpu } from "./sections/gpu.mjs";
+import { describe } from "./report/machine.mjs";
+import { prepareFamily, prepareModel, preparePython, program } from "./models/models.mjs";
 import { extent, help, readOptions } from "./options.mjs";
 import { inOutput, inRepository } from "./paths.mjs";
-import { picture } from "./picture.mjs";
-import { markdown } from "./report.mjs";
-import { families, flat, load, memory, noVnni, shapes, speed } from "./sections.mjs";
-import { startSite } from "./site.mjs";
-import { judge } from "./targets.mjs";
-import { Works } from "./work.mjs";
+import { picture } from "./report/chart.mjs";
+import { markdown } from "./report/report.mjs";
+import { families } from "./sections/families.mjs";
+import { load } from "./sections/load.mjs";
+import { memory } from "./sections/memory.mjs";
+import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
+import { startSite } from "./engines/site.mjs";
+import { judge } from "./report/targets.mjs";
+import { Works } from "./measure/workload.mjs";
 
 const run = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu };
 

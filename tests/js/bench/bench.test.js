@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { picture } from "../../../bench/picture.mjs";
-import { markdown } from "../../../bench/report.mjs";
-import { kendallTau, median } from "../../../bench/statistics.mjs";
-import { judge } from "../../../bench/targets.mjs";
+import { picture } from "../../../bench/report/chart.mjs";
+import { markdown } from "../../../bench/report/report.mjs";
+import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
+import { judge } from "../../../bench/report/targets.mjs";
 
 const engine = (where, peer, dtype, threads) => ({ label: peer, where, peer, dtype, threads });
 

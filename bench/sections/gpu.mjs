@@ -1,10 +1,10 @@
 // WebGPU, on whatever adapter there is: in Chromium beside the peer, and natively, shape by shape and kernel by kernel.
 import { execFileSync } from "node:child_process";
 
-import { startGpuChromium } from "./chromium.mjs";
-import { cudaProgram, rankletPage, rankletProgram, transformersPages } from "./engines.mjs";
-import { attempt, closeAll, interleave, openAll } from "./measure.mjs";
-import { program } from "./models.mjs";
+import { startGpuChromium } from "../engines/chromium.mjs";
+import { cudaProgram, rankletPage, rankletProgram, transformersPages } from "../engines/engines.mjs";
+import { attempt, closeAll, interleave, openAll } from "../measure/measure.mjs";
+import { program } from "../models/models.mjs";
 
 /** What the GPU is measured with natively. */
 const dtypes = ["f32", "f16"];

@@ -1,5 +1,5 @@
 // The report as a page of Markdown.
-import { median } from "./statistics.mjs";
+import { median } from "../measure/statistics.mjs";
 import { ratio, targetSize } from "./targets.mjs";
 
 /** What people are told to expect, shape by shape. */

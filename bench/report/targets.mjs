@@ -1,5 +1,5 @@
 // What Ranklet is meant to reach, as ratios within one run.
-import { median } from "./statistics.mjs";
+import { median } from "../measure/statistics.mjs";
 
 /**
  * The targets with what was measured.

@@ -1,6 +1,6 @@
-"""PyTorch on a CUDA device as a native peer: answers works on stdin as native.py does.
+"""PyTorch on a CUDA device as a native peer: answers works on stdin as onnxruntime_server.py does.
 
-    python cuda.py FOLDER DTYPE
+    python pytorch_server.py FOLDER DTYPE
 
 FOLDER is a checkpoint, DTYPE f32 or f16. A work's documents go through the
 model as sentence-transformers sends them: sorted by length, in batches of 32.

@@ -1,5 +1,5 @@
 // The picture for the README: times in Chromium as bars, readable on light and dark pages.
-import { median } from "./statistics.mjs";
+import { median } from "../measure/statistics.mjs";
 import { targetSize } from "./targets.mjs";
 
 const bar = { height: 20, gap: 8, left: 345, width: 400, right: 95 };

@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 
-import { processorFeatures, startChromium, withoutVnni } from "./chromium.mjs";
-import { inRepository } from "./paths.mjs";
+import { processorFeatures, startChromium, withoutVnni } from "../engines/chromium.mjs";
+import { inRepository } from "../paths.mjs";
 
 /** The machine, and the versions of everything that takes part. */
 export async function describe(site, python) {

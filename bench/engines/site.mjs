@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { extname, resolve, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 
-import { inOutput, inRepository } from "./paths.mjs";
+import { inOutput, inRepository } from "../paths.mjs";
 
 const types = {
   ".html": "text/html; charset=utf-8",
@@ -19,7 +19,7 @@ const types = {
 const compressed = new Set([".html", ".js", ".json", ".mjs", ".wasm"]);
 
 const folders = {
-  page: inRepository("bench/page"),
+  page: inRepository("bench/engines/page"),
   ranklet: inRepository("pkg/dist"),
   transformers: inRepository("bench/node_modules/@huggingface/transformers/dist"),
   onnxruntime: inRepository("bench/node_modules/onnxruntime-web/dist"),

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { Tokenizer } from "@huggingface/tokenizers";
 
-import { inRepository } from "./paths.mjs";
+import { inRepository } from "../paths.mjs";
 
 /**
  * Tokens of a pair by the share of pairs that are shorter, as first stages find passages: a hundred pairs have 10,252

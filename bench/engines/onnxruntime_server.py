@@ -1,6 +1,6 @@
 """onnxruntime as a native peer: answers works on stdin, a line each, with scores and times.
 
-    python native.py FOLDER FILE THREADS
+    python onnxruntime_server.py FOLDER FILE THREADS
 
 FOLDER has tokenizer.json, FILE is an ONNX file in it. The first line on stdout
 says what was loaded. A work is {"query", "documents"}; its documents go through

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-import { program } from "./models.mjs";
-import { inRepository } from "./paths.mjs";
+import { program } from "../models/models.mjs";
+import { inRepository } from "../paths.mjs";
 
 /** Starts `ranklet bench --serve`. */
 export function startRanklet({ folder, device, dtype, threads }) {
@@ -15,12 +15,12 @@ export function startRanklet({ folder, device, dtype, threads }) {
 
 /** Starts onnxruntime on an exported model. */
 export function startOnnxruntime({ python, folder, file, threads }) {
-  return start(python, [inRepository("bench/native.py"), folder, file, String(threads)]);
+  return start(python, [inRepository("bench/engines/onnxruntime_server.py"), folder, file, String(threads)]);
 }
 
 /** Starts PyTorch on a checkpoint. */
 export function startCuda({ python, folder, dtype }) {
-  return start(python, [inRepository("bench/cuda.py"), folder, dtype]);
+  return start(python, [inRepository("bench/engines/pytorch_server.py"), folder, dtype]);
 }
 
 /** @returns {Promise<{ loaded: object, score: (work: object) => Promise<object>, close: () => Promise<void> }>} */

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 
-import { inOutput, inRepository } from "./paths.mjs";
+import { inOutput, inRepository } from "../paths.mjs";
 
 /** BERT shapes by name: what people's checkpoints have. */
 const shapes = {
@@ -60,7 +60,7 @@ export function prepareModel(name, python, checkpoint) {
  * @param {string} [xlmr] the folder of XLM-R's tokenizer
  */
 export function prepareFamily(name, python, xlmr) {
-  const [folder, script] = [inOutput(`models/bench/${name}`), inRepository("bench/shapes.py")];
+  const [folder, script] = [inOutput(`models/bench/${name}`), inRepository("bench/models/shapes.py")];
   const recipe = createHash("sha256").update(JSON.stringify([name, xlmr ?? null])).update(readFileSync(script)).digest("hex");
   const stamp = `${folder}/recipe`;
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== recipe) {
@@ -73,7 +73,7 @@ export function prepareFamily(name, python, xlmr) {
 }
 
 function make({ name, plain, q8, source, checkpoint, python }) {
-  const script = (...args) => runPython(python, [inRepository("bench/checkpoints.py"), ...args]);
+  const script = (...args) => runPython(python, [inRepository("bench/models/checkpoints.py"), ...args]);
   if (checkpoint !== undefined && name === "minilm-l6") {
     cpSync(checkpoint, plain, { recursive: true, dereference: true });
     execFileSync("chmod", ["-R", "u+w", plain]);
@@ -93,7 +93,7 @@ function make({ name, plain, q8, source, checkpoint, python }) {
 function fingerprint(name, source) {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([name, source ?? null, shapes[name]]));
-  for (const file of ["bench/checkpoints.py", "bench/requirements.txt", "models/default/model.safetensors"]) hash.update(readFileSync(inRepository(file)));
+  for (const file of ["bench/models/checkpoints.py", "bench/requirements.txt", "models/default/model.safetensors"]) hash.update(readFileSync(inRepository(file)));
   if (source !== undefined) hash.update(readFileSync(`${source}/model.safetensors`));
   return hash.digest("hex");
 }

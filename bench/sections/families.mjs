@@ -1,0 +1,46 @@
+// Models of other families: loading, memory and speed.
+import { startChromium } from "../engines/chromium.mjs";
+import { rankletPage, rankletProgram } from "../engines/engines.mjs";
+import { attempt } from "../measure/measure.mjs";
+
+/** Tokens of a passage for the shapes of families, as BERT's tokenizer counts. */
+const passageTokens = 100;
+
+/** What the shapes of other families take: to load, in memory as predicted and as it is, and to score. */
+export async function families({ site, python, works, extent, notes, prepare }) {
+  const measured = [];
+  for (const name of extent.families) {
+    console.error(`families, ${name}`);
+    const model = await attempt({ id: name }, notes, async () => prepare(name));
+    if (model === undefined) continue;
+    const work = works.equal(extent.family, passageTokens);
+    const settings = { site, python, model, dtype: "q8", threads: 1 };
+    const engines = [];
+    const measure = (engine, more) =>
+      attempt(engine, notes, async () => {
+        const runner = await engine.open();
+        await runner.score(work);
+        const scored = await runner.score(work);
+        const { load_ms, memory_bytes } = runner.loaded;
+        const told = { id: engine.id, load_ms, predicted_bytes: memory_bytes, ms: scored.ms, tokens: scored.tokens };
+        engines.push({ ...told, ...(await more(runner, scored)) });
+        await runner.close();
+      });
+    for (const dtype of ["q8", "f32"]) {
+      await measure(rankletProgram({ ...settings, dtype }), ({ loaded }, { peak_bytes }) => ({
+        loaded_bytes: loaded.peak_bytes ?? undefined,
+        peak_bytes: peak_bytes ?? undefined,
+      }));
+    }
+    const browser = await startChromium(site);
+    // On the page's thread, where WebAssembly's memory can be looked at.
+    await measure(rankletPage({ ...settings, browser, threads: 0, watch: true }), async (runner) => ({
+      loaded_bytes: runner.loaded.loaded_wasm_bytes,
+      peak_bytes: await runner.wasmBytes(),
+      process_bytes: await browser.peakBytes(),
+    }));
+    await browser.close();
+    measured.push({ model: name, bytes: model.bytes, documents: work.documents.length, engines });
+  }
+  return measured;
+}

@@ -1,0 +1,56 @@
+// How long a page takes from the import of the library to its first score.
+import { startProfile } from "../engines/chromium.mjs";
+import { rankletPage, transformersPages } from "../engines/engines.mjs";
+import { attempt } from "../measure/measure.mjs";
+
+/** Loads that fill the caches before any is measured: files, then compiled code. */
+const cacheFillingLoads = 2;
+
+/** From the import of the library to the first score: with empty caches, and with full ones in a new page. */
+export async function load({ site, model, extent, notes }) {
+  console.error("load");
+  const settings = { site, model, dtype: "q8", threads: 1 };
+  const sides = [];
+  for (const make of [(browser) => rankletPage({ ...settings, browser }), (browser) => transformersPages({ ...settings, browser })[0]]) {
+    const browser = await startProfile(site);
+    sides.push({ browser, engine: () => make(browser), warm_ms: [] });
+  }
+  const once = async (side) => {
+    const engine = side.engine();
+    return attempt(engine, notes, async () => {
+      const runner = await engine.open();
+      // The peer writes its cache behind the caller's back.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await runner.close();
+      return runner.loaded;
+    });
+  };
+  for (const side of sides) {
+    const before = site.answers.length;
+    const loaded = await once(side);
+    if (loaded === undefined) continue;
+    side.cold_ms = loaded.first_score_ms;
+    side.files = site.answers.slice(before);
+    for (let fill = 1; fill < cacheFillingLoads; fill++) await once(side);
+  }
+  for (let repetition = 0; repetition < extent.loads; repetition++) {
+    for (const side of sides) {
+      const before = site.answers.length;
+      const loaded = await once(side);
+      if (loaded === undefined) continue;
+      side.warm_ms.push(loaded.first_score_ms);
+      side.warm_files = site.answers.slice(before);
+    }
+  }
+  for (const { browser } of sides) await browser.close();
+  // The bench's own files are not what is measured.
+  const total = (files) => files?.filter(({ path }) => !path.startsWith("/page/")).reduce((sum, { bytes }) => sum + bytes, 0);
+  return sides.map(({ engine, cold_ms, warm_ms, files, warm_files }) => ({
+    id: engine().id,
+    cold_ms,
+    warm_ms,
+    bytes: total(files),
+    warm_bytes: total(warm_files),
+    files,
+  }));
+}
