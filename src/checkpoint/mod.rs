@@ -3,66 +3,35 @@
 //! Nothing here computes a score and nothing here trusts its input. What leaves this module has been checked:
 //! sizes are bounded and divide, every tensor lies inside its file, every number is finite.
 
-mod activation;
-mod arrived;
-mod chain;
-mod chat_template;
 mod config;
-mod grid;
-mod header;
-mod index;
 mod json;
 mod model_files;
 mod model_layout;
-mod prompt;
-mod q4;
-mod q8;
-#[cfg(feature = "decoder")]
-mod question;
-mod reader;
-mod rounding;
-mod safetensors;
-mod sentence_transformers;
-mod tensor;
-mod tokenizer_class;
-mod tokenizer_config;
-mod torch;
-mod transformer;
+mod sbert;
+mod tokenizer;
 mod weights;
-mod weights_files;
-#[cfg(feature = "candle")]
-mod writer;
 
-pub use activation::{Activation, ScoreActivation};
-pub use chain::{Chain, Module};
 pub use config::{
-    Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, ModelLimits, Numbering, Pooling,
-    RelativePositions, Rotary, RotaryLayer,
+    Activation, Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, ModelLimits, Numbering,
+    Pooling, RelativePositions, Rotary, RotaryLayer, ScoreActivation,
 };
 pub use model_files::ModelFiles;
-pub(crate) use q8::Q7_OFFSET;
-pub use q8::{Golden, GoldenPair, Metadata};
-#[cfg(feature = "decoder")]
-pub use question::{Answers, Question};
-pub use reader::WeightsReader;
-pub use tensor::Tensor;
-pub use tokenizer_class::TokenizerClass;
-pub use tokenizer_config::{
-    AddedToken, SpecialToken, SpecialTokens, TokenizerConfig, TokenizerOptions, TruncationSide,
+pub use sbert::{Chain, Module};
+pub use tokenizer::{
+    AddedToken, SpecialToken, SpecialTokens, TokenizerClass, TokenizerConfig, TokenizerOptions,
+    TruncationSide,
 };
-pub use weights::{Format, Weights};
-
-pub(crate) use grid::Grid;
-pub(crate) use index::Index;
+#[cfg(feature = "decoder")]
+pub use tokenizer::{Answers, Question};
 #[cfg(feature = "candle")]
-pub(crate) use q4::{BLOCK, block_scales};
-pub(crate) use weights_files::WeightsFiles;
-#[cfg(feature = "candle")]
-pub(crate) use writer::Writer;
+pub(crate) use weights::{BLOCK, Writer, block_scales};
+pub use weights::{Format, Golden, GoldenPair, Metadata, Tensor, Weights, WeightsReader};
+pub(crate) use weights::{Grid, Index, Q7_OFFSET, WeightsFiles};
 
-use crate::error::{Result, config, tokenizer};
+use crate::error;
+use crate::error::{Result, config};
 use model_layout::layout;
-use sentence_transformers::SentenceTransformers;
+use sbert::SentenceTransformers;
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
 ///
@@ -105,7 +74,7 @@ impl Checkpoint {
         )?;
         let mut config = ModelConfig::read(&config_json)?;
         let saved = SentenceTransformers::read(&files)?;
-        let prompt = prompt::read(saved.own.as_ref())?;
+        let prompt = sbert::read_prompt(saved.own.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
             None => Chain::read(&files, &saved, config.hidden_size, &prompt)?,
@@ -123,7 +92,7 @@ impl Checkpoint {
         let mut tokenizer_config = TokenizerConfig::read(&files)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
-            files.take("tokenizer.json").ok_or_else(|| tokenizer("tokenizer.json is missing"))?;
+            files.take("tokenizer.json").ok_or_else(|| error::tokenizer("tokenizer.json is missing"))?;
         Ok(Self {
             config,
             chain,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::model_layout::{self, layout};
 #[cfg(not(target_arch = "wasm32"))]
-use super::{chain, index::Index, model_layout::ModuleFiles};
+use super::{model_layout::ModuleFiles, sbert, weights::Index};
 
 /// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
 #[derive(Debug, Default, Clone)]
@@ -105,7 +105,7 @@ impl ModelFiles {
             files.read(directory, &file.name)?;
         }
         // Loading reports a malformed list, and files of modules that are missing.
-        let list = files.get(&layout().modules.list).map(chain::entries);
+        let list = files.get(&layout().modules.list).map(sbert::entries);
         for entry in list.and_then(Result::ok).unwrap_or_default() {
             let Ok(Some(module)) = ModuleFiles::of(&entry) else { continue };
             files.read(directory, &module.config)?;

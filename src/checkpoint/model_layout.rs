@@ -18,9 +18,9 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::ModelFiles;
-use super::chain::{self, Entry};
-use super::index::Index;
 use super::json::Object;
+use super::sbert::{self, Entry};
+use super::weights::Index;
 use crate::error::{Error, ErrorKind, Result, config, unsupported, weights};
 
 /// The content of `model_files.json`.
@@ -169,7 +169,7 @@ fn wanted_modules(
         .get(&modules.read_if.file)
         .map(|bytes| Object::parse(&modules.read_if.file, bytes))
         .transpose()?;
-    for entry in chain::listed_modules(&small, own.as_ref())?.unwrap_or_default() {
+    for entry in sbert::listed_modules(&small, own.as_ref())?.unwrap_or_default() {
         let Some(files) = ModuleFiles::of(&entry)? else { continue };
         if is_present(&files.config) {
             wanted.push(files.config);
@@ -326,10 +326,10 @@ mod tests {
             let modules = vec![serde_json::json!({ "type": "Dropout", "path": "a" }); count];
             serde_json::to_vec(&modules).unwrap()
         };
-        assert_eq!(chain::entries(&list(64)).unwrap().len(), 64);
-        assert!(chain::entries(&list(65)).unwrap_err().context().contains("65 modules"));
+        assert_eq!(sbert::entries(&list(64)).unwrap().len(), 64);
+        assert!(sbert::entries(&list(65)).unwrap_err().context().contains("65 modules"));
         let long = [list(1), vec![b' '; 65_536]].concat();
-        assert!(chain::entries(&long).unwrap_err().context().contains("bytes, more than 65536"));
+        assert!(sbert::entries(&long).unwrap_err().context().contains("bytes, more than 65536"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `config.json`: what the model is.
 
+mod activation;
 mod deberta;
 mod families;
 mod gte;
@@ -12,12 +13,12 @@ mod rotary;
 
 use serde::Serialize;
 
+pub use activation::{Activation, ScoreActivation};
 pub use families::Family;
 pub use limits::ModelLimits;
 pub use qwen3::{Answer, Decoder};
 
-use super::Activation;
-use super::json::Object;
+use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 use families::Row;
 

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use super::arrived::Arrived;
 use super::header::{Declared, Header, Part, Place};
-use super::q4::Packed;
-use super::reader::PIECE;
-use super::rounding::Rounding;
-use super::tensor::{Encoding, Tensor};
-use super::weights::Format;
+use crate::checkpoint::weights::q4_format::Packed;
+use crate::checkpoint::weights::streaming_quantizer::Rounding;
+use crate::checkpoint::weights::tensor::{Encoding, Tensor};
+use crate::checkpoint::weights::tensor_collector::Arrived;
+use crate::checkpoint::weights::{Format, PIECE};
 use crate::error::{Result, weights};
 
 /// The length before the header.
@@ -20,7 +19,7 @@ const LONGEST_HEADER: u64 = 100_000_000;
 
 /// Takes the pieces of a file, which may be of any size; at no time is the file held whole.
 #[derive(Debug)]
-pub(super) struct SafetensorsReader {
+pub(in crate::checkpoint::weights) struct SafetensorsReader {
     /// Bytes of the whole file.
     length: u64,
     /// Bytes that have come.
@@ -37,12 +36,12 @@ enum State {
 
 impl SafetensorsReader {
     /// For a file of `length` bytes.
-    pub(super) fn new(length: u64) -> Self {
+    pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
         Self { length, received: 0, state: State::Header(Vec::new()) }
     }
 
     /// The bytes to push next; `None` when all have come.
-    pub(super) fn wanted(&self) -> Option<Range<u64>> {
+    pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
         let end = self.length.min(self.received + PIECE);
         (self.received < end).then_some(self.received..end)
     }
@@ -52,7 +51,11 @@ impl SafetensorsReader {
     /// # Errors
     /// `weights` when the file is malformed or longer than was said, and for a tensor that cannot be rounded because it
     /// holds no finite numbers; `unsupported` for a version of our own formats that this build does not read.
-    pub(super) fn push(&mut self, mut piece: &[u8], arrived: &mut Arrived) -> Result<()> {
+    pub(in crate::checkpoint::weights) fn push(
+        &mut self,
+        mut piece: &[u8],
+        arrived: &mut Arrived,
+    ) -> Result<()> {
         self.received += piece.len() as u64;
         if self.received > self.length {
             return Err(malformed(format!("more than the {} bytes that were announced", self.length)));
@@ -78,7 +81,7 @@ impl SafetensorsReader {
     ///
     /// # Errors
     /// `weights` when some is missing.
-    pub(super) fn finish(self) -> Result<Format> {
+    pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
         match self.state {
             State::Data(data) if self.received == self.length => Ok(data.format),
             _ => Err(malformed(format!("it ends after {} bytes", self.received))),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::json::Object;
+use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
 /// An element-wise function inside the model.
@@ -118,7 +118,7 @@ impl ScoreActivation {
 
     /// The class of torch that a dotted path such as `torch.nn.modules.activation.Sigmoid` names, made without
     /// arguments; `None` for one that is not known.
-    pub(super) fn of_torch(path: &str) -> Option<Self> {
+    pub(in crate::checkpoint) fn of_torch(path: &str) -> Option<Self> {
         match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
             "Identity" => Some(ScoreActivation::Identity),
             "Sigmoid" => Some(ScoreActivation::Sigmoid),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::cursor::Cursor;
+use super::byte_reader::Cursor;
 use crate::error::{Result, unsupported, weights};
 
 /// How a local file header begins, and so an archive.

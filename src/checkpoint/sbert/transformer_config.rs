@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::ModelFiles;
-use super::json::Object;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::json::Object;
 use crate::error::{Result, unsupported};
 
 const PLACE: &str = "sentence_bert_config.json";
 
 /// The module's configuration. What it may say beyond what is read here has been refused.
 #[derive(Debug)]
-pub(super) struct Transformer {
+pub(in crate::checkpoint) struct Transformer {
     json: Object,
 }
 
 /// What a model is wrapped for.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(in crate::checkpoint) struct Task {
     /// `transformer_task`.
     name: &'static str,
     /// The field of transformers' output that is taken: `method_output_name`.
@@ -26,14 +26,15 @@ pub(super) struct Task {
 }
 
 /// A row for each token, for a pooling.
-pub(super) const TO_ROWS: Task =
+pub(in crate::checkpoint) const TO_ROWS: Task =
     Task { name: "feature-extraction", field: "last_hidden_state", output: "token_embeddings" };
 /// Logits, of a model that has a layer for them.
-pub(super) const TO_SCORES: Task =
+pub(in crate::checkpoint) const TO_SCORES: Task =
     Task { name: "sequence-classification", field: "logits", output: "scores" };
 /// A logit for each word.
 #[cfg(feature = "decoder")]
-pub(super) const TO_WORDS: Task = Task { name: "text-generation", field: "logits", output: "causal_logits" };
+pub(in crate::checkpoint) const TO_WORDS: Task =
+    Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
 /// What is read, and what changes no score of a pair: `unpad_inputs` is for speed, and the lengths and the expansion are
 /// for single texts.
@@ -68,7 +69,7 @@ impl Transformer {
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
-    pub(super) fn read(files: &ModelFiles) -> Result<Self> {
+    pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
         let json = Object::parse(PLACE, files.get(PLACE).unwrap_or(b"{}"))?;
         json.refuse_others(&FIELDS)?;
         let module = Self { json };
@@ -90,11 +91,11 @@ impl Transformer {
     }
 
     /// What `processing_kwargs` says of an input, or of all (`common`).
-    pub(super) fn processing(&self) -> Result<Option<Object>> {
+    pub(in crate::checkpoint) fn processing(&self) -> Result<Option<Object>> {
         self.json.object("processing_kwargs")
     }
 
-    pub(super) fn modality(&self, name: &str) -> Result<Option<Object>> {
+    pub(in crate::checkpoint) fn modality(&self, name: &str) -> Result<Option<Object>> {
         Ok(self.json.object("modality_config")?.map(|all| all.object(name)).transpose()?.flatten())
     }
 
@@ -102,7 +103,7 @@ impl Transformer {
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(super) fn check(&self, task: &Task, modality: &str) -> Result<()> {
+    pub(in crate::checkpoint) fn check(&self, task: &Task, modality: &str) -> Result<()> {
         self.json.require("transformer_task", task.name)?;
         self.json.require("module_output_name", task.output)?;
         if self.json.get("modality_config").is_none() {
@@ -126,7 +127,7 @@ impl Transformer {
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(super) fn check_texts(&self) -> Result<()> {
+    pub(in crate::checkpoint) fn check_texts(&self) -> Result<()> {
         if self.modality("message")?.is_some() {
             return Err(unsupported(format!(
                 "{PLACE}: modality_config has \"message\", a chat, which encoders are not asked in here"
@@ -151,7 +152,7 @@ impl Transformer {
     ///
     /// # Errors
     /// `config` for what is no length.
-    pub(super) fn max_length(&self) -> Result<Option<usize>> {
+    pub(in crate::checkpoint) fn max_length(&self) -> Result<Option<usize>> {
         let processing = self.processing()?;
         for kind in ["common", "text"] {
             let Some(options) = processing.as_ref().map(|all| all.object(kind)).transpose()?.flatten() else {
@@ -171,7 +172,7 @@ impl Transformer {
     ///
     /// # Errors
     /// `config` for what is neither true nor false.
-    pub(super) fn lower_case(&self) -> Result<bool> {
+    pub(in crate::checkpoint) fn lower_case(&self) -> Result<bool> {
         Ok(self.json.flag("do_lower_case")?.unwrap_or(false))
     }
 }

@@ -2,7 +2,7 @@
 
 use safetensors::Dtype;
 
-use super::q8::Q7_OFFSET;
+use super::q8_format::Q7_OFFSET;
 use super::tensor::Encoding;
 
 /// The integers a stored row can hold.

@@ -4,7 +4,7 @@
 //! few things that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
 //! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
 
-use super::cursor::Cursor;
+use super::byte_reader::Cursor;
 use crate::error::{Result, unsupported, weights};
 use safetensors::Dtype;
 

@@ -1,10 +1,9 @@
 //! How a decoder is asked: the template that pairs are written into, and the words that may answer.
 
-use super::chain::{self, Folder};
-use super::config::Answer;
-use super::sentence_transformers::SentenceTransformers;
-use super::transformer::{TO_SCORES, TO_WORDS, Transformer};
-use super::{ModelFiles, chain::Entry, chat_template};
+use super::chat_template;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::config::Answer;
+use crate::checkpoint::sbert::{self, Entry, Folder, SentenceTransformers, TO_SCORES, TO_WORDS, Transformer};
 use crate::error::{Result, config, unsupported};
 
 /// How a decoder is asked, as its files say.
@@ -42,7 +41,7 @@ impl Question {
     ///
     /// # Errors
     /// `config` or `tokenizer` for files that are malformed or missing, `unsupported` for modules that are not read.
-    pub(super) fn read(
+    pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         saved: &SentenceTransformers,
         answer: Answer,
@@ -56,7 +55,7 @@ impl Question {
         let Some((entries, transformer)) = &saved.chain else {
             return Ok(Self { template, add_generation_prompt: false, chain: false, answers: default });
         };
-        let rest = chain::behind_transformer(entries)?;
+        let rest = sbert::behind_transformer(entries)?;
         let answers = match (answer, rest) {
             (Answer::Score, []) => default,
             (Answer::Words { .. }, [entry]) if entry.kind() == "LogitScore" => {
@@ -67,7 +66,7 @@ impl Question {
                     "modules.json names no LogitScore behind a model that answers in words",
                 ));
             }
-            (_, [entry, ..]) => return Err(chain::not_read(entry)),
+            (_, [entry, ..]) => return Err(sbert::not_read(entry)),
         };
         let add_generation_prompt = check_module(transformer, answer)?;
         Ok(Self { template, add_generation_prompt, chain: true, answers })

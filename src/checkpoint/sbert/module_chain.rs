@@ -4,12 +4,12 @@
 
 use serde::Deserialize;
 
-use super::chat_template;
-use super::json::Object;
-use super::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
-use super::sentence_transformers::SentenceTransformers;
-use super::transformer::{TO_ROWS, TO_SCORES};
-use super::{ModelFiles, Pooling, ScoreActivation, Weights};
+use super::cross_encoder_files::SentenceTransformers;
+use super::transformer_config::{TO_ROWS, TO_SCORES};
+use crate::checkpoint::json::Object;
+use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
+use crate::checkpoint::tokenizer::chat_template;
+use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
 
 /// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
@@ -60,20 +60,20 @@ const WIDEST: usize = 1 << 16;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Entry {
+pub(in crate::checkpoint) struct Entry {
     #[serde(rename = "type")]
     class: String,
     #[serde(default)]
-    pub(super) path: String,
+    pub(in crate::checkpoint) path: String,
 }
 
 impl Entry {
-    pub(super) fn kind(&self) -> &str {
+    pub(in crate::checkpoint) fn kind(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 }
 
-pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+pub(in crate::checkpoint) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
     let limits = &layout().limits;
     if bytes.len() > limits.max_modules_bytes {
         return Err(config(format!(
@@ -95,7 +95,10 @@ pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 ///
 /// # Errors
 /// `config` for a malformed file.
-pub(super) fn listed_modules(files: &ModelFiles, own: Option<&Object>) -> Result<Option<Vec<Entry>>> {
+pub(in crate::checkpoint) fn listed_modules(
+    files: &ModelFiles,
+    own: Option<&Object>,
+) -> Result<Option<Vec<Entry>>> {
     let ModuleLayout { list, read_if, .. } = &layout().modules;
     let entries = files.get(list).map(entries).transpose()?;
     let model_type = own.map(|own| own.text(&read_if.field)).transpose()?.flatten();
@@ -108,7 +111,7 @@ impl Chain {
     ///
     /// # Errors
     /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
-    pub(super) fn read(
+    pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         saved: &SentenceTransformers,
         hidden_size: usize,
@@ -146,7 +149,7 @@ impl Chain {
 }
 
 /// What comes behind the Transformer, which is the first.
-pub(super) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
+pub(in crate::checkpoint) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
     let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
     match (transformer.kind(), transformer.path.as_str()) {
         ("Transformer", "") => Ok(rest),
@@ -157,19 +160,19 @@ pub(super) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
     }
 }
 
-pub(super) fn not_read(entry: &Entry) -> crate::Error {
+pub(in crate::checkpoint) fn not_read(entry: &Entry) -> crate::Error {
     unsupported(format!("modules.json names the module {} where it is not read", entry.class))
 }
 
 /// The files of a module.
-pub(super) struct Folder<'a> {
+pub(in crate::checkpoint) struct Folder<'a> {
     files: &'a ModelFiles,
     path: &'a str,
-    pub(super) json: Object,
+    pub(in crate::checkpoint) json: Object,
 }
 
 impl<'a> Folder<'a> {
-    pub(super) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
+    pub(in crate::checkpoint) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
         let missing = || config(format!("{}/config.json is missing", entry.path));
         Self::if_there(files, entry)?.ok_or_else(missing)
     }

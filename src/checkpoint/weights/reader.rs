@@ -3,16 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::arrived::Arrived;
-use super::grid::Grid;
 use super::index::Index;
+use super::quant_grid::Grid;
 use super::safetensors::SafetensorsReader;
+use super::tensor_collector::Arrived;
 use super::torch::TorchReader;
-use super::weights::{Format, Weights};
+use super::{Format, Weights};
 use crate::error::{Result, unsupported, weights};
-
-/// The most bytes that are asked for at a time.
-pub(super) const PIECE: u64 = 1 << 20;
 
 /// Makes [`Weights`] of files that are read as it asks for them; at no time is one of them held whole.
 ///

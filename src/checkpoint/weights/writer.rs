@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::grid::Grid;
-use super::q4;
-use super::q8::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE_SUFFIX};
+use super::q4_format;
+use super::q8_format::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE_SUFFIX};
+use super::quant_grid::Grid;
 use crate::error::{Result, internal};
 
 /// Collects the tensors of a q8 or q4 file and writes it.
@@ -45,11 +45,11 @@ impl Writer {
         values: &[f32],
         scales: &[f32],
     ) {
-        let blocks = q4::row_blocks(columns);
+        let blocks = q4_format::row_blocks(columns);
         let rows = values.chunks_exact(columns).zip(scales.chunks_exact(blocks));
-        let codes: Vec<u8> = rows.flat_map(|(row, scales)| q4::pack_row(row, scales)).collect();
+        let codes: Vec<u8> = rows.flat_map(|(row, scales)| q4_format::pack_row(row, scales)).collect();
         let rows = scales.len() / blocks;
-        self.tensors.push((name.to_owned(), grid.dtype, vec![rows, q4::row_bytes(columns)], codes));
+        self.tensors.push((name.to_owned(), grid.dtype, vec![rows, q4_format::row_bytes(columns)], codes));
         let scales = scales.iter().flat_map(|&scale| f16::from_f32(scale).to_le_bytes()).collect();
         self.tensors.push((format!("{name}{SCALE_SUFFIX}"), Dtype::F16, vec![rows, blocks], scales));
         self.columns.insert(name.to_owned(), columns);

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::ModelFiles;
-use super::json::Object;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::json::Object;
 use crate::error::{Result, tokenizer, unsupported};
 
 /// The template, in Jinja: in a file of its own, or (older) in `tokenizer_config.json`.
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for several templates.
-pub(super) fn read(files: &ModelFiles) -> Result<Option<String>> {
+pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Option<String>> {
     if let Some(bytes) = files.get("chat_template.jinja") {
         let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
         return Ok(Some(text.to_owned()));
@@ -29,7 +29,7 @@ pub(super) fn read(files: &ModelFiles) -> Result<Option<String>> {
 ///
 /// # Errors
 /// `unsupported`; as [`read`].
-pub(super) fn refuse(files: &ModelFiles) -> Result<()> {
+pub(in crate::checkpoint) fn refuse(files: &ModelFiles) -> Result<()> {
     match read(files)? {
         None => Ok(()),
         Some(_) => Err(unsupported(

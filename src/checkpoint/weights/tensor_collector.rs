@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::grid::Grid;
 use super::index::Index;
-use super::rounding::Rounding;
+use super::quant_grid::Grid;
+use super::streaming_quantizer::Rounding;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 

@@ -1,9 +1,9 @@
 //! What sentence-transformers (6.2) wrote beside a model, where its `CrossEncoder` reads it.
 
-use super::ModelFiles;
-use super::chain::{self, Entry};
-use super::json::Object;
-use super::transformer::Transformer;
+use super::module_chain::{self, Entry};
+use super::transformer_config::Transformer;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::json::Object;
 use crate::error::Result;
 
 const PLACE: &str = "config_sentence_transformers.json";
@@ -14,12 +14,12 @@ const PLACE: &str = "config_sentence_transformers.json";
 /// other, or none, is of a model that `CrossEncoder` converts: it leaves all these files aside and takes what transformers
 /// takes.
 #[derive(Debug, Default)]
-pub(super) struct SentenceTransformers {
+pub(in crate::checkpoint) struct SentenceTransformers {
     /// `config_sentence_transformers.json`. Without a `modules.json` too: the library would not look, but nobody writes
     /// the file for nothing.
-    pub(super) own: Option<Object>,
+    pub(in crate::checkpoint) own: Option<Object>,
     /// The modules, and the configuration of the first.
-    pub(super) chain: Option<(Vec<Entry>, Transformer)>,
+    pub(in crate::checkpoint) chain: Option<(Vec<Entry>, Transformer)>,
 }
 
 impl SentenceTransformers {
@@ -27,9 +27,9 @@ impl SentenceTransformers {
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
-    pub(super) fn read(files: &ModelFiles) -> Result<Self> {
+    pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
         let own = files.get(PLACE).map(|bytes| Object::parse(PLACE, bytes)).transpose()?;
-        if let Some(entries) = chain::listed_modules(files, own.as_ref())? {
+        if let Some(entries) = module_chain::listed_modules(files, own.as_ref())? {
             return Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) });
         }
         let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
@@ -39,7 +39,7 @@ impl SentenceTransformers {
     }
 
     /// The configuration of the first module.
-    pub(super) fn transformer(&self) -> Option<&Transformer> {
+    pub(in crate::checkpoint) fn transformer(&self) -> Option<&Transformer> {
         self.chain.as_ref().map(|(_, transformer)| transformer)
     }
 }

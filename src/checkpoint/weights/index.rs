@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-#[cfg(target_arch = "wasm32")]
-use super::model_files::ModelFiles;
-use super::model_layout::{WeightsForm, is_plain_name, layout};
 use super::tensor::current_name;
+#[cfg(target_arch = "wasm32")]
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::model_layout::{WeightsForm, is_plain_name, layout};
 use crate::error::{Result, weights};
 
 /// Which of several files holds which tensor.
@@ -35,7 +35,7 @@ impl Index {
     ///
     /// # Errors
     /// `weights` when it is malformed, absurdly large, or names what cannot be a file beside it.
-    pub(super) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
+    pub(in crate::checkpoint) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
         let (name, limits) = (&form.name, &layout().limits);
         if bytes.len() > limits.max_index_bytes {
             return Err(weights(format!(
@@ -71,7 +71,7 @@ impl Index {
     }
 
     /// The names of the files, sorted.
-    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::checkpoint) fn files(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(String::as_str)
     }
 

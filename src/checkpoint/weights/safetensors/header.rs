@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::q4;
-use super::q8;
-use super::tensor::{Encoding, current_name};
-use super::weights::Format;
+use crate::checkpoint::weights::tensor::{Encoding, current_name};
+use crate::checkpoint::weights::{Format, q4_format, q8_format};
 use crate::error::{Result, weights};
 
 /// What a file holds.
@@ -70,12 +68,12 @@ impl Header {
                 metadata.data_len()
             )));
         }
-        let own = metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8::METADATA_KEY));
-        let own = own.map(|text| q8::Metadata::parse(text)).transpose()?;
+        let own = metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8_format::METADATA_KEY));
+        let own = own.map(|text| q8_format::Metadata::parse(text)).transpose()?;
         let entries = entries(&metadata)?;
         let (format, (tensors, places)) = match own {
             None => (Format::Plain, plain(entries)),
-            Some(own) if own.format == q8::Q4 => {
+            Some(own) if own.format == q8_format::Q4 => {
                 let contents = with_scales(entries, Some(&own.columns))?;
                 (Format::Q4(own), contents)
             }
@@ -162,7 +160,7 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<Declared> 
         let columns = *columns.get(name).ok_or_else(|| {
             weights(format!("{name} is in blocks, but the metadata does not say of how many columns"))
         })?;
-        if info.shape.len() != 2 || info.shape[1] != q4::row_bytes(columns) {
+        if info.shape.len() != 2 || info.shape[1] != q4_format::row_bytes(columns) {
             return Err(weights(format!(
                 "{name} has the shape {:?}, which is not that of rows of {columns} codes, two in a byte",
                 info.shape
@@ -176,10 +174,10 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<Declared> 
 
 fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &Declared) -> Result<()> {
     if let (true, [rows, columns]) = (codes.packed, &codes.shape[..]) {
-        if scales.shape != [*rows, q4::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
+        if scales.shape != [*rows, q4_format::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
             return Err(weights(format!(
                 "{name} is not one F16 scale for each {} columns of each row of {stem}",
-                q4::BLOCK
+                q4_format::BLOCK
             )));
         }
         return Ok(());
@@ -214,7 +212,7 @@ fn place(tensor: &str, part: Part, info: &TensorInfo) -> Place {
 
 /// The tensor that an entry of our own formats belongs to, and as what.
 fn split(name: &str) -> (&str, Part) {
-    match (name.strip_suffix(q8::INPUT_SCALE_SUFFIX), name.strip_suffix(q8::SCALE_SUFFIX)) {
+    match (name.strip_suffix(q8_format::INPUT_SCALE_SUFFIX), name.strip_suffix(q8_format::SCALE_SUFFIX)) {
         (Some(stem), _) => (stem, Part::InputScales),
         (None, Some(stem)) => (stem, Part::Scales),
         (None, None) => (name, Part::Elements),

@@ -1,11 +1,39 @@
 //! The tensors of a checkpoint by name.
 
+mod index;
+mod q4_format;
+mod q8_format;
+mod quant_grid;
+mod reader;
+mod safetensors;
+mod source;
+mod streaming_quantizer;
+mod tensor;
+mod tensor_collector;
+mod torch;
+#[cfg(feature = "candle")]
+mod writer;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::q8;
-use super::tensor::{Encoding, Tensor};
+pub(crate) use index::Index;
+#[cfg(feature = "candle")]
+pub(crate) use q4_format::{BLOCK, block_scales};
+pub(crate) use q8_format::Q7_OFFSET;
+pub use q8_format::{Golden, GoldenPair, Metadata};
+pub(crate) use quant_grid::Grid;
+pub use reader::WeightsReader;
+pub(crate) use source::WeightsFiles;
+use tensor::Encoding;
+pub use tensor::Tensor;
+#[cfg(feature = "candle")]
+pub(crate) use writer::Writer;
+
 use crate::error::{Result, weights};
+
+/// The most bytes that are asked for at a time.
+const PIECE: u64 = 1 << 20;
 
 /// The tensors of one checkpoint, each with memory of its own, so that who uses one can take it.
 ///
@@ -27,9 +55,9 @@ pub enum Format {
     /// `pytorch_model.bin`, whose numbers are plain too.
     Torch,
     /// Our q8 file, with what its metadata says.
-    Q8(q8::Metadata),
+    Q8(q8_format::Metadata),
     /// Our q4 file, likewise. What is in memory has been unpacked to q8.
-    Q4(q8::Metadata),
+    Q4(q8_format::Metadata),
 }
 
 impl Format {
@@ -38,13 +66,13 @@ impl Format {
         match self {
             Format::Plain => "safetensors",
             Format::Torch => "pytorch",
-            Format::Q8(_) => q8::Q8,
-            Format::Q4(_) => q8::Q4,
+            Format::Q8(_) => q8_format::Q8,
+            Format::Q4(_) => q8_format::Q4,
         }
     }
 
     /// The golden pairs the file carries.
-    pub fn golden(&self) -> Option<&q8::Golden> {
+    pub fn golden(&self) -> Option<&q8_format::Golden> {
         match self {
             Format::Plain | Format::Torch => None,
             Format::Q8(metadata) | Format::Q4(metadata) => Some(&metadata.golden),

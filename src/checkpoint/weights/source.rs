@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::Weights;
 use super::index::Index;
-use super::model_files::ModelFiles;
-use super::model_layout::{layout, missing_shard, no_weights};
 use super::reader::WeightsReader;
-use super::weights::Weights;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::model_layout::{layout, missing_shard, no_weights};
 use crate::error::{Result, weights};
 
 /// The files that hold a checkpoint's weights, in the form that comes first where there are several.
@@ -94,7 +94,7 @@ impl Weights {
     ///
     /// # Errors
     /// As [`WeightsReader::push`].
-    pub(super) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
+    pub(in crate::checkpoint) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
         let mut reader = WeightsReader::default();
         read_bytes(name, file, &mut reader)?;
         reader.finish()

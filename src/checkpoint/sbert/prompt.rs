@@ -1,13 +1,13 @@
 //! The prompt sentence-transformers puts before the first text of a pair.
 
-use super::json::Object;
+use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
 /// The prompt that `default_prompt_name` of `config_sentence_transformers.json` names; empty for none.
 ///
 /// # Errors
 /// `config` for a name that `prompts` does not hold, which sentence-transformers refuses too.
-pub(super) fn read(sentence_transformers: Option<&Object>) -> Result<String> {
+pub(in crate::checkpoint) fn read(sentence_transformers: Option<&Object>) -> Result<String> {
     let Some(json) = sentence_transformers else { return Ok(String::new()) };
     let Some(name) = json.text("default_prompt_name")? else { return Ok(String::new()) };
     let prompts = json.object("prompts")?.filter(|prompts| prompts.contains(name));

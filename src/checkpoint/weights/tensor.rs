@@ -5,7 +5,7 @@ use std::ops::Range;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-use super::q8;
+use super::q8_format;
 use crate::error::{Result, weights};
 
 /// A named array of numbers.
@@ -132,7 +132,7 @@ impl Tensor {
             Encoding::Bf16 => {
                 fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32()))
             }
-            Encoding::Q7 => self.dequantise(start, values, |code| f32::from(code) - q8::Q7_OFFSET),
+            Encoding::Q7 => self.dequantise(start, values, |code| f32::from(code) - q8_format::Q7_OFFSET),
             Encoding::Q8 => self.dequantise(start, values, |code| f32::from(code.cast_signed())),
             Encoding::Unread(_) => {}
         }
@@ -172,8 +172,8 @@ impl Tensor {
         if !finite {
             return Err(weights(format!("{} holds a number that is not finite", self.name)));
         }
-        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8::Q7_LARGEST) {
-            return Err(weights(format!("{} holds a code above {}", self.name, q8::Q7_LARGEST)));
+        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8_format::Q7_LARGEST) {
+            return Err(weights(format!("{} holds a code above {}", self.name, q8_format::Q7_LARGEST)));
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use safetensors::Dtype;
 
 use super::pickle::{Pickle, Rebuilt, Tuple, Value};
-use crate::checkpoint::arrived::Arrived;
-use crate::checkpoint::rounding::Rounding;
-use crate::checkpoint::tensor::{Encoding, Tensor};
+use crate::checkpoint::weights::streaming_quantizer::Rounding;
+use crate::checkpoint::weights::tensor::{Encoding, Tensor};
+use crate::checkpoint::weights::tensor_collector::Arrived;
 use crate::error::{Result, weights};
 
 /// No tensor of a model has more.

@@ -1,6 +1,6 @@
 //! A matrix of numbers that becomes codes while it comes, so that it is at no time there whole.
 
-use super::grid::Grid;
+use super::quant_grid::Grid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::Result;
 

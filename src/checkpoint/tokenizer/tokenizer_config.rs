@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::Object;
-use super::sentence_transformers::SentenceTransformers;
-use super::transformer::Transformer;
-use super::{ModelFiles, TokenizerClass};
+use super::TokenizerClass;
+use crate::checkpoint::ModelFiles;
+use crate::checkpoint::json::Object;
+use crate::checkpoint::sbert::{SentenceTransformers, Transformer};
 use crate::error::{Result, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::pickle::{Pickle, Value};
 use super::tensor_view::TensorView;
-use crate::checkpoint::tensor::current_name;
+use crate::checkpoint::weights::tensor::current_name;
 use crate::error::{Result, weights};
 
 /// The tensors in `data.pkl`, old spellings of names brought up to date.

@@ -1,25 +1,14 @@
-//! `pytorch_model.bin`: what `torch.save` writes, read without running any of it.
-//!
-//! Since torch 1.6 that is a zip archive: `data.pkl`, a pickle of the dictionary of tensors, and a file `data/N` with the
-//! plain numbers of each storage that tensors are views of. Its entries are stored, not compressed, with their sizes
-//! known from the directory at the end of the file alone; so the end is read first, then the pickle, then the tensors
-//! one after the other. Their checksums are not looked at, as torch does not: it has an option not to write them.
-
-mod archive;
-mod cursor;
-mod pickle;
-mod state_dict;
-mod tensor_view;
+//! A `pytorch_model.bin`, read piece by piece.
 
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use self::archive::{Archive, Directory, Entry};
-use self::tensor_view::TensorView;
-use super::arrived::Arrived;
-use super::reader::PIECE;
-use super::rounding::Rounding;
-use super::weights::Format;
+use super::state_dict;
+use super::tensor_view::TensorView;
+use super::zip::{self, Archive, Directory, Entry};
+use crate::checkpoint::weights::streaming_quantizer::Rounding;
+use crate::checkpoint::weights::tensor_collector::Arrived;
+use crate::checkpoint::weights::{Format, PIECE};
 use crate::error::{Result, unsupported, weights};
 
 /// How files begin that torch wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
@@ -31,7 +20,7 @@ const MOST_SHARING: u64 = 4;
 
 /// Takes the pieces of a file that it asks for.
 #[derive(Debug)]
-pub(super) struct TorchReader {
+pub(in crate::checkpoint::weights) struct TorchReader {
     length: u64,
     /// The bytes that the next step needs, and how many of them have come.
     wanted: Range<u64>,
@@ -74,13 +63,13 @@ struct Opened {
 
 impl TorchReader {
     /// For a file of `length` bytes.
-    pub(super) fn new(length: u64) -> Self {
+    pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
         let wanted = 0..length.min(OLD_FORM.len() as u64);
         Self { length, wanted, received: 0, got: Vec::new(), rounding: None, step: Step::Beginning }
     }
 
     /// The bytes to push next; `None` when nothing more is needed.
-    pub(super) fn wanted(&self) -> Option<Range<u64>> {
+    pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
         let start = self.wanted.start + self.received as u64;
         let end = self.wanted.end.min(start + PIECE);
         (start < end).then_some(start..end)
@@ -91,7 +80,7 @@ impl TorchReader {
     /// # Errors
     /// `weights` for what is malformed or no dictionary of tensors, `unsupported` for the form before torch 1.6 and for
     /// compressed entries.
-    pub(super) fn push(&mut self, piece: &[u8], arrived: &mut Arrived) -> Result<()> {
+    pub(in crate::checkpoint::weights) fn push(&mut self, piece: &[u8], arrived: &mut Arrived) -> Result<()> {
         let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
             return Err(weights("malformed: more bytes than were asked for"));
@@ -124,7 +113,7 @@ impl TorchReader {
     ///
     /// # Errors
     /// `weights` when something is missing.
-    pub(super) fn finish(self) -> Result<Format> {
+    pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
         match self.step {
             Step::Done => Ok(Format::Torch),
             _ => Err(weights("malformed: it ends before its tensors do")),
@@ -149,10 +138,10 @@ impl TorchReader {
                  it with save_pretrained(folder, safe_serialization=True)",
             ));
         }
-        if !bytes.starts_with(archive::LOCAL) {
+        if !bytes.starts_with(zip::LOCAL) {
             return Err(weights("malformed: it is not the archive that torch.save writes"));
         }
-        let start = self.length.saturating_sub(archive::LONGEST_END);
+        let start = self.length.saturating_sub(zip::LONGEST_END);
         self.next(Step::End, start..self.length)
     }
 
@@ -172,7 +161,7 @@ impl TorchReader {
 
     fn read_entry(&mut self, opened: Box<Opened>, entry: Entry, content: Content) -> Result<()> {
         entry.check_stored()?;
-        let header = entry.header..entry.header + archive::LOCAL_BYTES;
+        let header = entry.header..entry.header + zip::LOCAL_BYTES;
         self.next(Step::Header(opened, entry, content), header)
     }
 

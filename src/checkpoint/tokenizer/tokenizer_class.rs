@@ -63,7 +63,7 @@ impl TokenizerClass {
     ///
     /// # Errors
     /// `unsupported` for a class that is not copied: it might make other tokens of the same file.
-    pub(super) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
+    pub(in crate::checkpoint) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
         match (named, model_type) {
             // Their published files name wrong classes, so HF does not look.
             (_, Some("modernbert" | "modernbert-decoder")) => Ok(Self::Backend),
@@ -78,7 +78,7 @@ impl TokenizerClass {
     }
 
     /// Whether the class hands token types to the model unless its files say otherwise.
-    pub(super) fn uses_token_types(self) -> bool {
+    pub(in crate::checkpoint) fn uses_token_types(self) -> bool {
         matches!(self, Self::Bert | Self::DebertaV2)
     }
 }

@@ -17,7 +17,7 @@
 
 use half::f16;
 
-use super::grid::Grid;
+use super::quant_grid::Grid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 

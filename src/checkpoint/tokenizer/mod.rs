@@ -1,0 +1,14 @@
+//! The files that go with `tokenizer.json`: its class and options, and the chat template.
+
+pub(super) mod chat_template;
+#[cfg(feature = "decoder")]
+mod prompt_config;
+mod tokenizer_class;
+mod tokenizer_config;
+
+#[cfg(feature = "decoder")]
+pub use prompt_config::{Answers, Question};
+pub use tokenizer_class::TokenizerClass;
+pub use tokenizer_config::{
+    AddedToken, SpecialToken, SpecialTokens, TokenizerConfig, TokenizerOptions, TruncationSide,
+};
