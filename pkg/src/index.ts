@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 // The entry for browsers and bundlers; its types are the package's.
-import { loadScorer } from "./load/load.js";
+import { loadModel } from "./load/load.js";
 import { browser } from "./platform/browser.js";
 import { LoadedReranker } from "./api/reranker.js";
 import type { LoadOptions, ModelSource } from "./types.js";
@@ -16,6 +16,6 @@ export class Reranker extends LoadedReranker {
    *   `network` or `integrity` for a download; `aborted`, `out-of-memory`
    */
   static async load(source?: ModelSource, options?: LoadOptions): Promise<Reranker> {
-    return new Reranker(await loadScorer(browser, source, options));
+    return new Reranker(await loadModel(browser, source, options));
   }
 }

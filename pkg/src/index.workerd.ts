@@ -1,5 +1,5 @@
 // The entry for workerd (Cloudflare Workers).
-import { loadScorer } from "./load/load.js";
+import { loadModel } from "./load/load.js";
 import { workerd } from "./platform/workerd.js";
 import { LoadedReranker } from "./api/reranker.js";
 import type { LoadOptions, ModelSource } from "./types.js";
@@ -14,6 +14,6 @@ export class Reranker extends LoadedReranker {
    *   `network` or `integrity` for a download; `aborted`, `out-of-memory`
    */
   static async load(source?: ModelSource, options?: LoadOptions): Promise<Reranker> {
-    return new Reranker(await loadScorer(workerd, source, options));
+    return new Reranker(await loadModel(workerd, source, options));
   }
 }

@@ -3,7 +3,7 @@ import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
 import { RankletError, disposedError } from "../errors.js";
 import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
-import type { Loaded } from "../load/loaded.js";
+import type { LoadedModel } from "../load/stages.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
 import { topScores, toResult, scoredDocuments } from "./results.js";
@@ -62,7 +62,7 @@ export class LoadedReranker {
   #disposed = false;
 
   /** Use `Reranker.load`. */
-  protected constructor({ scorer, info }: Loaded) {
+  protected constructor({ scorer, info }: LoadedModel) {
     this.#scorer = scorer;
     this.#info = info;
   }

@@ -1,8 +1,24 @@
+import type { EngineSettings } from "../engine/engine.js";
 import { RankletError } from "../errors.js";
-import type { DownloadProgress } from "../types.js";
-import { abortSignal, callback, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import type { HubOptions } from "../model/hub.js";
+import type { Platform } from "../platform/platform.js";
+import type { DownloadProgress, LoadOptions } from "../types.js";
+import { throwIfAborted } from "../util/abort.js";
+import { abortSignal, callback, checkOptions, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
-export const loadChecks = {
+/** The options of `load`, checked and with their defaults. */
+export interface CheckedLoadOptions {
+  readonly settings: EngineSettings;
+  readonly workers: "auto" | number;
+  /** The number of workers that "auto" may use. */
+  readonly maxAutoWorkers: number;
+  readonly hub: HubOptions;
+  readonly cache: boolean | string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
+}
+
+const loadChecks = {
   device: oneOf(["auto", "webgpu", "cpu"]),
   dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
   workers: workerCount,
@@ -17,8 +33,48 @@ export const loadChecks = {
   maxMemoryBytes: positiveInteger,
 };
 
-/** Each worker holds the model: more than these help nobody. */
+const maxAutoWorkers = 4;
+
+/** Upper bound of the option `workers`. Each worker holds the weights, so more would not help. */
 const maxWorkers = 64;
+
+/**
+ * Checks the options of `load`.
+ * @throws RankletError `input` or `unsupported` for an option; `aborted` if the signal is
+ */
+export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
+  const checked = checkOptions("load", options, loadChecks);
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, maxLength, maxMemoryBytes } = checked;
+  const { revision, baseUrl, token } = checked;
+  throwIfAborted(signal);
+  // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
+  const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
+  const sharers = oneWorker ? 1 : Math.max(1, Number(workers));
+  const settings: EngineSettings = {
+    ...deviceSettings(platform, device, workers),
+    dtype,
+    ...(maxLength === undefined ? {} : { max_length: maxLength }),
+    ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
+  };
+  const hub = { revision, baseUrl, token };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub, cache, signal, onProgress };
+}
+
+/**
+ * Chooses the engine's device setting. "auto" leaves the choice to the engine only if the runtime has WebGPU.
+ * @throws RankletError `unsupported` if "webgpu" is required and missing, or requested for several workers
+ */
+function deviceSettings(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): Pick<EngineSettings, "device" | "reason"> {
+  if (device === "auto") return platform.hasGpu() ? { device } : { device: "cpu", reason: "there is no WebGPU here" };
+  if (device === "cpu") return { device };
+  if (!platform.hasGpu()) {
+    throw new RankletError("unsupported", 'load: device "webgpu" is not available: there is no WebGPU here (a browser has it on https pages only); use "auto" or "cpu"');
+  }
+  if (workers !== "auto" && workers > 1) {
+    throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);
+  }
+  return { device: "gpu" };
+}
 
 function workerCount(value: unknown, name: string): "auto" | number {
   if (value === "auto") return value;
@@ -31,7 +87,7 @@ function cacheOption(value: unknown, name: string): boolean | string {
   throw wrongType(name, "true, false or the name of a cache", value);
 }
 
-/** What it is given is a secret and not repeated. */
+/** Checks an access token. The error does not repeat it, because it is a secret. */
 function accessToken(value: unknown, name: string): string {
   if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
   throw new RankletError("input", `${name} must be an access token: a string of visible ASCII characters without spaces`);

@@ -1,10 +1,10 @@
 import { RankletError } from "../errors.js";
 
-/** The part of a file's weights that is kept at least, by what they are to be held as: of f32 rounded to q8 a quarter. */
-const leastKept = (dtype: string): number => (dtype === "q8" ? 0.25 : 1);
+/** The fraction of a weights file that stays in memory at least: f32 that is quantized to q8 shrinks to a quarter. */
+const minMemoryFraction = (dtype: string): number => (dtype === "q8" ? 0.25 : 1);
 
-/** How much memory there is for a model, as far as the lengths of its files tell before they are downloaded. */
-export class Room {
+/** Compares the announced lengths of a model's weights with the memory limit, before they are downloaded. */
+export class MemoryBudget {
   readonly #limit: number;
   readonly #dtype: string;
   #bytes = 0;
@@ -15,17 +15,18 @@ export class Room {
   }
 
   /**
-   * Hears of a further file of weights.
-   * @throws RankletError `out-of-memory` where what is left of them cannot fit
+   * Adds a weights file.
+   * @param bytes its length, if known
+   * @throws RankletError `out-of-memory` if all files so far cannot fit
    */
-  expect(bytes: number | undefined): void {
+  reserve(bytes: number | undefined): void {
     this.#bytes += bytes ?? 0;
-    const least = this.#bytes * leastKept(this.#dtype);
-    if (least <= this.#limit) return;
+    const min = this.#bytes * minMemoryFraction(this.#dtype);
+    if (min <= this.#limit) return;
     const smaller = this.#dtype === "q8" ? "" : 'dtype "q8" or ';
     throw new RankletError(
       "out-of-memory",
-      `this model's weights alone would take at least ${megabytes(least)} of memory; maxMemoryBytes allows ${megabytes(this.#limit)}: choose ${smaller}another model`,
+      `this model's weights alone would take at least ${megabytes(min)} of memory; maxMemoryBytes allows ${megabytes(this.#limit)}: choose ${smaller}another model`,
     );
   }
 }

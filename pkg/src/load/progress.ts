@@ -1,43 +1,48 @@
 import type { DownloadProgress } from "../types.js";
-import type { Files } from "../model/model-files.js";
+import type { ModelFiles } from "../model/model-files.js";
 
-/** Adds up how far a model's files are, and tells a listener. */
-export class DownloadTally {
+type Listener = ((progress: DownloadProgress) => void) | undefined;
+
+/** The number of lists of further files that a model has: its weights and its modules. */
+const fileLists = 2;
+
+/** Adds up the progress of a model's files and reports it to a listener. */
+export class ProgressTally {
   readonly #files: Map<string, { loaded: number; total: number | undefined }>;
-  /** Lists of further files that have not come yet. Until then nobody knows how many bytes there are in all. */
-  #lists: number;
-  readonly #listener: ((progress: DownloadProgress) => void) | undefined;
+  /** Lists of further files that are not known yet. Until they are, the overall total is not known either. */
+  #pendingLists: number;
+  readonly #listener: Listener;
 
   /**
-   * @param files the names of files that will be read or found missing
-   * @param lists how often `found` will be called, with further files
+   * @param files names of files that will be read or reported missing
+   * @param pendingLists number of calls of `addListed` to come
    */
-  constructor(files: Iterable<string>, lists: number, listener: ((progress: DownloadProgress) => void) | undefined) {
-    this.#files = new Map([...files].map((file) => [file, { loaded: 0, total: undefined }]));
-    this.#lists = lists;
+  constructor(files: Iterable<string>, listener: Listener, pendingLists = fileLists) {
+    this.#files = new Map(Array.from(files, (file) => [file, { loaded: 0, total: undefined }]));
+    this.#pendingLists = pendingLists;
     this.#listener = listener;
   }
 
-  /** Notes a list of further files. */
-  found(names: readonly string[]): void {
+  /** Adds a list of further files. */
+  addListed(names: readonly string[]): void {
     for (const name of names) if (!this.#files.has(name)) this.expect(name, undefined);
-    this.#lists--;
+    this.#pendingLists--;
   }
 
-  /** Notes how long a file will be, ahead of its bytes. */
+  /** Sets the length of a file before its content is read. */
   expect(file: string, total: number | undefined): void {
     this.#files.set(file, { loaded: 0, total });
   }
 
-  /** Tells how far a file is. A missing one is told as 0 of 0. */
-  tell(file: string, loaded: number, total: number | undefined): void {
+  /** Reports the progress of a file. A missing one is reported as 0 of 0. */
+  report(file: string, loaded: number, total: number | undefined): void {
     this.#files.set(file, { loaded, total });
     this.#listener?.({ stage: "download", file, loaded, total, overall: this.#overall() });
   }
 
   #overall(): DownloadProgress["overall"] {
     let loaded = 0;
-    let total = this.#lists === 0 ? 0 : undefined;
+    let total = this.#pendingLists === 0 ? 0 : undefined;
     for (const file of this.#files.values()) {
       loaded += file.loaded;
       total = total === undefined || file.total === undefined ? undefined : total + file.total;
@@ -46,9 +51,9 @@ export class DownloadTally {
   }
 }
 
-/** Tells of files that are all there already. */
-export function tellCached(files: Files, listener: ((progress: DownloadProgress) => void) | undefined): void {
-  const tally = new DownloadTally(files.keys(), 0, listener);
+/** Reports the progress of files that are all in the cache. */
+export function reportCached(files: ModelFiles, listener: Listener): void {
+  const tally = new ProgressTally(files.keys(), listener, 0);
   for (const [name, { size }] of files) tally.expect(name, size);
-  for (const [name, { size }] of files) tally.tell(name, size, size);
+  for (const [name, { size }] of files) tally.report(name, size, size);
 }

@@ -1,67 +1,61 @@
-import { modelFiles, type Files } from "./model-files.js";
-import { isOld, isSet, manifestOf, newSet, parseManifest, type Manifest } from "./manifest.js";
 import type { Store } from "../platform/store.js";
-import { isModuleFile } from "./module-list.js";
-import { isWeightsName, weightsForms } from "./weights-index.js";
+import { createManifest, isEntryName, isOldEntry, newEntryName, parseManifest, type Manifest } from "./manifest.js";
+import { isModelFileName, type ModelFiles } from "./model-files.js";
 
 const manifestName = "manifest.json";
 
-const fileNames: ReadonlySet<string> = new Set([...modelFiles, ...weightsForms].map(({ name }) => name));
-
-/** Whether a cache keeps files of this name; a manifest may be damaged, and lead elsewhere. */
-function isKept(name: string): boolean {
-  return fileNames.has(name) || isWeightsName(name) || isModuleFile(name);
-}
-
 /**
- * One model in a cache: all of it or nothing. Its files lie in a folder that is written once; the manifest, written
- * last, says which folder that is. So readers and writers of several processes or tabs never see a mix.
+ * One model in a store: complete, or absent. Each write creates a new entry, a folder that is never changed afterwards. The
+ * manifest, written last, names the valid entry. So concurrent readers and writers in other processes or tabs never see a
+ * mix of two writes.
  */
 export class ModelCache {
   readonly #model: string;
   readonly #store: Store;
 
-  /** @param model names the model: the URL of its files */
+  /** @param model the URL of the model's folder, which identifies it */
   constructor(model: string, store: Store) {
     this.#model = model;
     this.#store = store;
   }
 
-  /** The model's files; `undefined` where they are not there, not whole or not readable. */
-  async read(): Promise<Files | undefined> {
+  /** Reads the model's files. Returns `undefined` if they are absent, incomplete or unreadable. */
+  async read(): Promise<ModelFiles | undefined> {
     try {
       const manifest = await this.#manifest();
       if (manifest === undefined) return undefined;
-      const names = Object.keys(manifest.files).filter(isKept);
+      // A damaged manifest may name files outside the entry.
+      const names = Object.keys(manifest.files).filter(isModelFileName);
       const files = new Map(await Promise.all(names.map(async (name) => [name, await this.#file(manifest, name)] as const)));
-      // Nobody waits for it: a set that was never finished takes room until it is gone.
-      void this.#removeSets((set) => set !== manifest.set && isOld(set)).catch(() => {});
+      // Not awaited: unfinished entries only waste space.
+      void this.#removeEntries((entry) => entry !== manifest.set && isOldEntry(entry)).catch(() => {});
       return files;
     } catch {
-      return undefined; // It can be downloaded, so why does not matter.
+      return undefined; // The model will be downloaded, whatever the reason.
     }
   }
 
-  /** Keeps the files in place of what was there. Rejects with what the disk or browser says; then nothing is kept. */
-  async write(files: Files): Promise<void> {
-    const set = newSet();
+  /** Replaces the model's files. If the store rejects, so does this, and the former files stay valid. */
+  async write(files: ModelFiles): Promise<void> {
+    const entry = newEntryName();
     let replaced: Manifest | undefined;
     try {
-      for (const [name, content] of files) await this.#store.put(`${set}/${name}`, content);
+      for (const [name, content] of files) await this.#store.put(`${entry}/${name}`, content);
       replaced = await this.#manifest();
-      await this.#store.put(manifestName, new Blob([JSON.stringify(manifestOf(this.#model, set, files))]));
+      await this.#store.put(manifestName, new Blob([JSON.stringify(createManifest(this.#model, entry, files))]));
     } catch (error) {
-      await this.#store.remove(set).catch(() => {}); // The first failure says more.
+      await this.#store.remove(entry).catch(() => {}); // The first failure is the informative one.
       throw error;
     }
-    await this.#removeSets((other) => other !== set && (other === replaced?.set || isOld(other))).catch(() => {}); // Next time.
+    // If this fails, the next write tries again.
+    await this.#removeEntries((other) => other !== entry && (other === replaced?.set || isOldEntry(other))).catch(() => {});
   }
 
-  /** Removes the model. Rejects with what the disk or browser says. */
-  async drop(): Promise<void> {
-    const dropped = await this.#manifest();
+  /** Removes the model. Rejects as the store does. */
+  async remove(): Promise<void> {
+    const manifest = await this.#manifest();
     await this.#store.remove(manifestName);
-    if (dropped !== undefined) await this.#store.remove(dropped.set);
+    if (manifest !== undefined) await this.#store.remove(manifest.set);
   }
 
   async #manifest(): Promise<Manifest | undefined> {
@@ -71,14 +65,14 @@ export class ModelCache {
 
   async #file({ set, files }: Manifest, name: string): Promise<Blob> {
     const content = await this.#store.get(`${set}/${name}`);
-    if (content === undefined || content.size !== files[name]) throw new Error(`${name} is not as the manifest says`);
+    if (content === undefined || content.size !== files[name]) throw new Error(`${name} differs from the manifest`);
     return content;
   }
 
-  /** A process that was ended while it wrote leaves a folder that no manifest names. */
-  async #removeSets(condition: (set: string) => boolean): Promise<void> {
+  /** Removes the entries for which `condition` holds. A process that is killed while writing leaves one without a manifest. */
+  async #removeEntries(condition: (entry: string) => boolean): Promise<void> {
     for (const name of await this.#store.list()) {
-      if (isSet(name) && condition(name)) await this.#store.remove(name);
+      if (isEntryName(name) && condition(name)) await this.#store.remove(name);
     }
   }
 }

@@ -31,6 +31,11 @@ export function hubModel(platform: Platform, id: string, { revision = "main", ba
   return { id, revision, token, folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base) };
 }
 
+/** Returns `name` if it is a commit's full hash and not a branch or tag. */
+export function commitOf(name: string | undefined): string | undefined {
+  return name !== undefined && /^[0-9a-f]{40}$/.test(name) ? name : undefined;
+}
+
 /** What to do when a Hub does not give a file, by the status of its answer. */
 export function hubAdvice({ id, revision, token }: HubModel, status: number): string | undefined {
   if (status === 404) return `check the id "${id}" and the revision "${revision}" (a path starts with "./")`;

@@ -1,53 +1,52 @@
 import { isObject } from "../util/check.js";
-import { modelFiles, type Files } from "./model-files.js";
-import { weightsForms } from "./weights-index.js";
+import { fixedFiles, weightForms, type ModelFiles } from "./model-files.js";
 
-/** What a cache holds of one model. A cache without it, or with one that is wrong, holds nothing. */
+/** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
   readonly version: 1;
-  /** The model, as the URL of its files. */
+  /** The URL of the model's folder. */
   readonly model: string;
-  /** The folder in the store that has the files. */
+  /** The name of the cache entry, which is the folder of the store that has the files. */
   readonly set: string;
   /** Length of each file in bytes. */
   readonly files: Readonly<Record<string, number>>;
-  /** Files that the model does not have; of weights, which come in one of several forms, none is listed. */
+  /** Files with fixed names that the model does not have. Weights are not listed: they come in one of several forms. */
   readonly absent: readonly string[];
 }
 
-const mostBytes = 65_536;
-const hour = 3_600_000;
+const maxManifestBytes = 65_536;
+const hourMs = 3_600_000;
 
-/** A name for a folder that nobody else has used, with the time in it. */
-export function newSet(): string {
+/** Creates a unique name for a cache entry. It begins with the current time. */
+export function newEntryName(): string {
   return `${Date.now()}-${Math.random().toString(36).slice(2)}`;
 }
 
-/** Whether `name` is one of `newSet`: what is not is neither read nor removed. */
-export function isSet(name: unknown): name is string {
+/** Whether `name` has the form of `newEntryName`. Other names in a store are neither read nor removed. */
+export function isEntryName(name: unknown): name is string {
   return typeof name === "string" && /^\d{1,15}-[a-z0-9]{1,20}$/.test(name);
 }
 
-/** Whether whoever began to write the set has had an hour for it. */
-export function isOld(set: string): boolean {
-  return Date.now() - Number.parseInt(set, 10) > hour;
+/** Whether an entry is older than an hour, so that an unfinished write can be cleaned up. */
+export function isOldEntry(name: string): boolean {
+  return Date.now() - Number.parseInt(name, 10) > hourMs;
 }
 
-export function manifestOf(model: string, set: string, files: Files): Manifest {
-  const absent = modelFiles.map(({ name }) => name).filter((name) => !files.has(name));
-  return { version: 1, model, set, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
+export function createManifest(model: string, entry: string, files: ModelFiles): Manifest {
+  const absent = fixedFiles.map(({ name }) => name).filter((name) => !files.has(name));
+  return { version: 1, model, set: entry, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
 }
 
-/** The manifest that `content` is, if it is one of `model`, says of every file whether there is one, and has weights. */
+/** Parses a manifest. Returns `undefined` unless it is of `model`, knows of every fixed file, and has weights. */
 export async function parseManifest(model: string, content: Blob): Promise<Manifest | undefined> {
-  if (content.size > mostBytes) return undefined;
+  if (content.size > maxManifestBytes) return undefined;
   const manifest = parseJson(await content.text());
   if (!isObject(manifest)) return undefined;
-  const { version, model: named, set, files, absent } = manifest;
-  if (version !== 1 || named !== model || !isSet(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
-  const told = modelFiles.every(({ name, needed }) => Object.hasOwn(files, name) || (!needed && absent.includes(name)));
-  const hasWeights = weightsForms.some(({ name }) => Object.hasOwn(files, name));
-  return told && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
+  const { version, model: url, set, files, absent } = manifest;
+  if (version !== 1 || url !== model || !isEntryName(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
+  const isComplete = fixedFiles.every(({ name, required }) => Object.hasOwn(files, name) || (!required && absent.includes(name)));
+  const hasWeights = weightForms.some(({ name }) => Object.hasOwn(files, name));
+  return isComplete && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -1,63 +1,84 @@
 import type { ErrorCode } from "../errors.js";
 
-/** A model's files by name. */
-export type Files = ReadonlyMap<string, Blob>;
+/** The content of a model's files by name. */
+export type ModelFiles = ReadonlyMap<string, Blob>;
 
 /** One file that a model can have. */
 export interface ModelFile {
+  /** Its path in the model's folder, such as `config.json` or `2_Dense/model.safetensors`. */
   readonly name: string;
   /** Whether a model without it cannot be loaded. */
-  readonly needed: boolean;
-  /** The code of the error that says it is missing or unreadable. */
+  readonly required: boolean;
+  /** The code of errors about this file. */
   readonly code: ErrorCode;
+  /** The file that lists this one, if its name is not fixed. */
+  readonly listedIn?: string;
 }
 
-/** The file that every model has and that is small: where there is a choice, it is asked for first. */
-export const configFile: ModelFile = { name: "config.json", needed: true, code: "config" };
+/** Every model has this file, and it is small, so it is opened first. */
+export const configFile: ModelFile = { name: "config.json", required: true, code: "config" };
 
-/** The file that lists what lies in folders of its own. */
-const modulesFile = "modules.json";
+/** Lists the modules that follow the encoder; each has a folder of its own. */
+export const modulesFile: ModelFile = { name: "modules.json", required: false, code: "config" };
 
-/** The others that are read, but for the weights, in the order in which a missing one is reported. */
-export const otherFiles: readonly ModelFile[] = [
-  { name: "tokenizer.json", needed: true, code: "tokenizer" },
-  { name: "tokenizer_config.json", needed: false, code: "tokenizer" },
-  { name: "special_tokens_map.json", needed: false, code: "tokenizer" },
-  { name: "added_tokens.json", needed: false, code: "tokenizer" },
-  { name: "config_sentence_transformers.json", needed: false, code: "config" },
-  { name: "sentence_bert_config.json", needed: false, code: "config" },
-  { name: modulesFile, needed: false, code: "config" },
+/** All files with fixed names except weights, in the order in which a missing one is reported. */
+export const fixedFiles: readonly ModelFile[] = [
+  configFile,
+  { name: "tokenizer.json", required: true, code: "tokenizer" },
+  { name: "tokenizer_config.json", required: false, code: "tokenizer" },
+  { name: "special_tokens_map.json", required: false, code: "tokenizer" },
+  { name: "added_tokens.json", required: false, code: "tokenizer" },
+  { name: "config_sentence_transformers.json", required: false, code: "config" },
+  { name: "sentence_bert_config.json", required: false, code: "config" },
+  modulesFile,
 ];
 
-/** All files that are read, but for the weights. */
-export const modelFiles: readonly ModelFile[] = [configFile, ...otherFiles];
+/** The forms of a model's weights, in the order in which transformers prefers them. The first that exists is read. */
+export const weightForms: readonly ModelFile[] = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+].map((name) => ({ name, required: false, code: "weights" }));
 
-/** Where files are looked for whose names are in other files: those of the weights, and those of modules. */
-export interface FilesPlace {
-  /** Asks for a file: what gives its bytes, or `undefined` where there is none. Throws where a file that is needed is missing. */
-  open(file: ModelFile): Promise<(() => Promise<Blob>) | undefined>;
-  /** Hears, once, which further files will be read, when that is sure. */
-  onFound(names: readonly string[]): void;
+/** Returns the message for a model without weights. `why` says where the first form was looked for. */
+export function missingWeightsMessage(why: string): string {
+  const [first, ...others] = weightForms.map(({ name }) => name);
+  return `${first} is missing: ${why}; nor is there any of ${others.join(", ")}`;
 }
 
-/** How many lists of further files a model has, each told to `onFound`: of the weights, and of the modules. */
-export const furtherLists = 2;
+/** The forms of a module's weights, in order of preference. */
+export const moduleWeightForms: readonly string[] = ["model.safetensors", "pytorch_model.bin"];
 
-/** A file's name and its bytes, where there is one. */
-export type Read = readonly [string, Blob | undefined];
+/** Upper bounds on the files that list others. The engine has the same. */
+export const maxIndexBytes = 4 << 20;
+export const maxShards = 256;
+export const maxModulesBytes = 65_536;
+export const maxModules = 64;
 
-/**
- * Waits for files, the weights, and the files of the modules that one of the files lists; those that turn out not to be
- * there are left out. Where several fail, the first in this order says why.
- */
-export async function gather(
-  files: readonly Promise<Read>[],
-  weights: Promise<readonly (readonly [string, Blob])[]>,
-  modules: (list: Blob | undefined) => Promise<readonly (readonly [string, Blob])[]>,
-): Promise<Files> {
-  for (const later of [...files, weights]) later.catch(() => {}); // Each is waited for below, in its turn.
-  const read: Read[] = [];
-  for (const file of files) read.push(await file);
-  const [held, further] = await Promise.all([weights, modules(new Map(read).get(modulesFile))]);
-  return new Map([...read.filter((entry): entry is readonly [string, Blob] => entry[1] !== undefined), ...held, ...further]);
+/** Kinds of modules whose files are read: all of them, those that have weights, those whose configuration is optional. */
+export const moduleKinds = /(^|\.)(Pooling|Dense|LayerNorm|Normalize)$/;
+export const moduleKindsWithWeights = /(^|\.)(Dense|LayerNorm)$/;
+export const moduleKindsWithOptionalConfig = /(^|\.)Normalize$/;
+
+const fixedNames: ReadonlySet<string> = new Set([...fixedFiles, ...weightForms].map(({ name }) => name));
+
+/** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
+export function isModelFileName(name: string): boolean {
+  return fixedNames.has(name) || isShardName(name) || isModuleFileName(name);
+}
+
+/** Whether `name` can be one of several weights files: a plain name that URLs and file systems do not read as a path. */
+export function isShardName(name: string): boolean {
+  return /^[A-Za-z0-9][\w.-]{0,95}$/.test(name) && /\.(safetensors|bin)$/.test(name) && !name.includes("..");
+}
+
+/** Whether `name` can be a module's folder next to `modules.json`: a plain name that is not read as a path. */
+export function isModuleFolder(name: string): boolean {
+  return /^[A-Za-z0-9_-][\w.-]{0,95}$/.test(name);
+}
+
+function isModuleFileName(name: string): boolean {
+  const [folder = "", file = "", ...deeper] = name.split("/");
+  return isModuleFolder(folder) && ["config.json", ...moduleWeightForms].includes(file) && deeper.length === 0;
 }

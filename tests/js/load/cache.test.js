@@ -222,7 +222,7 @@ describe("a cache that cannot be used warns and does no harm", () => {
   }
 
   test("a runtime without one has none, and says so when asked", async () => {
-    const { openCache } = await import(new URL("load/open-cache.js", dist));
+    const { openCache } = await import(new URL("load/keep.js", dist));
     const source = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
     const nowhere = { store: () => undefined };
     for (const wanted of [undefined, false]) assert.equal(openCache(nowhere, source, wanted), undefined);

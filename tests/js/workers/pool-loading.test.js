@@ -8,7 +8,7 @@ import { dist } from "../support/paths.js";
 import { asked, ended, failing, failingLate, loadPool, many, modelFiles, query, signal, silent, trapping } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const { loadScorer } = await import(new URL("load/load.js", dist));
+const { loadModel } = await import(new URL("load/load.js", dist));
 const { node } = await import(new URL("platform/node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
@@ -68,7 +68,7 @@ describe("how many workers", () => {
   const load = async (platform) => {
     let started = 0;
     const startWorker = () => (started++, node.startWorker());
-    const { scorer, info } = await loadScorer({ ...node, startWorker, ...platform }, url);
+    const { scorer, info } = await loadModel({ ...node, startWorker, ...platform }, url);
     scorer.dispose();
     return [info.backend.workers, started];
   };

@@ -1,5 +1,5 @@
 /** Bundlers put small files into `data:` URLs, which a strict content security policy forbids to fetch. */
-export function bytesOfDataUrl(url: URL): Blob {
+export function blobOfDataUrl(url: URL): Blob {
   const comma = url.href.indexOf(",");
   const body = decodeURIComponent(url.href.slice(comma + 1));
   if (!url.href.slice(0, comma).endsWith(";base64")) return new Blob([body]);

@@ -1,0 +1,78 @@
+import { RankletError, messageOf, type ErrorCode } from "../errors.js";
+import { ModelCache } from "../model/cache.js";
+import type { Platform } from "../platform/platform.js";
+import type { Scorer } from "../scoring/scorer.js";
+import { abortable } from "../util/abort.js";
+import type { ModelFiles } from "../model/model-files.js";
+import type { LoadedModel, ModelLocation } from "./stages.js";
+
+/** The other stages of a load, as the cache calls them. */
+export interface LoadSteps {
+  /** Reads the files from their location. */
+  collect(): Promise<ModelFiles>;
+  /** Starts an engine with the files. */
+  start(files: Promise<ModelFiles>): Promise<Scorer>;
+  /** Reports the progress of files that came from the cache. */
+  onCached(files: ModelFiles): void;
+}
+
+/** Errors of an engine about the files themselves: cached files that cause one are damaged. */
+const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
+
+/**
+ * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
+ * @param wanted the option `cache` of `load`
+ * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
+ */
+export function openCache(platform: Platform, location: ModelLocation, wanted: boolean | string | undefined): ModelCache | undefined {
+  if (wanted === false) return undefined;
+  if (location.kind !== "remote") {
+    if (wanted === undefined) return undefined;
+    throw new RankletError(
+      "input",
+      "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for the default model",
+    );
+  }
+  if (wanted === undefined && location.hub === undefined) return undefined;
+  const model = location.folder.href;
+  const store = platform.store(typeof wanted === "string" ? wanted : undefined, model);
+  if (store !== undefined) return new ModelCache(model, store);
+  if (wanted === undefined) return undefined;
+  throw new RankletError(
+    "unsupported",
+    "load: cache is not available here (a page needs https for it); leave it out, or keep the files yourself and give them to load",
+  );
+}
+
+/**
+ * Loads from the cache. If it does not have the model, or has damaged files, loads from the model's location and keeps the
+ * files once an engine has accepted them.
+ */
+export async function loadThroughCache(cache: ModelCache | undefined, steps: LoadSteps, signal: AbortSignal): Promise<LoadedModel> {
+  if (cache === undefined) return withWarnings(await steps.start(steps.collect()), []);
+  const warnings: string[] = [];
+  const cached = await abortable(cache.read(), signal);
+  if (cached !== undefined) {
+    steps.onCached(cached);
+    try {
+      return withWarnings(await steps.start(Promise.resolve(cached)), warnings);
+    } catch (error) {
+      if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
+      warnings.push(`the model was downloaded again, for the files in the cache were damaged: ${error.message}`);
+      await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
+    }
+  }
+  const collecting = steps.collect();
+  const scorer = await steps.start(collecting);
+  try {
+    await cache.write(await collecting);
+  } catch (error) {
+    warnings.push(`the model could not be kept in the cache and will be downloaded again next time: ${messageOf(error)}`);
+  }
+  return withWarnings(scorer, warnings);
+}
+
+function withWarnings(scorer: Scorer, warnings: readonly string[]): LoadedModel {
+  if (warnings.length === 0) return { scorer, info: scorer.info };
+  return { scorer, info: Object.freeze({ ...scorer.info, warnings: Object.freeze([...scorer.info.warnings, ...warnings]) }) };
+}

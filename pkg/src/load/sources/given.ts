@@ -1,0 +1,90 @@
+import { RankletError } from "../../errors.js";
+import { fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { kindOf } from "../../util/check.js";
+import { typeTag } from "../../util/type-tag.js";
+import { ProgressTally } from "../progress.js";
+import type { FileSource, GivenFiles, OpenedFile, SourceContext } from "../stages.js";
+import { blobOfDataUrl } from "./data-url.js";
+import { Download } from "./download.js";
+import { readLocal } from "./local.js";
+
+/** Reads files that the caller gave: their content, or URLs to read it from. Progress counts URLs only. */
+export class GivenSource implements FileSource {
+  readonly opensConfigFirst = false;
+  readonly #files: Readonly<Record<string, unknown>>;
+  readonly #context: SourceContext;
+  readonly #progress: ProgressTally;
+
+  constructor({ files }: GivenFiles, context: SourceContext) {
+    this.#files = files;
+    this.#context = context;
+    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name).filter((name) => this.#isUrl(name)), context.onProgress);
+  }
+
+  async open(file: ModelFile): Promise<OpenedFile | undefined> {
+    const content = this.#content(file.name);
+    return content === undefined ? undefined : { name: file.name, read: () => this.#read(file, content) };
+  }
+
+  announce(names: readonly string[]): void {
+    this.#progress.addListed(names.filter((name) => this.#isUrl(name)));
+  }
+
+  missing({ name, code, listedIn }: ModelFile): RankletError {
+    return new RankletError(code, `${name} is missing from the model's files${listedIn === undefined ? "" : `, though ${listedIn} lists it`}`);
+  }
+
+  missingWeights(): RankletError {
+    return new RankletError("weights", missingWeightsMessage("it is not among the model's files"));
+  }
+
+  #content(name: string): unknown {
+    return Object.hasOwn(this.#files, name) ? this.#files[name] : undefined;
+  }
+
+  #isUrl(name: string): boolean {
+    return typeTag(this.#content(name)) === "URL";
+  }
+
+  async #read(file: ModelFile, content: unknown): Promise<Blob> {
+    switch (typeTag(content)) {
+      case "Uint8Array":
+      case "ArrayBuffer":
+      case "Blob":
+      case "File":
+        return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer | Blob]);
+      case "URL":
+        return this.#readUrl(file, content as URL);
+      default:
+        throw new RankletError("input", `load: ${file.name} must be a Uint8Array, an ArrayBuffer, a Blob or a URL, not ${kindOf(content)}`);
+    }
+  }
+
+  /** Reads a URL. Its file must exist, even if a model can do without: the caller named it. */
+  async #readUrl(file: ModelFile, url: URL): Promise<Blob> {
+    const { name, code } = file;
+    const { platform, signal } = this.#context;
+    if (url.protocol === "file:") {
+      const content = await readLocal(file, () => platform.readFile(url, signal));
+      this.#reportWhole(name, content?.size ?? 0);
+      if (content === undefined) throw new RankletError(code, `${name} is missing: there is no ${url.href}`);
+      return content;
+    }
+    if (url.username !== "" || url.password !== "") {
+      throw new RankletError("input", `load: the URL of ${name} has a name or password in it, which requests cannot take`);
+    }
+    if (url.protocol === "data:") {
+      const content = await readLocal(file, async () => blobOfDataUrl(url));
+      this.#reportWhole(name, content.size);
+      return content;
+    }
+    const download = await Download.open(url, { signal, pageIsMissing: true });
+    if (download === undefined) throw new RankletError("network", `${name} is missing: ${url.href} answered 404 or a page of HTML`);
+    this.#progress.expect(name, download.length);
+    return download.read((loaded, total) => this.#progress.report(name, loaded, total));
+  }
+
+  #reportWhole(name: string, size: number): void {
+    this.#progress.report(name, size, size);
+  }
+}

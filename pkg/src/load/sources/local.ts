@@ -1,0 +1,51 @@
+import { RankletError, messageOf } from "../../errors.js";
+import { fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import type { Platform } from "../../platform/platform.js";
+import { ProgressTally } from "../progress.js";
+import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stages.js";
+
+/** Reads files from a folder of the file system. */
+export class LocalSource implements FileSource {
+  readonly opensConfigFirst = false;
+  readonly #folder: URL;
+  readonly #platform: Platform;
+  readonly #signal: AbortSignal;
+  readonly #progress: ProgressTally;
+
+  constructor({ folder }: LocalFolder, { platform, signal, onProgress }: SourceContext) {
+    this.#folder = folder;
+    this.#platform = platform;
+    this.#signal = signal;
+    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name), onProgress);
+  }
+
+  /** Reads the file at once: platforms report a missing file only when it is read. */
+  async open(file: ModelFile): Promise<OpenedFile | undefined> {
+    const content = await readLocal(file, () => this.#platform.readFile(new URL(file.name, this.#folder), this.#signal));
+    const size = content?.size ?? 0;
+    this.#progress.report(file.name, size, size);
+    return content === undefined ? undefined : { name: file.name, read: () => Promise.resolve(content) };
+  }
+
+  announce(names: readonly string[]): void {
+    this.#progress.addListed(names);
+  }
+
+  missing(file: ModelFile): RankletError {
+    return new RankletError(file.code, `${file.name} is missing: there is no ${new URL(file.name, this.#folder).href}`);
+  }
+
+  missingWeights(): RankletError {
+    return new RankletError("weights", missingWeightsMessage(`there is none in ${this.#folder.href}`));
+  }
+}
+
+/** Reads a file, and gives a failure such as a missing permission the code of the file. */
+export async function readLocal<T>(file: ModelFile, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof RankletError) throw error;
+    throw new RankletError(file.code, `${file.name} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,70 @@
+import { RankletError } from "../../errors.js";
+import { hubAdvice } from "../../model/hub.js";
+import { configFile, fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { ProgressTally } from "../progress.js";
+import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
+import { DownloadVerifier } from "../verify.js";
+import { Download, type DownloadOptions } from "./download.js";
+
+/** Downloads files from a folder on a server, all of one commit. */
+export class RemoteSource implements FileSource {
+  readonly opensConfigFirst: boolean;
+  readonly #location: RemoteFolder;
+  readonly #downloads: DownloadOptions;
+  readonly #verifier: DownloadVerifier;
+  readonly #progress: ProgressTally;
+  /** The folder at the commit, once that is known. */
+  #folder: URL;
+
+  constructor(location: RemoteFolder, { budget, signal, onProgress }: SourceContext) {
+    const { hub, folder } = location;
+    this.opensConfigFirst = hub !== undefined;
+    this.#location = location;
+    this.#downloads =
+      hub === undefined
+        ? { signal, pageIsMissing: true }
+        : { signal, token: hub.token, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
+    this.#verifier = new DownloadVerifier(hub?.revision, budget);
+    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name), onProgress);
+    this.#folder = folder;
+  }
+
+  async open(file: ModelFile): Promise<OpenedFile | undefined> {
+    const download = await Download.open(new URL(file.name, this.#folder), this.#downloads);
+    if (download === undefined) {
+      if (!file.required) this.#progress.report(file.name, 0, 0);
+      return undefined;
+    }
+    this.#verifier.check(file, download);
+    this.#progress.expect(file.name, download.length);
+    if (file === configFile) this.#pin(download);
+    return { name: file.name, read: () => download.read((loaded, total) => this.#progress.report(file.name, loaded, total)) };
+  }
+
+  announce(names: readonly string[]): void {
+    this.#progress.addListed(names);
+  }
+
+  missing(file: ModelFile): RankletError {
+    return new RankletError("network", `${file.name} is missing: ${new URL(file.name, this.#folder).href} answered ${this.#answer()}`);
+  }
+
+  missingWeights(): RankletError {
+    return new RankletError("network", missingWeightsMessage(`${this.#folder.href} answered ${this.#answer()}`));
+  }
+
+  /**
+   * Reads the other files at the commit of `config.json`, because a branch can move at any time. Their own responses
+   * cannot tell: a Hub serves large files from servers that do not name the commit.
+   */
+  #pin({ commit }: Download): void {
+    const { hub } = this.#location;
+    if (hub !== undefined && commit !== undefined) this.#folder = hub.folder(commit);
+  }
+
+  /** The answer for a missing file, as a message says it. */
+  #answer(): string {
+    const { hub } = this.#location;
+    return hub === undefined ? "404 or a page of HTML" : `404; ${hubAdvice(hub, 404)}`;
+  }
+}

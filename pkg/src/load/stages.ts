@@ -1,0 +1,84 @@
+// The types that the stages of loading hand on, in order; `load.ts` lists the stages. Between verify and start, the files
+// are `ModelFiles` of model/model-files.ts.
+import type { EngineSettings } from "../engine/engine.js";
+import type { RankletError } from "../errors.js";
+import type { HubModel } from "../model/hub.js";
+import type { ModelFile, ModelFiles } from "../model/model-files.js";
+import type { Platform } from "../platform/platform.js";
+import type { Scorer } from "../scoring/scorer.js";
+import type { DownloadProgress, ModelInfo } from "../types.js";
+import type { MemoryBudget } from "./memory-budget.js";
+
+/** Locate: where a model's files are. */
+export type ModelLocation = GivenFiles | LocalFolder | RemoteFolder;
+
+/** Files that the caller passed to `load`. */
+export interface GivenFiles {
+  readonly kind: "given";
+  readonly files: Readonly<Record<string, unknown>>;
+}
+
+/** A folder in the file system. */
+export interface LocalFolder {
+  readonly kind: "local";
+  readonly folder: URL;
+}
+
+/** A folder on a server. */
+export interface RemoteFolder {
+  readonly kind: "remote";
+  readonly folder: URL;
+  /** The Hub model that the folder belongs to, if the caller named a Hub id. */
+  readonly hub: HubModel | undefined;
+}
+
+/** Fetch or read: what a source needs besides its location. */
+export interface SourceContext {
+  readonly platform: Platform;
+  readonly budget: MemoryBudget;
+  /** Ends reading. The caller aborts it after a failure, so that other files stop as well. */
+  readonly signal: AbortSignal;
+  readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
+}
+
+/** Fetch or read: opens the listed files at one location. */
+export interface FileSource {
+  /**
+   * Whether `config.json` must be opened before other files. A Hub's answer for it tells the commit that the others are
+   * then read at.
+   */
+  readonly opensConfigFirst: boolean;
+  /** Opens a file. Returns `undefined` if the location does not have it. */
+  open(file: ModelFile): Promise<OpenedFile | undefined>;
+  /** Announces further files that will be read, so that progress can count them. */
+  announce(names: readonly string[]): void;
+  /** Creates the error for a required file that the location does not have. */
+  missing(file: ModelFile): RankletError;
+  /** Creates the error for a location without weights in any form. */
+  missingWeights(): RankletError;
+}
+
+/** Verify: a file whose content can be read. Checks that need no content have passed. */
+export interface OpenedFile {
+  readonly name: string;
+  /** Reads the content, verifies it, and reports progress. May be called once. */
+  read(): Promise<Blob>;
+}
+
+/** Start: what an engine needs, on whichever thread it runs. */
+export interface EngineInputs {
+  readonly platform: Platform;
+  readonly module: WebAssembly.Module;
+  readonly files: ModelFiles;
+  readonly settings: EngineSettings;
+  readonly workers: "auto" | number;
+  /** The number of workers that "auto" may use. */
+  readonly maxAutoWorkers: number;
+}
+
+/** The result of loading. */
+export interface LoadedModel {
+  readonly scorer: Scorer;
+  /** The engine's description of the model, with the warnings of loading. */
+  readonly info: ModelInfo;
+}
