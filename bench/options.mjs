@@ -17,7 +17,7 @@ export const help = `./build.sh bench [options]
   --shapes NAMES       of the families' shapes, separated by commas
   --publish            also writes the picture to docs/bench.svg`;
 
-const given = {
+const optionTypes = {
   quick: { type: "boolean", default: false },
   only: { type: "string" },
   repetitions: { type: "string" },
@@ -34,7 +34,7 @@ const given = {
 
 /** Reads the arguments; throws with a line for the person where they make no sense. */
 export function readOptions(args) {
-  const { values } = parseArgs({ args, options: given });
+  const { values } = parseArgs({ args, options: optionTypes });
   const only = values.only?.split(",") ?? sections;
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
@@ -62,8 +62,8 @@ function wholeNumber(name, text) {
  * How much is measured. A quick run goes every way once or twice, with next to no work.
  * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
  */
-export function extent({ quick, hardware, repetitions, shapes, engines: pattern = "", most = Infinity }) {
-  const full = {
+export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", most: maxDocuments = Infinity }) {
+  const fullConfig = {
     speed: [[10, 5], [100, 3], [1000, 1]],
     noVnni: [100, 3],
     shapes: ["minilm-l6", "minilm-l12", "bert-base", "bert-large"],
@@ -78,7 +78,7 @@ export function extent({ quick, hardware, repetitions, shapes, engines: pattern 
     ],
     family: 20,
   };
-  const little = {
+  const quickConfig = {
     speed: [[3, 2], [6, 2]],
     noVnni: [6, 2],
     shapes: ["minilm-l6", "minilm-l12"],
@@ -91,17 +91,17 @@ export function extent({ quick, hardware, repetitions, shapes, engines: pattern 
     family: 4,
   };
   const engines = new RegExp(pattern);
-  const within = ([documents]) => documents <= most;
-  const whole = { ...(quick ? little : full), ...(shapes === undefined ? {} : { families: shapes.split(",") }) };
-  const chosen = { ...whole, engines, hardware, speed: whole.speed.filter(within), flat: whole.flat.filter(within) };
+  const isWithinMax = ([documents]) => documents <= maxDocuments;
+  const base = { ...(quick ? quickConfig : fullConfig), ...(shapes === undefined ? {} : { families: shapes.split(",") }) };
+  const chosen = { ...base, engines, hardware, speed: base.speed.filter(isWithinMax), flat: base.flat.filter(isWithinMax) };
   if (repetitions === undefined) return chosen;
-  const repeated = ([documents]) => [documents, repetitions];
+  const withRepetitions = ([documents]) => [documents, repetitions];
   return {
     ...chosen,
-    speed: chosen.speed.map(repeated),
-    noVnni: repeated(chosen.noVnni),
-    shape: repeated(chosen.shape),
+    speed: chosen.speed.map(withRepetitions),
+    noVnni: withRepetitions(chosen.noVnni),
+    shape: withRepetitions(chosen.shape),
     loads: repetitions,
-    flat: chosen.flat.map(repeated),
+    flat: chosen.flat.map(withRepetitions),
   };
 }

@@ -88,7 +88,7 @@ async function openPage(context, site, peer) {
   };
   return {
     load: (settings) => call("load", settings),
-    score: (work) => call("score", work),
+    score: (workload) => call("score", workload),
     wasmBytes: () => call("wasmBytes"),
     close: () => page.close(),
   };
@@ -98,11 +98,11 @@ async function openPage(context, site, peer) {
 async function peakBytes(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const peaks = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => processPeak(id));
+  const peaks = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => peakBytesOf(id));
   return peaks.some((peak) => peak === undefined) ? undefined : Math.max(...peaks);
 }
 
-function processPeak(id) {
+function peakBytesOf(id) {
   try {
     const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${id}/status`, "utf8"));
     return Number(kibibytes) * 1024;

@@ -1,17 +1,17 @@
 // Everything that is measured, by name, and how to start it.
 //
-// An engine is { id, label, where, peer, dtype, threads, most?, open }; `open()` gives a runner
-// { loaded, score(work) -> { ms, scores, tokens? }, close }. Targets name engines by id: where/peer/dtype/threads.
+// An engine is { id, label, where, peer, dtype, threads, maxDocuments?, open }; `open()` gives a runner
+// { loaded, score(workload) -> { ms, scores, tokens? }, close }. Targets name engines by id: where/peer/dtype/threads.
 import { startCuda, startOnnxruntime, startRanklet } from "./native.mjs";
 
 /** What the first call of a page scores, so that "loaded" means ready. */
-export const firstWork = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
+export const warmUpWorkload = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
 
 /** The most documents that are scored as one padded batch: a thousand would take gigabytes. */
-const mostPadded = 100;
+const maxPaddedDocuments = 100;
 
 /** What is known of every engine of this run, by id, for the report. */
-export const engineNames = {};
+export const engineInfo = {};
 
 const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
 
@@ -20,7 +20,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, devic
   const variant = device === "webgpu" ? device : build;
   const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${build} build`}`;
   return {
-    ...named({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
+    ...registered({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
     open: async () => {
       const page = await browser.open("ranklet");
       const before = site.answers.length;
@@ -32,7 +32,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, devic
         device,
         simd128: build === "simd128",
         watch,
-        first: firstWork,
+        warmUp: warmUpWorkload,
       });
       const file = site.answers.slice(before).find(({ path }) => path.endsWith(".wasm"))?.path.split("/").at(-1);
       return { ...page, loaded: { ...loaded, backend: { ...loaded.backend, file } } };
@@ -45,15 +45,15 @@ export function transformersPages(settings) {
   let opened;
   const open = (batching) => async () => {
     const page = await (opened ??= openTransformers(settings));
-    return { ...page, score: (work) => page.score({ ...work, batching }) };
+    return { ...page, score: (workload) => page.score({ ...workload, batching }) };
   };
   const { dtype, threads, device } = settings;
   const [name, peer] = device === "webgpu" ? ["transformers.js, WebGPU", "transformers.js-webgpu"] : ["transformers.js", "transformers.js"];
   const engine = (batching, text) => ({
-    ...named({ label: `${name}, ${text}`, where: "Chromium", peer: `${peer}-${batching}`, dtype, threads }),
+    ...registered({ label: `${name}, ${text}`, where: "Chromium", peer: `${peer}-${batching}`, dtype, threads }),
     open: open(batching),
   });
-  return [engine("sorted", "sorted batches of 16"), { ...engine("padded", "one padded batch"), most: mostPadded }];
+  return [engine("sorted", "sorted batches of 16"), { ...engine("padded", "one padded batch"), maxDocuments: maxPaddedDocuments }];
 }
 
 async function openTransformers({ browser, site, model, dtype, threads, device = "wasm", watch = false }) {
@@ -65,7 +65,7 @@ async function openTransformers({ browser, site, model, dtype, threads, device =
     threads,
     device,
     watch,
-    first: firstWork,
+    warmUp: warmUpWorkload,
   });
   return { ...page, loaded };
 }
@@ -76,7 +76,7 @@ export function rankletProgram({ model, dtype, threads, device = "cpu" }) {
   // f16 is f32 weights, rounded while they are loaded.
   const folder = model.folders[dtype === "f16" ? "f32" : dtype];
   return {
-    ...named({ label, where: "native", peer, dtype, threads }),
+    ...registered({ label, where: "native", peer, dtype, threads }),
     open: () => startRanklet({ folder, device, dtype, threads }),
   };
 }
@@ -84,7 +84,7 @@ export function rankletProgram({ model, dtype, threads, device = "cpu" }) {
 /** onnxruntime from PyPI. */
 export function onnxruntimeProgram({ python, model, dtype, threads }) {
   return {
-    ...named({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),
+    ...registered({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),
     open: () => startOnnxruntime({ python, folder: model.folders.f32, file: onnxFile[dtype], threads }),
   };
 }
@@ -92,13 +92,13 @@ export function onnxruntimeProgram({ python, model, dtype, threads }) {
 /** PyTorch on a CUDA device. */
 export function cudaProgram({ python, model, dtype }) {
   return {
-    ...named({ label: "PyTorch, CUDA", where: "native", peer: "pytorch-cuda", dtype, threads: 1 }),
+    ...registered({ label: "PyTorch, CUDA", where: "native", peer: "pytorch-cuda", dtype, threads: 1 }),
     open: () => startCuda({ python, folder: model.folders.f32, dtype }),
   };
 }
 
-function named(engine) {
+function registered(engine) {
   const id = [engine.where.toLowerCase(), engine.peer, engine.dtype, engine.threads].join("/");
-  engineNames[id] = engine;
+  engineInfo[id] = engine;
   return { id, ...engine };
 }

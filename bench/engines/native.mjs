@@ -1,4 +1,4 @@
-// Native peers: processes that answer works line by line.
+// Native peers: processes that answer workloads line by line.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -23,7 +23,7 @@ export function startCuda({ python, folder, dtype }) {
   return start(python, [inRepository("bench/engines/pytorch_server.py"), folder, dtype]);
 }
 
-/** @returns {Promise<{ loaded: object, score: (work: object) => Promise<object>, close: () => Promise<void> }>} */
+/** @returns {Promise<{ loaded: object, score: (workload: object) => Promise<object>, close: () => Promise<void> }>} */
 async function start(command, args, environment = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
   let errors = "";
@@ -36,18 +36,18 @@ async function start(command, args, environment = {}) {
   });
   ended.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => {
+  const nextAnswer = async () => {
     const { value, done } = await lines.next();
     if (!done) return JSON.parse(value);
     await ended;
     throw new Error(`${command.split("/").at(-1)} ended: ${errors.trim().split("\n").slice(-3).join(" ") || "it says nothing"}`);
   };
-  const loaded = await answer();
+  const loaded = await nextAnswer();
   return {
     loaded,
-    score: (work) => {
-      child.stdin.write(`${JSON.stringify({ query: work.query, documents: work.documents })}\n`);
-      return answer();
+    score: (workload) => {
+      child.stdin.write(`${JSON.stringify({ query: workload.query, documents: workload.documents })}\n`);
+      return nextAnswer();
     },
     close: async () => {
       child.kill();

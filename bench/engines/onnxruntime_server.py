@@ -1,9 +1,9 @@
-"""onnxruntime as a native peer: answers works on stdin, a line each, with scores and times.
+"""onnxruntime as a native peer: answers workloads on stdin, a line each, with scores and times.
 
     python onnxruntime_server.py FOLDER FILE THREADS
 
 FOLDER has tokenizer.json, FILE is an ONNX file in it. The first line on stdout
-says what was loaded. A work is {"query", "documents"}; its documents go through
+says what was loaded. A workload is {"query", "documents"}; its documents go through
 the model sorted by length, in batches of 16, which is what onnxruntime does
 best with. Times are from texts to scores, as Ranklet's are.
 """
@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 import numpy as np
 
 BATCH = 16
-LONGEST = 512
+MAX_LENGTH = 512
 
 
 def peak_bytes():
@@ -36,7 +36,7 @@ def peak_bytes():
 def load(folder, file, threads):
     """Return tokenizer and session."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(LONGEST)
+    tokenizer.enable_truncation(MAX_LENGTH)
     tokenizer.enable_padding()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -60,26 +60,26 @@ def score(tokenizer, session, query, documents):
     return scores
 
 
-def answer(value):
+def respond(value):
     """Write one line."""
     print(json.dumps(value), flush=True)
 
 
 def main(folder, file, threads):
-    """Load, then answer until stdin ends."""
+    """Load, then respond until stdin ends."""
     started = time.perf_counter()
     tokenizer, session = load(Path(folder), file, int(threads))
-    answer({
+    respond({
         "load_ms": (time.perf_counter() - started) * 1e3,
         "peak_bytes": peak_bytes(),
         "backend": {"engine": "onnxruntime", "version": onnxruntime.__version__},
     })
     for line in sys.stdin:
-        work = json.loads(line)
+        workload = json.loads(line)
         started = time.perf_counter()
-        scores = score(tokenizer, session, work["query"], work["documents"])
+        scores = score(tokenizer, session, workload["query"], workload["documents"])
         elapsed = time.perf_counter() - started
-        answer({"ms": elapsed * 1e3, "scores": scores.tolist(), "peak_bytes": peak_bytes()})
+        respond({"ms": elapsed * 1e3, "scores": scores.tolist(), "peak_bytes": peak_bytes()})
 
 
 if __name__ == "__main__":

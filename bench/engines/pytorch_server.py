@@ -1,8 +1,8 @@
-"""PyTorch on a CUDA device as a native peer: answers works on stdin as onnxruntime_server.py does.
+"""PyTorch on a CUDA device as a native peer: answers workloads on stdin as onnxruntime_server.py does.
 
     python pytorch_server.py FOLDER DTYPE
 
-FOLDER is a checkpoint, DTYPE f32 or f16. A work's documents go through the
+FOLDER is a checkpoint, DTYPE f32 or f16. A workload's documents go through the
 model as sentence-transformers sends them: sorted by length, in batches of 32.
 """
 
@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 BATCH = 32
-LONGEST = 512
+MAX_LENGTH = 512
 
 
 def score(tokenizer, model, query, documents):
@@ -25,31 +25,31 @@ def score(tokenizer, model, query, documents):
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             texts = [documents[index] for index in batch]
-            inputs = tokenizer([query] * len(batch), texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+            inputs = tokenizer([query] * len(batch), texts, padding=True, truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
             scores[batch] = model(**inputs.to("cuda")).logits[:, 0].float().cpu()
     return scores.tolist()
 
 
-def answer(value):
+def respond(value):
     """Write one line."""
     print(json.dumps(value), flush=True)
 
 
 def main(folder, dtype):
-    """Load, then answer until stdin ends."""
+    """Load, then respond until stdin ends."""
     started = time.perf_counter()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    number = {"f32": torch.float32, "f16": torch.float16}[dtype]
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=number).to("cuda").eval()
-    answer({
+    torch_dtype = {"f32": torch.float32, "f16": torch.float16}[dtype]
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch_dtype).to("cuda").eval()
+    respond({
         "load_ms": (time.perf_counter() - started) * 1e3,
         "backend": {"engine": "PyTorch", "version": torch.__version__, "adapter": torch.cuda.get_device_name()},
     })
     for line in sys.stdin:
-        work = json.loads(line)
+        workload = json.loads(line)
         started = time.perf_counter()
-        scores = score(tokenizer, model, work["query"], work["documents"])
-        answer({"ms": (time.perf_counter() - started) * 1e3, "scores": scores})
+        scores = score(tokenizer, model, workload["query"], workload["documents"])
+        respond({"ms": (time.perf_counter() - started) * 1e3, "scores": scores})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,6 @@ export function kendallTau(a, b) {
 }
 
 /** The largest difference between two lists of scores. */
-export function largestDifference(a, b) {
+export function maxDifference(a, b) {
   return Math.max(...a.map((score, index) => Math.abs(score - b[index])));
 }

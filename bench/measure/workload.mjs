@@ -9,16 +9,16 @@ import { inRepository } from "../paths.mjs";
  * Tokens of a pair by the share of pairs that are shorter, as first stages find passages: a hundred pairs have 10,252
  * tokens, 31 to 226 each.
  */
-const lengths = [[0, 31], [0.1, 56], [0.25, 74], [0.5, 90], [0.75, 131], [0.9, 161], [0.97, 181], [1, 226]];
+const lengthQuantiles = [[0, 31], [0.1, 56], [0.25, 74], [0.5, 90], [0.75, 131], [0.9, 161], [0.97, 181], [1, 226]];
 
 /** Words of one token, to end a passage exactly where it should. */
-const fillers = ["and", "the", "of", "then", "also", "with"];
+const fillerWords = ["and", "the", "of", "then", "also", "with"];
 
 /** [CLS], and [SEP] after query and document. */
-const specials = 3;
+const specialTokens = 3;
 
-/** Makes works. The same seed makes the same ones. */
-export class Works {
+/** Makes workloads. The same seed makes the same ones. */
+export class WorkloadGenerator {
   #random;
   #count;
   #queries;
@@ -30,47 +30,47 @@ export class Works {
   constructor(file, seed = 1) {
     this.#random = xorshift(seed);
     this.#count = counter();
-    const { queries, documents, source } = file === undefined ? ownTexts() : foreignTexts(file);
+    const { queries, documents, source } = file === undefined ? bundledTexts() : textsFrom(file);
     this.#queries = queries;
     this.#sentences = documents.flatMap((text) => text.split(/(?<=[.!?])\s+/)).map((text) => text.split(/\s+/).filter((word) => word !== ""));
     this.source = source;
   }
 
-  /** A work of `count` documents: { query, documents, tokens }. Lengths follow `lengths`. */
+  /** A work of `count` documents: { query, documents, tokens }. Lengths follow `lengthQuantiles`. */
   next(count) {
-    return this.#work(Array.from({ length: count }, (_, place) => lengthAt(count === 1 ? 0.5 : place / (count - 1))));
+    return this.#workload(Array.from({ length: count }, (_, index) => lengthAt(count === 1 ? 0.5 : index / (count - 1))));
   }
 
   /** A work of `count` documents whose pairs have `tokens` tokens each. */
   equal(count, tokens) {
-    return this.#work(new Array(count).fill(tokens));
+    return this.#workload(new Array(count).fill(tokens));
   }
 
-  #work(pairs) {
+  #workload(pairs) {
     const query = this.#pick(this.#queries);
-    const room = specials + this.#tokens(query.split(/\s+/));
-    for (let place = pairs.length - 1; place > 0; place--) {
-      const other = this.#below(place + 1);
-      [pairs[place], pairs[other]] = [pairs[other], pairs[place]];
+    const fixedTokens = specialTokens + this.#tokens(query.split(/\s+/));
+    for (let index = pairs.length - 1; index > 0; index--) {
+      const other = this.#below(index + 1);
+      [pairs[index], pairs[other]] = [pairs[other], pairs[index]];
     }
-    const contents = pairs.map((tokens) => Math.max(tokens - room, 1));
+    const contents = pairs.map((tokens) => Math.max(tokens - fixedTokens, 1));
     return {
       query,
       documents: contents.map((tokens) => this.#passage(tokens)),
-      tokens: contents.reduce((sum, tokens) => sum + tokens + room, 0),
+      tokens: contents.reduce((sum, tokens) => sum + tokens + fixedTokens, 0),
     };
   }
 
   /** Sentences in any order, the last one cut so that there are `tokens` tokens. */
   #passage(tokens) {
     const words = [];
-    let left = tokens;
-    while (left > 0) {
+    let remaining = tokens;
+    while (remaining > 0) {
       for (const word of this.#pick(this.#sentences)) {
-        if (left === 0) break;
-        const taken = this.#count(word) <= left ? word : this.#pick(fillers);
-        words.push(taken);
-        left -= this.#count(taken);
+        if (remaining === 0) break;
+        const chosen = this.#count(word) <= remaining ? word : this.#pick(fillerWords);
+        words.push(chosen);
+        remaining -= this.#count(chosen);
       }
     }
     return words.join(" ");
@@ -89,13 +89,13 @@ export class Works {
   }
 }
 
-function ownTexts() {
+function bundledTexts() {
   const name = "src/quantize/calibration.txt";
   const pairs = readFileSync(inRepository(name), "utf8").trim().split("\n").map((line) => line.split("\t"));
   return { queries: pairs.map(([query]) => query), documents: pairs.map(([, document]) => document), source: `sentences of ${name}` };
 }
 
-function foreignTexts(file) {
+function textsFrom(file) {
   const { query, documents } = JSON.parse(readFileSync(file, "utf8"));
   return { queries: [query], documents, source: `sentences of ${file.split("/").at(-1)}` };
 }
@@ -104,16 +104,16 @@ function foreignTexts(file) {
 function counter() {
   const read = (name) => JSON.parse(readFileSync(inRepository(`models/default/${name}`), "utf8"));
   const tokenizer = new Tokenizer(read("tokenizer.json"), read("tokenizer_config.json"));
-  const known = new Map();
+  const counts = new Map();
   return (word) => {
-    if (!known.has(word)) known.set(word, tokenizer.encode(word, { add_special_tokens: false }).ids.length);
-    return known.get(word);
+    if (!counts.has(word)) counts.set(word, tokenizer.encode(word, { add_special_tokens: false }).ids.length);
+    return counts.get(word);
   };
 }
 
 function lengthAt(share) {
-  const above = Math.max(1, lengths.findIndex(([upTo]) => share <= upTo));
-  const [[from, shorter], [to, longer]] = [lengths[above - 1], lengths[above]];
+  const upper = Math.max(1, lengthQuantiles.findIndex(([upperShare]) => share <= upperShare));
+  const [[from, shorter], [to, longer]] = [lengthQuantiles[upper - 1], lengthQuantiles[upper]];
   return Math.floor(shorter + ((longer - shorter) * (share - from)) / (to - from) + 0.5);
 }
 

@@ -1,12 +1,12 @@
 """Make the checkpoints that are measured, and export them to ONNX.
 
     python checkpoints.py random TEMPLATE OUT LAYERS HIDDEN HEADS INTERMEDIATE
-    python checkpoints.py dequantise Q8 OUT
+    python checkpoints.py dequantize Q8 OUT
     python checkpoints.py export FOLDER
 
 `random` writes a q8 checkpoint of any BERT shape with random weights: speed
 does not depend on their values, and the files of most shapes are too large to
-ship. `dequantise` writes the f32 twin of a q8 checkpoint. `export` adds
+ship. `dequantize` writes the f32 twin of a q8 checkpoint. `export` adds
 onnx/model.onnx and onnx/model_quantized.onnx to an f32 checkpoint, by the steps
 of transformers.js's conversion script: PyTorch's exporter, onnxslim, and
 dynamic quantisation per channel with 7-bit weights.
@@ -35,9 +35,9 @@ WEIGHTS = "model.safetensors"
 OPSET = 14
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # Standard deviations of 7-bit and 8-bit codes, well inside their ranges.
-MATRIX_SPREAD, TABLE_SPREAD = 20.0, 40.0
+MATRIX_STD, TABLE_STD = 20.0, 40.0
 # BERT's own initialisation.
-WEIGHT_SPREAD = 0.02
+WEIGHT_STD = 0.02
 
 
 def read_weights(folder):
@@ -46,14 +46,14 @@ def read_weights(folder):
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
 
 
-def copy_companions(source, target):
+def copy_small_files(source, target):
     """Copy everything but the weights."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.glob("*.json"):
         shutil.copyfile(path, target / path.name)
 
 
-def dequantise(source, target):
+def dequantize(source, target):
     """Write the f32 twin of a q8 checkpoint (its layout: src/checkpoint/q8.rs)."""
     tensors, _ = read_weights(source)
     plain = {}
@@ -66,7 +66,7 @@ def dequantise(source, target):
             inputs = tensors.get(f"{name}.input_scale", np.float32(1.0))
             tensor = (tensor.astype(np.float32) - np.float32(offset)) * scale / inputs
         plain[name] = tensor
-    copy_companions(source, target)
+    copy_small_files(source, target)
     save_file(plain, target / WEIGHTS, {"format": "pt"})
 
 
@@ -74,19 +74,19 @@ def random_tensor(name, template, shape, rng):
     """Return random values of the kind that the template's tensor holds."""
     values = rng.standard_normal(shape, dtype=np.float32)
     if template.dtype == np.uint8:
-        return np.clip(values * MATRIX_SPREAD + 64, 0, 127).astype(np.uint8)
+        return np.clip(values * MATRIX_STD + 64, 0, 127).astype(np.uint8)
     if template.dtype == np.int8:
-        return np.clip(values * TABLE_SPREAD, -127, 127).astype(np.int8)
+        return np.clip(values * TABLE_STD, -127, 127).astype(np.int8)
     if name.endswith(".input_scale") or name.endswith("LayerNorm.weight"):
         return np.ones(shape, np.float32)
     if name.endswith(".bias"):
         return np.zeros(shape, np.float32)
-    return values * np.float32(WEIGHT_SPREAD)
+    return values * np.float32(WEIGHT_STD)
 
 
 def random_checkpoint(template, target, layers, hidden, heads, intermediate):
     """Write a q8 checkpoint of this shape; all but the shape is the template's."""
-    copy_companions(template, target)
+    copy_small_files(template, target)
     config = json.loads((template / "config.json").read_text())
     sizes = {config["hidden_size"]: hidden, config["intermediate_size"]: intermediate}
     config.update(
@@ -97,25 +97,25 @@ def random_checkpoint(template, target, layers, hidden, heads, intermediate):
     )
     (target / "config.json").write_text(json.dumps(config, indent=2))
 
-    known, metadata = read_weights(template)
+    template_tensors, metadata = read_weights(template)
     # The format and its version are the template's; its golden logits are not.
-    told = json.loads(metadata["ranklet"])
-    told.update(source=f"random weights, seed {SEED}", golden={"pairs": []})
-    names = {name: name for name in known if ".layer." not in name}
+    metadata_json = json.loads(metadata["ranklet"])
+    metadata_json.update(source=f"random weights, seed {SEED}", golden={"pairs": []})
+    names = {name: name for name in template_tensors if ".layer." not in name}
     for layer in range(layers):
-        names.update({n.replace(".layer.0.", f".layer.{layer}."): n for n in known if ".layer.0." in n})
+        names.update({n.replace(".layer.0.", f".layer.{layer}."): n for n in template_tensors if ".layer.0." in n})
 
     rng = np.random.default_rng(SEED)
     tensors = {}
     for name, like in names.items():
         if name.endswith(".scale"):
             continue
-        shape = [sizes.get(size, size) for size in known[like].shape]
-        tensors[name] = random_tensor(name, known[like], shape, rng)
-        if f"{like}.scale" in known:
-            spread = MATRIX_SPREAD if known[like].dtype == np.uint8 else TABLE_SPREAD
-            tensors[f"{name}.scale"] = np.full(shape[0], WEIGHT_SPREAD / spread, np.float32)
-    save_file(tensors, target / WEIGHTS, {"ranklet": json.dumps(told)})
+        shape = [sizes.get(size, size) for size in template_tensors[like].shape]
+        tensors[name] = random_tensor(name, template_tensors[like], shape, rng)
+        if f"{like}.scale" in template_tensors:
+            spread = MATRIX_STD if template_tensors[like].dtype == np.uint8 else TABLE_STD
+            tensors[f"{name}.scale"] = np.full(shape[0], WEIGHT_STD / spread, np.float32)
+    save_file(tensors, target / WEIGHTS, {"ranklet": json.dumps(metadata_json)})
 
 
 def export(folder):
@@ -144,7 +144,7 @@ def export(folder):
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
     example = (mask * 100, mask, mask * 0)
     (folder / "onnx").mkdir(exist_ok=True)
-    plain, quantised = folder / "onnx" / "model.onnx", folder / "onnx" / "model_quantized.onnx"
+    plain, quantized = folder / "onnx" / "model.onnx", folder / "onnx" / "model_quantized.onnx"
     torch.onnx.export(
         Logits().eval(),
         example,
@@ -158,7 +158,7 @@ def export(folder):
     onnx.save(onnxslim.slim(str(plain)), plain)
     quantize_dynamic(
         plain,
-        quantised,
+        quantized,
         per_channel=True,
         reduce_range=True,
         weight_type=QuantType.QInt8,
@@ -170,12 +170,12 @@ def main(command, folder, *rest):
     """Run one command."""
     if command == "random":
         random_checkpoint(Path(folder), Path(rest[0]), *map(int, rest[1:]))
-    elif command == "dequantise":
-        dequantise(Path(folder), Path(rest[0]))
+    elif command == "dequantize":
+        dequantize(Path(folder), Path(rest[0]))
     elif command == "export":
         export(Path(folder))
     else:
-        sys.exit(f"checkpoints.py: {command} is not random, dequantise or export")
+        sys.exit(f"checkpoints.py: {command} is not random, dequantize or export")
 
 
 if __name__ == "__main__":

@@ -26,30 +26,30 @@ export function prepareModel(name, python, checkpoint) {
   const source = real ? (checkpoint ?? inRepository("models/default")) : undefined;
   const weights = real
     ? checkpoint === undefined
-      ? "the default model; its f32 twin is dequantised"
+      ? "the default model; its f32 twin is dequantized"
       : `${checkpoint.split("/").filter(Boolean).at(-1)}, q8 by ranklet quantize`
     : "random";
   const recipe = fingerprint(name, source);
-  const [plain, q8] = [inOutput(`models/bench/${name}`), inOutput(`models/bench/${name}-q8`)];
-  const stamp = `${plain}/recipe`;
-  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== recipe) {
+  const [f32Folder, q8Folder] = [inOutput(`models/bench/${name}`), inOutput(`models/bench/${name}-q8`)];
+  const recipePath = `${f32Folder}/recipe`;
+  if (!existsSync(recipePath) || readFileSync(recipePath, "utf8") !== recipe) {
     console.error(`making ${name} (${weights}) and its ONNX files, once`);
-    for (const folder of [plain, q8]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [f32Folder, q8Folder]) rmSync(folder, { recursive: true, force: true });
     mkdirSync(inOutput("models/bench"), { recursive: true });
-    make({ name, plain, q8, source, checkpoint, python });
-    writeFileSync(stamp, recipe);
+    makeModel({ name, f32Folder, q8Folder, source, checkpoint, python });
+    writeFileSync(recipePath, recipe);
   }
   const bytes = (path) => statSync(path).size;
   return {
     name,
     weights,
     ...shapes[name],
-    folders: { f32: plain, q8 },
+    folders: { f32: f32Folder, q8: q8Folder },
     bytes: {
-      "ranklet q8": bytes(`${q8}/model.safetensors`),
-      "ranklet f32": bytes(`${plain}/model.safetensors`),
-      "onnx q8": bytes(`${plain}/onnx/model_quantized.onnx`),
-      "onnx f32": bytes(`${plain}/onnx/model.onnx`),
+      "ranklet q8": bytes(`${q8Folder}/model.safetensors`),
+      "ranklet f32": bytes(`${f32Folder}/model.safetensors`),
+      "onnx q8": bytes(`${f32Folder}/onnx/model_quantized.onnx`),
+      "onnx f32": bytes(`${f32Folder}/onnx/model.onnx`),
     },
   };
 }
@@ -62,31 +62,31 @@ export function prepareModel(name, python, checkpoint) {
 export function prepareFamily(name, python, xlmr) {
   const [folder, script] = [inOutput(`models/bench/${name}`), inRepository("bench/models/shapes.py")];
   const recipe = createHash("sha256").update(JSON.stringify([name, xlmr ?? null])).update(readFileSync(script)).digest("hex");
-  const stamp = `${folder}/recipe`;
-  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== recipe) {
+  const recipePath = `${folder}/recipe`;
+  if (!existsSync(recipePath) || readFileSync(recipePath, "utf8") !== recipe) {
     console.error(`making ${name}, once`);
     rmSync(folder, { recursive: true, force: true });
     runPython(python, [script, name, folder, inRepository("models/default"), ...(xlmr === undefined ? [] : [xlmr])]);
-    writeFileSync(stamp, recipe);
+    writeFileSync(recipePath, recipe);
   }
   return { name, folders: { f32: folder, q8: folder }, bytes: statSync(`${folder}/model.safetensors`).size };
 }
 
-function make({ name, plain, q8, source, checkpoint, python }) {
+function makeModel({ name, f32Folder, q8Folder, source, checkpoint, python }) {
   const script = (...args) => runPython(python, [inRepository("bench/models/checkpoints.py"), ...args]);
   if (checkpoint !== undefined && name === "minilm-l6") {
-    cpSync(checkpoint, plain, { recursive: true, dereference: true });
-    execFileSync("chmod", ["-R", "u+w", plain]);
-    execFileSync(program, ["quantize", "--model", plain, "--dtype", "q8", "--out", q8], { stdio: ["ignore", "ignore", "inherit"] });
+    cpSync(checkpoint, f32Folder, { recursive: true, dereference: true });
+    execFileSync("chmod", ["-R", "u+w", f32Folder]);
+    execFileSync(program, ["quantize", "--model", f32Folder, "--dtype", "q8", "--out", q8Folder], { stdio: ["ignore", "ignore", "inherit"] });
   } else {
-    if (source !== undefined) cpSync(source, q8, { recursive: true });
+    if (source !== undefined) cpSync(source, q8Folder, { recursive: true });
     else {
       const { layers, hidden, heads, intermediate } = shapes[name];
-      script("random", inRepository("models/default"), q8, ...[layers, hidden, heads, intermediate].map(String));
+      script("random", inRepository("models/default"), q8Folder, ...[layers, hidden, heads, intermediate].map(String));
     }
-    script("dequantise", q8, plain);
+    script("dequantize", q8Folder, f32Folder);
   }
-  script("export", plain);
+  script("export", f32Folder);
 }
 
 /** Changes when the model would be made another way. */
@@ -105,9 +105,9 @@ function fingerprint(name, source) {
 export function preparePython() {
   if (process.env.RANKLET_BENCH_PYTHON !== undefined) return process.env.RANKLET_BENCH_PYTHON;
   const folder = inRepository(".build/bench-venv");
-  const [python, stamp] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
+  const [python, stampPath] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
   const requirements = inRepository("bench/requirements.txt");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === readFileSync(requirements, "utf8")) return python;
+  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === readFileSync(requirements, "utf8")) return python;
   console.error("making a Python environment in .build/bench-venv, once; with PyTorch it takes some gigabytes");
   try {
     execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: "inherit" });
@@ -115,8 +115,8 @@ export function preparePython() {
   } catch (error) {
     throw new Error(`the Python environment could not be made (Python 3.11 or later with venv is needed): ${error.message}`);
   }
-  writeFileSync(`${stamp}.new`, readFileSync(requirements));
-  renameSync(`${stamp}.new`, stamp);
+  writeFileSync(`${stampPath}.new`, readFileSync(requirements));
+  renameSync(`${stampPath}.new`, stampPath);
   return python;
 }
 

@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 SEED = 20260801
 # BERT's own initialisation.
-SPREAD = 0.02
+STD = 0.02
 BLOCK = 1 << 20
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -106,7 +106,7 @@ def values(name, shape, block):
 
 def write_weights(path, shapes):
     """Write random weights of these shapes."""
-    block = (np.random.default_rng(SEED).standard_normal(BLOCK - 3) * SPREAD).astype(np.float16)
+    block = (np.random.default_rng(SEED).standard_normal(BLOCK - 3) * STD).astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: values(name, shape, block) for name, shape in shapes.items()}, path, {"format": "pt"})
 
@@ -141,7 +141,7 @@ def write_chain(out, hidden):
     write_weights(out / "4_Dense/model.safetensors", {"linear.weight": [1, hidden], "linear.bias": [1]})
 
 
-def made_up_words(count, first=""):
+def synthetic_words(count, first=""):
     """Yield so many different words, short ones first."""
     words, width = [first], 0
     while count > 0:
@@ -154,7 +154,7 @@ def made_up_words(count, first=""):
 def unigram(specials, size):
     """Return a Unigram tokenizer of made-up pieces."""
     half = (size - len(specials) - 1) // 2
-    pieces = [*specials, "\u2581", *made_up_words(half), *made_up_words(size, "\u2581")][:size]
+    pieces = [*specials, "\u2581", *synthetic_words(half), *synthetic_words(size, "\u2581")][:size]
     scores = [(piece, 0.0 if at < len(specials) else -4.0 - at / size) for at, piece in enumerate(pieces)]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=specials.index(next(s for s in specials if "unk" in s.lower()))))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -165,13 +165,13 @@ def unigram(specials, size):
 def bpe(specials, size):
     """Return a byte-level BPE tokenizer of made-up merges, its special tokens the last."""
     vocabulary = sorted(pre_tokenizers.ByteLevel.alphabet())
-    merges, known = [], ["\u0120", *LETTERS]
-    room = size - len(specials) - len(vocabulary)
-    while len(merges) < room:
-        pairs = [(left, letter) for left in known for letter in LETTERS][: room - len(merges)]
+    merges, stems = [], ["\u0120", *LETTERS]
+    remaining = size - len(specials) - len(vocabulary)
+    while len(merges) < remaining:
+        pairs = [(left, letter) for left in stems for letter in LETTERS][: remaining - len(merges)]
         merges += pairs
-        known = [left + letter for left, letter in pairs]
-        vocabulary += known
+        stems = [left + letter for left, letter in pairs]
+        vocabulary += stems
     vocabulary = {token: at for at, token in enumerate([*vocabulary, *specials])}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -201,7 +201,7 @@ def write_text(kind, out, size, template, xlmr):
             shutil.copyfile(template / name, out / name)
         return
     if kind == "xlmr":
-        told = {**roberta, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512}
+        tokenizer_config = {**roberta, "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512}
         if xlmr is not None:
             shutil.copyfile(xlmr / "tokenizer.json", out / "tokenizer.json")
         else:
@@ -210,12 +210,12 @@ def write_text(kind, out, size, template, xlmr):
     elif kind == "deberta":
         specials = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
         write_tokenizer(out, unigram(specials, size - 101), [*specials, "[MASK]"], bert_pair, bert)
-        told = {**bert, "tokenizer_class": "DebertaV2Tokenizer", "model_max_length": 512}
+        tokenizer_config = {**bert, "tokenizer_class": "DebertaV2Tokenizer", "model_max_length": 512}
     else:
         specials = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
         write_tokenizer(out, bpe(specials, 50285), specials, bert_pair, bert)
-        told = {**bert, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 7999}
-    write_json(out / "tokenizer_config.json", told)
+        tokenizer_config = {**bert, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 7999}
+    write_json(out / "tokenizer_config.json", tokenizer_config)
 
 
 def main(name, out, template, xlmr=None):

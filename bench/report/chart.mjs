@@ -2,7 +2,7 @@
 import { median } from "../measure/statistics.mjs";
 import { targetSize } from "./targets.mjs";
 
-const bar = { height: 20, gap: 8, left: 345, width: 400, right: 95 };
+const layout = { height: 20, gap: 8, left: 345, width: 400, right: 95 };
 
 const style = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -15,46 +15,46 @@ const style = `
 const groups = { q8: "8-bit weights", f32: "32-bit weights" };
 
 /** An SVG of the report's main size, fastest first; undefined where speed was not measured. */
-export function picture(report) {
+export function speedChart(report) {
   const size = targetSize(report);
   if (size === undefined || size.engines.length === 0) return undefined;
-  const all = size.engines
+  const bars = size.engines
     .map(({ id, ms }) => ({ ...report.engines[id], ms: median(ms) }))
     .filter(({ where, peer }) => where === "Chromium" && peer !== "ranklet-simd128");
-  const longest = Math.max(...all.map(({ ms }) => ms));
+  const maxMs = Math.max(...bars.map(({ ms }) => ms));
   const parts = [];
   let y = 40;
   for (const [dtype, heading] of Object.entries(groups)) {
-    parts.push(text("title", bar.left, y + 16, heading));
-    y += bar.height + bar.gap;
-    for (const row of all.filter((one) => one.dtype === dtype).sort((a, b) => a.ms - b.ms)) {
-      parts.push(...bars(row, y, longest));
-      y += bar.height + bar.gap;
+    parts.push(text("title", layout.left, y + 16, heading));
+    y += layout.height + layout.gap;
+    for (const row of bars.filter((one) => one.dtype === dtype).sort((a, b) => a.ms - b.ms)) {
+      parts.push(...barParts(row, y, maxMs));
+      y += layout.height + layout.gap;
     }
-    y += bar.gap;
+    y += layout.gap;
   }
-  const [width, height] = [bar.left + bar.width + bar.right, y + 24];
+  const [width, height] = [layout.left + layout.width + layout.right, y + 24];
   const { processor, avx_vnni } = report.machine;
   const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens), Chromium ${report.versions.chromium.split(".")[0]}`;
   const foot = `MiniLM-L6; transformers.js ${report.versions["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, less is better`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
 <style>${style}
 </style>
-${text("title", bar.left, 22, title)}
+${text("title", layout.left, 22, title)}
 ${parts.join("\n")}
 ${text("small", 10, height - 10, foot)}
 </svg>
 `;
 }
 
-function bars({ label, threads, peer, ms }, y, longest) {
-  const long = Math.max(1, (ms / longest) * bar.width);
+function barParts({ label, threads, peer, ms }, y, maxMs) {
+  const length = Math.max(1, (ms / maxMs) * layout.width);
   const ours = peer === "ranklet";
-  const who = `${label}, ${threads} ${ours ? "worker" : "thread"}${threads === 1 ? "" : "s"}`;
+  const engineName = `${label}, ${threads} ${ours ? "worker" : "thread"}${threads === 1 ? "" : "s"}`;
   return [
-    `<text x="${bar.left - 10}" y="${y + 15}" text-anchor="end">${escaped(who)}</text>`,
-    `<rect class="${ours ? "ours" : "theirs"}" x="${bar.left}" y="${y}" width="${long.toFixed(1)}" height="${bar.height}" rx="3"/>`,
-    text("", (bar.left + long + 8).toFixed(1), y + 15, ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`),
+    `<text x="${layout.left - 10}" y="${y + 15}" text-anchor="end">${escaped(engineName)}</text>`,
+    `<rect class="${ours ? "ours" : "theirs"}" x="${layout.left}" y="${y}" width="${length.toFixed(1)}" height="${layout.height}" rx="3"/>`,
+    text("", (layout.left + length + 8).toFixed(1), y + 15, ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`),
   ];
 }
 

@@ -7,15 +7,15 @@ import { processorFeatures, startChromium, withoutVnni } from "../engines/chromi
 import { inRepository } from "../paths.mjs";
 
 /** The machine, and the versions of everything that takes part. */
-export async function describe(site, python) {
+export async function describeMachine(site, python) {
   const browser = await startChromium(site);
   const { version: chromium } = browser;
   await browser.close();
   const features = await processorFeatures();
-  const without = await processorFeatures(withoutVnni.split("=").at(-1));
+  const withoutVnniFeatures = await processorFeatures(withoutVnni.split("=").at(-1));
   const installed = (name) => JSON.parse(readFileSync(inRepository(`bench/node_modules/${name}/package.json`), "utf8")).version;
   const run = (command, ...args) => execFileSync(command, args, { encoding: "utf8", cwd: inRepository("."), stdio: "pipe" }).trim();
-  const versionOf = "import importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in ('onnxruntime', 'onnx', 'torch', 'transformers')), sep='\\n')";
+  const packageVersions = "import importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in ('onnxruntime', 'onnx', 'torch', 'transformers')), sep='\\n')";
   return {
     machine: {
       processor: os.cpus()[0]?.model ?? "unknown",
@@ -23,7 +23,7 @@ export async function describe(site, python) {
       memory_bytes: os.totalmem(),
       system: `${os.type()} ${os.release()} ${os.arch()}`,
       avx_vnni: features.AVX_VNNI ?? false,
-      avx_vnni_switched_off: without.AVX_VNNI ?? false,
+      avx_vnni_switched_off: withoutVnniFeatures.AVX_VNNI ?? false,
       v8_features: features,
     },
     versions: {
@@ -33,7 +33,7 @@ export async function describe(site, python) {
       node: process.version,
       "transformers.js": installed("@huggingface/transformers"),
       "onnxruntime-web": installed("onnxruntime-web"),
-      ...Object.fromEntries(run(python, "-c", versionOf).split("\n").map((line) => line.split(" "))),
+      ...Object.fromEntries(run(python, "-c", packageVersions).split("\n").map((line) => line.split(" "))),
     },
   };
 }

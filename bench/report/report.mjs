@@ -3,10 +3,10 @@ import { median } from "../measure/statistics.mjs";
 import { ratio, targetSize } from "./targets.mjs";
 
 /** What people are told to expect, shape by shape. */
-const lesson = { "minilm-l6": "800 ms", "minilm-l12": "1.5 s", "bert-base": "1.8 s", "bert-large": "3.5 s" };
+const tutorialTimes = { "minilm-l6": "800 ms", "minilm-l12": "1.5 s", "bert-base": "1.8 s", "bert-large": "3.5 s" };
 
 /** The same of GPUs. */
-const lessonGpu = { "minilm-l6": "45 ms, 120 ms", "minilm-l12": "85 ms, 220 ms", "bert-base": "95 ms, 250 ms", "bert-large": "180 ms, 480 ms" };
+const tutorialGpuTimes = { "minilm-l6": "45 ms, 120 ms", "minilm-l12": "85 ms, 220 ms", "bert-base": "95 ms, 250 ms", "bert-large": "180 ms, 480 ms" };
 
 /** The whole report. */
 export function markdown(report) {
@@ -31,12 +31,12 @@ export function markdown(report) {
     .concat("\n");
 }
 
-function conditions({ when, machine, versions, models, work }) {
+function conditions({ when, machine, versions, models, texts }) {
   const vnni = machine.avx_vnni ? "with AVX-VNNI" : "without AVX-VNNI";
   return [
     `- ${when}; ${machine.processor}, ${machine.cores} logical processors (V8 sees them ${vnni}), ${gigabytes(machine.memory_bytes)} of memory, ${machine.system}`,
     `- ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")}`,
-    `- Work: ${work}. New documents each repetition; in every repetition all engines score the same ones, one engine after the other.`,
+    `- Texts: ${texts}. New documents each repetition; in every repetition all engines score the same ones, one engine after the other.`,
     `- Times are from texts to scores, tokenising included, on warmed-up engines: medians, and the least and the most in brackets. Ratios are medians of the ratios of each repetition.`,
     `- Models: ${models.map(({ name, layers, hidden, weights }) => `${name} (${layers} layers of ${hidden}; ${weights})`).join(", ")}. The peers' ONNX files are exported from the same weights.`,
   ].join("\n");
@@ -73,7 +73,7 @@ function noVnni({ no_vnni: size, machine, engines }) {
   const text = machine.avx_vnni
     ? `Chromium with \`--js-flags=--no-enable-avx-vnni\`; V8 says the instructions are ${machine.avx_vnni_switched_off ? "**still on**" : "off"}. `
     : "This processor has no AVX-VNNI, so this is another run of the same. ";
-  const rows = size.engines.map(({ id, ms }) => [engines[id].label, time(ms), times(ratio(size, "chromium/transformers.js-sorted/q8/1", id))]);
+  const rows = size.engines.map(({ id, ms }) => [engines[id].label, time(ms), ratioText(ratio(size, "chromium/transformers.js-sorted/q8/1", id))]);
   return section("Without AVX-VNNI", `${text}q8, one thread, ${size.documents} documents.`, table(["engine", "time", "transformers.js' time over it"], rows));
 }
 
@@ -83,7 +83,7 @@ function shapes({ shapes, engines }) {
     const { label, where, dtype } = engines[id];
     return [where, label, dtype, ...shapes.map((shape) => time(shape.engines.find((engine) => engine.id === id)?.ms))];
   });
-  rows.push(["", "a well-known lesson's CPU column, 100 documents", "", ...shapes.map(({ model }) => lesson[model])]);
+  rows.push(["", "a well-known lesson's CPU column, 100 documents", "", ...shapes.map(({ model }) => tutorialTimes[model])]);
   const text = `Two threads, ${shapes[0].documents} documents of ${range(shapes.flatMap(({ tokens }) => tokens))} tokens. The lesson has its own machine and texts.`;
   return section("Shapes", text, table(["where", "engine", "weights", ...shapes.map(({ model }) => model)], rows));
 }
@@ -110,7 +110,7 @@ function families({ families, engines }) {
       engines[id].where,
       engines[id].dtype,
       `${(load_ms / 1000).toFixed(1)} s`,
-      ...[predicted_bytes, loaded_bytes, peak_bytes, process_bytes].map(maybe),
+      ...[predicted_bytes, loaded_bytes, peak_bytes, process_bytes].map(megabytesOrDash),
       (tokens / documents).toFixed(0),
       (documents / (ms / 1000)).toFixed(1),
     ]),
@@ -122,10 +122,10 @@ function families({ families, engines }) {
 }
 
 function gpu({ gpu: { adapter, hardware, pages, native }, engines }) {
-  const inPages = pages.engines.map(({ id, ms }) => [engines[id].label, engines[id].dtype, time(ms), times(ratio(pages, id, "chromium/ranklet-webgpu/f32/1"))]);
+  const inPages = pages.engines.map(({ id, ms }) => [engines[id].label, engines[id].dtype, time(ms), ratioText(ratio(pages, id, "chromium/ranklet-webgpu/f32/1"))]);
   const shapes = native.flatMap(({ model, engines: measured }) => [
     ...measured.map(({ id, ms }) => [model, engines[id].label, engines[id].dtype, time(ms)]),
-    ...(hardware ? [[model, "a well-known lesson: A100, T4", "", lessonGpu[model]]] : []),
+    ...(hardware ? [[model, "a well-known lesson: A100, T4", "", tutorialGpuTimes[model]]] : []),
   ]);
   const kernels = native.flatMap(({ model, kernels }) =>
     Object.entries(kernels).flatMap(([dtype, lines]) =>
@@ -143,7 +143,7 @@ function memory({ memory, models, engines }) {
   const rows = memory.engines.map(({ id, loaded_wasm_bytes, wasm_bytes, process_bytes }) => {
     const { label, where, dtype, threads } = engines[id];
     const place = where === "native" ? "native" : threads === 0 ? "Chromium, on the page's thread" : where;
-    return [place, label, dtype, maybe(loaded_wasm_bytes), maybe(wasm_bytes), maybe(process_bytes)];
+    return [place, label, dtype, megabytesOrDash(loaded_wasm_bytes), megabytesOrDash(wasm_bytes), megabytesOrDash(process_bytes)];
   });
   const weights = Object.entries(models[0].bytes).map(([name, bytes]) => `${name} ${megabytes(bytes)}`);
   const text = `One thread, ${memory.documents} documents of ${number(memory.tokens)} tokens; weights: ${weights.join(", ")}.`;
@@ -165,9 +165,9 @@ function flat({ flat, engines }) {
 
 function agreement({ speed: { agreement }, engines }) {
   if (agreement.length === 0) return section("Agreement", "Not measured: transformers.js gave no f32 scores.");
-  const rows = agreement.map(({ id, tau, largest_difference }) => {
+  const rows = agreement.map(({ id, tau, max_difference }) => {
     const { label, where, dtype, threads } = engines[id];
-    return [where, label, dtype, threads, tau.toFixed(4), largest_difference.toExponential(1)];
+    return [where, label, dtype, threads, tau.toFixed(4), max_difference.toExponential(1)];
   });
   const text = `${agreement[0].documents} documents of one query: Kendall's tau with transformers.js in f32, and the largest difference of logits.`;
   return section("Agreement of rankings", text, table(["where", "engine", "weights", "threads", "tau", "difference"], rows));
@@ -198,13 +198,13 @@ function milliseconds(ms) {
   return ms < 100 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-const times = (value) => (value === undefined ? "-" : value.toFixed(2));
-const maybe = (bytes) => (bytes === undefined ? "-" : megabytes(bytes));
+const ratioText = (value) => (value === undefined ? "-" : value.toFixed(2));
+const megabytesOrDash = (bytes) => (bytes === undefined ? "-" : megabytes(bytes));
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(0)} GB`;
 const number = (value) => value.toLocaleString("en");
 
 function range(values) {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return least === most ? number(least) : `${number(least)} to ${number(most)}`;
+  const [min, max] = [Math.min(...values), Math.max(...values)];
+  return min === max ? number(min) : `${number(min)} to ${number(max)}`;
 }

@@ -6,7 +6,7 @@ import { median } from "../measure/statistics.mjs";
  * @returns {{ target: string, wanted: string, measured: string | undefined, met: boolean | undefined }[]} `met` is
  *   undefined where an engine that it takes was not measured
  */
-export function judge(report) {
+export function checkTargets(report) {
   const size = targetSize(report);
   const speeds = (over, under) => ratio(size, over, under);
   const ours = "chromium/ranklet";
@@ -28,8 +28,8 @@ export function judge(report) {
     atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
     ...gpuTargets(report.gpu),
-    atLeast("rankings agree, f32: least tau of Ranklet with transformers.js in fp32", 0.99, leastTau(report, "f32")),
-    atLeast("rankings agree, q8: least tau of Ranklet with transformers.js in fp32", 0.97, leastTau(report, "q8")),
+    atLeast("rankings agree, f32: least tau of Ranklet with transformers.js in fp32", 0.99, minTau(report, "f32")),
+    atLeast("rankings agree, q8: least tau of Ranklet with transformers.js in fp32", 0.97, minTau(report, "q8")),
   ];
 }
 
@@ -70,7 +70,7 @@ function memory(report) {
   return ours === undefined ? undefined : ours.loaded_wasm_bytes / report.models[0].bytes["ranklet q8"];
 }
 
-function leastTau(report, dtype) {
+function minTau(report, dtype) {
   const ours = report.speed?.agreement.filter(({ id }) => new RegExp(`/ranklet[^/]*/${dtype}/`).test(id)) ?? [];
   return ours.length === 0 ? undefined : Math.min(...ours.map(({ tau }) => tau));
 }

@@ -7,23 +7,23 @@ import { attempt } from "../measure/measure.mjs";
 const passageTokens = 100;
 
 /** What the shapes of other families take: to load, in memory as predicted and as it is, and to score. */
-export async function families({ site, python, works, extent, notes, prepare }) {
+export async function families({ site, python, workloads, config, notes, prepare }) {
   const measured = [];
-  for (const name of extent.families) {
+  for (const name of config.families) {
     console.error(`families, ${name}`);
     const model = await attempt({ id: name }, notes, async () => prepare(name));
     if (model === undefined) continue;
-    const work = works.equal(extent.family, passageTokens);
+    const workload = workloads.equal(config.family, passageTokens);
     const settings = { site, python, model, dtype: "q8", threads: 1 };
     const engines = [];
     const measure = (engine, more) =>
       attempt(engine, notes, async () => {
         const runner = await engine.open();
-        await runner.score(work);
-        const scored = await runner.score(work);
+        await runner.score(workload);
+        const scored = await runner.score(workload);
         const { load_ms, memory_bytes } = runner.loaded;
-        const told = { id: engine.id, load_ms, predicted_bytes: memory_bytes, ms: scored.ms, tokens: scored.tokens };
-        engines.push({ ...told, ...(await more(runner, scored)) });
+        const basics = { id: engine.id, load_ms, predicted_bytes: memory_bytes, ms: scored.ms, tokens: scored.tokens };
+        engines.push({ ...basics, ...(await more(runner, scored)) });
         await runner.close();
       });
     for (const dtype of ["q8", "f32"]) {
@@ -40,7 +40,7 @@ export async function families({ site, python, works, extent, notes, prepare }) 
       process_bytes: await browser.peakBytes(),
     }));
     await browser.close();
-    measured.push({ model: name, bytes: model.bytes, documents: work.documents.length, engines });
+    measured.push({ model: name, bytes: model.bytes, documents: workload.documents.length, engines });
   }
   return measured;
 }

@@ -10,50 +10,50 @@ import { program } from "../models/models.mjs";
 const dtypes = ["f32", "f16"];
 
 /**
- * @param {{ pages: [number, number], native: [number, number], shapes: string[] }} extent.gpu documents and repetitions in
+ * @param {{ pages: [number, number], native: [number, number], shapes: string[] }} config.gpu documents and repetitions in
  *   pages and natively: few on an adapter in software
  */
-export async function gpu({ site, python, models, works, extent, notes }) {
-  const pages = await inPages({ site, model: models[0], works, extent, notes });
+export async function gpu({ site, python, models, workloads, config, notes }) {
+  const pages = await measurePages({ site, model: models[0], workloads, config, notes });
   const native = [];
-  for (const model of models) native.push(await onShape({ python, model, works, extent, notes }));
-  return { adapter: native[0]?.adapter, hardware: extent.hardware, pages, native };
+  for (const model of models) native.push(await measureShape({ python, model, workloads, config, notes }));
+  return { adapter: native[0]?.adapter, hardware: config.hardware, pages, native };
 }
 
-async function inPages({ site, model, works, extent, notes }) {
+async function measurePages({ site, model, workloads, config, notes }) {
   console.error("gpu, Chromium");
-  const [documents, repetitions] = extent.gpu.pages;
-  const browser = await startGpuChromium(site, extent.hardware);
-  const both = { browser, site, model, dtype: "f32", threads: 1, device: "webgpu" };
-  const engines = [rankletPage(both), ...transformersPages(both)];
-  const opened = await openAll(engines, works.next(documents), notes);
-  const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+  const [documents, repetitions] = config.gpu.pages;
+  const browser = await startGpuChromium(site, config.hardware);
+  const common = { browser, site, model, dtype: "f32", threads: 1, device: "webgpu" };
+  const engines = [rankletPage(common), ...transformersPages(common)];
+  const opened = await openAll(engines, workloads.next(documents), notes);
+  const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
   await closeAll(opened);
   await browser.close();
   return measured;
 }
 
 /** Ranklet, and PyTorch where there is CUDA; then where Ranklet's time goes. */
-async function onShape({ python, model, works, extent, notes }) {
+async function measureShape({ python, model, workloads, config, notes }) {
   console.error(`gpu, ${model.name}`);
-  const [documents, repetitions] = extent.gpu.native;
+  const [documents, repetitions] = config.gpu.native;
   const engines = dtypes.flatMap((dtype) => [
     rankletProgram({ model, dtype, threads: 1, device: "gpu" }),
-    ...(extent.hardware ? [cudaProgram({ python, model, dtype })] : []),
+    ...(config.hardware ? [cudaProgram({ python, model, dtype })] : []),
   ]);
-  const opened = await openAll(engines, works.next(documents), notes);
-  const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+  const opened = await openAll(engines, workloads.next(documents), notes);
+  const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
   await closeAll(opened);
   const kernels = {};
   for (const dtype of dtypes) {
-    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => times(model.folders.f32, dtype, documents));
+    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => kernelTimes(model.folders.f32, dtype, documents));
   }
   const adapter = measured.engines.find(({ backend }) => backend?.adapter !== undefined)?.backend.adapter;
   return { model: model.name, adapter, ...measured, kernels };
 }
 
 /** What `ranklet bench --kernels` says. */
-function times(folder, dtype, documents) {
+function kernelTimes(folder, dtype, documents) {
   const given = ["bench", "--kernels", "--json", "--model", folder, "--device", "gpu", "--dtype", dtype, "--documents", String(documents)];
   return JSON.parse(execFileSync(program, given, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
 }

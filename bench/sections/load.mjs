@@ -7,7 +7,7 @@ import { attempt } from "../measure/measure.mjs";
 const cacheFillingLoads = 2;
 
 /** From the import of the library to the first score: with empty caches, and with full ones in a new page. */
-export async function load({ site, model, extent, notes }) {
+export async function load({ site, model, config, notes }) {
   console.error("load");
   const settings = { site, model, dtype: "q8", threads: 1 };
   const sides = [];
@@ -15,7 +15,7 @@ export async function load({ site, model, extent, notes }) {
     const browser = await startProfile(site);
     sides.push({ browser, engine: () => make(browser), warm_ms: [] });
   }
-  const once = async (side) => {
+  const loadOnce = async (side) => {
     const engine = side.engine();
     return attempt(engine, notes, async () => {
       const runner = await engine.open();
@@ -27,16 +27,16 @@ export async function load({ site, model, extent, notes }) {
   };
   for (const side of sides) {
     const before = site.answers.length;
-    const loaded = await once(side);
+    const loaded = await loadOnce(side);
     if (loaded === undefined) continue;
     side.cold_ms = loaded.first_score_ms;
     side.files = site.answers.slice(before);
-    for (let fill = 1; fill < cacheFillingLoads; fill++) await once(side);
+    for (let fill = 1; fill < cacheFillingLoads; fill++) await loadOnce(side);
   }
-  for (let repetition = 0; repetition < extent.loads; repetition++) {
+  for (let repetition = 0; repetition < config.loads; repetition++) {
     for (const side of sides) {
       const before = site.answers.length;
-      const loaded = await once(side);
+      const loaded = await loadOnce(side);
       if (loaded === undefined) continue;
       side.warm_ms.push(loaded.first_score_ms);
       side.warm_files = site.answers.slice(before);

@@ -4,25 +4,25 @@ import { onnxruntimeProgram, rankletPage, rankletProgram, transformersPages } fr
 import { attempt } from "../measure/measure.mjs";
 
 /** The most memory each side takes, each in a browser or process of its own. */
-export async function memory({ site, python, model, works, extent, notes }) {
+export async function memory({ site, python, model, workloads, config, notes }) {
   console.error("memory");
-  const work = works.next(extent.memory);
+  const workload = workloads.next(config.memory);
   const measured = [];
   for (const dtype of ["q8", "f32"]) {
-    const both = { site, python, model, dtype, threads: 1, watch: true };
+    const common = { site, python, model, dtype, threads: 1, watch: true };
     const pages = [
       // On the page's thread, where WebAssembly's memory can be looked at; and as usual, in a worker.
-      (browser) => rankletPage({ ...both, browser, threads: 0 }),
-      (browser) => rankletPage({ ...both, browser, watch: false }),
-      (browser) => transformersPages({ ...both, browser })[0],
-      (browser) => transformersPages({ ...both, browser })[1],
+      (browser) => rankletPage({ ...common, browser, threads: 0 }),
+      (browser) => rankletPage({ ...common, browser, watch: false }),
+      (browser) => transformersPages({ ...common, browser })[0],
+      (browser) => transformersPages({ ...common, browser })[1],
     ];
     for (const page of pages) {
       const browser = await startChromium(site);
       const engine = page(browser);
-      const found = await attempt(engine, notes, async () => {
+      const peaks = await attempt(engine, notes, async () => {
         const runner = await engine.open();
-        await runner.score(work);
+        await runner.score(workload);
         return {
           id: engine.id,
           loaded_wasm_bytes: runner.loaded.loaded_wasm_bytes,
@@ -30,18 +30,18 @@ export async function memory({ site, python, model, works, extent, notes }) {
           process_bytes: await browser.peakBytes(),
         };
       });
-      if (found !== undefined) measured.push(found);
+      if (peaks !== undefined) measured.push(peaks);
       await browser.close();
     }
-    for (const engine of [rankletProgram(both), rankletProgram({ ...both, device: "candle" }), onnxruntimeProgram(both)]) {
-      const found = await attempt(engine, notes, async () => {
+    for (const engine of [rankletProgram(common), rankletProgram({ ...common, device: "candle" }), onnxruntimeProgram(common)]) {
+      const peaks = await attempt(engine, notes, async () => {
         const runner = await engine.open();
-        const { peak_bytes } = await runner.score(work);
+        const { peak_bytes } = await runner.score(workload);
         await runner.close();
         return { id: engine.id, loaded_process_bytes: runner.loaded.peak_bytes, process_bytes: peak_bytes ?? undefined };
       });
-      if (found !== undefined) measured.push(found);
+      if (peaks !== undefined) measured.push(peaks);
     }
   }
-  return { documents: extent.memory, tokens: work.tokens, engines: measured };
+  return { documents: config.memory, tokens: workload.tokens, engines: measured };
 }

@@ -2,41 +2,41 @@
 import { startChromium, withoutVnni } from "../engines/chromium.mjs";
 import { onnxruntimeProgram, rankletPage, rankletProgram, transformersPages } from "../engines/engines.mjs";
 import { closeAll, interleave, openAll } from "../measure/measure.mjs";
-import { kendallTau, largestDifference } from "../measure/statistics.mjs";
+import { kendallTau, maxDifference } from "../measure/statistics.mjs";
 
 /** Tokens of a pair where all are to be alike. */
-const equalTokens = 40;
+const tokensPerPair = 40;
 
 /**
  * Everything against everything at every size, q8 and f32 apart; and whether the rankings agree.
  * @returns {Promise<{ sizes: object[], agreement: object[] }>}
  */
-export async function speed({ site, python, model, works, extent, notes }) {
-  const sizes = extent.speed.map(([documents]) => ({ documents, tokens: [], engines: [] }));
+export async function speed({ site, python, model, workloads, config, notes }) {
+  const sizes = config.speed.map(([documents]) => ({ documents, tokens: [], engines: [] }));
   const agreement = [];
   // What the rankings are compared on also warms everything up.
-  const warmUp = works.next(Math.min(100, extent.speed.at(-1)[0]));
+  const warmUp = workloads.next(Math.min(100, config.speed.at(-1)[0]));
   for (const dtype of ["q8", "f32"]) {
     console.error(`speed, ${dtype}`);
     const browser = await startChromium(site);
-    const both = { browser, site, python, model, dtype };
+    const common = { browser, site, python, model, dtype };
     const opened = await openAll(
       [
         ...[1, 2].flatMap((threads) => [
-          rankletPage({ ...both, threads }),
-          ...transformersPages({ ...both, threads }),
-          rankletProgram({ ...both, threads }),
-          onnxruntimeProgram({ ...both, threads }),
-          ...(dtype === "f32" ? [rankletProgram({ ...both, threads, device: "candle" })] : []),
+          rankletPage({ ...common, threads }),
+          ...transformersPages({ ...common, threads }),
+          rankletProgram({ ...common, threads }),
+          onnxruntimeProgram({ ...common, threads }),
+          ...(dtype === "f32" ? [rankletProgram({ ...common, threads, device: "candle" })] : []),
         ]),
-        ...(dtype === "q8" ? [rankletPage({ ...both, threads: 1, build: "simd128" })] : []),
-      ].filter(({ id }) => extent.engines.test(id)),
+        ...(dtype === "q8" ? [rankletPage({ ...common, threads: 1, build: "simd128" })] : []),
+      ].filter(({ id }) => config.engines.test(id)),
       warmUp,
       notes,
     );
     agreement.push(...opened.map(({ engine, scores }) => ({ id: engine.id, scores })));
-    for (const [at, [documents, repetitions]] of extent.speed.entries()) {
-      const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+    for (const [at, [documents, repetitions]] of config.speed.entries()) {
+      const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
       sizes[at].tokens.push(...measured.tokens);
       sizes[at].engines.push(...measured.engines);
     }
@@ -54,42 +54,42 @@ function agreements(scored, documents) {
     id,
     documents,
     tau: kendallTau(scores, reference.scores),
-    largest_difference: largestDifference(scores, reference.scores),
+    max_difference: maxDifference(scores, reference.scores),
   }));
 }
 
 /** Both engines where V8 does without AVX-VNNI. */
-export async function noVnni({ site, model, works, extent, notes }) {
+export async function noVnni({ site, model, workloads, config, notes }) {
   console.error("Chromium without AVX-VNNI");
-  const [documents, repetitions] = extent.noVnni;
+  const [documents, repetitions] = config.noVnni;
   const browser = await startChromium(site, [withoutVnni]);
-  const both = { browser, site, model, dtype: "q8", threads: 1 };
-  const engines = [rankletPage(both), rankletPage({ ...both, build: "simd128" }), transformersPages(both)[0]];
-  const opened = await openAll(engines, works.next(documents), notes);
-  const measured = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+  const common = { browser, site, model, dtype: "q8", threads: 1 };
+  const engines = [rankletPage(common), rankletPage({ ...common, build: "simd128" }), transformersPages(common)[0]];
+  const opened = await openAll(engines, workloads.next(documents), notes);
+  const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
   await closeAll(opened);
   await browser.close();
   return measured;
 }
 
 /** The usual shapes of BERT, with two threads. */
-export async function shapes({ site, python, models, works, extent, notes }) {
-  const [documents, repetitions] = extent.shape;
+export async function shapes({ site, python, models, workloads, config, notes }) {
+  const [documents, repetitions] = config.shape;
   const measured = [];
   for (const model of models) {
     console.error(`shapes, ${model.name}`);
     const browser = await startChromium(site);
-    const both = { browser, site, python, model, threads: 2 };
+    const common = { browser, site, python, model, threads: 2 };
     const opened = await openAll(
       [
-        rankletPage({ ...both, dtype: "q8" }),
-        transformersPages({ ...both, dtype: "q8" })[0],
-        ...["q8", "f32"].flatMap((dtype) => [rankletProgram({ ...both, dtype }), onnxruntimeProgram({ ...both, dtype })]),
+        rankletPage({ ...common, dtype: "q8" }),
+        transformersPages({ ...common, dtype: "q8" })[0],
+        ...["q8", "f32"].flatMap((dtype) => [rankletProgram({ ...common, dtype }), onnxruntimeProgram({ ...common, dtype })]),
       ],
-      works.next(documents),
+      workloads.next(documents),
       notes,
     );
-    const result = await interleave(opened, { documents, repetitions, nextWork: () => works.next(documents) }, notes);
+    const result = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
     measured.push({ model: model.name, ...result });
     await closeAll(opened);
     await browser.close();
@@ -98,16 +98,16 @@ export async function shapes({ site, python, models, works, extent, notes }) {
 }
 
 /** Time per document as there are more and more of one length. */
-export async function flat({ site, model, works, extent, notes }) {
+export async function flat({ site, model, workloads, config, notes }) {
   console.error("flat");
   const browser = await startChromium(site);
-  const both = { browser, site, model, dtype: "q8", threads: 1 };
-  const opened = await openAll([rankletPage(both), rankletProgram(both)], works.equal(50, equalTokens), notes);
+  const common = { browser, site, model, dtype: "q8", threads: 1 };
+  const opened = await openAll([rankletPage(common), rankletProgram(common)], workloads.equal(50, tokensPerPair), notes);
   const sizes = [];
-  for (const [documents, repetitions] of extent.flat) {
-    sizes.push(await interleave(opened, { documents, repetitions, nextWork: () => works.equal(documents, equalTokens) }, notes));
+  for (const [documents, repetitions] of config.flat) {
+    sizes.push(await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.equal(documents, tokensPerPair) }, notes));
   }
   await closeAll(opened);
   await browser.close();
-  return { tokens_each: equalTokens, sizes };
+  return { tokens_each: tokensPerPair, sizes };
 }

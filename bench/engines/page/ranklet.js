@@ -4,10 +4,10 @@ import { wasmBytes, watchMemories } from "./memory.js";
 let reranker;
 
 /**
- * Loads it and scores `first`, all from the import on.
- * @param {{ model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, first: object }} settings
+ * Loads it and scores `warmUp`, all from the import on.
+ * @param {{ model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, warmUp: object }} settings
  */
-export async function load({ model, baseUrl, dtype, workers, device, simd128, watch, first }) {
+export async function load({ model, baseUrl, dtype, workers, device, simd128, watch, warmUp }) {
   if (watch) watchMemories();
   // Which engine file a browser gets is decided by asking it; a browser without relaxed SIMD says no.
   if (simd128) WebAssembly.validate = () => false;
@@ -16,7 +16,7 @@ export async function load({ model, baseUrl, dtype, workers, device, simd128, wa
   reranker = await Reranker.load(model, { baseUrl, dtype, workers, device });
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;
-  await reranker.rerank(first);
+  await reranker.rerank(warmUp);
   const scored = performance.now();
   return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, memory_bytes: reranker.info.memoryBytes, backend: reranker.info.backend };
 }

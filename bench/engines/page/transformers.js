@@ -8,10 +8,10 @@ let tokenizer;
 let model;
 
 /**
- * Loads it and scores `first`, all from the import on.
- * @param {{ model: string, host: string, dtype: string, threads: number, device: string, watch: boolean, first: object }} settings
+ * Loads it and scores `warmUp`, all from the import on.
+ * @param {{ model: string, host: string, dtype: string, threads: number, device: string, watch: boolean, warmUp: object }} settings
  */
-export async function load({ model: id, host, dtype, threads, device, watch, first }) {
+export async function load({ model: id, host, dtype, threads, device, watch, warmUp }) {
   if (watch) watchMemories();
   const started = performance.now();
   const { env, AutoTokenizer, AutoModelForSequenceClassification } = await import("/transformers/transformers.min.js");
@@ -28,7 +28,7 @@ export async function load({ model: id, host, dtype, threads, device, watch, fir
   ]);
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;
-  await score({ ...first, batching: "sorted" });
+  await score({ ...warmUp, batching: "sorted" });
   const scored = performance.now();
   return {
     load_ms: loaded - started,

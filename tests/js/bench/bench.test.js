@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { picture } from "../../../bench/report/chart.mjs";
+import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
 import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
-import { judge } from "../../../bench/report/targets.mjs";
+import { checkTargets } from "../../../bench/report/targets.mjs";
 
 const engine = (where, peer, dtype, threads) => ({ label: peer, where, peer, dtype, threads });
 
@@ -20,14 +20,14 @@ function report(more = {}) {
     when: "now",
     machine: { processor: "<x>", cores: 2, memory_bytes: 8e9, system: "none", avx_vnni: true },
     versions: { chromium: "156.0", "transformers.js": "4" },
-    work: "nothing",
+    texts: "nothing",
     models: [{ name: "minilm-l6", layers: 6, hidden: 384, weights: "none", bytes: {} }],
     engines,
     notes: [],
     speed: { sizes: [{ documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id], backend: { file: "x.wasm" } })) }], agreement: [] },
     ...more,
   };
-  return { ...made, targets: judge(made) };
+  return { ...made, targets: checkTargets(made) };
 }
 
 test("the median of an even number is the mean of the middle two", () => {
@@ -56,7 +56,7 @@ test("the report says what failed and what was not measured", () => {
 });
 
 test("the picture has a bar for each engine and is well-formed where names are not", () => {
-  const svg = picture(report());
+  const svg = speedChart(report());
   assert.equal(svg.match(/<rect/g).length, 2);
   assert.match(svg, /&#60;x&#62;/);
 });
