@@ -12,21 +12,21 @@ mod tokenizer;
 mod weights;
 
 pub use config::{
-    Activation, Answer, AttentionPositions, Biases, Decoder, Family, ModelConfig, ModelLimits, Numbering,
+    Activation, AttentionPositions, Biases, Decoder, Family, LogitHead, ModelConfig, ModelLimits, Numbering,
     Pooling, RelativePositions, Rotary, RotaryLayer, ScoreActivation,
 };
 pub use model_files::ModelFiles;
-pub use sbert::{Chain, Module};
+pub use sbert::{Module, ModuleChain};
 pub use tokenizer::{
     AddedToken, SpecialToken, SpecialTokens, TokenizerClass, TokenizerConfig, TokenizerOptions,
     TruncationSide,
 };
 #[cfg(feature = "decoder")]
-pub use tokenizer::{Answers, Question};
+pub use tokenizer::{LabelTokens, PromptConfig};
 #[cfg(feature = "candle")]
 pub(crate) use weights::{BLOCK, Writer, block_scales};
 pub use weights::{Format, Golden, GoldenPair, Metadata, Tensor, Weights, WeightsReader};
-pub(crate) use weights::{Grid, Index, Q7_OFFSET, WeightsFiles};
+pub(crate) use weights::{Index, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error;
 use crate::error::{Result, config};
@@ -42,7 +42,7 @@ pub struct Checkpoint {
     /// `config.json`.
     pub config: ModelConfig,
     /// What follows the encoder, where `modules.json` says it.
-    pub chain: Option<Chain>,
+    pub chain: Option<ModuleChain>,
     /// The function that turns logits into scores unless the caller says otherwise.
     pub activation: ScoreActivation,
     /// `tokenizer_config.json` and the other places that say how pairs are cut.
@@ -51,7 +51,7 @@ pub struct Checkpoint {
     pub prompt: String,
     /// How a decoder is asked.
     #[cfg(feature = "decoder")]
-    pub question: Option<Question>,
+    pub prompt_config: Option<PromptConfig>,
     /// The bytes of `tokenizer.json`.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
 }
@@ -77,11 +77,11 @@ impl Checkpoint {
         let prompt = sbert::read_prompt(saved.own.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
-            None => Chain::read(&files, &saved, config.hidden_size, &prompt)?,
+            None => ModuleChain::read(&files, &saved, config.hidden_size, &prompt)?,
         };
         #[cfg(feature = "decoder")]
-        let question = match &config.decoder {
-            Some(decoder) => Some(Question::read(&files, &saved, decoder.answer, config.vocab_size)?),
+        let prompt_config = match &config.decoder {
+            Some(decoder) => Some(PromptConfig::read(&files, &saved, decoder.logit_head, config.vocab_size)?),
             None => None,
         };
         if let Some(chain) = &chain {
@@ -100,7 +100,7 @@ impl Checkpoint {
             tokenizer_config,
             prompt,
             #[cfg(feature = "decoder")]
-            question,
+            prompt_config,
             tokenizer_json,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::head::{Dense, Head, Layer};
 use super::plan::{Linear, TensorRows};
-use crate::checkpoint::{Answer, Decoder, ModelConfig, Weights};
+use crate::checkpoint::{Decoder, LogitHead, ModelConfig, Weights};
 use crate::error::Result;
 
 /// The tensors of a decoder with their shapes, without those of its head.
@@ -64,10 +64,10 @@ pub(crate) fn decoder_head(
         bias: None,
         in_features: config.hidden_size,
     };
-    let (tensor, total_rows) = match decoder.answer {
-        Answer::Words { tied: true } => ("model.embed_tokens.weight", config.vocab_size),
-        Answer::Words { tied: false } => ("lm_head.weight", config.vocab_size),
-        Answer::Score => ("score.weight", config.num_labels),
+    let (tensor, total_rows) = match decoder.logit_head {
+        LogitHead::Vocabulary { tied: true } => ("model.embed_tokens.weight", config.vocab_size),
+        LogitHead::Vocabulary { tied: false } => ("lm_head.weight", config.vocab_size),
+        LogitHead::Score => ("score.weight", config.num_labels),
     };
     let layer = match words {
         None => Layer::Dense(Dense::read(weights, rows(tensor, 0..total_rows, total_rows))?),

@@ -12,7 +12,7 @@ use super::format::{QuantFormat, QuantizedRows};
 use super::gptq::ErrorFeedback;
 use super::quantized_tensors::{QuantizedMatrix, QuantizedTensors, key};
 use super::smoothquant::{self, SmoothingGroup};
-use crate::checkpoint::{Checkpoint, Grid, Weights};
+use crate::checkpoint::{Checkpoint, QuantGrid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Result, internal};
 use crate::model::{Plan, Pooling, Step, TensorRows};
@@ -164,7 +164,7 @@ fn round_linear(
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
     let mut exact = weights.view_rows(&linear.name.weight.tensor, linear.name.weight.rows.clone())?.to_f32();
-    let mut rows = QuantizedRows::new(format, Grid::MATRIX, columns);
+    let mut rows = QuantizedRows::new(format, QuantGrid::MATRIX, columns);
     for row in exact.chunks_exact_mut(columns) {
         row.iter_mut().zip(&input_scales).for_each(|(value, scale)| *value *= scale);
         rows.push(row, &importance, |row, round| feedback.round(row, round));

@@ -1,6 +1,6 @@
 //! The two ways to store rows of numbers, and what loading makes of each.
 
-use crate::checkpoint::{BLOCK, Grid, Writer, block_scales};
+use crate::checkpoint::{BLOCK, QuantGrid, Writer, block_scales};
 use crate::error::{Result, input};
 use crate::options::Dtype;
 
@@ -18,7 +18,7 @@ pub(super) enum QuantFormat {
 pub(super) struct QuantizedRows {
     format: QuantFormat,
     /// The codes they have once they are loaded.
-    grid: Grid,
+    grid: QuantGrid,
     columns: usize,
     /// `[rows, columns]`.
     values: Vec<f32>,
@@ -42,7 +42,7 @@ impl QuantFormat {
 
 impl QuantizedRows {
     /// No rows yet.
-    pub(super) fn new(format: QuantFormat, grid: Grid, columns: usize) -> Self {
+    pub(super) fn new(format: QuantFormat, grid: QuantGrid, columns: usize) -> Self {
         Self { format, grid, columns, values: Vec::new(), scales: Vec::new() }
     }
 
@@ -57,7 +57,7 @@ impl QuantizedRows {
     }
 
     /// All rows of `values`, rounded to nearest.
-    pub(super) fn nearest(format: QuantFormat, grid: Grid, columns: usize, values: &[f32]) -> Self {
+    pub(super) fn nearest(format: QuantFormat, grid: QuantGrid, columns: usize, values: &[f32]) -> Self {
         let mut rows = Self::new(format, grid, columns);
         let equal = vec![1.0; columns];
         for row in values.chunks_exact(columns) {
@@ -85,7 +85,7 @@ impl QuantizedRows {
             }
             QuantFormat::Q4 => {
                 let scales = block_scales(row, importance);
-                let round = |column, value| Grid::NIBBLE.round(value, scales[column / BLOCK]);
+                let round = |column, value| QuantGrid::INT4.round(value, scales[column / BLOCK]);
                 self.values.extend(round_row(row, &round));
                 self.scales.extend(scales);
             }
@@ -97,7 +97,7 @@ impl QuantizedRows {
         let mut values = self.values.clone();
         if self.format == QuantFormat::Q4 {
             for row in values.chunks_exact_mut(self.columns) {
-                let scale = self.grid.covering_scale(row);
+                let scale = self.grid.absmax_scale(row);
                 row.iter_mut().for_each(|value| *value = self.grid.round(*value, scale));
             }
         }

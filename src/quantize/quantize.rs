@@ -2,7 +2,7 @@
 
 use super::calibrate;
 use super::format::QuantFormat;
-use crate::checkpoint::{Checkpoint, Golden, GoldenPair, ModelFiles, WeightsFiles};
+use crate::checkpoint::{Checkpoint, Golden, GoldenPair, ModelFiles, WeightsSource};
 use crate::error::{Result, input};
 use crate::model;
 use crate::options::{Device, Dtype, ModelSource, Options, Scores};
@@ -28,7 +28,7 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
     let format = QuantFormat::of(dtype)?;
     let mut rest = files.clone();
-    let weights = WeightsFiles::take(&mut rest)?.parse()?;
+    let weights = WeightsSource::take(&mut rest)?.parse()?;
     let mut quantised = rest.clone();
     let checkpoint = Checkpoint::read(rest)?;
     if weights.format().golden().is_some() {

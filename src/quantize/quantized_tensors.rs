@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::format::{QuantFormat, QuantizedRows};
-use crate::checkpoint::{Grid, Weights, Writer};
+use crate::checkpoint::{QuantGrid, Weights, Writer};
 use crate::error::{Result, internal};
 use crate::model::{Head, Plan, TensorRole, TensorRows};
 
@@ -48,13 +48,13 @@ impl QuantizedTensors {
         for linear in plan.position_projections() {
             let part = &linear.weight;
             let values = weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
-            let rows = QuantizedRows::nearest(format, Grid::MATRIX, linear.in_features, &values);
+            let rows = QuantizedRows::nearest(format, QuantGrid::MATRIX, linear.in_features, &values);
             rounded.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
         }
         for (name, role, shape) in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();
-                let rows = QuantizedRows::nearest(format, Grid::EMBEDDING, shape[1], &values);
+                let rows = QuantizedRows::nearest(format, QuantGrid::EMBEDDING, shape[1], &values);
                 rounded.tables.insert(name.to_owned(), rows);
             }
         }

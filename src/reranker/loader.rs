@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use super::model_spec::ModelSpec;
+use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsReader, WeightsSource};
 #[cfg(feature = "decoder")]
-use crate::checkpoint::{Answers, Decoder, Question};
-use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsFiles, WeightsReader};
+use crate::checkpoint::{Decoder, LabelTokens, PromptConfig};
 #[cfg(feature = "gpu")]
 use crate::engine::gpu::{AdapterKind, GpuEngine};
 use crate::engine::{Engine, EngineConfig};
@@ -140,8 +140,8 @@ struct Prepared {
 impl Prepared {
     async fn new(options: &Options, spec: &ModelSpec, weights: Weights, dtype: Dtype) -> Result<Self> {
         #[cfg(feature = "decoder")]
-        if let (Some(decoder), Some(question)) = (&spec.config.decoder, &spec.question) {
-            return Self::decoder(options, spec, (decoder, question), weights, dtype);
+        if let (Some(decoder), Some(prompt_config)) = (&spec.config.decoder, &spec.prompt_config) {
+            return Self::decoder(options, spec, (decoder, prompt_config), weights, dtype);
         }
         let (plan, head) = model::build(&spec.config, spec.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
@@ -182,12 +182,17 @@ impl Prepared {
     fn decoder(
         options: &Options,
         spec: &ModelSpec,
-        (decoder, question): (&Decoder, &Question),
+        (decoder, prompt_config): (&Decoder, &PromptConfig),
         weights: Weights,
         dtype: Dtype,
     ) -> Result<Self> {
         let config = &spec.config;
-        let head = model::decoder_head(config, decoder, label_token_ids(spec, question.answers)?, &weights)?;
+        let head = model::decoder_head(
+            config,
+            decoder,
+            label_token_ids(spec, prompt_config.label_tokens)?,
+            &weights,
+        )?;
         let tensors = model::decoder_tensors(config, decoder);
         let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
@@ -207,17 +212,17 @@ impl Prepared {
 
 /// The ids of the words that answer.
 #[cfg(feature = "decoder")]
-fn label_token_ids(spec: &ModelSpec, answers: Answers) -> Result<Option<(usize, Option<usize>)>> {
+fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<(usize, Option<usize>)>> {
     let word = |word: &str| {
         let id = spec.tokenizer.token_id(word).map(|id| id as usize);
         id.filter(|id| *id < spec.config.vocab_size).ok_or_else(|| {
             config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
         })
     };
-    match answers {
-        Answers::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
-        Answers::Ids { yes, no } => Ok(Some((yes, no))),
-        Answers::Score => Ok(None),
+    match label_tokens {
+        LabelTokens::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
+        LabelTokens::Ids { yes, no } => Ok(Some((yes, no))),
+        LabelTokens::Score => Ok(None),
     }
 }
 
@@ -270,17 +275,17 @@ fn next_id() -> usize {
 
 impl ModelSource {
     /// The small files, read, and the weights, unread, or why they are not there.
-    pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsFiles>)> {
+    pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsSource>)> {
         let mut files = match self {
             #[cfg(feature = "embedded")]
             ModelSource::Embedded => ModelFiles::embedded(),
             #[cfg(not(target_arch = "wasm32"))]
             ModelSource::Directory(path) => {
-                return Ok((ModelFiles::without_weights(&path)?, WeightsFiles::open(&path)));
+                return Ok((ModelFiles::without_weights(&path)?, WeightsSource::open(&path)));
             }
             ModelSource::Files(files) => files,
         };
-        let weights = WeightsFiles::take(&mut files);
+        let weights = WeightsSource::take(&mut files);
         Ok((files, weights))
     }
 }

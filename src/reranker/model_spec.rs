@@ -1,8 +1,8 @@
 //! A model but for its weights: what loading begins with, and all that describing needs.
 
 #[cfg(feature = "decoder")]
-use crate::checkpoint::Question;
-use crate::checkpoint::{Chain, Checkpoint, ModelConfig, ScoreActivation};
+use crate::checkpoint::PromptConfig;
+use crate::checkpoint::{Checkpoint, ModelConfig, ModuleChain, ScoreActivation};
 use crate::error::{Result, out_of_memory};
 #[cfg(feature = "decoder")]
 use crate::memory::DecoderMemoryEstimate;
@@ -15,11 +15,11 @@ use crate::text::PairTokenizer;
 #[derive(Debug)]
 pub(super) struct ModelSpec {
     pub(super) config: ModelConfig,
-    pub(super) chain: Option<Chain>,
+    pub(super) chain: Option<ModuleChain>,
     pub(super) activation: ScoreActivation,
     pub(super) prompt: String,
     #[cfg(feature = "decoder")]
-    pub(super) question: Option<Question>,
+    pub(super) prompt_config: Option<PromptConfig>,
     pub(super) tokenizer: PairTokenizer,
     /// Longest pair in tokens.
     pub(super) max_length: usize,
@@ -48,7 +48,7 @@ impl ModelSpec {
             activation,
             prompt,
             #[cfg(feature = "decoder")]
-            question,
+            prompt_config,
             tokenizer_json,
             ..
         } = checkpoint;
@@ -60,7 +60,7 @@ impl ModelSpec {
             activation,
             prompt,
             #[cfg(feature = "decoder")]
-            question,
+            prompt_config,
             tokenizer,
             weights_bytes,
             tokenizer_file: tokenizer_json.len(),

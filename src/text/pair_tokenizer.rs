@@ -86,12 +86,12 @@ impl PairTokenizer {
     pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
         let mut limits = ModelLimits::from(&checkpoint.config);
         let unbounded = checkpoint.config.position_table.is_none() && checkpoint.config.decoder.is_none();
-        if checkpoint.tokenizer_config.beyond_positions && unbounded {
+        if checkpoint.tokenizer_config.overrides_max_positions && unbounded {
             limits.max_tokens = None;
         }
         let tokenizer = Self::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, limits)?;
         #[cfg(feature = "decoder")]
-        if let Some(prompt) = checkpoint.question.as_ref().map(Prompt::read).transpose()?.flatten() {
+        if let Some(prompt) = checkpoint.prompt_config.as_ref().map(Prompt::read).transpose()?.flatten() {
             return tokenizer.with_prompt(prompt);
         }
         Ok(tokenizer)

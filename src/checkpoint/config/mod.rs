@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use activation::{Activation, ScoreActivation};
 pub use families::Family;
 pub use limits::ModelLimits;
-pub use qwen3::{Answer, Decoder};
+pub use qwen3::{Decoder, LogitHead};
 
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};

@@ -19,14 +19,14 @@ pub struct Decoder {
     /// Whether the projections of attention have biases.
     pub attention_bias: bool,
     /// What makes logits of the last row.
-    pub answer: Answer,
+    pub logit_head: LogitHead,
 }
 
 /// What makes logits of the last row of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum LogitHead {
     /// The logits of words of the vocabulary, by the table of embeddings where it is `tied`, and else by `lm_head`.
-    Words {
+    Vocabulary {
         /// `tie_word_embeddings`.
         tied: bool,
     },
@@ -40,8 +40,8 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         return Err(unsupported("config.json: hidden_act is not silu, the one that is read for qwen3"));
     }
     refuse_windows(json)?;
-    let answer = answer(json, config)?;
-    if matches!(answer, Answer::Words { .. }) {
+    let logit_head = logit_head(json, config)?;
+    if matches!(logit_head, LogitHead::Vocabulary { .. }) {
         config.num_labels = 1;
     }
     config.position_table = None;
@@ -51,7 +51,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         head_dim: head_dim(json, config.num_attention_heads)?,
         theta: theta(json)?,
         attention_bias: json.flag("attention_bias")?.unwrap_or(false),
-        answer,
+        logit_head,
     };
     if !cfg!(feature = "decoder") {
         return Err(unsupported(format!(
@@ -78,11 +78,13 @@ impl Decoder {
     }
 }
 
-fn answer(json: &Object, config: &ModelConfig) -> Result<Answer> {
+fn logit_head(json: &Object, config: &ModelConfig) -> Result<LogitHead> {
     match config.architecture.as_str() {
         // As transformers has it where nothing is said.
-        "Qwen3ForCausalLM" => Ok(Answer::Words { tied: json.flag("tie_word_embeddings")?.unwrap_or(false) }),
-        "Qwen3ForSequenceClassification" => Ok(Answer::Score),
+        "Qwen3ForCausalLM" => {
+            Ok(LogitHead::Vocabulary { tied: json.flag("tie_word_embeddings")?.unwrap_or(false) })
+        }
+        "Qwen3ForSequenceClassification" => Ok(LogitHead::Score),
         other => Err(unsupported(format!(
             "config.json: the architecture {other:?}; Qwen3ForCausalLM and Qwen3ForSequenceClassification are read"
         ))),

@@ -14,7 +14,7 @@ use crate::error::{Result, config, unsupported};
 
 /// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
 #[derive(Debug)]
-pub struct Chain {
+pub struct ModuleChain {
     /// How the rows of a pair become one.
     pub pooling: Pooling,
     /// What follows, the last a dense layer.
@@ -105,7 +105,7 @@ pub(in crate::checkpoint) fn listed_modules(
     Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
-impl Chain {
+impl ModuleChain {
     /// The chain of `modules.json`, for rows of `hidden_size` numbers, behind queries that begin with `prompt`; `None`
     /// where there is but a Transformer.
     ///

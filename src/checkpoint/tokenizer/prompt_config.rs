@@ -2,27 +2,27 @@
 
 use super::chat_template;
 use crate::checkpoint::ModelFiles;
-use crate::checkpoint::config::Answer;
+use crate::checkpoint::config::LogitHead;
 use crate::checkpoint::sbert::{self, Entry, Folder, SentenceTransformers, TO_SCORES, TO_WORDS, Transformer};
 use crate::error::{Result, config, unsupported};
 
 /// How a decoder is asked, as its files say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct PromptConfig {
     /// The chat template, in Jinja.
     pub template: Option<String>,
     /// Whether the template is told to end with the beginning of an answer (`add_generation_prompt`).
     pub add_generation_prompt: bool,
     /// Whether the files are those of sentence-transformers, so that the template has to take pairs. Without them a
     /// model that answers in words gets the prompt that Qwen3's rerankers were published with.
-    pub chain: bool,
+    pub has_modules: bool,
     /// Which words answer.
-    pub answers: Answers,
+    pub label_tokens: LabelTokens,
 }
 
-/// Which words answer, or none for a model that gives scores.
+/// Which words logit_head, or none for a model that gives scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answers {
+pub enum LabelTokens {
     /// "yes" and "no", as the tokenizer has them.
     YesNo,
     /// The logit of `yes`, less that of `no` where there is one.
@@ -36,7 +36,7 @@ pub enum Answers {
     Score,
 }
 
-impl Question {
+impl PromptConfig {
     /// Reads `modules.json` and the files it goes with, and the chat template.
     ///
     /// # Errors
@@ -44,46 +44,52 @@ impl Question {
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         saved: &SentenceTransformers,
-        answer: Answer,
+        logit_head: LogitHead,
         vocab_size: usize,
     ) -> Result<Self> {
         let template = chat_template::read(files)?;
-        let default = match answer {
-            Answer::Words { .. } => Answers::YesNo,
-            Answer::Score => Answers::Score,
+        let default = match logit_head {
+            LogitHead::Vocabulary { .. } => LabelTokens::YesNo,
+            LogitHead::Score => LabelTokens::Score,
         };
         let Some((entries, transformer)) = &saved.chain else {
-            return Ok(Self { template, add_generation_prompt: false, chain: false, answers: default });
+            return Ok(Self {
+                template,
+                add_generation_prompt: false,
+                has_modules: false,
+                label_tokens: default,
+            });
         };
         let rest = sbert::behind_transformer(entries)?;
-        let answers = match (answer, rest) {
-            (Answer::Score, []) => default,
-            (Answer::Words { .. }, [entry]) if entry.kind() == "LogitScore" => {
+        let label_tokens = match (logit_head, rest) {
+            (LogitHead::Score, []) => default,
+            (LogitHead::Vocabulary { .. }, [entry]) if entry.kind() == "LogitScore" => {
                 logit_score(files, entry, vocab_size)?
             }
-            (Answer::Words { .. }, []) => {
+            (LogitHead::Vocabulary { .. }, []) => {
                 return Err(unsupported(
                     "modules.json names no LogitScore behind a model that answers in words",
                 ));
             }
             (_, [entry, ..]) => return Err(sbert::not_read(entry)),
         };
-        let add_generation_prompt = check_module(transformer, answer)?;
-        Ok(Self { template, add_generation_prompt, chain: true, answers })
+        let add_generation_prompt = check_module(transformer, logit_head)?;
+        Ok(Self { template, add_generation_prompt, has_modules: true, label_tokens })
     }
 }
 
-fn logit_score(files: &ModelFiles, entry: &Entry, vocab_size: usize) -> Result<Answers> {
+fn logit_score(files: &ModelFiles, entry: &Entry, vocab_size: usize) -> Result<LabelTokens> {
     let json = Folder::of(files, entry)?.json;
     let id = |name| json.get(name).map(|_| json.count(name, 0, 0, vocab_size - 1)).transpose();
     let missing = || config(format!("{}/config.json: true_token_id is missing", entry.path));
-    Ok(Answers::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
+    Ok(LabelTokens::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
 }
 
 /// Checks that the module reads pairs as messages, and gives `add_generation_prompt`.
-fn check_module(transformer: &Transformer, answer: Answer) -> Result<bool> {
+fn check_module(transformer: &Transformer, logit_head: LogitHead) -> Result<bool> {
     const PLACE: &str = "sentence_bert_config.json";
-    transformer.check(if matches!(answer, Answer::Score) { &TO_SCORES } else { &TO_WORDS }, "message")?;
+    transformer
+        .check(if matches!(logit_head, LogitHead::Score) { &TO_SCORES } else { &TO_WORDS }, "message")?;
     let message = transformer.modality("message")?;
     match message.as_ref().map(|message| message.text("format")).transpose()?.flatten() {
         Some("flat") => {}

@@ -27,7 +27,7 @@ pub struct TokenizerConfig {
     pub model_max_length: Option<usize>,
     /// Whether that length is meant for the model too, so that its `max_position_embeddings` sets no limit where it has
     /// no table of positions.
-    pub beyond_positions: bool,
+    pub overrides_max_positions: bool,
     /// Lower-case the text before all else, unless the class does so by itself (`do_lower_case` of
     /// `sentence_bert_config.json`).
     pub lower_case: bool,
@@ -47,7 +47,7 @@ pub struct TokenizerConfig {
     /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
     pub added_tokens: Option<Vec<AddedToken>>,
     /// `added_tokens.json`, where it counts: tokens with the ids under which `tokenizer.json` may list others instead.
-    pub old_added_tokens: Vec<(u32, AddedToken)>,
+    pub legacy_added_tokens: Vec<(u32, AddedToken)>,
 }
 
 /// Fields from which HF's classes make a normaliser and a pre-tokenizer; `None`: as the class has it.
@@ -164,7 +164,7 @@ impl TokenizerConfig {
                 (Some(length), _) | (None, Some(length)) => Some(length),
                 (None, None) => json.tokens("max_len")?,
             },
-            beyond_positions: module_max_length.is_some(),
+            overrides_max_positions: module_max_length.is_some(),
             lower_case: transformer.map(Transformer::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .texts("model_input_names")?
@@ -181,7 +181,7 @@ impl TokenizerConfig {
             class,
             options: options(&json)?,
             added_tokens: added_tokens(&json)?,
-            old_added_tokens: if old { old_added_tokens(files, &special_tokens)? } else { Vec::new() },
+            legacy_added_tokens: if old { legacy_added_tokens(files, &special_tokens)? } else { Vec::new() },
             special_tokens,
         })
     }
@@ -208,7 +208,7 @@ fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     Ok(Some(by_id.into_values().collect()))
 }
 
-fn old_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
+fn legacy_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
     const NAME: &str = "added_tokens.json";
     let ids: BTreeMap<String, u32> = serde_json::from_slice(files.get(NAME).unwrap_or(b"{}"))
         .map_err(|error| tokenizer(format!("{NAME}: {error}")))?;

@@ -22,9 +22,9 @@ pub(crate) use index::Index;
 pub(crate) use q4_format::{BLOCK, block_scales};
 pub(crate) use q8_format::Q7_OFFSET;
 pub use q8_format::{Golden, GoldenPair, Metadata};
-pub(crate) use quant_grid::Grid;
+pub(crate) use quant_grid::QuantGrid;
 pub use reader::WeightsReader;
-pub(crate) use source::WeightsFiles;
+pub(crate) use source::WeightsSource;
 use tensor::Encoding;
 pub use tensor::Tensor;
 #[cfg(feature = "candle")]

@@ -17,7 +17,7 @@
 
 use half::f16;
 
-use super::quant_grid::Grid;
+use super::quant_grid::QuantGrid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
@@ -52,7 +52,7 @@ impl Packed {
     /// # Errors
     /// `weights` for a scale that is not finite.
     pub(super) fn unpack(self, tensor: &mut Tensor) -> Result<()> {
-        let grid = if tensor.encoding == Encoding::Q7 { Grid::MATRIX } else { Grid::EMBEDDING };
+        let grid = if tensor.encoding == Encoding::Q7 { QuantGrid::MATRIX } else { QuantGrid::EMBEDDING };
         let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
         let scales: Vec<f32> =
             self.scales.as_chunks().0.iter().map(|bits| f16::from_le_bytes(*bits).to_f32()).collect();
@@ -66,7 +66,7 @@ impl Packed {
             let codes = &self.codes[row * row_bytes(columns)..][..row_bytes(columns)];
             let scales = &scales[row * row_blocks(columns)..][..row_blocks(columns)];
             unpack_row(codes, scales, &mut values);
-            let scale = grid.covering_scale(&values);
+            let scale = grid.absmax_scale(&values);
             tensor.data.extend(values.iter().map(|&value| grid.store(value, scale)));
             tensor.scales.push(scale);
         }
@@ -87,7 +87,7 @@ fn unpack_row(codes: &[u8], scales: &[f32], values: &mut [f32]) {
 mod packing {
     use half::f16;
 
-    use super::{BLOCK, Grid, OFFSET};
+    use super::{BLOCK, OFFSET, QuantGrid};
 
     /// Codes of a row whose values are whole multiples of the scales of their blocks.
     pub(in crate::checkpoint) fn pack_row(values: &[f32], scales: &[f32]) -> Vec<u8> {
@@ -110,9 +110,9 @@ mod packing {
 
     fn block_scale(block: &[f32], importance: &[f32]) -> f32 {
         let negated: Vec<f32> = block.iter().map(|value| -value).collect();
-        let upright = storable(Grid::NIBBLE.best_scale(block, importance));
-        let reversed = -storable(Grid::NIBBLE.best_scale(&negated, importance));
-        let error = |scale| Grid::NIBBLE.error(block, importance, scale);
+        let upright = storable(QuantGrid::INT4.best_scale(block, importance));
+        let reversed = -storable(QuantGrid::INT4.best_scale(&negated, importance));
+        let error = |scale| QuantGrid::INT4.error(block, importance, scale);
         if error(upright) <= error(reversed) { upright } else { reversed }
     }
 
@@ -138,7 +138,7 @@ mod tests {
             let scales = block_scales(&row, &vec![1.0; columns]);
             assert_eq!(scales.len(), row_blocks(columns));
             let rounded: Vec<f32> = (row.iter().enumerate())
-                .map(|(column, &value)| Grid::NIBBLE.round(value, scales[column / BLOCK]))
+                .map(|(column, &value)| QuantGrid::INT4.round(value, scales[column / BLOCK]))
                 .collect();
             let codes = pack_row(&rounded, &scales);
             assert_eq!(codes.len(), row_bytes(columns));
@@ -168,7 +168,7 @@ mod tests {
         for value in [0.0, f32::MIN_POSITIVE, -1e-30, f32::MAX, f32::MIN] {
             let scale = block_scales(&[value; 3], &[1.0; 3])[0];
             assert!(f16::from_f32(scale).is_finite() && scale != 0.0, "{value} gives {scale}");
-            assert!(Grid::NIBBLE.round(value, scale).is_finite());
+            assert!(QuantGrid::INT4.round(value, scale).is_finite());
         }
     }
 }

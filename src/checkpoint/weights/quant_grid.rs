@@ -7,14 +7,14 @@ use super::tensor::Encoding;
 
 /// The integers a stored row can hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Grid {
+pub(crate) struct QuantGrid {
     pub(super) dtype: Dtype,
     least: f32,
     most: f32,
     offset: f32,
 }
 
-impl Grid {
+impl QuantGrid {
     /// Seven bits, for matrices.
     pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, least: -64.0, most: 63.0, offset: Q7_OFFSET };
     /// Eight bits, for embedding tables.
@@ -22,7 +22,7 @@ impl Grid {
 
     /// Four bits, for blocks of either.
     #[cfg(feature = "candle")]
-    pub(crate) const NIBBLE: Self = Self { dtype: Dtype::U8, least: -8.0, most: 7.0, offset: 8.0 };
+    pub(crate) const INT4: Self = Self { dtype: Dtype::U8, least: -8.0, most: 7.0, offset: 8.0 };
 
     /// How codes of this grid are written.
     pub(super) fn encoding(self) -> Encoding {
@@ -60,10 +60,10 @@ impl Grid {
     /// A scale that is found fast, for rows that are rounded while a model is loaded. Of matrices, whose products add up,
     /// the best of a few, most of them near the one that clips nothing, where the best mostly is: on trained weights the
     /// errors are 0.4 % above those of [`best_scale`](Self::best_scale), and 1.5 % with nothing clipped.
-    pub(super) fn quick_scale(self, row: &[f32]) -> f32 {
+    pub(super) fn fast_scale(self, row: &[f32]) -> f32 {
         const CANDIDATES: u8 = 8;
         if self == Self::EMBEDDING {
-            return self.covering_scale(row);
+            return self.absmax_scale(row);
         }
         let equal = vec![1.0; row.len()];
         let factors =
@@ -73,7 +73,7 @@ impl Grid {
 
     /// The best of the scales that are so many times the smallest that clips nothing, and of the optima for their codes.
     fn best_of(self, factors: impl Iterator<Item = f32>, row: &[f32], importance: &[f32]) -> f32 {
-        let widest = self.covering_scale(row);
+        let widest = self.absmax_scale(row);
         let mut best = (f64::INFINITY, widest);
         for factor in factors {
             let scale = widest * factor;
@@ -91,7 +91,7 @@ impl Grid {
     }
 
     /// The smallest scale with which nothing is clipped.
-    pub(crate) fn covering_scale(self, row: &[f32]) -> f32 {
+    pub(crate) fn absmax_scale(self, row: &[f32]) -> f32 {
         let scale = row
             .iter()
             .map(|&value| if value < 0.0 { value / self.least } else { value / self.most })
@@ -133,7 +133,7 @@ impl Grid {
 mod tests {
     use super::*;
 
-    const Q7: Grid = Grid::MATRIX;
+    const Q7: QuantGrid = QuantGrid::MATRIX;
 
     #[test]
     fn codes_cover_exactly_seven_bits() {
@@ -142,8 +142,8 @@ mod tests {
         assert_eq!(Q7.store(63.0, 1.0), 127);
         assert_eq!(Q7.store(1e9, 1.0), 127);
         assert_eq!(Q7.store(-1e9, 1.0), 0);
-        assert_eq!(Grid::EMBEDDING.store(-127.0, 1.0).cast_signed(), -127);
-        assert_eq!(Grid::EMBEDDING.store(5.4, 1.0).cast_signed(), 5);
+        assert_eq!(QuantGrid::EMBEDDING.store(-127.0, 1.0).cast_signed(), -127);
+        assert_eq!(QuantGrid::EMBEDDING.store(5.4, 1.0).cast_signed(), 5);
     }
 
     #[test]
@@ -170,10 +170,10 @@ mod tests {
             let equal = vec![1.0; row.len()];
             let error = |scale| Q7.error(&row, &equal, scale).sqrt();
             let [best, quick, covering] =
-                [Q7.best_scale(&row, &equal), Q7.quick_scale(&row), Q7.covering_scale(&row)].map(error);
+                [Q7.best_scale(&row, &equal), Q7.fast_scale(&row), Q7.absmax_scale(&row)].map(error);
             assert!(quick <= 1.05 * best && quick <= covering, "{quick} against {best} and {covering}");
         }
-        assert_eq!(Grid::EMBEDDING.quick_scale(&[-2.54, 1.0]), 2.54 / 127.0);
+        assert_eq!(QuantGrid::EMBEDDING.fast_scale(&[-2.54, 1.0]), 2.54 / 127.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::index::Index;
-use super::quant_grid::Grid;
+use super::quant_grid::QuantGrid;
 use super::safetensors::SafetensorsReader;
 use super::tensor_collector::Arrived;
 use super::torch::TorchReader;
@@ -43,7 +43,7 @@ enum FileReader {
 
 impl WeightsReader {
     /// For the files of an index, or for one file; of plain ones, the tensors named in `grids` are kept as codes.
-    pub(crate) fn new(index: Option<Index>, grids: HashMap<String, Grid>) -> Self {
+    pub(crate) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
         Self { arrived: Arrived::new(index, grids), ..Self::default() }
     }
 

@@ -11,7 +11,7 @@ use crate::error::{Result, weights};
 
 /// The files that hold a checkpoint's weights, in the form that comes first where there are several.
 #[derive(Debug)]
-pub(crate) struct WeightsFiles {
+pub(crate) struct WeightsSource {
     /// Which tensor is where, until somebody takes it.
     pub(crate) index: Option<Index>,
     files: Vec<(String, Content)>,
@@ -27,7 +27,7 @@ enum Content {
     Disk(on_disk::OnDisk),
 }
 
-impl WeightsFiles {
+impl WeightsSource {
     /// Takes the weights out of a checkpoint's files.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ mod on_disk {
     use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
     use std::path::Path;
 
-    use super::{Content, Result, WeightsFiles, WeightsReader};
+    use super::{Content, Result, WeightsReader, WeightsSource};
     use crate::error::input;
 
     /// An open file.
@@ -154,7 +154,7 @@ mod on_disk {
         length: u64,
     }
 
-    impl WeightsFiles {
+    impl WeightsSource {
         /// Opens the weights in the folder of a checkpoint.
         ///
         /// # Errors

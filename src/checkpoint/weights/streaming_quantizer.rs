@@ -1,6 +1,6 @@
 //! A matrix of numbers that becomes codes while it comes, so that it is at no time there whole.
 
-use super::quant_grid::Grid;
+use super::quant_grid::QuantGrid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::Result;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 /// scale that is found fast.
 #[derive(Debug)]
 pub(super) struct Rounding {
-    grid: Grid,
+    grid: QuantGrid,
     /// What has come of the next row, as the file has it.
     row: Tensor,
     row_bytes: usize,
@@ -18,7 +18,13 @@ pub(super) struct Rounding {
 
 impl Rounding {
     /// For a matrix with elements, `bytes` of them.
-    pub(super) fn new(name: &str, shape: [usize; 2], encoding: Encoding, bytes: usize, grid: Grid) -> Self {
+    pub(super) fn new(
+        name: &str,
+        shape: [usize; 2],
+        encoding: Encoding,
+        bytes: usize,
+        grid: QuantGrid,
+    ) -> Self {
         let [rows, columns] = shape;
         let row_bytes = bytes / rows;
         let empty = |encoding, rows, data, scales| Tensor {
@@ -62,7 +68,7 @@ impl Rounding {
     fn round_row(&mut self) -> Result<()> {
         self.row.check_numbers()?;
         self.row.read_row(0, &mut self.values);
-        let scale = self.grid.quick_scale(&self.values);
+        let scale = self.grid.fast_scale(&self.values);
         self.rounded.data.extend(self.values.iter().map(|&value| self.grid.store(value, scale)));
         self.rounded.scales.push(scale);
         self.row.data.clear();

@@ -182,12 +182,12 @@ impl Tensor {
 #[cfg(test)]
 impl Tensor {
     /// A matrix of 7-bit codes, with a scale a row.
-    pub(crate) fn of_codes(codes: &[u8], scales: &[f32], shape: [usize; 2]) -> Self {
+    pub(crate) fn from_codes(codes: &[u8], scales: &[f32], shape: [usize; 2]) -> Self {
         Self { scales: scales.to_vec(), ..Self::of(Encoding::Q7, codes.to_vec(), shape) }
     }
 
     /// A matrix of f32.
-    pub(crate) fn of_floats(values: &[f32], shape: [usize; 2]) -> Self {
+    pub(crate) fn from_floats(values: &[f32], shape: [usize; 2]) -> Self {
         Self::of(Encoding::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect(), shape)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::index::Index;
-use super::quant_grid::Grid;
+use super::quant_grid::QuantGrid;
 use super::streaming_quantizer::Rounding;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
@@ -14,7 +14,7 @@ pub(super) struct Arrived {
     /// What says which file has which tensor, where there are several files.
     pub(super) index: Option<Index>,
     /// Tensors of plain files that are rounded as they come.
-    grids: HashMap<String, Grid>,
+    grids: HashMap<String, QuantGrid>,
     /// The file that is being read.
     file: String,
     /// Every name of every file so far.
@@ -23,7 +23,7 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    pub(super) fn new(index: Option<Index>, grids: HashMap<String, Grid>) -> Self {
+    pub(super) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
         Self { index, grids, ..Self::default() }
     }
 

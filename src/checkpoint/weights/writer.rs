@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::q4_format;
 use super::q8_format::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE_SUFFIX};
-use super::quant_grid::Grid;
+use super::quant_grid::QuantGrid;
 use crate::error::{Result, internal};
 
 /// Collects the tensors of a q8 or q4 file and writes it.
@@ -26,7 +26,7 @@ impl Writer {
     }
 
     /// Adds a matrix of `scales.len()` rows, each value rounded to the nearest multiple of its row's scale.
-    pub(crate) fn add_rows(&mut self, name: &str, grid: Grid, values: &[f32], scales: &[f32]) {
+    pub(crate) fn add_rows(&mut self, name: &str, grid: QuantGrid, values: &[f32], scales: &[f32]) {
         let columns = values.len() / scales.len().max(1);
         let rows = values.chunks_exact(columns.max(1)).zip(scales);
         let codes =
@@ -40,7 +40,7 @@ impl Writer {
     pub(crate) fn add_blocks(
         &mut self,
         name: &str,
-        grid: Grid,
+        grid: QuantGrid,
         columns: usize,
         values: &[f32],
         scales: &[f32],

@@ -2,7 +2,7 @@
 
 use super::PlanBuilder;
 use super::linear::linear;
-use crate::checkpoint::{Answer, Chain, ModelConfig, Module, Weights};
+use crate::checkpoint::{LogitHead, ModelConfig, Module, ModuleChain, Weights};
 use crate::error::Result;
 use crate::model::head::{Dense, Head, Layer, Norm};
 use crate::model::plan::LayerNorm;
@@ -34,12 +34,12 @@ impl PlanBuilder<'_> {
 ///
 /// # Errors
 /// None for a configuration that has been checked.
-pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Result<usize> {
+pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>) -> Result<usize> {
     let hidden = config.hidden_size;
     if let Some(decoder) = &config.decoder {
-        return Ok(match decoder.answer {
-            Answer::Words { .. } => hidden,
-            Answer::Score => config.num_labels * hidden,
+        return Ok(match decoder.logit_head {
+            LogitHead::Vocabulary { .. } => hidden,
+            LogitHead::Score => config.num_labels * hidden,
         });
     }
     if let Some(chain) = chain {
@@ -55,7 +55,7 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&Chain>) -> Re
 }
 
 /// The head of a chain of modules, whose tensors are in files of their own.
-pub(super) fn module_chain_head(chain: &Chain) -> Result<Head> {
+pub(super) fn module_chain_head(chain: &ModuleChain) -> Result<Head> {
     let mut layers = Vec::new();
     for module in &chain.modules {
         match module {

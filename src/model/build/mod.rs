@@ -10,7 +10,7 @@ pub(crate) use head::head_parameters;
 use super::head::Head;
 use super::plan::{Plan, Step};
 use super::tensor_names::TensorNames;
-use crate::checkpoint::{Chain, ModelConfig, Weights};
+use crate::checkpoint::{ModelConfig, ModuleChain, Weights};
 use crate::error::Result;
 use head::module_chain_head;
 
@@ -18,7 +18,11 @@ use head::module_chain_head;
 ///
 /// # Errors
 /// `weights`, naming the tensor.
-pub(crate) fn build(config: &ModelConfig, chain: Option<&Chain>, weights: &Weights) -> Result<(Plan, Head)> {
+pub(crate) fn build(
+    config: &ModelConfig,
+    chain: Option<&ModuleChain>,
+    weights: &Weights,
+) -> Result<(Plan, Head)> {
     let builder = PlanBuilder::for_weights(config, weights)?;
     builder.check_token_types(weights)?;
     let plan = builder.plan();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::checkpoint::Grid;
+use crate::checkpoint::QuantGrid;
 
 /// What a tensor is to the Plan, which decides how it may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +18,10 @@ pub enum TensorRole {
 
 impl TensorRole {
     /// Returns the grid that a tensor of this role is rounded to for `dtype: q8`; `None` keeps it in f32.
-    fn grid(self) -> Option<Grid> {
+    fn grid(self) -> Option<QuantGrid> {
         match self {
-            Self::Matrix => Some(Grid::MATRIX),
-            Self::Table => Some(Grid::EMBEDDING),
+            Self::Matrix => Some(QuantGrid::MATRIX),
+            Self::Table => Some(QuantGrid::EMBEDDING),
             Self::Vector => None,
         }
     }
@@ -37,7 +37,7 @@ impl Plan {
     }
 
     /// Returns the name and the grid of every tensor that is rounded to q8 while a plain file loads.
-    pub(crate) fn quant_grids(&self) -> impl Iterator<Item = (String, Grid)> {
+    pub(crate) fn quant_grids(&self) -> impl Iterator<Item = (String, QuantGrid)> {
         self.tensors().into_iter().filter_map(|(name, role, _)| Some((name.to_owned(), role.grid()?)))
     }
 

@@ -195,7 +195,7 @@ fn added_tokens(
         Some(listed) => tokens.extend(listed.iter().cloned()),
         None => {
             let listed: HashSet<u32> = of_file.iter().map(|(id, _)| *id).collect();
-            of_file.extend(config.old_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
+            of_file.extend(config.legacy_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
             of_file.sort_by_key(|(id, _)| *id);
             tokens.extend(of_file.into_iter().map(|(_, token)| token));
         }

@@ -1,7 +1,7 @@
 //! The text a decoder is asked with: what stands around query and document.
 
 use super::jinja::{self, PromptPiece};
-use crate::checkpoint::{Answers, Question};
+use crate::checkpoint::{LabelTokens, PromptConfig};
 use crate::error::{Result, unsupported};
 
 /// A text with places for an instruction, a query and, behind both, a document.
@@ -31,18 +31,21 @@ impl Prompt {
     ///
     /// # Errors
     /// `unsupported` for a template that takes no pairs or that is not read.
-    pub fn read(question: &Question) -> Result<Option<Self>> {
-        let Some(template) = &question.template else {
-            return match question.answers {
-                Answers::Score if !question.chain => Ok(None),
-                _ if !question.chain => Ok(Some(Self::qwen3())),
+    pub fn read(prompt_config: &PromptConfig) -> Result<Option<Self>> {
+        let Some(template) = &prompt_config.template else {
+            return match prompt_config.label_tokens {
+                LabelTokens::Score if !prompt_config.has_modules => Ok(None),
+                _ if !prompt_config.has_modules => Ok(Some(Self::qwen3())),
                 _ => Err(unsupported("there is no chat template, which says how a decoder reads pairs")),
             };
         };
-        if !question.chain && question.answers == Answers::YesNo && !names_both_roles(template) {
+        if !prompt_config.has_modules
+            && prompt_config.label_tokens == LabelTokens::YesNo
+            && !names_both_roles(template)
+        {
             return Ok(Some(Self::qwen3()));
         }
-        Self::from_pieces(jinja::parse(template, question.add_generation_prompt)?).map(Some)
+        Self::from_pieces(jinja::parse(template, prompt_config.add_generation_prompt)?).map(Some)
     }
 
     fn qwen3() -> Self {

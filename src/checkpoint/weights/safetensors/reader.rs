@@ -236,7 +236,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::checkpoint::{Grid, Weights, WeightsReader};
+    use crate::checkpoint::{QuantGrid, Weights, WeightsReader};
 
     /// A matrix, one in codes with its scales, and a tensor without elements before and after them.
     const HEADER: &[u8] = br#"{"__metadata__":{"ranklet":
@@ -295,7 +295,7 @@ mod tests {
             [&(header.len() as u64).to_le_bytes()[..], header, &data].concat()
         };
         let read = |file: &[u8]| {
-            let grids = ["m", "i", "v"].map(|name| (name.to_owned(), Grid::MATRIX));
+            let grids = ["m", "i", "v"].map(|name| (name.to_owned(), QuantGrid::MATRIX));
             let mut reader = WeightsReader::new(None, HashMap::from(grids));
             reader.open("model.safetensors", file.len() as u64)?;
             reader.push(file)?;

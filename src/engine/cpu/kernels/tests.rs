@@ -68,7 +68,7 @@ fn codes(random: &mut Random, inputs: usize, columns: usize) -> Vec<u8> {
 fn packed_q8(kernels: &Kernels, codes: &[u8], inputs: usize, columns: usize) -> PackedQ8 {
     let mut random = Random(7);
     let scales = random.values(columns);
-    let parts = [(Tensor::of_codes(codes, &scales, [columns, inputs]), random.values(columns))];
+    let parts = [(Tensor::from_codes(codes, &scales, [columns, inputs]), random.values(columns))];
     PackedQ8::new(&parts, kernels.panel)
 }
 
@@ -218,7 +218,7 @@ fn float_layers_are_right_everywhere() {
         for inputs in SIZES {
             for (columns, rows) in [(1_usize, 1), (16, 8), (33, 7)] {
                 let (weights, biases) = (values(columns * inputs), values(columns));
-                let parts = [(Tensor::of_floats(&weights, [columns, inputs]), biases.clone())];
+                let parts = [(Tensor::from_floats(&weights, [columns, inputs]), biases.clone())];
                 let layer = PackedF32::new(&parts, kernels.panel);
                 let input = values((rows + MAX_TILE_ROWS) * inputs);
                 let mut got = vec![0.0; rows * columns];
