@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { runNode } from "../support/children/child.js";
+import { runNode } from "../support/children/processes.js";
 import { read } from "../support/docs/markdown.js";
 import { installPacked } from "../support/package/packed.js";
 

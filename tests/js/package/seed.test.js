@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { close } from "../support/assert.js";
-import { runNode } from "../support/children/child.js";
-import { launchChromium, openDemo, startDemo } from "../support/browsers/chromium.js";
+import { runNode } from "../support/children/processes.js";
+import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { seed } from "../support/models/fixtures.js";
 import { installPacked } from "../support/package/packed.js";
 import { startWorker } from "../support/children/workerd.js";
+import { startDemo } from "../support/servers/demo.js";
 
 // What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
 // tests/score/seed.rs the arithmetic in f32.

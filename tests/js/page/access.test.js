@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 
-import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { launchChromium } from "../support/browsers/chromium.js";
 import { openPage, picture, rank, screens, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+import { startDemo } from "../support/servers/demo.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { launchChromiumWithGpu, startDemo } from "../support/browsers/chromium.js";
+import { launchChromiumWithGpu } from "../support/browsers/chromium.js";
 import { openPage, picture, rank, whenReady } from "../support/browsers/page.js";
+import { startDemo } from "../support/servers/demo.js";
 
 describe("the demo page's device", () => {
   let demo;

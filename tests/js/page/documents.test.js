@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, describe, test } from "node:test";
 
-import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { launchChromium } from "../support/browsers/chromium.js";
 import { openPage, picture, rank, texts, whenRanked, whenReady } from "../support/browsers/page.js";
+import { startDemo } from "../support/servers/demo.js";
 
 const paris = "Paris is the capital of France and its largest city.";
 const documents = ["Berlin is the capital of Germany.", paris, "The Eiffel Tower is located in Paris."];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { startDemo } from "../support/browsers/chromium.js";
 import { launchFirefox } from "../support/browsers/firefox.js";
+import { startDemo } from "../support/servers/demo.js";
 
 describe("the demo page in Firefox", () => {
   let demo;

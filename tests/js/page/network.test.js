@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
-import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { launchChromium } from "../support/browsers/chromium.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
 import { startFront } from "../support/servers/proxy.js";
 import { startHub } from "../support/servers/model-host.js";
 import { openPage, picture, rank, texts, whenReady } from "../support/browsers/page.js";
 import { root } from "../support/paths.js";
+import { startDemo } from "../support/servers/demo.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const weights = "/assets/default/model.safetensors";

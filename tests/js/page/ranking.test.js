@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { launchChromium } from "../support/browsers/chromium.js";
 import { openPage, picture, rank, screens, texts, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+import { startDemo } from "../support/servers/demo.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
 

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { launchChromium, startDemo } from "../support/browsers/chromium.js";
+import { launchChromium } from "../support/browsers/chromium.js";
 import { openPage, whenRanked, whenReady } from "../support/browsers/page.js";
+import { startDemo } from "../support/servers/demo.js";
 
 const limit = 50;
 

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 
-import { startDemo } from "../support/browsers/chromium.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
+import { startDemo } from "../support/servers/demo.js";
 import { startHub } from "../support/servers/model-host.js";
 
 /** Asks with the path as it is written here; fetch would tidy it up. */

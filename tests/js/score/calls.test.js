@@ -4,7 +4,7 @@ import { setImmediate as nextTask } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { rejectsWith } from "../support/assert.js";
-import { runNode } from "../support/children/child.js";
+import { runNode } from "../support/children/processes.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 

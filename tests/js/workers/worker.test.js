@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 
 import { rejectsWith } from "../support/assert.js";
-import { runNode } from "../support/children/child.js";
+import { runNode } from "../support/children/processes.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -123,7 +123,7 @@ describe("a worker", () => {
 
 test("a process ends by itself, without dispose", () => {
   const started = Date.now();
-  const { status, stderr } = runNode(fileURLToPath(new URL("../support/children/leaving-child.js", import.meta.url)), process.cwd());
+  const { status, stderr } = runNode(fileURLToPath(new URL("../support/children/undisposed-child.js", import.meta.url)), process.cwd());
   assert.equal(stderr, "");
   assert.equal(status, 0);
   assert.ok(Date.now() - started < 60_000);

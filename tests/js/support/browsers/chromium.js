@@ -2,9 +2,6 @@ import { existsSync } from "node:fs";
 
 import { chromium } from "playwright-core";
 
-import { startServer } from "../children/child.js";
-import { inRepository } from "../paths.js";
-
 const quiet = [
   "--no-sandbox",
   "--disable-gpu",
@@ -30,15 +27,6 @@ export function launchChromium(args = quiet) {
     throw new Error(`no Chromium at ${executablePath}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
   }
   return chromium.launch({ executablePath, args });
-}
-
-/** Starts the demo's own server on a free port: { url, stop }. `env` is what it finds in its environment besides. */
-export async function startDemo(env = {}) {
-  const { found, stop } = await startServer(process.execPath, [inRepository("www/server/serve.mjs")], {
-    pattern: /^Ranklet demo: (http:\/\/127\.0\.0\.1:\d+\/)$/m,
-    env: { PORT: "0", ...env },
-  });
-  return { url: found, stop };
 }
 
 /** Opens the demo page and keeps what went wrong on it and what it asked for. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 
-import { startServer } from "../children/child.js";
+import { startServer } from "../children/processes.js";
 
 /** Why WebKit cannot be tested here at all, or false where it must be. */
 export const noWebKit = process.platform === "darwin" && "WebKitGTK is not on macOS, and Safari's driver needs a person's leave";

@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 
 import workerd from "workerd";
 
-import { startServer } from "./child.js";
+import { startServer } from "./processes.js";
 
 /**
  * Starts a Worker in workerd: { url, stop, errors }.
