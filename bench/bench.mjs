@@ -2,20 +2,20 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 
 import { engineInfo } from "./engines/engines.mjs";
-import { gpu } from "./sections/gpu.mjs";
-import { describeMachine } from "./report/machine.mjs";
+import { startSite } from "./engines/site.mjs";
+import { WorkloadGenerator } from "./measure/workload.mjs";
 import { prepareFamily, prepareModel, preparePython, program } from "./models/models.mjs";
 import { benchConfig, help, readOptions } from "./options.mjs";
 import { inOutput, inRepository } from "./paths.mjs";
 import { speedChart } from "./report/chart.mjs";
+import { describeMachine } from "./report/machine.mjs";
 import { markdown } from "./report/report.mjs";
+import { checkTargets } from "./report/targets.mjs";
 import { families } from "./sections/families.mjs";
+import { gpu } from "./sections/gpu.mjs";
 import { load } from "./sections/load.mjs";
 import { memory } from "./sections/memory.mjs";
 import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
-import { startSite } from "./engines/site.mjs";
-import { checkTargets } from "./report/targets.mjs";
-import { WorkloadGenerator } from "./measure/workload.mjs";
 
 const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu };
 

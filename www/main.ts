@@ -1,23 +1,23 @@
 // Puts the page together: the parts, what they tell each other, and what people can do with them.
-import { CodeSample } from "./panels/code-sample.js";
-import { Comparison } from "./search/comparison.js";
+import { DocumentController } from "./documents/document-controller.js";
+import { type DocumentSet, bundledDocuments } from "./documents/document-set.js";
 import { DocumentsDialog } from "./documents/documents-dialog.js";
-import { bundledDocuments, type DocumentSet } from "./documents/document-set.js";
-import { DevicePanel } from "./panels/device-panel.js";
-import { element } from "./ui/dom.js";
 import { onFileDropped } from "./documents/drag-and-drop.js";
-import { Examples } from "./search/examples.js";
-import { LatencyChart } from "./panels/latency-chart.js";
 import { LoadCard } from "./model/load-card.js";
-import { ModelDialog } from "./model/model-dialog.js";
 import { ModelController } from "./model/model-controller.js";
+import { ModelDialog } from "./model/model-dialog.js";
 import { whenOfflineReady } from "./offline/register.js";
+import { CodeSample } from "./panels/code-sample.js";
+import { DevicePanel } from "./panels/device-panel.js";
+import { LatencyChart } from "./panels/latency-chart.js";
+import { NetworkPanel } from "./panels/network-panel.js";
+import { Comparison } from "./search/comparison.js";
+import { Examples } from "./search/examples.js";
 import { Ranker } from "./search/ranker.js";
 import { Search } from "./search/search.js";
+import { element } from "./ui/dom.js";
 import { listenForShortcuts } from "./ui/shortcuts.js";
-import { DocumentController } from "./documents/document-controller.js";
 import { StatusLine } from "./ui/status-line.js";
-import { NetworkPanel } from "./panels/network-panel.js";
 
 const query = element("query", HTMLInputElement);
 const ranker = new Ranker();

@@ -1,9 +1,9 @@
 import { RankletError } from "../../pkg/dist/index.js";
-import type { DocumentSet } from "./document-set.js";
-import { element, setText } from "../ui/dom.js";
-import { count } from "../ui/format.js";
 import type { Ranker } from "../search/ranker.js";
 import type { Search } from "../search/search.js";
+import { element, setText } from "../ui/dom.js";
+import { count } from "../ui/format.js";
+import type { DocumentSet } from "./document-set.js";
 
 export interface DocumentControllerDependencies {
   readonly ranker: Ranker;

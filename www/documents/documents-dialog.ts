@@ -1,7 +1,7 @@
 import { element } from "../ui/dom.js";
-import { ownDocuments, type DocumentSet } from "./document-set.js";
 import { messageOf } from "../ui/format.js";
-import { DocumentError, formatOf, readDocuments, type Format } from "./read-documents.js";
+import { type DocumentSet, ownDocuments } from "./document-set.js";
+import { DocumentError, type Format, formatOf, readDocuments } from "./read-documents.js";
 
 /** Where people give their own documents: typed, pasted, chosen or dropped. */
 export class DocumentsDialog {

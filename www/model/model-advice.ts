@@ -1,5 +1,5 @@
 import { RankletError } from "../../pkg/dist/index.js";
-import { hubPath, type ModelChoice } from "./model-choice.js";
+import { type ModelChoice, hubPath } from "./model-choice.js";
 
 /** What to do about a model that could not be loaded. */
 export async function adviceFor(choice: ModelChoice, error: unknown): Promise<string> {

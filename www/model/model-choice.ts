@@ -1,4 +1,4 @@
-import { Reranker, type DownloadProgress, type ModelFileSet } from "../../pkg/dist/index.js";
+import { type DownloadProgress, type ModelFileSet, Reranker } from "../../pkg/dist/index.js";
 
 /** Which model to rank with. */
 export type ModelChoice =

@@ -1,13 +1,13 @@
 import { RankletError } from "../../pkg/dist/index.js";
+import type { DevicePanel } from "../panels/device-panel.js";
+import type { NetworkPanel } from "../panels/network-panel.js";
+import type { Ranker } from "../search/ranker.js";
 import { element, setText } from "../ui/dom.js";
 import { bytes, messageOf } from "../ui/format.js";
+import { announce } from "../ui/status-line.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import type { DevicePanel } from "../panels/device-panel.js";
-import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
-import type { Ranker } from "../search/ranker.js";
-import { announce } from "../ui/status-line.js";
-import type { NetworkPanel } from "../panels/network-panel.js";
+import { type DeviceChoice, type ModelChoice, loadModel, modelName } from "./model-choice.js";
 
 export interface ModelControllerDependencies {
   readonly ranker: Ranker;

@@ -1,6 +1,6 @@
+import { type DeviceChoice, type ModelChoice, hubPath } from "../model/model-choice.js";
 import { element, make } from "../ui/dom.js";
 import { count, shorten } from "../ui/format.js";
-import { hubPath, type DeviceChoice, type ModelChoice } from "../model/model-choice.js";
 
 /** A call as the page made it. */
 export interface RankingCall {

@@ -1,6 +1,6 @@
 import type { Backend, CollectionRanking } from "../../pkg/dist/index.js";
+import { type DeviceChoice, chosenDevice } from "../model/model-choice.js";
 import { element, make, setText } from "../ui/dom.js";
-import { chosenDevice, type DeviceChoice } from "../model/model-choice.js";
 
 /** How many rankings of a device are remembered. */
 const maxRates = 9;

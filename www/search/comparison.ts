@@ -1,10 +1,10 @@
-import { element, setText } from "../ui/dom.js";
 import type { DocumentSet } from "../documents/document-set.js";
+import { element, setText } from "../ui/dom.js";
 import { count, scoreText } from "../ui/format.js";
-import type { RankedEntry, ResultOrders } from "./result-order.js";
 import { PassageList, passageIndexOf } from "./passage-list.js";
 import type { RowContent } from "./passage-row.js";
 import { RankChangeLines } from "./rank-change-lines.js";
+import type { RankedEntry, ResultOrders } from "./result-order.js";
 
 /** How many passages of each list are shown at first. */
 const initialRows = 10;

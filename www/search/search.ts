@@ -1,17 +1,17 @@
-import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
-import type { CodeSample } from "../panels/code-sample.js";
-import { rankChange, type Comparison } from "./comparison.js";
+import { type CollectionRanking, RankletError } from "../../pkg/dist/index.js";
 import type { DocumentSet } from "../documents/document-set.js";
-import { showStats } from "../panels/stats-panel.js";
-import { firstStage, type FirstStage } from "./first-stage.js";
-import { count, duration, shorten } from "../ui/format.js";
-import type { LatencyChart } from "../panels/latency-chart.js";
-import type { DevicePanel } from "../panels/device-panel.js";
 import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
-import { mergeScored, pendingEntries, type ResultOrders } from "./result-order.js";
+import type { CodeSample } from "../panels/code-sample.js";
+import type { DevicePanel } from "../panels/device-panel.js";
+import type { LatencyChart } from "../panels/latency-chart.js";
+import { showStats } from "../panels/stats-panel.js";
+import { count, duration, shorten } from "../ui/format.js";
+import { type StatusLine, announce } from "../ui/status-line.js";
+import { type Comparison, rankChange } from "./comparison.js";
+import { type FirstStage, firstStage } from "./first-stage.js";
 import type { Ranker } from "./ranker.js";
 import { showRankingState } from "./ranking-state.js";
-import { announce, type StatusLine } from "../ui/status-line.js";
+import { type ResultOrders, mergeScored, pendingEntries } from "./result-order.js";
 
 /** How long typing has to rest before Ranklet begins; keywords answer at once. */
 const debounceMs = 120;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
 import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
-import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
 import { checkTargets } from "../../../bench/report/targets.mjs";
 
 const engine = (where, peer, dtype, threads) => ({ label: peer, where, peer, dtype, threads });

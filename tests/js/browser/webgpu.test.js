@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { close } from "../support/assert.js";
+import { assertClose } from "../support/assert.js";
 import { launchChromiumWithGpu } from "../support/browsers/chromium.js";
 import { checkpoints, family, seed } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
@@ -47,7 +47,7 @@ describe("WebGPU in Chromium", () => {
         assert.equal(backend.engine, "webgpu");
         assert.ok(backend.verification.pairs.length > 0);
         t.diagnostic(`${backend.adapter}: ${backend.reason}`);
-        close(logits, expected.logits.flat(), tolerance, "logits");
+        assertClose(logits, expected.logits.flat(), tolerance, "logits");
       });
     }
   }
@@ -59,7 +59,7 @@ describe("WebGPU in Chromium", () => {
     const scored = await page.evaluate(score, { options: { device: "webgpu" }, pairs });
     assert.equal(scored.backend.device, "webgpu");
     assert.equal(scored.backend.workers, 1);
-    close(scored.logits, logits.slice(0, 4), 1e-4, "logits");
+    assertClose(scored.logits, logits.slice(0, 4), 1e-4, "logits");
   });
 
   test("auto does not race a GPU that is a program on the CPU", async () => {

@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 
 import { rejectsWith } from "../support/assert.js";
 import { id, model, otherModel, scoresFrom, withHub } from "../support/models/hub-model.js";
-import { faults, filesIn } from "../support/servers/hub.js";
 import { dist } from "../support/paths.js";
+import { faults, filesIn } from "../support/servers/hub.js";
 
 const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom(otherModel.url)];
 const context = withHub();

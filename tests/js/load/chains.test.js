@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { close, rejectsWith } from "../support/assert.js";
+import { assertClose, rejectsWith } from "../support/assert.js";
 import { family } from "../support/models/fixtures.js";
 import { id, withHub } from "../support/models/hub-model.js";
-import { filesIn } from "../support/servers/hub.js";
 import { dist } from "../support/paths.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { filesIn } from "../support/servers/hub.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 
@@ -23,8 +23,8 @@ const asked = () => context.hub.requests.filter(({ origin }) => origin === "hub"
 async function agrees({ expected }, source, options) {
   const reranker = await Reranker.load(source, { dtype: "f32", workers: 0, ...options });
   try {
-    close(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), 1e-4, "logits");
-    close(await reranker.score(expected.pairs), expected.scores.flat(), 1e-4, "scores");
+    assertClose(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), 1e-4, "logits");
+    assertClose(await reranker.score(expected.pairs), expected.scores.flat(), 1e-4, "scores");
   } finally {
     reranker.dispose();
   }
@@ -110,7 +110,7 @@ describe("a chain of modules", () => {
         for (const down of [false, true]) {
           context.hub.down = down;
           const reranker = await Reranker.load(id, { dtype: "f32", workers: 0, ...hubOptions() });
-          close(await reranker.score(forms.pairs), form.scores.flat(), 1e-4, "scores");
+          assertClose(await reranker.score(forms.pairs), form.scores.flat(), 1e-4, "scores");
           reranker.dispose();
         }
         context.hub.down = false;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
-import { close } from "../support/assert.js";
+import { assertClose } from "../support/assert.js";
 import { launchChromium } from "../support/browsers/chromium.js";
 import { files, id, model, pairs, scoresFrom } from "../support/models/hub-model.js";
 import { faults, startHub } from "../support/servers/hub.js";
@@ -58,7 +58,7 @@ function load(options = {}, { source = id, on = page } = {}) {
 /** In f32, where a browser may round a product and a sum at once. */
 function assertRight(outcome) {
   assert.ok(outcome.scores !== undefined, JSON.stringify(outcome));
-  close(outcome.scores, expected, 1e-5, "scores");
+  assertClose(outcome.scores, expected, 1e-5, "scores");
 }
 
 async function loads(options, where) {

@@ -9,8 +9,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { rejectsWith } from "../support/assert.js";
 import { files, id, model, withHub } from "../support/models/hub-model.js";
-import { dist } from "../support/paths.js";
 import { writeRandomModel } from "../support/models/random-model.js";
+import { dist } from "../support/paths.js";
 
 const index = new URL("index.node.js", dist);
 const { Reranker } = await import(index);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { startServer } from "../support/children/processes.js";
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
+import { startServer } from "../support/children/processes.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
 import { serveFolder } from "../support/servers/folder.js";

@@ -3,12 +3,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { close } from "../support/assert.js";
-import { runNode } from "../support/children/processes.js";
+import { assertClose } from "../support/assert.js";
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
+import { runNode } from "../support/children/processes.js";
+import { startWorker } from "../support/children/workerd.js";
 import { seed } from "../support/models/fixtures.js";
 import { installPacked } from "../support/package/packed.js";
-import { startWorker } from "../support/children/workerd.js";
 import { startDemo } from "../support/servers/demo.js";
 
 // What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
@@ -25,12 +25,12 @@ const example = `
 function checkRanking(results) {
   assert.equal(documents[results[0].index], "Paris is the capital of France and its largest city.");
   const inOrder = documents.map((_, index) => results.find((result) => result.index === index).score);
-  close(inOrder, scores.flat(), tolerance, "scores");
+  assertClose(inOrder, scores.flat(), tolerance, "scores");
 }
 
 function check(answer) {
   checkRanking(answer.results);
-  close(answer.logits, logits.flat(), tolerance, "logits");
+  assertClose(answer.logits, logits.flat(), tolerance, "logits");
 }
 
 describe("the seed example", () => {

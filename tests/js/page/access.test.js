@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, picture, rank, screens, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+import { openPage, rank, screens, screenshot, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
 import { startDemo } from "../support/servers/demo.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -33,7 +33,7 @@ describe("access to the demo page", () => {
       await expectNoViolation(page, "ranked");
       for (const dialog of ["documents", "model"]) {
         await page.click(`#choose-${dialog}`);
-        if (dialog === "model") await picture(page, `${name}-model-dialog`);
+        if (dialog === "model") await screenshot(page, `${name}-model-dialog`);
         await expectNoViolation(page, `${dialog} dialog`);
         await page.keyboard.press("Escape");
       }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromiumWithGpu } from "../support/browsers/chromium.js";
-import { openPage, picture, rank, whenReady } from "../support/browsers/page.js";
+import { openPage, rank, screenshot, whenReady } from "../support/browsers/page.js";
 import { startDemo } from "../support/servers/demo.js";
 
 describe("the demo page's device", () => {
@@ -41,7 +41,7 @@ describe("the demo page's device", () => {
     assert.match(await page.textContent("#device-engine"), /swiftshader/);
     await page.click("#device-check summary");
     assert.equal((await items("device-check-pairs")).length, 2);
-    await picture(page, "device", { fullPage: true });
+    await screenshot(page, "device", { fullPage: true });
     assert.deepEqual(problems, []);
     await close();
   });

@@ -1,9 +1,9 @@
 // Own documents: pasted, chosen, dropped, and what is wrong with them.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, afterEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, picture, rank, texts, whenRanked, whenReady } from "../support/browsers/page.js";
+import { openPage, rank, screenshot, texts, whenRanked, whenReady } from "../support/browsers/page.js";
 import { startDemo } from "../support/servers/demo.js";
 
 const paris = "Paris is the capital of France and its largest city.";
@@ -35,14 +35,14 @@ describe("own documents on the demo page", () => {
     const { page } = opened;
     await page.click("#choose-documents");
     await page.fill("#documents-text", documents.join("\n"));
-    await picture(page, "documents-dialog");
+    await screenshot(page, "documents-dialog");
     await page.getByRole("button", { name: "Use these documents" }).click();
     assert.equal(await page.textContent("#documents-size"), "3 passages");
     await rank(page, "What is the capital of France?");
     assert.equal((await texts(page, "ranklet-list"))[0], paris);
     assert.equal((await texts(page, "ranklet-list")).length, 3, "few documents are ranked all");
     await page.waitForTimeout(500);
-    await picture(page, "own-documents");
+    await screenshot(page, "own-documents");
     await page.getByRole("button", { name: "Back to the bundled collection" }).click();
     assert.equal(await page.textContent("#documents-size"), "156 passages");
     await whenRanked(page);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
+import { openPage, rank, screenshot, texts, whenReady } from "../support/browsers/page.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
-import { startFront } from "../support/servers/proxy.js";
-import { startHub } from "../support/servers/model-host.js";
-import { openPage, picture, rank, texts, whenReady } from "../support/browsers/page.js";
 import { root } from "../support/paths.js";
 import { startDemo } from "../support/servers/demo.js";
+import { startModelHost } from "../support/servers/model-host.js";
+import { startProxy } from "../support/servers/proxy.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const weights = "/assets/default/model.safetensors";
@@ -29,7 +29,7 @@ describe("the demo page on the network", () => {
   let browser;
   let front;
   before(async () => {
-    hub = await startHub(models);
+    hub = await startModelHost(models);
     demo = await startDemo({ RANKLET_HUB: hub.url });
     browser = await launchChromium();
   });
@@ -38,7 +38,7 @@ describe("the demo page on the network", () => {
     await demo?.stop();
     await hub?.stop();
   });
-  beforeEach(async () => (front = await startFront(demo.url)));
+  beforeEach(async () => (front = await startProxy(demo.url)));
   afterEach(() => front.stop());
 
   test("the policy is strict, in the header and in the page", async () => {
@@ -113,7 +113,7 @@ describe("the demo page on the network", () => {
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
     await page.waitForTimeout(500);
-    await picture(page, "failed");
+    await screenshot(page, "failed");
     front.faults.clear();
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByText(/^Ranked \d+ passages/).first().waitFor();
@@ -129,10 +129,10 @@ describe("the demo page on the network", () => {
     assert.equal(await page.locator(".file").count(), 5);
     const [value, max] = await page.locator("#load-overall").evaluate(({ value, max }) => [value, max]);
     assert.ok(value > 0 && value < max && max > 23e6, `${value} of ${max}`);
-    await picture(page, "loading");
+    await screenshot(page, "loading");
     await page.keyboard.press("Escape");
     await page.getByText("The model is not loaded").waitFor();
-    await picture(page, "loading-cancelled");
+    await screenshot(page, "loading-cancelled");
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0);
     front.faults.clear();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, picture, rank, screens, texts, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
+import { openPage, rank, screens, screenshot, texts, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
 import { startDemo } from "../support/servers/demo.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
@@ -24,13 +24,13 @@ describe("the demo page", () => {
       const { page, problems, open, close } = await openPage(browser, demo.url, options);
       await open();
       await whenReady(page);
-      await picture(page, `${name}-empty`);
+      await screenshot(page, `${name}-empty`);
       await page.getByRole("button", { name: whiskers }).click();
       await whenRanked(page);
       // The last rows are still on their way.
       await page.waitForTimeout(500);
-      await picture(page, `${name}-ranked`);
-      await picture(page, `${name}-ranked-whole`, { fullPage: true });
+      await screenshot(page, `${name}-ranked`);
+      await screenshot(page, `${name}-ranked-whole`, { fullPage: true });
       assert.match((await texts(page, "ranklet-list"))[0], /^A cat's whiskers/);
       assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
       assert.equal(await page.locator("#ranklet-list .row").first().locator(".rank-change").getAttribute("data-direction"), "up");
@@ -89,10 +89,10 @@ describe("the demo page", () => {
     await page.fill("#query", whiskers);
     await page.locator('[data-ranking-state="ranking"]').waitFor();
     assert.match(await page.textContent("#ranking-state"), /^settling, \d+ of \d+$/);
-    await picture(page, "ranking");
+    await screenshot(page, "ranking");
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.match(await page.textContent("#status-text"), /^Cancelled after \d+ of \d+ passages\.$/);
-    await picture(page, "cancelled");
+    await screenshot(page, "cancelled");
     await page.getByRole("button", { name: "Rank again" }).click();
     await whenRanked(page);
     assert.match((await texts(page, "ranklet-list"))[0], /^Passage \d+\. Whiskers/);

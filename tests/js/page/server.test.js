@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { checkpoint } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
 import { startDemo } from "../support/servers/demo.js";
-import { startHub } from "../support/servers/model-host.js";
+import { startModelHost } from "../support/servers/model-host.js";
 
 /** Asks with the path as it is written here; fetch would tidy it up. */
 function ask(base, path, { method = "GET", headers = {} } = {}) {
@@ -73,7 +73,7 @@ describe("the demo server's door to a hub", () => {
   let hub;
   let demo;
   before(async () => {
-    hub = await startHub({ [id]: (file) => new URL(file, model.url) });
+    hub = await startModelHost({ [id]: (file) => new URL(file, model.url) });
     demo = await startDemo({ RANKLET_HUB: hub.url });
   });
   after(async () => {

@@ -7,11 +7,11 @@ import { after, before, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
 import { launchFirefox } from "../support/browsers/firefox.js";
+import { launchWebKit, noWebKit } from "../support/browsers/webkit.js";
 import { families } from "../support/models/fixtures.js";
 import { pairs } from "../support/models/pairs.js";
 import { dist, inRepository, root } from "../support/paths.js";
 import { sendFixture, startSite } from "../support/servers/package-site.js";
-import { launchWebKit, noWebKit } from "../support/browsers/webkit.js";
 
 const program = inRepository("target/release/ranklet");
 const reversed = pairs.toReversed();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
-import { close, rejectsWith } from "../support/assert.js";
+import { assertClose, rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -163,7 +163,7 @@ describe("scoring", () => {
     const pairs = [["How many people live in Berlin?", "Berlin has about three and a half million people."]];
     const [raw] = await reranker.score(pairs, { scores: "raw" });
     const [sigmoid] = await reranker.score(pairs, { scores: "sigmoid" });
-    close([sigmoid], [1 / (1 + Math.exp(-raw))], 1e-6, "sigmoid");
+    assertClose([sigmoid], [1 / (1 + Math.exp(-raw))], 1e-6, "sigmoid");
     assert.deepEqual(await reranker.score(pairs), await reranker.score(pairs, { scores: "model" }));
     assert.notEqual(raw, sigmoid);
     const { results } = await reranker.rerank({ query: pairs[0][0], documents: [pairs[0][1]], scores: "raw" });

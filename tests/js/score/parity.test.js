@@ -1,6 +1,6 @@
 import { before, describe, test } from "node:test";
 
-import { close, rejectsWith } from "../support/assert.js";
+import { assertClose, rejectsWith } from "../support/assert.js";
 import { checkpoints, families } from "../support/models/fixtures.js";
 import { dist, root } from "../support/paths.js";
 
@@ -14,8 +14,8 @@ describe("scores equal those of sentence-transformers", () => {
   for (const { name, url, expected } of [...checkpoints(), ...families()]) {
     test(name, async () => {
       const reranker = await Reranker.load(url, { dtype: "f32", workers: 0 });
-      close(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), tolerance, "logits");
-      close(await reranker.score(expected.pairs), expected.scores.flat(), tolerance, "scores");
+      assertClose(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), tolerance, "logits");
+      assertClose(await reranker.score(expected.pairs), expected.scores.flat(), tolerance, "scores");
       reranker.dispose();
     });
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { close, rejectsWith } from "../support/assert.js";
+import { assertClose, rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -91,7 +91,7 @@ describe("results", () => {
   test("do not depend on the neighbours", async () => {
     const alone = await reranker.score([[query, documents[1]]]);
     const { results } = await reranker.rerank({ query, documents });
-    close([results.find(({ index }) => index === 1).score], alone, 0, "alone and among others");
+    assertClose([results.find(({ index }) => index === 1).score], alone, 0, "alone and among others");
   });
 });
 
@@ -103,7 +103,7 @@ describe("several labels", () => {
     const pairs = documents.map((document) => [query, document]);
     const all = await reranker.score(pairs);
     assert.equal(all.length, pairs.length * labels);
-    close(await reranker.score([pairs[2]]), all.slice(2 * labels, 3 * labels), 0, "the third row");
+    assertClose(await reranker.score([pairs[2]]), all.slice(2 * labels, 3 * labels), 0, "the third row");
     await rejectsWith("input", /rerank needs a model with one label.*score\(\)/, () => reranker.rerank({ query, documents }));
     await rejectsWith("input", /rank needs a model with one label.*score\(\)/, () => reranker.rank(query, documents));
     reranker.dispose();

@@ -12,7 +12,7 @@ export async function rejectsWith(code, message, call) {
 }
 
 /** Asserts that two lists of numbers agree within `tolerance`, an absolute bound. */
-export function close(actual, expected, tolerance, what) {
+export function assertClose(actual, expected, tolerance, what) {
   assert.equal(actual.length, expected.length, `${what}: how many`);
   for (const [at, value] of Array.from(actual).entries()) {
     const difference = Math.abs(value - expected[at]);

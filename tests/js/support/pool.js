@@ -49,31 +49,32 @@ export function modelFiles() {
 }
 
 /** The requests of a type that a worker has got. */
-export function asked({ requests }, type) {
+export function requestsOf({ requests }, type) {
   return requests.filter((request) => request.type === type);
 }
 
 /** Short and long ones, and some that are equal: more than a window. */
-export const many = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
+export const manyDocuments = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
 export const query = "a query";
 
-export async function all(parts) {
-  const come = [];
-  for await (const part of parts) come.push(part);
-  return come;
+export async function collect(parts) {
+  const items = [];
+  for await (const part of parts) items.push(part);
+  return items;
 }
 
-export async function last(parts) {
-  return (await all(parts)).at(-1);
+export async function lastOf(parts) {
+  return (await collect(parts)).at(-1);
 }
 
 /** A promise, and the function that resolves it. */
-export function signal() {
-  let tell;
-  return { told: new Promise((resolve) => (tell = resolve)), tell };
+export function deferred() {
+  let resolve;
+  const promise = new Promise((resolvePromise) => (resolve = resolvePromise));
+  return { promise, resolve };
 }
 
 /** Resolves when every worker has ended. */
-export function ended(started) {
+export function whenEnded(started) {
   return Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
 }

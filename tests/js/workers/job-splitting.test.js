@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { dist } from "../support/paths.js";
-import { many, query } from "../support/pool.js";
+import { manyDocuments, query } from "../support/pool.js";
 
 const { windows } = await import(new URL("scoring/windows.js", dist));
 const { JobSplitter } = await import(new URL("worker/job-splitter.js", dist));
@@ -29,21 +29,21 @@ describe("chunks of a job", () => {
   const asQuery = (documents) => ({ kind: "query", query, documents, limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
 
   test("are neighbours, all of them, large at first and small in the end", () => {
-    const cut = chunks(asQuery(many), 2);
-    assert.deepEqual(cut.flatMap(({ job }) => job.documents), many);
-    assert.deepEqual(cut.flatMap(({ indices }) => [...indices]), [...many.keys()]);
+    const cut = chunks(asQuery(manyDocuments), 2);
+    assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
+    assert.deepEqual(cut.flatMap(({ indices }) => [...indices]), [...manyDocuments.keys()]);
     const sizes = cut.map(characters);
-    const whole = many.join("").length;
+    const whole = manyDocuments.join("").length;
     assert.ok(sizes[0] > whole / 5 && sizes[0] < whole / 3, `${sizes} of ${whole}`);
     for (const size of sizes.slice(-3)) assert.ok(size > 300 && size < 1500, `${sizes}`);
     assert.ok(sizes.length > 8, `${sizes}`);
   });
 
   test("have the queries of their pairs", () => {
-    const queries = many.map((_, at) => `query ${at}`);
-    const cut = chunks({ kind: "pairs", queries, documents: many }, 3);
+    const queries = manyDocuments.map((_, at) => `query ${at}`);
+    const cut = chunks({ kind: "pairs", queries, documents: manyDocuments }, 3);
     assert.deepEqual(cut.flatMap(({ job }) => job.queries), queries);
-    assert.deepEqual(cut.flatMap(({ job }) => job.documents), many);
+    assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
   });
 
   test("are of one document where that is long, which counts for no more than what is read of it", () => {

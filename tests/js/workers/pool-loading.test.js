@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { asked, ended, failing, failingLate, loadPool, many, modelFiles, query, signal, silent, trapping } from "../support/pool.js";
+import { deferred, failing, failingLate, loadPool, manyDocuments, modelFiles, query, requestsOf, silent, trapping, whenEnded } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { loadModel } = await import(new URL("load/load.js", dist));
@@ -16,7 +16,7 @@ describe("loading a pool", () => {
   test("of a number waits for every worker", async () => {
     const { reranker, started } = await loadPool(3);
     await Promise.all(["one", "two", "three"].map((document) => reranker.score([[query, document]])));
-    assert.deepEqual(started.map((worker) => asked(worker, "score").length), [1, 1, 1]);
+    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [1, 1, 1]);
     reranker.dispose();
   });
 
@@ -26,7 +26,7 @@ describe("loading a pool", () => {
       const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
       await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, loading);
       assert.equal(started.length, 3);
-      await ended(started);
+      await whenEnded(started);
     });
   }
 
@@ -35,20 +35,20 @@ describe("loading a pool", () => {
     const files = modelFiles().set("config.json", new Blob(["{"]));
     await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started }));
     assert.equal(started.length, 3);
-    await ended(started);
+    await whenEnded(started);
   });
 
   test("of as many as there are processors waits for the first alone, does without one that fails, and has the others join", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });
-    const { told, tell } = signal();
-    const joined = setInterval(() => asked(started[3], "score").length > 0 && tell(), 5);
-    const expected = (await reranker.rerank({ query, documents: many })).results;
+    const { promise, resolve } = deferred();
+    const joined = setInterval(() => requestsOf(started[3], "score").length > 0 && resolve(), 5);
+    const expected = (await reranker.rerank({ query, documents: manyDocuments })).results;
     assert.equal(started.length, 4);
     const stop = new AbortController();
     const calls = (async () => {
-      while (!stop.signal.aborted) assert.deepEqual((await reranker.rerank({ query, documents: many })).results, expected);
+      while (!stop.signal.aborted) assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected);
     })();
-    await told;
+    await promise;
     clearInterval(joined);
     stop.abort();
     await calls;
@@ -58,8 +58,8 @@ describe("loading a pool", () => {
 
   test("of as many as there are processors: a collection is shared out over all of them", async () => {
     const { reranker, started } = await loadPool(2, { all: false });
-    await reranker.prepare(many);
-    for (const worker of started) assert.ok(asked(worker, "prepare").length > 0);
+    await reranker.prepare(manyDocuments);
+    for (const worker of started) assert.ok(requestsOf(worker, "prepare").length > 0);
     reranker.dispose();
   });
 });

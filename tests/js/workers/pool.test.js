@@ -5,7 +5,7 @@ import { afterEach, before, describe, test } from "node:test";
 import { rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { all, asked, ended, last, loadPool, many, modelFiles, query, signal } from "../support/pool.js";
+import { collect, deferred, lastOf, loadPool, manyDocuments, modelFiles, query, requestsOf, whenEnded } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
@@ -22,15 +22,15 @@ describe("any number of workers", () => {
 
   async function answers(workers) {
     const reranker = await Reranker.load(url, { workers });
-    const collection = await reranker.prepare(many);
-    const { results, usage, backend, timings } = await reranker.rerank({ query, documents: many });
-    const streamed = (await all(reranker.stream({ query, documents: many }))).flatMap((part) => part.results);
+    const collection = await reranker.prepare(manyDocuments);
+    const { results, usage, backend, timings } = await reranker.rerank({ query, documents: manyDocuments });
+    const streamed = (await collect(reranker.stream({ query, documents: manyDocuments }))).flatMap((part) => part.results);
     const found = {
-      scores: await reranker.score(many.map((document, at) => [`${query} ${at % 3}`, document]), { scores: "raw" }),
+      scores: await reranker.score(manyDocuments.map((document, at) => [`${query} ${at % 3}`, document]), { scores: "raw" }),
       reranked: [results, usage],
       streamed: streamed.sort((a, b) => a.index - b.index),
-      ranked: (await last(collection.rank(query))).results,
-      chosen: (await last(collection.rank(query, { candidates, topN: 50 }))).results,
+      ranked: (await lastOf(collection.rank(query))).results,
+      chosen: (await lastOf(collection.rank(query, { candidates, topN: 50 }))).results,
     };
     assert.equal(backend.workers, workers);
     assert.ok(timings.engineMs > 0);
@@ -40,7 +40,7 @@ describe("any number of workers", () => {
 
   async function labelled(workers) {
     const reranker = await Reranker.load(several.url, { workers });
-    const scores = await reranker.score(many.map((document) => [query, document]));
+    const scores = await reranker.score(manyDocuments.map((document) => [query, document]));
     reranker.dispose();
     return scores;
   }
@@ -61,32 +61,32 @@ describe("a pool", () => {
 
   test("has each worker score some, and streams what each has scored when it has", async () => {
     await pool(3);
-    const parts = await all(reranker.stream({ query, documents: many, returnDocuments: true }));
-    const shares = started.map((worker) => asked(worker, "score").length);
+    const parts = await collect(reranker.stream({ query, documents: manyDocuments, returnDocuments: true }));
+    const shares = started.map((worker) => requestsOf(worker, "score").length);
     assert.ok(Math.min(...shares) > 0 && shares.reduce((sum, count) => sum + count) > 6, `${shares} shares`);
     let done = 0;
     for (const part of parts) assert.deepEqual([part.done, part.total], [(done += part.results.length), 700]);
     const results = parts.flatMap((part) => part.results);
-    assert.ok(results.every(({ index, document }) => document === many[index]));
-    assert.deepEqual(results.map(({ index }) => index).sort((a, b) => a - b), [...many.keys()]);
+    assert.ok(results.every(({ index, document }) => document === manyDocuments[index]));
+    assert.deepEqual(results.map(({ index }) => index).sort((a, b) => a - b), [...manyDocuments.keys()]);
     assert.ok(results.some(({ index }, at) => index !== at), "no worker waits for another's turn");
   });
 
   test("gives what is small to one worker, and two small calls to two", async () => {
     await pool(2);
-    const small = () => reranker.rerank({ query, documents: many.slice(0, 6) });
+    const small = () => reranker.rerank({ query, documents: manyDocuments.slice(0, 6) });
     await small();
-    assert.deepEqual(started.map((worker) => asked(worker, "score").length), [1, 0]);
+    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [1, 0]);
     await Promise.all([small(), small()]);
-    assert.deepEqual(started.map((worker) => asked(worker, "score").length), [2, 1]);
+    assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [2, 1]);
   });
 
   test("gives the best of a collection so far while it goes on, equal ones in the order asked for", async () => {
     await pool(2);
-    const collection = await reranker.prepare(many);
-    const scores = await reranker.score(many.map((document) => [query, document]));
-    const candidates = [...many.keys()].reverse();
-    const tops = await all(collection.rank(query, { candidates }));
+    const collection = await reranker.prepare(manyDocuments);
+    const scores = await reranker.score(manyDocuments.map((document) => [query, document]));
+    const candidates = [...manyDocuments.keys()].reverse();
+    const tops = await collect(collection.rank(query, { candidates }));
     assert.ok(tops.length > 3);
     for (const { results, done } of tops) {
       assert.equal(results.length, done);
@@ -100,48 +100,48 @@ describe("a pool", () => {
 
   test("shares a collection out: every document is prepared once", async () => {
     await pool(3);
-    await reranker.prepare(many);
-    const prepared = started.map((worker) => asked(worker, "prepare").flatMap(({ input }) => input.documents));
-    assert.deepEqual(prepared.flat().sort(), [...many].sort());
+    await reranker.prepare(manyDocuments);
+    const prepared = started.map((worker) => requestsOf(worker, "prepare").flatMap(({ input }) => input.documents));
+    assert.deepEqual(prepared.flat().sort(), [...manyDocuments].sort());
     const characters = prepared.map((documents) => documents.join("").length);
     assert.ok(Math.max(...characters) - Math.min(...characters) < 500, `${characters}`);
   });
 
   test("frees a collection in every worker; another one stays", async () => {
     await pool(2);
-    const gone = await reranker.prepare(many);
-    const kept = await reranker.prepare(many);
+    const gone = await reranker.prepare(manyDocuments);
+    const kept = await reranker.prepare(manyDocuments);
     const underWay = gone.rank(query);
     gone.dispose();
-    await assert.rejects(all(underWay), { code: "disposed" });
-    assert.equal((await last(kept.rank(query))).done, 700);
-    for (const worker of started) assert.equal(asked(worker, "release").length, 1);
+    await assert.rejects(collect(underWay), { code: "disposed" });
+    assert.equal((await lastOf(kept.rank(query))).done, 700);
+    for (const worker of started) assert.equal(requestsOf(worker, "release").length, 1);
   });
 
   test("two calls at once are right, and neither waits for the other", async () => {
     await pool(2);
     const queries = ["one", "two words"];
     const alone = [];
-    for (const text of queries) alone.push((await reranker.rerank({ query: text, documents: many })).results);
+    for (const text of queries) alone.push((await reranker.rerank({ query: text, documents: manyDocuments })).results);
     const turns = [];
-    const calls = queries.map((text) => reranker.rerank({ query: text, documents: many, onProgress: () => turns.push(text) }));
+    const calls = queries.map((text) => reranker.rerank({ query: text, documents: manyDocuments, onProgress: () => turns.push(text) }));
     assert.deepEqual((await Promise.all(calls)).map(({ results }) => results), alone);
     assert.deepEqual(new Set(turns.slice(0, 8)), new Set(queries), `turns: ${turns.slice(0, 8)}`);
   });
 
   test("an abort ends a call in every worker, and the next call is right", async () => {
     await pool(2);
-    const expected = await reranker.rerank({ query, documents: many });
+    const expected = await reranker.rerank({ query, documents: manyDocuments });
     const controller = new AbortController();
-    const { told, tell } = signal();
+    const { promise, resolve } = deferred();
     let [parts, partsAtAbort] = [0, 0];
-    const call = reranker.rerank({ query, documents: many, signal: controller.signal, onProgress: () => (parts++, tell()) });
-    await told;
+    const call = reranker.rerank({ query, documents: manyDocuments, signal: controller.signal, onProgress: () => (parts++, resolve()) });
+    await promise;
     controller.abort("enough");
     partsAtAbort = parts;
     await assert.rejects(call, { code: "aborted", cause: "enough" });
-    for (const worker of started) assert.ok(asked(worker, "cancel").length > 0);
-    assert.deepEqual((await reranker.rerank({ query, documents: many })).results, expected.results);
+    for (const worker of started) assert.ok(requestsOf(worker, "cancel").length > 0);
+    assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected.results);
     assert.equal(parts, partsAtAbort, "nothing is told of after the abort");
   });
 
@@ -153,21 +153,21 @@ describe("a pool", () => {
       told++;
       throw thrown;
     };
-    await assert.rejects(reranker.rerank({ query, documents: many, onProgress }), (error) => error === thrown);
-    assert.equal((await reranker.rerank({ query, documents: many })).results.length, 700);
+    await assert.rejects(reranker.rerank({ query, documents: manyDocuments, onProgress }), (error) => error === thrown);
+    assert.equal((await reranker.rerank({ query, documents: manyDocuments })).results.length, 700);
     assert.equal(told, 1);
     assert.equal(started.length, 2);
   });
 
   test("dispose rejects what is under way and ends every worker", async () => {
     await pool(2);
-    const collection = await reranker.prepare(many);
+    const collection = await reranker.prepare(manyDocuments);
     const ranking = collection.rank(query);
     await ranking.next();
-    const calls = [reranker.rerank({ query, documents: many }), all(ranking), reranker.prepare(many)];
+    const calls = [reranker.rerank({ query, documents: manyDocuments }), collect(ranking), reranker.prepare(manyDocuments)];
     setImmediate(() => reranker.dispose());
     for (const { reason } of await Promise.allSettled(calls)) assert.equal(reason?.code, "disposed");
-    await ended(started);
+    await whenEnded(started);
     await rejectsWith("disposed", /load the model again/, () => reranker.score([["q", "d"]]));
     assert.equal(started.length, 2, "no worker was started anew");
   });
@@ -178,13 +178,13 @@ describe("a pool", () => {
     tokenizer.added_tokens.push({ ...tokenizer.added_tokens.at(-1), id: 1000, content: "[BEYOND]" });
     files.set("tokenizer.json", new Blob([JSON.stringify(tokenizer)]));
     await pool(2, { files });
-    const documents = many.with(600, "a word [BEYOND] the vocabulary");
+    const documents = manyDocuments.with(600, "a word [BEYOND] the vocabulary");
     const message = /^document 600: the token "\[BEYOND\]"/;
     await rejectsWith("tokenizer", message, () => reranker.rerank({ query, documents }));
-    await rejectsWith("tokenizer", message, () => all(reranker.stream({ query, documents })));
+    await rejectsWith("tokenizer", message, () => collect(reranker.stream({ query, documents })));
     await rejectsWith("tokenizer", /^pair 600: the token/, () => reranker.score(documents.map((document) => [query, document])));
     const collection = await reranker.prepare(documents);
-    await rejectsWith("tokenizer", message, () => all(collection.rank(query, { candidates: [5, 600, 7] })));
-    assert.equal((await reranker.rerank({ query, documents: many })).results.length, 700);
+    await rejectsWith("tokenizer", message, () => collect(collection.rank(query, { candidates: [5, 600, 7] })));
+    assert.equal((await reranker.rerank({ query, documents: manyDocuments })).results.length, 700);
   });
 });

@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { openDemo } from "./chromium.js";
 import { inRepository } from "../paths.js";
+import { openDemo } from "./chromium.js";
 
-const pictures = inRepository(".build/screenshots");
+const screenshotFolder = inRepository(".build/screenshots");
 
 /** The screens that the page is looked at on. */
 export const screens = {
@@ -64,8 +64,8 @@ export function texts(page, list) {
 }
 
 /** Takes a picture for people to look at. */
-export async function picture(page, name, { fullPage = false } = {}) {
-  mkdirSync(pictures, { recursive: true });
+export async function screenshot(page, name, { fullPage = false } = {}) {
+  mkdirSync(screenshotFolder, { recursive: true });
   // Not "disabled", which would show the animations' ends: people see the page as it is.
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
+  await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage });
 }

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 
-import { checkpoints } from "./fixtures.js";
-import { filesIn, startHub } from "../servers/hub.js";
 import { dist } from "../paths.js";
+import { filesIn, startHub } from "../servers/hub.js";
+import { checkpoints } from "./fixtures.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 

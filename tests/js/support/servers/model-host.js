@@ -8,7 +8,7 @@ const commit = "0123456789abcdef0123456789abcdef01234567";
  * Serves models as a hub does: { url, commit, requests, stop }.
  * @param {Record<string, (file: string) => URL | undefined>} models by id, where each of their files is
  */
-export async function startHub(models) {
+export async function startModelHost(models) {
   const requests = [];
   const server = createServer((request, response) => {
     requests.push(request.url);

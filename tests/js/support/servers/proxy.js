@@ -6,7 +6,7 @@ import { createServer, request as ask } from "node:http";
  * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }`
  *   answers that, `{ bytesPerSecond }` lets the body through slowly
  */
-export async function startFront(target) {
+export async function startProxy(target) {
   const requests = [];
   const faults = new Map();
   const server = createServer((request, response) => {
