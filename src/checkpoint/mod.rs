@@ -13,10 +13,10 @@ mod weights;
 
 pub use config::{
     Activation, AttentionPositions, Biases, Decoder, Family, LogitHead, ModelConfig, ModelLimits, Numbering,
-    Pooling, RelativePositions, Rotary, RotaryLayer, ScoreActivation,
+    Pooling, RelativePositions, Rotary, RotaryLayer,
 };
 pub use model_files::ModelFiles;
-pub use sbert::{Module, ModuleChain};
+pub use sbert::{Module, ModuleChain, ScoreActivation};
 pub use tokenizer::{
     AddedToken, SpecialToken, SpecialTokens, TokenizerClass, TokenizerConfig, TokenizerOptions,
     TruncationSide,

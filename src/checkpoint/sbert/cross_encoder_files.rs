@@ -1,6 +1,6 @@
 //! What sentence-transformers (6.2) wrote beside a model, where its `CrossEncoder` reads it.
 
-use super::module_chain::{self, Entry};
+use super::modules_json::{Entry, listed_modules};
 use super::transformer_config::Transformer;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
@@ -29,7 +29,7 @@ impl SentenceTransformers {
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
         let own = files.get(PLACE).map(|bytes| Object::parse(PLACE, bytes)).transpose()?;
-        if let Some(entries) = module_chain::listed_modules(files, own.as_ref())? {
+        if let Some(entries) = listed_modules(files, own.as_ref())? {
             return Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) });
         }
         let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();

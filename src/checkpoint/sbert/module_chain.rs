@@ -2,12 +2,9 @@
 //!
 //! `modules.json` lists the modules, each with a folder of its own for its configuration and its weights.
 
-use serde::Deserialize;
-
 use super::cross_encoder_files::SentenceTransformers;
+use super::modules_json::{Entry, Folder, behind_transformer, not_read};
 use super::transformer_config::{TO_ROWS, TO_SCORES};
-use crate::checkpoint::json::Object;
-use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use crate::checkpoint::tokenizer::chat_template;
 use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
@@ -58,53 +55,6 @@ const ROW: &str = "sentence_embedding";
 const SCORES: &str = "scores";
 const WIDEST: usize = 1 << 16;
 
-/// An entry of `modules.json`.
-#[derive(Debug, Deserialize)]
-pub(in crate::checkpoint) struct Entry {
-    #[serde(rename = "type")]
-    class: String,
-    #[serde(default)]
-    pub(in crate::checkpoint) path: String,
-}
-
-impl Entry {
-    pub(in crate::checkpoint) fn kind(&self) -> &str {
-        self.class.rsplit('.').next().unwrap_or_default()
-    }
-}
-
-pub(in crate::checkpoint) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
-    let limits = &layout().limits;
-    if bytes.len() > limits.max_modules_bytes {
-        return Err(config(format!(
-            "modules.json has {} bytes, more than {}",
-            bytes.len(),
-            limits.max_modules_bytes
-        )));
-    }
-    let entries: Vec<Entry> =
-        serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
-    if entries.len() > limits.max_modules {
-        return Err(config(format!("modules.json lists {} modules", entries.len())));
-    }
-    Ok(entries)
-}
-
-/// The modules of `modules.json`, if it is there and counts: beside a `config_sentence_transformers.json`, `own`, of a
-/// `CrossEncoder`.
-///
-/// # Errors
-/// `config` for a malformed file.
-pub(in crate::checkpoint) fn listed_modules(
-    files: &ModelFiles,
-    own: Option<&Object>,
-) -> Result<Option<Vec<Entry>>> {
-    let ModuleLayout { list, read_if, .. } = &layout().modules;
-    let entries = files.get(list).map(entries).transpose()?;
-    let model_type = own.map(|own| own.text(&read_if.field)).transpose()?.flatten();
-    Ok(entries.filter(|_| model_type == Some(&read_if.value)))
-}
-
 impl ModuleChain {
     /// The chain of `modules.json`, for rows of `hidden_size` numbers, behind queries that begin with `prompt`; `None`
     /// where there is but a Transformer.
@@ -145,54 +95,6 @@ impl ModuleChain {
             Some(Module::Dense { .. }) => Ok(Some(Self { pooling, modules, num_labels: width })),
             _ => Err(unsupported("modules.json does not end with a Dense module, which gives the scores")),
         }
-    }
-}
-
-/// What comes behind the Transformer, which is the first.
-pub(in crate::checkpoint) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
-    let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
-    match (transformer.kind(), transformer.path.as_str()) {
-        ("Transformer", "") => Ok(rest),
-        ("Transformer", path) => Err(unsupported(format!(
-            "modules.json has the Transformer in {path:?}; this build reads one beside it"
-        ))),
-        _ => Err(not_read(transformer)),
-    }
-}
-
-pub(in crate::checkpoint) fn not_read(entry: &Entry) -> crate::Error {
-    unsupported(format!("modules.json names the module {} where it is not read", entry.class))
-}
-
-/// The files of a module.
-pub(in crate::checkpoint) struct Folder<'a> {
-    files: &'a ModelFiles,
-    path: &'a str,
-    pub(in crate::checkpoint) json: Object,
-}
-
-impl<'a> Folder<'a> {
-    pub(in crate::checkpoint) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
-        let missing = || config(format!("{}/config.json is missing", entry.path));
-        Self::if_there(files, entry)?.ok_or_else(missing)
-    }
-
-    /// `None` without a configuration.
-    fn if_there(files: &'a ModelFiles, entry: &'a Entry) -> Result<Option<Self>> {
-        let path = entry.path.as_str();
-        check_folder_name(path)?;
-        let name = format!("{path}/config.json");
-        let Some(bytes) = files.get(&name) else { return Ok(None) };
-        Ok(Some(Self { files, path, json: Object::parse(&name, bytes)? }))
-    }
-
-    fn weights(&self) -> Result<Weights> {
-        for name in layout().modules.weights.iter().map(|name| format!("{}/{name}", self.path)) {
-            if let Some(bytes) = self.files.get(&name) {
-                return Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path));
-            }
-        }
-        Err(missing_module_weights(self.path))
     }
 }
 
