@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::error::{Result, config, unsupported};
 
 /// HF writes 1e30 for "no limit"; whatever lies above this is none.
-const ABSURD_LENGTH: f64 = 1e9;
+const UNLIMITED_LENGTH: f64 = 1e9;
 
 /// One parsed JSON object and the name of the file or field it came from.
 #[derive(Debug)]
@@ -38,14 +38,14 @@ impl Object {
         config(format!("{}: {name} is {found}, not {wanted}", self.place))
     }
 
-    /// A whole number from `least` to `most`, or `default` when the field is absent.
-    pub(crate) fn count(&self, name: &str, default: usize, least: usize, most: usize) -> Result<usize> {
+    /// A whole number from `min` to `max`, or `default` when the field is absent.
+    pub(crate) fn count(&self, name: &str, default: usize, min: usize, max: usize) -> Result<usize> {
         let Some(value) = self.get(name) else { return Ok(default) };
         value
             .as_u64()
             .and_then(|number| usize::try_from(number).ok())
-            .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| self.wrong(name, &format!("a whole number from {least} to {most}")))
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| self.wrong(name, &format!("a whole number from {min} to {max}")))
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<f64>> {
@@ -55,7 +55,7 @@ impl Object {
     /// A number of tokens; `None` where there is none, or one that HF writes for "no limit".
     pub(crate) fn tokens(&self, name: &str) -> Result<Option<usize>> {
         let Some(length) = self.number(name)? else { return Ok(None) };
-        if length >= ABSURD_LENGTH {
+        if length >= UNLIMITED_LENGTH {
             return Ok(None);
         }
         if length < 1.0 || length.fract() != 0.0 {
@@ -86,7 +86,7 @@ impl Object {
 
     /// Takes the fields of another object over, in the place of those that are here. A list called `joined` is put behind
     /// the one that is here, but for what that holds.
-    pub(crate) fn take_over(&mut self, other: Self, joined: &str) {
+    pub(crate) fn merge(&mut self, other: Self, joined: &str) {
         for (name, value) in other.fields {
             match (self.fields.get_mut(&name), value) {
                 (Some(Value::Array(here)), Value::Array(more)) if name == joined => {
@@ -111,7 +111,7 @@ impl Object {
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(crate) fn refuse_others(&self, read: &[&str]) -> Result<()> {
+    pub(crate) fn reject_other_fields(&self, read: &[&str]) -> Result<()> {
         match self.names().find(|name| !read.contains(name)) {
             None => Ok(()),
             Some(other) => {

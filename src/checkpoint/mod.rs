@@ -31,7 +31,7 @@ pub(crate) use weights::{Index, Q7_OFFSET, QuantGrid, WeightsSource};
 use crate::error;
 use crate::error::{Result, config};
 use model_layout::layout;
-use sbert::SentenceTransformers;
+use sbert::CrossEncoderFiles;
 
 /// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
 ///
@@ -73,7 +73,7 @@ impl Checkpoint {
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
         let mut config = ModelConfig::read(&config_json)?;
-        let saved = SentenceTransformers::read(&files)?;
+        let saved = CrossEncoderFiles::read(&files)?;
         let prompt = sbert::read_prompt(saved.own.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,

@@ -105,7 +105,7 @@ impl ModelFiles {
             files.read(directory, &file.name)?;
         }
         // Loading reports a malformed list, and files of modules that are missing.
-        let list = files.get(&layout().modules.list).map(sbert::entries);
+        let list = files.get(&layout().modules.list).map(sbert::parse_modules);
         for entry in list.and_then(Result::ok).unwrap_or_default() {
             let Ok(Some(module)) = ModuleFiles::of(&entry) else { continue };
             files.read(directory, &module.config)?;

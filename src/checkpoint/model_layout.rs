@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::ModelFiles;
 use super::json::Object;
-use super::sbert::{self, Entry};
+use super::sbert::{self, ModuleEntry};
 use super::weights::Index;
 use crate::error::{Error, ErrorKind, Result, config, unsupported, weights};
 
@@ -198,7 +198,7 @@ impl ModuleFiles {
     ///
     /// # Errors
     /// `config` if the module's folder has a name that is not allowed.
-    pub(super) fn of(entry: &Entry) -> Result<Option<Self>> {
+    pub(super) fn of(entry: &ModuleEntry) -> Result<Option<Self>> {
         let ModuleLayout { config, weights, kinds, .. } = &layout().modules;
         let Some(kind) = kinds.iter().find(|kind| kind.name == entry.kind()) else { return Ok(None) };
         let folder = &entry.path;
@@ -326,10 +326,10 @@ mod tests {
             let modules = vec![serde_json::json!({ "type": "Dropout", "path": "a" }); count];
             serde_json::to_vec(&modules).unwrap()
         };
-        assert_eq!(sbert::entries(&list(64)).unwrap().len(), 64);
-        assert!(sbert::entries(&list(65)).unwrap_err().context().contains("65 modules"));
+        assert_eq!(sbert::parse_modules(&list(64)).unwrap().len(), 64);
+        assert!(sbert::parse_modules(&list(65)).unwrap_err().context().contains("65 modules"));
         let long = [list(1), vec![b' '; 65_536]].concat();
-        assert!(sbert::entries(&long).unwrap_err().context().contains("bytes, more than 65536"));
+        assert!(sbert::parse_modules(&long).unwrap_err().context().contains("bytes, more than 65536"));
     }
 
     #[test]

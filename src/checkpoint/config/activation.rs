@@ -21,7 +21,7 @@ pub enum Activation {
 }
 
 /// Names of HF's `ACT2FN` for functions that are not read.
-const OTHERS: [&str; 13] = [
+const UNSUPPORTED: [&str; 13] = [
     "gelu_10",
     "hardswish",
     "laplace",
@@ -51,7 +51,7 @@ impl Activation {
             "relu" => Ok(Activation::Relu),
             "silu" | "swish" => Ok(Activation::Silu),
             "tanh" => Ok(Activation::Tanh),
-            other if OTHERS.contains(&other) => Err(unsupported(format!(
+            other if UNSUPPORTED.contains(&other) => Err(unsupported(format!(
                 "config.json: {field} {other:?}; this build reads gelu, gelu_pytorch_tanh, relu, silu, tanh and \
                  other names of these"
             ))),

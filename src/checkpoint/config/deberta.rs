@@ -1,14 +1,14 @@
 //! DeBERTa's part of a configuration, versions 2 and 3.
 
 use super::{
-    AttentionPositions, MOST_HIDDEN, MOST_ROWS, ModelConfig, RelativePositions, activation, require_width,
+    AttentionPositions, MAX_HIDDEN, MAX_ROWS, ModelConfig, RelativePositions, activation, require_width,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     refuse_variants(json, config)?;
-    config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MOST_HIDDEN)?;
+    config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MAX_HIDDEN)?;
     if json.flag("position_biased_input")? == Some(false) {
         config.position_table = None;
     }
@@ -28,7 +28,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
 }
 
 fn refuse_variants(json: &Object, config: &ModelConfig) -> Result<()> {
-    if positive(json, "conv_kernel_size", MOST_ROWS)?.is_some() {
+    if positive(json, "conv_kernel_size", MAX_ROWS)?.is_some() {
         return Err(unsupported("config.json: conv_kernel_size asks for a convolution"));
     }
     require_width(json, "attention_head_size", config.hidden_size / config.num_attention_heads)?;
@@ -60,8 +60,8 @@ impl Terms {
 }
 
 fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<RelativePositions> {
-    let buckets = positive(json, "position_buckets", MOST_ROWS)?;
-    let max_distance = positive(json, "max_relative_positions", MOST_ROWS)?.unwrap_or(positions);
+    let buckets = positive(json, "position_buckets", MAX_ROWS)?;
+    let max_distance = positive(json, "max_relative_positions", MAX_ROWS)?.unwrap_or(positions);
     // Logarithms between half of the buckets and the longest distance have to grow, where there are any.
     if let Some(buckets) = buckets
         && (buckets < 2 || positions - 1 > buckets / 2 && max_distance <= buckets / 2 + 1)
@@ -73,7 +73,7 @@ fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<
     Ok(RelativePositions {
         buckets,
         max_distance,
-        normalised: normalised(json)?,
+        normalized: normalized(json)?,
         shared: json.flag("share_att_key")?.unwrap_or(false),
         content_to_position: terms.content_to_position,
         position_to_content: terms.position_to_content,
@@ -81,7 +81,7 @@ fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<
 }
 
 /// Whether the table of relative positions has a norm.
-fn normalised(json: &Object) -> Result<bool> {
+fn normalized(json: &Object) -> Result<bool> {
     let text = json.text("norm_rel_ebd")?.unwrap_or("none").to_lowercase();
     let mut parts = text.split('|').map(str::trim);
     match parts.clone().find(|part| !["none", "layer_norm"].contains(part)) {
@@ -91,9 +91,9 @@ fn normalised(json: &Object) -> Result<bool> {
 }
 
 /// A size that is not there, or not above zero, for "none".
-fn positive(json: &Object, field: &str, most: usize) -> Result<Option<usize>> {
+fn positive(json: &Object, field: &str, max: usize) -> Result<Option<usize>> {
     match json.number(field)? {
-        Some(number) if number > 0.0 => json.count(field, 0, 1, most).map(Some),
+        Some(number) if number > 0.0 => json.count(field, 0, 1, max).map(Some),
         _ => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! The families of models that are read: how each writes its configuration.
 
 use super::{
-    MOST_HIDDEN, MOST_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, qwen3, require,
+    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, qwen3, require,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -36,7 +36,7 @@ type Size = (&'static [&'static str], usize);
 
 /// How a family writes its configuration.
 #[derive(Clone, Copy)]
-pub(super) struct Row {
+pub(super) struct FamilyConfig {
     pub(super) model_type: &'static str,
     pub(super) family: Family,
     pub(super) architecture: &'static str,
@@ -49,16 +49,16 @@ pub(super) struct Row {
     pub(super) max_position_embeddings: usize,
     pub(super) type_vocab_size: usize,
     /// With fewer token types, a model leaves those it is given aside.
-    pub(super) reads_types_from: usize,
+    pub(super) min_token_types: usize,
     /// `None` for the name: it is always the default.
     pub(super) layer_norm_eps: (Option<&'static str>, f64),
     /// Fields that change the scores, with the one value that is read.
     pub(super) required: &'static [(&'static str, &'static str)],
     /// Reads what only this family has.
-    pub(super) own: fn(&Object, &mut ModelConfig) -> Result<()>,
+    pub(super) read_family_fields: fn(&Object, &mut ModelConfig) -> Result<()>,
 }
 
-const BERT: Row = Row {
+const BERT: FamilyConfig = FamilyConfig {
     model_type: "bert",
     family: Family::Bert,
     architecture: "BertForSequenceClassification",
@@ -70,54 +70,54 @@ const BERT: Row = Row {
     hidden_act: "hidden_act",
     max_position_embeddings: 512,
     type_vocab_size: 2,
-    reads_types_from: 0,
+    min_token_types: 0,
     layer_norm_eps: (Some("layer_norm_eps"), 1e-12),
     required: &[("position_embedding_type", "absolute"), ("feed_forward_type", "original")],
-    own: |_, _| Ok(()),
+    read_family_fields: |_, _| Ok(()),
 };
 
-const ELECTRA: Row = Row {
+const ELECTRA: FamilyConfig = FamilyConfig {
     model_type: "electra",
     family: Family::Electra,
     architecture: "ElectraForSequenceClassification",
     hidden_size: (&["hidden_size"], 256),
     num_attention_heads: (&["num_attention_heads"], 4),
     intermediate_size: (&["intermediate_size"], 1024),
-    own: |json, config| {
-        config.embedding_size = json.count("embedding_size", 128, 1, MOST_HIDDEN)?;
+    read_family_fields: |json, config| {
+        config.embedding_size = json.count("embedding_size", 128, 1, MAX_HIDDEN)?;
         Ok(())
     },
     ..BERT
 };
 
-const ROBERTA: Row = Row {
+const ROBERTA: FamilyConfig = FamilyConfig {
     model_type: "roberta",
     family: Family::Roberta,
     architecture: "RobertaForSequenceClassification",
     vocab_size: 50265,
-    own: |json, config| {
-        let padding = json.count("pad_token_id", 1, 0, MOST_ROWS)? as u32;
+    read_family_fields: |json, config| {
+        let padding = json.count("pad_token_id", 1, 0, MAX_ROWS)? as u32;
         config.position_table = Some(Numbering::PastPadding { padding });
         Ok(())
     },
     ..BERT
 };
 
-const XLM_ROBERTA: Row = Row {
+const XLM_ROBERTA: FamilyConfig = FamilyConfig {
     model_type: "xlm-roberta",
     architecture: "XLMRobertaForSequenceClassification",
     vocab_size: 30522,
     ..ROBERTA
 };
 
-const CAMEMBERT: Row = Row {
+const CAMEMBERT: FamilyConfig = FamilyConfig {
     model_type: "camembert",
     architecture: "CamembertForSequenceClassification",
     vocab_size: 30522,
     ..ROBERTA
 };
 
-const DISTILBERT: Row = Row {
+const DISTILBERT: FamilyConfig = FamilyConfig {
     model_type: "distilbert",
     family: Family::DistilBert,
     architecture: "DistilBertForSequenceClassification",
@@ -126,17 +126,17 @@ const DISTILBERT: Row = Row {
     num_attention_heads: (&["num_attention_heads", "n_heads"], 12),
     intermediate_size: (&["hidden_dim"], 3072),
     hidden_act: "activation",
-    reads_types_from: 1,
+    min_token_types: 1,
     layer_norm_eps: (None, 1e-12),
     required: &[],
-    own: |_, config| {
+    read_family_fields: |_, config| {
         config.type_vocab_size = 0;
         Ok(())
     },
     ..BERT
 };
 
-const MODERNBERT: Row = Row {
+const MODERNBERT: FamilyConfig = FamilyConfig {
     model_type: "modernbert",
     family: Family::ModernBert,
     architecture: "ModernBertForSequenceClassification",
@@ -145,14 +145,14 @@ const MODERNBERT: Row = Row {
     intermediate_size: (&["intermediate_size"], 1152),
     hidden_act: "hidden_activation",
     max_position_embeddings: 8192,
-    reads_types_from: 1,
+    min_token_types: 1,
     layer_norm_eps: (Some("norm_eps"), 1e-5),
     required: &[],
-    own: modernbert::read,
+    read_family_fields: modernbert::read,
     ..BERT
 };
 
-const NEW: Row = Row {
+const NEW: FamilyConfig = FamilyConfig {
     model_type: "new",
     family: Family::New,
     architecture: "NewForSequenceClassification",
@@ -160,24 +160,24 @@ const NEW: Row = Row {
     max_position_embeddings: 2048,
     type_vocab_size: 1,
     // All zero where there is one.
-    reads_types_from: 2,
+    min_token_types: 2,
     required: &[("position_embedding_type", "rope"), ("layer_norm_type", "layer_norm")],
-    own: gte::read_new,
+    read_family_fields: gte::read_new,
     ..BERT
 };
 
-const GTE: Row = Row {
+const GTE: FamilyConfig = FamilyConfig {
     model_type: "gte",
     family: Family::Gte,
     architecture: "GteForSequenceClassification",
     vocab_size: 250_048,
     max_position_embeddings: 8192,
-    reads_types_from: 1,
-    own: gte::read,
+    min_token_types: 1,
+    read_family_fields: gte::read,
     ..NEW
 };
 
-const DEBERTA: Row = Row {
+const DEBERTA: FamilyConfig = FamilyConfig {
     model_type: "deberta-v2",
     family: Family::Deberta,
     architecture: "DebertaV2ForSequenceClassification",
@@ -187,14 +187,14 @@ const DEBERTA: Row = Row {
     num_attention_heads: (&["num_attention_heads"], 24),
     intermediate_size: (&["intermediate_size"], 6144),
     type_vocab_size: 0,
-    reads_types_from: 1,
+    min_token_types: 1,
     layer_norm_eps: (Some("layer_norm_eps"), 1e-7),
     required: &[],
-    own: deberta::read,
+    read_family_fields: deberta::read,
     ..BERT
 };
 
-const QWEN3: Row = Row {
+const QWEN3: FamilyConfig = FamilyConfig {
     model_type: "qwen3",
     family: Family::Qwen3,
     architecture: "Qwen3ForCausalLM",
@@ -204,18 +204,19 @@ const QWEN3: Row = Row {
     num_attention_heads: (&["num_attention_heads"], 32),
     intermediate_size: (&["intermediate_size"], 22016),
     max_position_embeddings: 32768,
-    reads_types_from: 1,
+    min_token_types: 1,
     layer_norm_eps: (Some("rms_norm_eps"), 1e-6),
     required: &[],
-    own: qwen3::read,
+    read_family_fields: qwen3::read,
     ..BERT
 };
 
 /// BERT and JinaBERT, which `model_type` does not tell apart.
-const BERT_OR_JINA_BERT: Row = Row { required: &[], own: jina_bert::read, ..BERT };
+const BERT_OR_JINA_BERT: FamilyConfig =
+    FamilyConfig { required: &[], read_family_fields: jina_bert::read, ..BERT };
 
 /// Defaults are those of transformers 5.23.
-const FAMILIES: [Row; 11] = [
+const FAMILIES: [FamilyConfig; 11] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
     ROBERTA,
@@ -229,12 +230,12 @@ const FAMILIES: [Row; 11] = [
     QWEN3,
 ];
 
-impl Row {
+impl FamilyConfig {
     /// The row of a `model_type`.
     pub(super) fn of(json: &Object) -> Result<&'static Self> {
         let name = json.text("model_type")?.ok_or_else(|| config("config.json names no model_type"))?;
-        FAMILIES.iter().find(|row| row.model_type == name).ok_or_else(|| {
-            let known: Vec<&str> = FAMILIES.iter().map(|row| row.model_type).collect();
+        FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
+            let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
             unsupported(format!("config.json: model_type {name:?}; this build reads {}", known.join(", ")))
         })
     }
@@ -249,10 +250,10 @@ impl Row {
         self.required.iter().try_for_each(|(field, read)| require(json, field, read))
     }
 
-    pub(super) fn size(&self, json: &Object, field: Size, least: usize, most: usize) -> Result<usize> {
+    pub(super) fn size(&self, json: &Object, field: Size, min: usize, max: usize) -> Result<usize> {
         let (names, default) = field;
         let name = names.iter().find(|name| json.get(name).is_some()).unwrap_or(&names[0]);
-        json.count(name, default, least, most)
+        json.count(name, default, min, max)
     }
 
     pub(super) fn layer_norm_eps(&self, json: &Object) -> Result<f64> {

@@ -12,24 +12,24 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
             config.position_table = None;
             config.attention = AttentionPositions::Alibi;
         }
-        Some(other) => return Err(not_read("position_embedding_type", other, "absolute, alibi")),
+        Some(other) => return Err(unsupported_value("position_embedding_type", other, "absolute, alibi")),
     }
     match json.text("feed_forward_type")? {
         None | Some("original") => {}
-        Some("geglu") => gate(config, Activation::Gelu),
-        Some("reglu") => gate(config, Activation::Relu),
-        Some(other) => return Err(not_read("feed_forward_type", other, "original, geglu, reglu")),
+        Some("geglu") => use_gated_block(config, Activation::Gelu),
+        Some("reglu") => use_gated_block(config, Activation::Relu),
+        Some(other) => return Err(unsupported_value("feed_forward_type", other, "original, geglu, reglu")),
     }
     Ok(())
 }
 
 /// A gated block has names and a function of its own, whatever `hidden_act` says.
-fn gate(config: &mut ModelConfig, activation: Activation) {
+fn use_gated_block(config: &mut ModelConfig, activation: Activation) {
     config.family = Family::JinaBert;
     config.hidden_act = activation;
     config.biases.intermediate = false;
 }
 
-fn not_read(field: &str, value: &str, read: &str) -> crate::Error {
+fn unsupported_value(field: &str, value: &str, read: &str) -> crate::Error {
     unsupported(format!("config.json: {field} {value:?}; this build reads {read}"))
 }

@@ -1,6 +1,6 @@
 //! How many logits a pair has.
 
-use super::MOST_LABELS;
+use super::MAX_LABELS;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
@@ -11,8 +11,8 @@ pub(super) fn count(json: &Object) -> Result<usize> {
         return Ok(1);
     }
     let listed = json.object("id2label")?.map_or(2, |labels| labels.len());
-    let count = json.count("num_labels", listed, 1, MOST_LABELS)?;
-    if (1..=MOST_LABELS).contains(&count) {
+    let count = json.count("num_labels", listed, 1, MAX_LABELS)?;
+    if (1..=MAX_LABELS).contains(&count) {
         Ok(count)
     } else {
         Err(config(format!("config.json: id2label lists {count} labels")))

@@ -20,4 +20,4 @@ pub use model_config::{
 };
 pub use qwen3::{Decoder, LogitHead};
 
-use model_config::{MOST_HIDDEN, MOST_LABELS, MOST_LAYERS, MOST_ROWS, activation, require, require_width};
+use model_config::{MAX_HIDDEN, MAX_LABELS, MAX_LAYERS, MAX_ROWS, activation, require, require_width};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::families::Row;
+use super::families::FamilyConfig;
 use super::{Activation, Decoder, Family, labels};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -90,7 +90,7 @@ pub struct RelativePositions {
     /// Where the logarithms come to the last rows; without buckets, the longest distance that has a row of its own.
     pub max_distance: usize,
     /// Whether the table has a norm.
-    pub normalised: bool,
+    pub normalized: bool,
     /// Whether positions are projected as contents are.
     pub shared: bool,
     /// Whether there are products of queries with positions.
@@ -151,48 +151,48 @@ pub enum Pooling {
 
 // Bounds far beyond any published model, so that products of sizes fit 64 bits and a hostile file cannot make us
 // build a plan of four billion layers.
-pub(super) const MOST_LAYERS: usize = 1 << 10;
-pub(super) const MOST_HIDDEN: usize = 1 << 16;
-pub(super) const MOST_INTERMEDIATE: usize = 1 << 20;
-pub(super) const MOST_ROWS: usize = 1 << 24;
-pub(super) const MOST_LABELS: usize = 1 << 16;
+pub(super) const MAX_LAYERS: usize = 1 << 10;
+pub(super) const MAX_HIDDEN: usize = 1 << 16;
+pub(super) const MAX_INTERMEDIATE: usize = 1 << 20;
+pub(super) const MAX_ROWS: usize = 1 << 24;
+pub(super) const MAX_LABELS: usize = 1 << 16;
 
 impl ModelConfig {
     pub(crate) fn read(json: &Object) -> Result<Self> {
-        let row = Row::of(json)?;
-        row.refuse_variants(json)?;
-        let size = |field, least, most| row.size(json, field, least, most);
-        let hidden_size = size(row.hidden_size, 1, MOST_HIDDEN)?;
+        let family = FamilyConfig::of(json)?;
+        family.refuse_variants(json)?;
+        let size = |field, min, max| family.size(json, field, min, max);
+        let hidden_size = size(family.hidden_size, 1, MAX_HIDDEN)?;
         let mut config = Self {
-            family: row.family,
-            model_type: row.model_type,
-            architecture: architecture(json)?.unwrap_or(row.architecture).to_owned(),
-            vocab_size: json.count("vocab_size", row.vocab_size, 1, MOST_ROWS)?,
+            family: family.family,
+            model_type: family.model_type,
+            architecture: architecture(json)?.unwrap_or(family.architecture).to_owned(),
+            vocab_size: json.count("vocab_size", family.vocab_size, 1, MAX_ROWS)?,
             embedding_size: hidden_size,
             hidden_size,
-            num_hidden_layers: size(row.num_hidden_layers, 1, MOST_LAYERS)?,
-            num_attention_heads: size(row.num_attention_heads, 1, MOST_HIDDEN)?,
-            intermediate_size: size(row.intermediate_size, 1, MOST_INTERMEDIATE)?,
-            hidden_act: activation(json, row.hidden_act, "gelu")?,
+            num_hidden_layers: size(family.num_hidden_layers, 1, MAX_LAYERS)?,
+            num_attention_heads: size(family.num_attention_heads, 1, MAX_HIDDEN)?,
+            intermediate_size: size(family.intermediate_size, 1, MAX_INTERMEDIATE)?,
+            hidden_act: activation(json, family.hidden_act, "gelu")?,
             max_position_embeddings: json.count(
                 "max_position_embeddings",
-                row.max_position_embeddings,
+                family.max_position_embeddings,
                 1,
-                MOST_ROWS,
+                MAX_ROWS,
             )?,
             position_table: Some(Numbering::FromZero),
             attention: AttentionPositions::Absent,
-            type_vocab_size: json.count("type_vocab_size", row.type_vocab_size, 0, MOST_HIDDEN)?,
+            type_vocab_size: json.count("type_vocab_size", family.type_vocab_size, 0, MAX_HIDDEN)?,
             reads_token_types: true,
-            layer_norm_eps: row.layer_norm_eps(json)?,
+            layer_norm_eps: family.layer_norm_eps(json)?,
             biases: Biases { attention: true, intermediate: true, output: true, norm: true, head: true },
             pooling: Pooling::First,
             head_act: Activation::Gelu,
             num_labels: labels::count(json)?,
             decoder: None,
         };
-        (row.own)(json, &mut config)?;
-        config.reads_token_types = config.type_vocab_size >= row.reads_types_from;
+        (family.read_family_fields)(json, &mut config)?;
+        config.reads_token_types = config.type_vocab_size >= family.min_token_types;
         config.check_consistency()?;
         Ok(config)
     }

@@ -1,8 +1,8 @@
 //! ModernBERT's part of a configuration, in the form of transformers 5 and in the one before.
 
 use super::{
-    AttentionPositions, Biases, MOST_LAYERS, MOST_ROWS, ModelConfig, Pooling, Rotary, RotaryLayer,
-    activation, rotary,
+    AttentionPositions, Biases, MAX_LAYERS, MAX_ROWS, ModelConfig, Pooling, Rotary, RotaryLayer, activation,
+    rotary,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -43,7 +43,7 @@ fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
         rotary: angles(json, LOCAL, "local_rope_theta", 10_000.0)?,
         window: Some(window(json)?),
     };
-    let every = json.count("global_attn_every_n_layers", 3, 1, MOST_LAYERS)?;
+    let every = json.count("global_attn_every_n_layers", 3, 1, MAX_LAYERS)?;
     let Some(types) = json.texts("layer_types")? else {
         let layer = |index: usize| if index.is_multiple_of(every) { global } else { local };
         return Ok((0..count).map(layer).collect());
@@ -62,8 +62,8 @@ fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
 
 /// How far a layer sees on either side: half of what `local_attention` counts. At 0 a row sees itself alone.
 fn window(json: &Object) -> Result<usize> {
-    let half = json.count("local_attention", 128, 0, MOST_ROWS)? / 2;
-    json.count("sliding_window", half, 0, MOST_ROWS)
+    let half = json.count("local_attention", 128, 0, MAX_ROWS)? / 2;
+    json.count("sliding_window", half, 0, MAX_ROWS)
 }
 
 /// The angles of a kind of layer: `rope_parameters` of it, or else `older`, the field of transformers 4.

@@ -1,11 +1,11 @@
 //! Qwen3's part of a configuration: a decoder, with heads of a width of their own and fewer keys than queries.
 
-use super::{MOST_HIDDEN, ModelConfig, activation, rotary};
+use super::{MAX_HIDDEN, ModelConfig, activation, rotary};
 use crate::checkpoint::Activation;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
-const WIDEST_HEAD: usize = 1 << 12;
+const MAX_HEAD_DIM: usize = 1 << 12;
 
 /// What a decoder has and an encoder has not.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,11 +102,11 @@ fn key_value_heads(json: &Object, heads: usize) -> Result<usize> {
 }
 
 fn head_dim(json: &Object, heads: usize) -> Result<usize> {
-    let head_dim = json.count("head_dim", 128, 2, WIDEST_HEAD)?;
+    let head_dim = json.count("head_dim", 128, 2, MAX_HEAD_DIM)?;
     if !head_dim.is_multiple_of(2) {
         return Err(config(format!("config.json: heads of {head_dim} numbers have no halves to rotate")));
     }
-    if heads * head_dim > MOST_HIDDEN {
+    if heads * head_dim > MAX_HIDDEN {
         return Err(config(format!("config.json: {heads} heads of head_dim {head_dim} are too wide")));
     }
     Ok(head_dim)

@@ -1,12 +1,12 @@
 //! What sentence-transformers (6.2) wrote beside a model, where its `CrossEncoder` reads it.
 
-use super::modules_json::{Entry, listed_modules};
-use super::transformer_config::Transformer;
+use super::modules_json::{ModuleEntry, listed_modules};
+use super::transformer_config::TransformerConfig;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::error::Result;
 
-const PLACE: &str = "config_sentence_transformers.json";
+const FILE: &str = "config_sentence_transformers.json";
 
 /// The files of a cross-encoder that sentence-transformers saved; empty for a model of transformers alone.
 ///
@@ -14,23 +14,23 @@ const PLACE: &str = "config_sentence_transformers.json";
 /// other, or none, is of a model that `CrossEncoder` converts: it leaves all these files aside and takes what transformers
 /// takes.
 #[derive(Debug, Default)]
-pub(in crate::checkpoint) struct SentenceTransformers {
+pub(in crate::checkpoint) struct CrossEncoderFiles {
     /// `config_sentence_transformers.json`. Without a `modules.json` too: the library would not look, but nobody writes
     /// the file for nothing.
     pub(in crate::checkpoint) own: Option<Object>,
     /// The modules, and the configuration of the first.
-    pub(in crate::checkpoint) chain: Option<(Vec<Entry>, Transformer)>,
+    pub(in crate::checkpoint) chain: Option<(Vec<ModuleEntry>, TransformerConfig)>,
 }
 
-impl SentenceTransformers {
+impl CrossEncoderFiles {
     /// Reads what counts, and checks that the rest is well formed.
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
-        let own = files.get(PLACE).map(|bytes| Object::parse(PLACE, bytes)).transpose()?;
+        let own = files.get(FILE).map(|bytes| Object::parse(FILE, bytes)).transpose()?;
         if let Some(entries) = listed_modules(files, own.as_ref())? {
-            return Ok(Self { own, chain: Some((entries, Transformer::read(files)?)) });
+            return Ok(Self { own, chain: Some((entries, TransformerConfig::read(files)?)) });
         }
         let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
         let is_converted =
@@ -39,7 +39,7 @@ impl SentenceTransformers {
     }
 
     /// The configuration of the first module.
-    pub(in crate::checkpoint) fn transformer(&self) -> Option<&Transformer> {
+    pub(in crate::checkpoint) fn transformer(&self) -> Option<&TransformerConfig> {
         self.chain.as_ref().map(|(_, transformer)| transformer)
     }
 }

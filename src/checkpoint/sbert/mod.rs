@@ -7,15 +7,15 @@ mod prompt;
 mod score_activation;
 mod transformer_config;
 
-pub(super) use cross_encoder_files::SentenceTransformers;
+pub(super) use cross_encoder_files::CrossEncoderFiles;
 pub use module_chain::{Module, ModuleChain};
 #[cfg(any(not(target_arch = "wasm32"), test))]
-pub(super) use modules_json::entries;
-pub(super) use modules_json::{Entry, listed_modules};
+pub(super) use modules_json::parse_modules;
+pub(super) use modules_json::{ModuleEntry, listed_modules};
 #[cfg(feature = "decoder")]
-pub(super) use modules_json::{Folder, behind_transformer, not_read};
+pub(super) use modules_json::{ModuleFolder, after_transformer, unsupported_module};
 pub(super) use prompt::read as read_prompt;
 pub use score_activation::ScoreActivation;
-pub(super) use transformer_config::Transformer;
+pub(super) use transformer_config::TransformerConfig;
 #[cfg(feature = "decoder")]
-pub(super) use transformer_config::{TO_SCORES, TO_WORDS};
+pub(super) use transformer_config::{SEQUENCE_CLASSIFICATION, TEXT_GENERATION};

@@ -2,9 +2,9 @@
 //!
 //! `modules.json` lists the modules, each with a folder of its own for its configuration and its weights.
 
-use super::cross_encoder_files::SentenceTransformers;
-use super::modules_json::{Entry, Folder, behind_transformer, not_read};
-use super::transformer_config::{TO_ROWS, TO_SCORES};
+use super::cross_encoder_files::CrossEncoderFiles;
+use super::modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
+use super::transformer_config::{FEATURE_EXTRACTION, SEQUENCE_CLASSIFICATION};
 use crate::checkpoint::tokenizer::chat_template;
 use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
@@ -51,9 +51,9 @@ pub enum Module {
 }
 
 /// The value between modules, and the one a chain ends with.
-const ROW: &str = "sentence_embedding";
-const SCORES: &str = "scores";
-const WIDEST: usize = 1 << 16;
+const EMBEDDING_VALUE: &str = "sentence_embedding";
+const SCORES_VALUE: &str = "scores";
+const MAX_WIDTH: usize = 1 << 16;
 
 impl ModuleChain {
     /// The chain of `modules.json`, for rows of `hidden_size` numbers, behind queries that begin with `prompt`; `None`
@@ -63,7 +63,7 @@ impl ModuleChain {
     /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
-        saved: &SentenceTransformers,
+        saved: &CrossEncoderFiles,
         hidden_size: usize,
         prompt: &str,
     ) -> Result<Option<Self>> {
@@ -71,24 +71,24 @@ impl ModuleChain {
             chat_template::refuse(files)?;
             return Ok(None);
         };
-        let rest = behind_transformer(entries)?;
+        let rest = after_transformer(entries)?;
         transformer.check_texts()?;
         let Some((pooling, rest)) = rest.split_first() else {
-            transformer.check(&TO_SCORES, "text")?;
+            transformer.check(&SEQUENCE_CLASSIFICATION, "text")?;
             return Ok(None);
         };
         if pooling.kind() != "Pooling" {
-            return Err(not_read(pooling));
+            return Err(unsupported_module(pooling));
         }
-        transformer.check(&TO_ROWS, "text")?;
-        let pooling = read_pooling(&Folder::of(files, pooling)?, prompt)?;
+        transformer.check(&FEATURE_EXTRACTION, "text")?;
+        let pooling = read_pooling(&ModuleFolder::of(files, pooling)?, prompt)?;
         let mut width = hidden_size;
         let mut modules = Vec::new();
         // It does nothing but in training.
         let rest: Vec<_> = rest.iter().filter(|entry| entry.kind() != "Dropout").collect();
         for (index, entry) in rest.iter().enumerate() {
             let module = Module::read(files, entry, index + 1 == rest.len())?;
-            width = module.widths(width, &entry.path)?;
+            width = module.output_width(width, &entry.path)?;
             modules.push(module);
         }
         match modules.last() {
@@ -99,7 +99,7 @@ impl ModuleChain {
 }
 
 /// The mode by its name, or by the flags that older files have.
-fn read_pooling(folder: &Folder, prompt: &str) -> Result<Pooling> {
+fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
     if json.flag("include_prompt")? == Some(false) && !prompt.is_empty() {
         return Err(unsupported(format!(
@@ -109,7 +109,7 @@ fn read_pooling(folder: &Folder, prompt: &str) -> Result<Pooling> {
     }
     if json.get("pooling_mode").is_none() {
         let mut pooling = None;
-        for (flag, mode) in OLD_POOLING_FLAGS {
+        for (flag, mode) in LEGACY_POOLING_FLAGS {
             if json.flag(flag)? == Some(true) && pooling.replace(mode).is_some() {
                 return Err(unsupported(format!("{}/config.json names several poolings", folder.path)));
             }
@@ -123,7 +123,7 @@ fn read_pooling(folder: &Folder, prompt: &str) -> Result<Pooling> {
     }
 }
 
-const OLD_POOLING_FLAGS: [(&str, &str); 6] = [
+const LEGACY_POOLING_FLAGS: [(&str, &str); 6] = [
     ("pooling_mode_cls_token", "cls"),
     ("pooling_mode_max_tokens", "max"),
     ("pooling_mode_mean_tokens", "mean"),
@@ -132,7 +132,7 @@ const OLD_POOLING_FLAGS: [(&str, &str); 6] = [
     ("pooling_mode_lasttoken", "lasttoken"),
 ];
 
-fn pooling_mode(folder: &Folder, mode: &str) -> Result<Pooling> {
+fn pooling_mode(folder: &ModuleFolder, mode: &str) -> Result<Pooling> {
     match mode {
         "cls" => Ok(Pooling::First),
         "max" => Ok(Pooling::Max),
@@ -145,39 +145,39 @@ fn pooling_mode(folder: &Folder, mode: &str) -> Result<Pooling> {
 }
 
 impl Module {
-    fn read(files: &ModelFiles, entry: &Entry, last: bool) -> Result<Self> {
+    fn read(files: &ModelFiles, entry: &ModuleEntry, last: bool) -> Result<Self> {
         match entry.kind() {
-            "Dense" => Self::dense(&Folder::of(files, entry)?, last),
+            "Dense" => Self::dense(&ModuleFolder::of(files, entry)?, last),
             "LayerNorm" => {
-                let folder = Folder::of(files, entry)?;
-                let width = folder.json.count("dimension", 0, 1, WIDEST)?;
+                let folder = ModuleFolder::of(files, entry)?;
+                let width = folder.json.count("dimension", 0, 1, MAX_WIDTH)?;
                 Ok(Module::LayerNorm { width, weights: folder.weights()? })
             }
             "Normalize" => {
-                let folder = Folder::if_there(files, entry)?;
+                let folder = ModuleFolder::find(files, entry)?;
                 for field in ["module_input_name", "module_output_name"] {
-                    folder.as_ref().map_or(Ok(()), |folder| folder.json.require(field, ROW))?;
+                    folder.as_ref().map_or(Ok(()), |folder| folder.json.require(field, EMBEDDING_VALUE))?;
                 }
                 Ok(Module::Normalize)
             }
-            _ => Err(not_read(entry)),
+            _ => Err(unsupported_module(entry)),
         }
     }
 
-    fn dense(folder: &Folder, last: bool) -> Result<Self> {
-        folder.json.require("module_input_name", ROW)?;
+    fn dense(folder: &ModuleFolder, last: bool) -> Result<Self> {
+        folder.json.require("module_input_name", EMBEDDING_VALUE)?;
         // Without a name, what comes out takes the place of what came in.
-        let output = if last { SCORES } else { ROW };
+        let output = if last { SCORES_VALUE } else { EMBEDDING_VALUE };
         folder.json.require("module_output_name", output)?;
         if last && folder.json.get("module_output_name").is_none() {
             return Err(unsupported(format!(
-                "{}/config.json: its output is not called {SCORES:?}",
+                "{}/config.json: its output is not called {SCORES_VALUE:?}",
                 folder.path
             )));
         }
         Ok(Module::Dense {
-            in_features: folder.json.count("in_features", 0, 1, WIDEST)?,
-            out_features: folder.json.count("out_features", 0, 1, WIDEST)?,
+            in_features: folder.json.count("in_features", 0, 1, MAX_WIDTH)?,
+            out_features: folder.json.count("out_features", 0, 1, MAX_WIDTH)?,
             bias: folder.json.flag("bias")?.unwrap_or(true),
             activation: activation(folder)?,
             residual: folder.json.flag("use_residual")?.unwrap_or(false),
@@ -198,7 +198,7 @@ impl Module {
     }
 
     /// The width of what goes out, where `width` comes in.
-    fn widths(&self, width: usize, path: &str) -> Result<usize> {
+    fn output_width(&self, width: usize, path: &str) -> Result<usize> {
         let (wanted, out) = match self {
             Module::Dense { in_features, out_features, .. } => (*in_features, *out_features),
             Module::LayerNorm { width, .. } => (*width, *width),
@@ -214,8 +214,8 @@ impl Module {
 }
 
 /// The function behind a dense layer: a class of torch, and its tanh where none is named.
-fn activation(folder: &Folder) -> Result<ScoreActivation> {
+fn activation(folder: &ModuleFolder) -> Result<ScoreActivation> {
     let path = folder.json.text("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
-    ScoreActivation::of_torch(path)
+    ScoreActivation::from_torch(path)
         .ok_or_else(|| unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path)))
 }

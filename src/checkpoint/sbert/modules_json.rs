@@ -9,20 +9,20 @@ use crate::error::{Result, config, unsupported};
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
-pub(in crate::checkpoint) struct Entry {
+pub(in crate::checkpoint) struct ModuleEntry {
     #[serde(rename = "type")]
     class: String,
     #[serde(default)]
     pub(in crate::checkpoint) path: String,
 }
 
-impl Entry {
+impl ModuleEntry {
     pub(in crate::checkpoint) fn kind(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 }
 
-pub(in crate::checkpoint) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
+pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEntry>> {
     let limits = &layout().limits;
     if bytes.len() > limits.max_modules_bytes {
         return Err(config(format!(
@@ -31,7 +31,7 @@ pub(in crate::checkpoint) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
             limits.max_modules_bytes
         )));
     }
-    let entries: Vec<Entry> =
+    let entries: Vec<ModuleEntry> =
         serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
     if entries.len() > limits.max_modules {
         return Err(config(format!("modules.json lists {} modules", entries.len())));
@@ -47,44 +47,44 @@ pub(in crate::checkpoint) fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 pub(in crate::checkpoint) fn listed_modules(
     files: &ModelFiles,
     own: Option<&Object>,
-) -> Result<Option<Vec<Entry>>> {
+) -> Result<Option<Vec<ModuleEntry>>> {
     let ModuleLayout { list, read_if, .. } = &layout().modules;
-    let entries = files.get(list).map(entries).transpose()?;
+    let entries = files.get(list).map(parse_modules).transpose()?;
     let model_type = own.map(|own| own.text(&read_if.field)).transpose()?.flatten();
     Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
 /// What comes behind the Transformer, which is the first.
-pub(in crate::checkpoint) fn behind_transformer(entries: &[Entry]) -> Result<&[Entry]> {
+pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Result<&[ModuleEntry]> {
     let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
     match (transformer.kind(), transformer.path.as_str()) {
         ("Transformer", "") => Ok(rest),
         ("Transformer", path) => Err(unsupported(format!(
             "modules.json has the Transformer in {path:?}; this build reads one beside it"
         ))),
-        _ => Err(not_read(transformer)),
+        _ => Err(unsupported_module(transformer)),
     }
 }
 
-pub(in crate::checkpoint) fn not_read(entry: &Entry) -> crate::Error {
+pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
     unsupported(format!("modules.json names the module {} where it is not read", entry.class))
 }
 
 /// The files of a module.
-pub(in crate::checkpoint) struct Folder<'a> {
+pub(in crate::checkpoint) struct ModuleFolder<'a> {
     files: &'a ModelFiles,
     pub(in crate::checkpoint) path: &'a str,
     pub(in crate::checkpoint) json: Object,
 }
 
-impl<'a> Folder<'a> {
-    pub(in crate::checkpoint) fn of(files: &'a ModelFiles, entry: &'a Entry) -> Result<Self> {
+impl<'a> ModuleFolder<'a> {
+    pub(in crate::checkpoint) fn of(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Self> {
         let missing = || config(format!("{}/config.json is missing", entry.path));
-        Self::if_there(files, entry)?.ok_or_else(missing)
+        Self::find(files, entry)?.ok_or_else(missing)
     }
 
     /// `None` without a configuration.
-    pub(in crate::checkpoint) fn if_there(files: &'a ModelFiles, entry: &'a Entry) -> Result<Option<Self>> {
+    pub(in crate::checkpoint) fn find(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Option<Self>> {
         let path = entry.path.as_str();
         check_folder_name(path)?;
         let name = format!("{path}/config.json");

@@ -60,7 +60,7 @@ impl ScoreActivation {
 
     /// The class of torch that a dotted path such as `torch.nn.modules.activation.Sigmoid` names, made without
     /// arguments; `None` for one that is not known.
-    pub(in crate::checkpoint) fn of_torch(path: &str) -> Option<Self> {
+    pub(in crate::checkpoint) fn from_torch(path: &str) -> Option<Self> {
         match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
             "Identity" => Some(ScoreActivation::Identity),
             "Sigmoid" => Some(ScoreActivation::Sigmoid),
@@ -74,7 +74,7 @@ impl ScoreActivation {
     }
 
     fn from_path(path: &str) -> Result<Self> {
-        Self::of_torch(path).ok_or_else(|| {
+        Self::from_torch(path).ok_or_else(|| {
             config(format!(
                 "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh, Softmax, GELU, ReLU or SiLU; \
                  ask for raw scores from a copy of the model without it"

@@ -6,11 +6,11 @@ use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, unsupported};
 
-const PLACE: &str = "sentence_bert_config.json";
+const FILE: &str = "sentence_bert_config.json";
 
 /// The module's configuration. What it may say beyond what is read here has been refused.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Transformer {
+pub(in crate::checkpoint) struct TransformerConfig {
     json: Object,
 }
 
@@ -26,14 +26,14 @@ pub(in crate::checkpoint) struct Task {
 }
 
 /// A row for each token, for a pooling.
-pub(in crate::checkpoint) const TO_ROWS: Task =
+pub(in crate::checkpoint) const FEATURE_EXTRACTION: Task =
     Task { name: "feature-extraction", field: "last_hidden_state", output: "token_embeddings" };
 /// Logits, of a model that has a layer for them.
-pub(in crate::checkpoint) const TO_SCORES: Task =
+pub(in crate::checkpoint) const SEQUENCE_CLASSIFICATION: Task =
     Task { name: "sequence-classification", field: "logits", output: "scores" };
 /// A logit for each word.
 #[cfg(feature = "decoder")]
-pub(in crate::checkpoint) const TO_WORDS: Task =
+pub(in crate::checkpoint) const TEXT_GENERATION: Task =
     Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
 /// What is read, and what changes no score of a pair: `unpad_inputs` is for speed, and the lengths and the expansion are
@@ -57,30 +57,31 @@ const FIELDS: [&str; 16] = [
     "query_expansion",
 ];
 /// Not taken from a file.
-const OVERRULED: [&str; 5] = ["trust_remote_code", "token", "cache_dir", "revision", "local_files_only"];
+const IGNORED_LOADER_OPTIONS: [&str; 5] =
+    ["trust_remote_code", "token", "cache_dir", "revision", "local_files_only"];
 /// In which numbers a model is computed, and by which of several functions that give the same.
-const OF_MODEL: [&str; 3] = ["attn_implementation", "dtype", "torch_dtype"];
+const MODEL_OPTIONS: [&str; 3] = ["attn_implementation", "dtype", "torch_dtype"];
 /// Which of two tokenizers that give the same is made, and on which side it pads.
-const OF_TOKENIZER: [&str; 3] = ["model_max_length", "padding_side", "use_fast"];
+const TOKENIZER_OPTIONS: [&str; 3] = ["model_max_length", "padding_side", "use_fast"];
 
-impl Transformer {
+impl TransformerConfig {
     /// Reads the file; none is one that says nothing. (The library knows it by older names too, from before a
     /// `CrossEncoder` had modules.)
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
-        let json = Object::parse(PLACE, files.get(PLACE).unwrap_or(b"{}"))?;
-        json.refuse_others(&FIELDS)?;
+        let json = Object::parse(FILE, files.get(FILE).unwrap_or(b"{}"))?;
+        json.reject_other_fields(&FIELDS)?;
         let module = Self { json };
         // The old names win where both are there.
         for (old, new, read) in [
-            ("model_args", "model_kwargs", &OF_MODEL[..]),
-            ("tokenizer_args", "processor_kwargs", &OF_TOKENIZER),
+            ("model_args", "model_kwargs", &MODEL_OPTIONS[..]),
+            ("tokenizer_args", "processor_kwargs", &TOKENIZER_OPTIONS),
             ("config_args", "config_kwargs", &[]),
         ] {
             if let Some(options) = module.either(old, new)? {
-                options.refuse_others(&[&OVERRULED, read].concat())?;
+                options.reject_other_fields(&[&IGNORED_LOADER_OPTIONS, read].concat())?;
             }
         }
         Ok(module)
@@ -110,13 +111,13 @@ impl Transformer {
             return Ok(());
         }
         let Some(taken) = self.modality(modality)? else {
-            return Err(unsupported(format!("{PLACE}: modality_config has no {modality:?}")));
+            return Err(unsupported(format!("{FILE}: modality_config has no {modality:?}")));
         };
         taken.require("method", "forward")?;
         match taken.texts("method_output_name") {
             Ok(Some(path)) if path == [task.field] => Ok(()),
             Ok(Some(_)) => Err(unsupported(format!(
-                "{PLACE}: method_output_name of {modality:?}; here it has to be {:?}",
+                "{FILE}: method_output_name of {modality:?}; here it has to be {:?}",
                 task.field
             ))),
             _ => taken.require("method_output_name", task.field),
@@ -130,17 +131,17 @@ impl Transformer {
     pub(in crate::checkpoint) fn check_texts(&self) -> Result<()> {
         if self.modality("message")?.is_some() {
             return Err(unsupported(format!(
-                "{PLACE}: modality_config has \"message\", a chat, which encoders are not asked in here"
+                "{FILE}: modality_config has \"message\", a chat, which encoders are not asked in here"
             )));
         }
         let Some(processing) = self.processing()? else { return Ok(()) };
         for kind in ["text", "common"] {
             let Some(options) = processing.object(kind)? else { continue };
-            options.refuse_others(&["max_length", "padding", "truncation", "return_tensors"])?;
+            options.reject_other_fields(&["max_length", "padding", "truncation", "return_tensors"])?;
             let longest_first = |value: &Value| value == true || value == "longest_first";
             if !options.get("truncation").is_none_or(longest_first) {
                 return Err(unsupported(format!(
-                    "{PLACE}: processing_kwargs: {kind}: truncation; here it has to be \"longest_first\""
+                    "{FILE}: processing_kwargs: {kind}: truncation; here it has to be \"longest_first\""
                 )));
             }
         }

@@ -3,7 +3,10 @@
 use super::chat_template;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::config::LogitHead;
-use crate::checkpoint::sbert::{self, Entry, Folder, SentenceTransformers, TO_SCORES, TO_WORDS, Transformer};
+use crate::checkpoint::sbert::{
+    self, CrossEncoderFiles, ModuleEntry, ModuleFolder, SEQUENCE_CLASSIFICATION, TEXT_GENERATION,
+    TransformerConfig,
+};
 use crate::error::{Result, config, unsupported};
 
 /// How a decoder is asked, as its files say.
@@ -43,7 +46,7 @@ impl PromptConfig {
     /// `config` or `tokenizer` for files that are malformed or missing, `unsupported` for modules that are not read.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
-        saved: &SentenceTransformers,
+        saved: &CrossEncoderFiles,
         logit_head: LogitHead,
         vocab_size: usize,
     ) -> Result<Self> {
@@ -60,7 +63,7 @@ impl PromptConfig {
                 label_tokens: default,
             });
         };
-        let rest = sbert::behind_transformer(entries)?;
+        let rest = sbert::after_transformer(entries)?;
         let label_tokens = match (logit_head, rest) {
             (LogitHead::Score, []) => default,
             (LogitHead::Vocabulary { .. }, [entry]) if entry.kind() == "LogitScore" => {
@@ -71,37 +74,39 @@ impl PromptConfig {
                     "modules.json names no LogitScore behind a model that answers in words",
                 ));
             }
-            (_, [entry, ..]) => return Err(sbert::not_read(entry)),
+            (_, [entry, ..]) => return Err(sbert::unsupported_module(entry)),
         };
         let add_generation_prompt = check_module(transformer, logit_head)?;
         Ok(Self { template, add_generation_prompt, has_modules: true, label_tokens })
     }
 }
 
-fn logit_score(files: &ModelFiles, entry: &Entry, vocab_size: usize) -> Result<LabelTokens> {
-    let json = Folder::of(files, entry)?.json;
+fn logit_score(files: &ModelFiles, entry: &ModuleEntry, vocab_size: usize) -> Result<LabelTokens> {
+    let json = ModuleFolder::of(files, entry)?.json;
     let id = |name| json.get(name).map(|_| json.count(name, 0, 0, vocab_size - 1)).transpose();
     let missing = || config(format!("{}/config.json: true_token_id is missing", entry.path));
     Ok(LabelTokens::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
 }
 
 /// Checks that the module reads pairs as messages, and gives `add_generation_prompt`.
-fn check_module(transformer: &Transformer, logit_head: LogitHead) -> Result<bool> {
-    const PLACE: &str = "sentence_bert_config.json";
-    transformer
-        .check(if matches!(logit_head, LogitHead::Score) { &TO_SCORES } else { &TO_WORDS }, "message")?;
+fn check_module(transformer: &TransformerConfig, logit_head: LogitHead) -> Result<bool> {
+    const FILE: &str = "sentence_bert_config.json";
+    transformer.check(
+        if matches!(logit_head, LogitHead::Score) { &SEQUENCE_CLASSIFICATION } else { &TEXT_GENERATION },
+        "message",
+    )?;
     let message = transformer.modality("message")?;
     match message.as_ref().map(|message| message.text("format")).transpose()?.flatten() {
         Some("flat") => {}
         _ => {
             return Err(unsupported(format!(
-                "{PLACE}: modality_config has no \"message\" of the format \"flat\""
+                "{FILE}: modality_config has no \"message\" of the format \"flat\""
             )));
         }
     }
     let Some(processing) = transformer.processing()? else { return Ok(false) };
-    processing.refuse_others(&["chat_template"])?;
+    processing.reject_other_fields(&["chat_template"])?;
     let Some(template) = processing.object("chat_template")? else { return Ok(false) };
-    template.refuse_others(&["add_generation_prompt"])?;
+    template.reject_other_fields(&["add_generation_prompt"])?;
     Ok(template.flag("add_generation_prompt")?.unwrap_or(false))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::TokenizerClass;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
-use crate::checkpoint::sbert::{SentenceTransformers, Transformer};
+use crate::checkpoint::sbert::{CrossEncoderFiles, TransformerConfig};
 use crate::error::{Result, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.
@@ -95,7 +95,7 @@ pub enum SpecialToken {
     Mask,
 }
 
-const NAMES: [&str; 7] =
+const TOKEN_FIELDS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// A token that is cut out of a text before anything else happens to it.
@@ -148,15 +148,15 @@ impl TokenizerConfig {
         // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
         let old = !json.contains("added_tokens_decoder");
         if old {
-            json.take_over(parse("special_tokens_map.json")?, "extra_special_tokens");
+            json.merge(parse("special_tokens_map.json")?, "extra_special_tokens");
         }
         let named = match json.text("tokenizer_class")? {
             Some(name) => Some(name),
             None => config.text("tokenizer_class")?,
         };
-        let saved = SentenceTransformers::read(files)?;
+        let saved = CrossEncoderFiles::read(files)?;
         let transformer = saved.transformer();
-        let module_max_length = transformer.map(Transformer::max_length).transpose()?.flatten();
+        let module_max_length = transformer.map(TransformerConfig::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
         let special_tokens = special_tokens(&json)?;
         Ok(Self {
@@ -165,7 +165,7 @@ impl TokenizerConfig {
                 (None, None) => json.tokens("max_len")?,
             },
             overrides_max_positions: module_max_length.is_some(),
-            lower_case: transformer.map(Transformer::lower_case).transpose()?.unwrap_or(false),
+            lower_case: transformer.map(TransformerConfig::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .texts("model_input_names")?
                 .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
@@ -223,7 +223,7 @@ fn legacy_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Ve
 
 fn special_tokens(json: &Object) -> Result<SpecialTokens> {
     let mut named = [const { None }; 7];
-    for (token, name) in named.iter_mut().zip(NAMES) {
+    for (token, name) in named.iter_mut().zip(TOKEN_FIELDS) {
         *token = json.get(name).map(|value| special_token(name, value)).transpose()?;
     }
     let extra = match extra(json, "extra_special_tokens")? {

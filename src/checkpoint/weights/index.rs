@@ -14,7 +14,7 @@ use crate::error::{Result, weights};
 #[derive(Debug)]
 pub(crate) struct Index {
     /// File names by tensor, old spellings brought up to date.
-    places: HashMap<String, String>,
+    file_by_tensor: HashMap<String, String>,
     /// Sorted.
     files: Vec<String>,
 }
@@ -50,13 +50,13 @@ impl Index {
             weights(format!("{name} has no weight_map that says which file holds which tensor"))
         })?;
         let suffix = form.shard_suffix.as_deref().unwrap_or_default();
-        let mut index = Self { places: HashMap::new(), files: Vec::new() };
+        let mut index = Self { file_by_tensor: HashMap::new(), files: Vec::new() };
         for (tensor, file) in map {
             let Some(file) = file.as_str().filter(|file| is_plain_name(file) && file.ends_with(suffix))
             else {
                 return Err(weights(format!("{name}: {file} is not the name of a {suffix} file beside it")));
             };
-            index.places.insert(current_name(tensor), file.to_owned());
+            index.file_by_tensor.insert(current_name(tensor), file.to_owned());
             if let Err(place) = index.files.binary_search_by(|known| known.as_str().cmp(file)) {
                 index.files.insert(place, file.to_owned());
             }
@@ -77,12 +77,12 @@ impl Index {
 
     /// The file that holds a tensor; tensors that no index names may be in any.
     pub(super) fn file_of(&self, tensor: &str) -> Option<&str> {
-        self.places.get(tensor).map(String::as_str)
+        self.file_by_tensor.get(tensor).map(String::as_str)
     }
 
     /// A tensor of `file` that is not among `names`.
-    pub(super) fn absent(&self, file: &str, names: &HashSet<String>) -> Option<&str> {
-        let mut of_file = self.places.iter().filter(|(_, place)| *place == file);
+    pub(super) fn missing_tensor(&self, file: &str, names: &HashSet<String>) -> Option<&str> {
+        let mut of_file = self.file_by_tensor.iter().filter(|(_, place)| *place == file);
         of_file.find(|(name, _)| !names.contains(*name)).map(|(name, _)| name.as_str())
     }
 }

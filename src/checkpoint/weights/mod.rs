@@ -33,7 +33,7 @@ pub(crate) use writer::Writer;
 use crate::error::{Result, weights};
 
 /// The most bytes that are asked for at a time.
-const PIECE: u64 = 1 << 20;
+const MAX_PIECE_BYTES: u64 = 1 << 20;
 
 /// The tensors of one checkpoint, each with memory of its own, so that who uses one can take it.
 ///
@@ -128,7 +128,7 @@ impl Weights {
     pub fn view(&self, name: &str) -> Result<&Tensor> {
         let tensor = self.tensors.get(name).ok_or_else(|| missing(name))?;
         match tensor.encoding {
-            Encoding::Unread(dtype) => {
+            Encoding::Unsupported(dtype) => {
                 Err(weights(format!("{name} has the type {dtype:?}; F32, F16 and BF16 are read")))
             }
             _ => Ok(tensor),

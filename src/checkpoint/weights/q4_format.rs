@@ -25,7 +25,7 @@ use crate::error::{Result, weights};
 pub(crate) const BLOCK: usize = 32;
 
 /// What is added to a code to store it.
-const OFFSET: f32 = 8.0;
+const INT4_OFFSET: f32 = 8.0;
 
 /// Bytes of a row of codes.
 pub(super) fn row_bytes(columns: usize) -> usize {
@@ -78,7 +78,7 @@ fn unpack_row(codes: &[u8], scales: &[f32], values: &mut [f32]) {
     for ((values, codes), scale) in values.chunks_mut(BLOCK).zip(codes.chunks(BLOCK / 2)).zip(scales) {
         for (column, value) in values.iter_mut().enumerate() {
             let code = codes[column / 2] >> (column % 2 * 4) & 0xf;
-            *value = (f32::from(code) - OFFSET) * scale;
+            *value = (f32::from(code) - INT4_OFFSET) * scale;
         }
     }
 }
@@ -87,16 +87,16 @@ fn unpack_row(codes: &[u8], scales: &[f32], values: &mut [f32]) {
 mod packing {
     use half::f16;
 
-    use super::{BLOCK, OFFSET, QuantGrid};
+    use super::{BLOCK, INT4_OFFSET, QuantGrid};
 
     /// Codes of a row whose values are whole multiples of the scales of their blocks.
     pub(in crate::checkpoint) fn pack_row(values: &[f32], scales: &[f32]) -> Vec<u8> {
         let codes: Vec<u8> = values
             .iter()
             .enumerate()
-            .map(|(column, value)| ((value / scales[column / BLOCK]).round() + OFFSET) as u8)
+            .map(|(column, value)| ((value / scales[column / BLOCK]).round() + INT4_OFFSET) as u8)
             .collect();
-        codes.chunks(2).map(|pair| pair[0] | pair.get(1).copied().unwrap_or(OFFSET as u8) << 4).collect()
+        codes.chunks(2).map(|pair| pair[0] | pair.get(1).copied().unwrap_or(INT4_OFFSET as u8) << 4).collect()
     }
 
     /// The scale of each block of a row that loses least, as exact as the file holds it. Errors count as much as
@@ -110,14 +110,14 @@ mod packing {
 
     fn block_scale(block: &[f32], importance: &[f32]) -> f32 {
         let negated: Vec<f32> = block.iter().map(|value| -value).collect();
-        let upright = storable(QuantGrid::INT4.best_scale(block, importance));
-        let reversed = -storable(QuantGrid::INT4.best_scale(&negated, importance));
+        let positive = clamp_to_f16(QuantGrid::INT4.best_scale(block, importance));
+        let negative = -clamp_to_f16(QuantGrid::INT4.best_scale(&negated, importance));
         let error = |scale| QuantGrid::INT4.error(block, importance, scale);
-        if error(upright) <= error(reversed) { upright } else { reversed }
+        if error(positive) <= error(negative) { positive } else { negative }
     }
 
     /// The nearest positive number that is finite in f16.
-    fn storable(scale: f32) -> f32 {
+    fn clamp_to_f16(scale: f32) -> f32 {
         f16::from_f32(scale).clamp(f16::from_bits(1), f16::MAX).to_f32()
     }
 }

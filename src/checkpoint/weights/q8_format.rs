@@ -27,10 +27,10 @@ pub(super) const INPUT_SCALE_SUFFIX: &str = ".input_scale";
 /// What is added to a 7-bit weight to make it non-negative.
 pub(crate) const Q7_OFFSET: f32 = 64.0;
 /// The largest stored code of a 7-bit weight.
-pub(super) const Q7_LARGEST: u8 = 127;
+pub(super) const MAX_Q7_CODE: u8 = 127;
 
 /// Every golden pair is scored while loading; a file of many would take hours.
-const MOST_GOLDEN_PAIRS: usize = 16;
+const MAX_GOLDEN_PAIRS: usize = 16;
 
 /// The names of our formats.
 pub(super) const Q8: &str = "q8";
@@ -107,9 +107,9 @@ impl Metadata {
             )));
         }
         match metadata.golden.pairs.len() {
-            0..=MOST_GOLDEN_PAIRS => Ok(metadata),
+            0..=MAX_GOLDEN_PAIRS => Ok(metadata),
             count => Err(weights(format!(
-                "metadata {METADATA_KEY}: {count} golden pairs, more than {MOST_GOLDEN_PAIRS}"
+                "metadata {METADATA_KEY}: {count} golden pairs, more than {MAX_GOLDEN_PAIRS}"
             ))),
         }
     }

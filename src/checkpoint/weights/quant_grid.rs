@@ -9,20 +9,20 @@ use super::tensor::Encoding;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QuantGrid {
     pub(super) dtype: Dtype,
-    least: f32,
-    most: f32,
+    min: f32,
+    max: f32,
     offset: f32,
 }
 
 impl QuantGrid {
     /// Seven bits, for matrices.
-    pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, least: -64.0, most: 63.0, offset: Q7_OFFSET };
+    pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, min: -64.0, max: 63.0, offset: Q7_OFFSET };
     /// Eight bits, for embedding tables.
-    pub(crate) const EMBEDDING: Self = Self { dtype: Dtype::I8, least: -127.0, most: 127.0, offset: 0.0 };
+    pub(crate) const EMBEDDING: Self = Self { dtype: Dtype::I8, min: -127.0, max: 127.0, offset: 0.0 };
 
     /// Four bits, for blocks of either.
     #[cfg(feature = "candle")]
-    pub(crate) const INT4: Self = Self { dtype: Dtype::U8, least: -8.0, most: 7.0, offset: 8.0 };
+    pub(crate) const INT4: Self = Self { dtype: Dtype::U8, min: -8.0, max: 7.0, offset: 8.0 };
 
     /// How codes of this grid are written.
     pub(super) fn encoding(self) -> Encoding {
@@ -38,7 +38,7 @@ impl QuantGrid {
     fn code(self, value: f32, scale: f32) -> f32 {
         // A sum with this has no room for a fraction: to nearest, ties to even, in an operation that comes in vectors.
         const WHOLE: f32 = 1.5 * (1 << 23) as f32;
-        (value / scale).max(self.least).min(self.most) + WHOLE - WHOLE
+        (value / scale).max(self.min).min(self.max) + WHOLE - WHOLE
     }
 
     pub(super) fn store(self, value: f32, scale: f32) -> u8 {
@@ -94,7 +94,7 @@ impl QuantGrid {
     pub(crate) fn absmax_scale(self, row: &[f32]) -> f32 {
         let scale = row
             .iter()
-            .map(|&value| if value < 0.0 { value / self.least } else { value / self.most })
+            .map(|&value| if value < 0.0 { value / self.min } else { value / self.max })
             .fold(0.0, f32::max);
         // All zero, or so small that a step would be below what f32 divides by: every code is zero.
         if scale < f32::MIN_POSITIVE * 4.0 { 1.0 } else { scale }

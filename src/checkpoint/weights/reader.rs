@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::index::Index;
 use super::quant_grid::QuantGrid;
 use super::safetensors::SafetensorsReader;
-use super::tensor_collector::Arrived;
+use super::tensor_collector::TensorCollector;
 use super::torch::TorchReader;
 use super::{Format, Weights};
 use crate::error::{Result, unsupported, weights};
@@ -25,7 +25,7 @@ use crate::error::{Result, unsupported, weights};
 /// ```
 #[derive(Debug, Default)]
 pub struct WeightsReader {
-    arrived: Arrived,
+    collector: TensorCollector,
     /// The file that is being read.
     current: Option<(String, FileReader)>,
     /// The names of those that have been.
@@ -44,7 +44,7 @@ enum FileReader {
 impl WeightsReader {
     /// For the files of an index, or for one file; of plain ones, the tensors named in `grids` are kept as codes.
     pub(crate) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
-        Self { arrived: Arrived::new(index, grids), ..Self::default() }
+        Self { collector: TensorCollector::new(index, grids), ..Self::default() }
     }
 
     /// Begins with a file of `length` bytes, when all of the one before has come.
@@ -53,7 +53,7 @@ impl WeightsReader {
     /// `weights` for a file that does not belong to the model, and when the one before is not whole.
     pub fn open(&mut self, name: &str, length: u64) -> Result<()> {
         self.close()?;
-        let belongs = match &self.arrived.index {
+        let belongs = match &self.collector.index {
             Some(index) => index.files().any(|file| file == name),
             None => self.read.is_empty(),
         };
@@ -66,7 +66,7 @@ impl WeightsReader {
             FileReader::Safetensors(SafetensorsReader::new(length))
         };
         self.bytes = self.bytes.saturating_add(length);
-        self.arrived.begin(name);
+        self.collector.begin(name);
         self.current = Some((name.to_owned(), file));
         Ok(())
     }
@@ -89,8 +89,8 @@ impl WeightsReader {
             return Err(weights("a piece of weights before their file"));
         };
         match file {
-            FileReader::Safetensors(file) => file.push(piece, &mut self.arrived),
-            FileReader::Torch(file) => file.push(piece, &mut self.arrived),
+            FileReader::Safetensors(file) => file.push(piece, &mut self.collector),
+            FileReader::Torch(file) => file.push(piece, &mut self.collector),
         }
         .map_err(|error| error.at(name))
     }
@@ -101,13 +101,15 @@ impl WeightsReader {
     /// `weights` when some are missing.
     pub fn finish(mut self) -> Result<Weights> {
         self.close()?;
-        let index = self.arrived.index.as_ref();
-        let absent = |file: &&str| !self.read.iter().any(|read| read == file);
-        if let Some(absent) = index.and_then(|index| index.files().find(absent)) {
-            return Err(weights(format!("{absent} is missing, which the index of the weights names")));
+        let index = self.collector.index.as_ref();
+        let missing_tensor = |file: &&str| !self.read.iter().any(|read| read == file);
+        if let Some(missing_tensor) = index.and_then(|index| index.files().find(missing_tensor)) {
+            return Err(weights(format!(
+                "{missing_tensor} is missing, which the index of the weights names"
+            )));
         }
         let format = self.format.ok_or_else(|| weights("the weights are missing"))?;
-        Ok(Weights::new(self.arrived.into_tensors(), format, self.bytes))
+        Ok(Weights::new(self.collector.into_tensors(), format, self.bytes))
     }
 
     fn close(&mut self) -> Result<()> {
@@ -117,7 +119,7 @@ impl WeightsReader {
             FileReader::Torch(file) => file.finish(),
         };
         let format = format.map_err(|error| error.at(&name))?;
-        if format.golden().is_some() && self.arrived.index.is_some() {
+        if format.golden().is_some() && self.collector.index.is_some() {
             let kind = format.name();
             return Err(unsupported(format!(
                 "{name} is one of several {kind} files; {kind} is read from one"

@@ -14,17 +14,17 @@ use crate::error::{Result, weights};
 pub(crate) struct WeightsSource {
     /// Which tensor is where, until somebody takes it.
     pub(crate) index: Option<Index>,
-    files: Vec<(String, Content)>,
+    files: Vec<(String, FileContent)>,
 }
 
 /// Where the bytes of a file are.
 #[derive(Debug)]
-enum Content {
+enum FileContent {
     /// In memory.
     Bytes(Cow<'static, [u8]>),
     /// On a disk.
     #[cfg(not(target_arch = "wasm32"))]
-    Disk(on_disk::OnDisk),
+    Disk(disk::DiskFile),
 }
 
 impl WeightsSource {
@@ -33,16 +33,16 @@ impl WeightsSource {
     /// # Errors
     /// `weights` when they are missing, or their index is malformed or names a file that is not there.
     pub(crate) fn take(files: &mut ModelFiles) -> Result<Self> {
-        Self::find(|name| Ok(files.take(name).map(Content::Bytes)))
+        Self::find(|name| Ok(files.take(name).map(FileContent::Bytes)))
     }
 
-    fn find(mut get: impl FnMut(&str) -> Result<Option<Content>>) -> Result<Self> {
+    fn find(mut get: impl FnMut(&str) -> Result<Option<FileContent>>) -> Result<Self> {
         for form in &layout().weights {
             let Some(content) = get(&form.name)? else { continue };
             if form.shard_suffix.is_none() {
                 return Ok(Self { index: None, files: vec![(form.name.clone(), content)] });
             }
-            let index = Index::parse(form, &content.into_index(&form.name)?)?;
+            let index = Index::parse(form, &content.into_index_bytes(&form.name)?)?;
             let mut shard = |name: &str| match get(name)? {
                 Some(content) => Ok((name.to_owned(), content)),
                 None => Err(missing_shard(name, form)),
@@ -101,30 +101,32 @@ impl Weights {
     }
 }
 
-impl Content {
+impl FileContent {
     fn length(&self) -> u64 {
         match self {
-            Content::Bytes(bytes) => bytes.len() as u64,
+            FileContent::Bytes(bytes) => bytes.len() as u64,
             #[cfg(not(target_arch = "wasm32"))]
-            Content::Disk(file) => file.length(),
+            FileContent::Disk(file) => file.length(),
         }
     }
 
     fn read(self, name: &str, reader: &mut WeightsReader) -> Result<()> {
         match self {
-            Content::Bytes(bytes) => read_bytes(name, &bytes, reader),
+            FileContent::Bytes(bytes) => read_bytes(name, &bytes, reader),
             #[cfg(not(target_arch = "wasm32"))]
-            Content::Disk(file) => file.read(name, reader),
+            FileContent::Disk(file) => file.read(name, reader),
         }
     }
 
     /// The bytes of the index `name`, or of what is too long for one as many as show that.
     #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
-    fn into_index(self, name: &str) -> Result<Cow<'static, [u8]>> {
+    fn into_index_bytes(self, name: &str) -> Result<Cow<'static, [u8]>> {
         match self {
-            Content::Bytes(bytes) => Ok(bytes),
+            FileContent::Bytes(bytes) => Ok(bytes),
             #[cfg(not(target_arch = "wasm32"))]
-            Content::Disk(file) => file.beginning(name, layout().limits.max_index_bytes + 1).map(Cow::Owned),
+            FileContent::Disk(file) => {
+                file.read_prefix(name, layout().limits.max_index_bytes + 1).map(Cow::Owned)
+            }
         }
     }
 }
@@ -139,17 +141,17 @@ fn read_bytes(name: &str, bytes: &[u8], reader: &mut WeightsReader) -> Result<()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-mod on_disk {
+mod disk {
     use std::fs::File;
     use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
     use std::path::Path;
 
-    use super::{Content, Result, WeightsReader, WeightsSource};
+    use super::{FileContent, Result, WeightsReader, WeightsSource};
     use crate::error::input;
 
     /// An open file.
     #[derive(Debug)]
-    pub(super) struct OnDisk {
+    pub(super) struct DiskFile {
         file: File,
         length: u64,
     }
@@ -162,17 +164,17 @@ mod on_disk {
         pub(crate) fn open(folder: &Path) -> Result<Self> {
             Self::find(|name| {
                 let path = folder.join(name);
-                match OnDisk::open(&path) {
+                match DiskFile::open(&path) {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                     opened => opened
-                        .map(|file| Some(Content::Disk(file)))
+                        .map(|file| Some(FileContent::Disk(file)))
                         .map_err(|error| input(format!("{}: {error}", path.display()))),
                 }
             })
         }
     }
 
-    impl OnDisk {
+    impl DiskFile {
         fn open(path: &Path) -> io::Result<Self> {
             let file = File::open(path)?;
             let length = file.metadata()?.len();
@@ -201,7 +203,7 @@ mod on_disk {
         }
 
         /// As many of the first bytes as there are, and at most `count`.
-        pub(super) fn beginning(self, name: &str, count: usize) -> Result<Vec<u8>> {
+        pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             let read = self.file.take(count as u64).read_to_end(&mut bytes);
             read.map(|_| bytes).map_err(|error| input(format!("{name}: {error}")))

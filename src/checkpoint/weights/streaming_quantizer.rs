@@ -7,7 +7,7 @@ use crate::error::Result;
 /// Takes the bytes of a matrix in any pieces and rounds each row that is complete to the nearest codes of a grid, with a
 /// scale that is found fast.
 #[derive(Debug)]
-pub(super) struct Rounding {
+pub(super) struct StreamingQuantizer {
     grid: QuantGrid,
     /// What has come of the next row, as the file has it.
     row: Tensor,
@@ -16,7 +16,7 @@ pub(super) struct Rounding {
     rounded: Tensor,
 }
 
-impl Rounding {
+impl StreamingQuantizer {
     /// For a matrix with elements, `bytes` of them.
     pub(super) fn new(
         name: &str,

@@ -34,17 +34,17 @@ pub(super) enum Encoding {
     /// `q` of 8 bits, with a scale a row.
     Q8,
     /// In a way that no model we read has; the elements are dropped.
-    Unread(Dtype),
+    Unsupported(Dtype),
 }
 
 impl Encoding {
     /// Of a tensor that has no scales.
-    pub(super) fn of_numbers(dtype: Dtype) -> Self {
+    pub(super) fn plain(dtype: Dtype) -> Self {
         match dtype {
             Dtype::F32 => Encoding::F32,
             Dtype::F16 => Encoding::F16,
             Dtype::BF16 => Encoding::Bf16,
-            other => Encoding::Unread(other),
+            other => Encoding::Unsupported(other),
         }
     }
 }
@@ -132,13 +132,13 @@ impl Tensor {
             Encoding::Bf16 => {
                 fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32()))
             }
-            Encoding::Q7 => self.dequantise(start, values, |code| f32::from(code) - q8_format::Q7_OFFSET),
-            Encoding::Q8 => self.dequantise(start, values, |code| f32::from(code.cast_signed())),
-            Encoding::Unread(_) => {}
+            Encoding::Q7 => self.dequantize(start, values, |code| f32::from(code) - q8_format::Q7_OFFSET),
+            Encoding::Q8 => self.dequantize(start, values, |code| f32::from(code.cast_signed())),
+            Encoding::Unsupported(_) => {}
         }
     }
 
-    fn dequantise(&self, start: usize, values: &mut [f32], decode: fn(u8) -> f32) {
+    fn dequantize(&self, start: usize, values: &mut [f32], decode: fn(u8) -> f32) {
         let columns = self.shape[1].max(1);
         let rows = start / columns..(start + values.len()) / columns;
         for (row, values) in rows.zip(values.chunks_exact_mut(columns)) {
@@ -160,7 +160,7 @@ impl Tensor {
             Encoding::F16 => all(&self.data, |bits| f16::from_le_bytes(bits).is_finite()),
             Encoding::Bf16 => all(&self.data, |bits| bf16::from_le_bytes(bits).is_finite()),
             Encoding::Q7 | Encoding::Q8 => self.scales.iter().all(|scale| (scale * 127.0).is_finite()),
-            Encoding::Unread(_) => true,
+            Encoding::Unsupported(_) => true,
         };
         // Between these, neither their inverses nor their products with codes leave the range of f32.
         if !self.input_scales.iter().all(|scale| (1e-12..=1e12).contains(scale)) {
@@ -172,8 +172,8 @@ impl Tensor {
         if !finite {
             return Err(weights(format!("{} holds a number that is not finite", self.name)));
         }
-        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8_format::Q7_LARGEST) {
-            return Err(weights(format!("{} holds a code above {}", self.name, q8_format::Q7_LARGEST)));
+        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8_format::MAX_Q7_CODE) {
+            return Err(weights(format!("{} holds a code above {}", self.name, q8_format::MAX_Q7_CODE)));
         }
         Ok(())
     }

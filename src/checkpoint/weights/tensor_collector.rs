@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::index::Index;
 use super::quant_grid::QuantGrid;
-use super::streaming_quantizer::Rounding;
+use super::streaming_quantizer::StreamingQuantizer;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
 /// Keeps each tensor as it will be used, and each name to the file it belongs in.
 #[derive(Debug, Default)]
-pub(super) struct Arrived {
+pub(super) struct TensorCollector {
     /// What says which file has which tensor, where there are several files.
     pub(super) index: Option<Index>,
     /// Tensors of plain files that are rounded as they come.
@@ -22,7 +22,7 @@ pub(super) struct Arrived {
     tensors: BTreeMap<String, Tensor>,
 }
 
-impl Arrived {
+impl TensorCollector {
     pub(super) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
         Self { index, grids, ..Self::default() }
     }
@@ -48,8 +48,8 @@ impl Arrived {
             }
             here.insert(name.clone());
         }
-        let absent = self.index.as_ref().and_then(|index| index.absent(&self.file, &here));
-        if let Some(name) = absent {
+        let missing_tensor = self.index.as_ref().and_then(|index| index.missing_tensor(&self.file, &here));
+        if let Some(name) = missing_tensor {
             return Err(weights(format!("does not hold {name}, which the index says is in it")));
         }
         self.names.extend(here);
@@ -62,28 +62,28 @@ impl Arrived {
     }
 
     /// What rounds `bytes` of elements of a plain file as they come, where they are a matrix that there is a grid for.
-    pub(super) fn rounding(
+    pub(super) fn quantizer(
         &self,
         name: &str,
         shape: &[usize],
         encoding: Encoding,
         bytes: usize,
-    ) -> Option<Rounding> {
+    ) -> Option<StreamingQuantizer> {
         let shape = <[usize; 2]>::try_from(shape).ok()?;
         let grid = self.grids.get(name)?;
-        let is_read = bytes > 0 && !matches!(encoding, Encoding::Unread(_));
-        is_read.then(|| Rounding::new(name, shape, encoding, bytes, *grid))
+        let is_read = bytes > 0 && !matches!(encoding, Encoding::Unsupported(_));
+        is_read.then(|| StreamingQuantizer::new(name, shape, encoding, bytes, *grid))
     }
 
-    /// Keeps a tensor of a plain file that came whole, rounded where [`rounding`](Self::rounding) would.
+    /// Keeps a tensor of a plain file that came whole, rounded where [`quantizer`](Self::quantizer) would.
     ///
     /// # Errors
     /// `weights` for one that is to be rounded and holds a number that is not finite.
     pub(super) fn round(&mut self, tensor: Tensor) -> Result<()> {
-        match self.rounding(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
-            Some(mut rounding) => {
-                rounding.push(&tensor.data)?;
-                self.keep(rounding.finish());
+        match self.quantizer(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
+            Some(mut quantizer) => {
+                quantizer.push(&tensor.data)?;
+                self.keep(quantizer.finish());
             }
             None => self.keep(tensor),
         }

@@ -56,7 +56,7 @@ impl PlanBuilder<'_> {
         };
         Disentangled {
             table,
-            norm: relative.normalised.then(|| self.norm(names.norm, width)),
+            norm: relative.normalized.then(|| self.norm(names.norm, width)),
             key: relative.content_to_position.then(|| projection(names.key, key)),
             query: relative.position_to_content.then(|| projection(names.query, query)),
             buckets: relative.buckets,

@@ -14,14 +14,14 @@ use crate::error::{Result, weights};
 pub(super) struct Header {
     pub(super) format: Format,
     /// By name, old spellings brought up to date.
-    pub(super) tensors: BTreeMap<String, Declared>,
+    pub(super) tensors: BTreeMap<String, DeclaredTensor>,
     /// What lies in the file, piece by piece, without gaps.
-    pub(super) places: Vec<Place>,
+    pub(super) segments: Vec<Segment>,
 }
 
 /// A tensor that will come.
 #[derive(Debug)]
-pub(super) struct Declared {
+pub(super) struct DeclaredTensor {
     pub(super) shape: Vec<usize>,
     /// How its elements will be held.
     pub(super) encoding: Encoding,
@@ -33,16 +33,16 @@ pub(super) struct Declared {
 
 /// Some bytes of the file.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Segment {
     /// The tensor they belong to.
     pub(super) tensor: String,
-    pub(super) part: Part,
+    pub(super) part: TensorPart,
     pub(super) bytes: usize,
 }
 
 /// What of a tensor a place holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum TensorPart {
     /// Its elements.
     Elements,
     /// A scale a row.
@@ -71,7 +71,7 @@ impl Header {
         let own = metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8_format::METADATA_KEY));
         let own = own.map(|text| q8_format::Metadata::parse(text)).transpose()?;
         let entries = entries(&metadata)?;
-        let (format, (tensors, places)) = match own {
+        let (format, (tensors, segments)) = match own {
             None => (Format::Plain, plain(entries)),
             Some(own) if own.format == q8_format::Q4 => {
                 let contents = with_scales(entries, Some(&own.columns))?;
@@ -79,7 +79,7 @@ impl Header {
             }
             Some(own) => (Format::Q8(own), with_scales(entries, None)?),
         };
-        Ok(Self { format, tensors, places })
+        Ok(Self { format, tensors, segments })
     }
 }
 
@@ -98,16 +98,16 @@ fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-type Contents = (BTreeMap<String, Declared>, Vec<Place>);
+type Contents = (BTreeMap<String, DeclaredTensor>, Vec<Segment>);
 
 /// Every entry is a tensor.
 fn plain(entries: Vec<Entry>) -> Contents {
-    let places = entries.iter().map(|(name, info)| place(name, Part::Elements, info)).collect();
+    let segments = entries.iter().map(|(name, info)| segment(name, TensorPart::Elements, info)).collect();
     let declare = |(name, info): Entry| {
-        let encoding = Encoding::of_numbers(info.dtype);
-        (name, Declared { shape: info.shape, encoding, packed: false, parts: 1 })
+        let encoding = Encoding::plain(info.dtype);
+        (name, DeclaredTensor { shape: info.shape, encoding, packed: false, parts: 1 })
     };
-    (entries.into_iter().map(declare).collect(), places)
+    (entries.into_iter().map(declare).collect(), segments)
 }
 
 /// The number of values in the rows of each tensor in blocks, where a file has such.
@@ -116,46 +116,46 @@ type Columns<'a> = Option<&'a BTreeMap<String, usize>>;
 /// Every tensor of codes has its scales beside it, and every tensor of scales has codes.
 fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
     let mut tensors = BTreeMap::new();
-    for (name, info) in entries.iter().filter(|(name, _)| split(name).1 == Part::Elements) {
+    for (name, info) in entries.iter().filter(|(name, _)| split(name).1 == TensorPart::Elements) {
         tensors.insert(name.clone(), declare(name, info, columns)?);
     }
-    let mut places = Vec::new();
+    let mut segments = Vec::new();
     let mut with_scales = std::collections::HashSet::new();
     for (name, info) in &entries {
         let (stem, part) = split(name);
-        let tensor = tensors.get_mut(stem).ok_or_else(|| lonely(name, stem, part))?;
+        let tensor = tensors.get_mut(stem).ok_or_else(|| orphan(name, stem, part))?;
         match part {
-            Part::Elements => {}
-            Part::Scales => {
+            TensorPart::Elements => {}
+            TensorPart::Scales => {
                 check_scales(name, stem, info, tensor)?;
                 with_scales.insert(stem);
             }
-            Part::InputScales => check_input_scales(name, stem, info, tensor)?,
+            TensorPart::InputScales => check_input_scales(name, stem, info, tensor)?,
         }
         tensor.parts += 1;
-        places.push(place(stem, part, info));
+        segments.push(segment(stem, part, info));
     }
     for (name, tensor) in &tensors {
         let whole = match tensor.encoding {
             Encoding::F32 | Encoding::F16 | Encoding::Bf16 => true,
             Encoding::Q7 | Encoding::Q8 => with_scales.contains(name.as_str()),
-            Encoding::Unread(_) => false,
+            Encoding::Unsupported(_) => false,
         };
         if !whole {
             return Err(weights(format!("{name} has no scales, or a type that this format does not have")));
         }
     }
-    Ok((tensors, places))
+    Ok((tensors, segments))
 }
 
 /// What the elements of an entry will be, without the parts that belong to them.
-fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<Declared> {
+fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTensor> {
     let encoding = match info.dtype {
         Dtype::U8 => Encoding::Q7,
         Dtype::I8 => Encoding::Q8,
-        other => Encoding::of_numbers(other),
+        other => Encoding::plain(other),
     };
-    let mut declared = Declared { shape: info.shape.clone(), encoding, packed: false, parts: 0 };
+    let mut declared = DeclaredTensor { shape: info.shape.clone(), encoding, packed: false, parts: 0 };
     if let (Some(columns), Encoding::Q7 | Encoding::Q8) = (columns, encoding) {
         let columns = *columns.get(name).ok_or_else(|| {
             weights(format!("{name} is in blocks, but the metadata does not say of how many columns"))
@@ -172,7 +172,7 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<Declared> 
     Ok(declared)
 }
 
-fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &Declared) -> Result<()> {
+fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTensor) -> Result<()> {
     if let (true, [rows, columns]) = (codes.packed, &codes.shape[..]) {
         if scales.shape != [*rows, q4_format::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
             return Err(weights(format!(
@@ -192,7 +192,7 @@ fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &Declared) -
     Ok(())
 }
 
-fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &Declared) -> Result<()> {
+fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &DeclaredTensor) -> Result<()> {
     let columns = matrix.shape.get(1).copied().unwrap_or(0);
     if matrix.encoding != Encoding::Q7 || scales.shape != [columns] || scales.dtype != Dtype::F32 {
         return Err(weights(format!("{name} is not one F32 for each column of the matrix {stem}")));
@@ -200,29 +200,29 @@ fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &Decl
     Ok(())
 }
 
-fn lonely(name: &str, stem: &str, part: Part) -> crate::Error {
-    let what = if part == Part::InputScales { "scale inputs for" } else { "scale" };
+fn orphan(name: &str, stem: &str, part: TensorPart) -> crate::Error {
+    let what = if part == TensorPart::InputScales { "scale inputs for" } else { "scale" };
     weights(format!("{name} has no tensor {stem} to {what}"))
 }
 
-fn place(tensor: &str, part: Part, info: &TensorInfo) -> Place {
+fn segment(tensor: &str, part: TensorPart, info: &TensorInfo) -> Segment {
     let (start, end) = info.data_offsets;
-    Place { tensor: tensor.to_owned(), part, bytes: end - start }
+    Segment { tensor: tensor.to_owned(), part, bytes: end - start }
 }
 
 /// The tensor that an entry of our own formats belongs to, and as what.
-fn split(name: &str) -> (&str, Part) {
+fn split(name: &str) -> (&str, TensorPart) {
     match (name.strip_suffix(q8_format::INPUT_SCALE_SUFFIX), name.strip_suffix(q8_format::SCALE_SUFFIX)) {
-        (Some(stem), _) => (stem, Part::InputScales),
-        (None, Some(stem)) => (stem, Part::Scales),
-        (None, None) => (name, Part::Elements),
+        (Some(stem), _) => (stem, TensorPart::InputScales),
+        (None, Some(stem)) => (stem, TensorPart::Scales),
+        (None, None) => (name, TensorPart::Elements),
     }
 }
 
 /// The library's error, and the tensor it is about where the library does not say.
 fn malformed(header: &[u8], error: &serde_json::Error) -> crate::Error {
-    let place = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
-    weights(format!("malformed: {error}{place}"))
+    let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
+    weights(format!("malformed: {error}{segment}"))
 }
 
 /// The first tensor whose declared shape and type do not fill its declared bytes.

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use super::header::{Declared, Header, Part, Place};
+use super::header::{DeclaredTensor, Header, Segment, TensorPart};
 use crate::checkpoint::weights::q4_format::Packed;
-use crate::checkpoint::weights::streaming_quantizer::Rounding;
+use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
 use crate::checkpoint::weights::tensor::{Encoding, Tensor};
-use crate::checkpoint::weights::tensor_collector::Arrived;
-use crate::checkpoint::weights::{Format, PIECE};
+use crate::checkpoint::weights::tensor_collector::TensorCollector;
+use crate::checkpoint::weights::{Format, MAX_PIECE_BYTES};
 use crate::error::{Result, weights};
 
 /// The length before the header.
 const LENGTH_BYTES: usize = size_of::<u64>();
 /// What the safetensors library takes for a header at most.
-const LONGEST_HEADER: u64 = 100_000_000;
+const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Takes the pieces of a file, which may be of any size; at no time is the file held whole.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl SafetensorsReader {
 
     /// The bytes to push next; `None` when all have come.
     pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
-        let end = self.length.min(self.received + PIECE);
+        let end = self.length.min(self.received + MAX_PIECE_BYTES);
         (self.received < end).then_some(self.received..end)
     }
 
@@ -54,7 +54,7 @@ impl SafetensorsReader {
     pub(in crate::checkpoint::weights) fn push(
         &mut self,
         mut piece: &[u8],
-        arrived: &mut Arrived,
+        collector: &mut TensorCollector,
     ) -> Result<()> {
         self.received += piece.len() as u64;
         if self.received > self.length {
@@ -68,10 +68,10 @@ impl SafetensorsReader {
                     if header.len() == header_end(header, self.length)? {
                         let data = self.length - header.len() as u64;
                         let header = Header::parse(&header[LENGTH_BYTES..], data)?;
-                        self.state = State::Data(Box::new(Data::begin(header, arrived)?));
+                        self.state = State::Data(Box::new(Data::begin(header, collector)?));
                     }
                 }
-                State::Data(data) => piece = data.push(piece, arrived)?,
+                State::Data(data) => piece = data.push(piece, collector)?,
             }
         }
         Ok(())
@@ -93,7 +93,7 @@ impl SafetensorsReader {
 fn header_end(header: &[u8], length: u64) -> Result<usize> {
     let Some(bytes) = header.first_chunk() else { return Ok(LENGTH_BYTES) };
     let header = u64::from_le_bytes(*bytes);
-    if header > LONGEST_HEADER || header + LENGTH_BYTES as u64 > length {
+    if header > MAX_HEADER_BYTES || header + LENGTH_BYTES as u64 > length {
         return Err(malformed(format!("a header of {header} bytes in a file of {length}")));
     }
     Ok(header as usize + LENGTH_BYTES)
@@ -115,111 +115,112 @@ fn malformed(what: String) -> crate::Error {
 struct Data {
     format: Format,
     /// Tensors of which something is still to come.
-    arriving: BTreeMap<String, Arriving>,
-    places: IntoIter<Place>,
-    /// Bytes that have come of the first of `places`.
+    partial_tensors: BTreeMap<String, PartialTensor>,
+    segments: IntoIter<Segment>,
+    /// Bytes that have come of the first of `segments`.
     received: usize,
     /// Those bytes, unless they are rounded as they come.
     buffer: Vec<u8>,
-    rounding: Option<Rounding>,
+    quantizer: Option<StreamingQuantizer>,
 }
 
 /// A tensor and what has come of it.
 #[derive(Debug)]
-struct Arriving {
-    declared: Declared,
+struct PartialTensor {
+    declared: DeclaredTensor,
     elements: Vec<u8>,
     scales: Vec<u8>,
     input_scales: Vec<u8>,
 }
 
 impl Data {
-    fn begin(header: Header, arrived: &mut Arrived) -> Result<Self> {
-        arrived.expect(header.tensors.keys())?;
-        let arriving = |(name, declared)| {
+    fn begin(header: Header, collector: &mut TensorCollector) -> Result<Self> {
+        collector.expect(header.tensors.keys())?;
+        let partial_tensors = |(name, declared)| {
             let (elements, scales, input_scales) = Default::default();
-            (name, Arriving { declared, elements, scales, input_scales })
+            (name, PartialTensor { declared, elements, scales, input_scales })
         };
         let mut data = Self {
             format: header.format,
-            arriving: header.tensors.into_iter().map(arriving).collect(),
-            places: header.places.into_iter(),
+            partial_tensors: header.tensors.into_iter().map(partial_tensors).collect(),
+            segments: header.segments.into_iter(),
             received: 0,
             buffer: Vec::new(),
-            rounding: None,
+            quantizer: None,
         };
-        data.close_full_places(arrived)?;
+        data.finish_full_segments(collector)?;
         Ok(data)
     }
 
     /// Takes what belongs to the place that is being filled; returns the rest of the piece.
-    fn push<'a>(&mut self, piece: &'a [u8], arrived: &mut Arrived) -> Result<&'a [u8]> {
-        let Some(place) = self.places.as_slice().first() else { return Ok(&[]) };
+    fn push<'a>(&mut self, piece: &'a [u8], collector: &mut TensorCollector) -> Result<&'a [u8]> {
+        let Some(segment) = self.segments.as_slice().first() else { return Ok(&[]) };
         if self.received == 0 {
-            self.rounding = match self.arriving.get(&place.tensor).filter(|_| self.format == Format::Plain) {
-                Some(Arriving { declared: Declared { shape, encoding, .. }, .. }) => {
-                    arrived.rounding(&place.tensor, shape, *encoding, place.bytes)
-                }
-                None => None,
-            };
+            self.quantizer =
+                match self.partial_tensors.get(&segment.tensor).filter(|_| self.format == Format::Plain) {
+                    Some(PartialTensor { declared: DeclaredTensor { shape, encoding, .. }, .. }) => {
+                        collector.quantizer(&segment.tensor, shape, *encoding, segment.bytes)
+                    }
+                    None => None,
+                };
         }
-        let (taken, rest) = piece.split_at(piece.len().min(place.bytes - self.received));
+        let (taken, rest) = piece.split_at(piece.len().min(segment.bytes - self.received));
         self.received += taken.len();
-        match &mut self.rounding {
-            Some(rounding) => rounding.push(taken)?,
+        match &mut self.quantizer {
+            Some(quantizer) => quantizer.push(taken)?,
             None => {
-                self.buffer.reserve_exact(place.bytes - self.buffer.len());
+                self.buffer.reserve_exact(segment.bytes - self.buffer.len());
                 self.buffer.extend_from_slice(taken);
             }
         }
-        self.close_full_places(arrived)?;
+        self.finish_full_segments(collector)?;
         Ok(rest)
     }
 
     /// Hands on what is complete; a tensor without elements is so from the first.
-    fn close_full_places(&mut self, arrived: &mut Arrived) -> Result<()> {
-        while let Some(Place { tensor: name, part, .. }) = self.next_full_place() {
+    fn finish_full_segments(&mut self, collector: &mut TensorCollector) -> Result<()> {
+        while let Some(Segment { tensor: name, part, .. }) = self.next_full_segment() {
             self.received = 0;
             let bytes = std::mem::take(&mut self.buffer);
-            if let Some(rounding) = self.rounding.take() {
-                self.arriving.remove(&name);
-                arrived.keep(rounding.finish());
+            if let Some(quantizer) = self.quantizer.take() {
+                self.partial_tensors.remove(&name);
+                collector.keep(quantizer.finish());
                 continue;
             }
-            let Some(tensor) = self.arriving.get_mut(&name) else { continue };
+            let Some(tensor) = self.partial_tensors.get_mut(&name) else { continue };
             tensor.put(part, bytes);
             if tensor.declared.parts == 0
-                && let Some(tensor) = self.arriving.remove(&name)
+                && let Some(tensor) = self.partial_tensors.remove(&name)
             {
-                arrived.keep(tensor.finish(name)?);
+                collector.keep(tensor.finish(name)?);
             }
         }
         Ok(())
     }
 
-    fn next_full_place(&mut self) -> Option<Place> {
-        let place = self.places.as_slice().first()?;
-        if place.bytes == self.received { self.places.next() } else { None }
+    fn next_full_segment(&mut self) -> Option<Segment> {
+        let segment = self.segments.as_slice().first()?;
+        if segment.bytes == self.received { self.segments.next() } else { None }
     }
 }
 
-impl Arriving {
-    fn put(&mut self, part: Part, bytes: Vec<u8>) {
+impl PartialTensor {
+    fn put(&mut self, part: TensorPart, bytes: Vec<u8>) {
         match part {
-            Part::Elements => self.elements = bytes,
-            Part::Scales => self.scales = bytes,
-            Part::InputScales => self.input_scales = bytes,
+            TensorPart::Elements => self.elements = bytes,
+            TensorPart::Scales => self.scales = bytes,
+            TensorPart::InputScales => self.input_scales = bytes,
         }
         self.declared.parts -= 1;
     }
 
     /// The tensor of which every part has come.
     fn finish(self, name: String) -> Result<Tensor> {
-        let Declared { shape, encoding, packed, .. } = self.declared;
+        let DeclaredTensor { shape, encoding, packed, .. } = self.declared;
         let input_scales = floats(&self.input_scales);
         let mut tensor = Tensor { name, shape, encoding, data: Vec::new(), scales: Vec::new(), input_scales };
         match encoding {
-            Encoding::Unread(_) => {}
+            Encoding::Unsupported(_) => {}
             _ if packed => Packed { codes: self.elements, scales: self.scales }.unpack(&mut tensor)?,
             _ => (tensor.data, tensor.scales) = (self.elements, floats(&self.scales)),
         }

@@ -4,13 +4,13 @@ use crate::error::{Result, weights};
 
 /// What is left of some bytes.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct ByteReader<'a> {
     rest: &'a [u8],
     /// What the bytes are, for errors.
     what: &'static str,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> ByteReader<'a> {
     pub(super) fn new(rest: &'a [u8], what: &'static str) -> Self {
         Self { rest, what }
     }

@@ -4,7 +4,7 @@
 //! few things that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
 //! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
 
-use super::byte_reader::Cursor;
+use super::byte_reader::ByteReader;
 use crate::error::{Result, unsupported, weights};
 use safetensors::Dtype;
 
@@ -51,7 +51,7 @@ pub(super) struct Storage<'a> {
 
 /// A view of a storage, unproved.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rebuilt<'a> {
+pub(super) struct TensorRef<'a> {
     pub(super) storage: Storage<'a>,
     pub(super) offset: i64,
     pub(super) shape: Tuple,
@@ -67,7 +67,7 @@ pub(super) struct Pickle<'a> {
     memo: Vec<Value<'a>>,
     items: Vec<Value<'a>>,
     dicts: Vec<Vec<(Value<'a>, Value<'a>)>>,
-    tensors: Vec<Rebuilt<'a>>,
+    tensors: Vec<TensorRef<'a>>,
 }
 
 impl<'a> Pickle<'a> {
@@ -76,12 +76,12 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// `weights` for one that is malformed or needs more than this machine has, `unsupported` for another protocol.
     pub(super) fn run(bytes: &'a [u8]) -> Result<(Self, Value<'a>)> {
-        let mut cursor = Cursor::new(bytes, "data.pkl");
+        let mut reader = ByteReader::new(bytes, "data.pkl");
         let mut pickle = Self::default();
         loop {
-            match cursor.u8()? {
+            match reader.u8()? {
                 b'.' => return pickle.pop().map(|value| (pickle, value)),
-                opcode => pickle.step(opcode, &mut cursor)?,
+                opcode => pickle.step(opcode, &mut reader)?,
             }
         }
     }
@@ -97,21 +97,21 @@ impl<'a> Pickle<'a> {
     }
 
     /// A tensor that the machine has made.
-    pub(super) fn tensor(&self, place: usize) -> Option<Rebuilt<'a>> {
+    pub(super) fn tensor(&self, place: usize) -> Option<TensorRef<'a>> {
         self.tensors.get(place).copied()
     }
 
-    fn step(&mut self, opcode: u8, cursor: &mut Cursor<'a>) -> Result<()> {
+    fn step(&mut self, opcode: u8, reader: &mut ByteReader<'a>) -> Result<()> {
         match opcode {
-            b'\x80' => check_protocol(cursor.u8()?)?,
+            b'\x80' => check_protocol(reader.u8()?)?,
             b'(' => self.marks.push(self.stack.len()),
             b'N' => self.stack.push(Value::None),
             b'\x88' | b'\x89' => self.stack.push(Value::Bool),
-            b'K' => self.stack.push(Value::Int(cursor.u8()?.into())),
-            b'M' => self.stack.push(Value::Int(cursor.u16()?.into())),
-            b'J' => self.stack.push(Value::Int(cursor.u32()?.cast_signed().into())),
-            b'\x8a' => self.stack.push(Value::Int(long(cursor)?)),
-            b'X' => self.stack.push(Value::Text(text(cursor)?)),
+            b'K' => self.stack.push(Value::Int(reader.u8()?.into())),
+            b'M' => self.stack.push(Value::Int(reader.u16()?.into())),
+            b'J' => self.stack.push(Value::Int(reader.u32()?.cast_signed().into())),
+            b'\x8a' => self.stack.push(Value::Int(long(reader)?)),
+            b'X' => self.stack.push(Value::Text(text(reader)?)),
             b')' => self.push_tuple(self.stack.len()),
             b'\x85' => self.push_tuple(self.height(1)?),
             b'\x86' => self.push_tuple(self.height(2)?),
@@ -126,11 +126,11 @@ impl<'a> Pickle<'a> {
                 let start = self.mark()?;
                 self.set_items(start)?;
             }
-            b'q' => self.put(cursor.u8()?.into())?,
-            b'r' => self.put(cursor.u32()? as usize)?,
-            b'h' => self.get(cursor.u8()?.into())?,
-            b'j' => self.get(cursor.u32()? as usize)?,
-            b'c' => self.stack.push(Value::Global(global(cursor)?)),
+            b'q' => self.put(reader.u8()?.into())?,
+            b'r' => self.put(reader.u32()? as usize)?,
+            b'h' => self.get(reader.u8()?.into())?,
+            b'j' => self.get(reader.u32()? as usize)?,
+            b'c' => self.stack.push(Value::Global(global(reader)?)),
             b'Q' => self.load_storage()?,
             b'R' => self.reduce()?,
             b'b' => self.build()?,
@@ -239,7 +239,7 @@ impl<'a> Pickle<'a> {
                 ],
             ) => {
                 self.stack.push(Value::Tensor(self.tensors.len()));
-                self.tensors.push(Rebuilt { storage, offset, shape, strides });
+                self.tensors.push(TensorRef { storage, offset, shape, strides });
             }
             (Global::RebuildParameter, &[Value::Tensor(tensor), Value::Bool, Value::Dict(_)]) => {
                 self.stack.push(Value::Tensor(tensor));
@@ -269,22 +269,22 @@ fn check_protocol(protocol: u8) -> Result<()> {
 }
 
 /// An integer of up to 8 bytes with a sign.
-fn long(cursor: &mut Cursor) -> Result<i64> {
-    let length = cursor.u8()?;
-    let bytes = cursor.take(length.into())?;
+fn long(reader: &mut ByteReader) -> Result<i64> {
+    let length = reader.u8()?;
+    let bytes = reader.take(length.into())?;
     let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
     let mut padded = [if negative { 0xff } else { 0 }; 8];
     padded.get_mut(..bytes.len()).ok_or_else(malformed)?.copy_from_slice(bytes);
     Ok(i64::from_le_bytes(padded))
 }
 
-fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str> {
-    let length = cursor.u32()? as usize;
-    std::str::from_utf8(cursor.take(length)?).map_err(|_| malformed())
+fn text<'a>(reader: &mut ByteReader<'a>) -> Result<&'a str> {
+    let length = reader.u32()? as usize;
+    std::str::from_utf8(reader.take(length)?).map_err(|_| malformed())
 }
 
-fn global(cursor: &mut Cursor) -> Result<Global> {
-    let (module, name) = (cursor.line()?, cursor.line()?);
+fn global(reader: &mut ByteReader) -> Result<Global> {
+    let (module, name) = (reader.line()?, reader.line()?);
     Ok(match (module, name) {
         (b"collections", b"OrderedDict") => Global::OrderedDict,
         (b"torch._utils", b"_rebuild_tensor_v2") => Global::RebuildTensor,

@@ -5,18 +5,18 @@ use std::vec::IntoIter;
 
 use super::state_dict;
 use super::tensor_view::TensorView;
-use super::zip::{self, Archive, Directory, Entry};
-use crate::checkpoint::weights::streaming_quantizer::Rounding;
-use crate::checkpoint::weights::tensor_collector::Arrived;
-use crate::checkpoint::weights::{Format, PIECE};
+use super::zip::{self, Archive, CentralDirectory, Entry};
+use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
+use crate::checkpoint::weights::tensor_collector::TensorCollector;
+use crate::checkpoint::weights::{Format, MAX_PIECE_BYTES};
 use crate::error::{Result, unsupported, weights};
 
 /// How files begin that torch wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
-const OLD_FORM: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+const LEGACY_MAGIC: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 /// The longest pickle that is read, in bytes: enough for the names of ten thousand tensors.
-const LONGEST_PICKLE: u64 = 1 << 20;
+const MAX_PICKLE_BYTES: u64 = 1 << 20;
 /// The most bytes of tensors for a byte of the file. Tensors may share a storage, and each gets memory of its own.
-const MOST_SHARING: u64 = 4;
+const MAX_EXPANSION: u64 = 4;
 
 /// Takes the pieces of a file that it asks for.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(in crate::checkpoint::weights) struct TorchReader {
     wanted: Range<u64>,
     received: usize,
     /// What has come, unless it is rounded as it comes.
-    got: Vec<u8>,
-    rounding: Option<Rounding>,
+    buffer: Vec<u8>,
+    quantizer: Option<StreamingQuantizer>,
     step: Step,
 }
 
@@ -38,16 +38,16 @@ enum Step {
     Beginning,
     /// The last bytes, which say where the directory is.
     End,
-    Directory(Directory),
+    CentralDirectory(CentralDirectory),
     /// The header before an entry, of which only the length is of use.
-    Header(Box<Opened>, Entry, Content),
-    Content(Box<Opened>, Content),
+    Header(Box<OpenArchive>, Entry, EntryContent),
+    EntryContent(Box<OpenArchive>, EntryContent),
     Done,
 }
 
 /// What is in an entry.
 #[derive(Debug)]
-enum Content {
+enum EntryContent {
     ByteOrder,
     Pickle,
     Tensor(TensorView),
@@ -55,7 +55,7 @@ enum Content {
 
 /// What is known once the directory has been read.
 #[derive(Debug)]
-struct Opened {
+struct OpenArchive {
     archive: Archive,
     /// The tensors that are still to come.
     tensors: IntoIter<TensorView>,
@@ -64,14 +64,14 @@ struct Opened {
 impl TorchReader {
     /// For a file of `length` bytes.
     pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
-        let wanted = 0..length.min(OLD_FORM.len() as u64);
-        Self { length, wanted, received: 0, got: Vec::new(), rounding: None, step: Step::Beginning }
+        let wanted = 0..length.min(LEGACY_MAGIC.len() as u64);
+        Self { length, wanted, received: 0, buffer: Vec::new(), quantizer: None, step: Step::Beginning }
     }
 
     /// The bytes to push next; `None` when nothing more is needed.
     pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
         let start = self.wanted.start + self.received as u64;
-        let end = self.wanted.end.min(start + PIECE);
+        let end = self.wanted.end.min(start + MAX_PIECE_BYTES);
         (start < end).then_some(start..end)
     }
 
@@ -80,31 +80,35 @@ impl TorchReader {
     /// # Errors
     /// `weights` for what is malformed or no dictionary of tensors, `unsupported` for the form before torch 1.6 and for
     /// compressed entries.
-    pub(in crate::checkpoint::weights) fn push(&mut self, piece: &[u8], arrived: &mut Arrived) -> Result<()> {
+    pub(in crate::checkpoint::weights) fn push(
+        &mut self,
+        piece: &[u8],
+        collector: &mut TensorCollector,
+    ) -> Result<()> {
         let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
             return Err(weights("malformed: more bytes than were asked for"));
         }
         self.received += piece.len();
-        match &mut self.rounding {
-            Some(rounding) => rounding.push(piece)?,
+        match &mut self.quantizer {
+            Some(quantizer) => quantizer.push(piece)?,
             None => {
-                self.got.reserve_exact(missing);
-                self.got.extend_from_slice(piece);
+                self.buffer.reserve_exact(missing);
+                self.buffer.extend_from_slice(piece);
             }
         }
         if piece.len() < missing {
             return Ok(());
         }
-        let bytes = std::mem::take(&mut self.got);
+        let bytes = std::mem::take(&mut self.buffer);
         match std::mem::replace(&mut self.step, Step::Done) {
             Step::Beginning => self.begin(&bytes),
             Step::End => self.find_directory(&bytes),
-            Step::Directory(directory) => self.open(Archive::read(&bytes, &directory)?, arrived),
+            Step::CentralDirectory(directory) => self.open(Archive::read(&bytes, &directory)?, collector),
             Step::Header(opened, entry, content) => {
-                self.read_content(opened, &entry, content, &bytes, arrived)
+                self.read_content(opened, &entry, content, &bytes, collector)
             }
-            Step::Content(opened, content) => self.take(opened, content, bytes, arrived),
+            Step::EntryContent(opened, content) => self.take(opened, content, bytes, collector),
             Step::Done => Ok(()),
         }
     }
@@ -132,94 +136,94 @@ impl TorchReader {
     }
 
     fn begin(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes == OLD_FORM {
+        if bytes == LEGACY_MAGIC {
             return Err(unsupported(
                 "the form that torch.save had before torch 1.6 is not read: load the model with transformers and write \
                  it with save_pretrained(folder, safe_serialization=True)",
             ));
         }
-        if !bytes.starts_with(zip::LOCAL) {
+        if !bytes.starts_with(zip::LOCAL_SIGNATURE) {
             return Err(weights("malformed: it is not the archive that torch.save writes"));
         }
-        let start = self.length.saturating_sub(zip::LONGEST_END);
+        let start = self.length.saturating_sub(zip::MAX_END_BYTES);
         self.next(Step::End, start..self.length)
     }
 
     fn find_directory(&mut self, bytes: &[u8]) -> Result<()> {
-        let directory = Directory::find(bytes, self.length)?;
-        let place = directory.place.clone();
-        self.next(Step::Directory(directory), place)
+        let directory = CentralDirectory::find(bytes, self.length)?;
+        let range = directory.range.clone();
+        self.next(Step::CentralDirectory(directory), range)
     }
 
-    fn open(&mut self, archive: Archive, arrived: &mut Arrived) -> Result<()> {
-        let opened = Box::new(Opened { archive, tensors: Vec::new().into_iter() });
+    fn open(&mut self, archive: Archive, collector: &mut TensorCollector) -> Result<()> {
+        let opened = Box::new(OpenArchive { archive, tensors: Vec::new().into_iter() });
         match opened.archive.find("byteorder") {
-            Some(entry) => self.read_entry(opened, entry, Content::ByteOrder),
-            None => self.take(opened, Content::ByteOrder, b"little".to_vec(), arrived),
+            Some(entry) => self.read_entry(opened, entry, EntryContent::ByteOrder),
+            None => self.take(opened, EntryContent::ByteOrder, b"little".to_vec(), collector),
         }
     }
 
-    fn read_entry(&mut self, opened: Box<Opened>, entry: Entry, content: Content) -> Result<()> {
+    fn read_entry(&mut self, opened: Box<OpenArchive>, entry: Entry, content: EntryContent) -> Result<()> {
         entry.check_stored()?;
-        let header = entry.header..entry.header + zip::LOCAL_BYTES;
+        let header = entry.header..entry.header + zip::LOCAL_HEADER_BYTES;
         self.next(Step::Header(opened, entry, content), header)
     }
 
     fn read_content(
         &mut self,
-        opened: Box<Opened>,
+        opened: Box<OpenArchive>,
         entry: &Entry,
-        content: Content,
+        content: EntryContent,
         header: &[u8],
-        arrived: &Arrived,
+        collector: &TensorCollector,
     ) -> Result<()> {
-        let place = opened.archive.content(entry, header)?;
+        let range = opened.archive.content(entry, header)?;
         let wanted = match &content {
-            Content::ByteOrder | Content::Pickle => place,
-            Content::Tensor(tensor) => {
+            EntryContent::ByteOrder | EntryContent::Pickle => range,
+            EntryContent::Tensor(tensor) => {
                 let bytes = tensor.bytes();
-                self.rounding = tensor.rounding(arrived);
-                place.start + bytes.start..place.start + bytes.end
+                self.quantizer = tensor.quantizer(collector);
+                range.start + bytes.start..range.start + bytes.end
             }
         };
-        self.next(Step::Content(opened, content), wanted)
+        self.next(Step::EntryContent(opened, content), wanted)
     }
 
     /// Goes on from what has been read to what comes after it.
     fn take(
         &mut self,
-        mut opened: Box<Opened>,
-        content: Content,
+        mut opened: Box<OpenArchive>,
+        content: EntryContent,
         bytes: Vec<u8>,
-        arrived: &mut Arrived,
+        collector: &mut TensorCollector,
     ) -> Result<()> {
         match content {
-            Content::ByteOrder if bytes == b"little" => {
+            EntryContent::ByteOrder if bytes == b"little" => {
                 let entry = opened.archive.require("data.pkl")?;
-                if entry.size == 0 || entry.size > LONGEST_PICKLE {
+                if entry.size == 0 || entry.size > MAX_PICKLE_BYTES {
                     let size = entry.size;
                     return Err(weights(format!(
-                        "data.pkl has {size} bytes; 1 to {LONGEST_PICKLE} are read"
+                        "data.pkl has {size} bytes; 1 to {MAX_PICKLE_BYTES} are read"
                     )));
                 }
-                self.read_entry(opened, entry, Content::Pickle)
+                self.read_entry(opened, entry, EntryContent::Pickle)
             }
-            Content::ByteOrder => {
+            EntryContent::ByteOrder => {
                 Err(unsupported("its numbers are big-endian; only little-endian ones are read"))
             }
-            Content::Pickle => {
+            EntryContent::Pickle => {
                 let tensors = state_dict::tensors(&bytes)?;
                 self.check_sizes(&opened.archive, &tensors)?;
-                arrived.expect(tensors.iter().map(|tensor| &tensor.name))?;
+                collector.expect(tensors.iter().map(|tensor| &tensor.name))?;
                 opened.tensors = tensors.into_iter();
-                self.next_tensor(opened, arrived)
+                self.next_tensor(opened, collector)
             }
-            Content::Tensor(tensor) => {
-                match self.rounding.take() {
-                    Some(rounding) => arrived.keep(rounding.finish()),
-                    None => arrived.round(tensor.of(bytes))?,
+            EntryContent::Tensor(tensor) => {
+                match self.quantizer.take() {
+                    Some(quantizer) => collector.keep(quantizer.finish()),
+                    None => collector.round(tensor.of(bytes))?,
                 }
-                self.next_tensor(opened, arrived)
+                self.next_tensor(opened, collector)
             }
         }
     }
@@ -231,21 +235,21 @@ impl TorchReader {
             tensor.check_storage(archive.require(&tensor.entry())?.size)?;
             total = total.saturating_add(tensor.data_bytes());
         }
-        if total > self.length.saturating_mul(MOST_SHARING) {
+        if total > self.length.saturating_mul(MAX_EXPANSION) {
             return Err(weights(format!(
-                "its tensors take {total} bytes, more than {MOST_SHARING} times those of the file"
+                "its tensors take {total} bytes, more than {MAX_EXPANSION} times those of the file"
             )));
         }
         Ok(())
     }
 
-    fn next_tensor(&mut self, mut opened: Box<Opened>, arrived: &mut Arrived) -> Result<()> {
+    fn next_tensor(&mut self, mut opened: Box<OpenArchive>, collector: &mut TensorCollector) -> Result<()> {
         while let Some(tensor) = opened.tensors.next() {
             if !tensor.bytes().is_empty() {
                 let entry = opened.archive.require(&tensor.entry())?;
-                return self.read_entry(opened, entry, Content::Tensor(tensor));
+                return self.read_entry(opened, entry, EntryContent::Tensor(tensor));
             }
-            arrived.keep(tensor.of(Vec::new()));
+            collector.keep(tensor.of(Vec::new()));
         }
         self.next(Step::Done, 0..0)
     }

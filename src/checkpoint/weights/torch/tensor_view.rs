@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use safetensors::Dtype;
 
-use super::pickle::{Pickle, Rebuilt, Tuple, Value};
-use crate::checkpoint::weights::streaming_quantizer::Rounding;
+use super::pickle::{Pickle, TensorRef, Tuple, Value};
+use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
 use crate::checkpoint::weights::tensor::{Encoding, Tensor};
-use crate::checkpoint::weights::tensor_collector::Arrived;
+use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::error::{Result, weights};
 
 /// No tensor of a model has more.
-const MOST_DIMENSIONS: usize = 8;
+const MAX_DIMENSIONS: usize = 8;
 
 /// A tensor whose numbers are still to be read, and which lies in its storage.
 #[derive(Debug)]
@@ -34,23 +34,23 @@ impl TensorView {
     ///
     /// # Errors
     /// `weights`, naming the tensor, when its numbers are negative, overflow or lead out of the storage.
-    pub(super) fn read(name: String, pickle: &Pickle, tensor: Rebuilt) -> Result<Self> {
-        let Rebuilt { storage, offset, shape, strides } = tensor;
+    pub(super) fn read(name: String, pickle: &Pickle, tensor: TensorRef) -> Result<Self> {
+        let TensorRef { storage, offset, shape, strides } = tensor;
         let sizes = |tuple: Tuple| pickle.items(tuple).iter().map(size).collect::<Option<Vec<usize>>>();
-        let proved = || {
+        let validated = || {
             let (shape, strides) = (sizes(shape)?, sizes(strides)?);
             let (start, storage_elements) =
                 (u64::try_from(offset).ok()?, u64::try_from(storage.elements).ok()?);
-            if shape.len() != strides.len() || shape.len() > MOST_DIMENSIONS {
+            if shape.len() != strides.len() || shape.len() > MAX_DIMENSIONS {
                 return None;
             }
-            let span = start..start.checked_add(reach(&shape, &strides)?)?;
+            let span = start..start.checked_add(extent(&shape, &strides)?)?;
             // The size in bytes of the tensor, and so of what is read of the storage, can be counted.
             let elements = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size))?;
             elements.checked_mul(size_of::<u64>())?;
             (span.end <= storage_elements).then_some((shape, strides, storage_elements, span))
         };
-        let Some((shape, strides, storage_elements, span)) = proved() else {
+        let Some((shape, strides, storage_elements, span)) = validated() else {
             return Err(weights(format!(
                 "{name} does not lie in its storage, or has sizes that make no sense"
             )));
@@ -83,7 +83,7 @@ impl TensorView {
     /// The bytes of the storage that are to be read: none where the tensor is of a type that is not.
     pub(super) fn bytes(&self) -> Range<u64> {
         match self.encoding() {
-            Encoding::Unread(_) => 0..0,
+            Encoding::Unsupported(_) => 0..0,
             _ => self.span.start * self.element_bytes()..self.span.end * self.element_bytes(),
         }
     }
@@ -91,16 +91,16 @@ impl TensorView {
     /// Bytes of the tensor once it has been read.
     pub(super) fn data_bytes(&self) -> u64 {
         match self.encoding() {
-            Encoding::Unread(_) => 0,
+            Encoding::Unsupported(_) => 0,
             _ => self.elements() as u64 * self.element_bytes(),
         }
     }
 
     /// What rounds those bytes as they come, where they are wanted as codes and lie in order.
-    pub(super) fn rounding(&self, arrived: &Arrived) -> Option<Rounding> {
+    pub(super) fn quantizer(&self, collector: &TensorCollector) -> Option<StreamingQuantizer> {
         let bytes = usize::try_from(self.data_bytes()).ok()?;
         if self.is_contiguous() {
-            arrived.rounding(&self.name, &self.shape, self.encoding(), bytes)
+            collector.quantizer(&self.name, &self.shape, self.encoding(), bytes)
         } else {
             None
         }
@@ -115,7 +115,7 @@ impl TensorView {
     }
 
     fn encoding(&self) -> Encoding {
-        Encoding::of_numbers(self.dtype)
+        Encoding::plain(self.dtype)
     }
 
     fn elements(&self) -> usize {
@@ -140,7 +140,7 @@ impl TensorView {
 
     /// Puts elements into the order of the dimensions: a transposed matrix, say, or a row that is there once for all.
     fn gather(&self, bytes: &[u8]) -> Vec<u8> {
-        if matches!(self.encoding(), Encoding::Unread(_)) {
+        if matches!(self.encoding(), Encoding::Unsupported(_)) {
             return Vec::new();
         }
         let width = self.element_bytes() as usize;
@@ -166,11 +166,11 @@ fn size(value: &Value) -> Option<usize> {
 }
 
 /// The elements from the first one of a tensor to its last.
-fn reach(shape: &[usize], strides: &[usize]) -> Option<u64> {
+fn extent(shape: &[usize], strides: &[usize]) -> Option<u64> {
     if shape.contains(&0) {
         return Some(0);
     }
-    shape.iter().zip(strides).try_fold(1u64, |reach, (size, stride)| {
-        reach.checked_add((*size as u64 - 1).checked_mul(*stride as u64)?)
+    shape.iter().zip(strides).try_fold(1u64, |extent, (size, stride)| {
+        extent.checked_add((*size as u64 - 1).checked_mul(*stride as u64)?)
     })
 }
