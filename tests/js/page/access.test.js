@@ -2,29 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, rank, screens, screenshot, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
-import { startDemo } from "../support/servers/demo.js";
+import { rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe("access to the demo page", () => {
-  let demo;
-  let browser;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  const suite = withDemo();
 
   for (const [name, options] of Object.entries(screens)) {
     test(`axe finds nothing: empty, ranked and with both dialogs open, ${name}`, async () => {
-      const { page, open, close } = await openPage(browser, demo.url, { ...options, reducedMotion: "reduce" });
+      const { page, open, close } = await suite.openPage({ ...options, reducedMotion: "reduce" });
       await open();
       await whenReady(page);
       await expectNoViolation(page, "empty");
@@ -43,7 +32,7 @@ describe("access to the demo page", () => {
 
   test("axe finds nothing where loading failed", async () => {
     for (const options of [screens.desktop, screens.dark]) {
-      const { page, open, close } = await openPage(browser, demo.url, { ...options, serviceWorkers: "block" });
+      const { page, open, close } = await suite.openPage({ ...options, serviceWorkers: "block" });
       await page.route("**/model.safetensors", (route) => route.fulfill({ status: 503 }));
       await open();
       await page.locator('[data-state="failed"]').waitFor();
@@ -53,7 +42,7 @@ describe("access to the demo page", () => {
   });
 
   test("the keyboard reaches everything and shows where it is", async () => {
-    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     await page.keyboard.press("/");
@@ -73,7 +62,7 @@ describe("access to the demo page", () => {
   });
 
   test("arrows go through a list, Enter opens a passage, Escape cancels and then clears", async () => {
-    const { page, open, close } = await openPage(browser, demo.url);
+    const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     await rank(page, "What is the hottest planet?");
@@ -100,7 +89,7 @@ describe("access to the demo page", () => {
   });
 
   test("what is announced is the outcome, once, and no step on the way", async () => {
-    const { page, open, close } = await openPage(browser, demo.url);
+    const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     await page.evaluate(() => {

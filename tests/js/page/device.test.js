@@ -1,25 +1,15 @@
 // What computes, on the page: shown, checked, and chosen anew. On a software adapter, which ranks too slowly to be waited for.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { launchChromiumWithGpu } from "../support/browsers/chromium.js";
-import { openPage, rank, screenshot, whenReady } from "../support/browsers/page.js";
-import { startDemo } from "../support/servers/demo.js";
+import { rank, screenshot, whenReady, withDemo } from "../support/browsers/page.js";
 
 describe("the demo page's device", () => {
-  let demo;
-  let browser;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchChromiumWithGpu();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  const suite = withDemo(launchChromiumWithGpu);
 
   test("is shown with its reason and its speed, and the person chooses another", { timeout: 120_000 }, async () => {
-    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const { page, problems, open, close } = await suite.openPage();
     const items = (list) => page.locator(`#${list} li`).allTextContents();
     await open();
     await whenReady(page);

@@ -1,28 +1,17 @@
 // Own documents: pasted, chosen, dropped, and what is wrong with them.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 
-import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, rank, screenshot, texts, whenRanked, whenReady } from "../support/browsers/page.js";
-import { startDemo } from "../support/servers/demo.js";
+import { rank, screenshot, texts, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const paris = "Paris is the capital of France and its largest city.";
 const documents = ["Berlin is the capital of Germany.", paris, "The Eiffel Tower is located in Paris."];
 
 describe("own documents on the demo page", () => {
-  let demo;
-  let browser;
+  const suite = withDemo();
   let opened;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
   beforeEach(async () => {
-    opened = await openPage(browser, demo.url);
+    opened = await suite.openPage();
     await opened.open();
     await whenReady(opened.page);
   });

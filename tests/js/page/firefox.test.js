@@ -1,29 +1,20 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { launchFirefox } from "../support/browsers/firefox.js";
-import { startDemo } from "../support/servers/demo.js";
+import { withDemo } from "../support/browsers/page.js";
 
 describe("the demo page in Firefox", () => {
-  let demo;
-  let browser;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchFirefox();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  const suite = withDemo(launchFirefox);
 
   test("loads the model, ranks, and breaks no policy", async () => {
-    const page = await browser.newPage();
+    const page = await suite.browser.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (message) => {
       if (["error", "warn"].includes(message.type())) problems.push(message.text());
     });
-    await page.goto(demo.url);
+    await page.goto(suite.demo.url);
     await page.evaluate(() => {
       globalThis.violations = [];
       addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, rank, screenshot, texts, whenReady } from "../support/browsers/page.js";
+import { openPage, rank, screenshot, texts, whenReady, withDemo } from "../support/browsers/page.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
-import { startDemo } from "../support/servers/demo.js";
 import { startModelHost } from "../support/servers/model-host.js";
 import { startProxy } from "../support/servers/proxy.js";
 
@@ -25,24 +24,15 @@ const models = {
 
 describe("the demo page on the network", () => {
   let hub;
-  let demo;
-  let browser;
-  let front;
-  before(async () => {
-    hub = await startModelHost(models);
-    demo = await startDemo({ RANKLET_HUB: hub.url });
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-    await hub?.stop();
-  });
-  beforeEach(async () => (front = await startProxy(demo.url)));
-  afterEach(() => front.stop());
+  let proxy;
+  before(async () => (hub = await startModelHost(models)));
+  const suite = withDemo(launchChromium, () => ({ RANKLET_HUB: hub.url }));
+  after(() => hub.stop());
+  beforeEach(async () => (proxy = await startProxy(suite.demo.url)));
+  afterEach(() => proxy.stop());
 
   test("the policy is strict, in the header and in the page", async () => {
-    const { page, open, close } = await openPage(browser, front.url);
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
     const response = await open();
     const header = response.headers()["content-security-policy"];
     assert.ok(header.startsWith(`${policy};`), header);
@@ -54,36 +44,36 @@ describe("the demo page on the network", () => {
   });
 
   test("nothing is asked for while one types and ranks: not by the page, its worker or its service worker", async () => {
-    const { page, context, requests, open, close } = await openPage(browser, front.url);
+    const { page, context, requests, open, close } = await openPage(suite.browser, proxy.url);
     context.on("request", (request) => requests.push(request.url()));
     await open();
     await whenReady(page);
-    assert.ok(front.requests.includes("/sw.js") && front.requests.includes(weights));
-    const [asked, served] = [requests.length, front.requests.length];
+    assert.ok(proxy.requests.includes("/sw.js") && proxy.requests.includes(weights));
+    const [asked, served] = [requests.length, proxy.requests.length];
     await rank(page, "Why do astronauts float?");
     await rank(page, "What does andante mean?");
     await page.waitForTimeout(500);
     assert.deepEqual(requests.slice(asked), []);
     // Browsers look by themselves, some time after a visit, whether a service worker has a new version.
-    assert.deepEqual(front.requests.slice(served).filter((path) => path !== "/sw.js"), []);
+    assert.deepEqual(proxy.requests.slice(served).filter((path) => path !== "/sw.js"), []);
     assert.equal(await page.textContent("#requests-after-load"), "0");
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
     assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 2\d\.\d MB$/);
-    assert.ok(requests.every((url) => url.startsWith(front.url)), requests.join("\n"));
+    assert.ok(requests.every((url) => url.startsWith(proxy.url)), requests.join("\n"));
     await close();
   });
 
   test("the model is fetched once, and the second visit needs no network and no server", async () => {
-    const { page, context, problems, open, close } = await openPage(browser, front.url);
+    const { page, context, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
     for (const large of [weights, "/assets/ranklet_relaxed_bg.wasm"]) {
-      assert.equal(front.requests.filter((path) => path === large).length, 1, `${large} is fetched once`);
+      assert.equal(proxy.requests.filter((path) => path === large).length, 1, `${large} is fetched once`);
     }
-    assert.ok(!front.requests.includes("/assets/ranklet_bg.wasm"), "the engine's other file is not fetched");
+    assert.ok(!proxy.requests.includes("/assets/ranklet_bg.wasm"), "the engine's other file is not fetched");
     await kept(page, "model.safetensors");
     await context.setOffline(true);
-    await front.stop();
+    await proxy.stop();
     await page.reload();
     await whenReady(page);
     await rank(page, "Why do astronauts float?");
@@ -93,8 +83,8 @@ describe("the demo page on the network", () => {
   });
 
   test("a file that breaks off or is not found is not kept", async () => {
-    front.faults.set(weights, { status: 503 });
-    const { page, open, close } = await openPage(browser, front.url);
+    proxy.faults.set(weights, { status: 503 });
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await page.locator('[data-state="failed"]').waitFor();
     const names = await page.evaluate(async () => (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname));
@@ -104,8 +94,8 @@ describe("the demo page on the network", () => {
   });
 
   test("says what failed and what to do, and works once it can", async () => {
-    front.faults.set(weights, { status: 503 });
-    const { page, open, close } = await openPage(browser, front.url);
+    proxy.faults.set(weights, { status: 503 });
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await page.locator('[data-state="failed"]').waitFor();
     assert.match(await page.textContent("#load-detail"), /model\.safetensors answered 503.*\(network\).*Try again/);
@@ -114,7 +104,7 @@ describe("the demo page on the network", () => {
     assert.ok((await texts(page, "keyword-list")).length > 0, "keywords work without the model");
     await page.waitForTimeout(500);
     await screenshot(page, "failed");
-    front.faults.clear();
+    proxy.faults.clear();
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByText(/^Ranked \d+ passages/).first().waitFor();
     assert.equal(await page.isVisible("#load-card"), false);
@@ -122,8 +112,8 @@ describe("the demo page on the network", () => {
   });
 
   test("shows how far loading is, file by file, can be cancelled and taken up again", async () => {
-    front.faults.set(weights, { bytesPerSecond: 8e6 });
-    const { page, problems, open, close } = await openPage(browser, front.url);
+    proxy.faults.set(weights, { bytesPerSecond: 8e6 });
+    const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await page.locator(".file", { hasText: "model.safetensors" }).getByText(/[1-9]\.\d MB of 23\.\d MB/).waitFor();
     assert.equal(await page.locator(".file").count(), 5);
@@ -135,7 +125,7 @@ describe("the demo page on the network", () => {
     await screenshot(page, "loading-cancelled");
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0);
-    front.faults.clear();
+    proxy.faults.clear();
     await page.getByRole("button", { name: "Load the model" }).click();
     await page.getByText(/^Ranked \d+ passages/).first().waitFor();
     assert.deepEqual(problems, []);
@@ -144,7 +134,7 @@ describe("the demo page on the network", () => {
 
   for (const id of Object.keys(models)) {
     test(`loads ${id} through this page's own server, and counts what that took`, async () => {
-      const { page, problems, open, close } = await openPage(browser, front.url);
+      const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
       await open();
       await whenReady(page);
       await chooseHub(page, id);
@@ -159,7 +149,7 @@ describe("the demo page on the network", () => {
   }
 
   test("says what to do about an id that no hub has, and keeps the model it had", async () => {
-    const { page, open, close } = await openPage(browser, front.url);
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
     await chooseHub(page, "nobody/nothing");

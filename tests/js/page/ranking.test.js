@@ -1,27 +1,16 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, rank, screens, screenshot, texts, useLongDocuments, whenRanked, whenReady } from "../support/browsers/page.js";
-import { startDemo } from "../support/servers/demo.js";
+import { rank, screens, screenshot, texts, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
 
 describe("the demo page", () => {
-  let demo;
-  let browser;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  const suite = withDemo();
 
   for (const [name, options] of Object.entries(screens)) {
     test(`loads, ranks and fits the screen, and nothing jumps: ${name}`, async () => {
-      const { page, problems, open, close } = await openPage(browser, demo.url, options);
+      const { page, problems, open, close } = await suite.openPage(options);
       await open();
       await whenReady(page);
       await screenshot(page, `${name}-empty`);
@@ -46,7 +35,7 @@ describe("the demo page", () => {
   }
 
   test("draws a line for each passage and marks it in both lists", async () => {
-    const { page, open, close } = await openPage(browser, demo.url);
+    const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     await rank(page, "What is the hottest planet?");
@@ -64,7 +53,7 @@ describe("the demo page", () => {
   });
 
   test("shows what it ran, how long it took and what it cost", async () => {
-    const { page, context, open, close } = await openPage(browser, demo.url);
+    const { page, context, open, close } = await suite.openPage();
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await open();
     await whenReady(page);
@@ -81,7 +70,7 @@ describe("the demo page", () => {
   });
 
   test("settles visibly, can be cancelled, and goes on", async () => {
-    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     assert.equal(await page.isVisible("#status-action"), false);
@@ -101,7 +90,7 @@ describe("the demo page", () => {
   });
 
   test("a newer query takes the older one's place without a word", async () => {
-    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     for (const query of ["Why", "Why is", "Why is sea water salty?"]) {

@@ -1,31 +1,20 @@
 // While somebody types and Ranklet ranks, the page answers: nothing keeps its thread for longer than a few frames.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
-import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, whenRanked, whenReady } from "../support/browsers/page.js";
-import { startDemo } from "../support/servers/demo.js";
+import { whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const limit = 50;
 
 describe("the demo page under the fingers", () => {
-  let demo;
-  let browser;
-  before(async () => {
-    demo = await startDemo();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  const suite = withDemo();
 
   test(`typing while rankings run costs no task more than ${limit} ms, and frames keep coming`, async (t) => {
-    const { page, problems, open, close } = await openPage(browser, demo.url);
+    const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
-    let seen = await typeAndMeasure(browser, page);
-    if (seen.longest > limit) seen = await typeAndMeasure(browser, page);
+    let seen = await typeAndMeasure(suite.browser, page);
+    if (seen.longest > limit) seen = await typeAndMeasure(suite.browser, page);
     t.diagnostic(`longest task ${seen.longest.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`);
     assert.ok(seen.tasks > 100, "enough tasks to mean anything");
     assert.ok(seen.longest <= limit, `a task took ${seen.longest} ms`);

@@ -1,8 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { after, before } from "node:test";
 
 import { inRepository } from "../paths.js";
-import { openDemo } from "./chromium.js";
+import { startDemo } from "../servers/demo.js";
+import { launchChromium, openDemo } from "./chromium.js";
 
 const screenshotFolder = inRepository(".build/screenshots");
 
@@ -13,6 +15,24 @@ export const screens = {
   phone: { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2 },
   "phone-dark": { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, colorScheme: "dark" },
 };
+
+/**
+ * Starts the demo's server and a browser before the tests of a suite, and stops both after them.
+ * @param {() => Record<string, string>} environment of the server, read when it starts
+ * @returns {{ demo, browser, openPage }} `demo` and `browser` are set while tests run; `openPage(options)` opens the page
+ */
+export function withDemo(launch = launchChromium, environment = () => ({})) {
+  const suite = { openPage: (options) => openPage(suite.browser, suite.demo.url, options) };
+  before(async () => {
+    suite.demo = await startDemo(environment());
+    suite.browser = await launch();
+  });
+  after(async () => {
+    await suite.browser?.close();
+    await suite.demo?.stop();
+  });
+  return suite;
+}
 
 /** Opens the page in a context of its own: { page, context, problems, requests, open, close }. */
 export async function openPage(browser, url, options = screens.desktop) {
