@@ -1,47 +1,28 @@
 // Chromium, and pages in it that score.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
-const quiet = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-  "--disable-quic",
-];
+import { chromiumExecutable, hardwareGpuFlags, quietFlags, softwareGpuFlags } from "../../tests/js/support/browsers/chromium-flags.js";
 
 /** V8 without the instruction that the relaxed integer dot becomes. */
 export const withoutVnni = "--js-flags=--no-enable-avx-vnni";
 
-function executable() {
-  const path = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(path)) throw new Error(`no Chromium at ${path}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
-  return path;
-}
-
-/** WebGPU where there is no GPU: SwiftShader, a Vulkan on the CPU. */
-const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
-/** WebGPU on Linux, where Chromium does not have it on every GPU by itself. */
-const hardwareGpu = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--ignore-gpu-blocklist"];
-
 /** Starts Chromium with WebGPU, as `startChromium`. */
 export function startGpuChromium(site, hardware) {
-  return start(site, [...quiet.filter((flag) => flag !== "--disable-gpu"), ...(hardware ? hardwareGpu : softwareGpu)]);
+  return start(site, hardware ? hardwareGpuFlags : softwareGpuFlags);
 }
 
 /** Starts Chromium. Every page has a context, and so a process, of its own. */
 export function startChromium(site, flags = []) {
-  return start(site, [...quiet, ...flags]);
+  return start(site, [...quietFlags, ...flags]);
 }
 
 async function start(site, args) {
-  const browser = await chromium.launch({ executablePath: executable(), args });
+  const browser = await chromium.launch({ executablePath: chromiumExecutable(), args });
   return {
     version: browser.version(),
     open: async (peer) => openPage(await browser.newContext(), site, peer),
@@ -53,7 +34,7 @@ async function start(site, args) {
 /** Starts Chromium with a profile on disk, whose caches outlive a page. */
 export async function startProfile(site) {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
-  const context = await chromium.launchPersistentContext(folder, { executablePath: executable(), args: quiet });
+  const context = await chromium.launchPersistentContext(folder, { executablePath: chromiumExecutable(), args: quietFlags });
   return {
     open: (peer) => openPage(context, site, peer),
     close: async () => {
@@ -114,9 +95,9 @@ function peakBytesOf(id) {
 /** What V8 says of the processor under a flag of its own: { AVX2: true, AVX_VNNI: false, ... }. */
 export async function processorFeatures(flag = "") {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
-  const args = ["--headless", `--user-data-dir=${folder}`, ...quiet, `--js-flags=${flag} --help`, "about:blank"];
+  const args = ["--headless", `--user-data-dir=${folder}`, ...quietFlags, `--js-flags=${flag} --help`, "about:blank"];
   // A group of its own: Chromium's processes do not end by themselves here.
-  const child = spawn(executable(), args, { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(chromiumExecutable(), args, { detached: true, stdio: ["ignore", "pipe", "ignore"] });
   try {
     const line = await new Promise((found) => {
       let output = "";

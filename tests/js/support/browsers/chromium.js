@@ -1,32 +1,15 @@
-import { existsSync } from "node:fs";
-
 import { chromium } from "playwright-core";
 
-const quiet = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-  "--disable-quic",
-];
+import { chromiumExecutable, quietFlags, softwareGpuFlags } from "./chromium-flags.js";
 
-/** What WebGPU takes where there is no GPU: SwiftShader, a Vulkan on the CPU. */
-const softwareGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
-
-/** As `launchChromium`, with WebGPU on a software adapter. */
-export function launchChromiumWithGpu() {
-  return launchChromium([...quiet.filter((flag) => flag !== "--disable-gpu"), ...softwareGpu]);
+/** Starts headless Chromium. */
+export function launchChromium(args = quietFlags) {
+  return chromium.launch({ executablePath: chromiumExecutable(), args });
 }
 
-/** Starts headless Chromium; a missing one is a failure, not a skip. */
-export function launchChromium(args = quiet) {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) {
-    throw new Error(`no Chromium at ${executablePath}: install it (Debian: apt-get install chromium) or set CHROMIUM`);
-  }
-  return chromium.launch({ executablePath, args });
+/** Starts headless Chromium with WebGPU on a software adapter. */
+export function launchChromiumWithGpu() {
+  return launchChromium(softwareGpuFlags);
 }
 
 /** Opens the demo page and keeps what went wrong on it and what it asked for. */
