@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::checkpoint::{ScoreActivation, Weights};
+use crate::engine::Engine;
 use crate::options::Dtype;
 use crate::text::PairTokenizer;
 
@@ -62,6 +63,20 @@ pub struct Backend {
     /// What a GPU was held against at load, where there is one, chosen or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+}
+
+impl Backend {
+    /// Describes an engine that was chosen for `reason`.
+    pub(crate) fn of(engine: &Engine, dtype: Dtype, reason: &str) -> Self {
+        Self {
+            device: engine.device(),
+            engine: engine.name(),
+            adapter: None,
+            dtype,
+            reason: reason.to_owned(),
+            verification: None,
+        }
+    }
 }
 
 /// Logits of a GPU beside those that are right.

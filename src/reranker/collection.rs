@@ -1,6 +1,7 @@
 //! Documents that are tokenised once, for many queries.
 
 use super::Reranker;
+use super::session::Session;
 use crate::error::{Result, input};
 use crate::options::DocumentOptions;
 use crate::text::EncodedDocument;
@@ -16,7 +17,7 @@ pub struct Collection {
 impl Collection {
     /// An empty collection for `reranker`; also `Reranker::prepare`.
     pub fn new(reranker: &Reranker) -> Self {
-        Self { owner: reranker.id(), documents: Vec::new() }
+        Self { owner: reranker.session().id, documents: Vec::new() }
     }
 
     /// Number of documents.
@@ -34,21 +35,22 @@ impl Collection {
     /// # Errors
     /// `input` when the collection belongs to another reranker, `tokenizer` when the tokenizer fails.
     pub fn push(&mut self, reranker: &Reranker, document: &str, options: DocumentOptions) -> Result<()> {
-        self.check_owner(reranker)?;
-        self.documents.push(reranker.encode(document, options)?.into_owned());
+        let session = reranker.session();
+        self.check_owner(session)?;
+        self.documents.push(session.encode_document(document, options)?.into_owned());
         Ok(())
     }
 
     /// The document at `index`.
-    pub(crate) fn document(&self, reranker: &Reranker, index: usize) -> Result<&EncodedDocument<'static>> {
-        self.check_owner(reranker)?;
+    pub(super) fn document(&self, session: &Session, index: usize) -> Result<&EncodedDocument<'static>> {
+        self.check_owner(session)?;
         self.documents.get(index).ok_or_else(|| {
             input(format!("document {index} of a collection that has {}", self.documents.len()))
         })
     }
 
-    fn check_owner(&self, reranker: &Reranker) -> Result<()> {
-        if self.owner == reranker.id() {
+    fn check_owner(&self, session: &Session) -> Result<()> {
+        if self.owner == session.id {
             return Ok(());
         }
         Err(input("this collection was prepared by another reranker, whose tokens may mean other things"))

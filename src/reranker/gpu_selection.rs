@@ -1,6 +1,6 @@
 //! A GPU beside the CPU: whether it gives the same scores, and which of them computes.
 
-use super::{Fallback, Reranker};
+use super::session::{Fallback, Session};
 use crate::checkpoint::Golden;
 use crate::engine::Engine;
 use crate::engine::clock::now_ms;
@@ -10,7 +10,7 @@ use crate::info::{Verification, VerifiedPair};
 use crate::options::{Device, Options};
 
 /// What is scored where the model's file has no golden pairs.
-const PAIRS: [(&str, &str); 2] = [
+const VERIFICATION_PAIRS: [(&str, &str); 2] = [
     (
         "how do plants make food",
         "Leaves catch light and turn water and air into sugar, which feeds the whole plant.",
@@ -22,60 +22,65 @@ const PAIRS: [(&str, &str); 2] = [
 ];
 
 /// What speed is measured with: a passage of about a hundred tokens.
-const PASSAGE: &str = "The river rises in the hills to the north and runs for ninety miles before it meets the sea. For \
+const TIMING_PASSAGE: &str = "The river rises in the hills to the north and runs for ninety miles before it meets the sea. For \
     centuries boats carried wool, grain and timber along it, and the towns on its banks grew rich. When the railway came, \
     the boats went, and the quays were left to anglers and ducks. Today the old towpath is a walk that thousands of people \
     take every summer, from the spring under the beech trees to the lighthouse at the mouth, and the inns beside it are \
     full again for the first time in a hundred years.";
 /// Pairs of the CPU's turn. The GPU's first is one, which shows whether there is any hope.
-const FEW: usize = 4;
+const CPU_TIMING_PAIRS: usize = 4;
 /// Pairs of the GPU's second turn: one with little to do says nothing about one that has much.
-const MANY: usize = 32;
+const GPU_TIMING_PAIRS: usize = 32;
 
-impl Reranker {
+impl Session {
     /// Puts the GPU in the place of the CPU where it gives the same scores and, unless it was asked for, is faster.
     ///
     /// # Errors
     /// Where it was asked for: why there is none; `integrity`, with the numbers, where it does not give the same scores.
-    pub(super) async fn choose(
+    pub(super) async fn choose_engine(
         &mut self,
         gpu: Result<Box<GpuEngine>>,
         options: &Options,
         golden: Option<&Golden>,
     ) -> Result<()> {
-        match self.trusted(gpu, golden).await {
+        match self.verified_gpu(gpu, golden).await {
             Err(error) if options.device == Device::Auto => {
                 self.info.backend.reason = error.context().to_owned()
             }
             Err(error) => return Err(error),
-            Ok(gpu) if options.device == Device::Auto => match self.race(&gpu, options).await {
+            Ok(gpu) if options.device == Device::Auto => match self.is_gpu_faster(&gpu, options).await {
                 Ok((true, reason)) => {
-                    let cpu = self.put(gpu, reason);
+                    let cpu = self.replace_engine(gpu, reason);
                     self.fallback = Some(Fallback { engine: cpu, info: Default::default() });
                 }
                 Ok((false, reason)) => self.info.backend.reason = reason,
                 Err(error) => self.info.backend.reason = format!("the GPU failed: {}", error.context()),
             },
             Ok(gpu) => {
-                self.put(gpu, "asked for".to_owned());
+                self.replace_engine(gpu, "asked for".to_owned());
             }
         }
         Ok(())
     }
 
     /// The GPU, if it gives the logits it should.
-    async fn trusted(&mut self, gpu: Result<Box<GpuEngine>>, golden: Option<&Golden>) -> Result<Engine> {
+    async fn verified_gpu(&mut self, gpu: Result<Box<GpuEngine>>, golden: Option<&Golden>) -> Result<Engine> {
         let gpu = gpu?;
         let adapter = gpu.adapter();
         let gpu = Engine::Gpu(gpu);
-        let verification = self.compare(&gpu, adapter, golden).await?;
-        let (passed, message) = (verification.passed(), disagreement(&verification));
+        let verification = self.verify_gpu(&gpu, adapter, golden).await?;
+        let (passed, message) = (verification.passed(), disagreement_message(&verification));
         self.info.backend.verification = Some(verification);
         if passed { Ok(gpu) } else { Err(integrity(message)) }
     }
 
     /// Scores the golden pairs of the model's file, or two that the CPU scores too.
-    async fn compare(&self, gpu: &Engine, adapter: String, golden: Option<&Golden>) -> Result<Verification> {
+    async fn verify_gpu(
+        &self,
+        gpu: &Engine,
+        adapter: String,
+        golden: Option<&Golden>,
+    ) -> Result<Verification> {
         let mut pairs = Vec::new();
         for pair in golden.iter().flat_map(|golden| &golden.pairs) {
             let (query, document) = (pair.query.clone(), pair.document.clone());
@@ -86,7 +91,7 @@ impl Reranker {
             false => ("the model file", gpu.tolerance()),
         };
         if pairs.is_empty() {
-            for (query, document) in PAIRS {
+            for (query, document) in VERIFICATION_PAIRS {
                 let expected = self.logits(&self.engine, &self.batch_of(&[(query, document)])?).await?;
                 let (query, document) = (query.to_owned(), document.to_owned());
                 pairs.push(VerifiedPair { query, document, expected, logits: Vec::new() });
@@ -100,32 +105,34 @@ impl Reranker {
     }
 
     /// Whether the GPU is faster than the CPU with this model, and the figures.
-    async fn race(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
+    async fn is_gpu_faster(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
         // The first turn warms up; the GPU has been warmed up by the pairs it was held against.
-        self.time(&self.engine, FEW).await?;
-        let cpu = self.time(&self.engine, FEW).await? / f64::from(options.cpu_workers.unwrap_or(1).max(1));
-        let mut on_gpu = self.time(gpu, 1).await?;
-        let hopeless = on_gpu > 2.0 * cpu;
-        on_gpu *= FEW as f64;
-        if !hopeless {
-            on_gpu = self.time(gpu, MANY).await? * FEW as f64 / MANY as f64;
+        self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?;
+        let cpu_ms = self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?
+            / f64::from(options.cpu_workers.unwrap_or(1).max(1));
+        let mut gpu_ms = self.time_ms(gpu, 1).await?;
+        let is_far_slower = gpu_ms > 2.0 * cpu_ms;
+        gpu_ms *= CPU_TIMING_PAIRS as f64;
+        if !is_far_slower {
+            gpu_ms = self.time_ms(gpu, GPU_TIMING_PAIRS).await? * CPU_TIMING_PAIRS as f64
+                / GPU_TIMING_PAIRS as f64;
         }
-        let rate = |time: f64| FEW as f64 * 1000.0 / time.max(1e-3);
-        let figures =
-            format!("{:.0} documents a second on the GPU, {:.0} on the CPU", rate(on_gpu), rate(cpu));
-        Ok((on_gpu < cpu, figures))
+        let rate = |ms: f64| CPU_TIMING_PAIRS as f64 * 1000.0 / ms.max(1e-3);
+        let report =
+            format!("{:.0} documents a second on the GPU, {:.0} on the CPU", rate(gpu_ms), rate(cpu_ms));
+        Ok((gpu_ms < cpu_ms, report))
     }
 
     /// Milliseconds that an engine takes for pairs of about a hundred tokens.
-    async fn time(&self, engine: &Engine, pairs: usize) -> Result<f64> {
-        let batch = self.batch_of(&vec![(PAIRS[0].0, PASSAGE); pairs])?;
+    async fn time_ms(&self, engine: &Engine, pairs: usize) -> Result<f64> {
+        let batch = self.batch_of(&vec![(VERIFICATION_PAIRS[0].0, TIMING_PASSAGE); pairs])?;
         let started = now_ms();
         engine.run(&batch).await?;
         Ok(now_ms() - started)
     }
 
     /// Puts a GPU in the place of the engine, which comes back.
-    fn put(&mut self, gpu: Engine, reason: String) -> Engine {
+    fn replace_engine(&mut self, gpu: Engine, reason: String) -> Engine {
         let backend = &mut self.info.backend;
         (backend.device, backend.engine, backend.reason) = (gpu.device(), gpu.name(), reason);
         backend.adapter = backend.verification.as_ref().map(|verification| verification.adapter.clone());
@@ -134,7 +141,7 @@ impl Reranker {
 }
 
 /// What to say of a GPU whose logits are wrong.
-fn disagreement(verification: &Verification) -> String {
+fn disagreement_message(verification: &Verification) -> String {
     let Verification { adapter, reference, tolerance, pairs } = verification;
     let worst = pairs.iter().max_by(|a, b| a.difference().total_cmp(&b.difference()));
     let numbers = worst.map_or_else(String::new, |pair| {

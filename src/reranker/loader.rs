@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use super::model_spec::ModelSpec;
+use super::session::Session;
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsReader, WeightsSource};
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Decoder, LabelTokens, PromptConfig};
@@ -20,7 +21,6 @@ use crate::error::{Result, integrity};
 use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head, Plan};
 use crate::options::{Device, Dtype, ModelSource, Options};
-use crate::text::Batch;
 
 /// Takes a checkpoint in and makes a [`Reranker`] of it.
 #[derive(Debug)]
@@ -63,71 +63,44 @@ impl Loader {
         &mut self.weights
     }
 
-    /// Makes the engine and checks it against the golden pairs of the weights, where there are any.
+    /// Prepares the engine and checks it against the golden pairs of the weights file, if it has any.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`] that are about the weights or the engine.
+    /// Those of [`Reranker::load`] about the weights and the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
         let Self { options, spec, memory_bytes, weights } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
-        let Prepared {
-            engine,
-            #[cfg(feature = "gpu")]
-            gpu,
-            head,
-            parameters,
-            warnings,
-        } = Prepared::new(&options, &spec, weights, dtype).await?;
-        let ModelSpec { config, activation, prompt, tokenizer, max_length, .. } = spec;
-        let info = Info {
-            model_type: config.model_type,
-            architecture: config.architecture,
-            num_labels: head.num_labels(),
-            activation,
-            max_length,
-            parameters,
-            hidden_size: config.hidden_size,
-            layers: config.num_hidden_layers,
-            weights: weights_info,
-            memory_bytes,
-            backend: Backend {
-                device: engine.device(),
-                engine: engine.name(),
-                adapter: None,
-                dtype,
-                reason: reason(&engine, options.device).to_owned(),
-                verification: None,
-            },
-            warnings,
-        };
+        let prepared = PreparedModel::new(&options, &spec, weights, dtype).await?;
+        let backend = Backend::of(&prepared.engine, dtype, reason(&prepared.engine, options.device));
+        let info = prepared.info(&spec, weights_info, memory_bytes, backend);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]
-        let mut reranker = Reranker {
+        let mut session = Session {
             id: next_id(),
-            max_length: info.max_length,
-            prompt,
-            tokenizer,
-            engine,
+            prompt: spec.prompt,
+            tokenizer: spec.tokenizer,
+            max_length: spec.max_length,
+            engine: prepared.engine,
             fallback: None,
-            head,
-            activation,
+            head: prepared.head,
+            activation: spec.activation,
             info,
         };
         if let Some(golden) = &golden {
-            reranker.verify(golden).await?;
+            session.verify(golden).await?;
         }
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = gpu {
-            reranker.choose(gpu, &options, golden.as_ref()).await?;
+        if let Some(gpu) = prepared.gpu {
+            session.choose_engine(gpu, &options, golden.as_ref()).await?;
         }
-        Ok(reranker)
+        Ok(Reranker { session })
     }
 }
 
 /// What depends on whether a model is a Plan.
-struct Prepared {
+struct PreparedModel {
     engine: Engine,
     /// A GPU, or why there is none, where it is asked for or may be chosen.
     #[cfg(feature = "gpu")]
@@ -137,7 +110,7 @@ struct Prepared {
     warnings: Vec<String>,
 }
 
-impl Prepared {
+impl PreparedModel {
     async fn new(options: &Options, spec: &ModelSpec, weights: Weights, dtype: Dtype) -> Result<Self> {
         #[cfg(feature = "decoder")]
         if let (Some(decoder), Some(prompt_config)) = (&spec.config.decoder, &spec.prompt_config) {
@@ -176,6 +149,24 @@ impl Prepared {
             head,
             warnings,
         })
+    }
+
+    /// Describes the model; the CPU engine of `backend` computes until a GPU is chosen.
+    fn info(&self, spec: &ModelSpec, weights: WeightsInfo, memory_bytes: u64, backend: Backend) -> Info {
+        Info {
+            model_type: spec.config.model_type,
+            architecture: spec.config.architecture.clone(),
+            num_labels: self.head.num_labels(),
+            activation: spec.activation,
+            max_length: spec.max_length,
+            parameters: self.parameters,
+            hidden_size: spec.config.hidden_size,
+            layers: spec.config.num_hidden_layers,
+            weights,
+            memory_bytes,
+            backend,
+            warnings: self.warnings.clone(),
+        }
     }
 
     #[cfg(feature = "decoder")]
@@ -226,8 +217,11 @@ fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option
     }
 }
 
-impl Reranker {
-    /// Scores the golden pairs of the model file and compares.
+impl Session {
+    /// Scores the golden pairs of the weights file and compares the logits.
+    ///
+    /// # Errors
+    /// `integrity` for a pair whose logits differ by more than the engine's tolerance.
     async fn verify(&self, golden: &Golden) -> Result<()> {
         let tolerance = self.engine.tolerance();
         for pair in &golden.pairs {
@@ -243,18 +237,6 @@ impl Reranker {
             }
         }
         Ok(())
-    }
-
-    /// Pairs in a batch, as long as the model allows.
-    pub(super) fn batch_of(&self, pairs: &[(&str, &str)]) -> Result<Batch> {
-        let mut batch = Batch::default();
-        let length = self.tokenizer.model_max_length();
-        for (query, document) in pairs {
-            let query = self.tokenizer.encode_query(query, length, &self.prompt)?;
-            let document = self.tokenizer.encode(*document, length, None)?;
-            self.tokenizer.push(&mut batch, &query, &document, length)?;
-        }
-        Ok(batch)
     }
 }
 

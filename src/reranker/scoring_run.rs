@@ -1,72 +1,46 @@
-//! A call under way: pairs scored micro-batch by micro-batch, so that a caller can show progress, stop, or let
-//! another call have its turn.
+//! A scoring run: pairs scored micro-batch by micro-batch, so that a caller can show progress, stop, or let another run
+//! continue in between.
 
 use std::borrow::Cow;
-use std::ops::Range;
-use std::sync::Arc;
 
-use super::{Collection, Reranker};
+use super::Reranker;
+use super::micro_batch::{Chunk, MicroBatchBuilder, Position, Row};
+use super::pairs::{Pairs, RunDocument};
+use super::session::Session;
 use crate::engine::Submission;
-use crate::error::{Error, ErrorItem, ItemKind, Result, input, internal};
-use crate::options::{DocumentOptions, RankOptions, Scores};
+use crate::error::{Error, Result};
+use crate::options::Scores;
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
 
-/// The pairs of a call.
-#[derive(Debug, Clone)]
-pub enum Pairs<'a> {
-    /// One query with many documents.
-    OneQuery {
-        /// The query.
-        query: Cow<'a, str>,
-        /// The documents.
-        documents: Vec<Cow<'a, str>>,
-        /// How they become tokens.
-        options: DocumentOptions,
-    },
-    /// Pairs of query and document.
-    Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
-    /// One query with documents tokenised before.
-    Prepared {
-        /// The query.
-        query: Cow<'a, str>,
-        /// The documents.
-        collection: Arc<Collection>,
-        /// The places in the collection of those to score, in the order of the scores; `None`: all, in order.
-        candidates: Option<Vec<u32>>,
-    },
-}
-
-/// A call under way. Texts are tokenised when their turn comes.
+/// The scoring of some pairs, under way. Texts are tokenized just before they are scored.
 #[derive(Debug)]
 pub struct ScoringRun<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
-    /// Up to where pairs are finished.
+    progress: Progress,
+}
+
+/// The state of a run; the default is that of a run that has not begun.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The end of the pairs that are scored.
     done: Position,
-    /// Up to where they are in batches.
+    /// The end of the pairs that are in batches.
     submitted: Position,
-    /// A batch that a GPU is at already.
+    /// The next batch, submitted while a GPU computes the current one.
     prefetched: Option<InFlightBatch>,
-    /// The best chunk of those.
-    best: Option<(f32, Span)>,
-    /// A document of which only some chunks had room in the last batch, so that it is tokenised once.
+    /// The score and the span of the best chunk so far of the pair at `done`.
+    best_chunk: Option<(f32, Span)>,
+    /// The document of the pair with this index, of which some chunks did not fit in the last batch.
     partial_document: Option<(usize, Chunks)>,
+    /// Tokens of the pairs that are scored.
     tokens: usize,
-    /// Whether the reranker had fallen back when the call began, or began again.
+    /// Whether the session had fallen back when the run began.
     fallen_back: Option<bool>,
 }
 
-/// How far a call is.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Position {
-    /// The first pair that is not through.
-    next: usize,
-    /// The last chunk of its document that is, where some are.
-    last_chunk: Option<Range<usize>>,
-}
-
-/// A batch on its way through an engine.
+/// A batch that an engine computes.
 #[derive(Debug)]
 struct InFlightBatch {
     batch: Batch,
@@ -74,19 +48,19 @@ struct InFlightBatch {
     submission: Submission,
 }
 
-/// What a micro-batch has finished.
+/// The scores of the pairs that a step has finished.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PartialScores {
-    /// `[pairs, num_labels]`, row-major. There may be none: long documents in chunks take several micro-batches.
+    /// `[pairs, num_labels]`, row-major. May be empty: a long document in chunks can take several micro-batches.
     pub scores: Vec<f32>,
-    /// For documents in chunks, where the best one lies: `[pairs]`.
+    /// `[pairs]`, where the best chunk of each document is; `None` if documents are not chunked.
     pub spans: Option<Vec<Span>>,
-    /// The call has begun again, with another engine: what it gave before is void.
+    /// The run has begun again on another engine: earlier scores are void.
     pub restarted: bool,
 }
 
 impl PartialScores {
-    /// Puts the pairs of a later step behind these, or in the place of them where the call has begun again.
+    /// Appends the scores of a later step, or replaces these by them if the run has begun again.
     pub fn append(&mut self, later: PartialScores) {
         if later.restarted {
             *self = PartialScores::default();
@@ -98,282 +72,171 @@ impl PartialScores {
     }
 }
 
-/// One pair of a batch.
-#[derive(Debug)]
-struct Row {
-    /// Its place in the call.
-    index: usize,
-    /// The chunk of the document that it has.
-    chunk: Option<Chunk>,
-}
-
-#[derive(Debug)]
-struct Chunk {
-    tokens: Range<usize>,
-    span: Span,
-    /// Whether the document ends with it.
-    last: bool,
-}
-
-impl Row {
-    /// Where a call is when this pair is through.
-    fn next_position(&self) -> Position {
-        match &self.chunk {
-            Some(Chunk { tokens, last: false, .. }) => {
-                Position { next: self.index, last_chunk: Some(tokens.clone()) }
-            }
-            _ => Position { next: self.index + 1, last_chunk: None },
-        }
-    }
-}
-
 impl<'a> ScoringRun<'a> {
-    /// Begins a call; nothing is computed yet.
+    /// Creates a run; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
-        Self {
-            pairs,
-            scores,
-            instruction: None,
-            done: Position::default(),
-            submitted: Position::default(),
-            prefetched: None,
-            best: None,
-            partial_document: None,
-            tokens: 0,
-            fallen_back: None,
-        }
+        Self { pairs, scores, instruction: None, progress: Progress::default() }
     }
 
-    /// With an instruction, for a model whose prompt has a place for one.
+    /// Sets the instruction, for models whose prompt contains one.
     #[must_use]
     pub fn instruction<T: Into<Cow<'a, str>>>(mut self, instruction: Option<T>) -> Self {
         self.instruction = instruction.map(Into::into);
         self
     }
 
-    /// Number of pairs in all.
+    /// Number of pairs.
     pub fn len(&self) -> usize {
-        match &self.pairs {
-            Pairs::OneQuery { documents, .. } => documents.len(),
-            Pairs::Each(pairs) => pairs.len(),
-            Pairs::Prepared { collection, candidates, .. } => {
-                candidates.as_ref().map_or(collection.len(), Vec::len)
-            }
-        }
+        self.pairs.len()
     }
 
-    /// Whether there are no pairs at all.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Pairs scored so far.
+    /// Number of pairs scored so far.
     pub fn done(&self) -> usize {
-        self.done.next
+        self.progress.done.next
     }
 
-    /// Tokens scored so far, special ones included.
+    /// Number of tokens scored so far, special ones included.
     pub fn tokens(&self) -> usize {
-        self.tokens
+        self.progress.tokens
     }
 
-    /// Scores the next micro-batch; `None` when all are done.
+    /// Scores the next micro-batch; returns `None` after the last one.
+    ///
+    /// If the GPU fails and the CPU takes over, the run begins again: see [`PartialScores::restarted`].
     ///
     /// # Errors
-    /// As [`Reranker::score`]; `unsupported` for an instruction that has no place, `input` for chunks with a model of several labels, of which none is the best. The pairs
-    /// of a failed step stay unscored; the reranker can be used on.
+    /// As [`Reranker::score`]; `unsupported` for an instruction that the model does not take; `input` for chunks with a
+    /// model of several labels, whose chunks have no order. The pairs of a failed step stay unscored; the reranker
+    /// stays usable.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<PartialScores>> {
-        if self.done.next == self.len() {
+        let session = reranker.session();
+        if self.done() == self.len() {
             return Ok(None);
         }
-        reranker.check_instruction(self.instruction.as_deref())?;
-        let fallen_back = reranker.has_fallen_back();
-        if *self.fallen_back.get_or_insert(fallen_back) != fallen_back {
+        session.check_instruction(self.instruction.as_deref())?;
+        let fallen_back = session.has_fallen_back();
+        if *self.progress.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
         }
-        let InFlightBatch { batch, rows, submission } = match self.prefetched.take() {
+        let InFlightBatch { batch, rows, submission } = match self.progress.prefetched.take() {
             Some(prefetched) => prefetched,
-            None => self.start(reranker)?,
+            None => self.submit_next(session)?,
         };
-        // The next batch is made while a GPU is at this one. What goes wrong with it is said when its turn comes.
-        if submission.is_async() && self.submitted.next < self.len() {
-            self.prefetched = self.start(reranker).ok();
+        // Fill the next batch while the GPU computes this one. If that fails, the next step tries again and reports it.
+        if submission.is_async() && self.progress.submitted.next < self.len() {
+            self.progress.prefetched = self.submit_next(session).ok();
         }
-        match reranker.score_batch(&batch, submission, self.scores).await {
+        match session.score_batch(&batch, submission, self.scores).await {
             Ok(scores) => {
-                self.tokens += batch.tokens();
+                self.progress.tokens += batch.tokens();
                 Ok(Some(self.finish(rows, &scores)))
             }
-            // Another call's error, a moment earlier, was this one's too.
-            Err(error) if reranker.fall_back(&error) || reranker.has_fallen_back() != fallen_back => {
+            // A concurrent run may have caused the fallback a moment earlier.
+            Err(error) if session.fall_back(&error) || session.has_fallen_back() != fallen_back => {
                 Ok(Some(self.restart()))
             }
             Err(error) => {
-                (self.submitted, self.prefetched, self.partial_document) = (self.done.clone(), None, None);
-                Err(self.with_item(error, &rows))
+                let error = self.with_item(error, &rows);
+                self.rewind();
+                Err(error)
             }
         }
     }
 
-    /// Makes the next batch and hands it to the engine.
-    fn start(&mut self, reranker: &Reranker) -> Result<InFlightBatch> {
-        let before = self.submitted.clone();
-        let made = self.next_batch(reranker);
-        let (batch, rows) = made.inspect_err(|_| self.submitted = before)?;
-        let submission = reranker.start(&batch);
+    /// Fills the next batch and hands it to the engine. After an error the same pairs can be tried again.
+    fn submit_next(&mut self, session: &Session) -> Result<InFlightBatch> {
+        let (batch, rows) = self.next_batch(session)?;
+        if let Some(row) = rows.last() {
+            self.progress.submitted = row.next_position();
+        }
+        let submission = session.submit(&batch);
         Ok(InFlightBatch { batch, rows, submission })
     }
 
-    /// Begins again, for another engine.
+    /// Begins the run again, for another engine.
     fn restart(&mut self) -> PartialScores {
-        (self.done, self.submitted, self.tokens) = (Position::default(), Position::default(), 0);
-        (self.prefetched, self.best, self.partial_document, self.fallen_back) = (None, None, None, None);
+        self.progress = Progress::default();
         PartialScores { restarted: true, ..PartialScores::default() }
     }
 
-    /// Says which pairs of the call an error of a batch is about: one of its rows if the error knows it, else all.
+    /// Forgets batches that are submitted and not scored.
+    fn rewind(&mut self) {
+        self.progress.submitted = self.progress.done.clone();
+        self.progress.prefetched = None;
+        self.progress.partial_document = None;
+    }
+
+    /// Sets the item of a batch's error: the pair of one row if the error names a row, else the pairs of all rows.
     fn with_item(&self, error: Error, rows: &[Row]) -> Error {
         let row = error.item().and_then(|item| rows.get(item.range.start));
-        let (first, last) = match row {
-            Some(row) => (row.index, row.index),
-            None => (self.done.next, rows.last().map_or(self.done.next, |row| row.index)),
-        };
-        error.about(ErrorItem { kind: self.item_kind(), range: first..last + 1 })
+        let first = row.map_or(self.done(), |row| row.index);
+        let last = row.or(rows.last()).map_or(first, |row| row.index);
+        error.about(self.pairs.item(first, last))
     }
 
-    /// Pairs from where others have begun, in order, until the engine's token budget is full. A query that stands in several pairs
-    /// in a row is tokenised once.
-    fn next_batch(&mut self, reranker: &Reranker) -> Result<(Batch, Vec<Row>)> {
-        let (mut batch, mut rows) = (Batch::default(), Vec::new());
-        let mut partial_document = self.partial_document.take();
-        let mut last: Option<(&str, EncodedText)> = None;
-        let kind = self.item_kind();
-        for index in self.submitted.next..self.len() {
-            let query = self.query(index);
-            let at = |error: Error| error.about(ErrorItem { kind, range: index..index + 1 });
-            let encoded = match last.take() {
-                Some((text, encoded)) if text == query => encoded,
-                _ => reranker.encode_query(query, self.instruction.as_deref()).map_err(at)?,
+    /// Fills a batch with the next pairs, in order, up to the token budget of the engine. Consecutive pairs with the same
+    /// query share its tokens.
+    fn next_batch(&mut self, session: &Session) -> Result<(Batch, Vec<Row>)> {
+        let mut builder = MicroBatchBuilder::new(session);
+        let mut partial_document = self.progress.partial_document.take();
+        let mut last_chunk = self.progress.submitted.last_chunk.clone();
+        let mut last_query: Option<(&str, EncodedText)> = None;
+        for index in self.progress.submitted.next..self.len() {
+            let about = |error: Error| error.about(self.pairs.item(index, index));
+            let query = self.pairs.query(index);
+            let tokens = match last_query.take() {
+                Some((text, tokens)) if text == query => tokens,
+                _ => session.encode_query(query, self.instruction.as_deref()).map_err(about)?,
             };
-            let mut encoded_document = None;
-            let document =
-                match (self.prepared_document(reranker, index).map_err(at)?, partial_document.take()) {
-                    (Some(document), _) => document,
-                    (None, Some((of, chunks))) if of == index => {
-                        encoded_document.insert(EncodedDocument::Chunked(chunks))
-                    }
-                    (None, _) => encoded_document.insert(self.encode(reranker, index).map_err(at)?),
-                };
-            match document {
-                EncodedDocument::Truncated(text) => {
-                    reranker.push(&mut batch, &encoded, text).map_err(at)?;
-                    rows.push(Row { index, chunk: None });
+            let document = match partial_document.take() {
+                Some((partial, chunks)) if partial == index => {
+                    RunDocument::Encoded(EncodedDocument::Chunked(chunks))
                 }
-                EncodedDocument::Chunked(chunks) => {
-                    self.push_chunks(reranker, &mut batch, &mut rows, &encoded, (index, chunks))
-                        .map_err(at)?;
+                _ => self.pairs.document(session, index).map_err(about)?,
+            };
+            builder.push(index, &tokens, document.get(), last_chunk.take()).map_err(about)?;
+            if builder.is_full() {
+                if let RunDocument::Encoded(EncodedDocument::Chunked(chunks)) = document {
+                    partial_document = Some((index, chunks));
                 }
-            }
-            if batch.tokens() >= reranker.batch_tokens() {
-                partial_document = match encoded_document {
-                    Some(EncodedDocument::Chunked(chunks)) => Some((index, chunks)),
-                    _ => None,
-                };
                 break;
             }
-            last = Some((query, encoded));
+            last_query = Some((query, tokens));
         }
-        self.partial_document = partial_document;
-        if let Some(row) = rows.last() {
-            self.submitted = row.next_position();
-        }
-        Ok((batch, rows))
+        self.progress.partial_document = partial_document;
+        Ok((builder.batch, builder.rows))
     }
 
-    /// Adds a document's chunks from the next one on, as long as the batch has room.
-    fn push_chunks(
-        &self,
-        reranker: &Reranker,
-        batch: &mut Batch,
-        rows: &mut Vec<Row>,
-        query: &EncodedText,
-        (index, chunks): (usize, &Chunks),
-    ) -> Result<()> {
-        if reranker.info().num_labels != 1 {
-            return Err(input("a model with several labels has no best chunk: cut long documents instead"));
-        }
-        let mut last = self.submitted.last_chunk.clone().filter(|_| index == self.submitted.next);
-        while let Some(tokens) = reranker.chunk_after(chunks, last.as_ref(), query) {
-            reranker.push_chunk(batch, query, chunks.ids(&tokens))?;
-            let chunk = Chunk {
-                span: chunks.span(&tokens),
-                last: tokens.end == chunks.len(),
-                tokens: tokens.clone(),
-            };
-            rows.push(Row { index, chunk: Some(chunk) });
-            if batch.tokens() >= reranker.batch_tokens() {
-                break;
-            }
-            last = Some(tokens);
-        }
-        Ok(())
-    }
-
-    /// Takes the scores of a batch in, and gives those of the pairs it finished.
+    /// Takes the scores of a batch, `[rows, num_labels]`, and returns those of the pairs that it finished.
     fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> PartialScores {
-        let mut part = PartialScores::default();
-        let labels = scores.len() / rows.len();
-        for (row, scores) in rows.into_iter().zip(scores.chunks_exact(labels)) {
-            self.done = row.next_position();
-            let Some(Chunk { span, last, .. }) = row.chunk else {
-                part.scores.extend_from_slice(scores);
-                continue;
-            };
-            let spans = part.spans.get_or_insert_default();
-            // Of equal chunks the first.
-            let best = self.best.take().filter(|(best, _)| *best >= scores[0]).unwrap_or((scores[0], span));
-            if last {
-                part.scores.push(best.0);
-                spans.push(best.1);
-            } else {
-                self.best = Some(best);
+        let mut finished = PartialScores::default();
+        let num_labels = scores.len() / rows.len();
+        for (row, scores) in rows.into_iter().zip(scores.chunks_exact(num_labels)) {
+            self.progress.done = row.next_position();
+            match row.chunk {
+                None => finished.scores.extend_from_slice(scores),
+                Some(chunk) => self.finish_chunk(&chunk, scores[0], &mut finished),
             }
         }
-        part
+        finished
     }
 
-    fn query(&self, index: usize) -> &str {
-        match &self.pairs {
-            Pairs::OneQuery { query, .. } | Pairs::Prepared { query, .. } => query,
-            Pairs::Each(pairs) => &pairs[index].0,
-        }
-    }
-
-    /// The document at `index`, where a collection has its tokens.
-    fn prepared_document(
-        &self,
-        reranker: &Reranker,
-        index: usize,
-    ) -> Result<Option<&EncodedDocument<'static>>> {
-        let Pairs::Prepared { collection, candidates, .. } = &self.pairs else { return Ok(None) };
-        let place = candidates.as_ref().map_or(index, |places| places[index] as usize);
-        collection.document(reranker, place).map(Some)
-    }
-
-    /// Tokenises the document at `index`.
-    fn encode(&self, reranker: &Reranker, index: usize) -> Result<EncodedDocument<'_>> {
-        match &self.pairs {
-            Pairs::OneQuery { documents, options, .. } => reranker.encode(&documents[index], *options),
-            Pairs::Each(pairs) => reranker.encode(&pairs[index].1, RankOptions::default().into()),
-            Pairs::Prepared { .. } => Err(internal("a prepared document has no text")),
-        }
-    }
-
-    /// What the caller's input is a list of.
-    fn item_kind(&self) -> ItemKind {
-        match &self.pairs {
-            Pairs::OneQuery { .. } | Pairs::Prepared { .. } => ItemKind::Document,
-            Pairs::Each(_) => ItemKind::Pair,
+    /// Keeps the better of a chunk and the best one so far (the first of equal ones); after the last chunk of a document
+    /// the best one is its score.
+    fn finish_chunk(&mut self, chunk: &Chunk, score: f32, finished: &mut PartialScores) {
+        let best = self.progress.best_chunk.take().filter(|(best, _)| *best >= score);
+        let (score, span) = best.unwrap_or((score, chunk.span));
+        let spans = finished.spans.get_or_insert_default();
+        if chunk.is_last {
+            finished.scores.push(score);
+            spans.push(span);
+        } else {
+            self.progress.best_chunk = Some((score, span));
         }
     }
 }

@@ -1,0 +1,105 @@
+//! Micro-batches of a scoring run: which pairs, or chunks of their documents, the rows of a batch are.
+
+use std::ops::Range;
+
+use super::session::Session;
+use crate::error::{Result, input};
+use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
+
+/// A position in a scoring run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Position {
+    /// The first pair that is not finished.
+    pub(super) next: usize,
+    /// The last finished chunk of that pair's document, in tokens, if some of its chunks are finished.
+    pub(super) last_chunk: Option<Range<usize>>,
+}
+
+/// A row of a batch.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Index of the pair in the run.
+    pub(super) index: usize,
+    /// The chunk of the document in this row; `None` for a document that is not chunked.
+    pub(super) chunk: Option<Chunk>,
+}
+
+/// A chunk of a document.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    tokens: Range<usize>,
+    /// Where the chunk is in the text.
+    pub(super) span: Span,
+    /// Whether the document has no further chunk.
+    pub(super) is_last: bool,
+}
+
+impl Row {
+    /// The position of the run after this row.
+    pub(super) fn next_position(&self) -> Position {
+        match &self.chunk {
+            Some(Chunk { tokens, is_last: false, .. }) => {
+                Position { next: self.index, last_chunk: Some(tokens.clone()) }
+            }
+            _ => Position { next: self.index + 1, last_chunk: None },
+        }
+    }
+}
+
+/// A batch that is being filled, up to the token budget of the engine.
+pub(super) struct MicroBatchBuilder<'a> {
+    session: &'a Session,
+    pub(super) batch: Batch,
+    pub(super) rows: Vec<Row>,
+}
+
+impl<'a> MicroBatchBuilder<'a> {
+    pub(super) fn new(session: &'a Session) -> Self {
+        Self { session, batch: Batch::default(), rows: Vec::new() }
+    }
+
+    /// Whether the batch has reached the token budget of the engine.
+    pub(super) fn is_full(&self) -> bool {
+        self.batch.tokens() >= self.session.engine().batch_tokens()
+    }
+
+    /// Adds the pair at `index`. Of a chunked document it adds chunks after `last_chunk` until the batch is full.
+    pub(super) fn push(
+        &mut self,
+        index: usize,
+        query: &EncodedText,
+        document: &EncodedDocument,
+        last_chunk: Option<Range<usize>>,
+    ) -> Result<()> {
+        match document {
+            EncodedDocument::Truncated(text) => {
+                self.session.push_pair(&mut self.batch, query, text)?;
+                self.rows.push(Row { index, chunk: None });
+                Ok(())
+            }
+            EncodedDocument::Chunked(chunks) => self.push_chunks(index, query, chunks, last_chunk),
+        }
+    }
+
+    fn push_chunks(
+        &mut self,
+        index: usize,
+        query: &EncodedText,
+        chunks: &Chunks,
+        mut last_chunk: Option<Range<usize>>,
+    ) -> Result<()> {
+        if self.session.head.num_labels() != 1 {
+            return Err(input("a model with several labels has no best chunk: cut long documents instead"));
+        }
+        while let Some(tokens) = self.session.next_chunk(chunks, last_chunk.as_ref(), query) {
+            self.session.push_chunk(&mut self.batch, query, chunks.ids(&tokens))?;
+            let (span, is_last) = (chunks.span(&tokens), tokens.end == chunks.len());
+            self.rows.push(Row { index, chunk: Some(Chunk { tokens: tokens.clone(), span, is_last }) });
+            if self.is_full() {
+                break;
+            }
+            last_chunk = Some(tokens);
+        }
+        Ok(())
+    }
+}

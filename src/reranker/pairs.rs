@@ -1,0 +1,93 @@
+//! The pairs of a scoring run, in the forms that callers have them in.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Collection;
+use super::session::Session;
+use crate::error::{ErrorItem, ItemKind, Result};
+use crate::options::{DocumentOptions, RankOptions};
+use crate::text::EncodedDocument;
+
+/// The pairs of a scoring run.
+#[derive(Debug, Clone)]
+pub enum Pairs<'a> {
+    /// One query and many documents.
+    OneQuery {
+        /// The query.
+        query: Cow<'a, str>,
+        /// The documents.
+        documents: Vec<Cow<'a, str>>,
+        /// How documents are tokenized.
+        options: DocumentOptions,
+    },
+    /// Pairs of a query and a document.
+    Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+    /// One query and documents that are already tokenized.
+    Prepared {
+        /// The query.
+        query: Cow<'a, str>,
+        /// The documents.
+        collection: Arc<Collection>,
+        /// Indices in the collection of the documents to score, in the order of the scores; `None` for all, in order.
+        candidates: Option<Vec<u32>>,
+    },
+}
+
+/// A tokenized document, from a collection or made for this run.
+pub(super) enum RunDocument<'a> {
+    Prepared(&'a EncodedDocument<'static>),
+    Encoded(EncodedDocument<'a>),
+}
+
+impl RunDocument<'_> {
+    pub(super) fn get(&self) -> &EncodedDocument<'_> {
+        match self {
+            RunDocument::Prepared(document) => document,
+            RunDocument::Encoded(document) => document,
+        }
+    }
+}
+
+impl Pairs<'_> {
+    /// Number of pairs.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Pairs::OneQuery { documents, .. } => documents.len(),
+            Pairs::Each(pairs) => pairs.len(),
+            Pairs::Prepared { collection, candidates, .. } => {
+                candidates.as_ref().map_or(collection.len(), Vec::len)
+            }
+        }
+    }
+
+    /// The query of a pair.
+    pub(super) fn query(&self, index: usize) -> &str {
+        match self {
+            Pairs::OneQuery { query, .. } | Pairs::Prepared { query, .. } => query,
+            Pairs::Each(pairs) => &pairs[index].0,
+        }
+    }
+
+    /// The tokenized document of a pair.
+    pub(super) fn document(&self, session: &Session, index: usize) -> Result<RunDocument<'_>> {
+        let encode = |text, options| session.encode_document(text, options).map(RunDocument::Encoded);
+        match self {
+            Pairs::OneQuery { documents, options, .. } => encode(&documents[index], *options),
+            Pairs::Each(pairs) => encode(&pairs[index].1, RankOptions::default().into()),
+            Pairs::Prepared { collection, candidates, .. } => {
+                let document = candidates.as_ref().map_or(index, |indices| indices[index] as usize);
+                collection.document(session, document).map(RunDocument::Prepared)
+            }
+        }
+    }
+
+    /// The item of an error about the pairs from `first` to `last`, as the caller counts them.
+    pub(super) fn item(&self, first: usize, last: usize) -> ErrorItem {
+        let kind = match self {
+            Pairs::OneQuery { .. } | Pairs::Prepared { .. } => ItemKind::Document,
+            Pairs::Each(_) => ItemKind::Pair,
+        };
+        ErrorItem { kind, range: first..last + 1 }
+    }
+}
