@@ -47,7 +47,7 @@ impl Loader {
         if let Some(limit) = options.max_memory_bytes {
             spec.check_memory(options.dtype, limit)?;
         }
-        let memory_bytes = spec.memory(options.dtype)?;
+        let memory_bytes = spec.peak_memory(options.dtype);
         let grids = match options.dtype {
             Dtype::Q8 => {
                 let plans = model::candidate_plans(&spec.config)?;

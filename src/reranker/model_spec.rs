@@ -7,7 +7,7 @@ use crate::error::{Result, out_of_memory};
 #[cfg(feature = "decoder")]
 use crate::memory::DecoderMemoryEstimate;
 use crate::memory::MemoryEstimate;
-use crate::model;
+use crate::model::{self, Plan};
 use crate::options::{Dtype, Options};
 use crate::text::PairTokenizer;
 
@@ -16,6 +16,8 @@ use crate::text::PairTokenizer;
 pub(super) struct ModelSpec {
     pub(super) config: ModelConfig,
     pub(super) chain: Option<ModuleChain>,
+    /// The Plan that the model most likely has, before its tensors are known by name; `None` for a decoder.
+    pub(super) likely_plan: Option<Plan>,
     pub(super) activation: ScoreActivation,
     pub(super) prompt: String,
     #[cfg(feature = "decoder")]
@@ -52,11 +54,16 @@ impl ModelSpec {
             tokenizer_json,
             ..
         } = checkpoint;
+        let likely_plan = match config.decoder {
+            Some(_) if cfg!(feature = "decoder") => None,
+            _ => Some(model::likely_plan(&config)?),
+        };
         Ok(Self {
             max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
             head_parameters: model::head_parameters(&config, chain.as_ref())?,
             config,
             chain,
+            likely_plan,
             activation,
             prompt,
             #[cfg(feature = "decoder")]
@@ -68,46 +75,43 @@ impl ModelSpec {
         })
     }
 
-    /// The most bytes that loading and scoring should take on the CPU.
-    ///
-    /// # Errors
-    /// `unsupported` for a dtype that the model cannot have.
-    pub(super) fn memory(&self, dtype: Dtype) -> Result<u64> {
+    /// Estimates the peak memory of loading and scoring on the CPU, in bytes.
+    pub(super) fn peak_memory(&self, dtype: Dtype) -> u64 {
+        let tokenizer = [self.tokenizer_file, self.tokenizer.table_bytes()];
         #[cfg(feature = "decoder")]
         if let Some(decoder) = &self.config.decoder {
             let estimate = DecoderMemoryEstimate {
                 config: &self.config,
                 decoder,
                 head_parameters: self.head_parameters,
-                tokenizer: [self.tokenizer_file, self.tokenizer.table_bytes()],
+                tokenizer,
                 weights: self.weights_bytes,
                 max_length: self.max_length,
             };
-            return Ok(estimate.peak());
+            return estimate.peak();
         }
-        let plan = &model::likely_plan(&self.config)?;
-        let estimate = MemoryEstimate {
+        let estimate = |plan| MemoryEstimate {
             plan,
             head_parameters: self.head_parameters,
-            tokenizer: [self.tokenizer_file, self.tokenizer.table_bytes()],
+            tokenizer,
             weights: self.weights_bytes,
             dtype,
             max_length: self.max_length,
             threads: self.threads,
         };
-        Ok(estimate.peak())
+        self.likely_plan.as_ref().map_or(0, |plan| estimate(plan).peak())
     }
 
     /// Refuses a model that would take more than `limit` bytes.
     ///
     /// # Errors
-    /// `out-of-memory`, with both figures and what to do; as [`memory`](Self::memory).
+    /// `out-of-memory`, with both figures and what to do.
     pub(super) fn check_memory(&self, dtype: Dtype, limit: u64) -> Result<()> {
-        let peak = self.memory(dtype)?;
+        let peak = self.peak_memory(dtype);
         if peak <= limit {
             return Ok(());
         }
-        let (dtype, smaller) = match (peak == self.memory(Dtype::F32)?, self.dtypes()) {
+        let (dtype, smaller) = match (peak == self.peak_memory(Dtype::F32), self.dtypes()) {
             (true, [.., Dtype::Q8]) => ("f32", "the dtype q8, "),
             (true, _) => ("f32", ""),
             (false, _) => ("q8", ""),

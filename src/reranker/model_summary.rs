@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model_spec::ModelSpec;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
 use crate::error::Result;
-use crate::model::{self, Plan};
+use crate::model::Plan;
 use crate::options::{Dtype, ModelSource, Options};
 
 /// A model whose weights have not been read.
@@ -40,15 +40,10 @@ pub struct ModelSummary {
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
-    let memory = |dtype: &Dtype| Ok((*dtype, spec.memory(*dtype)?));
-    let memory_bytes = spec.dtypes().iter().map(memory).collect::<Result<_>>()?;
-    let (plan, parameters) = match &spec.config.decoder {
-        Some(decoder) => (None, decoder.parameters(&spec.config) as usize),
-        None => {
-            let plan = model::likely_plan(&spec.config)?;
-            let parameters = plan.parameters();
-            (Some(plan.collapse_last_layer()), parameters)
-        }
+    let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
+    let parameters = match &spec.config.decoder {
+        Some(decoder) => decoder.parameters(&spec.config) as usize,
+        None => spec.likely_plan.as_ref().map_or(0, Plan::parameters),
     };
     Ok(ModelSummary {
         parameters: parameters + spec.head_parameters,
@@ -57,7 +52,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
         max_length: spec.max_length,
         weights_bytes: spec.weights_bytes,
         memory_bytes,
-        plan,
+        plan: spec.likely_plan.map(Plan::collapse_last_layer),
         model_type: spec.config.model_type,
         architecture: spec.config.architecture,
     })
