@@ -1,10 +1,10 @@
-//! One error type for the whole crate: a public kind, and a message that names the thing.
+//! The error type of the crate: a public kind, and a message that names what is wrong.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What went wrong, in the words the JavaScript API uses as `error.code`.
+/// The category of an error. The JavaScript API has the same names as `error.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -16,19 +16,19 @@ pub enum ErrorKind {
     Tokenizer,
     /// The caller's query, documents, pairs, files or options are not usable.
     Input,
-    /// Well formed, but not something this build of Ranklet does.
+    /// The input is well formed, but this build of Ranklet does not support it.
     Unsupported,
     /// A download failed.
     Network,
-    /// Something loaded, but is not what it says it is.
+    /// A file or an engine does not give the results that the model file records.
     Integrity,
-    /// The GPU went away.
+    /// The GPU failed or was lost.
     DeviceLost,
     /// There is not enough memory for the model or the work.
     OutOfMemory,
-    /// The caller cancelled.
+    /// The caller canceled.
     Aborted,
-    /// The reranker was disposed of before the call ended.
+    /// The reranker was disposed before the call ended.
     Disposed,
     /// A defect in Ranklet itself, or logits that are not finite numbers.
     Internal,
@@ -210,10 +210,10 @@ impl PartialEq for Error {
 
 impl Eq for Error {}
 
-/// Shorthands for the kinds that are raised in many places: `config(format!(..))`.
+/// Defines a constructor per kind: `config(format!(..))`.
 macro_rules! constructors {
     ($($(#[$attribute:meta])* $name:ident => $kind:ident),* $(,)?) => {$(
-        // Never part of its callers: with all their errors in them they were large, in WebAssembly above all.
+        // Not inlined: it would make its callers larger, which costs most in WebAssembly.
         $(#[$attribute])*
         #[cold]
         #[inline(never)]
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(input("x").about(item(3..6)).to_string(), "input error: pairs 3 to 5: x");
     }
 
-    /// The TypeScript union is written by hand; this is what keeps it equal to the Rust kinds.
+    /// The TypeScript union is written by hand.
     #[test]
     fn typescript_lists_the_same_codes() {
         let source = include_str!("../pkg/src/errors.ts");

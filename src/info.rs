@@ -1,4 +1,4 @@
-//! What a reranker says of itself.
+//! What a reranker reports about its model and its engine.
 
 use serde::Serialize;
 
@@ -7,60 +7,60 @@ use crate::engine::Engine;
 use crate::options::Dtype;
 use crate::text::PairTokenizer;
 
-/// What was loaded and what runs it.
+/// A loaded model and the engine that computes its scores.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Info {
     /// HF's `model_type`.
     pub model_type: &'static str,
-    /// The class HF would load the checkpoint with.
+    /// The class that HF loads the checkpoint with.
     pub architecture: String,
-    /// Logits for each pair.
+    /// Number of logits per pair.
     pub num_labels: usize,
-    /// From logits to scores, unless a call asks otherwise.
+    /// The function from logits to scores; a call may choose another one by [`Scores`](crate::Scores).
     pub activation: ScoreActivation,
-    /// Longest pair in tokens, special ones included; longer ones are truncated.
+    /// Maximum tokens of a pair, special ones included; longer pairs are truncated.
     pub max_length: usize,
-    /// Numbers in the model.
+    /// Number of parameters.
     pub parameters: usize,
     /// Width of the residual stream.
     pub hidden_size: usize,
-    /// Encoder layers.
+    /// Number of layers.
     pub layers: usize,
     /// The weights files.
     pub weights: WeightsInfo,
-    /// The most memory that loading and scoring should take on the CPU engine, in bytes, as predicted from sizes: what
-    /// [`Options::max_memory_bytes`](crate::Options::max_memory_bytes) is compared with.
+    /// Estimated peak memory of loading and scoring on the CPU engine, in bytes. It is what
+    /// [`Options::max_memory_bytes`](crate::Options::max_memory_bytes) limits.
     pub memory_bytes: u64,
-    /// What computes.
+    /// The engine that computes.
     pub backend: Backend,
-    /// What is odd about the checkpoint, though it can be used.
+    /// Oddities of the checkpoint that do not prevent its use.
     pub warnings: Vec<String>,
 }
 
 /// The weights files a reranker was loaded from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightsInfo {
-    /// `"safetensors"`, `"pytorch"`, or `"q8"` or `"q4"` for our own.
+    /// `"safetensors"`, `"pytorch"`, or one of Ranklet's own formats, `"q8"` and `"q4"`.
     pub format: &'static str,
-    /// Their size in bytes, together.
+    /// Total size in bytes.
     pub bytes: u64,
 }
 
-/// What computes the scores, and why that.
+/// The engine that computes scores, and why it was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Backend {
     /// `"cpu"` or `"gpu"`.
     pub device: &'static str,
     /// `"candle"`, `"webgpu"`, or the instructions of the CPU engine's kernels, such as `"avx2"`.
     pub engine: &'static str,
-    /// The GPU, where it is one.
+    /// The name of the GPU, if a GPU computes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// How the weights are held.
+    /// The format of the weights in memory.
     pub dtype: Dtype,
     /// Why this device and engine were chosen.
     pub reason: String,
-    /// What a GPU was held against at load, where there is one, chosen or not.
+    /// The check of a GPU at load, if there is a GPU, whether it was chosen or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
 }
@@ -79,16 +79,16 @@ impl Backend {
     }
 }
 
-/// Logits of a GPU beside those that are right.
+/// A comparison of a GPU's logits with the expected ones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verification {
-    /// The GPU.
+    /// The name of the GPU.
     pub adapter: String,
-    /// Where the right logits come from: `"the model file"` or `"the CPU engine"`.
+    /// Source of the expected logits: `"the model file"` or `"the CPU engine"`.
     pub reference: &'static str,
-    /// How far a logit may be from the right one, of which the magnitude is at least taken to be 1.
+    /// Maximum difference of a logit from the expected one, relative to `max(|expected|, 1)`.
     pub tolerance: f32,
-    /// The pairs.
+    /// The pairs that were scored.
     pub pairs: Vec<VerifiedPair>,
 }
 
@@ -99,19 +99,20 @@ pub struct VerifiedPair {
     pub query: String,
     /// The document.
     pub document: String,
-    /// The logits that are right.
+    /// The expected logits.
     pub expected: Vec<f32>,
-    /// Those of the GPU.
+    /// The GPU's logits.
     pub logits: Vec<f32>,
 }
 
 impl Verification {
-    /// The greatest difference, as it is compared with the tolerance; infinite where logits are missing or no numbers.
+    /// The maximum difference, in the measure of [`tolerance`](Self::tolerance); infinite if logits are missing or not
+    /// finite.
     pub fn difference(&self) -> f32 {
         self.pairs.iter().map(VerifiedPair::difference).fold(0.0, f32::max)
     }
 
-    /// Whether the GPU can be trusted.
+    /// Whether all logits are within the tolerance.
     pub fn passed(&self) -> bool {
         self.difference() <= self.tolerance
     }
@@ -127,7 +128,7 @@ impl VerifiedPair {
     }
 }
 
-/// What is in the files and is not used, or cannot be.
+/// Warns about tensors that the model does not use and tokens that it has no embedding for.
 pub(crate) fn warnings<'a>(
     used: impl Iterator<Item = &'a str>,
     weights: &Weights,
@@ -135,7 +136,7 @@ pub(crate) fn warnings<'a>(
 ) -> Vec<String> {
     let mut known: Vec<&str> = used.collect();
     known.sort_unstable();
-    // HF keeps the row numbers 0, 1, 2, ... as a buffer in older checkpoints.
+    // Older HF checkpoints store the positions 0, 1, 2, ... as a buffer.
     let unused = weights
         .names()
         .filter(|name| known.binary_search(name).is_err() && !name.ends_with(".position_ids"))
@@ -143,7 +144,7 @@ pub(crate) fn warnings<'a>(
     let beyond = match tokenizer.tokens_beyond_vocabulary() {
         0 => None,
         count => Some(format!(
-            "{count} tokens of tokenizer.json lie beyond the model's vocabulary; texts that hold one are refused"
+            "{count} tokens of tokenizer.json are outside the model's vocabulary; texts that contain one are refused"
         )),
     };
     unused.chain(beyond).collect()

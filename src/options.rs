@@ -1,4 +1,4 @@
-//! What a caller can ask for.
+//! The options of loading, scoring and ranking.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use crate::checkpoint::{Format, ModelFiles, ScoreActivation};
 use crate::error::{Error, Result, input, unsupported};
 use crate::text::OffsetUnit;
 
-/// Where a model comes from.
+/// The source of a model's files.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ModelSource {
@@ -18,25 +18,26 @@ pub enum ModelSource {
     /// A folder with the files of a checkpoint.
     #[cfg(not(target_arch = "wasm32"))]
     Directory(std::path::PathBuf),
-    /// The files themselves.
+    /// The contents of the files.
     Files(ModelFiles),
 }
 
-/// How to load a model.
+/// Options of loading a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// What computes.
+    /// The engine that computes.
     pub device: Device,
-    /// How weights are held.
+    /// The format of the weights in memory.
     pub dtype: Dtype,
-    /// Longest pair in tokens, special ones included; `None`: what the model's files say.
+    /// Maximum tokens of a pair, special ones included; `None` for the maximum in the model's files.
     pub max_length: Option<usize>,
-    /// Refuse a model that is predicted to take more memory than so many bytes, loading and scoring; `None`: try.
+    /// Maximum memory of loading and scoring, in bytes, as predicted from sizes. A model that would take more is refused
+    /// before its weights are read. `None` for no limit.
     pub max_memory_bytes: Option<u64>,
-    /// How many engines like this one would share the work on a CPU, for the choice between them and a GPU; `None`: one.
+    /// Number of CPU engines that would share the work, for the choice between them and a GPU; `None` for one.
     pub cpu_workers: Option<u32>,
-    /// Threads of the CPU engine; `None`: as many as compute at the same time here. In WebAssembly there is one.
+    /// Threads of the CPU engine; `None` for the available parallelism. WebAssembly always has one.
     #[cfg(not(target_arch = "wasm32"))]
     pub threads: Option<std::num::NonZeroUsize>,
 }
@@ -92,37 +93,37 @@ impl Options {
     }
 }
 
-/// What computes the scores.
+/// The engine that computes scores.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Device {
-    /// The fastest this build has.
+    /// The faster of GPU and CPU, measured at load; the CPU in a build without a GPU engine.
     #[default]
     Auto,
-    /// The fastest CPU engine of this build.
+    /// The CPU engine.
     Cpu,
-    /// The GPU.
+    /// The GPU engine.
     Gpu,
-    /// The reference engine.
+    /// The reference engine, on candle.
     Candle,
 }
 
-/// How weights are held.
+/// The format of weights in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Dtype {
-    /// As the file has them: q8 and q4 files as q8, others as f32.
+    /// The format of the file: q8 for q8 and q4 files, f32 for others.
     #[default]
     Auto,
-    /// 32-bit floats; q8 and q4 files are dequantised.
+    /// 32-bit floats; q8 and q4 files are dequantized.
     F32,
-    /// 16-bit floats.
+    /// 16-bit floats, on the GPU only.
     F16,
-    /// Our 7-bit matrices and 8-bit embeddings; other files are quantised while loading.
+    /// Ranklet's 7-bit matrices and 8-bit embeddings; other files are quantized on load.
     Q8,
-    /// Our 4-bit blocks, which only a file has: they are unpacked to q8 while loading.
+    /// Ranklet's 4-bit blocks, a format of files only: they are unpacked to q8 on load.
     Q4,
 }
 
@@ -135,7 +136,7 @@ impl Dtype {
             (Dtype::Auto, Format::Plain | Format::Torch) | (Dtype::F32, _) => Ok(Dtype::F32),
             (Dtype::F16, _) if device == Device::Gpu => Ok(Dtype::F16),
             (Dtype::F16, _) => {
-                Err(unsupported("the dtype f16 is for the GPU alone: ask for that device, or use f32 or q8"))
+                Err(unsupported("the dtype f16 needs a GPU: choose that device, or the dtype f32 or q8"))
             }
             (Dtype::Q4, _) => Err(unsupported(
                 "the dtype q4 needs a q4 file: make one with ranklet quantize --dtype q4, or use q8",
@@ -144,21 +145,22 @@ impl Dtype {
     }
 }
 
-/// Which numbers a call gives back.
+/// The kind of scores that a call returns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Scores {
-    /// After the activation the checkpoint names.
+    /// Logits after the activation of the checkpoint.
     #[default]
     Model,
     /// The logits.
     Raw,
-    /// Sigmoid of the logits, whatever the checkpoint names.
+    /// The sigmoid of the logits, whatever the checkpoint's activation is.
     Sigmoid,
 }
 
 impl Scores {
+    /// Chooses the activation of a call, given that of the checkpoint.
     pub(crate) fn activation(self, model: ScoreActivation) -> ScoreActivation {
         match self {
             Scores::Model => model,
@@ -168,41 +170,41 @@ impl Scores {
     }
 }
 
-/// How to rank.
+/// Options of ranking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RankOptions<'a> {
-    /// Keep the best so many; `None`: all.
+    /// Number of results to return, the best first; `None` for all.
     pub top_n: Option<usize>,
-    /// Which numbers come back. The order is theirs.
+    /// The kind of scores; they also decide the order.
     pub scores: Scores,
-    /// Cut every document to so many tokens before the pair is cut to the model's length.
+    /// Maximum tokens of a document, cut before the pair is cut to the maximum length of the model.
     pub max_tokens_per_document: Option<usize>,
-    /// What happens to documents that do not fit beside the query.
+    /// What to do with documents that do not fit in a pair with the query.
     pub long_documents: LongDocuments,
-    /// What the query is asked for, of a model whose prompt has a place for it; `None`: what the model's files say.
+    /// The instruction, for a model whose prompt contains one; `None` for the default of the model's files.
     pub instruction: Option<&'a str>,
 }
 
-/// What happens to documents that do not fit beside the query.
+/// What to do with documents that do not fit in a pair with the query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LongDocuments {
-    /// Their end is cut, as the model's tokenizer cuts pairs.
+    /// Cut them, as the model's tokenizer truncates pairs.
     #[default]
     Truncate,
-    /// They are scored in chunks that overlap; the best chunk's score is the document's.
+    /// Score them in overlapping chunks; the score of the best chunk is that of the document.
     Chunk,
 }
 
-/// How documents become tokens.
+/// Options of tokenizing documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentOptions {
     /// See [`RankOptions::max_tokens_per_document`].
     pub max_tokens_per_document: Option<usize>,
     /// See [`RankOptions::long_documents`].
     pub long_documents: LongDocuments,
-    /// What the places of chunks are counted in.
+    /// The unit of the spans of chunks.
     pub unit: OffsetUnit,
 }
 
@@ -216,6 +218,11 @@ impl From<RankOptions<'_>> for DocumentOptions {
     }
 }
 
+fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
+    input(format!("unknown {what} {name:?}: use one of {}", known.join(", ")))
+}
+
+/// Implements `FromStr` by the names that the command line and JavaScript use.
 macro_rules! from_str {
     ($($type:ty, $what:literal: $($name:literal => $value:expr),* ;)*) => {$(
         impl FromStr for $type {
@@ -224,7 +231,7 @@ macro_rules! from_str {
             fn from_str(name: &str) -> Result<Self> {
                 match name {
                     $($name => Ok($value),)*
-                    _ => Err(input(format!(concat!($what, " {:?} is not one of ", $($name, " ",)*), name))),
+                    _ => Err(unknown($what, name, &[$($name),*])),
                 }
             }
         }
@@ -232,8 +239,8 @@ macro_rules! from_str {
 }
 
 from_str! {
-    Device, "the device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
-    Dtype, "the dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
-    LongDocuments, "the way with long documents": "truncate" => LongDocuments::Truncate, "chunk" => LongDocuments::Chunk;
-    Scores, "the scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid;
+    Device, "device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
+    Dtype, "dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
+    LongDocuments, "long-documents option": "truncate" => LongDocuments::Truncate, "chunk" => LongDocuments::Chunk;
+    Scores, "kind of scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid;
 }

@@ -1,4 +1,4 @@
-//! Documents that are tokenised once, for many queries.
+//! Documents that are tokenized once, for many queries.
 
 use super::Reranker;
 use super::session::Session;
@@ -6,16 +6,16 @@ use crate::error::{Result, input};
 use crate::options::DocumentOptions;
 use crate::text::EncodedDocument;
 
-/// Tokenised documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
+/// Tokenized documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
 #[derive(Debug)]
 pub struct Collection {
-    /// The reranker whose tokens these are.
+    /// The id of the session that tokenized the documents.
     owner: usize,
     documents: Vec<EncodedDocument<'static>>,
 }
 
 impl Collection {
-    /// An empty collection for `reranker`; also `Reranker::prepare`.
+    /// Creates an empty collection. [`Reranker::prepare`] creates one with documents.
     pub fn new(reranker: &Reranker) -> Self {
         Self { owner: reranker.session().id, documents: Vec::new() }
     }
@@ -30,10 +30,10 @@ impl Collection {
         self.documents.is_empty()
     }
 
-    /// Tokenises one more document.
+    /// Tokenizes a document and adds it.
     ///
     /// # Errors
-    /// `input` when the collection belongs to another reranker, `tokenizer` when the tokenizer fails.
+    /// `input` if the collection belongs to another reranker, `tokenizer` if the tokenizer fails.
     pub fn push(&mut self, reranker: &Reranker, document: &str, options: DocumentOptions) -> Result<()> {
         let session = reranker.session();
         self.check_owner(session)?;
@@ -41,7 +41,10 @@ impl Collection {
         Ok(())
     }
 
-    /// The document at `index`.
+    /// Returns a document.
+    ///
+    /// # Errors
+    /// `input` for an index past the end, or if the collection belongs to another session.
     pub(super) fn document(&self, session: &Session, index: usize) -> Result<&EncodedDocument<'static>> {
         self.check_owner(session)?;
         self.documents.get(index).ok_or_else(|| {
@@ -53,6 +56,8 @@ impl Collection {
         if self.owner == session.id {
             return Ok(());
         }
-        Err(input("this collection was prepared by another reranker, whose tokens may mean other things"))
+        Err(input(
+            "this collection was prepared by another reranker, which may use other tokens; prepare its documents again",
+        ))
     }
 }

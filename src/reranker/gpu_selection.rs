@@ -1,4 +1,4 @@
-//! A GPU beside the CPU: whether it gives the same scores, and which of them computes.
+//! The choice between the GPU and the CPU: whether the GPU gives the same scores, and which of them is faster.
 
 use super::session::{Fallback, Session};
 use crate::checkpoint::Golden;
@@ -9,7 +9,7 @@ use crate::error::{Result, integrity};
 use crate::info::{Verification, VerifiedPair};
 use crate::options::{Device, Options};
 
-/// What is scored where the model's file has no golden pairs.
+/// The pairs to verify a GPU with if the weights file has no golden pairs.
 const VERIFICATION_PAIRS: [(&str, &str); 2] = [
     (
         "how do plants make food",
@@ -21,22 +21,22 @@ const VERIFICATION_PAIRS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What speed is measured with: a passage of about a hundred tokens.
+/// The document to measure speed with, of about a hundred tokens.
 const TIMING_PASSAGE: &str = "The river rises in the hills to the north and runs for ninety miles before it meets the sea. For \
     centuries boats carried wool, grain and timber along it, and the towns on its banks grew rich. When the railway came, \
     the boats went, and the quays were left to anglers and ducks. Today the old towpath is a walk that thousands of people \
     take every summer, from the spring under the beech trees to the lighthouse at the mouth, and the inns beside it are \
     full again for the first time in a hundred years.";
-/// Pairs of the CPU's turn. The GPU's first is one, which shows whether there is any hope.
+/// Pairs per CPU timing. The GPU is first timed with one pair, to skip slow devices.
 const CPU_TIMING_PAIRS: usize = 4;
-/// Pairs of the GPU's second turn: one with little to do says nothing about one that has much.
+/// Pairs of the second GPU timing: a GPU reaches its speed only with enough work.
 const GPU_TIMING_PAIRS: usize = 32;
 
 impl Session {
-    /// Puts the GPU in the place of the CPU where it gives the same scores and, unless it was asked for, is faster.
+    /// Replaces the CPU engine by the GPU engine if that gives the same scores and, for the device `auto`, is faster.
     ///
     /// # Errors
-    /// Where it was asked for: why there is none; `integrity`, with the numbers, where it does not give the same scores.
+    /// For the device `gpu`: the reason why there is no GPU, or `integrity` if it does not give the same scores.
     pub(super) async fn choose_engine(
         &mut self,
         gpu: Result<Box<GpuEngine>>,
@@ -63,7 +63,7 @@ impl Session {
         Ok(())
     }
 
-    /// The GPU, if it gives the logits it should.
+    /// Returns the GPU engine if its logits are within the tolerance.
     async fn verified_gpu(&mut self, gpu: Result<Box<GpuEngine>>, golden: Option<&Golden>) -> Result<Engine> {
         let gpu = gpu?;
         let adapter = gpu.adapter();
@@ -74,7 +74,7 @@ impl Session {
         if passed { Ok(gpu) } else { Err(integrity(message)) }
     }
 
-    /// Scores the golden pairs of the model's file, or two that the CPU scores too.
+    /// Scores the golden pairs of the weights file on the GPU, or [`VERIFICATION_PAIRS`] on the GPU and the CPU.
     async fn verify_gpu(
         &self,
         gpu: &Engine,
@@ -104,9 +104,9 @@ impl Session {
         Ok(Verification { adapter, reference, tolerance, pairs })
     }
 
-    /// Whether the GPU is faster than the CPU with this model, and the figures.
+    /// Times both engines with this model; returns whether the GPU is faster, and the figures as a text.
     async fn is_gpu_faster(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
-        // The first turn warms up; the GPU has been warmed up by the pairs it was held against.
+        // The first run warms the CPU up. The verification has warmed the GPU up.
         self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?;
         let cpu_ms = self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?
             / f64::from(options.cpu_workers.unwrap_or(1).max(1));
@@ -119,11 +119,11 @@ impl Session {
         }
         let rate = |ms: f64| CPU_TIMING_PAIRS as f64 * 1000.0 / ms.max(1e-3);
         let report =
-            format!("{:.0} documents a second on the GPU, {:.0} on the CPU", rate(gpu_ms), rate(cpu_ms));
+            format!("{:.0} documents per second on the GPU, {:.0} on the CPU", rate(gpu_ms), rate(cpu_ms));
         Ok((gpu_ms < cpu_ms, report))
     }
 
-    /// Milliseconds that an engine takes for pairs of about a hundred tokens.
+    /// Returns the milliseconds that an engine takes for a batch of `pairs` pairs of about a hundred tokens.
     async fn time_ms(&self, engine: &Engine, pairs: usize) -> Result<f64> {
         let batch = self.batch_of(&vec![(VERIFICATION_PAIRS[0].0, TIMING_PASSAGE); pairs])?;
         let started = now_ms();
@@ -131,7 +131,7 @@ impl Session {
         Ok(now_ms() - started)
     }
 
-    /// Puts a GPU in the place of the engine, which comes back.
+    /// Makes the GPU engine the one that computes, and returns the previous one.
     fn replace_engine(&mut self, gpu: Engine, reason: String) -> Engine {
         let backend = &mut self.info.backend;
         (backend.device, backend.engine, backend.reason) = (gpu.device(), gpu.name(), reason);
@@ -140,7 +140,7 @@ impl Session {
     }
 }
 
-/// What to say of a GPU whose logits are wrong.
+/// The message about a GPU whose logits are outside the tolerance.
 fn disagreement_message(verification: &Verification) -> String {
     let Verification { adapter, reference, tolerance, pairs } = verification;
     let worst = pairs.iter().max_by(|a, b| a.difference().total_cmp(&b.difference()));
@@ -148,7 +148,7 @@ fn disagreement_message(verification: &Verification) -> String {
         format!(": {:?} instead of {:?} for the query {:?}", pair.logits, pair.expected, pair.query)
     });
     format!(
-        "the GPU {adapter} does not give the scores of {reference}{numbers}; {:e} apart, where {tolerance:e} is allowed. \
+        "the GPU {adapter} does not give the scores of {reference}{numbers}; the difference is {:e}, the tolerance {tolerance:e}. \
          Use the device \"cpu\"",
         verification.difference()
     )

@@ -1,7 +1,7 @@
-//! A model on its way in: first its small files, then its weights piece by piece, at last the engine.
+//! Loading a model: first its small files, then its weights piece by piece, then the engine.
 //!
-//! At no time is anything large held twice: the tokenizer's file is gone before the weights come, no file of theirs ever
-//! lies whole in memory, and the engine takes each tensor when it makes its own form of it.
+//! Nothing large is in memory twice: the tokenizer's file is freed before the weights are read, no weights file is ever
+//! whole in memory, and each tensor is freed when the engine has made its own form of it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,21 +22,22 @@ use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head, Plan};
 use crate::options::{Device, Dtype, ModelSource, Options};
 
-/// Takes a checkpoint in and makes a [`Reranker`] of it.
+/// Loads a checkpoint into a [`Reranker`].
 #[derive(Debug)]
 pub(crate) struct Loader {
     options: Options,
     spec: ModelSpec,
-    /// The most memory it should all take.
+    /// Estimated peak memory in bytes.
     memory_bytes: u64,
     weights: WeightsReader,
 }
 
 impl Loader {
-    /// Begins with all but the weights, which are in one file or in those of an index and have so many bytes together.
+    /// Begins with all files but the weights. These are in one file, or in the files of `index`, and have
+    /// `weights_bytes` in total.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`] that are about the tokenizer or the options.
+    /// Those of [`Reranker::load`] about the tokenizer and the options.
     pub(crate) fn new(
         checkpoint: Checkpoint,
         index: Option<Index>,
@@ -58,7 +59,7 @@ impl Loader {
         Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, grids) })
     }
 
-    /// What takes the weights.
+    /// The reader to push the weights into.
     pub(crate) fn weights(&mut self) -> &mut WeightsReader {
         &mut self.weights
     }
@@ -99,10 +100,10 @@ impl Loader {
     }
 }
 
-/// What depends on whether a model is a Plan.
+/// An engine and a head, prepared from a Plan or for a decoder.
 struct PreparedModel {
     engine: Engine,
-    /// A GPU, or why there is none, where it is asked for or may be chosen.
+    /// A GPU engine, or the reason why there is none; `None` if the options exclude a GPU.
     #[cfg(feature = "gpu")]
     gpu: Option<Result<Box<GpuEngine>>>,
     head: Head,
@@ -201,7 +202,7 @@ impl PreparedModel {
     }
 }
 
-/// The ids of the words that answer.
+/// The token ids of a decoder's labels: of "yes", and of "no" if the score is a difference.
 #[cfg(feature = "decoder")]
 fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<(usize, Option<usize>)>> {
     let word = |word: &str| {
@@ -256,7 +257,8 @@ fn next_id() -> usize {
 }
 
 impl ModelSource {
-    /// The small files, read, and the weights, unread, or why they are not there.
+    /// Reads the small files and finds the weights, without reading these. Missing weights are an inner error, because
+    /// errors of the small files are reported first.
     pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsSource>)> {
         let mut files = match self {
             #[cfg(feature = "embedded")]

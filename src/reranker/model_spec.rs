@@ -1,4 +1,4 @@
-//! A model but for its weights: what loading begins with, and all that describing needs.
+//! A model without its weights: the start of loading, and all that a summary needs.
 
 #[cfg(feature = "decoder")]
 use crate::checkpoint::PromptConfig;
@@ -11,7 +11,7 @@ use crate::model::{self, Plan};
 use crate::options::{Dtype, Options};
 use crate::text::PairTokenizer;
 
-/// Checked facts, a tokenizer, and the sizes that memory is predicted from.
+/// The checked configuration of a model, its tokenizer, and the sizes from which memory is estimated.
 #[derive(Debug)]
 pub(super) struct ModelSpec {
     pub(super) config: ModelConfig,
@@ -23,11 +23,11 @@ pub(super) struct ModelSpec {
     #[cfg(feature = "decoder")]
     pub(super) prompt_config: Option<PromptConfig>,
     pub(super) tokenizer: PairTokenizer,
-    /// Longest pair in tokens.
+    /// Maximum tokens of a pair.
     pub(super) max_length: usize,
-    /// Numbers in the head.
+    /// Number of parameters of the head.
     pub(super) head_parameters: usize,
-    /// Bytes of the weights files, together.
+    /// Total bytes of the weights files.
     pub(super) weights_bytes: u64,
     /// Bytes of `tokenizer.json`.
     tokenizer_file: usize,
@@ -35,10 +35,10 @@ pub(super) struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// Makes the tokenizer; its file is gone when this returns.
+    /// Builds the tokenizer, and frees its file.
     ///
     /// # Errors
-    /// Those of [`Reranker::load`](crate::Reranker::load) that are about the tokenizer or the maximum length.
+    /// Those of [`Reranker::load`](crate::Reranker::load) about the tokenizer and the maximum length.
     pub(super) fn new(checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
         let tokenizer = PairTokenizer::of(&checkpoint)?;
         if let Some(max_length) = options.max_length {
@@ -102,10 +102,10 @@ impl ModelSpec {
         self.likely_plan.as_ref().map_or(0, |plan| estimate(plan).peak())
     }
 
-    /// Refuses a model that would take more than `limit` bytes.
+    /// Checks that loading and scoring would take at most `limit` bytes.
     ///
     /// # Errors
-    /// `out-of-memory`, with both figures and what to do.
+    /// `out-of-memory` otherwise, with both figures.
     pub(super) fn check_memory(&self, dtype: Dtype, limit: u64) -> Result<()> {
         let peak = self.peak_memory(dtype);
         if peak <= limit {
@@ -125,7 +125,7 @@ impl ModelSpec {
         )))
     }
 
-    /// The dtypes a model can have on the CPU, the one that takes most first.
+    /// The dtypes that the model can have on the CPU, from the largest to the smallest.
     pub(super) fn dtypes(&self) -> &'static [Dtype] {
         match self.config.decoder {
             Some(_) => &[Dtype::F32],

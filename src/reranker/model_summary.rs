@@ -1,4 +1,4 @@
-//! What a model is and would take, from its small files alone.
+//! A summary of a model from its small files, without reading its weights.
 
 use serde::Serialize;
 
@@ -8,35 +8,34 @@ use crate::error::Result;
 use crate::model::Plan;
 use crate::options::{Dtype, ModelSource, Options};
 
-/// A model whose weights have not been read.
+/// A model whose weights are not read.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelSummary {
     /// HF's `model_type`.
     pub model_type: &'static str,
-    /// The class HF would load the checkpoint with.
+    /// The class that HF loads the checkpoint with.
     pub architecture: String,
-    /// Numbers in the model.
+    /// Number of parameters.
     pub parameters: usize,
-    /// Logits for each pair.
+    /// Number of logits per pair.
     pub num_labels: usize,
-    /// From logits to scores, unless a call asks otherwise.
+    /// The function from logits to scores; a call may choose another one by [`Scores`](crate::Scores).
     pub activation: ScoreActivation,
-    /// Longest pair in tokens, special ones included.
+    /// Maximum tokens of a pair, special ones included.
     pub max_length: usize,
-    /// Bytes of the weights files, together.
+    /// Total bytes of the weights files.
     pub weights_bytes: u64,
-    /// The most memory that loading and scoring should take on the CPU engine, in bytes, at each dtype that it can have.
+    /// Estimated peak memory of loading and scoring on the CPU engine, in bytes, per dtype that the model can have.
     pub memory_bytes: Vec<(Dtype, u64)>,
-    /// What is computed; the names of its tensors have the family's prefix, also where those of the file have none.
-    /// A decoder has none.
+    /// The steps of the computation, for people to read; their form is not API and changes between versions. Names of
+    /// tensors have the family's prefix, even if those in the file have none. `None` for a decoder.
     pub plan: Option<Plan>,
 }
 
-/// Describes a model, with `options` for how it would be loaded.
+/// Summarizes a model as it would be loaded with `options`.
 ///
 /// # Errors
-/// Those of [`Reranker::load`](crate::Reranker::load) that are about all files but the weights; `weights` when those are
-/// missing.
+/// Those of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are missing.
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;

@@ -114,7 +114,7 @@ fn bench_measures_new_documents_each_repetition() {
         assert!(measured["peak_bytes"].as_u64().unwrap() > 1_000_000);
     }
     let text = stdout(&ranklet(&arguments));
-    for part in ["7 documents", "3 repetitions", "median", "documents a second", "loaded in", "f32"] {
+    for part in ["7 documents", "3 repetitions", "median", "documents per second", "loaded in", "f32"] {
         assert!(text.contains(part), "{text}");
     }
 }

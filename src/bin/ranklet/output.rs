@@ -159,7 +159,7 @@ pub(crate) fn measurement(measured: &Measurement, json: bool) -> Result<()> {
         let dtype = json!(backend.dtype);
         writeln!(out, "{documents} documents, {least} to {most} tokens, {} repetitions", ms.len())?;
         writeln!(out, "median {median_ms:.1} ms, least {min_ms:.1} ms, most {max_ms:.1} ms")?;
-        writeln!(out, "{:.1} documents a second", measured.documents_per_second)?;
+        writeln!(out, "{:.1} documents per second", measured.documents_per_second)?;
         write!(out, "loaded in {:.0} ms", measured.load_ms)?;
         match measured.peak_bytes {
             Some(bytes) => writeln!(out, ", at most {:.1} MB of memory", bytes as f64 / 1e6)?,

@@ -74,7 +74,7 @@ describe("WebGPU in Chromium", () => {
     await open();
     await page.evaluate(pretendHardware);
     const { backend } = await page.evaluate(score, { options: { workers: 0 }, pairs: [["a", "b"]] });
-    assert.match(backend.reason, /^\d+ documents a second on the GPU, \d+ on the CPU$/);
+    assert.match(backend.reason, /^\d+ documents per second on the GPU, \d+ on the CPU$/);
     assert.equal(backend.device, "cpu", "a GPU in software is not the faster one");
     assert.ok(backend.verification.pairs.length > 0);
   });

@@ -45,7 +45,7 @@ describe("load", () => {
 
   const later = [
     [{ device: "webgpu" }, /"webgpu" is not available: there is no WebGPU here .* use "auto" or "cpu"/],
-    [{ dtype: "f16" }, /the dtype f16 is for the GPU alone/],
+    [{ dtype: "f16" }, /the dtype f16 needs a GPU/],
     [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
     [{ integrity: {} }, /integrity is not available: .*files/],
   ];
