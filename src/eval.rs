@@ -1,10 +1,10 @@
-//! Measures of a ranking, as trec_eval computes them.
+//! Metrics of a ranking, as trec_eval computes them.
 
-/// Normalised discounted cumulative gain of the first `depth` places, with linear gain:
-/// `sum(gain_i / log2(i + 1))` over the places, divided by the same sum of the best possible order.
+/// Computes the normalized discounted cumulative gain of the first `depth` ranks, with linear gain:
+/// `sum(gain_i / log2(i + 1))` over the ranks `i`, divided by the same sum for the best possible order.
 ///
-/// `ranked` are the gains in ranked order, `judged` those of every judged document of the query, in any order. Gains
-/// below zero count as zero; a query without a relevant document gives 0, as in trec_eval.
+/// `ranked` has the gains in ranked order, `judged` those of all judged documents of the query, in any order. Gains below
+/// zero count as zero. A query without a relevant document gives 0, as in trec_eval.
 pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize) -> f64 {
     let mut ideal = judged.to_vec();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
@@ -17,17 +17,18 @@ fn dcg(gains: &[i32], depth: usize) -> f64 {
         .iter()
         .take(depth)
         .enumerate()
-        .map(|(place, &gain)| f64::from(gain.max(0)) / (place as f64 + 2.0).log2())
+        .map(|(index, &gain)| f64::from(gain.max(0)) / (index as f64 + 2.0).log2())
         .sum()
 }
 
-/// One over the first place that holds a relevant document (gain of at least 1), or 0 if none of the first `depth` does.
+/// Computes one over the rank of the first relevant document (with a gain of at least 1); 0 if none of the first `depth`
+/// documents is relevant.
 pub fn reciprocal_rank(ranked: &[i32], depth: usize) -> f64 {
     let first = ranked.iter().take(depth).position(|&gain| gain >= 1);
-    first.map_or(0.0, |place| 1.0 / (place as f64 + 1.0))
+    first.map_or(0.0, |index| 1.0 / (index as f64 + 1.0))
 }
 
-/// The order in which trec_eval reads a run: by falling score, ties by falling document id. Gives places in the input.
+/// Sorts documents as trec_eval does: by falling score, equal scores by falling document id. Returns indices of the input.
 pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len().min(document_ids.len())).collect();
     order
@@ -35,8 +36,8 @@ pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     order
 }
 
-/// Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite. Pairs tied in one
-/// scoring lower it; items tied in both do not count. Zero when one scoring ties everything.
+/// Computes Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite order. Pairs tied
+/// in one scoring lower it; pairs tied in both do not count. 0 if all items of one scoring are tied.
 ///
 /// M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
 pub fn kendall_tau(first: &[f32], second: &[f32]) -> f64 {
@@ -60,7 +61,7 @@ pub fn kendall_tau(first: &[f32], second: &[f32]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Values computed by hand from the definitions.
+    /// Expected values are computed by hand from the definitions.
     #[test]
     fn measures_agree_with_the_definitions() {
         // DCG of (0, 3, 1): 3 / log2(3) + 1 / log2(4); ideal (3, 2, 1): 3 + 2 / log2(3) + 1 / 2.

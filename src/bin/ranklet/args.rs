@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The arguments of the command line.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -23,90 +23,90 @@ pub(crate) enum Command {
     Rank {
         #[command(flatten)]
         model: ModelArguments,
-        /// What is looked for.
+        /// The search query.
         #[arg(long)]
         query: String,
-        /// .json (array of strings), .jsonl (objects with "text"), .txt (a document a line), or - (stdin, likewise).
+        /// .json (array of strings), .jsonl (objects with "text"), .txt (one document per line), or - (stdin, one per line).
         #[arg(long, value_name = "FILE")]
         documents: PathBuf,
-        /// Show only the best N.
+        /// Maximum number of results.
         #[arg(long, value_name = "N", value_parser = positive_integer)]
         top_n: Option<usize>,
-        /// truncate: cut the end of a document that does not fit; chunk: score it in chunks and show the best.
+        /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks and show the best one.
         #[arg(long, value_name = "WAY", default_value = "truncate")]
         long_documents: LongDocuments,
         #[command(flatten)]
         numbers: ScoreArguments,
     },
-    /// Score pairs: one line a pair, in the same order, labels separated by tabs.
+    /// Score pairs: one line per pair, in input order, labels separated by tabs.
     Score {
         #[command(flatten)]
         model: ModelArguments,
-        /// .jsonl, each line ["query", "document"], or - for stdin.
+        /// .jsonl with one ["query", "document"] per line, or - for stdin.
         #[arg(long, value_name = "FILE")]
         pairs: PathBuf,
         #[command(flatten)]
         numbers: ScoreArguments,
     },
-    /// Show what a model is, what it computes and how much memory it would take. Reads all of it but the weights.
+    /// Show a model, the steps that it computes and how much memory it would take, without reading its weights.
     Info {
         #[command(flatten)]
         model: ModelArguments,
-        /// Machine-readable output.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Hold the GPU of this machine against known scores of a model.
+    /// Check this machine's GPU against known scores of a model.
     Verify {
         #[command(flatten)]
         model: ModelArguments,
-        /// Machine-readable output.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Write a smaller copy of a model.
     Quantize {
-        /// The folder of the model, or its id on the Hub; the default model is quantized already.
+        /// The folder of the model, or its id on the Hub. The default model is quantized already.
         #[arg(long, value_name = "DIR|ID")]
         model: String,
-        /// q8: 7-bit matrices, 8-bit embeddings; q4: half the size to download, unpacked to q8 when it is loaded.
-        #[arg(long, value_parser = quantized)]
+        /// q8: 7-bit matrices and 8-bit embeddings; q4: half the size of q8, unpacked to q8 on load.
+        #[arg(long, value_parser = quantized_dtype)]
         dtype: Dtype,
-        /// The folder to write; made if it is not there.
+        /// The folder to write. It is created if it does not exist.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Measure a model: rerank a first stage's results and show nDCG@10 and MRR@10 of both.
+    /// Measure the quality of a model: rerank a first stage's results and show nDCG@10 and MRR@10 of both.
     Eval {
         #[command(flatten)]
         model: ModelArguments,
         /// .json: [{"query", "hits": [{"qid", "docid", "rank", "score", "content"}]}].
         #[arg(long, value_name = "FILE")]
         run: PathBuf,
-        /// TREC judgements: query, 0, document, gain.
+        /// TREC relevance judgments: query, 0, document, gain.
         #[arg(long, value_name = "FILE")]
         qrels: PathBuf,
-        /// Machine-readable output.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Measure the speed of a model: score made-up passages, new ones each repetition.
+    /// Measure the speed of a model on generated passages, new ones in each repetition.
     Bench {
         #[command(flatten)]
         model: ModelArguments,
-        /// Passages of a repetition. A hundred are about ten thousand tokens.
+        /// Passages per repetition. A hundred have about ten thousand tokens.
         #[arg(long, value_name = "N", default_value = "100", value_parser = positive_integer)]
         documents: usize,
-        /// How often to measure, after one repetition to warm up.
+        /// Number of measurements, after one repetition to warm up.
         #[arg(long, value_name = "N", default_value = "5", value_parser = positive_integer)]
         repetitions: usize,
-        /// Machine-readable output.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// Show what each kernel of the GPU takes for the passages as one batch, and nothing else.
+        /// Show only the time of each GPU kernel, for all passages in one batch.
         #[arg(long, conflicts_with = "repetitions")]
         kernels: bool,
-        /// For harnesses: score what stdin says, {"query", "documents"} a line, and answer each with a line of JSON.
+        /// For benchmark harnesses: read {"query", "documents"} lines from stdin, and answer each with a line of JSON.
         #[arg(long, conflicts_with_all = ["documents", "repetitions", "json"])]
         serve: bool,
     },
@@ -114,50 +114,50 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. Without it: the model
+    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. The default is the model
     /// in this program.
     #[arg(long, value_name = "DIR|ID")]
     model: Option<String>,
-    /// What computes: auto, cpu, gpu, candle.
+    /// The engine: auto, cpu, gpu, candle.
     #[arg(long, default_value = "auto")]
     device: Device,
-    /// How weights are held: auto, f32, f16, q8, q4.
+    /// The format of the weights in memory: auto, f32, f16, q8, q4.
     #[arg(long, default_value = "auto")]
     dtype: Dtype,
-    /// Longest pair in tokens; the model's own limit without it.
+    /// Maximum tokens of a pair. The default is the model's limit.
     #[arg(long, value_name = "TOKENS", value_parser = positive_integer)]
     max_length: Option<usize>,
-    /// Threads; as many as compute at the same time here without it.
+    /// Number of threads. The default is the number that run in parallel on this machine.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
-    /// What queries are asked for, of a model whose prompt has a place for it.
+    /// The instruction, for a model whose prompt contains one.
     #[arg(long, value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
-    /// model: as the checkpoint says; raw: logits; sigmoid: of the logits.
+    /// model: with the activation of the checkpoint; raw: logits; sigmoid: the sigmoid of the logits.
     #[arg(long, default_value = "model")]
     pub(crate) scores: Scores,
-    /// Machine-readable output.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl ModelArguments {
-    /// Loads the model that was asked for.
+    /// Loads the model.
     pub(crate) fn load(self) -> Result<Reranker> {
         let (source, options) = self.source_and_options()?;
         Reranker::load_blocking(source, options)
     }
 
-    /// Loads the model that was asked for on a GPU.
+    /// Loads the model on a GPU.
     pub(crate) fn load_on_gpu(self) -> Result<Reranker> {
         Self { device: Device::Gpu, ..self }.load()
     }
 
-    /// Describes the model that was asked for.
+    /// Summarizes the model.
     pub(crate) fn describe(self) -> Result<ModelSummary> {
         let (source, options) = self.source_and_options()?;
         describe(source, &options)
@@ -179,11 +179,11 @@ impl ModelArguments {
     }
 }
 
-fn quantized(text: &str) -> Result<Dtype, String> {
+fn quantized_dtype(text: &str) -> Result<Dtype, String> {
     match text {
         "q8" => Ok(Dtype::Q8),
         "q4" => Ok(Dtype::Q4),
-        _ => Err("neither q8 nor q4".to_owned()),
+        _ => Err("use q8 or q4".to_owned()),
     }
 }
 
@@ -191,5 +191,5 @@ fn positive_integer(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| *number >= 1)
-        .ok_or_else(|| "not a whole number of at least 1".to_owned())
+        .ok_or_else(|| "use a whole number of at least 1".to_owned())
 }

@@ -1,10 +1,9 @@
-//! `ranklet bench`: how fast a model scores here.
+//! `ranklet bench`: measures the speed of a model.
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
 use ranklet::{Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::args::ModelArguments;
@@ -12,14 +11,14 @@ use crate::report::Measurement;
 use crate::terminal;
 use crate::workload::{Workload, WorkloadGenerator};
 
-/// One work scored.
+/// A scored workload.
 struct TimedScores {
     scores: Vec<f32>,
     tokens: usize,
     elapsed: Duration,
 }
 
-/// Loads, warms up, and scores workloads of `documents` documents, new ones each repetition.
+/// Loads, warms up, and scores workloads of `documents` documents, a new one per repetition.
 pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usize) -> Result<Measurement> {
     let (reranker, load) = load(model)?;
     let mut workloads = WorkloadGenerator::new();
@@ -44,23 +43,17 @@ pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usiz
     })
 }
 
-/// What each kernel of the GPU takes for `documents` documents in one batch.
+/// Times the GPU's kernels on `documents` documents in one batch.
 pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<KernelTime>> {
     let (reranker, _) = load(model)?;
-    let work = WorkloadGenerator::new().next(documents);
+    let workload = WorkloadGenerator::new().next(documents);
     let pairs: Vec<(&str, &str)> =
-        work.documents.iter().map(|document| (work.query.as_str(), document.as_str())).collect();
+        workload.documents.iter().map(|document| (workload.query.as_str(), document.as_str())).collect();
     reranker.profile_blocking(&pairs)
 }
 
-/// A work a harness sends.
-#[derive(Deserialize)]
-struct Request {
-    query: String,
-    documents: Vec<String>,
-}
-
-/// Says what was loaded, then answers each line of stdin, a work, with a line on stdout. Ends with stdin.
+/// Prints the loaded model, then scores the workloads on stdin, one per line, until stdin ends. Each answer is a line of
+/// JSON.
 pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     let (reranker, load) = load(model)?;
     respond(&json!({
@@ -71,9 +64,8 @@ pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     }))?;
     for line in io::stdin().lock().lines() {
         let line = line.map_err(|error| invalid_workload(&error))?;
-        let Request { query, documents } =
-            serde_json::from_str(&line).map_err(|error| invalid_workload(&error))?;
-        let scored = score(&reranker, &Workload { query, documents })?;
+        let workload = serde_json::from_str(&line).map_err(|error| invalid_workload(&error))?;
+        let scored = score(&reranker, &workload)?;
         respond(&json!({
             "ms": milliseconds(scored.elapsed),
             "tokens": scored.tokens,
@@ -93,22 +85,22 @@ fn load(model: ModelArguments) -> Result<(Reranker, Duration)> {
     Ok((reranker, elapsed))
 }
 
-fn score(reranker: &Reranker, work: &Workload) -> Result<TimedScores> {
+fn score(reranker: &Reranker, workload: &Workload) -> Result<TimedScores> {
     let started = Instant::now();
     let pairs = Pairs::OneQuery {
-        query: work.query.as_str().into(),
-        documents: work.documents.iter().map(|document| document.as_str().into()).collect(),
+        query: workload.query.as_str().into(),
+        documents: workload.documents.iter().map(|document| document.as_str().into()).collect(),
         options: RankOptions::default().into(),
     };
     let mut scoring = ScoringRun::new(pairs, Scores::Raw);
-    let mut scores = Vec::with_capacity(work.documents.len());
+    let mut scores = Vec::with_capacity(workload.documents.len());
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);
     }
     Ok(TimedScores { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
 }
 
-/// Linux says it in `/proc`; elsewhere it takes calls that are not in Rust's library.
+/// The peak memory of this process, from Linux's `/proc`; Rust's library has no portable call.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -128,5 +120,5 @@ fn respond(value: &serde_json::Value) -> Result<()> {
 }
 
 fn invalid_workload(error: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Input, format!("stdin: not a work {{\"query\", \"documents\"}} a line: {error}"))
+    Error::new(ErrorKind::Input, format!("stdin: a line is not {{\"query\", \"documents\"}}: {error}"))
 }

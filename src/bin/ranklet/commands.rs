@@ -1,4 +1,4 @@
-//! What each command does, from arguments to output.
+//! Runs each command, from arguments to output.
 
 use std::path::Path;
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let pairs = input::pairs(&pairs)?;
             score(&model.load()?, pairs, &numbers)
         }
-        Command::Info { model, json } => output::description(&model.describe()?, json),
+        Command::Info { model, json } => output::summary(&model.describe()?, json),
         Command::Verify { model, json } => {
             let reranker = model.load_on_gpu()?;
             reranker
@@ -102,7 +102,7 @@ fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
     let after = quantized.weights_bytes();
     output::files(&quantized, &folder, out)?;
     terminal::status(&format!(
-        "ranklet: {} written: {:.1} MB of weights, {:.1} before",
+        "ranklet: wrote {}: {:.1} MB of weights, {:.1} MB before",
         out.display(),
         megabytes(after),
         megabytes(before)

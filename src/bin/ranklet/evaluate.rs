@@ -1,4 +1,4 @@
-//! `ranklet eval`: a first stage and its reranking, measured side by side.
+//! `ranklet eval`: measures a first stage and its reranking.
 
 use std::collections::HashMap;
 

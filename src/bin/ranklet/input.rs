@@ -1,4 +1,4 @@
-//! Reading the files a person names, with errors that name file and line.
+//! Reads the files named by arguments, with errors that name the file and the line.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::path::Path;
 use ranklet::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
-/// Judgements: query id to document id to gain.
+/// Relevance judgments: query id to document id to gain.
 pub(crate) type Qrels = HashMap<String, HashMap<String, i32>>;
 
-/// One query of a run with what the first stage found.
+/// A query of a run with the results of the first stage.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RunQuery {
     pub(crate) query: String,
     pub(crate) hits: Vec<Hit>,
 }
 
-/// One document the first stage found.
+/// A result of the first stage.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Hit {
     qid: Id,
@@ -53,7 +53,7 @@ impl Id {
 }
 
 impl RunQuery {
-    /// The query's id stands in its hits.
+    /// The id of the query, which its hits carry.
     pub(crate) fn id(&self) -> Option<&str> {
         self.hits.first().map(|hit| hit.qid.as_str())
     }
@@ -75,7 +75,7 @@ impl Document {
     }
 }
 
-/// The documents of a `.json`, `.jsonl` or `.txt` file, or of stdin (a document a line).
+/// Reads the documents of a `.json`, `.jsonl` or `.txt` file, or of stdin (one per line).
 pub(crate) fn documents(path: &Path) -> Result<Vec<String>> {
     let text = read(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -90,27 +90,27 @@ pub(crate) fn documents(path: &Path) -> Result<Vec<String>> {
         }),
         Some("txt") => Ok(text.lines().map(str::to_owned).collect()),
         None if path == Path::new("-") => Ok(text.lines().map(str::to_owned).collect()),
-        _ => Err(invalid(path, "documents come as .json, .jsonl, .txt or -")),
+        _ => Err(invalid(path, "unknown file type for documents: use .json, .jsonl, .txt or -")),
     }
 }
 
-/// Pairs, one JSON array of two strings a line.
+/// Reads pairs, one JSON array of two strings per line.
 pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
     json_lines(path, &read(path)?, "[\"query\", \"document\"]", |line| serde_json::from_str(line))
 }
 
-/// A first stage's results.
+/// Reads the results of a first stage.
 pub(crate) fn run(path: &Path) -> Result<Vec<RunQuery>> {
     serde_json::from_str(&read(path)?).map_err(|error| invalid(path, error))
 }
 
-/// TREC judgements.
+/// Reads TREC relevance judgments.
 pub(crate) fn qrels(path: &Path) -> Result<Qrels> {
     let mut qrels = Qrels::new();
     for (number, line) in (1..).zip(read(path)?.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [query, _, document, gain] = fields[..] else {
-            return Err(invalid(path, format!("line {number} is not: query, 0, document, gain")));
+            return Err(invalid(path, format!("line {number} is not \"query 0 document gain\"")));
         };
         let gain = gain
             .parse()
@@ -135,7 +135,7 @@ fn json_lines<T>(
         .collect()
 }
 
-/// The text of a file or of stdin, without the byte order mark some editors put first.
+/// Reads a file or stdin as text, without a byte order mark.
 fn read(path: &Path) -> Result<String> {
     let text = if path == Path::new("-") {
         std::io::read_to_string(std::io::stdin())

@@ -1,4 +1,5 @@
-//! The command line. Data on stdout, everything else on stderr; exit 0, 2 for bad usage, 1 for everything else.
+//! The command line. Data goes to stdout, everything else to stderr. Exit status 0 for success, 2 for wrong usage, 1 for
+//! any other error.
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! What is written: tables for people, JSON for programs, progress on a terminal.
+//! Writes results to stdout: tables for people, JSON for programs.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -49,14 +49,14 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What a model is, and its Plan.
-pub(crate) fn description(description: &ModelSummary, json: bool) -> Result<()> {
+/// Writes a summary of a model, and its Plan.
+pub(crate) fn summary(summary: &ModelSummary, json: bool) -> Result<()> {
     if json {
-        return print(|out| writeln!(out, "{}", json!(description)));
+        return print(|out| writeln!(out, "{}", json!(summary)));
     }
     let ModelSummary {
         model_type, architecture, parameters, num_labels, activation, max_length, plan, ..
-    } = description;
+    } = summary;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     print(|out| {
         writeln!(out, "architecture    {architecture} ({model_type})")?;
@@ -64,8 +64,8 @@ pub(crate) fn description(description: &ModelSummary, json: bool) -> Result<()> 
         writeln!(out, "labels          {num_labels}")?;
         writeln!(out, "activation      {}", json!(activation).as_str().unwrap_or_default())?;
         writeln!(out, "maximum length  {max_length} tokens")?;
-        writeln!(out, "weights files   {:.1} MB", megabytes(description.weights_bytes))?;
-        for (dtype, bytes) in &description.memory_bytes {
+        writeln!(out, "weights files   {:.1} MB", megabytes(summary.weights_bytes))?;
+        for (dtype, bytes) in &summary.memory_bytes {
             let dtype = json!(dtype);
             writeln!(
                 out,
@@ -81,7 +81,7 @@ pub(crate) fn description(description: &ModelSummary, json: bool) -> Result<()> 
     })
 }
 
-/// What each kernel took, and how fast linear layers were.
+/// Writes the time of each kernel, and the speed of linear layers.
 pub(crate) fn kernels(kernels: &[KernelTime], json: bool) -> Result<()> {
     if json {
         return print(|out| writeln!(out, "{}", json!(kernels)));
@@ -93,11 +93,11 @@ pub(crate) fn kernels(kernels: &[KernelTime], json: bool) -> Result<()> {
             let speed = if *flops > 0.0 { format!("{:.0}", flops / ms / 1e6) } else { String::new() };
             writeln!(out, "{ms:>8.3}  {:>4.1}%  {runs:>4}  {speed:>7}  {kernel}", 100.0 * ms / all)?;
         }
-        writeln!(out, "{all:>8.3}  in all")
+        writeln!(out, "{all:>8.3}  in total")
     })
 }
 
-/// What a GPU gave beside what is right.
+/// Writes a GPU's logits and the expected ones.
 pub(crate) fn verification(report: &Verification, json: bool) -> Result<()> {
     if json {
         return print(|out| writeln!(out, "{}", json!(report)));
@@ -107,15 +107,15 @@ pub(crate) fn verification(report: &Verification, json: bool) -> Result<()> {
         for pair in &report.pairs {
             writeln!(
                 out,
-                "  {:?}, {:?}: {:?}, right is {:?}",
+                "  {:?}, {:?}: {:?}, expected {:?}",
                 pair.query, pair.document, pair.logits, pair.expected
             )?;
         }
-        writeln!(out, "at most {:e} apart, where {:e} is allowed", report.difference(), report.tolerance)
+        writeln!(out, "maximum difference {:e}, tolerance {:e}", report.difference(), report.tolerance)
     })
 }
 
-/// One line a pair, labels separated by tabs; every digit f32 has.
+/// Writes one line per pair, labels separated by tabs, with all digits of f32.
 pub(crate) fn scores(scores: &[f32], num_labels: usize, json: bool) -> Result<()> {
     let mut pairs = scores.chunks_exact(num_labels);
     if json {
@@ -144,7 +144,7 @@ pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
         write!(out, "{} queries, {} documents", evaluation.queries, evaluation.documents)?;
         match evaluation.unjudged_queries {
             0 => writeln!(out),
-            unjudged => writeln!(out, "; {unjudged} queries have no judgements and were left out"),
+            unjudged => writeln!(out, "; {unjudged} queries have no judgments and are not counted"),
         }
     })
 }
@@ -155,21 +155,25 @@ pub(crate) fn measurement(measured: &Measurement, json: bool) -> Result<()> {
             return writeln!(out, "{}", json!(measured));
         }
         let Measurement { documents, tokens, ms, median_ms, min_ms, max_ms, backend, .. } = measured;
-        let (least, most) = (tokens.iter().min().unwrap_or(&0), tokens.iter().max().unwrap_or(&0));
+        let (min_tokens, max_tokens) = (tokens.iter().min().unwrap_or(&0), tokens.iter().max().unwrap_or(&0));
         let dtype = json!(backend.dtype);
-        writeln!(out, "{documents} documents, {least} to {most} tokens, {} repetitions", ms.len())?;
-        writeln!(out, "median {median_ms:.1} ms, least {min_ms:.1} ms, most {max_ms:.1} ms")?;
+        writeln!(
+            out,
+            "{documents} documents, {min_tokens} to {max_tokens} tokens, {} repetitions",
+            ms.len()
+        )?;
+        writeln!(out, "median {median_ms:.1} ms, min {min_ms:.1} ms, max {max_ms:.1} ms")?;
         writeln!(out, "{:.1} documents per second", measured.documents_per_second)?;
         write!(out, "loaded in {:.0} ms", measured.load_ms)?;
         match measured.peak_bytes {
-            Some(bytes) => writeln!(out, ", at most {:.1} MB of memory", bytes as f64 / 1e6)?,
-            None => writeln!(out, "; this system does not say how much memory was used")?,
+            Some(bytes) => writeln!(out, ", peak memory {:.1} MB", bytes as f64 / 1e6)?,
+            None => writeln!(out, "; peak memory is not known on this system")?,
         }
         writeln!(out, "{} ({}), {}", backend.device, backend.engine, dtype.as_str().unwrap_or_default())
     })
 }
 
-/// Writes the files of a model into a folder that is not the one they came from.
+/// Writes the files of a model into a folder, which must not be the one that they were read from.
 pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()> {
     let failed =
         |path: &Path, error: io::Error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display()));
@@ -187,7 +191,7 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
     Ok(())
 }
 
-/// Writes to stdout. A reader that has seen enough (`| head`) is no error.
+/// Writes to stdout. A reader that closes the pipe early (`| head`) is not an error.
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

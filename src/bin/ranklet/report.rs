@@ -1,4 +1,4 @@
-//! What commands find out, as data: [`crate::output`] writes it.
+//! The results of commands as data, which [`crate::output`] writes.
 
 use ranklet::{Backend, Ranked};
 use serde::Serialize;
@@ -14,33 +14,33 @@ pub(crate) struct Ranking<'a> {
 }
 
 impl Ranking<'_> {
-    /// A document, or the part of it that earned the score.
+    /// The text of a document, or of its best chunk.
     pub(crate) fn shown_text(&self, ranked: &Ranked) -> &str {
         let document = &self.documents[ranked.index];
         ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
     }
 }
 
-/// What was measured.
+/// The result of `ranklet bench`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measurement {
     pub(crate) documents: usize,
-    /// Tokens of each repetition.
+    /// Tokens per repetition.
     pub(crate) tokens: Vec<usize>,
-    /// Milliseconds of each repetition, from texts to scores.
+    /// Milliseconds per repetition, from texts to scores.
     pub(crate) ms: Vec<f64>,
     pub(crate) median_ms: f64,
     pub(crate) min_ms: f64,
     pub(crate) max_ms: f64,
     pub(crate) documents_per_second: f64,
-    /// From files to a reranker that is ready.
+    /// Milliseconds from files to a reranker that is ready.
     pub(crate) load_ms: f64,
-    /// The most memory this process has had; `None` where the system does not say.
+    /// Peak memory of this process in bytes; `None` if the system does not report it.
     pub(crate) peak_bytes: Option<u64>,
     pub(crate) backend: Backend,
 }
 
-/// The measures of both orders, means over the judged queries.
+/// The metrics of both rankings, means over the judged queries.
 #[derive(Debug, Serialize)]
 pub(crate) struct Evaluation {
     pub(crate) queries: usize,

@@ -4,7 +4,7 @@ use ranklet::{PartialScores, Reranker, Result, Scores, ScoringRun};
 
 use crate::terminal::Progress;
 
-/// Runs a call to its end, with progress for people.
+/// Runs all steps of a run and shows progress.
 pub(crate) fn score_with_progress(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
     let mut progress = Progress::new(scoring.len());
     let mut all = PartialScores::default();
@@ -15,7 +15,7 @@ pub(crate) fn score_with_progress(reranker: &Reranker, scoring: &mut ScoringRun)
     Ok(all)
 }
 
-/// Scores documents of one query without progress, as a part of something larger.
+/// Returns the raw scores of documents for one query, without showing progress.
 pub(crate) fn raw_scores(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
     let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
     reranker.score_blocking(&pairs, Scores::Raw)

@@ -1,14 +1,14 @@
-//! Messages and progress on stderr, and texts that a terminal can only show.
+//! Messages and progress on stderr, and texts without control characters.
 
 use std::io::{self, IsTerminal, Write};
 
-/// Says something to the person, on stderr, in one line that a terminal can only show. Nobody listening is no error.
+/// Writes a message to stderr, in one line without control characters. Ignores a closed stderr.
 pub(crate) fn status(text: &str) {
     let line: String = text.chars().map(printable).collect();
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Says what is odd about a model: the first few things, and how many more there are.
+/// Writes a model's warnings to stderr: the first few, and the number of the others.
 pub(crate) fn warnings(warnings: &[String]) {
     const SHOWN: usize = 5;
     for warning in warnings.iter().take(SHOWN) {
@@ -19,7 +19,7 @@ pub(crate) fn warnings(warnings: &[String]) {
     }
 }
 
-/// A character, or a space for one that would move a terminal's cursor.
+/// Returns the character, or a space for one that would move a terminal's cursor.
 fn printable(character: char) -> char {
     match character {
         '\u{2028}' | '\u{2029}' => ' ',
@@ -28,7 +28,7 @@ fn printable(character: char) -> char {
     }
 }
 
-/// Progress on stderr, only where somebody watches.
+/// Progress on stderr, if that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: usize,
@@ -56,7 +56,7 @@ impl Drop for Progress {
     }
 }
 
-/// A document as a cell of a table: one line, not too long, nothing a terminal would obey.
+/// Shortens a document to one line without control characters, for a cell of a table.
 pub(crate) fn one_line(text: &str) -> String {
     const WIDTH: usize = 90;
     let mut line: String = text

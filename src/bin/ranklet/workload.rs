@@ -1,10 +1,12 @@
-//! WorkloadGenerator to measure with: passages of our own prose, as long as those a first stage finds.
+//! Workloads for measurements: passages with the lengths of those that a first stage finds.
 
-/// A query, a tab and a document a line, on twenty subjects.
+use serde::Deserialize;
+
+/// A query, a tab and a document per line, on twenty subjects.
 const TEXT: &str = include_str!("../../quantize/calibration.txt");
 
-/// Words of a passage by the share of passages that are shorter: a tenth has fewer than 33, half fewer than 62.
-/// With a query of eight words, a hundred such pairs are about ten thousand tokens.
+/// Quantiles of the number of words per passage: a tenth has fewer than 33, half have fewer than 62. With a query of eight
+/// words, a hundred such pairs have about ten thousand tokens.
 const LENGTHS: [(f64, f64); 8] = [
     (0.0, 14.0),
     (0.1, 33.0),
@@ -16,14 +18,14 @@ const LENGTHS: [(f64, f64); 8] = [
     (1.0, 156.0),
 ];
 
-/// One query and the documents to score for it.
-#[derive(Debug)]
+/// A query and the documents to score for it.
+#[derive(Debug, Deserialize)]
 pub(crate) struct Workload {
     pub(crate) query: String,
     pub(crate) documents: Vec<String>,
 }
 
-/// Makes workloads, each of new documents, and the same ones in every process.
+/// Generates workloads with new documents each, the same ones in every process.
 #[derive(Debug)]
 pub(crate) struct WorkloadGenerator {
     queries: Vec<&'static str>,
@@ -39,7 +41,8 @@ impl WorkloadGenerator {
         Self { queries, words, state: 0x9e37_79b9_7f4a_7c15 }
     }
 
-    /// The next work: lengths are spread evenly over [`LENGTHS`], so every work of a size has about as many tokens.
+    /// Generates a workload. Lengths are spread evenly over [`LENGTHS`], so workloads of one size have about the same number
+    /// of tokens.
     pub(crate) fn next(&mut self, documents: usize) -> Workload {
         let query = self.below(self.queries.len());
         let query = self.queries[query].to_owned();
@@ -53,13 +56,13 @@ impl WorkloadGenerator {
         Workload { query, documents }
     }
 
-    /// So many words in a row, from anywhere in the text.
+    /// Returns `length` consecutive words from a random position of the text.
     fn passage(&mut self, length: usize) -> String {
         let start = self.below(self.words.len());
         self.words.iter().cycle().skip(start).take(length).copied().collect::<Vec<_>>().join(" ")
     }
 
-    /// A number below `bound`, by xorshift.
+    /// Returns a random number below `bound`, by xorshift.
     fn below(&mut self, bound: usize) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -68,7 +71,7 @@ impl WorkloadGenerator {
     }
 }
 
-/// The length below which `share` of the passages are.
+/// The number of words that a `share` of the passages does not reach.
 fn words_at_quantile(share: f64) -> usize {
     let segment = LENGTHS.windows(2).find(|segment| share <= segment[1].0);
     let [(from, shorter), (to, longer)] = *segment.unwrap_or(&LENGTHS[LENGTHS.len() - 2..]) else {
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn works_are_new_each_time_and_the_same_in_every_run() {
+    fn workloads_are_new_each_time_and_the_same_in_every_run() {
         let (mut one, mut other) = (WorkloadGenerator::new(), WorkloadGenerator::new());
         let (first, second) = (one.next(20), one.next(20));
         assert_eq!(first.documents, other.next(20).documents);
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_spread_as_they_are_meant_to_be() {
+    fn lengths_follow_the_quantiles() {
         let lengths = |count| {
             let documents = WorkloadGenerator::new().next(count).documents;
             let mut lengths: Vec<_> = documents.iter().map(|document| document.split(' ').count()).collect();
