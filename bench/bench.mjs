@@ -1,5 +1,5 @@
 // One command, one report: Ranklet and its peers, side by side. `./build.sh bench --help` says what can be asked for.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { engineInfo } from "./engines/engines.mjs";
 import { startSite } from "./engines/site.mjs";
@@ -9,6 +9,7 @@ import { benchConfig, help, readOptions } from "./options.mjs";
 import { inOutput, inRepository } from "./paths.mjs";
 import { speedChart } from "./report/chart.mjs";
 import { describeMachine } from "./report/machine.mjs";
+import { publish } from "./report/published.mjs";
 import { markdown } from "./report/report.mjs";
 import { checkTargets } from "./report/targets.mjs";
 import { families } from "./sections/families.mjs";
@@ -82,7 +83,9 @@ function write() {
   writeFileSync(inOutput("report.json"), `${JSON.stringify(report, null, 1)}\n`);
   writeFileSync(inOutput("report.md"), markdown(report));
   const svg = speedChart(report);
-  if (svg === undefined) return;
-  writeFileSync(inOutput("bench.svg"), svg);
-  if (options.publish) writeFileSync(inRepository("docs/bench.svg"), svg);
+  if (svg !== undefined) writeFileSync(inOutput("bench.svg"), svg);
+  if (!options.publish) return;
+  if (svg !== undefined) writeFileSync(inRepository("docs/bench.svg"), svg);
+  const page = inRepository("docs/benchmarks.md");
+  writeFileSync(page, publish(readFileSync(page, "utf8"), report));
 }

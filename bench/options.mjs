@@ -15,7 +15,7 @@ export const help = `./build.sh bench [options]
   --xlmr DIR           XLM-R's tokenizer for the shapes that have it, instead of a made-up one
   --hardware           "gpu" uses the GPU of this machine, in Chromium too, and not a software adapter
   --shapes NAMES       of the families' shapes, separated by commas
-  --publish            also writes the picture to docs/bench.svg`;
+  --publish            also writes the measured sections into docs/benchmarks.md, and docs/bench.svg`;
 
 const optionTypes = {
   quick: { type: "boolean", default: false },
@@ -41,6 +41,7 @@ export function readOptions(args) {
   const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
+  if (values.publish && values.engines !== undefined) throw new Error("--publish needs all engines: leave out --engines");
   return { ...values, only, repetitions, most };
 }
 

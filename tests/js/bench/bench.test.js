@@ -4,31 +4,7 @@ import { test } from "node:test";
 import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
 import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
-import { checkTargets } from "../../../bench/report/targets.mjs";
-
-const engine = (where, peer, dtype, threads) => ({ label: peer, where, peer, dtype, threads });
-
-/** A report of one size, with what the functions under test look at. */
-function report(more = {}) {
-  const engines = {
-    "chromium/ranklet/q8/1": engine("Chromium", "ranklet", "q8", 1),
-    "chromium/transformers.js-sorted/q8/1": engine("Chromium", "transformers.js-sorted", "q8", 1),
-  };
-  const ms = { "chromium/ranklet/q8/1": [10, 20, 10], "chromium/transformers.js-sorted/q8/1": [50, 60, 1000] };
-  const made = {
-    quick: false,
-    when: "now",
-    machine: { processor: "<x>", cores: 2, memory_bytes: 8e9, system: "none", avx_vnni: true },
-    versions: { chromium: "156.0", "transformers.js": "4" },
-    texts: "nothing",
-    models: [{ name: "minilm-l6", layers: 6, hidden: 384, weights: "none", bytes: {} }],
-    engines,
-    notes: [],
-    speed: { sizes: [{ documents: 100, tokens: [7, 7, 7], engines: Object.keys(ms).map((id) => ({ id, ms: ms[id], backend: { file: "x.wasm" } })) }], agreement: [] },
-    ...more,
-  };
-  return { ...made, targets: checkTargets(made) };
-}
+import { speedReport } from "../support/bench-report.js";
 
 test("the median of an even number is the mean of the middle two", () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -42,21 +18,21 @@ test("Kendall's tau is 1, -1 and between", () => {
 });
 
 test("a target's ratio is the median of the repetitions' ratios", () => {
-  const [first, second] = report().targets;
+  const [first, second] = speedReport().targets;
   // 5, 3 and 100: not the ratio of the medians, which is 6.
   assert.deepEqual([first.measured, first.met], [5, true]);
   assert.deepEqual([second.measured, second.met], [undefined, undefined]);
 });
 
 test("the report says what failed and what was not measured", () => {
-  const text = markdown(report({ notes: [{ section: "speed", id: "native/onnxruntime/q8/1", error: "it is gone", unsupported: false }] }));
+  const text = markdown(speedReport({ notes: [{ section: "speed", id: "native/onnxruntime/q8/1", error: "it is gone", unsupported: false }] }));
   assert.match(text, /transformers\.js \| at least 4 \| 5\.00 \| met/);
   assert.match(text, /not measured/);
   assert.match(text, /native\/onnxruntime\/q8\/1: \*\*failed\*\*: it is gone/);
 });
 
 test("the picture has a bar for each engine and is well-formed where names are not", () => {
-  const svg = speedChart(report());
+  const svg = speedChart(speedReport());
   assert.equal(svg.match(/<rect/g).length, 2);
   assert.match(svg, /&#60;x&#62;/);
 });

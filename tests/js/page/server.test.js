@@ -93,7 +93,7 @@ describe("the demo server's door to a hub", () => {
   const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
   for (const name of [...files.map((file) => file.name), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
-    test(`The demo server asks the hub for ${name}, which the package may want.`, async () => {
+    test(`The demo server asks the hub for ${name}, which the package may want`, async () => {
       await ask(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
     });
