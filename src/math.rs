@@ -10,41 +10,42 @@ pub(crate) trait SimdF32: Copy + 'static {
     /// The lanes.
     type F32: Copy;
 
-    fn splat(value: f32) -> Self::F32;
-    fn add(a: Self::F32, b: Self::F32) -> Self::F32;
-    fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
-    fn mul(a: Self::F32, b: Self::F32) -> Self::F32;
-    fn div(a: Self::F32, b: Self::F32) -> Self::F32;
+    fn splat(self, value: f32) -> Self::F32;
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a < b ? a : b`, so NaN gives `b`.
-    fn min(a: Self::F32, b: Self::F32) -> Self::F32;
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a > b ? a : b`, so NaN gives `b`.
-    fn max(a: Self::F32, b: Self::F32) -> Self::F32;
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// To the nearest whole number, ties to even.
-    fn round(a: Self::F32) -> Self::F32;
+    fn round(self, a: Self::F32) -> Self::F32;
     /// Two to the power of whole numbers in -126..=127.
-    fn exp2_int(a: Self::F32) -> Self::F32;
+    fn exp2_int(self, a: Self::F32) -> Self::F32;
 }
 
 /// `e^x`, with a relative error of at most 2e-7 for `x` in -87..=88, to which it is clamped.
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2` (Cody and Waite), then a polynomial of degree 6 in `r`.
 #[inline(always)]
-pub(crate) fn exp<S: SimdF32>(x: S::F32) -> S::F32 {
+pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const TERMS: [f32; 5] = [1.381_314_4e-3, 8.369_419e-3, 4.166_845_6e-2, 1.666_651_5e-1, 0.499_999_94];
-    let x = S::min(S::max(x, S::splat(-87.0)), S::splat(88.0));
-    let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
+    let x = simd.min(simd.max(x, simd.splat(-87.0)), simd.splat(88.0));
+    let n = simd.round(simd.mul(x, simd.splat(std::f32::consts::LOG2_E)));
     // ln 2 in two parts, the first with so few bits that its products with n are exact.
-    let r = S::sub(S::sub(x, S::mul(n, S::splat(0.693_359_4))), S::mul(n, S::splat(-2.121_944_4e-4)));
-    let tail = polynomial::<S, 5>(r, TERMS);
-    let power = S::add(S::add(S::mul(tail, S::mul(r, r)), r), S::splat(1.0));
-    S::mul(power, S::exp2_int(n))
+    let r =
+        simd.sub(simd.sub(x, simd.mul(n, simd.splat(0.693_359_4))), simd.mul(n, simd.splat(-2.121_944_4e-4)));
+    let tail = polynomial(simd, r, TERMS);
+    let power = simd.add(simd.add(simd.mul(tail, simd.mul(r, r)), r), simd.splat(1.0));
+    simd.mul(power, simd.exp2_int(n))
 }
 
 /// `2^x`, with a relative error of at most 3e-7 for `x` in -126..=127; below as at -126.
 ///
 /// `x = n + f` with `|f| <= 1 / 2`, exactly, then a polynomial of degree 5 in `f`.
 #[inline(always)]
-pub(crate) fn exp2<S: SimdF32>(x: S::F32) -> S::F32 {
+pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const TERMS: [f32; 6] = [
         1.326_472_7e-3,
         9.671_513e-3,
@@ -53,37 +54,37 @@ pub(crate) fn exp2<S: SimdF32>(x: S::F32) -> S::F32 {
         std::f32::consts::LN_2 - 1.788e-7,
         1.0,
     ];
-    let x = S::max(x, S::splat(-126.0));
-    let n = S::round(x);
-    S::mul(polynomial::<S, 6>(S::sub(x, n), TERMS), S::exp2_int(n))
+    let x = simd.max(x, simd.splat(-126.0));
+    let n = simd.round(x);
+    simd.mul(polynomial(simd, simd.sub(x, n), TERMS), simd.exp2_int(n))
 }
 
 /// `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2`, of which the absolute error is at most 4e-7:
 /// `1 / 2 + x P(x^2) / Q(x^2)`, constant beyond 5.3.
 #[inline(always)]
-pub(crate) fn gelu<S: SimdF32>(x: S::F32) -> S::F32 {
+pub(crate) fn gelu<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
     const Q: [f32; 6] = [5.298_335e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
-    let near = S::min(S::max(x, S::splat(-5.3)), S::splat(5.3));
-    let square = S::mul(near, near);
-    let ratio = S::div(S::mul(near, polynomial::<S, 5>(square, P)), polynomial::<S, 6>(square, Q));
-    S::mul(x, S::add(S::splat(0.5), ratio))
+    let near = simd.min(simd.max(x, simd.splat(-5.3)), simd.splat(5.3));
+    let square = simd.mul(near, near);
+    let ratio = simd.div(simd.mul(near, polynomial(simd, square, P)), polynomial(simd, square, Q));
+    simd.mul(x, simd.add(simd.splat(0.5), ratio))
 }
 
 /// `tanh(x)`, with an absolute error of at most 2e-7: `1 - 2 / (e^(2x) + 1)`.
 #[inline(always)]
-pub(crate) fn tanh<S: SimdF32>(x: S::F32) -> S::F32 {
-    let x = S::min(S::max(x, S::splat(-10.0)), S::splat(10.0));
-    let power = exp::<S>(S::add(x, x));
-    S::sub(S::splat(1.0), S::div(S::splat(2.0), S::add(power, S::splat(1.0))))
+pub(crate) fn tanh<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
+    let x = simd.min(simd.max(x, simd.splat(-10.0)), simd.splat(10.0));
+    let power = exp(simd, simd.add(x, x));
+    simd.sub(simd.splat(1.0), simd.div(simd.splat(2.0), simd.add(power, simd.splat(1.0))))
 }
 
 /// Horner's scheme; the highest term first.
 #[inline(always)]
-fn polynomial<S: SimdF32, const N: usize>(x: S::F32, terms: [f32; N]) -> S::F32 {
-    let mut sum = S::splat(terms[0]);
+fn polynomial<S: SimdF32, const N: usize>(simd: S, x: S::F32, terms: [f32; N]) -> S::F32 {
+    let mut sum = simd.splat(terms[0]);
     for term in &terms[1..] {
-        sum = S::add(S::mul(sum, x), S::splat(*term));
+        sum = simd.add(simd.mul(sum, x), simd.splat(*term));
     }
     sum
 }
@@ -96,39 +97,39 @@ impl SimdF32 for ScalarF32 {
     type F32 = f32;
 
     #[inline(always)]
-    fn splat(value: f32) -> f32 {
+    fn splat(self, value: f32) -> f32 {
         value
     }
     #[inline(always)]
-    fn add(a: f32, b: f32) -> f32 {
+    fn add(self, a: f32, b: f32) -> f32 {
         a + b
     }
     #[inline(always)]
-    fn sub(a: f32, b: f32) -> f32 {
+    fn sub(self, a: f32, b: f32) -> f32 {
         a - b
     }
     #[inline(always)]
-    fn mul(a: f32, b: f32) -> f32 {
+    fn mul(self, a: f32, b: f32) -> f32 {
         a * b
     }
     #[inline(always)]
-    fn div(a: f32, b: f32) -> f32 {
+    fn div(self, a: f32, b: f32) -> f32 {
         a / b
     }
     #[inline(always)]
-    fn min(a: f32, b: f32) -> f32 {
+    fn min(self, a: f32, b: f32) -> f32 {
         if a < b { a } else { b }
     }
     #[inline(always)]
-    fn max(a: f32, b: f32) -> f32 {
+    fn max(self, a: f32, b: f32) -> f32 {
         if a > b { a } else { b }
     }
     #[inline(always)]
-    fn round(a: f32) -> f32 {
+    fn round(self, a: f32) -> f32 {
         a.round_ties_even()
     }
     #[inline(always)]
-    fn exp2_int(a: f32) -> f32 {
+    fn exp2_int(self, a: f32) -> f32 {
         f32::from_bits(((a as i32 + 127) as u32) << 23)
     }
 }
@@ -146,19 +147,19 @@ mod tests {
 
     #[test]
     fn functions_keep_their_bounds() {
-        for (x, got) in sweep(exp::<ScalarF32>, -87.0, 88.0) {
+        for (x, got) in sweep(|x| exp(ScalarF32, x), -87.0, 88.0) {
             assert!((got / x.exp() - 1.0).abs() <= 2e-7, "exp({x}) = {got}");
         }
-        assert_eq!(exp::<ScalarF32>(0.0), 1.0);
-        for (x, got) in sweep(exp2::<ScalarF32>, -126.0, 127.0) {
+        assert_eq!(exp(ScalarF32, 0.0), 1.0);
+        for (x, got) in sweep(|x| exp2(ScalarF32, x), -126.0, 127.0) {
             assert!((got / x.exp2() - 1.0).abs() <= 3e-7, "2^{x} = {got}");
         }
-        assert_eq!(exp2::<ScalarF32>(f32::NEG_INFINITY), exp2::<ScalarF32>(-126.0));
-        for (x, got) in sweep(gelu::<ScalarF32>, -8.0, 8.0) {
+        assert_eq!(exp2(ScalarF32, f32::NEG_INFINITY), exp2(ScalarF32, -126.0));
+        for (x, got) in sweep(|x| gelu(ScalarF32, x), -8.0, 8.0) {
             let wanted = x * (0.5 + 0.5 * series_of_erf(x * std::f64::consts::FRAC_1_SQRT_2));
             assert!((got - wanted).abs() <= 4e-7 * x.abs(), "gelu({x}) = {got}");
         }
-        for (x, got) in sweep(tanh::<ScalarF32>, -12.0, 12.0) {
+        for (x, got) in sweep(|x| tanh(ScalarF32, x), -12.0, 12.0) {
             assert!((got - x.tanh()).abs() <= 2e-7, "tanh({x}) = {got}");
         }
     }

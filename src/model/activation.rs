@@ -20,27 +20,27 @@ pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32
 /// An activation inside a head.
 pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
-        Activation::Gelu => math::gelu::<ScalarF32>(x),
+        Activation::Gelu => math::gelu(ScalarF32, x),
         Activation::GeluTanh => {
             /// The root of 2 / pi.
             const ROOT: f32 = 0.797_884_6;
-            0.5 * x * (1.0 + math::tanh::<ScalarF32>(ROOT * (x + 0.044_715 * x * x * x)))
+            0.5 * x * (1.0 + math::tanh(ScalarF32, ROOT * (x + 0.044_715 * x * x * x)))
         }
         Activation::Relu => x.max(0.0),
         Activation::Silu => x * sigmoid(x),
-        Activation::Tanh => math::tanh::<ScalarF32>(x),
+        Activation::Tanh => math::tanh(ScalarF32, x),
     }
 }
 
 fn sigmoid(x: f32) -> f32 {
     // The form that never overflows: the exponent is at most zero.
-    let e = math::exp::<ScalarF32>(-x.abs());
+    let e = math::exp(ScalarF32, -x.abs());
     if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
 
 fn softmax(values: &mut [f32]) {
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    values.iter_mut().for_each(|value| *value = math::exp::<ScalarF32>(*value - largest));
+    values.iter_mut().for_each(|value| *value = math::exp(ScalarF32, *value - largest));
     let sum: f32 = values.iter().sum();
     values.iter_mut().for_each(|value| *value /= sum);
 }

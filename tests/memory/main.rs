@@ -1,4 +1,5 @@
 //! What loading takes at most, counted by the allocator. One test, for what other threads allocate would count too.
+#![expect(unsafe_code, reason = "an allocator that counts bytes")]
 
 #[path = "../common/random.rs"]
 mod random;

@@ -23,7 +23,7 @@ use crate::options::Dtype;
 
 /// Lowers all steps of a Plan. Its tensors must have been validated.
 pub(super) fn steps(
-    kernels: &'static Kernels,
+    kernels: &'static dyn Kernels,
     plan: &Plan,
     weights: Weights,
     dtype: Dtype,
@@ -36,7 +36,7 @@ struct Lowering {
     /// Tensors that have not been packed yet.
     weights: Weights,
     dtype: Dtype,
-    kernels: &'static Kernels,
+    kernels: &'static dyn Kernels,
     /// Rotary tables made so far; layers with the same angles share one.
     rotary_caches: Vec<Arc<RotaryCache>>,
     /// Tables of relative positions made so far, normalized; layers with the same table share one.
@@ -144,7 +144,7 @@ impl Lowering {
         match &positions.norm {
             None => check_magnitude(weight, values.iter().copied())?,
             Some(norm) => {
-                if !(self.kernels.norm)(&mut values, &self.norm(norm)?) {
+                if !self.kernels.norm(&mut values, &self.norm(norm)?) {
                     return Err(weights(format!("{weight} holds values that are too large to compute with")));
                 }
             }
@@ -178,12 +178,11 @@ impl Lowering {
                 "{name} gives relative positions that are too large to compute with"
             )));
         }
-        let pack = if self.dtype == Dtype::Q8 { self.kernels.pack_i16 } else { self.kernels.pack_f32 };
-        Ok(pack(
-            RowsView { values: &values, stride: packed.columns(), first: 0, count: rows },
-            heads,
-            head_dim,
-        ))
+        let rows = RowsView { values: &values, stride: packed.columns(), first: 0, count: rows };
+        Ok(match self.dtype {
+            Dtype::Q8 => self.kernels.pack_i16(rows, heads, head_dim),
+            _ => self.kernels.pack_f32(rows, heads, head_dim),
+        })
     }
 
     /// Packs layers over the same input as one.
@@ -212,13 +211,13 @@ impl Lowering {
         let name = first.name();
         Ok(match self.dtype {
             Dtype::Q8 => {
-                let packed = PackedQ8::new(&parts, self.kernels.panel);
+                let packed = PackedQ8::new(&parts, self.kernels.panel());
                 let factor = packed.input_factors.iter().copied().fold(1.0, f32::max);
                 check_magnitude(name, packed.scales.iter().map(|scale| scale * factor))?;
                 Linear::Q8(packed)
             }
             _ => {
-                let packed = PackedF32::new(&parts, self.kernels.panel);
+                let packed = PackedF32::new(&parts, self.kernels.panel());
                 check_magnitude(name, packed.panels.iter().copied())?;
                 Linear::F32(packed)
             }

@@ -36,7 +36,7 @@ pub(crate) const BATCH_TOKENS: usize = 512;
 /// A Plan with packed weights.
 #[derive(Debug)]
 pub(crate) struct CpuEngine {
-    kernels: &'static Kernels,
+    kernels: &'static dyn Kernels,
     dtype: Dtype,
     steps: Vec<Step>,
     threads: usize,
@@ -69,7 +69,7 @@ impl CpuEngine {
     }
 
     fn with_kernels(
-        kernels: &'static Kernels,
+        kernels: &'static dyn Kernels,
         plan: &Plan,
         weights: Weights,
         dtype: Dtype,
@@ -81,7 +81,7 @@ impl CpuEngine {
 
     /// Name of the instruction set of the kernels, such as `"avx2"`.
     pub(super) fn instruction_set(&self) -> &'static str {
-        self.kernels.name
+        self.kernels.name()
     }
 
     /// Whether activations are quantized before linear layers.
@@ -132,15 +132,15 @@ impl CpuEngine {
 
 /// Returns the fastest kernels that this processor supports.
 #[cfg(not(target_arch = "wasm32"))]
-fn select_kernels() -> &'static Kernels {
+fn select_kernels() -> &'static dyn Kernels {
     kernels::available()[0]
 }
 
 /// Returns the faster of the build's kernels in this browser; measured once per instance.
 #[cfg(target_arch = "wasm32")]
-fn select_kernels() -> &'static Kernels {
-    static SELECTED: std::sync::OnceLock<&Kernels> = std::sync::OnceLock::new();
+fn select_kernels() -> &'static dyn Kernels {
+    static SELECTED: std::sync::OnceLock<&dyn Kernels> = std::sync::OnceLock::new();
     let [first, second] = kernels::candidates();
     // Called even if both are the same kernels, so that both wasm files have the same imports.
-    SELECTED.get_or_init(|| select_kernel::select(first, second))
+    *SELECTED.get_or_init(|| select_kernel::select(first, second))
 }

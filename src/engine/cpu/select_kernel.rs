@@ -9,13 +9,13 @@ use crate::engine::clock::now_ms;
 ///
 /// Takes some ten milliseconds, for so long a browser needs to compile for speed what it has seen called often, and it
 /// may have done so for one of them alone.
-pub(super) fn select(first: &'static Kernels, second: &'static Kernels) -> &'static Kernels {
+pub(super) fn select(first: &'static dyn Kernels, second: &'static dyn Kernels) -> &'static dyn Kernels {
     const ROUNDS: usize = 16;
     const MIN_SPEEDUP: f64 = 1.2;
     const ROWS: usize = 48;
     const INPUTS: usize = 384;
     const OUTPUTS: usize = 768;
-    let layer = PackedQ8::zeros(INPUTS, OUTPUTS, first.panel);
+    let layer = PackedQ8::zeros(INPUTS, OUTPUTS, first.panel());
     let mut input = QuantizedRows::default();
     input.reserve(ROWS, INPUTS, std::iter::empty());
     let mut output = vec![0.0; ROWS * OUTPUTS];
@@ -24,11 +24,7 @@ pub(super) fn select(first: &'static Kernels, second: &'static Kernels) -> &'sta
     for _ in 0..ROUNDS {
         for (time, kernels) in times.iter_mut().zip([first, second]) {
             let started = now_ms();
-            (kernels.linear_q8)(
-                &layer,
-                &mut input,
-                Output { values: &mut output, epilogue: Epilogue::Store },
-            );
+            kernels.linear_q8(&layer, &mut input, Output { values: &mut output, epilogue: Epilogue::Store });
             *time = time.min(now_ms() - started);
         }
     }

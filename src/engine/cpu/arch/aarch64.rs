@@ -1,16 +1,16 @@
 //! aarch64: NEON, which every such processor has, and its dot product, which most have.
-#![allow(unsafe_code, reason = "instructions that have to be there, and loads; each with its reason")]
+#![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
 
 use std::arch::aarch64::*;
-use std::arch::asm;
-use std::marker::PhantomData;
+use std::arch::{asm, is_aarch64_feature_detected};
+use std::fmt::Debug;
 
 use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
 use crate::math::SimdF32;
 
-/// NEON with a way to multiply bytes.
+/// NEON with a way to multiply bytes. A value exists only if the processor has the instructions of both.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Neon<D>(PhantomData<D>);
+pub(crate) struct Neon<D>(D);
 
 const ROWS: usize = 8;
 const PANEL: usize = 8;
@@ -20,152 +20,176 @@ impl<D: Q8Dot> SimdF32 for Neon<D> {
     type F32 = [float32x4_t; 2];
 
     #[inline(always)]
-    fn splat(value: f32) -> [float32x4_t; 2] {
-        // SAFETY: NEON is there. The same holds for all that follow.
+    fn splat(self, value: f32) -> [float32x4_t; 2] {
+        // SAFETY: `self` exists only if the processor has NEON.
         unsafe { [vdupq_n_f32(value); 2] }
     }
     #[inline(always)]
-    fn add(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn add(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [vaddq_f32(a[0], b[0]), vaddq_f32(a[1], b[1])] }
     }
     #[inline(always)]
-    fn sub(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn sub(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [vsubq_f32(a[0], b[0]), vsubq_f32(a[1], b[1])] }
     }
     #[inline(always)]
-    fn mul(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn mul(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])] }
     }
     #[inline(always)]
-    fn div(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn div(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [vdivq_f32(a[0], b[0]), vdivq_f32(a[1], b[1])] }
     }
     #[inline(always)]
-    fn min(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn min(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`. Not `vminq_f32`, which treats NaN and the sign of zero in its own way.
         unsafe {
             [vbslq_f32(vcltq_f32(a[0], b[0]), a[0], b[0]), vbslq_f32(vcltq_f32(a[1], b[1]), a[1], b[1])]
         }
     }
     #[inline(always)]
-    fn max(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn max(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`. Not `vmaxq_f32`, as in `min`.
         unsafe {
             [vbslq_f32(vcgtq_f32(a[0], b[0]), a[0], b[0]), vbslq_f32(vcgtq_f32(a[1], b[1]), a[1], b[1])]
         }
     }
     #[inline(always)]
-    fn round(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn round(self, a: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [vrndnq_f32(a[0]), vrndnq_f32(a[1])] }
     }
     #[inline(always)]
-    fn exp2_int(a: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    fn exp2_int(self, a: [float32x4_t; 2]) -> [float32x4_t; 2] {
         // SAFETY: see `splat`.
         unsafe { [exp2_int(a[0]), exp2_int(a[1])] }
     }
 }
 
+/// Two to the power of whole numbers.
+///
+/// # Safety
+/// The processor has NEON.
 #[inline(always)]
 unsafe fn exp2_int(a: float32x4_t) -> float32x4_t {
-    // SAFETY: NEON is there.
+    // SAFETY: the caller guarantees NEON.
     unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(vcvtq_s32_f32(a), vdupq_n_s32(127)))) }
 }
 
 impl<D: Q8Dot> Isa for Neon<D> {
+    const NAME: &'static str = D::NAME;
     const ROWS: usize = ROWS;
     const PANEL: usize = PANEL;
 
+    fn detect() -> Option<Self> {
+        let dot = D::detect()?;
+        is_aarch64_feature_detected!("neon").then_some(Self(dot))
+    }
     #[inline(always)]
-    fn load(values: &[f32; 8]) -> [float32x4_t; 2] {
-        // SAFETY: eight f32 are two vectors.
+    fn load(self, values: &[f32; 8]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`. Eight f32 are two vectors.
         unsafe { [vld1q_f32(values.as_ptr()), vld1q_f32(values.as_ptr().add(4))] }
     }
     #[inline(always)]
-    fn store(lanes: [float32x4_t; 2], values: &mut [f32; 8]) {
-        // SAFETY: eight f32 are two vectors.
+    fn store(self, lanes: [float32x4_t; 2], values: &mut [f32; 8]) {
+        // SAFETY: see `splat`. Eight f32 are two vectors.
         unsafe {
             vst1q_f32(values.as_mut_ptr(), lanes[0]);
             vst1q_f32(values.as_mut_ptr().add(4), lanes[1]);
         }
     }
     #[inline(always)]
-    fn load_i32(values: &[i32; 8]) -> [float32x4_t; 2] {
-        // SAFETY: eight i32 are two vectors.
+    fn load_i32(self, values: &[i32; 8]) -> [float32x4_t; 2] {
+        // SAFETY: see `splat`. Eight i32 are two vectors.
         unsafe {
             [vcvtq_f32_s32(vld1q_s32(values.as_ptr())), vcvtq_f32_s32(vld1q_s32(values.as_ptr().add(4)))]
         }
     }
     #[inline(always)]
-    fn store_i16(a: [float32x4_t; 2], values: &mut [i16; 8]) {
-        // SAFETY: eight i16 are one vector.
+    fn store_i16(self, a: [float32x4_t; 2], values: &mut [i16; 8]) {
+        // SAFETY: see `splat`. Eight i16 are one vector.
         unsafe { vst1q_s16(values.as_mut_ptr(), to_i16(a)) };
     }
     #[inline(always)]
-    fn store_quantized(a: [float32x4_t; 2], values: &mut [QuantizedValue; 8]) {
-        // SAFETY: eight i8 are half a vector.
+    fn store_quantized(self, a: [float32x4_t; 2], values: &mut [QuantizedValue; 8]) {
+        // SAFETY: see `splat`. Eight i8 are half a vector.
         unsafe { vst1_s8(values.as_mut_ptr(), vmovn_s16(to_i16(a))) };
     }
 
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        D::tile_q8(a, stride, panel, tile);
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        self.0.tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
-        // SAFETY: NEON is there.
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
+        // SAFETY: see `splat`.
         unsafe { compute_tile::<WordDot, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
-        // SAFETY: NEON is there.
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
+        // SAFETY: see `splat`.
         unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
 /// Whole numbers as 16-bit lanes.
+///
+/// # Safety
+/// The processor has NEON.
 #[inline(always)]
 unsafe fn to_i16(a: [float32x4_t; 2]) -> int16x8_t {
-    // SAFETY: NEON is there.
+    // SAFETY: the caller guarantees NEON.
     unsafe { vcombine_s16(vmovn_s32(vcvtq_s32_f32(a[0])), vmovn_s32(vcvtq_s32_f32(a[1]))) }
 }
 
-/// How bytes are multiplied.
-pub(crate) trait Q8Dot: Copy + 'static {
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+/// How bytes are multiplied; a value proves that the processor has the instructions.
+pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
+    const NAME: &'static str;
+    fn detect() -> Option<Self>;
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
 }
 
-/// Long products, added in pairs: what every processor has.
+/// Long products, added in pairs: NEON alone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WideningMul;
+pub(crate) struct WideningMul(());
 
-/// One instruction for four products and their sum. May only run where `dotprod` is, which `kernels` makes sure of.
+/// One instruction for four products and their sum.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DotProd;
+pub(crate) struct DotProd(());
 
 impl Q8Dot for WideningMul {
+    const NAME: &'static str = "neon";
+
+    fn detect() -> Option<Self> {
+        is_aarch64_feature_detected!("neon").then_some(Self(()))
+    }
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
-        // SAFETY: NEON is there.
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: `self` exists only if the processor has NEON.
         unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
 impl Q8Dot for DotProd {
+    const NAME: &'static str = "neon dot product";
+
+    fn detect() -> Option<Self> {
+        (is_aarch64_feature_detected!("neon") && is_aarch64_feature_detected!("dotprod")).then_some(Self(()))
+    }
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
-        // SAFETY: `dotprod` is there, see `DotProd`.
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
+        // SAFETY: `self` exists only if the processor has NEON and the dot product.
         unsafe { dot_product_q8(a, stride, panel, to) }
     }
 }
 
 #[target_feature(enable = "neon,dotprod")]
 fn dot_product_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut Tile<i32>) {
-    // SAFETY: the instructions are those this function may use.
+    // SAFETY: this function enables the instructions.
     unsafe { compute_tile::<DotProd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
@@ -188,25 +212,29 @@ macro_rules! tile_ops {
             const STEP: usize = $step;
             const COLUMNS: usize = 4;
 
-            // SAFETY, of all: the caller vouches for the instructions and the pointers.
             #[inline(always)]
             unsafe fn zero() -> int32x4_t {
+                // SAFETY: the caller guarantees the instructions.
                 unsafe { vdupq_n_s32(0) }
             }
             #[inline(always)]
             unsafe fn broadcast_row(from: *const $a) -> int32x4_t {
+                // SAFETY: the caller guarantees the instructions and `STEP` readable values, which are four bytes.
                 unsafe { vdupq_n_s32(from.cast::<i32>().read_unaligned()) }
             }
             #[inline(always)]
             unsafe fn load_weights(from: *const $b) -> int32x4_t {
+                // SAFETY: the caller guarantees the instructions and `COLUMNS` readable columns.
                 unsafe { vreinterpretq_s32_u8(vld1q_u8(from.cast())) }
             }
             #[inline(always)]
             unsafe fn multiply_add($sums: int32x4_t, $weights: int32x4_t, $values: int32x4_t) -> int32x4_t {
+                // SAFETY: the caller guarantees the instructions.
                 unsafe { $add }
             }
             #[inline(always)]
             unsafe fn store_sums(sums: int32x4_t, to: *mut i32) {
+                // SAFETY: the caller guarantees the instructions and `COLUMNS` writable sums.
                 unsafe { vst1q_s32(to, sums) }
             }
         }
@@ -247,25 +275,29 @@ impl TileOps for FloatMulAdd {
     const STEP: usize = 1;
     const COLUMNS: usize = 4;
 
-    // SAFETY, of all: the caller vouches for the pointers.
     #[inline(always)]
     unsafe fn zero() -> float32x4_t {
+        // SAFETY: the caller guarantees NEON.
         unsafe { vdupq_n_f32(0.0) }
     }
     #[inline(always)]
     unsafe fn broadcast_row(from: *const f32) -> float32x4_t {
+        // SAFETY: the caller guarantees NEON and a readable value.
         unsafe { vld1q_dup_f32(from) }
     }
     #[inline(always)]
     unsafe fn load_weights(from: *const f32) -> float32x4_t {
+        // SAFETY: the caller guarantees NEON and `COLUMNS` readable columns.
         unsafe { vld1q_f32(from) }
     }
     #[inline(always)]
     unsafe fn multiply_add(sums: float32x4_t, weights: float32x4_t, row: float32x4_t) -> float32x4_t {
+        // SAFETY: the caller guarantees NEON.
         unsafe { vfmaq_f32(sums, weights, row) }
     }
     #[inline(always)]
     unsafe fn store_sums(sums: float32x4_t, to: *mut f32) {
+        // SAFETY: the caller guarantees NEON and `COLUMNS` writable sums.
         unsafe { vst1q_f32(to, sums) }
     }
 }

@@ -12,6 +12,8 @@ pub(super) mod wasm32;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86_64;
 
+use std::fmt::Debug;
+
 use crate::math::SimdF32;
 
 /// Products that the integer tile over q8 weights takes at once; depths are padded to it with zeros.
@@ -52,44 +54,51 @@ pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
 /// An instruction set: eight lanes of f32, and tiles of matrix products.
 ///
 /// A tile multiplies `ROWS` rows, `stride` values apart in `a`, with one panel of packed weights, `PANEL` columns wide.
-pub(super) trait Isa: SimdF32 {
+pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
+    /// The name that users see.
+    const NAME: &'static str;
     /// Rows of a tile.
     const ROWS: usize;
     /// Columns of a tile, and of a panel of packed weights: a multiple of eight.
     const PANEL: usize;
 
-    fn load(values: &[f32; 8]) -> Self::F32;
-    fn store(lanes: Self::F32, values: &mut [f32; 8]);
+    /// Returns the token if the processor has the instructions. There is no other way to get one, so safe functions
+    /// that take a token may use the instructions.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn detect() -> Option<Self>;
+
+    fn load(self, values: &[f32; 8]) -> Self::F32;
+    fn store(self, lanes: Self::F32, values: &mut [f32; 8]);
     /// Whole numbers, rounded to f32.
-    fn load_i32(values: &[i32; 8]) -> Self::F32;
+    fn load_i32(self, values: &[i32; 8]) -> Self::F32;
     /// Whole numbers in -32767..=32767.
-    fn store_i16(a: Self::F32, values: &mut [i16; 8]);
+    fn store_i16(self, a: Self::F32, values: &mut [i16; 8]);
     /// Whole numbers in -127..=127 as quantized activations.
-    fn store_quantized(a: Self::F32, values: &mut [QuantizedValue; 8]);
+    fn store_quantized(self, a: Self::F32, values: &mut [QuantizedValue; 8]);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exact.
     ///
     /// `panel` is `[depth / n][PANEL]` of [`WeightCodes`], which are `n` values in 0..=127 each.
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact where it fits i32.
     ///
     /// `panel` is `[depth / 2][PANEL]` of pairs.
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
 
     /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k][c]`, added in the order of `k`, products rounded or
     /// not.
     ///
     /// `panel` is `[depth][PANEL]`.
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
 }
 
-/// How the vectors of a tile multiply: its innermost loop.
+/// The vector operations of a tile's innermost loop.
 ///
 /// # Safety
-/// Every function may only run where the instructions of its type are.
+/// The processor has the instructions of the type; pointers are valid for what a function reads or writes.
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
-#[allow(unsafe_code, reason = "intrinsics")]
+#[expect(unsafe_code, reason = "intrinsics")]
 trait TileOps {
     /// Values of a row.
     type A;
@@ -127,9 +136,9 @@ trait TileOps {
 /// are registers for.
 ///
 /// # Safety
-/// The instructions of `P` are there.
+/// The processor has the instructions of `P`.
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
-#[allow(
+#[expect(
     unsafe_code,
     reason = "intrinsics, and pointers that walk through rows and panel without a check each"
 )]

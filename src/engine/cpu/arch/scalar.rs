@@ -15,56 +15,60 @@ fn each(a: [f32; 8], b: [f32; 8], f: fn(f32, f32) -> f32) -> [f32; 8] {
 impl SimdF32 for Scalar {
     type F32 = [f32; 8];
 
-    fn splat(value: f32) -> [f32; 8] {
+    fn splat(self, value: f32) -> [f32; 8] {
         [value; 8]
     }
-    fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::add)
+    fn add(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.add(a, b))
     }
-    fn sub(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::sub)
+    fn sub(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.sub(a, b))
     }
-    fn mul(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::mul)
+    fn mul(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.mul(a, b))
     }
-    fn div(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::div)
+    fn div(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.div(a, b))
     }
-    fn min(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::min)
+    fn min(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.min(a, b))
     }
-    fn max(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        each(a, b, ScalarF32::max)
+    fn max(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        each(a, b, |a, b| ScalarF32.max(a, b))
     }
-    fn round(a: [f32; 8]) -> [f32; 8] {
-        a.map(ScalarF32::round)
+    fn round(self, a: [f32; 8]) -> [f32; 8] {
+        a.map(|a| ScalarF32.round(a))
     }
-    fn exp2_int(a: [f32; 8]) -> [f32; 8] {
-        a.map(ScalarF32::exp2_int)
+    fn exp2_int(self, a: [f32; 8]) -> [f32; 8] {
+        a.map(|a| ScalarF32.exp2_int(a))
     }
 }
 
 impl Isa for Scalar {
+    const NAME: &'static str = "scalar";
     const ROWS: usize = 4;
     const PANEL: usize = 8;
 
-    fn load(values: &[f32; 8]) -> [f32; 8] {
+    fn detect() -> Option<Self> {
+        Some(Self)
+    }
+    fn load(self, values: &[f32; 8]) -> [f32; 8] {
         *values
     }
-    fn store(lanes: [f32; 8], values: &mut [f32; 8]) {
+    fn store(self, lanes: [f32; 8], values: &mut [f32; 8]) {
         *values = lanes;
     }
-    fn load_i32(values: &[i32; 8]) -> [f32; 8] {
+    fn load_i32(self, values: &[i32; 8]) -> [f32; 8] {
         values.map(|value| value as f32)
     }
-    fn store_i16(a: [f32; 8], values: &mut [i16; 8]) {
+    fn store_i16(self, a: [f32; 8], values: &mut [i16; 8]) {
         *values = a.map(|value| value as i16);
     }
-    fn store_quantized(a: [f32; 8], values: &mut [QuantizedValue; 8]) {
+    fn store_quantized(self, a: [f32; 8], values: &mut [QuantizedValue; 8]) {
         *values = a.map(|value| value as QuantizedValue);
     }
 
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
         for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<DEPTH_STEP>().0;
@@ -76,7 +80,7 @@ impl Isa for Scalar {
         }
     }
 
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
         for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<2>().0;
@@ -88,7 +92,7 @@ impl Isa for Scalar {
         }
     }
 
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
         for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
             sums.fill(0.0);
             for (a, weights) in a[row * stride..].iter().zip(panel.chunks_exact(Self::PANEL)) {

@@ -1,76 +1,84 @@
 //! WebAssembly: 128-bit SIMD, and the relaxed operations where the build has them.
-#![allow(unsafe_code, reason = "loads and stores of vectors, each of a place that is as large")]
+#![expect(unsafe_code, reason = "loads and stores of vectors")]
 
 use std::arch::wasm32::*;
-use std::marker::PhantomData;
+use std::fmt::Debug;
 
 #[cfg(not(feature = "relaxed-simd"))]
 use super::DEPTH_STEP;
 use super::{Isa, QuantizedValue, Tile, TileOps, WeightCodes, compute_tile};
 use crate::math::SimdF32;
 
-/// WebAssembly with a way to multiply bytes.
+/// WebAssembly with a way to multiply bytes. A browser compiles a file only if it has all of its instructions, so a build
+/// has the tokens of its own file and no others.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wasm<D>(PhantomData<D>);
+pub(crate) struct Wasm<D>(D);
 
 const ROWS: usize = 6;
 const PANEL: usize = 8;
+
+impl<D: Q8Dot> Wasm<D> {
+    /// Returns the token: every build has the instructions of its dots.
+    pub(crate) fn of_build() -> Self {
+        Self(D::TOKEN)
+    }
+}
 
 impl<D: Q8Dot> SimdF32 for Wasm<D> {
     /// Lanes 0 to 3 and 4 to 7.
     type F32 = [v128; 2];
 
     #[inline(always)]
-    fn splat(value: f32) -> [v128; 2] {
+    fn splat(self, value: f32) -> [v128; 2] {
         [f32x4_splat(value); 2]
     }
     #[inline(always)]
-    fn add(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn add(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         [f32x4_add(a[0], b[0]), f32x4_add(a[1], b[1])]
     }
     #[inline(always)]
-    fn sub(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn sub(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         [f32x4_sub(a[0], b[0]), f32x4_sub(a[1], b[1])]
     }
     #[inline(always)]
-    fn mul(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn mul(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1])]
     }
     #[inline(always)]
-    fn div(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn div(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         [f32x4_div(a[0], b[0]), f32x4_div(a[1], b[1])]
     }
     #[inline(always)]
-    fn min(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn min(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         // pmin(x, y) is `y < x ? y : x`: one instruction on x86, where min is several.
         [f32x4_pmin(b[0], a[0]), f32x4_pmin(b[1], a[1])]
     }
     #[inline(always)]
-    fn max(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
+    fn max(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
         // pmax(x, y) is `x < y ? y : x`.
         [f32x4_pmax(b[0], a[0]), f32x4_pmax(b[1], a[1])]
     }
     #[inline(always)]
-    fn round(a: [v128; 2]) -> [v128; 2] {
+    fn round(self, a: [v128; 2]) -> [v128; 2] {
         [f32x4_nearest(a[0]), f32x4_nearest(a[1])]
     }
     #[inline(always)]
-    fn exp2_int(a: [v128; 2]) -> [v128; 2] {
+    fn exp2_int(self, a: [v128; 2]) -> [v128; 2] {
         [exp2_int(a[0]), exp2_int(a[1])]
     }
 }
 
 impl<D: Q8Dot> Isa for Wasm<D> {
+    const NAME: &'static str = D::NAME;
     const ROWS: usize = ROWS;
     const PANEL: usize = PANEL;
-
     #[inline(always)]
-    fn load(values: &[f32; 8]) -> [v128; 2] {
+    fn load(self, values: &[f32; 8]) -> [v128; 2] {
         // SAFETY: eight f32 are two vectors, and loads need no alignment.
         unsafe { [v128_load(values.as_ptr().cast()), v128_load(values.as_ptr().add(4).cast())] }
     }
     #[inline(always)]
-    fn store(lanes: [v128; 2], values: &mut [f32; 8]) {
+    fn store(self, lanes: [v128; 2], values: &mut [f32; 8]) {
         // SAFETY: eight f32 are two vectors, and stores need no alignment.
         unsafe {
             v128_store(values.as_mut_ptr().cast(), lanes[0]);
@@ -78,41 +86,41 @@ impl<D: Q8Dot> Isa for Wasm<D> {
         }
     }
     #[inline(always)]
-    fn load_i32(values: &[i32; 8]) -> [v128; 2] {
+    fn load_i32(self, values: &[i32; 8]) -> [v128; 2] {
         // SAFETY: eight i32 are two vectors, and loads need no alignment.
         let lanes = unsafe { [v128_load(values.as_ptr().cast()), v128_load(values.as_ptr().add(4).cast())] };
         [f32x4_convert_i32x4(lanes[0]), f32x4_convert_i32x4(lanes[1])]
     }
     #[inline(always)]
-    fn store_i16(a: [v128; 2], values: &mut [i16; 8]) {
+    fn store_i16(self, a: [v128; 2], values: &mut [i16; 8]) {
         let [low, high] = to_i32(a);
         // SAFETY: eight i16 are one vector.
         unsafe { v128_store(values.as_mut_ptr().cast(), i16x8_narrow_i32x4(low, high)) };
     }
     #[cfg(feature = "relaxed-simd")]
     #[inline(always)]
-    fn store_quantized(a: [v128; 2], values: &mut [QuantizedValue; 8]) {
+    fn store_quantized(self, a: [v128; 2], values: &mut [QuantizedValue; 8]) {
         let [low, high] = to_i32(a);
         let words = i16x8_narrow_i32x4(low, high);
-        // SAFETY: the low eight bytes go to eight bytes.
+        // SAFETY: the store writes eight bytes.
         unsafe { v128_store64_lane::<0>(i8x16_narrow_i16x8(words, words), values.as_mut_ptr().cast()) };
     }
     #[cfg(not(feature = "relaxed-simd"))]
     #[inline(always)]
-    fn store_quantized(a: [v128; 2], values: &mut [QuantizedValue; 8]) {
-        Self::store_i16(a, values);
+    fn store_quantized(self, a: [v128; 2], values: &mut [QuantizedValue; 8]) {
+        self.store_i16(a, values);
     }
 
     #[inline(always)]
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>) {
-        D::tile_q8(a, stride, panel, tile);
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>) {
+        self.0.tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
         tile_i16(a, stride, panel, tile);
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
         tile_f32(a, stride, panel, tile);
     }
 }
@@ -131,37 +139,53 @@ fn to_i32(a: [v128; 2]) -> [v128; 2] {
     [i32x4_sub(f32x4_add(a[0], offset), offset), i32x4_sub(f32x4_add(a[1], offset), offset)]
 }
 
+/// The fastest way to multiply bytes, on processors that have it.
+#[cfg(feature = "relaxed-simd")]
+pub(crate) type PreferredDot = RelaxedDot4;
+/// A way that is good on every processor.
+#[cfg(feature = "relaxed-simd")]
+pub(crate) type FallbackDot = RelaxedDot2;
+#[cfg(not(feature = "relaxed-simd"))]
+pub(crate) type PreferredDot = WidenedDot;
+#[cfg(not(feature = "relaxed-simd"))]
+pub(crate) type FallbackDot = WidenedDot;
+
 /// How bytes are multiplied.
-pub(crate) trait Q8Dot: Copy + 'static {
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
+pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
+    const NAME: &'static str;
+    const TOKEN: Self;
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 }
 
 // Tiles are small, called often and never inlined: browsers compile what is called often, and only between calls.
 
 #[inline(never)]
 fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
-    // SAFETY: the instructions are in every build.
+    // SAFETY: every build has the instructions.
     unsafe { compute_tile::<WordDot, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
 #[inline(never)]
 #[cfg_attr(feature = "relaxed-simd", target_feature(enable = "relaxed-simd"))]
 fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
-    // SAFETY: the instructions are in every build.
+    // SAFETY: every build has the instructions.
     unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
 /// One relaxed instruction for four products and their sum: the fastest where the processor has it.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RelaxedDot4;
+pub(crate) struct RelaxedDot4(());
 
 #[cfg(feature = "relaxed-simd")]
 impl Q8Dot for RelaxedDot4 {
+    const NAME: &'static str = "wasm relaxed-simd";
+    const TOKEN: Self = Self(());
+
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
-        // SAFETY: the instructions are in this build.
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
+        // SAFETY: this build has the instructions.
         unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
@@ -169,14 +193,17 @@ impl Q8Dot for RelaxedDot4 {
 /// A relaxed instruction for pairs of products and an ordinary one that adds pairs: the faster way elsewhere.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RelaxedDot2;
+pub(crate) struct RelaxedDot2(());
 
 #[cfg(feature = "relaxed-simd")]
 impl Q8Dot for RelaxedDot2 {
+    const NAME: &'static str = "wasm relaxed-simd, pairs";
+    const TOKEN: Self = Self(());
+
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
-        // SAFETY: the instructions are in this build.
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
+        // SAFETY: this build has the instructions.
         unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
     }
 }
@@ -184,12 +211,15 @@ impl Q8Dot for RelaxedDot2 {
 /// Products of 16-bit lanes, to which [`widen_panel`] widens weights: what every WebAssembly with SIMD has.
 #[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WidenedDot;
+pub(crate) struct WidenedDot(());
 
 #[cfg(not(feature = "relaxed-simd"))]
 impl Q8Dot for WidenedDot {
+    const NAME: &'static str = "wasm simd128";
+    const TOKEN: Self = Self(());
+
     #[inline(always)]
-    fn tile_q8(a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         tile_i16(a, stride, panel, to);
     }
 }
@@ -237,17 +267,18 @@ macro_rules! tile_ops {
             const STEP: usize = $step;
             const COLUMNS: usize = 4;
 
-            // SAFETY, of all: the caller vouches for the pointers.
             #[inline(always)]
             unsafe fn zero() -> v128 {
                 i32x4_splat(0)
             }
             #[inline(always)]
             unsafe fn broadcast_row(from: *const $a) -> v128 {
+                // SAFETY: the caller guarantees `STEP` readable values, which are four bytes.
                 unsafe { v128_load32_splat(from.cast()) }
             }
             #[inline(always)]
             unsafe fn load_weights(from: *const $b) -> v128 {
+                // SAFETY: the caller guarantees `COLUMNS` readable columns.
                 unsafe { v128_load(from.cast()) }
             }
             #[inline(always)]
@@ -256,6 +287,7 @@ macro_rules! tile_ops {
             }
             #[inline(always)]
             unsafe fn store_sums(sums: v128, to: *mut $sum) {
+                // SAFETY: the caller guarantees `COLUMNS` writable sums.
                 unsafe { v128_store(to.cast(), sums) }
             }
         }

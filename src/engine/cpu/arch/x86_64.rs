@@ -1,71 +1,74 @@
 //! x86-64: AVX2 for lanes, and tiles from AVX2, AVX-VNNI or AVX-512.
-#![allow(unsafe_code, reason = "instructions that have to be there, and loads; each with its reason")]
+#![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
 
 use std::arch::x86_64::*;
+use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
 use crate::math::SimdF32;
 
-/// What tells the x86 instruction sets apart: their tiles. See [`Isa`].
-pub(crate) trait TileSet: Copy + 'static {
+/// The tiles of an x86 instruction set; a value proves that the processor has their instructions. See [`Isa`].
+pub(crate) trait TileSet: Copy + Debug + Send + Sync + 'static {
+    const NAME: &'static str;
     const ROWS: usize;
     const PANEL: usize;
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
+    fn detect() -> Option<Self>;
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
 }
 
-/// AVX2 and FMA with some tiles. Its functions may only run where the features are, which `kernels` makes sure of
-/// before it hands out anything built on them.
+/// AVX2 and FMA, with the tiles `T`. A value exists only if the processor has the instructions of both: the field is
+/// private, and [`Isa::detect`] asks the processor.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct X86<T>(PhantomData<T>);
+pub(crate) struct X86<T>(T);
 
 impl<T: TileSet> SimdF32 for X86<T> {
     type F32 = __m256;
 
     #[inline(always)]
-    fn splat(value: f32) -> __m256 {
-        // SAFETY: AVX2 is there, see `X86`. The same holds for all that follow.
+    fn splat(self, value: f32) -> __m256 {
+        // SAFETY: `self` exists only if the processor has AVX2 and FMA.
         unsafe { _mm256_set1_ps(value) }
     }
     #[inline(always)]
-    fn add(a: __m256, b: __m256) -> __m256 {
+    fn add(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_add_ps(a, b) }
     }
     #[inline(always)]
-    fn sub(a: __m256, b: __m256) -> __m256 {
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_sub_ps(a, b) }
     }
     #[inline(always)]
-    fn mul(a: __m256, b: __m256) -> __m256 {
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
-    fn div(a: __m256, b: __m256) -> __m256 {
+    fn div(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_div_ps(a, b) }
     }
     #[inline(always)]
-    fn min(a: __m256, b: __m256) -> __m256 {
+    fn min(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_min_ps(a, b) }
     }
     #[inline(always)]
-    fn max(a: __m256, b: __m256) -> __m256 {
+    fn max(self, a: __m256, b: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_max_ps(a, b) }
     }
     #[inline(always)]
-    fn round(a: __m256) -> __m256 {
+    fn round(self, a: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
     }
     #[inline(always)]
-    fn exp2_int(a: __m256) -> __m256 {
+    fn exp2_int(self, a: __m256) -> __m256 {
         // SAFETY: see `splat`.
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
@@ -75,32 +78,38 @@ impl<T: TileSet> SimdF32 for X86<T> {
 }
 
 impl<T: TileSet> Isa for X86<T> {
+    const NAME: &'static str = T::NAME;
     const ROWS: usize = T::ROWS;
     const PANEL: usize = T::PANEL;
 
+    fn detect() -> Option<Self> {
+        let tiles = T::detect()?;
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(tiles))
+    }
+
     #[inline(always)]
-    fn load(values: &[f32; 8]) -> __m256 {
-        // SAFETY: eight f32 are one vector, and this load needs no alignment.
+    fn load(self, values: &[f32; 8]) -> __m256 {
+        // SAFETY: see `splat`. Eight f32 are one vector, and the load needs no alignment.
         unsafe { _mm256_loadu_ps(values.as_ptr()) }
     }
     #[inline(always)]
-    fn store(lanes: __m256, values: &mut [f32; 8]) {
-        // SAFETY: eight f32 are one vector, and this store needs no alignment.
+    fn store(self, lanes: __m256, values: &mut [f32; 8]) {
+        // SAFETY: see `splat`. Eight f32 are one vector, and the store needs no alignment.
         unsafe { _mm256_storeu_ps(values.as_mut_ptr(), lanes) }
     }
     #[inline(always)]
-    fn load_i32(values: &[i32; 8]) -> __m256 {
-        // SAFETY: eight i32 are one vector, and this load needs no alignment.
+    fn load_i32(self, values: &[i32; 8]) -> __m256 {
+        // SAFETY: see `splat`. Eight i32 are one vector, and the load needs no alignment.
         unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
     }
     #[inline(always)]
-    fn store_i16(a: __m256, values: &mut [i16; 8]) {
-        // SAFETY: eight i16 are one vector, and this store needs no alignment.
+    fn store_i16(self, a: __m256, values: &mut [i16; 8]) {
+        // SAFETY: see `splat`. Eight i16 are one vector, and the store needs no alignment.
         unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), to_i16(a)) }
     }
     #[inline(always)]
-    fn store_quantized(a: __m256, values: &mut [QuantizedValue; 8]) {
-        // SAFETY: the low eight bytes go to eight bytes.
+    fn store_quantized(self, a: __m256, values: &mut [QuantizedValue; 8]) {
+        // SAFETY: see `splat`. The store writes eight bytes.
         unsafe {
             let words = to_i16(a);
             _mm_storel_epi64(values.as_mut_ptr().cast(), _mm_packs_epi16(words, words));
@@ -108,23 +117,26 @@ impl<T: TileSet> Isa for X86<T> {
     }
 
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        T::tile_q8(a, stride, panel, tile);
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        self.0.tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
-        T::tile_i16(a, stride, panel, tile);
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+        self.0.tile_i16(a, stride, panel, tile);
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
-        T::tile_f32(a, stride, panel, tile);
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+        self.0.tile_f32(a, stride, panel, tile);
     }
 }
 
 /// Whole numbers as 16-bit lanes.
+///
+/// # Safety
+/// The processor has AVX2.
 #[inline(always)]
-fn to_i16(a: __m256) -> __m128i {
-    // SAFETY: AVX2 is there, see `X86`.
+unsafe fn to_i16(a: __m256) -> __m128i {
+    // SAFETY: the caller guarantees AVX2.
     unsafe {
         let whole = _mm256_cvtps_epi32(a);
         _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole))
@@ -133,73 +145,86 @@ fn to_i16(a: __m256) -> __m128i {
 
 /// AVX2: pairs of products with one instruction, pairs of pairs with another.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx2;
+pub(crate) struct Avx2(());
 
-/// AVX-VNNI: four products and their sum with one instruction.
+/// AVX-VNNI: four products and their sum with one instruction. Tiles of f32 are those of AVX2.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AvxVnni;
+pub(crate) struct AvxVnni(Avx2);
 
 /// AVX-512 VNNI: the same, sixteen columns at once.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx512Vnni;
+pub(crate) struct Avx512Vnni(());
 
 impl TileSet for Avx2 {
+    const NAME: &'static str = "avx2";
     const ROWS: usize = 6;
     const PANEL: usize = 16;
 
+    fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        // SAFETY: AVX2 is there, see `X86`. The same holds for all that follow.
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        // SAFETY: `self` exists only if the processor has AVX2 and FMA.
         unsafe { avx2_q8(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
         // SAFETY: see `tile_q8`.
         unsafe { avx2_i16(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
         // SAFETY: see `tile_q8`.
         unsafe { avx2_f32(a, stride, panel, tile) }
     }
 }
 
 impl TileSet for AvxVnni {
-    const ROWS: usize = 6;
-    const PANEL: usize = 16;
+    const NAME: &'static str = "avx-vnni";
+    const ROWS: usize = Avx2::ROWS;
+    const PANEL: usize = Avx2::PANEL;
 
+    fn detect() -> Option<Self> {
+        let avx2 = Avx2::detect()?;
+        is_x86_feature_detected!("avxvnni").then_some(Self(avx2))
+    }
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        // SAFETY: AVX-VNNI is there, see `X86`.
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        // SAFETY: `self` exists only if the processor has AVX-VNNI, AVX2 and FMA.
         unsafe { avx_vnni_q8(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
         // SAFETY: see `tile_q8`.
         unsafe { avx_vnni_i16(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
-        Avx2::tile_f32(a, stride, panel, tile);
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+        self.0.tile_f32(a, stride, panel, tile);
     }
 }
 
 impl TileSet for Avx512Vnni {
+    const NAME: &'static str = "avx512-vnni";
     const ROWS: usize = 8;
     const PANEL: usize = 32;
 
+    fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")).then_some(Self(()))
+    }
     #[inline(always)]
-    fn tile_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        // SAFETY: AVX-512 VNNI is there, see `X86`. The same holds for all that follow.
+    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+        // SAFETY: `self` exists only if the processor has AVX-512F and AVX-512 VNNI.
         unsafe { avx512_q8(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
+    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
         // SAFETY: see `tile_q8`.
         unsafe { avx512_i16(a, stride, panel, tile) }
     }
     #[inline(always)]
-    fn tile_f32(a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
+    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
         // SAFETY: see `tile_q8`.
         unsafe { avx512_f32(a, stride, panel, tile) }
     }
@@ -215,7 +240,7 @@ macro_rules! tile_function {
             panel: &[<$product as TileOps>::B],
             to: &mut Tile<<$product as TileOps>::Accumulator>,
         ) {
-            // SAFETY: the instructions are those this function may use.
+            // SAFETY: this function enables the instructions.
             unsafe { compute_tile::<$product, $rows, 2, $panel>(a, stride, panel, to) }
         }
     };
@@ -261,25 +286,29 @@ macro_rules! tile_ops {
             const STEP: usize = $step;
             const COLUMNS: usize = $columns;
 
-            // SAFETY, of all: the caller vouches for the instructions and the pointers.
             #[inline(always)]
             unsafe fn zero() -> $vector {
+                // SAFETY: the caller guarantees the instructions.
                 unsafe { $zero() }
             }
             #[inline(always)]
             unsafe fn broadcast_row($from: *const $a) -> $vector {
+                // SAFETY: the caller guarantees the instructions and `STEP` readable values.
                 unsafe { $row }
             }
             #[inline(always)]
             unsafe fn load_weights(from: *const $b) -> $vector {
+                // SAFETY: the caller guarantees the instructions and `COLUMNS` readable columns.
                 unsafe { $load(from.cast()) }
             }
             #[inline(always)]
             unsafe fn multiply_add($sums: $vector, $weights: $vector, $values: $vector) -> $vector {
+                // SAFETY: the caller guarantees the instructions.
                 unsafe { $add }
             }
             #[inline(always)]
             unsafe fn store_sums(sums: $vector, to: *mut $sum) {
+                // SAFETY: the caller guarantees the instructions and `COLUMNS` writable sums.
                 unsafe { $store(to.cast(), sums) }
             }
         }

@@ -98,8 +98,7 @@ impl ForwardPass<'_> {
 
     /// Computes attention pair by pair, from `wide` and `query` to `context`.
     fn attend(&mut self, attention: &Attention) {
-        let (hidden, kernels) = (self.width, self.engine.kernels);
-        let attend = if self.engine.quantizes() { kernels.attend_i16 } else { kernels.attend_f32 };
+        let (hidden, kernels, quantizes) = (self.width, self.engine.kernels, self.engine.quantizes());
         let positions = match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => kernels::Positions::Absent,
             Positions::Alibi(slopes) => kernels::Positions::Alibi(slopes),
@@ -123,7 +122,8 @@ impl ForwardPass<'_> {
             };
             let Attention { heads, window, .. } = *attention;
             let qkv = Qkv { query, key, value, heads, head_dim: hidden / heads, window };
-            attend(AttentionCall { qkv, positions, context: &mut context[first * hidden..], scratch });
+            let call = AttentionCall { qkv, positions, context: &mut context[first * hidden..], scratch };
+            if quantizes { kernels.attend_i16(call) } else { kernels.attend_f32(call) }
         }
     }
 }

@@ -46,13 +46,13 @@ impl ForwardPass<'_> {
         let epilogue = if *gated { Epilogue::Store } else { Epilogue::Activate(*activation) };
         intermediate.apply(kernels, &outside, quantized, Output { values: wide, epilogue });
         if *gated {
-            (kernels.glu)(&mut wide[..rows.len() * columns], columns / 2, *activation);
+            kernels.glu(&mut wide[..rows.len() * columns], columns / 2, *activation);
         }
         let x = &mut x[rows.start * self.width..];
         let inside = Input { values: wide, rows: rows.clone(), cls_rows };
         output.apply(kernels, &inside, quantized, Output { values: x, epilogue: Epilogue::Add });
         if let BlockNorm::After(norm) = norm {
-            self.finite &= (kernels.norm)(&mut x[..rows.len() * self.width], norm);
+            self.finite &= kernels.norm(&mut x[..rows.len() * self.width], norm);
         }
     }
 }

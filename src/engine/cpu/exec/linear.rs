@@ -35,24 +35,19 @@ impl Linear {
     /// Applies the layer.
     pub(crate) fn apply(
         &self,
-        kernels: &Kernels,
+        kernels: &dyn Kernels,
         input: &Input,
         quantized: &mut QuantizedRows,
         output: Output,
     ) {
         let rows = input.rows.len();
         match self {
-            Linear::F32(packed) => (kernels.linear_f32)(packed, input.values, rows, output),
+            Linear::F32(packed) => kernels.linear_f32(packed, input.values, rows, output),
             Linear::Q8(packed) => {
                 let columns = packed.in_features;
                 quantized.reserve(rows, packed.depth, input.two_step_rows());
-                (kernels.quantize)(
-                    &input.values[..rows * columns],
-                    columns,
-                    &packed.input_factors,
-                    quantized,
-                );
-                (kernels.linear_q8)(packed, quantized, output);
+                kernels.quantize(&input.values[..rows * columns], columns, &packed.input_factors, quantized);
+                kernels.linear_q8(packed, quantized, output);
             }
         }
     }

@@ -81,7 +81,7 @@ impl<'a> ForwardPass<'a> {
 
     pub(crate) fn norm(&mut self, norm: &Norm) {
         let x = &mut self.arena.x[..self.rows * self.width];
-        self.finite &= (self.engine.kernels.norm)(x, norm);
+        self.finite &= self.engine.kernels.norm(x, norm);
         self.normed = true;
     }
 
@@ -99,7 +99,7 @@ impl<'a> ForwardPass<'a> {
         let Arena { x, normed, .. } = &mut self.arena;
         let normed = arena::rows(normed, self.rows, self.width);
         normed.copy_from_slice(&x[..self.rows * self.width]);
-        self.finite &= (self.engine.kernels.norm)(normed, norm);
+        self.finite &= self.engine.kernels.norm(normed, norm);
     }
 
     /// Checks rows that no norm has looked at before they go into a layer.

@@ -28,7 +28,7 @@ pub(crate) struct Output<'a> {
 
 /// A linear layer with 7-bit weights over quantized rows. What their remainders give is added to the rows they are of.
 #[inline(always)]
-pub(super) fn linear_q8<S: Isa>(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
+pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
     let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     let mut residual_products = std::mem::take(&mut input.residual_products);
     residual_products.resize(input.two_step_rows.len() * S::PANEL, 0.0);
@@ -46,30 +46,31 @@ pub(super) fn linear_q8<S: Isa>(layer: &PackedQ8, input: &mut QuantizedRows, out
         // Tiles from the last to the first: what a remainder gives is there when the row it is of needs it.
         let mut two_step = input.two_step_rows.iter().enumerate().rev().peekable();
         for first in (0..all).step_by(S::ROWS).rev() {
-            S::tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
+            isa.tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
             let end = all.min(first + S::ROWS);
             for row in input.rows.max(first)..end {
                 let sums = tile[(row - first) * S::PANEL..][..S::PANEL].as_chunks::<8>().0;
                 let to =
                     residual_products[(row - input.rows) * S::PANEL..][..S::PANEL].as_chunks_mut::<8>().0;
                 for (eight, (sums, to)) in sums.iter().zip(to).enumerate() {
-                    S::store(constants.product::<S>(input, row, eight, sums), to);
+                    isa.store(constants.product(isa, input, row, eight, sums), to);
                 }
             }
             for (row, sums) in (first..end.min(input.rows)).zip(tile.chunks_exact(S::PANEL)).rev() {
                 let to_row = columns.row_slice(output.values, row);
                 let residual = two_step.next_if(|(_, of)| **of == row);
                 for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
-                    let mut product = constants.product::<S>(input, row, eight, sums);
+                    let mut product = constants.product(isa, input, row, eight, sums);
                     if let Some((residual, _)) = residual {
                         let residual_product = &residual_products[residual * S::PANEL..].as_chunks().0[eight];
-                        product = S::add(product, S::load(residual_product));
+                        product = isa.add(product, isa.load(residual_product));
                     }
-                    store_eight::<S>(
+                    store_eight(
+                        isa,
                         to_row,
                         eight,
                         output.epilogue,
-                        S::add(product, S::load(&constants.biases[eight])),
+                        isa.add(product, isa.load(&constants.biases[eight])),
                     );
                 }
             }
@@ -88,30 +89,38 @@ struct ColumnConstants<'a> {
 impl ColumnConstants<'_> {
     /// `row` times eight columns, from the sums of the products of their codes.
     #[inline(always)]
-    fn product<S: Isa>(&self, input: &QuantizedRows, row: usize, eight: usize, sums: &[i32; 8]) -> S::F32 {
-        let sums = S::sub(S::load_i32(sums), S::splat(input.offset_terms[row]));
-        let scaled = S::mul(S::mul(sums, S::splat(input.scales[row])), S::load(&self.scales[eight]));
-        S::add(scaled, S::mul(S::splat(input.zero_points[row]), S::load(&self.column_sums[eight])))
+    fn product<S: Isa>(
+        &self,
+        isa: S,
+        input: &QuantizedRows,
+        row: usize,
+        eight: usize,
+        sums: &[i32; 8],
+    ) -> S::F32 {
+        let sums = isa.sub(isa.load_i32(sums), isa.splat(input.offset_terms[row]));
+        let scaled = isa.mul(isa.mul(sums, isa.splat(input.scales[row])), isa.load(&self.scales[eight]));
+        isa.add(scaled, isa.mul(isa.splat(input.zero_points[row]), isa.load(&self.column_sums[eight])))
     }
 }
 
 /// A linear layer in f32 over `rows` rows of `input`, which are `layer.depth` long.
 #[inline(always)]
-pub(super) fn linear_f32<S: Isa>(layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
+pub(super) fn linear_f32<S: Isa>(isa: S, layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
     let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     for (index, panel) in layer.panels.chunks_exact(layer.depth * S::PANEL).enumerate() {
         let columns = PanelColumns::of::<S>(index, layer.columns);
         let biases = columns.eights::<S>(&layer.biases);
         for first in (0..rows).step_by(S::ROWS) {
-            S::tile_f32(&input[first * layer.depth..], layer.depth, panel, &mut tile);
+            isa.tile_f32(&input[first * layer.depth..], layer.depth, panel, &mut tile);
             for (row, sums) in (first..rows).zip(tile.chunks_exact(S::PANEL).take(S::ROWS)) {
                 let to_row = columns.row_slice(output.values, row);
                 for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
-                    store_eight::<S>(
+                    store_eight(
+                        isa,
                         to_row,
                         eight,
                         output.epilogue,
-                        S::add(S::load(sums), S::load(&biases[eight])),
+                        isa.add(isa.load(sums), isa.load(&biases[eight])),
                     );
                 }
             }
@@ -150,40 +159,40 @@ impl PanelColumns {
 
 /// Finishes eight sums and puts them where they belong in `to_row`, as far as it goes.
 #[inline(always)]
-fn store_eight<S: Isa>(to_row: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
+fn store_eight<S: Isa>(isa: S, to_row: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
     let (whole, rest) = to_row.as_chunks_mut::<8>();
     if let Some(to) = whole.get_mut(eight) {
-        apply_epilogue::<S>(epilogue, value, to);
+        apply_epilogue(isa, epilogue, value, to);
     } else if eight == whole.len() && !rest.is_empty() {
         let mut to = pad_to_eight(rest, 0.0);
-        apply_epilogue::<S>(epilogue, value, &mut to);
+        apply_epilogue(isa, epilogue, value, &mut to);
         rest.copy_from_slice(&to[..rest.len()]);
     }
 }
 
 #[inline(always)]
-fn apply_epilogue<S: Isa>(epilogue: Epilogue, value: S::F32, to: &mut [f32; 8]) {
+fn apply_epilogue<S: Isa>(isa: S, epilogue: Epilogue, value: S::F32, to: &mut [f32; 8]) {
     let value = match epilogue {
         Epilogue::Store => value,
-        Epilogue::Add => S::add(value, S::load(to)),
-        Epilogue::Activate(activation) => activate::<S>(activation, value),
+        Epilogue::Add => isa.add(value, isa.load(to)),
+        Epilogue::Activate(activation) => activate(isa, activation, value),
     };
-    S::store(value, to);
+    isa.store(value, to);
 }
 
 #[inline(always)]
-pub(super) fn activate<S: Isa>(activation: Activation, x: S::F32) -> S::F32 {
+pub(super) fn activate<S: Isa>(isa: S, activation: Activation, x: S::F32) -> S::F32 {
     match activation {
-        Activation::Gelu => math::gelu::<S>(x),
+        Activation::Gelu => math::gelu(isa, x),
         Activation::GeluTanh => {
             // sqrt(2 / pi) (x + 0.044715 x^3)
-            let cube = S::mul(S::mul(x, x), x);
-            let inner = S::mul(S::splat(0.797_884_6), S::add(x, S::mul(S::splat(0.044_715), cube)));
-            let half = S::mul(x, S::splat(0.5));
-            S::mul(half, S::add(S::splat(1.0), math::tanh::<S>(inner)))
+            let cube = isa.mul(isa.mul(x, x), x);
+            let inner = isa.mul(isa.splat(0.797_884_6), isa.add(x, isa.mul(isa.splat(0.044_715), cube)));
+            let half = isa.mul(x, isa.splat(0.5));
+            isa.mul(half, isa.add(isa.splat(1.0), math::tanh(isa, inner)))
         }
-        Activation::Relu => S::max(x, S::splat(0.0)),
-        Activation::Silu => S::div(x, S::add(S::splat(1.0), math::exp::<S>(S::sub(S::splat(0.0), x)))),
-        Activation::Tanh => math::tanh::<S>(x),
+        Activation::Relu => isa.max(x, isa.splat(0.0)),
+        Activation::Silu => isa.div(x, isa.add(isa.splat(1.0), math::exp(isa, isa.sub(isa.splat(0.0), x)))),
+        Activation::Tanh => math::tanh(isa, x),
     }
 }

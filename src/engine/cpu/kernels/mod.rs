@@ -16,191 +16,130 @@ pub(super) use linear::{Epilogue, Output};
 pub(super) use norm::Norm;
 pub(super) use quantize::QuantizedRows;
 
+use std::fmt::Debug;
+
 use super::arch::Isa;
+#[cfg(target_arch = "x86_64")]
+use super::arch::x86_64::{TileSet, X86};
 use super::packed_weights::{PackedF32, PackedQ8};
 use crate::checkpoint::Activation;
 
-/// Every kernel for one instruction set.
-pub(super) struct Kernels {
-    /// What the instruction set is called.
-    pub(super) name: &'static str,
-    /// Columns of a panel of packed weights.
-    pub(super) panel: usize,
-    pub(super) norm: fn(&mut [f32], &Norm) -> bool,
-    pub(super) quantize: fn(&[f32], usize, &[f32], &mut QuantizedRows),
-    pub(super) linear_q8: fn(&PackedQ8, &mut QuantizedRows, Output),
-    pub(super) linear_f32: fn(&PackedF32, &[f32], usize, Output),
+/// Kernels for instruction sets whose functions need no `target_feature`: the build enables them everywhere, or the
+/// functions with the instructions are small and called.
+#[derive(Debug)]
+struct Portable<S>(S);
+
+/// Kernels compiled with AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+struct WithAvx2<T>(X86<T>);
+
+/// Declares [`Kernels`] and implements it by the generic functions after `=`, which take an instruction set's token first.
+macro_rules! kernels {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? = $function:path;
+    )*) => {
+        /// Every kernel for one instruction set. A value holds the set's token, so it exists only if the processor has
+        /// the instructions.
+        pub(super) trait Kernels: Debug + Send + Sync {
+            /// Name of the instruction set.
+            fn name(&self) -> &'static str;
+            /// Columns of a panel of packed weights.
+            fn panel(&self) -> usize;
+            $($(#[$doc])* fn $name(&self, $($argument: $type),*) $(-> $result)?;)*
+        }
+
+        impl<S: Isa> Kernels for Portable<S> {
+            fn name(&self) -> &'static str {
+                S::NAME
+            }
+            fn panel(&self) -> usize {
+                S::PANEL
+            }
+            $(fn $name(&self, $($argument: $type),*) $(-> $result)? {
+                $function(self.0, $($argument),*)
+            })*
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "functions that enable the instructions which a token vouches for")]
+        impl<T: TileSet> Kernels for WithAvx2<T> {
+            fn name(&self) -> &'static str {
+                <X86<T> as Isa>::NAME
+            }
+            fn panel(&self) -> usize {
+                <X86<T> as Isa>::PANEL
+            }
+            $(fn $name(&self, $($argument: $type),*) $(-> $result)? {
+                // Intrinsics are inlined only into a function that enables their instructions.
+                #[target_feature(enable = "avx2,fma")]
+                fn with_avx2<S: Isa>(isa: S, $($argument: $type),*) $(-> $result)? {
+                    $function(isa, $($argument),*)
+                }
+                // SAFETY: the token exists only if the processor has AVX2 and FMA.
+                unsafe { with_avx2(self.0, $($argument),*) }
+            })*
+        }
+    };
+}
+
+kernels! {
+    fn norm(rows: &mut [f32], norm: &Norm) -> bool = norm::norm;
+    fn quantize(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) = quantize::quantize;
+    fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) = linear::linear_q8;
+    fn linear_f32(layer: &PackedF32, input: &[f32], rows: usize, output: Output) = linear::linear_f32;
     /// The product inside a gated feed-forward block.
-    pub(super) glu: fn(&mut [f32], usize, Activation),
+    fn glu(rows: &mut [f32], columns: usize, activation: Activation) = glu::glu;
     /// Attention over 16-bit integers, the same bits everywhere.
-    pub(super) attend_i16: fn(AttentionCall),
-    pub(super) attend_f32: fn(AttentionCall),
+    fn attend_i16(call: AttentionCall) = attention::attend_i16;
+    fn attend_f32(call: AttentionCall) = attention::attend_f32;
     /// Relative positions as `attend_i16` reads them.
-    pub(super) pack_i16: fn(RowsView, usize, usize) -> PackedPositions,
+    fn pack_i16(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions = attention::pack_i16;
     /// Relative positions as `attend_f32` reads them.
-    pub(super) pack_f32: fn(RowsView, usize, usize) -> PackedPositions,
+    fn pack_f32(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions = attention::pack_f32;
 }
 
-impl std::fmt::Debug for Kernels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
+/// Tokens have no size, so this allocates nothing.
+fn leak<K: Kernels + 'static>(kernels: K) -> &'static dyn Kernels {
+    Box::leak(Box::new(kernels))
 }
 
-/// The kernels for an instruction set that is there whatever the processor.
-const fn portable<S: Isa>(name: &'static str) -> Kernels {
-    Kernels {
-        name,
-        panel: S::PANEL,
-        norm: norm::norm::<S>,
-        quantize: quantize::quantize::<S>,
-        linear_q8: linear::linear_q8::<S>,
-        linear_f32: linear::linear_f32::<S>,
-        glu: glu::glu::<S>,
-        attend_i16: attention::attend_i16::<S>,
-        attend_f32: attention::attend_f32::<S>,
-        pack_i16: attention::pack_i16::<S>,
-        pack_f32: attention::pack_f32::<S>,
-    }
+#[cfg(not(target_arch = "wasm32"))]
+fn portable<S: Isa>() -> Option<&'static dyn Kernels> {
+    S::detect().map(|isa| leak(Portable(isa)))
 }
 
 /// Kernels for which the processor has instructions, fastest first; the last are always there.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn available() -> Vec<&'static Kernels> {
-    let mut list = native();
-    list.push(&SCALAR);
-    list
+pub(super) fn available() -> Vec<&'static dyn Kernels> {
+    native().into_iter().chain([portable::<super::arch::scalar::Scalar>()]).flatten().collect()
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-static SCALAR: Kernels = portable::<super::arch::scalar::Scalar>("scalar");
-
 #[cfg(not(any(target_arch = "aarch64", target_arch = "wasm32", target_arch = "x86_64")))]
-fn native() -> Vec<&'static Kernels> {
+fn native() -> Vec<Option<&'static dyn Kernels>> {
     Vec::new()
 }
 
 #[cfg(target_arch = "aarch64")]
-fn native() -> Vec<&'static Kernels> {
+fn native() -> Vec<Option<&'static dyn Kernels>> {
     use super::arch::aarch64::{DotProd, Neon, WideningMul};
-    static DOT_PRODUCT: Kernels = portable::<Neon<DotProd>>("neon dot product");
-    static NEON: Kernels = portable::<Neon<WideningMul>>("neon");
-    let mut list: Vec<&'static Kernels> = vec![&NEON];
-    if std::arch::is_aarch64_feature_detected!("dotprod") {
-        list.insert(0, &DOT_PRODUCT);
+    vec![portable::<Neon<DotProd>>(), portable::<Neon<WideningMul>>()]
+}
+
+#[cfg(target_arch = "x86_64")]
+fn native() -> Vec<Option<&'static dyn Kernels>> {
+    use super::arch::x86_64::{Avx2, Avx512Vnni, AvxVnni};
+    fn with_avx2<T: TileSet>() -> Option<&'static dyn Kernels> {
+        X86::<T>::detect().map(|isa| leak(WithAvx2(isa)))
     }
-    list
+    vec![with_avx2::<Avx512Vnni>(), with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
 /// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are good
 /// everywhere.
 #[cfg(target_arch = "wasm32")]
-pub(super) fn candidates() -> [&'static Kernels; 2] {
-    wasm32::CANDIDATES
-}
-
-#[cfg(target_arch = "wasm32")]
-mod wasm32 {
-    use super::{Kernels, portable};
-    use crate::engine::cpu::arch::wasm32::*;
-
-    #[cfg(feature = "relaxed-simd")]
-    pub(super) static CANDIDATES: [&Kernels; 2] = {
-        static FOUR: Kernels = portable::<Wasm<RelaxedDot4>>("wasm relaxed-simd");
-        static TWO: Kernels = portable::<Wasm<RelaxedDot2>>("wasm relaxed-simd, pairs");
-        [&FOUR, &TWO]
-    };
-
-    #[cfg(not(feature = "relaxed-simd"))]
-    pub(super) static CANDIDATES: [&Kernels; 2] = {
-        static WORDS: Kernels = portable::<Wasm<WidenedDot>>("wasm simd128");
-        [&WORDS, &WORDS]
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-fn native() -> Vec<&'static Kernels> {
-    let mut list: Vec<&'static Kernels> = Vec::new();
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-            list.push(&x86_64::AVX512_VNNI);
-        }
-        if is_x86_feature_detected!("avxvnni") {
-            list.push(&x86_64::AVX_VNNI);
-        }
-        list.push(&x86_64::AVX2);
-    }
-    list
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, reason = "native() hands these out only where their instructions are")]
-mod x86_64 {
-    use super::*;
-    use crate::engine::cpu::arch::x86_64::*;
-
-    /// The kernels for a token, compiled with AVX2: a function of its own each, for only with a name can it be told
-    /// which instructions it may use.
-    macro_rules! kernels {
-        ($name:ident, $text:literal, $token:ty) => {
-            pub(super) static $name: Kernels = {
-                #[target_feature(enable = "avx2,fma")]
-                fn norm(rows: &mut [f32], norm: &Norm) -> bool {
-                    norm::norm::<$token>(rows, norm)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn quantize(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) {
-                    quantize::quantize::<$token>(rows, columns, factors, out);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
-                    linear::linear_q8::<$token>(layer, input, output);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn linear_f32(layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
-                    linear::linear_f32::<$token>(layer, input, rows, output);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn glu(rows: &mut [f32], columns: usize, activation: Activation) {
-                    glu::glu::<$token>(rows, columns, activation);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn attend_i16(attend: AttentionCall) {
-                    attention::attend_i16::<$token>(attend);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn attend_f32(attend: AttentionCall) {
-                    attention::attend_f32::<$token>(attend);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn pack_i16(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
-                    attention::pack_i16::<$token>(rows, heads, head_dim)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn pack_f32(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
-                    attention::pack_f32::<$token>(rows, heads, head_dim)
-                }
-                // SAFETY, of all: `native` has asked the processor.
-                Kernels {
-                    name: $text,
-                    panel: <$token as Isa>::PANEL,
-                    norm: |rows, weights| unsafe { norm(rows, weights) },
-                    quantize: |rows, columns, factors, out| unsafe { quantize(rows, columns, factors, out) },
-                    linear_q8: |layer, input, output| unsafe { linear_q8(layer, input, output) },
-                    linear_f32: |layer, input, rows, output| unsafe {
-                        linear_f32(layer, input, rows, output)
-                    },
-                    glu: |rows, columns, activation| unsafe { glu(rows, columns, activation) },
-                    attend_i16: |attend| unsafe { attend_i16(attend) },
-                    attend_f32: |attend| unsafe { attend_f32(attend) },
-                    pack_i16: |rows, heads, head_dim| unsafe { pack_i16(rows, heads, head_dim) },
-                    pack_f32: |rows, heads, head_dim| unsafe { pack_f32(rows, heads, head_dim) },
-                }
-            };
-        };
-    }
-
-    kernels!(AVX2, "avx2", X86<Avx2>);
-    kernels!(AVX_VNNI, "avx-vnni", X86<AvxVnni>);
-    kernels!(AVX512_VNNI, "avx512-vnni", X86<Avx512Vnni>);
+pub(super) fn candidates() -> [&'static dyn Kernels; 2] {
+    use super::arch::wasm32::{FallbackDot, PreferredDot, Wasm};
+    [leak(Portable(Wasm::<PreferredDot>::of_build())), leak(Portable(Wasm::<FallbackDot>::of_build()))]
 }

@@ -16,27 +16,27 @@ pub(crate) struct Norm {
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place; whether every row was finite.
 #[inline(always)]
-pub(super) fn norm<S: Isa>(rows: &mut [f32], norm: &Norm) -> bool {
+pub(super) fn norm<S: Isa>(isa: S, rows: &mut [f32], norm: &Norm) -> bool {
     let mut finite = true;
     let size = norm.weight.len() as f32;
     for row in rows.chunks_exact_mut(norm.weight.len()) {
-        let mean = reduce_sum::<S>(fold::<S>(row, 0.0, 0.0, &Add)) / size;
+        let mean = reduce_sum(isa, fold(isa, row, 0.0, 0.0, &Add)) / size;
         // Filled up with the mean, which adds nothing.
-        let squares = fold::<S>(row, 0.0, mean, &SquaredDeviation::<S> { mean: S::splat(mean) });
-        let variance = reduce_sum::<S>(squares) / size;
+        let squares = fold(isa, row, 0.0, mean, &SquaredDeviation::<S> { mean: isa.splat(mean) });
+        let variance = reduce_sum(isa, squares) / size;
         finite &= variance.is_finite();
         let scale = 1.0 / (variance + norm.eps).sqrt();
-        let normalize = Normalize::<S> { mean: S::splat(mean), scale: S::splat(scale) };
+        let normalize = Normalize::<S> { mean: isa.splat(mean), scale: isa.splat(scale) };
         let (whole, rest) = row.as_chunks_mut::<8>();
         let (weights, last_weights) = norm.weight.as_chunks::<8>();
         let (biases, last_biases) = norm.bias.as_chunks::<8>();
         for ((x, weight), bias) in whole.iter_mut().zip(weights).zip(biases) {
-            S::store(normalize.apply(S::load(x), S::load(weight), S::load(bias)), x);
+            isa.store(normalize.apply(isa, isa.load(x), isa.load(weight), isa.load(bias)), x);
         }
         if !rest.is_empty() {
             let (mut x, weight, bias) =
                 (pad_to_eight(rest, 0.0), pad_to_eight(last_weights, 0.0), pad_to_eight(last_biases, 0.0));
-            S::store(normalize.apply(S::load(&x), S::load(&weight), S::load(&bias)), &mut x);
+            isa.store(normalize.apply(isa, isa.load(&x), isa.load(&weight), isa.load(&bias)), &mut x);
             rest.copy_from_slice(&x[..rest.len()]);
         }
     }
@@ -49,9 +49,9 @@ struct SquaredDeviation<S: Isa> {
 
 impl<S: Isa> Fold<S> for SquaredDeviation<S> {
     #[inline(always)]
-    fn step(&self, accumulator: S::F32, x: S::F32) -> S::F32 {
-        let deviation = S::sub(x, self.mean);
-        S::add(accumulator, S::mul(deviation, deviation))
+    fn step(&self, isa: S, accumulator: S::F32, x: S::F32) -> S::F32 {
+        let deviation = isa.sub(x, self.mean);
+        isa.add(accumulator, isa.mul(deviation, deviation))
     }
 }
 
@@ -63,7 +63,7 @@ struct Normalize<S: Isa> {
 
 impl<S: Isa> Normalize<S> {
     #[inline(always)]
-    fn apply(&self, x: S::F32, weight: S::F32, bias: S::F32) -> S::F32 {
-        S::add(S::mul(S::mul(S::sub(x, self.mean), self.scale), weight), bias)
+    fn apply(&self, isa: S, x: S::F32, weight: S::F32, bias: S::F32) -> S::F32 {
+        isa.add(isa.mul(isa.mul(isa.sub(x, self.mean), self.scale), weight), bias)
     }
 }

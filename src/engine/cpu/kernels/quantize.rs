@@ -53,15 +53,21 @@ impl QuantizedRows {
 /// Quantizes each row of `rows`, `[out.rows, columns]`, times `factors` where there are any, and the remainders of
 /// `out.two_step_rows`.
 #[inline(always)]
-pub(super) fn quantize<S: Isa>(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) {
+pub(super) fn quantize<S: Isa>(
+    isa: S,
+    rows: &[f32],
+    columns: usize,
+    factors: &[f32],
+    out: &mut QuantizedRows,
+) {
     let mut buffer = std::mem::take(&mut out.row_buffer);
     buffer.resize(columns, 0.0);
     for (index, row) in rows.chunks_exact(columns).enumerate() {
         if factors.is_empty() {
-            quantize_row::<S>(row, index, out);
+            quantize_row(isa, row, index, out);
         } else {
-            multiply_columns::<S>(row, factors, &mut buffer);
-            quantize_row::<S>(&buffer, index, out);
+            multiply_columns(isa, row, factors, &mut buffer);
+            quantize_row(isa, &buffer, index, out);
         }
     }
     for residual in 0..out.two_step_rows.len() {
@@ -70,55 +76,55 @@ pub(super) fn quantize<S: Isa>(rows: &[f32], columns: usize, factors: &[f32], ou
         if factors.is_empty() {
             buffer.copy_from_slice(row)
         } else {
-            multiply_columns::<S>(row, factors, &mut buffer)
+            multiply_columns(isa, row, factors, &mut buffer)
         };
         let (scale, zero_point) = (out.scales[index], out.zero_points[index]);
         for (x, &value) in buffer.iter_mut().zip(&out.values[index * out.stride..]) {
             *x -= f32::from(value) * scale + zero_point;
         }
-        quantize_row::<S>(&buffer, out.rows + residual, out);
+        quantize_row(isa, &buffer, out.rows + residual, out);
     }
     out.row_buffer = buffer;
 }
 
 /// Quantizes one row to -127..=127 between its least and its largest value.
 #[inline(always)]
-fn quantize_row<S: Isa>(row: &[f32], index: usize, out: &mut QuantizedRows) {
-    let (min, max) = min_max::<S>(row);
+fn quantize_row<S: Isa>(isa: S, row: &[f32], index: usize, out: &mut QuantizedRows) {
+    let (min, max) = min_max(isa, row);
     let (zero_point, half_range) = ((max + min) * 0.5, (max - min) * 0.5);
-    let inverse = S::splat(if half_range > MIN_HALF_RANGE { 127.0 / half_range } else { 0.0 });
-    let zero_points = S::splat(zero_point);
+    let inverse = isa.splat(if half_range > MIN_HALF_RANGE { 127.0 / half_range } else { 0.0 });
+    let zero_points = isa.splat(zero_point);
     let (whole, rest) = row.as_chunks::<8>();
     let (eights, last) = out.values[index * out.stride..][..out.stride].as_chunks_mut::<8>();
     // Sums of whole numbers below 2^24: exact in whatever order.
-    let mut total = S::splat(0.0);
+    let mut total = isa.splat(0.0);
     for (from, to) in whole.iter().zip(eights.iter_mut()) {
-        let rounded = S::round(S::mul(S::sub(S::load(from), zero_points), inverse));
-        S::store_quantized(rounded, to);
-        total = S::add(total, rounded);
+        let rounded = isa.round(isa.mul(isa.sub(isa.load(from), zero_points), inverse));
+        isa.store_quantized(rounded, to);
+        total = isa.add(total, rounded);
     }
     if !rest.is_empty() {
         let rounded =
-            S::round(S::mul(S::sub(S::load(&pad_to_eight(rest, zero_point)), zero_points), inverse));
+            isa.round(isa.mul(isa.sub(isa.load(&pad_to_eight(rest, zero_point)), zero_points), inverse));
         let mut eight = [0; 8];
-        S::store_quantized(rounded, &mut eight);
-        total = S::add(total, rounded);
+        isa.store_quantized(rounded, &mut eight);
+        total = isa.add(total, rounded);
         let tail = if last.is_empty() { &mut eights[whole.len()][..] } else { last };
         tail.copy_from_slice(&eight[..tail.len()]);
     }
     out.scales[index] = half_range / 127.0;
     out.zero_points[index] = zero_point;
-    out.offset_terms[index] = Q7_OFFSET * reduce_sum::<S>(total);
+    out.offset_terms[index] = Q7_OFFSET * reduce_sum(isa, total);
 }
 
 /// `row` times `factors`, column by column.
 #[inline(always)]
-fn multiply_columns<S: Isa>(row: &[f32], factors: &[f32], out: &mut [f32]) {
+fn multiply_columns<S: Isa>(isa: S, row: &[f32], factors: &[f32], out: &mut [f32]) {
     let (rows, rest) = row.as_chunks::<8>();
     let (eights, last) = factors.as_chunks::<8>();
     let (products, tail) = out.as_chunks_mut::<8>();
     for ((x, factor), product) in rows.iter().zip(eights).zip(products) {
-        S::store(S::mul(S::load(x), S::load(factor)), product);
+        isa.store(isa.mul(isa.load(x), isa.load(factor)), product);
     }
     for ((x, factor), product) in rest.iter().zip(last).zip(tail) {
         *product = x * factor;

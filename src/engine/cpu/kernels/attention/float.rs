@@ -23,7 +23,7 @@ impl FloatArithmetic {
 
 impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     #[inline(always)]
-    fn load_qkv(&mut self, _: &Qkv, _: Positions) -> [f32; 2] {
+    fn load_qkv(&mut self, _: S, _: &Qkv, _: Positions) -> [f32; 2] {
         [1.0; 2]
     }
 
@@ -37,8 +37,17 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     }
 
     #[inline(always)]
-    fn key_products(&self, qkv: &Qkv, head: usize, row: usize, key_range: &Range<usize>, to: &mut [f32]) {
-        products::<S>(
+    fn key_products(
+        &self,
+        isa: S,
+        qkv: &Qkv,
+        head: usize,
+        row: usize,
+        key_range: &Range<usize>,
+        to: &mut [f32],
+    ) {
+        products(
+            isa,
             qkv,
             qkv.query.from(row, head * qkv.head_dim),
             qkv.query.stride,
@@ -51,6 +60,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     #[inline(always)]
     fn query_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -58,12 +68,13 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         to: &mut [f32],
     ) {
         let rows = qkv.query.from(row, head * qkv.head_dim);
-        products::<S>(qkv, rows, qkv.query.stride, of_head(packed, qkv.heads, head), positions, to);
+        products(isa, qkv, rows, qkv.query.stride, of_head(packed, qkv.heads, head), positions, to);
     }
 
     #[inline(always)]
     fn key_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -71,12 +82,13 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         to: &mut [f32],
     ) {
         let rows = qkv.key.from(row, head * qkv.head_dim);
-        products::<S>(qkv, rows, qkv.key.stride, of_head(packed, qkv.heads, head), positions, to);
+        products(isa, qkv, rows, qkv.key.stride, of_head(packed, qkv.heads, head), positions, to);
     }
 
     #[inline(always)]
     fn weighted_values(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         rows: &Range<usize>,
@@ -88,7 +100,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         let inverse = sums.map(|sum| nan_or_one / sum);
         for (panel, values) in self.values.chunks_exact(qkv.key.count * S::PANEL).enumerate() {
             let values = &values[key_range.start * S::PANEL..key_range.end.min(qkv.key.count) * S::PANEL];
-            S::tile_f32(exponentials, key_range.len(), values, &mut tile);
+            isa.tile_f32(exponentials, key_range.len(), values, &mut tile);
             let from = panel * S::PANEL;
             let width = S::PANEL.min(qkv.head_dim - from);
             for (row, (sums, inverse)) in rows.clone().zip(tile.chunks_exact(S::PANEL).zip(inverse)) {
@@ -104,6 +116,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
 /// Products of a tile's rows with the columns `key_range` of packed panels: `[ROWS, reach]`.
 #[inline(always)]
 fn products<S: Isa>(
+    isa: S,
     qkv: &Qkv,
     rows: &[f32],
     stride: usize,
@@ -114,7 +127,7 @@ fn products<S: Isa>(
     let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     let panels = &panels[key_range.start * qkv.head_dim..key_range.end * qkv.head_dim];
     for (panel, keys) in panels.chunks_exact(qkv.head_dim * S::PANEL).enumerate() {
-        S::tile_f32(rows, stride, keys, &mut tile);
+        isa.tile_f32(rows, stride, keys, &mut tile);
         for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS).enumerate() {
             to[row * key_range.len() + panel * S::PANEL..][..S::PANEL].copy_from_slice(sums);
         }

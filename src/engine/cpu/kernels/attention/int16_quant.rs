@@ -55,6 +55,7 @@ impl Int16Rows {
     #[inline(always)]
     pub(super) fn quantize<S: Isa>(
         &mut self,
+        isa: S,
         rows: RowsView,
         shape: HeadShape,
         max_code: f32,
@@ -62,10 +63,10 @@ impl Int16Rows {
     ) -> f32 {
         let (size, depth) = (shape.rows(rows.count), shape.depth());
         self.0.resize(shape.heads * size, 0);
-        let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
+        let (scale, factor) = scale(isa, rows, shape.hidden(), max_code);
         row.resize(shape.hidden(), 0);
         for index in 0..rows.count {
-            round_to_i16::<S>(rows.row(index, shape.hidden()), factor, row);
+            round_to_i16(isa, rows.row(index, shape.hidden()), factor, row);
             for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
                 let to = &mut self.0[head * size + index * depth..][..depth];
                 to[..shape.head_dim].copy_from_slice(from);
@@ -85,6 +86,7 @@ impl Int16Rows {
 /// Rounds rows and packs them as the tile wants weights; returns their scale.
 #[inline(always)]
 pub(super) fn quantize_keys<S: Isa>(
+    isa: S,
     rows: RowsView,
     shape: HeadShape,
     max_code: f32,
@@ -93,10 +95,10 @@ pub(super) fn quantize_keys<S: Isa>(
 ) -> f32 {
     let (size, pairs) = (shape.key_pairs::<S>(rows.count), shape.depth() / 2);
     out.resize(shape.heads * size, [0; 2]);
-    let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
+    let (scale, factor) = scale(isa, rows, shape.hidden(), max_code);
     row.resize(shape.hidden(), 0);
     for index in 0..rows.count {
-        round_to_i16::<S>(rows.row(index, shape.hidden()), factor, row);
+        round_to_i16(isa, rows.row(index, shape.hidden()), factor, row);
         for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
             let panel = head * size + index / S::PANEL * S::PANEL * pairs;
             let lanes = out[panel..][..S::PANEL * pairs].chunks_exact_mut(S::PANEL);
@@ -111,6 +113,7 @@ pub(super) fn quantize_keys<S: Isa>(
 /// As `quantize_keys`, for the product with probabilities: keys in pairs, a panel a few columns.
 #[inline(always)]
 pub(super) fn quantize_values<S: Isa>(
+    isa: S,
     rows: RowsView,
     shape: HeadShape,
     max_code: f32,
@@ -119,13 +122,13 @@ pub(super) fn quantize_values<S: Isa>(
 ) -> f32 {
     let (size, pairs) = (shape.value_pairs::<S>(rows.count), rows.count.div_ceil(2));
     out.resize(shape.heads * size, [0; 2]);
-    let (scale, factor) = scale::<S>(rows, shape.hidden(), max_code);
+    let (scale, factor) = scale(isa, rows, shape.hidden(), max_code);
     even.resize(shape.hidden(), 0);
     odd.resize(shape.hidden(), 0);
     for pair in 0..pairs {
-        round_to_i16::<S>(rows.row(2 * pair, shape.hidden()), factor, even);
+        round_to_i16(isa, rows.row(2 * pair, shape.hidden()), factor, even);
         if 2 * pair + 1 < rows.count {
-            round_to_i16::<S>(rows.row(2 * pair + 1, shape.hidden()), factor, odd);
+            round_to_i16(isa, rows.row(2 * pair + 1, shape.hidden()), factor, odd);
         } else {
             odd.fill(0);
         }
@@ -146,10 +149,10 @@ pub(super) fn quantize_values<S: Isa>(
 /// The scale with which the largest magnitude becomes `max_code`, and its inverse; zeros have the scale 0, and what is not
 /// finite NaN.
 #[inline(always)]
-fn scale<S: Isa>(rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
+fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
     let mut max = 0.0;
     for row in 0..rows.count {
-        let (min, largest) = min_max::<S>(rows.row(row, columns));
+        let (min, largest) = min_max(isa, rows.row(row, columns));
         for magnitude in [-min, largest] {
             max = if magnitude > max { magnitude } else { max };
         }

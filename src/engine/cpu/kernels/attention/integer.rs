@@ -39,20 +39,20 @@ impl IntegerArithmetic {
 
 impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     #[inline(always)]
-    fn load_qkv(&mut self, qkv: &Qkv, positions: Positions) -> [f32; 2] {
+    fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2] {
         let (shape, max_code) = (HeadShape::of(qkv), HeadShape::of(qkv).max_code());
         // `keys` products of values and probabilities fit i32, which add up to at most `LARGEST + keys / 2` once they
         // are rounded.
         let sum = MAX_INT16 + 0.5 * qkv.key.count as f32;
         let max_value_code = MAX_INT16.min((i32::MAX as f32 / sum).floor() - 1.0);
         let [row, other] = &mut self.rows;
-        let query_scale = self.queries.quantize::<S>(qkv.query, shape, max_code, row);
+        let query_scale = self.queries.quantize(isa, qkv.query, shape, max_code, row);
         if matches!(positions, Positions::Relative(relative) if relative.queries.is_some()) {
-            self.key_rows.quantize::<S>(qkv.key, shape, max_code, row);
+            self.key_rows.quantize(isa, qkv.key, shape, max_code, row);
         }
-        let key_scale = quantize_keys::<S>(qkv.key, shape, max_code, row, &mut self.keys);
+        let key_scale = quantize_keys(isa, qkv.key, shape, max_code, row, &mut self.keys);
         self.value_scale =
-            quantize_values::<S>(qkv.value, shape, max_value_code, [row, other], &mut self.values);
+            quantize_values(isa, qkv.value, shape, max_value_code, [row, other], &mut self.values);
         [query_scale, key_scale]
     }
 
@@ -60,16 +60,25 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     fn begin_head(&mut self, _: &Qkv, _: usize) {}
 
     #[inline(always)]
-    fn key_products(&self, qkv: &Qkv, head: usize, row: usize, key_range: &Range<usize>, to: &mut [f32]) {
+    fn key_products(
+        &self,
+        isa: S,
+        qkv: &Qkv,
+        head: usize,
+        row: usize,
+        key_range: &Range<usize>,
+        to: &mut [f32],
+    ) {
         let shape = HeadShape::of(qkv);
         let size = shape.key_pairs::<S>(qkv.key.count);
         let queries = self.queries.from(shape, qkv.query.count, head, row);
-        products::<S>(shape, queries, &self.keys[head * size..][..size], key_range, to);
+        products(isa, shape, queries, &self.keys[head * size..][..size], key_range, to);
     }
 
     #[inline(always)]
     fn query_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -78,12 +87,13 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     ) {
         let shape = HeadShape::of(qkv);
         let queries = self.queries.from(shape, qkv.query.count, head, row);
-        products::<S>(shape, queries, of_head(packed, shape, head), positions, to);
+        products(isa, shape, queries, of_head(packed, shape, head), positions, to);
     }
 
     #[inline(always)]
     fn key_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -92,19 +102,20 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     ) {
         let shape = HeadShape::of(qkv);
         let keys = self.key_rows.from(shape, qkv.key.count, head, row);
-        products::<S>(shape, keys, of_head(packed, shape, head), positions, to);
+        products(isa, shape, keys, of_head(packed, shape, head), positions, to);
     }
 
     #[inline(always)]
     fn weighted_values(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         rows: &Range<usize>,
         weights: SoftmaxWeights,
         context: &mut [f32],
     ) {
-        let scales = self.quantize_weights::<S>(qkv, rows, &weights);
+        let scales = self.quantize_weights(isa, qkv, rows, &weights);
         let (shape, key_range) = (HeadShape::of(qkv), weights.key_range);
         let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
         let size = shape.value_pairs::<S>(qkv.key.count);
@@ -112,7 +123,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         for (panel, values) in values.chunks_exact(qkv.key.count.div_ceil(2) * S::PANEL).enumerate() {
             let end = key_range.end.min(qkv.key.count).div_ceil(2);
             let values = &values[key_range.start / 2 * S::PANEL..end * S::PANEL];
-            S::tile_i16(&self.probabilities, key_range.len(), values, &mut tile);
+            isa.tile_i16(&self.probabilities, key_range.len(), values, &mut tile);
             let from = panel * S::PANEL;
             let columns = S::PANEL.min(shape.head_dim - from);
             for (row, (sums, scale)) in rows.clone().zip(tile.chunks_exact(S::PANEL).zip(scales)) {
@@ -130,6 +141,7 @@ impl IntegerArithmetic {
     #[inline(always)]
     fn quantize_weights<S: Isa>(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         rows: &Range<usize>,
         SoftmaxWeights { key_range, exponentials, sums, nan_or_one }: &SoftmaxWeights,
@@ -148,7 +160,7 @@ impl IntegerArithmetic {
             probabilities[..eights.start].fill(0);
             probabilities[eights.end..].fill(0);
             let exponentials = &exponentials[index * width..][eights.clone()];
-            let sum = round_to_i16::<S>(exponentials, MAX_INT16 / sums[index], &mut probabilities[eights]);
+            let sum = round_to_i16(isa, exponentials, MAX_INT16 / sums[index], &mut probabilities[eights]);
             scales[index] = 1.0 / sum * (nan_or_one * self.value_scale);
         }
         scales
@@ -158,6 +170,7 @@ impl IntegerArithmetic {
 /// Products of a tile's rows with the columns `key_range` of packed panels: `[ROWS, reach]`.
 #[inline(always)]
 fn products<S: Isa>(
+    isa: S,
     shape: HeadShape,
     rows: &[i16],
     panels: &[[i16; 2]],
@@ -169,11 +182,11 @@ fn products<S: Isa>(
     for (panel, keys) in
         panels[key_range.start * pairs..key_range.end * pairs].chunks_exact(pairs * S::PANEL).enumerate()
     {
-        S::tile_i16(rows, shape.depth(), keys, &mut tile);
+        isa.tile_i16(rows, shape.depth(), keys, &mut tile);
         for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS).enumerate() {
             let to = &mut to[row * key_range.len() + panel * S::PANEL..][..S::PANEL];
             for (from, to) in sums.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) {
-                S::store(S::load_i32(from), to);
+                isa.store(isa.load_i32(from), to);
             }
         }
     }
@@ -181,9 +194,9 @@ fn products<S: Isa>(
 
 /// Relative positions `[rows, heads * head_dim]`, packed for every head.
 #[inline(always)]
-pub(super) fn pack<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+pub(super) fn pack<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     let (shape, mut pairs) = (HeadShape { heads, head_dim }, Vec::new());
-    let scale = quantize_keys::<S>(rows, shape, shape.max_code(), &mut Vec::new(), &mut pairs);
+    let scale = quantize_keys(isa, rows, shape, shape.max_code(), &mut Vec::new(), &mut pairs);
     PackedPositions { floats: Vec::new(), pairs, scale }
 }
 

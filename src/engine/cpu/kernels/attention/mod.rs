@@ -120,14 +120,23 @@ impl AttentionScratch {
 /// How attention multiplies. A pair is taken in whole, then computed head by head, and a head by tiles of query rows.
 trait Arithmetic<S: Isa> {
     /// Takes in a pair and returns what a query and what a key is a multiple of.
-    fn load_qkv(&mut self, qkv: &Qkv, positions: Positions) -> [f32; 2];
+    fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2];
     /// Makes ready for a head.
     fn begin_head(&mut self, qkv: &Qkv, head: usize);
     /// Products of a tile's rows, the queries from `row` on, with the keys `key_range`: `[ROWS, reach]`.
-    fn key_products(&self, qkv: &Qkv, head: usize, row: usize, key_range: &Range<usize>, to: &mut [f32]);
+    fn key_products(
+        &self,
+        isa: S,
+        qkv: &Qkv,
+        head: usize,
+        row: usize,
+        key_range: &Range<usize>,
+        to: &mut [f32],
+    );
     /// The same with rows of relative positions, which are whole panels.
     fn query_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -137,6 +146,7 @@ trait Arithmetic<S: Isa> {
     /// The same of the keys from `row` on.
     fn key_position_products(
         &self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -146,6 +156,7 @@ trait Arithmetic<S: Isa> {
     /// The mean of the values `key_range` for the query rows `rows`, weighted by `exponentials`, whose sums are `sums`.
     fn weighted_values(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         rows: &Range<usize>,
@@ -168,34 +179,35 @@ struct SoftmaxWeights<'a> {
 
 /// Attention over 16-bit integers.
 #[inline(always)]
-pub(super) fn attend_i16<S: Isa>(call: AttentionCall) {
+pub(super) fn attend_i16<S: Isa>(isa: S, call: AttentionCall) {
     let AttentionCall { qkv, positions, context, scratch } = call;
     let AttentionScratch { integer, logits, products, .. } = scratch;
-    attend_over::<S, _>(&qkv, positions, integer, logits, products, context);
+    attend_over(isa, &qkv, positions, integer, logits, products, context);
 }
 
 /// Attention in f32.
 #[inline(always)]
-pub(super) fn attend_f32<S: Isa>(call: AttentionCall) {
+pub(super) fn attend_f32<S: Isa>(isa: S, call: AttentionCall) {
     let AttentionCall { qkv, positions, context, scratch } = call;
     let AttentionScratch { float, logits, products, .. } = scratch;
-    attend_over::<S, _>(&qkv, positions, float, logits, products, context);
+    attend_over(isa, &qkv, positions, float, logits, products, context);
 }
 
 /// Relative positions `[rows, heads * head_dim]` as attention over 16-bit integers reads them.
 #[inline(always)]
-pub(super) fn pack_i16<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
-    integer::pack::<S>(rows, heads, head_dim)
+pub(super) fn pack_i16<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+    integer::pack(isa, rows, heads, head_dim)
 }
 
 /// Relative positions `[rows, heads * head_dim]` as attention in f32 reads them.
 #[inline(always)]
-pub(super) fn pack_f32<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
+pub(super) fn pack_f32<S: Isa>(_: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     float::pack::<S>(rows, heads, head_dim)
 }
 
 #[inline(always)]
 fn attend_over<S: Isa, N: Arithmetic<S>>(
+    isa: S,
     qkv: &Qkv,
     positions: Positions,
     arithmetic: &mut N,
@@ -206,7 +218,7 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
     if qkv.query.count == 0 {
         return;
     }
-    let scales = arithmetic.load_qkv(qkv, positions);
+    let scales = arithmetic.load_qkv(isa, qkv, positions);
     let scaling = softmax::Scaling::new(qkv, positions, scales);
     if let Positions::Relative(relative) = positions {
         products.find_columns::<S>(qkv, relative);
@@ -214,7 +226,7 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
     for head in 0..qkv.heads {
         arithmetic.begin_head(qkv, head);
         if let Positions::Relative(relative) = positions {
-            products.multiply_keys::<S, N>(qkv, head, relative, arithmetic);
+            products.multiply_keys(isa, qkv, head, relative, arithmetic);
         }
         for first in (0..qkv.query.count).step_by(S::ROWS) {
             let rows = first..qkv.query.count.min(first + S::ROWS);
@@ -222,16 +234,16 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
             if logits.len() < MAX_TILE_ROWS * key_range.len() {
                 logits.resize(MAX_TILE_ROWS * key_range.len(), 0.0);
             }
-            arithmetic.key_products(qkv, head, first, &key_range, logits);
+            arithmetic.key_products(isa, qkv, head, first, &key_range, logits);
             if let Positions::Relative(relative) = positions {
-                products.multiply_queries::<S, N>(qkv, head, first, relative, arithmetic);
+                products.multiply_queries(isa, qkv, head, first, relative, arithmetic);
             }
             let mut sums = [0.0; MAX_TILE_ROWS];
             for (row, (logits, sum)) in
                 rows.clone().zip(logits.chunks_exact_mut(key_range.len()).zip(&mut sums))
             {
                 let logit_row = softmax::LogitRow { head, row, first, first_key: key_range.start };
-                *sum = softmax::row_exponentials::<S>(logits, qkv, &logit_row, positions, &scaling, products);
+                *sum = softmax::row_exponentials(isa, logits, qkv, &logit_row, positions, &scaling, products);
             }
             let weights = SoftmaxWeights {
                 key_range: &key_range,
@@ -239,7 +251,7 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
                 sums,
                 nan_or_one: scaling.nan_or_one,
             };
-            arithmetic.weighted_values(qkv, head, &rows, weights, context);
+            arithmetic.weighted_values(isa, qkv, head, &rows, weights, context);
         }
     }
 }

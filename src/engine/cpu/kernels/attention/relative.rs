@@ -88,6 +88,7 @@ impl PositionProducts {
     #[inline(always)]
     pub(super) fn multiply_keys<S: Isa, N: Arithmetic<S>>(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         relative: &RelativePositions,
@@ -98,7 +99,7 @@ impl PositionProducts {
         reserve(&mut self.keys, (qkv.key.count + MAX_TILE_ROWS) * width);
         for row in (0..qkv.key.count).step_by(S::ROWS) {
             let to = &mut self.keys[row * width..];
-            arithmetic.key_position_products(qkv, head, row, (packed, &self.positions), to);
+            arithmetic.key_position_products(isa, qkv, head, row, (packed, &self.positions), to);
         }
     }
 
@@ -106,6 +107,7 @@ impl PositionProducts {
     #[inline(always)]
     pub(super) fn multiply_queries<S: Isa, N: Arithmetic<S>>(
         &mut self,
+        isa: S,
         qkv: &Qkv,
         head: usize,
         row: usize,
@@ -114,7 +116,7 @@ impl PositionProducts {
     ) {
         let Some(packed) = &relative.keys else { return };
         reserve(&mut self.queries, MAX_TILE_ROWS * self.positions.len());
-        arithmetic.query_position_products(qkv, head, row, (packed, &self.positions), &mut self.queries);
+        arithmetic.query_position_products(isa, qkv, head, row, (packed, &self.positions), &mut self.queries);
     }
 
     /// The places of one row's keys.

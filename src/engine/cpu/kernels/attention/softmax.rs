@@ -57,6 +57,7 @@ pub(super) struct LogitRow {
 /// Turns the logits of one row into powers, zero for keys the row does not see, and returns their sum.
 #[inline(always)]
 pub(super) fn row_exponentials<S: Isa>(
+    isa: S,
     logits: &mut [f32],
     qkv: &Qkv,
     logit_row: &LogitRow,
@@ -87,25 +88,25 @@ pub(super) fn row_exponentials<S: Isa>(
             1.0
         }
     };
-    exponentials::<S>(logits, visible, scale)
+    exponentials(isa, logits, visible, scale)
 }
 
 /// Turns the logits `visible` into `e^(scale (x - largest))`, which is softmax without its division, and returns their sum;
 /// the others become zero. Eights begin at multiples of eight keys, whatever the tile: so sums are the same bits.
 #[inline(always)]
-fn exponentials<S: Isa>(logits: &mut [f32], visible: Range<usize>, scale: f32) -> f32 {
+fn exponentials<S: Isa>(isa: S, logits: &mut [f32], visible: Range<usize>, scale: f32) -> f32 {
     let eights = visible.start / 8 * 8..visible.end.next_multiple_of(8);
     logits[eights.start..visible.start].fill(f32::NEG_INFINITY);
     logits[visible.end..eights.end].fill(f32::NEG_INFINITY);
-    let largest = S::splat(min_max::<S>(&logits[eights.clone()]).1);
-    let scale = S::splat(scale * std::f32::consts::LOG2_E);
-    let mut total = S::splat(0.0);
+    let largest = isa.splat(min_max(isa, &logits[eights.clone()]).1);
+    let scale = isa.splat(scale * std::f32::consts::LOG2_E);
+    let mut total = isa.splat(0.0);
     for eight in logits[eights].as_chunks_mut::<8>().0 {
-        let power = math::exp2::<S>(S::mul(S::sub(S::load(eight), largest), scale));
-        S::store(power, eight);
-        total = S::add(total, power);
+        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), largest), scale));
+        isa.store(power, eight);
+        total = isa.add(total, power);
     }
     logits[..visible.start].fill(0.0);
     logits[visible.end..].fill(0.0);
-    reduce_sum::<S>(total)
+    reduce_sum(isa, total)
 }

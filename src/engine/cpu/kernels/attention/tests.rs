@@ -44,7 +44,7 @@ impl Case {
 
     fn run(
         &self,
-        attend: fn(AttentionCall),
+        attend: impl Fn(AttentionCall),
         positions: Positions,
         scratch: &mut AttentionScratch,
     ) -> Vec<f32> {
@@ -108,19 +108,19 @@ fn cases() -> impl Iterator<Item = Case> {
 
 /// Runs a case on the kernels and on those of plain Rust: q8 gives the same bits, and both are close to `want`.
 fn check(
-    kernels: &Kernels,
+    kernels: &dyn Kernels,
     case: &Case,
     positions: [Positions; 3],
     want: &[f64],
     scratch: &mut AttentionScratch,
 ) {
     let [of_kernels, of_oracle, in_f32] = positions;
-    let what = format!("{} {:?} {:?} {}", kernels.name, case.shape, case.window, case.queries);
-    let got = case.run(kernels.attend_i16, of_kernels, scratch);
-    let same = case.run(oracle().attend_i16, of_oracle, &mut AttentionScratch::default());
+    let what = format!("{} {:?} {:?} {}", kernels.name(), case.shape, case.window, case.queries);
+    let got = case.run(|call| kernels.attend_i16(call), of_kernels, scratch);
+    let same = case.run(|call| oracle().attend_i16(call), of_oracle, &mut AttentionScratch::default());
     assert_eq!(bits(&got), bits(&same), "{what}");
     assert_close(&got, want, 3e-3, &what);
-    assert_close(&case.run(kernels.attend_f32, in_f32, scratch), want, 1e-5, &what);
+    assert_close(&case.run(|call| kernels.attend_f32(call), in_f32, scratch), want, 1e-5, &what);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn attention_is_the_same_bits_everywhere_and_right() {
             check(kernels, &case, [Positions::Absent; 3], &want, &mut scratch);
         }
         let nothing = Case::new([0, 2, 8], 0, None);
-        assert!(nothing.run(kernels.attend_i16, Positions::Absent, &mut scratch).is_empty());
+        assert!(nothing.run(|call| kernels.attend_i16(call), Positions::Absent, &mut scratch).is_empty());
     });
 }
 
@@ -157,6 +157,9 @@ fn row_of(distance: isize) -> usize {
     (distance + 20).clamp(0, 39).unsigned_abs()
 }
 
+/// One of the kernels that pack relative positions.
+type Pack<'a> = &'a dyn Fn(RowsView, usize, usize) -> super::PackedPositions;
+
 /// Relative positions `[TABLE, heads * head_dim]` for the terms that are asked for.
 struct Table {
     keys: Option<Vec<f32>>,
@@ -172,11 +175,7 @@ impl Table {
         Self { keys: keys.then(&mut values), queries: queries.then(&mut values) }
     }
 
-    fn packed(
-        &self,
-        case: &Case,
-        pack: fn(RowsView, usize, usize) -> super::PackedPositions,
-    ) -> RelativePositions {
+    fn packed(&self, case: &Case, pack: Pack) -> RelativePositions {
         let [_, heads, head_dim] = case.shape;
         let packed = |values: &Vec<f32>| {
             pack(RowsView { values, stride: heads * head_dim, first: 0, count: TABLE }, heads, head_dim)
@@ -220,8 +219,12 @@ fn relative_positions_multiply_queries_and_keys() {
         for case in cases() {
             for terms in [[true, true], [true, false], [false, true]] {
                 let table = Table::new(&case, terms[0], terms[1]);
-                let packed = [kernels.pack_i16, oracle().pack_i16, kernels.pack_f32]
-                    .map(|pack| table.packed(&case, pack));
+                let packs: [Pack; 3] = [
+                    &|rows, heads, dim| kernels.pack_i16(rows, heads, dim),
+                    &|rows, heads, dim| oracle().pack_i16(rows, heads, dim),
+                    &|rows, heads, dim| kernels.pack_f32(rows, heads, dim),
+                ];
+                let packed = packs.map(|pack| table.packed(&case, pack));
                 let want =
                     case.exact(true, table.terms(), |head, row, key| table.bias(&case, head, row, key));
                 check(kernels, &case, packed.each_ref().map(Positions::Relative), &want, &mut scratch);
@@ -238,18 +241,20 @@ fn what_is_not_finite_is_not_hidden() {
         for part in 0..3 {
             let mut case = Case::new([9, 1, 8], 9, Some(20));
             case.projections[(BEFORE * 3 + part) * 8] = f32::INFINITY;
-            let table = Table::new(&case, true, true).packed(&case, kernels.pack_i16);
+            let table = Table::new(&case, true, true)
+                .packed(&case, &|rows, heads, dim| kernels.pack_i16(rows, heads, dim));
             for positions in [Positions::Absent, Positions::Alibi(&[0.5]), Positions::Relative(&table)] {
-                let context = case.run(kernels.attend_i16, positions, &mut scratch);
-                assert!(context.iter().all(|value| value.is_nan()), "{} {part}", kernels.name);
+                let context = case.run(|call| kernels.attend_i16(call), positions, &mut scratch);
+                assert!(context.iter().all(|value| value.is_nan()), "{} {part}", kernels.name());
             }
         }
         let mut case = Case::new([9, 1, 8], 9, None);
         case.projections.iter_mut().for_each(|value| *value *= 1e19);
-        let table = Table::new(&case, true, true).packed(&case, kernels.pack_i16);
+        let table = Table::new(&case, true, true)
+            .packed(&case, &|rows, heads, dim| kernels.pack_i16(rows, heads, dim));
         for positions in [Positions::Alibi(&[0.5]), Positions::Relative(&table)] {
-            let context = case.run(kernels.attend_i16, positions, &mut scratch);
-            assert!(context.iter().all(|value| value.is_nan()), "{}", kernels.name);
+            let context = case.run(|call| kernels.attend_i16(call), positions, &mut scratch);
+            assert!(context.iter().all(|value| value.is_nan()), "{}", kernels.name());
         }
     });
 }
