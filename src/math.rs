@@ -1,15 +1,16 @@
-//! exp, gelu and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
-//! every browser, which no libm promises.
+//! exp, GELU and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
+//! every browser, which no libm guarantees.
 //!
-//! Written once over [`SimdF32`]: a vector of some instruction set, or one f32. The coefficients are least-squares fits
-//! reweighted towards the smallest greatest error, made for this file; the bounds are those of the f32 evaluation,
-//! measured against f64 by the tests.
+//! Functions are generic over [`SimdF32`]: the vectors of an instruction set, or one f32. The coefficients were
+//! fitted for this file by iteratively reweighted least squares, which approaches the minimax fit. The error bounds
+//! hold for the evaluation in f32; the tests measure them against f64.
 
-/// f32 arithmetic in as many lanes as there are, each lane an IEEE operation rounded once.
+/// f32 arithmetic on several lanes. Each operation rounds each lane once, as IEEE 754 defines.
 pub(crate) trait SimdF32: Copy + 'static {
-    /// The lanes.
+    /// A vector of lanes.
     type F32: Copy;
 
+    /// Returns `value` in every lane.
     fn splat(self, value: f32) -> Self::F32;
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -19,21 +20,22 @@ pub(crate) trait SimdF32: Copy + 'static {
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a > b ? a : b`, so NaN gives `b`.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// To the nearest whole number, ties to even.
+    /// Rounds to the nearest whole number, ties to even.
     fn round(self, a: Self::F32) -> Self::F32;
-    /// Two to the power of whole numbers in -126..=127.
+    /// Returns two to the power of whole numbers in -126..=127.
     fn exp2_int(self, a: Self::F32) -> Self::F32;
 }
 
-/// `e^x`, with a relative error of at most 2e-7 for `x` in -87..=88, to which it is clamped.
+/// Computes `e^x` with a relative error of at most 2e-7; `x` is clamped to -87..=88.
 ///
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2` (Cody and Waite), then a polynomial of degree 6 in `r`.
+/// `x = n ln 2 + r` with `|r| <= ln 2 / 2` (Cody and Waite, "Software Manual for the Elementary Functions", 1980), then
+/// `e^x = 2^n e^r` with a polynomial of degree 6 in `r`.
 #[inline(always)]
 pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const TERMS: [f32; 5] = [1.381_314_4e-3, 8.369_419e-3, 4.166_845_6e-2, 1.666_651_5e-1, 0.499_999_94];
     let x = simd.min(simd.max(x, simd.splat(-87.0)), simd.splat(88.0));
     let n = simd.round(simd.mul(x, simd.splat(std::f32::consts::LOG2_E)));
-    // ln 2 in two parts, the first with so few bits that its products with n are exact.
+    // ln 2 in two parts. The first has so few significant bits that its product with n is exact.
     let r =
         simd.sub(simd.sub(x, simd.mul(n, simd.splat(0.693_359_4))), simd.mul(n, simd.splat(-2.121_944_4e-4)));
     let tail = polynomial(simd, r, TERMS);
@@ -41,9 +43,9 @@ pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     simd.mul(power, simd.exp2_int(n))
 }
 
-/// `2^x`, with a relative error of at most 3e-7 for `x` in -126..=127; below as at -126.
+/// Computes `2^x` with a relative error of at most 3e-7 for `x` up to 127; `x` below -126 counts as -126.
 ///
-/// `x = n + f` with `|f| <= 1 / 2`, exactly, then a polynomial of degree 5 in `f`.
+/// `x = n + f` with `|f| <= 1 / 2`, exactly, then `2^x = 2^n 2^f` with a polynomial of degree 5 in `f`.
 #[inline(always)]
 pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const TERMS: [f32; 6] = [
@@ -59,19 +61,22 @@ pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     simd.mul(polynomial(simd, simd.sub(x, n), TERMS), simd.exp2_int(n))
 }
 
-/// `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2`, of which the absolute error is at most 4e-7:
-/// `1 / 2 + x P(x^2) / Q(x^2)`, constant beyond 5.3.
+/// Computes GELU, `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2` (Hendrycks and Gimpel 2016,
+/// arXiv 1606.08415).
+///
+/// `Φ(x)` is approximated by `1 / 2 + x P(x^2) / Q(x^2)`, constant for `|x|` above 5.3, with an absolute error of at
+/// most 4e-7. A rational function reaches this with fewer terms than a polynomial, for one division.
 #[inline(always)]
 pub(crate) fn gelu<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
     const Q: [f32; 6] = [5.298_335e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
-    let near = simd.min(simd.max(x, simd.splat(-5.3)), simd.splat(5.3));
-    let square = simd.mul(near, near);
-    let ratio = simd.div(simd.mul(near, polynomial(simd, square, P)), polynomial(simd, square, Q));
+    let clamped = simd.min(simd.max(x, simd.splat(-5.3)), simd.splat(5.3));
+    let square = simd.mul(clamped, clamped);
+    let ratio = simd.div(simd.mul(clamped, polynomial(simd, square, P)), polynomial(simd, square, Q));
     simd.mul(x, simd.add(simd.splat(0.5), ratio))
 }
 
-/// `tanh(x)`, with an absolute error of at most 2e-7: `1 - 2 / (e^(2x) + 1)`.
+/// Computes `tanh(x) = 1 - 2 / (e^(2x) + 1)` with an absolute error of at most 2e-7.
 #[inline(always)]
 pub(crate) fn tanh<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     let x = simd.min(simd.max(x, simd.splat(-10.0)), simd.splat(10.0));
@@ -79,7 +84,7 @@ pub(crate) fn tanh<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     simd.sub(simd.splat(1.0), simd.div(simd.splat(2.0), simd.add(power, simd.splat(1.0))))
 }
 
-/// Horner's scheme; the highest term first.
+/// Evaluates a polynomial by Horner's scheme; the coefficient of the highest power comes first.
 #[inline(always)]
 fn polynomial<S: SimdF32, const N: usize>(simd: S, x: S::F32, terms: [f32; N]) -> S::F32 {
     let mut sum = simd.splat(terms[0]);
@@ -89,7 +94,7 @@ fn polynomial<S: SimdF32, const N: usize>(simd: S, x: S::F32, terms: [f32; N]) -
     sum
 }
 
-/// One f32, in plain Rust.
+/// One f32 in plain Rust.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ScalarF32;
 
@@ -138,7 +143,7 @@ impl SimdF32 for ScalarF32 {
 mod tests {
     use super::*;
 
-    /// `f` over many values from `min` to `max`, with where it was taken.
+    /// Returns pairs of `x` and `f(x)` for many values of `x` from `min` to `max`.
     fn sweep(f: fn(f32) -> f32, min: f32, max: f32) -> impl Iterator<Item = (f64, f64)> {
         const STEPS: u32 = 400_000;
         let at = move |step: u32| min + (max - min) * step as f32 / STEPS as f32;
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_keep_their_bounds() {
+    fn functions_keep_their_error_bounds() {
         for (x, got) in sweep(|x| exp(ScalarF32, x), -87.0, 88.0) {
             assert!((got / x.exp() - 1.0).abs() <= 2e-7, "exp({x}) = {got}");
         }
@@ -156,7 +161,7 @@ mod tests {
         }
         assert_eq!(exp2(ScalarF32, f32::NEG_INFINITY), exp2(ScalarF32, -126.0));
         for (x, got) in sweep(|x| gelu(ScalarF32, x), -8.0, 8.0) {
-            let wanted = x * (0.5 + 0.5 * series_of_erf(x * std::f64::consts::FRAC_1_SQRT_2));
+            let wanted = x * (0.5 + 0.5 * erf_series(x * std::f64::consts::FRAC_1_SQRT_2));
             assert!((got - wanted).abs() <= 4e-7 * x.abs(), "gelu({x}) = {got}");
         }
         for (x, got) in sweep(|x| tanh(ScalarF32, x), -12.0, 12.0) {
@@ -164,8 +169,8 @@ mod tests {
         }
     }
 
-    /// DLMF 7.6.2: a series that converges everywhere and whose terms are all of one sign.
-    fn series_of_erf(x: f64) -> f64 {
+    /// erf by the series of DLMF 7.6.2, which converges everywhere and whose terms all have the same sign.
+    fn erf_series(x: f64) -> f64 {
         let (mut term, mut sum, mut n) = (x, x, 0.0);
         while term.abs() > 1e-18 * sum.abs() {
             n += 1.0;

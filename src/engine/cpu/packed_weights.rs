@@ -1,4 +1,4 @@
-//! Weights in the order in which tiles read them: panels of so many output features as a tile has columns.
+//! Weights in the order in which tiles read them: in panels of as many output features as a tile has columns.
 
 use super::arch::DEPTH_STEP;
 use crate::checkpoint::{Q7_OFFSET, Tensor};
@@ -6,19 +6,19 @@ use crate::checkpoint::{Q7_OFFSET, Tensor};
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
 #[derive(Debug)]
 pub(super) struct PackedQ8 {
-    /// What inputs are multiplied with before they are quantized, `[in_features]`; empty where that is 1.
+    /// Factors of the input features, applied before quantization, `[in_features]`; empty if all are 1.
     pub(super) input_factors: Vec<f32>,
-    /// Codes, `[panels, depth / 4, panel]` of four each.
+    /// Codes, `[panels, depth / 4, panel columns]` of four consecutive input features each.
     pub(super) panels: Vec<[u8; DEPTH_STEP]>,
-    /// One a column, and zeros up to whole panels.
+    /// One per column, zero-padded to whole panels.
     pub(super) scales: Vec<f32>,
-    /// Likewise.
+    /// One per column, zero-padded to whole panels.
     pub(super) biases: Vec<f32>,
-    /// Sums of the weights of each column, likewise: what a row's middle is multiplied with.
+    /// Sum of the weights of each column, zero-padded to whole panels: the factor of a row's zero point.
     pub(super) column_sums: Vec<f32>,
     /// Input features.
     pub(super) in_features: usize,
-    /// Input features, rounded up to what a tile takes at once.
+    /// Input features, rounded up to a multiple of [`DEPTH_STEP`].
     pub(super) depth: usize,
     /// Output features.
     pub(super) columns: usize,
@@ -27,9 +27,9 @@ pub(super) struct PackedQ8 {
 /// A matrix of f32 weights.
 #[derive(Debug)]
 pub(super) struct PackedF32 {
-    /// `[panels, depth, panel]`.
+    /// `[panels, depth, panel columns]`.
     pub(super) panels: Vec<f32>,
-    /// One a column, and zeros up to whole panels.
+    /// One per column, zero-padded to whole panels.
     pub(super) biases: Vec<f32>,
     /// Input features.
     pub(super) depth: usize,
@@ -38,8 +38,8 @@ pub(super) struct PackedF32 {
 }
 
 impl PackedQ8 {
-    /// Packs matrices `[out_features, in_features]` side by side, as one with all their output features, in panels of
-    /// `panel` columns.
+    /// Packs matrices `[out_features, in_features]` with their biases as one matrix with all their output features, in
+    /// panels of `panel` columns.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
         let (in_features, steps) = (parts[0].0.shape()[1], parts[0].0.shape()[1].div_ceil(DEPTH_STEP));
         let columns = parts.iter().map(|(view, _)| view.shape()[0]).sum();
@@ -67,7 +67,7 @@ impl PackedQ8 {
 }
 
 impl PackedQ8 {
-    /// A matrix whose every weight is `-64 * 0`.
+    /// Returns a matrix of the code 0 with scales of 0.
     pub(super) fn zeros(in_features: usize, columns: usize, panel: usize) -> Self {
         let padded = columns.next_multiple_of(panel);
         let steps = in_features.div_ceil(DEPTH_STEP);
@@ -85,7 +85,7 @@ impl PackedQ8 {
 }
 
 impl PackedF32 {
-    /// As [`PackedQ8::new`].
+    /// Packs matrices as [`PackedQ8::new`] does.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
         let depth = parts[0].0.shape()[1];
         let columns: usize = parts.iter().map(|(tensor, _)| tensor.shape()[0]).sum();

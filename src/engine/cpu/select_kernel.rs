@@ -1,14 +1,14 @@
-//! Which dot product is faster here: in WebAssembly nothing but a clock can tell.
+//! Selects the faster dot product in WebAssembly, where only a clock can tell which it is.
 
 use super::kernels::{Epilogue, Kernels, Output, QuantizedRows};
 use super::packed_weights::PackedQ8;
 use crate::engine::clock::now_ms;
 
-/// Which of two kernels that read the same packed weights to use: the first, unless the second is clearly faster or the
-/// clock stands still; then the second, which is to be good everywhere.
+/// Selects one of two sets of kernels that read the same packed weights: the first, unless the second is clearly faster
+/// or the clock does not advance. The second must be good on every processor.
 ///
-/// Takes some ten milliseconds, for so long a browser needs to compile for speed what it has seen called often, and it
-/// may have done so for one of them alone.
+/// Takes about ten milliseconds, because a browser compiles a function with optimizations only after many calls, and it
+/// may have optimized one of the two before the other.
 pub(super) fn select(first: &'static dyn Kernels, second: &'static dyn Kernels) -> &'static dyn Kernels {
     const ROUNDS: usize = 16;
     const MIN_SPEEDUP: f64 = 1.2;
@@ -20,7 +20,7 @@ pub(super) fn select(first: &'static dyn Kernels, second: &'static dyn Kernels) 
     input.reserve(ROWS, INPUTS, std::iter::empty());
     let mut output = vec![0.0; ROWS * OUTPUTS];
     let mut times = [f64::INFINITY; 2];
-    // In turns, so that what else the machine does meets both alike.
+    // In turns, so that other load on the machine affects both equally.
     for _ in 0..ROUNDS {
         for (time, kernels) in times.iter_mut().zip([first, second]) {
             let started = now_ms();

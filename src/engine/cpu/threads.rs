@@ -1,4 +1,4 @@
-//! Sharing a batch out among threads. Pairs do not know of each other, so neither do threads.
+//! Runs the shards of a batch on several threads. Pairs are independent, so threads share nothing but a counter.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,12 +7,12 @@ use super::{BATCH_TOKENS, CpuEngine};
 use crate::error::{Result, internal};
 use crate::text::Batch;
 
-/// The fewest tokens that are worth handing to a thread.
+/// Minimum number of tokens in a shard.
 const MIN_TOKENS: usize = 128;
 
-/// Runs a batch on the engine's threads: pooled rows `[pairs, hidden_size]`.
+/// Runs a batch on the engine's threads and returns the pooled rows, `[pairs, hidden_size]`.
 pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
-    // More shares than threads, so that one that is done early finds something to do.
+    // More shards than threads, so that a thread that finishes early takes another.
     let tokens = (batch.tokens() / (2 * engine.threads)).clamp(MIN_TOKENS, BATCH_TOKENS);
     let shards = shards(batch, tokens);
     let next = AtomicUsize::new(0);
@@ -35,7 +35,7 @@ pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
     Ok(parts.into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
-/// Neighbouring pairs of about `tokens` tokens in all.
+/// Splits a batch into ranges of pairs, each of at least `tokens` tokens except the last.
 fn shards(batch: &Batch, tokens: usize) -> Vec<Range<usize>> {
     let mut shards = Vec::new();
     let (mut first, mut count) = (0, 0);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_batch_is_a_batch() {
+    fn a_slice_of_a_batch_is_a_batch() {
         let whole = batch(&[2, 3, 4]);
         assert_eq!(whole.slice(1..3), batch(&[3, 4]));
         assert_eq!(whole.slice(0..3), whole);

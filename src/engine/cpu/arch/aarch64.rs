@@ -1,4 +1,4 @@
-//! aarch64: NEON, which every such processor has, and its dot product, which most have.
+//! aarch64: NEON, which every such processor has, and the dot product extension, which most have.
 #![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
 
 use std::arch::aarch64::*;
@@ -16,7 +16,7 @@ const ROWS: usize = 8;
 const PANEL: usize = 8;
 
 impl<D: Q8Dot> SimdF32 for Neon<D> {
-    /// Lanes 0 to 3 and 4 to 7.
+    /// Lanes 0 to 3 and lanes 4 to 7.
     type F32 = [float32x4_t; 2];
 
     #[inline(always)]
@@ -46,7 +46,7 @@ impl<D: Q8Dot> SimdF32 for Neon<D> {
     }
     #[inline(always)]
     fn min(self, a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] {
-        // SAFETY: see `splat`. Not `vminq_f32`, which treats NaN and the sign of zero in its own way.
+        // SAFETY: see `splat`. Not `vminq_f32`, which gives other results for NaN and signed zeros.
         unsafe {
             [vbslq_f32(vcltq_f32(a[0], b[0]), a[0], b[0]), vbslq_f32(vcltq_f32(a[1], b[1]), a[1], b[1])]
         }
@@ -70,7 +70,7 @@ impl<D: Q8Dot> SimdF32 for Neon<D> {
     }
 }
 
-/// Two to the power of whole numbers.
+/// Returns two to the power of whole numbers.
 ///
 /// # Safety
 /// The processor has NEON.
@@ -136,7 +136,7 @@ impl<D: Q8Dot> Isa for Neon<D> {
     }
 }
 
-/// Whole numbers as 16-bit lanes.
+/// Converts whole numbers to 16-bit lanes.
 ///
 /// # Safety
 /// The processor has NEON.
@@ -153,11 +153,11 @@ pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
     fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
 }
 
-/// Long products, added in pairs: NEON alone.
+/// Widening products, added in pairs: NEON without extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WideningMul(());
 
-/// One instruction for four products and their sum.
+/// The dot product extension: `sdot` adds four byte products to a sum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DotProd(());
 
@@ -193,13 +193,13 @@ fn dot_product_q8(a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], to: &mut 
     unsafe { compute_tile::<DotProd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
-/// Two products of 16-bit numbers to a column.
+/// Two products of 16-bit integers per column.
 struct WordDot;
-/// A product of f32 to a column.
+/// One product of f32 per column.
 struct FloatMulAdd;
 
-/// A [`TileOps`] over integers in one vector: all but how products are added is alike. Weights of 7 bits are the same
-/// with a sign and without.
+/// Implements [`TileOps`] over integers; implementations differ in how products are added. Codes of 7 bits have the
+/// same value signed and unsigned.
 macro_rules! tile_ops {
     ($product:ty: $a:ty, $b:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
         impl TileOps for $product {
@@ -245,12 +245,12 @@ tile_ops!(WideningMul: i8, [u8; 4], 4, |sums, weights, row| {
     let (weights, row) = (vreinterpretq_s8_s32(weights), vreinterpretq_s8_s32(row));
     let low = vmull_s8(vget_low_s8(weights), vget_low_s8(row));
     let high = vmull_high_s8(weights, row);
-    // Pairs of products are within i16: 2 * 127 * 127 < 2^15.
+    // A sum of two products fits i16: 2 * 127 * 127 < 2^15.
     vaddq_s32(sums, vpaddlq_s16(vpaddq_s16(low, high)))
 });
 tile_ops!(DotProd: i8, [u8; 4], 4, |sums, weights, row| {
     let mut sums = sums;
-    // The intrinsic is not stable yet.
+    // The intrinsic `vdotq_s32` is not stable yet.
     asm!(
         "sdot {sums:v}.4s, {weights:v}.16b, {row:v}.16b",
         sums = inout(vreg) sums, weights = in(vreg) weights, row = in(vreg) row,

@@ -1,7 +1,10 @@
-//! Instruction sets: for each a token that implements [`Isa`], the only place where instructions are named.
+//! Instruction sets. Each is a token type that implements [`Isa`]; no other module names an instruction.
 //!
-//! Kernels are written once over eight lanes. Every operation gives the same bits on every instruction set (they are
-//! IEEE operations, or exact), except [`Isa::tile_f32`], which the q8 path never uses.
+//! Kernels are written once over eight lanes of an [`Isa`]. Every operation gives the same bits on every instruction
+//! set (it is an IEEE operation, or exact), except [`Isa::tile_f32`], which the q8 path never uses.
+//!
+//! Tiles follow BLIS (Van Zee and van de Geijn 2015, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality"):
+//! a small block of the result stays in registers while the loop runs over the whole depth of packed operands.
 
 #[cfg(target_arch = "aarch64")]
 pub(super) mod aarch64;
@@ -16,46 +19,46 @@ use std::fmt::Debug;
 
 use crate::math::SimdF32;
 
-/// Products that the integer tile over q8 weights takes at once; depths are padded to it with zeros.
+/// Products per step of the q8 tile. Depths are zero-padded to a multiple of it.
 pub(super) const DEPTH_STEP: usize = 4;
-/// The most rows a tile has; buffers that tiles read have so many rows to spare.
+/// Maximum rows of a tile. Buffers that tiles read have this many padding rows at the end.
 pub(crate) const MAX_TILE_ROWS: usize = 8;
-/// The most columns a tile has.
+/// Maximum columns of a tile.
 pub(super) const MAX_TILE_COLUMNS: usize = 32;
 
-/// A quantized activation. Without the relaxed integer dot, WebAssembly multiplies 16-bit lanes, so it stores them.
+/// A quantized activation: 16 bits, because WebAssembly without the relaxed integer dot multiplies 16-bit lanes.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
 pub(super) type QuantizedValue = i16;
 /// A quantized activation.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 pub(super) type QuantizedValue = i8;
 
-/// Codes of weights of one column as [`Isa::tile_q8`] reads them.
+/// Consecutive weight codes of one column, as [`Isa::tile_q8`] reads them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
 pub(super) type WeightCodes = [i16; 2];
-/// Codes of weights of one column as [`Isa::tile_q8`] reads them.
+/// Consecutive weight codes of one column, as [`Isa::tile_q8`] reads them.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 pub(super) type WeightCodes = [u8; DEPTH_STEP];
 
-/// A packed panel as [`Isa::tile_q8`] reads it, in `room` where that is not as it is stored. Tiles read a panel once for
-/// every few rows, so it is widened here and not there.
+/// Converts a packed panel to the form that [`Isa::tile_q8`] reads. Tiles read a panel once for every few rows, so it
+/// is widened before and not within them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
 pub(super) use wasm32::widen_panel;
-/// A packed panel as [`Isa::tile_q8`] reads it: as it is stored.
+/// Returns a packed panel as it is: [`Isa::tile_q8`] reads the stored form.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 #[inline(always)]
-pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _room: &mut Vec<WeightCodes>) -> &'a [WeightCodes] {
+pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _buffer: &mut Vec<WeightCodes>) -> &'a [WeightCodes] {
     panel
 }
 
-/// What a tile fills: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns end to end; what is beyond them stays as it is.
+/// The result of a tile: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
 pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
 
 /// An instruction set: eight lanes of f32, and tiles of matrix products.
 ///
-/// A tile multiplies `ROWS` rows, `stride` values apart in `a`, with one panel of packed weights, `PANEL` columns wide.
+/// A tile multiplies `ROWS` rows of `a`, `stride` values apart, with one panel of packed weights, `PANEL` columns wide.
 pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
-    /// The name that users see.
+    /// Name of the instruction set, shown to users.
     const NAME: &'static str;
     /// Rows of a tile.
     const ROWS: usize;
@@ -67,27 +70,29 @@ pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
     #[cfg(not(target_arch = "wasm32"))]
     fn detect() -> Option<Self>;
 
+    /// Loads eight lanes.
     fn load(self, values: &[f32; 8]) -> Self::F32;
+    /// Stores eight lanes.
     fn store(self, lanes: Self::F32, values: &mut [f32; 8]);
-    /// Whole numbers, rounded to f32.
+    /// Loads eight integers, rounded to f32.
     fn load_i32(self, values: &[i32; 8]) -> Self::F32;
-    /// Whole numbers in -32767..=32767.
+    /// Stores whole numbers in -32767..=32767 as 16-bit integers.
     fn store_i16(self, a: Self::F32, values: &mut [i16; 8]);
-    /// Whole numbers in -127..=127 as quantized activations.
+    /// Stores whole numbers in -127..=127 as quantized activations.
     fn store_quantized(self, a: Self::F32, values: &mut [QuantizedValue; 8]);
 
-    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exact.
+    /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exactly.
     ///
-    /// `panel` is `[depth / n][PANEL]` of [`WeightCodes`], which are `n` values in 0..=127 each.
+    /// `panel` is `[depth / n][PANEL]` of [`WeightCodes`], each of `n` values in 0..=127.
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 
-    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact where it fits i32.
+    /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact if it fits i32.
     ///
-    /// `panel` is `[depth / 2][PANEL]` of pairs.
+    /// `panel` is `[depth / 2][PANEL]` of two values each.
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
 
-    /// `tile[r][c] = sum over k of a[r * stride + k] * panel[k][c]`, added in the order of `k`, products rounded or
-    /// not.
+    /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k][c]`, added in the order of `k`, with products
+    /// fused (FMA) or rounded, depending on the instruction set.
     ///
     /// `panel` is `[depth][PANEL]`.
     fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
@@ -100,29 +105,31 @@ pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
 #[expect(unsafe_code, reason = "intrinsics")]
 trait TileOps {
-    /// Values of a row.
+    /// A value of a row.
     type A;
-    /// The weights of one column that a step takes.
+    /// The weights of one column in one step.
     type B;
-    /// Sums.
+    /// A sum.
     type Accumulator;
-    /// A row's values of one step, in every column.
+    /// A row's values of one step, repeated for every column.
     type RowVector: Copy;
-    /// The weights of some columns.
+    /// The weights of `COLUMNS` columns.
     type WeightVector: Copy;
-    /// The sums of those columns.
+    /// The sums of `COLUMNS` columns.
     type AccumulatorVector: Copy;
 
-    /// Values of `A` in a step.
+    /// Values of a row in one step.
     const STEP: usize;
-    /// Columns of a vector.
+    /// Columns per vector.
     const COLUMNS: usize;
 
+    /// Returns sums of zero.
     unsafe fn zero() -> Self::AccumulatorVector;
-    /// Reads `STEP` values.
+    /// Reads `STEP` values of a row and repeats them for every column.
     unsafe fn broadcast_row(from: *const Self::A) -> Self::RowVector;
-    /// Reads `COLUMNS` columns.
+    /// Reads the weights of `COLUMNS` columns.
     unsafe fn load_weights(from: *const Self::B) -> Self::WeightVector;
+    /// Adds the products of one step to sums.
     unsafe fn multiply_add(
         sums: Self::AccumulatorVector,
         weights: Self::WeightVector,
@@ -132,15 +139,19 @@ trait TileOps {
     unsafe fn store_sums(sums: Self::AccumulatorVector, to: *mut Self::Accumulator);
 }
 
-/// A tile of `ROWS` rows and `PANEL` columns, `VECTORS` vectors of columns at a time: with their sums, as many as there
-/// are registers for.
+/// Computes a tile of `ROWS` rows and `PANEL` columns, `VECTORS` vectors of columns at a time.
+///
+/// `ROWS * VECTORS` accumulators, `VECTORS` weights and one row value are held at once, chosen to fit the registers:
+/// 15 of 16 for 6 x 2 with AVX2. Each step loads `VECTORS` weights once for all rows and one value per row once for
+/// all columns, so `ROWS * VECTORS` multiplications need `ROWS + VECTORS` loads. Each sum is added in the order of
+/// the depth.
 ///
 /// # Safety
 /// The processor has the instructions of `P`.
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64", target_arch = "aarch64"))]
 #[expect(
     unsafe_code,
-    reason = "intrinsics, and pointers that walk through rows and panel without a check each"
+    reason = "intrinsics, and pointers into rows and panel without bounds checks in the loop"
 )]
 #[inline(always)]
 unsafe fn compute_tile<P: TileOps, const ROWS: usize, const VECTORS: usize, const PANEL: usize>(
@@ -156,12 +167,13 @@ unsafe fn compute_tile<P: TileOps, const ROWS: usize, const VECTORS: usize, cons
     };
     let steps = panel.len() / PANEL;
     assert!(a.len() >= (ROWS - 1) * stride + steps * P::STEP);
-    for part in (0..PANEL).step_by(VECTORS * P::COLUMNS) {
-        // SAFETY: `panel` has `steps` times `PANEL` columns; each row has `steps * STEP` values, as asserted, and
-        // pointers are moved by no more; the tile has `ROWS * PANEL` sums.
+    for first in (0..PANEL).step_by(VECTORS * P::COLUMNS) {
+        // SAFETY: the caller guarantees the instructions. `panel` has `steps * PANEL` columns, each row has `steps *
+        // STEP` values, as asserted, and reads stay within them; the tile has space for `ROWS * PANEL` sums, as
+        // asserted.
         unsafe {
             let mut rows: [*const P::A; ROWS] = std::array::from_fn(|row| a.as_ptr().add(row * stride));
-            let mut columns = panel.as_ptr().wrapping_add(part);
+            let mut columns = panel.as_ptr().wrapping_add(first);
             let mut sums = [[P::zero(); VECTORS]; ROWS];
             for _ in 0..steps {
                 let mut weights = [P::load_weights(columns); VECTORS];
@@ -179,7 +191,7 @@ unsafe fn compute_tile<P: TileOps, const ROWS: usize, const VECTORS: usize, cons
             }
             for (row, sums) in sums.into_iter().enumerate() {
                 for (vector, sums) in sums.into_iter().enumerate() {
-                    P::store_sums(sums, tile.as_mut_ptr().add(row * PANEL + part + vector * P::COLUMNS));
+                    P::store_sums(sums, tile.as_mut_ptr().add(row * PANEL + first + vector * P::COLUMNS));
                 }
             }
         }

@@ -1,14 +1,15 @@
-//! Plain Rust: what every processor has, and what the others are tested against.
+//! Plain Rust for any processor, and the reference for tests of the other instruction sets.
 
 use super::{DEPTH_STEP, Isa, QuantizedValue, Tile};
 use crate::math::{ScalarF32, SimdF32};
 
-/// No instruction set in particular.
+/// No particular instruction set, so anyone can create the token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scalar;
 
+/// Applies `f` lane by lane.
 #[inline(always)]
-fn each(a: [f32; 8], b: [f32; 8], f: fn(f32, f32) -> f32) -> [f32; 8] {
+fn each(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
     std::array::from_fn(|lane| f(a[lane], b[lane]))
 }
 

@@ -1,4 +1,4 @@
-//! WebAssembly: 128-bit SIMD, and the relaxed operations where the build has them.
+//! WebAssembly: 128-bit SIMD, and relaxed SIMD if the build enables it.
 #![expect(unsafe_code, reason = "loads and stores of vectors")]
 
 use std::arch::wasm32::*;
@@ -9,8 +9,8 @@ use super::DEPTH_STEP;
 use super::{Isa, QuantizedValue, Tile, TileOps, WeightCodes, compute_tile};
 use crate::math::SimdF32;
 
-/// WebAssembly with a way to multiply bytes. A browser compiles a file only if it has all of its instructions, so a build
-/// has the tokens of its own file and no others.
+/// WebAssembly with a way to multiply bytes. A browser compiles a file only if it has all of its instructions, so a
+/// build has the tokens of its own file and no others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wasm<D>(D);
 
@@ -25,7 +25,7 @@ impl<D: Q8Dot> Wasm<D> {
 }
 
 impl<D: Q8Dot> SimdF32 for Wasm<D> {
-    /// Lanes 0 to 3 and 4 to 7.
+    /// Lanes 0 to 3 and lanes 4 to 7.
     type F32 = [v128; 2];
 
     #[inline(always)]
@@ -50,7 +50,7 @@ impl<D: Q8Dot> SimdF32 for Wasm<D> {
     }
     #[inline(always)]
     fn min(self, a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
-        // pmin(x, y) is `y < x ? y : x`: one instruction on x86, where min is several.
+        // pmin(x, y) is `y < x ? y : x`: one instruction on x86, while min takes several.
         [f32x4_pmin(b[0], a[0]), f32x4_pmin(b[1], a[1])]
     }
     #[inline(always)]
@@ -125,14 +125,14 @@ impl<D: Q8Dot> Isa for Wasm<D> {
     }
 }
 
-/// Two to the power of whole numbers: after adding 2^23 + 127 the last bits of a sum are the exponent's.
+/// Returns two to the power of whole numbers: after adding 2^23 + 127, the low bits of the sum are the biased exponent.
 #[inline(always)]
 fn exp2_int(a: v128) -> v128 {
     i32x4_shl(f32x4_add(a, f32x4_splat(8_388_735.0)), 23)
 }
 
-/// Whole numbers below 2^22 as integers: after adding 1.5 * 2^23 the last bits of a sum are theirs. The instructions
-/// for it take several on x86, for they also say what becomes of numbers that are too large.
+/// Converts whole numbers below 2^22 to integers: after adding 1.5 * 2^23, the low bits of the sum are the integer. The
+/// conversion instruction takes several on x86, because it also defines results for values that are too large.
 #[inline(always)]
 fn to_i32(a: [v128; 2]) -> [v128; 2] {
     let offset = f32x4_splat(12_582_912.0);
@@ -157,7 +157,8 @@ pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 }
 
-// Tiles are small, called often and never inlined: browsers compile what is called often, and only between calls.
+// Tiles are small functions, called often and never inlined, because browsers optimize functions that are called often
+// and switch to the optimized code only between calls.
 
 #[inline(never)]
 fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
@@ -172,7 +173,7 @@ fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
     unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
 }
 
-/// One relaxed instruction for four products and their sum: the fastest where the processor has it.
+/// One relaxed instruction adds four products to a sum: the fastest if the processor has such an instruction.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RelaxedDot4(());
@@ -190,7 +191,7 @@ impl Q8Dot for RelaxedDot4 {
     }
 }
 
-/// A relaxed instruction for pairs of products and an ordinary one that adds pairs: the faster way elsewhere.
+/// A relaxed instruction for pairs of products, and an ordinary one that adds the pairs: the fastest elsewhere.
 #[cfg(feature = "relaxed-simd")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RelaxedDot2(());
@@ -208,7 +209,7 @@ impl Q8Dot for RelaxedDot2 {
     }
 }
 
-/// Products of 16-bit lanes, to which [`widen_panel`] widens weights: what every WebAssembly with SIMD has.
+/// Products of 16-bit lanes, to which [`widen_panel`] widens the weights: works with SIMD of 128 bits alone.
 #[cfg(not(feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WidenedDot(());
@@ -224,19 +225,18 @@ impl Q8Dot for WidenedDot {
     }
 }
 
-/// As the function of this name beside [`Isa`]: `[depth / 4][PANEL]` of four bytes become `[depth / 2][PANEL]` of two
-/// words.
+/// Widens a panel: `[depth / 4][PANEL]` of four bytes become `[depth / 2][PANEL]` of two 16-bit integers, in `buffer`.
 #[cfg(not(feature = "relaxed-simd"))]
 #[inline(always)]
 pub(crate) fn widen_panel<'a>(
     panel: &[[u8; DEPTH_STEP]],
-    room: &'a mut Vec<WeightCodes>,
+    buffer: &'a mut Vec<WeightCodes>,
 ) -> &'a [WeightCodes] {
-    room.resize(2 * panel.len(), [0; 2]);
-    let steps = panel.as_chunks::<PANEL>().0.iter().zip(room.as_chunks_mut::<{ 2 * PANEL }>().0);
+    buffer.resize(2 * panel.len(), [0; 2]);
+    let steps = panel.as_chunks::<PANEL>().0.iter().zip(buffer.as_chunks_mut::<{ 2 * PANEL }>().0);
     for (codes, words) in steps {
         for part in [0, PANEL / 2] {
-            // SAFETY: four columns of four codes are a vector, and so are four columns of two words.
+            // SAFETY: four columns of four bytes are one vector, and so are four columns of two 16-bit integers.
             unsafe {
                 let codes = v128_load(codes.as_ptr().add(part).cast());
                 let halves =
@@ -246,15 +246,15 @@ pub(crate) fn widen_panel<'a>(
             }
         }
     }
-    room
+    buffer
 }
 
-/// Two products of 16-bit numbers to a column.
+/// Two products of 16-bit integers per column.
 struct WordDot;
-/// A product of f32 to a column.
+/// One product of f32 per column.
 struct FloatMulAdd;
 
-/// A [`TileOps`] over one vector: all but how its products are added is alike.
+/// Implements [`TileOps`]; implementations differ in how products are added.
 macro_rules! tile_ops {
     ($product:ty: $a:ty, $b:ty => $sum:ty, $step:literal, |$sums:ident, $weights:ident, $values:ident| $add:expr) => {
         impl TileOps for $product {

@@ -1,4 +1,4 @@
-//! x86-64: AVX2 for lanes, and tiles from AVX2, AVX-VNNI or AVX-512.
+//! x86-64: lanes in AVX2, and tiles in AVX2, AVX-VNNI or AVX-512.
 #![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
 
 use std::arch::x86_64::*;
@@ -130,7 +130,7 @@ impl<T: TileSet> Isa for X86<T> {
     }
 }
 
-/// Whole numbers as 16-bit lanes.
+/// Converts whole numbers to 16-bit lanes.
 ///
 /// # Safety
 /// The processor has AVX2.
@@ -143,15 +143,16 @@ unsafe fn to_i16(a: __m256) -> __m128i {
     }
 }
 
-/// AVX2: pairs of products with one instruction, pairs of pairs with another.
+/// AVX2: `vpmaddubsw` adds pairs of byte products, `vpmaddwd` pairs of those. Codes of 7 bits keep the first within
+/// i16.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// AVX-VNNI: four products and their sum with one instruction. Tiles of f32 are those of AVX2.
+/// AVX-VNNI: `vpdpbusd` adds four byte products to a sum. Tiles of f32 are those of AVX2.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AvxVnni(Avx2);
 
-/// AVX-512 VNNI: the same, sixteen columns at once.
+/// AVX-512 VNNI: `vpdpbusd` on sixteen columns at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512Vnni(());
 
@@ -230,7 +231,7 @@ impl TileSet for Avx512Vnni {
     }
 }
 
-/// A tile with a name, for only with a name can a function be told which instructions it may use.
+/// Declares a function for a tile, because only functions can enable instructions.
 macro_rules! tile_function {
     ($name:ident, $features:literal, $product:ty, $rows:literal x $panel:literal) => {
         #[target_feature(enable = $features)]
@@ -255,20 +256,20 @@ tile_function!(avx512_q8, "avx512f,avx512vnni", ByteDot512, 8 x 32);
 tile_function!(avx512_i16, "avx512f,avx512vnni", WordDot512, 8 x 32);
 tile_function!(avx512_f32, "avx512f", FloatFma512, 8 x 32);
 
-/// Four products of bytes to a column.
+/// Four products of bytes per column, in 256-bit vectors.
 struct ByteDot256<T>(PhantomData<T>);
-/// Two products of 16-bit numbers to a column.
+/// Two products of 16-bit integers per column, in 256-bit vectors.
 struct WordDot256<T>(PhantomData<T>);
-/// A product of f32 to a column.
+/// One product of f32 per column, in 256-bit vectors.
 struct FloatFma256;
-/// As [`ByteDot256`].
+/// [`ByteDot256`] in 512-bit vectors.
 struct ByteDot512;
-/// As [`WordDot256`].
+/// [`WordDot256`] in 512-bit vectors.
 struct WordDot512;
-/// As [`FloatFma256`].
+/// [`FloatFma256`] in 512-bit vectors.
 struct FloatFma512;
 
-/// A [`TileOps`] over one kind of vector: all but how a row is read and how its products are added is alike.
+/// Implements [`TileOps`]; implementations differ in the vector, how a row is read and how products are added.
 macro_rules! tile_ops {
     (
         $product:ty: $a:ty, $b:ty => $sum:ty, $step:literal x $columns:literal in $vector:ty,

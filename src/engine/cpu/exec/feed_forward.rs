@@ -9,13 +9,13 @@ use crate::checkpoint::Activation;
 use crate::engine::cpu::BlockNorm;
 use crate::engine::cpu::kernels::{Epilogue, Output};
 
-/// Rows of a feed-forward block that are computed together, with their remainders, so that what lies between its layers
-/// stays in the cache: whole tiles, whichever they are.
+/// Rows of a feed-forward block that are computed together, residual rows included, so that the inner activations stay
+/// in the cache. A multiple of the tile rows of every instruction set (4, 6 and 8).
 pub(crate) const BLOCK_ROWS: usize = 96;
 
 #[derive(Debug)]
 pub(crate) struct FeedForward {
-    /// With the gate beside it, so that their input is quantized once.
+    /// The inner projection, and the gate's in the same layer if there is one, so that their input is quantized once.
     pub(crate) intermediate: Linear,
     /// Whether there is a gate.
     pub(crate) gated: bool,
@@ -41,29 +41,29 @@ impl ForwardPass<'_> {
         let (kernels, columns) = (self.engine.kernels, intermediate.columns());
         let Arena { x, normed, cls_rows, wide, quantized, .. } = &mut self.arena;
         let values = &norm.input(x, normed)[rows.start * self.width..];
-        let outside = Input { values, rows: rows.clone(), cls_rows };
+        let input = Input { values, rows: rows.clone(), cls_rows };
         arena::rows(wide, rows.len(), columns);
         let epilogue = if *gated { Epilogue::Store } else { Epilogue::Activate(*activation) };
-        intermediate.apply(kernels, &outside, quantized, Output { values: wide, epilogue });
+        intermediate.apply(kernels, &input, quantized, Output { values: wide, epilogue });
         if *gated {
             kernels.glu(&mut wide[..rows.len() * columns], columns / 2, *activation);
         }
         let x = &mut x[rows.start * self.width..];
-        let inside = Input { values: wide, rows: rows.clone(), cls_rows };
-        output.apply(kernels, &inside, quantized, Output { values: x, epilogue: Epilogue::Add });
+        let inner = Input { values: wide, rows: rows.clone(), cls_rows };
+        output.apply(kernels, &inner, quantized, Output { values: x, epilogue: Epilogue::Add });
         if let BlockNorm::After(norm) = norm {
             self.finite &= kernels.norm(&mut x[..rows.len() * self.width], norm);
         }
     }
 }
 
-/// As many of `rows` as fill a block, where each of `cls_rows` takes the place of two.
+/// Returns the first of `rows` that fill a block. A CLS row counts twice, because it has a residual row.
 fn next_block(rows: &Range<usize>, cls_rows: &[usize]) -> Range<usize> {
     let mut cls_rows = cls_rows[cls_rows.partition_point(|&row| row < rows.start)..].iter().peekable();
-    let mut weight = 0;
+    let mut count = 0;
     let end = rows.clone().find(|row| {
-        weight += if cls_rows.next_if_eq(&row).is_some() { 2 } else { 1 };
-        weight > BLOCK_ROWS
+        count += if cls_rows.next_if_eq(&row).is_some() { 2 } else { 1 };
+        count > BLOCK_ROWS
     });
     rows.start..end.unwrap_or(rows.end)
 }

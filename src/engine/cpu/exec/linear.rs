@@ -5,21 +5,21 @@ use std::ops::Range;
 use crate::engine::cpu::kernels::{Kernels, Output, QuantizedRows};
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 
-/// A packed layer, or several over the same input side by side.
+/// A packed layer, or several layers over the same input, packed as one.
 #[derive(Debug)]
 pub(crate) enum Linear {
     Q8(PackedQ8),
     F32(PackedF32),
 }
 
-/// What goes into a linear layer: some rows of a matrix that has one for each row of the residual stream.
+/// The input of a linear layer: some rows of a matrix with one row per row of the residual stream.
 pub(crate) struct Input<'a> {
-    /// From the first of them on, with [`arch::MAX_TILE_ROWS`](crate::engine::cpu::arch::MAX_TILE_ROWS) to spare.
+    /// The rows, and [`MAX_TILE_ROWS`](crate::engine::cpu::arch::MAX_TILE_ROWS) padding rows after them.
     pub(crate) values: &'a [f32],
-    /// Which they are.
+    /// Their indices in the residual stream.
     pub(crate) rows: Range<usize>,
-    /// Rows of the residual stream that are the first of their pair. They go straight into the score, and most others
-    /// look at them, so they are quantized twice as finely: that is one row in a hundred.
+    /// Rows of the residual stream that are the first of their pair. The score is computed from them and most other
+    /// rows attend to them, so they are quantized in two steps. They are about one row in a hundred.
     pub(crate) cls_rows: &'a [usize],
 }
 
@@ -32,7 +32,7 @@ impl Linear {
         }
     }
 
-    /// Applies the layer.
+    /// Applies the layer; `quantized` is a buffer.
     pub(crate) fn apply(
         &self,
         kernels: &dyn Kernels,
@@ -54,6 +54,7 @@ impl Linear {
 }
 
 impl Input<'_> {
+    /// The CLS rows among the rows of this input, counted from its first.
     fn two_step_rows(&self) -> impl Iterator<Item = usize> {
         let (start, end) = (self.rows.start, self.rows.end);
         let from = self.cls_rows.partition_point(|&row| row < start);

@@ -1,4 +1,4 @@
-//! One batch on its way through the steps.
+//! The forward pass of one batch through the steps.
 
 mod arena;
 mod attention;
@@ -20,30 +20,30 @@ use crate::engine::cpu::{BlockNorm, CpuEngine, Step};
 use crate::engine::embed::Embedding;
 use crate::text::Batch;
 
-/// The largest magnitude with which a residual stream that no norm has looked at goes into a linear layer.
+/// Largest magnitude of a residual stream that enters a linear layer without a norm before it.
 ///
-/// Rows behind a norm are within its weights (`lower::LARGEST`) times the root of their length, and one layer more
-/// still is far from 1e38; so are rows within this. Two layers more may leave f32 upwards, to infinities, and with them
-/// all that integers are scaled back by: the norm behind sees that.
+/// After a norm, values are at most the largest weight (1e12, see `magnitude.rs`) times the root of the row's length.
+/// The first layer after it, or after rows within this bound, stays far below 1e38. The second layer may overflow, but
+/// only to infinity: its quantization scales become infinite too, so the next norm detects it.
 const MAX_UNNORMED: f32 = 1e14;
 
-/// A batch, and how far it is.
+/// The state of a batch between two steps.
 pub(crate) struct ForwardPass<'a> {
     pub(crate) engine: &'a CpuEngine,
     pub(crate) batch: &'a Batch,
-    /// Rows of the residual stream: all tokens, and at last one a pair.
+    /// Rows of the residual stream: one per token, and one per pair after pooling or a CLS-only layer.
     pub(crate) rows: usize,
     /// Columns of the residual stream.
     pub(crate) width: usize,
-    /// Whether every activation so far was. Asked of whatever goes into a block, for what the integers in it make of NaN
-    /// nobody promises, and it must not end as a score.
+    /// Whether all activations so far are finite. Checked before each block, because the integer kernels turn NaN into
+    /// arbitrary finite values, which must not become a score.
     ///
-    /// Norms look for it. What follows one within a block are sums and products of at most two layers: those of the
-    /// first are finite, so what the second reads is no NaN, and infinities come through it as such. The residual stream
-    /// between blocks that are normalized before, which may grow, is read by norms alone; and where no norm has looked
-    /// at what goes into a layer, its size is checked (`check_magnitude`).
+    /// Norms detect values that are not finite. A block has at most two layers after its norm: the first gives finite
+    /// values, so the second reads no NaN, and it passes infinities on. With a norm before each block, the residual
+    /// stream between blocks may grow, but only norms read it. If no norm comes before a layer, `check_magnitude`
+    /// bounds the values instead.
     pub(crate) finite: bool,
-    /// Whether the residual stream has just come out of a norm.
+    /// Whether the residual stream is the output of a norm.
     pub(crate) normed: bool,
     pub(crate) arena: Arena,
 }
@@ -64,7 +64,7 @@ impl<'a> ForwardPass<'a> {
         }
     }
 
-    /// The rows that are left, if every activation was finite; and the memory for the next run.
+    /// Returns the remaining rows, or `None` if an activation was not finite, and the buffers for the next batch.
     pub(crate) fn finish(self) -> (Option<Vec<f32>>, Arena) {
         let rows = &self.arena.x[..self.rows * self.width];
         let finite = self.finite && rows.iter().all(|value| value.is_finite());
@@ -93,7 +93,7 @@ impl<'a> ForwardPass<'a> {
         (self.width, self.normed) = (layer.columns(), false);
     }
 
-    /// Makes ready what a block reads: see [`BlockNorm::input`].
+    /// Prepares the input of a block, which [`BlockNorm::input`] returns: normalizes it or checks its magnitude.
     pub(crate) fn normalize_input(&mut self, norm: &BlockNorm) {
         let BlockNorm::Before(norm) = norm else { return self.check_magnitude() };
         let Arena { x, normed, .. } = &mut self.arena;
@@ -102,13 +102,13 @@ impl<'a> ForwardPass<'a> {
         self.finite &= self.engine.kernels.norm(normed, norm);
     }
 
-    /// Checks rows that no norm has looked at before they go into a layer.
+    /// Checks that rows which no norm has checked are within [`MAX_UNNORMED`].
     fn check_magnitude(&mut self) {
         let x = &self.arena.x[..self.rows * self.width];
         self.finite &= self.normed || x.iter().all(|value| value.abs() <= MAX_UNNORMED);
     }
 
-    /// A projection of all rows of a block's input that are left, in the memory of `to`.
+    /// Projects all rows of a block's input into the buffer `to`, and returns it.
     pub(crate) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
         arena::rows(&mut to, self.rows, projection.columns());
         let output = Output { values: &mut to, epilogue: Epilogue::Store };
@@ -120,7 +120,7 @@ impl<'a> ForwardPass<'a> {
 }
 
 impl BlockNorm {
-    /// What a block reads, of the residual stream and the rows [`ForwardPass::normalize_input`] has normalized.
+    /// Returns the input of a block: the rows that [`ForwardPass::normalize_input`] wrote, or the residual stream.
     pub(crate) fn input<'a>(&self, x: &'a [f32], normed: &'a [f32]) -> &'a [f32] {
         if matches!(self, BlockNorm::Before(_)) { normed } else { x }
     }

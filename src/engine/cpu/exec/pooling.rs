@@ -1,4 +1,4 @@
-//! Rows of a pair to one.
+//! Pooling: the rows of each pair to one row.
 
 use std::ops::Range;
 
@@ -17,13 +17,13 @@ impl ForwardPass<'_> {
             Pooling::MeanSqrtLen => sum_rows(x, width, pairs, sums, |_| 1.0, f64::sqrt),
             Pooling::WeightedMean => {
                 let weights = |count| count * (count + 1.0) / 2.0;
-                sum_rows(x, width, pairs, sums, |place| (place + 1) as f64, weights);
+                sum_rows(x, width, pairs, sums, |position| (position + 1) as f64, weights);
             }
         }
         self.set_one_row_per_pair();
     }
 
-    /// Of the residual stream.
+    /// Keeps the first row of each pair in the residual stream.
     pub(crate) fn keep_cls_rows(&mut self) {
         move_rows_to_front(&mut self.arena.x, self.width, self.batch.ranges());
         self.set_one_row_per_pair();
@@ -43,7 +43,7 @@ pub(crate) fn move_rows_to_front(x: &mut [f32], width: usize, pairs: impl Iterat
     }
 }
 
-/// Puts the largest of each column of each pair to the front. NaN, which is not less than any number, is not lost.
+/// Moves the maximum of each column of each pair to the front. The maximum with NaN is NaN.
 fn max_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
     let larger = |largest: f32, value: f32| if value > largest || value.is_nan() { value } else { largest };
     for (pair, rows) in pairs.enumerate() {
@@ -54,8 +54,8 @@ fn max_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<us
     }
 }
 
-/// Puts `sum(weight(place) * row) / divisor(number of rows)` over the rows of each pair to the front. Added in f64, row
-/// by row: the same bits everywhere, and as good for thousands of rows as for a few.
+/// Moves `sum(weight(position) * row) / divisor(rows)` over the rows of each pair to the front. Sums are f64, row by
+/// row: bit-identical everywhere, and as accurate for thousands of rows as for a few.
 fn sum_rows(
     x: &mut [f32],
     width: usize,
@@ -67,8 +67,8 @@ fn sum_rows(
     for (pair, rows) in pairs.enumerate() {
         sums.clear();
         sums.resize(width, 0.0);
-        for (place, row) in x[rows.start * width..rows.end * width].chunks_exact(width).enumerate() {
-            let weight = weight(place);
+        for (position, row) in x[rows.start * width..rows.end * width].chunks_exact(width).enumerate() {
+            let weight = weight(position);
             sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f64::from(value));
         }
         let divisor = divisor(rows.len() as f64);
@@ -82,21 +82,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn means_are_of_a_pairs_own_rows() {
+    fn a_mean_is_over_the_rows_of_its_pair() {
         let mut x = vec![1.0, -2.0, 3.0, 4.0, 8.0, 1e30, 5.0, 6.0, 7.0, 8.0, 0.0, -1e30];
         sum_rows(&mut x, 2, [0..2, 2..3, 3..6].into_iter(), &mut Vec::new(), |_| 1.0, |count| count);
         assert_eq!(x[..6], [2.0, 1.0, 8.0, 1e30, 4.0, (14.0 - 1e30_f64 / 1.0) as f32 / 3.0]);
     }
 
     #[test]
-    fn thousands_of_rows_lose_nothing() {
+    fn a_mean_of_thousands_of_rows_is_exact() {
         let mut x = vec![16.1_f32; 10_000];
         sum_rows(&mut x, 1, std::iter::once(0..10_000), &mut Vec::new(), |_| 1.0, |count| count);
         assert_eq!(x[0], 16.1);
     }
 
     #[test]
-    fn the_largest_are_of_a_pairs_own_rows_and_nan_is_one() {
+    fn a_maximum_is_over_the_rows_of_its_pair_and_keeps_nan() {
         let mut x = vec![-1.0, 2.0, -3.0, 4.0, 8.0, f32::NAN, 5.0, 6.0];
         max_of_rows(&mut x, 2, [0..2, 2..4].into_iter());
         assert_eq!(x[..3], [-1.0, 4.0, 8.0]);

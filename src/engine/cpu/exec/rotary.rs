@@ -1,20 +1,20 @@
-//! Rotary positions.
+//! Rotary position embeddings (RoPE, Su et al. 2021, arXiv 2104.09864).
 
 use std::sync::{Arc, Mutex};
 
 use crate::engine::positions::RotaryTable;
 use crate::model::Rotary;
 
-/// The fewest positions a table is made for.
+/// Minimum number of positions in a table.
 const MIN_POSITIONS: usize = 512;
 
-/// Cosines and sines for all layers that rotate by the same angles, for as many positions as have been asked for: models
-/// that could read thousands of tokens mostly read hundreds.
+/// Cosines and sines for all layers with the same angles. The table grows to the longest pair seen, because models with
+/// thousands of positions mostly read hundreds of tokens.
 #[derive(Debug)]
 pub(crate) struct RotaryCache {
     pub(crate) rotary: Rotary,
     pub(crate) head_dim: usize,
-    /// For how many positions it is, and it.
+    /// (number of positions, table)
     table: Mutex<(usize, Arc<RotaryTable>)>,
 }
 
@@ -24,9 +24,9 @@ impl RotaryCache {
         Self { rotary, head_dim, table: Mutex::new(table) }
     }
 
-    /// A table for at least `positions` positions.
+    /// Returns a table of at least `positions` positions.
     pub(crate) fn at_least(&self, positions: usize) -> Arc<RotaryTable> {
-        // Poisoned or not, what is there is a table of that many positions.
+        // Also valid after a panic: the table is replaced in one assignment.
         let mut table = self.table.lock().unwrap_or_else(|poison| poison.into_inner());
         if table.0 < positions {
             let count = positions.next_power_of_two().max(MIN_POSITIONS);
@@ -36,8 +36,8 @@ impl RotaryCache {
     }
 }
 
-/// Rotates heads of `head_dim` by the cosines and sines of one position, halves paired. Plain arithmetic, each operation
-/// rounded: the same bits on every processor.
+/// Rotates each head of `head_dim` values by the cosines and sines of one position, value `i` paired with
+/// `i + head_dim / 2`. Plain arithmetic, each operation rounded: bit-identical on every processor.
 pub(crate) fn rotate(heads: &mut [f32], head_dim: usize, (cos, sin): (&[f32], &[f32])) {
     for head in heads.chunks_exact_mut(head_dim) {
         let (front, back) = head.split_at_mut(head_dim / 2);
@@ -52,11 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_turn_as_complex_numbers_of_their_halves_do() {
+    fn a_rotation_multiplies_complex_numbers_made_of_the_halves() {
         let rotary = Rotary { theta: 100.0, divisor: 1.0 };
         let (head_dim, position) = (6, 5);
-        let rotary_cache = RotaryCache::new(rotary, head_dim);
-        let table = rotary_cache.at_least(position + 1);
+        let cache = RotaryCache::new(rotary, head_dim);
+        let table = cache.at_least(position + 1);
         let before: Vec<f32> = (0..12_i8).map(|index| f32::from(index) * 0.7 - 3.0).collect();
         let mut after = before.clone();
         rotate(&mut after, head_dim, table.at(position));
@@ -73,11 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn a_table_grows_and_says_the_same() {
-        let rotary_cache = RotaryCache::new(Rotary { theta: 10_000.0, divisor: 2.0 }, 8);
-        let small = rotary_cache.at_least(1);
-        let large = rotary_cache.at_least(5000);
+    fn a_table_grows_without_changing_its_values() {
+        let cache = RotaryCache::new(Rotary { theta: 10_000.0, divisor: 2.0 }, 8);
+        let small = cache.at_least(1);
+        let large = cache.at_least(5000);
         assert_eq!(small.at(MIN_POSITIONS - 1), large.at(MIN_POSITIONS - 1));
-        assert!(Arc::ptr_eq(&large, &rotary_cache.at_least(8192)));
+        assert!(Arc::ptr_eq(&large, &cache.at_least(8192)));
     }
 }

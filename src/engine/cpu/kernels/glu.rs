@@ -1,16 +1,16 @@
-//! The product inside a gated feed-forward block.
+//! Gated linear units (GLU Variants, Shazeer 2020, arXiv 2002.05202): the product in a gated feed-forward block.
 
 use super::lanes::pad_to_eight;
 use super::linear::activate;
 use crate::checkpoint::Activation;
 use crate::engine::cpu::arch::Isa;
 
-/// Turns rows `[rows, 2 columns]`, which have what is activated in front and its gate behind, into
-/// `[rows, columns]` of `activation(x) * gate`, end to end from the beginning of `rows` on.
+/// Computes `activation(x) * gate` in place: rows `[x, gate]` of `2 * columns` values become rows of `columns` values,
+/// end to end from the start of `rows`.
 #[inline(always)]
 pub(super) fn glu<S: Isa>(isa: S, rows: &mut [f32], columns: usize, activation: Activation) {
     for row in 0..rows.len() / (2 * columns) {
-        // A row goes where only earlier rows were, or itself.
+        // In place, because a result is written only over values that were read before.
         let (from, to) = (2 * row * columns, row * columns);
         for column in (0..columns).step_by(8) {
             let width = 8.min(columns - column);

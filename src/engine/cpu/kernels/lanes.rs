@@ -1,15 +1,15 @@
-//! Rows of any length in steps of eight lanes, the last step filled up.
+//! Loops over rows of any length, eight lanes at a time; the last step is padded.
 
 use crate::engine::cpu::arch::Isa;
 use crate::math::{ScalarF32, SimdF32};
 
-/// How eight lanes more go into a result. A trait and not a closure: a closure is a function of its own that is compiled
-/// without the caller's instructions, and would call each of them.
+/// One step of a fold: combines eight lanes with the accumulator. A trait instead of a closure, because a closure is a
+/// separate function that is compiled without the caller's instruction set, so intrinsics would not be inlined in it.
 pub(super) trait Fold<S: Isa> {
     fn step(&self, isa: S, accumulator: S::F32, x: S::F32) -> S::F32;
 }
 
-/// Adds.
+/// Adds lanes.
 pub(super) struct Add;
 
 impl<S: Isa> Fold<S> for Add {
@@ -19,7 +19,8 @@ impl<S: Isa> Fold<S> for Add {
     }
 }
 
-/// Folds a row eight at a time into eight lanes that start as `start`; beyond the end, lanes read `filler`.
+/// Folds a row into eight lanes, eight values at a time. Accumulators start as `start`; the last step is padded with
+/// `filler`.
 #[inline(always)]
 pub(super) fn fold<S: Isa>(isa: S, row: &[f32], start: f32, filler: f32, operation: &impl Fold<S>) -> S::F32 {
     let (whole, rest) = row.as_chunks::<8>();
@@ -30,14 +31,14 @@ pub(super) fn fold<S: Isa>(isa: S, row: &[f32], start: f32, filler: f32, operati
     if rest.is_empty() { lanes } else { operation.step(isa, lanes, isa.load(&pad_to_eight(rest, filler))) }
 }
 
-/// The sum of eight lanes, always in the same order.
+/// Returns the sum of eight lanes, always added in the same order.
 #[inline(always)]
 pub(super) fn reduce_sum<S: Isa>(isa: S, lanes: S::F32) -> f32 {
     let l = to_array(isa, lanes);
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
-/// The least and the largest value of a row that is not empty. Two vectors at a time, for each waits for the one before.
+/// Returns the minimum and maximum of a row, which must not be empty. Two accumulators halve the dependency chain.
 #[inline(always)]
 pub(super) fn min_max<S: Isa>(isa: S, row: &[f32]) -> (f32, f32) {
     let (pairs, rest) = row.as_chunks::<16>();
@@ -63,7 +64,7 @@ pub(super) fn min_max<S: Isa>(isa: S, row: &[f32]) -> (f32, f32) {
     )
 }
 
-/// Rounds `row * factor`, which is within ±32767, and returns the sum of the results, which is exact below 2^24.
+/// Rounds `row * factor`, which must be within ±32767, and returns the sum of the results, exact below 2^24.
 #[inline(always)]
 pub(super) fn round_to_i16<S: Isa>(isa: S, row: &[f32], factor: f32, out: &mut [i16]) -> f32 {
     let factor = isa.splat(factor);
@@ -92,7 +93,7 @@ fn to_array<S: Isa>(isa: S, lanes: S::F32) -> [f32; 8] {
     array
 }
 
-/// Fewer than eight values and a filler after them.
+/// Returns fewer than eight values, padded with `filler` to eight.
 #[inline(always)]
 pub(super) fn pad_to_eight(rest: &[f32], filler: f32) -> [f32; 8] {
     let mut eight = [filler; 8];

@@ -1,4 +1,4 @@
-//! `x W^T + b` over packed weights, and what follows it, tile by tile.
+//! Linear layers, `x W^T + b`, with an epilogue, over packed weights and tile by tile.
 
 use super::lanes::pad_to_eight;
 use super::quantize::QuantizedRows;
@@ -7,26 +7,36 @@ use crate::engine::cpu::arch::{DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS,
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 use crate::math;
 
-/// What becomes of the sums of a linear layer.
+/// The operation applied to the results of a linear layer before they are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Epilogue {
-    /// They are written down.
+    /// Stores the results.
     Store,
-    /// They go through a function first.
+    /// Stores the results of an activation function.
     Activate(Activation),
-    /// They are added to what is there: the residual.
+    /// Adds the results to the output, which holds the residual stream.
     Add,
 }
 
-/// Where a linear layer puts its result.
+/// The output of a linear layer.
 #[derive(Debug)]
 pub(crate) struct Output<'a> {
     /// `[rows, columns of the layer]`.
     pub(crate) values: &'a mut [f32],
+    /// How results are stored.
     pub(crate) epilogue: Epilogue,
 }
 
-/// A linear layer with 7-bit weights over quantized rows. What their remainders give is added to the rows they are of.
+/// Computes a linear layer with 7-bit weights over quantized rows, in three steps per tile of rows and panel of
+/// columns.
+///
+/// 1. The tile is an exact integer product of codes, `sum(a q)`, with weight codes `q = w + 64` and activations `a`.
+/// 2. `sum(a w) = sum(a q) - 64 sum(a)`, so a precomputed term of each row removes the offset of the codes.
+/// 3. With `x = a s + z`, the result is `s sum(a w) scale + z sum(w) scale`; the last sum is precomputed for each
+///    column (`column_sums`). This form of asymmetric quantization is that of gemmlowp (Jacob et al. 2017, arXiv
+///    1712.05877).
+///
+/// Products of residual rows are computed like others and added to the rows they belong to.
 #[inline(always)]
 pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
     let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
@@ -35,6 +45,7 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
     let all = input.rows + input.two_step_rows.len();
     let panels = layer.panels.chunks_exact(layer.depth / DEPTH_STEP * S::PANEL);
     let mut buffer = Vec::new();
+    // Panels outside, rows inside: a panel stays in the L1 or L2 cache for all rows.
     for (index, panel) in panels.enumerate() {
         let panel = widen_panel(panel, &mut buffer);
         let columns = PanelColumns::of::<S>(index, layer.columns);
@@ -43,7 +54,8 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
             column_sums: columns.eights::<S>(&layer.column_sums),
             biases: columns.eights::<S>(&layer.biases),
         };
-        // Tiles from the last to the first: what a remainder gives is there when the row it is of needs it.
+        // Tiles from the last to the first, because residual rows come last and their products are added to earlier
+        // rows.
         let mut two_step = input.two_step_rows.iter().enumerate().rev().peekable();
         for first in (0..all).step_by(S::ROWS).rev() {
             isa.tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
@@ -57,7 +69,7 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
                 }
             }
             for (row, sums) in (first..end.min(input.rows)).zip(tile.chunks_exact(S::PANEL)).rev() {
-                let to_row = columns.row_slice(output.values, row);
+                let row_values = columns.row_slice(output.values, row);
                 let residual = two_step.next_if(|(_, of)| **of == row);
                 for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
                     let mut product = constants.product(isa, input, row, eight, sums);
@@ -67,7 +79,7 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
                     }
                     store_eight(
                         isa,
-                        to_row,
+                        row_values,
                         eight,
                         output.epilogue,
                         isa.add(product, isa.load(&constants.biases[eight])),
@@ -79,7 +91,7 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
     input.residual_products = residual_products;
 }
 
-/// What a column of a panel is scaled by and what is added, in eights.
+/// The scales, weight sums and biases of a panel's columns, in groups of eight.
 struct ColumnConstants<'a> {
     scales: &'a [[f32; 8]],
     column_sums: &'a [[f32; 8]],
@@ -87,7 +99,7 @@ struct ColumnConstants<'a> {
 }
 
 impl ColumnConstants<'_> {
-    /// `row` times eight columns, from the sums of the products of their codes.
+    /// Returns `row` times eight columns, from the sums of the products of their codes.
     #[inline(always)]
     fn product<S: Isa>(
         &self,
@@ -103,21 +115,22 @@ impl ColumnConstants<'_> {
     }
 }
 
-/// A linear layer in f32 over `rows` rows of `input`, which are `layer.depth` long.
+/// Computes a linear layer in f32 over `rows` rows of `input`, each of `layer.depth` values.
 #[inline(always)]
 pub(super) fn linear_f32<S: Isa>(isa: S, layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
     let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+    // Panels outside, as in `linear_q8`. Each sum runs over the whole depth in one order, whatever the tile.
     for (index, panel) in layer.panels.chunks_exact(layer.depth * S::PANEL).enumerate() {
         let columns = PanelColumns::of::<S>(index, layer.columns);
         let biases = columns.eights::<S>(&layer.biases);
         for first in (0..rows).step_by(S::ROWS) {
             isa.tile_f32(&input[first * layer.depth..], layer.depth, panel, &mut tile);
             for (row, sums) in (first..rows).zip(tile.chunks_exact(S::PANEL).take(S::ROWS)) {
-                let to_row = columns.row_slice(output.values, row);
+                let row_values = columns.row_slice(output.values, row);
                 for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
                     store_eight(
                         isa,
-                        to_row,
+                        row_values,
                         eight,
                         output.epilogue,
                         isa.add(isa.load(sums), isa.load(&biases[eight])),
@@ -134,17 +147,17 @@ struct PanelColumns {
     first: usize,
     count: usize,
     /// Columns of the whole output.
-    of: usize,
+    total: usize,
 }
 
 impl PanelColumns {
     #[inline(always)]
-    fn of<S: Isa>(panel: usize, of: usize) -> Self {
+    fn of<S: Isa>(panel: usize, total: usize) -> Self {
         let first = panel * S::PANEL;
-        Self { first, count: S::PANEL.min(of - first), of }
+        Self { first, count: S::PANEL.min(total - first), total }
     }
 
-    /// Their part of a vector that is as long as all panels are wide together, in eights.
+    /// Their part of a vector with one value per column, zero-padded to whole panels, in groups of eight.
     #[inline(always)]
     fn eights<S: Isa>(self, vector: &[f32]) -> &[[f32; 8]] {
         vector[self.first..][..S::PANEL].as_chunks().0
@@ -153,14 +166,14 @@ impl PanelColumns {
     /// Their part of a row of the output.
     #[inline(always)]
     fn row_slice(self, output: &mut [f32], row: usize) -> &mut [f32] {
-        &mut output[row * self.of + self.first..][..self.count]
+        &mut output[row * self.total + self.first..][..self.count]
     }
 }
 
-/// Finishes eight sums and puts them where they belong in `to_row`, as far as it goes.
+/// Finishes eight sums and puts them where they belong in `row_values`, as far as it goes.
 #[inline(always)]
-fn store_eight<S: Isa>(isa: S, to_row: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
-    let (whole, rest) = to_row.as_chunks_mut::<8>();
+fn store_eight<S: Isa>(isa: S, row_values: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
+    let (whole, rest) = row_values.as_chunks_mut::<8>();
     if let Some(to) = whole.get_mut(eight) {
         apply_epilogue(isa, epilogue, value, to);
     } else if eight == whole.len() && !rest.is_empty() {
@@ -170,6 +183,7 @@ fn store_eight<S: Isa>(isa: S, to_row: &mut [f32], eight: usize, epilogue: Epilo
     }
 }
 
+/// Stores eight results in `to` after the epilogue.
 #[inline(always)]
 fn apply_epilogue<S: Isa>(isa: S, epilogue: Epilogue, value: S::F32, to: &mut [f32; 8]) {
     let value = match epilogue {
@@ -180,6 +194,7 @@ fn apply_epilogue<S: Isa>(isa: S, epilogue: Epilogue, value: S::F32, to: &mut [f
     isa.store(value, to);
 }
 
+/// Computes an activation function of eight lanes.
 #[inline(always)]
 pub(super) fn activate<S: Isa>(isa: S, activation: Activation, x: S::F32) -> S::F32 {
     match activation {

@@ -34,7 +34,8 @@ struct Portable<S>(S);
 #[derive(Debug)]
 struct WithAvx2<T>(X86<T>);
 
-/// Declares [`Kernels`] and implements it by the generic functions after `=`, which take an instruction set's token first.
+/// Declares [`Kernels`] and implements it by the generic functions after `=`, which take an instruction set's token
+/// first.
 macro_rules! kernels {
     ($(
         $(#[$doc:meta])*
@@ -136,8 +137,8 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
     vec![with_avx2::<Avx512Vnni>(), with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
-/// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are good
-/// everywhere.
+/// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are
+/// good everywhere.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn candidates() -> [&'static dyn Kernels; 2] {
     use super::arch::wasm32::{FallbackDot, PreferredDot, Wasm};

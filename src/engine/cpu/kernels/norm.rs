@@ -14,16 +14,19 @@ pub(crate) struct Norm {
     pub(crate) eps: f32,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place; whether every row was finite.
+/// Computes `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place, and returns whether every row
+/// was finite.
 #[inline(always)]
 pub(super) fn norm<S: Isa>(isa: S, rows: &mut [f32], norm: &Norm) -> bool {
     let mut finite = true;
     let size = norm.weight.len() as f32;
     for row in rows.chunks_exact_mut(norm.weight.len()) {
+        // Two passes, mean first: the one-pass formula E[x²] - E[x]² cancels if the mean is large.
         let mean = reduce_sum(isa, fold(isa, row, 0.0, 0.0, &Add)) / size;
-        // Filled up with the mean, which adds nothing.
+        // Padded with the mean, whose deviation is zero.
         let squares = fold(isa, row, 0.0, mean, &SquaredDeviation::<S> { mean: isa.splat(mean) });
         let variance = reduce_sum(isa, squares) / size;
+        // NaN or infinity in any value makes the variance NaN or infinite.
         finite &= variance.is_finite();
         let scale = 1.0 / (variance + norm.eps).sqrt();
         let normalize = Normalize::<S> { mean: isa.splat(mean), scale: isa.splat(scale) };

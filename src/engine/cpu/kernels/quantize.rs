@@ -1,38 +1,40 @@
-//! Quantization of activations, row by row.
+//! Quantization of activations: signed 8-bit, each row with its own scale and zero point.
 
 use super::lanes::{min_max, pad_to_eight, reduce_sum};
 use crate::checkpoint::Q7_OFFSET;
 use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, QuantizedValue};
 
-/// Below this a row counts as constant: the inverse would not be finite.
+/// Half the range of a row below which the row counts as constant, because the inverse scale would overflow.
 const MIN_HALF_RANGE: f32 = 1e-30;
 
-/// Quantized rows, each with its own scale and middle: `x = value * scale + middle`.
+/// Quantized rows, each with its own scale and zero point: `x = value * scale + zero_point`, zero points in f32.
 ///
-/// After the rows come the remainders of those that are to be precise: what rounding took from them, rounded in turn.
+/// Some rows are quantized in two steps: the rounding errors of the first step, the residuals, are quantized again and
+/// stored as further rows after all others.
 #[derive(Debug, Default)]
 pub(crate) struct QuantizedRows {
-    /// `[rows and remainders, stride]`; columns beyond the last are zero.
+    /// `[rows and residuals, stride]`; padding columns are zero.
     pub(crate) values: Vec<QuantizedValue>,
-    /// Columns, rounded up to what a tile takes at once.
+    /// Columns, rounded up to a multiple of `DEPTH_STEP`.
     pub(crate) stride: usize,
-    /// `[rows and remainders]`, and so the next two.
+    /// `[rows and residuals]`.
     pub(crate) scales: Vec<f32>,
+    /// `[rows and residuals]`: the middle of each row's range.
     pub(crate) zero_points: Vec<f32>,
-    /// What the offset of the stored weights adds to every product of a row.
+    /// `64 * sum(values)` of each row: what the offset of the stored codes adds to its products.
     pub(crate) offset_terms: Vec<f32>,
-    /// Rows in front of the remainders.
+    /// Rows before the residuals.
     pub(crate) rows: usize,
-    /// The rows the remainders are of, ascending.
+    /// Indices of the rows that have residuals, ascending.
     pub(crate) two_step_rows: Vec<usize>,
-    /// What the remainders give in one panel of a layer, `[remainders, panel]`.
+    /// Products of the residuals with one panel of a layer, `[residuals, panel columns]`.
     pub(super) residual_products: Vec<f32>,
-    /// Room for one row.
+    /// Buffer for one row, `[columns]`.
     row_buffer: Vec<f32>,
 }
 
 impl QuantizedRows {
-    /// Makes room for `rows` rows of `stride` values, those at `two_step_rows` with remainders.
+    /// Grows the buffers to `rows` rows of `stride` values and the residuals of `two_step_rows`.
     pub(crate) fn reserve(&mut self, rows: usize, stride: usize, two_step_rows: impl Iterator<Item = usize>) {
         self.two_step_rows.clear();
         self.two_step_rows.extend(two_step_rows);
@@ -50,7 +52,8 @@ impl QuantizedRows {
     }
 }
 
-/// Quantizes each row of `rows`, `[out.rows, columns]`, times `factors` where there are any, and the remainders of
+/// Quantizes each row of `rows`, `[out.rows, columns]`, times `factors` unless they are empty, and then the residuals
+/// of
 /// `out.two_step_rows`.
 #[inline(always)]
 pub(super) fn quantize<S: Isa>(
@@ -79,6 +82,7 @@ pub(super) fn quantize<S: Isa>(
             multiply_columns(isa, row, factors, &mut buffer)
         };
         let (scale, zero_point) = (out.scales[index], out.zero_points[index]);
+        // The residual is the input minus what the first step stored of it.
         for (x, &value) in buffer.iter_mut().zip(&out.values[index * out.stride..]) {
             *x -= f32::from(value) * scale + zero_point;
         }
@@ -87,7 +91,7 @@ pub(super) fn quantize<S: Isa>(
     out.row_buffer = buffer;
 }
 
-/// Quantizes one row to -127..=127 between its least and its largest value.
+/// Quantizes one row: its minimum and maximum become -127 and 127.
 #[inline(always)]
 fn quantize_row<S: Isa>(isa: S, row: &[f32], index: usize, out: &mut QuantizedRows) {
     let (min, max) = min_max(isa, row);
@@ -96,7 +100,7 @@ fn quantize_row<S: Isa>(isa: S, row: &[f32], index: usize, out: &mut QuantizedRo
     let zero_points = isa.splat(zero_point);
     let (whole, rest) = row.as_chunks::<8>();
     let (eights, last) = out.values[index * out.stride..][..out.stride].as_chunks_mut::<8>();
-    // Sums of whole numbers below 2^24: exact in whatever order.
+    // Integers whose sum is below 2^24, so f32 adds them exactly, in any order.
     let mut total = isa.splat(0.0);
     for (from, to) in whole.iter().zip(eights.iter_mut()) {
         let rounded = isa.round(isa.mul(isa.sub(isa.load(from), zero_points), inverse));
@@ -117,7 +121,7 @@ fn quantize_row<S: Isa>(isa: S, row: &[f32], index: usize, out: &mut QuantizedRo
     out.offset_terms[index] = Q7_OFFSET * reduce_sum(isa, total);
 }
 
-/// `row` times `factors`, column by column.
+/// Multiplies `row` by `factors`, column by column.
 #[inline(always)]
 fn multiply_columns<S: Isa>(isa: S, row: &[f32], factors: &[f32], out: &mut [f32]) {
     let (rows, rest) = row.as_chunks::<8>();

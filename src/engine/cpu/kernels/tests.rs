@@ -1,14 +1,14 @@
-//! One suite for every instruction set this processor has: the same bits as plain Rust, and close to f64.
+//! Tests of every instruction set that this processor has: bit-identical to plain Rust, and close to f64.
 
 use super::*;
 use crate::checkpoint::{Activation, Tensor};
 use crate::engine::cpu::arch::{DEPTH_STEP, MAX_TILE_ROWS};
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 
-/// Tails of every kind: below, at and above what lanes, panels and tiles take at once, and primes.
+/// Sizes below, at and above those of lanes, panels and tiles, and primes.
 const SIZES: [usize; 12] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 97];
 
-/// Marsaglia's xorshift64: the same numbers everywhere.
+/// Marsaglia's xorshift64: the same values everywhere.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -19,7 +19,7 @@ impl Random {
         self.0
     }
 
-    /// Mostly between -2 and 2, now and then extreme.
+    /// Returns a value that is mostly between -2 and 2 and sometimes extreme.
     pub(super) fn value(&mut self) -> f32 {
         let small = (self.next() >> 40) as f32 / (1u64 << 22) as f32 - 2.0;
         match self.next() % 50 {
@@ -50,7 +50,7 @@ pub(super) fn each(test: impl Fn(&'static dyn Kernels)) {
     all.into_iter().for_each(test);
 }
 
-/// The inverse of the greatest of the differences, each relative to the larger of 1 and the value.
+/// Asserts that each difference, relative to the larger of 1 and the value, is within `bound`.
 pub(super) fn assert_close(got: &[f32], want: &[f64], bound: f64, what: &str) {
     assert_eq!(got.len(), want.len());
     for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
@@ -59,12 +59,12 @@ pub(super) fn assert_close(got: &[f32], want: &[f64], bound: f64, what: &str) {
     }
 }
 
-/// Codes `[columns, inputs]`, extremes among them.
+/// Returns codes `[columns, inputs]`, many of them 0 or 127.
 fn codes(random: &mut Random, inputs: usize, columns: usize) -> Vec<u8> {
     (0..inputs * columns).map(|_| [0, 127, (random.next() % 128) as u8][random.next() as usize % 3]).collect()
 }
 
-/// A layer of these codes with random scales and biases, packed for `kernels`.
+/// Packs a layer of these codes with random scales and biases.
 fn packed_q8(kernels: &dyn Kernels, codes: &[u8], inputs: usize, columns: usize) -> PackedQ8 {
     let mut random = Random(7);
     let scales = random.values(columns);
@@ -80,7 +80,7 @@ fn quantized(kernels: &dyn Kernels, values: &[f32], rows: usize, columns: usize)
 }
 
 #[test]
-fn norms_are_the_same_bits_everywhere_and_right() {
+fn norms_are_bit_identical_everywhere_and_right() {
     each(|kernels| {
         let mut random = Random(1);
         for columns in SIZES {
@@ -100,7 +100,7 @@ fn norms_are_the_same_bits_everywhere_and_right() {
 
 fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
     let size = norm.weight.len();
-    let line = |row: &[f32]| {
+    let normalize = |row: &[f32]| {
         let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size as f64;
         let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size as f64;
         let scale = (variance + f64::from(norm.eps)).sqrt().recip();
@@ -109,11 +109,11 @@ fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
         };
         row.iter().enumerate().map(at).collect::<Vec<f64>>()
     };
-    rows.chunks_exact(size).flat_map(line).collect()
+    rows.chunks_exact(size).flat_map(normalize).collect()
 }
 
 #[test]
-fn quantized_rows_are_the_same_everywhere_and_within_half_a_step() {
+fn quantized_rows_are_bit_identical_everywhere_and_within_half_a_step() {
     each(|kernels| {
         let mut random = Random(2);
         for columns in SIZES {
@@ -143,7 +143,10 @@ fn quantized_rows_are_the_same_everywhere_and_within_half_a_step() {
                     if let Some(residual) = residual {
                         let rest = f64::from(value) - back - dequantized(&got, 5 + residual, column);
                         let bound = f64::from(step) / 250.0 + f64::from(value.abs()) * 1e-6;
-                        assert!(rest.abs() <= bound, "{value} is {rest} from its two parts");
+                        assert!(
+                            rest.abs() <= bound,
+                            "{value} differs by {rest} from the sum of its two steps"
+                        );
                     }
                 }
             }
@@ -159,7 +162,7 @@ fn dequantized(rows: &QuantizedRows, row: usize, column: usize) -> f64 {
 }
 
 #[test]
-fn integer_layers_are_the_same_bits_everywhere_and_exact() {
+fn q8_layers_are_bit_identical_everywhere_and_exact() {
     each(|kernels| {
         let mut random = Random(3);
         for inputs in SIZES {
@@ -177,9 +180,11 @@ fn integer_layers_are_the_same_bits_everywhere_and_exact() {
                     let case = format!("{} {rows}x{inputs}x{columns} {epilogue:?}", kernels.name());
                     assert_eq!(bits(&got), bits(&want), "{case}");
                     if epilogue == Epilogue::Store {
-                        for (&got, (want, reach)) in got.iter().zip(exact_q8(&layer, &codes, &input, rows)) {
+                        for (&got, (want, magnitude)) in
+                            got.iter().zip(exact_q8(&layer, &codes, &input, rows))
+                        {
                             assert!(
-                                (f64::from(got) - want).abs() <= 1e-6 * reach,
+                                (f64::from(got) - want).abs() <= 1e-6 * magnitude,
                                 "{case}: {got} and {want}"
                             );
                         }
@@ -190,26 +195,26 @@ fn integer_layers_are_the_same_bits_everywhere_and_exact() {
     });
 }
 
-/// Each result, and how large it would be if none of what it adds were negative.
+/// Returns each result, and an upper bound of the sum of its terms' magnitudes.
 fn exact_q8(layer: &PackedQ8, codes: &[u8], input: &QuantizedRows, rows: usize) -> Vec<(f64, f64)> {
     let at = |row: usize, column: usize| {
         let (scale, bias) = (f64::from(layer.scales[column]), f64::from(layer.biases[column]));
         let residual =
             input.two_step_rows.iter().position(|&two_step| two_step == row).map(|index| rows + index);
-        let (mut sum, mut reach) = (bias, bias.abs());
+        let (mut sum, mut magnitude) = (bias, bias.abs());
         for (k, &code) in codes[column * layer.in_features..][..layer.in_features].iter().enumerate() {
             let value = dequantized(input, row, k) + residual.map_or(0.0, |row| dequantized(input, row, k));
             sum += value * f64::from(i32::from(code) - 64) * scale;
-            let largest = 127.0 * f64::from(input.scales[row]) + f64::from(input.zero_points[row].abs());
-            reach += largest * 128.0 * scale.abs();
+            let max = 127.0 * f64::from(input.scales[row]) + f64::from(input.zero_points[row].abs());
+            magnitude += max * 128.0 * scale.abs();
         }
-        (sum, reach)
+        (sum, magnitude)
     };
     (0..rows).flat_map(|row| (0..layer.columns).map(move |column| at(row, column))).collect()
 }
 
 #[test]
-fn float_layers_are_right_everywhere() {
+fn f32_layers_are_right_everywhere() {
     each(|kernels| {
         let mut random = Random(4);
         let mut values = |count: usize| -> Vec<f32> {
@@ -242,7 +247,7 @@ fn float_layers_are_right_everywhere() {
 }
 
 #[test]
-fn gates_are_the_same_bits_everywhere_and_right() {
+fn gated_linear_units_are_bit_identical_everywhere_and_right() {
     each(|kernels| {
         let mut random = Random(6);
         for columns in SIZES {

@@ -1,5 +1,5 @@
-//! Small Plans of every kind of step with random weights: in f32 beside the reference engine, in q8 the same bits on
-//! every instruction set.
+//! Small Plans with every kind of step and random weights: f32 agrees with the reference engine, and q8 gives the same
+//! bits on every instruction set.
 
 pub(in crate::engine) mod plans;
 
@@ -10,8 +10,8 @@ use plans::{every_plan, random_weights};
 use super::*;
 use crate::model::{BlockNorm, Step};
 
-/// Lengths of pairs: one token, tails of tiles, more than windows and tables of relative positions reach, and more than
-/// the block of a feed-forward layer.
+/// Lengths of pairs: one token, partial tiles, longer than windows and tables of relative positions, and longer than a
+/// feed-forward block.
 pub(in crate::engine) const LENGTHS: [usize; 6] = [1, 2, 37, 130, 7, 64];
 
 pub(in crate::engine) fn batch(lengths: &[usize]) -> Batch {
@@ -42,7 +42,7 @@ fn max_difference(got: &[f32], want: &[f32]) -> f32 {
     got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max)
 }
 
-/// The last block of every Plan is normalized or small, so rows are about 1 in size.
+/// The last block of every Plan is normalized or small, so values are of about magnitude 1.
 #[cfg(feature = "candle")]
 #[test]
 fn every_plan_agrees_with_the_reference() {
@@ -90,7 +90,7 @@ fn a_pair_is_the_same_bits_alone_among_others_and_on_threads() {
     }
 }
 
-/// Memory grows with the tokens of the longest pair and not with their square, and is used again.
+/// Memory grows linearly with the longest pair, and is reused.
 #[test]
 fn memory_is_linear_in_length() {
     for (name, plan) in every_plan() {
@@ -100,7 +100,7 @@ fn memory_is_linear_in_length() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let engine = CpuEngine::prepare(&plan, random_weights(&plan, dtype), dtype, 1).unwrap();
             let bytes_after = |length: usize| {
-                // Twice, for a projection of the residual stream makes two buffers trade places.
+                // Twice, because a projection of the residual stream swaps two buffers.
                 engine.run(&batch(&[length])).unwrap();
                 engine.run(&batch(&[length])).unwrap();
                 engine.arenas.lock().unwrap().iter().map(Arena::bytes).sum::<usize>()
@@ -112,9 +112,9 @@ fn memory_is_linear_in_length() {
     }
 }
 
-/// With numbers that leave f32 on their way there is an error and no score, wherever norms are.
+/// Activations that overflow f32 give an error instead of a score, wherever the norms are.
 #[test]
-fn what_is_not_finite_is_an_error() {
+fn an_activation_that_is_not_finite_is_an_error() {
     for (name, plan) in every_plan() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             for factor in [1e25, 1e37] {
@@ -128,10 +128,10 @@ fn what_is_not_finite_is_an_error() {
     }
 }
 
-/// A layer that reads what no norm has looked at is not given rows that it could multiply out of f32, though the norm
-/// behind it would see nothing wrong with these.
+/// Rows that enter a layer without a norm are refused if the layer could overflow, even if the next norm would not
+/// detect it.
 #[test]
-fn rows_that_no_norm_has_looked_at_are_bounded() {
+fn rows_without_a_norm_before_a_layer_are_bounded() {
     let large = HashMap::from([("words", 1e17)]);
     let mut plans = every_plan().into_iter();
     let (_, plan) = plans.find(|(_, plan)| matches!(plan.steps[1], Step::Project(_))).unwrap();
@@ -142,8 +142,7 @@ fn rows_that_no_norm_has_looked_at_are_bounded() {
     }
 }
 
-/// Layers multiply what they read by up to 1e12: the residual stream of blocks normalized before grows, and all is well
-/// as long as it is finite.
+/// Weights may be up to 1e12. With a norm before each block, the residual stream may grow as long as it is finite.
 #[test]
 fn a_residual_stream_may_grow_between_norms() {
     for (name, plan) in every_plan() {

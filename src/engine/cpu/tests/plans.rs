@@ -1,4 +1,4 @@
-//! Small Plans shaped like those of each family, and random weights for them.
+//! Small Plans with the structure of each family, and random weights for them.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::checkpoint::{Activation, Weights, WeightsReader};
 use crate::model::*;
 use crate::options::Dtype;
 
-/// Rows of the table of words.
+/// Rows of the word embedding table.
 pub(super) const WORDS: usize = 50;
-/// Rows of the table of positions.
+/// Rows of the position embedding table.
 const LEARNED: usize = 140;
 
-/// Every family's shape; widths that are no multiples of anything.
+/// A Plan of every family's structure, with widths that are no multiples of tile sizes.
 pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
     let bert = |layers| Shape { width: 36, layers, ..Shape::default() };
     let modern = |pooling| {
@@ -37,7 +37,7 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
         ("bert", Shape { learned: true, ..bert(2) }.plan()),
         ("bert, collapsed", Shape { learned: true, ..bert(2) }.plan().collapse_last_layer()),
         ("electra", Shape { learned: true, embedding: 20, ..bert(1) }.plan()),
-        ("norm behind the projection", Shape { project_first: true, embedding: 20, ..bert(1) }.plan()),
+        ("norm after the projection", Shape { project_first: true, embedding: 20, ..bert(1) }.plan()),
         ("wider embeddings", Shape { learned: true, embedding: 52, ..bert(1) }.plan()),
         ("modernbert, mean", modern(Pooling::Mean).plan()),
         ("modernbert, first", modern(Pooling::First).plan()),
@@ -65,11 +65,11 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
     ]
 }
 
-/// Layer by layer, `positions` and `windows` from the beginning again.
+/// The structure of a Plan. `positions` and `windows` are repeated over the layers.
 struct Shape {
     width: usize,
     embedding: usize,
-    /// Whether embeddings are normalized behind their projection, as DeBERTa's are, and not in front of it.
+    /// Whether the norm of embeddings comes after their projection, as in DeBERTa, or before it.
     project_first: bool,
     layers: usize,
     heads: usize,
@@ -109,8 +109,8 @@ impl Shape {
             steps.push(Step::Project(linear("project", embedding, self.width, true)));
         }
         let normalized = if self.project_first { self.width } else { embedding };
-        let place = if self.project_first { steps.len() } else { 1 };
-        steps.insert(place, Step::Norm(norm("embed", normalized, self.bias)));
+        let index = if self.project_first { steps.len() } else { 1 };
+        steps.insert(index, Step::Norm(norm("embed", normalized, self.bias)));
         for layer in 0..self.layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
@@ -122,7 +122,7 @@ impl Shape {
         Plan { hidden_size: self.width, steps }
     }
 
-    /// Pooled rows are then those of the residual stream.
+    /// Returns the Plan without its last norm, so that pooled rows are those of the residual stream.
     fn plan_without_last_norm(&self) -> Plan {
         let mut plan = self.plan();
         plan.steps.retain(|step| !matches!(step, Step::Norm(norm) if norm.weight.starts_with("last")));
@@ -143,7 +143,7 @@ impl Shape {
         let projection = |name: &str| linear(&format!("{layer}.{name}"), self.width, self.width, self.bias);
         let mut positions = self.positions[layer % self.positions.len()].clone();
         if let Positions::Disentangled(positions) = &mut positions {
-            // The names of a Plan are given layer by layer.
+            // Each layer has projections of its own names.
             for projection in [&mut positions.key, &mut positions.query].into_iter().flatten() {
                 let name = projection.weight.tensor.trim_end_matches(".weight").to_owned();
                 *projection = linear(&format!("{layer}.{name}"), self.width, self.width, self.bias);
@@ -158,7 +158,7 @@ impl Shape {
             positions,
             window: self.windows[layer % self.windows.len()],
             rows: Rows::All,
-            // The first block of ModernBERT reads what the embeddings' norm gives.
+            // The first block of ModernBERT has no norm: it reads the output of the embeddings' norm.
             norm: if self.before && layer == 0 {
                 BlockNorm::Absent
             } else {
@@ -184,11 +184,12 @@ impl Shape {
     }
 }
 
-/// With the layer's own projections or with further ones, for the terms of keys and of queries.
+/// DeBERTa's positions, with terms of keys and of queries as given. `shared` uses the layer's projections for
+/// positions.
 fn disentangled(shared: bool, [key, query]: [bool; 2], buckets: Option<usize>) -> Positions {
-    let projection = |there: bool, own: &str| {
+    let projection = |present: bool, own: &str| {
         let name = if shared { own.to_owned() } else { format!("position_{own}") };
-        there.then(|| linear(&name, 40, 40, true))
+        present.then(|| linear(&name, 40, 40, true))
     };
     Positions::Disentangled(Box::new(Disentangled {
         table: Table {
@@ -221,7 +222,7 @@ pub(in crate::engine) fn random_weights(plan: &Plan, dtype: Dtype) -> Weights {
     scaled_weights(plan, dtype, &HashMap::new())
 }
 
-/// Random weights, those named in `factors` multiplied.
+/// Returns random weights; the tensors named in `factors` are multiplied.
 pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &HashMap<&str, f32>) -> Weights {
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = plan
         .tensors()
@@ -229,9 +230,9 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
         .map(|(name, role, shape)| {
             let factor = factors.get(name).copied().unwrap_or(1.0);
             let spread = if role == TensorRole::Matrix { 2.0 / (shape[1] as f32).sqrt() } else { 0.5 };
-            let middle = if name.ends_with("_norm.weight") { 1.0 } else { 0.0 };
+            let mean = if name.ends_with("_norm.weight") { 1.0 } else { 0.0 };
             let values = uniform(name, shape.iter().product());
-            let bytes = values.flat_map(|value| ((value * spread + middle) * factor).to_le_bytes()).collect();
+            let bytes = values.flat_map(|value| ((value * spread + mean) * factor).to_le_bytes()).collect();
             (name.to_owned(), shape, bytes)
         })
         .collect();
@@ -246,7 +247,7 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
     reader.finish().unwrap()
 }
 
-/// Numbers between -1 and 1 that hang on the name alone: Knuth's linear congruential generator.
+/// Values between -1 and 1 that depend on the name alone, from Knuth's linear congruential generator.
 fn uniform(name: &str, count: usize) -> impl Iterator<Item = f32> {
     let mut state =
         name.bytes().fold(1_u64, |state, byte| state.wrapping_mul(31).wrapping_add(u64::from(byte)));

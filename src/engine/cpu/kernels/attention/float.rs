@@ -5,12 +5,12 @@ use std::ops::Range;
 use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights};
 use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
 
-/// Keys and values of one head, packed.
+/// The packed keys and values of one head.
 #[derive(Debug, Default)]
 pub(super) struct FloatArithmetic {
-    /// `[panels of keys, head_dim, panel]`.
+    /// `[panels of keys, head_dim, panel columns]`.
     keys: Vec<f32>,
-    /// `[panels of columns, keys, panel]`.
+    /// `[panels of columns, keys, panel columns]`.
     values: Vec<f32>,
 }
 
@@ -97,6 +97,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     ) {
         let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
         let hidden = qkv.heads * qkv.head_dim;
+        // The division of softmax, once per result instead of once per key.
         let inverse = sums.map(|sum| nan_or_one / sum);
         for (panel, values) in self.values.chunks_exact(qkv.key.count * S::PANEL).enumerate() {
             let values = &values[key_range.start * S::PANEL..key_range.end.min(qkv.key.count) * S::PANEL];
@@ -113,7 +114,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     }
 }
 
-/// Products of a tile's rows with the columns `key_range` of packed panels: `[ROWS, reach]`.
+/// Multiplies a tile's rows with the columns `key_range` of packed panels: `[ROWS, key_range]`.
 #[inline(always)]
 fn products<S: Isa>(
     isa: S,
@@ -134,7 +135,7 @@ fn products<S: Isa>(
     }
 }
 
-/// Relative positions `[rows, heads * head_dim]`, packed for every head.
+/// Packs relative positions `[rows, heads * head_dim]` for each head.
 #[inline(always)]
 pub(super) fn pack<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     let size = rows.count.next_multiple_of(S::PANEL) * head_dim;
@@ -145,13 +146,14 @@ pub(super) fn pack<S: Isa>(rows: RowsView, heads: usize, head_dim: usize) -> Pac
     PackedPositions { floats, pairs: Vec::new(), scale: 1.0 }
 }
 
+/// Returns a head's part of packed relative positions.
 #[inline(always)]
 fn of_head(packed: &PackedPositions, heads: usize, head: usize) -> &[f32] {
     let size = packed.floats.len() / heads;
     &packed.floats[head * size..][..size]
 }
 
-/// Keys as the tile wants weights; `out` is zeros.
+/// Packs keys as a tile reads weights; `out` must be zeros.
 #[inline(always)]
 fn pack_keys<S: Isa>(rows: RowsView, columns: Range<usize>, out: &mut [f32]) {
     for row in 0..rows.count {
@@ -163,7 +165,7 @@ fn pack_keys<S: Isa>(rows: RowsView, columns: Range<usize>, out: &mut [f32]) {
     }
 }
 
-/// Values as the tile wants weights, zeros after the last column.
+/// Packs values as a tile reads weights, zero-padded after the last column.
 #[inline(always)]
 fn pack_values<S: Isa>(rows: RowsView, columns: Range<usize>, out: &mut Vec<f32>) {
     out.clear();

@@ -1,16 +1,16 @@
-//! Rows as multiples of a scale, 16-bit, in the order in which tiles read them.
+//! Quantization of queries, keys and values to 16-bit integers, in the order in which tiles read them.
 
 use super::{Qkv, RowsView};
 use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
 use crate::engine::cpu::kernels::lanes::{min_max, round_to_i16};
 
-/// The largest 16-bit magnitude in use, and what a row's probabilities add up to before each is rounded.
+/// Largest 16-bit magnitude in use, and the sum of a row's probabilities before rounding.
 pub(super) const MAX_INT16: f32 = 32767.0;
 
-/// Below this everything counts as zero: its inverse would not be finite.
+/// Magnitude below which all values count as zero, because the inverse scale would overflow.
 const MIN_MAGNITUDE: f32 = 1e-30;
 
-/// What a head has in packed matrices.
+/// The sizes of heads in packed matrices.
 #[derive(Clone, Copy)]
 pub(super) struct HeadShape {
     pub(super) heads: usize,
@@ -24,11 +24,11 @@ impl HeadShape {
     pub(super) fn hidden(self) -> usize {
         self.heads * self.head_dim
     }
-    /// `head_dim`, rounded up to pairs.
+    /// `head_dim`, rounded up to an even number.
     pub(super) fn depth(self) -> usize {
         self.head_dim.next_multiple_of(2)
     }
-    /// Values of a head in rounded rows.
+    /// Values of a head in quantized rows.
     pub(super) fn rows(self, count: usize) -> usize {
         (count + MAX_TILE_ROWS) * self.depth()
     }
@@ -40,18 +40,18 @@ impl HeadShape {
     pub(super) fn value_pairs<S: Isa>(self, keys: usize) -> usize {
         self.head_dim.next_multiple_of(S::PANEL) * keys.div_ceil(2)
     }
-    /// The largest magnitude with which `head_dim` products fit i32.
+    /// Largest magnitude with which a sum of `head_dim` products fits i32.
     pub(super) fn max_code(self) -> f32 {
         MAX_INT16.min((i32::MAX as f32 / self.head_dim as f32).sqrt().floor() - 1.0)
     }
 }
 
-/// Rounded rows as the tile wants rows: `[heads, rows and those to spare, head_dim]`.
+/// Quantized rows as a tile reads rows: `[heads, rows and padding rows, depth]`.
 #[derive(Debug, Default)]
 pub(super) struct Int16Rows(pub(super) Vec<i16>);
 
 impl Int16Rows {
-    /// Rounds rows and returns their scale: a number is so many times that.
+    /// Quantizes rows and returns their scale: `x = value * scale`.
     #[inline(always)]
     pub(super) fn quantize<S: Isa>(
         &mut self,
@@ -76,14 +76,14 @@ impl Int16Rows {
         scale
     }
 
-    /// A head's rows from `row` on, of `count` in all.
+    /// Returns a head's rows from `row` on; `count` is the number of all rows.
     #[inline(always)]
     pub(super) fn from(&self, shape: HeadShape, count: usize, head: usize, row: usize) -> &[i16] {
         &self.0[head * shape.rows(count) + row * shape.depth()..]
     }
 }
 
-/// Rounds rows and packs them as the tile wants weights; returns their scale.
+/// Quantizes rows, packs them as a tile reads weights, and returns their scale.
 #[inline(always)]
 pub(super) fn quantize_keys<S: Isa>(
     isa: S,
@@ -110,7 +110,8 @@ pub(super) fn quantize_keys<S: Isa>(
     scale
 }
 
-/// As `quantize_keys`, for the product with probabilities: keys in pairs, a panel a few columns.
+/// Quantizes values as [`quantize_keys`] does, for the product with probabilities: two keys per entry, and panels of
+/// columns of the head.
 #[inline(always)]
 pub(super) fn quantize_values<S: Isa>(
     isa: S,
@@ -146,8 +147,8 @@ pub(super) fn quantize_values<S: Isa>(
     scale
 }
 
-/// The scale with which the largest magnitude becomes `max_code`, and its inverse; zeros have the scale 0, and what is not
-/// finite NaN.
+/// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count
+/// as zero, both are 0; if one is not finite, the scale is NaN.
 #[inline(always)]
 fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
     let mut max = 0.0;

@@ -1,7 +1,7 @@
 //! Attention over 16-bit integers, for the q8 path.
 //!
-//! Queries, keys and values are rounded to whole multiples of one scale each, probabilities to multiples of about
-//! 2^-15. Each scale is the finest with which no sum of products leaves i32.
+//! Queries, keys and values are quantized with one scale each per pair, and probabilities to multiples of about 2^-15.
+//! Each scale is the finest with which no sum of products can overflow i32.
 
 use std::ops::Range;
 
@@ -10,21 +10,21 @@ use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeight
 use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
 use crate::engine::cpu::kernels::lanes::round_to_i16;
 
-/// A pair, rounded and packed head by head. Depths are rounded up to whole pairs.
+/// A pair, quantized and packed head by head. Depths are rounded up to even numbers.
 #[derive(Debug, Default)]
 pub(super) struct IntegerArithmetic {
     queries: Int16Rows,
-    /// Keys once more, where they are multiplied with relative positions.
+    /// The keys as rows, if they are multiplied with relative positions.
     key_rows: Int16Rows,
-    /// `[heads, panels of keys, head_dim / 2, panel]` of pairs.
+    /// `[heads, panels of keys, depth / 2, panel columns]` of two columns each.
     keys: Vec<[i16; 2]>,
-    /// `[heads, panels of columns, keys / 2, panel]` of pairs.
+    /// `[heads, panels of columns, keys / 2, panel columns]` of two keys each.
     values: Vec<[i16; 2]>,
-    /// What values are multiples of.
+    /// Quantization scale of the values.
     value_scale: f32,
-    /// `[MAX_TILE_ROWS, keys in reach]`.
+    /// `[MAX_TILE_ROWS, keys in range]`.
     probabilities: Vec<i16>,
-    /// One row or two on their way, `[hidden]` each.
+    /// Buffers for one row or two, `[hidden]` each.
     rows: [Vec<i16>; 2],
 }
 
@@ -41,8 +41,8 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     #[inline(always)]
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2] {
         let (shape, max_code) = (HeadShape::of(qkv), HeadShape::of(qkv).max_code());
-        // `keys` products of values and probabilities fit i32, which add up to at most `LARGEST + keys / 2` once they
-        // are rounded.
+        // The probabilities of a row sum to MAX_INT16, and to at most half a unit more per key after rounding. Values
+        // are limited so that their products with such probabilities fit i32.
         let sum = MAX_INT16 + 0.5 * qkv.key.count as f32;
         let max_value_code = MAX_INT16.min((i32::MAX as f32 / sum).floor() - 1.0);
         let [row, other] = &mut self.rows;
@@ -137,7 +137,8 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
 }
 
 impl IntegerArithmetic {
-    /// Rounds the powers of a tile's rows to probabilities and returns what their products with values are multiples of.
+    /// Rounds the softmax weights of a tile's rows to 16-bit probabilities and returns the scales of their products
+    /// with values.
     #[inline(always)]
     fn quantize_weights<S: Isa>(
         &mut self,
@@ -153,7 +154,7 @@ impl IntegerArithmetic {
         let mut scales = [0.0; MAX_TILE_ROWS];
         for (index, row) in rows.clone().enumerate() {
             let visible = qkv.visible(row);
-            // Eights begin at multiples of eight keys, whatever the tile.
+            // Groups of eight start at multiples of eight keys, whatever the tile, so that sums have the same bits.
             let eights =
                 visible.start / 8 * 8 - key_range.start..visible.end.next_multiple_of(8) - key_range.start;
             let probabilities = &mut self.probabilities[index * width..][..width];
@@ -161,13 +162,14 @@ impl IntegerArithmetic {
             probabilities[eights.end..].fill(0);
             let exponentials = &exponentials[index * width..][eights.clone()];
             let sum = round_to_i16(isa, exponentials, MAX_INT16 / sums[index], &mut probabilities[eights]);
+            // Divided by the rounded probabilities' own sum, so that they are a mean again.
             scales[index] = 1.0 / sum * (nan_or_one * self.value_scale);
         }
         scales
     }
 }
 
-/// Products of a tile's rows with the columns `key_range` of packed panels: `[ROWS, reach]`.
+/// Multiplies a tile's rows with the columns `key_range` of packed panels: `[ROWS, key_range]`.
 #[inline(always)]
 fn products<S: Isa>(
     isa: S,
@@ -192,7 +194,7 @@ fn products<S: Isa>(
     }
 }
 
-/// Relative positions `[rows, heads * head_dim]`, packed for every head.
+/// Packs relative positions `[rows, heads * head_dim]` for each head.
 #[inline(always)]
 pub(super) fn pack<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     let (shape, mut pairs) = (HeadShape { heads, head_dim }, Vec::new());
@@ -200,6 +202,7 @@ pub(super) fn pack<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize
     PackedPositions { floats: Vec::new(), pairs, scale }
 }
 
+/// Returns a head's part of packed relative positions.
 #[inline(always)]
 fn of_head(packed: &PackedPositions, shape: HeadShape, head: usize) -> &[[i16; 2]] {
     let size = packed.pairs.len() / shape.heads;

@@ -1,8 +1,13 @@
-//! Multi-head attention of one pair: `softmax(logits) v` for each head, with logits of `q k^T` and of where rows stand.
+//! Multi-head attention of one pair: `softmax(logits) v` for each head, where logits are scaled products `q k^T` plus
+//! terms of relative positions.
 //!
-//! In f32 over f32, and in q8 over 16-bit integers: those are exact in whatever order they are added, twice as fast as
-//! f32 where nothing may be fused, and so fine that the 8-bit layers around them drown what they lose. What lies between
-//! the products is written once, here.
+//! There are two arithmetics. Float uses f32 throughout. Integer, for q8, multiplies 16-bit integers: their sums are
+//! exact in any order, so scores are bit-identical everywhere; without fused multiply-add they are twice as fast as
+//! f32; and their rounding errors are far below those of the 8-bit layers around them. Everything between the
+//! products is shared.
+//!
+//! A head is computed by tiles of query rows. For each tile, the logits of all visible keys are held at once, so
+//! softmax needs no online rescaling, and memory grows with the length of the pair instead of its square.
 
 mod float;
 mod int16_quant;
@@ -22,24 +27,24 @@ use relative::PositionProducts;
 /// Rows of one pair within a matrix of all pairs: row `i`, column `c` is at `values[(first + i) * stride + c]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowsView<'a> {
-    /// With [`MAX_TILE_ROWS`] rows to spare at the end.
+    /// With [`MAX_TILE_ROWS`] padding rows at the end.
     pub(crate) values: &'a [f32],
     /// Values from one row to the next.
     pub(crate) stride: usize,
-    /// Where the pair begins.
+    /// First row of the pair.
     pub(crate) first: usize,
     /// Rows of the pair.
     pub(crate) count: usize,
 }
 
 impl<'a> RowsView<'a> {
-    /// A row's first `columns` columns.
+    /// Returns the first `columns` columns of a row.
     #[inline(always)]
     fn row(&self, row: usize, columns: usize) -> &'a [f32] {
         &self.values[(self.first + row) * self.stride..][..columns]
     }
 
-    /// All from the column `column` of the row `row` on.
+    /// Returns all values from column `column` of row `row` on.
     #[inline(always)]
     fn from(&self, row: usize, column: usize) -> &'a [f32] {
         &self.values[(self.first + row) * self.stride + column..]
@@ -54,12 +59,12 @@ pub(crate) struct Qkv<'a> {
     pub(crate) value: RowsView<'a>,
     pub(crate) heads: usize,
     pub(crate) head_dim: usize,
-    /// A row sees those at most so many places away, on either side.
+    /// Largest distance of a visible key, on either side.
     pub(crate) window: Option<usize>,
 }
 
 impl Qkv<'_> {
-    /// The keys a row sees.
+    /// Returns the keys that are visible to a query row.
     #[inline(always)]
     fn visible(&self, row: usize) -> Range<usize> {
         match self.window {
@@ -70,7 +75,7 @@ impl Qkv<'_> {
         }
     }
 
-    /// The keys that rows see, as whole panels.
+    /// Returns the keys that are visible to any of `rows`, extended to whole panels.
     #[inline(always)]
     fn key_range<S: Isa>(&self, rows: &Range<usize>) -> Range<usize> {
         let (first, last) = (self.visible(rows.start), self.visible(rows.end - 1));
@@ -78,18 +83,18 @@ impl Qkv<'_> {
     }
 }
 
-/// What logits know of where rows stand.
+/// The terms that relative positions add to logits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Positions<'a> {
-    /// Nothing.
+    /// No terms.
     Absent,
-    /// How fast the logits of each head fall with distance.
+    /// ALiBi (Press et al. 2021, arXiv 2108.12409): minus the distance times a slope per head.
     Alibi(&'a [f32]),
-    /// Products with vectors of relative positions.
+    /// DeBERTa's products of queries and keys with vectors of relative positions.
     Relative(&'a RelativePositions),
 }
 
-/// A pair, and where the result goes.
+/// The arguments of attention over one pair.
 #[derive(Debug)]
 pub(crate) struct AttentionCall<'a> {
     pub(crate) qkv: Qkv<'a>,
@@ -99,31 +104,32 @@ pub(crate) struct AttentionCall<'a> {
     pub(crate) scratch: &'a mut AttentionScratch,
 }
 
-/// What attention needs room for; grows to the longest pair and is used again.
+/// The buffers of attention. They grow to the longest pair and are reused.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionScratch {
     float: float::FloatArithmetic,
     integer: integer::IntegerArithmetic,
-    /// Logits of a tile's rows, then powers: `[MAX_TILE_ROWS, keys in reach]`.
+    /// Logits of a tile's rows, then their exponentials: `[MAX_TILE_ROWS, keys in range]`.
     logits: Vec<f32>,
     products: PositionProducts,
 }
 
 #[cfg(test)]
 impl AttentionScratch {
-    /// Bytes held.
+    /// Bytes of the buffers that grow with the pair.
     pub(crate) fn bytes(&self) -> usize {
         4 * self.logits.capacity() + self.float.bytes() + self.integer.bytes() + self.products.bytes()
     }
 }
 
-/// How attention multiplies. A pair is taken in whole, then computed head by head, and a head by tiles of query rows.
+/// The number format and the products of attention. A pair is loaded whole, then computed head by head, and a head by
+/// tiles of query rows.
 trait Arithmetic<S: Isa> {
-    /// Takes in a pair and returns what a query and what a key is a multiple of.
+    /// Loads a pair and returns the quantization scales of queries and keys.
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2];
-    /// Makes ready for a head.
+    /// Prepares the keys and values of a head.
     fn begin_head(&mut self, qkv: &Qkv, head: usize);
-    /// Products of a tile's rows, the queries from `row` on, with the keys `key_range`: `[ROWS, reach]`.
+    /// Multiplies a tile of queries, from `row` on, with the keys `key_range`: `[ROWS, key_range]`.
     fn key_products(
         &self,
         isa: S,
@@ -133,7 +139,7 @@ trait Arithmetic<S: Isa> {
         key_range: &Range<usize>,
         to: &mut [f32],
     );
-    /// The same with rows of relative positions, which are whole panels.
+    /// Multiplies the same queries with rows of relative positions, whose range is whole panels: `[ROWS, positions]`.
     fn query_position_products(
         &self,
         isa: S,
@@ -143,7 +149,7 @@ trait Arithmetic<S: Isa> {
         positions: (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     );
-    /// The same of the keys from `row` on.
+    /// Multiplies a tile of keys, from `row` on, with rows of relative positions: `[ROWS, positions]`.
     fn key_position_products(
         &self,
         isa: S,
@@ -153,7 +159,7 @@ trait Arithmetic<S: Isa> {
         positions: (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     );
-    /// The mean of the values `key_range` for the query rows `rows`, weighted by `exponentials`, whose sums are `sums`.
+    /// Computes the weighted mean of the values for the query rows `rows` and stores it in `context`.
     fn weighted_values(
         &mut self,
         isa: S,
@@ -165,19 +171,19 @@ trait Arithmetic<S: Isa> {
     );
 }
 
-/// Softmax without its division.
+/// The weights of values: the numerators of softmax and their sums.
 struct SoftmaxWeights<'a> {
-    /// The keys they are of, as whole panels.
+    /// The keys, as whole panels.
     key_range: &'a Range<usize>,
-    /// `[ROWS, reach]`.
+    /// `[ROWS, key_range]`.
     exponentials: &'a [f32],
-    /// Their sum, row by row.
+    /// One sum per row.
     sums: [f32; MAX_TILE_ROWS],
-    /// 1, or NaN where the logits were no numbers: integers cannot carry that, so the result has to.
+    /// 1, or NaN if the logits are not finite: integers cannot represent NaN, so it is multiplied into the result.
     nan_or_one: f32,
 }
 
-/// Attention over 16-bit integers.
+/// Computes attention with 16-bit integer products.
 #[inline(always)]
 pub(super) fn attend_i16<S: Isa>(isa: S, call: AttentionCall) {
     let AttentionCall { qkv, positions, context, scratch } = call;
@@ -185,7 +191,7 @@ pub(super) fn attend_i16<S: Isa>(isa: S, call: AttentionCall) {
     attend_over(isa, &qkv, positions, integer, logits, products, context);
 }
 
-/// Attention in f32.
+/// Computes attention in f32.
 #[inline(always)]
 pub(super) fn attend_f32<S: Isa>(isa: S, call: AttentionCall) {
     let AttentionCall { qkv, positions, context, scratch } = call;
@@ -193,13 +199,13 @@ pub(super) fn attend_f32<S: Isa>(isa: S, call: AttentionCall) {
     attend_over(isa, &qkv, positions, float, logits, products, context);
 }
 
-/// Relative positions `[rows, heads * head_dim]` as attention over 16-bit integers reads them.
+/// Packs relative positions `[rows, heads * head_dim]` for [`attend_i16`].
 #[inline(always)]
 pub(super) fn pack_i16<S: Isa>(isa: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     integer::pack(isa, rows, heads, head_dim)
 }
 
-/// Relative positions `[rows, heads * head_dim]` as attention in f32 reads them.
+/// Packs relative positions `[rows, heads * head_dim]` for [`attend_f32`].
 #[inline(always)]
 pub(super) fn pack_f32<S: Isa>(_: S, rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions {
     float::pack::<S>(rows, heads, head_dim)
@@ -238,6 +244,7 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
             if let Positions::Relative(relative) = positions {
                 products.multiply_queries(isa, qkv, head, first, relative, arithmetic);
             }
+            // Each row of logits becomes the numerators of its softmax, in place.
             let mut sums = [0.0; MAX_TILE_ROWS];
             for (row, (logits, sum)) in
                 rows.clone().zip(logits.chunks_exact_mut(key_range.len()).zip(&mut sums))

@@ -1,5 +1,8 @@
-//! The terms of relative positions in logits: products of queries and keys with vectors of relative positions, of which
-//! each logit takes the one of its distance.
+//! The terms of relative positions in logits (disentangled attention, DeBERTa, He et al. 2020, arXiv 2006.03654).
+//!
+//! The logit of query `i` and key `j` gets two terms, `q_i . pk[i - j]` and `k_j . pq[i - j]`, where `pk` and `pq`
+//! are projected vectors of relative positions. Tiles multiply queries and keys with all vectors whose distances
+//! occur in the pair; each logit then adds the products of its distance.
 
 use std::ops::Range;
 
@@ -10,45 +13,44 @@ use crate::model::Disentangled;
 /// Vectors of relative positions, packed for each head as keys are.
 #[derive(Debug, Default)]
 pub(crate) struct PackedPositions {
-    /// `[heads, panels of rows, head_dim, panel]`; nothing in q8.
+    /// `[heads, panels of rows, head_dim, panel columns]`; empty in q8.
     pub(super) floats: Vec<f32>,
-    /// `[heads, panels of rows, head_dim / 2, panel]` of pairs; nothing in f32.
+    /// `[heads, panels of rows, depth / 2, panel columns]` of two columns each; empty in f32.
     pub(super) pairs: Vec<[i16; 2]>,
-    /// What the numbers are multiples of; NaN where one was not finite.
+    /// Quantization scale; 1 in f32, NaN if a value was not finite.
     pub(crate) scale: f32,
 }
 
-/// What attention knows of relative positions.
+/// The relative positions of one layer.
 #[derive(Debug)]
 pub(crate) struct RelativePositions {
-    /// What queries are multiplied with.
+    /// The vectors that queries are multiplied with (content to position).
     pub(crate) keys: Option<PackedPositions>,
-    /// What keys are multiplied with.
+    /// The vectors that keys are multiplied with (position to content).
     pub(crate) queries: Option<PackedPositions>,
-    /// Which row of these a distance has, of a row to the one it looks at.
+    /// Maps the distance from a query row to a key row to a row of these vectors.
     pub(crate) disentangled: Disentangled,
 }
 
 impl RelativePositions {
-    /// How many of the products there are.
+    /// Returns the number of terms, at most 2.
     pub(super) fn terms(&self) -> usize {
         usize::from(self.keys.is_some()) + usize::from(self.queries.is_some())
     }
 }
 
-/// The products of a pair.
+/// The products of a pair with relative positions.
 #[derive(Debug, Default)]
 pub(super) struct PositionProducts {
-    /// Which column of the products a distance has: first that of the last query row to the first key, each next one a
-    /// place less far.
+    /// Column index per distance, from the largest (last query, first key) down to the smallest.
     columns: Vec<u32>,
     /// Query rows of the pair.
     query_rows: usize,
-    /// The rows of relative positions that the products are with, as whole panels.
+    /// The rows of relative positions that are multiplied, as whole panels.
     positions: Range<usize>,
-    /// Of a tile's queries: `[MAX_TILE_ROWS, positions]`.
+    /// Products of a tile's queries: `[MAX_TILE_ROWS, positions]`.
     queries: Vec<f32>,
-    /// Of all keys: `[keys, positions]`.
+    /// Products of all keys: `[keys, positions]`.
     keys: Vec<f32>,
 }
 
@@ -60,7 +62,7 @@ impl PositionProducts {
 }
 
 impl PositionProducts {
-    /// Finds the rows of relative positions that the distances of a pair have: all others are left out.
+    /// Finds the rows of relative positions that occur in a pair, so that no others are multiplied.
     #[inline(always)]
     pub(super) fn find_columns<S: Isa>(&mut self, qkv: &Qkv, relative: &RelativePositions) {
         let (queries, keys) = (qkv.query.count, qkv.key.count);
@@ -76,7 +78,7 @@ impl PositionProducts {
         self.columns.iter_mut().for_each(|column| *column = column.wrapping_sub(first as u32));
     }
 
-    /// The places of the distances within the window.
+    /// Returns the columns of the distances within the window.
     fn visible_columns(&self, qkv: &Qkv) -> &[u32] {
         let zero = self.query_rows - 1;
         let window = qkv.window.unwrap_or(usize::MAX);
@@ -84,7 +86,7 @@ impl PositionProducts {
             ..self.columns.len().min(zero.saturating_add(window).saturating_add(1))]
     }
 
-    /// Multiplies the keys of a head with what stands for queries.
+    /// Multiplies all keys of a head with relative positions.
     #[inline(always)]
     pub(super) fn multiply_keys<S: Isa, N: Arithmetic<S>>(
         &mut self,
@@ -103,7 +105,7 @@ impl PositionProducts {
         }
     }
 
-    /// Multiplies a tile's queries of a head with what stands for keys.
+    /// Multiplies a tile's queries of a head with relative positions.
     #[inline(always)]
     pub(super) fn multiply_queries<S: Isa, N: Arithmetic<S>>(
         &mut self,
@@ -119,13 +121,13 @@ impl PositionProducts {
         arithmetic.query_position_products(isa, qkv, head, row, (packed, &self.positions), &mut self.queries);
     }
 
-    /// The places of one row's keys.
+    /// Returns the columns of the distances from one query row to `keys`.
     #[inline(always)]
     fn columns(&self, row: usize, keys: &Range<usize>) -> &[u32] {
         &self.columns[self.query_rows - 1 - row..][keys.clone()]
     }
 
-    /// Adds the products of a query row with the relative positions of its keys; `first` is the first row of its tile.
+    /// Adds the products of a query row with the relative positions of `keys`; `first` is the first row of its tile.
     #[inline(always)]
     pub(super) fn add_query_terms(
         &self,
@@ -142,7 +144,7 @@ impl PositionProducts {
         }
     }
 
-    /// Adds the products of a row's keys with their relative positions.
+    /// Adds the products of `keys` with their relative positions to a query row.
     #[inline(always)]
     pub(super) fn add_key_terms(&self, row: usize, keys: &Range<usize>, scale: f32, logits: &mut [f32]) {
         let width = self.positions.len();
@@ -153,8 +155,9 @@ impl PositionProducts {
     }
 }
 
-fn reserve(room: &mut Vec<f32>, count: usize) {
-    if room.len() < count {
-        room.resize(count, 0.0);
+/// Grows a buffer to `count` values.
+fn reserve(buffer: &mut Vec<f32>, count: usize) {
+    if buffer.len() < count {
+        buffer.resize(count, 0.0);
     }
 }

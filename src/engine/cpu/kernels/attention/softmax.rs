@@ -1,4 +1,4 @@
-//! From products to weights: scaling, what is added for positions, and the powers of softmax.
+//! From products to softmax weights: scaling, the terms of positions, and exponentials.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use crate::engine::cpu::arch::Isa;
 use crate::engine::cpu::kernels::lanes::{min_max, reduce_sum};
 use crate::math;
 
-/// What products are multiplied with before they are added up to logits.
+/// The factors of products in logits.
 pub(super) struct Scaling {
-    /// Of queries and keys.
+    /// Factor of products of queries and keys.
     content: f32,
-    /// Of queries and relative positions.
+    /// Factor of products of queries and relative positions.
     query: f32,
-    /// Of keys and relative positions.
+    /// Factor of products of keys and relative positions.
     key: f32,
-    /// 1, or NaN where a logit may be no number.
+    /// 1, or NaN if a logit may not be finite.
     pub(super) nan_or_one: f32,
 }
 
 impl Scaling {
-    /// From what queries and keys are multiples of.
+    /// Returns the factors for the given scales of queries and keys.
     #[inline(always)]
     pub(super) fn new(qkv: &Qkv, positions: Positions, [query, key]: [f32; 2]) -> Self {
         let (mut terms, mut packed) = (1, [0.0; 2]);
@@ -32,10 +32,11 @@ impl Scaling {
         }
         let root = ((qkv.head_dim * terms) as f32).sqrt();
         let scales = [query * key / root, query * packed[0] / root, key * packed[1] / root];
-        // Integer products are below 2^31; with room to spare, so that three of them can be added.
+        // Integer products are below 2^31; a margin of 4 allows the sum of three of them.
         const PRODUCT: f32 = (1_u64 << 33) as f32;
         let bounded = match positions {
-            // Differences of logits may leave f32: they are negative, and the powers of them nothing.
+            // Only differences from the maximum are scaled. They are negative, so an overflow gives an exponential of
+            // 0.
             Positions::Absent => scales[0].is_finite(),
             _ => scales.iter().all(|scale| (scale * PRODUCT).is_finite()),
         };
@@ -44,17 +45,17 @@ impl Scaling {
     }
 }
 
-/// Which logits these are.
+/// The position of a row of logits.
 pub(super) struct LogitRow {
     pub(super) head: usize,
     pub(super) row: usize,
     /// The first row of its tile.
     pub(super) first: usize,
-    /// The first key that the logits are of.
+    /// The key of the first logit.
     pub(super) first_key: usize,
 }
 
-/// Turns the logits of one row into powers, zero for keys the row does not see, and returns their sum.
+/// Replaces the products of one row by softmax numerators, zero for invisible keys, and returns their sum.
 #[inline(always)]
 pub(super) fn row_exponentials<S: Isa>(
     isa: S,
@@ -91,18 +92,22 @@ pub(super) fn row_exponentials<S: Isa>(
     exponentials(isa, logits, visible, scale)
 }
 
-/// Turns the logits `visible` into `e^(scale (x - largest))`, which is softmax without its division, and returns their sum;
-/// the others become zero. Eights begin at multiples of eight keys, whatever the tile: so sums are the same bits.
+/// Replaces the logits `visible` by `e^(scale (x - max))`, the numerators of softmax, and returns their sum; all others
+/// become zero.
+///
+/// The maximum is subtracted before scaling, so the largest exponent is 0 and nothing overflows. `e^y` is computed as
+/// `2^(y log2(e))`, with the factor folded into `scale`. Groups of eight start at multiples of eight keys, whatever the
+/// tile, so that the sum has the same bits for every tile size.
 #[inline(always)]
 fn exponentials<S: Isa>(isa: S, logits: &mut [f32], visible: Range<usize>, scale: f32) -> f32 {
     let eights = visible.start / 8 * 8..visible.end.next_multiple_of(8);
     logits[eights.start..visible.start].fill(f32::NEG_INFINITY);
     logits[visible.end..eights.end].fill(f32::NEG_INFINITY);
-    let largest = isa.splat(min_max(isa, &logits[eights.clone()]).1);
+    let max = isa.splat(min_max(isa, &logits[eights.clone()]).1);
     let scale = isa.splat(scale * std::f32::consts::LOG2_E);
     let mut total = isa.splat(0.0);
     for eight in logits[eights].as_chunks_mut::<8>().0 {
-        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), largest), scale));
+        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), max), scale));
         isa.store(power, eight);
         total = isa.add(total, power);
     }

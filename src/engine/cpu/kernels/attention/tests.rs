@@ -1,21 +1,21 @@
-//! Attention against a twin in f64: every kind of position, with and without a window, on every instruction set.
+//! Tests of attention against f64: every kind of position, with and without a window, on every instruction set.
 
 use super::super::tests::{Random, assert_close, bits, each, oracle};
 use super::super::{AttentionCall, AttentionScratch, Kernels, Positions, Qkv, RelativePositions, RowsView};
 use crate::engine::cpu::arch::MAX_TILE_ROWS;
 use crate::model::{self, Disentangled};
 
-/// Tokens, heads, `head_dim`: below, at and above what tiles and panels take at once, and primes.
+/// Tokens, heads and `head_dim`: below, at and above the sizes of tiles and panels, and primes.
 const SHAPES: [[usize; 3]; 8] =
     [[1, 1, 1], [2, 3, 5], [17, 2, 32], [40, 1, 16], [33, 2, 24], [7, 4, 9], [64, 1, 8], [97, 2, 10]];
 
-/// Rows in front of the pair, which are not part of it.
+/// Rows before the pair that are not part of it.
 const BEFORE: usize = 3;
 
-/// What a case asks of a kernel.
+/// The input of one test case.
 struct Case {
     shape: [usize; 3],
-    /// Query, key and value side by side, of the pair and rows around it.
+    /// Query, key and value side by side, of the pair and the rows around it.
     projections: Vec<f32>,
     queries: usize,
     window: Option<usize>,
@@ -53,21 +53,21 @@ impl Case {
         context
     }
 
-    /// In f64; `bias` and `terms` are what positions add to a product of a head's query row and key, and how many
-    /// products there are.
+    /// Computes the result in f64. `bias(head, row, key)` is what positions add to a logit, `terms` the number of
+    /// products in a logit, and `scaled` whether the bias is divided by the root as the product is.
     fn exact(&self, scaled: bool, terms: usize, bias: impl Fn(usize, usize, usize) -> f64) -> Vec<f64> {
         let [tokens, heads, head_dim] = self.shape;
         let root = ((head_dim * terms) as f64).sqrt();
         let mut context = Vec::new();
         for row in 0..self.queries {
             for head in 0..heads {
-                let near = |key: &usize| self.window.is_none_or(|window| key.abs_diff(row) <= window);
+                let visible = |key: &usize| self.window.is_none_or(|window| key.abs_diff(row) <= window);
                 let logit = |key: usize| {
                     let product = dot(&self.vector(0, row, head), &self.vector(1, key, head));
                     let bias = bias(head, row, key);
                     (key, if scaled { (product + bias) / root } else { product / root + bias })
                 };
-                let logits: Vec<(usize, f64)> = (0..tokens).filter(near).map(logit).collect();
+                let logits: Vec<(usize, f64)> = (0..tokens).filter(visible).map(logit).collect();
                 let max = logits.iter().map(|(_, logit)| *logit).fold(f64::MIN, f64::max);
                 let exponentials: Vec<(usize, f64)> =
                     logits.iter().map(|(key, logit)| (*key, (logit - max).exp())).collect();
@@ -84,7 +84,7 @@ impl Case {
         context
     }
 
-    /// A head of a query, key or value row.
+    /// Returns a head of a query, key or value row.
     fn vector(&self, part: usize, row: usize, head: usize) -> Vec<f64> {
         let [_, heads, head_dim] = self.shape;
         let first = ((BEFORE + row) * 3 + part) * heads * head_dim + head * head_dim;
@@ -96,7 +96,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// All and one query row, without a window and with narrow and wide ones.
+/// Cases of all query rows and of one, without a window and with narrow and wide ones.
 fn cases() -> impl Iterator<Item = Case> {
     let windows = [None, Some(0), Some(1), Some(4), Some(9), Some(40), Some(usize::MAX)];
     SHAPES.into_iter().flat_map(move |shape| {
@@ -106,7 +106,7 @@ fn cases() -> impl Iterator<Item = Case> {
     })
 }
 
-/// Runs a case on the kernels and on those of plain Rust: q8 gives the same bits, and both are close to `want`.
+/// Runs a case with `kernels` and with the oracle: q8 gives the same bits, and q8 and f32 are close to `want`.
 fn check(
     kernels: &dyn Kernels,
     case: &Case,
@@ -124,7 +124,7 @@ fn check(
 }
 
 #[test]
-fn attention_is_the_same_bits_everywhere_and_right() {
+fn attention_is_bit_identical_everywhere_and_right() {
     each(|kernels| {
         let mut scratch = AttentionScratch::default();
         for case in cases() {
@@ -137,7 +137,7 @@ fn attention_is_the_same_bits_everywhere_and_right() {
 }
 
 #[test]
-fn logits_fall_with_distance_by_the_slope_of_their_head() {
+fn alibi_lowers_logits_by_distance_times_the_slope_of_the_head() {
     each(|kernels| {
         let (slopes, mut scratch) = ([0.5, 0.03, 0.7, 0.0], AttentionScratch::default());
         for case in cases() {
@@ -149,10 +149,10 @@ fn logits_fall_with_distance_by_the_slope_of_their_head() {
     });
 }
 
-/// Rows of the table of relative positions, and the row of a distance: beyond 20 places all are alike, and the last is
-/// shared as DeBERTa's is.
+/// Rows of the table of relative positions. Distances beyond 20 share a row, and so do 19 and 20, as in DeBERTa.
 const TABLE: usize = 40;
 
+/// Returns the row of the table for a distance.
 fn row_of(distance: isize) -> usize {
     (distance + 20).clamp(0, 39).unsigned_abs()
 }
@@ -160,7 +160,7 @@ fn row_of(distance: isize) -> usize {
 /// One of the kernels that pack relative positions.
 type Pack<'a> = &'a dyn Fn(RowsView, usize, usize) -> super::PackedPositions;
 
-/// Relative positions `[TABLE, heads * head_dim]` for the terms that are asked for.
+/// Relative positions `[TABLE, heads * head_dim]` for the terms of a case.
 struct Table {
     keys: Option<Vec<f32>>,
     queries: Option<Vec<f32>>,
@@ -233,9 +233,9 @@ fn relative_positions_multiply_queries_and_keys() {
     });
 }
 
-/// Integers cannot carry what is not finite, so the result has to; and so with logits that could not be scaled back.
+/// Integers cannot represent NaN, so the result must be NaN if an input is not finite or a logit could overflow.
 #[test]
-fn what_is_not_finite_is_not_hidden() {
+fn non_finite_inputs_give_nan() {
     each(|kernels| {
         let mut scratch = AttentionScratch::default();
         for part in 0..3 {
