@@ -19,7 +19,7 @@ impl Object {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self { place: file.to_owned(), fields }),
             Ok(_) => Err(config(format!("{file} is not a JSON object"))),
-            Err(error) => Err(config(format!("{file}: {error}"))),
+            Err(error) => Err(config(format!("{file}: {error}")).with_source(error)),
         }
     }
 

@@ -125,7 +125,9 @@ impl ModelFiles {
         match std::fs::read(&path) {
             Ok(bytes) => self.insert(name, bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(crate::error::input(format!("{}: {error}", path.display()))),
+            Err(error) => {
+                return Err(crate::error::input(format!("{}: {error}", path.display())).with_source(error));
+            }
         }
         Ok(true)
     }

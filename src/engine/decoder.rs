@@ -79,5 +79,5 @@ fn qwen3_config(config: &ModelConfig, decoder: &Decoder, max_length: usize) -> q
 }
 
 fn candle_error(error: candle_core::Error) -> crate::Error {
-    internal(format!("candle: {error}"))
+    internal(format!("candle: {error}")).with_source(error)
 }

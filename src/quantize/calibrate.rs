@@ -191,7 +191,7 @@ fn input_scales(weights: &Weights, group: &SmoothingGroup, inputs: &Tensor) -> R
 }
 
 fn failed(error: candle_core::Error) -> crate::Error {
-    internal(format!("calibrating: {error}"))
+    internal(format!("calibrating: {error}")).with_source(error)
 }
 
 /// Covariances `[in_features, in_features]` of the inputs, divided by their scales, and their mean row. The mean is left

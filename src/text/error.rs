@@ -4,10 +4,11 @@ use crate::error::{Error, tokenizer};
 
 /// Turns an error of the `tokenizers` library into one of kind `tokenizer`.
 pub(super) fn failed(error: tokenizers::Error) -> Error {
-    tokenizer(format!("the tokenizer failed: {error}"))
+    tokenizer(format!("the tokenizer failed: {error}")).with_source(error)
 }
 
 /// Returns an error of kind `tokenizer` for a malformed `tokenizer.json`.
-pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
-    tokenizer(format!("tokenizer.json: {error}"))
+pub(super) fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let error = error.into();
+    tokenizer(format!("tokenizer.json: {error}")).with_source(error)
 }

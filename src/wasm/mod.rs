@@ -48,7 +48,8 @@ impl WasmLoader {
     /// `max_memory_bytes`, and `weights_bytes` what all files of weights have together.
     #[wasm_bindgen(constructor)]
     pub fn new(files: ModelFiles, weights_bytes: u64, options: &str) -> JsResult<WasmLoader> {
-        let options = serde_json::from_str(options).map_err(|error| input(format!("options: {error}")))?;
+        let options = serde_json::from_str(options)
+            .map_err(|error| input(format!("options: {error}")).with_source(error))?;
         let mut files = files.0;
         let index = Index::take(&mut files)?;
         Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
@@ -90,7 +91,8 @@ pub struct WasmReranker(Rc<crate::Reranker>);
 impl WasmReranker {
     /// What was loaded, as JSON.
     pub fn info(&self) -> JsResult<String> {
-        Ok(serde_json::to_string(self.0.info()).map_err(|error| internal(format!("info: {error}")))?)
+        Ok(serde_json::to_string(self.0.info())
+            .map_err(|error| internal(format!("info: {error}")).with_source(error))?)
     }
 
     /// Begins a call for one query; `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` `"truncate"` or

@@ -31,8 +31,8 @@ pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEnt
             limits.max_modules_bytes
         )));
     }
-    let entries: Vec<ModuleEntry> =
-        serde_json::from_slice(bytes).map_err(|error| config(format!("modules.json: {error}")))?;
+    let entries: Vec<ModuleEntry> = serde_json::from_slice(bytes)
+        .map_err(|error| config(format!("modules.json: {error}")).with_source(error))?;
     if entries.len() > limits.max_modules {
         return Err(config(format!("modules.json lists {} modules", entries.len())));
     }

@@ -203,15 +203,16 @@ fn options(json: &Object) -> Result<TokenizerOptions> {
 
 fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     let Some(listed) = json.get("added_tokens_decoder") else { return Ok(None) };
-    let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed)
-        .map_err(|error| tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")))?;
+    let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed).map_err(|error| {
+        tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")).with_source(error)
+    })?;
     Ok(Some(by_id.into_values().collect()))
 }
 
 fn legacy_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
     const NAME: &str = "added_tokens.json";
     let ids: BTreeMap<String, u32> = serde_json::from_slice(files.get(NAME).unwrap_or(b"{}"))
-        .map_err(|error| tokenizer(format!("{NAME}: {error}")))?;
+        .map_err(|error| tokenizer(format!("{NAME}: {error}")).with_source(error))?;
     let named = special.named.iter().flatten().chain(special.extra.iter().flatten());
     let named: HashSet<&str> = named.map(|token| token.content.as_str()).collect();
     let token = |content: String| match named.contains(content.as_str()) {
@@ -252,5 +253,5 @@ fn special_token(name: &str, value: &Value) -> Result<AddedToken> {
     };
     token
         .map(|token| AddedToken { special: true, ..token })
-        .map_err(|error| tokenizer(format!("tokenizer_config.json: {name}: {error}")))
+        .map_err(|error| tokenizer(format!("tokenizer_config.json: {name}: {error}")).with_source(error))
 }

@@ -44,8 +44,8 @@ impl Index {
                 limits.max_index_bytes
             )));
         }
-        let json: Value =
-            serde_json::from_slice(bytes).map_err(|error| weights(format!("{name}: {error}")))?;
+        let json: Value = serde_json::from_slice(bytes)
+            .map_err(|error| weights(format!("{name}: {error}")).with_source(error))?;
         let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
             weights(format!("{name} has no weight_map that says which file holds which tensor"))
         })?;

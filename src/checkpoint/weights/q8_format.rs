@@ -99,7 +99,7 @@ impl Metadata {
 
     pub(super) fn parse(text: &str) -> Result<Self> {
         let metadata: Self = serde_json::from_str(text)
-            .map_err(|error| weights(format!("metadata {METADATA_KEY}: {error}")))?;
+            .map_err(|error| weights(format!("metadata {METADATA_KEY}: {error}")).with_source(error))?;
         if ![Q8, Q4].contains(&metadata.format.as_str()) || metadata.version != VERSION {
             return Err(unsupported(format!(
                 "format {:?} version {}; this build reads {Q8:?} and {Q4:?} version {VERSION}",

@@ -168,7 +168,7 @@ mod disk {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                     opened => opened
                         .map(|file| Some(FileContent::Disk(file)))
-                        .map_err(|error| input(format!("{}: {error}", path.display()))),
+                        .map_err(|error| input(format!("{}: {error}", path.display())).with_source(error)),
                 }
             })
         }
@@ -190,7 +190,7 @@ mod disk {
             let mut piece = Vec::new();
             let mut at = 0;
             while let Some(wanted) = reader.wanted() {
-                let failed = |error| input(format!("{name}: {error}"));
+                let failed = |error| input(format!("{name}: {error}")).with_source(error);
                 if wanted.start != at {
                     self.file.seek(SeekFrom::Start(wanted.start)).map_err(failed)?;
                 }
@@ -206,7 +206,7 @@ mod disk {
         pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             let read = self.file.take(count as u64).read_to_end(&mut bytes);
-            read.map(|_| bytes).map_err(|error| input(format!("{name}: {error}")))
+            read.map(|_| bytes).map_err(|error| input(format!("{name}: {error}")).with_source(error))
         }
     }
 }

@@ -73,11 +73,11 @@ impl Writer {
                 TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
             })
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| internal(format!("writing the weights: {error}")))?;
+            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))?;
         let text = serde_json::to_string(&metadata)
-            .map_err(|error| internal(format!("writing the weights: {error}")))?;
+            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
         safetensors::serialize(views, Some(metadata))
-            .map_err(|error| internal(format!("writing the weights: {error}")))
+            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))
     }
 }

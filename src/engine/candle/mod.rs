@@ -127,5 +127,5 @@ fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 fn candle_error(error: candle_core::Error) -> crate::Error {
-    internal(format!("candle: {error}"))
+    internal(format!("candle: {error}")).with_source(error)
 }

@@ -77,6 +77,7 @@ impl Gpu {
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
             let name = adapter.get_info().name;
             unsupported(format!("the GPU {name:?} cannot be used: {error}. Use the device \"cpu\""))
+                .with_source(error)
         })?;
         let lost = Arc::default();
         let reported = Arc::clone(&lost);
@@ -152,6 +153,7 @@ async fn adapter() -> Result<wgpu::Adapter> {
     };
     instance.request_adapter(&options).await.map_err(|error| {
         unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
+            .with_source(error)
     })
 }
 

@@ -118,17 +118,21 @@ impl Executor {
         // In a browser this does nothing: there the event loop goes on by itself.
         let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
         gpu.check_alive()?;
-        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")))?;
+        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")).with_source(error))?;
         let mapped = pending.mapped.await;
         gpu.check_alive()?;
         match mapped {
             Ok(Ok(())) => {}
             // Only a device that is going away does not map a buffer of ours; that it is gone may be said a little later.
-            Ok(Err(error)) => return Err(device_lost(format!("the GPU's rows cannot be read: {error}"))),
+            Ok(Err(error)) => {
+                return Err(device_lost(format!("the GPU's rows cannot be read: {error}")).with_source(error));
+            }
             Err(_) => return Err(device_lost("the GPU gave no rows back")),
         }
         let view = pending.buffer.buffer.get_mapped_range(0..pending.bytes);
-        let view = view.map_err(|error| internal(format!("the GPU's rows cannot be read: {error}")))?;
+        let view = view.map_err(|error| {
+            internal(format!("the GPU's rows cannot be read: {error}")).with_source(error)
+        })?;
         let rows = view.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         drop(view);
         pending.buffer.buffer.unmap();

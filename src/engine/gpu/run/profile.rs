@@ -68,7 +68,7 @@ impl Executor {
             let _ = sender.send(mapped);
         });
         let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")))?;
+        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")).with_source(error))?;
         let unread = || internal("the timestamps cannot be read");
         mapped.await.map_err(|_| unread())?.map_err(|_| unread())?;
         let view = back.buffer.get_mapped_range(0..bytes).map_err(|_| unread())?;
