@@ -1,7 +1,7 @@
 // Builds dist/ around the engine that wasm-bindgen has put into dist/wasm: compiles src/, bundles the worker's program
 // and puts what is fetched at run time into dist/assets.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
@@ -9,13 +9,8 @@ import { build } from "esbuild";
 const dist = new URL("dist/", import.meta.url);
 const assets = new URL("assets/", dist);
 const model = new URL("../models/default/", import.meta.url);
-const modelFiles = [
-  "config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "config_sentence_transformers.json",
-  "model.safetensors",
-];
+// The engine and the package read the same list of a model's files.
+const modelFiles = JSON.parse(readFileSync(new URL("../src/checkpoint/model_files.json", import.meta.url), "utf8"));
 
 const engines = ["ranklet_bg.wasm", "ranklet_relaxed_bg.wasm"];
 
@@ -28,10 +23,16 @@ for (const engine of engines) {
 for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
+// A module instead of JSON, which Node 20 and browsers import in different ways.
+mkdirSync(new URL("model/", dist), { recursive: true });
+writeFileSync(new URL("model/model_files.js", dist), `export default ${JSON.stringify(modelFiles)};\n`);
+writeFileSync(new URL("model/model_files.d.ts", dist), "declare const modelFiles: any;\nexport default modelFiles;\n");
 execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new URL(".", import.meta.url)), stdio: "inherit" });
 mkdirSync(new URL("default/", assets), { recursive: true });
 for (const engine of engines) copyFileSync(new URL(`wasm/${engine}`, dist), new URL(engine, assets));
-for (const name of modelFiles) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
+for (const { name } of [...modelFiles.files, ...modelFiles.weights]) {
+  if (existsSync(new URL(name, model))) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
+}
 // npm packs what lies in the package's own folder.
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(new URL(`../${name}`, import.meta.url), new URL(name, import.meta.url));

@@ -2,6 +2,7 @@ import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type Wa
 
 import { throwIfAborted } from "../util/abort.js";
 import { RankletError, disposedError, fromEngine, isDeviceLost, messageOf } from "../errors.js";
+import { isWeightsName } from "../model/model-files.js";
 import { parseInfo } from "./info.js";
 import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
@@ -48,9 +49,8 @@ export class Engine implements Scorer {
     const smallFiles = new ModelFiles();
     const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
-      // Those of modules, which lie in folders, are small.
-      if (name.endsWith(".json") || name.includes("/")) smallFiles.set(name, await bytesOf(name, blob));
-      else weights.push([name, blob]);
+      if (isWeightsName(name)) weights.push([name, blob]);
+      else smallFiles.set(name, await bytesOf(name, blob));
     }
     const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
     const { reason, ...engineSettings } = settings;

@@ -1,4 +1,5 @@
-import { configFile, fixedFiles, modulesFile, weightForms, type ModelFile, type ModelFiles } from "../model/model-files.js";
+import { RankletError } from "../errors.js";
+import { configFile, fixedFiles, weightsForms, type ModelFile, type ModelFiles } from "../model/model-files.js";
 import { listModuleFiles, listShards, type FileChoice } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
@@ -14,41 +15,51 @@ type ReadFile = readonly [name: string, content: Blob];
  */
 export async function collectFiles(source: FileSource): Promise<ModelFiles> {
   const config = source.open(configFile);
-  if (source.opensConfigFirst && (await config) === undefined) throw source.missing(configFile);
+  if (source.opensConfigFirst && (await config) === undefined) {
+    // A file that must not exist explains more than a missing one.
+    for (const file of fixedFiles) if (file.refused !== undefined) await readFile(source, file);
+    throw source.missing(configFile);
+  }
   const fixed = fixedFiles.map((file) => readFile(source, file, file === configFile ? config : undefined));
   const weights = readWeights(source);
   for (const later of [...fixed, weights]) later.catch(() => {}); // Each is awaited below, in order.
   const read: ReadFile[] = [];
   for (const file of fixed) read.push(...(await file));
-  const modules = readModules(source, new Map(read).get(modulesFile.name));
+  const modules = readModules(source, new Map(read));
   return new Map([...read, ...(await Promise.all([weights, modules])).flat()]);
 }
 
-/** Reads a file; none if it does not exist and is optional. */
+/**
+ * Reads a file; none if it does not exist and is optional.
+ * @throws RankletError `unsupported` if it exists and must not
+ */
 async function readFile(source: FileSource, file: ModelFile, opening = source.open(file)): Promise<readonly ReadFile[]> {
   const opened = await opening;
-  if (opened !== undefined) return [await content(opened)];
-  if (file.required) throw source.missing(file);
-  return [];
+  if (opened === undefined && file.required) throw source.missing(file);
+  if (opened === undefined) return [];
+  const read = await content(opened);
+  if (file.refused !== undefined) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
+  return [read];
 }
 
 /** Reads the weights in the first form that exists, with the shards that an index lists. */
 async function readWeights(source: FileSource): Promise<readonly ReadFile[]> {
-  const opened = await openFirst(source, weightForms);
+  const opened = await openFirst(source, weightsForms);
   if (opened === undefined) throw source.missingWeights();
-  if (!opened.name.endsWith(".json")) {
+  const form = weightsForms.find(({ name }) => name === opened.name);
+  if (form === undefined || form.shardSuffix === null) {
     source.announce([]);
     return [await content(opened)];
   }
   const index = await content(opened);
-  const shards = await listShards(...index);
+  const shards = await listShards(form, index[1]);
   source.announce(shards.map(({ name }) => name));
   return [index, ...(await Promise.all(shards.map((shard) => readFile(source, shard)))).flat()];
 }
 
-/** Reads the files of the modules that `modules.json` lists. */
-async function readModules(source: FileSource, list: Blob | undefined): Promise<readonly ReadFile[]> {
-  const choices = await listModuleFiles(list);
+/** Reads the files of the modules that one of the fixed files lists. */
+async function readModules(source: FileSource, files: ModelFiles): Promise<readonly ReadFile[]> {
+  const choices = await listModuleFiles(files);
   const opened = (await Promise.all(choices.map((choice) => openFirst(source, choice)))).filter((file) => file !== undefined);
   source.announce(opened.map(({ name }) => name));
   return Promise.all(opened.map(content));

@@ -1,18 +1,5 @@
 import { RankletError, messageOf } from "../errors.js";
-import {
-  isModuleFolder,
-  isShardName,
-  maxIndexBytes,
-  maxModules,
-  maxModulesBytes,
-  maxShards,
-  moduleKinds,
-  moduleKindsWithOptionalConfig,
-  moduleKindsWithWeights,
-  moduleWeightForms,
-  modulesFile,
-  type ModelFile,
-} from "../model/model-files.js";
+import { isPlainName, isShardName, maxIndexBytes, maxModules, maxModulesBytes, maxShards, moduleLayout, type ModelFile, type ModelFiles, type WeightsForm } from "../model/model-files.js";
 import { isObject } from "../util/check.js";
 
 /** Alternative files, of which the first that exists is read. If the last is required, one of them must exist. */
@@ -20,47 +7,51 @@ export type FileChoice = readonly ModelFile[];
 
 /**
  * Lists the weights files that an index names.
- * @param index the index's name
  * @throws RankletError `weights` for an index that is malformed, too large, or names files outside its folder
  */
-export async function listShards(index: string, content: Blob): Promise<readonly ModelFile[]> {
-  if (content.size > maxIndexBytes) throw new RankletError("weights", `${index} has ${content.size} bytes, more than ${maxIndexBytes}`);
-  const names = new Set(Object.values(parseWeightMap(index, await content.text())));
-  const extension = index.slice(index.indexOf("."), -".index.json".length);
+export async function listShards(index: WeightsForm, content: Blob): Promise<readonly ModelFile[]> {
+  const { name: listedIn, shardSuffix } = index;
+  if (content.size > maxIndexBytes) throw new RankletError("weights", `${listedIn} has ${content.size} bytes, more than ${maxIndexBytes}`);
+  const names = new Set(Object.values(parseWeightMap(listedIn, await content.text())));
   const shards = Array.from(names, (name): ModelFile => {
-    if (typeof name === "string" && isShardName(name) && name.endsWith(extension)) return { name, required: true, code: "weights", listedIn: index };
-    throw new RankletError("weights", `${index}: ${JSON.stringify(name)} is not the name of a ${extension} file beside it`);
+    if (typeof name === "string" && isShardName(name, shardSuffix)) return { name, required: true, code: "weights", listedIn };
+    throw new RankletError("weights", `${listedIn}: ${JSON.stringify(name)} is not the name of a ${shardSuffix} file beside it`);
   });
-  if (shards.length > maxShards) throw new RankletError("weights", `${index} names ${shards.length} files, more than ${maxShards}`);
+  if (shards.length > maxShards) throw new RankletError("weights", `${listedIn} names ${shards.length} files, more than ${maxShards}`);
   return shards;
 }
 
 /**
- * Lists the files of the modules in `modules.json`. Returns none for a malformed list: the engine reads it too, and
- * reports what is wrong.
- * @param content of `modules.json`, if the model has one
+ * Lists the files of a model's sentence-transformers modules. Returns none for a malformed list: the engine reads it too,
+ * and reports what is wrong.
+ * @param files the files with fixed names
  */
-export async function listModuleFiles(content: Blob | undefined): Promise<readonly FileChoice[]> {
+export async function listModuleFiles(files: ModelFiles): Promise<readonly FileChoice[]> {
+  const { list, readIf } = moduleLayout;
+  const content = files.get(list);
   if (content === undefined || content.size > maxModulesBytes) return [];
-  const entries = parseModules(await content.text());
-  if (entries.length > maxModules) return [];
+  const config = await parsed(files.get(readIf.file));
+  if (!isObject(config) || config[readIf.field] !== readIf.value) return [];
+  const entries = await parsed(content);
+  if (!Array.isArray(entries) || entries.length > maxModules) return [];
   // By folder, because two modules may share one.
   const choices = new Map<string, readonly FileChoice[]>();
-  for (const entry of entries) {
+  for (const entry of entries as readonly unknown[]) {
     const { type, path } = isObject(entry) ? entry : {};
-    if (typeof type !== "string" || !moduleKinds.test(type)) continue;
-    if (typeof path !== "string" || !isModuleFolder(path)) return [];
-    choices.set(path, moduleFiles(path, type));
+    const kind = moduleLayout.kinds.find(({ name }) => typeof type === "string" && type.split(".").at(-1) === name);
+    if (kind === undefined) continue;
+    if (typeof path !== "string" || !isPlainName(path)) return [];
+    choices.set(path, moduleFiles(path, kind));
   }
   return [...choices.values()].flat();
 }
 
-function moduleFiles(folder: string, kind: string): readonly FileChoice[] {
-  const listedIn = modulesFile.name;
-  const config: FileChoice = [{ name: `${folder}/config.json`, required: !moduleKindsWithOptionalConfig.test(kind), code: "config", listedIn }];
-  if (!moduleKindsWithWeights.test(kind)) return [config];
-  const last = moduleWeightForms.length - 1;
-  const weights = moduleWeightForms.map((name, at): ModelFile => ({ name: `${folder}/${name}`, required: at === last, code: "weights", listedIn }));
+function moduleFiles(folder: string, kind: (typeof moduleLayout.kinds)[number]): readonly FileChoice[] {
+  const listedIn = moduleLayout.list;
+  const config: FileChoice = [{ name: `${folder}/${moduleLayout.config}`, required: kind.config === "required", code: "config", listedIn }];
+  if (kind.weights === "none") return [config];
+  const last = moduleLayout.weights.length - 1;
+  const weights = moduleLayout.weights.map((name, at): ModelFile => ({ name: `${folder}/${name}`, required: at === last, code: "weights", listedIn }));
   return [config, weights];
 }
 
@@ -76,11 +67,11 @@ function parseWeightMap(index: string, text: string): Readonly<Record<string, un
   throw new RankletError("weights", `${index} has no weight_map that says which file holds which tensor`);
 }
 
-function parseModules(text: string): readonly unknown[] {
+/** Parses a small JSON file. Returns `undefined` if it does not exist or is malformed. */
+async function parsed(content: Blob | undefined): Promise<unknown> {
   try {
-    const json: unknown = JSON.parse(text);
-    return Array.isArray(json) ? json : [];
+    return content === undefined ? undefined : (JSON.parse(await content.text()) as unknown);
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { fixedFiles, weightForms, type ModelFiles } from "./model-files.js";
+import { fixedFiles, weightsForms, type ModelFiles } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
@@ -45,7 +45,7 @@ export async function parseManifest(model: string, content: Blob): Promise<Manif
   const { version, model: url, set, files, absent } = manifest;
   if (version !== 1 || url !== model || !isEntryName(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
   const isComplete = fixedFiles.every(({ name, required }) => Object.hasOwn(files, name) || (!required && absent.includes(name)));
-  const hasWeights = weightForms.some(({ name }) => Object.hasOwn(files, name));
+  const hasWeights = weightsForms.some(({ name }) => Object.hasOwn(files, name));
   return isComplete && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }
 

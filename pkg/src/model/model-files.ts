@@ -1,4 +1,5 @@
-import type { ErrorCode } from "../errors.js";
+import { errorCodes, type ErrorCode } from "../errors.js";
+import modelFilesJson from "./model_files.js";
 
 /** The content of a model's files by name. */
 export type ModelFiles = ReadonlyMap<string, Blob>;
@@ -11,74 +12,88 @@ export interface ModelFile {
   readonly required: boolean;
   /** The code of errors about this file. */
   readonly code: ErrorCode;
+  /** Why a model that has this file cannot be loaded, if so. */
+  readonly refused?: string;
   /** The file that lists this one, if its name is not fixed. */
   readonly listedIn?: string;
 }
 
-/** Every model has this file, and it is small, so it is opened first. */
-export const configFile: ModelFile = { name: "config.json", required: true, code: "config" };
+/** A form of a model's weights. */
+export interface WeightsForm extends ModelFile {
+  /** The ending of the files that an index lists; `null` for a form that is the weights themselves. */
+  readonly shardSuffix: string | null;
+}
 
-/** Lists the modules that follow the encoder; each has a folder of its own. */
-export const modulesFile: ModelFile = { name: "modules.json", required: false, code: "config" };
+/** `src/checkpoint/model_files.json`, which the engine reads too. `src/checkpoint/model_layout.rs` describes its fields. */
+interface ModelLayout {
+  readonly files: readonly { readonly name: string; readonly required: boolean; readonly code: string; readonly refused?: string }[];
+  readonly weights: readonly { readonly name: string; readonly shardSuffix: string | null }[];
+  readonly modules: {
+    readonly list: string;
+    readonly readIf: { readonly file: string; readonly field: string; readonly value: string };
+    readonly config: string;
+    readonly weights: readonly string[];
+    readonly kinds: readonly { readonly name: string; readonly config: Presence; readonly weights: Presence }[];
+  };
+  readonly names: { readonly maxBytes: number; readonly punctuation: string; readonly forbidden: string };
+  readonly limits: { readonly maxIndexBytes: number; readonly maxShards: number; readonly maxModulesBytes: number; readonly maxModules: number };
+}
+
+type Presence = "none" | "optional" | "required";
+
+const layout: ModelLayout = modelFilesJson;
+
+/** Upper bounds on the files that list others. */
+export const { maxIndexBytes, maxShards, maxModulesBytes, maxModules } = layout.limits;
+
+/** Where modules are listed, and what their files are called. */
+export const moduleLayout = layout.modules;
 
 /** All files with fixed names except weights, in the order in which a missing one is reported. */
-export const fixedFiles: readonly ModelFile[] = [
-  configFile,
-  { name: "tokenizer.json", required: true, code: "tokenizer" },
-  { name: "tokenizer_config.json", required: false, code: "tokenizer" },
-  { name: "special_tokens_map.json", required: false, code: "tokenizer" },
-  { name: "added_tokens.json", required: false, code: "tokenizer" },
-  { name: "config_sentence_transformers.json", required: false, code: "config" },
-  { name: "sentence_bert_config.json", required: false, code: "config" },
-  modulesFile,
-];
+export const fixedFiles: readonly ModelFile[] = layout.files.map((file) => ({ ...file, code: codeOf(file.code) }));
+
+/** Every model has this file, and it is small, so it is opened first. */
+export const configFile = fixedFiles.find(({ name }) => name === "config.json") as ModelFile;
 
 /** The forms of a model's weights, in the order in which transformers prefers them. The first that exists is read. */
-export const weightForms: readonly ModelFile[] = [
-  "model.safetensors",
-  "model.safetensors.index.json",
-  "pytorch_model.bin",
-  "pytorch_model.bin.index.json",
-].map((name) => ({ name, required: false, code: "weights" }));
+export const weightsForms: readonly WeightsForm[] = layout.weights.map((form) => ({ ...form, required: false, code: "weights" }));
 
 /** Returns the message for a model without weights. `why` says where the first form was looked for. */
 export function missingWeightsMessage(why: string): string {
-  const [first, ...others] = weightForms.map(({ name }) => name);
+  const [first, ...others] = weightsForms.map(({ name }) => name);
   return `${first} is missing: ${why}; nor is there any of ${others.join(", ")}`;
 }
 
-/** The forms of a module's weights, in order of preference. */
-export const moduleWeightForms: readonly string[] = ["model.safetensors", "pytorch_model.bin"];
-
-/** Upper bounds on the files that list others. The engine has the same. */
-export const maxIndexBytes = 4 << 20;
-export const maxShards = 256;
-export const maxModulesBytes = 65_536;
-export const maxModules = 64;
-
-/** Kinds of modules whose files are read: all of them, those that have weights, those whose configuration is optional. */
-export const moduleKinds = /(^|\.)(Pooling|Dense|LayerNorm|Normalize)$/;
-export const moduleKindsWithWeights = /(^|\.)(Dense|LayerNorm)$/;
-export const moduleKindsWithOptionalConfig = /(^|\.)Normalize$/;
-
-const fixedNames: ReadonlySet<string> = new Set([...fixedFiles, ...weightForms].map(({ name }) => name));
+const fixedNames: ReadonlySet<string> = new Set([...fixedFiles, ...weightsForms].map(({ name }) => name));
 
 /** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
 export function isModelFileName(name: string): boolean {
-  return fixedNames.has(name) || isShardName(name) || isModuleFileName(name);
+  return fixedNames.has(name) || weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix)) || isModuleFileName(name);
 }
 
-/** Whether `name` can be one of several weights files: a plain name that URLs and file systems do not read as a path. */
-export function isShardName(name: string): boolean {
-  return /^[A-Za-z0-9][\w.-]{0,95}$/.test(name) && /\.(safetensors|bin)$/.test(name) && !name.includes("..");
+/** Whether `name` can be one of several weights files. */
+export function isShardName(name: string, suffix: string | null): boolean {
+  return suffix !== null && name.endsWith(suffix) && isPlainName(name);
 }
 
-/** Whether `name` can be a module's folder next to `modules.json`: a plain name that is not read as a path. */
-export function isModuleFolder(name: string): boolean {
-  return /^[A-Za-z0-9_-][\w.-]{0,95}$/.test(name);
+/** Whether the file holds tensors. All other files are small. */
+export function isWeightsName(name: string): boolean {
+  const holders = weightsForms.filter(({ shardSuffix }) => shardSuffix === null);
+  return holders.some((form) => form.name === name) || weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix));
+}
+
+/** Whether `name` is a plain file or folder name, which no URL or file system reads as a path. */
+export function isPlainName(name: string): boolean {
+  const { maxBytes, punctuation, forbidden } = layout.names;
+  const isAllowed = (character: string): boolean => /[A-Za-z0-9]/.test(character) || punctuation.includes(character);
+  return name.length >= 1 && name.length <= maxBytes && [...name].every(isAllowed) && !name.startsWith(".") && !name.includes(forbidden);
 }
 
 function isModuleFileName(name: string): boolean {
   const [folder = "", file = "", ...deeper] = name.split("/");
-  return isModuleFolder(folder) && ["config.json", ...moduleWeightForms].includes(file) && deeper.length === 0;
+  return isPlainName(folder) && [moduleLayout.config, ...moduleLayout.weights].includes(file) && deeper.length === 0;
+}
+
+function codeOf(name: string): ErrorCode {
+  return errorCodes.find((code) => code === name) ?? "internal";
 }

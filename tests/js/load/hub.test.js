@@ -20,7 +20,7 @@ describe("a model of a Hub", () => {
     await context.scores({ revision: "refs/pr/1" });
     const asked = context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path);
     assert.equal(asked[0], `/${id}/resolve/refs%2Fpr%2F1/config.json`);
-    assert.equal(asked.length, 9);
+    assert.equal(asked.length, 11);
     for (const path of asked.slice(1)) assert.ok(path.startsWith(`/${id}/resolve/${commit}/`), path);
   });
 

@@ -133,7 +133,7 @@ describe("the files of an index", () => {
       context.hub.publish(id, held);
       context.hub.requests = [];
       await rejectsWith("weights", message, () => context.scores());
-      for (const path of asked()) assert.ok(held.has(path) || path.endsWith(".json") || path === "model.safetensors", path);
+      for (const path of asked()) assert.ok(held.has(path) || /\.(json|jinja)$/.test(path) || path === "model.safetensors", path);
       assert.ok(!asked().includes(first));
     });
   }
