@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::program::{ranklet, stdout};
 
 #[path = "../../examples/rust/main.rs"]
-#[allow(dead_code, reason = "the tests call a function of the example instead of its main")]
+#[allow(dead_code, unreachable_pub, reason = "the test calls a function of the example instead of its main")]
 mod example;
 
 fn repository_file(path: &str) -> String {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod documentation;
 mod hub;
 mod other_commands;
 mod program;
