@@ -59,7 +59,12 @@ pub use reranker::{Collection, Pairs, PartialScores, Ranked, Reranker, ScoringRu
 pub use reranker::{ModelSummary, describe};
 pub use text::{OffsetUnit, Span};
 
-/// The examples of README, run as tests.
+/// Runs README's examples as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Runs the guide's examples as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct RustGuide;
