@@ -17,8 +17,9 @@ import { gpu } from "./sections/gpu.mjs";
 import { load } from "./sections/load.mjs";
 import { memory } from "./sections/memory.mjs";
 import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
+import { versions } from "./sections/versions.mjs";
 
-const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu };
+const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, versions };
 
 let options;
 try {
@@ -39,13 +40,14 @@ for (const [path, what] of [[program, "the command line"], [inRepository("pkg/di
 }
 
 const config = benchConfig(options);
-const python = preparePython();
-// The families have models of their own.
-const commonModels = options.only.some((section) => section !== "families") ? config.shapes.slice(0, 1) : [];
+const hasPeers = options.only.some((section) => section !== "versions");
+const python = hasPeers ? preparePython() : undefined;
+// Families and versions have models of their own.
+const commonModels = options.only.some((section) => section !== "families" && section !== "versions") ? config.shapes.slice(0, 1) : [];
 const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;
 const models = modelNames.map((name) => prepareModel(name, python, options.checkpoint));
 const workloads = new WorkloadGenerator(options.w100);
-const site = await startSite();
+const site = await startSite(options.baseline);
 
 const notes = [];
 const report = {
@@ -60,7 +62,7 @@ const report = {
 for (const section of options.only) {
   const notesBefore = notes.length;
   try {
-    report[section.replace("-", "_")] = await sections[section]({ site, python, model: models[0], models, workloads, config, notes, prepare: (name) => prepareFamily(name, python, options.xlmr) });
+    report[section.replace("-", "_")] = await sections[section]({ site, python, model: models[0], models, workloads, config, notes, baseline: options.baseline, prepare: (name) => prepareFamily(name, python, options.xlmr) });
   } catch (error) {
     notes.push({ id: "all of it", error: String(error?.stack ?? error), unsupported: false });
     console.error(error);

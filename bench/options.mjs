@@ -1,7 +1,8 @@
 // What can be said on the command line.
 import { parseArgs } from "node:util";
 
-export const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu"];
+const peerSections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu"];
+const sections = [...peerSections, "versions"];
 
 export const help = `./build.sh bench [options]
   --quick              few documents and repetitions, small shapes: does everything run?
@@ -15,6 +16,7 @@ export const help = `./build.sh bench [options]
   --xlmr DIR           XLM-R's tokenizer for the shapes that have it, instead of a made-up one
   --hardware           "gpu" uses the GPU of this machine, in Chromium too, and not a software adapter
   --shapes NAMES       of the families' shapes, separated by commas
+  --baseline DIR       for "versions": the repository of another build, with its program and package, to compare with this one
   --publish            also writes the measured sections into docs/benchmarks.md, and docs/bench.svg`;
 
 const optionTypes = {
@@ -28,6 +30,7 @@ const optionTypes = {
   xlmr: { type: "string" },
   shapes: { type: "string" },
   hardware: { type: "boolean", default: false },
+  baseline: { type: "string" },
   publish: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 };
@@ -35,9 +38,10 @@ const optionTypes = {
 /** Reads the arguments; throws with a line for the person where they make no sense. */
 export function readOptions(args) {
   const { values } = parseArgs({ args, options: optionTypes });
-  const only = values.only?.split(",") ?? sections;
+  const only = values.only?.split(",") ?? peerSections;
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
+  if (only.includes("versions") !== (values.baseline !== undefined)) throw new Error("--only versions and --baseline DIR need each other");
   const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
@@ -72,6 +76,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
+    versions: [100, 7],
     gpu: hardware ? { pages: [100, 7], native: [100, 7] } : { pages: [4, 3], native: [4, 2] },
     families: [
       "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
@@ -87,6 +92,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 2,
     memory: 6,
     flat: [[4, 2], [16, 2]],
+    versions: [6, 2],
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,
@@ -102,6 +108,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     speed: chosen.speed.map(withRepetitions),
     noVnni: withRepetitions(chosen.noVnni),
     shape: withRepetitions(chosen.shape),
+    versions: withRepetitions(chosen.versions),
     loads: repetitions,
     flat: chosen.flat.map(withRepetitions),
   };

@@ -15,16 +15,20 @@ export const engineInfo = {};
 
 const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
 
-/** Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get. */
-export function rankletPage({ browser, site, model, dtype, threads, build, device = "cpu", watch = false }) {
-  const variant = device === "webgpu" ? device : build;
-  const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${build} build`}`;
+/**
+ * Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get; `version` is another build
+ * of Ranklet, as in sections/versions.mjs.
+ */
+export function rankletPage({ browser, site, model, dtype, threads, build, version, device = "cpu", watch = false }) {
+  const variant = device === "webgpu" ? device : (build ?? version?.name);
+  const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${variant} build`}`;
   return {
     ...registered({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
     open: async () => {
       const page = await browser.open("ranklet");
       const before = site.answers.length;
       const loaded = await page.load({
+        library: version?.library ?? "/ranklet/index.js",
         model: `bench/${dtype === "q8" && model.folders.q8 !== model.folders.f32 ? `${model.name}-q8` : model.name}`,
         baseUrl: `${site.url}models`,
         dtype,
@@ -70,14 +74,17 @@ async function openTransformers({ browser, site, model, dtype, threads, device =
   return { ...page, loaded };
 }
 
-/** Ranklet's program; `device` "candle" is the reference engine. */
-export function rankletProgram({ model, dtype, threads, device = "cpu" }) {
-  const [label, peer] = { cpu: ["Ranklet", "ranklet"], gpu: ["Ranklet, GPU", "ranklet-gpu"], candle: ["candle", "candle"] }[device];
+/** Ranklet's program; `device` "candle" is the reference engine, and `version` as for `rankletPage`. */
+export function rankletProgram({ model, dtype, threads, version, device = "cpu" }) {
+  const [label, peer] =
+    version === undefined
+      ? { cpu: ["Ranklet", "ranklet"], gpu: ["Ranklet, GPU", "ranklet-gpu"], candle: ["candle", "candle"] }[device]
+      : [`Ranklet, ${version.name} build`, `ranklet-${version.name}`];
   // f16 is f32 weights, rounded while they are loaded.
   const folder = model.folders[dtype === "f16" ? "f32" : dtype];
   return {
     ...registered({ label, where: "native", peer, dtype, threads }),
-    open: () => startRanklet({ folder, device, dtype, threads }),
+    open: () => startRanklet({ program: version?.program, folder, device, dtype, threads }),
   };
 }
 

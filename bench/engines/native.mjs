@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-import { program } from "../models/models.mjs";
+import { program as builtProgram } from "../models/models.mjs";
 import { inRepository } from "../paths.mjs";
 
 /** Starts `ranklet bench --serve`. */
-export function startRanklet({ folder, device, dtype, threads }) {
+export function startRanklet({ program = builtProgram, folder, device, dtype, threads }) {
   const args = ["bench", "--serve", "--model", folder, "--device", device, "--dtype", dtype];
   if (device !== "candle") args.push("--threads", String(threads));
   // candle has its threads from here.

@@ -35,16 +35,18 @@ const headers = {
 };
 
 /**
- * Starts the server on a free port.
+ * Starts the server on a free port. `baseline` is the repository of another build, whose package is under
+ * `/ranklet-baseline/`.
  * @returns {Promise<{ url: string, answers: { path: string, bytes: number }[], stop: () => Promise<void> }>} `url`
  *   ends with a slash; `answers` are the files sent so far, with the bytes that went over the wire
  */
-export async function startSite() {
+export async function startSite(baseline) {
+  const served = baseline === undefined ? folders : { ...folders, "ranklet-baseline": resolve(baseline, "pkg/dist") };
   const answers = [];
   const packed = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://site");
-    const path = filePath(decodeURIComponent(pathname));
+    const path = filePath(served, decodeURIComponent(pathname));
     if (path === undefined) {
       response.writeHead(404, headers).end();
       return;
@@ -77,9 +79,9 @@ export async function startSite() {
 }
 
 /** The file behind an address: `/{folder}/{path}`, and for models `/models/{org}/{name}/resolve/{revision}/{path}`. */
-function filePath(pathname) {
+function filePath(served, pathname) {
   const [, name, ...rest] = pathname.split("/");
-  const folder = folders[name];
+  const folder = served[name];
   if (folder === undefined) return undefined;
   if (name === "models") rest.splice(2, 2);
   const path = resolve(folder, rest.join("/") || "index.html");

@@ -54,6 +54,13 @@ export function prepareModel(name, python, checkpoint) {
   };
 }
 
+/** The default model as it is in the repository, for measurements without peers. */
+export function prepareDefault() {
+  const folder = inOutput("models/bench/default");
+  cpSync(inRepository("models/default"), folder, { recursive: true });
+  return { name: "default", folders: { f32: folder, q8: folder } };
+}
+
 /**
  * Makes a checkpoint of one of the families, with random weights in f16, where it is not there yet.
  * @param {string} name of shapes.py

@@ -35,8 +35,8 @@ export function speedChart(report) {
   }
   const [width, height] = [layout.left + layout.width + layout.right, y + 24];
   const { processor, avx_vnni } = report.machine;
-  const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens), Chromium ${report.versions.chromium.split(".")[0]}`;
-  const foot = `MiniLM-L6; transformers.js ${report.versions["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, less is better`;
+  const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens), Chromium ${report.software.chromium.split(".")[0]}`;
+  const foot = `MiniLM-L6; transformers.js ${report.software["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, less is better`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
 <style>${style}
 </style>

@@ -6,7 +6,7 @@ import os from "node:os";
 import { processorFeatures, startChromium, withoutVnni } from "../engines/chromium.mjs";
 import { inRepository } from "../paths.mjs";
 
-/** The machine, and the versions of everything that takes part. */
+/** Returns the machine, and the versions of all software that takes part. */
 export async function describeMachine(site, python) {
   const browser = await startChromium(site);
   const { version: chromium } = browser;
@@ -26,14 +26,14 @@ export async function describeMachine(site, python) {
       avx_vnni_switched_off: withoutVnniFeatures.AVX_VNNI ?? false,
       v8_features: features,
     },
-    versions: {
+    software: {
       ranklet: run("git", "describe", "--always", "--dirty"),
       rust: run("rustc", "--version").split(" ")[1],
       chromium,
       node: process.version,
       "transformers.js": installed("@huggingface/transformers"),
       "onnxruntime-web": installed("onnxruntime-web"),
-      ...Object.fromEntries(run(python, "-c", packageVersions).split("\n").map((line) => line.split(" "))),
+      ...(python === undefined ? {} : Object.fromEntries(run(python, "-c", packageVersions).split("\n").map((line) => line.split(" ")))),
     },
   };
 }

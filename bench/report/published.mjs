@@ -30,10 +30,10 @@ export function replaceSection(page, name, section) {
 }
 
 /** When, on what and with what a section was measured. */
-function runLine({ when, machine, versions }) {
+function runLine({ when, machine, software }) {
   const day = new Date(when).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
   const vnni = machine.avx_vnni ? "with AVX-VNNI" : "without AVX-VNNI";
-  const peers = ["chromium", "transformers.js", "onnxruntime"].filter((name) => versions[name] !== undefined);
-  const used = peers.map((name) => `${name === "chromium" ? "Chromium" : name} ${versions[name]}`).join(", ");
-  return `${day}; ${machine.processor} ${vnni}, ${machine.cores} logical processors; ${used}; Ranklet ${versions.ranklet}.`;
+  const peers = ["chromium", "transformers.js", "onnxruntime"].filter((name) => software[name] !== undefined);
+  const used = peers.map((name) => `${name === "chromium" ? "Chromium" : name} ${software[name]}`).join(", ");
+  return `${day}; ${machine.processor} ${vnni}, ${machine.cores} logical processors; ${used}; Ranklet ${software.ranklet}.`;
 }

@@ -1,6 +1,6 @@
 // The whole report as a page of Markdown.
 import { measuredSections } from "./sections.mjs";
-import { table } from "./tables.mjs";
+import { rangeText, table, timeText } from "./tables.mjs";
 import { targetSize } from "./targets.mjs";
 
 export function markdown(report) {
@@ -9,6 +9,7 @@ export function markdown(report) {
     report.quick ? "**A quick run: it shows that everything works. Its figures mean nothing.**" : undefined,
     conditions(report),
     targets(report),
+    report.versions && versions(report),
     ...measuredSections(report).map(({ title, text }) => `## ${title}\n\n${text}`),
     notes(report),
   ]
@@ -17,19 +18,39 @@ export function markdown(report) {
     .concat("\n");
 }
 
-function conditions({ when, machine, versions, models, texts }) {
+function conditions({ when, machine, software, models, texts }) {
   const vnni = machine.avx_vnni ? "with AVX-VNNI" : "without AVX-VNNI";
   const memory = `${(machine.memory_bytes / 1e9).toFixed(0)} GB of memory`;
   return [
     `- ${when}; ${machine.processor}, ${machine.cores} logical processors (${vnni}, according to V8), ${memory}, ${machine.system}`,
-    `- ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")}`,
+    `- ${Object.entries(software).map(([name, version]) => `${name} ${version}`).join(", ")}`,
     `- Texts: ${texts}. Each repetition has new documents, and all engines score them, one engine after the other.`,
     "- Times run from texts to scores, tokenization included, on warm engines: the median, and minimum and maximum in brackets. A ratio is the median of the repetitions' ratios.",
-    `- Models: ${models.map(({ name, layers, hidden, weights }) => `${name} (${layers} layers of ${hidden}; ${weights})`).join(", ")}. The peers' ONNX files are exported from the same weights.`,
+    ...(models.length === 0 ? [] : [modelLine(models)]),
   ].join("\n");
 }
 
+function modelLine(models) {
+  return `- Models: ${models.map(({ name, layers, hidden, weights }) => `${name} (${layers} layers of ${hidden}; ${weights})`).join(", ")}. The peers' ONNX files are exported from the same weights.`;
+}
+
+/** This build next to another one. */
+function versions({ versions: { documents, tokens, model, comparisons } }) {
+  const rows = comparisons.map(({ where, dtype, threads, baseline_ms, current_ms, ratio, same_bits, max_difference }) => [
+    where,
+    dtype,
+    threads,
+    timeText(baseline_ms),
+    timeText(current_ms),
+    ratio.toFixed(3),
+    same_bits ? "the same bits" : `differ by up to ${max_difference.toExponential(1)}`,
+  ]);
+  const text = `${documents} documents, ${rangeText(tokens)} tokens, ${model}. The ratio is the baseline's median time over this build's.`;
+  return `## Versions\n\n${text}\n\n${table(["where", "weights", "threads", "baseline", "this build", "ratio", "scores"], rows)}`;
+}
+
 function targets(report) {
+  if (report.targets.every(({ measured }) => measured === undefined)) return undefined;
   const size = targetSize(report);
   const rows = report.targets.map(({ target, wanted, measured, met }) => [
     target,

@@ -5,14 +5,14 @@ let reranker;
 
 /**
  * Loads it and scores `warmUp`, all from the import on.
- * @param {{ model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, warmUp: object }} settings
+ * @param {{ library: string, model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, warmUp: object }} settings
  */
-export async function load({ model, baseUrl, dtype, workers, device, simd128, watch, warmUp }) {
+export async function load({ library, model, baseUrl, dtype, workers, device, simd128, watch, warmUp }) {
   if (watch) watchMemories();
   // Which engine file a browser gets is decided by asking it; a browser without relaxed SIMD says no.
   if (simd128) WebAssembly.validate = () => false;
   const started = performance.now();
-  const { Reranker } = await import("/ranklet/index.js");
+  const { Reranker } = await import(library);
   reranker = await Reranker.load(model, { baseUrl, dtype, workers, device });
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;

@@ -36,3 +36,11 @@ test("the picture has a bar for each engine and is well-formed where names are n
   assert.equal(svg.match(/<rect/g).length, 2);
   assert.match(svg, /&#60;x&#62;/);
 });
+
+test("the report of two builds has the ratio of their medians and says whether the scores are the same bits", () => {
+  const times = { where: "native", dtype: "q8", threads: 1, baseline_ms: [30, 20, 10], current_ms: [10, 10, 10], ratio: 2 };
+  const comparisons = [{ ...times, same_bits: true, max_difference: 0 }, { ...times, dtype: "f32", same_bits: false, max_difference: 0.001 }];
+  const text = markdown(speedReport({ versions: { documents: 6, tokens: [7], model: "a model", comparisons } }));
+  assert.match(text, /\| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \| the same bits \|/);
+  assert.match(text, /\| native \| f32 \| 1 \| .* \| differ by up to 1\.0e-3 \|/);
+});

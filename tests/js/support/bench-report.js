@@ -13,7 +13,7 @@ export function speedReport(more = {}) {
     quick: false,
     when: "2026-12-01T10:00:00.000Z",
     machine: { processor: "<x>", cores: 2, memory_bytes: 8e9, system: "none", avx_vnni: true },
-    versions: { ranklet: "abc", chromium: "156.0", "transformers.js": "4" },
+    software: { ranklet: "abc", chromium: "156.0", "transformers.js": "4" },
     texts: "nothing",
     models: [{ name: "minilm-l6", layers: 6, hidden: 384, weights: "none", bytes: {} }],
     engines,
