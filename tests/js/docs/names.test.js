@@ -77,6 +77,15 @@ describe("names of the code in the documents", () => {
     }
   });
 
+  test("every command of build.sh that a document names exists, and CONTRIBUTING.md has all of them", () => {
+    const named = (text) => new Set([...text.matchAll(/\.\/build\.sh ([a-z][a-z-]*)/g)].map(([, command]) => command));
+    const [, help] = /<<'TEXT'\n(.*?)^TEXT$/ms.exec(read("build.sh"));
+    for (const page of markdownFiles()) {
+      for (const command of named(read(page))) assert.ok(named(help).has(command), `${page}: ./build.sh ${command}`);
+    }
+    assert.deepEqual([...named(read("CONTRIBUTING.md"))].sort(), [...named(help)].sort());
+  });
+
   test("ARCHITECTURE.md has at most 120 lines", () => {
     assert.ok(read("ARCHITECTURE.md").trimEnd().split("\n").length <= 120);
   });
