@@ -1,44 +1,45 @@
-//! The memory of a decoder, which candle runs: every weight in f32, and one pair at a time.
+//! Estimates the peak memory of a decoder, which candle runs: all weights are f32, and it scores one pair at a time.
 
-use super::{PIECE, PeakTracker};
+use super::{PIECE_BYTES, PeakTracker};
 use crate::checkpoint::{Decoder, ModelConfig};
 
-/// What decides how much memory a decoder takes.
+/// The properties of a decoder that decide how much memory it takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecoderMemoryEstimate<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) decoder: &'a Decoder,
-    /// Numbers in the head.
+    /// Number of parameters of the head.
     pub(crate) head_parameters: usize,
-    /// Bytes of `tokenizer.json`, and of what was made of it.
+    /// Bytes of `tokenizer.json`, and of the tables made from it.
     pub(crate) tokenizer: [usize; 2],
-    /// Bytes of the weights files, together.
+    /// Total bytes of the weights files.
     pub(crate) weights: u64,
-    /// Longest pair in tokens.
+    /// Maximum tokens of a pair.
     pub(crate) max_length: usize,
 }
 
 impl DecoderMemoryEstimate<'_> {
-    /// The most bytes that are held at a time, from the first file to the longest pair.
+    /// Returns the peak in bytes, from the first file to the longest pair.
     pub(crate) fn peak(&self) -> u64 {
         let mut tracker = PeakTracker::with_tokenizer(self.tokenizer);
-        tracker.transient(self.weights + PIECE);
-        let numbers = self.decoder.parameters(self.config) + self.head_parameters as u64;
-        // Tensors are widened one by one; the table of embeddings is the largest, and one of the first.
+        tracker.transient(self.weights + PIECE_BYTES);
+        let parameters = self.decoder.parameters(self.config) + self.head_parameters as u64;
+        // Tensors are converted to f32 one by one; the embedding table is the largest, and one of the first.
         let words = (self.config.vocab_size * self.config.hidden_size) as u64;
         tracker.transient(self.weights + 4 * words);
-        tracker.alloc(4 * numbers + self.rotary_bytes());
+        tracker.alloc(4 * parameters + self.rotary_bytes());
         tracker.transient(self.run_bytes());
         tracker.peak
     }
 
-    /// Sines and cosines of every position, and the angles that they are made of.
+    /// Returns the bytes of the sines and cosines of all positions, and of the angles that they are computed from.
     fn rotary_bytes(&self) -> u64 {
         3 * 4 * (self.max_length * self.decoder.head_dim / 2) as u64
     }
 
-    /// Keys and values of all layers are kept, with what one layer holds of rows: those it began with, queries, keys and
-    /// values in two orders, and what attention gives; or both halves of the feed-forward block and their product.
+    /// Returns the bytes that a run allocates: keys and values of all layers, and the rows of one layer. These are its input
+    /// twice, and either queries, keys and values in two orders with the output of attention, or both halves of the
+    /// feed-forward block and their product.
     fn run_bytes(&self) -> u64 {
         let keys = self.decoder.key_value_heads * self.decoder.head_dim;
         let queries = self.config.num_attention_heads * self.decoder.head_dim;

@@ -1,7 +1,8 @@
-//! How much memory a model takes at most, said before its weights come.
+//! Estimates the peak memory of a model before its weights are read.
 //!
-//! What loading and scoring hold is added up in their order: the tokenizer, tensors as they arrive and as they are kept,
-//! the packed ones that take their places, and what a run needs. Only what grows with the model is counted.
+//! The estimate follows loading and scoring in order and adds up what they allocate: the tokenizer, the tensors while they
+//! are read and stored, the packed weights that replace them, and the buffers of a run. It counts only what grows with the
+//! model. `tests/memory` compares it with an allocator that counts.
 
 #[cfg(feature = "decoder")]
 mod decoder;
@@ -15,43 +16,43 @@ use crate::options::Dtype;
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::DecoderMemoryEstimate;
 
-/// What there is beside the model: a WebAssembly instance's stack and data, or the pages of the program that loading and
-/// scoring touch.
+/// Memory that does not depend on the model, in bytes: a WebAssembly instance's stack and data, or the pages of the
+/// program that loading and scoring touch.
 const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 2_600_000 };
-/// Files come in pieces of this size.
-const PIECE: u64 = 1 << 20;
+/// Bytes of a weights file that are read at a time.
+const PIECE_BYTES: u64 = 1 << 20;
 const BLOCK_ROWS: u64 = cpu::BLOCK_ROWS as u64;
 const TILE_ROWS: u64 = cpu::MAX_TILE_ROWS as u64;
 
-/// What decides how much memory a model takes.
+/// The properties of a model that decide how much memory it takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MemoryEstimate<'a> {
-    /// The steps, whatever the names of their tensors.
+    /// The steps; the names of their tensors do not matter.
     pub(crate) plan: &'a Plan,
-    /// Numbers in the head, which is f32.
+    /// Number of parameters of the head, which is f32.
     pub(crate) head_parameters: usize,
-    /// Bytes of `tokenizer.json`, and of what was made of it.
+    /// Bytes of `tokenizer.json`, and of the tables made from it.
     pub(crate) tokenizer: [usize; 2],
-    /// Bytes of the weights files, together.
+    /// Total bytes of the weights files.
     pub(crate) weights: u64,
-    /// How weights are to be held.
+    /// The format of the weights in memory.
     pub(crate) dtype: Dtype,
-    /// Longest pair in tokens.
+    /// Maximum tokens of a pair.
     pub(crate) max_length: usize,
-    /// Threads that compute.
+    /// Number of threads that compute.
     pub(crate) threads: usize,
 }
 
-/// How weights lie in their files, as far as their sizes tell.
+/// The format of weights in their file, as far as the file's size tells.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum StoredFormat {
-    /// As our codes.
+    /// Codes of a q8 or q4 file.
     Codes,
-    /// As numbers of so many bytes.
+    /// Floats with this number of bytes.
     Floats(u64),
 }
 
-/// Bytes that are held, and the most that ever were.
+/// Counts allocated bytes and their peak.
 #[derive(Debug, Default)]
 struct PeakTracker {
     current: u64,
@@ -59,7 +60,7 @@ struct PeakTracker {
 }
 
 impl PeakTracker {
-    /// What there is once the tokenizer is made of its file, which is gone.
+    /// The state after the tokenizer is built and its file is freed.
     fn with_tokenizer([file, tables]: [usize; 2]) -> Self {
         let (file, tables) = (file as u64, tables as u64);
         let mut tracker = Self { current: BASE, peak: BASE };
@@ -68,15 +69,18 @@ impl PeakTracker {
         tracker
     }
 
+    /// Counts an allocation.
     fn alloc(&mut self, bytes: u64) {
         self.current += bytes;
         self.peak = self.peak.max(self.current);
     }
 
+    /// Counts the end of an allocation.
     fn free(&mut self, bytes: u64) {
         self.current = self.current.saturating_sub(bytes);
     }
 
+    /// Counts an allocation that ends at once.
     fn transient(&mut self, bytes: u64) {
         self.alloc(bytes);
         self.free(bytes);
@@ -84,34 +88,34 @@ impl PeakTracker {
 }
 
 impl MemoryEstimate<'_> {
-    /// The most bytes that are held at a time, from the first file to the longest pair.
+    /// Returns the peak in bytes, from the first file to the longest pair.
     pub(crate) fn peak(&self) -> u64 {
         let tokenizer = PeakTracker::with_tokenizer(self.tokenizer);
         let mut tracker = PeakTracker { current: tokenizer.current, peak: tokenizer.current };
         self.read_weights(&mut tracker);
-        // Each is copied out of the weights, which go when all are packed.
+        // The head's tensors are copied out of the weights. The originals are freed when all weights are packed.
         tracker.alloc(4 * self.head_parameters as u64);
         self.plan.steps.iter().for_each(|step| self.pack(step, &mut tracker));
         tracker.free(4 * self.head_parameters as u64);
-        // Packing leaves gaps behind, each too small for what a run takes: that comes on top.
+        // Packing leaves gaps in the heap that are too small for the buffers of a run, so these add to the peak.
         tracker.current = tracker.peak;
         tracker.transient(self.run_bytes() * self.threads as u64);
         tokenizer.peak.max(tracker.peak)
     }
 
-    /// Tensors arrive in the order of their names, as they lie in files.
+    /// Reads the tensors in the order of their names, which is their order in files.
     fn read_weights(&self, tracker: &mut PeakTracker) {
         tracker.alloc(4 * self.head_parameters as u64);
         let mut tensors = self.plan.tensors();
         tensors.sort_unstable_by_key(|(name, ..)| *name);
         for tensor in &tensors {
-            let kept = self.stored_bytes(tensor);
-            tracker.transient(kept + PIECE);
-            tracker.alloc(kept);
+            let bytes = self.stored_bytes(tensor);
+            tracker.transient(bytes + PIECE_BYTES);
+            tracker.alloc(bytes);
         }
     }
 
-    /// One part after the other takes the place of the tensors it is made of.
+    /// Packs one layer after the other and frees the tensors that it is made from.
     fn pack(&self, step: &Step, tracker: &mut PeakTracker) {
         match step {
             Step::Embed(_) | Step::Norm(_) | Step::Pool(_) => {}
@@ -121,7 +125,7 @@ impl MemoryEstimate<'_> {
                     let width = if self.is_q8() { 2 } else { 4 };
                     let terms = [&positions.key, &positions.query].into_iter().flatten().count() as u64;
                     let table = (positions.table.rows * positions.table.width) as u64;
-                    // Its normalised rows and one projection of them, in f32.
+                    // The normalized rows and one projection of them, in f32.
                     tracker.transient(2 * 4 * table);
                     tracker.alloc(terms * width * table);
                 }
@@ -143,81 +147,89 @@ impl MemoryEstimate<'_> {
     }
 
     fn pack_linear(&self, layers: &[&Linear], tracker: &mut PeakTracker) {
-        let (mut kept, mut copied, mut packed) = (0, 0, 0);
+        let mut stored = 0;
+        let mut copied = 0;
+        let mut packed = 0;
         for layer in layers {
             let (rows, columns) = (layer.out_features(), layer.in_features);
-            let part = self.stored_bytes(&("", TensorRole::Matrix, vec![rows, columns]));
-            kept += part;
+            let bytes = self.stored_bytes(&("", TensorRole::Matrix, vec![rows, columns]));
+            stored += bytes;
             if rows < layer.weight.total_rows {
-                copied += part;
+                copied += bytes;
             }
             let (rows, columns) = (rows as u64, columns as u64);
             packed += if self.is_q8() { rows * columns + 12 * rows } else { 4 * rows * (columns + 1) };
         }
         tracker.transient(copied + packed);
         tracker.alloc(packed);
-        tracker.free(kept);
+        tracker.free(stored);
     }
 
-    /// What one thread holds while it runs the largest batch: the longest pair after others that do not fill one.
+    /// Returns the bytes that one thread allocates for the largest batch: the longest pair after others that just do not
+    /// fill a batch.
     fn run_bytes(&self) -> u64 {
         let hidden = self.plan.hidden_size as u64;
         let (max_length, rows) = (self.max_length as u64, (self.max_length + BATCH_TOKENS - 1) as u64);
-        let (mut wide, mut inside, mut pair, mut before) = (0, 0, 0, 0);
+        let mut qkv_width = 0;
+        let mut inner_width = 0;
+        let mut pair_bytes = 0;
+        let mut normed_width = 0;
         for step in &self.plan.steps {
             let norm = match step {
                 Step::Attention(attention) => {
-                    wide = wide.max(match attention.rows {
+                    qkv_width = qkv_width.max(match attention.rows {
                         Rows::All => 3 * hidden,
                         Rows::Cls => 2 * hidden,
                     });
-                    pair = pair.max(self.attention_bytes(attention, hidden, max_length));
+                    pair_bytes = pair_bytes.max(self.attention_bytes(attention, hidden, max_length));
                     &attention.norm
                 }
                 Step::FeedForward(block) => {
-                    let parts = if block.gate.is_some() { 2 } else { 1 };
-                    inside = inside.max(parts * block.intermediate.out_features() as u64);
+                    let inner_layers = if block.gate.is_some() { 2 } else { 1 };
+                    inner_width = inner_width.max(inner_layers * block.intermediate.out_features() as u64);
                     &block.norm
                 }
                 _ => continue,
             };
             if let BlockNorm::Before(_) = norm {
-                before = hidden;
+                normed_width = hidden;
             }
         }
-        let quantised = if self.is_q8() { (rows * hidden).max(BLOCK_ROWS * inside) } else { 0 };
-        // The residual stream and what attention gives are as wide as the model.
-        4 * (rows * (2 * hidden + before) + (rows * wide).max(BLOCK_ROWS * inside)) + quantised + pair
+        let quantized = if self.is_q8() { (rows * hidden).max(BLOCK_ROWS * inner_width) } else { 0 };
+        // The residual stream and the output of attention are as wide as the model.
+        4 * (rows * (2 * hidden + normed_width) + (rows * qkv_width).max(BLOCK_ROWS * inner_width))
+            + quantized
+            + pair_bytes
     }
 
-    /// What attention over one pair needs.
+    /// Returns the bytes that attention over one pair allocates.
     fn attention_bytes(&self, attention: &Attention, hidden: u64, max_length: u64) -> u64 {
         let head = hidden / attention.heads as u64;
-        let reach = attention.window.map_or(max_length, |window| max_length.min(2 * window as u64 + 1));
-        // In integers query, key and value of all heads, else key and value of one.
+        let window_rows = attention.window.map_or(max_length, |window| max_length.min(2 * window as u64 + 1));
+        // In integers: query, key and value of all heads. In floats: key and value of one head.
         let rows = max_length * if self.is_q8() { 6 * hidden } else { 8 * head };
         let positions = match &attention.positions {
             Positions::Absent | Positions::Alibi => 0,
             Positions::Rotary(_) => 4 * max_length * head,
-            // The products of all keys and of a tile's queries with the distances of a pair, and keys once more.
+            // Products of all keys and of a tile's queries with the distances of a pair, and a copy of the keys.
             Positions::Disentangled(positions) => {
                 let distances = (positions.table.rows as u64).min(2 * max_length);
                 4 * (max_length + TILE_ROWS) * distances
                     + if self.is_q8() { 2 * max_length * hidden } else { 0 }
             }
         };
-        rows + 6 * TILE_ROWS * reach + positions
+        rows + 6 * TILE_ROWS * window_rows + positions
     }
 
-    /// Bytes of a tensor as it is kept until it is packed.
+    /// Returns the bytes of a tensor while it is stored, before it is packed.
     fn stored_bytes(&self, (_, role, shape): &PlanTensor) -> u64 {
-        let numbers = shape.iter().product::<usize>() as u64;
+        let parameters = shape.iter().product::<usize>() as u64;
         let rows = shape.first().copied().unwrap_or(0) as u64;
         match (role, self.stored_format()) {
-            (TensorRole::Vector, StoredFormat::Codes) => 4 * numbers,
-            (_, StoredFormat::Codes) => numbers + 4 * rows,
-            (TensorRole::Matrix | TensorRole::Table, _) if self.dtype == Dtype::Q8 => numbers + 4 * rows,
-            (_, StoredFormat::Floats(width)) => width * numbers,
+            (TensorRole::Vector, StoredFormat::Codes) => 4 * parameters,
+            (_, StoredFormat::Codes) => parameters + 4 * rows,
+            (TensorRole::Matrix | TensorRole::Table, _) if self.dtype == Dtype::Q8 => parameters + 4 * rows,
+            (_, StoredFormat::Floats(width)) => width * parameters,
         }
     }
 
@@ -229,10 +241,10 @@ impl MemoryEstimate<'_> {
         }
     }
 
-    /// No format has half as many bytes again, or half as many, as the next.
+    /// Guesses the format from the bytes per parameter: about 1 for q8, 2 for f16 and bf16, 4 for f32.
     fn stored_format(&self) -> StoredFormat {
-        let numbers = (self.plan.parameters() + self.head_parameters) as f64;
-        match self.weights as f64 / numbers {
+        let parameters = (self.plan.parameters() + self.head_parameters) as f64;
+        match self.weights as f64 / parameters {
             ..1.5 => StoredFormat::Codes,
             ..3.0 => StoredFormat::Floats(2),
             _ => StoredFormat::Floats(4),
