@@ -1,8 +1,8 @@
-//! Rounding every matrix of a model while it reads a text, layer after layer.
+//! Quantizes all matrices of a model while it runs on a text, layer after layer.
 //!
-//! Each layer sees the inputs that the layers before it give once they are rounded, so it makes good for them too:
-//! its matrices are rounded with error feedback ([`super::gptq`]), and its bias is moved so that the mean output
-//! is what it was before anything was rounded.
+//! Each layer sees the inputs that the quantized layers before it produce, so it also compensates for their errors: its
+//! matrices are rounded with error feedback ([`super::gptq`]), and its bias is adjusted so that its mean output is that of
+//! the exact model.
 
 use std::collections::HashMap;
 
@@ -18,11 +18,11 @@ use crate::error::{Result, internal};
 use crate::model::{Plan, Pooling, Step, TensorRows};
 use crate::text::{Batch, PairTokenizer};
 
-/// What the model reads: a query, a tab and a document a line. Prose of our own on twenty subjects.
+/// The calibration text, written for Ranklet: a query, a tab and a document per line, on twenty subjects.
 const TEXT: &str = include_str!("calibration.txt");
 
 impl QuantizedMatrix {
-    /// The matrix in place of the exact one, `[out_features, in_features]`.
+    /// The weights for inputs that are not divided by the input scales, `[out_features, in_features]`.
     fn effective(&self) -> Vec<f32> {
         let mut values = self.rows.values_after_load();
         if !self.input_scales.is_empty() {
@@ -34,7 +34,10 @@ impl QuantizedMatrix {
     }
 }
 
-/// Rounds all that is stored in few bits of `weights`.
+/// Quantizes the matrices and embedding tables of a model and adjusts its biases.
+///
+/// # Errors
+/// As [`PairTokenizer`] and [`Weights`]; `internal` if an activation is not finite.
 pub(super) fn calibrate(
     checkpoint: &Checkpoint,
     weights: &Weights,
@@ -42,26 +45,28 @@ pub(super) fn calibrate(
     format: QuantFormat,
 ) -> Result<QuantizedTensors> {
     let batch = calibration_batch(checkpoint)?;
-    let counted =
-        ClsRows { firsts: batch.ranges().map(|rows| rows.start as u32).collect(), of: last_layers(plan) };
-    let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &counted)?;
+    let cls_rows = ClsRows {
+        indices: batch.ranges().map(|rows| rows.start as u32).collect(),
+        matrices: last_layers(plan),
+    };
+    let exact_means = mean_outputs(&CandleEngine::prepare(plan, weights.clone())?, &batch, &cls_rows)?;
     let groups = smoothquant::groups(plan);
-    let mut rounded = QuantizedTensors::nearest(plan, weights, format)?;
+    let mut quantized = QuantizedTensors::nearest(plan, weights, format)?;
     let mut with_tables = weights.clone();
-    rounded.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.values_after_load()));
+    quantized.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.values_after_load()));
     let mut failure = None;
     CandleEngine::prepare(plan, with_tables)?.run_with(&batch, &mut |linear, inputs| {
         let part = &linear.name.weight;
         let group = groups.iter().find(|group| group.weights.contains(&part));
-        match round_linear(weights, format, linear, group, inputs, &counted, &exact_means[part]) {
+        match quantize_linear(weights, format, linear, group, inputs, &cls_rows, &exact_means[part]) {
             Ok((matrix, bias)) => {
-                // A layer without a bias has nothing that could be moved.
+                // A layer without a bias has nothing to adjust.
                 let bias = linear.name.bias.as_ref().map(|part| (part, bias));
                 let values = bias.as_ref().map(|(_, bias)| &bias[..]);
                 let effective = linear.with(&matrix.effective(), values)?;
-                rounded.matrices.insert(key(part), matrix);
+                quantized.matrices.insert(key(part), matrix);
                 if let Some((part, bias)) = bias {
-                    rounded.biases.insert(key(part), bias);
+                    quantized.biases.insert(key(part), bias);
                 }
                 effective.forward(inputs)
             }
@@ -71,10 +76,10 @@ pub(super) fn calibrate(
             }
         }
     })?;
-    failure.map_or(Ok(rounded), Err)
+    failure.map_or(Ok(quantized), Err)
 }
 
-/// The text as one batch; pairs that this tokenizer has no words for teach nothing but do no harm.
+/// Tokenizes the calibration text into one batch. Pairs of unknown tokens are useless for calibration, but harmless.
 fn calibration_batch(checkpoint: &Checkpoint) -> Result<Batch> {
     let tokenizer = PairTokenizer::read(
         &checkpoint.tokenizer_json,
@@ -93,25 +98,25 @@ fn calibration_batch(checkpoint: &Checkpoint) -> Result<Batch> {
     Ok(batch)
 }
 
-/// Where only the first row of each pair reaches the result.
+/// The CLS rows of a batch, and the matrices for which only these rows matter.
 struct ClsRows<'a> {
-    /// Those rows.
-    firsts: Vec<u32>,
-    /// The matrices it is so for.
-    of: Vec<&'a TensorRows>,
+    /// Index of the CLS row of each pair.
+    indices: Vec<u32>,
+    /// The matrices of the last layer of a model with CLS pooling.
+    matrices: Vec<&'a TensorRows>,
 }
 
 impl ClsRows<'_> {
-    /// The rows a layer is for: `[rows, features]` to fewer rows, or `None` where it is for all of them.
+    /// Selects the CLS rows of `[rows, features]`; `None` for a layer of which all rows matter.
     fn select(&self, linear: &Linear, rows: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        if !self.of.contains(&&linear.name.weight) {
+        if !self.matrices.contains(&&linear.name.weight) {
             return Ok(None);
         }
-        rows.index_select(&Tensor::new(&self.firsts[..], rows.device())?, 0).map(Some)
+        rows.index_select(&Tensor::new(&self.indices[..], rows.device())?, 0).map(Some)
     }
 }
 
-/// The matrices that are applied to one row a pair once the last layer is collapsed.
+/// The matrices that are applied to one row per pair after the last layer is collapsed.
 fn last_layers(plan: &Plan) -> Vec<&TensorRows> {
     let (Some(Step::Pool(Pooling::First)), Some(last)) =
         (plan.steps.last(), plan.steps.iter().rposition(|step| matches!(step, Step::Attention(_))))
@@ -129,7 +134,7 @@ fn last_layers(plan: &Plan) -> Vec<&TensorRows> {
     linears.map(|linear| &linear.weight).collect()
 }
 
-/// The mean output of every linear layer, by its matrix.
+/// Computes the mean output of each linear layer, by its matrix.
 fn mean_outputs(
     engine: &CandleEngine,
     batch: &Batch,
@@ -138,28 +143,29 @@ fn mean_outputs(
     let mut means = HashMap::new();
     engine.run_with(batch, &mut |linear, inputs| {
         let outputs = linear.forward(inputs)?;
-        let counted = rows.select(linear, &outputs)?;
-        let mean = counted.as_ref().unwrap_or(&outputs).mean(0)?.to_vec1()?;
+        let cls_outputs = rows.select(linear, &outputs)?;
+        let mean = cls_outputs.as_ref().unwrap_or(&outputs).mean(0)?.to_vec1()?;
         means.insert(linear.name.weight.clone(), mean);
         Ok(outputs)
     })?;
     Ok(means)
 }
 
-/// The rounded matrix of one layer and its adjusted bias, for the `inputs` `[rows, in_features]` it gets.
-fn round_linear(
+/// Quantizes the matrix of a layer with the inputs `[rows, in_features]`, and adjusts its bias.
+fn quantize_linear(
     weights: &Weights,
     format: QuantFormat,
     linear: &Linear,
     group: Option<&SmoothingGroup>,
     inputs: &Tensor,
-    counted: &ClsRows,
+    cls_rows: &ClsRows,
     exact_mean: &[f32],
 ) -> Result<(QuantizedMatrix, Vec<f32>)> {
     let columns = linear.name.in_features;
     let input_scales = group.map_or(Ok(Vec::new()), |group| input_scales(weights, group, inputs))?;
-    let counted = counted.select(linear, inputs).map_err(failed)?;
-    let (moments, input_mean) = statistics(inputs, counted.as_ref(), &input_scales).map_err(failed)?;
+    let cls_inputs = cls_rows.select(linear, inputs).map_err(candle_error)?;
+    let (moments, input_mean) =
+        statistics(inputs, cls_inputs.as_ref(), &input_scales).map_err(candle_error)?;
     let feedback = ErrorFeedback::new(&moments, columns)?;
     let importance: Vec<f32> = (0..columns).map(|column| moments[column * columns + column]).collect();
 
@@ -170,52 +176,51 @@ fn round_linear(
         rows.push(row, &importance, |row, round| feedback.round(row, round));
     }
     let mean = |row: &[f32]| row.iter().zip(&input_mean).map(|(weight, input)| weight * input).sum::<f32>();
-    let loaded = rows.values_after_load();
-    let bias = loaded.chunks_exact(columns).zip(exact_mean).map(|(row, exact)| exact - mean(row)).collect();
+    let values = rows.values_after_load();
+    let bias = values.chunks_exact(columns).zip(exact_mean).map(|(row, exact)| exact - mean(row)).collect();
     Ok((QuantizedMatrix { rows, input_scales }, bias))
 }
 
-/// What `group`'s inputs are divided by.
+/// Computes the input scales of a group of layers, `[in_features]`.
 fn input_scales(weights: &Weights, group: &SmoothingGroup, inputs: &Tensor) -> Result<Vec<f32>> {
-    let largest_inputs: Vec<f32> =
-        inputs.abs().and_then(|inputs| inputs.max(0)).and_then(|most| most.to_vec1()).map_err(failed)?;
-    let mut largest_weights = vec![0.0f32; largest_inputs.len()];
+    let max_inputs: Vec<f32> =
+        inputs.abs().and_then(|inputs| inputs.max(0)).and_then(|max| max.to_vec1()).map_err(candle_error)?;
+    let mut max_weights = vec![0.0f32; max_inputs.len()];
     for part in &group.weights {
-        for row in
-            weights.view_rows(&part.tensor, part.rows.clone())?.to_f32().chunks_exact(largest_inputs.len())
+        for row in weights.view_rows(&part.tensor, part.rows.clone())?.to_f32().chunks_exact(max_inputs.len())
         {
-            largest_weights.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(value.abs()));
+            max_weights.iter_mut().zip(row).for_each(|(max, value)| *max = max.max(value.abs()));
         }
     }
-    Ok(group.input_scales(&largest_inputs, &largest_weights))
+    Ok(group.input_scales(&max_inputs, &max_weights))
 }
 
-fn failed(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> crate::Error {
     internal(format!("calibrating: {error}")).with_source(error)
 }
 
-/// Covariances `[in_features, in_features]` of the inputs, divided by their scales, and their mean row. The mean is left
-/// out of the first, for what it does to the outputs the bias makes good.
+/// Computes the covariances `[in_features, in_features]` of the inputs divided by their scales, and their mean row. These
+/// are central moments, because the bias compensates for the error of the mean.
 ///
-/// Where only some rows are `counted` the mean is theirs, and they have half the weight: they are too few to tell all
-/// covariances alone.
+/// With `cls_inputs`, the mean is that of the CLS rows, and the covariances are the average of those of all rows and those
+/// of the CLS rows, which are too few on their own.
 fn statistics(
     inputs: &Tensor,
-    counted: Option<&Tensor>,
+    cls_inputs: Option<&Tensor>,
     input_scales: &[f32],
 ) -> candle_core::Result<(Vec<f32>, Vec<f32>)> {
     let scaled = |rows: &Tensor| match input_scales {
         [] => Ok(rows.clone()),
         scales => rows.broadcast_div(&Tensor::new(scales, rows.device())?),
     };
-    let mean = scaled(counted.unwrap_or(inputs))?.mean(0)?;
+    let mean = scaled(cls_inputs.unwrap_or(inputs))?.mean(0)?;
     let moments = |rows: &Tensor| {
-        let centred = scaled(rows)?.broadcast_sub(&mean)?;
-        centred.t()?.contiguous()?.matmul(&centred)? / rows.dim(0)? as f64
+        let centered = scaled(rows)?.broadcast_sub(&mean)?;
+        centered.t()?.contiguous()?.matmul(&centered)? / rows.dim(0)? as f64
     };
-    let moments = match counted {
+    let moments = match cls_inputs {
         None => moments(inputs)?,
-        Some(counted) => ((moments(inputs)? + moments(counted)?)? * 0.5)?,
+        Some(cls_inputs) => ((moments(inputs)? + moments(cls_inputs)?)? * 0.5)?,
     };
     Ok((moments.flatten_all()?.to_vec1()?, mean.to_vec1()?))
 }

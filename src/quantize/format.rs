@@ -1,52 +1,52 @@
-//! The two ways to store rows of numbers, and what loading makes of each.
+//! The q8 and q4 formats of rows, and their values after loading.
 
 use crate::checkpoint::{BLOCK, QuantGrid, Writer, block_scales};
 use crate::error::{Result, input};
 use crate::options::Dtype;
 
-/// What is written.
+/// A format of quantized rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QuantFormat {
-    /// A scale a row.
+    /// One scale per row.
     Q8,
-    /// Four bits with a scale a block, unpacked to q8 while loading.
+    /// Four bits per value and one scale per block; unpacked to q8 on load.
     Q4,
 }
 
-/// QuantizedRows whose every value is a whole multiple of its scale.
+/// Rows whose values are whole multiples of their scales.
 #[derive(Debug, Clone)]
 pub(super) struct QuantizedRows {
     format: QuantFormat,
-    /// The codes they have once they are loaded.
+    /// The grid of the codes after loading.
     grid: QuantGrid,
     columns: usize,
     /// `[rows, columns]`.
     values: Vec<f32>,
-    /// One for each row, or for each block of each row.
+    /// One per row for q8, one per block of a row for q4.
     scales: Vec<f32>,
 }
 
 impl QuantFormat {
-    /// The format of a dtype.
+    /// Returns the format of a dtype.
     ///
     /// # Errors
-    /// `input` for a dtype that is not written.
+    /// `input` for other dtypes than q8 and q4.
     pub(super) fn of(dtype: Dtype) -> Result<Self> {
         match dtype {
             Dtype::Q8 => Ok(QuantFormat::Q8),
             Dtype::Q4 => Ok(QuantFormat::Q4),
-            _ => Err(input("a model is quantised to q8 or q4")),
+            _ => Err(input("a model can be quantized to q8 or q4")),
         }
     }
 }
 
 impl QuantizedRows {
-    /// No rows yet.
+    /// Creates an empty list of rows.
     pub(super) fn new(format: QuantFormat, grid: QuantGrid, columns: usize) -> Self {
         Self { format, grid, columns, values: Vec::new(), scales: Vec::new() }
     }
 
-    /// QuantizedRows of one format and width, one below the other.
+    /// Concatenates rows of one format and width.
     pub(super) fn concat<'a>(first: &Self, others: impl Iterator<Item = &'a Self>) -> Self {
         let mut rows = first.clone();
         for other in others {
@@ -56,7 +56,7 @@ impl QuantizedRows {
         rows
     }
 
-    /// All rows of `values`, rounded to nearest.
+    /// Rounds all rows of `values` to nearest.
     pub(super) fn nearest(format: QuantFormat, grid: QuantGrid, columns: usize, values: &[f32]) -> Self {
         let mut rows = Self::new(format, grid, columns);
         let equal = vec![1.0; columns];
@@ -68,8 +68,8 @@ impl QuantizedRows {
         rows
     }
 
-    /// Adds a row: `round_row` is given it and what rounds the value of a column to the multiples there are, with the
-    /// scales that lose least by `importance`.
+    /// Quantizes a row and adds it. The scales minimize the error weighted by `importance`, which has one value per column.
+    /// `round_row` gets the row and a function that rounds the value of a column to a multiple of its scale.
     pub(super) fn push(
         &mut self,
         row: &[f32],
@@ -92,7 +92,7 @@ impl QuantizedRows {
         }
     }
 
-    /// The values once they are loaded, `[rows, columns]`.
+    /// Computes the values after loading, `[rows, columns]`.
     pub(super) fn values_after_load(&self) -> Vec<f32> {
         let mut values = self.values.clone();
         if self.format == QuantFormat::Q4 {
@@ -104,7 +104,7 @@ impl QuantizedRows {
         values
     }
 
-    /// Puts them into a file.
+    /// Adds the rows to a file.
     pub(super) fn write(&self, name: &str, writer: &mut Writer) {
         let Self { format, grid, columns, values, scales } = self;
         match format {

@@ -1,18 +1,19 @@
-//! Rounding a matrix to a grid so that its products with real inputs change least.
+//! GPTQ (Frantar et al., 2022, arXiv:2210.17323): rounds a matrix to a grid so that its products with real inputs change
+//! least.
 //!
-//! Rounding each weight to the nearest step is best for the weights, not for `W x`: inputs are correlated, so the
-//! error of one column can be made good by the columns after it. This is GPTQ (Frantar et al., 2022,
-//! arXiv:2210.17323): columns are rounded one by one, and the error of each is spread over the rest as the inputs'
-//! second moments `H = X^T X` say.
+//! Rounding each weight to the nearest step minimizes the error of the weights, not that of `W x`: inputs are correlated, so
+//! later columns can compensate for the error of a column. Columns are rounded one by one, and the error of each is
+//! distributed over the following ones according to the second moments of the inputs, `H = X^T X`.
 
 use crate::error::{Result, internal};
 
-/// How much is added to the diagonal of `H`, as a part of its mean: keeps rarely seen directions from being trusted.
+/// Added to the diagonal of `H`, relative to its mean, so that rare directions of the inputs do not count too much.
 const DAMPING: f64 = 0.01;
 
-/// Error feedback for one matrix of inputs: row `i` says how an error in column `i` moves the columns after it.
+/// The error feedback for the inputs of a layer. Row `i` has the factors by which an error in column `i` changes the columns
+/// after it.
 ///
-/// `U` with `H^-1 = U^T U`, upper triangular, `[size, size]` row-major, each row divided by its diagonal.
+/// This is the upper triangular `U` with `H^-1 = U^T U`, `[size, size]` row-major, each row divided by its diagonal.
 #[derive(Debug)]
 pub(super) struct ErrorFeedback {
     size: usize,
@@ -20,10 +21,10 @@ pub(super) struct ErrorFeedback {
 }
 
 impl ErrorFeedback {
-    /// From `H`, `[size, size]` row-major.
+    /// Computes the feedback from `H`, `[size, size]` row-major.
     ///
     /// # Errors
-    /// `internal` when `H` is not the second moments of finite numbers.
+    /// `internal` if `H` is not finite or not positive definite.
     pub(super) fn new(second_moments: &[f32], size: usize) -> Result<Self> {
         let mean = (0..size).map(|i| f64::from(second_moments[i * size + i])).sum::<f64>() / size as f64;
         if !mean.is_finite() {
@@ -32,7 +33,7 @@ impl ErrorFeedback {
         let damping = (DAMPING * mean).max(f64::MIN_POSITIVE);
         let damped =
             |i: usize, j: usize| f64::from(second_moments[i * size + j]) + if i == j { damping } else { 0.0 };
-        // H = R R^T with R upper triangular is a Cholesky factorisation from the last row to the first; then
+        // H = R R^T with R upper triangular is a Cholesky factorization from the last row to the first; then
         // H^-1 = (R^-1)^T (R^-1), so U = R^-1.
         let factor = upper_factor(damped, size)?;
         let mut rows = vec![0.0; size * size];
@@ -46,7 +47,7 @@ impl ErrorFeedback {
         Ok(Self { size, rows })
     }
 
-    /// Rounds one row of weights with `round`, which is given a column and its value, column by column.
+    /// Rounds a row of weights, column by column. `round` gets the index of a column and its value.
     pub(super) fn round(&self, row: &[f32], round: impl Fn(usize, f32) -> f32) -> Vec<f32> {
         let mut row = row.to_vec();
         for i in 0..self.size {
@@ -62,7 +63,7 @@ impl ErrorFeedback {
     }
 }
 
-/// `R` upper triangular with `R R^T` the given symmetric matrix.
+/// Computes the upper triangular `R` with `R R^T = matrix`, for a symmetric matrix.
 fn upper_factor(matrix: impl Fn(usize, usize) -> f64, size: usize) -> Result<Vec<f64>> {
     let mut factor = vec![0.0; size * size];
     for i in (0..size).rev() {
@@ -78,7 +79,7 @@ fn upper_factor(matrix: impl Fn(usize, usize) -> f64, size: usize) -> Result<Vec
     Ok(factor)
 }
 
-/// Row `i` of `R^-1`, from column `i` on: `x R = e_i` solved forwards.
+/// Computes row `i` of `R^-1`, from column `i` on: solves `x R = e_i` by forward substitution.
 fn invert_row(factor: &[f64], size: usize, i: usize, row: &mut [f64]) {
     row[i..].fill(0.0);
     row[i] = 1.0;
@@ -95,7 +96,7 @@ fn invert_row(factor: &[f64], size: usize, i: usize, row: &mut [f64]) {
 mod tests {
     use super::*;
 
-    /// Numbers that look random and are the same everywhere.
+    /// Pseudorandom numbers, the same on all machines.
     fn numbers(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;
         (0..count)
@@ -106,7 +107,7 @@ mod tests {
             .collect()
     }
 
-    /// Inputs whose columns all share a part, so that errors can make good for one another.
+    /// Inputs whose columns are correlated, so that one column can compensate for another.
     fn correlated_inputs(rows: usize, size: usize) -> Vec<f32> {
         let (shared, own) = (numbers(rows, 1), numbers(rows * size, 2));
         (0..rows * size).map(|i| shared[i / size] + 0.2 * own[i]).collect()
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn feedback_loses_much_less_of_the_product_than_rounding_to_nearest() {
+    fn feedback_has_less_than_half_the_output_error_of_rounding_to_nearest() {
         let (rows, size) = (200, 24);
         let inputs = correlated_inputs(rows, size);
         let feedback = ErrorFeedback::new(&second_moments(&inputs, size), size).unwrap();

@@ -1,4 +1,4 @@
-//! Writing our q8 and q4 files.
+//! Quantizes models to Ranklet's q8 and q4 files.
 
 mod calibrate;
 mod format;

@@ -1,4 +1,4 @@
-//! `quantize`: a q8 or q4 file, calibrated, with golden pairs.
+//! Quantizes a model to a q8 or q4 file, with calibration and golden pairs.
 
 use super::calibrate;
 use super::format::QuantFormat;
@@ -8,7 +8,7 @@ use crate::model;
 use crate::options::{Device, Dtype, ModelSource, Options, Scores};
 use crate::reranker::Reranker;
 
-/// Pairs whose logits go into the file: one that matches and one that does not, in plain words.
+/// The pairs whose logits are written into the file: a relevant document and an irrelevant one.
 const GOLDEN_PAIRS: [(&str, &str); 2] = [
     (
         "how do bees make honey",
@@ -17,40 +17,43 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
     ("how do bees make honey", "The last train leaves platform four at a quarter to midnight."),
 ];
 
-/// Makes a checkpoint of the dtype q8 or q4 of an f32, f16 or bf16 one: the same files with a
-/// `model.safetensors` in the place of their weights.
+/// Quantizes an f32, f16 or bf16 checkpoint to the dtype q8 or q4. Returns the same files with a new `model.safetensors`
+/// instead of their weights.
 ///
-/// Matrices are rounded so that their products with real activations change least: the model reads a text of our own
-/// for that. `source` names where the weights came from, for the file's metadata.
+/// Matrices are rounded so that their products with real activations change least: the model runs on a calibration text.
+/// `source` names the origin of the weights in the file's metadata.
 ///
 /// # Errors
-/// As [`Reranker::load`]; `input` when the checkpoint is quantised already, or for another dtype.
+/// As [`Reranker::load`]; `input` if the checkpoint is quantized already, or for another dtype.
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
     let format = QuantFormat::of(dtype)?;
     let mut rest = files.clone();
     let weights = WeightsSource::take(&mut rest)?.parse()?;
-    let mut quantised = rest.clone();
+    let mut quantized = rest.clone();
     let checkpoint = Checkpoint::read(rest)?;
     if weights.format().golden().is_some() {
         let format = weights.format().name();
-        return Err(input(format!("the model is a {format} file already: quantise its source")));
+        return Err(input(format!(
+            "the model is a {format} file already: quantize the model that it was made from"
+        )));
     }
     let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
-    let rounded = calibrate::calibrate(&checkpoint, &weights, &plan, format)?;
-    let writer = rounded.write(&plan, &head, &weights)?;
+    let tensors = calibrate::calibrate(&checkpoint, &weights, &plan, format)?;
+    let writer = tensors.write(&plan, &head, &weights)?;
 
-    // The golden logits are those of the file itself, so it is written once without them and loaded.
+    // The golden logits are those of the quantized model, so the file is first written without them and loaded.
     let load = |files: &ModelFiles, dtype| {
         let options = Options { device: Device::Candle, dtype, ..Options::default() };
         Reranker::load(ModelSource::Files(files.clone()), options)
     };
     let exact = load(&files, Dtype::F32).await?;
-    quantised.insert("model.safetensors", writer.write(source, Golden::default())?);
-    let reranker = load(&quantised, Dtype::Auto).await?;
-    quantised.insert("model.safetensors", writer.write(source, golden(&reranker, &exact).await?)?);
-    Ok(quantised)
+    quantized.insert("model.safetensors", writer.write(source, Golden::default())?);
+    let reranker = load(&quantized, Dtype::Auto).await?;
+    quantized.insert("model.safetensors", writer.write(source, golden(&reranker, &exact).await?)?);
+    Ok(quantized)
 }
 
+/// Scores the golden pairs on the quantized and on the exact model.
 async fn golden(reranker: &Reranker, exact: &Reranker) -> Result<Golden> {
     let mut pairs = Vec::new();
     for pair in GOLDEN_PAIRS {

@@ -1,4 +1,4 @@
-//! The tensors of a file.
+//! The quantized tensors of a model.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use crate::checkpoint::{QuantGrid, Weights, Writer};
 use crate::error::{Result, internal};
 use crate::model::{Head, Plan, TensorRole, TensorRows};
 
-/// Embedding tables by name, matrices and biases by name and first row, as they will be.
+/// Quantized embedding tables by name, and matrices and adjusted biases by name and first row.
 #[derive(Debug, Default)]
 pub(super) struct QuantizedTensors {
     pub(super) tables: HashMap<String, QuantizedRows>,
@@ -28,61 +28,62 @@ fn parts_of<'a, T>(
     parts.range((tensor.to_owned(), 0)..=(tensor.to_owned(), usize::MAX)).map(|(_, part)| part)
 }
 
-/// A matrix with what its inputs are divided by.
+/// A quantized matrix and its input scales.
 #[derive(Debug)]
 pub(super) struct QuantizedMatrix {
     /// `[out_features, in_features]`, each column multiplied by its input scale.
     pub(super) rows: QuantizedRows,
-    /// `[in_features]`; empty where all are 1.
+    /// The divisors of the inputs, `[in_features]`; empty if all are 1.
     pub(super) input_scales: Vec<f32>,
 }
 
 impl QuantizedTensors {
-    /// What no text can teach anything about, rounded to nearest: the tables of a Plan, and what projects the rows of
-    /// one of positions.
+    /// Rounds the tensors that need no calibration to nearest: the tables of a Plan, and the projections of position
+    /// tables.
     ///
     /// # Errors
-    /// `weights` for one that is not there.
+    /// `weights` for a missing tensor.
     pub(super) fn nearest(plan: &Plan, weights: &Weights, format: QuantFormat) -> Result<Self> {
-        let mut rounded = Self::default();
+        let mut quantized = Self::default();
         for linear in plan.position_projections() {
             let part = &linear.weight;
             let values = weights.view_rows(&part.tensor, part.rows.clone())?.to_f32();
             let rows = QuantizedRows::nearest(format, QuantGrid::MATRIX, linear.in_features, &values);
-            rounded.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
+            quantized.matrices.insert(key(part), QuantizedMatrix { rows, input_scales: Vec::new() });
         }
         for (name, role, shape) in plan.tensors() {
             if role == TensorRole::Table {
                 let values = weights.view(name)?.to_f32();
                 let rows = QuantizedRows::nearest(format, QuantGrid::EMBEDDING, shape[1], &values);
-                rounded.tables.insert(name.to_owned(), rows);
+                quantized.tables.insert(name.to_owned(), rows);
             }
         }
-        Ok(rounded)
+        Ok(quantized)
     }
 
-    /// Every tensor the model uses, in the storage its role asks for. The head is small and goes straight into the
-    /// logits, so it stays exact, as do the vectors of `weights` that have not been adjusted.
+    /// Collects all tensors of the model into a file, in the format of their roles. The head stays exact, because it is small
+    /// and directly decides the logits. Vectors of `weights` without an adjusted bias stay exact as well.
     ///
     /// # Errors
-    /// `internal` for a matrix that has not been rounded.
+    /// `internal` for a matrix that is not quantized.
     pub(super) fn write(&self, plan: &Plan, head: &Head, weights: &Weights) -> Result<Writer> {
-        let missing = |name: &str| internal(format!("calibrating: {name} was not rounded"));
+        let missing = |name: &str| internal(format!("calibrating: {name} was not quantized"));
         let mut writer = Writer::default();
         for (name, role, shape) in plan.tensors() {
             match role {
                 TensorRole::Vector => {
                     let biases: Vec<f32> = parts_of(&self.biases, name).flatten().copied().collect();
-                    match biases.is_empty() {
-                        false => writer.add_exact(name, &shape, &biases),
-                        true => writer.add_exact(name, &shape, &weights.view(name)?.to_f32()),
+                    if biases.is_empty() {
+                        writer.add_exact(name, &shape, &weights.view(name)?.to_f32());
+                    } else {
+                        writer.add_exact(name, &shape, &biases);
                     }
                 }
                 TensorRole::Matrix => {
                     let mut parts = parts_of(&self.matrices, name);
                     let first = parts.next().ok_or_else(|| missing(name))?;
                     QuantizedRows::concat(&first.rows, parts.map(|part| &part.rows)).write(name, &mut writer);
-                    // Layers in one tensor read the same inputs, so they have the same scales.
+                    // Layers in one tensor read the same inputs, so their input scales are equal.
                     if !first.input_scales.is_empty() {
                         writer.add_input_scales(name, &first.input_scales);
                     }

@@ -1,23 +1,23 @@
-//! What inputs are divided by before they are quantised.
+//! SmoothQuant (Xiao et al., 2022, arXiv:2211.10438): input scales, by which inputs are divided before they are quantized.
 //!
-//! Some input columns of a layer are much larger than others. All columns of a row share one step, so the large ones
-//! decide it and the small ones drown. Dividing a column and multiplying its weights instead moves the trouble to the
-//! weights, whose columns differ too: `s = x^0.3 / w^p`, with `x` and `w` the largest magnitudes of a column, evens out
-//! both (SmoothQuant, Xiao et al., 2022, arXiv:2211.10438; the powers were chosen by the error of the logits on text
-//! that no test sees).
+//! Some input columns of a layer are much larger than others. All columns of a row share one quantization step, so the large
+//! columns decide it and the small ones lose precision. Dividing a column and multiplying its weights by the same scale
+//! moves the problem to the weights, whose columns differ too. The scale `s = x^0.3 / w^p`, with `x` and `w` the maximum
+//! magnitudes of a column, balances both. The powers minimize the error of the logits on a text that no test uses.
 
 use crate::model::{Plan, Step, TensorRows};
 
-/// Layers that read the same inputs, so they share what inputs are divided by.
+/// Layers that read the same inputs, so they share input scales.
 #[derive(Debug)]
 pub(super) struct SmoothingGroup<'a> {
-    /// Names of their matrices.
+    /// The matrices of the layers.
     pub(super) weights: Vec<&'a TensorRows>,
-    /// The power of a column's largest weight.
+    /// The power of a column's maximum weight.
     power: f32,
 }
 
-/// The groups of a Plan. The output of attention is in none: its columns are alike.
+/// Returns the groups of a Plan. The output projections of attention are in no group, because their input columns are
+/// similar.
 pub(super) fn groups(plan: &Plan) -> Vec<SmoothingGroup<'_>> {
     let mut groups = Vec::new();
     for step in &plan.steps {
@@ -33,7 +33,7 @@ pub(super) fn groups(plan: &Plan) -> Vec<SmoothingGroup<'_>> {
                     weights: linears.map(|linear| &linear.weight).collect(),
                     power: 0.3,
                 });
-                // After the activation a few columns are huge, and few weights are there for them.
+                // After the activation, a few columns are much larger than the others.
                 groups.push(SmoothingGroup { weights: vec![&block.output.weight], power: 0.6 });
             }
             Step::Embed(_) | Step::Norm(_) | Step::Project(_) | Step::Pool(_) => {}
@@ -43,9 +43,9 @@ pub(super) fn groups(plan: &Plan) -> Vec<SmoothingGroup<'_>> {
 }
 
 impl SmoothingGroup<'_> {
-    /// Input scales, one a column, with a geometric mean of 1.
+    /// Computes the input scales, one per column, with a geometric mean of 1.
     ///
-    /// `inputs` and `weights` are the largest magnitudes of each column, of weights over all matrices of the group.
+    /// `inputs` and `weights` are the maximum magnitudes per column, those of weights over all matrices of the group.
     pub(super) fn input_scales(&self, inputs: &[f32], weights: &[f32]) -> Vec<f32> {
         let logarithms: Vec<f32> = inputs
             .iter()
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_columns_are_divided_by_more_and_all_together_by_nothing() {
+    fn large_columns_have_larger_scales_and_the_geometric_mean_is_one() {
         let group = SmoothingGroup { weights: Vec::new(), power: 0.6 };
         let scales = group.input_scales(&[1.0, 100.0, 1.0], &[1.0, 1.0, 10.0]);
         assert!(scales[1] > scales[0] && scales[2] < scales[0]);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_without_anything_in_them_are_no_trouble() {
+    fn columns_of_zeros_have_the_scale_one() {
         let group = SmoothingGroup { weights: Vec::new(), power: 0.3 };
         assert_eq!(group.input_scales(&[0.0; 4], &[0.0; 4]), [1.0; 4]);
     }
