@@ -1,4 +1,4 @@
-//! Errors as JavaScript has them: a real `Error` with a `code`.
+//! Converts errors to JavaScript: an `Error` with a `code`, and with an `item` if it is about some documents or pairs.
 
 use wasm_bindgen::JsValue;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorItem};
 /// The result of a binding.
 pub(super) type JsResult<T> = Result<T, JsFailure>;
 
-/// An error on its way out.
+/// An error that a binding throws.
 pub struct JsFailure(Error);
 
 impl From<Error> for JsFailure {

@@ -1,6 +1,6 @@
-//! Bindings for JavaScript: they convert types and nothing else.
+//! Bindings for JavaScript, which only convert types.
 //!
-//! The TypeScript in `pkg/` is the API; nothing here is meant to be called by anybody else.
+//! They are internal to the package: the API is the TypeScript in `pkg/`.
 
 mod error;
 
@@ -19,33 +19,33 @@ use crate::error::{device_lost, input, internal};
 use crate::reranker::Loader;
 use crate::{DocumentOptions, ErrorKind, OffsetUnit, Pairs, PartialScores, Scores, ScoringRun, Span};
 
-/// The files of a checkpoint on their way in.
+/// The small files of a checkpoint.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct ModelFiles(crate::ModelFiles);
 
 #[wasm_bindgen]
 impl ModelFiles {
-    /// No files yet.
+    /// Creates an empty set.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one file.
+    /// Adds a file.
     pub fn set(&mut self, name: String, bytes: Vec<u8>) {
         self.0.insert(name, bytes);
     }
 }
 
-/// A model on its way in.
+/// Loads a model, piece by piece.
 #[wasm_bindgen]
 pub struct WasmLoader(Loader);
 
 #[wasm_bindgen]
 impl WasmLoader {
-    /// Begins with all files but those that hold weights; `options` is JSON of `device`, `dtype`, `max_length` and
-    /// `max_memory_bytes`, and `weights_bytes` what all files of weights have together.
+    /// Begins with all files but the weights. `weights_bytes` is the total size of the weights files; `options` is
+    /// [`Options`](crate::Options) as JSON.
     #[wasm_bindgen(constructor)]
     pub fn new(files: ModelFiles, weights_bytes: u64, options: &str) -> JsResult<WasmLoader> {
         let options = serde_json::from_str(options)
@@ -55,28 +55,28 @@ impl WasmLoader {
         Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
     }
 
-    /// Begins with a file of weights, of `length` bytes.
+    /// Begins with a weights file of `length` bytes.
     pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
         Ok(self.0.weights().open(name, length)?)
     }
 
-    /// Where the bytes of the open file begin and end that are to be pushed next; `undefined` when it has given all.
+    /// The range of bytes of the open file to push next, `[start, end]`; `undefined` at its end.
     pub fn wanted(&mut self) -> Option<Vec<f64>> {
         let range = self.0.weights().wanted()?;
         Some(vec![range.start as f64, range.end as f64])
     }
 
-    /// Takes the bytes that were wanted.
+    /// Takes the bytes of the wanted range.
     pub fn push(&mut self, piece: &[u8]) -> JsResult<()> {
         Ok(self.0.weights().push(piece)?)
     }
 
-    /// The model, when all files have come.
+    /// Finishes loading, after all files are pushed.
     pub fn finish(self) -> JsResult<WasmReranker> {
         Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
     }
 
-    /// As [`finish`](Self::finish), for a device that may be a GPU, which has to be waited for.
+    /// As [`finish`](Self::finish), for devices that may be a GPU, which need a promise.
     #[cfg(feature = "gpu")]
     pub async fn finish_async(self) -> JsResult<WasmReranker> {
         Ok(WasmReranker(Rc::new(self.0.finish().await?)))
@@ -89,14 +89,14 @@ pub struct WasmReranker(Rc<crate::Reranker>);
 
 #[wasm_bindgen]
 impl WasmReranker {
-    /// What was loaded, as JSON.
+    /// [`Info`](crate::Info) as JSON.
     pub fn info(&self) -> JsResult<String> {
         Ok(serde_json::to_string(self.0.info())
             .map_err(|error| internal(format!("info: {error}")).with_source(error))?)
     }
 
-    /// Begins a call for one query; `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` `"truncate"` or
-    /// `"chunk"`.
+    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` is
+    /// `"truncate"` or `"chunk"`.
     pub fn scoring(
         &self,
         query: String,
@@ -110,7 +110,7 @@ impl WasmReranker {
         self.begin(Pairs::OneQuery { query: query.into(), documents, options }, scores)
     }
 
-    /// Begins a call for pairs, given as two lists of equal length.
+    /// Begins to score pairs, given as two lists of equal length.
     pub fn scoring_pairs(
         &self,
         queries: Vec<String>,
@@ -124,7 +124,7 @@ impl WasmReranker {
         self.begin(Pairs::Each(pairs), scores)
     }
 
-    /// Begins a call for one query and documents tokenised before; `candidates` are their places, or all.
+    /// Begins to score documents of a collection for one query: those at the indices `candidates`, or all.
     pub fn scoring_prepared(
         &self,
         query: String,
@@ -136,12 +136,12 @@ impl WasmReranker {
         self.begin(Pairs::Prepared { query: query.into(), collection, candidates }, scores)
     }
 
-    /// An empty collection.
+    /// Creates an empty collection.
     pub fn collection(&self) -> WasmCollection {
         WasmCollection(Arc::new(crate::Collection::new(&self.0)))
     }
 
-    /// Tokenises more documents into a collection that no call is using.
+    /// Tokenizes documents and adds them to a collection that no scoring run uses.
     pub fn prepare(
         &self,
         collection: &mut WasmCollection,
@@ -150,69 +150,70 @@ impl WasmReranker {
         long_documents: &str,
     ) -> JsResult<()> {
         let options = document_options(max_tokens_per_document, long_documents)?;
-        let held = Arc::get_mut(&mut collection.0)
+        let target = Arc::get_mut(&mut collection.0)
             .ok_or_else(|| input("documents cannot be added while the collection is being ranked"))?;
         for document in documents {
-            held.push(&self.0, &document, options)?;
+            target.push(&self.0, &document, options)?;
         }
         Ok(())
     }
 
     fn begin(&self, pairs: Pairs<'static>, scores: &str) -> JsResult<WasmScoring> {
         let scores: Scores = scores.parse()?;
-        Ok(WasmScoring { reranker: Rc::clone(&self.0), scoring: ScoringRun::new(pairs, scores), spans: None })
+        Ok(WasmScoring { reranker: Rc::clone(&self.0), run: ScoringRun::new(pairs, scores), spans: None })
     }
 }
 
-/// Tokenised documents.
+/// Tokenized documents.
 #[wasm_bindgen]
 pub struct WasmCollection(Arc<crate::Collection>);
 
-/// A call under way.
+/// A scoring run.
 #[wasm_bindgen]
 pub struct WasmScoring {
     reranker: Rc<crate::Reranker>,
-    scoring: ScoringRun<'static>,
-    /// Those of the last micro-batch.
+    run: ScoringRun<'static>,
+    /// The spans of the last step.
     spans: Option<Vec<Span>>,
 }
 
 #[wasm_bindgen]
 impl WasmScoring {
-    /// Scores of the pairs that the next micro-batch finishes, row-major `[pairs, labels]`; `undefined` when all are done.
+    /// Runs the next micro-batch. Returns the scores of the pairs that it finished, row-major `[pairs, labels]`, or
+    /// `undefined` if all were finished before.
     pub fn step(&mut self) -> JsResult<Option<Float32Array>> {
-        let part = ready(self.scoring.step(&self.reranker))?;
-        self.take(part)
+        let scores = ready(self.run.step(&self.reranker))?;
+        self.finish_step(scores)
     }
 
-    /// As [`step`](Self::step), on a GPU, which has to be waited for.
+    /// As [`step`](Self::step), on a GPU, which needs a promise.
     #[cfg(feature = "gpu")]
     pub async fn step_async(&mut self) -> JsResult<Option<Float32Array>> {
-        let part = self.scoring.step(&self.reranker).await?;
-        self.take(part)
+        let scores = self.run.step(&self.reranker).await?;
+        self.finish_step(scores)
     }
 
-    fn take(&mut self, part: Option<PartialScores>) -> JsResult<Option<Float32Array>> {
-        let Some(part) = part else { return Ok(None) };
-        if part.restarted {
-            // The call may be of several scorings, and all of them have to begin again.
+    fn finish_step(&mut self, scores: Option<PartialScores>) -> JsResult<Option<Float32Array>> {
+        let Some(scores) = scores else { return Ok(None) };
+        if scores.restarted {
+            // A call in JavaScript can consist of several runs. All of them must begin again, so JavaScript does it.
             return Err(device_lost(self.reranker.info().backend.reason.clone()).into());
         }
-        self.spans = part.spans;
-        Ok(Some(Float32Array::from(&part.scores[..])))
+        self.spans = scores.spans;
+        Ok(Some(Float32Array::from(&scores.scores[..])))
     }
 
-    /// Where the best chunks of the documents of the last step lie in their texts, `[pairs, 2]`, in units of UTF-16;
-    /// `undefined` without chunks.
+    /// The spans of the best chunks of the last step's documents, `[pairs, 2]`, in UTF-16 code units; `undefined` if
+    /// documents are not chunked.
     pub fn spans(&self) -> Option<Uint32Array> {
         let spans = self.spans.as_ref()?;
-        let places: Vec<u32> = spans.iter().flat_map(|span| [span.start as u32, span.end as u32]).collect();
-        Some(Uint32Array::from(&places[..]))
+        let offsets: Vec<u32> = spans.iter().flat_map(|span| [span.start as u32, span.end as u32]).collect();
+        Some(Uint32Array::from(&offsets[..]))
     }
 
-    /// Tokens scored so far.
+    /// Number of tokens scored so far.
     pub fn tokens(&self) -> usize {
-        self.scoring.tokens()
+        self.run.tokens()
     }
 }
 
@@ -227,10 +228,10 @@ fn document_options(
     })
 }
 
-/// The result of a future that never waits, as those of CPU engines.
+/// Returns the result of a future that never waits, such as those of CPU engines.
 ///
-/// Polled here and not through a promise: a trap inside then reaches the caller as an exception, where a promise
-/// would stay pending for ever.
+/// It polls the future instead of making a promise, because a trap then reaches the caller as an exception; a promise
+/// would stay pending forever.
 fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
@@ -238,7 +239,7 @@ fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> 
     }
 }
 
-/// Bytes of GPU memory that all rerankers of this thread hold.
+/// Bytes of GPU memory that all rerankers of this thread use.
 #[cfg(feature = "gpu")]
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
@@ -246,7 +247,7 @@ pub fn gpu_bytes() -> f64 {
     crate::gpu_bytes() as f64
 }
 
-/// Every `code` an error can have.
+/// All codes that an error can have.
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
 pub fn error_codes() -> Vec<String> {
