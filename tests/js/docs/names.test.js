@@ -77,6 +77,13 @@ describe("names of the code in the documents", () => {
     }
   });
 
+  test("code that a document quotes is in the file that it names", () => {
+    const plain = (text) => text.split("\n").filter((line) => !line.trim().startsWith("//")).join("\n");
+    const quotes = pages.flatMap((page) => [...read(page).matchAll(/<!-- from: (\S+) -->\n```\w+\n(.*?)^```/gms)]);
+    assert.ok(quotes.length >= 2, "docs/adding-a-family.md quotes code");
+    for (const [, path, code] of quotes) assert.ok(plain(read(path)).includes(code), `${path}:\n${code}`);
+  });
+
   test("every command of build.sh that a document names exists, and CONTRIBUTING.md has all of them", () => {
     const named = (text) => new Set([...text.matchAll(/\.\/build\.sh ([a-z][a-z-]*)/g)].map(([, command]) => command));
     const [, help] = /<<'TEXT'\n(.*?)^TEXT$/ms.exec(read("build.sh"));
