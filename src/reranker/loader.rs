@@ -8,19 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use super::model_spec::ModelSpec;
+use super::prepared_model::{self, PreparedModel};
 use super::session::Session;
-use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, Weights, WeightsReader, WeightsSource};
-#[cfg(feature = "decoder")]
-use crate::checkpoint::{Decoder, LabelTokens, PromptConfig};
-#[cfg(feature = "gpu")]
-use crate::engine::gpu::{AdapterKind, GpuEngine};
-use crate::engine::{Engine, EngineConfig};
-#[cfg(feature = "decoder")]
-use crate::error::config;
+use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
-use crate::info::{self, Backend, Info, WeightsInfo};
-use crate::model::{self, Head, Plan};
-use crate::options::{Device, Dtype, ModelSource, Options};
+use crate::info::{Backend, WeightsInfo};
+use crate::model::{self, Plan};
+use crate::options::{Dtype, ModelSource, Options};
 
 /// Loads a checkpoint into a [`Reranker`].
 #[derive(Debug)]
@@ -75,7 +69,8 @@ impl Loader {
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
         let prepared = PreparedModel::new(&options, &spec, weights, dtype).await?;
-        let backend = Backend::of(&prepared.engine, dtype, reason(&prepared.engine, options.device));
+        let backend =
+            Backend::of(&prepared.engine, dtype, prepared_model::reason(&prepared.engine, options.device));
         let info = prepared.info(&spec, weights_info, memory_bytes, backend);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]
         let mut session = Session {
@@ -100,124 +95,6 @@ impl Loader {
     }
 }
 
-/// An engine and a head, prepared from a Plan or for a decoder.
-struct PreparedModel {
-    engine: Engine,
-    /// A GPU engine, or the reason why there is none; `None` if the options exclude a GPU.
-    #[cfg(feature = "gpu")]
-    gpu: Option<Result<Box<GpuEngine>>>,
-    head: Head,
-    parameters: usize,
-    warnings: Vec<String>,
-}
-
-impl PreparedModel {
-    async fn new(options: &Options, spec: &ModelSpec, weights: Weights, dtype: Dtype) -> Result<Self> {
-        #[cfg(feature = "decoder")]
-        if let (Some(decoder), Some(prompt_config)) = (&spec.config.decoder, &spec.prompt_config) {
-            return Self::decoder(options, spec, (decoder, prompt_config), weights, dtype);
-        }
-        let (plan, head) = model::build(&spec.config, spec.chain.as_ref(), &weights)?;
-        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &spec.tokenizer);
-        let plan = plan.collapse_last_layer();
-        #[cfg(feature = "gpu")]
-        let adapter = match options.device {
-            Device::Auto => Some(AdapterKind::Hardware),
-            Device::Gpu => Some(AdapterKind::Any),
-            Device::Cpu | Device::Candle => None,
-        };
-        #[cfg(feature = "gpu")]
-        let mut gpu = match adapter {
-            Some(adapter) => Some(Engine::prepare_gpu(adapter, &plan, &weights, dtype).await),
-            None => None,
-        };
-        options.check_encoder()?;
-        let engine = match options.device {
-            #[cfg(feature = "candle")]
-            Device::Candle => Engine::prepare_candle(&plan, weights)?,
-            _ => Engine::prepare_cpu(&plan, weights, EngineConfig { threads: options.threads(), dtype })?,
-        };
-        #[cfg(feature = "gpu")]
-        if let Some(Ok(gpu)) = &mut gpu {
-            gpu.share_embedding(&engine);
-        }
-        Ok(Self {
-            engine,
-            #[cfg(feature = "gpu")]
-            gpu,
-            parameters: plan.parameters() + head.parameters(),
-            head,
-            warnings,
-        })
-    }
-
-    /// Describes the model; the CPU engine of `backend` computes until a GPU is chosen.
-    fn info(&self, spec: &ModelSpec, weights: WeightsInfo, memory_bytes: u64, backend: Backend) -> Info {
-        Info {
-            model_type: spec.config.model_type,
-            architecture: spec.config.architecture.clone(),
-            num_labels: self.head.num_labels(),
-            activation: spec.activation,
-            max_length: spec.max_length,
-            parameters: self.parameters,
-            hidden_size: spec.config.hidden_size,
-            layers: spec.config.num_hidden_layers,
-            weights,
-            memory_bytes,
-            backend,
-            warnings: self.warnings.clone(),
-        }
-    }
-
-    #[cfg(feature = "decoder")]
-    fn decoder(
-        options: &Options,
-        spec: &ModelSpec,
-        (decoder, prompt_config): (&Decoder, &PromptConfig),
-        weights: Weights,
-        dtype: Dtype,
-    ) -> Result<Self> {
-        let config = &spec.config;
-        let head = model::decoder_head(
-            config,
-            decoder,
-            label_token_ids(spec, prompt_config.label_tokens)?,
-            &weights,
-        )?;
-        let tensors = model::decoder_tensors(config, decoder);
-        let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
-        let warnings = info::warnings(used, &weights, &spec.tokenizer);
-        options.check_decoder(dtype)?;
-        let engine = Engine::prepare_decoder((config, decoder), weights, spec.max_length)?;
-        let parameters = decoder.parameters(config) as usize + head.parameters();
-        Ok(Self {
-            engine,
-            #[cfg(feature = "gpu")]
-            gpu: None,
-            head,
-            parameters,
-            warnings,
-        })
-    }
-}
-
-/// The token ids of a decoder's labels: of "yes", and of "no" if the score is a difference.
-#[cfg(feature = "decoder")]
-fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<(usize, Option<usize>)>> {
-    let word = |word: &str| {
-        let id = spec.tokenizer.token_id(word).map(|id| id as usize);
-        id.filter(|id| *id < spec.config.vocab_size).ok_or_else(|| {
-            config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
-        })
-    };
-    match label_tokens {
-        LabelTokens::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
-        LabelTokens::Ids { yes, no } => Ok(Some((yes, no))),
-        LabelTokens::Score => Ok(None),
-    }
-}
-
 impl Session {
     /// Scores the golden pairs of the weights file and compares the logits.
     ///
@@ -238,16 +115,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-}
-
-/// Why an engine was chosen, before a GPU is compared with it.
-fn reason(engine: &Engine, device: Device) -> &'static str {
-    match (engine, device) {
-        #[cfg(feature = "decoder")]
-        (Engine::Decoder(_), _) => "the model is a decoder",
-        (_, Device::Auto) => "this build has no GPU engine",
-        _ => "asked for",
     }
 }
 

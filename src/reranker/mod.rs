@@ -1,6 +1,8 @@
 //! The reranker: load, score, rank.
 
 mod collection;
+#[cfg(feature = "decoder")]
+mod decoder;
 #[cfg(feature = "gpu")]
 mod gpu_selection;
 mod loader;
@@ -9,6 +11,7 @@ mod model_spec;
 #[cfg(not(target_arch = "wasm32"))]
 mod model_summary;
 mod pairs;
+mod prepared_model;
 mod ranking;
 mod scoring_run;
 mod session;

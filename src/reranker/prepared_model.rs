@@ -1,0 +1,109 @@
+//! The engines and the head of a model, prepared from its weights.
+
+#[cfg(feature = "decoder")]
+use super::decoder;
+use super::model_spec::ModelSpec;
+use crate::checkpoint::Weights;
+#[cfg(feature = "gpu")]
+use crate::engine::gpu::{AdapterKind, GpuEngine};
+use crate::engine::{Engine, EngineConfig};
+use crate::error::Result;
+use crate::info::{self, Backend, Info, WeightsInfo};
+use crate::model::{self, Head};
+use crate::options::{Device, Dtype, Options};
+
+/// An engine and a head, prepared from a Plan or for a decoder.
+pub(super) struct PreparedModel {
+    pub(super) engine: Engine,
+    /// A GPU engine, or the reason why there is none; `None` if the options exclude a GPU.
+    #[cfg(feature = "gpu")]
+    pub(super) gpu: Option<Result<Box<GpuEngine>>>,
+    pub(super) head: Head,
+    pub(super) parameters: usize,
+    pub(super) warnings: Vec<String>,
+}
+
+impl PreparedModel {
+    /// Prepares the engines and checks that the options suit them.
+    ///
+    /// # Errors
+    /// Those of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
+    pub(super) async fn new(
+        options: &Options,
+        spec: &ModelSpec,
+        weights: Weights,
+        dtype: Dtype,
+    ) -> Result<Self> {
+        #[cfg(feature = "decoder")]
+        if let (Some(decoder), Some(prompt_config)) = (&spec.config.decoder, &spec.prompt_config) {
+            return decoder::prepare(options, spec, (decoder, prompt_config), weights, dtype);
+        }
+        let (plan, head) = model::build(&spec.config, spec.chain.as_ref(), &weights)?;
+        let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
+        let warnings = info::warnings(used, &weights, &spec.tokenizer);
+        let plan = plan.collapse_last_layer();
+        #[cfg(feature = "gpu")]
+        let adapter = match options.device {
+            Device::Auto => Some(AdapterKind::Hardware),
+            Device::Gpu => Some(AdapterKind::Any),
+            Device::Cpu | Device::Candle => None,
+        };
+        #[cfg(feature = "gpu")]
+        let mut gpu = match adapter {
+            Some(adapter) => Some(Engine::prepare_gpu(adapter, &plan, &weights, dtype).await),
+            None => None,
+        };
+        options.check_encoder()?;
+        let engine = match options.device {
+            #[cfg(feature = "candle")]
+            Device::Candle => Engine::prepare_candle(&plan, weights)?,
+            _ => Engine::prepare_cpu(&plan, weights, EngineConfig { threads: options.threads(), dtype })?,
+        };
+        #[cfg(feature = "gpu")]
+        if let Some(Ok(gpu)) = &mut gpu {
+            gpu.share_embedding(&engine);
+        }
+        Ok(Self {
+            engine,
+            #[cfg(feature = "gpu")]
+            gpu,
+            parameters: plan.parameters() + head.parameters(),
+            head,
+            warnings,
+        })
+    }
+
+    /// Describes the model; the CPU engine of `backend` computes until a GPU is chosen.
+    pub(super) fn info(
+        &self,
+        spec: &ModelSpec,
+        weights: WeightsInfo,
+        memory_bytes: u64,
+        backend: Backend,
+    ) -> Info {
+        Info {
+            model_type: spec.config.model_type,
+            architecture: spec.config.architecture.clone(),
+            num_labels: self.head.num_labels(),
+            activation: spec.activation,
+            max_length: spec.max_length,
+            parameters: self.parameters,
+            hidden_size: spec.config.hidden_size,
+            layers: spec.config.num_hidden_layers,
+            weights,
+            memory_bytes,
+            backend,
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+/// Why an engine was chosen, before a GPU is compared with it.
+pub(super) fn reason(engine: &Engine, device: Device) -> &'static str {
+    match (engine, device) {
+        #[cfg(feature = "decoder")]
+        (Engine::Decoder(_), _) => "the model is a decoder",
+        (_, Device::Auto) => "this build has no GPU engine",
+        _ => "asked for",
+    }
+}
