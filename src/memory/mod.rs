@@ -4,7 +4,6 @@
 //! are read and stored, the packed weights that replace them, and the buffers of a run. It counts only what grows with the
 //! model. `tests/memory` compares it with an allocator that counts.
 
-#[cfg(feature = "decoder")]
 mod decoder;
 
 use crate::engine::cpu::{self, BATCH_TOKENS};
@@ -13,7 +12,6 @@ use crate::model::{
 };
 use crate::options::Dtype;
 
-#[cfg(feature = "decoder")]
 pub(crate) use decoder::DecoderMemoryEstimate;
 
 /// Memory that does not depend on the model, in bytes: a WebAssembly instance's stack and data, or the pages of the

@@ -20,7 +20,7 @@ pub(super) fn prepare(
     weights: Weights,
     dtype: Dtype,
 ) -> Result<PreparedModel> {
-    let config = &spec.config;
+    let config = &spec.checkpoint.config;
     let head =
         model::decoder_head(config, decoder, label_token_ids(spec, prompt_config.label_tokens)?, &weights)?;
     let tensors = model::decoder_tensors(config, decoder);
@@ -43,7 +43,7 @@ pub(super) fn prepare(
 fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<(usize, Option<usize>)>> {
     let word = |word: &str| {
         let id = spec.tokenizer.token_id(word).map(|id| id as usize);
-        id.filter(|id| *id < spec.config.vocab_size).ok_or_else(|| {
+        id.filter(|id| *id < spec.checkpoint.config.vocab_size).ok_or_else(|| {
             config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
         })
     };

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use super::model_spec::ModelSpec;
-use super::prepared_model::{self, PreparedModel};
+use super::prepared_model::PreparedModel;
 use super::session::Session;
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
 use crate::model::{self, Plan};
-use crate::options::{Dtype, ModelSource, Options};
+use crate::options::{Device, Dtype, ModelSource, Options};
 
 /// Loads a checkpoint into a [`Reranker`].
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Loader {
         let memory_bytes = spec.peak_memory(options.dtype);
         let grids = match options.dtype {
             Dtype::Q8 => {
-                let plans = model::candidate_plans(&spec.config)?;
+                let plans = model::candidate_plans(&spec.checkpoint.config)?;
                 plans.iter().flat_map(Plan::quant_grids).collect()
             }
             _ => HashMap::new(),
@@ -69,19 +69,18 @@ impl Loader {
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
         let golden = weights.format().golden().cloned();
         let prepared = PreparedModel::new(&options, &spec, weights, dtype).await?;
-        let backend =
-            Backend::of(&prepared.engine, dtype, prepared_model::reason(&prepared.engine, options.device));
+        let backend = Backend::of(&prepared.engine, dtype, reason(&spec, options.device));
         let info = prepared.info(&spec, weights_info, memory_bytes, backend);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]
         let mut session = Session {
             id: next_id(),
-            prompt: spec.prompt,
+            prompt: spec.checkpoint.prompt,
             tokenizer: spec.tokenizer,
             max_length: spec.max_length,
             engine: prepared.engine,
             fallback: None,
             head: prepared.head,
-            activation: spec.activation,
+            activation: spec.checkpoint.activation,
             info,
         };
         if let Some(golden) = &golden {
@@ -115,6 +114,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+/// The reason for the choice of the CPU engine, before a GPU is compared with it.
+fn reason(spec: &ModelSpec, device: Device) -> &'static str {
+    match device {
+        _ if spec.checkpoint.config.decoder.is_some() => "the model is a decoder",
+        Device::Auto => "this build has no GPU engine",
+        _ => "asked for",
     }
 }
 

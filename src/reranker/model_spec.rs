@@ -1,12 +1,8 @@
 //! A model without its weights: the start of loading, and all that a summary needs.
 
-#[cfg(feature = "decoder")]
-use crate::checkpoint::PromptConfig;
-use crate::checkpoint::{Checkpoint, ModelConfig, ModuleChain, ScoreActivation};
+use crate::checkpoint::Checkpoint;
 use crate::error::{Result, out_of_memory};
-#[cfg(feature = "decoder")]
-use crate::memory::DecoderMemoryEstimate;
-use crate::memory::MemoryEstimate;
+use crate::memory::{DecoderMemoryEstimate, MemoryEstimate};
 use crate::model::{self, Plan};
 use crate::options::{Dtype, Options};
 use crate::text::PairTokenizer;
@@ -14,14 +10,10 @@ use crate::text::PairTokenizer;
 /// The checked configuration of a model, its tokenizer, and the sizes from which memory is estimated.
 #[derive(Debug)]
 pub(super) struct ModelSpec {
-    pub(super) config: ModelConfig,
-    pub(super) chain: Option<ModuleChain>,
+    /// The checkpoint, without the contents of `tokenizer.json`.
+    pub(super) checkpoint: Checkpoint,
     /// The Plan that the model most likely has, before its tensors are known by name; `None` for a decoder.
     pub(super) likely_plan: Option<Plan>,
-    pub(super) activation: ScoreActivation,
-    pub(super) prompt: String,
-    #[cfg(feature = "decoder")]
-    pub(super) prompt_config: Option<PromptConfig>,
     pub(super) tokenizer: PairTokenizer,
     /// Maximum tokens of a pair.
     pub(super) max_length: usize,
@@ -30,76 +22,75 @@ pub(super) struct ModelSpec {
     /// Total bytes of the weights files.
     pub(super) weights_bytes: u64,
     /// Bytes of `tokenizer.json`.
-    tokenizer_file: usize,
+    tokenizer_json_bytes: usize,
     threads: usize,
 }
 
 impl ModelSpec {
-    /// Builds the tokenizer, and frees its file.
+    /// Builds the tokenizer and frees its file.
     ///
     /// # Errors
     /// Those of [`Reranker::load`](crate::Reranker::load) about the tokenizer and the maximum length.
-    pub(super) fn new(checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
+    pub(super) fn new(mut checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
         let tokenizer = PairTokenizer::of(&checkpoint)?;
+        let tokenizer_json_bytes = std::mem::take(&mut checkpoint.tokenizer_json).len();
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;
         }
-        let Checkpoint {
-            config,
-            chain,
-            activation,
-            prompt,
-            #[cfg(feature = "decoder")]
-            prompt_config,
-            tokenizer_json,
-            ..
-        } = checkpoint;
+        let config = &checkpoint.config;
         let likely_plan = match config.decoder {
-            Some(_) if cfg!(feature = "decoder") => None,
-            _ => Some(model::likely_plan(&config)?),
+            Some(_) => None,
+            None => Some(model::likely_plan(config)?),
         };
         Ok(Self {
-            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
-            head_parameters: model::head_parameters(&config, chain.as_ref())?,
-            config,
-            chain,
             likely_plan,
-            activation,
-            prompt,
-            #[cfg(feature = "decoder")]
-            prompt_config,
+            max_length: options.max_length.unwrap_or(tokenizer.model_max_length()),
+            head_parameters: model::head_parameters(config, checkpoint.chain.as_ref())?,
+            checkpoint,
             tokenizer,
             weights_bytes,
-            tokenizer_file: tokenizer_json.len(),
+            tokenizer_json_bytes,
             threads: options.threads(),
         })
     }
 
     /// Estimates the peak memory of loading and scoring on the CPU, in bytes.
     pub(super) fn peak_memory(&self, dtype: Dtype) -> u64 {
-        let tokenizer = [self.tokenizer_file, self.tokenizer.table_bytes()];
-        #[cfg(feature = "decoder")]
-        if let Some(decoder) = &self.config.decoder {
-            let estimate = DecoderMemoryEstimate {
-                config: &self.config,
-                decoder,
-                head_parameters: self.head_parameters,
-                tokenizer,
-                weights: self.weights_bytes,
-                max_length: self.max_length,
-            };
-            return estimate.peak();
+        match &self.likely_plan {
+            Some(plan) => self.encoder_memory(plan, dtype),
+            None => self.decoder_memory(),
         }
-        let estimate = |plan| MemoryEstimate {
+    }
+
+    fn encoder_memory(&self, plan: &Plan, dtype: Dtype) -> u64 {
+        let estimate = MemoryEstimate {
             plan,
             head_parameters: self.head_parameters,
-            tokenizer,
+            tokenizer: self.tokenizer_bytes(),
             weights: self.weights_bytes,
             dtype,
             max_length: self.max_length,
             threads: self.threads,
         };
-        self.likely_plan.as_ref().map_or(0, |plan| estimate(plan).peak())
+        estimate.peak()
+    }
+
+    fn decoder_memory(&self) -> u64 {
+        let config = &self.checkpoint.config;
+        let estimate = |decoder| DecoderMemoryEstimate {
+            config,
+            decoder,
+            head_parameters: self.head_parameters,
+            tokenizer: self.tokenizer_bytes(),
+            weights: self.weights_bytes,
+            max_length: self.max_length,
+        };
+        config.decoder.as_ref().map_or(0, |decoder| estimate(decoder).peak())
+    }
+
+    /// Bytes of `tokenizer.json`, and of the tables of the tokenizer.
+    fn tokenizer_bytes(&self) -> [usize; 2] {
+        [self.tokenizer_json_bytes, self.tokenizer.table_bytes()]
     }
 
     /// Checks that loading and scoring would take at most `limit` bytes.
@@ -127,9 +118,9 @@ impl ModelSpec {
 
     /// The dtypes that the model can have on the CPU, from the largest to the smallest.
     pub(super) fn dtypes(&self) -> &'static [Dtype] {
-        match self.config.decoder {
-            Some(_) => &[Dtype::F32],
-            None => &[Dtype::F32, Dtype::Q8],
+        match self.likely_plan {
+            Some(_) => &[Dtype::F32, Dtype::Q8],
+            None => &[Dtype::F32],
         }
     }
 }

@@ -40,19 +40,20 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
     let (files, weights) = source.open()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
     let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
-    let parameters = match &spec.config.decoder {
-        Some(decoder) => decoder.parameters(&spec.config) as usize,
-        None => spec.likely_plan.as_ref().map_or(0, Plan::parameters),
+    let ModelSpec { checkpoint: Checkpoint { config, activation, .. }, likely_plan, .. } = spec;
+    let parameters = match (&likely_plan, &config.decoder) {
+        (Some(plan), _) => plan.parameters(),
+        (None, decoder) => decoder.as_ref().map_or(0, |decoder| decoder.parameters(&config) as usize),
     };
     Ok(ModelSummary {
         parameters: parameters + spec.head_parameters,
-        num_labels: spec.config.num_labels,
-        activation: spec.activation,
+        num_labels: config.num_labels,
+        activation,
         max_length: spec.max_length,
         weights_bytes: spec.weights_bytes,
         memory_bytes,
-        plan: spec.likely_plan.map(Plan::collapse_last_layer),
-        model_type: spec.config.model_type,
-        architecture: spec.config.architecture,
+        plan: likely_plan.map(Plan::collapse_last_layer),
+        model_type: config.model_type,
+        architecture: config.architecture,
     })
 }

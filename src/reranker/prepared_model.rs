@@ -34,11 +34,13 @@ impl PreparedModel {
         weights: Weights,
         dtype: Dtype,
     ) -> Result<Self> {
+        let checkpoint = &spec.checkpoint;
         #[cfg(feature = "decoder")]
-        if let (Some(decoder), Some(prompt_config)) = (&spec.config.decoder, &spec.prompt_config) {
+        if let (Some(decoder), Some(prompt_config)) = (&checkpoint.config.decoder, &checkpoint.prompt_config)
+        {
             return decoder::prepare(options, spec, (decoder, prompt_config), weights, dtype);
         }
-        let (plan, head) = model::build(&spec.config, spec.chain.as_ref(), &weights)?;
+        let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
         let plan = plan.collapse_last_layer();
@@ -81,29 +83,20 @@ impl PreparedModel {
         memory_bytes: u64,
         backend: Backend,
     ) -> Info {
+        let config = &spec.checkpoint.config;
         Info {
-            model_type: spec.config.model_type,
-            architecture: spec.config.architecture.clone(),
+            model_type: config.model_type,
+            architecture: config.architecture.clone(),
             num_labels: self.head.num_labels(),
-            activation: spec.activation,
+            activation: spec.checkpoint.activation,
             max_length: spec.max_length,
             parameters: self.parameters,
-            hidden_size: spec.config.hidden_size,
-            layers: spec.config.num_hidden_layers,
+            hidden_size: config.hidden_size,
+            layers: config.num_hidden_layers,
             weights,
             memory_bytes,
             backend,
             warnings: self.warnings.clone(),
         }
-    }
-}
-
-/// Why an engine was chosen, before a GPU is compared with it.
-pub(super) fn reason(engine: &Engine, device: Device) -> &'static str {
-    match (engine, device) {
-        #[cfg(feature = "decoder")]
-        (Engine::Decoder(_), _) => "the model is a decoder",
-        (_, Device::Auto) => "this build has no GPU engine",
-        _ => "asked for",
     }
 }
