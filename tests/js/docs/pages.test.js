@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -49,6 +50,15 @@ describe("the model card", () => {
 });
 
 describe("every page", () => {
+  test("has only JavaScript that Node can parse", () => {
+    const blocks = markdownFiles().flatMap((path) => [...read(path).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => [path, code]));
+    assert.ok(blocks.length >= 6, `${blocks.length} blocks`);
+    for (const [path, code] of blocks) {
+      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--check", "-"], { input: code, encoding: "utf8" });
+      assert.equal(status, 0, `${path}: ${stderr}`);
+    }
+  });
+
   test("has one title, and lines of at most 140 characters outside tables and code", () => {
     for (const path of markdownFiles()) {
       const text = read(path).replace(/^```.*?^```/gms, "");
