@@ -1,4 +1,4 @@
-// Puts the page together: the parts, what they tell each other, and what people can do with them.
+// Creates the parts of the page and connects them to each other and to the input elements.
 import { DocumentController } from "./documents/document-controller.js";
 import { type DocumentSet, bundledDocuments } from "./documents/document-set.js";
 import { DocumentsDialog } from "./documents/documents-dialog.js";
@@ -58,7 +58,7 @@ async function start(): Promise<void> {
   const [bundled] = await Promise.all([bundledDocuments(), whenOfflineReady()]);
   element("bundled-documents", HTMLButtonElement).addEventListener("click", () => useDocuments(bundled));
   useDocuments(bundled);
-  // What was typed before this program ran.
+  // The user may have typed before this program ran.
   search.setQuery(query.value);
   await modelController.load(modelController.current);
 }

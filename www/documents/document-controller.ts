@@ -11,7 +11,7 @@ export interface DocumentControllerDependencies {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The documents that are searched in, prepared anew for each model. */
+/** Holds the documents that are searched, and prepares them for each model. */
 export class DocumentController {
   readonly #deps: DocumentControllerDependencies;
   #documents: DocumentSet | undefined;
@@ -21,6 +21,7 @@ export class DocumentController {
     this.#deps = dependencies;
   }
 
+  /** Replaces the documents. */
   use(documents: DocumentSet): void {
     this.#documents = documents;
     this.#deps.ranker.release();
@@ -31,7 +32,7 @@ export class DocumentController {
     void this.prepare();
   }
 
-  /** Has the model read the documents once; does nothing before there are both. */
+  /** Tokenizes the documents for the model; does nothing until both are loaded. */
   async prepare(): Promise<void> {
     const { ranker, search, onFailure } = this.#deps;
     this.#preparing?.abort();
@@ -41,7 +42,7 @@ export class DocumentController {
       await ranker.prepare(this.#documents.passages.map(({ text }) => text), signal);
       if (!signal.aborted) search.documentsReady();
     } catch (error) {
-      // Other documents, or another model, have taken these ones' place.
+      // The documents or the model were replaced.
       if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;
       onFailure(error);
     }

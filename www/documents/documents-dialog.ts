@@ -3,7 +3,7 @@ import { messageOf } from "../ui/format.js";
 import { type DocumentSet, ownDocuments } from "./document-set.js";
 import { DocumentError, type Format, formatOf, readDocuments } from "./read-documents.js";
 
-/** Where people give their own documents: typed, pasted, chosen or dropped. */
+/** The dialog in which users type, paste or choose their own documents, or drop a file. */
 export class DocumentsDialog {
   readonly #dialog = element("documents-dialog", HTMLDialogElement);
   readonly #text = element("documents-text", HTMLTextAreaElement);
@@ -11,7 +11,7 @@ export class DocumentsDialog {
   readonly #error = element("documents-error", HTMLElement);
   readonly #onDocuments: (documents: DocumentSet) => void;
 
-  /** @param onDocuments what happens with documents that could be read */
+  /** @param onDocuments called with documents that were read without an error */
   constructor(onDocuments: (documents: DocumentSet) => void) {
     this.#onDocuments = onDocuments;
     element("documents-form", HTMLFormElement).addEventListener("submit", (event) => {
@@ -20,7 +20,7 @@ export class DocumentsDialog {
     });
     this.#file.addEventListener("change", () => {
       const [file] = this.#file.files ?? [];
-      // Emptied, so that choosing the same file again is a change too.
+      // Without this, choosing the same file again would fire no change event.
       if (file !== undefined) void this.read(file).finally(() => (this.#file.value = ""));
     });
     element("documents-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
@@ -31,7 +31,7 @@ export class DocumentsDialog {
     this.#dialog.showModal();
   }
 
-  /** Reads a file; what is wrong with it is said in the dialog. */
+  /** Reads a file; the dialog shows the error if it cannot be read. */
   async read(file: File): Promise<void> {
     try {
       const format = formatOf(file.name);

@@ -1,6 +1,6 @@
 import { element } from "../ui/dom.js";
 
-/** Takes files that are dropped anywhere on the page. */
+/** Calls `onFile` with the first file that is dropped anywhere on the page. */
 export function onFileDropped(onFile: (file: File) => void): void {
   const overlay = element("drop-overlay", HTMLElement);
   let depth = 0;
@@ -10,7 +10,7 @@ export function onFileDropped(onFile: (file: File) => void): void {
   };
   addEventListener("dragenter", (event) => hasFiles(event) && show(1));
   addEventListener("dragleave", (event) => hasFiles(event) && show(-1));
-  // Without this, the browser would open the file in place of the page.
+  // By default, the browser would leave the page and open the file.
   addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;

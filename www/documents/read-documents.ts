@@ -1,34 +1,34 @@
 import { messageOf } from "../ui/format.js";
 
-/** More would take the keyword index too long to build while somebody waits. */
+/** With more documents, building the keyword index would keep the user waiting. */
 const maxDocuments = 2000;
-/** In characters; far more than the documents allowed need. */
+/** Far more than `maxDocuments` passages need. */
 const maxCharacters = 4_000_000;
 
-/** What is wrong with somebody's documents, and where. */
+/** An error in the user's documents; the message says where it is. */
 export class DocumentError extends Error {}
 
-/** How a text is made up; `"detect"` looks at how it begins. */
+/** The format of a text; `"detect"` chooses one by the first character. */
 export type Format = "detect" | "lines" | "json" | "jsonl";
 
-/** The format that a file's name promises. */
+/** Returns the format for a file's extension. */
 export function formatOf(fileName: string): Format {
   if (/\.jsonl$|\.ndjson$/i.test(fileName)) return "jsonl";
   if (/\.json$/i.test(fileName)) return "json";
   if (/\.(txt|text)$/i.test(fileName)) return "lines";
-  throw new DocumentError(`${fileName} is no .txt, .json or .jsonl file. Save the documents as one of these.`);
+  throw new DocumentError(`${fileName} is not a .txt, .json or .jsonl file. Save the documents in one of these formats.`);
 }
 
 /**
- * Reads documents: one a line, a JSON array, or JSON lines; each a string or an object with a `text`.
- * @throws DocumentError names the line or the place of what cannot be read
+ * Reads documents from lines, a JSON array or JSON lines. In JSON, each is a string or an object with a `text`.
+ * @throws {DocumentError} with the line or the item that cannot be read
  */
 export function readDocuments(source: string, format: Format): string[] {
-  if (source.length > maxCharacters) throw new DocumentError(`That is ${source.length.toLocaleString("en")} characters; this page takes ${maxCharacters.toLocaleString("en")}.`);
+  if (source.length > maxCharacters) throw new DocumentError(`The text has ${source.length.toLocaleString("en")} characters; the maximum is ${maxCharacters.toLocaleString("en")}. Use fewer documents.`);
   const texts = readers[format](source.replace(/^\uFEFF/, ""));
-  if (texts.length === 0) throw new DocumentError("There is no document in it. Put one on each line, or give a JSON array.");
+  if (texts.length === 0) throw new DocumentError("There are no documents. Write one per line, or use a JSON array.");
   if (texts.length > maxDocuments) {
-    throw new DocumentError(`Those are ${texts.length.toLocaleString("en")} documents; this page takes ${maxDocuments.toLocaleString("en")}.`);
+    throw new DocumentError(`There are ${texts.length.toLocaleString("en")} documents; the maximum is ${maxDocuments.toLocaleString("en")}.`);
   }
   return texts;
 }
@@ -38,7 +38,7 @@ const readers: Readonly<Record<Format, (source: string) => string[]>> = {
   lines: (source) => source.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== ""),
   json: (source) => {
     const parsed = parse(source, "This is not valid JSON");
-    if (!Array.isArray(parsed)) throw new DocumentError("The JSON must be an array of strings or of objects with a text.");
+    if (!Array.isArray(parsed)) throw new DocumentError("The JSON must be an array of strings or of objects with a \"text\" field.");
     return parsed.map((item: unknown, index) => textOf(item, `Item ${index + 1}`));
   },
   jsonl: (source) =>
@@ -59,13 +59,13 @@ function parse(source: string, message: string): unknown {
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new DocumentError(`${message}: ${messageOf(error)}. Plain lines that begin with a bracket can be given as a .txt file.`);
+    throw new DocumentError(`${message}: ${messageOf(error)}. If the lines are plain text that begins with a bracket, use a .txt file.`);
   }
 }
 
 function textOf(item: unknown, where: string): string {
   const text: unknown = typeof item === "object" && item !== null && "text" in item ? item.text : item;
-  if (typeof text !== "string") throw new DocumentError(`${where} must be a string or an object with a text.`);
+  if (typeof text !== "string") throw new DocumentError(`${where} must be a string or an object with a "text" field.`);
   if (text.trim() === "") throw new DocumentError(`${where} has an empty text.`);
   return text;
 }

@@ -7,7 +7,7 @@ interface Action {
   readonly run: () => void;
 }
 
-/** What stands in Ranklet's column while there is no model: how far it is, or why it is not there. */
+/** The card in Ranklet's column while no model is loaded. It shows the progress, or why loading failed. */
 export class LoadCard {
   readonly #card = element("load-card", HTMLElement);
   readonly #title = element("load-title", HTMLElement);
@@ -17,17 +17,17 @@ export class LoadCard {
   readonly #actions = element("load-actions", HTMLElement);
   readonly #rows = new Map<string, { readonly size: HTMLElement; readonly bar: HTMLProgressElement }>();
 
-  /** A model begins to load. */
+  /** Shows that a model begins to load. */
   begin(name: string, cancel: () => void): void {
     this.#rows.clear();
     this.#files.replaceChildren();
     this.#overall.removeAttribute("value");
-    this.#show("loading", `Loading: ${name}`, "Type meanwhile: keywords need no model.", [{ label: "Cancel", run: cancel }]);
+    this.#show("loading", `Loading: ${name}`, "You can already type: keyword search needs no model.", [{ label: "Cancel", run: cancel }]);
   }
 
-  /** A file has come further. */
+  /** Shows the progress of a file and of all files. */
   progress({ file, loaded, total, overall }: DownloadProgress): void {
-    // A file that the model does without.
+    // An optional file that the model does not have.
     if (total === 0) return;
     const { size, bar } = this.#rows.get(file) ?? this.#addFile(file);
     setText(size, total === undefined ? bytes(loaded) : `${bytes(loaded)} of ${bytes(total)}`);
@@ -36,8 +36,8 @@ export class LoadCard {
     if (overall.total !== undefined) setText(this.#detail, `${bytes(overall.loaded)} of ${bytes(overall.total)}. ${hint}`);
   }
 
-  cancelled(retry: () => void): void {
-    this.#show("stopped", "The model is not loaded", "Loading was cancelled. Until there is a model, the page shows the keyword order.", [
+  canceled(retry: () => void): void {
+    this.#show("stopped", "The model is not loaded", "Loading was canceled. Until a model is loaded, the page shows keyword results only.", [
       { label: "Load the model", run: retry },
     ]);
   }
@@ -78,7 +78,7 @@ export class LoadCard {
   }
 }
 
-const hint = "Type meanwhile.";
+const hint = "You can already type.";
 
 function fill(bar: HTMLProgressElement, loaded: number, total: number | undefined): void {
   if (total === undefined) return;

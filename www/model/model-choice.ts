@@ -1,19 +1,19 @@
 import { type DownloadProgress, type ModelFileSet, Reranker } from "../../pkg/dist/index.js";
 
-/** Which model to rank with. */
+/** The model to rank with. */
 export type ModelChoice =
   | { readonly kind: "embedded" }
   | { readonly kind: "hub"; readonly id: string }
   | { readonly kind: "folder"; readonly url: URL }
   | { readonly kind: "files"; readonly files: ModelFileSet };
 
-/** What is to compute, and how weights are held. */
+/** The device that computes, and the format of the weights in memory. */
 export interface DeviceChoice {
   readonly device: "auto" | "webgpu" | "cpu";
   readonly dtype: "auto" | "f32" | "f16" | "q8";
 }
 
-/** The choice that two fields of a form make; what they do not know is "auto". */
+/** Returns the choice for the values of two form fields; unknown values become "auto". */
 export function chosenDevice(device: string, dtype: string): DeviceChoice {
   return {
     device: device === "webgpu" || device === "cpu" ? device : "auto",
@@ -26,7 +26,7 @@ export interface LoadSettings extends DeviceChoice {
   readonly onProgress: (progress: DownloadProgress) => void;
 }
 
-/** Where this page's own server hands on the files of a hub. */
+/** The folder under which the server of this page forwards files of a hub. */
 export const hubPath = "./hub/";
 
 export function loadModel(choice: ModelChoice, settings: LoadSettings): Promise<Reranker> {
@@ -42,7 +42,7 @@ export function loadModel(choice: ModelChoice, settings: LoadSettings): Promise<
   }
 }
 
-/** What the page calls a model. */
+/** Returns the name that the page shows for a model. */
 export function modelName(choice: ModelChoice): string {
   switch (choice.kind) {
     case "embedded":

@@ -14,13 +14,13 @@ export interface ModelControllerDependencies {
   readonly card: LoadCard;
   readonly network: NetworkPanel;
   readonly devices: DevicePanel;
-  /** A model is there; documents have to be prepared for it. */
+  /** Called when a model is loaded: documents must be prepared for it. */
   readonly onLoaded: () => void;
-  /** The person wants another model. */
+  /** Called when the user wants to choose another model. */
   readonly onChoose: () => void;
 }
 
-/** Loads models, one at a time; the one in use stays until the next is there. */
+/** Loads models, one at a time; the current one stays in use until the next one is loaded. */
 export class ModelController {
   readonly #deps: ModelControllerDependencies;
   #current: ModelChoice = { kind: "embedded" };
@@ -31,12 +31,12 @@ export class ModelController {
     this.#deps = dependencies;
   }
 
-  /** The model in use, or the one to begin with. */
+  /** The model in use, or the first one to load. */
   get current(): ModelChoice {
     return this.#current;
   }
 
-  /** What was asked to compute. */
+  /** The device that the user chose. */
   get device(): DeviceChoice {
     return this.#device;
   }
@@ -59,26 +59,26 @@ export class ModelController {
     } catch (error) {
       if (!signal.aborted) await this.showFailure(error, choice, device);
     } finally {
-      // Also after a choice that could not be had.
+      // After a failure, this resets the fields to the choice in use.
       this.#deps.devices.show(ranker.reranker?.info.backend, this.#device);
       endLoad();
       if (this.#loading === controller) this.#loading = undefined;
     }
   }
 
-  /** Ends the loading under way. Returns whether there was one. */
+  /** Cancels loading. Returns whether a model was loading. */
   cancel(): boolean {
     if (this.#loading === undefined) return false;
     this.#loading.abort();
     this.#loading = undefined;
     const { card, ranker } = this.#deps;
-    if (ranker.reranker === undefined) card.cancelled(() => void this.load(this.#current));
+    if (ranker.reranker === undefined) card.canceled(() => void this.load(this.#current));
     else card.hide();
-    announce("Loading was cancelled.");
+    announce("Loading was canceled.");
     return true;
   }
 
-  /** Says why a model cannot be used, and what to do. */
+  /** Shows why a model cannot be used and what the user can do. */
   async showFailure(error: unknown, choice = this.#current, device = this.#device): Promise<void> {
     const { card, ranker, onChoose } = this.#deps;
     const code = error instanceof RankletError ? ` (${error.code})` : "";
@@ -87,7 +87,7 @@ export class ModelController {
     announce(`The model could not be loaded. ${reason} ${advice}`);
     card.failed(reason, advice, [
       { label: "Try again", run: () => void this.load(choice, device) },
-      { label: "Another model", run: onChoose },
+      { label: "Choose another model", run: onChoose },
       ...keepAction,
     ]);
   }

@@ -1,7 +1,7 @@
 import { element } from "../ui/dom.js";
 import type { ModelChoice } from "./model-choice.js";
 
-/** Where people choose the model. */
+/** The dialog in which users choose the model. */
 export class ModelDialog {
   readonly #dialog = element("model-dialog", HTMLDialogElement);
   readonly #form = element("model-form", HTMLFormElement);
@@ -10,7 +10,7 @@ export class ModelDialog {
   readonly #files = element("model-files", HTMLInputElement);
   readonly #error = element("model-error", HTMLElement);
 
-  /** @param onChoice what happens with a choice that makes sense */
+  /** @param onChoice called with a valid choice */
   constructor(onChoice: (choice: ModelChoice) => void) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -20,7 +20,7 @@ export class ModelDialog {
       this.#dialog.close();
       onChoice(choice);
     });
-    // Who fills in a field means the choice beside it.
+    // Filling in a field selects its choice.
     for (const [field, kind] of [[this.#id, "hub"], [this.#url, "folder"], [this.#files, "from-files"]] as const) {
       field.addEventListener("input", () => (element(`model-${kind}`, HTMLInputElement).checked = true));
     }
@@ -32,7 +32,7 @@ export class ModelDialog {
     this.#dialog.showModal();
   }
 
-  /** The choice, or what is wrong with it. */
+  /** Returns the choice, or a message that says what is wrong with it. */
   #read(): ModelChoice | string {
     switch (new FormData(this.#form).get("model")) {
       case "hub":
@@ -54,19 +54,19 @@ export class ModelDialog {
 
 function hubChoice(id: string): ModelChoice | string {
   if (/^[\w.-]+\/[\w.-]+$/.test(id)) return { kind: "hub", id };
-  return "An id has an owner and a name, such as cross-encoder/ms-marco-MiniLM-L6-v2.";
+  return "The id must be an owner and a name, such as cross-encoder/ms-marco-MiniLM-L6-v2.";
 }
 
 function folderChoice(address: string): ModelChoice | string {
-  if (address === "" || !URL.canParse(address, document.baseURI)) return "Give the folder's address, such as ./models/mine/.";
+  if (address === "" || !URL.canParse(address, document.baseURI)) return "Enter the address of the folder, such as ./models/mine/.";
   const url = new URL(address, document.baseURI);
   if (url.origin === location.origin) return { kind: "folder", url };
-  return "This page reaches no other host than its own. Choose the id, serve the folder beside the page, or choose its files.";
+  return "This page can only load from its own host. Enter a Hub id, put the folder next to the page, or choose the files.";
 }
 
 function fileChoice(files: readonly File[]): ModelChoice | string {
   const names = new Set(files.map(({ name }) => name));
   const missing = ["config.json", "tokenizer.json", "model.safetensors"].filter((name) => !names.has(name));
-  if (missing.length > 0) return `Choose all files of the model together; ${missing.join(" and ")} is missing.`;
+  if (missing.length > 0) return `Choose all files of the model together: ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing.`;
   return { kind: "files", files: Object.fromEntries(files.map((file) => [file.name, file])) };
 }

@@ -1,12 +1,12 @@
-/** How long the model may wait for the service worker: without it the page works just as well, only not offline. */
+/** The maximum time that the model waits for the service worker. Without it the page works, but not offline. */
 const timeoutMs = 3000;
 
 /**
- * Registers the service worker and waits until it sees this page's requests, so that the model is fetched once and
- * kept on the way. Resolves in any case.
+ * Registers the service worker and waits until it controls this page. It then caches the model while the page downloads
+ * it, so the model is fetched once. Never rejects.
  */
 export async function whenOfflineReady(): Promise<void> {
-  // Absent on plain http and in some private windows.
+  // Browsers do not have it on plain http and in some private windows.
   const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
   if (serviceWorker === undefined) return;
   await Promise.race([register(serviceWorker).catch(() => {}), new Promise((done) => setTimeout(done, timeoutMs))]);

@@ -1,18 +1,18 @@
-// The service worker: keeps the page's own files, so that it opens and ranks without a network. Files are kept under
-// their SHA-256, so a new version of the page fetches only what has changed, and only bytes that have it are kept.
+// The service worker caches the page's files, so that the page opens and ranks without a network. Cache keys contain the
+// SHA-256 of a file: a new version of the page fetches changed files only, and damaged downloads are not cached.
 /// <reference lib="webworker" />
 export {};
 declare const self: ServiceWorkerGlobalScope;
 
 interface BuiltFile {
-  /** Relative to the page; empty for the page itself. */
+  /** The path relative to the page; empty for the page itself. */
   readonly path: string;
-  /** In base64. */
+  /** The hash in base64. */
   readonly sha256: string;
   readonly precache: boolean;
 }
 
-/** Put in by the build. */
+/** All files of the page; the build inserts them. */
 declare const FILES: readonly BuiltFile[];
 
 const cacheName = "ranklet-page";
@@ -37,7 +37,7 @@ async function install(): Promise<void> {
   const toPrecache = missing.flat().filter(({ precache }) => precache);
   await Promise.all(
     toPrecache.map(async (file) => {
-      // The browser itself refuses bytes with another hash.
+      // The browser rejects bytes with another hash.
       const response = await fetch(new URL(file.path, scope), { cache: "no-cache", integrity: `sha256-${file.sha256}` });
       if (!response.ok) throw new Error(`${file.path} answered ${response.status}`);
       await cache.put(keyOf(file), response);
@@ -61,7 +61,7 @@ async function answer(event: FetchEvent, file: BuiltFile): Promise<Response> {
   return response;
 }
 
-/** Keeps a file that was fetched, once it is here whole; a download that breaks off or differs is not kept. */
+/** Caches a response if its bytes are complete and have the expected hash. */
 async function cacheVerified(cache: Cache, file: BuiltFile, response: Response): Promise<void> {
   const bytes = await response.arrayBuffer().catch(() => undefined);
   if (bytes === undefined) return;

@@ -2,7 +2,7 @@ import { type DeviceChoice, type ModelChoice, hubPath } from "../model/model-cho
 import { element, make } from "../ui/dom.js";
 import { count, shorten } from "../ui/format.js";
 
-/** A call as the page made it. */
+/** The parameters of the last ranking. */
 export interface RankingCall {
   readonly model: ModelChoice;
   readonly device: DeviceChoice;
@@ -11,7 +11,7 @@ export interface RankingCall {
   readonly candidates: readonly number[];
 }
 
-/** The program that does what the page has just done, with a button that copies it. */
+/** Shows a program that repeats the last ranking, with a button that copies it. */
 export class CodeSample {
   readonly #code = element("code", HTMLElement);
   readonly #copy = element("copy", HTMLButtonElement);
@@ -30,7 +30,7 @@ export class CodeSample {
       await navigator.clipboard.writeText(this.#code.textContent ?? "");
       this.#showOnButton("Copied");
     } catch {
-      // Without the permission to write: what is selected can be copied by hand.
+      // The browser does not allow writing to the clipboard: select the code, so that the user can copy it.
       getSelection()?.selectAllChildren(this.#code);
       this.#showOnButton("Selected: copy it with the keyboard");
     }
@@ -48,12 +48,12 @@ function program({ model, device, documents, query, candidates }: RankingCall): 
   return `import { Reranker } from "ranklet";
 
 const reranker = await Reranker.load(${loadArguments(model, device)});
-const collection = await reranker.prepare(passages); // ${count(documents, "text")}
+const collection = await reranker.prepare(passages); // ${count(documents, "passage")}
 
 const query = ${JSON.stringify(shorten(query, 60))};
-const candidates = [${first}${rest}]; // what keywords found
+const candidates = [${first}${rest}]; // from the keyword search
 for await (const top of collection.rank(query, { candidates, latest: true })) {
-  show(top.results, top.done, top.total); // the best so far, then the final order
+  show(top.results, top.done, top.total); // the best so far, and finally the complete order
 }
 `;
 }
@@ -66,7 +66,7 @@ function loadArguments(model: ModelChoice, device: DeviceChoice): string {
   return `${source ?? "undefined"}, { ${options.join(", ")} }`;
 }
 
-/** `undefined` for the embedded model, which is what there is without a source. */
+/** Returns the first argument of `load`; `undefined` for the embedded model, which is the default. */
 function sourceText(model: ModelChoice): string | undefined {
   switch (model.kind) {
     case "embedded":
@@ -82,7 +82,7 @@ function sourceText(model: ModelChoice): string | undefined {
 
 const tokens = /(?<comment>\/\/.*|\/\*.*?\*\/)|(?<string>"(?:[^"\\]|\\.)*")|(?<keyword>\b(?:import|from|const|await|for|of|true)\b)/g;
 
-/** The parts of a program with their kinds as classes. */
+/** Splits a program into text nodes and spans whose class is the kind of token. */
 function* highlighted(code: string): Generator<Node> {
   let at = 0;
   for (const match of code.matchAll(tokens)) {

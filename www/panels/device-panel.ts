@@ -2,23 +2,23 @@ import type { Backend, CollectionRanking } from "../../pkg/dist/index.js";
 import { type DeviceChoice, chosenDevice } from "../model/model-choice.js";
 import { element, make, setText } from "../ui/dom.js";
 
-/** How many rankings of a device are remembered. */
+/** The number of rankings per device from which the median speed is computed. */
 const maxRates = 9;
 
-/** What computes, how it was checked, how fast each device of this machine is, and where people choose another one. */
+/** Shows the device that computes, how it was verified and the speed of each device; users choose another device here. */
 export class DevicePanel {
   readonly #device = element("device-choice", HTMLSelectElement);
   readonly #dtype = element("dtype-choice", HTMLSelectElement);
   readonly #rates = element("device-rates", HTMLUListElement);
-  /** Documents a second of the last rankings, by device and weights. */
+  /** Documents per second in the last rankings, by device and weights. */
   readonly #measured = new Map<string, number[]>();
 
-  /** @param onChoice loads the model in use again, as chosen */
+  /** @param onChoice loads the current model again with the chosen device and weights */
   constructor(onChoice: (choice: DeviceChoice) => void) {
     element("device-webgpu", HTMLOptionElement).disabled = !("gpu" in navigator);
     for (const select of [this.#device, this.#dtype]) {
       select.addEventListener("change", () => {
-        // Only a GPU computes with 16 bits.
+        // Only GPUs compute in f16.
         if (select === this.#dtype && this.#dtype.value === "f16") this.#device.value = "webgpu";
         if (select === this.#device && this.#device.value !== "webgpu" && this.#dtype.value === "f16") this.#dtype.value = "auto";
         onChoice(chosenDevice(this.#device.value, this.#dtype.value));
@@ -26,7 +26,7 @@ export class DevicePanel {
     }
   }
 
-  /** Shows what computes, and the choice that it comes of: also after another one has failed. */
+  /** Shows the backend in use and the choice that led to it. */
   show(backend: Backend | undefined, choice: DeviceChoice): void {
     [this.#device.value, this.#dtype.value] = [choice.device, choice.dtype];
     if (backend === undefined) return;
@@ -36,12 +36,12 @@ export class DevicePanel {
     const { verification } = backend;
     element("device-check", HTMLElement).hidden = verification === undefined;
     if (verification === undefined) return;
-    setText(element("device-check-text", HTMLElement), `${verification.adapter} beside ${verification.reference}: at most ${verification.tolerance} apart is allowed.`);
-    const pairs = verification.pairs.map(({ query, expected, logits }) => make("li", "", `“${query}”: ${numbers(logits)}, right is ${numbers(expected)}`));
+    setText(element("device-check-text", HTMLElement), `${verification.adapter} compared with ${verification.reference}: logits may differ by at most ${verification.tolerance}.`);
+    const pairs = verification.pairs.map(({ query, expected, logits }) => make("li", "", `“${query}”: ${numbers(logits)}, expected ${numbers(expected)}`));
     element("device-check-pairs", HTMLUListElement).replaceChildren(...pairs);
   }
 
-  /** A ranking has come to its end. */
+  /** Adds the speed of a finished ranking. */
   ranked({ backend, usage, timings }: CollectionRanking<string>): void {
     const rates = this.#measured.get(nameOf(backend)) ?? [];
     this.#measured.set(nameOf(backend), rates);
@@ -56,9 +56,9 @@ export class DevicePanel {
       const rate = median(rates);
       const bar = make("progress", "rate");
       [bar.max, bar.value] = [best, rate];
-      bar.setAttribute("aria-label", `${name}, beside the fastest`);
+      bar.setAttribute("aria-label", `${name}, compared with the fastest`);
       const row = make("li", "");
-      row.append(make("span", "name", name), make("span", "size", `${rate.toFixed(rate < 10 ? 1 : 0)} passages a second`), bar);
+      row.append(make("span", "name", name), make("span", "size", `${rate.toFixed(rate < 10 ? 1 : 0)} passages per second`), bar);
       return row;
     });
     this.#rates.replaceChildren(...rows);

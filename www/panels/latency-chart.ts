@@ -4,7 +4,7 @@ import { count, duration } from "../ui/format.js";
 const maxTimes = 30;
 const size = { width: 300, height: 96, gap: 2 };
 
-/** How long the last rankings took. */
+/** A bar chart of the times of the last rankings. */
 export class LatencyChart {
   readonly #svg = element("latency", SVGSVGElement);
   readonly #times: number[] = [];

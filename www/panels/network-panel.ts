@@ -6,10 +6,10 @@ interface Span {
   to: number;
 }
 
-/** The requests that the browser itself has recorded for this page: what it loaded, and what it asked for since. */
+/** Shows the requests that the browser recorded for this page, during and after loading. */
 export class NetworkPanel {
   readonly #requests: PerformanceResourceTiming[] = [];
-  /** The first is the page's own, from its beginning until there is a model. */
+  /** Time spans in which a model was loading. The first one begins with the page. */
   readonly #loads: Span[] = [{ from: 0, to: Infinity }];
 
   constructor() {
@@ -20,7 +20,7 @@ export class NetworkPanel {
     observer.observe({ type: "resource", buffered: true });
   }
 
-  /** A model begins to load: what is asked for belongs to it until the function returned is called. */
+  /** Starts a time span in which requests belong to loading a model. Returns a function that ends it. */
   beginLoad(): () => void {
     const last = this.#loads.at(-1);
     const load = last?.to === Infinity ? last : { from: performance.now(), to: Infinity };

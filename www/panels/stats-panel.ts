@@ -2,7 +2,7 @@ import type { CollectionRanking } from "../../pkg/dist/index.js";
 import { element, setText } from "../ui/dom.js";
 import { duration } from "../ui/format.js";
 
-/** What a ranking cost and what computed it. */
+/** Shows the time and the size of a ranking and the backend that computed it. */
 export function showStats(ranking: CollectionRanking<string> | undefined): void {
   const stats: Readonly<Record<string, string | undefined>> = {
     time: ranking && duration(ranking.timings.totalMs),

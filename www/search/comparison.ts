@@ -6,12 +6,12 @@ import type { RowContent } from "./passage-row.js";
 import { RankChangeLines } from "./rank-change-lines.js";
 import type { RankedEntry, ResultOrders } from "./result-order.js";
 
-/** How many passages of each list are shown at first. */
+/** The number of rows per list before the user asks for all. */
 const initialRows = 10;
 
 type Row = RowContent & { readonly index: number };
 
-/** Both orders side by side, and the lines between them. */
+/** The keyword results and Ranklet's results side by side, with lines between them. */
 export class Comparison {
   readonly #section = element("comparison", HTMLElement);
   readonly #keywordList = new PassageList(element("keyword-list", HTMLOListElement));
@@ -29,7 +29,7 @@ export class Comparison {
       this.#render();
     });
     this.#highlightHoveredOrFocused();
-    // Rows grow when they are opened, and lines wrap anew when the window gets another width.
+    // A row's height changes when it is expanded and when the width of the window changes.
     const observer = new ResizeObserver(() => {
       this.#keywordList.layOut();
       this.#rankletList.layOut();
@@ -38,7 +38,7 @@ export class Comparison {
     for (const id of ["keyword-list", "ranklet-list"]) observer.observe(element(id, HTMLOListElement));
   }
 
-  /** Begins anew with other documents. */
+  /** Clears both lists and uses other documents. */
   use(documents: DocumentSet): void {
     this.#documents = documents;
     this.#keywordList.clear();
@@ -46,7 +46,7 @@ export class Comparison {
     this.show(undefined, undefined);
   }
 
-  /** Shows both orders; `answer` is the passage that is known to be right. */
+  /** Shows both orders; `answer` is the index of the right passage, if it is known. */
   show(orders: ResultOrders | undefined, answer: number | undefined): void {
     this.#orders = orders;
     this.#answer = answer;
@@ -113,15 +113,15 @@ export class Comparison {
   }
 }
 
-/** Where a passage went, in words. */
+/** Describes how a passage's rank differs between the two orders. */
 export function rankChange({ firstStage, entries }: ResultOrders, index: number): string {
   const [from, to] = [firstStage.hits.findIndex((hit) => hit.index === index), entries.findIndex((entry) => entry.index === index)];
-  if (from === -1) return `came to place ${to + 1}, and keywords had not found it`;
+  if (from === -1) return `is at place ${to + 1}; keywords did not find it`;
   if (from === to) return `is at place ${to + 1} in both orders`;
   return `went ${from > to ? "up" : "down"} ${count(Math.abs(from - to), "place")}, from ${from + 1} to ${to + 1}`;
 }
 
-/** The length of a score's bar: of itself where scores are shares, between the least and the greatest otherwise. */
+/** Returns a function from a score to a bar length: the score itself if all scores are in [0, 1], else scaled to min and max. */
 function barLengths(entries: readonly RankedEntry[]): (score: number) => number {
   const scores = entries.map(({ score }) => score).filter((score) => score !== undefined);
   const [min, max] = [Math.min(...scores), Math.max(...scores)];

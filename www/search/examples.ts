@@ -1,10 +1,10 @@
 import { element } from "../ui/dom.js";
 
-/** The questions to begin with: some of the bundled collection whose right passage keywords put far down. */
+/** Example questions from the bundled collection; keyword search ranks their right passages low. */
 export class Examples {
   readonly #section = element("examples", HTMLElement);
 
-  /** @param onQuestion what happens with the question that is chosen */
+  /** @param onQuestion called with the question that the user clicks */
   constructor(onQuestion: (question: string) => void) {
     this.#section.addEventListener("click", ({ target }) => {
       if (target instanceof HTMLButtonElement) onQuestion(target.textContent ?? "");
@@ -12,7 +12,7 @@ export class Examples {
   }
 
   set hidden(hidden: boolean) {
-    // Not taken out of the layout: what is below must not jump.
+    // It stays in the layout, so that the content below does not move.
     this.#section.classList.toggle("invisible", hidden);
   }
 }

@@ -1,28 +1,28 @@
 import type { DocumentSet } from "../documents/document-set.js";
 import { keywordIndex } from "./keywords.js";
 
-/** As many documents as keywords would hand on at most: there, nothing is left out. */
+/** Up to this number of documents, all are ranked, whatever keywords find. It is the maximum number of keyword hits. */
 const maxFewPassages = 50;
-/** How many documents are ranked where keywords find nothing. */
+/** The maximum number of documents that are ranked if keywords find nothing. */
 const maxWithoutKeywords = 200;
 
-/** A passage that keywords found. */
+/** A passage that the keyword search found. */
 export interface Hit {
   readonly index: number;
   readonly score: number;
 }
 
-/** What the first stage hands on. */
+/** The result of the first stage. */
 export interface FirstStageResult {
-  /** Best first; empty where no word occurs. */
+  /** Best first; empty if no passage contains a word of the query. */
   readonly hits: readonly Hit[];
-  /** What is ranked: the hits, and without any, or where there are few documents, the others too. */
+  /** Indices of the passages to rank: the hits, followed by other passages if there are no hits or few documents. */
   readonly candidates: readonly number[];
 }
 
 export type FirstStage = (query: string) => FirstStageResult;
 
-/** The keyword search over a set of documents. */
+/** Indexes a set of documents for keyword search. */
 export function firstStage({ passages }: DocumentSet): FirstStage {
   const find = keywordIndex(passages);
   const all = passages.slice(0, maxWithoutKeywords).map((_, index) => index);

@@ -1,25 +1,28 @@
 // @ts-check
-// The keyword search before the reranking. JavaScript, so that Node's tests run the very file that the page runs.
+// The keyword search that finds passages for Ranklet. JavaScript, so that tests in Node run the same file as the page.
 import MiniSearch from "minisearch";
 
-/** How many hits a search hands on. */
+/** The maximum number of hits. */
 const maxHits = 50;
 
-/** Words that say nothing of what a text is about; in questions they would outweigh those that do. */
+/** Words without a subject of their own; in questions they would outweigh the others. */
 const stopWords = new Set(
   `a an and are as at be but by can could did do does for from had has have how i if in into is it its me my of on or
   s should so than that the their them then there these they this to was were what when where which who whom whose why
   will with would you your`.split(/\s+/),
 );
 
-/** Short words are taken as they are: too many others begin like them or are a letter away. @param {string} word */
+/**
+ * Short words match exactly, because many other words begin with them or differ by one letter.
+ * @param {string} word
+ */
 const isLong = (word) => word.length > 3;
 
 /**
- * Indexes passages for search by keywords: BM25+, with the beginnings of words and with small misspellings.
+ * Indexes passages for keyword search: BM25+ with prefixes and small misspellings.
  * @param {readonly { readonly text: string }[]} passages
- * @returns {(query: string) => { index: number, score: number }[]} the best hits for a query, best first; `index` is
- *   the place in `passages`
+ * @returns {(query: string) => { index: number, score: number }[]} a function that returns the hits for a query, best
+ *   first; `index` is the index in `passages`
  */
 export function keywordIndex(passages) {
   const search = new MiniSearch({

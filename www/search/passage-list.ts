@@ -3,15 +3,15 @@ import { PassageRow, type RowContent } from "./passage-row.js";
 
 const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
 
-/** Where a row lies in its list, in pixels. */
+/** The position of a row in its list, in pixels. */
 interface RowPosition {
   readonly top: number;
   readonly height: number;
 }
 
 /**
- * A list of passages whose rows keep their identity, so that they can be seen to move. Rows are placed by transforms:
- * a new order lays out nothing anew, and nothing around the list moves.
+ * A list of passages. Each row is kept when the order changes, and moves to its new position in an animation. Rows are
+ * positioned by transforms, so a new order causes no layout and moves nothing around the list.
  */
 export class PassageList {
   readonly #list: HTMLOListElement;
@@ -31,7 +31,7 @@ export class PassageList {
     });
   }
 
-  /** Shows these passages, by index and in this order. */
+  /** Shows these passages in this order. */
   show(contents: readonly (RowContent & { readonly index: number })[]): void {
     const previous = this.#positions;
     const focused = document.activeElement;
@@ -42,13 +42,13 @@ export class PassageList {
       return row.item;
     });
     this.#arrange(rows);
-    // A row that is moved loses the focus.
+    // An element loses the focus when it is moved in the document.
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
     this.layOut();
     if (motionAllowed()) this.#animate(previous);
   }
 
-  /** Puts the rows below each other; also after one was opened, and after the list became narrower or wider. */
+  /** Positions the rows one below the other. Must be called again when a row is expanded or the width changes. */
   layOut(): void {
     const heights = this.#items().map((item) => ({ item, height: item.offsetHeight }));
     const positions = new Map<number, RowPosition>();
@@ -59,28 +59,28 @@ export class PassageList {
       top += height;
     }
     this.#positions = positions;
-    this.#list.style.setProperty("height", `${top + 2}px`); // With both borders.
+    this.#list.style.setProperty("height", `${top + 2}px`); // 2px: both borders.
   }
 
-  /** Forgets all rows: another set of documents has other texts under the same index. */
+  /** Removes all rows, because another set of documents has other texts at the same indices. */
   clear(): void {
     this.#rows.clear();
     this.#list.replaceChildren();
     this.layOut();
   }
 
-  /** The middle of a passage's row in the list, in pixels from the list's top; `undefined` where it is not shown. */
+  /** Returns the center of a passage's row in pixels from the top of the list; `undefined` if it is not shown. */
   centerOf(index: number): number | undefined {
     const position = this.#positions.get(index);
     return position && position.top + position.height / 2;
   }
 
-  /** The passages shown, in order. */
+  /** The indices of the passages shown, in order. */
   get shown(): number[] {
     return this.#items().map(passageIndexOf);
   }
 
-  /** Marks one passage, and no other. */
+  /** Highlights one passage, or none. */
   highlight(index: number | undefined): void {
     for (const item of this.#items()) item.classList.toggle("active", passageIndexOf(item) === index);
   }
@@ -116,7 +116,7 @@ export class PassageList {
   }
 }
 
-/** The passage that a row, or something in it, is about. */
+/** Returns the index of a row's passage. */
 export function passageIndexOf(item: HTMLElement): number {
   return Number(item.dataset["index"]);
 }

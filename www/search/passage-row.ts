@@ -1,23 +1,23 @@
 import { make, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
-/** What a row shows. */
+/** The content of a row. */
 export interface RowContent {
   readonly rank: number;
   readonly text: string;
-  /** What the score reads; empty while there is none. */
+  /** The score as text; empty while it is not known. */
   readonly score: string;
   /** The length of the bar, from 0 to 1. */
   readonly barLength: number;
-  /** Places gained against the other order, or that it is not in there; `undefined` where there is nothing to compare. */
+  /** The number of places gained over the keyword order, or "new" if keywords did not find it; `undefined` without a keyword order. */
   readonly rankGain: number | "new" | undefined;
-  /** Whether this passage still waits for its score. */
+  /** Whether the passage has no score yet. */
   readonly pending: boolean;
-  /** Whether it is known to be the right one. */
+  /** Whether it is known to be the right passage. */
   readonly isAnswer: boolean;
 }
 
-/** One passage in a list: a button, which shows the whole text. */
+/** A passage in a list: a button that shows the whole text when it is clicked. */
 export class PassageRow {
   readonly item = make("li", "row");
   readonly #button = make("button", "passage");
@@ -58,7 +58,7 @@ export class PassageRow {
   }
 }
 
-/** The way a passage went, to be seen (the style sheet draws the arrow) and to be heard. */
+/** Returns the elements that show a rank change: a number for the eye (the style sheet adds an arrow), words for screen readers. */
 function rankChangeParts(rankGain: RowContent["rankGain"]): HTMLElement[] {
   if (rankGain === undefined) return [];
   if (rankGain === "new") return [make("span", "", "new"), hiddenText("not found by keywords")];

@@ -1,10 +1,10 @@
 import { draw } from "../ui/dom.js";
 import type { PassageList } from "./passage-list.js";
 
-/** How far beyond the lists a line goes whose other end is not shown. */
+/** How far a line extends beyond the list, in pixels, if the row at its other end is not shown. */
 const overshoot = 28;
 
-/** The lines between the same passage in both lists. */
+/** The lines that connect a passage's rows in both lists. */
 export class RankChangeLines {
   readonly #svg: SVGSVGElement;
   readonly #paths = new Map<number, SVGPathElement>();
@@ -13,7 +13,7 @@ export class RankChangeLines {
     this.#svg = svg;
   }
 
-  /** Draws a line for each passage that both orders have and at least one list shows. */
+  /** Draws a line for each passage that is in both orders and shown in at least one list. */
   draw(left: PassageList, right: PassageList, inBoth: ReadonlySet<number>, answer: number | undefined): void {
     const { clientWidth: width, clientHeight: height } = this.#svg;
     const shownIndices = [...new Set([...left.shown, ...right.shown])].filter((index) => inBoth.has(index));
@@ -26,7 +26,7 @@ export class RankChangeLines {
     }
   }
 
-  /** Marks the line of one passage, and no other. */
+  /** Highlights the line of one passage, or none. */
   highlight(index: number | undefined): void {
     this.#svg.classList.toggle("highlighting", index !== undefined && this.#paths.has(index));
     for (const [at, path] of this.#paths) path.toggleAttribute("data-active", at === index);

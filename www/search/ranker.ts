@@ -1,11 +1,11 @@
 import type { Collection, CollectionRanking, Reranker } from "../../pkg/dist/index.js";
 
-/** The model in use and the documents prepared for it. */
+/** Holds the current model and the documents that are prepared for it. */
 export class Ranker {
   #reranker: Reranker | undefined;
   #collection: Collection<string> | undefined;
 
-  /** The model; `undefined` before the first has been loaded. */
+  /** The model; `undefined` until the first one is loaded. */
   get reranker(): Reranker | undefined {
     return this.#reranker;
   }
@@ -15,7 +15,7 @@ export class Ranker {
     return this.#collection !== undefined;
   }
 
-  /** Takes over a model and frees the one before; its documents have to be prepared anew. */
+  /** Replaces the model and frees the previous one. Documents must be prepared again. */
   setReranker(reranker: Reranker): void {
     this.release();
     this.#reranker?.dispose();
@@ -28,7 +28,7 @@ export class Ranker {
     this.#collection = undefined;
   }
 
-  /** Tokenises documents, once for all queries. */
+  /** Tokenizes documents once for all queries. */
   async prepare(texts: readonly string[], signal: AbortSignal): Promise<void> {
     this.release();
     const collection = await this.#reranker?.prepare(texts, { signal });
@@ -36,7 +36,7 @@ export class Ranker {
     else this.#collection = collection;
   }
 
-  /** Ranks candidates; the ranking of a query before this one ends with an `aborted` error. */
+  /** Ranks candidates by their index. A ranking that is still running rejects with the code `aborted`. */
   rank(query: string, candidates: readonly number[], signal: AbortSignal): AsyncGenerator<CollectionRanking<string>, void> {
     if (this.#collection === undefined) throw new Error("no documents are prepared");
     return this.#collection.rank(query, { candidates, latest: true, signal });

@@ -13,10 +13,10 @@ import type { Ranker } from "./ranker.js";
 import { showRankingState } from "./ranking-state.js";
 import { type ResultOrders, mergeScored, pendingEntries } from "./result-order.js";
 
-/** How long typing has to rest before Ranklet begins; keywords answer at once. */
+/** The pause in typing after which Ranklet ranks. Keyword results are shown immediately. */
 const debounceMs = 120;
 
-/** What a search shows itself in, and whom it asks. */
+/** The parts of the page that a search uses. */
 export interface SearchDependencies {
   readonly ranker: Ranker;
   readonly status: StatusLine;
@@ -29,7 +29,7 @@ export interface SearchDependencies {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** One query at a time, from the first letter to the final order. */
+/** Runs one query at a time, from the first letter to the final order. */
 export class Search {
   readonly #deps: SearchDependencies;
   #documents: DocumentSet | undefined;
@@ -43,7 +43,7 @@ export class Search {
     this.#deps = dependencies;
   }
 
-  /** Searches in other documents from now on. */
+  /** Replaces the documents and repeats the query. */
   use(documents: DocumentSet): void {
     const query = this.#query;
     this.#stop();
@@ -56,7 +56,7 @@ export class Search {
     if (query === "") this.#showIdle();
   }
 
-  /** The query has changed, by a letter or altogether. */
+  /** Changes the query. */
   setQuery(text: string): void {
     const query = text.trim();
     if (query === this.#query) return;
@@ -70,19 +70,19 @@ export class Search {
     this.#timer = setTimeout(() => void this.#rank(), debounceMs);
   }
 
-  /** The documents can be ranked: ranks what has been typed meanwhile. */
+  /** Must be called when the documents can be ranked. Ranks the query that was typed before. */
   documentsReady(): void {
     this.#showIdle();
     if (this.#query !== "") void this.#rank();
   }
 
-  /** Ends the ranking under way. Returns whether there was one. */
+  /** Cancels the ranking. Returns whether one was running. */
   cancel(): boolean {
     if (this.#running === undefined) return false;
     this.#stop();
     showRankingState("stopped");
     const done = this.#orders?.entries.filter(({ score }) => score !== undefined).length ?? 0;
-    const text = `Cancelled after ${done} of ${this.#orders?.entries.length ?? 0} passages.`;
+    const text = `Canceled after ${done} of ${this.#orders?.entries.length ?? 0} passages.`;
     this.#deps.status.show({ text, action: { label: "Rank again", run: () => void this.#rank() } });
     announce(text);
     return true;
@@ -104,7 +104,7 @@ export class Search {
       }
       code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
     } catch (error) {
-      // A newer query has taken this one's place, or the person has cancelled it and knows.
+      // A newer query replaced this one, or the user canceled it.
       if (error instanceof RankletError && error.code === "aborted") return;
       this.#stop();
       showRankingState("idle");
@@ -140,25 +140,25 @@ export class Search {
     this.#deps.comparison.show(orders, this.#knownAnswer);
   }
 
-  /** The passage known to be right, for a question that came with the collection. */
+  /** The index of the right passage, if the query is a question of the bundled collection. */
   get #knownAnswer(): number | undefined {
     return this.#documents?.answers.get(this.#query);
   }
 
   #firstStageText(): string {
     const { hits, candidates } = this.#orders?.firstStage ?? { hits: [], candidates: [] };
-    const next = this.#deps.ranker.ready ? "Ranklet reads them now." : "Ranklet reads them once the model is here.";
+    const next = this.#deps.ranker.ready ? "Ranklet reads them now." : "Ranklet reads them when the model is loaded.";
     if (hits.length > 0) return `Keywords found ${count(hits.length, "passage")}. ${next}`;
-    return `No passage has these words, so all ${candidates.length} are ranked. ${next}`;
+    return `No passage contains these words, so all ${candidates.length} are ranked. ${next}`;
   }
 
-  /** Where the best passage came from, or the one known to be right. */
+  /** Describes the rank change of the right passage, or of the first one if the right one is not known. */
   #rankChangeText(): string {
     const orders = this.#orders;
     const first = orders?.entries[0];
     if (orders === undefined || first === undefined) return "";
     const answer = this.#knownAnswer;
-    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first ${rankChange(orders, first.index)}.`;
+    if (answer === undefined || !orders.entries.some(({ index }) => index === answer)) return `The first passage ${rankChange(orders, first.index)}.`;
     return `The right passage ${rankChange(orders, answer)}.`;
   }
 
@@ -177,7 +177,7 @@ export class Search {
     if (this.#query !== "") return;
     const passages = count(this.#documents?.passages.length ?? 0, "passage");
     showRankingState("idle");
-    this.#deps.status.show({ text: this.#deps.ranker.ready ? `Ready: ${passages}, and the model in this tab's memory.` : `${passages}. Keywords are ready.` });
+    this.#deps.status.show({ text: this.#deps.ranker.ready ? `Ready: ${passages}; the model is in this tab's memory.` : `${passages}. Keyword search is ready.` });
   }
 
   #stop(): void {

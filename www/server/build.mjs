@@ -1,5 +1,5 @@
-// Builds the page into .build/www: one folder that any static server can serve, with the engine and the default model.
-// pkg/dist has to be there: node pkg/build.mjs.
+// Builds the page into .build/www, a folder for any static server, with the engine and the default model. It needs pkg/dist,
+// which `node pkg/build.mjs` builds.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -11,7 +11,7 @@ const source = fileURLToPath(new URL("..", import.meta.url));
 const out = join(source, "..", ".build", "www");
 const engine = join(source, "..", "pkg", "dist");
 
-/** What is copied as it is: its place in the built folder, and where it comes from. */
+/** Files and folders that are copied unchanged: the path in the built folder and the source. */
 const copies = {
   "index.html": join(source, "index.html"),
   "icon.svg": join(source, "icon.svg"),
@@ -21,7 +21,7 @@ const copies = {
   ...font("source-serif-4", "source-serif-4-latin-wght-normal.woff2"),
 };
 
-/** Files that are large, or not needed by everybody: kept for offline use once they are fetched, not before. */
+/** Whether the service worker caches a file when the page fetches it instead of in advance: large files, and those that not every browser needs. */
 const cachedOnDemand = (path) => path.startsWith("assets/") && path !== "assets/worker.js";
 
 if (!existsSync(join(engine, "assets", "worker.js"))) {
@@ -35,14 +35,14 @@ for (const [to, from] of Object.entries(copies)) {
 }
 await bundle({ entryPoints: [join(source, "main.ts")], format: "esm", outfile: join(out, "main.js") });
 await bundle({ entryPoints: [join(source, "style/style.css")], external: ["./fonts/*"], outfile: join(out, "style.css") });
-// Last, for it knows the hash of every other file.
+// Built last, because it contains the hash of every other file.
 await bundle({ entryPoints: [join(source, "offline/service-worker.ts")], format: "iife", outfile: join(out, "sw.js"), define: { FILES: JSON.stringify(fileTable()) } });
 
 function bundle(options) {
   return build({ bundle: true, target: "es2022", minify: true, legalComments: "none", logLevel: "warning", ...options });
 }
 
-/** Every built file for the service worker: its path, its SHA-256, and whether it is fetched when the worker is installed. */
+/** Returns all built files with their SHA-256, and whether the service worker fetches them when it is installed. */
 function fileTable() {
   return filesIn(out)
     .map((name) => ({ name, path: relative(out, name).split(sep).join("/") }))
@@ -61,8 +61,8 @@ function filesIn(folder) {
   });
 }
 
-/** A font's file under a name of its own, with its licence beside it. */
+/** Returns the copies for a font: the file and its license. */
 function font(name, file) {
   const folder = join(source, "node_modules", "@fontsource-variable", name);
-  return { [`fonts/${name}.woff2`]: join(folder, "files", file), [`fonts/${name}-licence.txt`]: join(folder, "LICENSE") };
+  return { [`fonts/${name}.woff2`]: join(folder, "files", file), [`fonts/${name}-license.txt`]: join(folder, "LICENSE") };
 }

@@ -1,4 +1,4 @@
-/** What every answer of the demo's server carries: a page that can reach no other host and run no code but its own. */
+/** Headers of every response of the demo server. They keep the page from other hosts and from code that is not its own. */
 export const strictHeaders = {
   "content-security-policy":
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -1,5 +1,5 @@
-// Forwards a model hub's files to the page, whose policy lets it ask its own server alone. Only files that
-// src/checkpoint/model_files.json allows can be asked for, and nothing but their names is sent to the hub.
+// Forwards files of a model hub to the page, whose policy allows requests to its own server only. Requests for files that
+// src/checkpoint/model_files.json does not allow are refused, and nothing but the file's address is sent to the hub.
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -13,25 +13,25 @@ const rootFiles = new Set([...layout.files, ...layout.weights].map(({ name }) =>
 const shardSuffixes = layout.weights.map(({ shardSuffix }) => shardSuffix).filter((suffix) => suffix !== null);
 const moduleFiles = new Set([layout.modules.config, ...layout.modules.weights]);
 
-/** Owner, repository and revision, and the file's path in the repository. */
+/** The address of a file: owner, name and revision of the repository, and the path in it. */
 const segment = String.raw`[A-Za-z0-9][\w.-]{0,95}`;
 const hubAddress = new RegExp(`^/hub/(?<repository>${segment}/${segment}/resolve/${segment})/(?<path>.+)$`);
 
-/** Whether the hub's door is what `path` asks for. */
+/** Whether `path` is an address of the hub. */
 export function isHubPath(path) {
   return path.startsWith("/hub/");
 }
 
-/** Answers a GET or HEAD for `path`: `/hub/` itself says that the door is there, all else is a file of a model. */
+/** Answers a GET or HEAD request. `/hub/` itself tells the page that this server forwards files. */
 export async function answerFromHub(path, request, response) {
-  if (path === "/hub/") return sendText(response, 200, `Models come through here from ${hubUrl}.`);
+  if (path === "/hub/") return sendText(response, 200, `This server forwards model files from ${hubUrl}.`);
   const file = hubFile(path);
-  if (file === undefined) return sendText(response, 404, "No file of a model has such an address.");
+  if (file === undefined) return sendText(response, 404, "This is not the address of a model file.");
   const stop = new AbortController();
   response.once("close", () => stop.abort());
   let found;
   try {
-    // The length must be that of the bytes passed on, so they come uncompressed.
+    // Uncompressed, because content-length must be the length of the bytes that are forwarded.
     found = await fetch(`${hubUrl}/${file}`, { method: request.method, headers: { "accept-encoding": "identity" }, signal: stop.signal });
   } catch (error) {
     if (!stop.signal.aborted) sendText(response, 502, `The hub could not be reached: ${error.cause?.message ?? error.message}`);
@@ -40,7 +40,7 @@ export async function answerFromHub(path, request, response) {
   await forward(found, request, response);
 }
 
-/** The hub's path of a model's file, or undefined for any other address. */
+/** Returns the path of a model file on the hub, or undefined if `path` is no such address. */
 function hubFile(path) {
   const address = hubAddress.exec(path)?.groups;
   if (address === undefined || address.repository.includes("..") || !isModelFile(address.path)) return undefined;
@@ -67,7 +67,7 @@ async function forward(found, request, response) {
     ...strictHeaders,
     "content-type": "application/octet-stream",
     ...(length === null ? {} : { "content-length": length }),
-    // Which commit a branch stands for, so that all files are taken from one.
+    // The commit of the branch, so that the page can request all files of one commit.
     ...(commit === null ? {} : { "x-repo-commit": commit }),
   });
   if (request.method === "HEAD" || found.body === null) {
@@ -75,7 +75,7 @@ async function forward(found, request, response) {
     response.end();
     return;
   }
-  // A body that breaks off ends the connection, so that the page notices; one nobody waits for ends quietly.
+  // If the hub's response breaks off, so does this one, and the page notices it.
   await pipeline(Readable.fromWeb(found.body), response).catch(() => response.destroy());
 }
 

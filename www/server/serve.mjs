@@ -1,5 +1,5 @@
-// Serves the built page (.build/www) on this machine only: `node www/server/serve.mjs`. PORT chooses the port; without it, the
-// first free one from 8080 up.
+// Serves the built page (.build/www) to this machine only: `node www/server/serve.mjs`. PORT sets the port; the default is the
+// first free one from 8080.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { answerFromHub, isHubPath } from "./hub.mjs";
 
 const root = fileURLToPath(new URL("../../.build/www", import.meta.url));
 
-/** What may be served, by ending. */
+/** The content types of all files that are served, by extension. */
 const types = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
@@ -26,7 +26,7 @@ const types = {
   ".woff2": "font/woff2",
 };
 
-/** Tags that were computed, by file, size and time of change. */
+/** Computed ETags, by file name, size and modification time. */
 const etags = new Map();
 
 if (!existsSync(join(root, "index.html"))) {
@@ -58,7 +58,7 @@ async function answer(request, response) {
   else await pipeline(createReadStream(file.name), response).catch(() => response.destroy());
 }
 
-/** The decoded path of a request, or undefined where it has none. */
+/** Returns the decoded path of a request, or undefined if it is malformed. */
 function pathOf(url) {
   try {
     return decodeURIComponent(new URL(url, "http://localhost").pathname);
@@ -67,7 +67,7 @@ function pathOf(url) {
   }
 }
 
-/** The file for a path, or undefined: nothing outside the built folder, nothing of another type. */
+/** Returns the file for a path, or undefined if it is outside the built folder or of a type that is not served. */
 async function findFile(path) {
   if (path.includes("\0") || path.includes("\\") || !Object.hasOwn(types, extname(path))) return undefined;
   const name = join(root, path);
@@ -76,7 +76,7 @@ async function findFile(path) {
   return found?.isFile() ? { name, size: found.size, modifiedMs: found.mtimeMs } : undefined;
 }
 
-/** A tag that is the same only for the same bytes. */
+/** Returns an ETag that identifies the content of a file. */
 async function etagOf({ name, size, modifiedMs }) {
   const key = `${name} ${size} ${modifiedMs}`;
   if (!etags.has(key)) {

@@ -1,11 +1,14 @@
-/** The element of the page with this id and class; the page and its program must agree. */
+/**
+ * Returns the element with this id.
+ * @throws {Error} if index.html has no such element of this class
+ */
 export function element<T extends Element>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
   if (found instanceof kind) return found;
   throw new Error(`index.html has no ${kind.name} with the id ${id}`);
 }
 
-/** A new element with a class and a text. */
+/** Creates an element with a class and a text. */
 export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ""): HTMLElementTagNameMap[K] {
   const created = document.createElement(tag);
   created.className = className;
@@ -13,7 +16,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: s
   return created;
 }
 
-/** A new element of a drawing. */
+/** Creates an SVG element. */
 export function draw<K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string | number>>,
@@ -23,12 +26,12 @@ export function draw<K extends keyof SVGElementTagNameMap>(
   return created;
 }
 
-/** Sets a text only where it differs, so that nothing is laid out or announced anew without need. */
+/** Sets a text if it differs, because setting the same text would cause layout and announcements. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
 
-/** Whether things may move on this person's screen. */
+/** Whether the user's settings allow animations. */
 export function motionAllowed(): boolean {
   return !matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

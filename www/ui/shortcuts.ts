@@ -1,8 +1,8 @@
-/** What the keys do that work everywhere on the page. */
+/** Actions of the keys that work everywhere on the page. */
 export interface Shortcuts {
-  /** "/" */
+  /** The key "/". */
   readonly search: () => void;
-  /** Escape, when no dialog takes it. */
+  /** The Escape key, if no dialog is open. */
   readonly escape: () => void;
 }
 

@@ -1,15 +1,14 @@
 import { element, setText } from "./dom.js";
 
-/** What the line under the search box says. */
+/** The content of the line under the search box. */
 export interface Status {
   readonly text: string;
-  /** How far it is. */
   readonly progress?: { readonly done: number; readonly total: number };
-  /** What can be done about it. */
+  /** A button next to the text. */
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 
-/** The line under the search box. It is read out only at the end of something, by `announce`. */
+/** The line under the search box. Screen readers do not read it out; `announce` tells them results. */
 export class StatusLine {
   readonly #text = element("status-text", HTMLElement);
   readonly #progress = element("status-progress", HTMLProgressElement);
@@ -31,7 +30,7 @@ export class StatusLine {
   }
 }
 
-/** Says how something ended to people who cannot see it. */
+/** Has screen readers read a text. */
 export function announce(text: string): void {
   element("announcement", HTMLElement).textContent = text;
 }

@@ -18,7 +18,7 @@ describe("access to the demo page", () => {
       await whenReady(page);
       await expectNoViolation(page, "empty");
       await rank(page, "How do crooks get people's passwords by email?");
-      await page.getByText("Every request of this page").click();
+      await page.getByText("All requests of this page").click();
       await expectNoViolation(page, "ranked");
       for (const dialog of ["documents", "model"]) {
         await page.click(`#choose-${dialog}`);
@@ -82,7 +82,7 @@ describe("access to the demo page", () => {
     await page.fill("#query", "How can cats tell whether they fit through a hole?");
     await page.locator('[data-ranking-state="ranking"]').waitFor();
     await page.keyboard.press("Escape");
-    assert.match(await page.textContent("#status-text"), /^Cancelled/);
+    assert.match(await page.textContent("#status-text"), /^Canceled/);
     await page.keyboard.press("Escape");
     assert.equal(await page.inputValue("#query"), "");
     await close();

@@ -16,7 +16,7 @@ describe("the demo page's device", () => {
     assert.equal(await page.textContent("#device-now"), "CPU, q8");
     assert.match(await page.textContent("#device-reason"), /^Why: the GPU is a program on the CPU\.$/);
     await rank(page, "What is the hottest planet?");
-    assert.match((await items("device-rates"))[0], /^CPU, q8\s*\d+ passages a second/);
+    assert.match((await items("device-rates"))[0], /^CPU, q8\s*\d+ passages per second/);
 
     await page.selectOption("#dtype-choice", "f32");
     await page.waitForFunction(() => document.querySelector("#device-now").textContent === "CPU, f32");

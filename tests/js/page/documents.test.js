@@ -44,7 +44,7 @@ describe("own documents on the demo page", () => {
     await page.fill("#documents-text", documents.join("\n"));
     await page.getByRole("button", { name: "Use these documents" }).click();
     await page.fill("#query", "xyzzy");
-    assert.match(await page.textContent("#status-text"), /^No passage has these words, so all 3 are ranked/);
+    assert.match(await page.textContent("#status-text"), /^No passage contains these words, so all 3 are ranked/);
     await whenRanked(page);
     assert.equal((await texts(page, "keyword-list")).length, 0);
     assert.equal((await texts(page, "ranklet-list")).length, 3);
@@ -70,14 +70,14 @@ describe("own documents on the demo page", () => {
   });
 
   const wrong = [
-    ["bad.json", '["a", 7]', /^Item 2 must be a string or an object with a text\.$/],
+    ["bad.json", '["a", 7]', /^Item 2 must be a string or an object with a "text" field\.$/],
     ["bad.json", '["a",', /^This is not valid JSON: /],
     ["bad.json", '{"text": "a"}', /^The JSON must be an array/],
     ["bad.jsonl", '{"text": "a"}\n\n{"text": ', /^Line 3 is not valid JSON: /],
     ["bad.jsonl", '{"text": "a"}\n{"text": " "}', /^Line 2 has an empty text\.$/],
-    ["empty.txt", "\n \n", /^There is no document in it/],
-    ["many.txt", "a\n".repeat(2001), /^Those are 2,001 documents; this page takes 2,000\.$/],
-    ["picture.png", "x", /^picture\.png is no \.txt, \.json or \.jsonl file/],
+    ["empty.txt", "\n \n", /^There are no documents\./],
+    ["many.txt", "a\n".repeat(2001), /^There are 2,001 documents; the maximum is 2,000\.$/],
+    ["picture.png", "x", /^picture\.png is not a \.txt, \.json or \.jsonl file/],
   ];
   test("are refused with the place of what is wrong, and the page goes on as it was", async () => {
     const { page } = opened;

@@ -77,10 +77,10 @@ describe("the demo page", () => {
     await useLongDocuments(page);
     await page.fill("#query", whiskers);
     await page.locator('[data-ranking-state="ranking"]').waitFor();
-    assert.match(await page.textContent("#ranking-state"), /^settling, \d+ of \d+$/);
+    assert.match(await page.textContent("#ranking-state"), /^ranking, \d+ of \d+$/);
     await screenshot(page, "ranking");
     await page.getByRole("button", { name: "Cancel" }).click();
-    assert.match(await page.textContent("#status-text"), /^Cancelled after \d+ of \d+ passages\.$/);
+    assert.match(await page.textContent("#status-text"), /^Canceled after \d+ of \d+ passages\.$/);
     await screenshot(page, "cancelled");
     await page.getByRole("button", { name: "Rank again" }).click();
     await whenRanked(page);
