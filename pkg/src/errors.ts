@@ -29,50 +29,66 @@ export const errorCodes = [
  */
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** The documents or pairs of a call that an error is about: indices from `start` up to, not including, `end`. */
+export interface ErrorItem {
+  readonly kind: "document" | "pair";
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The only class of error that Ranklet throws by itself. */
 export class RankletError extends Error {
   readonly code: ErrorCode;
+  /** The documents or pairs of the call that caused the error, if they are known. The message names them too. */
+  readonly item?: ErrorItem;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, { item, ...options }: ErrorOptions & { readonly item?: ErrorItem | undefined } = {}) {
     super(message, options);
     this.name = "RankletError";
     this.code = code;
+    if (item !== undefined) this.item = item;
   }
 }
 
 /**
- * An error with a code that the engine threw, as a {@link RankletError}; `undefined` for anything else
- * (a trap, a stack overflow), which leaves the engine's memory in doubt.
+ * Converts an error with a code that the engine threw. Returns `undefined` for any other error (a trap, a stack overflow),
+ * after which the engine's memory may be invalid.
  */
 export function fromEngine(error: unknown): RankletError | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const code = errorCodes.find((known) => known === error.code);
-  return code === undefined ? undefined : new RankletError(code, itemOf(error) + error.message, { cause: error });
+  const { item } = error as { readonly item?: ErrorItem };
+  return code === undefined ? undefined : new RankletError(code, error.message, { cause: error, item });
 }
 
-/** The documents or pairs that an engine's error is about, as the beginning of a message: `documents 3 to 5: `. */
-function itemOf(error: Error & { readonly item?: unknown }): string {
-  if (error.item === undefined) return "";
-  const { kind, start, end } = error.item as { readonly kind: string; readonly start: number; readonly end: number };
-  return end - start > 1 ? `${kind}s ${start} to ${end - 1}: ` : `${kind} ${start}: `;
+/**
+ * Renumbers the documents or pairs that an error is about, from those of a job to those of the caller.
+ * @param indexOf returns the caller's index for one of the job
+ * @returns `error` itself if it is not about documents or pairs
+ */
+export function renumbered(error: unknown, indexOf: (index: number) => number): unknown {
+  if (!(error instanceof RankletError) || error.item === undefined) return error;
+  const { kind, start, end } = error.item;
+  const ends = [indexOf(start), indexOf(end - 1)];
+  const item = { kind, start: Math.min(...ends), end: Math.max(...ends) + 1 };
+  return new RankletError(error.code, error.message, { cause: error, item });
+}
+
+/**
+ * Writes the documents or pairs that an error is about before its message: `document 3: ...`. Public functions do so once,
+ * when their numbers are those of the caller.
+ * @returns `error` itself if it is not about documents or pairs
+ */
+export function withItemInMessage(error: unknown): unknown {
+  if (!(error instanceof RankletError) || error.item === undefined) return error;
+  const { kind, start, end } = error.item;
+  const name = end - start > 1 ? `${kind}s ${start} to ${end - 1}` : `${kind} ${start}`;
+  return new RankletError(error.code, `${name}: ${error.message}`, { cause: error, item: error.item });
 }
 
 /** Whether a GPU has failed. */
 export function isDeviceLost(error: unknown): error is RankletError {
   return error instanceof RankletError && error.code === "device-lost";
-}
-
-/**
- * The engine counts documents and pairs in what it was given, and begins its messages with that: `document 3: ...`.
- * @param place where the caller counts the one that the engine counts there
- * @returns `error` itself where its message names none
- */
-export function relocated(error: unknown, place: (pair: number) => number): unknown {
-  if (!(error instanceof RankletError)) return error;
-  const message = error.message.replace(/^(?:document|pair)s? \d+(?: to \d+)?(?=: )/, (named) =>
-    named.replace(/\d+/g, (pair) => String(place(Number(pair)))),
-  );
-  return message === error.message ? error : new RankletError(error.code, message, { cause: error });
 }
 
 /** What `error` says, on one line, for the tail of another message. */

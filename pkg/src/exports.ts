@@ -1,2 +1,2 @@
-export { RankletError, errorCodes, type ErrorCode } from "./errors.js";
+export { RankletError, errorCodes, type ErrorCode, type ErrorItem } from "./errors.js";
 export type * from "./types.js";

@@ -1,5 +1,5 @@
 import { abortWithError, linkAbort } from "../util/abort.js";
-import { RankletError, disposedError, relocated } from "../errors.js";
+import { RankletError, disposedError, renumbered, withItemInMessage } from "../errors.js";
 import { withRestart } from "../scoring/fallback.js";
 import { checkOptions, string } from "../util/check.js";
 import { collectionChecks } from "./options.js";
@@ -95,7 +95,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       }
       if (total === 0) yield ranking();
     } catch (error) {
-      throw relocated(error, document);
+      throw withItemInMessage(renumbered(error, document));
     } finally {
       for (const unlink of unlinks) unlink();
     }

@@ -1,9 +1,8 @@
 import { throwIfAborted } from "../util/abort.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
-import { RankletError, disposedError } from "../errors.js";
+import { RankletError, disposedError, withItemInMessage } from "../errors.js";
 import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
-import type { LoadedModel } from "../load/stages.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
 import { topScores, toResult, scoredDocuments } from "./results.js";
@@ -15,7 +14,9 @@ import type {
   Collection,
   DocumentInput,
   DocumentOptions,
+  LoadOptions,
   ModelInfo,
+  ModelSource,
   PrepareOptions,
   RankOptions,
   RankResult,
@@ -54,6 +55,16 @@ interface CallScores {
   readonly totals: Totals;
 }
 
+/** The class `Reranker` that an entry point exports. */
+export type RerankerClass = typeof LoadedReranker & {
+  /**
+   * Loads a model: the embedded default, one of a Hub, the one in a folder, or one from its files.
+   * @throws RankletError `input` or `unsupported` for the arguments; `config`, `tokenizer`, `weights` for the files;
+   *   `network` or `integrity` for a download; `aborted`, `out-of-memory`
+   */
+  load<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
+};
+
 /** A loaded model that scores how well documents answer a query. */
 export class LoadedReranker {
   readonly #scorer: Scorer;
@@ -62,7 +73,7 @@ export class LoadedReranker {
   #disposed = false;
 
   /** Use `Reranker.load`. */
-  protected constructor({ scorer, info }: LoadedModel) {
+  protected constructor(scorer: Scorer, info: ModelInfo) {
     this.#scorer = scorer;
     this.#info = info;
   }
@@ -183,10 +194,12 @@ export class LoadedReranker {
   /** Scores `total` pairs, all of them again where the CPU takes over from a GPU. */
   async #score(jobs: () => Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     try {
-      return await this.#scoreOnce(jobs(), total, settings);
+      return await this.#scoreOnce(jobs(), total, settings).catch((error: unknown) => {
+        if (!fellBackToCpu(error, this.#scorer)) throw error;
+        return this.#scoreOnce(jobs(), total, settings);
+      });
     } catch (error) {
-      if (!fellBackToCpu(error, this.#scorer)) throw error;
-      return this.#scoreOnce(jobs(), total, settings);
+      throw withItemInMessage(error);
     }
   }
 
@@ -221,7 +234,11 @@ export class LoadedReranker {
   async *#stream<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     const parts = (): AsyncGenerator<StreamPart<D>, void> => this.#streamOnce<D>(settings);
     // What another iterable than an array has given is gone.
-    yield* settings.total === undefined ? parts() : withRestart(this.#scorer, parts, () => {});
+    try {
+      yield* settings.total === undefined ? parts() : withRestart(this.#scorer, parts, () => {});
+    } catch (error) {
+      throw withItemInMessage(error);
+    }
   }
 
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {

@@ -1,6 +1,6 @@
 import { linkAbort, throwIfAborted } from "../util/abort.js";
 import { AsyncQueue } from "../util/async-queue.js";
-import { relocated } from "../errors.js";
+import { renumbered } from "../errors.js";
 import type { JobOptions, PartialScores, Scorer, Job } from "./scorer.js";
 
 /** What a call adds up to. */
@@ -74,7 +74,7 @@ async function scoreJob(scorer: Scorer, job: Job, first: number, options: Indexe
   try {
     await scorer.score(job, { ...options, onPartial });
   } catch (error) {
-    throw relocated(error, (pair) => first + pair);
+    throw renumbered(error, (pair) => first + pair);
   }
   return done;
 }

@@ -90,8 +90,8 @@ export class Host {
   }
 
   #fail(call: number | undefined, error: unknown): void {
-    const code = error instanceof RankletError ? error.code : "internal";
+    const { code, item } = error instanceof RankletError ? error : { code: "internal" as const, item: undefined };
     const info = isDeviceLost(error) ? this.#engine?.info : undefined;
-    this.#port.post({ type: "failed", call, code, message: messageOf(error), fatal: engineDamage() !== undefined, info });
+    this.#port.post({ type: "failed", call, code, message: messageOf(error), item, fatal: engineDamage() !== undefined, info });
   }
 }

@@ -1,4 +1,4 @@
-import { RankletError, relocated } from "../errors.js";
+import { RankletError, renumbered } from "../errors.js";
 import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scorer.js";
 import type { WorkerScorer } from "./worker-scorer.js";
 import { remainder, type JobChunk } from "./job-splitter.js";
@@ -63,7 +63,7 @@ export class PoolWorker {
     try {
       await this.#scorer.score(chunk.job, { ...options, onPartial });
     } catch (error) {
-      if (this.running || chunk.losses + 1 === maxWorkerLosses) throw relocated(error, (pair) => chunk.indices[pair] ?? pair);
+      if (this.running || chunk.losses + 1 === maxWorkerLosses) throw renumbered(error, (index) => chunk.indices[index] ?? index);
       return done === chunk.indices.length ? undefined : remainder(chunk, done);
     } finally {
       this.#chunks--;

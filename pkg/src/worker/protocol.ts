@@ -1,7 +1,7 @@
 // What a reranker and its worker say to each other. The two can come from different versions of the package, out of a
 // cache for example, so each side proves what it hears before it believes it.
 import type { EngineSettings } from "../engine/engine.js";
-import { errorCodes, type ErrorCode } from "../errors.js";
+import { errorCodes, type ErrorCode, type ErrorItem } from "../errors.js";
 import { isObject } from "../util/check.js";
 import type { CollectionInput, PartialScores, DocumentLimits, Job } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
@@ -34,6 +34,8 @@ export type Reply =
       readonly call: number | undefined;
       readonly code: ErrorCode;
       readonly message: string;
+      /** The documents or pairs of the job that the error is about, if they are known. */
+      readonly item?: ErrorItem | undefined;
       /** Whether the worker is of no more use. */
       readonly fatal: boolean;
       /** What the model is now, where a failed GPU has changed it. */
@@ -135,14 +137,21 @@ function isDone(message: Fields): message is Fields & ReplyOf<"done"> {
 }
 
 function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
-  const { call, code, message: text, fatal, info } = message;
+  const { call, code, message: text, item, fatal, info } = message;
   return (
     (call === undefined || isCount(call)) &&
     errorCodes.some((known) => known === code) &&
     typeof text === "string" &&
+    (item === undefined || isItem(item)) &&
     typeof fatal === "boolean" &&
     (info === undefined || isInfo(info))
   );
+}
+
+function isItem(item: unknown): item is ErrorItem {
+  if (!isObject(item)) return false;
+  const { kind, start, end } = item;
+  return (kind === "document" || kind === "pair") && isCount(start) && isCount(end) && start < end;
 }
 
 function isJob(job: unknown): job is Job {

@@ -114,7 +114,7 @@ export class WorkerConnection {
         this.#pending.get(reply.call)?.resolve(undefined);
         break;
       case "failed": {
-        const error = new RankletError(reply.code, reply.message);
+        const error = new RankletError(reply.code, reply.message, { item: reply.item });
         if (reply.info !== undefined) this.#info = inWorkers(reply.info, 1);
         // A request that the worker could not read cannot be answered either: nobody may wait for it.
         if (reply.fatal || reply.call === undefined) this.close(error);

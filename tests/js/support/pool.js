@@ -37,7 +37,7 @@ export async function loadPool(workers, { all = true, program = () => trapping, 
   const scorer = await WorkerPool.load(startWorker(), start, { workers, waitForAll: all }, new AbortController().signal);
   const reranker = new (class extends LoadedReranker {
     constructor() {
-      super({ scorer, info: scorer.info });
+      super(scorer, scorer.info);
     }
   })();
   return { reranker, started };

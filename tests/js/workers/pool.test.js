@@ -185,6 +185,8 @@ describe("a pool", () => {
     await rejectsWith("tokenizer", /^pair 600: the token/, () => reranker.score(documents.map((document) => [query, document])));
     const collection = await reranker.prepare(documents);
     await rejectsWith("tokenizer", message, () => collect(collection.rank(query, { candidates: [5, 600, 7] })));
+    const { item } = await reranker.rerank({ query, documents }).catch((error) => error);
+    assert.deepEqual(item, { kind: "document", start: 600, end: 601 }, "as data too");
     assert.equal((await reranker.rerank({ query, documents: manyDocuments })).results.length, 700);
   });
 });

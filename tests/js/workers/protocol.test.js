@@ -42,12 +42,13 @@ const request = fc.oneof(
 );
 const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
 const partial = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
+const item = fc.option(fc.record({ kind: fc.constantFrom("document", "pair"), start: fc.nat({ max: 3 }), end: fc.nat({ max: 5 }) }), { nil: undefined });
 const reply = fc.oneof(
   fc.record({ type: fc.constant("ready") }),
   fc.record({ type: fc.constant("loaded"), call, info: anything }),
   fc.record({ type: fc.constant("partial"), call, partial }),
   fc.record({ type: fc.constant("done"), call }),
-  fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, fatal: fc.boolean() }),
+  fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, item, fatal: fc.boolean() }),
 );
 
 /** A real message, or one in which one part, at whatever depth, is something else or gone. */

@@ -34,7 +34,7 @@ async function load(workers) {
   const scorer = await WorkerScorer.load(startWorker(), start, new AbortController().signal);
   return new (class extends LoadedReranker {
     constructor() {
-      super({ scorer, info: scorer.info });
+      super(scorer, scorer.info);
     }
   })();
 }
