@@ -1,4 +1,4 @@
-import { errorCodes, type ErrorCode } from "../errors.js";
+import type { ErrorCode } from "../errors.js";
 import modelFilesJson from "./model_files.js";
 
 /** The content of a model's files by name. */
@@ -26,7 +26,7 @@ export interface WeightsForm extends ModelFile {
 
 /** `src/checkpoint/model_files.json`, which the engine reads too. `src/checkpoint/model_layout.rs` describes its fields. */
 interface ModelLayout {
-  readonly files: readonly { readonly name: string; readonly required: boolean; readonly code: string; readonly refused?: string }[];
+  readonly files: readonly ModelFile[];
   readonly weights: readonly { readonly name: string; readonly shardSuffix: string | null }[];
   readonly modules: {
     readonly list: string;
@@ -50,7 +50,7 @@ export const { maxIndexBytes, maxShards, maxModulesBytes, maxModules } = layout.
 export const moduleLayout = layout.modules;
 
 /** All files with fixed names except weights, in the order in which a missing one is reported. */
-export const fixedFiles: readonly ModelFile[] = layout.files.map((file) => ({ ...file, code: codeOf(file.code) }));
+export const fixedFiles: readonly ModelFile[] = layout.files;
 
 /** Every model has this file, and it is small, so it is opened first. */
 export const configFile = fixedFiles.find(({ name }) => name === "config.json") as ModelFile;
@@ -92,8 +92,4 @@ export function isPlainName(name: string): boolean {
 function isModuleFileName(name: string): boolean {
   const [folder = "", file = "", ...deeper] = name.split("/");
   return isPlainName(folder) && [moduleLayout.config, ...moduleLayout.weights].includes(file) && deeper.length === 0;
-}
-
-function codeOf(name: string): ErrorCode {
-  return errorCodes.find((code) => code === name) ?? "internal";
 }
