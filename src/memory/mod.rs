@@ -6,7 +6,10 @@
 
 mod decoder;
 
-use crate::engine::cpu::{self, BATCH_TOKENS};
+use crate::engine::cpu::{
+    Arena, ArenaSizes, AttentionScratch, AttentionSizes, BATCH_TOKENS, PackedF32, PackedPositions, PackedQ8,
+    RotaryCache,
+};
 use crate::model::{
     Attention, BlockNorm, FeedForward, Linear, Plan, PlanTensor, Positions, Rows, Step, TensorRole,
 };
@@ -19,8 +22,6 @@ pub(crate) use decoder::DecoderMemoryEstimate;
 const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 2_600_000 };
 /// Bytes of a weights file that are read at a time.
 const PIECE_BYTES: u64 = 1 << 20;
-const BLOCK_ROWS: u64 = cpu::BLOCK_ROWS as u64;
-const TILE_ROWS: u64 = cpu::MAX_TILE_ROWS as u64;
 
 /// The properties of a model that decide how much memory it takes.
 #[derive(Debug, Clone, Copy)]
@@ -120,12 +121,11 @@ impl MemoryEstimate<'_> {
             Step::Project(layer) => self.pack_linear(&[layer], tracker),
             Step::Attention(Attention { query, key, value, output, positions, rows, .. }) => {
                 if let Positions::Disentangled(positions) = positions {
-                    let width = if self.is_q8() { 2 } else { 4 };
                     let terms = [&positions.key, &positions.query].into_iter().flatten().count() as u64;
-                    let table = (positions.table.rows * positions.table.width) as u64;
+                    let (rows, width) = (positions.table.rows as u64, positions.table.width as u64);
                     // The normalized rows and one projection of them, in f32.
-                    tracker.transient(2 * 4 * table);
-                    tracker.alloc(terms * width * table);
+                    tracker.transient(2 * 4 * rows * width);
+                    tracker.alloc(terms * PackedPositions::bytes_for(rows, width, self.is_q8()));
                 }
                 match rows {
                     Rows::All => self.pack_linear(&[query, key, value], tracker),
@@ -156,7 +156,11 @@ impl MemoryEstimate<'_> {
                 copied += bytes;
             }
             let (rows, columns) = (rows as u64, columns as u64);
-            packed += if self.is_q8() { rows * columns + 12 * rows } else { 4 * rows * (columns + 1) };
+            packed += if self.is_q8() {
+                PackedQ8::bytes_for(rows, columns)
+            } else {
+                PackedF32::bytes_for(rows, columns)
+            };
         }
         tracker.transient(copied + packed);
         tracker.alloc(packed);
@@ -167,56 +171,43 @@ impl MemoryEstimate<'_> {
     /// fill a batch.
     fn run_bytes(&self) -> u64 {
         let hidden = self.plan.hidden_size as u64;
-        let (max_length, rows) = (self.max_length as u64, (self.max_length + BATCH_TOKENS - 1) as u64);
-        let mut qkv_width = 0;
-        let mut inner_width = 0;
+        let tokens = (self.max_length + BATCH_TOKENS - 1) as u64;
+        let mut arena = ArenaSizes { tokens, hidden, qkv: 0, inner: 0, normed: false, q8: self.is_q8() };
         let mut pair_bytes = 0;
-        let mut normed_width = 0;
         for step in &self.plan.steps {
             let norm = match step {
                 Step::Attention(attention) => {
-                    qkv_width = qkv_width.max(match attention.rows {
+                    arena.qkv = arena.qkv.max(match attention.rows {
                         Rows::All => 3 * hidden,
                         Rows::Cls => 2 * hidden,
                     });
-                    pair_bytes = pair_bytes.max(self.attention_bytes(attention, hidden, max_length));
+                    pair_bytes = pair_bytes.max(self.attention_bytes(attention));
                     &attention.norm
                 }
                 Step::FeedForward(block) => {
                     let inner_layers = if block.gate.is_some() { 2 } else { 1 };
-                    inner_width = inner_width.max(inner_layers * block.intermediate.out_features() as u64);
+                    arena.inner = arena.inner.max(inner_layers * block.intermediate.out_features() as u64);
                     &block.norm
                 }
                 _ => continue,
             };
-            if let BlockNorm::Before(_) = norm {
-                normed_width = hidden;
-            }
+            arena.normed |= matches!(norm, BlockNorm::Before(_));
         }
-        let quantized = if self.is_q8() { (rows * hidden).max(BLOCK_ROWS * inner_width) } else { 0 };
-        // The residual stream and the output of attention are as wide as the model.
-        4 * (rows * (2 * hidden + normed_width) + (rows * qkv_width).max(BLOCK_ROWS * inner_width))
-            + quantized
-            + pair_bytes
+        Arena::bytes_for(arena) + pair_bytes
     }
 
-    /// Returns the bytes that attention over one pair allocates.
-    fn attention_bytes(&self, attention: &Attention, hidden: u64, max_length: u64) -> u64 {
-        let head = hidden / attention.heads as u64;
-        let window_rows = attention.window.map_or(max_length, |window| max_length.min(2 * window as u64 + 1));
-        // In integers: query, key and value of all heads. In floats: key and value of one head.
-        let rows = max_length * if self.is_q8() { 6 * hidden } else { 8 * head };
-        let positions = match &attention.positions {
-            Positions::Absent | Positions::Alibi => 0,
-            Positions::Rotary(_) => 4 * max_length * head,
-            // Products of all keys and of a tile's queries with the distances of a pair, and a copy of the keys.
-            Positions::Disentangled(positions) => {
-                let distances = (positions.table.rows as u64).min(2 * max_length);
-                4 * (max_length + TILE_ROWS) * distances
-                    + if self.is_q8() { 2 * max_length * hidden } else { 0 }
-            }
+    /// Returns the bytes that attention over the longest pair allocates.
+    fn attention_bytes(&self, attention: &Attention) -> u64 {
+        let (tokens, heads) = (self.max_length as u64, attention.heads as u64);
+        let head_dim = self.plan.hidden_size as u64 / heads;
+        let (relative_rows, rotary) = match &attention.positions {
+            Positions::Absent | Positions::Alibi => (None, 0),
+            Positions::Rotary(_) => (None, RotaryCache::bytes_for(tokens, head_dim)),
+            Positions::Disentangled(positions) => (Some(positions.table.rows as u64), 0),
         };
-        rows + 6 * TILE_ROWS * window_rows + positions
+        let window = attention.window.map(|window| window as u64);
+        let sizes = AttentionSizes { tokens, heads, head_dim, window, relative_rows, q8: self.is_q8() };
+        AttentionScratch::bytes_for(sizes) + rotary
     }
 
     /// Returns the bytes of a tensor while it is stored, before it is packed.

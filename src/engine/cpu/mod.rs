@@ -17,10 +17,11 @@ mod threads;
 
 use std::sync::{Arc, Mutex};
 
-pub(crate) use arch::MAX_TILE_ROWS;
-pub(crate) use exec::BLOCK_ROWS;
+pub(crate) use exec::{Arena, ArenaSizes, RotaryCache};
+pub(crate) use kernels::{AttentionScratch, AttentionSizes, PackedPositions};
+pub(crate) use packed_weights::{PackedF32, PackedQ8};
 
-use exec::{Arena, Attention, FeedForward, ForwardPass, Linear};
+use exec::{Attention, FeedForward, ForwardPass, Linear};
 use kernels::{Kernels, Norm};
 
 use super::embed::Embedding;

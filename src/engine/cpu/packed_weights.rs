@@ -5,7 +5,7 @@ use crate::checkpoint::{Q7_OFFSET, Tensor};
 
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
 #[derive(Debug)]
-pub(super) struct PackedQ8 {
+pub(crate) struct PackedQ8 {
     /// Factors of the input features, applied before quantization, `[in_features]`; empty if all are 1.
     pub(super) input_factors: Vec<f32>,
     /// Codes, `[panels, depth / 4, panel columns]` of four consecutive input features each.
@@ -26,7 +26,7 @@ pub(super) struct PackedQ8 {
 
 /// A matrix of f32 weights.
 #[derive(Debug)]
-pub(super) struct PackedF32 {
+pub(crate) struct PackedF32 {
     /// `[panels, depth, panel columns]`.
     pub(super) panels: Vec<f32>,
     /// One per column, zero-padded to whole panels.
@@ -38,6 +38,12 @@ pub(super) struct PackedF32 {
 }
 
 impl PackedQ8 {
+    /// Bytes of a packed matrix `[rows, columns]`, without the padding to whole panels.
+    pub(crate) fn bytes_for(rows: u64, columns: u64) -> u64 {
+        // A code per weight; scale, bias and column sum per output feature.
+        rows * columns + 3 * size_of::<f32>() as u64 * rows
+    }
+
     /// Packs matrices `[out_features, in_features]` with their biases as one matrix with all their output features, in
     /// panels of `panel` columns.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
@@ -85,6 +91,11 @@ impl PackedQ8 {
 }
 
 impl PackedF32 {
+    /// Bytes of a packed matrix `[rows, columns]` and its biases, without the padding to whole panels.
+    pub(crate) fn bytes_for(rows: u64, columns: u64) -> u64 {
+        size_of::<f32>() as u64 * rows * (columns + 1)
+    }
+
     /// Packs matrices as [`PackedQ8::new`] does.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
         let depth = parts[0].0.shape()[1];

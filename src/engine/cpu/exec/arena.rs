@@ -1,5 +1,6 @@
 //! The buffers of a forward pass. They grow to the largest batch and are reused.
 
+use super::feed_forward::BLOCK_ROWS;
 use crate::engine::cpu::arch::MAX_TILE_ROWS;
 use crate::engine::cpu::kernels::{AttentionScratch, QuantizedRows};
 
@@ -23,6 +24,37 @@ pub(crate) struct Arena {
     /// The quantized input of a linear layer.
     pub(crate) quantized: QuantizedRows,
     pub(crate) scratch: AttentionScratch,
+}
+
+/// The sizes that decide how large an [`Arena`] grows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ArenaSizes {
+    /// Tokens of the largest batch.
+    pub(crate) tokens: u64,
+    /// Columns of the residual stream.
+    pub(crate) hidden: u64,
+    /// Columns of the widest projection into attention.
+    pub(crate) qkv: u64,
+    /// Columns of the widest inner activations of a feed-forward block, gate included.
+    pub(crate) inner: u64,
+    /// Whether blocks read a normalized copy of the residual stream.
+    pub(crate) normed: bool,
+    /// Whether the inputs of linear layers are quantized.
+    pub(crate) q8: bool,
+}
+
+impl Arena {
+    /// Bytes of the buffers that grow with the batch, except those of attention.
+    pub(crate) fn bytes_for(sizes: ArenaSizes) -> u64 {
+        let ArenaSizes { tokens, hidden, qkv, inner, normed, q8 } = sizes;
+        let block_rows = BLOCK_ROWS as u64;
+        // The residual stream, the output of attention and, if blocks read that, the normalized stream.
+        let streams = tokens * hidden * if normed { 3 } else { 2 };
+        let wide = (tokens * qkv).max(block_rows * inner);
+        let quantized =
+            QuantizedRows::bytes_for(tokens, hidden).max(QuantizedRows::bytes_for(block_rows, inner));
+        size_of::<f32>() as u64 * (streams + wide) + if q8 { quantized } else { 0 }
+    }
 }
 
 /// Grows a buffer to `rows` rows and the padding rows that tiles read, and returns the rows without padding.

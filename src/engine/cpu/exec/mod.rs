@@ -7,9 +7,9 @@ mod linear;
 mod pooling;
 mod rotary;
 
-pub(crate) use arena::Arena;
+pub(crate) use arena::{Arena, ArenaSizes};
 pub(crate) use attention::{Attention, Positions, QkvProjections};
-pub(crate) use feed_forward::{BLOCK_ROWS, FeedForward};
+pub(crate) use feed_forward::FeedForward;
 pub(crate) use linear::{Input, Linear};
 pub(crate) use rotary::RotaryCache;
 

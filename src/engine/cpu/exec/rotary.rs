@@ -19,6 +19,11 @@ pub(crate) struct RotaryCache {
 }
 
 impl RotaryCache {
+    /// Bytes of the cosines and sines of `positions` positions.
+    pub(crate) fn bytes_for(positions: u64, head_dim: u64) -> u64 {
+        size_of::<f32>() as u64 * positions * head_dim
+    }
+
     pub(crate) fn new(rotary: Rotary, head_dim: usize) -> Self {
         let table = (0, Arc::new(RotaryTable::new(&rotary, head_dim, 0)));
         Self { rotary, head_dim, table: Mutex::new(table) }

@@ -9,8 +9,9 @@ mod quantize;
 #[cfg(test)]
 mod tests;
 
-pub(super) use attention::{
-    AttentionCall, AttentionScratch, PackedPositions, Positions, Qkv, RelativePositions, RowsView,
+pub(crate) use attention::{
+    AttentionCall, AttentionScratch, AttentionSizes, PackedPositions, Positions, Qkv, RelativePositions,
+    RowsView,
 };
 pub(super) use linear::{Epilogue, Output};
 pub(super) use norm::Norm;

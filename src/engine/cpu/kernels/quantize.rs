@@ -34,6 +34,11 @@ pub(crate) struct QuantizedRows {
 }
 
 impl QuantizedRows {
+    /// Bytes of `rows` rows, without padding and the few values per row.
+    pub(crate) fn bytes_for(rows: u64, columns: u64) -> u64 {
+        size_of::<QuantizedValue>() as u64 * rows * columns
+    }
+
     /// Grows the buffers to `rows` rows of `stride` values and the residuals of `two_step_rows`.
     pub(crate) fn reserve(&mut self, rows: usize, stride: usize, two_step_rows: impl Iterator<Item = usize>) {
         self.two_step_rows.clear();

@@ -14,6 +14,13 @@ pub(super) struct FloatArithmetic {
     values: Vec<f32>,
 }
 
+impl FloatArithmetic {
+    /// Bytes for a pair of `tokens` tokens, without padding: keys and values of one head.
+    pub(super) fn bytes_for(tokens: u64, head_dim: u64) -> u64 {
+        size_of::<f32>() as u64 * 2 * tokens * head_dim
+    }
+}
+
 #[cfg(test)]
 impl FloatArithmetic {
     pub(super) fn bytes(&self) -> usize {

@@ -28,6 +28,15 @@ pub(super) struct IntegerArithmetic {
     rows: [Vec<i16>; 2],
 }
 
+impl IntegerArithmetic {
+    /// Bytes for a pair of `tokens` tokens, without padding. All heads are quantized at once.
+    pub(super) fn bytes_for(tokens: u64, hidden: u64, key_range: u64, key_rows: bool) -> u64 {
+        let probabilities = MAX_TILE_ROWS as u64 * key_range;
+        let matrices = if key_rows { 4 } else { 3 };
+        size_of::<i16>() as u64 * (matrices * tokens * hidden + probabilities)
+    }
+}
+
 #[cfg(test)]
 impl IntegerArithmetic {
     pub(super) fn bytes(&self) -> usize {

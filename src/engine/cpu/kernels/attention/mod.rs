@@ -114,6 +114,41 @@ pub(crate) struct AttentionScratch {
     products: PositionProducts,
 }
 
+/// The sizes that decide how large [`AttentionScratch`] grows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AttentionSizes {
+    /// Tokens of the longest pair.
+    pub(crate) tokens: u64,
+    pub(crate) heads: u64,
+    pub(crate) head_dim: u64,
+    /// Largest distance of a visible key.
+    pub(crate) window: Option<u64>,
+    /// Rows of the table of relative positions, if there are any.
+    pub(crate) relative_rows: Option<u64>,
+    /// Whether attention uses 16-bit integers.
+    pub(crate) q8: bool,
+}
+
+impl AttentionScratch {
+    /// Bytes of the buffers, without padding.
+    pub(crate) fn bytes_for(sizes: AttentionSizes) -> u64 {
+        let AttentionSizes { tokens, heads, head_dim, window, relative_rows, q8 } = sizes;
+        let key_range = window.map_or(tokens, |window| tokens.min(2 * window + 1));
+        let logits = size_of::<f32>() as u64 * MAX_TILE_ROWS as u64 * key_range;
+        let arithmetic = if q8 {
+            integer::IntegerArithmetic::bytes_for(
+                tokens,
+                heads * head_dim,
+                key_range,
+                relative_rows.is_some(),
+            )
+        } else {
+            float::FloatArithmetic::bytes_for(tokens, head_dim)
+        };
+        logits + arithmetic + relative_rows.map_or(0, |rows| PositionProducts::bytes_for(tokens, rows))
+    }
+}
+
 #[cfg(test)]
 impl AttentionScratch {
     /// Bytes of the buffers that grow with the pair.

@@ -32,6 +32,14 @@ pub(crate) struct RelativePositions {
     pub(crate) disentangled: Disentangled,
 }
 
+impl PackedPositions {
+    /// Bytes of packed vectors `[rows, width]`, without padding.
+    pub(crate) fn bytes_for(rows: u64, width: u64, q8: bool) -> u64 {
+        let value = if q8 { size_of::<i16>() } else { size_of::<f32>() };
+        value as u64 * rows * width
+    }
+}
+
 impl RelativePositions {
     /// Returns the number of terms, at most 2.
     pub(super) fn terms(&self) -> usize {
@@ -52,6 +60,14 @@ pub(super) struct PositionProducts {
     queries: Vec<f32>,
     /// Products of all keys: `[keys, positions]`.
     keys: Vec<f32>,
+}
+
+impl PositionProducts {
+    /// Bytes for a pair of `tokens` tokens, which has fewer than `2 * tokens` distances, and a table of `rows` rows.
+    pub(super) fn bytes_for(tokens: u64, rows: u64) -> u64 {
+        let positions = rows.min(2 * tokens);
+        size_of::<f32>() as u64 * (tokens + MAX_TILE_ROWS as u64) * positions
+    }
 }
 
 #[cfg(test)]
