@@ -33,8 +33,7 @@ pub(crate) struct Output<'a> {
 /// 1. The tile is an exact integer product of codes, `sum(a q)`, with weight codes `q = w + 64` and activations `a`.
 /// 2. `sum(a w) = sum(a q) - 64 sum(a)`, so a precomputed term of each row removes the offset of the codes.
 /// 3. With `x = a s + z`, the result is `s sum(a w) scale + z sum(w) scale`; the last sum is precomputed for each
-///    column (`column_sums`). This form of asymmetric quantization is that of gemmlowp (Jacob et al. 2017, arXiv
-///    1712.05877).
+///    column (`column_sums`). gemmlowp does the same with integer zero points (Jacob et al. 2017, arXiv 1712.05877).
 ///
 /// Products of residual rows are computed like others and added to the rows they belong to.
 #[inline(always)]
@@ -170,7 +169,7 @@ impl PanelColumns {
     }
 }
 
-/// Finishes eight sums and puts them where they belong in `row_values`, as far as it goes.
+/// Applies the epilogue to eight results and stores those that are within the row.
 #[inline(always)]
 fn store_eight<S: Isa>(isa: S, row_values: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
     let (whole, rest) = row_values.as_chunks_mut::<8>();

@@ -25,8 +25,8 @@ use super::arch::x86_64::{TileSet, X86};
 use super::packed_weights::{PackedF32, PackedQ8};
 use crate::checkpoint::Activation;
 
-/// Kernels for instruction sets whose functions need no `target_feature`: the build enables them everywhere, or the
-/// functions with the instructions are small and called.
+/// Kernels that enable no instructions themselves: the target has them, or only the tiles need them, which are
+/// functions of their own.
 #[derive(Debug)]
 struct Portable<S>(S);
 
@@ -87,32 +87,38 @@ macro_rules! kernels {
 }
 
 kernels! {
+    /// LayerNorm in place; returns whether all rows are finite.
     fn norm(rows: &mut [f32], norm: &Norm) -> bool = norm::norm;
+    /// Quantizes rows of `columns` values, times `factors` unless they are empty.
     fn quantize(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) = quantize::quantize;
+    /// A linear layer with 7-bit weights over quantized rows.
     fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) = linear::linear_q8;
+    /// A linear layer in f32 over `rows` rows.
     fn linear_f32(layer: &PackedF32, input: &[f32], rows: usize, output: Output) = linear::linear_f32;
-    /// The product inside a gated feed-forward block.
+    /// `activation(x) * gate` over rows `[x, gate]`, in place.
     fn glu(rows: &mut [f32], columns: usize, activation: Activation) = glu::glu;
-    /// Attention over 16-bit integers, the same bits everywhere.
+    /// Attention of one pair with 16-bit integer products, bit-identical everywhere.
     fn attend_i16(call: AttentionCall) = attention::attend_i16;
+    /// Attention of one pair in f32.
     fn attend_f32(call: AttentionCall) = attention::attend_f32;
-    /// Relative positions as `attend_i16` reads them.
+    /// Packs relative positions for `attend_i16`.
     fn pack_i16(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions = attention::pack_i16;
-    /// Relative positions as `attend_f32` reads them.
+    /// Packs relative positions for `attend_f32`.
     fn pack_f32(rows: RowsView, heads: usize, head_dim: usize) -> PackedPositions = attention::pack_f32;
 }
 
-/// Tokens have no size, so this allocates nothing.
+/// Returns kernels for the life of the program. Tokens have no size, so this allocates nothing.
 fn leak<K: Kernels + 'static>(kernels: K) -> &'static dyn Kernels {
     Box::leak(Box::new(kernels))
 }
 
+/// Returns the kernels of an instruction set if the processor has it.
 #[cfg(not(target_arch = "wasm32"))]
 fn portable<S: Isa>() -> Option<&'static dyn Kernels> {
     S::detect().map(|isa| leak(Portable(isa)))
 }
 
-/// Kernels for which the processor has instructions, fastest first; the last are always there.
+/// Returns the kernels whose instructions the processor has, fastest first; plain Rust comes last.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn available() -> Vec<&'static dyn Kernels> {
     native().into_iter().chain([portable::<super::arch::scalar::Scalar>()]).flatten().collect()
@@ -138,8 +144,8 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
     vec![with_avx2::<Avx512Vnni>(), with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
-/// The kernels of this build, which read the same packed weights: the fastest on some processors, and those that are
-/// good everywhere.
+/// Returns the kernels of this build, which read the same packed weights: the fastest on some processors, and those
+/// that are good everywhere.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn candidates() -> [&'static dyn Kernels; 2] {
     use super::arch::wasm32::{FallbackDot, PreferredDot, Wasm};

@@ -57,9 +57,8 @@ impl QuantizedRows {
     }
 }
 
-/// Quantizes each row of `rows`, `[out.rows, columns]`, times `factors` unless they are empty, and then the residuals
-/// of
-/// `out.two_step_rows`.
+/// Quantizes each row of `rows`, `[out.rows, columns]`, times `factors` unless they are empty, and then the
+/// residuals of `out.two_step_rows`.
 #[inline(always)]
 pub(super) fn quantize<S: Isa>(
     isa: S,

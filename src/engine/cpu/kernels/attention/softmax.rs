@@ -35,8 +35,7 @@ impl Scaling {
         // Integer products are below 2^31; a margin of 4 allows the sum of three of them.
         const PRODUCT: f32 = (1_u64 << 33) as f32;
         let bounded = match positions {
-            // Only differences from the maximum are scaled. They are negative, so an overflow gives an exponential of
-            // 0.
+            // Only differences from the maximum are scaled. They are negative, so an overflow becomes `e^-inf = 0`.
             Positions::Absent => scales[0].is_finite(),
             _ => scales.iter().all(|scale| (scale * PRODUCT).is_finite()),
         };
