@@ -1,4 +1,4 @@
-//! The command line, run as a program.
+//! Tests of the command line, which run the program.
 
 #[path = "../common/mod.rs"]
 mod common;

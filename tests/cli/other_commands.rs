@@ -41,7 +41,7 @@ fn quantize_writes_a_model_that_ranks() {
 }
 
 #[test]
-fn a_folder_with_torchs_weights_ranks_and_is_quantised() {
+fn a_folder_with_pytorch_weights_ranks_and_is_quantized() {
     let (folder, name) = (Folder::new(), "bert-bare-h36");
     for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
         std::fs::copy(fixtures_directory().join(name).join(file), folder.path(file)).unwrap();
@@ -58,17 +58,17 @@ fn a_folder_with_torchs_weights_ranks_and_is_quantised() {
     assert!(rank(&torch).as_array().is_some_and(|results| results.len() == 2));
     assert_eq!(rank(&torch), rank(&model(name)));
 
-    let quantise = |source: &str, out: &str| {
+    let quantize = |source: &str, out: &str| {
         let out = folder.path(out);
         stdout(&ranklet(&["quantize", "--model", source, "--dtype", "q8", "--out", out.to_str().unwrap()]));
         assert!(!out.join("pytorch_model.bin").exists());
         out.to_str().unwrap().to_owned()
     };
-    assert_eq!(rank(&quantise(&torch, "q8")), rank(&quantise(&model(name), "twin")));
+    assert_eq!(rank(&quantize(&torch, "q8")), rank(&quantize(&model(name), "twin")));
 }
 
 #[test]
-fn eval_shows_the_first_stage_beside_the_reranking() {
+fn eval_shows_metrics_of_the_first_stage_and_of_the_reranking() {
     let folder = Folder::new();
     let hit = |docid: &str, rank: u32, content: &str| json!({ "qid": 7, "docid": docid, "rank": rank, "score": 10.0 - f64::from(rank), "content": content });
     let run = json!([
@@ -85,7 +85,7 @@ fn eval_shows_the_first_stage_beside_the_reranking() {
     assert_eq!(evaluation["queries"], 1);
     assert_eq!(evaluation["unjudged_queries"], 1);
     assert_eq!(evaluation["reranked"], json!({ "ndcg@10": 1.0, "mrr@10": 1.0 }));
-    // The right document in the second place: 1 / log2(3) of the best gain.
+    // The relevant document is second: its gain is divided by log2(3).
     assert_eq!(evaluation["first_stage"], json!({ "ndcg@10": 1.0 / 3f64.log2(), "mrr@10": 0.5 }));
     let table = stdout(&ranklet(&arguments));
     for line in ["nDCG@10", "first stage     0.6309    0.5000", "reranked        1.0000    1.0000"] {
@@ -94,7 +94,7 @@ fn eval_shows_the_first_stage_beside_the_reranking() {
 }
 
 #[test]
-fn bench_measures_new_documents_each_repetition() {
+fn bench_measures_new_documents_in_each_repetition() {
     let model = model("bert-gelu-h36");
     let arguments = ["bench", "--model", &model, "--documents", "7", "--repetitions", "3"];
     let text = stdout(&ranklet(&[&arguments[..], &["--json"]].concat()));
@@ -140,7 +140,7 @@ fn bench_answers_a_harness_line_by_line() {
 }
 
 #[test]
-fn info_says_what_a_model_is_without_reading_its_weights() {
+fn info_summarizes_a_model_without_reading_its_weights() {
     for (name, model_type, architecture) in [
         ("bert-gelu-h36", "bert", "BertForSequenceClassification"),
         ("families/deberta-c2p-h40", "deberta-v2", "DebertaV2ForSequenceClassification"),

@@ -18,7 +18,7 @@ pub(super) fn ranklet_with_input(arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that refuses its arguments may be gone before it reads.
+    // A command that rejects its arguments may exit before it reads stdin.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -29,7 +29,7 @@ pub(super) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Exit 1, nothing on stdout, one line on stderr that holds `names`.
+/// Checks that a command exits with 1, prints nothing on stdout, and one line with `names` on stderr.
 #[track_caller]
 pub(super) fn assert_fails(arguments: &[&str], names: &[&str]) {
     let output = ranklet(arguments);

@@ -11,7 +11,7 @@ fn the_seed_example_ranks_paris_first_with_the_oracles_scores() {
     let (seed, folder) = (seed(), Folder::new());
     let documents = folder.write("documents.json", json!(seed.documents).to_string());
     for (kind, expected) in [("raw", &seed.logits), ("model", &seed.scores), ("sigmoid", &seed.scores)] {
-        // In f32, for in q8 activations are rounded too: tests/score/seed.rs says how far that goes.
+        // In f32: q8 rounds activations too, and tests/score/seed.rs tests its differences.
         let arguments = [
             "rank",
             "--query",
@@ -38,7 +38,7 @@ fn the_seed_example_ranks_paris_first_with_the_oracles_scores() {
     }
 }
 
-/// The commands README shows, run as they stand there.
+/// Runs the commands of the README.
 #[test]
 fn the_commands_in_the_readme_work() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -59,7 +59,7 @@ fn the_commands_in_the_readme_work() {
 }
 
 #[test]
-fn score_writes_a_line_a_pair_in_order_with_labels_between_tabs() {
+fn score_writes_one_line_per_pair_in_order_with_labels_separated_by_tabs() {
     for name in ["bert-gelu-h36", "bert-labels3-cjk-h60"] {
         let (fixture, folder) = (fixture(name), Folder::new());
         let lines: Vec<String> = fixture.expected.pairs.iter().map(|pair| json!(pair).to_string()).collect();
@@ -91,7 +91,7 @@ fn score_writes_a_line_a_pair_in_order_with_labels_between_tabs() {
 }
 
 #[test]
-fn documents_come_in_every_form_that_is_named() {
+fn documents_are_read_from_each_file_type() {
     let folder = Folder::new();
     let rank = |file: &str, input: &str| {
         let arguments =
@@ -131,7 +131,7 @@ fn top_n_keeps_the_best() {
 }
 
 #[test]
-fn no_documents_are_ranked_to_nothing() {
+fn an_empty_list_of_documents_gives_an_empty_ranking() {
     let folder = Folder::new();
     let documents = folder.write("documents.json", "[]");
     let text = stdout(&ranklet(&["rank", "--query", "q", "--documents", &documents, "--json"]));
@@ -139,7 +139,7 @@ fn no_documents_are_ranked_to_nothing() {
 }
 
 #[test]
-fn the_table_shows_nothing_a_terminal_would_obey() {
+fn the_table_has_no_control_characters() {
     let folder = Folder::new();
     let documents = folder.write("documents.json", json!(["\u{1b}[31mred\nalert\u{7}"]).to_string());
     let text = stdout(&ranklet(&["rank", "--query", "q", "--documents", &documents]));
@@ -147,9 +147,9 @@ fn the_table_shows_nothing_a_terminal_would_obey() {
     assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text:?}");
 }
 
-/// Cutting at the query's or the caller's length, seen from outside: what lies beyond the cut changes nothing.
+/// Tokens after the cut do not change the score.
 #[test]
-fn max_length_cuts() {
+fn max_length_truncates_pairs() {
     let folder = Folder::new();
     let documents = folder
         .write("documents.json", json!(["one two three four", "one two three four five six"]).to_string());
@@ -165,7 +165,7 @@ fn max_length_cuts() {
     assert_ne!(first, second);
 }
 
-/// A model with a place for an instruction gets it; the scores are those of sentence-transformers.
+/// An instruction is passed to a model whose prompt contains one; the scores are those of sentence-transformers.
 #[test]
 #[cfg(feature = "decoder")]
 fn an_instruction_reaches_the_model_or_is_an_error() {
@@ -193,10 +193,10 @@ fn an_instruction_reaches_the_model_or_is_an_error() {
     assert_fails(&rank, &["unsupported", "put it into the query"]);
 }
 
-/// On an adapter in software, where there is no other.
+/// Uses a software adapter if there is no other.
 #[cfg(feature = "gpu")]
 #[test]
-fn the_gpu_ranks_and_is_held_against_known_scores() {
+fn the_gpu_ranks_and_is_checked_against_known_scores() {
     let folder = Folder::new();
     let documents = folder.write("documents.txt", "Bees make honey.\nTrains run late.\n");
     let rank = ["rank", "--query", "how do bees make honey", "--documents", &documents, "--json", "--device"];

@@ -46,7 +46,7 @@ fn bad_models_and_options_are_named() {
     fails(&["--max-length", "513"], &["513", "512"]);
 }
 
-/// Warnings come after the data, so that a failure is one line whatever is odd about the model.
+/// Warnings are printed after the data, so that a failure is one line, even if the model has warnings.
 #[test]
 fn warnings_come_with_results_and_not_with_errors() {
     let (fixture, folder) = (fixture("bert-gelu-h36"), Folder::new());

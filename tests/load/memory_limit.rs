@@ -1,30 +1,30 @@
-//! What a model is predicted to take is what it takes, and one that would take more than it may is refused.
+//! The estimate of peak memory is right, and a model that would exceed the limit is refused.
 //!
-//! The peak of a process is for its whole life, so each measurement has a process of its own: this program again, with
-//! the ignored test alone.
+//! The peak of a process covers its whole life, so each measurement runs in its own process: this program again, with only
+//! the ignored test.
 
 use std::path::Path;
 use std::process::Command;
 
 use ranklet::{Dtype, ErrorKind, ModelSource, Options, Reranker, Scores};
 
-/// How far the prediction may be from what was measured.
+/// Maximum relative difference of the estimate from the measurement.
 const TOLERANCE: f64 = 0.1;
 
 fn options(dtype: Dtype, max_memory_bytes: Option<u64>) -> Options {
     Options { dtype, max_memory_bytes, threads: std::num::NonZeroUsize::new(1), ..Options::default() }
 }
 
-/// The most memory this process has had, in bytes; `None` where the system does not say.
+/// The peak memory of this process in bytes; `None` if the system does not report it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// Loads a model and scores pairs of which the last one is long and makes the batch as large as one can be.
+/// Loads a model and scores pairs. The last one is long, and makes the batch as large as possible.
 #[test]
-#[ignore = "run by the other test, in a process of its own"]
+#[ignore = "run by the other test, in its own process"]
 fn measure() {
     let Ok(folder) = std::env::var("RANKLET_MEASURED") else { return };
     let dtype = std::env::var("RANKLET_DTYPE").unwrap().parse().unwrap();
@@ -39,7 +39,7 @@ fn measure() {
     println!("measured {loaded} {scored} {}", reranker.info().memory_bytes);
 }
 
-/// Bytes after loading, bytes after scoring, and the prediction.
+/// Peak bytes of loading, peak bytes of scoring, and the estimate.
 fn measured(folder: &Path, dtype: &str) -> [u64; 3] {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "memory_limit::measure", "--ignored", "--nocapture"])
@@ -54,11 +54,11 @@ fn measured(folder: &Path, dtype: &str) -> [u64; 3] {
 }
 
 #[test]
-fn the_prediction_is_what_a_process_takes() {
+fn the_estimate_is_the_peak_of_a_process() {
     let folder = tempfile::tempdir().unwrap();
     crate::random::write_checkpoint(folder.path(), 6, 384);
     if peak().is_none() {
-        println!("skipped: this system does not say how much memory a process has had");
+        println!("skipped: this system does not report the peak memory of a process");
         return;
     }
     for dtype in ["f32", "q8"] {
@@ -69,7 +69,7 @@ fn the_prediction_is_what_a_process_takes() {
 }
 
 #[test]
-fn a_model_that_takes_more_than_it_may_is_refused_before_its_weights_are_read() {
+fn a_model_that_would_exceed_the_limit_is_refused_before_its_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
     crate::random::write_checkpoint(folder.path(), 2, 64);
     let load = |dtype, limit| {
@@ -84,7 +84,7 @@ fn a_model_that_takes_more_than_it_may_is_refused_before_its_weights_are_read() 
         assert!(error.context().contains(&limit), "{error}");
         assert_eq!(error.context().contains("the dtype q8"), dtype == Dtype::F32, "{error}");
     }
-    // Weights of the same length that are none: nobody looks at them.
+    // Invalid weights of the same length, which are never read.
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, vec![0xff; std::fs::metadata(&path).unwrap().len() as usize]).unwrap();
     assert_eq!(load(Dtype::F32, Some(1000)).expect_err("a limit").kind(), ErrorKind::OutOfMemory);

@@ -1,10 +1,10 @@
-//! Our q8 file: written from tiny checkpoints, read back, and refused when something is wrong with it.
+//! q8 files: written from tiny checkpoints, read back, and refused if they are malformed.
 
 use crate::common::{Fixture, fixture, load};
 use ranklet::checkpoint::{Format, Weights};
 use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 
-fn quantised(fixture: &Fixture) -> ModelFiles {
+fn quantized(fixture: &Fixture) -> ModelFiles {
     pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap()
 }
 
@@ -17,14 +17,14 @@ fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / count as f32).sqrt()
 }
 
-/// Random weights are the hardest to quantise: nothing in them is small. Their logits still move by a small part of
+/// Random weights are the hardest to quantize, because none of them is small. Still, the logits change by a small part of
 /// their spread.
 #[test]
 fn a_quantised_model_scores_almost_as_its_source() {
     for name in ["bert-gelu-h36", "bert-f16-h52", "bert-labels3-cjk-h60"] {
         let fixture = fixture(name);
         let exact = logits(&fixture.load(), &fixture);
-        let reranker = load(quantised(&fixture)).unwrap();
+        let reranker = load(quantized(&fixture)).unwrap();
         assert_eq!(reranker.info().backend.dtype, Dtype::Q8);
         assert_eq!(reranker.info().weights.format, "q8");
         let got = logits(&reranker, &fixture);
@@ -32,14 +32,14 @@ fn a_quantised_model_scores_almost_as_its_source() {
         let error = root_mean_square(got.iter().zip(&exact).map(|(got, exact)| got - exact));
         let spread = root_mean_square(exact.iter().map(|logit| logit - mean));
         assert!(error < 0.15 * spread, "{name}: {error} against a spread of {spread}");
-        assert!(error > 0.0, "{name}: nothing was quantised");
+        assert!(error > 0.0, "{name}: nothing was quantized");
     }
 }
 
 #[test]
 fn the_file_is_smaller_and_has_the_layout_it_documents() {
     let fixture = fixture("bert-gelu-h36");
-    let files = quantised(&fixture);
+    let files = quantized(&fixture);
     let (before, after) = (fixture.files(), &files);
     let size = |files: &ModelFiles| files.get("model.safetensors").unwrap().len();
     assert!(size(after) < size(&before) / 2);
@@ -55,7 +55,7 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
     assert_eq!(table.dtype(), safetensors::Dtype::I8);
     assert_eq!(tensors.tensor("classifier.weight").unwrap().dtype(), safetensors::Dtype::F32);
 
-    // What the layout says a value is, against what the reader makes of it.
+    // Values computed from the layout, compared with those of the reader.
     let numbers = |name: &str| -> Vec<f32> {
         let bytes = tensors.tensor(name).unwrap().data().as_chunks().0;
         bytes.iter().map(|bits| f32::from_le_bytes(*bits)).collect()
@@ -72,12 +72,12 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
 #[test]
 fn the_metadata_holds_the_source_and_two_golden_pairs() {
     let fixture = fixture("bert-gelu-h36");
-    let files = quantised(&fixture);
+    let files = quantized(&fixture);
     let weights = Weights::parse(files.get("model.safetensors").unwrap()).unwrap();
     let Format::Q8(metadata) = weights.format() else { panic!("not a q8 file") };
     assert_eq!(metadata.source, "bert-gelu-h36");
     assert_eq!(metadata.golden.pairs.len(), 2);
-    // The logits in the file are the reference engine's.
+    // The logits in the file are those of the reference engine.
     let options = Options { device: Device::Candle, ..Options::default() };
     let exact = Reranker::load_blocking(ModelSource::Files(fixture.files()), options).unwrap();
     for pair in &metadata.golden.pairs {
@@ -99,15 +99,15 @@ fn quantising_while_loading_gives_almost_the_same_scores() {
 
 #[test]
 fn a_q8_file_is_not_quantised_again() {
-    let files = quantised(&fixture("bert-gelu-h36"));
+    let files = quantized(&fixture("bert-gelu-h36"));
     let error = pollster::block_on(quantize(files, "again", Dtype::Q8)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
 }
 
-/// The q8 file of a fixture with its header edited as text of the same length.
+/// The q8 file of a fixture with an edited header of the same length.
 fn with_edit(from: &str, to: &str) -> ModelFiles {
     assert_eq!(from.len(), to.len(), "the header keeps its length");
-    let mut files = quantised(&fixture("bert-gelu-h36"));
+    let mut files = quantized(&fixture("bert-gelu-h36"));
     let mut bytes = files.take("model.safetensors").unwrap().into_owned();
     let place =
         bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
@@ -134,8 +134,8 @@ fn broken_q8_files_are_refused() {
 }
 
 #[test]
-fn codes_beyond_seven_bits_and_scales_that_are_no_numbers_are_refused() {
-    let files = quantised(&fixture("bert-gelu-h36"));
+fn codes_of_more_than_seven_bits_and_scales_that_are_not_finite_are_refused() {
+    let files = quantized(&fixture("bert-gelu-h36"));
     let bytes = files.get("model.safetensors").unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 8;
     let place = |name: &str| {

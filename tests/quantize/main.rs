@@ -1,4 +1,4 @@
-//! Writing q8 and q4 checkpoints.
+//! Tests of q8 and q4 checkpoints.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! Our q4 file: small, unpacked to q8 while it is read, and refused when something is wrong with it.
+//! q4 files: small, unpacked to q8 on load, and refused if they are malformed.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn load_as(files: ModelFiles, dtype: Dtype) -> ranklet::Result<Reranker> {
     Reranker::load_blocking(ModelSource::Files(files), Options { dtype, ..Options::default() })
 }
 
-/// A safetensors file in its parts, to be broken and put together again.
+/// A safetensors file in its parts, to edit and reassemble.
 struct Raw {
     header: BTreeMap<String, Value>,
     data: Vec<u8>,
@@ -50,9 +50,9 @@ impl Raw {
     }
 }
 
-/// In the layout that `checkpoint/q4.rs` documents, worked out anew.
+/// Computes values from the layout that `q4_format.rs` documents.
 #[test]
-fn values_are_those_the_layout_says() {
+fn values_follow_the_layout() {
     let files = packed(&fixture("bert-gelu-h36"));
     let bytes = files.get("model.safetensors").unwrap();
     let tensors = safetensors::SafeTensors::deserialize(bytes).unwrap();
@@ -114,10 +114,10 @@ fn a_q4_model_runs_as_q8_whatever_dtype_is_asked_for() {
         let error = square(&mut got.iter().zip(&exact).map(|(got, exact)| got - exact)).sqrt();
         let spread = square(&mut exact.iter().map(|logit| logit - mean)).sqrt();
         println!("{name}: an error of {:.3} of the spread", error / spread);
-        // Random weights are the hardest there are for 4 bits: still better than knowing nothing.
+        // Random weights are the hardest for 4 bits; the error is still below the spread.
         assert!(error > 0.0 && error < spread, "{name}: {error} against a spread of {spread}");
 
-        // Whatever dtype is asked for, the weights are those of the unpacked file.
+        // For every dtype, the weights are those of the unpacked file.
         assert_eq!(logits(&load_as(files.clone(), Dtype::Q4).unwrap()), got);
         assert_eq!(logits(&load_as(files.clone(), Dtype::Q8).unwrap()), got);
         let floats = load_as(files, Dtype::F32).unwrap();
@@ -161,7 +161,7 @@ fn broken_q4_files_are_refused() {
     for columns in [json!(52), json!(55), json!(0), json!(u64::MAX)] {
         refused(&with_columns(columns), ErrorKind::Weights, MATRIX);
     }
-    // One value too many: the sizes of blocks are right, but not those of the model.
+    // One value too many: the sizes fit the blocks, but not the model.
     refused(&with_columns(json!(54)), ErrorKind::Weights, MATRIX);
     refused(&with_columns(json!(-1)), ErrorKind::Weights, "model.safetensors");
     let without_columns = |raw: &mut Raw| {
@@ -214,7 +214,7 @@ fn default_model_in_f32() -> ModelFiles {
     files
 }
 
-/// Prose of our own that calibration does not see.
+/// Documents that the calibration text does not contain.
 const PASSAGES: [&str; 20] = [
     "A kettle boils sooner on a mountain, for the air presses less on the water there.",
     "The lighthouse keeper wound the clockwork every four hours so that the lamp kept turning.",
@@ -264,7 +264,7 @@ fn long_the_default_model_in_q4_is_half_the_size_and_ranks_alike() {
         assert_eq!(best(&a), best(&b), "{query}");
     }
     let tau = taus.iter().sum::<f64>() / taus.len() as f64;
-    println!("{bits:.2} bits a weight, Kendall's tau {tau:.3}: {taus:.2?}");
+    println!("{bits:.2} bits per weight, Kendall's tau {tau:.3}: {taus:.2?}");
     assert!(bits < 4.9, "{bits} bits a weight");
     assert!(tau > 0.8, "{tau}");
 }

@@ -1,4 +1,4 @@
-//! Long documents in chunks: the best chunk's score is the document's, and its span says where it is.
+//! Long documents in chunks: the score is that of the best chunk, and the span says where it is.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn one_query<'a>(query: &'a str, documents: &'a [String], options: DocumentOptio
     Pairs::OneQuery { query: query.into(), documents: documents.iter().map(Into::into).collect(), options }
 }
 
-/// Plain prose about nothing that anybody asks for, `words` words of it.
+/// Returns `words` words of prose that answer no query.
 fn filler(words: usize) -> String {
     let subjects = ["The gardener", "A sailor", "My neighbour", "The old clerk", "Nobody"];
     let verbs = ["carried", "painted", "forgot", "repaired", "described"];
@@ -67,7 +67,7 @@ fn an_answer_at_the_end_of_five_thousand_words_is_found() {
     let chunk = &documents[1][span.start..span.end];
     assert!(chunk.contains(ANSWER), "{chunk}");
     assert!(chunk.split_whitespace().count() < 512);
-    // The chunk alone is a document with that score.
+    // The text of the chunk as a document has the same score.
     assert_eq!(reranker.score_blocking(&[(query, chunk)], Scores::Raw).unwrap(), [ranked[0].score]);
 
     let cut = RankOptions { long_documents: LongDocuments::Truncate, ..CHUNK };
@@ -77,9 +77,9 @@ fn an_answer_at_the_end_of_five_thousand_words_is_found() {
     assert_eq!(of(1).span, None);
 }
 
-/// What fits is one chunk, and a document in chunks is never worse than its beginning, which is the first of them.
+/// A document that fits is one chunk. A document in chunks never scores below its beginning, which is the first chunk.
 #[test]
-fn documents_that_fit_have_the_scores_they_have_anyway() {
+fn documents_that_fit_have_the_same_scores_in_chunks() {
     for fixture in fixtures().into_iter().filter(|fixture| fixture.expected.num_labels == 1) {
         let reranker = fixture.load();
         let documents: Vec<String> =
@@ -113,9 +113,9 @@ fn documents_that_fit_have_the_scores_they_have_anyway() {
     }
 }
 
-/// Of words that are a token each, every chunk is scored, whichever the micro-batch it falls into.
+/// With one token per word, the test knows all chunks; each is scored, whatever micro-batch it is in.
 #[test]
-fn the_best_of_all_chunks_counts() {
+fn the_score_is_that_of_the_best_chunk() {
     let reranker = fixture("bert-gelu-h36").load();
     let words = ["a", "e", "i", "o", "u"];
     let documents: Vec<String> = [1, 40, 400, 4_000]
@@ -128,7 +128,7 @@ fn the_best_of_all_chunks_counts() {
         assert_eq!(reranker.score_blocking(&[(query, slice)], Scores::Raw).unwrap(), [*score]);
         let room = reranker.info().max_length - 3 - 3;
         let all: Vec<&str> = document.split(' ').collect();
-        // Chunks begin where the overlap says; each that is a whole number of steps from the start is one of them.
+        // The overlap decides where chunks begin: at whole numbers of steps from the start.
         let step = room - (room / 4).min(128);
         for chunk in (0..).map(|index| index * step).take_while(|start| start + room <= all.len()) {
             let text = all[chunk..chunk + room].join(" ");
@@ -163,7 +163,7 @@ fn collections_hold_documents_in_chunks() {
 }
 
 #[test]
-fn places_are_counted_as_was_asked() {
+fn spans_are_counted_in_the_requested_unit() {
     let reranker = embedded();
     let document = ["😀 é ".repeat(600), ANSWER.to_owned()].concat();
     let documents = [document.clone()];
@@ -180,7 +180,7 @@ fn places_are_counted_as_was_asked() {
 }
 
 #[test]
-fn a_long_query_leaves_half_of_the_room() {
+fn a_long_query_leaves_half_of_the_tokens_to_chunks() {
     let reranker = fixture("bert-gelu-h36").load();
     let (query, documents) = ("e ".repeat(3_000), ["a o ".repeat(3_000)]);
     let part = run(&reranker, one_query(&query, &documents, CHUNK.into())).unwrap();

@@ -1,4 +1,4 @@
-//! Documents tokenised once get the scores they get when they are tokenised for the call.
+//! Documents of a collection have the same scores as documents of a plain call.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn document_options(most: Option<usize>) -> DocumentOptions {
     RankOptions { max_tokens_per_document: most, ..RankOptions::default() }.into()
 }
 
-/// Every difficult text of the fixtures, and texts too long to be read whole.
+/// Compares all difficult texts of the fixtures, and texts that are too long to be tokenized whole.
 #[test]
 fn scores_are_those_of_the_plain_call() {
     for fixture in fixtures() {
@@ -52,14 +52,14 @@ fn scores_are_those_of_the_plain_call() {
     }
 }
 
-/// A query and a document that are both too long, the document cut by the caller first.
+/// Query and document are both too long, and the document has its own limit.
 #[test]
 fn a_limit_for_documents_counts_when_both_are_too_long() {
     let reranker = fixture("bert-gelu-h36").load();
     // Words of one letter are one token each.
     let room = reranker.info().max_length - 3;
     let (short, long) = ("a ".repeat(room + 1), "a ".repeat(3_000));
-    // So long that only a beginning of it is tokenised at first.
+    // So long that at first only its beginning is tokenized.
     let query = "e ".repeat(1_000);
     for most in [room + 1, 999, 1_001] {
         let mut collection = Collection::new(&reranker);
@@ -91,7 +91,7 @@ fn candidates_choose_and_order_documents() {
 }
 
 #[test]
-fn what_is_not_in_the_collection_is_refused() {
+fn documents_outside_the_collection_and_other_rerankers_are_refused() {
     let (reranker, other) = (fixture("bert-gelu-h36").load(), fixture("bert-gelu-h36").load());
     let mut collection = reranker.prepare(&["a city"]).unwrap();
     let error = collection.push(&other, "a river", document_options(None)).unwrap_err();

@@ -150,7 +150,7 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
         let together = reranker.score_blocking(pairs, Scores::Raw).unwrap();
         let alone = |pair| reranker.score_blocking(std::slice::from_ref(pair), Scores::Raw).unwrap();
         assert_eq!(pairs.iter().rev().flat_map(alone).rev().collect::<Vec<_>>(), together, "{name}");
-        // Documents tokenised before are the same documents.
+        // Documents tokenized before are the same documents.
         let documents: Vec<&str> = pairs.iter().map(|(_, document)| document.as_str()).collect();
         let ranked = reranker.rank_blocking("a query", &documents, RankOptions::default()).unwrap();
         let collection = std::sync::Arc::new(reranker.prepare(&documents).unwrap());

@@ -1,4 +1,4 @@
-//! The GPU engine beside sentence-transformers. Without an adapter these fail: a software one will do.
+//! The GPU engine, compared with sentence-transformers. These tests need an adapter; a software adapter is enough.
 
 #![cfg(feature = "gpu")]
 
@@ -11,11 +11,11 @@ fn on_gpu(dtype: Dtype) -> Options {
     options
 }
 
-/// Logits of every fixture, and that it was a GPU that gave them.
+/// Checks the logits of every fixture, and that a GPU computed them.
 fn logits_agree(dtype: Dtype, tolerance: f32) {
     for fixture in all_fixtures() {
         let expected = &fixture.expected;
-        // Decoders are no Plan, and say so.
+        // Decoders have no Plan, and are refused.
         if fixture.name.contains("qwen3") {
             let source = ranklet::ModelSource::Files(fixture.files());
             let error = ranklet::Reranker::load_blocking(source, on_gpu(dtype)).unwrap_err();
@@ -30,7 +30,7 @@ fn logits_agree(dtype: Dtype, tolerance: f32) {
         let (place, difference) = largest_difference(&got, &expected.logits.concat());
         let pair = &expected.pairs[place / expected.num_labels];
         println!("{}: largest difference {difference:.1e}", fixture.name);
-        // Random weights make logits of 10 and more, and magnify what f16 rounds off them as much.
+        // Random weights give logits of 10 and more, and the error of f16 grows with them.
         let size = expected.logits.concat().iter().fold(1.0, |most: f32, logit| most.max(logit.abs()));
         let allowed = if dtype == Dtype::F16 { tolerance * size } else { tolerance };
         assert!(difference <= allowed, "{}: {difference} on {pair:?}", fixture.name);
@@ -48,7 +48,7 @@ fn f16_logits_agree_with_sentence_transformers() {
 }
 
 #[test]
-fn a_pair_has_one_score_whatever_else_is_in_the_call() {
+fn a_pair_has_the_same_score_in_every_call() {
     for fixture in fixtures() {
         let pairs = &fixture.expected.pairs;
         let reranker = fixture.load_with(on_gpu(Dtype::Auto));
@@ -62,13 +62,13 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
 }
 
 #[test]
-fn the_embedded_model_gives_its_golden_scores() {
+fn the_embedded_model_has_its_golden_scores() {
     let seed = crate::common::seed();
     let source = ranklet::ModelSource::Embedded;
     let reranker = ranklet::Reranker::load_blocking(source, on_gpu(Dtype::Q8)).unwrap();
     let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();
     let got = reranker.score_blocking(&pairs, Scores::Raw).unwrap();
-    // Only the weights are rounded here, as they are in the model that made the logits.
+    // The GPU rounds only the weights, as the engine that computed the golden logits.
     let (_, difference) = largest_difference(&got, &seed.logits);
     assert!(difference <= 1e-4, "{difference}: {got:?}");
     assert_eq!(reranker.info().backend.device, "gpu");

@@ -1,6 +1,6 @@
 //! The embedded q8 model ranks as well as the f32 checkpoint it was made from, and in almost the same order.
 //!
-//! Needs the evaluation data and the source checkpoint in `../shared`; without them these tests show as ignored.
+//! Needs the evaluation data and the source checkpoint in `../shared`; without them these tests are ignored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ranklet::{ModelSource, Options, Reranker, Scores, eval};
 use serde_json::Value;
 
-/// One query: its candidates, and the gains of all judged documents.
+/// A query with its candidates and the gains of all judged documents.
 struct Query {
     text: String,
     documents: Vec<Document>,
@@ -29,21 +29,21 @@ fn read(path: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(shared().join("data").join(path)).unwrap()).into_owned()
 }
 
-/// Lines of TREC judgements: query to document to gain.
-fn judgements(path: &str) -> HashMap<String, HashMap<String, i32>> {
-    let mut judgements: HashMap<String, HashMap<String, i32>> = HashMap::new();
+/// Reads TREC relevance judgments: query to document to gain.
+fn judgments(path: &str) -> HashMap<String, HashMap<String, i32>> {
+    let mut judgments: HashMap<String, HashMap<String, i32>> = HashMap::new();
     for line in read(path).lines() {
         if let [query, _, document, gain] = line.split_whitespace().collect::<Vec<_>>()[..] {
             let gain = gain.parse().unwrap();
-            judgements.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
+            judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
         }
     }
-    judgements
+    judgments
 }
 
 /// TREC DL21: BM25's top 100 of every query.
 fn trec_dl21() -> Vec<Query> {
-    let qrels = judgements("trec-dl21/qrels.dl21-passage.txt");
+    let qrels = judgments("trec-dl21/qrels.dl21-passage.txt");
     let run: Vec<Value> = serde_json::from_str(&read("trec-dl21/BM25_dl21.json")).unwrap();
     run.iter()
         .map(|query| {
@@ -63,7 +63,7 @@ fn trec_dl21() -> Vec<Query> {
         .collect()
 }
 
-/// WikiQA's development set: the first 60 questions with a right sentence, over the sentences of their article.
+/// WikiQA's development set: the first 60 questions with a correct sentence, over the sentences of their article.
 fn wikiqa() -> Vec<Query> {
     let mut questions: BTreeMap<usize, Query> = BTreeMap::new();
     let mut order = HashMap::new();
@@ -83,10 +83,10 @@ fn wikiqa() -> Vec<Query> {
     questions.into_values().filter(|question| question.judged.contains(&1)).take(60).collect()
 }
 
-/// Cranfield: the first 30 queries, each over its relevant abstracts and every hundredth other.
+/// Cranfield: the first 30 queries, each over its relevant abstracts and every hundredth of the others.
 fn cranfield() -> Vec<Query> {
     let documents = cranfield_records("cranfield/cran.all.1400");
-    let qrels = judgements("cranfield/QRelsCorrectedforTRECeval");
+    let qrels = judgments("cranfield/QRelsCorrectedforTRECeval");
     cranfield_records("cranfield/cran.qry")
         .into_iter()
         .enumerate()
@@ -110,7 +110,7 @@ fn cranfield() -> Vec<Query> {
         .collect()
 }
 
-/// Records `.I id`, then fields; the text of field `.W`.
+/// Reads records of `.I id` and fields; returns the text of the field `.W`.
 fn cranfield_records(path: &str) -> Vec<(String, String)> {
     read(path)
         .split(".I ")
@@ -123,7 +123,7 @@ fn cranfield_records(path: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Mean nDCG@10 of a reranker, and the scores it gave.
+/// The mean nDCG@10 of a reranker, and its scores.
 fn measure(reranker: &Reranker, queries: &[Query]) -> (f64, Vec<Vec<f32>>) {
     let mut sum = 0.0;
     let mut all = Vec::new();
@@ -139,7 +139,7 @@ fn measure(reranker: &Reranker, queries: &[Query]) -> (f64, Vec<Vec<f32>>) {
     (sum / queries.len() as f64, all)
 }
 
-/// Root mean square of the differences.
+/// The root mean square of the differences.
 fn root_mean_square(a: &[f32], b: &[f32]) -> f64 {
     let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
     (sum / a.len() as f64).sqrt()
@@ -165,8 +165,8 @@ fn the_embedded_model_keeps_the_quality_of_its_source() {
             "{name}: nDCG@10 {exact_ndcg:.4} in f32, {embedded_ndcg:.4} in q8, tau {tau:.4}, logits differ by {error:.4}"
         );
         if *name == "TREC DL21" {
-            // The figure on the checkpoint's card, which sentence-transformers computed. Documents that stand in the
-            // collection twice score the same; how such ties are broken is worth 5e-4.
+            // The figure of sentence-transformers on the checkpoint's card. Duplicate documents have equal scores; the order
+            // of such ties changes it by up to 5e-4.
             assert!((exact_ndcg - 0.5455).abs() < 1e-3, "{exact_ndcg}");
         }
         exact_sum += exact_ndcg;

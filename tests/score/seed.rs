@@ -1,8 +1,8 @@
-//! The seed example with the embedded model, through the crate: PyTorch's scores of the same q8 file.
+//! The seed example on the embedded model, compared with PyTorch's scores of the same q8 file.
 
 use ranklet::{Device, Dtype, ModelSource, Options, RankOptions, Reranker, Scores};
 
-/// f32 arithmetic over the same weights, and what 8-bit activations change of these four logits.
+/// Tolerances of f32 arithmetic with the same weights, and of 8-bit activations for these four logits.
 const EXACT: f32 = 1e-4;
 const QUANTISED: f32 = 0.05;
 
