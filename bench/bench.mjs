@@ -1,4 +1,4 @@
-// One command, one report: Ranklet and its peers, side by side. `./build.sh bench --help` says what can be asked for.
+// Measures Ranklet and its peers side by side and writes a report. `./build.sh bench --help` lists the options.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { engineInfo } from "./engines/engines.mjs";
@@ -35,14 +35,14 @@ if (options.help) {
 
 for (const [path, what] of [[program, "the command line"], [inRepository("pkg/dist/index.js"), "the package"]]) {
   if (existsSync(path)) continue;
-  console.error(`bench: ${what} is not built: leave out --no-build`);
+  console.error(`bench: ${what} is not built: run without --no-build`);
   process.exit(1);
 }
 
 const config = benchConfig(options);
 const hasPeers = options.only.some((section) => section !== "versions");
 const python = hasPeers ? preparePython() : undefined;
-// Families and versions have models of their own.
+// The sections "families" and "versions" prepare their own models.
 const commonModels = options.only.some((section) => section !== "families" && section !== "versions") ? config.shapes.slice(0, 1) : [];
 const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;
 const models = modelNames.map((name) => prepareModel(name, python, options.checkpoint));
@@ -68,7 +68,7 @@ for (const section of options.only) {
     console.error(error);
   }
   for (const note of notes.slice(notesBefore)) note.section = section;
-  // After each part, for a run takes long and may be ended.
+  // Written after each section, because a run takes long and may be interrupted.
   write();
 }
 await site.stop();

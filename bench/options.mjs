@@ -1,23 +1,23 @@
-// What can be said on the command line.
+// The command line's options, and what they mean for a run.
 import { parseArgs } from "node:util";
 
 const peerSections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu"];
 const sections = [...peerSections, "versions"];
 
 export const help = `./build.sh bench [options]
-  --quick              few documents and repetitions, small shapes: does everything run?
-  --no-build           measure what is built
-  --only SECTIONS      of ${sections.join(", ")}; separated by commas
-  --repetitions N      instead of each section's own
-  --most N             leave out what has more documents than that
-  --engines PATTERN    in "speed", those alone whose name (where/engine/weights/threads) matches, as chromium/.*/1
-  --w100 FILE          { "query", "documents" } to take texts from, instead of the bench's own
-  --checkpoint DIR     an f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
-  --xlmr DIR           XLM-R's tokenizer for the shapes that have it, instead of a made-up one
-  --hardware           "gpu" uses the GPU of this machine, in Chromium too, and not a software adapter
-  --shapes NAMES       of the families' shapes, separated by commas
-  --baseline DIR       for "versions": the repository of another build, with its program and package, to compare with this one
-  --publish            also writes the measured sections into docs/benchmarks.md, and docs/bench.svg`;
+  --quick              few documents and repetitions, small shapes; checks that everything runs
+  --no-build           measure the existing build
+  --only SECTIONS      comma-separated sections: ${sections.join(", ")}
+  --repetitions N      repetitions in all sections
+  --most N             skip runs with more than N documents
+  --engines PATTERN    engines of the section "speed" whose name (where/engine/weights/threads) matches, e.g. chromium/.*/1
+  --w100 FILE          JSON with "query" and "documents" to take texts from, instead of texts in the repository
+  --checkpoint DIR     f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
+  --xlmr DIR           folder with XLM-R's tokenizer for the shapes that have it, instead of a synthetic one
+  --hardware           in the section "gpu", use the GPU of this machine instead of a software adapter
+  --shapes NAMES       comma-separated shapes of the section "families"
+  --baseline DIR       with --only versions: the repository of another build to compare with this one
+  --publish            also write the measured sections into docs/benchmarks.md, and docs/bench.svg`;
 
 const optionTypes = {
   quick: { type: "boolean", default: false },
@@ -35,17 +35,20 @@ const optionTypes = {
   help: { type: "boolean", default: false },
 };
 
-/** Reads the arguments; throws with a line for the person where they make no sense. */
+/**
+ * Parses the arguments.
+ * @throws {Error} with a message for the user if an option is unknown or has a wrong value
+ */
 export function readOptions(args) {
   const { values } = parseArgs({ args, options: optionTypes });
   const only = values.only?.split(",") ?? peerSections;
   const unknown = only.find((section) => !sections.includes(section));
-  if (unknown !== undefined) throw new Error(`${unknown} is not one of ${sections.join(", ")}`);
-  if (only.includes("versions") !== (values.baseline !== undefined)) throw new Error("--only versions and --baseline DIR need each other");
+  if (unknown !== undefined) throw new Error(`--only takes ${sections.join(", ")}, not ${unknown}`);
+  if (only.includes("versions") !== (values.baseline !== undefined)) throw new Error("--only versions and --baseline DIR must be used together");
   const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
-  if (values.publish && values.quick) throw new Error("a quick run measures nothing that may be published");
-  if (values.publish && values.engines !== undefined) throw new Error("--publish needs all engines: leave out --engines");
+  if (values.publish && values.quick) throw new Error("--publish cannot be used with --quick: the figures of a quick run mean nothing");
+  if (values.publish && values.engines !== undefined) throw new Error("--publish cannot be used with --engines: a section needs all its engines");
   return { ...values, only, repetitions, most };
 }
 
@@ -64,8 +67,8 @@ function wholeNumber(name, text) {
 }
 
 /**
- * How much is measured. A quick run goes every way once or twice, with next to no work.
- * `speed` and `shapes` have pairs of documents and repetitions; `flat` likewise, all documents of one length.
+ * Returns the sizes of all sections. `speed`, `noVnni`, `shape`, `versions` and `flat` have pairs [documents, repetitions]; in
+ * `flat` all documents have the same length. A quick run runs everything once or twice with very few documents.
  */
 export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", most: maxDocuments = Infinity }) {
   const fullConfig = {

@@ -1,4 +1,4 @@
-// Chromium, and pages in it that score.
+// Starts Chromium and opens pages that score.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,15 +8,15 @@ import { chromium } from "playwright-core";
 
 import { chromiumExecutable, hardwareGpuFlags, quietFlags, softwareGpuFlags } from "../../tests/js/support/browsers/chromium-flags.js";
 
-/** V8 without the instruction that the relaxed integer dot becomes. */
+/** Turns off the instruction that V8 uses for the relaxed integer dot product. */
 export const withoutVnni = "--js-flags=--no-enable-avx-vnni";
 
-/** Starts Chromium with WebGPU, as `startChromium`. */
+/** Starts Chromium with WebGPU on the machine's GPU or on a software adapter. */
 export function startGpuChromium(site, hardware) {
   return start(site, hardware ? hardwareGpuFlags : softwareGpuFlags);
 }
 
-/** Starts Chromium. Every page has a context, and so a process, of its own. */
+/** Starts Chromium. Each page has its own context, and so its own process. */
 export function startChromium(site, flags = []) {
   return start(site, [...quietFlags, ...flags]);
 }
@@ -31,7 +31,7 @@ async function start(site, args) {
   };
 }
 
-/** Starts Chromium with a profile on disk, whose caches outlive a page. */
+/** Starts Chromium with a profile on disk, so that caches persist when a page is closed. */
 export async function startProfile(site) {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
   const context = await chromium.launchPersistentContext(folder, { executablePath: chromiumExecutable(), args: quietFlags });
@@ -44,13 +44,13 @@ export async function startProfile(site) {
   };
 }
 
-/** @param {"ranklet" | "transformers"} peer the module in page/ */
+/** @param {"ranklet" | "transformers"} peer the module in page/ that the page uses */
 async function openPage(context, site, peer) {
   const page = await context.newPage();
   const gone = new Promise((_, reject) => page.on("crash", () => reject(new Error("the page crashed"))));
   gone.catch(() => {});
   await page.goto(`${site.url}page/`);
-  /** Calls a function of the module; an error of the page comes with its code. */
+  /** Calls a function of the module. Errors keep their `code`. */
   const call = async (name, argument) => {
     const evaluated = page.evaluate(
       async ([module, name, argument]) => {
@@ -75,7 +75,7 @@ async function openPage(context, site, peer) {
   };
 }
 
-/** The most memory a page's process has had, of the largest; undefined where the system does not say. */
+/** Returns the peak memory of the largest page process; undefined if the system does not report it. */
 async function peakBytes(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
@@ -92,11 +92,11 @@ function peakBytesOf(id) {
   }
 }
 
-/** What V8 says of the processor under a flag of its own: { AVX2: true, AVX_VNNI: false, ... }. */
+/** Returns the CPU features that V8 detects when it is started with a flag: { AVX2: true, AVX_VNNI: false, ... }. */
 export async function processorFeatures(flag = "") {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-bench-"));
   const args = ["--headless", `--user-data-dir=${folder}`, ...quietFlags, `--js-flags=${flag} --help`, "about:blank"];
-  // A group of its own: Chromium's processes do not end by themselves here.
+  // In its own process group, because Chromium does not exit by itself after --help.
   const child = spawn(chromiumExecutable(), args, { detached: true, stdio: ["ignore", "pipe", "ignore"] });
   try {
     const line = await new Promise((found) => {
@@ -115,7 +115,7 @@ export async function processorFeatures(flag = "") {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already exited.
     }
     await ended;
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

@@ -1,16 +1,16 @@
-// Everything that is measured, by name, and how to start it.
+// The engines that are measured, and how to start them.
 //
-// An engine is { id, label, where, peer, dtype, threads, maxDocuments?, open }; `open()` gives a runner
-// { loaded, score(workload) -> { ms, scores, tokens? }, close }. Targets name engines by id: where/peer/dtype/threads.
+// An engine is { id, label, where, peer, dtype, threads, maxDocuments?, open }. `open()` resolves to a runner
+// { loaded, score(workload) -> { ms, scores, tokens? }, close }. An id is where/peer/dtype/threads; targets refer to it.
 import { startCuda, startOnnxruntime, startRanklet } from "./native.mjs";
 
-/** What the first call of a page scores, so that "loaded" means ready. */
+/** The workload of a page's first call, which ends the time of loading. */
 export const warmUpWorkload = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
 
-/** The most documents that are scored as one padded batch: a thousand would take gigabytes. */
+/** The maximum number of documents in one padded batch: a thousand would take gigabytes. */
 const maxPaddedDocuments = 100;
 
-/** What is known of every engine of this run, by id, for the report. */
+/** All engines of this run by id, for the report. */
 export const engineInfo = {};
 
 const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
@@ -44,7 +44,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, versi
   };
 }
 
-/** transformers.js in Chromium: two engines over one page, in sorted batches and as one padded batch. */
+/** transformers.js in Chromium: two engines that share a page, one with sorted batches, one with a single padded batch. */
 export function transformersPages(settings) {
   let opened;
   const open = (batching) => async () => {
@@ -80,7 +80,7 @@ export function rankletProgram({ model, dtype, threads, version, device = "cpu" 
     version === undefined
       ? { cpu: ["Ranklet", "ranklet"], gpu: ["Ranklet, GPU", "ranklet-gpu"], candle: ["candle", "candle"] }[device]
       : [`Ranklet, ${version.name} build`, `ranklet-${version.name}`];
-  // f16 is f32 weights, rounded while they are loaded.
+  // For f16, Ranklet rounds f32 weights while it loads them.
   const folder = model.folders[dtype === "f16" ? "f32" : dtype];
   return {
     ...registered({ label, where: "native", peer, dtype, threads }),
@@ -88,7 +88,7 @@ export function rankletProgram({ model, dtype, threads, version, device = "cpu" 
   };
 }
 
-/** onnxruntime from PyPI. */
+/** onnxruntime's Python package. */
 export function onnxruntimeProgram({ python, model, dtype, threads }) {
   return {
     ...registered({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),

@@ -1,4 +1,4 @@
-// Native peers: processes that answer workloads line by line.
+// Native engines: processes that read one workload per line and answer with one line.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -9,7 +9,7 @@ import { inRepository } from "../paths.mjs";
 export function startRanklet({ program = builtProgram, folder, device, dtype, threads }) {
   const args = ["bench", "--serve", "--model", folder, "--device", device, "--dtype", dtype];
   if (device !== "candle") args.push("--threads", String(threads));
-  // candle has its threads from here.
+  // candle takes its number of threads from this variable.
   return start(program, args, { RAYON_NUM_THREADS: String(threads) });
 }
 
@@ -28,7 +28,7 @@ async function start(command, args, environment = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });
   let errors = "";
   child.stderr.on("data", (data) => (errors += data));
-  // A process that is gone says so on its stdout, which ends.
+  // When the process exits, its stdout ends, and that is reported below.
   child.stdin.on("error", () => {});
   const ended = new Promise((resolve, reject) => {
     child.once("error", reject);
@@ -40,7 +40,7 @@ async function start(command, args, environment = {}) {
     const { value, done } = await lines.next();
     if (!done) return JSON.parse(value);
     await ended;
-    throw new Error(`${command.split("/").at(-1)} ended: ${errors.trim().split("\n").slice(-3).join(" ") || "it says nothing"}`);
+    throw new Error(`${command.split("/").at(-1)} ended: ${errors.trim().split("\n").slice(-3).join(" ") || "it printed no error"}`);
   };
   const loaded = await nextAnswer();
   return {

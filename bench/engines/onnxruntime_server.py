@@ -1,11 +1,11 @@
-"""onnxruntime as a native peer: answers workloads on stdin, a line each, with scores and times.
+"""Score workloads with onnxruntime: read one per line on stdin, write scores and times.
 
     python onnxruntime_server.py FOLDER FILE THREADS
 
-FOLDER has tokenizer.json, FILE is an ONNX file in it. The first line on stdout
-says what was loaded. A workload is {"query", "documents"}; its documents go through
-the model sorted by length, in batches of 16, which is what onnxruntime does
-best with. Times are from texts to scores, as Ranklet's are.
+FOLDER contains tokenizer.json and FILE, an ONNX model. The first line on stdout
+describes what was loaded. A workload is {"query", "documents"}. Documents are
+sorted by length and scored in batches of 16, the fastest size for onnxruntime.
+Times run from texts to scores, as for Ranklet.
 """
 
 import json
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-# Tokenising takes no more threads than the model.
+# The tokenizer must not use more threads than the model.
 os.environ["RAYON_NUM_THREADS"] = sys.argv[3]
 
 import onnxruntime
@@ -28,13 +28,13 @@ MAX_LENGTH = 512
 
 
 def peak_bytes():
-    """The most memory this process has had: kibibytes on Linux, bytes on macOS."""
+    """Return the peak memory of this process. The system reports KiB on Linux, bytes on macOS."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def load(folder, file, threads):
-    """Return tokenizer and session."""
+    """Return the tokenizer and the session."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_LENGTH)
     tokenizer.enable_padding()
@@ -45,7 +45,7 @@ def load(folder, file, threads):
 
 
 def score(tokenizer, session, query, documents):
-    """Return the logits in the order of the documents."""
+    """Return the logits in document order."""
     order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
     scores = np.empty(len(documents), np.float32)
     for start in range(0, len(order), BATCH):
@@ -61,7 +61,7 @@ def score(tokenizer, session, query, documents):
 
 
 def respond(value):
-    """Write one line."""
+    """Write one line of JSON."""
     print(json.dumps(value), flush=True)
 
 

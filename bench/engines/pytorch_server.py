@@ -1,9 +1,9 @@
-"""PyTorch on a CUDA device as a native peer: answers workloads on stdin as onnxruntime_server.py does.
+"""Score workloads with PyTorch on a CUDA device; input and output as in onnxruntime_server.py.
 
     python pytorch_server.py FOLDER DTYPE
 
-FOLDER is a checkpoint, DTYPE f32 or f16. A workload's documents go through the
-model as sentence-transformers sends them: sorted by length, in batches of 32.
+FOLDER is a checkpoint, DTYPE is f32 or f16. Documents are sorted by length and
+scored in batches of 32, as in sentence-transformers.
 """
 
 import json
@@ -18,7 +18,7 @@ MAX_LENGTH = 512
 
 
 def score(tokenizer, model, query, documents):
-    """Return the logits in the order of the documents."""
+    """Return the logits in document order."""
     order = sorted(range(len(documents)), key=lambda index: len(documents[index]))
     scores = torch.empty(len(documents))
     with torch.inference_mode():
@@ -31,7 +31,7 @@ def score(tokenizer, model, query, documents):
 
 
 def respond(value):
-    """Write one line."""
+    """Write one line of JSON."""
     print(json.dumps(value), flush=True)
 
 

@@ -1,4 +1,4 @@
-// One server for everything a page needs: both libraries, and the models as the Hub serves them.
+// Serves everything that a page needs: both libraries, and the models with the layout of the Hub.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,7 +15,7 @@ const types = {
   ".wasm": "application/wasm",
 };
 
-/** What servers compress; weights are sent as they are. */
+/** File types that are compressed; weights are not. */
 const compressed = new Set([".html", ".js", ".json", ".mjs", ".wasm"]);
 
 const folders = {
@@ -27,10 +27,10 @@ const folders = {
 };
 
 const headers = {
-  // Without these two a page has no SharedArrayBuffer, and the peer no threads.
+  // Both are needed for SharedArrayBuffer, without which the peer has no threads.
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
-  // What does not change is not asked for twice: the second load is a warm one for everybody.
+  // Files are not requested again, so the second load is warm for all engines.
   "cache-control": "public, max-age=31536000, immutable",
 };
 
@@ -53,7 +53,7 @@ export async function startSite(baseline) {
     }
     const extension = extname(path);
     const head = { ...headers, "content-type": types[extension] ?? "application/octet-stream" };
-    // A model of the Hub is read as one commit; this one never has another.
+    // Ranklet reads all files of a model at one commit; here there is only one.
     if (pathname.startsWith("/models/")) head["x-repo-commit"] = createHash("sha1").update("bench").digest("hex");
     const record = (bytes) => request.method === "GET" && answers.push({ path: pathname, bytes });
     if (compressed.has(extension) && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) {
@@ -78,7 +78,7 @@ export async function startSite(baseline) {
   return { url: `http://127.0.0.1:${server.address().port}/`, answers, stop };
 }
 
-/** The file behind an address: `/{folder}/{path}`, and for models `/models/{org}/{name}/resolve/{revision}/{path}`. */
+/** Returns the file for an address: `/{folder}/{path}`, and for models `/models/{org}/{name}/resolve/{revision}/{path}`. */
 function filePath(served, pathname) {
   const [, name, ...rest] = pathname.split("/");
   const folder = served[name];

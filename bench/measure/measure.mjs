@@ -1,13 +1,13 @@
-// Engines side by side: every repetition goes through all of them with the same new workload, so that what else the
-// machine does in the meantime falls on all alike.
+// Measures engines side by side. In each repetition all engines score the same new workload, so that other load on the
+// machine affects all of them alike.
 
-/** A call that takes longer than this has hung. */
+/** A call that takes longer counts as hung. */
 const timeoutMs = 20 * 60_000;
 
 /**
- * Opens engines and warms them up. One that is not in this build, or fails, is noted and left out.
+ * Opens engines and warms them up. An engine that fails or is not in this build is noted and left out.
  * @param {object} warmUp a workload
- * @returns {Promise<{ engine, runner, scores: number[] }[]>} `scores` are the warm-up's
+ * @returns {Promise<{ engine, runner, scores: number[] }[]>} `scores` are those of the warm-up
  */
 export async function openAll(engines, warmUp, notes) {
   const opened = [];
@@ -23,16 +23,16 @@ export async function openAll(engines, warmUp, notes) {
   return opened;
 }
 
-/** Closes what `openAll` opened. */
+/** Closes engines that `openAll` opened. */
 export async function closeAll(opened) {
   for (const { runner } of opened) await runner.close();
 }
 
 /**
- * Measures opened engines with workloads of one size.
+ * Measures open engines with workloads of one size.
  * @param {() => object} nextWorkload
- * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[], backend }[] }>} an engine that fails
- *   on the way is noted, closed and left out
+ * @returns {Promise<{ documents: number, tokens: number[], engines: { id, ms: number[], backend }[] }>} an engine that
+ *   fails is noted, closed and left out
  */
 export async function interleave(opened, { documents, repetitions, nextWorkload }, notes) {
   const times = new Map(opened.filter(({ engine }) => documents <= (engine.maxDocuments ?? Infinity)).map((one) => [one, []]));
@@ -40,7 +40,7 @@ export async function interleave(opened, { documents, repetitions, nextWorkload 
   for (let repetition = 0; repetition < repetitions; repetition++) {
     const workload = nextWorkload();
     tokens.push(workload.tokens);
-    // Another one goes first each time.
+    // Each repetition starts with another engine.
     const order = [...times.keys()];
     order.push(...order.splice(0, repetition % Math.max(order.length, 1)));
     for (const candidate of order) {
@@ -61,7 +61,7 @@ export async function interleave(opened, { documents, repetitions, nextWorkload 
   return { documents, tokens, engines: [...times].map(([{ engine, runner }, ms]) => ({ id: engine.id, ms, backend: runner.loaded.backend })) };
 }
 
-/** Runs one step of an engine; what goes wrong becomes a note: { id, error, unsupported }. */
+/** Runs one step of an engine. An error becomes a note { id, error, unsupported }, and the result is undefined. */
 export async function attempt(engine, notes, step) {
   try {
     return await step();
@@ -73,16 +73,16 @@ export async function attempt(engine, notes, step) {
   }
 }
 
-/** Every document has a score, and an engine that counts tokens counted what the workload says. */
+/** Throws unless every document has a score and the engine's token count, if it has one, is that of the workload. */
 function checkAnswer(workload, scores, tokens) {
-  if (scores.length !== workload.documents.length || !scores.every(Number.isFinite)) throw new Error("not every document got a score");
-  if (tokens !== undefined && tokens !== workload.tokens) throw new Error(`${tokens} tokens were scored, and the workload has ${workload.tokens}`);
+  if (scores.length !== workload.documents.length || !scores.every(Number.isFinite)) throw new Error("not every document has a score");
+  if (tokens !== undefined && tokens !== workload.tokens) throw new Error(`the engine counted ${tokens} tokens, and the workload has ${workload.tokens}`);
 }
 
 function withTimeout(promise) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 60_000} minutes`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 60_000} minutes`)), timeoutMs);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -1,11 +1,11 @@
-/** The middle value; the mean of the two middle ones. */
+/** Returns the middle value, or the mean of the two middle values. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
-/** Kendall's tau-b between two lists of scores of the same documents. */
+/** Returns Kendall's tau-b of two lists of scores for the same documents. */
 export function kendallTau(a, b) {
   let [sum, pairsA, pairsB] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -19,7 +19,7 @@ export function kendallTau(a, b) {
   return sum / Math.sqrt(pairsA * pairsB);
 }
 
-/** The largest difference between two lists of scores. */
+/** Returns the maximum absolute difference between two lists of scores. */
 export function maxDifference(a, b) {
   return Math.max(...a.map((score, index) => Math.abs(score - b[index])));
 }

@@ -1,4 +1,4 @@
-// The work: a query and passages, new ones each time, with numbers of tokens that do not change.
+// Generates workloads: a query and passages. The texts differ each time; the token counts do not.
 import { readFileSync } from "node:fs";
 
 import { Tokenizer } from "@huggingface/tokenizers";
@@ -6,27 +6,27 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { inRepository } from "../paths.mjs";
 
 /**
- * Tokens of a pair by the share of pairs that are shorter, as first stages find passages: a hundred pairs have 10,252
- * tokens, 31 to 226 each.
+ * Quantiles of the tokens per pair, as in passages that a first stage finds: [share of shorter pairs, tokens]. A hundred
+ * pairs have 10,252 tokens, 31 to 226 each.
  */
 const lengthQuantiles = [[0, 31], [0.1, 56], [0.25, 74], [0.5, 90], [0.75, 131], [0.9, 161], [0.97, 181], [1, 226]];
 
-/** Words of one token, to end a passage exactly where it should. */
+/** Words of one token each, which fill a passage up to its exact length. */
 const fillerWords = ["and", "the", "of", "then", "also", "with"];
 
-/** [CLS], and [SEP] after query and document. */
+/** The tokens [CLS] and two [SEP] of a pair. */
 const specialTokens = 3;
 
-/** Makes workloads. The same seed makes the same ones. */
+/** Generates workloads. The same seed gives the same workloads. */
 export class WorkloadGenerator {
   #random;
   #count;
   #queries;
   #sentences;
-  /** Where the texts come from, for the report. */
+  /** The source of the texts, for the report. */
   source;
 
-  /** @param {string | undefined} file texts to use instead of the repository's: { query, documents } */
+  /** @param {string | undefined} file JSON { query, documents } with texts to use instead of the repository's */
   constructor(file, seed = 1) {
     this.#random = xorshift(seed);
     this.#count = counter();
@@ -36,12 +36,12 @@ export class WorkloadGenerator {
     this.source = source;
   }
 
-  /** A work of `count` documents: { query, documents, tokens }. Lengths follow `lengthQuantiles`. */
+  /** Returns a workload { query, documents, tokens } of `count` documents whose lengths follow `lengthQuantiles`. */
   next(count) {
     return this.#workload(Array.from({ length: count }, (_, index) => lengthAt(count === 1 ? 0.5 : index / (count - 1))));
   }
 
-  /** A work of `count` documents whose pairs have `tokens` tokens each. */
+  /** Returns a workload of `count` documents whose pairs have `tokens` tokens each. */
   equal(count, tokens) {
     return this.#workload(new Array(count).fill(tokens));
   }
@@ -61,7 +61,7 @@ export class WorkloadGenerator {
     };
   }
 
-  /** Sentences in any order, the last one cut so that there are `tokens` tokens. */
+  /** Joins random sentences and cuts the last one, so that the passage has `tokens` tokens. */
   #passage(tokens) {
     const words = [];
     let remaining = tokens;
@@ -100,7 +100,7 @@ function textsFrom(file) {
   return { queries: [query], documents, source: `sentences of ${file.split("/").at(-1)}` };
 }
 
-/** Tokens of a word. Words are tokenised apart in BERT, so those of a passage add up. */
+/** Returns a function that counts the tokens of a word. BERT tokenizes words separately, so the counts add up. */
 function counter() {
   const read = (name) => JSON.parse(readFileSync(inRepository(`models/default/${name}`), "utf8"));
   const tokenizer = new Tokenizer(read("tokenizer.json"), read("tokenizer_config.json"));
@@ -117,7 +117,7 @@ function lengthAt(share) {
   return Math.floor(shorter + ((longer - shorter) * (share - from)) / (to - from) + 0.5);
 }
 
-/** 32 random bits a call. */
+/** Returns a function that returns 32 random bits per call. */
 function xorshift(seed) {
   let state = (seed * 0x9e3779b9) >>> 0 || 1;
   return () => {

@@ -1,15 +1,15 @@
-"""Make the checkpoints that are measured, and export them to ONNX.
+"""Make checkpoints for the bench and export them to ONNX.
 
     python checkpoints.py random TEMPLATE OUT LAYERS HIDDEN HEADS INTERMEDIATE
     python checkpoints.py dequantize Q8 OUT
     python checkpoints.py export FOLDER
 
-`random` writes a q8 checkpoint of any BERT shape with random weights: speed
-does not depend on their values, and the files of most shapes are too large to
-ship. `dequantize` writes the f32 twin of a q8 checkpoint. `export` adds
+`random` writes a q8 checkpoint of any BERT shape with random weights, because
+speed does not depend on their values and real files are too large for the
+repository. `dequantize` writes the f32 twin of a q8 checkpoint. `export` adds
 onnx/model.onnx and onnx/model_quantized.onnx to an f32 checkpoint, by the steps
 of transformers.js's conversion script: PyTorch's exporter, onnxslim, and
-dynamic quantisation per channel with 7-bit weights.
+dynamic quantization per channel with 7-bit weights.
 """
 
 import json
@@ -19,7 +19,7 @@ import sys
 import warnings
 from pathlib import Path
 
-# Nothing here is looked up on a hub.
+# All files are local.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
@@ -31,12 +31,12 @@ from safetensors.numpy import save_file
 
 SEED = 20261123
 WEIGHTS = "model.safetensors"
-# What transformers.js's conversion script gets from its exporter for BERT.
+# The opset of transformers.js's conversion script for BERT.
 OPSET = 14
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-# Standard deviations of 7-bit and 8-bit codes, well inside their ranges.
+# Standard deviations of 7-bit and 8-bit codes, well within their ranges.
 MATRIX_STD, TABLE_STD = 20.0, 40.0
-# BERT's own initialisation.
+# The standard deviation of BERT's initialization.
 WEIGHT_STD = 0.02
 
 
@@ -47,14 +47,14 @@ def read_weights(folder):
 
 
 def copy_small_files(source, target):
-    """Copy everything but the weights."""
+    """Copy all files except the weights."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.glob("*.json"):
         shutil.copyfile(path, target / path.name)
 
 
 def dequantize(source, target):
-    """Write the f32 twin of a q8 checkpoint (its layout: src/checkpoint/q8.rs)."""
+    """Write a q8 checkpoint in f32."""
     tensors, _ = read_weights(source)
     plain = {}
     for name, tensor in tensors.items():
@@ -71,7 +71,7 @@ def dequantize(source, target):
 
 
 def random_tensor(name, template, shape, rng):
-    """Return random values of the kind that the template's tensor holds."""
+    """Return random values with the type and the distribution of a template tensor."""
     values = rng.standard_normal(shape, dtype=np.float32)
     if template.dtype == np.uint8:
         return np.clip(values * MATRIX_STD + 64, 0, 127).astype(np.uint8)
@@ -85,7 +85,7 @@ def random_tensor(name, template, shape, rng):
 
 
 def random_checkpoint(template, target, layers, hidden, heads, intermediate):
-    """Write a q8 checkpoint of this shape; all but the shape is the template's."""
+    """Write a q8 checkpoint of this shape; everything else is from the template."""
     copy_small_files(template, target)
     config = json.loads((template / "config.json").read_text())
     sizes = {config["hidden_size"]: hidden, config["intermediate_size"]: intermediate}
@@ -98,7 +98,7 @@ def random_checkpoint(template, target, layers, hidden, heads, intermediate):
     (target / "config.json").write_text(json.dumps(config, indent=2))
 
     template_tensors, metadata = read_weights(template)
-    # The format and its version are the template's; its golden logits are not.
+    # Format and version are those of the template; its golden logits do not apply.
     metadata_json = json.loads(metadata["ranklet"])
     metadata_json.update(source=f"random weights, seed {SEED}", golden={"pairs": []})
     names = {name: name for name in template_tensors if ".layer." not in name}
@@ -119,7 +119,7 @@ def random_checkpoint(template, target, layers, hidden, heads, intermediate):
 
 
 def export(folder):
-    """Add the two ONNX files that transformers.js looks for."""
+    """Add the two ONNX files that transformers.js loads."""
     import onnx
     import onnxslim
     import torch
@@ -131,7 +131,7 @@ def export(folder):
     )
 
     class Logits(torch.nn.Module):
-        """The model with its inputs by position and its logits alone."""
+        """The model with positional inputs and the logits as its only output."""
 
         def __init__(self):
             super().__init__()
@@ -140,7 +140,7 @@ def export(folder):
         def forward(self, *inputs):
             return self.model(**dict(zip(INPUTS, inputs))).logits
 
-    # Two rows, one of them padded: dimensions and mask must not be taken for constants.
+    # Two rows, one of them padded, so that the exporter does not treat sizes and mask as constants.
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
     example = (mask * 100, mask, mask * 0)
     (folder / "onnx").mkdir(exist_ok=True)

@@ -1,11 +1,11 @@
-// The checkpoints that are measured: made once, kept under .build/bench/models until what makes them changes.
+// Prepares the checkpoints that are measured. They are kept in .build/bench/models until their recipe changes.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 
 import { inOutput, inRepository } from "../paths.mjs";
 
-/** BERT shapes by name: what people's checkpoints have. */
+/** Shapes of common BERT checkpoints. */
 const shapes = {
   "minilm-l6": { layers: 6, hidden: 384, heads: 12, intermediate: 1536 },
   "minilm-l12": { layers: 12, hidden: 384, heads: 12, intermediate: 1536 },
@@ -13,13 +13,13 @@ const shapes = {
   "bert-large": { layers: 24, hidden: 1024, heads: 16, intermediate: 4096 },
 };
 
-/** The program that was built. */
+/** The path of Ranklet's program. */
 export const program = inRepository("target/release/ranklet");
 
 /**
- * Makes a model where it is not there yet: a q8 folder for Ranklet, and an f32 folder with the same model's ONNX
- * files for the peers. The two are `{name}-q8` and `{name}` under one folder, which is laid out like the Hub.
- * @param {string} name of `shapes`; "minilm-l6" has real weights, of the default model or of `checkpoint`
+ * Makes a model unless it exists: a q8 folder for Ranklet, and an f32 folder with ONNX files of the same model for the
+ * peers. The folders are `{name}-q8` and `{name}` in a folder with the layout of the Hub.
+ * @param {string} name a name in `shapes`; "minilm-l6" has the weights of the default model or of `checkpoint`
  */
 export function prepareModel(name, python, checkpoint) {
   const real = name === "minilm-l6";
@@ -33,7 +33,7 @@ export function prepareModel(name, python, checkpoint) {
   const [f32Folder, q8Folder] = [inOutput(`models/bench/${name}`), inOutput(`models/bench/${name}-q8`)];
   const recipePath = `${f32Folder}/recipe`;
   if (!existsSync(recipePath) || readFileSync(recipePath, "utf8") !== recipe) {
-    console.error(`making ${name} (${weights}) and its ONNX files, once`);
+    console.error(`making ${name} (${weights}) and its ONNX files; later runs use them again`);
     for (const folder of [f32Folder, q8Folder]) rmSync(folder, { recursive: true, force: true });
     mkdirSync(inOutput("models/bench"), { recursive: true });
     makeModel({ name, f32Folder, q8Folder, source, checkpoint, python });
@@ -54,7 +54,7 @@ export function prepareModel(name, python, checkpoint) {
   };
 }
 
-/** The default model as it is in the repository, for measurements without peers. */
+/** Copies the default model, for measurements without peers. */
 export function prepareDefault() {
   const folder = inOutput("models/bench/default");
   cpSync(inRepository("models/default"), folder, { recursive: true });
@@ -62,8 +62,8 @@ export function prepareDefault() {
 }
 
 /**
- * Makes a checkpoint of one of the families, with random weights in f16, where it is not there yet.
- * @param {string} name of shapes.py
+ * Makes a checkpoint of a family with random weights in f16, unless it exists.
+ * @param {string} name a name in shapes.py
  * @param {string} [xlmr] the folder of XLM-R's tokenizer
  */
 export function prepareFamily(name, python, xlmr) {
@@ -71,7 +71,7 @@ export function prepareFamily(name, python, xlmr) {
   const recipe = createHash("sha256").update(JSON.stringify([name, xlmr ?? null])).update(readFileSync(script)).digest("hex");
   const recipePath = `${folder}/recipe`;
   if (!existsSync(recipePath) || readFileSync(recipePath, "utf8") !== recipe) {
-    console.error(`making ${name}, once`);
+    console.error(`making ${name}; later runs use it again`);
     rmSync(folder, { recursive: true, force: true });
     runPython(python, [script, name, folder, inRepository("models/default"), ...(xlmr === undefined ? [] : [xlmr])]);
     writeFileSync(recipePath, recipe);
@@ -96,7 +96,7 @@ function makeModel({ name, f32Folder, q8Folder, source, checkpoint, python }) {
   script("export", f32Folder);
 }
 
-/** Changes when the model would be made another way. */
+/** Returns a hash of everything that the model is made from. */
 function fingerprint(name, source) {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([name, source ?? null, shapes[name]]));
@@ -106,8 +106,8 @@ function fingerprint(name, source) {
 }
 
 /**
- * The Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON, or an environment made for the bench.
- * @returns {string} its path
+ * Returns the path of a Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON, or that of an environment which
+ * this function makes.
  */
 export function preparePython() {
   if (process.env.RANKLET_BENCH_PYTHON !== undefined) return process.env.RANKLET_BENCH_PYTHON;
@@ -115,7 +115,7 @@ export function preparePython() {
   const [python, stampPath] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
   const requirements = inRepository("bench/requirements.txt");
   if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === readFileSync(requirements, "utf8")) return python;
-  console.error("making a Python environment in .build/bench-venv, once; with PyTorch it takes some gigabytes");
+  console.error("making a Python environment in .build/bench-venv; with PyTorch it takes some gigabytes");
   try {
     execFileSync("python3", ["-m", "venv", "--clear", folder], { stdio: "inherit" });
     execFileSync(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], { stdio: "inherit" });

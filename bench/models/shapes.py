@@ -1,11 +1,11 @@
-"""Write checkpoints of the shapes that people use, with random weights.
+"""Write checkpoints of common shapes with random weights.
 
     python shapes.py NAME OUT TEMPLATE [XLMR]
 
 Speed and memory depend on shapes and vocabularies, not on values. TEMPLATE is
-a folder with a WordPiece tokenizer of 30,522 tokens, XLMR one with XLM-R's
-tokenizer.json; without it, and for the other families, a made-up one of the
-right size is written. Weights are f16.
+a folder with a WordPiece tokenizer of 30,522 tokens. XLMR is a folder with
+XLM-R's tokenizer.json; without it, and for the other families, a synthetic
+tokenizer of the right size is written. Weights are f16.
 """
 
 import json
@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
 SEED = 20260801
-# BERT's own initialisation.
+# The standard deviation of BERT's initialization.
 STD = 0.02
 BLOCK = 1 << 20
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -54,7 +54,7 @@ DEBERTA = {
 
 
 def bert_like(layers, hidden, heads, intermediate):
-    """Return the sizes of layers by the names that most families have."""
+    """Return the layer sizes under the field names that most families use."""
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,
@@ -80,7 +80,7 @@ def ettin(layers, hidden, intermediate):
     }
 
 
-# Configuration and tokenizer by the name of the checkpoint that has this shape.
+# Configuration and kind of tokenizer, by the name of the checkpoint with this shape.
 SHAPES = {
     "ms-marco-electra-base": ({"model_type": "electra", "vocab_size": 30522, "embedding_size": 768, **BASE}, "wordpiece"),
     "mmarco-minilm-l12": ({**XLMR, **bert_like(12, 384, 12, 1536)}, "xlmr"),
@@ -95,7 +95,7 @@ SHAPES = {
 
 
 def values(name, shape, block):
-    """Return f16 values of the kind that the tensor of this name holds."""
+    """Return f16 values that suit the tensor of this name."""
     count = int(np.prod(shape))
     if name.endswith("bias"):
         return np.zeros(shape, np.float16)
@@ -112,13 +112,13 @@ def write_weights(path, shapes):
 
 
 def write_json(path, value):
-    """Write a file of JSON."""
+    """Write a JSON file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=2))
 
 
 def write_chain(out, hidden):
-    """Write the modules behind an encoder: CLS, a dense layer, a norm, the score."""
+    """Write the modules after an encoder: CLS pooling, dense, norm, dense to the score."""
     kinds = ["transformer.Transformer", "pooling.Pooling", "dense.Dense", "layer_norm.LayerNorm", "dense.Dense"]
     folders = ["", "1_Pooling", "2_Dense", "3_LayerNorm", "4_Dense"]
     names = [f"sentence_transformers.models.{kind.split('.')[1]}" for kind in kinds]
@@ -142,7 +142,7 @@ def write_chain(out, hidden):
 
 
 def synthetic_words(count, first=""):
-    """Yield so many different words, short ones first."""
+    """Yield `count` different words, short ones first."""
     words, width = [first], 0
     while count > 0:
         words = [word + letter for word in words for letter in LETTERS]
@@ -152,7 +152,7 @@ def synthetic_words(count, first=""):
 
 
 def unigram(specials, size):
-    """Return a Unigram tokenizer of made-up pieces."""
+    """Return a Unigram tokenizer of synthetic pieces."""
     half = (size - len(specials) - 1) // 2
     pieces = [*specials, "\u2581", *synthetic_words(half), *synthetic_words(size, "\u2581")][:size]
     scores = [(piece, 0.0 if at < len(specials) else -4.0 - at / size) for at, piece in enumerate(pieces)]
@@ -163,7 +163,7 @@ def unigram(specials, size):
 
 
 def bpe(specials, size):
-    """Return a byte-level BPE tokenizer of made-up merges, its special tokens the last."""
+    """Return a byte-level BPE tokenizer of synthetic merges; special tokens have the last ids."""
     vocabulary = sorted(pre_tokenizers.ByteLevel.alphabet())
     merges, stems = [], ["\u0120", *LETTERS]
     remaining = size - len(specials) - len(vocabulary)
@@ -180,7 +180,7 @@ def bpe(specials, size):
 
 
 def write_tokenizer(out, tokenizer, specials, pair, names):
-    """Write a made-up tokenizer, with the pair template in which `pair` gives the tokens."""
+    """Write a synthetic tokenizer with a pair template."""
     tokenizer.add_special_tokens(specials)
     ids = [(token, tokenizer.token_to_id(token)) for token in names.values()]
     start, end = names["cls_token"], names["sep_token"]

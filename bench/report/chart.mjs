@@ -1,4 +1,4 @@
-// The picture for the README: times in Chromium as bars, readable on light and dark pages.
+// The chart docs/bench.svg: times in Chromium as bars, readable on light and dark pages.
 import { median } from "../measure/statistics.mjs";
 import { targetSize } from "./targets.mjs";
 
@@ -14,7 +14,7 @@ const style = `
 
 const groups = { q8: "8-bit weights", f32: "32-bit weights" };
 
-/** An SVG of the report's main size, fastest first; undefined where speed was not measured. */
+/** Returns an SVG of the times at the target size, fastest first; undefined if speed was not measured. */
 export function speedChart(report) {
   const size = targetSize(report);
   if (size === undefined || size.engines.length === 0) return undefined;
@@ -36,7 +36,7 @@ export function speedChart(report) {
   const [width, height] = [layout.left + layout.width + layout.right, y + 24];
   const { processor, avx_vnni } = report.machine;
   const title = `${size.documents} documents (${size.tokens[0].toLocaleString("en")} tokens), Chromium ${report.software.chromium.split(".")[0]}`;
-  const foot = `MiniLM-L6; transformers.js ${report.software["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, less is better`;
+  const foot = `MiniLM-L6; transformers.js ${report.software["transformers.js"]}; ${processor}, ${avx_vnni ? "with" : "without"} AVX-VNNI; medians, lower is better`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
 <style>${style}
 </style>

@@ -1,9 +1,9 @@
-// Writes a run's sections into docs/benchmarks.md. Each section is between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+// Writes the sections of a run into docs/benchmarks.md, each between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
 import { measuredSections } from "./sections.mjs";
 
 /**
- * Replaces the sections that a run measured and leaves everything else as it is. A section in which an engine failed also
- * stays as it is, because it would lose that engine's row.
+ * Replaces the sections that a run measured and nothing else. A section in which an engine failed is not replaced, because
+ * it would lose the row of that engine.
  * @param {string} page the text of docs/benchmarks.md
  * @returns {string} the new text
  */
@@ -21,15 +21,15 @@ export function replaceSection(page, name, section) {
   const [start, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   for (const marker of [start, end]) {
     const count = page.split(marker).length - 1;
-    if (count !== 1) throw new Error(`docs/benchmarks.md has the marker ${marker} ${count} times, and it must have it once`);
+    if (count !== 1) throw new Error(`docs/benchmarks.md must have the marker ${marker} once, not ${count} times`);
   }
-  if (page.indexOf(start) > page.indexOf(end)) throw new Error(`docs/benchmarks.md has ${end} before ${start}`);
+  if (page.indexOf(start) > page.indexOf(end)) throw new Error(`docs/benchmarks.md must have ${start} before ${end}`);
   const [before, rest] = page.split(start);
   const [, after] = rest.split(end);
   return `${before}${start}\n${section}\n${end}${after}`;
 }
 
-/** When, on what and with what a section was measured. */
+/** The date, the machine and the software of a run. */
 function runLine({ when, machine, software }) {
   const day = new Date(when).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
   const vnni = machine.avx_vnni ? "with AVX-VNNI" : "without AVX-VNNI";

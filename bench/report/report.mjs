@@ -6,7 +6,7 @@ import { targetSize } from "./targets.mjs";
 export function markdown(report) {
   return [
     "# Ranklet's bench",
-    report.quick ? "**A quick run: it shows that everything works. Its figures mean nothing.**" : undefined,
+    report.quick ? "**A quick run. It only shows that everything works; its figures mean nothing.**" : undefined,
     conditions(report),
     targets(report),
     report.versions && versions(report),
@@ -34,7 +34,7 @@ function modelLine(models) {
   return `- Models: ${models.map(({ name, layers, hidden, weights }) => `${name} (${layers} layers of ${hidden}; ${weights})`).join(", ")}. The peers' ONNX files are exported from the same weights.`;
 }
 
-/** This build next to another one. */
+/** The comparison of two builds. */
 function versions({ versions: { documents, tokens, model, comparisons } }) {
   const rows = comparisons.map(({ where, dtype, threads, baseline_ms, current_ms, ratio, same_bits, max_difference }) => [
     where,

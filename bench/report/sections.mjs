@@ -3,13 +3,13 @@ import { median } from "../measure/statistics.mjs";
 import { megabytes, millisecondsText, numberText, rangeText, ratioText, table, timeText } from "./tables.mjs";
 import { ratio, targetSize } from "./targets.mjs";
 
-/** Times that a well-known tutorial states for one query with 100 documents, by shape: on a CPU, and on an A100 and a T4. */
+/** Times from a well-known tutorial for one query with 100 documents, by shape: on a CPU, and on an A100 and a T4. */
 const tutorialTimes = { "minilm-l6": "800 ms", "minilm-l12": "1.5 s", "bert-base": "1.8 s", "bert-large": "3.5 s" };
 const tutorialGpuTimes = { "minilm-l6": "45 ms, 120 ms", "minilm-l12": "85 ms, 220 ms", "bert-base": "95 ms, 250 ms", "bert-large": "180 ms, 480 ms" };
 
 /**
- * All sections, in the order of the report. `name` is the name of the section's markers in docs/benchmarks.md, `part` the
- * part of the report that `render` shows.
+ * All sections, in the order of the report. `name` is the name of the markers in docs/benchmarks.md, `part` the field of the
+ * report that `render` shows.
  */
 const sections = [
   { name: "chromium", title: "Speed in Chromium", part: "speed", render: chromium },
@@ -28,7 +28,7 @@ const sections = [
 export const sectionNames = sections.map(({ name }) => name);
 
 /**
- * The sections for which a run measured at least one engine.
+ * Returns the sections in which a run measured at least one engine.
  * @returns {{ name: string, title: string, part: string, text: string }[]}
  */
 export function measuredSections(report) {
@@ -51,7 +51,7 @@ function native(report) {
   return speedRows(report, "native");
 }
 
-/** The times of the engines in Chromium or of the native programs, at every size; `undefined` if none was measured. */
+/** Returns a table of the engines in Chromium or of the native programs at all sizes; undefined if none was measured. */
 function speedRows(report, where) {
   const { engines } = report;
   const { sizes } = report.speed;
@@ -184,7 +184,7 @@ function agreement({ speed: { agreement }, engines }) {
   return `${text}\n\n${table(["where", "engine", "weights", "threads", "tau", "difference"], rows)}`;
 }
 
-/** The engines that were measured at any of the sizes. */
+/** Returns the ids of the engines that were measured in at least one of the sizes. */
 function idsOf(sizes) {
   return [...new Set(sizes.flatMap((size) => size.engines.map(({ id }) => id)))];
 }

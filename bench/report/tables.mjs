@@ -1,13 +1,13 @@
-// Markdown tables and the figures in them.
+// Markdown tables, and figures as text.
 import { median } from "../measure/statistics.mjs";
 
-/** A Markdown table; cells are strings or numbers. */
+/** Returns a Markdown table; cells are strings or numbers. */
 export function table(heads, rows) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** The median of times in milliseconds, with the minimum and the maximum in brackets; a dash if nothing was measured. */
+/** Formats the median of times in milliseconds, with minimum and maximum in brackets; a dash if there are none. */
 export function timeText(ms) {
   if (ms === undefined || ms.length === 0) return "-";
   return `${millisecondsText(median(ms))} (${millisecondsText(Math.min(...ms))}, ${millisecondsText(Math.max(...ms))})`;
@@ -31,7 +31,7 @@ export function numberText(value) {
   return value.toLocaleString("en");
 }
 
-/** "40", or "31 to 226" if the values differ. */
+/** Formats the range of values: "40", or "31 to 226" if they differ. */
 export function rangeText(values) {
   const [min, max] = [Math.min(...values), Math.max(...values)];
   return min === max ? numberText(min) : `${numberText(min)} to ${numberText(max)}`;

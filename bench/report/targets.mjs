@@ -1,10 +1,10 @@
-// What Ranklet is meant to reach, as ratios within one run.
+// Ranklet's performance targets, as ratios within one run.
 import { median } from "../measure/statistics.mjs";
 
 /**
- * The targets with what was measured.
- * @returns {{ target: string, wanted: string, measured: string | undefined, met: boolean | undefined }[]} `met` is
- *   undefined where an engine that it takes was not measured
+ * Compares a run with the targets.
+ * @returns {{ target: string, wanted: string, measured: number | undefined, met: boolean | undefined }[]} `measured` and
+ *   `met` are undefined if an engine of the target was not measured
  */
 export function checkTargets(report) {
   const size = targetSize(report);
@@ -23,13 +23,13 @@ export function checkTargets(report) {
     ...[1, 2].map((threads) =>
       atLeast(`native, f32, threads: ${threads}: times as fast as onnxruntime fp32`, 1, speeds(`native/onnxruntime/f32/${threads}`, `native/ranklet/f32/${threads}`)),
     ),
-    atMost("Chromium, q8: time per document of the largest number, over that of the smallest", 1.1, growth(report.flat)),
+    atMost("Chromium, q8: time per document with the maximum number of documents, over that with the minimum", 1.1, growth(report.flat)),
     atLeast("Chromium, q8: two workers, times as fast as one", 1.8, speeds(`${ours}/q8/1`, `${ours}/q8/2`)),
     atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
     ...gpuTargets(report.gpu),
-    atLeast("rankings agree, f32: least tau of Ranklet with transformers.js in fp32", 0.99, minTau(report, "f32")),
-    atLeast("rankings agree, q8: least tau of Ranklet with transformers.js in fp32", 0.97, minTau(report, "q8")),
+    atLeast("rankings agree, f32: minimum tau of Ranklet with transformers.js in fp32", 0.99, minTau(report, "f32")),
+    atLeast("rankings agree, q8: minimum tau of Ranklet with transformers.js in fp32", 0.97, minTau(report, "q8")),
   ];
 }
 
@@ -38,13 +38,13 @@ function gpuTargets(gpu) {
   return [atLeast("Chromium, WebGPU, f32: times as fast as transformers.js on the same adapter", 2, ratio(gpu?.pages, theirs, ours))];
 }
 
-/** The size that the ratios are of: 100 documents, or the largest of a quick run. */
+/** Returns the size at which targets are checked: 100 documents, or the largest size below it. */
 export function targetSize(report) {
   const sizes = report.speed?.sizes.filter(({ documents }) => documents <= 100) ?? [];
   return sizes.at(-1);
 }
 
-/** The median over repetitions of one engine's time over another's, both of the same work. */
+/** Returns the median over repetitions of one engine's time over another's for the same workload. */
 export function ratio(size, over, under) {
   const [a, b] = [over, under].map((id) => size?.engines.find((engine) => engine.id === id)?.ms);
   return a === undefined || b === undefined ? undefined : median(a.map((ms, repetition) => ms / b[repetition]));
@@ -64,7 +64,7 @@ function loads(load) {
   return median(theirs.map((ms, repetition) => ms / ours[repetition]));
 }
 
-/** The arena is what memory grows by while documents are scored. */
+/** Returns the memory after loading over the size of the weights; the arena is allocated later, while documents are scored. */
 function memory(report) {
   const ours = report.memory?.engines.find(({ id }) => id === "chromium/ranklet/q8/0");
   return ours === undefined ? undefined : ours.loaded_wasm_bytes / report.models[0].bytes["ranklet q8"];

@@ -3,10 +3,10 @@ import { startChromium } from "../engines/chromium.mjs";
 import { rankletPage, rankletProgram } from "../engines/engines.mjs";
 import { attempt } from "../measure/measure.mjs";
 
-/** Tokens of a passage for the shapes of families, as BERT's tokenizer counts. */
+/** Tokens per passage, counted by BERT's tokenizer. */
 const passageTokens = 100;
 
-/** What the shapes of other families take: to load, in memory as predicted and as it is, and to score. */
+/** Measures load time, predicted and actual memory, and scoring time for shapes of other families. */
 export async function families({ site, python, workloads, config, notes, prepare }) {
   const measured = [];
   for (const name of config.families) {
@@ -33,7 +33,7 @@ export async function families({ site, python, workloads, config, notes, prepare
       }));
     }
     const browser = await startChromium(site);
-    // On the page's thread, where WebAssembly's memory can be looked at.
+    // On the page's thread, because only there the page can read the size of WebAssembly's memory.
     await measure(rankletPage({ ...settings, browser, threads: 0, watch: true }), async (runner) => ({
       loaded_bytes: runner.loaded.loaded_wasm_bytes,
       peak_bytes: await runner.wasmBytes(),

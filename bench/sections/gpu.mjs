@@ -1,4 +1,4 @@
-// WebGPU, on whatever adapter there is: in Chromium beside the peer, and natively, shape by shape and kernel by kernel.
+// WebGPU on the available adapter: in Chromium next to the peer, and natively, by shape and by kernel.
 import { execFileSync } from "node:child_process";
 
 import { startGpuChromium } from "../engines/chromium.mjs";
@@ -6,12 +6,12 @@ import { cudaProgram, rankletPage, rankletProgram, transformersPages } from "../
 import { attempt, closeAll, interleave, openAll } from "../measure/measure.mjs";
 import { program } from "../models/models.mjs";
 
-/** What the GPU is measured with natively. */
+/** The weights of native measurements. */
 const dtypes = ["f32", "f16"];
 
 /**
- * @param {{ pages: [number, number], native: [number, number], shapes: string[] }} config.gpu documents and repetitions in
- *   pages and natively: few on an adapter in software
+ * @param {{ pages: [number, number], native: [number, number] }} config.gpu documents and repetitions in pages and natively;
+ *   few on a software adapter
  */
 export async function gpu({ site, python, models, workloads, config, notes }) {
   const pages = await measurePages({ site, model: models[0], workloads, config, notes });
@@ -33,7 +33,7 @@ async function measurePages({ site, model, workloads, config, notes }) {
   return measured;
 }
 
-/** Ranklet, and PyTorch where there is CUDA; then where Ranklet's time goes. */
+/** Measures Ranklet, and PyTorch if there is CUDA; then each of Ranklet's kernels. */
 async function measureShape({ python, model, workloads, config, notes }) {
   console.error(`gpu, ${model.name}`);
   const [documents, repetitions] = config.gpu.native;
@@ -52,7 +52,7 @@ async function measureShape({ python, model, workloads, config, notes }) {
   return { model: model.name, adapter, ...measured, kernels };
 }
 
-/** What `ranklet bench --kernels` says. */
+/** Returns the output of `ranklet bench --kernels`. */
 function kernelTimes(folder, dtype, documents) {
   const given = ["bench", "--kernels", "--json", "--model", folder, "--device", "gpu", "--dtype", dtype, "--documents", String(documents)];
   return JSON.parse(execFileSync(program, given, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));

@@ -1,12 +1,12 @@
-// How long a page takes from the import of the library to its first score.
+// The time of a page from the import of the library to the first score.
 import { startProfile } from "../engines/chromium.mjs";
 import { rankletPage, transformersPages } from "../engines/engines.mjs";
 import { attempt } from "../measure/measure.mjs";
 
-/** Loads that fill the caches before any is measured: files, then compiled code. */
+/** The number of loads that fill the caches: the first one caches files, the second one compiled code. */
 const cacheFillingLoads = 2;
 
-/** From the import of the library to the first score: with empty caches, and with full ones in a new page. */
+/** Measures the first load with empty caches, and later loads with full caches, each in a new page. */
 export async function load({ site, model, config, notes }) {
   console.error("load");
   const settings = { site, model, dtype: "q8", threads: 1 };
@@ -19,7 +19,7 @@ export async function load({ site, model, config, notes }) {
     const engine = side.engine();
     return attempt(engine, notes, async () => {
       const runner = await engine.open();
-      // The peer writes its cache behind the caller's back.
+      // The peer still writes its cache after the call.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await runner.close();
       return runner.loaded;
@@ -43,7 +43,7 @@ export async function load({ site, model, config, notes }) {
     }
   }
   for (const { browser } of sides) await browser.close();
-  // The bench's own files are not what is measured.
+  // Without the files of the bench.
   const total = (files) => files?.filter(({ path }) => !path.startsWith("/page/")).reduce((sum, { bytes }) => sum + bytes, 0);
   return sides.map(({ engine, cold_ms, warm_ms, files, warm_files }) => ({
     id: engine().id,

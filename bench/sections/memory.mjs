@@ -1,9 +1,9 @@
-// The most memory that each engine takes.
+// The peak memory of each engine.
 import { startChromium } from "../engines/chromium.mjs";
 import { onnxruntimeProgram, rankletPage, rankletProgram, transformersPages } from "../engines/engines.mjs";
 import { attempt } from "../measure/measure.mjs";
 
-/** The most memory each side takes, each in a browser or process of its own. */
+/** Measures the peak memory of each engine in its own browser or process. */
 export async function memory({ site, python, model, workloads, config, notes }) {
   console.error("memory");
   const workload = workloads.next(config.memory);
@@ -11,7 +11,7 @@ export async function memory({ site, python, model, workloads, config, notes }) 
   for (const dtype of ["q8", "f32"]) {
     const common = { site, python, model, dtype, threads: 1, watch: true };
     const pages = [
-      // On the page's thread, where WebAssembly's memory can be looked at; and as usual, in a worker.
+      // First on the page's thread, because only there the page can read the size of WebAssembly's memory; then in a worker, which is the default.
       (browser) => rankletPage({ ...common, browser, threads: 0 }),
       (browser) => rankletPage({ ...common, browser, watch: false }),
       (browser) => transformersPages({ ...common, browser })[0],

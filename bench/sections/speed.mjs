@@ -1,20 +1,20 @@
-// Times of all engines: at every size, without AVX-VNNI, for larger shapes, and per document as there are more.
+// Times of the engines: at all sizes, without AVX-VNNI, for larger shapes, and per document for growing numbers.
 import { startChromium, withoutVnni } from "../engines/chromium.mjs";
 import { onnxruntimeProgram, rankletPage, rankletProgram, transformersPages } from "../engines/engines.mjs";
 import { closeAll, interleave, openAll } from "../measure/measure.mjs";
 import { kendallTau, maxDifference } from "../measure/statistics.mjs";
 
-/** Tokens of a pair where all are to be alike. */
+/** Tokens per pair in workloads whose pairs have the same length. */
 const tokensPerPair = 40;
 
 /**
- * Everything against everything at every size, q8 and f32 apart; and whether the rankings agree.
+ * Measures all engines at all sizes, first in q8, then in f32, and how well their rankings agree.
  * @returns {Promise<{ sizes: object[], agreement: object[] }>}
  */
 export async function speed({ site, python, model, workloads, config, notes }) {
   const sizes = config.speed.map(([documents]) => ({ documents, tokens: [], engines: [] }));
   const agreement = [];
-  // What the rankings are compared on also warms everything up.
+  // Also the workload on which rankings are compared.
   const warmUp = workloads.next(Math.min(100, config.speed.at(-1)[0]));
   for (const dtype of ["q8", "f32"]) {
     console.error(`speed, ${dtype}`);
@@ -46,7 +46,7 @@ export async function speed({ site, python, model, workloads, config, notes }) {
   return { sizes, agreement: agreements(agreement, warmUp.documents.length) };
 }
 
-/** Each engine's scores against those of transformers.js in f32, all of one work. */
+/** Compares each engine's scores with those of transformers.js in f32 for the same workload. */
 function agreements(scored, documents) {
   const reference = scored.find(({ id }) => id === "chromium/transformers.js-sorted/f32/1");
   if (reference === undefined) return [];
@@ -58,7 +58,7 @@ function agreements(scored, documents) {
   }));
 }
 
-/** Both engines where V8 does without AVX-VNNI. */
+/** Measures both engines in a V8 that does not use AVX-VNNI. */
 export async function noVnni({ site, model, workloads, config, notes }) {
   console.error("Chromium without AVX-VNNI");
   const [documents, repetitions] = config.noVnni;
@@ -72,7 +72,7 @@ export async function noVnni({ site, model, workloads, config, notes }) {
   return measured;
 }
 
-/** The usual shapes of BERT, with two threads. */
+/** Measures common BERT shapes with two threads. */
 export async function shapes({ site, python, models, workloads, config, notes }) {
   const [documents, repetitions] = config.shape;
   const measured = [];
@@ -97,7 +97,7 @@ export async function shapes({ site, python, models, workloads, config, notes })
   return measured;
 }
 
-/** Time per document as there are more and more of one length. */
+/** Measures the time per document for growing numbers of documents of the same length. */
 export async function flat({ site, model, workloads, config, notes }) {
   console.error("flat");
   const browser = await startChromium(site);

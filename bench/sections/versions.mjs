@@ -1,4 +1,4 @@
-// This build of Ranklet next to another one: times of the same texts, and whether the scores are the same bits.
+// Compares this build of Ranklet with another one: times for the same texts, and whether scores are the same bits.
 import { resolve } from "node:path";
 
 import { startChromium } from "../engines/chromium.mjs";
@@ -15,7 +15,7 @@ export async function versions({ site, workloads, config, notes, baseline }) {
     current: undefined,
   };
   const model = prepareDefault();
-  // Its scores are compared.
+  // Also the workload on which scores are compared.
   const warmUp = workloads.next(documents);
   const [tokens, comparisons] = [[], []];
   for (const dtype of ["q8", "f32"]) {
@@ -37,7 +37,7 @@ export async function versions({ site, workloads, config, notes, baseline }) {
   return { documents, tokens, model: "the default model", comparisons };
 }
 
-/** One comparison, or none if one of the two builds failed. */
+/** Returns the comparison in an array, which is empty if one of the two builds failed. */
 function comparison(before, after, opened, measured) {
   const [scores, otherScores] = [before, after].map(({ id }) => opened.find(({ engine }) => engine.id === id)?.scores);
   const [baselineMs, currentMs] = [before, after].map(({ id }) => measured.engines.find((engine) => engine.id === id)?.ms);

@@ -1,13 +1,13 @@
-// Keeps every WebAssembly memory that is made on this thread. A memory never shrinks, so its size is its peak.
+// Records all WebAssembly memories of this thread. A memory never shrinks, so its size is its peak.
 const memories = new Set();
 
-/** Bytes of all of them together. */
+/** Returns the total size of all memories in bytes. */
 export function wasmBytes() {
   if (memories.size === 0) throw new Error("no WebAssembly memory was seen on this thread");
   return [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
 }
 
-/** Starts watching; before anything is instantiated. */
+/** Starts recording. Must be called before any module is instantiated. */
 export function watchMemories() {
   const { Instance, Memory, instantiate, instantiateStreaming } = WebAssembly;
   WebAssembly.Memory = function (descriptor) {

@@ -1,15 +1,15 @@
-// Ranklet as a page uses it.
+// Uses Ranklet as a page would.
 import { wasmBytes, watchMemories } from "./memory.js";
 
 let reranker;
 
 /**
- * Loads it and scores `warmUp`, all from the import on.
+ * Imports the library, loads a model and scores `warmUp`; times begin with the import.
  * @param {{ library: string, model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, warmUp: object }} settings
  */
 export async function load({ library, model, baseUrl, dtype, workers, device, simd128, watch, warmUp }) {
   if (watch) watchMemories();
-  // Which engine file a browser gets is decided by asking it; a browser without relaxed SIMD says no.
+  // Ranklet asks `validate` whether the browser has relaxed SIMD, and loads the other file if it does not.
   if (simd128) WebAssembly.validate = () => false;
   const started = performance.now();
   const { Reranker } = await import(library);
@@ -21,7 +21,7 @@ export async function load({ library, model, baseUrl, dtype, workers, device, si
   return { load_ms: loaded - started, first_score_ms: scored - started, loaded_wasm_bytes: loadedBytes, memory_bytes: reranker.info.memoryBytes, backend: reranker.info.backend };
 }
 
-/** Scores one work: milliseconds from texts to scores, and the logits in input order. */
+/** Scores a workload. Returns the milliseconds from texts to scores, and the logits in input order. */
 export async function score({ query, documents }) {
   const started = performance.now();
   const { results, usage } = await reranker.rerank({ query, documents, scores: "raw" });

@@ -1,14 +1,14 @@
-// transformers.js as a page uses it for a cross-encoder.
+// Uses transformers.js with a cross-encoder as a page would.
 import { wasmBytes, watchMemories } from "./memory.js";
 
-/** What its users take, and what onnxruntime does best with here. */
+/** A common batch size, and the fastest one for onnxruntime here. */
 const batchSize = 16;
 
 let tokenizer;
 let model;
 
 /**
- * Loads it and scores `warmUp`, all from the import on.
+ * Imports the library, loads a model and scores `warmUp`; times begin with the import.
  * @param {{ model: string, host: string, dtype: string, threads: number, device: string, watch: boolean, warmUp: object }} settings
  */
 export async function load({ model: id, host, dtype, threads, device, watch, warmUp }) {
@@ -19,7 +19,7 @@ export async function load({ model: id, host, dtype, threads, device, watch, war
   env.remoteHost = host;
   const { wasm } = env.backends.onnx;
   wasm.numThreads = threads;
-  // The files it would take from a CDN, from here.
+  // By default, these files come from a CDN.
   const local = (url) => new URL(`/onnxruntime/${url.split("/").at(-1)}`, location.href).href;
   wasm.wasmPaths = { mjs: local(wasm.wasmPaths.mjs), wasm: local(wasm.wasmPaths.wasm) };
   [tokenizer, model] = await Promise.all([
@@ -39,8 +39,8 @@ export async function load({ model: id, host, dtype, threads, device, watch, war
 }
 
 /**
- * Scores one work: milliseconds from texts to scores, and the logits in input order.
- * @param {"sorted" | "padded"} batching in batches of similar length, or all at once
+ * Scores a workload. Returns the milliseconds from texts to scores, and the logits in input order.
+ * @param {"sorted" | "padded"} batching batches of documents of similar length, or one batch of all documents
  */
 export async function score({ query, documents, batching }) {
   const started = performance.now();

@@ -20,9 +20,9 @@ test("A published section replaces the text between its markers and nothing else
 test("A page without the markers of a section, with two of them, or with them in the wrong order is refused", () => {
   const [start, end] = ["<!-- bench:load -->", "<!-- /bench:load -->"];
   for (const text of ["", start, end, `${start}${start}${end}`, `${start}${end}${end}`]) {
-    assert.throws(() => replaceSection(text, "load", "new"), /bench:load --> \d times, and it must have it once/);
+    assert.throws(() => replaceSection(text, "load", "new"), /must have the marker <!-- .?bench:load --> once, not \d times/);
   }
-  assert.throws(() => replaceSection(`${end}${start}`, "load", "new"), /has <!-- \/bench:load --> before/);
+  assert.throws(() => replaceSection(`${end}${start}`, "load", "new"), /must have <!-- bench:load --> before/);
 });
 
 test("docs/benchmarks.md has markers for every section of the bench", () => {
