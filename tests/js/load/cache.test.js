@@ -1,4 +1,4 @@
-// The cache in the file system: what is kept, where, and what becomes of one that is damaged.
+// The cache in the file system: its content, its location, and how damage is repaired.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ import { faults, filesIn } from "../support/servers/hub.js";
 const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom(otherModel.url)];
 const context = withHub();
 
-/** The one model's folder in the cache. */
+/** The folder of the only model in the cache. */
 const home = () => join(context.cache, readdirSync(context.cache).find((name) => /^[0-9a-f]{32}$/.test(name)));
 const manifestPath = () => join(home(), "manifest.json");
 const manifest = () => JSON.parse(readFileSync(manifestPath(), "utf8"));
@@ -29,8 +29,8 @@ async function warnings(options) {
   return reranker.info.warnings;
 }
 
-describe("what is kept", () => {
-  test("is found by base URL, id and revision, whoever asks", async () => {
+describe("the cache in the file system", () => {
+  test("a cached model is found by base URL, id and revision, with or without a token", async () => {
     await context.scores();
     await context.offline();
     await context.offline({ baseUrl: `${context.hub.url}/`, revision: "main", token: "any" });
@@ -44,14 +44,14 @@ describe("what is kept", () => {
     assert.equal(readdirSync(context.cache).length, 3);
   });
 
-  test("is nothing with cache: false, and then nothing is read", async () => {
+  test("with cache: false, nothing is written to the cache or read from it", async () => {
     await context.scores({ cache: false });
     assert.deepEqual(readdirSync(context.cache), []);
     await context.scores();
     await assert.rejects(context.offline({ cache: false }), /requests made/);
   });
 
-  test("lies where the environment says", async (t) => {
+  test("environment variables choose the folder of the cache", async (t) => {
     const { env } = process;
     const set = (changes) => {
       for (const name of ["RANKLET_CACHE", "XDG_CACHE_HOME", "HOME"]) delete env[name];
@@ -74,7 +74,7 @@ describe("what is kept", () => {
     }
   });
 
-  test("is a folder's URL when it is asked for", async () => {
+  test("a model from the URL of a folder is cached only if the option asks for it", async () => {
     const folder = `${context.hub.url}/${id}/resolve/main`;
     const load = (cache) => scoresFrom(folder, { cache });
     assert.deepEqual(await load(undefined), expected);
@@ -85,18 +85,18 @@ describe("what is kept", () => {
     await rejectsWith("network", /could not be fetched/, () => load(undefined));
   });
 
-  test("of a folder is of one commit too, where the server names them", async () => {
+  test("a model from the URL of a folder is refused if its server names different commits", async () => {
     context.hub.faults.set("modules.json", faults.otherCommit);
     await rejectsWith("integrity", /try again/, () => scoresFrom(`${context.hub.url}/${id}/resolve/main`));
   });
 
-  test("stays when an option is wrong", async () => {
+  test("a wrong option does not remove a cached model", async () => {
     await context.scores();
     await rejectsWith("input", /./, () => context.offline({ maxLength: 100_000 }));
     assert.deepEqual(await context.offline(), expected);
   });
 
-  test("is whole when processes and loads meet", async () => {
+  test("the cache is intact after several processes and loads used it at the same time", async () => {
     const child = fileURLToPath(new URL("../support/children/load-child.js", import.meta.url));
     const run = () => promisify(execFile)(process.execPath, [child, id, context.hub.url, context.cache]);
     const [children, here] = await Promise.all([Promise.all([run(), run(), run()]), Promise.all([context.scores(), context.scores()])]);
@@ -106,14 +106,14 @@ describe("what is kept", () => {
   });
 });
 
-describe("a damaged cache is not used, and mended", () => {
+describe("a damaged cache", () => {
   const damages = {
     "a truncated file": () => truncateSync(fileOf("tokenizer.json"), 100),
     "a longer file": () => writeFileSync(fileOf("config.json"), " ", { flag: "a" }),
     "a missing file": () => rmSync(fileOf("model.safetensors")),
     "a missing optional file": () => rmSync(fileOf("modules.json")),
-    "a folder for a file": () => (rmSync(fileOf("config.json")), mkdirSync(fileOf("config.json"))),
-    "a missing set": () => rmSync(join(home(), manifest().set), { recursive: true }),
+    "a folder instead of a file": () => (rmSync(fileOf("config.json")), mkdirSync(fileOf("config.json"))),
+    "a missing folder of files": () => rmSync(join(home(), manifest().set), { recursive: true }),
     "a missing manifest": () => rmSync(manifestPath()),
     "an empty manifest": () => truncateSync(manifestPath(), 0),
     "half a manifest": () => truncateSync(manifestPath(), 80),
@@ -122,12 +122,12 @@ describe("a damaged cache is not used, and mended", () => {
     "a manifest of another version": () => rewrite({ version: 2 }),
     "a manifest of another model": () => rewrite({ model: "https://huggingface.co/a/b/resolve/main/" }),
     "a manifest without files": () => rewrite({ files: null }),
-    "a manifest without a needed file": () => rewrite({ files: { ...manifest().files, "config.json": undefined }, absent: ["config.json"] }),
+    "a manifest without a required file": () => rewrite({ files: { ...manifest().files, "config.json": undefined }, absent: ["config.json"] }),
     "a manifest that does not say whether a file is absent": () => rewrite({ files: { ...manifest().files, "modules.json": undefined } }),
-    "a manifest with a length that is none": () => rewrite({ files: { ...manifest().files, "config.json": "long" } }),
+    "a manifest with a length that is not a number": () => rewrite({ files: { ...manifest().files, "config.json": "long" } }),
   };
   for (const [what, damage] of Object.entries(damages)) {
-    test(what, async () => {
+    test(`a cache with ${what} is not used, and the model is downloaded again`, async () => {
       await context.scores();
       damage();
       await assert.rejects(context.offline(), /requests made/);
@@ -136,14 +136,14 @@ describe("a damaged cache is not used, and mended", () => {
     });
   }
 
-  test("a manifest that points out of the cache, which is left alone", async () => {
+  test("files outside the cache are not touched if a manifest points to them", async () => {
     const outside = join(context.cache, "outside");
     await context.scores();
     for (const set of ["../outside", "..", ".", "/", "", outside]) {
       const { files: lengths } = manifest();
       mkdirSync(outside);
       writeFileSync(join(outside, "mine"), "mine");
-      // Files that would be taken for the model's, be refused and be removed.
+      // Without the check, these would be read as the model's files, refused and removed.
       for (const [name, length] of Object.entries(lengths)) writeFileSync(join(outside, name), Buffer.alloc(length, "x"));
       rewrite({ set });
       await context.scores();
@@ -154,28 +154,28 @@ describe("a damaged cache is not used, and mended", () => {
   });
 
   for (const name of ["config.json", "tokenizer.json", "model.safetensors", "modules.json"]) {
-    test(`a file of the right length with the wrong bytes: ${name}`, async () => {
+    test(`a cached ${name} of the right length with wrong bytes is downloaded again, with a warning`, async () => {
       await context.scores();
       assert.deepEqual(await warnings(), []);
       writeFileSync(fileOf(name), Buffer.alloc(statSync(fileOf(name)).size, "x"));
-      const told = await warnings();
-      assert.equal(told.length, 1);
-      assert.match(told[0], /^the model was downloaded again, for the files in the cache were damaged: ./);
+      const shown = await warnings();
+      assert.equal(shown.length, 1);
+      assert.match(shown[0], /^the model was downloaded again, for the files in the cache were damaged: ./);
       assert.deepEqual(await context.offline(), expected);
       assert.deepEqual(await warnings(), []);
-      assert.equal(readdirSync(home()).length, 2, "the damaged set is gone");
+      assert.equal(readdirSync(home()).length, 2, "the damaged files are removed");
     });
   }
 
-  test("and without a server the download's error is told", async () => {
+  test("if a cached file is damaged and the server is down, loading fails with the error of the download", async () => {
     await context.scores();
     writeFileSync(fileOf("config.json"), Buffer.alloc(statSync(fileOf("config.json")).size, "x"));
     context.hub.down = true;
     await rejectsWith("network", /config\.json could not be fetched/, () => context.scores());
-    assert.deepEqual(readdirSync(home()), [], "what is damaged is gone");
+    assert.deepEqual(readdirSync(home()), [], "the damaged files are removed");
   });
 
-  test("and a download that is refused in turn is told, and not tried again", async () => {
+  test("if the download that replaces a damaged cache is refused too, loading fails without another attempt", async () => {
     await context.scores();
     writeFileSync(fileOf("config.json"), Buffer.alloc(statSync(fileOf("config.json")).size, "x"));
     context.hub.faults.set("config.json", faults.empty);
@@ -185,31 +185,31 @@ describe("a damaged cache is not used, and mended", () => {
   });
 });
 
-describe("a cache that cannot be used warns and does no harm", () => {
+describe("a cache that cannot be used", () => {
   const warned = /^the model could not be kept in the cache and will be downloaded again next time: ./;
   const loadsAndWarns = async (options) => {
     assert.match((await warnings(options)).at(-1) ?? "", warned);
     assert.deepEqual(await context.scores(options), expected);
   };
 
-  test("where its folder is a file", async () => {
+  test("loading works and warns if the cache folder is a file", async () => {
     const file = join(context.cache, "file");
     writeFileSync(file, "");
     await loadsAndWarns({ cache: file });
     await loadsAndWarns({ cache: join(file, "below") });
   });
 
-  test("where its manifest is a folder", async () => {
+  test("loading works and warns if the manifest is a folder", async () => {
     await context.scores();
     rmSync(manifestPath());
     mkdirSync(manifestPath());
     await loadsAndWarns();
-    assert.equal(readdirSync(home()).length, 2, "what could not be kept is removed");
+    assert.equal(readdirSync(home()).length, 2, "the files that could not be cached are removed");
   });
 
   for (const [what, mode] of [["unreadable", 0o000], ["read-only", 0o500]]) {
-    // Who is root may read and write everything.
-    test(`where its folder is ${what}`, { skip: process.getuid?.() === 0 || process.platform === "win32" }, async () => {
+    // Root may read and write everything.
+    test(`loading works and warns if the cache folder is ${what}`, { skip: process.getuid?.() === 0 || process.platform === "win32" }, async () => {
       const folder = join(context.cache, "folder");
       mkdirSync(folder);
       chmodSync(folder, mode);
@@ -221,7 +221,7 @@ describe("a cache that cannot be used warns and does no harm", () => {
     });
   }
 
-  test("a runtime without one has none, and says so when asked", async () => {
+  test("in a runtime without a cache, loading works unless an option asks for one", async () => {
     const { openCache } = await import(new URL("load/keep.js", dist));
     const source = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
     const nowhere = { store: () => undefined };
@@ -232,7 +232,7 @@ describe("a cache that cannot be used warns and does no harm", () => {
   });
 });
 
-test("what a killed process left is removed after an hour, and nothing else", async () => {
+test("files that a killed process left in the cache are removed after an hour, and no others", async () => {
   await context.scores();
   const minutesAgo = (minutes) => `${Date.now() - minutes * 60_000}-abc`;
   const names = [minutesAgo(61), minutesAgo(59), "notes"];

@@ -1,4 +1,4 @@
-// Models of a Hub in Chromium: its fetch, its Cache, pages of another origin.
+// Loading models of a Hub in Chromium, with its fetch, its Cache API and requests to other origins.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
@@ -37,7 +37,7 @@ async function open() {
   return opened;
 }
 
-/** What a load in the page gives: { scores, warnings } or { code, message }. On the page's own thread by default. */
+/** Loads in a page, by default on the page's own thread. Returns { scores, warnings } or { code, message }. */
 function load(options = {}, { source = id, on = page } = {}) {
   return on.evaluate(
     async ([source, options, pairs]) => {
@@ -55,7 +55,7 @@ function load(options = {}, { source = id, on = page } = {}) {
   );
 }
 
-/** In f32, where a browser may round a product and a sum at once. */
+/** Compares f32 scores, for which a browser may fuse multiplications and additions. */
 function assertRight(outcome) {
   assert.ok(outcome.scores !== undefined, JSON.stringify(outcome));
   assertClose(outcome.scores, expected, 1e-5, "scores");
@@ -74,14 +74,14 @@ async function fails(code, message, options, where) {
 
 async function offline(options, where) {
   hub.down = true;
-  const asked = hub.requests.length;
+  const requested = hub.requests.length;
   const outcome = await load(options, where);
   hub.down = false;
-  assert.equal(hub.requests.length, asked, `requests made: ${JSON.stringify(outcome)}`);
+  assert.equal(hub.requests.length, requested, `requests made: ${JSON.stringify(outcome)}`);
   assertRight(outcome);
 }
 
-/** Changes one entry of the Cache: `change` is the source of a function of its bytes; without it the entry goes. */
+/** Truncates an entry of the Cache or overwrites its bytes, as `change` says; without `change`, removes it. */
 function damage(ending, change, name = "ranklet-models-v1") {
   return page.evaluate(
     async ([ending, change, name]) => {
@@ -100,7 +100,7 @@ function damage(ending, change, name = "ranklet-models-v1") {
 const entries = (name = "ranklet-models-v1") => page.evaluate(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url), name);
 
 describe("a model of a Hub, in Chromium", () => {
-  test("gives the right scores, then without a server, in other pages too", async () => {
+  test("a model of a Hub has the right scores in Chromium, and later without a server, in other pages too", async () => {
     await loads();
     await offline();
     await offline({ workers: 1 });
@@ -108,13 +108,13 @@ describe("a model of a Hub, in Chromium", () => {
     assert.equal((await entries()).length, files.size + 1);
   });
 
-  test("may be on a server whose URL is relative to the page", async () => {
+  test("in Chromium, the base URL of a Hub may be relative to the page", async () => {
     for (const baseUrl of ["/hub", "hub/"]) await loads({ baseUrl, cache: false });
     assert.deepEqual(await entries(), []);
     await fails("input", /baseUrl must be an http or https URL, or one relative to the page/, { baseUrl: "http://" });
   });
 
-  test("is kept in the Cache that is named", async () => {
+  test("in Chromium, a model is cached in the Cache that the option names", async () => {
     await loads({ cache: "mine" });
     assert.equal((await entries("mine")).length, files.size + 1);
     await offline({ cache: "mine" });
@@ -122,7 +122,7 @@ describe("a model of a Hub, in Chromium", () => {
     assert.equal(await page.evaluate(() => caches.keys().then((names) => names.join())), "mine");
   });
 
-  test("does not take a token along to other origins", async () => {
+  test("in Chromium, a token is not sent to other origins after a redirect", async () => {
     hub.gated.add(id);
     hub.tokens.add("hf_SECRET");
     await fails("network", /private or gated/);
@@ -133,7 +133,7 @@ describe("a model of a Hub, in Chromium", () => {
     for (const { authorization } of gets) assert.equal(authorization, undefined);
   });
 
-  test("without a Cache API is loaded, unless a cache is asked for", async () => {
+  test("in Chromium without a Cache API, a model loads unless an option asks for a cache", async () => {
     await page.addInitScript(() => Object.defineProperty(globalThis, "caches", { value: undefined }));
     await page.reload();
     await loads();
@@ -141,22 +141,22 @@ describe("a model of a Hub, in Chromium", () => {
     await fails("unsupported", /cache is not available here/, { cache: "mine" });
   });
 
-  test("is loaded with a warning when there is no room in the cache", async () => {
+  test("in Chromium, a model loads with a warning if the cache has no space", async () => {
     await page.evaluate(() => {
       const { put } = Cache.prototype;
       Cache.prototype.put = function (url, response) {
         if (!url.endsWith("model.safetensors")) return put.call(this, url, response);
-        return Promise.reject(new DOMException("no room", "QuotaExceededError"));
+        return Promise.reject(new DOMException("no space", "QuotaExceededError"));
       };
     });
     const outcome = await load();
     assertRight(outcome);
     const { warnings } = outcome;
-    assert.match(warnings.at(-1), /could not be kept in the cache.*no room/);
+    assert.match(warnings.at(-1), /could not be kept in the cache.*no space/);
     assert.deepEqual(await entries(), []);
   });
 
-  test("is loaded by two pages at once", async () => {
+  test("in Chromium, two pages can load the same model at the same time", async () => {
     const other = await open();
     await Promise.all([loads(), loads({}, { on: other })]);
     await offline();
@@ -164,21 +164,21 @@ describe("a model of a Hub, in Chromium", () => {
   });
 });
 
-describe("a fault, in Chromium", () => {
+describe("faults of a server, in Chromium", () => {
   const broken = /(broke off|ended after \d+ of \d+ bytes|could not be fetched)/;
   const cases = [
     ["config.json", "status 404", faults.status(404), "network", /config\.json is missing/],
-    ["modules.json", "a page of HTML", faults.page, "network", /page of HTML instead of the file/],
-    ["model.safetensors", "cut", faults.cut, "network", broken],
-    ["modules.json", "cut without a length", faults.cutWithoutLength, "network", broken],
+    ["modules.json", "an HTML page", faults.page, "network", /page of HTML instead of the file/],
+    ["model.safetensors", "connection cut", faults.cut, "network", broken],
+    ["modules.json", "connection cut, no content-length", faults.cutWithoutLength, "network", broken],
     ["tokenizer.json", "fewer bytes than announced", faults.lengthTooLong, "network", broken],
-    ["model.safetensors", "a length that cuts it short", faults.lengthTooShort, "weights", /./],
-    ["tokenizer.json", "a linked size that is too long", faults.linkedSizeTooLong, "network", /ended after \d+ of \d+ bytes/],
+    ["model.safetensors", "content-length too small", faults.lengthTooShort, "weights", /./],
+    ["tokenizer.json", "linked size too large", faults.linkedSizeTooLong, "network", /ended after \d+ of \d+ bytes/],
     ["tokenizer.json", "another commit", faults.otherCommit, "integrity", /try again/],
     ["tokenizer.json", "redirected in circles", faults.redirectInCircles, "network", /could not be fetched/],
   ];
   for (const [name, what, fault, code, message] of cases) {
-    test(`${name}: ${what}`, async () => {
+    test(`in Chromium, ${name} with the fault "${what}" is refused, nothing is cached, and the next load succeeds`, async () => {
       hub.faults.set(name, fault);
       await fails(code, message);
       assert.deepEqual(await entries(), []);
@@ -189,14 +189,14 @@ describe("a fault, in Chromium", () => {
   }
 
   for (const name of ["config.json", "tokenizer.json", "modules.json"]) {
-    test(`${name}: compressed, which pages of other origins are not told, is none`, async () => {
+    test(`in Chromium, a compressed ${name} from another origin is loaded, although the page cannot see the encoding`, async () => {
       hub.faults.set(name, faults.gzip);
       await loads();
       await offline();
     });
   }
 
-  test("sentence_bert_config.json: compressed and longer for it, is none", async () => {
+  test("in Chromium, a file that compression makes longer is loaded", async () => {
     hub.publish(id, new Map([...files, ["sentence_bert_config.json", Buffer.from("{}")]]), "tiny");
     hub.faults.set("sentence_bert_config.json", faults.gzip);
     const { scores, message } = await load({ revision: "tiny" });
@@ -212,7 +212,7 @@ describe("a damaged Cache, in Chromium", () => {
     "a broken manifest": ["=manifest.json", "truncate"],
   };
   for (const [what, how] of Object.entries(damages)) {
-    test(`${what} is mended`, async () => {
+    test(`in Chromium, a cache with ${what} is repaired by the next load with a server`, async () => {
       await loads();
       await damage(...how);
       hub.down = true;
@@ -223,7 +223,7 @@ describe("a damaged Cache, in Chromium", () => {
     });
   }
 
-  test("a file of the right length with the wrong bytes is told of and mended", async () => {
+  test("in Chromium, a cached file of the right length with wrong bytes is downloaded again, with a warning", async () => {
     await loads();
     await damage("/tokenizer.json", "fill");
     const outcome = await load();

@@ -1,5 +1,5 @@
-// Everything that a server can do wrong, file by file: a clear error or the right scores, nothing wrong in the cache
-// afterwards, and a good load after it.
+// Faults of a server, for each file: loading gives a clear error or the right scores, the cache holds no wrong file, and the
+// next load succeeds.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
@@ -18,39 +18,39 @@ const without = Object.fromEntries(
 );
 const context = withHub();
 
-const needed = { "config.json": "config", "tokenizer.json": "tokenizer", "model.safetensors": "weights" };
+const required = { "config.json": "config", "tokenizer.json": "tokenizer", "model.safetensors": "weights" };
 const optional = { "tokenizer_config.json": "tokenizer", "sentence_bert_config.json": "config", "modules.json": "config" };
-const every = { ...needed, ...optional };
+const allFiles = { ...required, ...optional };
 
-/** How a load ends: with the scores of the folder, or with a code and a message. Functions are given the file's code. */
+/** Outcomes of a load: the scores, or an error code and a message. The functions get the error code of the file. */
 const right = () => "scores";
 const network = (message) => () => ({ codes: ["network"], message });
 const refused = (code) => ({ codes: [code], message: /./ });
 const broken = network(/(broke off|ended after \d+ of \d+ bytes)/);
 
 const cases = [
-  [needed, "status 404", faults.status(404), network(/is missing: http\S+ answered 404; check the id .* and the revision "main"/)],
-  [every, "status 403", faults.status(403), network(/answered 403 Forbidden: .*private or gated/)],
-  [every, "status 500", faults.status(500), network(/answered 500 Internal Server Error$/)],
-  [every, "status 204", faults.status(204), network(/answered 204 No Content$/)],
-  [every, "a page of HTML", faults.page, network(/answered with a page of HTML instead of the file/)],
-  [every, "nothing", faults.empty, refused],
-  [every, "half, then the connection is cut", faults.cut, broken],
-  [every, "half without a length, then the connection is cut", faults.cutWithoutLength, broken],
-  [every, "fewer bytes than announced", faults.lengthTooLong, broken],
-  [every, "a length that cuts it short", faults.lengthTooShort, refused],
-  [every, "a linked size that is too long", faults.linkedSizeTooLong, network(/ended after \d+ of \d+ bytes; try again/)],
-  [every, "a linked size that is too short", faults.linkedSizeTooShort, network(/has \d+ bytes instead of the \d+/)],
-  [every, "drop by drop", faults.drip, right],
-  [every, "compressed", faults.gzip, right],
-  [every, "from elsewhere", faults.redirect, right],
-  [every, "redirected in circles", faults.redirectInCircles, network(/could not be fetched/)],
-  [{ "tokenizer.json": "", "modules.json": "" }, "of another commit", faults.otherCommit, () => ({ codes: ["integrity"], message: /try again/ })],
+  [required, "status 404", faults.status(404), network(/is missing: http\S+ answered 404; check the id .* and the revision "main"/)],
+  [allFiles, "status 403", faults.status(403), network(/answered 403 Forbidden: .*private or gated/)],
+  [allFiles, "status 500", faults.status(500), network(/answered 500 Internal Server Error$/)],
+  [allFiles, "status 204", faults.status(204), network(/answered 204 No Content$/)],
+  [allFiles, "an HTML page", faults.page, network(/answered with a page of HTML instead of the file/)],
+  [allFiles, "an empty body", faults.empty, refused],
+  [allFiles, "half of the bytes, then a cut connection", faults.cut, broken],
+  [allFiles, "half of the bytes without content-length, then a cut connection", faults.cutWithoutLength, broken],
+  [allFiles, "fewer bytes than content-length", faults.lengthTooLong, broken],
+  [allFiles, "content-length too small", faults.lengthTooShort, refused],
+  [allFiles, "linked size too large", faults.linkedSizeTooLong, network(/ended after \d+ of \d+ bytes; try again/)],
+  [allFiles, "linked size too small", faults.linkedSizeTooShort, network(/has \d+ bytes instead of the \d+/)],
+  [allFiles, "small pieces", faults.drip, right],
+  [allFiles, "compression", faults.gzip, right],
+  [allFiles, "a redirect to another host", faults.redirect, right],
+  [allFiles, "endless redirects", faults.redirectInCircles, network(/could not be fetched/)],
+  [{ "tokenizer.json": "", "modules.json": "" }, "another commit", faults.otherCommit, () => ({ codes: ["integrity"], message: /try again/ })],
 ];
 
 for (const [names, what, fault, outcome] of cases) {
   for (const [name, code] of Object.entries(names)) {
-    test(`${name}: ${what}`, async () => {
+    test(`a server that answers ${name} with the fault "${what}" leads to a clear error or the right scores, and to no wrong file in the cache`, async () => {
       context.hub.faults.set(name, fault);
       const ending = outcome(code);
       if (ending === "scores") {
@@ -62,7 +62,7 @@ for (const [names, what, fault, outcome] of cases) {
           assert.match(error.message, ending.message);
           return true;
         });
-        assert.deepEqual(readdirSync(context.cache), [], "nothing is in the cache");
+        assert.deepEqual(readdirSync(context.cache), [], "the cache is empty");
         context.hub.faults.clear();
         assert.deepEqual(await context.scores(), expected, "a later load is good");
       }
@@ -72,15 +72,15 @@ for (const [names, what, fault, outcome] of cases) {
 }
 
 for (const [name, scores] of Object.entries(without)) {
-  test(`${name}, which is optional: status 404`, async () => {
+  test(`a model without the optional ${name} loads, and its cache knows that the file is missing`, async () => {
     context.hub.faults.set(name, faults.status(404));
     assert.deepEqual(await context.scores(), scores);
     assert.deepEqual(await context.offline(), scores);
   });
 }
 
-for (const name of Object.keys(every)) {
-  test(`${name}: a stall, ended by the signal`, async () => {
+for (const name of Object.keys(allFiles)) {
+  test(`the signal ends a stalled download of ${name}, and nothing is cached`, async () => {
     const stalled = new Promise((resolve) => context.hub.faults.set(name, (exchange) => {
       faults.stall(exchange);
       resolve(exchange.response);
@@ -92,18 +92,18 @@ for (const name of Object.keys(every)) {
     controller.abort("enough");
     await assert.rejects(loading, { name: "RankletError", code: "aborted", cause: "enough" });
     await closed;
-    assert.deepEqual(readdirSync(context.cache), [], "nothing is in the cache");
+    assert.deepEqual(readdirSync(context.cache), [], "the cache is empty");
   });
 }
 
-test("a file that grows when it is compressed is whole", async () => {
+test("a file that compression makes longer is loaded and cached", async () => {
   context.hub.publish(id, new Map([...files, ["sentence_bert_config.json", Buffer.from("{}")]]));
   context.hub.faults.set("sentence_bert_config.json", faults.gzip);
   await context.scores();
   await context.offline();
 });
 
-test("a runtime that does not notice the end of a body is noticed", async (t) => {
+test("a body that ends early is an error even if the runtime's fetch does not report it", async (t) => {
   const { fetch } = globalThis;
   t.mock.method(globalThis, "fetch", async (url, init) => {
     const response = await fetch(url, init);

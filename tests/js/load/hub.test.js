@@ -9,22 +9,22 @@ const [expected, otherExpected] = [await scoresFrom(model.url), await scoresFrom
 const context = withHub();
 
 describe("a model of a Hub", () => {
-  test("gives the scores of its folder, then from the cache, in a worker too", async () => {
+  test("a model of a Hub has the scores of its folder, also from the cache and in a worker", async () => {
     assert.deepEqual(await context.scores(), expected);
     assert.deepEqual(await context.offline(), expected);
     assert.deepEqual(await context.offline({ workers: 1 }), expected);
   });
 
-  test("is asked for at the revision, encoded, and then at its commit", async () => {
+  test("the first file is requested at the encoded revision, all others at the commit that the Hub names", async () => {
     const commit = context.hub.publish(id, files, "refs/pr/1");
     await context.scores({ revision: "refs/pr/1" });
-    const asked = context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path);
-    assert.equal(asked[0], `/${id}/resolve/refs%2Fpr%2F1/config.json`);
-    assert.equal(asked.length, 11);
-    for (const path of asked.slice(1)) assert.ok(path.startsWith(`/${id}/resolve/${commit}/`), path);
+    const requested = context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => path);
+    assert.equal(requested[0], `/${id}/resolve/refs%2Fpr%2F1/config.json`);
+    assert.equal(requested.length, 11);
+    for (const path of requested.slice(1)) assert.ok(path.startsWith(`/${id}/resolve/${commit}/`), path);
   });
 
-  test("has a base URL with a path, with or without a slash", async () => {
+  test("a base URL may have a path, with or without a slash at the end", async () => {
     for (const baseUrl of [`${context.hub.url}/mirror/of`, `${context.hub.url}/mirror/of/`]) {
       assert.deepEqual(await context.scores({ baseUrl, cache: false }), expected);
     }
@@ -32,7 +32,7 @@ describe("a model of a Hub", () => {
     assert.deepEqual([...starts], ["/mirror/of/"]);
   });
 
-  test("that changes while it is downloaded is still of one commit", async () => {
+  test("a model that changes during the download is loaded at one commit", async () => {
     context.hub.faults.set("config.json", ({ response, head, bytes }) => {
       response.writeHead(200, head).end(bytes);
       context.hub.publish(id, filesIn(otherModel.url));
@@ -43,7 +43,7 @@ describe("a model of a Hub", () => {
     assert.deepEqual(await context.scores({ cache: false }), otherExpected);
   });
 
-  test("at a commit must be of that commit", async () => {
+  test("a file of another commit than the requested one is refused", async () => {
     const commit = context.hub.publish(id, files);
     assert.deepEqual(await context.scores({ revision: commit }), expected);
     context.hub.faults.set("config.json", faults.otherCommit);
@@ -52,20 +52,20 @@ describe("a model of a Hub", () => {
     );
   });
 
-  test("tells how far each file and all are", async () => {
-    const told = [];
-    await context.scores({ onProgress: (progress) => told.push(progress) });
+  test("progress events have the bytes of each file and of all files, from the cache too", async () => {
+    const downloaded = [];
+    await context.scores({ onProgress: (progress) => downloaded.push(progress) });
     const cached = [];
     await context.offline({ onProgress: (progress) => cached.push(progress) });
     const total = [...files.values()].reduce((sum, { length }) => sum + length, 0);
-    for (const events of [told, cached]) {
+    for (const events of [downloaded, cached]) {
       assert.deepEqual(events.at(-1).overall, { loaded: total, total });
       const last = new Map(events.map((event) => [event.file, event]));
       for (const [name, { length }] of files) assert.deepEqual([last.get(name).loaded, last.get(name).total], [length, length], name);
       let before = 0;
       for (const { overall } of events) {
         assert.ok(overall.total === undefined || overall.total === total);
-        assert.ok(overall.loaded >= before, "does not go back");
+        assert.ok(overall.loaded >= before, "the progress does not go back");
         before = overall.loaded;
       }
     }
@@ -75,8 +75,8 @@ describe("a model of a Hub", () => {
 describe("a token", () => {
   const token = "hf_SECRET";
 
-  for (const [how, fault] of [["as large files do", undefined], ["once more", faults.redirect]]) {
-    test(`is not taken along where a redirect leads elsewhere, ${how}`, async () => {
+  for (const [how, fault] of [["a large file", undefined], ["a small file", faults.redirect]]) {
+    test(`a token is not sent to another host after a redirect of ${how}`, async () => {
       context.hub.gated.add(id);
       context.hub.tokens.add(token);
       if (fault !== undefined) context.hub.faults.set("tokenizer.json", fault);
@@ -88,14 +88,14 @@ describe("a token", () => {
     });
   }
 
-  test("goes along where a redirect stays", async () => {
+  test("a token is sent again after a redirect to the same host", async () => {
     context.hub.gated.add(id);
     context.hub.tokens.add(token);
     context.hub.faults.set("config.json", faults.redirectHere);
     assert.deepEqual(await context.scores({ token }), expected);
   });
 
-  test("that is missing or wrong is asked for, and not repeated", async () => {
+  test("the error for a missing or wrong token asks for one and does not repeat it", async () => {
     context.hub.gated.add(id);
     await rejectsWith("network", /answered 401 Unauthorized: "some-org\/a\.model".*private or gated.*option token/, () => context.scores());
     await assert.rejects(context.scores({ token }), ({ code, message }) => {
@@ -106,7 +106,7 @@ describe("a token", () => {
   });
 
   for (const fault of ["redirectInCircles", "redirectToFile"]) {
-    test(`with a server that goes astray is a network error: ${fault}`, async () => {
+    test(`a load with a token fails with a network error if the server redirects wrongly: ${fault}`, async () => {
       context.hub.faults.set("tokenizer.json", faults[fault]);
       await rejectsWith("network", /tokenizer\.json (was redirected more than 10 times|redirects to what is no http URL)/, () =>
         context.scores({ token }),

@@ -1,4 +1,4 @@
-// What a model is predicted to take is what WebAssembly takes, and one that would take more than it may is refused.
+// The predicted memory is the size of WebAssembly's memory, and a model that would exceed the limit is refused.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,10 +16,10 @@ const index = new URL("index.node.js", dist);
 const { Reranker } = await import(index);
 const child = fileURLToPath(new URL("../support/children/memory-child.js", import.meta.url));
 
-/** How far the prediction may be from what is measured. */
+/** The maximum relative error of the prediction. */
 const tolerance = 0.1;
 
-/** What the model is predicted to take, once it is loaded. */
+/** Loads a model and returns its predicted memory in bytes. */
 async function predicted(source, options) {
   const reranker = await load(source, options);
   reranker.dispose();
@@ -28,35 +28,35 @@ async function predicted(source, options) {
 
 const load = (source, options) => Reranker.load(source, { workers: 0, ...options });
 
-describe("the prediction of a mid-size model", () => {
-  let place;
+describe("the predicted memory of a mid-size model", () => {
+  let folder;
   before(() => {
-    place = mkdtempSync(join(tmpdir(), "ranklet-memory-"));
-    writeRandomModel(pathToFileURL(`${place}/`), { layers: 6, hidden: 384 });
+    folder = mkdtempSync(join(tmpdir(), "ranklet-memory-"));
+    writeRandomModel(pathToFileURL(`${folder}/`), { layers: 6, hidden: 384 });
   });
-  after(() => rmSync(place, { recursive: true }));
+  after(() => rmSync(folder, { recursive: true }));
 
   for (const dtype of ["f32", "q8"]) {
-    test(`is what WebAssembly's memory is, in ${dtype}`, () => {
-      const text = execFileSync(process.execPath, [child, pathToFileURL(`${place}/`).href, dtype, index.href], { encoding: "utf8" });
+    test(`the predicted memory of a mid-size model in ${dtype} is within 10 % of WebAssembly's memory`, () => {
+      const text = execFileSync(process.execPath, [child, pathToFileURL(`${folder}/`).href, dtype, index.href], { encoding: "utf8" });
       const { loaded, scored, predicted } = JSON.parse(text);
-      const [load, peak, told] = [loaded, scored, predicted].map((bytes) => (bytes / 1e6).toFixed(1));
-      console.log(`${dtype}: ${load} MB loaded, ${peak} with scoring, ${told} predicted`);
-      assert.ok(Math.abs(predicted - scored) <= tolerance * scored, `${told} for ${peak}`);
+      const [load, peak, prediction] = [loaded, scored, predicted].map((bytes) => (bytes / 1e6).toFixed(1));
+      console.log(`${dtype}: ${load} MB loaded, ${peak} with scoring, ${prediction} predicted`);
+      assert.ok(Math.abs(predicted - scored) <= tolerance * scored, `${prediction} for ${peak}`);
     });
   }
 
-  test("is less for shorter pairs", async () => {
-    const folder = pathToFileURL(`${place}/`);
-    const [long, short] = [await predicted(folder), await predicted(folder, { maxLength: 64 })];
+  test("the predicted memory is smaller for a smaller maxLength", async () => {
+    const url = pathToFileURL(`${folder}/`);
+    const [long, short] = [await predicted(url), await predicted(url, { maxLength: 64 })];
     assert.ok(short < long - 2e6, `${short} and ${long}`);
-    assert.equal(await predicted(folder, { maxLength: 64, maxMemoryBytes: short }), short);
-    await rejectsWith("out-of-memory", /pairs of up to 512 tokens/, () => load(folder, { maxMemoryBytes: short }));
+    assert.equal(await predicted(url, { maxLength: 64, maxMemoryBytes: short }), short);
+    await rejectsWith("out-of-memory", /pairs of up to 512 tokens/, () => load(url, { maxMemoryBytes: short }));
   });
 });
 
 describe("maxMemoryBytes", () => {
-  test("lets a model through that takes as much, and refuses it with a byte less, in a worker too", async () => {
+  test("maxMemoryBytes accepts a model whose predicted memory it equals and refuses it with one byte less, in a worker too", async () => {
     const bytes = await predicted(model.url);
     assert.equal(await predicted(model.url, { maxMemoryBytes: bytes }), bytes);
     assert.equal(await predicted(model.url, { maxMemoryBytes: bytes, workers: "auto" }), bytes);
@@ -67,7 +67,7 @@ describe("maxMemoryBytes", () => {
     }
   });
 
-  test("is shared by the workers", async () => {
+  test("maxMemoryBytes is the limit for all workers together", async () => {
     const bytes = await predicted(model.url);
     await predicted(model.url, { maxMemoryBytes: 2 * bytes, workers: 2 });
     await rejectsWith("out-of-memory", /would take/, () => load(model.url, { maxMemoryBytes: 2 * bytes - 1, workers: 2 }));
@@ -75,7 +75,7 @@ describe("maxMemoryBytes", () => {
 
   const context = withHub();
 
-  test("refuses weights that cannot fit before they are downloaded", async () => {
+  test("weights that cannot fit into maxMemoryBytes are refused before they are downloaded", async () => {
     const bytes = files.get("model.safetensors").length;
     const events = [];
     const options = { baseUrl: context.hub.url, cache: context.cache, onProgress: (event) => events.push(event) };
@@ -84,7 +84,7 @@ describe("maxMemoryBytes", () => {
     );
     assert.ok(!events.some(({ file, loaded }) => file === "model.safetensors" && loaded > 0));
     await rejectsWith("out-of-memory", /at least .*: choose another model/, () => load(id, { ...options, dtype: "q8", maxMemoryBytes: Math.floor(bytes / 4) - 1 }));
-    // A quarter may do for q8; the engine, which knows the model, says that it does not.
+    // In q8, weights may take a quarter; only the engine, which knows the model, refuses this limit.
     await rejectsWith("out-of-memory", /would take about/, () => load(id, { ...options, dtype: "q8", maxMemoryBytes: bytes }));
   });
 });

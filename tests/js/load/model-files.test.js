@@ -1,4 +1,4 @@
-// Which files make a model. The Rust tests run the same table of cases (src/checkpoint/model_layout.rs).
+// The files that make a model. The Rust tests run the same table of cases (src/checkpoint/model_layout.rs).
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const cases = JSON.parse(readFileSync(new URL("model_files_cases.json", fixtures
 const encoder = filesIn(new URL("bert-bare-h36/", fixtures));
 const context = withHub();
 
-/** The files of a case. Those without a content of their own have the encoder's, or a byte. */
+/** The files of a case. Files without content in the table have that of the encoder, or one byte. */
 function filesOf({ listing, contents = {} }) {
   const contentOf = (name) => {
     const content = contents[name];
@@ -32,7 +32,7 @@ describe("the files that are read of a model", () => {
   assert.ok(cases.length > 25);
 
   for (const model of cases.filter(({ wanted }) => wanted !== undefined)) {
-    test(model.name, async () => {
+    test(`${model.name}: the requested files are those that the table names`, async () => {
       context.hub.publish(id, filesOf(model));
       await context.scores().catch(() => {}); // Not every case is a model that loads.
       const names = requested();
@@ -41,7 +41,7 @@ describe("the files that are read of a model", () => {
   }
 
   for (const model of cases.filter(({ error }) => error !== undefined)) {
-    test(model.name, () =>
+    test(`${model.name}: the files are refused with the error that the table names`, () =>
       assert.rejects(scoresFrom(Object.fromEntries(filesOf(model))), ({ code, message }) => {
         assert.equal(code, model.error.code, message);
         for (const words of model.error.mentions) assert.ok(message.includes(words), `${message} does not mention ${words}`);
@@ -64,12 +64,12 @@ async function refusesEverywhere(files, code, message) {
   await rejectsWith(code, message, () => context.scores());
 }
 
-test("an encoder with a chat template in a file of its own is refused, as by the native program", async () => {
+test("an encoder with a separate chat template is refused, as in the native program", async () => {
   const files = new Map([...encoder, ["chat_template.jinja", Buffer.from("{{ messages }}")]]);
   await refusesEverywhere(files, "unsupported", /the tokenizer has a chat template/);
 });
 
-test("a PEFT adapter is refused with what to do, with a config.json and without", async () => {
+test("a PEFT adapter is refused with advice, with or without a config.json", async () => {
   const advice = /^adapter_config\.json: the weights are a PEFT adapter; merge it into its model/;
   const adapter = [["adapter_config.json", Buffer.from("{}")], ["adapter_model.safetensors", Buffer.from("x")]];
   await refusesEverywhere(new Map(adapter), "unsupported", advice);

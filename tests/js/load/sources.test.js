@@ -14,7 +14,7 @@ const { url, expected } = checkpoint((labels) => labels === 1);
 const folder = fileURLToPath(url);
 const pairs = expected.pairs.slice(0, 3);
 
-/** The checkpoint's files by name, as bytes. */
+/** The bytes of the checkpoint's files by name. */
 function files() {
   const names = readdirSync(url).filter((name) => name.endsWith("json") || name.endsWith("safetensors"));
   return Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
@@ -28,7 +28,7 @@ async function scoresOf(source, options) {
 }
 
 describe("a model in the file system", () => {
-  test("loads from a URL, a file URL string and a path", async () => {
+  test("a model loads from a folder as a URL object, a file: URL and a path", async () => {
     const scores = await scoresOf(url);
     const relativePath = `./${relative(process.cwd(), folder)}`;
     for (const source of [url.href, url.href.replace(/\/$/, ""), folder, folder.replace(/\/$/, ""), relativePath]) {
@@ -36,13 +36,13 @@ describe("a model in the file system", () => {
     }
   });
 
-  test("that is not there names the first needed file", async () => {
+  test("the error for a folder that does not exist names the first required file", async () => {
     await rejectsWith("config", /config\.json is missing: there is no file:.*nowhere/, () => Reranker.load("./nowhere"));
   });
 });
 
 describe("a model's files", () => {
-  test("may be Uint8Arrays, Buffers, ArrayBuffers, Blobs and URLs", async () => {
+  test("files of a model may be Uint8Arrays, Buffers, ArrayBuffers, Blobs and URLs", async () => {
     const scores = await scoresOf(url);
     const made = {
       uint8Array: (bytes) => bytes,
@@ -60,27 +60,27 @@ describe("a model's files", () => {
     assert.deepEqual(await scoresOf(urls), scores, "file URLs");
   });
 
-  test("are not changed or taken away by loading", async () => {
+  test("loading neither changes nor detaches the caller's bytes", async () => {
     const given = files();
     await scoresOf(given);
     assert.deepEqual(given, files());
   });
 
   for (const [name, code] of [["config.json", "config"], ["tokenizer.json", "tokenizer"], ["model.safetensors", "weights"]]) {
-    test(`without ${name} answer ${code}`, async () => {
+    test(`a model without ${name} is refused with the code ${code}`, async () => {
       const { [name]: _, ...rest } = files();
       await rejectsWith(code, new RegExp(`^${name} is missing`), () => Reranker.load(rest));
       await rejectsWith("input", new RegExp(`${name} must be a Uint8Array`), () => Reranker.load({ ...rest, [name]: "text" }));
     });
 
-    test(`with a damaged ${name} answer ${code}`, async () => {
+    test(`a model with a damaged ${name} is refused with the code ${code}`, async () => {
       for (const bytes of [new Uint8Array(0), new TextEncoder().encode("{"), files()[name].slice(0, -9)]) {
         await assert.rejects(Reranker.load({ ...files(), [name]: bytes }), { name: "RankletError", code });
       }
     });
   }
 
-  test("at a URL with a password are refused without repeating it, and a broken data: URL names its file", async () => {
+  test("a file's URL with a password is refused without repeating it, and the error for a broken data: URL names the file", async () => {
     await assert.rejects(Reranker.load({ ...files(), "config.json": new URL("https://user:secret@host.example/config.json") }), (error) => {
       assert.equal(error.code, "input");
       assert.doesNotMatch(error.message, /secret/);
@@ -89,48 +89,48 @@ describe("a model's files", () => {
     await rejectsWith("config", /config\.json cannot be read/, () => Reranker.load({ ...files(), "config.json": new URL("data:,%") }));
   });
 
-  test("named by URL must all be there, optional ones too", async () => {
+  test("a file that is given as a URL must exist, even if it is optional", async () => {
     const source = { ...files(), "modules.json": new URL("no-modules.json", url) };
     await rejectsWith("config", /modules\.json is missing/, () => Reranker.load(source));
   });
 });
 
-describe("what is no model", () => {
+describe("wrong sources", () => {
   const ids = ["name", "org/", "a/b/c", "org/na me", "org/..", "org/a..b", ".org/name", "org/name\n", "org/name?x", "örg/name"];
   for (const source of [null, 7, [], "", "ftp://a/b", "https://", "C:\\models", ...ids]) {
-    test(`${JSON.stringify(source)} is an input error`, () => rejectsWith("input", /load: /, () => Reranker.load(source)));
+    test(`load refuses ${JSON.stringify(source)} as an input error`, () => rejectsWith("input", /load: /, () => Reranker.load(source)));
   }
 
   for (const source of ["https://user:secret@models.example/a/", new URL("ftp://models.example/a/"), new URL("data:,a")]) {
-    test(`the URL ${source} is an input error`, () => rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
+    test(`load refuses the URL ${source} as an input error`, () => rejectsWith("input", /load: a folder's URL/, () => Reranker.load(source)));
   }
 });
 
-describe("an option for another kind of model is an input error", () => {
+describe("options for another kind of source", () => {
   const options = [{ revision: "main" }, { baseUrl: "https://models.example/" }, { token: "secret" }];
   for (const [what, source] of [["a folder", url], ["an http folder", "http://127.0.0.1:1/"], ["files", files()], ["the default model", undefined]]) {
     for (const option of options) {
       const [name] = Object.keys(option);
       const message = new RegExp(`load: ${name} belongs to a model named by its Hub id`);
-      test(`${name} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
+      test(`load refuses the option ${name} for ${what} as an input error`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
     }
     if (what === "an http folder") continue;
     for (const cache of [true, "somewhere"]) {
       const message = /load: cache is for a Hub id or a folder's http URL/;
-      test(`cache ${cache} with ${what}`, () => rejectsWith("input", message, () => Reranker.load(source, { cache })));
+      test(`load refuses the option cache: ${cache} for ${what} as an input error`, () => rejectsWith("input", message, () => Reranker.load(source, { cache })));
     }
   }
 
-  test("but no cache is what they have", async () => assert.deepEqual(await scoresOf(url, { cache: false }), await scoresOf(url)));
+  test("load accepts cache: false for a folder", async () => assert.deepEqual(await scoresOf(url, { cache: false }), await scoresOf(url)));
 });
 
-describe("a Hub's options are checked", () => {
+describe("options for a Hub", () => {
   const load = (options) => () => Reranker.load("org/name", { cache: false, baseUrl: "http://127.0.0.1:1", ...options });
   for (const revision of ["", "..", ".", "a/../b", "a b", "a\n", "\ud800"]) {
-    test(`revision ${JSON.stringify(revision)}`, () => rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
+    test(`load refuses the revision ${JSON.stringify(revision)}`, () => rejectsWith("input", /revision must be the name of a branch/, load({ revision })));
   }
   for (const baseUrl of ["", "hub", "/hub", "ftp://a/", "file:///models/", "https://a/?b", "https://a/#b", "https://user:secret@a/"]) {
-    test(`baseUrl ${JSON.stringify(baseUrl)}`, () =>
+    test(`load refuses the baseUrl ${JSON.stringify(baseUrl)}`, () =>
       assert.rejects(load({ baseUrl }), ({ code, message }) => {
         assert.match(message, /load: baseUrl must be an http or https URL/);
         assert.doesNotMatch(message, /secret/);
@@ -138,7 +138,7 @@ describe("a Hub's options are checked", () => {
       }));
   }
   for (const token of ["", "sec ret", "secret\n", "sécret", ["secret"]]) {
-    test(`token ${JSON.stringify(token)}, without repeating it`, () =>
+    test(`load refuses the token ${JSON.stringify(token)} and does not repeat it`, () =>
       assert.rejects(load({ token }), ({ code, message }) => {
         assert.match(message, /load: token must be an access token/);
         assert.doesNotMatch(message, /s[eé]c/);
@@ -169,7 +169,7 @@ describe("a model behind http", () => {
   };
   const status = (code, type = "text/plain") => (response) => response.writeHead(code, { "content-type": type }).end("no");
 
-  test("loads from a folder's URL, with or without a slash, and counts bytes", async () => {
+  test("a model loads from the http URL of a folder, with or without a slash at the end, and progress events count its bytes", async () => {
     answers.set("good", (name, response) => serve(name, response, status(404)));
     const scores = await scoresOf(url);
     const last = new Map();
@@ -188,17 +188,17 @@ describe("a model behind http", () => {
     assert.deepEqual(all, { loaded: sum, total: sum });
   });
 
-  test("takes an optional file for missing where the server answers with its page", async () => {
+  test("an optional file counts as missing if the server answers with an HTML page", async () => {
     answers.set("spa", (name, response) => serve(name, response, status(200, "text/html; charset=utf-8")));
     assert.deepEqual(await scoresOf(`${base}/spa/`), await scoresOf(url));
   });
 
-  test("is a network error, with the status, for anything but 404 on an optional file", async () => {
+  test("an optional file with another status than 404 is a network error that has the status", async () => {
     answers.set("forbidden", (name, response) => serve(name, response, status(403)));
     await rejectsWith("network", /\/forbidden\/\S+ answered 403 Forbidden/, () => Reranker.load(`${base}/forbidden/`));
   });
 
-  test("is a network error when a needed file is missing, broken off or out of reach", async () => {
+  test("a required file that is missing, breaks off or cannot be reached is a network error", async () => {
     answers.set("empty", (_name, response) => status(404)(response));
     await rejectsWith("network", /is missing: http\S+ answered 404/, () => Reranker.load(`${base}/empty/`));
     answers.set("broken", (_name, response) => {
@@ -210,7 +210,7 @@ describe("a model behind http", () => {
     await rejectsWith("network", /could not be fetched/, () => Reranker.load("http://127.0.0.1:1/"));
   });
 
-  test("stops downloading when aborted", async () => {
+  test("an abort stops the download", async () => {
     const closed = new Promise((resolve) => answers.set("slow", (_name, response) => {
       response.writeHead(200);
       response.write("{");
@@ -222,6 +222,6 @@ describe("a model behind http", () => {
     await closed;
   });
 
-  test("refuses a query, which the files in the folder cannot take over", () =>
+  test("load refuses the URL of a folder with a query, because it cannot apply to the files", () =>
     rejectsWith("input", /has a query or fragment/, () => Reranker.load(`${base}/good/?key=1`)));
 });
