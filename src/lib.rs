@@ -16,9 +16,9 @@
 //!
 //! # How it is built
 //!
-//! [`checkpoint`] turns bytes into verified facts, [`model`] turns facts into a [`Plan`](model::Plan) (what to
-//! compute, as plain data), [`text`] turns pairs into packed batches without padding, an engine runs the Plan on a
-//! batch, and [`Reranker`] joins them. ARCHITECTURE.md has the map.
+//! `checkpoint` parses and verifies files, `model` turns the configuration into a Plan (the steps to compute, as plain
+//! data), `text` turns pairs into packed batches without padding, an engine runs the Plan on a batch, and [`Reranker`]
+//! joins them. ARCHITECTURE.md has the map.
 //!
 //! # What is exact
 //!
@@ -27,24 +27,23 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-pub mod checkpoint;
-pub mod eval;
-pub mod model;
-pub mod text;
-
+mod checkpoint;
 mod engine;
 mod error;
+pub mod eval;
 mod info;
 mod math;
 mod memory;
+mod model;
 mod options;
 #[cfg(feature = "candle")]
 mod quantize;
 mod reranker;
+mod text;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-pub use checkpoint::ModelFiles;
+pub use checkpoint::{ModelFiles, ScoreActivation};
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
@@ -58,6 +57,15 @@ pub use reranker::{Collection, Pairs, PartialScores, Ranked, Reranker, ScoringRu
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{ModelSummary, describe};
 pub use text::{OffsetUnit, Span};
+
+/// Items that the tests and fuzz targets of this repository need. They are not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::checkpoint::{
+        Checkpoint, Format, ModelLimits, TokenizerClass, TokenizerConfig, Weights, WeightsReader,
+    };
+    pub use crate::text::{Batch, PairTokenizer};
+}
 
 /// Runs README's examples as tests.
 #[cfg(doctest)]

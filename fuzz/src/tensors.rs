@@ -1,7 +1,7 @@
 //! The weights reader on its own, without a model that knows which tensors it wants.
 
 use ranklet::Result;
-use ranklet::checkpoint::{Weights, WeightsReader};
+use ranklet::internals::{Weights, WeightsReader};
 
 use crate::refused;
 

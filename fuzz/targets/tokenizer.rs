@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use ranklet::Result;
-use ranklet::checkpoint::Checkpoint;
-use ranklet::text::{Batch, PairTokenizer};
+use ranklet::internals::{Checkpoint, Batch, PairTokenizer};
 use ranklet_fuzz::{check, fixtures, join, mutate, refused, split, with, write_seeds};
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use ranklet::checkpoint::Weights;
+use ranklet::internals::Weights;
 use ranklet_fuzz::torch::{Pickled, archive, dictionary};
 use ranklet_fuzz::{check, check_tensors, fixture, with, write_seeds};
 

@@ -11,21 +11,22 @@ mod sbert;
 mod tokenizer;
 mod weights;
 
-pub use config::{
-    Activation, AttentionPositions, Biases, Decoder, Family, LogitHead, ModelConfig, ModelLimits, Numbering,
-    Pooling, RelativePositions, Rotary, RotaryLayer,
+pub use config::ModelLimits;
+pub(crate) use config::{
+    Activation, AttentionPositions, Decoder, Family, LogitHead, ModelConfig, Numbering, Pooling,
+    RelativePositions, Rotary,
 };
 pub use model_files::ModelFiles;
-pub use sbert::{Module, ModuleChain, ScoreActivation};
-pub use tokenizer::{
-    AddedToken, SpecialToken, SpecialTokens, TokenizerClass, TokenizerConfig, TokenizerOptions,
-    TruncationSide,
-};
+pub use sbert::ScoreActivation;
+pub(crate) use sbert::{Module, ModuleChain};
+pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
 #[cfg(feature = "decoder")]
-pub use tokenizer::{LabelTokens, PromptConfig};
+pub(crate) use tokenizer::{LabelTokens, PromptConfig};
+pub use tokenizer::{TokenizerClass, TokenizerConfig};
 #[cfg(feature = "candle")]
 pub(crate) use weights::{BLOCK, Writer, block_scales};
-pub use weights::{Format, Golden, GoldenPair, Metadata, Tensor, Weights, WeightsReader};
+pub use weights::{Format, Weights, WeightsReader};
+pub(crate) use weights::{Golden, GoldenPair, Tensor};
 pub(crate) use weights::{Index, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error;

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// A chain of small layers that runs once on each pooled row.
 #[derive(Debug)]
-pub struct Head {
+pub(crate) struct Head {
     layers: Vec<Layer>,
     num_labels: usize,
     /// Whether its tensors are in other files than the encoder's.
@@ -65,12 +65,12 @@ impl Head {
     }
 
     /// Logits for each pair.
-    pub fn num_labels(&self) -> usize {
+    pub(crate) fn num_labels(&self) -> usize {
         self.num_labels
     }
 
     /// Numbers in the head.
-    pub fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |rows| rows.total_rows)
@@ -82,7 +82,7 @@ impl Head {
     }
 
     /// The tensors the head has read, of those that are in the files of the encoder.
-    pub fn tensors(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter(|_| !self.separate_files).flat_map(|layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.linear.tensor_rows().map(|rows| rows.tensor.as_str()).collect()
@@ -97,7 +97,7 @@ impl Head {
     }
 
     /// Pooled rows `[pairs, hidden_size]` to logits `[pairs, num_labels]`.
-    pub fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
+    pub(crate) fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
         pooled.chunks_exact(hidden_size).flat_map(|row| self.logits_of(row)).collect()
     }
 

@@ -8,10 +8,12 @@ mod head;
 mod plan;
 mod tensor_names;
 
-pub use head::Head;
-pub use plan::{
+pub(crate) use head::Head;
+#[cfg(test)]
+pub(crate) use plan::PositionTable;
+pub(crate) use plan::{
     Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Plan, PlanTensor,
-    Pooling, PositionTable, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
+    Pooling, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
 };
 
 pub(crate) use activation::apply_score_activation;

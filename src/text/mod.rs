@@ -11,7 +11,7 @@ mod prompt;
 mod truncation;
 
 pub use batch::Batch;
-pub use chunks::{Chunks, OffsetUnit, Span};
-pub use pair_tokenizer::{EncodedDocument, EncodedText, PairTokenizer};
-#[cfg(feature = "decoder")]
-pub use prompt::Prompt;
+pub(crate) use chunks::Chunks;
+pub use chunks::{OffsetUnit, Span};
+pub use pair_tokenizer::PairTokenizer;
+pub(crate) use pair_tokenizer::{EncodedDocument, EncodedText};

@@ -46,7 +46,7 @@ pub struct EncodedText<'a> {
 
 /// The tokens of a document.
 #[derive(Debug)]
-pub enum EncodedDocument<'a> {
+pub(crate) enum EncodedDocument<'a> {
     /// For one pair, which is cut where it is too long.
     Truncated(EncodedText<'a>),
     /// For as many pairs as it takes.
@@ -55,7 +55,7 @@ pub enum EncodedDocument<'a> {
 
 impl EncodedDocument<'_> {
     /// The same for keeping.
-    pub fn into_owned(self) -> EncodedDocument<'static> {
+    pub(crate) fn into_owned(self) -> EncodedDocument<'static> {
         match self {
             EncodedDocument::Truncated(text) => EncodedDocument::Truncated(text.into_owned()),
             EncodedDocument::Chunked(chunks) => EncodedDocument::Chunked(chunks),

@@ -3,7 +3,7 @@
 use super::weights_folder::*;
 use crate::common::load;
 use crate::torch::{Pickled, archive, dictionary, text};
-use ranklet::checkpoint::Weights;
+use ranklet::internals::Weights;
 use ranklet::{Error, ErrorKind};
 
 #[test]

@@ -1,7 +1,7 @@
 //! Folders with the weights of a fixture in one of their forms.
 
 use crate::common::{fixture, fixtures_directory};
-use ranklet::checkpoint::{Weights, WeightsReader};
+use ranklet::internals::{Weights, WeightsReader};
 use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker};
 
 pub(super) const INDEX: &str = "model.safetensors.index.json";

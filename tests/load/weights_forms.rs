@@ -2,7 +2,7 @@
 
 use super::weights_folder::*;
 use crate::common::{fixture, load};
-use ranklet::checkpoint::Weights;
+use ranklet::internals::Weights;
 use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Reranker, Scores, quantize};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! q8 files: written from tiny checkpoints, read back, and refused if they are malformed.
 
 use crate::common::{Fixture, fixture, load};
-use ranklet::checkpoint::{Format, Weights};
+use ranklet::internals::{Format, Weights};
 use ranklet::{Device, Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 
 fn quantized(fixture: &Fixture) -> ModelFiles {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::common::{Fixture, fixture, load};
-use ranklet::checkpoint::Weights;
 use ranklet::eval::kendall_tau;
+use ranklet::internals::Weights;
 use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 use safetensors::tensor::{Dtype as Element, TensorView};
 use serde_json::{Value, json};

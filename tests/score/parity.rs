@@ -1,8 +1,7 @@
 //! The same token ids and the same scores as sentence-transformers, on tiny random checkpoints.
 
 use crate::common::{all_fixtures, fixtures, largest_difference};
-use ranklet::checkpoint::Checkpoint;
-use ranklet::text::{Batch, PairTokenizer};
+use ranklet::internals::{Batch, Checkpoint, PairTokenizer};
 use ranklet::{Device, Scores};
 
 /// f32 arithmetic in another order: three layers of width 64 lose about 1e-6; 1e-4 is the contract. The fixtures'

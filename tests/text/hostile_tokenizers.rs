@@ -2,8 +2,7 @@
 //! Every case breaks one thing in a good file.
 
 use crate::common::fixtures_directory;
-use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
-use ranklet::text::PairTokenizer;
+use ranklet::internals::{ModelLimits, PairTokenizer, TokenizerConfig};
 use ranklet::{Error, ErrorKind, ModelFiles};
 use serde_json::{Value, json};
 

@@ -5,8 +5,7 @@
 //! release that sentence-transformers runs on, 0.23.3, still can, as the fixtures show.)
 
 use ranklet::ModelFiles;
-use ranklet::checkpoint::Checkpoint;
-use ranklet::text::{Batch, PairTokenizer};
+use ranklet::internals::{Batch, Checkpoint, PairTokenizer};
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
 
 struct Both {

@@ -10,8 +10,7 @@ use std::time::Instant;
 
 use crate::common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::{ModelLimits, TokenizerConfig};
-use ranklet::text::{Batch, PairTokenizer};
+use ranklet::internals::{Batch, ModelLimits, PairTokenizer, TokenizerConfig};
 use serde_json::{Value, json};
 
 fn shared() -> PathBuf {

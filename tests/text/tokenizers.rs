@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::fixtures_directory;
 use ranklet::ModelFiles;
-use ranklet::checkpoint::{ModelLimits, TokenizerClass, TokenizerConfig};
-use ranklet::text::{Batch, PairTokenizer};
+use ranklet::internals::{Batch, ModelLimits, PairTokenizer, TokenizerClass, TokenizerConfig};
 use serde::Deserialize;
 
 /// `expected.json`; `make_tokenizers.py` says how it was made.

@@ -12,12 +12,12 @@ mod modernbert;
 mod qwen3;
 mod rotary;
 
-pub use activation::Activation;
-pub use families::Family;
+pub(crate) use activation::Activation;
+pub(crate) use families::Family;
 pub use limits::ModelLimits;
-pub use model_config::{
+pub(crate) use model_config::{
     AttentionPositions, Biases, ModelConfig, Numbering, Pooling, RelativePositions, Rotary, RotaryLayer,
 };
-pub use qwen3::{Decoder, LogitHead};
+pub(crate) use qwen3::{Decoder, LogitHead};
 
 use model_config::{MAX_HIDDEN, MAX_LABELS, MAX_LAYERS, MAX_ROWS, activation, require, require_width};

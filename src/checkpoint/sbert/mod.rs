@@ -8,7 +8,7 @@ mod score_activation;
 mod transformer_config;
 
 pub(super) use cross_encoder_files::CrossEncoderFiles;
-pub use module_chain::{Module, ModuleChain};
+pub(crate) use module_chain::{Module, ModuleChain};
 #[cfg(any(not(target_arch = "wasm32"), test))]
 pub(super) use modules_json::parse_modules;
 pub(super) use modules_json::{ModuleEntry, listed_modules};

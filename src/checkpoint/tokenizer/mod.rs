@@ -7,8 +7,7 @@ mod tokenizer_class;
 mod tokenizer_config;
 
 #[cfg(feature = "decoder")]
-pub use prompt_config::{LabelTokens, PromptConfig};
+pub(crate) use prompt_config::{LabelTokens, PromptConfig};
 pub use tokenizer_class::TokenizerClass;
-pub use tokenizer_config::{
-    AddedToken, SpecialToken, SpecialTokens, TokenizerConfig, TokenizerOptions, TruncationSide,
-};
+pub use tokenizer_config::TokenizerConfig;
+pub(crate) use tokenizer_config::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};

@@ -78,7 +78,7 @@ pub struct SpecialTokens {
 
 /// Which of the named tokens, in HF's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpecialToken {
+pub(crate) enum SpecialToken {
     /// Beginning of a sequence.
     Bos,
     /// End of a sequence.
@@ -88,6 +88,7 @@ pub enum SpecialToken {
     /// After the query and after the document.
     Sep,
     /// Fills short sequences up; never seen here.
+    #[expect(dead_code, reason = "keeps the numbers of the tokens after it")]
     Pad,
     /// Before the query.
     Cls,

@@ -21,12 +21,12 @@ pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4_format::{BLOCK, block_scales};
 pub(crate) use q8_format::Q7_OFFSET;
-pub use q8_format::{Golden, GoldenPair, Metadata};
+pub(crate) use q8_format::{Golden, GoldenPair};
 pub(crate) use quant_grid::QuantGrid;
 pub use reader::WeightsReader;
 pub(crate) use source::WeightsSource;
 use tensor::Encoding;
-pub use tensor::Tensor;
+pub(crate) use tensor::Tensor;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 

@@ -11,10 +11,10 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-pub use tensors::{PlanTensor, TensorRole};
+pub(crate) use tensors::{PlanTensor, TensorRole};
 
 use crate::checkpoint::Activation;
-pub use crate::checkpoint::{Numbering, Pooling, Rotary};
+pub(crate) use crate::checkpoint::{Numbering, Pooling, Rotary};
 
 /// Everything an engine computes, in order. The result is one pooled row a pair: `[pairs, hidden_size]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

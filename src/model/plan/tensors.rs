@@ -28,7 +28,7 @@ impl TensorRole {
 }
 
 /// A tensor the Plan reads: name, role and shape.
-pub type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
+pub(crate) type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
 
 impl Plan {
     /// Numbers in the tensors the Plan reads.

@@ -4,5 +4,5 @@ mod jinja;
 mod pair_prompt;
 mod prompted_pairs;
 
-pub use pair_prompt::Prompt;
+pub(crate) use pair_prompt::Prompt;
 pub(super) use prompted_pairs::PromptedPairs;
