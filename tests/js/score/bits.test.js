@@ -1,5 +1,5 @@
-// In q8 a pair's score is the same number to the last bit wherever it is computed, and whatever else is in the call: with
-// the default model's file, and with small models of every family, which are rounded while they are loaded.
+// A q8 score has the same bits in every runtime and for every batch: with the default model, and with small models of all
+// families, which are quantized while they are loaded.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -17,7 +17,7 @@ const program = inRepository("target/release/ranklet");
 const reversed = pairs.toReversed();
 const small = families().map(({ name, expected }) => ({ name, path: `fixtures/families/${name}/`, expected }));
 
-// One of the two ways of the relaxed file, whichever is faster on this machine.
+// The relaxed file has two kernels; the faster one on this machine is used.
 const relaxed = /^wasm relaxed-simd(, pairs)?$/;
 const simd128 = /^wasm simd128$/;
 const nodeHasRelaxed = Number(process.versions.node.split(".")[0]) > 20;
@@ -36,7 +36,7 @@ describe("q8 scores have the native program's bits", () => {
   });
   after(() => site?.stop());
 
-  /** Asserts the bits of every call that was made in a runtime, and which file computed them. */
+  /** Asserts the bits of all calls in a runtime, and the file that computed them. */
   function check({ engine, together, backwards, alone }, expectedEngine, t) {
     t.diagnostic(engine);
     assert.match(engine, expectedEngine);
@@ -45,25 +45,25 @@ describe("q8 scores have the native program's bits", () => {
     assertSame(alone, expected, "alone");
   }
 
-  /** Asserts the bits of the small models, by name. */
+  /** Asserts the bits of the small models. */
   function checkFamilies({ engine, bits }, expectedEngine) {
     assert.match(engine, expectedEngine);
     for (const { name } of small) assertSame(bits[name], expectedOf.get(name), name);
   }
 
-  test("in the native program, in reverse and one at a time", () => {
+  test("q8 scores of the native program have the same bits in reverse order and one at a time", () => {
     assertSame(nativeBits(reversed), expected.toReversed(), "in reverse");
     assertSame(pairs.flatMap((pair) => nativeBits([pair])), expected, "alone");
   });
 
   for (const workers of [0, 2]) {
-    test(`in Node, with ${workers} workers`, async (t) => {
+    test(`q8 scores in Node with ${workers} workers have the bits of the native program`, async (t) => {
       const url = new URL("index.node.js", dist).href;
       check(await scoreHere({ url, workers, pairs, reversed }), nodeHasRelaxed ? relaxed : simd128, t);
     });
   }
 
-  test("in Node, for every family", async () => {
+  test("q8 scores in Node have the bits of the native program for every family", async () => {
     const url = new URL("index.node.js", dist).href;
     checkFamilies(await scoreFamiliesHere({ url, models: modelsAt(new URL("tests/", root)) }), nodeHasRelaxed ? relaxed : simd128);
   });
@@ -84,21 +84,21 @@ describe("q8 scores have the native program's bits", () => {
         await page.goto(site.url);
         return page.evaluate(work, { url: `${site.url}pkg/index.js`, workers: 1, pairs, reversed, ...options });
       };
-      test("for every family", async () => checkFamilies(await run({ models: modelsAt(site.url) }, scoreFamiliesHere), engine));
-      test("with the file it chooses", async (t) => check(await run({}), engine, t));
+      test(`q8 scores in ${name} have the bits of the native program for every family`, async () => checkFamilies(await run({ models: modelsAt(site.url) }, scoreFamiliesHere), engine));
+      test(`q8 scores in ${name} have the bits of the native program, with the file that the browser gets`, async (t) => check(await run({}), engine, t));
       if (engine === relaxed) {
-        test("with the file for those without relaxed SIMD", async (t) => check(await run({ withoutRelaxed: true }), simd128, t));
+        test(`q8 scores in ${name} have the bits of the native program, with the file without relaxed SIMD`, async (t) => check(await run({ withoutRelaxed: true }), simd128, t));
       }
     });
   }
 });
 
-/** The small models with what they score, at an address. */
+/** The small models with their pairs, as URLs below `base`. */
 function modelsAt(base) {
   return small.map(({ name, path, expected }) => ({ name, model: new URL(path, base).href, pairs: expected.pairs }));
 }
 
-/** The bits of the scores that the command line prints. */
+/** Returns the bits of the scores that the command line prints. */
 function nativeBits(some, model = []) {
   if (!existsSync(program)) throw new Error(`no ${program}: cargo build --release --bin ranklet makes it`);
   const input = some.map((pair) => JSON.stringify(pair)).join("\n");
@@ -108,11 +108,11 @@ function nativeBits(some, model = []) {
 }
 
 /**
- * Scores the pairs in one call, in reverse in another, and each in a call of its own, and gives the bits of the scores.
- * It runs in pages too, so it must not name anything outside itself.
+ * Scores the pairs in one call, in reverse in another, and one per call, and returns the bits of the scores. It also runs in
+ * pages, so it must not refer to anything outside.
  */
 async function scoreHere({ url, workers, pairs, reversed, withoutRelaxed = false }) {
-  // With this the package asks whether it may take the relaxed file; a page of its own is asked once.
+  // The package calls this once per page to choose the file.
   if (withoutRelaxed) WebAssembly.validate = () => false;
   const { Reranker } = await import(url);
   const reranker = await Reranker.load(undefined, { workers });
@@ -126,7 +126,7 @@ async function scoreHere({ url, workers, pairs, reversed, withoutRelaxed = false
   return { engine, together, backwards, alone };
 }
 
-/** Scores the pairs of each model in q8; likewise. */
+/** Scores the pairs of each model in q8. Like `scoreHere`, it must not refer to anything outside. */
 async function scoreFamiliesHere({ url, models }) {
   const { Reranker } = await import(url);
   const bits = {};
@@ -140,7 +140,7 @@ async function scoreFamiliesHere({ url, models }) {
   return { engine, bits };
 }
 
-/** Asserts that two lists of scores have the same bits, and names the first pair that differs. */
+/** Asserts that two lists of scores have the same bits; the error names the first pair that differs. */
 function assertSame(actual, expected, what) {
   assert.equal(actual.length, expected.length, `${what}: how many`);
   const at = actual.findIndex((bits, at) => bits !== expected[at]);

@@ -12,14 +12,14 @@ const { Reranker, RankletError } = await import(new URL("index.node.js", dist));
 const { default: init, WasmLoader, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
-/** Enough work for several micro-batches. */
+/** Enough documents for several micro-batches. */
 const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
 for (const workers of [0, 1, 2]) {
   const load = (options) => Reranker.load(url, { workers, ...options });
 
   describe(`with workers: ${workers}`, () => {
-    describe("an abort", () => {
+    describe("aborting", () => {
       let reranker;
       before(async () => (reranker = await load()));
       after(() => reranker.dispose());
@@ -30,16 +30,16 @@ for (const workers of [0, 1, 2]) {
         score: (signal) => reranker.score(many.map((document) => ["q", document]), { signal }),
       };
       for (const [name, call] of Object.entries(calls)) {
-        test(`before ${name} starts rejects it`, async () => {
+        test(`${name} with an aborted signal rejects with its reason as the cause`, async () => {
           await assert.rejects(call(AbortSignal.abort("changed my mind")), { code: "aborted", cause: "changed my mind" });
         });
 
-        test(`with another call's error as its reason is still aborted: ${name}`, async () => {
+        test(`${name} rejects with the code aborted even if the reason is an error of another call`, async () => {
           const reason = new RankletError("network", "of another call");
           await assert.rejects(call(AbortSignal.abort(reason)), { code: "aborted", cause: reason });
         });
 
-        test(`from an event while ${name} runs is heard between micro-batches`, async () => {
+        test(`an abort from an event ends ${name} between micro-batches`, async () => {
           const controller = new AbortController();
           let done = false;
           const ended = assert.rejects(call(controller.signal), { code: "aborted", cause: "enough" }).then(() => (done = true));
@@ -50,17 +50,17 @@ for (const workers of [0, 1, 2]) {
         });
       }
 
-      test("ends one call and leaves the others right", async () => {
+      test("an abort ends one call and does not affect the others", async () => {
         const controller = new AbortController();
         const expected = await calls.score();
-        const doomed = calls.score(controller.signal);
-        const kept = calls.score();
+        const aborted = calls.score(controller.signal);
+        const other = calls.score();
         setImmediate(() => controller.abort());
-        await assert.rejects(doomed, { code: "aborted" });
-        assert.deepEqual(await kept, expected);
+        await assert.rejects(aborted, { code: "aborted" });
+        assert.deepEqual(await other, expected);
       });
 
-      test("while a model loads rejects the load", async () => {
+      test("an abort rejects a load", async () => {
         await assert.rejects(load({ signal: AbortSignal.abort() }), { code: "aborted" });
         const controller = new AbortController();
         const loading = load({ signal: controller.signal });
@@ -71,8 +71,8 @@ for (const workers of [0, 1, 2]) {
       });
     });
 
-    describe("calls in flight together", () => {
-      test("take turns and are all right", async () => {
+    describe("concurrent calls", () => {
+      test("concurrent calls take turns and give the right results", async () => {
         const reranker = await load();
         const queries = ["one", "two words", "three more words"];
         const expected = [];
@@ -82,14 +82,14 @@ for (const workers of [0, 1, 2]) {
           queries.map((query) => reranker.rerank({ query, documents: many, onProgress: () => turns.push(query) })),
         );
         assert.deepEqual(together.map(({ results }) => results), expected);
-        // A call may arrive in a worker when another has begun its second micro-batch, not later.
-        // With several workers, one has scored six of so many.
+        // A call may reach a worker after another one began its second micro-batch, but not later. With several workers, each of
+        // them contributes its first six.
         const early = turns.slice(0, 6 * Math.max(1, workers));
-        assert.deepEqual([...new Set(early)].sort(), [...queries].sort(), `the first micro-batches are of three calls: ${early}`);
+        assert.deepEqual([...new Set(early)].sort(), [...queries].sort(), `the first micro-batches belong to three calls: ${early}`);
         reranker.dispose();
       });
 
-      test("leave the thread free between micro-batches", async () => {
+      test("a call lets other tasks of the thread run between micro-batches", async () => {
         const reranker = await load();
         let ticks = 0;
         let batches = 0;
@@ -102,7 +102,7 @@ for (const workers of [0, 1, 2]) {
     });
 
     describe("dispose", () => {
-      test("rejects later calls and may be repeated", async () => {
+      test("after dispose, which may be repeated, calls are rejected", async () => {
         const reranker = await load();
         reranker.dispose();
         reranker.dispose();
@@ -112,7 +112,7 @@ for (const workers of [0, 1, 2]) {
         assert.equal(reranker.info.numLabels, 1);
       });
 
-      test("rejects calls in flight", async () => {
+      test("dispose rejects the calls that are running", async () => {
         const reranker = await load();
         const calls = [reranker.rerank({ query: "q", documents: many }), reranker.rank("q", many)];
         await nextTask();
@@ -120,7 +120,7 @@ for (const workers of [0, 1, 2]) {
         for (const result of await Promise.allSettled(calls)) assert.equal(result.reason?.code, "disposed");
       });
 
-      test("answers to Symbol.dispose and Symbol.asyncDispose", async () => {
+      test("a reranker has Symbol.dispose and Symbol.asyncDispose", async () => {
         for (const symbol of [Symbol.dispose, Symbol.asyncDispose]) {
           const reranker = await load();
           await reranker[symbol]();
@@ -133,10 +133,10 @@ for (const workers of [0, 1, 2]) {
 
 describe("on the calling thread", () => {
   const load = (options) => Reranker.load(url, { workers: 0, ...options });
-  /** The memory of this thread's engine, which a load has started. */
+  /** The memory of this thread's engine, after a load has started it. */
   const memory = async () => (await init()).memory;
 
-  test("an abort that comes when the model is in memory frees it", async () => {
+  test("an abort at the end of loading frees the model", async () => {
     const controller = new AbortController();
     const { finish } = WasmLoader.prototype;
     mock.method(WasmLoader.prototype, "finish", function () {
@@ -149,7 +149,7 @@ describe("on the calling thread", () => {
     mock.restoreAll();
   });
 
-  test("freeing waits until no call is under way, and happens once", async () => {
+  test("a disposed model is freed once, after its calls have ended", async () => {
     const reranker = await load();
     const freed = mock.method(WasmReranker.prototype, "free");
     const call = reranker.rerank({ query: "q", documents: many, onProgress: () => reranker.dispose() });
@@ -159,7 +159,7 @@ describe("on the calling thread", () => {
     mock.restoreAll();
   });
 
-  test("dispose gives the memory back", async () => {
+  test("memory of disposed models is used again", async () => {
     for (let at = 0; at < 5; at++) (await load()).dispose();
     const { buffer } = await memory();
     const before = buffer.byteLength;
@@ -173,7 +173,7 @@ describe("on the calling thread", () => {
     assert.equal((await memory()).buffer.byteLength, before);
   });
 
-  test("memory does not grow with the number of documents", async () => {
+  test("memory does not grow with the number of streamed documents", async () => {
     const reranker = await load();
     const take = async (count) => {
       for await (const { done } of reranker.stream({ query: "q", documents: endless() })) if (done >= count) break;
@@ -184,7 +184,7 @@ describe("on the calling thread", () => {
     reranker.dispose();
   });
 
-  test("an engine's own error breaks nothing", async () => {
+  test("after an error of the engine, the next call works", async () => {
     const reranker = await load();
     const error = Object.assign(new Error("full"), { code: "out-of-memory" });
     mock.method(WasmScoring.prototype, "step", () => { throw error; }, { times: 1 });
@@ -194,7 +194,7 @@ describe("on the calling thread", () => {
     mock.restoreAll();
   });
 
-  test("a trap settles every call, then and later, with internal", () => {
+  test("after a trap, all calls reject with the code internal", () => {
     const { status, stdout, stderr } = runNode(fileURLToPath(new URL("../support/children/trap-child.js", import.meta.url)), process.cwd());
     assert.equal(stderr, "");
     assert.equal(status, 0);

@@ -1,8 +1,9 @@
-// Long documents in chunks, through the package: the best chunk's score, and where it is.
+// Long documents in chunks: the score and the span of the best chunk.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
+import { collect } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -12,12 +13,6 @@ const query = "What is the capital of France?";
 const answer = "The capital of France is Paris, a city on the river Seine.";
 const filler = Array.from({ length: 300 }, (_, at) => `On day ${at} the gardener 👩‍🌾 painted gate ${at * 7} blue.`).join(" ");
 const documents = [filler, `${filler} ${answer}`, "A short one.", "", `${answer} ${filler}`];
-
-async function all(parts) {
-  const list = [];
-  for await (const part of parts) list.push(part);
-  return list;
-}
 
 for (const workers of [0, 1, 2]) {
   describe(`documents in chunks, with workers: ${workers}`, () => {
@@ -29,7 +24,7 @@ for (const workers of [0, 1, 2]) {
     });
     after(() => reranker.dispose());
 
-    test("find an answer wherever it is, and say where", async () => {
+    test("with chunks, an answer is found anywhere in a long document, and the span contains it", async () => {
       assert.deepEqual(new Set(results.slice(0, 2).map(({ index }) => index)), new Set([1, 4]));
       for (const { index, span } of results.slice(0, 2)) {
         assert.ok(documents[index].slice(span.start, span.end).includes(answer));
@@ -44,28 +39,28 @@ for (const workers of [0, 1, 2]) {
       assert.deepEqual(of(results, 3).span, { start: 0, end: 0 });
     });
 
-    test("give the chunk the score it has alone", async () => {
+    test("the score of a document in chunks is that of its best chunk alone", async () => {
       const [{ index, score, span }] = results;
       const [alone] = (await reranker.rerank({ query, documents: [documents[index].slice(span.start, span.end)] })).results;
       assert.equal(alone.score, score);
     });
 
-    test("are the same in a stream and in a collection", async () => {
-      const streamed = (await all(reranker.stream({ query, documents, longDocuments: "chunk" }))).flatMap((part) => part.results);
+    test("a stream and a collection give the same results for chunks as rerank", async () => {
+      const streamed = (await collect(reranker.stream({ query, documents, longDocuments: "chunk" }))).flatMap((part) => part.results);
       const best = (list) => list.toSorted((a, b) => b.score - a.score || a.index - b.index);
       assert.deepEqual(best(streamed), results);
       const collection = await reranker.prepare(documents, { longDocuments: "chunk" });
-      assert.deepEqual((await all(collection.rank(query))).at(-1).results, results);
-      assert.deepEqual((await all(collection.rank(query, { candidates: [4, 2] }))).at(-1).results.map(({ index }) => index), [4, 2]);
+      assert.deepEqual((await collect(collection.rank(query))).at(-1).results, results);
+      assert.deepEqual((await collect(collection.rank(query, { candidates: [4, 2] }))).at(-1).results.map(({ index }) => index), [4, 2]);
     });
 
-    test("are cut first where tokens are limited", async () => {
+    test("maxTokensPerDocument cuts a document before it is split into chunks", async () => {
       const limited = { query, documents, longDocuments: "chunk", maxTokensPerDocument: 700 };
       const found = (await reranker.rerank(limited)).results.find(({ index }) => index === 1);
       assert.ok(found.span.end < documents[1].indexOf(answer));
     });
 
-    test("can be stopped between chunks", async () => {
+    test("an abort ends a call between chunks", async () => {
       const stop = new AbortController();
       const long = [documents[0].repeat(40)];
       setTimeout(() => stop.abort(), 50);
@@ -74,7 +69,7 @@ for (const workers of [0, 1, 2]) {
   });
 }
 
-test("rankFields make the text that spans are of", async () => {
+test("spans refer to the text that rankFields produce", async () => {
   const reranker = await Reranker.load(undefined, { workers: 0 });
   const row = { title: "Geography", body: `${filler} ${answer}` };
   const { results } = await reranker.rerank({ query, documents: [row], rankFields: ["title", "body"], longDocuments: "chunk", returnDocuments: true });
@@ -84,7 +79,7 @@ test("rankFields make the text that spans are of", async () => {
   reranker.dispose();
 });
 
-test("a model of several labels has no best chunk", async () => {
+test("a model with several labels refuses chunks", async () => {
   const reranker = await Reranker.load(checkpoint((labels) => labels > 1).url, { workers: 0 });
   await rejectsWith("input", /label/, () => reranker.rerank({ query, documents, longDocuments: "chunk" }));
   reranker.dispose();

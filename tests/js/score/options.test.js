@@ -40,28 +40,28 @@ describe("load", () => {
     [{ cache: 1 }, /cache must be true, false or/],
   ];
   for (const [options, message] of wrong) {
-    test(`rejects ${JSON.stringify(options)}`, () => rejectsWith("input", message, loadWith(options)));
+    test(`load refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, loadWith(options)));
   }
 
-  const later = [
+  const unsupported = [
     [{ device: "webgpu" }, /"webgpu" is not available: there is no WebGPU here .* use "auto" or "cpu"/],
     [{ dtype: "f16" }, /the dtype f16 needs a GPU/],
     [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
     [{ integrity: {} }, /integrity is not available: .*files/],
   ];
-  for (const [options, message] of later) {
-    test(`answers unsupported to ${JSON.stringify(options)}`, () => rejectsWith("unsupported", message, loadWith(options)));
+  for (const [options, message] of unsupported) {
+    test(`load answers ${JSON.stringify(options)} with the code unsupported`, () => rejectsWith("unsupported", message, loadWith(options)));
   }
 
-  test("never repeats a token in a message", async () => {
+  test("errors of load do not repeat a token", async () => {
     await assert.rejects(loadWith({ token: "secret" }), (error) => !error.message.includes("secret"));
   });
 
   for (const options of [{ workers: 0 }, { workers: 1 }, { workers: 2 }, { workers: "auto" }, { device: "auto" }, { dtype: undefined }, { dtype: "auto" }]) {
-    test(`accepts ${JSON.stringify(options)}`, loadWith(options));
+    test(`load accepts ${JSON.stringify(options)}`, loadWith(options));
   }
 
-  test("applies device and dtype", async () => {
+  test("load applies device and dtype", async () => {
     const f32 = await Reranker.load(url, { device: "cpu", dtype: "f32" });
     const q8 = await Reranker.load(url, { device: "cpu", dtype: "q8" });
     assert.equal(f32.info.backend.device, "cpu");
@@ -71,7 +71,7 @@ describe("load", () => {
     q8.dispose();
   });
 
-  test("applies maxLength", async () => {
+  test("load applies maxLength", async () => {
     const long = [["a query", "word ".repeat(200)]];
     const whole = await Reranker.load(url);
     const short = await Reranker.load(url, { maxLength: 12 });
@@ -84,7 +84,7 @@ describe("load", () => {
     whole.dispose();
   });
 
-  test("tells onProgress how many bytes of each file are read", async () => {
+  test("load calls onProgress with the bytes of each file", async () => {
     const last = new Map();
     const reranker = await Reranker.load(url, {
       onProgress: ({ stage, file, loaded, total }) => {
@@ -94,14 +94,14 @@ describe("load", () => {
     });
     reranker.dispose();
     assert.ok(last.has("config.json") && last.has("tokenizer.json") && last.has("model.safetensors"), [...last.keys()].join());
-    const there = readdirSync(url);
+    const existing = readdirSync(url);
     for (const [file, { loaded, total }] of last) {
       assert.equal(loaded, total, file);
-      assert.equal(loaded > 0, there.includes(file), `${file}: ${loaded} bytes`);
+      assert.equal(loaded > 0, existing.includes(file), `${file}: ${loaded} bytes`);
     }
   });
 
-  test("rejects with what onProgress throws", async () => {
+  test("load rejects with the error that onProgress throws", async () => {
     const thrown = new Error("mine");
     await assert.rejects(loadWith({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
   });
@@ -138,16 +138,16 @@ describe("scoring", () => {
     [{ top_n: 2 }, /unknown option "top_n".*topN/],
   ];
   for (const [options, message] of wrong) {
-    test(`rerank rejects ${JSON.stringify(options)}`, () => rejectsWith("input", message, rerank(options)));
+    test(`rerank refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, rerank(options)));
   }
 
-  test("rerank answers unsupported to what it does not offer", async () => {
+  test("rerank answers an instruction with the code unsupported", async () => {
     await rejectsWith("unsupported", /instruction is not available: .*query/, rerank({ instruction: "Judge." }));
   });
 
   test("rerank without options is an input error", () => rejectsWith("input", /query must be/, () => reranker.rerank()));
 
-  test("rank and score reject unknown options and wrong arguments", async () => {
+  test("rank and score refuse unknown options and wrong arguments", async () => {
     await rejectsWith("input", /unknown option "topN".*topK/, () => reranker.rank("q", ["a"], { topN: 1 }));
     await rejectsWith("input", /topK must be/, () => reranker.rank("q", ["a"], { topK: 0 }));
     await rejectsWith("input", /rank: query must be a string/, () => reranker.rank(undefined, ["a"]));
@@ -159,7 +159,7 @@ describe("scoring", () => {
     await rejectsWith("input", /pairs\[0\] must be \[query, document\]/, () => reranker.score([["q", "d", "x"]]));
   });
 
-  test("scores: raw is the logit, sigmoid its sigmoid, model the model's activation", async () => {
+  test("the option scores selects the logit, its sigmoid or the model's activation", async () => {
     const pairs = [["How many people live in Berlin?", "Berlin has about three and a half million people."]];
     const [raw] = await reranker.score(pairs, { scores: "raw" });
     const [sigmoid] = await reranker.score(pairs, { scores: "sigmoid" });
@@ -172,14 +172,14 @@ describe("scoring", () => {
     assert.equal(ranked.score, raw);
   });
 
-  test("maxTokensPerDocument cuts documents", async () => {
+  test("maxTokensPerDocument limits the tokens of each document", async () => {
     const documents = ["one two three four five six seven eight"];
     const whole = await reranker.rerank({ query: "q", documents });
     const cut = await reranker.rerank({ query: "q", documents, maxTokensPerDocument: 2 });
     assert.ok(cut.usage.tokens < whole.usage.tokens, `${cut.usage.tokens} < ${whole.usage.tokens}`);
   });
 
-  test("onProgress counts documents", async () => {
+  test("onProgress gets the number of scored documents", async () => {
     const seen = [];
     await reranker.rerank({ query: "q", documents: Array(300).fill("some words"), onProgress: (progress) => seen.push(progress) });
     assert.ok(seen.every(({ stage, total }) => stage === "score" && total === 300));
@@ -187,14 +187,14 @@ describe("scoring", () => {
     assert.equal(seen.at(-1).done, 300);
   });
 
-  test("what onProgress throws rejects the call and harms nothing else", async () => {
+  test("an error of onProgress rejects its call and does not affect the next one", async () => {
     const thrown = new Error("mine");
     await assert.rejects(rerank({ onProgress: () => { throw thrown; } }), (error) => error === thrown);
     assert.equal((await reranker.rerank({ query: "q", documents: ["a"] })).results.length, 1);
   });
 });
 
-test("a limit beyond what WebAssembly counts to is no limit", async () => {
+test("a maxTokensPerDocument above 32 bits does not limit anything", async () => {
   const reranker = await Reranker.load(url);
   const documents = ["a document of some words, more than one token"];
   const all = await reranker.rerank({ query: "q", documents });
@@ -204,7 +204,7 @@ test("a limit beyond what WebAssembly counts to is no limit", async () => {
   reranker.dispose();
 });
 
-test("score names the hole in a sparse list", async () => {
+test("the error of score names the missing element of a sparse array", async () => {
   const reranker = await Reranker.load(url);
   await rejectsWith("input", /pairs\[0\] must be an array, not undefined/, () => reranker.score([, ["q", "d"]]));
   reranker.dispose();

@@ -4,15 +4,15 @@ import { assertClose, rejectsWith } from "../support/assert.js";
 import { checkpoints, families } from "../support/models/fixtures.js";
 import { dist, root } from "../support/paths.js";
 
-// The bound for f32 against sentence-transformers; activations only shrink a difference.
+// The tolerance for f32 against sentence-transformers. Activations can only make a difference smaller.
 const tolerance = 1e-4;
 
-describe("scores equal those of sentence-transformers", () => {
+describe("parity with sentence-transformers", () => {
   let Reranker;
   before(async () => ({ Reranker } = await import(new URL("index.node.js", dist))));
 
   for (const { name, url, expected } of [...checkpoints(), ...families()]) {
-    test(name, async () => {
+    test(`${name} has the scores of sentence-transformers in f32`, async () => {
       const reranker = await Reranker.load(url, { dtype: "f32", workers: 0 });
       assertClose(await reranker.score(expected.pairs, { scores: "raw" }), expected.logits.flat(), tolerance, "logits");
       assertClose(await reranker.score(expected.pairs), expected.scores.flat(), tolerance, "scores");
@@ -20,8 +20,8 @@ describe("scores equal those of sentence-transformers", () => {
     });
   }
 
-  test("a decoder is refused by the memory that its weights take", async () => {
-    // 49,984 numbers of four bytes.
+  test("a decoder is refused, and the error has the size of its weights", async () => {
+    // 49,984 parameters of four bytes.
     const model = new URL("tests/fixtures/families/qwen3-tied-h40/", root);
     await rejectsWith("unsupported", /"qwen3" is a decoder, whose weights take 199936 bytes/, Reranker.load(model));
   });

@@ -2,23 +2,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
+import { collect, lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const documents = Array.from({ length: 600 }, (_, at) => ({ id: at, text: `document ${at} has ${at * 7919} words of its own` }));
-
-/** Every ranking that comes, until the end. */
-async function all(ranking) {
-  const tops = [];
-  for await (const top of ranking) tops.push(top);
-  return tops;
-}
-
-async function last(ranking) {
-  return (await all(ranking)).at(-1);
-}
 
 for (const workers of [0, 1]) {
   describe(`a prepared collection, with workers: ${workers}`, () => {
@@ -30,10 +20,10 @@ for (const workers of [0, 1]) {
     });
     after(() => reranker.dispose());
 
-    test("ranks as rerank does", async () => {
+    test("a collection gives the results of rerank", async () => {
       assert.equal(collection.size, 600);
       const { results, usage } = await reranker.rerank({ query: "a query", documents, returnDocuments: true });
-      const top = await last(collection.rank("a query", { returnDocuments: true }));
+      const top = await lastOf(collection.rank("a query", { returnDocuments: true }));
       assert.deepEqual(top.results, results);
       assert.deepEqual(top.usage, usage);
       assert.deepEqual([top.done, top.total], [600, 600]);
@@ -41,9 +31,9 @@ for (const workers of [0, 1]) {
       assert.equal(top.backend, reranker.info.backend);
     });
 
-    test("gives the best so far while it goes on", async () => {
+    test("a ranking yields the best results so far until it is complete", async () => {
       const scores = await reranker.score(documents.map(({ text }) => ["a query", text]));
-      const tops = await all(collection.rank("a query", { topN: 5 }));
+      const tops = await collect(collection.rank("a query", { topN: 5 }));
       assert.ok(tops.length > 2, `${tops.length} rankings`);
       for (const { results, done } of tops) {
         const soFar = [...scores.slice(0, done)].map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score);
@@ -51,52 +41,52 @@ for (const workers of [0, 1]) {
       }
     });
 
-    test("ranks the candidates alone, equal ones in their order", async () => {
+    test("a ranking has the candidates only, and equal scores keep the order of the candidates", async () => {
       const twice = await reranker.prepare(["same", "other words", "same"]);
       for (const candidates of [[2, 1, 0], Uint32Array.of(2, 1, 0)]) {
-        const { results, total } = await last(twice.rank("same", { candidates }));
+        const { results, total } = await lastOf(twice.rank("same", { candidates }));
         assert.equal(total, 3);
         assert.deepEqual(results.filter(({ index }) => index !== 1).map(({ index }) => index), [2, 0]);
       }
-      assert.deepEqual((await last(twice.rank("same", { candidates: [] }))).results, []);
+      assert.deepEqual((await lastOf(twice.rank("same", { candidates: [] }))).results, []);
       twice.dispose();
     });
 
-    test("latest: a newer call ends the older one, and is right", async () => {
-      const expected = await last(collection.rank("new", { topN: 3 }));
+    test("with latest, a newer call ends the older one and gives the right results", async () => {
+      const expected = await lastOf(collection.rank("new", { topN: 3 }));
       const old = collection.rank("old", { latest: true });
-      const plain = last(collection.rank("beside", { topN: 1 }));
+      const plain = lastOf(collection.rank("beside", { topN: 1 }));
       await old.next();
-      const fresh = last(collection.rank("new", { topN: 3, latest: true }));
-      await rejectsWith("aborted", /a newer call took this one's place/, () => all(old));
-      assert.deepEqual((await fresh).results, expected.results);
+      const newer = lastOf(collection.rank("new", { topN: 3, latest: true }));
+      await rejectsWith("aborted", /a newer call took this one's place/, () => collect(old));
+      assert.deepEqual((await newer).results, expected.results);
       assert.equal((await plain).done, 600);
     });
 
-    test("a slow reader of an overtaken call gets nothing more of it, not even its end", async () => {
+    test("a slow reader of a replaced call gets an error instead of further results", async () => {
       const old = collection.rank("old", { latest: true, candidates: [1, 2, 3] });
       const slow = collection.rank("slow", { latest: true });
       await assert.rejects(old.next(), { code: "aborted" });
       await slow.next();
-      await new Promise((done) => setTimeout(done, 300)); // Much is scored and held for it meanwhile.
-      const fresh = collection.rank("new", { latest: true });
+      await new Promise((done) => setTimeout(done, 300)); // Meanwhile many results are computed and buffered.
+      const newer = collection.rank("new", { latest: true });
       await assert.rejects(slow.next(), { code: "aborted" });
-      await all(fresh);
+      await collect(newer);
     });
 
-    test("keeps the documents it was given", async () => {
+    test("changing the caller's array later does not change a collection or a running call", async () => {
       const given = ["one", "two"];
       const preparing = reranker.prepare(given);
       given.push("three");
-      const own = await preparing;
-      const { results, done, total } = await last(own.rank("q", { returnDocuments: true }));
-      assert.deepEqual([own.size, done, total, results.length], [2, 2, 2, 2]);
+      const prepared = await preparing;
+      const { results, done, total } = await lastOf(prepared.rank("q", { returnDocuments: true }));
+      assert.deepEqual([prepared.size, done, total, results.length], [2, 2, 2, 2]);
       const answer = reranker.rerank({ query: "q", documents: given, returnDocuments: true });
       given.length = 0;
       assert.deepEqual((await answer).results.map(({ document }) => document).sort(), ["one", "three", "two"]);
     });
 
-    test("leaving the loop ends the work; aborting rejects", async () => {
+    test("leaving the loop ends a ranking, and aborting rejects it", async () => {
       for await (const { done } of collection.rank("a query")) {
         assert.ok(done < 600);
         break;
@@ -105,32 +95,32 @@ for (const workers of [0, 1]) {
       const ranking = collection.rank("a query", { signal: controller.signal });
       await ranking.next();
       controller.abort("enough");
-      await assert.rejects(all(ranking), { code: "aborted", cause: "enough" });
+      await assert.rejects(collect(ranking), { code: "aborted", cause: "enough" });
     });
 
-    test("is apart from other collections, and gone when disposed", async () => {
+    test("disposing a collection rejects its rankings and does not affect other collections", async () => {
       const other = await reranker.prepare([{ title: "one", body: "two" }], { rankFields: ["title", "body"], maxTokensPerDocument: 4 });
       const expected = await reranker.score([["q", "title: one\nbody: two"]]);
-      assert.notEqual((await last(other.rank("q"))).results[0].score, undefined);
+      assert.notEqual((await lastOf(other.rank("q"))).results[0].score, undefined);
       const whole = await reranker.prepare(["title: one\nbody: two"]);
-      assert.deepEqual((await last(whole.rank("q"))).results[0].score, expected[0]);
-      const underWay = other.rank("q");
+      assert.deepEqual((await lastOf(whole.rank("q"))).results[0].score, expected[0]);
+      const ranking = other.rank("q");
       other.dispose();
       other.dispose();
-      await assert.rejects(all(underWay), { code: "disposed" });
-      await rejectsWith("disposed", /the collection was disposed; prepare/, () => all(other.rank("q")));
-      assert.equal((await last(collection.rank("q", { candidates: [7] }))).results[0].index, 7);
+      await assert.rejects(collect(ranking), { code: "disposed" });
+      await rejectsWith("disposed", /the collection was disposed; prepare/, () => collect(other.rank("q")));
+      assert.equal((await lastOf(collection.rank("q", { candidates: [7] }))).results[0].index, 7);
     });
 
-    test("disposing it ends every ranking of it", async () => {
+    test("disposing a collection ends a ranking in progress", async () => {
       const own = await reranker.prepare(documents);
       const ranking = own.rank("q");
       await ranking.next();
       own.dispose();
-      await rejectsWith("disposed", /the collection was disposed/, () => all(ranking));
+      await rejectsWith("disposed", /the collection was disposed/, () => collect(ranking));
     });
 
-    test("tells of its preparation and can be stopped in it", async () => {
+    test("preparing reports progress and can be aborted", async () => {
       const seen = [];
       await reranker.prepare(documents, { onProgress: (progress) => seen.push(progress) });
       assert.deepEqual(seen.at(-1), { stage: "prepare", done: 600, total: 600 });
@@ -140,7 +130,7 @@ for (const workers of [0, 1]) {
       await assert.rejects(reranker.prepare(documents, { onProgress: () => { throw new Error("mine"); } }), /mine/);
     });
 
-    test("rejects wrong arguments at once, naming them", async () => {
+    test("wrong arguments of prepare and rank are refused immediately, by name", async () => {
       const wrong = [
         [[7], /query must be a string, not 7/],
         [["q", { topN: 0 }], /topN must be a whole number/],
@@ -154,9 +144,9 @@ for (const workers of [0, 1]) {
       await rejectsWith("input", /documents\[1\] must be a string/, () => reranker.prepare(["a", 7]));
     });
 
-    test("empty ones give one empty ranking", async () => {
+    test("an empty collection gives one empty ranking", async () => {
       const none = await reranker.prepare([]);
-      const tops = await all(none.rank("q"));
+      const tops = await collect(none.rank("q"));
       assert.deepEqual(tops.map(({ results, done, total }) => [results, done, total]), [[[], 0, 0]]);
     });
   });

@@ -17,7 +17,7 @@ describe("results", () => {
   before(async () => (reranker = await Reranker.load(one.url)));
   after(() => reranker.dispose());
 
-  test("come best first, with usage, backend and timings", async () => {
+  test("results are sorted by score and come with usage, backend and timings", async () => {
     const { results, usage, backend, timings } = await reranker.rerank({ query, documents });
     const scores = await reranker.score(documents.map((document) => [query, document]));
     assert.deepEqual(results.map(({ index }) => index).sort(), [0, 1, 2, 3]);
@@ -30,14 +30,14 @@ describe("results", () => {
     assert.ok(timings.engineMs > 0 && timings.totalMs >= timings.engineMs);
   });
 
-  test("of equal scores keep the order of the documents", async () => {
+  test("results with equal scores keep the order of the documents", async () => {
     const { results } = await reranker.rerank({ query, documents: ["same", "other words", "same", "same"] });
     const same = results.filter(({ index }) => index !== 1);
     assert.deepEqual(same.map(({ index }) => index), [0, 2, 3]);
     assert.equal(new Set(same.map(({ score }) => score)).size, 1);
   });
 
-  test("topN and topK take the best, and may exceed the number of documents", async () => {
+  test("topN and topK return the best results and may exceed the number of documents", async () => {
     const all = await reranker.rerank({ query, documents });
     const two = await reranker.rerank({ query, documents, topN: 2 });
     assert.deepEqual(two.results, all.results.slice(0, 2));
@@ -48,7 +48,7 @@ describe("results", () => {
     assert.equal((await reranker.rank(query, documents, { topK: 99 })).length, 4);
   });
 
-  test("carry the document itself with returnDocuments, and only then", async () => {
+  test("results contain the documents only with returnDocuments", async () => {
     const objects = documents.map((text, id) => ({ id, text }));
     for (const { index, document } of (await reranker.rerank({ query, documents: objects, returnDocuments: true })).results) {
       assert.equal(document, objects[index]);
@@ -60,13 +60,13 @@ describe("results", () => {
     for (const row of await reranker.rank(query, documents, { returnDocuments: false })) assert.ok(!("text" in row));
   });
 
-  test("an object's text scores as the string does", async () => {
+  test("an object with a text scores as the text", async () => {
     const strings = await reranker.rerank({ query, documents });
     const objects = await reranker.rerank({ query, documents: documents.map((text) => ({ text, title: "unused" })) });
     assert.deepEqual(objects.results, strings.results);
   });
 
-  test("rankFields score the named fields as lines in that order", async () => {
+  test("rankFields score the named fields as lines, in the given order", async () => {
     const rows = [{ title: "Berlin", year: 1237, open: true, text: "unused" }, { title: "Bonn", year: 11, open: false }];
     const fields = await reranker.rerank({ query, documents: rows, rankFields: ["year", "title", "open"] });
     const written = await reranker.rerank({ query, documents: ["year: 1237\ntitle: Berlin\nopen: true", "year: 11\ntitle: Bonn\nopen: false"] });
@@ -75,20 +75,20 @@ describe("results", () => {
     await rejectsWith("input", /documents\[1\] field "year" of rankFields must be a string.*not undefined/, () => reranker.rerank(missing));
   });
 
-  test("of no documents are none", async () => {
+  test("without documents, results are empty", async () => {
     assert.deepEqual((await reranker.rerank({ query, documents: [] })).results, []);
     assert.deepEqual(await reranker.rank(query, []), []);
     assert.deepEqual(await reranker.score([]), new Float32Array(0));
   });
 
-  test("exist for empty strings, NUL, lone surrogates and long texts", async () => {
+  test("empty strings, NUL, lone surrogates and long texts have finite scores", async () => {
     const odd = ["", "\0", "\ud800", "[SEP] [CLS]", "long ".repeat(20_000)];
     const scores = await reranker.score(odd.map((text) => [text, text]));
     assert.ok(scores.every(Number.isFinite));
     assert.deepEqual(await reranker.score([["\ud800", "a\udc00"]]), await reranker.score([["\ufffd", "a\ufffd"]]));
   });
 
-  test("do not depend on the neighbours", async () => {
+  test("a score does not depend on the other documents", async () => {
     const alone = await reranker.score([[query, documents[1]]]);
     const { results } = await reranker.rerank({ query, documents });
     assertClose([results.find(({ index }) => index === 1).score], alone, 0, "alone and among others");
@@ -96,7 +96,7 @@ describe("results", () => {
 });
 
 describe("several labels", () => {
-  test("score row by row; rerank and rank point to score", async () => {
+  test("a model with several labels scores rows of labels, and rerank and rank refer to score", async () => {
     const reranker = await Reranker.load(several.url);
     const labels = several.expected.num_labels;
     assert.equal(reranker.info.numLabels, labels);
@@ -110,7 +110,7 @@ describe("several labels", () => {
   });
 });
 
-test("info says what was loaded, and cannot be changed", async () => {
+test("info describes the loaded model and is frozen", async () => {
   const reranker = await Reranker.load(one.url);
   const { info } = reranker;
   assert.equal(info.modelType, "bert");

@@ -57,16 +57,6 @@ export function requestsOf({ requests }, type) {
 export const manyDocuments = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
 export const query = "a query";
 
-export async function collect(parts) {
-  const items = [];
-  for await (const part of parts) items.push(part);
-  return items;
-}
-
-export async function lastOf(parts) {
-  return (await collect(parts)).at(-1);
-}
-
 /** A promise, and the function that resolves it. */
 export function deferred() {
   let resolve;

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { afterEach, before, describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
+import { lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { failing, lastOf, loadPool, manyDocuments, query, requestsOf, silent, trapping } from "../support/pool.js";
+import { failing, loadPool, manyDocuments, query, requestsOf, silent, trapping } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);

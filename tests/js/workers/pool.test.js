@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { afterEach, before, describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
+import { collect, lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
-import { collect, deferred, lastOf, loadPool, manyDocuments, modelFiles, query, requestsOf, whenEnded } from "../support/pool.js";
+import { deferred, loadPool, manyDocuments, modelFiles, query, requestsOf, whenEnded } from "../support/pool.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);

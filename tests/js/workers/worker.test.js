@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 
 import { rejectsWith } from "../support/assert.js";
 import { runNode } from "../support/children/processes.js";
+import { lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -128,9 +129,3 @@ test("a process ends by itself, without dispose", () => {
   assert.equal(status, 0);
   assert.ok(Date.now() - started < 60_000);
 });
-
-async function lastOf(rankings) {
-  let last;
-  for await (const ranking of rankings) last = ranking;
-  return last;
-}
