@@ -64,6 +64,7 @@ pub mod internals {
     pub use crate::checkpoint::{
         Checkpoint, Format, ModelLimits, TokenizerClass, TokenizerConfig, Weights, WeightsReader,
     };
+    pub use crate::model::Plan;
     pub use crate::text::{Batch, PairTokenizer};
 }
 

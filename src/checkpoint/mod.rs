@@ -24,9 +24,9 @@ pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, Truncatio
 pub(crate) use tokenizer::{LabelTokens, PromptConfig};
 pub use tokenizer::{TokenizerClass, TokenizerConfig};
 #[cfg(feature = "candle")]
-pub(crate) use weights::{BLOCK, Writer, block_scales};
+pub(crate) use weights::{BLOCK, GoldenPair, Writer, block_scales};
 pub use weights::{Format, Weights, WeightsReader};
-pub(crate) use weights::{Golden, GoldenPair, Tensor};
+pub(crate) use weights::{Golden, Tensor};
 pub(crate) use weights::{Index, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error;

@@ -9,10 +9,11 @@ mod plan;
 mod tensor_names;
 
 pub(crate) use head::Head;
+pub use plan::Plan;
 #[cfg(test)]
 pub(crate) use plan::PositionTable;
 pub(crate) use plan::{
-    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, Plan, PlanTensor,
+    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, PlanTensor,
     Pooling, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
 };
 

@@ -10,7 +10,9 @@ use crate::engine::{Engine, EngineConfig};
 use crate::error::Result;
 use crate::info::{self, Backend, Info, WeightsInfo};
 use crate::model::{self, Head};
-use crate::options::{Device, Dtype, Options};
+#[cfg(any(feature = "gpu", feature = "candle"))]
+use crate::options::Device;
+use crate::options::{Dtype, Options};
 
 /// An engine and a head, prepared from a Plan or for a decoder.
 pub(super) struct PreparedModel {
