@@ -6,7 +6,7 @@ import { dist } from "../support/paths.js";
 
 const { errorCodes } = await import(new URL("index.node.js", dist));
 const guide = read("docs/js-api.md");
-const types = read("pkg/src/types.ts");
+const types = read("pkg/src/types.ts") + read("pkg/src/errors.ts");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {
