@@ -1,9 +1,9 @@
-// The program of the worker in browsers. It fetches nothing: the compiled engine and the model come as messages.
+// The worker's program in browsers. It fetches nothing: the compiled engine and the model arrive as messages.
 import { nextTask } from "../platform/next-task.js";
 import { Host } from "./host.js";
 import type { Reply } from "./protocol.js";
 
-/** What is used of a worker's global scope; TypeScript has its types or a page's, not both. */
+/** The used part of a worker's global scope. TypeScript's libraries of pages and workers exclude each other. */
 declare const self: {
   readonly name: string;
   readonly navigator: Partial<Navigator>;
@@ -14,7 +14,7 @@ declare const self: {
 const host = new Host({ post: (reply, transfer = []) => self.postMessage(reply, transfer), nextTask });
 self.onmessage = ({ data }) => host.receive(data);
 
-// A worker can stop without a word. Then the lock named like it is free, and whoever waits for that knows.
+// Browsers do not report a worker that stops. So it holds a lock of its own name, and the page waits for that lock.
 const ready = (): void => self.postMessage({ type: "ready" }, []);
 const { locks } = self.navigator;
 if (locks === undefined) ready();
@@ -23,5 +23,5 @@ else {
     ready();
     return new Promise(() => {});
   };
-  locks.request(self.name, held).catch(() => {}); // Not allowed here: then nobody hears that it is ready, or waits for it.
+  locks.request(self.name, held).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and the page does not watch this worker.
 }

@@ -4,37 +4,37 @@ import type { JobChunk } from "./job-splitter.js";
 
 type PreparedJob = Extract<Job, { kind: "prepared" }>;
 
-/** What one member holds of a collection. */
+/** One worker's part of a collection. */
 interface Shard {
   readonly worker: PoolWorker;
   documents: number;
   characters: number;
 }
 
-/** Where the documents of a collection are: each is held by one member, and the members hold about as much. */
+/** Distributes a collection over workers: each document is held by one, and all hold about as many characters. */
 export class DocumentShards {
   readonly #shards: readonly Shard[];
-  /** For each document, who holds it, and where among its entry. */
+  /** For each document of the collection, its shard and its index there. */
   readonly #locations: { readonly shard: Shard; readonly localIndex: number }[] = [];
 
   constructor(workers: readonly PoolWorker[]) {
     this.#shards = workers.map((worker) => ({ worker, documents: 0, characters: 0 }));
   }
 
-  /** Those that hold documents, or will. */
+  /** The workers that hold the collection. */
   get workers(): readonly PoolWorker[] {
     return this.#shards.map(({ worker }) => worker);
   }
 
   /**
-   * Places documents at the end, each with the member that holds the fewest characters: neighbours come apart, for a
-   * first stage often finds them together.
-   * @returns who gets which
+   * Appends documents, each to the shard with the fewest characters. This separates neighbors, which a first stage often
+   * retrieves together.
+   * @returns the new documents of each worker
    */
   add(documents: readonly string[]): Map<PoolWorker, string[]> {
     const added = new Map<PoolWorker, string[]>();
     for (const document of documents) {
-      const shard = this.#shards.reduce((least, other) => (other.characters < least.characters ? other : least));
+      const shard = this.#shards.reduce((min, other) => (other.characters < min.characters ? other : min));
       this.#locations.push({ shard, localIndex: shard.documents++ });
       shard.characters += document.length;
       const entry = added.get(shard.worker) ?? [];
@@ -44,7 +44,7 @@ export class DocumentShards {
     return added;
   }
 
-  /** Who scores what of a work. */
+  /** Splits a job into the chunk that each worker scores. Chunks without pairs are left out. */
   chunks(job: PreparedJob): Map<PoolWorker, JobChunk> {
     const candidates = job.candidates ?? Uint32Array.from(this.#locations.keys());
     const found = new Map<Shard, { candidates: number[]; indices: number[] }>();

@@ -4,16 +4,16 @@ import { RankletError, isDeviceLost, messageOf } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 
-/** What a worker's thread gives the host. */
+/** The worker's thread, as the host uses it. */
 export interface HostPort {
   post(reply: Reply, transfer?: ArrayBuffer[]): void;
-  /** Resolves in a later task, after the messages that wait now. */
+  /** Resolves in a later task, after the messages that are queued now. */
   nextTask(): Promise<void>;
 }
 
 type AnsweredRequest = Exclude<Request, { type: "release" | "cancel" }>;
 
-/** The worker's side of the protocol: answers requests with an engine of this thread. */
+/** The worker's side of the protocol: answers requests with an engine on this thread. */
 export class Host {
   readonly #port: HostPort;
   readonly #running = new Map<number, AbortController>();
@@ -23,11 +23,11 @@ export class Host {
     this.#port = port;
   }
 
-  /** Takes a message. Whatever it is, nothing is thrown: a message that is no request is answered with `failed`. */
+  /** Receives a message and never throws: an invalid request is answered with `failed`. */
   receive(message: unknown): void {
     const request = parseRequest(message);
     if (typeof request === "string") {
-      this.#fail(callOf(message), new RankletError("input", `the worker got a message that is no request: ${request}`));
+      this.#fail(callOf(message), new RankletError("input", `the worker received an invalid request: ${request}`));
       return;
     }
     switch (request.type) {
@@ -45,7 +45,7 @@ export class Host {
   async #answer(request: AnsweredRequest): Promise<void> {
     const { call } = request;
     if (this.#running.has(call)) {
-      this.#fail(call, new RankletError("input", `the worker got call ${call} twice`));
+      this.#fail(call, new RankletError("input", `the worker received call ${call} twice`));
       return;
     }
     const controller = new AbortController();
@@ -78,7 +78,7 @@ export class Host {
   }
 
   async #load(module: WebAssembly.Module, files: ReadonlyMap<string, Blob>, settings: EngineSettings): Promise<Scorer["info"]> {
-    if (this.#engine !== undefined) throw new RankletError("input", "the worker has a model already");
+    if (this.#engine !== undefined) throw new RankletError("input", "the worker already has a model");
     startEngine(module);
     this.#engine = await Engine.load(files, settings, () => this.#port.nextTask());
     return this.#engine.info;

@@ -1,66 +1,66 @@
 import type { Job } from "../scoring/scorer.js";
 
-/** Texts and their queries, which any worker can score. */
+/** A job with texts, which any worker can score. */
 export type TextJob = Exclude<Job, { kind: "prepared" }>;
 
-/** A piece of a work, for one worker. */
+/** A part of a job, for one worker. */
 export interface JobChunk {
   readonly job: Job;
-  /** Where its pairs stand in the whole work. */
+  /** For each of its pairs, the index in the whole job. */
   readonly indices: Uint32Array;
-  /** How many workers were lost over it. */
+  /** The number of workers that were lost while they scored it. */
   readonly losses: number;
 }
 
-/** What is left of a share over which a worker was lost, after so many of its pairs were scored. */
+/** Returns what remains of a chunk whose worker was lost after it had scored `done` pairs. */
 export function remainder({ job, indices, losses }: JobChunk, done: number): JobChunk {
   return { job: slice(job, done), indices: indices.slice(done), losses: losses + 1 };
 }
 
 /**
- * The fewest characters of a share, about those of a passage or two: the last shares decide how long workers wait for
- * each other, and fewer keep an engine less busy than their messages cost.
+ * Min size of a chunk in characters, about a passage or two. Smaller chunks cost more in messages than they save in waiting
+ * for the last worker.
  */
 const minChunkCharacters = 640;
 
-/** What a pair costs beside its texts, in characters: its special tokens. */
+/** Cost of a pair's special tokens, in characters. */
 const specialTokenCharacters = 12;
 
-/** More characters than a token usually has: of a pair that is longer than so many for each token, the end may be cut. */
+/** Upper estimate of a token's characters. Text beyond `maxLength` such tokens is probably truncated, and costs nothing. */
 const maxCharactersPerToken = 6;
 
 /**
- * Cuts a work into shares of neighbours, as they are asked for. Tokens are not known yet, so characters stand for them.
- * Each share is half of what an even division of the rest among the workers would give: large at first, and small
- * in the end, so that all workers are done at about the same time, whatever their speed.
+ * Splits a job into chunks of consecutive pairs, on demand. The cost of a pair is estimated from its characters, because it
+ * is not tokenized yet. A chunk has half of an even share of the remaining cost: chunks are large at first and small at the
+ * end, so that workers of different speed finish at about the same time (guided self-scheduling).
  */
 export class JobSplitter {
   readonly #job: TextJob;
-  /** For each pair, the cost of all up to it. */
+  /** Cumulative costs: entry `i` is the cost of pairs 0 to `i`. */
   readonly #costs: Float64Array;
   #next = 0;
 
-  /** @param maxLength the most tokens of a pair */
+  /** @param maxLength max tokens of a pair */
   constructor(job: TextJob, maxLength: number) {
     this.#job = job;
     let cost = 0;
-    const most = job.kind === "query" && job.limits.longDocuments === "chunk" ? Infinity : maxLength * maxCharactersPerToken;
-    this.#costs = Float64Array.from(job.documents, (document, at) => (cost += specialTokenCharacters + Math.min(most, queryOf(job, at).length + document.length)));
+    const maxCost = job.kind === "query" && job.limits.longDocuments === "chunk" ? Infinity : maxLength * maxCharactersPerToken;
+    this.#costs = Float64Array.from(job.documents, (document, at) => (cost += specialTokenCharacters + Math.min(maxCost, queryOf(job, at).length + document.length)));
   }
 
-  /** Whether all is cut. */
+  /** Whether no pairs remain. */
   get done(): boolean {
     return this.#next === this.#job.documents.length;
   }
 
-  /** The next share, where `workers` take part; `undefined` when all is cut. */
+  /** Returns the next chunk for a pool of `workers`, or `undefined` if no pairs remain. */
   next(workers: number): JobChunk | undefined {
     if (this.done) return undefined;
     const from = this.#next;
     const end = this.#job.documents.length;
-    const wanted = Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
+    const target = Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
     let to = from + 1;
-    while (to < end && this.#cost(from, to) < wanted) to++;
+    while (to < end && this.#cost(from, to) < target) to++;
     if (this.#cost(to, end) < minChunkCharacters) to = end;
     this.#next = to;
     return { job: slice(this.#job, from, to), indices: Uint32Array.from({ length: to - from }, (_, at) => from + at), losses: 0 };

@@ -1,10 +1,10 @@
-// The program of the worker in Node.
+// The worker's program in Node.
 import { setImmediate } from "node:timers";
 import { parentPort } from "node:worker_threads";
 
 import { Host } from "./host.js";
 
-if (parentPort === null) throw new Error("this file is a worker's program and not for importing");
+if (parentPort === null) throw new Error("this file is the program of a worker; do not import it");
 const port = parentPort;
 const host = new Host({
   post: (reply, transfer = []) => port.postMessage(reply, transfer),

@@ -3,10 +3,10 @@ import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scor
 import type { WorkerScorer } from "./worker-scorer.js";
 import { remainder, type JobChunk } from "./job-splitter.js";
 
-/** How often a share is scored again elsewhere: one that costs two workers is what is wrong with them. */
+/** Number of workers that one chunk may cost. A chunk that costs more is probably the cause, and its error is thrown. */
 const maxWorkerLosses = 2;
 
-/** One worker of a pool, and its replacements. */
+/** One worker of a pool. If it is lost, it is replaced. */
 export class PoolWorker {
   readonly #scorer: WorkerScorer;
   #failed = false;
@@ -16,24 +16,24 @@ export class PoolWorker {
     this.#scorer = scorer;
   }
 
-  /** Whether it can compute at once. */
+  /** Whether it can compute now. */
   get running(): boolean {
     return this.#scorer.running;
   }
 
-  /** Whether it does not run and was not to be started: not tried again, for what it lacks, such as memory, others need. */
+  /** Whether starting it failed. It is not retried, because it would compete with the others, e.g. for memory. */
   get failed(): boolean {
     return this.#failed && !this.running;
   }
 
-  /** How many shares it is scoring. */
+  /** Number of chunks that it is scoring. */
   get chunks(): number {
     return this.#chunks;
   }
 
   /**
-   * Starts its worker.
-   * @throws RankletError what the worker met
+   * Starts the worker.
+   * @throws RankletError as `WorkerScorer.start`
    */
   async start(): Promise<void> {
     this.#failed = false;
@@ -46,9 +46,10 @@ export class PoolWorker {
   }
 
   /**
-   * Scores a share.
-   * @returns what is left of it when the worker was lost, to be scored again
-   * @throws RankletError as `Scorer.score`, with places in the whole work; the loss of a worker when it is not the first
+   * Scores a chunk.
+   * @returns the rest of the chunk if the worker was lost, to be scored again
+   * @throws RankletError as `Scorer.score`, with indices of the whole job; the loss of the worker if the chunk has cost
+   *   too many
    */
   async score(chunk: JobChunk, options: JobOptions): Promise<JobChunk | undefined> {
     const { numLabels } = this.#scorer.info;
@@ -72,12 +73,12 @@ export class PoolWorker {
     return undefined;
   }
 
-  /** Scores a share that no other member can: when its worker is lost, on the one that takes its place. */
+  /** Scores a chunk of prepared documents, which only this worker holds; after a loss, on its replacement. */
   async scoreWithRetries(chunk: JobChunk, options: JobOptions): Promise<void> {
     for (let unfinished: JobChunk | undefined = chunk; unfinished !== undefined; ) unfinished = await this.score(unfinished, options);
   }
 
-  /** Tokenises documents; when its worker is lost, on the one that takes its place. */
+  /** Tokenizes documents; after a loss, on the replacement. */
   async prepare(collection: number, input: CollectionInput): Promise<void> {
     for (let losses = 1; ; losses++) {
       try {
@@ -98,5 +99,5 @@ export class PoolWorker {
 }
 
 function miscounted({ indices }: JobChunk): RankletError {
-  return new RankletError("internal", `the worker gave other than the scores of ${indices.length} pairs`);
+  return new RankletError("internal", `the worker returned a wrong number of scores for ${indices.length} pairs`);
 }

@@ -11,21 +11,21 @@ import type { WorkerPort } from "./port.js";
 import type { TextJob } from "./job-splitter.js";
 import { PrestartedWorkers } from "./prestarted-workers.js";
 
-/** How many workers, and whether loading waits for all of them. */
+/** The number of workers, and whether loading waits for all of them. */
 export interface PoolSize {
   readonly workers: number;
   readonly waitForAll: boolean;
 }
 
 /**
- * A model in several workers, each with weights of its own; they share nothing. Texts are dealt out; the documents of a
- * collection are each held by one. Workers that are lost are replaced when there is work, and what they had is
- * scored again, so a call fails only where it costs workers repeatedly.
+ * A model in several workers, which share nothing: each has its own copy of the weights. Jobs with texts are split into
+ * chunks and scheduled; each document of a collection is held by one worker. A lost worker is replaced when there is a job,
+ * and its chunk is scored again. A call fails only if it costs several workers.
  */
 export class WorkerPool implements Scorer, Workers {
   readonly info: ModelInfo;
   readonly #workers: readonly PoolWorker[];
-  /** Each ends without an error, when the worker runs or has failed. */
+  /** Workers that are being started. Each promise resolves when its worker runs or has failed. */
   readonly #starting = new Map<PoolWorker, Promise<void>>();
   readonly #schedulers = new Set<JobScheduler>();
   readonly #collections = new Map<number, DocumentShards>();
@@ -37,8 +37,9 @@ export class WorkerPool implements Scorer, Workers {
   }
 
   /**
+   * Loads a model into a pool.
    * @param first a worker that was just started
-   * @throws RankletError as `WorkerScorer.load`, for the first worker or for any where all are waited for
+   * @throws RankletError as `WorkerScorer.load`: for any worker if all are waited for, otherwise for the first
    */
   static async load(first: WorkerPort, start: WorkerStart, { workers, waitForAll }: PoolSize, signal: AbortSignal): Promise<WorkerPool> {
     if (waitForAll) {
@@ -51,9 +52,9 @@ export class WorkerPool implements Scorer, Workers {
   }
 
   /**
-   * A pool of a worker that has the model and of others.
-   * @param prestarted workers that were started ahead for it
-   * @throws RankletError where all are waited for and one cannot be started
+   * Creates a pool around a worker that has the model already.
+   * @param prestarted the other workers, as far as they have been started
+   * @throws RankletError if all are waited for and one cannot be started
    */
   static async withFirst(first: WorkerScorer, start: WorkerStart, { workers, waitForAll }: PoolSize, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<WorkerPool> {
     const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info, prestarted.take()));
@@ -68,7 +69,7 @@ export class WorkerPool implements Scorer, Workers {
     return pool;
   }
 
-  /** The members that were not found to be past starting. */
+  /** Number of workers that run or can be started. */
   get size(): number {
     return this.#workers.filter(({ failed }) => !failed).length;
   }
@@ -92,7 +93,7 @@ export class WorkerPool implements Scorer, Workers {
     const shards = this.#collections.get(collection) ?? (await this.#begin(collection));
     const { limits } = input;
     const added = Array.from(shards.add(input.documents), ([worker, documents]) => worker.prepare(collection, { documents, limits }));
-    // All have to end before the collection can be forgotten.
+    // Waits for all, because the caller may release the collection after an error.
     const failed = (await Promise.allSettled(added)).find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
@@ -127,22 +128,22 @@ export class WorkerPool implements Scorer, Workers {
     await Promise.all(Array.from(shards.chunks(job), ([worker, chunk]) => worker.scoreWithRetries(chunk, options)));
   }
 
-  /** Begins a collection. It waits for the workers that are being started, so that they have their part of it. */
+  /** Creates a collection's shards. Waits for workers that are being started, so that they get one as well. */
   async #begin(collection: number): Promise<DocumentShards> {
     this.#startMissing();
     await Promise.all(this.#starting.values());
     const running = this.#workers.filter((worker) => worker.running);
-    // Where none can be started, the first says why.
+    // If none could be started, preparing on the first one throws the reason.
     const shards = new DocumentShards(running.length > 0 ? running : this.#workers.slice(0, 1));
     this.#collections.set(collection, shards);
     return shards;
   }
 
-  /** Starts every worker that does not run and can: all, when none could be. They join the works under way. */
+  /** Starts the workers that do not run; failed ones too if all have failed. They join the running jobs. */
   #startMissing(): void {
-    const hopeless = this.size === 0;
+    const allFailed = this.size === 0;
     for (const worker of this.#workers) {
-      if (worker.running || this.#starting.has(worker) || (worker.failed && !hopeless)) continue;
+      if (worker.running || this.#starting.has(worker) || (worker.failed && !allFailed)) continue;
       this.#starting.set(worker, this.#start(worker));
     }
   }
@@ -151,7 +152,7 @@ export class WorkerPool implements Scorer, Workers {
     try {
       await worker.start();
     } catch (error) {
-      // Others do its work; without others, this is why there is no score.
+      // If other workers remain, they score its chunks.
       if (this.size === 0) for (const scheduler of this.#schedulers) scheduler.fail(error);
     } finally {
       this.#starting.delete(worker);
@@ -160,7 +161,7 @@ export class WorkerPool implements Scorer, Workers {
   }
 }
 
-/** Starts all at once; where one fails, the others end. */
+/** Loads the model into all workers at once. If one fails, the others end. */
 async function startAll(first: WorkerPort, start: WorkerStart, workers: number, signal: AbortSignal): Promise<WorkerScorer[]> {
   return withAbortController(signal, async (stop) => {
     const load = async (at: number): Promise<WorkerScorer> => WorkerScorer.load(at === 0 ? first : start.startWorker(), start, stop.signal);
@@ -168,7 +169,7 @@ async function startAll(first: WorkerPort, start: WorkerStart, workers: number, 
     try {
       return await Promise.all(loading);
     } catch (error) {
-      for (const scorer of loading) scorer.then((loaded) => loaded.dispose(), () => {}); // The others' errors say no more.
+      for (const scorer of loading) scorer.then((loaded) => loaded.dispose(), () => {}); // Their errors follow from the first.
       throw error;
     }
   });

@@ -1,11 +1,11 @@
 import type { Request } from "./protocol.js";
 
-/** A worker as seen from outside, the same in every runtime. */
+/** A worker, as the thread that started it sees it; the same in every runtime. */
 export interface WorkerPort {
   post(request: Request): void;
-  /** Hears every message, and why the worker ended; what comes after that, or after `terminate`, means nothing. */
+  /** Registers the receivers of messages and of the reason why the worker ended. Calls after that, or after `terminate`, are ignored. */
   listen(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): void;
-  /** Whether the process should wait for the worker; pages never do. */
+  /** Sets whether the process stays alive for the worker. Pages ignore it. */
   keepAlive(wanted: boolean): void;
   terminate(): void;
 }

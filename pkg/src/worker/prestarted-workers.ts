@@ -3,24 +3,24 @@ import type { WorkerStart } from "./worker-scorer.js";
 import { WorkerConnection } from "./worker-connection.js";
 
 /**
- * Workers that get the model later: their program is read while the model is, and nothing has to be requested after
- * loading.
+ * Workers that were started before the model is loaded, and get it later. Their program loads at the same time as the model,
+ * so that nothing is requested once loading ends.
  */
 export class PrestartedWorkers {
   readonly #connections: WorkerConnection[] = [];
 
-  /** Starts `workers` of them, or as many as can be: the others are tried again when they are needed. */
+  /** Starts up to `workers` workers. Those that cannot be started are retried when they are needed. */
   static start({ startWorker }: WorkerStart, workers: number): PrestartedWorkers {
     const prestarted = new PrestartedWorkers();
     try {
       while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(startWorker()));
     } catch {
-      // See above.
+      // Retried later.
     }
     return prestarted;
   }
 
-  /** Waits for the model that they are for, and ends them where it cannot be loaded. */
+  /** Waits for the model, and ends the workers if it cannot be loaded. */
   async whileLoading<T>(model: Promise<T>): Promise<T> {
     try {
       return await model;
@@ -30,12 +30,12 @@ export class PrestartedWorkers {
     }
   }
 
-  /** One of them, where there is one left. */
+  /** Takes one of the workers, if any is left. */
   take(): WorkerConnection | undefined {
     return this.#connections.shift();
   }
 
-  /** Ends those that were not taken. */
+  /** Ends the workers that were not taken. */
   end(): void {
     for (const prestarted of this.#connections.splice(0)) prestarted.close(new RankletError("internal", "the worker is not needed"));
   }

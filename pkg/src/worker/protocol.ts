@@ -1,14 +1,14 @@
-// What a reranker and its worker say to each other. The two can come from different versions of the package, out of a
-// cache for example, so each side proves what it hears before it believes it.
+// The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
+// browser's cache, so each side validates every message it receives.
 import type { EngineSettings } from "../engine/engine.js";
 import { errorCodes, type ErrorCode, type ErrorItem } from "../errors.js";
 import { isObject } from "../util/check.js";
 import type { CollectionInput, PartialScores, DocumentLimits, Job } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 
-/** To the worker. `call` numbers what is answered by `done` or `failed`. */
+/** A message to the worker. `call` is the number by which the answer refers to it. */
 export type Request =
-  /** The first message, once. */
+  /** The first message. Sent once. */
   | {
       readonly type: "load";
       readonly call: number;
@@ -21,66 +21,66 @@ export type Request =
   | { readonly type: "release"; readonly collection: number }
   | { readonly type: "cancel"; readonly call: number };
 
-/** From the worker. */
+/** A message from the worker. Each call is answered once, by `loaded`, `done` or `failed`. */
 export type Reply =
-  /** The worker's code runs, and holds what shows that it does; answers may come before. */
+  /** The worker holds the lock that shows that it runs. Other messages may come first. */
   | { readonly type: "ready" }
   | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
   | { readonly type: "partial"; readonly call: number; readonly partial: PartialScores }
   | { readonly type: "done"; readonly call: number }
   | {
       readonly type: "failed";
-      /** `undefined` where the request was not one at all. */
+      /** `undefined` if the request was too malformed to have a number. */
       readonly call: number | undefined;
       readonly code: ErrorCode;
       readonly message: string;
       /** The documents or pairs of the job that the error is about, if they are known. */
       readonly item?: ErrorItem | undefined;
-      /** Whether the worker is of no more use. */
+      /** Whether the worker can no longer be used. */
       readonly fatal: boolean;
-      /** What the model is now, where a failed GPU has changed it. */
+      /** The model after a failed GPU has changed it. */
       readonly info?: ModelInfo | undefined;
     };
 
-/** The request that `message` is, or what is wrong with it. */
+/** Validates a request. Returns what is wrong with `message` if it is not one. */
 export function parseRequest(message: unknown): Request | string {
-  if (!isObject(message)) return "it is no object";
+  if (!isObject(message)) return "it is not an object";
   switch (message["type"]) {
     case "load":
-      return isLoad(message) ? message : "it does not load a model";
+      return isLoad(message) ? message : "its fields are not those of load";
     case "score":
-      return isScore(message) ? message : "it does not say what to score";
+      return isScore(message) ? message : "its fields are not those of score";
     case "prepare":
-      return isPrepare(message) ? message : "it does not say what to prepare";
+      return isPrepare(message) ? message : "its fields are not those of prepare";
     case "release":
-      return isRelease(message) ? message : "it names no collection";
+      return isRelease(message) ? message : "its fields are not those of release";
     case "cancel":
-      return isCancel(message) ? message : "it names no call";
+      return isCancel(message) ? message : "its call is not a number";
     default:
       return "its type is unknown";
   }
 }
 
-/** The reply that `message` is, or what is wrong with it. */
+/** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  if (!isObject(message)) return "it is no object";
+  if (!isObject(message)) return "it is not an object";
   switch (message["type"]) {
     case "ready":
       return { type: "ready" };
     case "loaded":
-      return isLoaded(message) ? message : "it describes no model";
+      return isLoaded(message) ? message : "its fields are not those of loaded";
     case "partial":
-      return isPartial(message) ? message : "it has no scores";
+      return isPartial(message) ? message : "its fields are not those of partial";
     case "done":
-      return isDone(message) ? message : "it names no call";
+      return isDone(message) ? message : "its call is not a number";
     case "failed":
-      return isFailed(message) ? message : "it does not say what failed";
+      return isFailed(message) ? message : "its fields are not those of failed";
     default:
       return "its type is unknown";
   }
 }
 
-/** The number of the call that `message` is about, whatever else is wrong with it. */
+/** Returns the call's number in a message that may be malformed otherwise. */
 export function callOf(message: unknown): number | undefined {
   return isObject(message) && isCount(message["call"]) ? message["call"] : undefined;
 }
@@ -186,7 +186,7 @@ function isDocumentLimits(limits: unknown): limits is DocumentLimits {
 }
 
 function isTexts(texts: unknown): texts is readonly string[] {
-  // Array.from visits the holes of a sparse array too, which every would leave.
+  // Array.from visits the holes of a sparse array, which `every` skips.
   return Array.isArray(texts) && Array.from<unknown>(texts).every((text) => typeof text === "string");
 }
 
@@ -194,7 +194,7 @@ function isLimit(limit: unknown): limit is number | undefined {
   return limit === undefined || (isCount(limit) && limit <= 0xffff_ffff);
 }
 
-/** Whether `value` is a whole number that is not negative. */
+/** Whether `value` is a non-negative integer. */
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -2,36 +2,36 @@ import type { JobOptions } from "../scoring/scorer.js";
 import type { PoolWorker } from "./pool-worker.js";
 import { JobSplitter, type JobChunk, type TextJob } from "./job-splitter.js";
 
-/** The workers that a work is dealt to. */
+/** The workers that chunks are assigned to. */
 export interface Workers {
-  /** Those that can compute at once, the least busy first; starts the others, which are told of by `JobScheduler.dispatch`. */
+  /** Returns the workers that can compute now, the least busy first. Starts the others, and then calls `JobScheduler.dispatch`. */
   running(): readonly PoolWorker[];
-  /** How many take part, or soon will. */
+  /** Number of workers that run or are being started. */
   readonly size: number;
 }
 
-/** One work, dealt out share by share to whichever worker is free: a slow one gets fewer. */
+/** Scores one job: assigns its chunks to workers as they become free, so that a slow worker gets fewer. */
 export class JobScheduler {
   readonly #workers: Workers;
   readonly #options: JobOptions;
   readonly #splitter: JobSplitter;
-  /** What lost workers have left. */
+  /** Chunks of lost workers, to be assigned again. */
   readonly #requeued: JobChunk[] = [];
   readonly #busy = new Set<PoolWorker>();
   #ended = false;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
-  /** Resolves when all is scored; rejects with the first error, after which nothing more is dealt. */
+  /** Resolves when all chunks are scored. Rejects with the first error, after which no chunk is assigned. */
   readonly done = new Promise<void>((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]));
 
-  /** @param maxLength the most tokens of a pair */
+  /** @param maxLength max tokens of a pair */
   constructor(workers: Workers, job: TextJob, maxLength: number, options: JobOptions) {
     this.#workers = workers;
     this.#options = options;
     this.#splitter = new JobSplitter(job, maxLength);
   }
 
-  /** Gives a share to each worker that has none: to begin with, and whenever one becomes free or is ready. */
+  /** Assigns a chunk to each free worker. Called at the start, and whenever a worker becomes free or has started. */
   dispatch(): void {
     if (this.#ended) return;
     for (const worker of this.#workers.running()) {
@@ -45,12 +45,12 @@ export class JobScheduler {
     this.#resolve();
   }
 
-  /** Deals no more. */
+  /** Stops assigning chunks. */
   end(): void {
     this.#ended = true;
   }
 
-  /** Ends it with an error. */
+  /** Ends the job with an error. */
   fail(error: unknown): void {
     this.end();
     this.#reject(error);

@@ -12,20 +12,20 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
 }
 
-/** Who follows a call. */
+/** How to abort a call, and the receiver of its partial scores. */
 interface CallListener {
   readonly signal?: AbortSignal | undefined;
   readonly onPartial?: (partial: PartialScores) => void;
 }
 
-/** One living worker and the calls it has to answer. When it ends, they are rejected. */
+/** A running worker and its unanswered calls, which are rejected when it ends. */
 export class WorkerConnection {
   readonly #port: WorkerPort;
   readonly #pending = new Map<number, PendingCall>();
   #calls = 0;
   #end: RankletError | undefined;
   #resolveEnded!: () => void;
-  /** Resolves when no more calls can be made. */
+  /** Resolves when the worker has ended. */
   readonly ended = new Promise<void>((resolve) => (this.#resolveEnded = resolve));
   #info: ModelInfo | undefined;
 
@@ -39,8 +39,8 @@ export class WorkerConnection {
 
   /**
    * Sends a request and waits for its answer: the model's description for `load`, nothing for others.
-   * @param make gets the call's number
-   * @throws RankletError `aborted` at once when the signal is, `internal` when the worker ends, or what the worker says
+   * @param make returns the request for a call number
+   * @throws RankletError `aborted` as soon as the signal is, `internal` if the worker ends, or the worker's error
    */
   async call(make: (call: number) => Request, { signal, onPartial }: CallListener = {}): Promise<ModelInfo | undefined> {
     throwIfAborted(signal);
@@ -61,22 +61,22 @@ export class WorkerConnection {
     }
   }
 
-  /** Sends a request that has no answer. */
+  /** Sends a request without waiting for an answer. */
   post(request: Request): void {
     if (this.#end === undefined) this.#port.post(request);
   }
 
-  /** What the model has become, where a failed GPU has changed it. */
+  /** The model after a failed GPU has changed it. */
   get info(): ModelInfo | undefined {
     return this.#info;
   }
 
-  /** Whether calls can be made. */
+  /** Whether the worker has not ended. */
   get alive(): boolean {
     return this.#end === undefined;
   }
 
-  /** Ends the worker and rejects what it has not answered. */
+  /** Ends the worker and rejects its unanswered calls. */
   close(reason: RankletError): void {
     if (this.#end !== undefined) return;
     this.#end = reason;
@@ -96,7 +96,7 @@ export class WorkerConnection {
 
   #receive(message: unknown): void {
     const reply = parseReply(message);
-    if (typeof reply === "string") this.close(new RankletError("internal", `the worker sent a message that is no reply: ${reply}`));
+    if (typeof reply === "string") this.close(new RankletError("internal", `the worker sent an invalid reply: ${reply}`));
     else this.#handle(reply);
   }
 
@@ -116,14 +116,14 @@ export class WorkerConnection {
       case "failed": {
         const error = new RankletError(reply.code, reply.message, { item: reply.item });
         if (reply.info !== undefined) this.#info = inWorkers(reply.info, 1);
-        // A request that the worker could not read cannot be answered either: nobody may wait for it.
+        // A reply without a number is about a request that the worker could not read, and whose call would wait forever.
         if (reply.fatal || reply.call === undefined) this.close(error);
         else this.#pending.get(reply.call)?.reject(error);
       }
     }
   }
 
-  /** What a listener throws is its call's end, not the worker's. */
+  /** An error that a listener throws ends its call, but not the worker. */
   #receivePartial(call: number, partial: PartialScores): void {
     const pending = this.#pending.get(call);
     try {

@@ -7,7 +7,7 @@ import type { ModelInfo } from "../types.js";
 import { WorkerConnection } from "./worker-connection.js";
 import type { WorkerPort } from "./port.js";
 
-/** What a worker needs to begin; kept, so that a lost worker can be replaced without reading anything again. */
+/** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
 export interface WorkerStart {
   readonly startWorker: () => WorkerPort;
   readonly module: WebAssembly.Module;
@@ -15,23 +15,23 @@ export interface WorkerStart {
   readonly settings: EngineSettings;
 }
 
-/** A model in a worker. When the worker is lost, works under way are rejected and the next one starts another. */
+/** A model in a worker. If the worker is lost, running jobs are rejected, and the next job starts another worker. */
 export class WorkerScorer implements Scorer {
   readonly #info: ModelInfo;
   readonly #start: WorkerStart;
-  /** What every worker of this model must have been told. */
+  /** The documents of each collection, for a replacement of the worker. */
   readonly #prepared = new Map<number, CollectionInput[]>();
-  /** Aborted by `dispose`, whatever is under way. */
+  /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
-  /** A worker that was started ahead and has no model yet. */
+  /** A started worker that has no model yet. */
   #prestarted: WorkerConnection | undefined;
   #connection: Promise<WorkerConnection> | undefined;
-  /** The worker that calls go to, once it has all that it must have been told. */
+  /** The connected worker, once it has the model and the collections. */
   #current: WorkerConnection | undefined;
 
   /**
-   * A model whose worker gets it when it is needed.
-   * @param prestarted a worker that was started ahead for it
+   * Creates a scorer whose worker gets the model when the first job needs it.
+   * @param prestarted a started worker without a model
    */
   constructor(start: WorkerStart, info: ModelInfo, prestarted?: WorkerConnection) {
     this.#start = start;
@@ -40,9 +40,10 @@ export class WorkerScorer implements Scorer {
   }
 
   /**
+   * Loads a model into a worker.
    * @param first a worker that was just started
-   * @param onCpu how to start another where the first computes on the CPU: what was chosen stays
-   * @throws RankletError as loading the model in this thread does; `internal` where the worker ends
+   * @param onCpu inputs for a replacement if the engine has chosen the CPU, so that its choice is kept
+   * @throws RankletError as `Engine.load`; `internal` if the worker ends
    */
   static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal, onCpu = start): Promise<WorkerScorer> {
     const { connection, info } = await connect(new WorkerConnection(first), start, signal);
@@ -55,13 +56,13 @@ export class WorkerScorer implements Scorer {
     return this.#current?.info ?? this.#info;
   }
 
-  /** Whether there is a worker that calls can go to at once. */
+  /** Whether a worker is connected. */
   get running(): boolean {
     return this.#current?.alive === true;
   }
 
   /**
-   * Starts a worker unless there is one.
+   * Starts a worker unless one is connected.
    * @throws RankletError as `load`
    */
   async start(): Promise<void> {
@@ -104,7 +105,7 @@ export class WorkerScorer implements Scorer {
     return abortable(this.#connection ?? this.#use(this.#reconnect()), this.#lifetime.signal);
   }
 
-  /** Makes `connection` the one that calls go to, until it fails or ends. */
+  /** Makes `connection` the current one until it fails or ends. */
   #use(connection: Promise<WorkerConnection>): Promise<WorkerConnection> {
     const disconnect = (): void => {
       if (this.#connection === connection) this.#connection = undefined;
