@@ -13,13 +13,13 @@ interface RankRequest {
   readonly job: Extract<Job, { kind: "prepared" }>;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
-  /** Aborted when a newer call takes this one's place. */
+  /** Aborted when a newer call replaces this one. */
   readonly controller: AbortController;
   readonly topN: number | undefined;
   readonly returnDocuments: boolean;
 }
 
-/** Prepared documents of one scorer. */
+/** Documents that a scorer has prepared. */
 export class PreparedCollection<D extends DocumentInput> implements Collection<D> {
   readonly #scorer: Scorer;
   readonly #id: number;
@@ -28,7 +28,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #lifetime = new AbortController();
   #latest: AbortController | undefined;
 
-  /** @param id the number under which the scorer has these documents */
+  /** @param id the scorer's number for these documents */
   constructor(scorer: Scorer, id: number, documents: readonly D[]) {
     this.#scorer = scorer;
     this.#id = id;
@@ -49,7 +49,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.#checkCandidates(candidates);
     const controller = new AbortController();
     if (latest) {
-      abortWithError(this.#latest, new RankletError("aborted", "a newer call took this one's place"));
+      abortWithError(this.#latest, new RankletError("aborted", "a newer call replaced this one"));
       this.#latest = controller;
     }
     return this.#rank({ job, scores, signal, controller, topN, returnDocuments });
@@ -70,7 +70,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     const total = job.candidates?.length ?? this.size;
     let [done, tokens, engineMs] = [0, 0, 0];
     let top: ScoredDocument[] = [];
-    // What is scored is numbered in the order that was asked for, which is also that of equal scores.
+    // Until the results, indices are positions in the job, because equal scores keep that order.
     const document = (index: number): number => job.candidates?.[index] ?? index;
     const ranking = (): CollectionRanking<D> => ({
       results: top.map((one) => toResult({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
@@ -104,6 +104,6 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   #checkCandidates(candidates: Uint32Array | undefined): void {
     const at = candidates?.findIndex((index) => index >= this.size) ?? -1;
     if (at === -1) return;
-    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
+    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, but the collection has ${this.size} documents`);
   }
 }

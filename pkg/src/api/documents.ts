@@ -2,17 +2,17 @@ import { RankletError } from "../errors.js";
 import { isObject, kindOf } from "../util/check.js";
 
 /**
- * The text of a document that is scored: a string as it is, an object's `text`, or with `rankFields` the named fields
- * as lines `field: value`.
- * @throws RankletError `input`, naming the document's index
+ * Returns the text of a document that is scored: the string itself, an object's `text`, or with `rankFields` the named
+ * fields as lines `field: value`.
+ * @throws RankletError `input`, with the document's index
  */
 export function documentText(document: unknown, index: number, rankFields?: readonly string[]): string {
   return rankFields === undefined ? plainText(document, index) : fieldLines(document, index, rankFields);
 }
 
-/** The texts of a list of documents. */
+/** Returns the texts of a list of documents. */
 export function documentTexts(documents: readonly unknown[], rankFields?: readonly string[]): string[] {
-  // Array.from visits the holes of a sparse array too, which map would leave.
+  // Array.from visits the holes of a sparse array, which `map` skips.
   return Array.from(documents, (document, index) => documentText(document, index, rankFields));
 }
 

@@ -9,7 +9,7 @@ const scoringChecks = {
 
 const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 
-/** How documents become texts and tokens. */
+/** Checks of `DocumentOptions`. */
 const documentChecks = {
   rankFields: fieldNames,
   maxTokensPerDocument: tokenCount,
@@ -52,7 +52,7 @@ export const collectionChecks = {
   latest: boolean,
 };
 
-/** No more than WebAssembly counts to, which is more than any document has. */
+/** Checks a number of tokens, and caps it at the largest that WebAssembly can count, more than any document has. */
 function tokenCount(value: unknown, name: string): number {
   return Math.min(positiveInteger(value, name), 0xffff_ffff);
 }
@@ -67,6 +67,6 @@ function documentIndices(value: unknown, name: string): Uint32Array {
   const values = value instanceof Uint32Array ? value : array(value, name);
   return Uint32Array.from(values, (index, position) => {
     if (Number.isInteger(index) && (index as number) >= 0 && (index as number) <= 0xffff_ffff) return index as number;
-    throw wrongType(`${name}[${position}]`, "a document's place in the collection", index);
+    throw wrongType(`${name}[${position}]`, "the index of a document in the collection", index);
   });
 }

@@ -29,14 +29,14 @@ import type {
 } from "../types.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 
-/** What calls with one answer have in common, read. */
+/** The checked options of calls that return one result. */
 interface CallSettings {
   readonly scores?: Scores | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
 }
 
-/** What a stream was asked for, read. */
+/** The checked options of `stream`. */
 interface StreamSettings {
   readonly query: string;
   readonly documents: Iterable<unknown>;
@@ -48,7 +48,7 @@ interface StreamSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What a call of `score` gives. */
+/** The scores of a whole call, in the order of its pairs. */
 interface CallScores {
   readonly scores: Float32Array;
   readonly spans: Uint32Array | undefined;
@@ -58,7 +58,7 @@ interface CallScores {
 /** The class `Reranker` that an entry point exports. */
 export type RerankerClass = typeof LoadedReranker & {
   /**
-   * Loads a model: the embedded default, one of a Hub, the one in a folder, or one from its files.
+   * Loads a model: the embedded default, one of a Hub, one from a folder, or one from its files.
    * @throws RankletError `input` or `unsupported` for the arguments; `config`, `tokenizer`, `weights` for the files;
    *   `network` or `integrity` for a download; `aborted`, `out-of-memory`
    */
@@ -78,7 +78,7 @@ export class LoadedReranker {
     this.#info = info;
   }
 
-  /** What was loaded, and what computes: another backend after a GPU has failed and the CPU has taken over. */
+  /** The loaded model and its backend. The backend changes if a GPU fails and the CPU takes over. */
   get info(): ModelInfo {
     const { backend } = this.#scorer.info;
     if (backend !== this.#info.backend) this.#info = Object.freeze({ ...this.#info, backend });
@@ -87,13 +87,13 @@ export class LoadedReranker {
 
   /**
    * Ranks documents by how well they answer a query, best first.
-   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async rerank<D extends DocumentInput>(options: RerankOptions<D>): Promise<RerankResponse<D>> {
     const started = performance.now();
     const read = checkOptions("rerank", options, rerankChecks);
     const query = string(read.query, "rerank: query");
-    // A copy: the caller's array may change before the answer comes.
+    // Copied, because the caller may change the array before the call ends.
     const documents = [...array(read.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
     const texts = documentTexts(documents, read.rankFields);
@@ -108,10 +108,10 @@ export class LoadedReranker {
   }
 
   /**
-   * Scores documents and gives them micro-batch by micro-batch, as those are scored: in the order of the documents
-   * with one worker, in none with several. Leaving the loop ends the work, and a slow reader holds it up.
-   * @throws RankletError `input` or `unsupported` at once for options; while iterating `input` for a document,
-   *   `aborted`, `disposed`, or the engine's
+   * Scores documents and yields them after each micro-batch: in the order of the documents with one worker, in any order with
+   * several. Leaving the loop ends the call. Scoring pauses while the loop's body runs.
+   * @throws RankletError `input` or `unsupported` for options, at once; while iterating `input` for a document, `aborted`,
+   *   `disposed`, or an error of the engine
    */
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
     const read = checkOptions("stream", options, streamChecks);
@@ -124,9 +124,9 @@ export class LoadedReranker {
   }
 
   /**
-   * Scores pairs of query and document, in the order given. A model of several labels gives them row by row:
-   * pair `p`, label `l` is at `p * info.numLabels + l`.
-   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
+   * Scores pairs of a query and a document, in the given order.
+   * @returns the scores, row-major [pairs, labels]: label `l` of pair `p` is at `p * info.numLabels + l`
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const read = checkOptions("score", options, scoreChecks);
@@ -135,8 +135,8 @@ export class LoadedReranker {
   }
 
   /**
-   * Ranks documents as sentence-transformers' `CrossEncoder.rank` does, best first.
-   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
+   * Ranks documents like sentence-transformers' `CrossEncoder.rank`, best first.
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
     const read = checkOptions("rank", options, rankChecks);
@@ -150,8 +150,8 @@ export class LoadedReranker {
   }
 
   /**
-   * Tokenises documents once, for many queries, and keeps them beside the engine.
-   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or the engine's
+   * Tokenizes documents once, for many queries, and keeps the tokens in the engine's memory.
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
     const { rankFields, signal, onProgress, ...settings } = checkOptions("prepare", options, prepareChecks);
@@ -176,7 +176,7 @@ export class LoadedReranker {
     return new PreparedCollection(this.#scorer, id, kept);
   }
 
-  /** Frees the model's memory. Calls under way, and later ones, are rejected with `disposed`. May be called twice. */
+  /** Frees the model's memory. Running calls and later ones are rejected with `disposed`. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#scorer.dispose();
@@ -191,7 +191,7 @@ export class LoadedReranker {
     return Promise.resolve();
   }
 
-  /** Scores `total` pairs, all of them again where the CPU takes over from a GPU. */
+  /** Scores `total` pairs; all of them again if the CPU takes over from a GPU. */
   async #score(jobs: () => Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     try {
       return await this.#scoreOnce(jobs(), total, settings).catch((error: unknown) => {
@@ -203,7 +203,7 @@ export class LoadedReranker {
     }
   }
 
-  /** Scores `total` pairs: their scores and spans in order, and what they cost. */
+  /** Scores `total` pairs. Returns their scores and spans in order, and the totals. */
   async #scoreOnce(jobs: Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(settings.signal);
@@ -233,7 +233,7 @@ export class LoadedReranker {
 
   async *#stream<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     const parts = (): AsyncGenerator<StreamPart<D>, void> => this.#streamOnce<D>(settings);
-    // What another iterable than an array has given is gone.
+    // Documents of an iterable other than an array are gone once they are read.
     try {
       yield* settings.total === undefined ? parts() : withRestart(this.#scorer, parts, () => {});
     } catch (error) {
@@ -258,7 +258,7 @@ export class LoadedReranker {
     }
   }
 
-  /** How many workers share a window out. */
+  /** The number of workers that score a window. */
   get #workers(): number {
     return this.info.backend.workers;
   }
@@ -266,12 +266,12 @@ export class LoadedReranker {
   #expectOneLabel(call: string): void {
     const { numLabels } = this.info;
     if (numLabels !== 1) {
-      throw new RankletError("input", `${call} needs a model with one label and this one has ${numLabels}; use score(), which returns every label`);
+      throw new RankletError("input", `${call} needs a model with one label, and this one has ${numLabels}; use score(), which returns every label`);
     }
   }
 
   #miscounted(pairs: number): RankletError {
-    return new RankletError("internal", `the engine gave other than ${pairs * this.info.numLabels} scores for ${pairs} pairs`);
+    return new RankletError("internal", `the engine returned a wrong number of scores for ${pairs} pairs`);
   }
 }
 
@@ -280,7 +280,7 @@ function* textsOf<D>({ documents, rankFields }: StreamSettings): Generator<{ doc
   for (const document of documents) yield { document: document as D, text: documentText(document, index++, rankFields) };
 }
 
-/** How documents are read unless the caller says otherwise. */
+/** Returns the limits on documents, with their defaults. */
 function documentLimits({ maxTokensPerDocument, longDocuments = "truncate" }: Pick<DocumentOptions, keyof DocumentLimits>): DocumentLimits {
   return { maxTokensPerDocument, longDocuments };
 }

@@ -1,14 +1,14 @@
 import type { PartialScores } from "../scoring/scorer.js";
 import type { DocumentInput, RerankResult, Span } from "../types.js";
 
-/** A document's place and score, and for one in chunks what earned it. */
+/** A document's index and score, and the span of its best chunk if it was scored in chunks. */
 export interface ScoredDocument {
   readonly index: number;
   readonly score: number;
   readonly span?: Span;
 }
 
-/** What has been scored, of one label; `indices` are 0, 1, 2, … by default. */
+/** Converts the scores of a model with one label. `indices` are 0, 1, 2, … by default. */
 export function scoredDocuments({ scores, spans }: Pick<PartialScores, "scores" | "spans">, indices?: Uint32Array): ScoredDocument[] {
   return Array.from(scores, (score, at) => {
     const index = indices?.[at] ?? at;
@@ -16,12 +16,12 @@ export function scoredDocuments({ scores, spans }: Pick<PartialScores, "scores" 
   });
 }
 
-/** The best `count` of `scored`, best first. Sorting is stable: equal scores keep the order they come in. */
+/** Returns the best `count` documents, best first. Equal scores keep their order. */
 export function topScores<S extends ScoredDocument>(scored: readonly S[], count = scored.length): S[] {
   return [...scored].sort((a, b) => b.score - a.score).slice(0, count);
 }
 
-/** Adds newly scored ones to the best so far, best first, which they may push out. Of equal scores the lower index is first. */
+/** Merges newly scored documents into the best so far and keeps `count`. Of equal scores, the lower index comes first. */
 export function mergeTop(sorted: readonly ScoredDocument[], added: readonly ScoredDocument[], count = Infinity): ScoredDocument[] {
   const merged: ScoredDocument[] = [];
   let at = 0;
@@ -37,7 +37,7 @@ function compareScores(a: ScoredDocument, b: ScoredDocument): number {
   return b.score - a.score || a.index - b.index;
 }
 
-/** What a caller sees of a scored document. */
+/** Converts a scored document to a result, with the document itself if `documents` are given. */
 export function toResult<D extends DocumentInput>(scored: ScoredDocument, documents: readonly D[] | undefined): RerankResult<D> {
   return documents === undefined ? scored : { ...scored, document: documents[scored.index] as D };
 }

@@ -4,15 +4,15 @@ import type { Platform } from "../platform/platform.js";
 let compiling: Promise<WebAssembly.Module> | undefined;
 
 /**
- * The engine, compiled once for all rerankers and workers; a failure is forgotten, so that the next call tries again.
- * @throws RankletError `unsupported` where the runtime cannot compile it, `network` where it cannot be downloaded
+ * Compiles the engine, once for all rerankers and workers. After a failure, the next call tries again.
+ * @throws RankletError `unsupported` if the runtime cannot compile it, `network` if it cannot be downloaded
  */
 export async function engineModule(platform: Platform): Promise<WebAssembly.Module> {
-  const mine = (compiling ??= compile(platform));
+  const current = (compiling ??= compile(platform));
   try {
-    return await mine;
+    return await current;
   } catch (error) {
-    if (compiling === mine) compiling = undefined;
+    if (compiling === current) compiling = undefined;
     throw error;
   }
 }
@@ -23,7 +23,7 @@ async function compile(platform: Platform): Promise<WebAssembly.Module> {
     return await platform.engineModule();
   } catch (error) {
     if (error instanceof RankletError) throw error;
-    // What a connection that breaks off looks like to fetch and to compileStreaming alike.
+    // fetch and compileStreaming throw it for a broken connection.
     if (error instanceof TypeError) throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw new RankletError(
       "unsupported",

@@ -9,19 +9,19 @@ import type { ModelInfo } from "../types.js";
 import { engineDamage, markDamaged } from "./start.js";
 import { rejectOnTrap } from "./reject-on-trap.js";
 
-/** What `WasmLoader` reads, as JSON; but for `reason`. */
+/** The settings that `WasmLoader` reads as JSON, and `reason`. */
 export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
   readonly max_length?: number;
   readonly max_memory_bytes?: number;
-  /** For "auto": how many engines would share the work on the CPU. */
+  /** For "auto": the number of engines that would compute on the CPU. */
   readonly cpu_workers?: number;
-  /** Why it is this device, where the engine cannot know. */
+  /** Why the device was chosen, if the engine cannot know. */
   readonly reason?: string;
 }
 
-/** One loaded model in this thread's WebAssembly. Works take turns, a micro-batch each. */
+/** One loaded model in this thread's WebAssembly. Concurrent jobs take turns after each micro-batch. */
 export class Engine implements Scorer {
   readonly #model: WasmReranker;
   readonly #nextTask: () => Promise<void>;
@@ -36,14 +36,15 @@ export class Engine implements Scorer {
     this.#info = parseInfo(model.info(), reason);
   }
 
-  /** Another after a GPU has failed, if the CPU has taken over. */
+  /** Changes if a GPU fails and the CPU takes over. */
   get info(): ModelInfo {
     return this.#info;
   }
 
   /**
-   * @param nextTask resolves in a later task, after the events that wait now
-   * @throws RankletError with the engine's code where it refuses the files or settings
+   * Loads a model.
+   * @param nextTask resolves in a later task, after the events that are queued now
+   * @throws RankletError with the engine's code if it refuses the files or settings; `input` for a file that cannot be read
    */
   static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
     const smallFiles = new ModelFiles();
@@ -65,7 +66,7 @@ export class Engine implements Scorer {
     return callEngine(() => new Engine(model, nextTask, reason));
   }
 
-  /** Gives way to other tasks before each micro-batch: an abort, a click or another work's turn. */
+  /** Lets other tasks run before each micro-batch: an abort, an input event, or another job's turn. */
   async score(job: Job, options: JobOptions): Promise<void> {
     this.#check(options.signal);
     this.#runningJobs++;
@@ -162,7 +163,7 @@ export class Engine implements Scorer {
   }
 }
 
-/** Gives a large file piece by piece: what is copied into WebAssembly memory makes it grow for good. */
+/** Passes a large file to the engine in pieces, because WebAssembly memory that has grown never shrinks. */
 async function pushFile(loader: WasmLoader, name: string, blob: Blob): Promise<void> {
   callEngine(() => loader.open(name, BigInt(blob.size)));
   for (;;) {
@@ -173,7 +174,7 @@ async function pushFile(loader: WasmLoader, name: string, blob: Blob): Promise<v
   }
 }
 
-/** Calls the engine. After a trap nothing is known of its memory, so nothing more is computed with it. */
+/** Calls the engine. After a trap its memory may be invalid, so the engine is not used any more. */
 function callEngine<T>(call: () => T): T {
   try {
     return call();
@@ -183,7 +184,7 @@ function callEngine<T>(call: () => T): T {
   }
 }
 
-/** As `callEngine`, for a call that goes on later. */
+/** As `callEngine`, for an asynchronous call. */
 async function callEngineAsync<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await rejectOnTrap(call);
@@ -192,20 +193,20 @@ async function callEngineAsync<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Gives memory back. After a trap that can fail in turn, which would hide the first failure and help nobody. */
+/** Frees an object of the engine. After a trap this can fail too, which must not hide the trap. */
 function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader): void {
   try {
     owner.free();
   } catch {
-    // The memory stays taken until the worker, page or process ends.
+    // Its memory is freed when the worker, page or process ends.
   }
 }
 
-/** A file that somebody chose can be changed on the disk before it is read. */
+/** Reads a blob. A file that the user chose may have changed on disk since. */
 async function bytesOf(name: string, blob: Blob): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blob.arrayBuffer());
   } catch (error) {
-    throw new RankletError("input", `${name} cannot be read any more: ${messageOf(error)}; choose it again`, { cause: error });
+    throw new RankletError("input", `${name} can no longer be read: ${messageOf(error)}; choose it again`, { cause: error });
   }
 }

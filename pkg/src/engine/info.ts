@@ -1,6 +1,6 @@
 import type { Backend, ModelInfo } from "../types.js";
 
-/** The engine's own description of itself, as its JSON has it. */
+/** The JSON of the engine's `info()`. */
 interface EngineInfo {
   model_type: string;
   architecture: string;
@@ -17,8 +17,8 @@ interface EngineInfo {
 }
 
 /**
- * Reads the JSON of the engine's `info()`. An engine computes on the thread that it is on.
- * @param reason why it is this device, where the engine cannot know
+ * Parses the JSON of the engine's `info()`. An engine computes on its own thread, so `workers` is 0.
+ * @param reason why the device was chosen, if the engine cannot know
  */
 export function parseInfo(json: string, reason?: string): ModelInfo {
   const info = JSON.parse(json) as EngineInfo;
@@ -38,12 +38,12 @@ export function parseInfo(json: string, reason?: string): ModelInfo {
   });
 }
 
-/** What an engine says of itself, where `workers` of them share the work. */
+/** Returns the info of a model in `workers` workers. */
 export function inWorkers(info: ModelInfo, workers: number): ModelInfo {
   return frozen({ ...info, backend: { ...info.backend, workers } });
 }
 
-/** What was loaded does not change; a copy that came from a worker has to be told so again. */
+/** Freezes an info. A copy that came from a worker has to be frozen again. */
 function frozen(info: ModelInfo): ModelInfo {
   for (const part of [info.weights, info.backend, info.warnings]) Object.freeze(part);
   return Object.freeze(info);

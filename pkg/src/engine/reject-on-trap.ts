@@ -1,7 +1,7 @@
 /**
- * Waits for a call that goes on in the engine later. A trap in such a call reaches nobody: its promise stays pending, and
- * the error goes to whoever listens for errors of this thread.
- * @throws what the call rejects with, or the trap
+ * Waits for an asynchronous call of the engine. A trap in such a call does not reject its promise, but is reported as an
+ * error event of this thread.
+ * @throws the error of the call, or the trap
  */
 export async function rejectOnTrap<T>(call: () => Promise<T>): Promise<T> {
   let onError = (_event: ErrorEvent): void => {};

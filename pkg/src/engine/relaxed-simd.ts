@@ -1,5 +1,5 @@
 /**
- * A module of one function that does nothing but the relaxed integer dot product:
+ * A module whose only function computes the relaxed integer dot product:
  * `(func (result v128) (i32x4.relaxed_dot_i8x16_i7x16_add_s (i8x16.splat …) (i8x16.splat …) (i8x16.splat …)))`.
  */
 // prettier-ignore
@@ -12,7 +12,7 @@ const probe = new Uint8Array([
   0xfd, 0x93, 0x02, 0x0b, // the dot product
 ]);
 
-/** Whether this runtime takes the engine's faster file, which a runtime without relaxed SIMD would refuse as a whole. */
+/** Whether this runtime has relaxed SIMD. Without it, the engine's faster file cannot be compiled. */
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(probe);
 }

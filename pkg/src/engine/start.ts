@@ -6,8 +6,8 @@ let started = false;
 let damage: RankletError | undefined;
 
 /**
- * Starts the engine in this thread, once for all models.
- * @throws RankletError `unsupported` where the runtime cannot instantiate it, `out-of-memory`, `internal` after a trap
+ * Starts the engine on this thread, once for all models.
+ * @throws RankletError `unsupported` if the runtime cannot instantiate it, `out-of-memory`, `internal` after a trap
  */
 export function startEngine(module: WebAssembly.Module): void {
   if (damage !== undefined) throw damage;
@@ -21,14 +21,14 @@ export function startEngine(module: WebAssembly.Module): void {
   started = true;
 }
 
-/** Why the engine of this thread must not be used any more, if so. */
+/** Returns the error of a damaged engine, which must not be used any more. */
 export function engineDamage(): RankletError | undefined {
   return damage;
 }
 
-/** Remembers a trap, after which nothing is known of the engine's memory; returns the error to throw. */
+/** Marks this thread's engine as damaged by a trap, after which its memory may be invalid. Returns the error to throw. */
 export function markDamaged(trap: unknown, message: string): RankletError {
-  const what = `the engine failed (${message})`;
-  damage ??= new RankletError("internal", `${what} and cannot be used again on this thread; a worker could be replaced`, { cause: trap });
-  return new RankletError("internal", what, { cause: trap });
+  const failure = `the engine failed (${message})`;
+  damage ??= new RankletError("internal", `${failure} and cannot be used again on this thread; use a worker, which can be replaced`, { cause: trap });
+  return new RankletError("internal", failure, { cause: trap });
 }

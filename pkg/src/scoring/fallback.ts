@@ -1,21 +1,34 @@
+// If a GPU fails, the CPU takes over, and every call is scored again from its start, because the scores of the two devices
+// differ slightly and must not be mixed in one ranking. A call may consist of several jobs and of several scoring runs in
+// several engines, so the protocol has three steps:
+//
+// 1. Rust. The session replaces the GPU engine by a CPU engine, once (`Session::fall_back`). Each scoring run notices, drops
+//    its scores, and returns `PartialScores::restarted` (src/reranker/scoring_run.rs). A Rust caller just starts over.
+// 2. WebAssembly. A binding scores one job, which may be only a part of a call, so it cannot start the call over. It throws
+//    `device-lost` instead of returning a restarted result (`finish_step`, src/wasm/mod.rs). `Engine` then reads the model's info
+//    again: its device is now "cpu". A worker sends that info with the error (worker/protocol.ts, "failed").
+// 3. JavaScript. `fellBackToCpu` recognizes the error of step 2: `device-lost` although the device is "cpu". The call drops
+//    its scores and starts over, once: `withRestart` for calls that yield, `LoadedReranker.#score` for the others. A stream
+//    over an iterable that is not an array cannot, because its documents are gone; it ends with `device-lost`.
 import { isDeviceLost } from "../errors.js";
 import type { Scorer } from "./scorer.js";
 
-/** Whether a call failed with its GPU and can begin again: scores of GPU and CPU are not to stand side by side in one. */
+/** Whether a call failed because its GPU was lost, and the CPU has taken over, so that the call can start over. */
 export function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
   return isDeviceLost(error) && info.backend.device === "cpu";
 }
 
 /**
- * The parts of a call, which begins again, once, where the CPU takes over from a GPU.
- * @param restart drops what has come
+ * Yields the results of a call, which starts over, once, if the CPU takes over.
+ * @param results starts the call
+ * @param restart drops the results so far
  */
-export async function* withRestart<T>(scorer: Scorer, parts: () => AsyncIterable<T>, restart: () => void): AsyncGenerator<T, void> {
+export async function* withRestart<T>(scorer: Scorer, results: () => AsyncIterable<T>, restart: () => void): AsyncGenerator<T, void> {
   try {
-    yield* parts();
+    yield* results();
   } catch (error) {
     if (!fellBackToCpu(error, scorer)) throw error;
     restart();
-    yield* parts();
+    yield* results();
   }
 }

@@ -3,23 +3,23 @@ import { AsyncQueue } from "../util/async-queue.js";
 import { renumbered } from "../errors.js";
 import type { JobOptions, PartialScores, Scorer, Job } from "./scorer.js";
 
-/** What a call adds up to. */
+/** Sums over a call. */
 export interface Totals {
   tokens: number;
   engineMs: number;
 }
 
-/** A micro-batch, scored; `indices` says which pairs of the call it is of. */
+/** The scores of one micro-batch, with the index in the call of each pair. */
 export interface IndexedScores extends PartialScores {
   readonly indices: Uint32Array;
 }
 
-/** How to score, and who hears of it. */
+/** How to score, and the receiver of the scores. */
 interface IndexedJobOptions extends Omit<JobOptions, "onPartial"> {
   readonly onPartial: (partial: IndexedScores) => void;
 }
 
-/** Scores `jobs` one after the other; each part is told as it comes. */
+/** Scores jobs one after the other, and passes on the scores of each micro-batch. */
 export async function scoreJobs(scorer: Scorer, jobs: Iterable<Job>, options: IndexedJobOptions): Promise<Totals> {
   const totals: Totals = { tokens: 0, engineMs: 0 };
   const onPartial = (partial: IndexedScores): void => {
@@ -33,9 +33,9 @@ export async function scoreJobs(scorer: Scorer, jobs: Iterable<Job>, options: In
 }
 
 /**
- * Scores a work and gives its parts as they come, all that have come since the last time at once. Nothing runs before
- * the first is asked for, and a reader that leaves ends the work.
- * @param first the place of the work's first pair in the call
+ * Scores a job and yields the scores of its micro-batches, each time all that are ready. The job starts when the first is
+ * requested, and ends when the reader leaves.
+ * @param first index in the call of the job's first pair
  */
 export async function* streamJob(
   scorer: Scorer,
@@ -52,7 +52,7 @@ export async function* streamJob(
   );
   try {
     for await (const ready of partials) {
-      // A slow reader gets nothing that was held for it when the call is over.
+      // After an abort, a slow reader does not get the scores that are still queued.
       throwIfAborted(controller.signal);
       yield ready;
     }
@@ -63,7 +63,7 @@ export async function* streamJob(
   }
 }
 
-/** Scores a work whose first pair is the call's pair `first`; gives the number of pairs scored. */
+/** Scores a job whose first pair has index `first` in the call. Returns the number of pairs. */
 async function scoreJob(scorer: Scorer, job: Job, first: number, options: IndexedJobOptions): Promise<number> {
   let done = 0;
   const onPartial = (partial: PartialScores, indices?: Uint32Array): void => {

@@ -1,12 +1,12 @@
 import type { LongDocuments, ModelInfo, Scores } from "../types.js";
 
-/** How much of a document is read. */
+/** How much of a document is scored. */
 export interface DocumentLimits {
   readonly maxTokensPerDocument: number | undefined;
   readonly longDocuments: LongDocuments;
 }
 
-/** What to score. Strings are copied when they go to a worker or into WebAssembly, so callers keep works small. */
+/** Pairs to score. Strings are copied to a worker or into WebAssembly, so callers keep jobs small. */
 export type Job =
   | {
       readonly kind: "query";
@@ -14,9 +14,9 @@ export type Job =
       readonly documents: readonly string[];
       readonly limits: DocumentLimits;
     }
-  /** Two columns of one length. */
+  /** Two lists of equal length. */
   | { readonly kind: "pairs"; readonly queries: readonly string[]; readonly documents: readonly string[] }
-  /** Documents tokenised before; `candidates` are places in the collection, by default all in order. */
+  /** Documents of a collection. `candidates` are their indices in it, by default all in order. */
   | {
       readonly kind: "prepared";
       readonly query: string;
@@ -24,50 +24,50 @@ export type Job =
       readonly candidates: Uint32Array | undefined;
     };
 
-/** What one micro-batch has finished: a pair whose chunks fill several is finished by the last. */
+/** The scores of the pairs that one micro-batch has finished. A pair with chunks in several is finished by the last. */
 export interface PartialScores {
-  /** Several labels row-major, [pairs, labels]. */
+  /** Row-major [pairs, labels]. */
   readonly scores: Float32Array;
-  /** For documents in chunks: where the best one begins and ends in the text, [pairs, 2]. */
+  /** Start and end of each document's best chunk in its text, [pairs, 2], if documents are scored in chunks. */
   readonly spans?: Uint32Array | undefined;
-  /** Tokens that went through the model. */
+  /** Number of tokens that the model has processed. */
   readonly tokens: number;
   /** Time spent in the engine, in milliseconds. */
   readonly engineMs: number;
 }
 
-/** How to score, and who hears of it. */
+/** How to score a job, and the receiver of its scores. */
 export interface JobOptions {
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
   /**
-   * What it throws ends the work and rejects it. `indices` are those of the part's pairs in the work; without them they
-   * are the next ones in order.
+   * Receives the scores of each micro-batch. An error that it throws ends the job and rejects it. `indices` are those of the
+   * pairs in the job; without them, the pairs are the next in order.
    */
   readonly onPartial: (partial: PartialScores, indices?: Uint32Array) => void;
 }
 
-/** Documents for a collection, and how much of each is read. */
+/** Documents to add to a collection, and how much of each is scored. */
 export interface CollectionInput {
   readonly documents: readonly string[];
   readonly limits: DocumentLimits;
 }
 
-/** What a reranker needs of an engine, on this thread or another; no WebAssembly shows through. */
+/** An engine as a reranker uses it: on this thread, in a worker, or in several. */
 export interface Scorer {
   readonly info: ModelInfo;
   /**
-   * Scores a work's pairs, micro-batch by micro-batch; works under way together take turns.
-   * @throws RankletError `aborted`, `disposed`, `input`, or what the engine met
+   * Scores a job, micro-batch by micro-batch. Concurrent jobs take turns.
+   * @throws RankletError `aborted`, `disposed`, `input`, or an error of the engine
    */
   score(job: Job, call: JobOptions): Promise<void>;
   /**
-   * Tokenises documents and puts them at the end of a collection. A number not used before begins one.
-   * @throws RankletError `disposed`, `tokenizer`, or what the engine met
+   * Tokenizes documents and appends them to a collection. A new number creates one.
+   * @throws RankletError `disposed`, `tokenizer`, or an error of the engine
    */
   prepare(collection: number, input: CollectionInput): Promise<void>;
   /** Frees a collection. */
   release(collection: number): void;
-  /** Frees the model; works under way are rejected with `disposed`. */
+  /** Frees the model. Running jobs are rejected with `disposed`. */
   dispose(): void;
 }

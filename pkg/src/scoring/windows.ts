@@ -1,15 +1,15 @@
 import type { DocumentLimits, Job } from "./scorer.js";
 
 /**
- * A call is handed to the engine a window at a time: what is copied to a worker, or into WebAssembly (whose memory
- * never shrinks), stays small however many documents there are. A window is some micro-batches of work for
- * each worker.
+ * Size of a window per worker: a few micro-batches. A call is passed to the engine one window at a time, so that few strings
+ * are copied to a worker or into WebAssembly at once (its memory never shrinks), whatever the number of documents.
  */
 const windowSize = { documents: 256, characters: 32_768 };
 
 /**
- * Cuts `items` into windows, in order; `length` gives an item's characters.
- * @param workers how many share a window out; it is so many times as large
+ * Splits `items` into windows, in order.
+ * @param length returns the characters of an item
+ * @param workers the number of workers that score a window; its size is multiplied by it
  */
 export function* windows<T>(items: Iterable<T>, length: (item: T) => number, workers: number): Generator<T[]> {
   const scale = Math.max(1, workers);
@@ -27,7 +27,7 @@ export function* windows<T>(items: Iterable<T>, length: (item: T) => number, wor
   if (window.length > 0) yield window;
 }
 
-/** The works that score one query with `documents`. */
+/** Yields the jobs that score `documents` for one query. */
 export function* queryJobs(
   query: string,
   documents: Iterable<string>,
@@ -39,7 +39,7 @@ export function* queryJobs(
   }
 }
 
-/** The works that score `pairs`. */
+/** Yields the jobs that score `pairs`. */
 export function* pairJobs(pairs: Iterable<readonly [query: string, document: string]>, workers: number): Generator<Job> {
   for (const window of windows(pairs, ([query, document]) => query.length + document.length, workers)) {
     yield { kind: "pairs", queries: window.map(([query]) => query), documents: window.map(([, document]) => document) };

@@ -58,7 +58,7 @@ for (const workers of [0, 1]) {
       const plain = lastOf(collection.rank("beside", { topN: 1 }));
       await old.next();
       const newer = lastOf(collection.rank("new", { topN: 3, latest: true }));
-      await rejectsWith("aborted", /a newer call took this one's place/, () => collect(old));
+      await rejectsWith("aborted", /a newer call replaced this one/, () => collect(old));
       assert.deepEqual((await newer).results, expected.results);
       assert.equal((await plain).done, 600);
     });
