@@ -1,5 +1,5 @@
-// Builds dist/ around the engine that wasm-bindgen has put into dist/wasm: compiles src/, bundles the worker's program
-// and puts what is fetched at run time into dist/assets.
+// Builds dist/, whose folder wasm has the engine already (./build.sh wasm): compiles src/, bundles the worker's programs, and
+// copies the files that are fetched at run time to dist/assets.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { build } from "esbuild";
 const dist = new URL("dist/", import.meta.url);
 const assets = new URL("assets/", dist);
 const model = new URL("../models/default/", import.meta.url);
-// The engine and the package read the same list of a model's files.
+// The list of a model's files, which the engine reads too.
 const modelFiles = JSON.parse(readFileSync(new URL("../src/checkpoint/model_files.json", import.meta.url), "utf8"));
 
 const engines = ["ranklet_bg.wasm", "ranklet_relaxed_bg.wasm"];
@@ -23,7 +23,7 @@ for (const engine of engines) {
 for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
-// A module instead of JSON, which Node 20 and browsers import in different ways.
+// As a JavaScript module, because not all supported runtimes can import JSON. tsc finds it through rootDirs.
 mkdirSync(new URL("model/", dist), { recursive: true });
 writeFileSync(new URL("model/model_files.js", dist), `export default ${JSON.stringify(modelFiles)};\n`);
 writeFileSync(new URL("model/model_files.d.ts", dist), "declare const modelFiles: any;\nexport default modelFiles;\n");
@@ -33,11 +33,11 @@ for (const engine of engines) copyFileSync(new URL(`wasm/${engine}`, dist), new 
 for (const { name } of [...modelFiles.files, ...modelFiles.weights]) {
   if (existsSync(new URL(name, model))) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
 }
-// npm packs what lies in the package's own folder.
+// npm packs files of the package's own folder only.
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(new URL(`../${name}`, import.meta.url), new URL(name, import.meta.url));
 }
-// The workers' programs, one file each without imports: their address is all that bundlers and policies have to know.
+// Each worker program is one file without imports, so that bundlers and content security policies need only its URL.
 const program = { bundle: true, minify: true, target: "es2022", legalComments: "none", logLevel: "warning" };
 const bundle = (source, name, options) =>
   build({ ...program, ...options, entryPoints: [fileURLToPath(new URL(source, dist))], outfile: fileURLToPath(new URL(name, assets)) });

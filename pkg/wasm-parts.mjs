@@ -1,4 +1,4 @@
-// Says which crates the bytes of a WebAssembly file with names belong to: node wasm-parts.mjs FILE
+// Prints the size of each crate in a WebAssembly file with function names: node wasm-parts.mjs FILE
 import { readFileSync } from "node:fs";
 
 const bytes = readFileSync(process.argv[2]);
@@ -19,7 +19,7 @@ function text() {
   return bytes.toString("utf8", at - length, at);
 }
 
-/** Adds up the code of every function, and the sections that are not code, by what they belong to. */
+/** Sums the bytes of all functions by crate, and of data by section. */
 function measure() {
   const bodies = [];
   const names = new Map();
@@ -67,7 +67,7 @@ function readNames(names, end) {
   }
 }
 
-/** The crate whose code a (legacy-mangled or demangled) Rust symbol is; generic code counts for the crate it is from. */
+/** Returns the crate of a (legacy-mangled or demangled) Rust symbol. Generic code counts for the crate that defines it. */
 function crateOf(name) {
   const mangled = /^_ZN(\d+)/.exec(name);
   const path = mangled ? name.slice(mangled[0].length, mangled[0].length + Number(mangled[1])) : name;

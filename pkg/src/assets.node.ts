@@ -1,4 +1,4 @@
-// Apart from assets.ts, for bundlers for browsers would carry this along.
+// Separate from assets.ts, because bundlers for browsers would include this file.
 
-/** The program of the worker in Node. */
+/** The worker's program in Node. */
 export const workerUrl = new URL("./assets/worker.mjs", import.meta.url);

@@ -1,6 +1,6 @@
 import type { ModelFileSet } from "./types.js";
 
-/** The embedded default model, as URLs of the files that this package ships. Bundlers see them and carry them along. */
+/** The embedded default model, as URLs of files in this package. They are literals so that bundlers include the files. */
 const defaultModel: ModelFileSet = {
   "config.json": new URL("./assets/default/config.json", import.meta.url),
   "tokenizer.json": new URL("./assets/default/tokenizer.json", import.meta.url),

@@ -5,7 +5,7 @@ import tokenizer from "./assets/default/tokenizer.json";
 import tokenizerConfig from "./assets/default/tokenizer_config.json";
 import type { ModelFileSet } from "./types.js";
 
-/** The embedded default model, its files imported as data modules. */
+/** The embedded default model, with its files imported as "Data" modules. */
 const defaultModel: ModelFileSet = {
   "config.json": config,
   "tokenizer.json": tokenizer,

@@ -1,4 +1,4 @@
-/** Every code a {@link RankletError} can carry. The Rust crate's error kinds are the same list; a test holds them equal. */
+/** All codes of a {@link RankletError}. The Rust crate has the same list of error kinds, and a test compares the two. */
 export const errorCodes = [
   "config",
   "weights",
@@ -15,17 +15,18 @@ export const errorCodes = [
 ] as const;
 
 /**
- * What went wrong, for programs.
+ * The category of an error.
  *
- * - `config`, `tokenizer`, `weights`: that file of the model is missing or cannot be used.
+ * - `config`, `tokenizer`, `weights`: this part of the model is missing or cannot be used.
  * - `input`: an argument or option is wrong; the message names it.
- * - `unsupported`: understood, but not available here; the message says what to use instead.
+ * - `unsupported`: valid, but not available here; the message says what to use instead.
  * - `network`: a file could not be downloaded.
- * - `integrity`: a file is not the one that was expected.
- * - `device-lost`, `out-of-memory`: the device that computes is gone or full.
+ * - `integrity`: a file differs from the expected one.
+ * - `device-lost`: the GPU failed.
+ * - `out-of-memory`: there is not enough memory for the model or the call.
  * - `aborted`: the caller's signal was aborted; `cause` is the signal's reason.
- * - `disposed`: the reranker was disposed.
- * - `internal`: a fault of Ranklet's own; please report it.
+ * - `disposed`: the reranker or collection was disposed.
+ * - `internal`: a bug in Ranklet; please report it.
  */
 export type ErrorCode = (typeof errorCodes)[number];
 
@@ -36,7 +37,7 @@ export interface ErrorItem {
   readonly end: number;
 }
 
-/** The only class of error that Ranklet throws by itself. */
+/** The class of all errors of Ranklet. Errors that a caller's callback throws are passed through as they are. */
 export class RankletError extends Error {
   readonly code: ErrorCode;
   /** The documents or pairs of the call that caused the error, if they are known. The message names them too. */
@@ -86,17 +87,17 @@ export function withItemInMessage(error: unknown): unknown {
   return new RankletError(error.code, `${name}: ${error.message}`, { cause: error, item: error.item });
 }
 
-/** Whether a GPU has failed. */
+/** Whether the error says that a GPU failed. */
 export function isDeviceLost(error: unknown): error is RankletError {
   return error instanceof RankletError && error.code === "device-lost";
 }
 
-/** What `error` says, on one line, for the tail of another message. */
+/** Returns the message of `error`, for the end of another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The error of whatever is used after it was disposed. */
+/** Creates the error for using a disposed object. */
 export function disposedError(what: "reranker" | "collection" = "reranker"): RankletError {
   const wayOut = what === "reranker" ? "load the model again" : "prepare the documents again";
   return new RankletError("disposed", `the ${what} was disposed; ${wayOut}`);

@@ -1,49 +1,49 @@
-/** The bytes of one file of a model, or the URL to read them from. */
+/** The content of one file of a model, or the URL to read it from. */
 export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
 
 /**
- * The files of a model by name. `config.json`, `tokenizer.json` and the weights are needed;
- * `tokenizer_config.json` (without `added_tokens_decoder`, also `special_tokens_map.json` and `added_tokens.json`),
- * `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json` are read where given. Other names are left alone, as they are in a folder. The modules that `modules.json` lists behind
- * the encoder have files in folders of their own, which are named with them: `2_Dense/config.json`.
+ * The files of a model by name, as in its folder on the Hub. Required are `config.json`, `tokenizer.json` and the weights.
+ * Optional are `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja`,
+ * `config_sentence_transformers.json`, `sentence_bert_config.json` and `modules.json`. The modules that `modules.json` lists
+ * after the encoder have files in folders of their own, such as `2_Dense/config.json`. Other names are ignored.
  *
- * Weights are `model.safetensors`, `model.safetensors.index.json` with the files it names, `pytorch_model.bin` or
- * `pytorch_model.bin.index.json` with the files it names: the first of these that is there, as in transformers. Of
- * torch's files nothing is run, and those written before torch 1.6 are `unsupported`.
+ * Weights are the first of these that exists, as in transformers: `model.safetensors`, `model.safetensors.index.json` with
+ * the files that it lists, `pytorch_model.bin`, or `pytorch_model.bin.index.json` with the files that it lists. PyTorch files
+ * are parsed without running any of their code; files from before torch 1.6 are `unsupported`.
  */
 export type ModelFileSet = Readonly<Record<string, FileContent>>;
 
 /**
- * Where a model comes from: a Hub, a folder or its files.
+ * The location of a model: a Hub, a folder, or its files.
  *
- * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server that `baseUrl` names; also in Node,
- * where a folder of that name is `./org/name`.
+ * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server `baseUrl`. A local folder of that name
+ * is `./org/name`.
  *
  * A folder is a `URL`, or a string that starts with `https://`, `http://` or `file:///`. A string that starts with
  * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers.
  */
 export type ModelSource = string | URL | ModelFileSet;
 
-/** How far the download of one file is, in bytes. */
+/** Progress of loading one file, in bytes. */
 export interface DownloadProgress {
   readonly stage: "download";
-  /** The file's name in its folder, such as `model.safetensors`. */
+  /** The file's name in the model's folder, such as `model.safetensors`. */
   readonly file: string;
   readonly loaded: number;
-  /** `undefined` where the server does not say. A missing file that was asked for, and that need not be there, has 0 of 0. */
+  /** `undefined` if the server does not say. An optional file that does not exist has 0 of 0. */
   readonly total: number | undefined;
-  /** All files together; `total` is `undefined` until the length of each is known. At the end both are equal. */
+  /** Sums over all files. `total` is `undefined` until the lengths of all files are known. At the end both are equal. */
   readonly overall: { readonly loaded: number; readonly total: number | undefined };
 }
 
-/** How far one call is, in documents (in pairs for `score`). */
+/** Progress of a call, in documents (in pairs for `score`). */
 export interface ScoreProgress {
   readonly stage: "score";
   readonly done: number;
   readonly total: number;
 }
 
-/** How far the preparation of a collection is, in documents. */
+/** Progress of preparing a collection, in documents. */
 export interface PrepareProgress {
   readonly stage: "prepare";
   readonly done: number;
@@ -52,107 +52,103 @@ export interface PrepareProgress {
 
 export interface LoadOptions {
   /**
-   * What computes. `"auto"`, the default, measures GPU and CPU with this model where the browser has WebGPU, and keeps the
-   * faster one; should the GPU fail later, the CPU takes over, calls under way begin again, and `backend` says so.
-   * `"webgpu"` insists: what the GPU cannot do is an error. A GPU is held against known scores at load and is not used
-   * where it does not give them (`info.backend.verification`).
+   * The device that computes the scores. `"auto"`, the default, times this model on GPU and CPU if the browser has WebGPU, and
+   * uses the faster one. If the GPU fails later, the CPU takes over, running calls start over, and `backend` says so.
+   * `"webgpu"` uses the GPU or rejects. A GPU is compared with known scores when the model loads, and is not used if it does
+   * not reproduce them (`info.backend.verification`).
    */
   readonly device?: "auto" | "webgpu" | "cpu" | undefined;
   /**
-   * How weights are held: as the checkpoint has them (`"auto"`, the default), in 32-bit floats, or in 8 bits. `"q4"` is how
-   * files are stored that `ranklet quantize` has made small: they are unpacked to 8 bits. Other files are not taken as such.
-   * `"f16"` is for `device: "webgpu"`.
+   * The format of the weights in memory: that of the checkpoint (`"auto"`, the default), 32-bit floats, or 8 bits. `"q4"` is
+   * for files that `ranklet quantize` has written in 4 bits, and unpacks them to 8. `"f16"` needs `device: "webgpu"`.
    */
   readonly dtype?: "auto" | "f32" | "f16" | "q8" | "q4" | undefined;
   /**
-   * How many workers share the scoring out, up to 64; 0 scores on the calling thread, which is left free between
-   * micro-batches. Each worker holds the model's weights. With more than one, a call outlives the loss of one.
+   * The number of workers that score, up to 64. Each worker has a copy of the weights. With more than one, a call survives the
+   * loss of a worker. 0 scores on the calling thread, and lets other tasks run after each micro-batch. A GPU uses one worker,
+   * or the calling thread with 0.
    *
-   * A GPU has one worker, or with 0 none.
-   *
-   * `"auto"`, the default, is one a processor and at most 4; one for files of more than 200 MB; 0 where there are no
-   * workers (service workers, edge runtimes). It loads until the first worker is ready, and the others join
-   * when they are, if they can be started; for a number, loading waits for all and fails where one does.
+   * `"auto"`, the default, is one per CPU core, at most 4; 1 for a model of more than 200 MB; 0 if the runtime has no workers
+   * (service workers, edge runtimes). Then loading waits for the first worker, and the others join later if they can be
+   * started. For a number, loading waits for all workers and rejects if one cannot be started.
    */
   readonly workers?: "auto" | number | undefined;
-  /** The most tokens of a pair, query, document and special tokens together. Default: what the model was made for. */
+  /** Max tokens of a pair: query, document and special tokens together. Default: the model's own maximum. */
   readonly maxLength?: number | undefined;
   /**
-   * The most memory that the model may take, of all workers together: one that is predicted to take more is refused with
-   * `out-of-memory`, where its size alone shows it before its weights are downloaded. With it, `workers: "auto"` is one.
+   * Max memory of the model in bytes, in all workers together. A model that is predicted to need more is rejected with
+   * `out-of-memory`, before its weights are downloaded if their size is known. With this option, `workers: "auto"` is 1.
    */
   readonly maxMemoryBytes?: number | undefined;
-  /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are of one commit,
-   * where the server says which. */
+  /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are read at one commit, if the server names it. */
   readonly revision?: string | undefined;
   /**
-   * For a Hub id: the server, which has files at `{baseUrl}/{id}/resolve/{revision}/{file}`. In browsers it may be
+   * For a Hub id: the server's URL. It serves files at `{baseUrl}/{id}/resolve/{revision}/{file}`. In browsers it may be
    * relative to the page. Default `"https://huggingface.co"`.
    */
   readonly baseUrl?: string | undefined;
-  /** For a Hub id: an access token for private and gated models. It is sent to `baseUrl`'s origin alone. */
+  /** For a Hub id: an access token for private and gated models. It is sent to the origin of `baseUrl` only. */
   readonly token?: string | undefined;
   /**
-   * Whether downloaded files are kept for the next time. A model is kept once it has been loaded, whole, and is then
-   * loaded without any request: a branch stays at the commit it had (name a commit as `revision` for another one).
-   * If it cannot be kept, `info.warnings` says so.
+   * Whether to keep downloaded files. A model is stored once it has loaded, and loads without any request the next time. So a
+   * branch stays at its commit (pass a commit as `revision` to get another). If storing fails, `info.warnings` says so.
    *
-   * Default: `true` for a Hub id, `false` for a folder's URL, whose files may change. A string says where: in browsers
-   * the name of a Cache, `"ranklet-models-v1"` by default; in Node a folder, by default `RANKLET_CACHE` of the
-   * environment or else "ranklet" among the user's caches. `false` neither reads nor writes. Edge runtimes and pages
-   * without https keep nothing: there, asking for it is `unsupported`.
+   * Default: `true` for a Hub id, `false` for a folder's URL, whose files may change. A string is the place: in browsers the
+   * name of a Cache (default `"ranklet-models-v1"`), in Node a folder (default: the environment variable `RANKLET_CACHE`, or
+   * "ranklet" in the user's cache folder). `false` neither reads nor writes. Edge runtimes and pages without https have no
+   * cache; there, `true` or a string is `unsupported`.
    */
   readonly cache?: boolean | string | undefined;
-  /** Ends the loading with an `aborted` error. */
+  /** Aborts loading with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
-  /** Told about each file as it is read. What it throws rejects the call. */
+  /** Receives the progress of each file. An error that it throws rejects the call. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /**
- * What a score is: `"model"` applies the model's own activation, `"raw"` none (the logit), `"sigmoid"` a sigmoid
- * whatever the model says.
+ * The activation of scores: `"model"` applies the model's own, `"raw"` none (the score is the logit), `"sigmoid"` always a
+ * sigmoid.
  */
 export type Scores = "model" | "raw" | "sigmoid";
 
-/** What everything that scores understands. */
+/** Options of all calls that score. */
 export interface ScoringOptions {
   /** Default `"model"`. */
   readonly scores?: Scores | undefined;
-  /** Ends the call, after at most one micro-batch, with an `aborted` error. */
+  /** Aborts the call with an `aborted` error, after one micro-batch at most. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What calls with one answer understand. */
+/** Options of all calls that score and return one result. */
 export interface CallOptions extends ScoringOptions {
-  /** Told after each micro-batch. What it throws rejects the call. */
+  /** Receives the progress after each micro-batch. An error that it throws rejects the call. */
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
 }
 
 /**
- * A document: its text, or an object with a `text` or with the fields that `rankFields` names. `object`, and not a
- * record, for interfaces and classes are no records to TypeScript.
+ * A document: its text, or an object with a `text` or with the fields in `rankFields`. The type is `object` because
+ * TypeScript does not assign interfaces and classes to a record.
  */
 export type DocumentInput = string | object;
 
-/** What happens to documents that do not fit beside the query. */
+/** How to score documents that do not fit into a pair with the query. */
 export type LongDocuments = "truncate" | "chunk";
 
-/** How documents become what is scored. */
+/** Options for the text of documents. */
 export interface DocumentOptions {
   /**
-   * The fields of each document that are scored, as lines `field: value` in this order. A field must be a string, a
-   * number or a boolean in every document. Default: the document's `text` alone.
+   * The fields of each document that are scored, as lines `field: value` in this order. Each must be a string, a number or a
+   * boolean in every document. Default: only the document's `text`.
    */
   readonly rankFields?: readonly string[] | undefined;
   /**
-   * What happens to a document that does not fit. `"truncate"`, the default, cuts its end. `"chunk"` scores it in chunks
-   * that overlap; the best one's score is the document's, and the result's `span` says where that chunk is.
+   * How to score a document that does not fit. `"truncate"`, the default, cuts off its end. `"chunk"` scores it in overlapping
+   * chunks: the best chunk's score is the document's, and `span` of the result is that chunk.
    */
   readonly longDocuments?: LongDocuments | undefined;
   /**
-   * The most tokens of one document, 1 or more; the rest is cut, before there are chunks. Default: as many as the pair has
-   * room for, or with `longDocuments: "chunk"` all.
+   * Max tokens of a document, at least 1. The rest is cut off, before it is split into chunks. Default: as many as fit into the
+   * pair, or all with `longDocuments: "chunk"`.
    */
   readonly maxTokensPerDocument?: number | undefined;
 }
@@ -160,54 +156,54 @@ export interface DocumentOptions {
 export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions {
   readonly query: string;
   readonly documents: readonly D[];
-  /** The most results to return, 1 or more. Default: all. */
+  /** Max number of results, at least 1. Default: all. */
   readonly topN?: number | undefined;
-  /** Whether each result carries the document itself. Default `false`. */
+  /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
 
 export interface StreamOptions<D extends DocumentInput = DocumentInput> extends ScoringOptions, DocumentOptions {
   readonly query: string;
-  /** An array, or anything that can be iterated; it is read as far as it has been scored, and a little ahead. */
+  /** An array or another iterable. It is read a little ahead of scoring. */
   readonly documents: Iterable<D>;
-  /** Whether each result carries the document itself. Default `false`. */
+  /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
 
 export interface PrepareOptions extends DocumentOptions {
-  /** Ends the preparation with an `aborted` error. */
+  /** Aborts the preparation with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
-  /** Told now and then. What it throws rejects the call. */
+  /** Receives the progress after each window of documents. An error that it throws rejects the call. */
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 
 export interface CollectionRankOptions extends ScoringOptions {
-  /** The most results to give, 1 or more. Default: all. */
+  /** Max number of results, at least 1. Default: all. */
   readonly topN?: number | undefined;
   /**
-   * The documents to score, as their places in the collection: what a first stage has found. Equal scores keep this
-   * order. Default: all documents.
+   * The documents to score, as indices in the collection: for example those that a first stage has retrieved. Equal scores keep
+   * this order. Default: all documents.
    */
   readonly candidates?: readonly number[] | Uint32Array | undefined;
-  /** Whether each result carries the document itself. Default `false`. */
+  /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
   /**
-   * Whether this call ends earlier ones that were `latest` too, with an `aborted` error: search as one types.
-   * Default `false`.
+   * Whether this call aborts earlier calls with `latest`, with an `aborted` error. Use it for search as you type. Default
+   * `false`.
    */
   readonly latest?: boolean | undefined;
 }
 
 export interface RankOptions extends CallOptions {
-  /** The most results to return, 1 or more. Default: all. */
+  /** Max number of results, at least 1. Default: all. */
   readonly topK?: number | undefined;
-  /** Whether each result carries the document's text. Default `false`. */
+  /** Whether each result includes the document's text. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
 
 /**
- * A part of the text that was scored, as `text.slice(start, end)` has it: of the string, of the object's `text`, or with
- * `rankFields` of their lines.
+ * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's `text`, or with `rankFields` the
+ * lines of the fields.
  */
 export interface Span {
   readonly start: number;
@@ -215,127 +211,126 @@ export interface Span {
 }
 
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
-  /** The document's place in `documents`. */
+  /** The document's index in `documents`. */
   readonly index: number;
   readonly score: number;
-  /** With `longDocuments: "chunk"`: what earned the score. */
+  /** With `longDocuments: "chunk"`: the chunk with the best score. */
   readonly span?: Span;
-  /** The document as it was given, with `returnDocuments`. */
+  /** With `returnDocuments`: the document itself. */
   readonly document?: D;
 }
 
 export interface RerankResponse<D extends DocumentInput = DocumentInput> {
-  /** Best first; equal scores keep the order of the documents. */
+  /** Best first. Equal scores keep the order of the documents. */
   readonly results: RerankResult<D>[];
   readonly usage: {
-    /** Tokens that went through the model, of all pairs together. */
+    /** Number of tokens that the model has processed, in all pairs together. */
     readonly tokens: number;
     readonly documents: number;
   };
   readonly backend: Backend;
   readonly timings: {
-    /** From call to answer, in milliseconds. */
+    /** Milliseconds from the call to the response. */
     readonly totalMs: number;
     /**
-     * The time spent in the engine, in milliseconds. In one worker it is a part of `totalMs`, whose rest was left to
-     * other calls; of several workers it is the sum, and may be more.
+     * Milliseconds spent in the engine, summed over all workers, so it may exceed `totalMs`. With one worker it is less,
+     * because other calls and tasks run in between.
      */
     readonly engineMs: number;
   };
 }
 
 /**
- * Documents of a stream that have been scored. Where the GPU fails and the CPU takes over, a stream over an array begins
- * again: `done` falls back, and the documents come once more. One over another iterable cannot, and ends with `device-lost`.
+ * Scored documents of a stream. If the GPU fails and the CPU takes over, a stream over an array starts over: `done` restarts
+ * from 0, and all documents are yielded again. A stream over another iterable ends with `device-lost`.
  */
 export interface StreamPart<D extends DocumentInput = DocumentInput> {
-  /** Each has its document's index; with several workers they come in no order. */
+  /** Results with the index of their document. With several workers they are in any order. */
   readonly results: RerankResult<D>[];
-  /** Documents scored so far. */
+  /** Number of documents scored so far. */
   readonly done: number;
-  /** Documents in all; `undefined` where `documents` does not say. */
+  /** Number of documents; `undefined` if `documents` is not an array. */
   readonly total: number | undefined;
 }
 
-/** A ranking of a collection, as far as it has come. */
+/** A ranking of the documents of a collection that have been scored so far. */
 export interface CollectionRanking<D extends DocumentInput = DocumentInput> extends RerankResponse<D> {
-  /** Documents scored so far. */
+  /** Number of documents scored so far. */
   readonly done: number;
-  /** Documents to score in all; the ranking is final when `done` has reached it. */
+  /** Number of documents to score. The ranking is final when `done` equals it. */
   readonly total: number;
 }
 
-/** Documents that were tokenised once, for many queries. Made by `Reranker.prepare`. */
+/** Documents that are tokenized once, for many queries. Created by `Reranker.prepare`. */
 export interface Collection<D extends DocumentInput = DocumentInput> {
   /** Number of documents. */
   readonly size: number;
   /**
-   * Ranks the documents by how well they answer a query, and gives the best so far as scoring goes on. The last
-   * ranking is the final one. Leaving the loop ends the work.
-   * @throws RankletError `input` at once; while iterating `aborted`, `disposed`, or the engine's
+   * Ranks the documents by how well they answer a query, and yields the best so far while scoring. The last ranking is final.
+   * Leaving the loop ends the call.
+   * @throws RankletError `input` at once; while iterating `aborted`, `disposed`, or an error of the engine
    */
   rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void>;
-  /** Frees the collection. May be called twice. */
+  /** Frees the collection. May be called more than once. */
   dispose(): void;
   [Symbol.dispose](): void;
 }
 
-/** One row of `rank`, named as sentence-transformers' `CrossEncoder.rank` names it. */
+/** One result of `rank`, with the names of sentence-transformers' `CrossEncoder.rank`. */
 export interface RankResult {
   readonly corpus_id: number;
   readonly score: number;
-  /** The document's text, with `returnDocuments`. */
+  /** With `returnDocuments`: the document's text. */
   readonly text?: string;
 }
 
-/** What computes the scores. It stays the same for a reranker's whole life. */
+/** The engine that computes the scores. It changes only if a GPU fails and the CPU takes over. */
 export interface Backend {
   readonly device: "webgpu" | "cpu";
-  /** `"webgpu"`, or the instructions of the CPU's kernels. */
+  /** `"webgpu"`, or the instruction set of the CPU's kernels. */
   readonly engine: string;
-  /** The GPU, where it is one. */
+  /** The GPU's name, if the device is a GPU. */
   readonly adapter?: string;
   readonly dtype: string;
-  /** Why this device and dtype were chosen. */
+  /** The reason for this device and dtype. */
   readonly reason: string;
-  /** What a GPU was held against at load, chosen or not. */
+  /** The comparison of a GPU with known scores when the model was loaded, whether the GPU is used or not. */
   readonly verification?: Verification;
-  /** How many workers share the scoring out; with `workers: "auto"` at most so many. 0 is the calling thread. */
+  /** Number of workers; with `workers: "auto"` the max number. 0 is the calling thread. */
   readonly workers: number;
 }
 
-/** Logits of a GPU beside those that are right. */
+/** Logits of a GPU and the expected ones. */
 export interface Verification {
   readonly adapter: string;
-  /** Where the right ones come from: `"the model file"` or `"the CPU engine"`. */
+  /** The origin of the expected logits: `"the model file"` or `"the CPU engine"`. */
   readonly reference: string;
-  /** How far a logit may be from the right one, whose magnitude is at least taken to be 1. */
+  /** Max relative difference of a logit from the expected one; the difference is absolute for magnitudes below 1. */
   readonly tolerance: number;
   readonly pairs: readonly { readonly query: string; readonly document: string; readonly expected: readonly number[]; readonly logits: readonly number[] }[];
 }
 
-/** What was loaded. */
+/** A loaded model. */
 export interface ModelInfo {
   readonly modelType: string;
   readonly architecture: string;
-  /** Scores per pair. `rerank` and `rank` need exactly one. */
+  /** Number of scores per pair. `rerank`, `stream`, `rank` and `prepare` need exactly one. */
   readonly numLabels: number;
-  /** The function between logit and score under `scores: "model"`. */
+  /** The function that `scores: "model"` applies to logits. */
   readonly activation: string;
-  /** The most tokens of a pair. */
+  /** Max tokens of a pair. */
   readonly maxLength: number;
-  /** How many numbers the model has learnt. */
+  /** Number of parameters. */
   readonly parameters: number;
   readonly hiddenSize: number;
   readonly layers: number;
-  /** The weights as the checkpoint holds them (`"safetensors"`, `"pytorch"`, `"q8"` or `"q4"`), with their size in bytes. */
+  /** The format of the checkpoint's weights (`"safetensors"`, `"pytorch"`, `"q8"` or `"q4"`), and their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
   /**
-   * The most memory that loading and scoring should take, predicted from sizes: what `maxMemoryBytes` is compared with.
-   * Each worker takes as much.
+   * The predicted peak memory of loading and scoring, in bytes per worker. `maxMemoryBytes` limits it.
    */
   readonly memoryBytes: number;
   readonly backend: Backend;
-  /** What is odd about the checkpoint, or went wrong with the cache, though the model is loaded. */
+  /** Oddities of the checkpoint, and failures of the cache that did not prevent loading. */
   readonly warnings: readonly string[];
 }

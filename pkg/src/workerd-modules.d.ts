@@ -1,4 +1,4 @@
-// What workerd makes of an imported file: compiled WebAssembly, or bytes ("Data" modules).
+// Types of the files that workerd imports: compiled WebAssembly, and bytes ("Data" modules).
 
 declare module "*.wasm" {
   const module: WebAssembly.Module;

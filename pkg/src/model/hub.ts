@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { Platform } from "../platform/platform.js";
 
-/** How a model of a Hub is asked for, as the options of `load` say. */
+/** The options of `load` for a model of a Hub. */
 export interface HubOptions {
   readonly revision: string | undefined;
   readonly baseUrl: string | undefined;
@@ -13,7 +13,7 @@ export interface HubModel {
   readonly id: string;
   readonly revision: string;
   readonly token: string | undefined;
-  /** The folder with the model's files as they were at a commit, or at a branch or tag. */
+  /** Returns the folder with the model's files at a branch, tag or commit. */
   folder(revision: string): URL;
 }
 
@@ -22,7 +22,10 @@ export function isHubId(source: string): boolean {
   return /^\w[\w.-]{0,95}\/\w[\w.-]{0,95}$/.test(source) && !source.includes("..");
 }
 
-/** @throws RankletError `input` for an option that cannot be used */
+/**
+ * Locates a model of a Hub.
+ * @throws RankletError `input` for an option that cannot be used
+ */
 export function hubModel(platform: Platform, id: string, { revision = "main", baseUrl, token }: HubOptions): HubModel {
   if (!/^[\x21-\x7e]{1,255}$/.test(revision) || revision.includes("..") || revision === ".") {
     throw new RankletError("input", "load: revision must be the name of a branch, a tag or a commit, such as \"main\"");
@@ -36,7 +39,7 @@ export function commitOf(name: string | undefined): string | undefined {
   return name !== undefined && /^[0-9a-f]{40}$/.test(name) ? name : undefined;
 }
 
-/** What to do when a Hub does not give a file, by the status of its answer. */
+/** Returns advice for the user if a Hub answers the request for a file with this status. */
 export function hubAdvice({ id, revision, token }: HubModel, status: number): string | undefined {
   if (status === 404) return `check the id "${id}" and the revision "${revision}" (a path starts with "./")`;
   if (status !== 401 && status !== 403) return undefined;
@@ -45,12 +48,12 @@ export function hubAdvice({ id, revision, token }: HubModel, status: number): st
     : `the token has no access to "${id}", or there is no such model`;
 }
 
-/** The URL that ids are relative to. What is wrong with it is said without repeating it, for it could hold a password. */
+/** Returns the URL that ids are relative to. Errors do not repeat it, because it may contain a password. */
 function baseFolder(platform: Platform, baseUrl: string): URL {
   const page = platform.pageUrl();
   if (!URL.canParse(baseUrl, page)) {
-    const wanted = page === undefined ? "an http or https URL" : "an http or https URL, or one relative to the page";
-    throw new RankletError("input", `load: baseUrl must be ${wanted}`);
+    const expected = page === undefined ? "an http or https URL" : "an http or https URL, or one relative to the page";
+    throw new RankletError("input", `load: baseUrl must be ${expected}`);
   }
   const base = new URL(baseUrl, page);
   const plain = base.search === "" && base.hash === "" && base.username === "" && base.password === "";

@@ -1,9 +1,9 @@
 import type { Store } from "./store.js";
 
 /**
- * A store in the Cache API. Entries have the URL of the model's files with the entry's name in the query.
- * @param name of the Cache; default: "ranklet-models-v1"
- * @returns `undefined` where there is no Cache API: pages without https, among others
+ * Creates a store in the Cache API. A name is stored under the model's URL with the name in its query.
+ * @param name name of the Cache; default "ranklet-models-v1"
+ * @returns `undefined` if there is no Cache API, as on pages without https
  */
 export function browserStore(name = "ranklet-models-v1", model: string): Store | undefined {
   const all = storage();
@@ -27,7 +27,7 @@ export function browserStore(name = "ranklet-models-v1", model: string): Store |
   };
 }
 
-/** In some frames there are caches, but whoever looks at them gets an exception. */
+/** Returns the browser's caches. In some frames, reading the property throws. */
 function storage(): CacheStorage | undefined {
   try {
     return globalThis.caches as CacheStorage | undefined;

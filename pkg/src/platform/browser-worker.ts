@@ -7,7 +7,7 @@ let count = 0;
 
 /** Starts a worker in a browser. */
 export function startWorker(): WorkerPort {
-  // No other worker of this origin may have the name, for it is also that of a lock.
+  // The name is also that of a lock, so it must be unique in this origin.
   const name = `ranklet ${count++} ${Date.now()} ${Math.random()}`;
   const worker = open(name);
   const watching = new AbortController();
@@ -15,12 +15,12 @@ export function startWorker(): WorkerPort {
     post: (request) => worker.postMessage(request),
     listen: (onMessage, onEnd) => {
       worker.onmessage = ({ data }: MessageEvent<unknown>) => {
-        // "ready" says that it holds its lock. Other messages can come before: whoever gets the lock now outlives it.
-        if (isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without a word"));
+        // After "ready" the worker holds its lock until it ends, so getting the lock means that it has ended.
+        if (isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without an error"));
         onMessage(data);
       };
       worker.onerror = (event) => onEnd(event.message || "its program could not be loaded");
-      worker.onmessageerror = () => onEnd("it sent a message that cannot be read");
+      worker.onmessageerror = () => onEnd("it sent a message that cannot be deserialized");
     },
     keepAlive: () => {},
     terminate: () => {
@@ -30,12 +30,12 @@ export function startWorker(): WorkerPort {
   };
 }
 
-/** Pages without https have no locks: there, a worker that stops without an error is not noticed. */
+/** Calls `then` when the lock is free. Pages without https have no locks, and cannot detect a worker that stops silently. */
 function whenFree(name: string, signal: AbortSignal, then: () => void): void {
-  navigator.locks?.request(name, { signal }, then).catch(() => {}); // Aborted, or not allowed here.
+  navigator.locks?.request(name, { signal }, then).catch(() => {}); // The wait was aborted, or locks are not allowed here.
 }
 
-/** Pages may not start workers of other origins, and in some frames none at all. */
+/** Starts the worker. Pages may not start workers from other origins, and in some frames none at all. */
 function open(name: string): Worker {
   try {
     return newWorker(name);

@@ -9,14 +9,14 @@ import type { Platform } from "./platform.js";
 
 const pageUrl = (): string => globalThis.document?.baseURI ?? globalThis.location.href;
 
-/** Pages and workers in browsers: everything is fetched, from where the package itself was. */
+/** Pages and workers in browsers. All files are fetched, from the package's own URL. */
 export const browser: Platform = {
   engineModule: async () => {
     const engineUrl = bestEngineUrl();
     const response = expectSuccess(await request(engineUrl), engineUrl);
-    // Servers that do not know the type of .wasm are common, and compileStreaming insists on it.
+    // compileStreaming requires the MIME type, which many servers do not send.
     const type = response.headers.get("content-type") ?? "";
-    if (type.startsWith("text/html")) throw new RankletError("network", `${engineUrl.href} answered with a page: is the package's folder "assets" there?`);
+    if (type.startsWith("text/html")) throw new RankletError("network", `${engineUrl.href} answered with an HTML page; copy the package's folder "assets" there`);
     const streams = type === "application/wasm";
     return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
   },

@@ -2,8 +2,8 @@ const waiting: (() => void)[] = [];
 let channel: MessageChannel | undefined;
 
 /**
- * Resolves in a later task, after the events that wait now. A message is a task of its own and, unlike a timeout, not
- * delayed by 4 ms after the fifth.
+ * Resolves in a later task, after the events that are queued now. A message is a task of its own, and is not delayed like a
+ * timeout (by 4 ms after the fifth).
  */
 export function nextTask(): Promise<void> {
   if (channel === undefined) {

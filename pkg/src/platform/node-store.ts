@@ -6,9 +6,9 @@ import { dirname, join, resolve } from "node:path";
 import type { Store } from "./store.js";
 
 /**
- * A store in the file system: a folder for each model, named by a hash.
- * @param folder default: `RANKLET_CACHE`, or "ranklet" in the folder that the system has for caches
- * @returns `undefined` where there is no such folder, as for a user without a home
+ * Creates a store in the file system, with one folder per model, named by a hash of its URL.
+ * @param folder default: `RANKLET_CACHE`, or "ranklet" in the user's folder for caches
+ * @returns `undefined` if there is no such folder, as for a user without a home
  */
 export function nodeStore(folder: string | undefined, model: string): Store | undefined {
   const root = folder === undefined ? usualFolder() : resolve(folder);
@@ -22,7 +22,7 @@ export function nodeStore(folder: string | undefined, model: string): Store | un
   };
 }
 
-/** Writes beside the place and renames, so that the file is there whole or not at all. */
+/** Writes a temporary file and renames it, so that the file is never incomplete. */
 async function putWhole(path: string, content: Blob): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
@@ -43,7 +43,7 @@ function usualFolder(): string | undefined {
     if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "ranklet");
     return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "ranklet");
   } catch {
-    return undefined; // homedir() throws where the user has none.
+    return undefined; // homedir() throws if the user has none.
   }
 }
 

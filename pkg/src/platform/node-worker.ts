@@ -9,13 +9,13 @@ export function startWorker(): WorkerPort {
   return portOf(new Worker(workerUrl, { name: "ranklet" }));
 }
 
-/** How a thread is talked to. */
+/** Wraps a worker thread. */
 export function portOf(worker: Worker): WorkerPort {
   return {
     post: (request) => worker.postMessage(request),
     listen: (onMessage, onEnd) => {
       worker.on("message", onMessage);
-      worker.on("messageerror", () => onEnd("it sent a message that cannot be read"));
+      worker.on("messageerror", () => onEnd("it sent a message that cannot be deserialized"));
       worker.on("error", (error) => onEnd(messageOf(error)));
       worker.on("exit", (code) => onEnd(`it exited with code ${code}`));
     },

@@ -10,7 +10,7 @@ import { nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
-/** Node, Deno and Bun: the package's files lie on the disk. */
+/** Node, Deno and Bun. The package's files are on disk. */
 export const node: Platform = {
   engineModule: async () => WebAssembly.compile(await readFile(bestEngineUrl())),
   startWorker,

@@ -2,42 +2,42 @@ import type { Store } from "./store.js";
 import type { ModelFileSet } from "../types.js";
 import type { WorkerPort } from "../worker/port.js";
 
-/** What differs between the places that JavaScript runs in. One file beside this one for each. */
+/** The differences between runtimes. Each runtime has a file in this folder. */
 export interface Platform {
   /**
-   * The engine, compiled.
-   * @throws RankletError `network` where it has to be downloaded and cannot be; anything else: it cannot be compiled
+   * Compiles the engine.
+   * @throws RankletError `network` if it cannot be downloaded; another error if it cannot be compiled
    */
   engineModule(): Promise<WebAssembly.Module>;
-  /** Starts a worker; `undefined` where there are none. */
+  /** Starts a worker; `undefined` if the runtime has none. */
   readonly startWorker: (() => WorkerPort) | undefined;
-  /** Whether there is WebGPU to ask for a GPU. */
+  /** Whether the runtime has WebGPU. It may still have no GPU. */
   hasGpu(): boolean;
-  /** How many workers compute at the same time here. */
+  /** Number of CPU cores, or as many as the runtime lets workers use. */
   cpuCount(): number;
   /**
-   * The embedded default model.
-   * @throws RankletError `unsupported` where only the application can bring it
+   * Returns the embedded default model.
+   * @throws RankletError `unsupported` if the application has to import it
    */
   defaultModel(): ModelFileSet;
   /**
-   * The URL of the folder that a path (`/…`, `./…`, `../…`) means here.
-   * @throws RankletError `unsupported` where paths mean nothing
+   * Returns the URL of the folder at a path (`/…`, `./…`, `../…`).
+   * @throws RankletError `unsupported` if the runtime has no paths
    */
   folderUrl(path: string): URL;
   /**
-   * The bytes behind a `file:` URL; `undefined` where there is no such file.
-   * @throws RankletError `unsupported` where files cannot be read
+   * Reads a `file:` URL. Returns `undefined` if there is no such file.
+   * @throws RankletError `unsupported` if the runtime cannot read files
    */
   readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
-  /** What a relative URL is relative to; `undefined` where it means nothing. */
+  /** Returns the base of relative URLs, or `undefined` if there is none. */
   pageUrl(): string | undefined;
   /**
-   * Where a cache keeps the files of `model`, which is their URL.
-   * @param name the cache, as the option `cache` of `load` names it; `undefined` for the usual one
-   * @returns `undefined` where nothing can be kept
+   * Returns the store for the files of a model, or `undefined` if the runtime cannot store any.
+   * @param name the cache's name or folder, as in the option `cache` of `load`; `undefined` for the default
+   * @param model the URL of the model's folder
    */
   store(name: string | undefined, model: string): Store | undefined;
-  /** Resolves in a later task, after the events that wait now. */
+  /** Resolves in a later task, after the events that are queued now. */
   nextTask(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 /**
- * Where a cache keeps one model's bytes. Names are one or several parts with "/" between, of letters, digits, ".", "-"
- * and "_". Every method rejects with whatever the disk or browser says.
+ * Stores the files of one model in a cache. A name has one or more parts, separated by "/", of letters, digits, ".", "-" and
+ * "_". Every method rejects with the error of the file system or browser.
  */
 export interface Store {
   get(name: string): Promise<Blob | undefined>;
-  /** Puts the whole content there or nothing, even where another process or tab does the same. */
+  /** Writes a file, atomically: other processes and tabs see all of it or nothing. */
   put(name: string, content: Blob): Promise<void>;
-  /** The names and folders at the top. */
+  /** Lists the first parts of all names. */
   list(): Promise<readonly string[]>;
-  /** Removes a name, or a folder with all in it; one that is not there is no error. */
+  /** Removes a file, or a folder with its content. Does nothing if it does not exist. */
   remove(name: string): Promise<void>;
 }

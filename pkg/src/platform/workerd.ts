@@ -1,9 +1,9 @@
-// Its V8 has had relaxed SIMD for years, and one file is all that a static import can be.
+// workerd's V8 has relaxed SIMD, and a static import cannot choose between two files.
 import engine from "../assets/ranklet_relaxed_bg.wasm";
 import { RankletError } from "../errors.js";
 import type { Platform } from "./platform.js";
 
-/** workerd (Cloudflare Workers): no files, and WebAssembly only as a static import. */
+/** workerd (Cloudflare Workers). It has no files, and takes WebAssembly only as a static import. */
 export const workerd: Platform = {
   engineModule: () => Promise.resolve(engine),
   startWorker: undefined,
@@ -22,6 +22,6 @@ export const workerd: Platform = {
     Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
   pageUrl: () => undefined,
   store: () => undefined,
-  // Not a message channel: workerd ties one to the request that made it.
+  // workerd ties a message channel to the request that created it, so this is a timeout.
   nextTask: () => new Promise((done) => void setTimeout(done, 0)),
 };

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 
-/** Reasons that are Ranklet's own, such as a call that a newer one replaced: they are what the call rejects with. */
+/** Errors of Ranklet that were used as abort reasons. An aborted call rejects with them instead of wrapping them. */
 const rankletErrors = new WeakSet<object>();
 
 /** Aborts `controller` so that `throwIfAborted` throws `error` itself. */
@@ -10,16 +10,16 @@ export function abortWithError(controller: AbortController | undefined, error: R
 }
 
 /**
- * Does nothing while `signal` is quiet.
- * @throws RankletError `aborted`, with the signal's reason as its cause; or the error of `abortWithError`
+ * @throws RankletError `aborted`, with the signal's reason as its cause, if the signal is aborted; or the error of
+ *   `abortWithError`
  */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal);
 }
 
-/** `promise`, or the signal's abort, whichever is first. What comes of `promise` later is dropped. */
+/** Returns the result of `promise`, or rejects when the signal is aborted, whichever comes first. A later result is ignored. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  promise.catch(() => {}); // Heard below, or dropped.
+  promise.catch(() => {}); // Rejections are handled below, or ignored after an abort.
   throwIfAborted(signal);
   let stop = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -33,7 +33,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
   }
 }
 
-/** Runs `work` with a controller that is aborted with `signal` too, and aborted at the latest when the work fails. */
+/** Runs `operation` with a controller that is aborted when `signal` is, or when the operation fails. */
 export async function withAbortController<T>(signal: AbortSignal | undefined, operation: (controller: AbortController) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const unlink = linkAbort(controller, signal);
@@ -48,7 +48,7 @@ export async function withAbortController<T>(signal: AbortSignal | undefined, op
   }
 }
 
-/** Aborts `controller` with `signal`, until the function returned is called. */
+/** Aborts `controller` when `signal` is aborted. Returns the function that removes the link. */
 export function linkAbort(controller: AbortController, signal: AbortSignal | undefined): () => void {
   const forward = (): void => controller.abort(signal?.reason);
   if (signal?.aborted === true) forward();

@@ -1,4 +1,4 @@
-/** A queue with one reader: what is pushed comes out of `for await`, in order, until the end. */
+/** A queue with one reader, which iterates over the pushed items in order until the queue ends. */
 export class AsyncQueue<T> {
   readonly #items: T[] = [];
   #end: { readonly error?: unknown } | undefined;
@@ -9,13 +9,13 @@ export class AsyncQueue<T> {
     this.#wake?.();
   }
 
-  /** After what is held, the reader comes to its end; with an `error`, it throws that. */
+  /** Ends the queue. After the remaining items, the reader finishes, or throws `error` if there is one. */
   end(outcome: { readonly error?: unknown } = {}): void {
     this.#end ??= outcome;
     this.#wake?.();
   }
 
-  /** Gives all that has come since the last time, at least one item. */
+  /** Yields all items that were pushed since the last time, at least one. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T[], void> {
     for (;;) {
       if (this.#items.length > 0) yield this.#items.splice(0);

@@ -1,14 +1,14 @@
 import { RankletError } from "../errors.js";
 
-/** Checks one value and returns it typed. `name` is how a message calls it. Throws `input` or `unsupported`. */
+/** Checks a value and returns it with its type. Errors (`input` or `unsupported`) call it `name`. */
 export type Check<T> = (value: unknown, name: string) => T;
 type Checks = Readonly<Record<string, Check<unknown>>>;
 type Checked<R extends Checks> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
 
 /**
- * Reads an options object with one reader a name. An absent or `undefined` option comes back as `undefined`.
- * @throws RankletError `input` for a name that has no reader or a value of the wrong type, `unsupported` for an
- *   option or value that Ranklet knows and does not offer
+ * Checks an options object, with one check per option name. Returns `undefined` for an option that is absent or `undefined`.
+ * @throws RankletError `input` for an unknown name or a value of the wrong type, `unsupported` for a known option that is
+ *   not available
  */
 export function checkOptions<R extends Checks>(call: string, options: unknown, checks: R): Checked<R> {
   if (options === undefined) return {} as Checked<R>;
@@ -36,7 +36,7 @@ export function array(value: unknown, name: string): readonly unknown[] {
   throw wrongType(name, "an array", value);
 }
 
-/** @throws RankletError `input` unless `value` can be iterated; a string, which can, is no list of documents */
+/** @throws RankletError `input` unless `value` is an iterable object, which a string is not */
 export function iterable(value: unknown, name: string): Iterable<unknown> {
   if (typeof value === "object" && value !== null && Symbol.iterator in value) return value as Iterable<unknown>;
   throw wrongType(name, "an array or another iterable", value);
@@ -46,7 +46,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What `value` is, for the tail of "must be ..., not ...". */
+/** Describes `value`, for the end of "must be ..., not ...". */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
@@ -78,7 +78,7 @@ export function boolean(value: unknown, name: string): boolean {
 }
 
 export function abortSignal(value: unknown, name: string): AbortSignal {
-  // By shape, not by class: a signal may come from another realm, such as an iframe.
+  // Checked by its members, because a signal from another realm (an iframe) has another class.
   if (isObject(value) && typeof value["aborted"] === "boolean" && typeof value["addEventListener"] === "function") {
     return value as unknown as AbortSignal;
   }

@@ -1,18 +1,18 @@
 import { RankletError, messageOf } from "../errors.js";
 
-/** How to ask for a URL. */
+/** How to request a URL. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
-  /** A bearer token for the origin that is asked, and for no other that it redirects to. */
+  /** A bearer token. It is sent to the URL's origin only, and not to other origins after a redirect. */
   readonly token?: string | undefined;
 }
 
-/** Redirects within one origin that are followed; a server that goes on is going in circles. */
+/** Max number of redirects within one origin. */
 const maxRedirects = 10;
 
 /**
- * Asks for `url`.
- * @throws RankletError `network` when no answer comes; an answer of any status is returned
+ * Requests a URL and returns the response, whatever its status.
+ * @throws RankletError `network` if there is no response
  */
 export async function request(url: URL, { signal, token }: RequestOptions = {}): Promise<Response> {
   const withoutToken: RequestInit = signal === undefined ? {} : { signal };
@@ -20,40 +20,40 @@ export async function request(url: URL, { signal, token }: RequestOptions = {}):
   return sendWithToken(url, { ...withoutToken, headers: { authorization: `Bearer ${token}` } }, withoutToken);
 }
 
-/** @throws RankletError `network`, with the status, unless `response` is a success */
+/** @throws RankletError `network`, with the status, if `response` is not a success */
 export function expectSuccess(response: Response, url: URL): Response {
   if (response.ok) return response;
   throw new RankletError("network", `${url.href} answered ${statusOf(response)}`);
 }
 
-/** The status of a response in words, such as "404 Not Found". */
+/** Returns the status of a response as text, such as "404 Not Found". */
 export function statusOf({ status, statusText }: Response): string {
   return `${status} ${statusText}`.trimEnd();
 }
 
-/** Follows redirects itself, for some runtimes (Workers, older browsers) take headers along to other origins. */
+/** Follows redirects itself, because some runtimes (Workers, older browsers) send the headers to other origins too. */
 async function sendWithToken(url: URL, withToken: RequestInit, withoutToken: RequestInit): Promise<Response> {
-  let at = url;
+  let current = url;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const response = await send(at, { ...withToken, redirect: "manual" });
-    // Browsers do not show where a redirect leads; today's take the token off where it leaves the origin.
-    if (response.type === "opaqueredirect" && response.status === 0) return send(at, withToken);
-    const next = redirectOf(response, at);
+    const response = await send(current, { ...withToken, redirect: "manual" });
+    // Browsers hide the target of a redirect. Current ones remove the token themselves if it is on another origin.
+    if (response.type === "opaqueredirect" && response.status === 0) return send(current, withToken);
+    const next = redirectOf(response, current);
     if (next === undefined) return response;
     await response.body?.cancel();
     if (next.origin !== url.origin) return send(next, withoutToken);
-    at = next;
+    current = next;
   }
   throw new RankletError("network", `${url.href} was redirected more than ${maxRedirects} times`);
 }
 
-/** Where `response` redirects to, if it does. */
+/** Returns the target of a redirect, or `undefined` for other responses. */
 function redirectOf(response: Response, from: URL): URL | undefined {
   const location = response.headers.get("location");
   if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) return undefined;
   const next = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (next?.protocol === "https:" || next?.protocol === "http:") return next;
-  throw new RankletError("network", `${from.href} redirects to what is no http URL`);
+  throw new RankletError("network", `${from.href} redirects to a URL that is not http`);
 }
 
 async function send(url: URL, init: RequestInit): Promise<Response> {

@@ -137,7 +137,7 @@ describe("in Chromium", () => {
       prepared: (await all(collection.rank("bees", { candidates: [0, 1, 2] }))).at(-1).results,
     }));
     assert.equal(seen.doomed.code, "internal");
-    assert.match(seen.doomed.message, /the worker ended \(it stopped without a word\)/);
+    assert.match(seen.doomed.message, /the worker ended \(it stopped without an error\)/);
     assert.deepEqual(seen.again, before);
     assert.deepEqual(seen.prepared.map(({ index }) => index), before.map(({ corpus_id }) => corpus_id));
     assert.equal(page.workers().length, 1);

@@ -108,7 +108,7 @@ describe("a token", () => {
   for (const fault of ["redirectInCircles", "redirectToFile"]) {
     test(`a load with a token fails with a network error if the server redirects wrongly: ${fault}`, async () => {
       context.hub.faults.set("tokenizer.json", faults[fault]);
-      await rejectsWith("network", /tokenizer\.json (was redirected more than 10 times|redirects to what is no http URL)/, () =>
+      await rejectsWith("network", /tokenizer\.json (was redirected more than 10 times|redirects to a URL that is not http)/, () =>
         context.scores({ token }),
       );
     });

@@ -1,4 +1,4 @@
-/** Bundlers put small files into `data:` URLs, which a strict content security policy forbids to fetch. */
+/** Decodes a `data:` URL. Bundlers inline small files as such, and a strict content security policy forbids fetching them. */
 export function blobOfDataUrl(url: URL): Blob {
   const comma = url.href.indexOf(",");
   const body = decodeURIComponent(url.href.slice(comma + 1));
