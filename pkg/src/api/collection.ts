@@ -104,6 +104,6 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   #checkCandidates(candidates: Uint32Array | undefined): void {
     const at = candidates?.findIndex((index) => index >= this.size) ?? -1;
     if (at === -1) return;
-    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, but the collection has ${this.size} documents`);
+    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
   }
 }

@@ -44,40 +44,12 @@ export type Reply =
 
 /** Validates a request. Returns what is wrong with `message` if it is not one. */
 export function parseRequest(message: unknown): Request | string {
-  if (!isObject(message)) return "it is not an object";
-  switch (message["type"]) {
-    case "load":
-      return isLoad(message) ? message : "its fields are not those of load";
-    case "score":
-      return isScore(message) ? message : "its fields are not those of score";
-    case "prepare":
-      return isPrepare(message) ? message : "its fields are not those of prepare";
-    case "release":
-      return isRelease(message) ? message : "its fields are not those of release";
-    case "cancel":
-      return isCancel(message) ? message : "its call is not a number";
-    default:
-      return "its type is unknown";
-  }
+  return parse<Request>(message, { load: isLoad, score: isScore, prepare: isPrepare, release: isRelease, cancel: isCancel });
 }
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  if (!isObject(message)) return "it is not an object";
-  switch (message["type"]) {
-    case "ready":
-      return { type: "ready" };
-    case "loaded":
-      return isLoaded(message) ? message : "its fields are not those of loaded";
-    case "partial":
-      return isPartial(message) ? message : "its fields are not those of partial";
-    case "done":
-      return isDone(message) ? message : "its call is not a number";
-    case "failed":
-      return isFailed(message) ? message : "its fields are not those of failed";
-    default:
-      return "its type is unknown";
-  }
+  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, partial: isPartial, done: isDone, failed: isFailed });
 }
 
 /** Returns the call's number in a message that may be malformed otherwise. */
@@ -86,8 +58,17 @@ export function callOf(message: unknown): number | undefined {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+type Guards<M extends { readonly type: string }> = { readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }> };
 type RequestOf<T extends Request["type"]> = Extract<Request, { type: T }>;
 type ReplyOf<T extends Reply["type"]> = Extract<Reply, { type: T }>;
+
+function parse<M extends { readonly type: string }>(message: unknown, guards: Guards<M>): M | string {
+  if (!isObject(message)) return "it is not an object";
+  const { type } = message;
+  if (typeof type !== "string" || !Object.hasOwn(guards, type)) return "its type is unknown";
+  const isValid = guards[type as M["type"]];
+  return isValid(message) ? message : `a field of "${type}" is wrong`;
+}
 
 function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
   const { call, module, files, settings } = message;
@@ -110,6 +91,10 @@ function isRelease(message: Fields): message is Fields & RequestOf<"release"> {
 
 function isCancel(message: Fields): message is Fields & RequestOf<"cancel"> {
   return isCount(message["call"]);
+}
+
+function isReady(message: Fields): message is Fields & ReplyOf<"ready"> {
+  return message["type"] === "ready";
 }
 
 function isLoaded(message: Fields): message is Fields & ReplyOf<"loaded"> {

@@ -136,7 +136,7 @@ for (const workers of [0, 1]) {
         [["q", { topN: 0 }], /topN must be a whole number/],
         [["q", { top: 1 }], /unknown option "top"/],
         [["q", { candidates: "all" }], /candidates must be an array/],
-        [["q", { candidates: [0, -1] }], /candidates\[1\] must be a document's place in the collection, not -1/],
+        [["q", { candidates: [0, -1] }], /candidates\[1\] must be the index of a document in the collection, not -1/],
         [["q", { candidates: [0, 600] }], /candidates\[1\] is 600, and the collection has 600 documents/],
       ];
       for (const [args, message] of wrong) assert.throws(() => collection.rank(...args), { code: "input", message });

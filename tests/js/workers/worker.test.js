@@ -53,7 +53,7 @@ describe("a worker", () => {
   const failures = {
     "that traps": { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
     "that exits": { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
-    "that talks nonsense": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /no reply: it has no scores/ },
+    "that talks nonsense": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /sent an invalid reply: a field of "partial" is wrong/ },
     "that is killed": {
       how: async () => {
         const call = reranker.rerank({ query: "q", documents: many });
