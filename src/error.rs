@@ -79,13 +79,13 @@ impl fmt::Display for ErrorKind {
 /// The documents or pairs of a call that an [`Error`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorItem {
-    /// What the range counts.
+    /// The unit of the range.
     pub kind: ItemKind,
     /// Indices in the caller's input, from 0.
     pub range: Range<usize>,
 }
 
-/// What the indices of an [`ErrorItem`] count.
+/// The unit of the indices of an [`ErrorItem`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ItemKind {

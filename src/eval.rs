@@ -3,8 +3,8 @@
 /// Computes the normalized discounted cumulative gain of the first `depth` ranks, with linear gain:
 /// `sum(gain_i / log2(i + 1))` over the ranks `i`, divided by the same sum for the best possible order.
 ///
-/// `ranked` has the gains in ranked order, `judged` those of all judged documents of the query, in any order. Gains below
-/// zero count as zero. A query without a relevant document gives 0, as in trec_eval.
+/// `ranked` has the gains in ranked order, `judged` those of all judged documents of the query, in any order. Gains
+/// below zero count as zero. A query without a relevant document gives 0, as in trec_eval.
 pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize) -> f64 {
     let mut ideal = judged.to_vec();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
@@ -21,14 +21,15 @@ fn dcg(gains: &[i32], depth: usize) -> f64 {
         .sum()
 }
 
-/// Computes one over the rank of the first relevant document (with a gain of at least 1); 0 if none of the first `depth`
-/// documents is relevant.
+/// Computes one over the rank of the first relevant document (with a gain of at least 1); 0 if none of the first
+/// `depth` documents is relevant.
 pub fn reciprocal_rank(ranked: &[i32], depth: usize) -> f64 {
     let first = ranked.iter().take(depth).position(|&gain| gain >= 1);
     first.map_or(0.0, |index| 1.0 / (index as f64 + 1.0))
 }
 
-/// Sorts documents as trec_eval does: by falling score, equal scores by falling document id. Returns indices of the input.
+/// Sorts documents as trec_eval does: by falling score, equal scores by falling document id. Returns indices of the
+/// input.
 pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len().min(document_ids.len())).collect();
     order
@@ -36,8 +37,8 @@ pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     order
 }
 
-/// Computes Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite order. Pairs tied
-/// in one scoring lower it; pairs tied in both do not count. 0 if all items of one scoring are tied.
+/// Computes Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite order. Pairs
+/// tied in one scoring lower it; pairs tied in both do not count. 0 if all items of one scoring are tied.
 ///
 /// M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
 pub fn kendall_tau(first: &[f32], second: &[f32]) -> f64 {

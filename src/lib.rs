@@ -1,8 +1,8 @@
 //! Ranklet scores how well documents answer a query, on the machine where the documents are.
 //!
 //! A cross-encoder reads a query and a document together and returns one number. This crate loads the usual checkpoints
-//! (`config.json`, `tokenizer.json`, and `model.safetensors` or another form of weights) and computes the same scores as
-//! sentence-transformers:
+//! (`config.json`, `tokenizer.json`, and `model.safetensors` or another form of weights) and computes the same scores
+//! as sentence-transformers:
 //!
 //! ```
 //! use ranklet::{ModelSource, Options, RankOptions, Reranker};

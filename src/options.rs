@@ -32,8 +32,8 @@ pub struct Options {
     pub dtype: Dtype,
     /// Maximum tokens of a pair, special ones included; `None` for the maximum in the model's files.
     pub max_length: Option<usize>,
-    /// Maximum memory of loading and scoring, in bytes, as predicted from sizes. A model that would take more is refused
-    /// before its weights are read. `None` for no limit.
+    /// Maximum memory of loading and scoring, in bytes, as predicted from sizes. A model that would take more is
+    /// refused before its weights are read. `None` for no limit.
     pub max_memory_bytes: Option<u64>,
     /// Number of CPU engines that would share the work, for the choice between them and a GPU; `None` for one.
     pub cpu_workers: Option<u32>,

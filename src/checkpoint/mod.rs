@@ -27,7 +27,7 @@ pub use tokenizer::{TokenizerClass, TokenizerConfig};
 pub(crate) use weights::{BLOCK, GoldenPair, Writer, block_scales};
 pub use weights::{Format, Weights, WeightsReader};
 pub(crate) use weights::{Golden, Tensor};
-pub(crate) use weights::{Index, Q7_OFFSET, QuantGrid, WeightsSource};
+pub(crate) use weights::{Index, MAX_PIECE_BYTES, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error;
 use crate::error::{Result, config};

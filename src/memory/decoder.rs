@@ -1,7 +1,7 @@
 //! Estimates the peak memory of a decoder, which candle runs: all weights are f32, and it scores one pair at a time.
 
-use super::{PIECE_BYTES, PeakTracker};
-use crate::checkpoint::{Decoder, ModelConfig};
+use super::PeakTracker;
+use crate::checkpoint::{Decoder, MAX_PIECE_BYTES, ModelConfig};
 
 /// The properties of a decoder that decide how much memory it takes.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl DecoderMemoryEstimate<'_> {
     /// Returns the peak in bytes, from the first file to the longest pair.
     pub(crate) fn peak(&self) -> u64 {
         let mut tracker = PeakTracker::with_tokenizer(self.tokenizer);
-        tracker.transient(self.weights + PIECE_BYTES);
+        tracker.transient(self.weights + MAX_PIECE_BYTES);
         let parameters = self.decoder.parameters(self.config) + self.head_parameters as u64;
         // Tensors are converted to f32 one by one; the embedding table is the largest, and one of the first.
         let words = (self.config.vocab_size * self.config.hidden_size) as u64;
@@ -37,9 +37,9 @@ impl DecoderMemoryEstimate<'_> {
         3 * 4 * (self.max_length * self.decoder.head_dim / 2) as u64
     }
 
-    /// Returns the bytes that a run allocates: keys and values of all layers, and the rows of one layer. These are its input
-    /// twice, and either queries, keys and values in two orders with the output of attention, or both halves of the
-    /// feed-forward block and their product.
+    /// Returns the bytes that a run allocates: keys and values of all layers, and the rows of one layer. These are its
+    /// input twice, and either queries, keys and values in two orders with the output of attention, or both halves of
+    /// the feed-forward block and their product.
     fn run_bytes(&self) -> u64 {
         let keys = self.decoder.key_value_heads * self.decoder.head_dim;
         let queries = self.config.num_attention_heads * self.decoder.head_dim;

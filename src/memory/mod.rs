@@ -1,11 +1,13 @@
 //! Estimates the peak memory of a model before its weights are read.
 //!
-//! The estimate follows loading and scoring in order and adds up what they allocate: the tokenizer, the tensors while they
-//! are read and stored, the packed weights that replace them, and the buffers of a run. It counts only what grows with the
-//! model. `tests/memory` compares it with an allocator that counts.
+//! The estimate follows loading and scoring in order and adds up what they allocate: the tokenizer, the tensors while
+//! they are read and stored, the packed weights that replace them, and the buffers of a run. It counts only what grows
+//! with the model. `tests/load/memory_limit.rs` compares it with the peak of a
+//! process.
 
 mod decoder;
 
+use crate::checkpoint::MAX_PIECE_BYTES;
 use crate::engine::cpu::{
     Arena, ArenaSizes, AttentionScratch, AttentionSizes, BATCH_TOKENS, PackedF32, PackedPositions, PackedQ8,
     RotaryCache,
@@ -20,8 +22,6 @@ pub(crate) use decoder::DecoderMemoryEstimate;
 /// Memory that does not depend on the model, in bytes: a WebAssembly instance's stack and data, or the pages of the
 /// program that loading and scoring touch.
 const BASE: u64 = if cfg!(target_arch = "wasm32") { 1_700_000 } else { 2_600_000 };
-/// Bytes of a weights file that are read at a time.
-const PIECE_BYTES: u64 = 1 << 20;
 
 /// The properties of a model that decide how much memory it takes.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +109,7 @@ impl MemoryEstimate<'_> {
         tensors.sort_unstable_by_key(|(name, ..)| *name);
         for tensor in &tensors {
             let bytes = self.stored_bytes(tensor);
-            tracker.transient(bytes + PIECE_BYTES);
+            tracker.transient(bytes + MAX_PIECE_BYTES);
             tracker.alloc(bytes);
         }
     }
@@ -167,8 +167,8 @@ impl MemoryEstimate<'_> {
         tracker.free(stored);
     }
 
-    /// Returns the bytes that one thread allocates for the largest batch: the longest pair after others that just do not
-    /// fill a batch.
+    /// Returns the bytes that one thread allocates for the largest batch: the longest pair after others that just do
+    /// not fill a batch.
     fn run_bytes(&self) -> u64 {
         let hidden = self.plan.hidden_size as u64;
         let tokens = (self.max_length + BATCH_TOKENS - 1) as u64;

@@ -1,8 +1,8 @@
 //! Quantizes all matrices of a model while it runs on a text, layer after layer.
 //!
 //! Each layer sees the inputs that the quantized layers before it produce, so it also compensates for their errors: its
-//! matrices are rounded with error feedback ([`super::gptq`]), and its bias is adjusted so that its mean output is that of
-//! the exact model.
+//! matrices are rounded with error feedback ([`super::gptq`]), and its bias is adjusted so that its mean output is that
+//! of the exact model.
 
 use std::collections::HashMap;
 
@@ -107,7 +107,7 @@ struct ClsRows<'a> {
 }
 
 impl ClsRows<'_> {
-    /// Selects the CLS rows of `[rows, features]`; `None` for a layer of which all rows matter.
+    /// Selects the CLS rows of `[rows, features]`; `None` for a layer that uses all rows.
     fn select(&self, linear: &Linear, rows: &Tensor) -> candle_core::Result<Option<Tensor>> {
         if !self.matrices.contains(&&linear.name.weight) {
             return Ok(None);
@@ -199,11 +199,11 @@ fn candle_error(error: candle_core::Error) -> crate::Error {
     internal(format!("calibrating: {error}")).with_source(error)
 }
 
-/// Computes the covariances `[in_features, in_features]` of the inputs divided by their scales, and their mean row. These
-/// are central moments, because the bias compensates for the error of the mean.
+/// Computes the covariances `[in_features, in_features]` of the inputs divided by their scales, and their mean row.
+/// These are central moments, because the bias compensates for the error of the mean.
 ///
-/// With `cls_inputs`, the mean is that of the CLS rows, and the covariances are the average of those of all rows and those
-/// of the CLS rows, which are too few on their own.
+/// With `cls_inputs`, the mean is that of the CLS rows, and the covariances are the average of those of all rows and
+/// those of the CLS rows, which are too few on their own.
 fn statistics(
     inputs: &Tensor,
     cls_inputs: Option<&Tensor>,

@@ -68,8 +68,8 @@ impl QuantizedRows {
         rows
     }
 
-    /// Quantizes a row and adds it. The scales minimize the error weighted by `importance`, which has one value per column.
-    /// `round_row` gets the row and a function that rounds the value of a column to a multiple of its scale.
+    /// Quantizes a row and adds it. The scales minimize the error weighted by `importance`, which has one value per
+    /// column. `round_row` gets the row and a function that rounds the value of a column to a multiple of its scale.
     pub(super) fn push(
         &mut self,
         row: &[f32],

@@ -1,17 +1,17 @@
-//! GPTQ (Frantar et al., 2022, arXiv:2210.17323): rounds a matrix to a grid so that its products with real inputs change
-//! least.
+//! GPTQ (Frantar et al., 2022, arXiv:2210.17323): rounds a matrix to a grid so that its products with real inputs
+//! change least.
 //!
-//! Rounding each weight to the nearest step minimizes the error of the weights, not that of `W x`: inputs are correlated, so
-//! later columns can compensate for the error of a column. Columns are rounded one by one, and the error of each is
-//! distributed over the following ones according to the second moments of the inputs, `H = X^T X`.
+//! Rounding each weight to the nearest step minimizes the error of the weights, not that of `W x`: inputs are
+//! correlated, so later columns can compensate for the error of a column. Columns are rounded one by one, and the error
+//! of each is distributed over the following ones according to the second moments of the inputs, `H = X^T X`.
 
 use crate::error::{Result, internal};
 
 /// Added to the diagonal of `H`, relative to its mean, so that rare directions of the inputs do not count too much.
 const DAMPING: f64 = 0.01;
 
-/// The error feedback for the inputs of a layer. Row `i` has the factors by which an error in column `i` changes the columns
-/// after it.
+/// The error feedback for the inputs of a layer. Row `i` has the factors by which an error in column `i` changes the
+/// columns after it.
 ///
 /// This is the upper triangular `U` with `H^-1 = U^T U`, `[size, size]` row-major, each row divided by its diagonal.
 #[derive(Debug)]

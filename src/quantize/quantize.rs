@@ -17,11 +17,11 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
     ("how do bees make honey", "The last train leaves platform four at a quarter to midnight."),
 ];
 
-/// Quantizes an f32, f16 or bf16 checkpoint to the dtype q8 or q4. Returns the same files with a new `model.safetensors`
-/// instead of their weights.
+/// Quantizes an f32, f16 or bf16 checkpoint to the dtype q8 or q4. Returns the same files with a new
+/// `model.safetensors` instead of their weights.
 ///
-/// Matrices are rounded so that their products with real activations change least: the model runs on a calibration text.
-/// `source` names the origin of the weights in the file's metadata.
+/// Matrices are rounded so that their products with real activations change least: the model runs on a calibration
+/// text. `source` names the origin of the weights in the file's metadata.
 ///
 /// # Errors
 /// As [`Reranker::load`]; `input` if the checkpoint is quantized already, or for another dtype.

@@ -15,12 +15,12 @@ pub(super) struct QuantizedTensors {
     pub(super) biases: BTreeMap<(String, usize), Vec<f32>>,
 }
 
-/// What a part is found by.
+/// The key of some rows of a tensor: its name and the first row.
 pub(super) fn key(part: &TensorRows) -> (String, usize) {
     (part.tensor.clone(), part.rows.start)
 }
 
-/// The parts of a tensor, in the order of their rows.
+/// The entries of a tensor, in the order of their rows.
 fn parts_of<'a, T>(
     parts: &'a BTreeMap<(String, usize), T>,
     tensor: &str,
@@ -61,8 +61,8 @@ impl QuantizedTensors {
         Ok(quantized)
     }
 
-    /// Collects all tensors of the model into a file, in the format of their roles. The head stays exact, because it is small
-    /// and directly decides the logits. Vectors of `weights` without an adjusted bias stay exact as well.
+    /// Collects all tensors of the model into a file, in the format of their roles. The head stays exact, because it is
+    /// small and directly decides the logits. Vectors of `weights` without an adjusted bias stay exact as well.
     ///
     /// # Errors
     /// `internal` for a matrix that is not quantized.

@@ -1,9 +1,11 @@
-//! SmoothQuant (Xiao et al., 2022, arXiv:2211.10438): input scales, by which inputs are divided before they are quantized.
+//! SmoothQuant (Xiao et al., 2022, arXiv:2211.10438): input scales, by which inputs are divided before they are
+//! quantized.
 //!
-//! Some input columns of a layer are much larger than others. All columns of a row share one quantization step, so the large
-//! columns decide it and the small ones lose precision. Dividing a column and multiplying its weights by the same scale
-//! moves the problem to the weights, whose columns differ too. The scale `s = x^0.3 / w^p`, with `x` and `w` the maximum
-//! magnitudes of a column, balances both. The powers minimize the error of the logits on a text that no test uses.
+//! Some input columns of a layer are much larger than others. All columns of a row share one quantization step, so the
+//! large columns decide it and the small ones lose precision. Dividing a column and multiplying its weights by the same
+//! scale moves the problem to the weights, whose columns differ too. The scale `s = x^0.3 / w^p`, with `x` and `w` the
+//! maximum magnitudes of a column, balances both. The powers minimize the error of the logits on a text that no test
+//! uses.
 
 use crate::model::{Plan, Step, TensorRows};
 

@@ -86,11 +86,11 @@ impl Session {
             let (query, document) = (pair.query.clone(), pair.document.clone());
             pairs.push(VerifiedPair { query, document, expected: pair.logits.clone(), logits: Vec::new() });
         }
-        let (reference, mut tolerance) = match pairs.is_empty() {
-            true => ("the CPU engine", gpu.tolerance().max(self.engine.tolerance())),
-            false => ("the model file", gpu.tolerance()),
-        };
+        let mut reference = "the model file";
+        let mut tolerance = gpu.tolerance().max(f32::EPSILON);
         if pairs.is_empty() {
+            reference = "the CPU engine";
+            tolerance = tolerance.max(self.engine.tolerance());
             for (query, document) in VERIFICATION_PAIRS {
                 let expected = self.logits(&self.engine, &self.batch_of(&[(query, document)])?).await?;
                 let (query, document) = (query.to_owned(), document.to_owned());
@@ -100,7 +100,6 @@ impl Session {
         for pair in &mut pairs {
             pair.logits = self.logits(gpu, &self.batch_of(&[(&pair.query, &pair.document)])?).await?;
         }
-        tolerance = tolerance.max(f32::EPSILON);
         Ok(Verification { adapter, reference, tolerance, pairs })
     }
 

@@ -43,8 +43,8 @@ impl Reranker {
     ///
     /// # Errors
     /// `config`, `weights` or `tokenizer` for a bad checkpoint; `unsupported` for a good one, or an option, that this
-    /// build cannot serve; `out-of-memory` for a model that would take more memory than the options allow; `input` for a
-    /// bad option or an unreadable folder; `integrity` if the engine does not give the golden logits.
+    /// build cannot serve; `out-of-memory` for a model that would take more memory than the options allow; `input` for
+    /// a bad option or an unreadable folder; `integrity` if the engine does not give the golden logits.
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
         let (files, weights) = source.open()?;
         let checkpoint = Checkpoint::read(files)?;
@@ -62,7 +62,8 @@ impl Reranker {
     /// Scores pairs of query and document: `[pairs, num_labels]`, row-major, in input order.
     ///
     /// # Errors
-    /// `tokenizer` for a text with a token that the model has no embedding for, `internal` for logits that are not finite.
+    /// `tokenizer` for a text with a token that the model has no embedding for, `internal` for logits that are not
+    /// finite.
     pub async fn score<Q: AsRef<str>, D: AsRef<str>>(
         &self,
         pairs: &[(Q, D)],
@@ -75,8 +76,8 @@ impl Reranker {
     /// Ranks documents for a query, best first; equal scores keep input order.
     ///
     /// # Errors
-    /// As [`score`](Self::score); `input` for a model with several labels, whose scores have no order; `unsupported` for
-    /// an option that the model does not support.
+    /// As [`score`](Self::score); `input` for a model with several labels, whose scores have no order; `unsupported`
+    /// for an option that the model does not support.
     pub async fn rank<D: AsRef<str>>(
         &self,
         query: &str,
@@ -154,10 +155,10 @@ impl Reranker {
         pollster::block_on(self.score(pairs, scores))
     }
 
-    /// What each kernel of a GPU takes for these pairs, as one batch; the longest first.
+    /// Times the kernels of the GPU for these pairs in one batch. Sorts them by falling time.
     ///
     /// # Errors
-    /// `unsupported` where no GPU computes, or it has no timestamps; as [`score`](Self::score).
+    /// As [`score`](Self::score); `unsupported` if no GPU computes, or if it has no timestamps.
     #[cfg(feature = "gpu")]
     pub fn profile_blocking(&self, pairs: &[(&str, &str)]) -> Result<Vec<crate::KernelTime>> {
         pollster::block_on(self.session.engine().profile(&self.session.batch_of(pairs)?))

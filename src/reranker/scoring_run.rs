@@ -32,7 +32,7 @@ struct Progress {
     prefetched: Option<InFlightBatch>,
     /// The score and the span of the best chunk so far of the pair at `done`.
     best_chunk: Option<(f32, Span)>,
-    /// The document of the pair with this index, of which some chunks did not fit in the last batch.
+    /// The index of a pair and its document, if some of its chunks did not fit in the last batch.
     partial_document: Option<(usize, Chunks)>,
     /// Tokens of the pairs that are scored.
     tokens: usize,
@@ -179,8 +179,8 @@ impl<'a> ScoringRun<'a> {
         error.about(self.pairs.item(first, last))
     }
 
-    /// Fills a batch with the next pairs, in order, up to the token budget of the engine. Consecutive pairs with the same
-    /// query share its tokens.
+    /// Fills a batch with the next pairs, in order, up to the token budget of the engine. Consecutive pairs with the
+    /// same query share its tokens.
     fn next_batch(&mut self, session: &Session) -> Result<(Batch, Vec<Row>)> {
         let mut builder = MicroBatchBuilder::new(session);
         let mut partial_document = self.progress.partial_document.take();
@@ -226,8 +226,8 @@ impl<'a> ScoringRun<'a> {
         finished
     }
 
-    /// Keeps the better of a chunk and the best one so far (the first of equal ones); after the last chunk of a document
-    /// the best one is its score.
+    /// Keeps the better of a chunk and the best one so far (the first of equal ones); after the last chunk of a
+    /// document the best one is its score.
     fn finish_chunk(&mut self, chunk: &Chunk, score: f32, finished: &mut PartialScores) {
         let best = self.progress.best_chunk.take().filter(|(best, _)| *best >= score);
         let (score, span) = best.unwrap_or((score, chunk.span));

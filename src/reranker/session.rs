@@ -30,7 +30,7 @@ pub(super) struct Session {
     pub(super) info: Info,
 }
 
-/// A CPU engine beside a GPU engine.
+/// The CPU engine that can replace a GPU engine.
 #[derive(Debug)]
 pub(super) struct Fallback {
     pub(super) engine: Engine,

@@ -17,8 +17,8 @@ impl From<Error> for JsFailure {
 }
 
 impl From<JsFailure> for JsValue {
-    /// Makes an `Error` with a `code` and, if the error is about documents or pairs of the call, an `item`
-    /// `{ kind: "document" | "pair", start, end }` with an exclusive end. The message does not name the item.
+    /// Makes an `Error` with a `code`. If the error is about documents or pairs of the call, it also has an `item`:
+    /// `{ kind: "document" | "pair", start, end }`, with an exclusive end. The message does not name the item.
     fn from(JsFailure(error): JsFailure) -> Self {
         let js_error = js_sys::Error::new(error.context());
         set(&js_error, "code", error.kind().code().into());

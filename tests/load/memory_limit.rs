@@ -1,7 +1,7 @@
 //! The estimate of peak memory is right, and a model that would exceed the limit is refused.
 //!
-//! The peak of a process covers its whole life, so each measurement runs in its own process: this program again, with only
-//! the ignored test.
+//! The peak of a process covers its whole life, so each measurement runs in its own process: this program again, with
+//! only the ignored test.
 
 use std::path::Path;
 use std::process::Command;

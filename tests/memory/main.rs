@@ -1,5 +1,5 @@
-//! Peak memory of loading and scoring, counted by the allocator. There is one test, because allocations of other threads
-//! would count too.
+//! Peak memory of loading and scoring, counted by the allocator. There is one test, because allocations of other
+//! threads would count too.
 #![expect(unsafe_code, reason = "an allocator that counts bytes")]
 
 #[path = "../common/random.rs"]
@@ -63,8 +63,8 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Checks that ten thousand calls with tiny documents leak nothing, and that one call with ten thousand documents allocates
-/// little more than its scores and texts.
+/// Checks that ten thousand calls with tiny documents leak nothing, and that one call with ten thousand documents
+/// allocates little more than its scores and texts.
 fn assert_steady(reranker: &Reranker) {
     let pair = [("a", "b")];
     reranker.score_blocking(&pair, Scores::Raw).unwrap();

@@ -17,8 +17,8 @@ fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / count as f32).sqrt()
 }
 
-/// Random weights are the hardest to quantize, because none of them is small. Still, the logits change by a small part of
-/// their spread.
+/// Random weights are the hardest to quantize, because none of them is small. Still, the logits change by a small part
+/// of their spread.
 #[test]
 fn a_quantised_model_scores_almost_as_its_source() {
     for name in ["bert-gelu-h36", "bert-f16-h52", "bert-labels3-cjk-h60"] {

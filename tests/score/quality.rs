@@ -165,8 +165,8 @@ fn the_embedded_model_keeps_the_quality_of_its_source() {
             "{name}: nDCG@10 {exact_ndcg:.4} in f32, {embedded_ndcg:.4} in q8, tau {tau:.4}, logits differ by {error:.4}"
         );
         if *name == "TREC DL21" {
-            // The figure of sentence-transformers on the checkpoint's card. Duplicate documents have equal scores; the order
-            // of such ties changes it by up to 5e-4.
+            // The figure of sentence-transformers on the checkpoint's card. Duplicate documents have equal scores; the
+            // order of such ties changes it by up to 5e-4.
             assert!((exact_ndcg - 0.5455).abs() < 1e-3, "{exact_ndcg}");
         }
         exact_sum += exact_ndcg;

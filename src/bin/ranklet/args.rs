@@ -26,7 +26,8 @@ pub(crate) enum Command {
         /// The search query.
         #[arg(long)]
         query: String,
-        /// .json (array of strings), .jsonl (objects with "text"), .txt (one document per line), or - (stdin, one per line).
+        /// .json (array of strings), .jsonl (objects with "text"), .txt (one document per line), or - (stdin, one per
+        /// line).
         #[arg(long, value_name = "FILE")]
         documents: PathBuf,
         /// Maximum number of results.
@@ -114,8 +115,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. The default is the model
-    /// in this program.
+    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. The default is the
+    /// model in this program.
     #[arg(long, value_name = "DIR|ID")]
     model: Option<String>,
     /// The engine: auto, cpu, gpu, candle.

@@ -52,8 +52,8 @@ pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<Ker
     reranker.profile_blocking(&pairs)
 }
 
-/// Prints the loaded model, then scores the workloads on stdin, one per line, until stdin ends. Each answer is a line of
-/// JSON.
+/// Prints the loaded model, then scores the workloads on stdin, one per line, until stdin ends. Each answer is a line
+/// of JSON.
 pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     let (reranker, load) = load(model)?;
     respond(&json!({

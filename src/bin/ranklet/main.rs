@@ -1,5 +1,5 @@
-//! The command line. Data goes to stdout, everything else to stderr. Exit status 0 for success, 2 for wrong usage, 1 for
-//! any other error.
+//! The command line. Data goes to stdout, everything else to stderr. Exit status 0 for success, 2 for wrong usage, 1
+//! for any other error.
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -5,8 +5,8 @@ use serde::Deserialize;
 /// A query, a tab and a document per line, on twenty subjects.
 const TEXT: &str = include_str!("../../quantize/calibration.txt");
 
-/// Quantiles of the number of words per passage: a tenth has fewer than 33, half have fewer than 62. With a query of eight
-/// words, a hundred such pairs have about ten thousand tokens.
+/// Quantiles of the number of words per passage: a tenth has fewer than 33, half have fewer than 62. With a query of
+/// eight words, a hundred such pairs have about ten thousand tokens.
 const LENGTHS: [(f64, f64); 8] = [
     (0.0, 14.0),
     (0.1, 33.0),
@@ -41,8 +41,8 @@ impl WorkloadGenerator {
         Self { queries, words, state: 0x9e37_79b9_7f4a_7c15 }
     }
 
-    /// Generates a workload. Lengths are spread evenly over [`LENGTHS`], so workloads of one size have about the same number
-    /// of tokens.
+    /// Generates a workload. Lengths are spread evenly over [`LENGTHS`], so workloads of one size have about the same
+    /// number of tokens.
     pub(crate) fn next(&mut self, documents: usize) -> Workload {
         let query = self.below(self.queries.len());
         let query = self.queries[query].to_owned();

@@ -35,7 +35,7 @@ pub(crate) use writer::Writer;
 use crate::error::{Result, weights};
 
 /// The most bytes that are asked for at a time.
-const MAX_PIECE_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_PIECE_BYTES: u64 = 1 << 20;
 
 /// The tensors of one checkpoint, each with memory of its own, so that who uses one can take it.
 ///
