@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Result, config, unsupported};
+use crate::error::{Error, Result, config, unsupported};
 
 /// HF writes 1e30 for "no limit"; whatever lies above this is none.
 const UNLIMITED_LENGTH: f64 = 1e9;
@@ -33,7 +33,7 @@ impl Object {
         self.fields.contains_key(name)
     }
 
-    fn wrong(&self, name: &str, wanted: &str) -> crate::Error {
+    fn wrong(&self, name: &str, wanted: &str) -> Error {
         let found = self.fields.get(name).map_or_else(String::new, |value| shorten(&value.to_string()));
         config(format!("{}: {name} is {found}, not {wanted}", self.place))
     }

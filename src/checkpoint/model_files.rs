@@ -1,5 +1,6 @@
 //! The files of a checkpoint by name, wherever they come from.
 
+use crate::error::{Result, input};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -28,10 +29,7 @@ impl ModelFiles {
     /// # Errors
     /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed;
     /// `unsupported` for an adapter; and the errors of `read`.
-    pub fn wanted(
-        listing: &[&str],
-        read: impl FnMut(&str) -> crate::Result<Vec<u8>>,
-    ) -> crate::Result<Vec<String>> {
+    pub fn wanted(listing: &[&str], read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
         model_layout::wanted(listing, read)
     }
 
@@ -71,7 +69,7 @@ impl ModelFiles {
     /// # Errors
     /// `input` when the folder or one of its files cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn from_directory(directory: &std::path::Path) -> crate::Result<Self> {
+    pub fn from_directory(directory: &std::path::Path) -> Result<Self> {
         let mut files = Self::without_weights(directory)?;
         for form in &layout().weights {
             if !files.read(directory, &form.name)? {
@@ -93,9 +91,9 @@ impl ModelFiles {
     /// # Errors
     /// As [`from_directory`](Self::from_directory).
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn without_weights(directory: &std::path::Path) -> crate::Result<Self> {
+    pub(crate) fn without_weights(directory: &std::path::Path) -> Result<Self> {
         if !directory.is_dir() {
-            return Err(crate::error::input(format!(
+            return Err(input(format!(
                 "{} is not a folder; a model on the Hub has to be downloaded into one first",
                 directory.display()
             )));
@@ -120,13 +118,13 @@ impl ModelFiles {
 
     /// Reads a file of a folder, if it is there.
     #[cfg(not(target_arch = "wasm32"))]
-    fn read(&mut self, directory: &std::path::Path, name: &str) -> crate::Result<bool> {
+    fn read(&mut self, directory: &std::path::Path, name: &str) -> Result<bool> {
         let path = directory.join(name);
         match std::fs::read(&path) {
             Ok(bytes) => self.insert(name, bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => {
-                return Err(crate::error::input(format!("{}: {error}", path.display())).with_source(error));
+                return Err(input(format!("{}: {error}", path.display())).with_source(error));
             }
         }
         Ok(true)

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::qwen3;
 
 use crate::checkpoint::{Decoder, ModelConfig, Weights};
-use crate::error::{Result, internal};
+use crate::error::{Error, Result, internal};
 use crate::model;
 use crate::text::Batch;
 
@@ -78,6 +78,6 @@ fn qwen3_config(config: &ModelConfig, decoder: &Decoder, max_length: usize) -> q
     }
 }
 
-fn candle_error(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> Error {
     internal(format!("candle: {error}")).with_source(error)
 }

@@ -14,7 +14,7 @@ use super::quantized_tensors::{QuantizedMatrix, QuantizedTensors, key};
 use super::smoothquant::{self, SmoothingGroup};
 use crate::checkpoint::{Checkpoint, QuantGrid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
-use crate::error::{Result, internal};
+use crate::error::{Error, Result, internal};
 use crate::model::{Plan, Pooling, Step, TensorRows};
 use crate::text::{Batch, PairTokenizer};
 
@@ -195,7 +195,7 @@ fn input_scales(weights: &Weights, group: &SmoothingGroup, inputs: &Tensor) -> R
     Ok(group.input_scales(&max_inputs, &max_weights))
 }
 
-fn candle_error(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> Error {
     internal(format!("calibrating: {error}")).with_source(error)
 }
 

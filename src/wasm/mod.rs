@@ -15,9 +15,9 @@ use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
 use crate::checkpoint::{Checkpoint, Index};
-use crate::error::{device_lost, input, internal};
+use crate::error::{ErrorKind, Result, device_lost, input, internal};
 use crate::reranker::Loader;
-use crate::{DocumentOptions, ErrorKind, OffsetUnit, Pairs, PartialScores, Scores, ScoringRun, Span};
+use crate::{DocumentOptions, OffsetUnit, Pairs, PartialScores, Scores, ScoringRun, Span};
 
 /// The small files of a checkpoint.
 #[wasm_bindgen]
@@ -217,10 +217,7 @@ impl WasmScoring {
     }
 }
 
-fn document_options(
-    max_tokens_per_document: Option<usize>,
-    long_documents: &str,
-) -> crate::Result<DocumentOptions> {
+fn document_options(max_tokens_per_document: Option<usize>, long_documents: &str) -> Result<DocumentOptions> {
     Ok(DocumentOptions {
         max_tokens_per_document,
         long_documents: long_documents.parse()?,
@@ -232,7 +229,7 @@ fn document_options(
 ///
 /// It polls the future instead of making a promise, because a trap then reaches the caller as an exception; a promise
 /// would stay pending forever.
-fn ready<T>(future: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+fn ready<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
         Poll::Pending => Err(internal("a CPU engine waited for something")),

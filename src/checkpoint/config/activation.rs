@@ -74,9 +74,10 @@ mod tests {
         }
         assert_eq!(named("gelu_python"), named("gelu"));
         assert_eq!(named("swish"), named("silu"));
-        for (name, kind) in
-            [("quick_gelu", crate::ErrorKind::Unsupported), ("softsign", crate::ErrorKind::Config)]
-        {
+        for (name, kind) in [
+            ("quick_gelu", crate::error::ErrorKind::Unsupported),
+            ("softsign", crate::error::ErrorKind::Config),
+        ] {
             let error = named(name).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.context().contains(name), "{error}");

@@ -3,7 +3,7 @@
 use super::{AttentionPositions, Family, ModelConfig};
 use crate::checkpoint::Activation;
 use crate::checkpoint::json::Object;
-use crate::error::{Result, unsupported};
+use crate::error::{Error, Result, unsupported};
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     match json.text("position_embedding_type")? {
@@ -30,6 +30,6 @@ fn use_gated_block(config: &mut ModelConfig, activation: Activation) {
     config.biases.intermediate = false;
 }
 
-fn unsupported_value(field: &str, value: &str, read: &str) -> crate::Error {
+fn unsupported_value(field: &str, value: &str, read: &str) -> Error {
     unsupported(format!("config.json: {field} {value:?}; this build reads {read}"))
 }

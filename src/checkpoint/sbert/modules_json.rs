@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use crate::checkpoint::{ModelFiles, Weights};
-use crate::error::{Result, config, unsupported};
+use crate::error::{Error, Result, config, unsupported};
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -66,7 +66,7 @@ pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Resul
     }
 }
 
-pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
+pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> Error {
     unsupported(format!("modules.json names the module {} where it is not read", entry.class))
 }
 

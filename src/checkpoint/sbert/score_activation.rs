@@ -111,7 +111,7 @@ mod tests {
     fn an_unknown_activation_is_an_error() {
         let own = object(r#"{"activation_fn": "torch.nn.modules.activation.Hardtanh"}"#);
         let error = ScoreActivation::resolve(Some(&own), &object("{}"), 1).unwrap_err();
-        assert_eq!(error.kind(), crate::ErrorKind::Config);
+        assert_eq!(error.kind(), crate::error::ErrorKind::Config);
         assert!(error.context().contains("Hardtanh"), "{error}");
     }
 }

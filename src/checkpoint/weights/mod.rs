@@ -32,7 +32,7 @@ pub(crate) use tensor::Tensor;
 #[cfg(feature = "candle")]
 pub(crate) use writer::Writer;
 
-use crate::error::{Result, weights};
+use crate::error::{Error, Result, weights};
 
 /// The most bytes that are asked for at a time.
 pub(crate) const MAX_PIECE_BYTES: u64 = 1 << 20;
@@ -181,6 +181,6 @@ impl Weights {
     }
 }
 
-fn missing(name: &str) -> crate::Error {
+fn missing(name: &str) -> Error {
     weights(format!("the tensor {name} is missing from the weights"))
 }

@@ -13,7 +13,7 @@ pub(crate) use linear::{ApplyLinear, Linear};
 
 use super::embed::Embedding;
 use crate::checkpoint::{Activation, Weights};
-use crate::error::{Result, internal};
+use crate::error::{Error, Result, internal};
 use crate::model::{Plan, Pooling};
 use crate::text::Batch;
 use attention::{Attention, Rotations};
@@ -126,6 +126,6 @@ fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-fn candle_error(error: candle_core::Error) -> crate::Error {
+fn candle_error(error: candle_core::Error) -> Error {
     internal(format!("candle: {error}")).with_source(error)
 }

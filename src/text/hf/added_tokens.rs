@@ -3,7 +3,7 @@
 use tokenizers::{NormalizedString, Normalizer};
 
 use super::model::Pipeline;
-use crate::error::{Result, tokenizer};
+use crate::error::{Error, Result, tokenizer};
 use crate::text::error::failed;
 
 /// Refuses added tokens of which nothing is left to look for, and such as begin with the white space they strip: that
@@ -27,6 +27,6 @@ pub(in crate::text) fn check(tokenizer: &Pipeline) -> Result<()> {
     Ok(())
 }
 
-fn wrong(content: &str, what: &str) -> crate::Error {
+fn wrong(content: &str, what: &str) -> Error {
     tokenizer(format!("tokenizer.json: the added token {content:?} {what}"))
 }

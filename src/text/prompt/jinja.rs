@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Result, unsupported};
+use crate::error::{Error, Result, unsupported};
 
 /// A piece of what a template writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<P
     if reader.branches.is_empty() { Ok(reader.out) } else { Err(not_supported("an if has no endif")) }
 }
 
-fn not_supported(what: &str) -> crate::Error {
+fn not_supported(what: &str) -> Error {
     unsupported(format!("the chat template is not read: {what}"))
 }
 
@@ -227,7 +227,7 @@ struct Expression<'a> {
 }
 
 impl<'a> Expression<'a> {
-    fn unexpected(&self) -> crate::Error {
+    fn unexpected(&self) -> Error {
         not_supported(&format!("{:?}", excerpt(self.rest.trim_start())))
     }
 

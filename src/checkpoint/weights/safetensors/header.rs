@@ -7,7 +7,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::checkpoint::weights::tensor::{Encoding, current_name};
 use crate::checkpoint::weights::{Format, q4_format, q8_format};
-use crate::error::{Result, weights};
+use crate::error::{Error, Result, weights};
 
 /// What a file holds.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &Decl
     Ok(())
 }
 
-fn orphan(name: &str, stem: &str, part: TensorPart) -> crate::Error {
+fn orphan(name: &str, stem: &str, part: TensorPart) -> Error {
     let what = if part == TensorPart::InputScales { "scale inputs for" } else { "scale" };
     weights(format!("{name} has no tensor {stem} to {what}"))
 }
@@ -220,7 +220,7 @@ fn split(name: &str) -> (&str, TensorPart) {
 }
 
 /// The library's error, and the tensor it is about where the library does not say.
-fn malformed(header: &[u8], error: &serde_json::Error) -> crate::Error {
+fn malformed(header: &[u8], error: &serde_json::Error) -> Error {
     let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
     weights(format!("malformed: {error}{segment}"))
 }

@@ -10,7 +10,7 @@ use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
 use crate::checkpoint::weights::tensor::{Encoding, Tensor};
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::checkpoint::weights::{Format, MAX_PIECE_BYTES};
-use crate::error::{Result, weights};
+use crate::error::{Error, Result, weights};
 
 /// The length before the header.
 const LENGTH_BYTES: usize = size_of::<u64>();
@@ -106,7 +106,7 @@ fn fill<'a>(buffer: &mut Vec<u8>, wanted: usize, piece: &'a [u8]) -> &'a [u8] {
     rest
 }
 
-fn malformed(what: String) -> crate::Error {
+fn malformed(what: String) -> Error {
     weights(format!("malformed: {what}"))
 }
 

@@ -1,6 +1,6 @@
 //! Little-endian numbers and bytes, one after the other.
 
-use crate::error::{Result, weights};
+use crate::error::{Error, Result, weights};
 
 /// What is left of some bytes.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl<'a> ByteReader<'a> {
 
     #[cold]
     #[inline(never)]
-    fn ended(&self) -> crate::Error {
+    fn ended(&self) -> Error {
         weights(format!("malformed: {} ends too early", self.what))
     }
 }

@@ -5,7 +5,7 @@
 //! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
 
 use super::byte_reader::ByteReader;
-use crate::error::{Result, unsupported, weights};
+use crate::error::{Error, Result, unsupported, weights};
 use safetensors::Dtype;
 
 /// Something a pickle has made.
@@ -310,6 +310,6 @@ fn global(reader: &mut ByteReader) -> Result<Global> {
 
 #[cold]
 #[inline(never)]
-fn malformed() -> crate::Error {
+fn malformed() -> Error {
     weights("malformed: data.pkl is not what Python's pickle writes for a dictionary of tensors")
 }

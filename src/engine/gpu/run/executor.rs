@@ -9,7 +9,7 @@ use futures_channel::oneshot;
 use super::device::{Buffer, Gpu};
 use crate::engine::gpu::record::{Dispatch, Recording, Scratch, Slot, Uploads, VEC4, bytes};
 use crate::engine::gpu::shader::{Access, Kernel};
-use crate::error::{Result, device_lost, internal};
+use crate::error::{Error, Result, device_lost, internal};
 
 /// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
 const PARAMS_STRIDE: usize = 256;
@@ -231,7 +231,7 @@ impl Executor {
     }
 }
 
-fn missing_buffer(slot: impl std::fmt::Debug) -> crate::Error {
+fn missing_buffer(slot: impl std::fmt::Debug) -> Error {
     internal(format!("the buffer {slot:?} is not there"))
 }
 
