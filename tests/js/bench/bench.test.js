@@ -6,12 +6,12 @@ import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
 import { speedReport } from "../support/bench-report.js";
 
-test("the median of an even number is the mean of the middle two", () => {
+test("the median of an even number of values is the mean of the middle two", () => {
   assert.equal(median([3, 1, 2]), 2);
   assert.equal(median([4, 1, 3, 2]), 2.5);
 });
 
-test("Kendall's tau is 1, -1 and between", () => {
+test("Kendall's tau is 1 for the same order, -1 for the reverse, and between for others", () => {
   assert.equal(kendallTau([1, 2, 3], [10, 20, 30]), 1);
   assert.equal(kendallTau([1, 2, 3], [3, 2, 1]), -1);
   assert.ok(Math.abs(kendallTau([1, 2, 3], [1, 3, 2]) - 1 / 3) < 1e-12);
@@ -24,14 +24,14 @@ test("a target's ratio is the median of the repetitions' ratios", () => {
   assert.deepEqual([second.measured, second.met], [undefined, undefined]);
 });
 
-test("the report says what failed and what was not measured", () => {
+test("the report names failed engines and targets that were not measured", () => {
   const text = markdown(speedReport({ notes: [{ section: "speed", id: "native/onnxruntime/q8/1", error: "it is gone", unsupported: false }] }));
   assert.match(text, /transformers\.js \| at least 4 \| 5\.00 \| met/);
   assert.match(text, /not measured/);
   assert.match(text, /native\/onnxruntime\/q8\/1: \*\*failed\*\*: it is gone/);
 });
 
-test("the picture has a bar for each engine and is well-formed where names are not", () => {
+test("the speed chart has a bar per engine and escapes special characters", () => {
   const svg = speedChart(speedReport());
   assert.equal(svg.match(/<rect/g).length, 2);
   assert.match(svg, /&#60;x&#62;/);

@@ -1,4 +1,4 @@
-// The package in a browser, under a strict policy: what a page may count on while it ranks.
+// The package in a page with a strict policy: responsiveness, concurrency, lost workers and requests.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -31,19 +31,19 @@ describe("in Chromium", () => {
     await site?.stop();
   });
 
-  test("ranking leaves every frame its time, and no task is long", async (t) => {
-    // Other programs can take the processor away from a frame, but not from three rankings in a row.
+  test("while a page ranks, frames come on time and no task is long", async (t) => {
+    // Other programs may delay frames of a ranking, but not of three in a row.
     for (let attempt = 1; ; attempt++) {
       const { tasks, gaps } = await page.evaluate(framesWhileRanking);
       const late = gaps.filter((gap) => gap > 50);
       t.diagnostic(`${gaps.length} frames, the longest ${Math.max(...gaps).toFixed(0)} ms, ${tasks.length} long tasks`);
-      assert.ok(gaps.length > 20, "enough frames to mean anything");
+      assert.ok(gaps.length > 20, "enough frames");
       if (tasks.length === 0 && late.length === 0) return;
       assert.ok(attempt < 3, `long tasks: ${tasks}; late frames: ${late}`);
     }
   });
 
-  test("an abort rejects within one micro-batch, and the next call is right", async () => {
+  test("in a page, an abort rejects within one micro-batch, and the next call works", async () => {
     const seen = await page.evaluate(async () => {
       const expected = await reranker.rank("bees", documents.slice(0, 5));
       const controller = new AbortController();
@@ -63,12 +63,12 @@ describe("in Chromium", () => {
       return { code, cause, waited, more: parts - partsAtAbort, next, expected };
     });
     assert.deepEqual([seen.code, seen.cause], ["aborted", "enough"]);
-    assert.ok(seen.more <= 1, `${seen.more} micro-batches were told of after the abort`);
-    assert.ok(seen.waited < 100, `rejected after ${seen.waited} ms, though the engine was at work`);
+    assert.ok(seen.more <= 1, `${seen.more} micro-batches were reported after the abort`);
+    assert.ok(seen.waited < 100, `rejected only after ${seen.waited} ms`);
     assert.deepEqual(seen.next, seen.expected);
   });
 
-  test("two calls started together interleave and are both right", async () => {
+  test("in a page, two concurrent calls take turns and give the right results", async () => {
     const seen = await page.evaluate(async () => {
       const queries = ["how do bees survive the winter", "who takes turns"];
       const alone = [];
@@ -78,12 +78,12 @@ describe("in Chromium", () => {
       return { alone, together: (await Promise.all(calls)).map(({ results }) => results), turns };
     });
     assert.deepEqual(seen.together, seen.alone);
-    // The second call may arrive when the first has begun its second micro-batch, not later.
+    // The second call may arrive after the first one began its second micro-batch, but not later.
     const early = seen.turns.slice(0, 6);
     for (const call of [0, 1]) assert.ok(early.filter((turn) => turn === call).length >= 2, `turns: ${seen.turns}`);
   });
 
-  test("a million documents stream: first results at once, cancelled, and the memory is back", async (t) => {
+  test("streaming a million documents gives the first results soon and can be aborted, and the memory is freed", async (t) => {
     const session = await page.context().newCDPSession(page);
     const heap = async () => {
       await session.send("HeapProfiler.collectGarbage");
@@ -101,17 +101,17 @@ describe("in Chromium", () => {
       const { code } = await parts.next().catch((error) => error);
       return { firstMs, total: first.value.total, scored: first.value.results.length, code };
     });
-    await stream(); // What the first time leaves behind, compiled code and the like, is no leak.
+    await stream(); // The first run allocates memory that stays, e.g. for compiled code.
     const before = await heap();
     const seen = await stream();
     const after = await heap();
     t.diagnostic(`first of a million after ${seen.firstMs.toFixed(0)} ms; page's memory ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after`);
     assert.deepEqual([seen.total, seen.code], [1_000_000, "aborted"]);
     assert.ok(seen.scored < 100 && seen.firstMs < 10_000, `${seen.scored} after ${seen.firstMs} ms`);
-    assert.ok(after - before < 500_000, `${after - before} bytes more`);
+    assert.ok(after - before < 500_000, `${after - before} bytes are still allocated`);
   });
 
-  test("search as one types: a newer call ends the older one, and comes out right", async () => {
+  test("in a page, each new ranking with latest ends the previous one, and the last one gives the right results", async () => {
     const seen = await page.evaluate(async () => {
       const collection = await reranker.prepare(documents);
       const typed = ["b", "be", "bee", "bees in winter"].map((query) => all(collection.rank(query, { latest: true, topN: 3 })).catch(({ code }) => code));
@@ -123,33 +123,33 @@ describe("in Chromium", () => {
     assert.deepEqual(seen.last, seen.expected);
   });
 
-  test("a killed worker is reported and replaced, with its collections", async () => {
+  test("in a page, a killed worker is reported and replaced together with its collections", async () => {
     const [worker] = page.workers();
     const before = await page.evaluate(async () => {
       globalThis.collection = await reranker.prepare(documents);
-      globalThis.doomed = reranker.rerank({ query: "bees", documents: Array(20).fill(documents).flat() }).catch(({ code, message }) => ({ code, message }));
+      globalThis.rejected = reranker.rerank({ query: "bees", documents: Array(20).fill(documents).flat() }).catch(({ code, message }) => ({ code, message }));
       return reranker.rank("bees", documents.slice(0, 3));
     });
     await worker.evaluate(() => self.close());
     const seen = await page.evaluate(async () => ({
-      doomed: await doomed,
+      rejected: await rejected,
       again: await reranker.rank("bees", documents.slice(0, 3)),
       prepared: (await all(collection.rank("bees", { candidates: [0, 1, 2] }))).at(-1).results,
     }));
-    assert.equal(seen.doomed.code, "internal");
-    assert.match(seen.doomed.message, /the worker ended \(it stopped without an error\)/);
+    assert.equal(seen.rejected.code, "internal");
+    assert.match(seen.rejected.message, /the worker ended \(it stopped without an error\)/);
     assert.deepEqual(seen.again, before);
     assert.deepEqual(seen.prepared.map(({ index }) => index), before.map(({ corpus_id }) => corpus_id));
     assert.equal(page.workers().length, 1);
     assert.notEqual(page.workers()[0], worker);
   });
 
-  test("after loading, nothing was requested: not for ranking, not for a new worker's model", () => {
-    // The worker's own program is the page's code and may be read again; neither engine nor model is.
+  test("after loading, a page requests neither the engine nor the model, not even for a new worker", () => {
+    // The browser may load the worker's program again for a new worker.
     assert.deepEqual(site.requests.filter((path) => path !== "/pkg/assets/worker.js"), []);
   });
 
-  test("a worker that gets its lock late, after its first answers, is not taken for lost", async () => {
+  test("a worker that gets its lock after its first answers does not count as lost", async () => {
     const slow = await browser.newPage();
     await slow.route("**/assets/worker.js", async (route) => {
       const late = "LockManager.prototype.request = ((request) => async function (...args) { await new Promise((done) => setTimeout(done, 1500)); return request.apply(this, args); })(LockManager.prototype.request);";
@@ -170,10 +170,10 @@ describe("in Chromium", () => {
     await slow.close();
   });
 
-  test("two workers share the work, stream as they score, and outlive the loss of one", async () => {
+  test("in a page, two workers share the documents, stream results, and survive the loss of one", async () => {
     const pool = await browser.newPage();
     await pool.goto(site.url);
-    // Long enough that one worker is not done before the other has begun.
+    // Long enough that both workers get documents.
     const texts = await page.evaluate(() => documents.map((text) => text.repeat(20)));
     await pool.evaluate(async (texts) => {
       const { Reranker } = await import("/pkg/index.js");
@@ -193,7 +193,7 @@ describe("in Chromium", () => {
       return { indices, reranked: (await reranker.rerank({ query: "bees", documents })).results, prepared: await rankPrepared() };
     });
     assert.deepEqual(before.indices.toSorted((a, b) => a - b), [...Array(60).keys()]);
-    assert.ok(before.indices.some((index, at) => index !== at), "both were at work");
+    assert.ok(before.indices.some((index, at) => index !== at), "both workers scored");
     assert.deepEqual(before.reranked, alone.results);
     assert.deepEqual(before.prepared, alone.results);
 
@@ -212,7 +212,7 @@ describe("in Chromium", () => {
     await pool.close();
   });
 
-  test("workers: 0 ranks on the page's own thread, and frames still come between micro-batches", async () => {
+  test("with workers: 0, a page ranks on its own thread, and frames come between micro-batches", async () => {
     const seen = await page.evaluate(async () => {
       const { Reranker } = await import("/pkg/index.js");
       const here = await Reranker.load(undefined, { workers: 0 });
@@ -227,7 +227,7 @@ describe("in Chromium", () => {
   });
 });
 
-/** Runs in the page: the durations of long tasks and the gaps between frames, in ms, while it ranks for a second or more. */
+/** Runs in the page. Returns the durations of long tasks and the gaps between frames in ms during a ranking of about a second. */
 async function framesWhileRanking() {
   const tasks = [];
   const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));

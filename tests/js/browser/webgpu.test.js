@@ -25,7 +25,7 @@ describe("WebGPU in Chromium", () => {
     await site?.stop();
   });
 
-  /** A page of its own with the package; `navigator.gpu`'s devices are kept and what they make is counted. */
+  /** Opens a page with the package that records GPU devices and counts what they create. */
   async function open() {
     page = await browser.newPage();
     await page.goto(site.url);
@@ -33,14 +33,14 @@ describe("WebGPU in Chromium", () => {
     return page;
   }
 
-  test("there is an adapter", async () => {
+  test("Chromium has a WebGPU adapter in these tests", async () => {
     await open();
     assert.equal(await page.evaluate(async () => (await navigator.gpu?.requestAdapter()) != null), true, "Chromium has no WebGPU adapter");
   });
 
   for (const { path, expected } of models) {
     for (const [dtype, tolerance] of [["f32", 1e-4], ["f16", 2e-2 * Math.max(...expected.logits.flat().map(Math.abs))]]) {
-      test(`${path} in ${dtype} gives the reference's logits`, async (t) => {
+      test(`${path} in ${dtype} has the logits of the reference on WebGPU`, async (t) => {
         await open();
         const { backend, logits } = await page.evaluate(score, { url: `fixtures/${path}/`, options: { device: "webgpu", dtype, workers: 0 }, pairs: expected.pairs });
         assert.equal(backend.device, "webgpu");
@@ -52,7 +52,7 @@ describe("WebGPU in Chromium", () => {
     }
   }
 
-  test("the default model's q8 weights give its logits, in a worker", async () => {
+  test("the default model's q8 weights give its logits on WebGPU, in a worker", async () => {
     await open();
     const { query, documents, logits } = seed();
     const pairs = documents.slice(0, 4).map((document) => [query, document]);
@@ -62,7 +62,7 @@ describe("WebGPU in Chromium", () => {
     assertClose(scored.logits, logits.slice(0, 4), 1e-4, "logits");
   });
 
-  test("auto does not race a GPU that is a program on the CPU", async () => {
+  test("the device auto does not measure a software GPU", async () => {
     await open();
     const { backend } = await page.evaluate(score, { options: { workers: 2 }, pairs: [["a", "b"]] });
     assert.match(backend.reason, /is a program on the CPU/);
@@ -70,16 +70,16 @@ describe("WebGPU in Chromium", () => {
     assert.equal(backend.workers, 2);
   });
 
-  test("auto keeps the faster one, and says what it measured", async () => {
+  test("the device auto selects the faster device and reports both speeds", async () => {
     await open();
     await page.evaluate(pretendHardware);
     const { backend } = await page.evaluate(score, { options: { workers: 0 }, pairs: [["a", "b"]] });
     assert.match(backend.reason, /^\d+ documents per second on the GPU, \d+ on the CPU$/);
-    assert.equal(backend.device, "cpu", "a GPU in software is not the faster one");
+    assert.equal(backend.device, "cpu", "a software GPU is slower");
     assert.ok(backend.verification.pairs.length > 0);
   });
 
-  test("under auto, a GPU that is lost in the middle of a call leaves results that are complete and the CPU's", async () => {
+  test("if a GPU that auto selected is lost during a call, all results are complete and have the CPU's scores", async () => {
     await open();
     await page.evaluate(pretendHardware);
     const seen = await page.evaluate(loseInTheMiddle, { url: "fixtures/bert-gelu-h36/", options: { workers: 0, dtype: "f32" } });
@@ -92,7 +92,7 @@ describe("WebGPU in Chromium", () => {
     assert.deepEqual(seen.streamed, seen.expected);
   });
 
-  test("where a GPU is insisted on, its loss is an error, and the model can be loaded again", async () => {
+  test("with the device webgpu, losing the GPU is an error, and the model can be loaded again", async () => {
     await open();
     const seen = await page.evaluate(async (url) => {
       const { Reranker } = await import("/pkg/index.js");
@@ -109,7 +109,7 @@ describe("WebGPU in Chromium", () => {
     assert.equal(seen.again, seen.score);
   });
 
-  test("one command buffer and one read-back a micro-batch, and no pipeline after loading", async () => {
+  test("a micro-batch takes one command buffer and one read-back, and no pipeline is created after loading", async () => {
     await open();
     const seen = await page.evaluate(async (url) => {
       const { Reranker } = await import("/pkg/index.js");
@@ -123,44 +123,44 @@ describe("WebGPU in Chromium", () => {
     assert.deepEqual(seen, { pipelines: 0, commandBuffers: 2, readBacks: 2 });
   });
 
-  // A hundred times in the long tests: shaders take a second or two to compile here.
+  // A hundred rounds in the long tests only: compiling the shaders takes one or two seconds per round.
   const rounds = process.env.RANKLET_FUZZ_SECONDS === undefined ? 5 : 100;
-  test(`loading and disposing ${rounds} times leaves no GPU memory behind`, { timeout: rounds * 10_000 }, async (t) => {
+  test(`after loading and disposing ${rounds} times, no GPU memory is allocated`, { timeout: rounds * 10_000 }, async (t) => {
     await open();
     const seen = await page.evaluate(async ({ url, rounds }) => {
       const { Reranker } = await import("/pkg/index.js");
       const { gpu_bytes } = await import("/pkg/wasm/ranklet.js");
-      let most = 0;
+      let max = 0;
       let left = 0;
       for (let round = 0; round < rounds; round++) {
         const reranker = await Reranker.load(new URL(url, location.href), { device: "webgpu", workers: 0 });
-        most = Math.max(most, gpu_bytes());
+        max = Math.max(max, gpu_bytes());
         reranker.dispose();
         left = Math.max(left, gpu_bytes());
       }
-      return { most, left };
+      return { max, left };
     }, { url: "fixtures/bert-gelu-h36/", rounds });
-    t.diagnostic(`${seen.most} bytes at most`);
-    assert.ok(seen.most > 10_000);
+    t.diagnostic(`${seen.max} bytes at most`);
+    assert.ok(seen.max > 10_000);
     assert.equal(seen.left, 0);
   });
 });
 
-test("without WebGPU, a GPU that is insisted on is refused with what to do", async () => {
+test("without WebGPU, the device webgpu and the dtype f16 are refused with advice", async () => {
   const { Reranker } = await import(new URL("pkg/dist/index.node.js", root));
   await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), { code: "unsupported", message: /there is no WebGPU here .* use "auto" or "cpu"/ });
   await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 is for the GPU/ });
 });
 
-/** In the page: keeps devices, and counts what they make. */
+/** Runs in the page: records devices and counts what they create. */
 function prepare() {
   globalThis.devices = [];
   globalThis.counts = { pipelines: 0, commandBuffers: 0, readBacks: 0 };
-  const watch = (prototype, name, heard) => {
+  const watch = (prototype, name, onCall) => {
     const method = prototype[name];
     prototype[name] = function (...given) {
       const result = method.apply(this, given);
-      heard(result, given);
+      onCall(result, given);
       return result;
     };
   };
@@ -170,12 +170,12 @@ function prepare() {
   watch(GPUBuffer.prototype, "mapAsync", () => globalThis.counts.readBacks++);
 }
 
-/** In the page: lets the software adapter pass for hardware. */
+/** Runs in the page: makes the software adapter look like hardware. */
 function pretendHardware() {
   Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
 }
 
-/** In the page: loads a model and scores pairs. */
+/** Runs in the page: loads a model and scores pairs. */
 async function score({ url, options, pairs }) {
   const { Reranker } = await import("/pkg/index.js");
   const reranker = await Reranker.load(url === undefined ? undefined : new URL(url, location.href), options);
@@ -185,14 +185,14 @@ async function score({ url, options, pairs }) {
   return { backend: JSON.parse(JSON.stringify(backend)), logits };
 }
 
-/** In the page: makes the GPU win the race of `auto`, then loses it. */
+/** Runs in the page: lets the GPU win the measurement of `auto`, then destroys it during a call. */
 async function loseInTheMiddle({ url, options }) {
   const { Reranker } = await import("/pkg/index.js");
   const model = new URL(url, location.href);
   const documents = Array.from({ length: 600 }, (_, at) => `document ${at} of ${at * at}`);
   const cpu = await Reranker.load(model, { ...options, device: "cpu" });
   const expected = Array.from(await cpu.score(documents.map((document) => ["a query", document])));
-  // A clock that runs slower and slower: what is measured second, the GPU, looks faster.
+  // A clock that gets slower and slower, so that the GPU, which is measured second, looks faster.
   const { now } = Performance.prototype;
   let [time, pace] = [0, 1000];
   performance.now = () => (time += pace *= 0.9);

@@ -14,10 +14,10 @@ import { serveFolder } from "../support/servers/folder.js";
 const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 const app = fileURLToPath(new URL("../support/package/app/", import.meta.url));
 
-// What the README says is enough.
+// The policy that docs/bundlers.md recommends.
 const policy = { "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 
-// What the page's own code may weigh, in bytes: small beside what it loads. 19,000 of them are the glue of WebGPU.
+// The maximum size of the page's own code in bytes. The glue of WebGPU takes 19,000 of them.
 const codeBudget = 86_000;
 
 describe("the packed package in a page", () => {
@@ -34,14 +34,14 @@ describe("the packed package in a page", () => {
     project?.remove();
   });
 
-  test("works when Vite has built it, with nothing configured", async (t) => {
+  test("the package works in a page that Vite built without configuration", async (t) => {
     run("vite", ["build", "--outDir", "by-vite"]);
     assertOneCopy(filesOf(inProject("by-vite")));
     assertSmall(t, filesOf(inProject("by-vite")).find(({ path }) => /^assets\/index-.*\.js$/.test(path)));
     await assertServedWorks(inProject("by-vite"));
   });
 
-  test("works when esbuild has built it and the assets are copied beside the bundle", async (t) => {
+  test("the package works in a page that esbuild built, with the assets copied next to the bundle", async (t) => {
     run("esbuild", ["app.js", "--bundle", "--minify", "--format=esm", "--outdir=by-esbuild"]);
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("by-esbuild/assets"), { recursive: true });
     cpSync(inProject("index.html"), inProject("by-esbuild/index.html"));
@@ -50,7 +50,7 @@ describe("the packed package in a page", () => {
     await assertServedWorks(inProject("by-esbuild"));
   });
 
-  test("works in Vite's development server, with nothing configured", async () => {
+  test("the package works in Vite's development server without configuration", async () => {
     const server = await startServer(process.execPath, [join(tools, "vite"), inProject("."), "--port", "0", "--host", "127.0.0.1"], {
       pattern: /(http:\/\/127\.0\.0\.1:\d+\/)/,
       env: { NO_COLOR: "1" },
@@ -62,7 +62,7 @@ describe("the packed package in a page", () => {
     }
   });
 
-  test("works without a bundler, from where npm has put it", async () => {
+  test("the package works without a bundler, from node_modules", async () => {
     const code = readFileSync(inProject("app.js"), "utf8");
     writeFileSync(inProject("plain.js"), code.replace('"ranklet"', '"./node_modules/ranklet/dist/index.js"'));
     writeFileSync(inProject("plain.html"), readFileSync(inProject("index.html"), "utf8").replace("app.js", "plain.js"));
@@ -83,10 +83,10 @@ describe("the packed package in a page", () => {
     }
   }
 
-  /** The page ranks in a worker, and nothing is wrong on its console. */
+  /** Asserts that the page ranks in a worker and its console has no errors. */
   async function assertWorks(url) {
     const { page, problems, open } = await openDemo(browser, url);
-    // Not the package's business; a page without an icon has the browser ask for one.
+    // The browser requests an icon for a page that has none.
     await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
     const failed = new Promise((resolve) => page.once("pageerror", resolve));
     await open();
@@ -98,7 +98,7 @@ describe("the packed package in a page", () => {
   }
 });
 
-/** What is large is there once, the engine in both its forms; nothing else is large, so no copy hides in the code. */
+/** Asserts that both engine files and the model are there once and nothing else is large, so that the code has no copy of them. */
 function assertOneCopy(files) {
   const large = files.filter(({ bytes }) => bytes > 1_000_000).map(({ path }) => path.split(".").at(-1));
   assert.deepEqual(large.sort(), ["safetensors", "wasm", "wasm"]);

@@ -4,17 +4,17 @@ import { test } from "node:test";
 
 import { dist } from "../support/paths.js";
 
-test("TypeScript and Rust name the same error codes", async () => {
+test("TypeScript and Rust have the same error codes", async () => {
   const { errorCodes } = await import(new URL("index.node.js", dist));
   const wasm = await import(new URL("wasm/ranklet.js", dist));
   wasm.initSync({ module: readFileSync(new URL("wasm/ranklet_bg.wasm", dist)) });
   assert.deepEqual([...errorCodes].sort(), [...wasm.error_codes()].sort());
 });
 
-test("every entry exports the same names", async () => {
+test("all entry points export the same names", async () => {
   const names = async (entry) => Object.keys(await import(new URL(entry, dist))).sort();
   assert.deepEqual(await names("index.js"), await names("index.node.js"));
-  // Node cannot import the Worker's entry, for it imports WebAssembly; it and Node's are the same but for the platform.
+  // Node cannot import the entry point for Workers, which imports WebAssembly; it differs from Node's in the platform only.
   const code = (entry) => readFileSync(new URL(entry, dist), "utf8").replaceAll(/node|workerd/gi, "platform").split("\n").slice(1);
   assert.deepEqual(code("index.workerd.js"), code("index.node.js"));
 });

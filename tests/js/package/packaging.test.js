@@ -12,7 +12,7 @@ import { inRepository } from "../support/paths.js";
 
 const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 
-// What the package may weigh, in bytes: the model 23.9 MB, the engine its budget of 3.9 MB, the code 0.5 MB.
+// Maximum sizes in bytes: the model takes 23.9 MB, the engine has a budget of 3.9 MB, the code takes 0.5 MB.
 const unpackedBudget = 30_500_000;
 const tarballBudget = 23_000_000;
 
@@ -25,7 +25,7 @@ describe("the packed package", () => {
   });
   after(() => project.remove());
 
-  test("has what it needs and nothing else", () => {
+  test("the packed package has the files that it needs and no others", () => {
     const isModule = (path) => /^dist\/(?!assets\/).*\.(js|d\.ts)$/.test(path);
     const others = files.map(({ path }) => path).filter((path) => !isModule(path));
     assert.deepEqual(others.sort(), [
@@ -46,7 +46,7 @@ describe("the packed package", () => {
     assert.deepEqual(files.filter(({ path }) => path.includes("test")), []);
   });
 
-  test("names no folder of the machine that built it, and no host that crates came from", () => {
+  test("no file of the packed package names folders of the build machine or of cargo's registry", () => {
     const code = files.filter(({ path }) => /\.(js|mjs|ts|json|md|wasm)$/.test(path) && !path.includes("/default/"));
     for (const { path, name } of code) {
       const text = readFileSync(name, "latin1");
@@ -54,7 +54,7 @@ describe("the packed package", () => {
     }
   });
 
-  test("keeps to its size", (t) => {
+  test("the packed package is within its size limits", (t) => {
     const unpacked = files.reduce((sum, { bytes }) => sum + bytes, 0);
     const tarball = statSync(project.tarball).size;
     t.diagnostic(`${files.length} files, ${megabytes(unpacked)} MB unpacked, ${megabytes(tarball)} MB as a tarball`);
@@ -62,14 +62,14 @@ describe("the packed package", () => {
     assert.ok(tarball <= tarballBudget, `${tarball} bytes as a tarball, over ${tarballBudget}`);
   });
 
-  test("satisfies publint, suggestions included", () => {
+  test("publint reports no error, warning or suggestion", () => {
     const { status, output } = run("publint", ["run", "--strict", project.tarball]);
     assert.equal(status, 0, output);
     assert.match(output, /All good!/);
   });
 
-  // CommonJS reaches the package through import() only, as intended; the profile leaves just that out.
-  test("satisfies attw: types and code agree however they are imported", () => {
+  // CommonJS can load the package with import() only, as intended; the profile ignores that.
+  test("attw finds that types and code agree for every way to import the package", () => {
     const { status, output } = run("attw", ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball]);
     assert.equal(status, 0, output);
     for (const entry of ["ranklet", "ranklet/default-model"]) assert.ok(output.includes(`"${entry}"`), output);

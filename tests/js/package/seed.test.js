@@ -11,12 +11,12 @@ import { seed } from "../support/models/fixtures.js";
 import { installPacked } from "../support/package/packed.js";
 import { startDemo } from "../support/servers/demo.js";
 
-// What rounding activations to 8 bits changes of these four logits; bits.test.js holds the places equal to the bit, and
-// tests/score/seed.rs the arithmetic in f32.
+// The maximum effect of 8-bit activations on these logits. bits.test.js tests that all runtimes give the same bits, and
+// tests/score/seed.rs tests the f32 arithmetic.
 const tolerance = 0.05;
 const { query, documents, logits, scores } = seed();
 
-/** What every place runs: the ranking by rerank, and logits by score. */
+/** The code that every runtime runs: a ranking and logits. */
 const example = `
   const { results } = await reranker.rerank({ query, documents });
   const logits = await reranker.score(documents.map((document) => [query, document]), { scores: "raw" });
@@ -39,7 +39,7 @@ describe("the seed example", () => {
   after(() => project.remove());
 
   for (const source of ["", "model"]) {
-    test(`runs in Node from the packed package, load(${source})`, () => {
+    test(`the seed example runs in Node from the packed package with load(${source})`, () => {
       const script = join(project.folder, "seed.js");
       writeFileSync(script, `
 import { Reranker } from "ranklet";
@@ -59,7 +59,7 @@ reranker.dispose();
     });
   }
 
-  test("runs in workerd from the packed package", async () => {
+  test("the seed example runs in workerd from the packed package", async () => {
     const worker = await startWorker(project.folder, ({ ranklet, model }) => `
 import { Reranker } from "${ranklet}";
 import model from "${model}";
@@ -85,7 +85,7 @@ export default { fetch: async () => Response.json(await run()) };
       check(answer);
       assert.equal(answer.refused.code, "unsupported");
       assert.match(answer.refused.message, /import model from "ranklet\/default-model"/);
-      // A Worker's reranker outlives the request that loaded it, and requests overlap.
+      // Later requests use the reranker that the first one loaded, and they overlap.
       for (const later of await Promise.all([ask(), ask(), ask()])) check(later);
       assert.equal(worker.errors(), "");
     } finally {
@@ -93,7 +93,7 @@ export default { fetch: async () => Response.json(await run()) };
     }
   });
 
-  test("runs in Chromium, typed into the demo page, and nothing leaves the page", async () => {
+  test("the seed example, typed into the demo page, gives the same scores and causes no request", async () => {
     const demo = await startDemo();
     const browser = await launchChromium();
     try {

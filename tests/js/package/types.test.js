@@ -24,7 +24,7 @@ describe("the packed package's types", () => {
     "Node, without the DOM": { module: "NodeNext", lib: ["ES2022"], types: ["node"] },
   };
   for (const [name, options] of Object.entries(consumers)) {
-    test(`compile under strict for ${name}`, () => {
+    test(`the packed package's types compile in strict mode for ${name}`, () => {
       const strict = { target: "ES2022", strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true };
       writeFileSync(join(project.folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ["consumer.ts"] }));
       const { status, stdout } = spawnSync(join(modules, ".bin/tsc"), ["-p", "."], { cwd: project.folder, encoding: "utf8" });

@@ -1,4 +1,4 @@
-// Who uses the page without a mouse, or without seeing it.
+// Accessibility: the page without a mouse, and with a screen reader.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,11 +8,11 @@ import { rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, wit
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("access to the demo page", () => {
+describe("accessibility of the demo page", () => {
   const suite = withDemo();
 
   for (const [name, options] of Object.entries(screens)) {
-    test(`axe finds nothing: empty, ranked and with both dialogs open, ${name}`, async () => {
+    test(`axe finds no violation on the page, empty, ranked and with its dialogs: ${name}`, async () => {
       const { page, open, close } = await suite.openPage({ ...options, reducedMotion: "reduce" });
       await open();
       await whenReady(page);
@@ -30,7 +30,7 @@ describe("access to the demo page", () => {
     });
   }
 
-  test("axe finds nothing where loading failed", async () => {
+  test("axe finds no violation on the page after loading failed", async () => {
     for (const options of [screens.desktop, screens.dark]) {
       const { page, open, close } = await suite.openPage({ ...options, serviceWorkers: "block" });
       await page.route("**/model.safetensors", (route) => route.fulfill({ status: 503 }));
@@ -41,7 +41,7 @@ describe("access to the demo page", () => {
     }
   });
 
-  test("the keyboard reaches everything and shows where it is", async () => {
+  test("the keyboard reaches all controls, and the focus is visible", async () => {
     const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -61,7 +61,7 @@ describe("access to the demo page", () => {
     await close();
   });
 
-  test("arrows go through a list, Enter opens a passage, Escape cancels and then clears", async () => {
+  test("arrow keys move in a list, Enter opens a passage, Escape cancels and then clears", async () => {
     const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -73,7 +73,7 @@ describe("access to the demo page", () => {
     const before = (await rows.nth(1).boundingBox()).height;
     await page.keyboard.press("Enter");
     assert.equal(await rows.nth(1).getAttribute("aria-expanded"), "true");
-    // Rows that have just found their place still glide there.
+    // Rows may still be moving to their positions.
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const [opened, next] = [await rows.nth(1).boundingBox(), await rows.nth(2).boundingBox()];
     assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below makes room");
@@ -88,7 +88,7 @@ describe("access to the demo page", () => {
     await close();
   });
 
-  test("what is announced is the outcome, once, and no step on the way", async () => {
+  test("screen readers hear the outcome of a ranking once, and no intermediate step", async () => {
     const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -106,13 +106,13 @@ describe("access to the demo page", () => {
   });
 });
 
-/** The id of what has the focus, or its text. */
+/** Returns the id or the text of the focused element. */
 function focused(page) {
   return page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30));
 }
 
 async function expectNoViolation(page, state) {
-  // Over the protocol, which no policy of the page holds up.
+  // Over the protocol, because the page's policy blocks injected scripts.
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
     const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });

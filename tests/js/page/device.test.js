@@ -1,4 +1,4 @@
-// What computes, on the page: shown, checked, and chosen anew. On a software adapter, which ranks too slowly to be waited for.
+// The page's device panel, on a software adapter. The tests do not wait for rankings on it, because they are too slow.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -8,7 +8,7 @@ import { rank, screenshot, whenReady, withDemo } from "../support/browsers/page.
 describe("the demo page's device", () => {
   const suite = withDemo(launchChromiumWithGpu);
 
-  test("is shown with its reason and its speed, and the person chooses another", { timeout: 120_000 }, async () => {
+  test("the page shows the device with its reason and its speed, and users can choose another one", { timeout: 120_000 }, async () => {
     const { page, problems, open, close } = await suite.openPage();
     const items = (list) => page.locator(`#${list} li`).allTextContents();
     await open();

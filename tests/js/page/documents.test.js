@@ -1,4 +1,4 @@
-// Own documents: pasted, chosen, dropped, and what is wrong with them.
+// The user's own documents: pasted, chosen or dropped, and errors in them.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
@@ -20,7 +20,7 @@ describe("own documents on the demo page", () => {
     await opened.close();
   });
 
-  test("are pasted, ranked, and given back for the bundled ones in one click", async () => {
+  test("pasted documents are ranked, and one click goes back to the bundled collection", async () => {
     const { page } = opened;
     await page.click("#choose-documents");
     await page.fill("#documents-text", documents.join("\n"));
@@ -38,7 +38,7 @@ describe("own documents on the demo page", () => {
     assert.ok(!(await texts(page, "ranklet-list")).includes(paris));
   });
 
-  test("are ranked all where keywords find nothing, and the page says so", async () => {
+  test("if keywords find nothing, all documents are ranked, and the page says so", async () => {
     const { page } = opened;
     await page.click("#choose-documents");
     await page.fill("#documents-text", documents.join("\n"));
@@ -55,7 +55,7 @@ describe("own documents on the demo page", () => {
     "a.json": JSON.stringify([documents[0], { text: documents[1], id: 7 }, { text: documents[2] }]),
     "a.jsonl": documents.map((text) => JSON.stringify({ text })).join("\n"),
   };
-  test("are read from files that are chosen or dropped", async () => {
+  test("documents are read from chosen and dropped files", async () => {
     const { page } = opened;
     for (const [name, content] of Object.entries(files)) {
       await page.click("#choose-documents");
@@ -79,7 +79,7 @@ describe("own documents on the demo page", () => {
     ["many.txt", "a\n".repeat(2001), /^There are 2,001 documents; the maximum is 2,000\.$/],
     ["picture.png", "x", /^picture\.png is not a \.txt, \.json or \.jsonl file/],
   ];
-  test("are refused with the place of what is wrong, and the page goes on as it was", async () => {
+  test("wrong documents are refused with their position, and the page keeps the previous documents", async () => {
     const { page } = opened;
     for (const [name, content, message] of wrong) {
       await drop(page, name, content);
@@ -91,7 +91,7 @@ describe("own documents on the demo page", () => {
   });
 });
 
-/** Drops a file onto the page, as a person would. */
+/** Drops a file onto the page, as a user would. */
 function drop(page, name, content) {
   return page.evaluate(
     ([fileName, text]) => {

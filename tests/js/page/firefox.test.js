@@ -7,7 +7,7 @@ import { withDemo } from "../support/browsers/page.js";
 describe("the demo page in Firefox", () => {
   const suite = withDemo(launchFirefox);
 
-  test("loads the model, ranks, and breaks no policy", async () => {
+  test("in Firefox, the page loads the model and ranks without a policy violation", async () => {
     const page = await suite.browser.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));

@@ -1,4 +1,4 @@
-// What goes over the network: nothing after loading, nothing at all the second time, and clear words when it fails.
+// The page's requests: none after loading, none on the second visit, and clear messages when they fail.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
@@ -14,7 +14,7 @@ const weights = "/assets/default/model.safetensors";
 
 const fixtures = new URL("tests/fixtures/", root);
 const small = checkpoint((labels) => labels === 1);
-/** What the hub has: where the files of each model are. */
+/** The models of the hub, as functions from a file name to its URL. */
 const models = {
   "someone/small-model": (file) => new URL(file, small.url),
   "someone/chain-of-modules": (file) => new URL(file, family("chain-cls-h40").url),
@@ -31,7 +31,7 @@ describe("the demo page on the network", () => {
   beforeEach(async () => (proxy = await startProxy(suite.demo.url)));
   afterEach(() => proxy.stop());
 
-  test("the policy is strict, in the header and in the page", async () => {
+  test("the page has a strict policy, in the header and in its HTML", async () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     const response = await open();
     const header = response.headers()["content-security-policy"];
@@ -43,7 +43,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("nothing is asked for while one types and ranks: not by the page, its worker or its service worker", async () => {
+  test("typing and ranking cause no request of the page, its worker or its service worker", async () => {
     const { page, context, requests, open, close } = await openPage(suite.browser, proxy.url);
     context.on("request", (request) => requests.push(request.url()));
     await open();
@@ -54,7 +54,7 @@ describe("the demo page on the network", () => {
     await rank(page, "What does andante mean?");
     await page.waitForTimeout(500);
     assert.deepEqual(requests.slice(asked), []);
-    // Browsers look by themselves, some time after a visit, whether a service worker has a new version.
+    // Browsers check for a new version of a service worker some time after a visit.
     assert.deepEqual(proxy.requests.slice(served).filter((path) => path !== "/sw.js"), []);
     assert.equal(await page.textContent("#requests-after-load"), "0");
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
@@ -63,7 +63,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("the model is fetched once, and the second visit needs no network and no server", async () => {
+  test("the page fetches the model once, and a second visit needs no server", async () => {
     const { page, context, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
@@ -82,7 +82,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("a file that breaks off or is not found is not kept", async () => {
+  test("the service worker does not cache a file that breaks off or is not found", async () => {
     proxy.faults.set(weights, { status: 503 });
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
@@ -93,7 +93,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("says what failed and what to do, and works once it can", async () => {
+  test("if the model cannot be loaded, the page says why and what to do, and a second attempt works", async () => {
     proxy.faults.set(weights, { status: 503 });
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
@@ -111,7 +111,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("shows how far loading is, file by file, can be cancelled and taken up again", async () => {
+  test("the page shows the progress of each file, and loading can be canceled and started again", async () => {
     proxy.faults.set(weights, { bytesPerSecond: 8e6 });
     const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
@@ -133,7 +133,7 @@ describe("the demo page on the network", () => {
   });
 
   for (const id of Object.keys(models)) {
-    test(`loads ${id} through this page's own server, and counts what that took`, async () => {
+    test(`the page loads ${id} through its own server, and its requests count as part of loading`, async () => {
       const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
       await open();
       await whenReady(page);
@@ -148,7 +148,7 @@ describe("the demo page on the network", () => {
     });
   }
 
-  test("says what to do about an id that no hub has, and keeps the model it had", async () => {
+  test("for an id that the hub does not have, the page gives advice and keeps the current model", async () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
@@ -161,13 +161,13 @@ describe("the demo page on the network", () => {
   });
 });
 
-/** A file of a model whose weights are in two, as `weights` of the fixtures has them. */
+/** Returns the URL of a file of a model whose weights are in two files. */
 function fileInTwo(file, weights) {
   const isWeights = /^(model|pytorch_model)[.-]/.test(file);
   return new URL(file, new URL(isWeights ? `weights/${weights}/` : "bert-bare-h36/", fixtures));
 }
 
-/** Waits until the service worker has kept a file. */
+/** Waits until the service worker has cached a file. */
 function kept(page, name) {
   return page.waitForFunction(async (wanted) => {
     const keys = await (await caches.open("ranklet-page")).keys();

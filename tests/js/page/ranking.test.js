@@ -9,14 +9,14 @@ describe("the demo page", () => {
   const suite = withDemo();
 
   for (const [name, options] of Object.entries(screens)) {
-    test(`loads, ranks and fits the screen, and nothing jumps: ${name}`, async () => {
+    test(`the page loads, ranks and fits the screen without layout shifts: ${name}`, async () => {
       const { page, problems, open, close } = await suite.openPage(options);
       await open();
       await whenReady(page);
       await screenshot(page, `${name}-empty`);
       await page.getByRole("button", { name: whiskers }).click();
       await whenRanked(page);
-      // The last rows are still on their way.
+      // The last rows may still be moving.
       await page.waitForTimeout(500);
       await screenshot(page, `${name}-ranked`);
       await screenshot(page, `${name}-ranked-whole`, { fullPage: true });
@@ -24,7 +24,7 @@ describe("the demo page", () => {
       assert.match(await page.textContent("#status-text"), /^Ranked \d+ passages in .+ The right passage went up 26 places, from 27 to 1\.$/);
       assert.equal(await page.locator("#ranklet-list .row").first().locator(".rank-change").getAttribute("data-direction"), "up");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(wide, 0, "nothing to scroll sideways");
+      assert.equal(wide, 0, "no horizontal scrolling");
       const shifts = await page.evaluate(() => shifts);
       const moved = shifts.reduce((sum, { value }) => sum + value, 0);
       assert.ok(moved < 0.02, `layout shift ${moved}: ${JSON.stringify(shifts)}`);
@@ -34,7 +34,7 @@ describe("the demo page", () => {
     });
   }
 
-  test("draws a line for each passage and marks it in both lists", async () => {
+  test("the page draws a line for each passage, and hovering highlights it in both lists", async () => {
     const { page, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -52,7 +52,7 @@ describe("the demo page", () => {
     await close();
   });
 
-  test("shows what it ran, how long it took and what it cost", async () => {
+  test("the page shows the code, the time and the statistics of a ranking", async () => {
     const { page, context, open, close } = await suite.openPage();
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await open();
@@ -69,7 +69,7 @@ describe("the demo page", () => {
     await close();
   });
 
-  test("settles visibly, can be cancelled, and goes on", async () => {
+  test("the page shows the progress of a ranking, which can be canceled and repeated", async () => {
     const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -81,7 +81,7 @@ describe("the demo page", () => {
     await screenshot(page, "ranking");
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.match(await page.textContent("#status-text"), /^Canceled after \d+ of \d+ passages\.$/);
-    await screenshot(page, "cancelled");
+    await screenshot(page, "canceled");
     await page.getByRole("button", { name: "Rank again" }).click();
     await whenRanked(page);
     assert.match((await texts(page, "ranklet-list"))[0], /^Passage \d+\. Whiskers/);
@@ -89,7 +89,7 @@ describe("the demo page", () => {
     await close();
   });
 
-  test("a newer query takes the older one's place without a word", async () => {
+  test("a newer query replaces a running one without a message", async () => {
     const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -97,7 +97,7 @@ describe("the demo page", () => {
       await page.fill("#query", query);
       await page.waitForTimeout(200);
     }
-    assert.ok((await texts(page, "keyword-list")).length > 0, "keywords answer at once");
+    assert.ok((await texts(page, "keyword-list")).length > 0, "keyword results appear immediately");
     await whenRanked(page);
     assert.match((await texts(page, "ranklet-list"))[0], /salt/i);
     assert.equal(await page.locator("#load-card").isVisible(), false);

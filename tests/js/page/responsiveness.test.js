@@ -1,4 +1,4 @@
-// While somebody types and Ranklet ranks, the page answers: nothing keeps its thread for longer than a few frames.
+// The page stays responsive while a user types and Ranklet ranks: no task blocks its thread for more than a few frames.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -6,17 +6,17 @@ import { whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const limit = 50;
 
-describe("the demo page under the fingers", () => {
+describe("responsiveness of the demo page", () => {
   const suite = withDemo();
 
-  test(`typing while rankings run costs no task more than ${limit} ms, and frames keep coming`, async (t) => {
+  test(`while a user types and rankings run, no task takes more than ${limit} ms and frames keep coming`, async (t) => {
     const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
     let seen = await typeAndMeasure(suite.browser, page);
     if (seen.longest > limit) seen = await typeAndMeasure(suite.browser, page);
     t.diagnostic(`longest task ${seen.longest.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`);
-    assert.ok(seen.tasks > 100, "enough tasks to mean anything");
+    assert.ok(seen.tasks > 100, "enough tasks");
     assert.ok(seen.longest <= limit, `a task took ${seen.longest} ms`);
     assert.ok(seen.frames.length > 60, "frames kept coming");
     assert.deepEqual(problems, []);
@@ -24,7 +24,7 @@ describe("the demo page under the fingers", () => {
   });
 });
 
-/** Types a question key by key, slowly enough that rankings start in between, and measures until the last is done. */
+/** Types a question slowly enough that rankings start in between, and measures until the last one is complete. */
 async function typeAndMeasure(browser, page) {
   await page.fill("#query", "");
   await page.evaluate(() => {
@@ -45,8 +45,8 @@ async function typeAndMeasure(browser, page) {
 }
 
 /**
- * The processor time of each task on pages' main threads, in milliseconds. Not the time on the clock, which is what
- * `longtask` entries have: on a machine that has other things to do, that says how busy the others were.
+ * Returns the CPU time of each task on the main threads of pages, in milliseconds. `longtask` entries have wall-clock time,
+ * which depends on the other load of the machine.
  */
 function taskTimes(events) {
   const mains = new Set(events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread));

@@ -8,7 +8,7 @@ import { dist, root } from "../support/paths.js";
 const { passages, queries } = JSON.parse(readFileSync(new URL("www/documents/collection.json", root), "utf8"));
 
 describe("the page's collection", () => {
-  test("has about 150 passages on twelve subjects", () => {
+  test("the page's collection has about 150 passages on twelve subjects", () => {
     assert.ok(passages.length >= 148 && passages.length <= 156, `${passages.length} passages`);
     assert.equal(new Set(passages.map(({ id }) => id)).size, passages.length, "ids are unique");
     for (const passage of passages) {
@@ -19,23 +19,23 @@ describe("the page's collection", () => {
     }
     const subjects = count(passages);
     assert.equal(subjects.size, 12);
-    for (const [subject, many] of subjects) assert.ok(many === 12 || many === 13, `${subject}: ${many} passages`);
+    for (const [subject, size] of subjects) assert.ok(size === 12 || size === 13, `${subject}: ${size} passages`);
   });
 
-  test("has queries on every subject, each with one right passage", () => {
+  test("the page's collection has queries on every subject, each with one right passage", () => {
     assert.equal(new Set(queries.map(({ query }) => query)).size, queries.length, "queries are unique");
     for (const query of queries) {
       assert.deepEqual(Object.keys(query), ["query", "answer"]);
       assert.ok(passages.some(({ id }) => id === query.answer), `${query.answer} is a passage`);
     }
-    const asked = count(queries.map(({ answer }) => passages.find(({ id }) => id === answer)));
-    assert.equal(asked.size, 12);
-    for (const [subject, many] of asked) assert.ok(many >= 3, `${subject}: ${many} queries`);
+    const queriesBySubject = count(queries.map(({ answer }) => passages.find(({ id }) => id === answer)));
+    assert.equal(queriesBySubject.size, 12);
+    for (const [subject, size] of queriesBySubject) assert.ok(size >= 3, `${subject}: ${size} queries`);
   });
 });
 
 describe("keyword search", () => {
-  test("finds beginnings and misspellings, best first, 50 at most", () => {
+  test("keyword search finds prefixes and misspellings, best first, at most 50", () => {
     const find = keywordIndex([{ text: "gardening" }, { text: "a garden" }, { text: "gardem" }, { text: "the sea" }]);
     const found = find("Where is the garden?");
     assert.equal(found[0].index, 1);
@@ -45,7 +45,7 @@ describe("keyword search", () => {
     assert.equal(keywordIndex(Array(99).fill({ text: "the same" }))("same").length, 50);
   });
 
-  test("is outdone by Ranklet on the page's collection", async (t) => {
+  test("Ranklet ranks the right passages of the page's collection higher than keyword search", async (t) => {
     const { Reranker } = await import(new URL("index.node.js", dist));
     const reranker = await Reranker.load();
     const find = keywordIndex(passages);
@@ -67,13 +67,13 @@ describe("keyword search", () => {
   });
 });
 
-/** One over the place of the passage with this id, the first being 1; 0 where it is not there. */
+/** Returns 1 / rank of the passage with this id; 0 if it is not in the list. */
 function reciprocalRank(ranked, id) {
   const at = ranked.findIndex((passage) => passage.id === id);
   return at < 0 ? 0 : 1 / (at + 1);
 }
 
-/** How many passages there are of each subject. */
+/** Counts the passages per subject. */
 function count(some) {
   const counts = new Map();
   for (const { subject } of some) counts.set(subject, (counts.get(subject) ?? 0) + 1);

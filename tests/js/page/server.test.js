@@ -8,7 +8,7 @@ import { root } from "../support/paths.js";
 import { startDemo } from "../support/servers/demo.js";
 import { startModelHost } from "../support/servers/model-host.js";
 
-/** Asks with the path as it is written here; fetch would tidy it up. */
+/** Requests exactly this path; fetch would normalize it. */
 function ask(base, path, { method = "GET", headers = {} } = {}) {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base);
@@ -40,7 +40,7 @@ describe("the demo's server", () => {
     "/assets/default/model.safetensors": "application/octet-stream",
   };
   for (const [path, type] of Object.entries(served)) {
-    test(`serves ${path} as ${type}, under the policy`, async () => {
+    test(`the demo server serves ${path} as ${type} with the policy`, async () => {
       const { status, headers } = await ask(demo.url, path, { method: "HEAD" });
       assert.equal(status, 200);
       assert.equal(headers["content-type"], type);
@@ -51,14 +51,14 @@ describe("the demo's server", () => {
   const refused = ["/README.md", "/../Cargo.toml", "/%2e%2e/%2e%2e/Cargo.lock", "/assets/../../../package.json",
     "/..%2f..%2fpkg%2fpackage.json", "/..%5c..%5cpkg/package.json", "/main.ts", "/serve.mjs", "/www/", "/%00.html", "/%"];
   for (const path of refused) {
-    test(`does not serve ${path}`, async () => assert.equal((await ask(demo.url, path)).status, 404));
+    test(`the demo server does not serve ${path}`, async () => assert.equal((await ask(demo.url, path)).status, 404));
   }
 
-  test("takes no method that could change something", async () => {
+  test("the demo server refuses methods other than GET and HEAD", async () => {
     for (const method of ["POST", "PUT", "DELETE"]) assert.equal((await ask(demo.url, "/", { method })).status, 405);
   });
 
-  test("answers 304 to whoever has the file already", async () => {
+  test("the demo server answers 304 if the client has the file", async () => {
     const { etag } = (await ask(demo.url, "/main.js", { method: "HEAD" })).headers;
     assert.match(etag, /^"[\w-]{43}"$/);
     const again = await ask(demo.url, "/main.js", { headers: { "if-none-match": etag } });
@@ -67,7 +67,7 @@ describe("the demo's server", () => {
   });
 });
 
-describe("the demo server's door to a hub", () => {
+describe("the demo server's forwarding of a hub", () => {
   const model = checkpoint((labels) => labels === 1);
   const id = "someone/small-model";
   let hub;
@@ -81,7 +81,7 @@ describe("the demo server's door to a hub", () => {
     await hub?.stop();
   });
 
-  test("passes a model's files on, with status, length and commit", async () => {
+  test("the demo server forwards a model's files with status, length and commit", async () => {
     const { status, headers, body } = await ask(demo.url, `/hub/${id}/resolve/main/config.json`);
     assert.deepEqual([status, body], [200, readFileSync(new URL("config.json", model.url), "utf8")]);
     assert.deepEqual([headers["content-length"], headers["x-repo-commit"]], [String(body.length), hub.commit]);
@@ -93,13 +93,13 @@ describe("the demo server's door to a hub", () => {
   const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
   for (const name of [...files.map((file) => file.name), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
-    test(`The demo server asks the hub for ${name}, which the package may want`, async () => {
+    test(`the demo server forwards ${name}, which the package may request`, async () => {
       await ask(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
     });
   }
 
-  test("opens for nothing but the files of a model", async () => {
+  test("the demo server forwards nothing but files of a model", async () => {
     const before = hub.requests.length;
     for (const path of ["x", "a/b/resolve/main/README.md", "a/b/resolve/main/../config.json", "../api/whoami", "a/b/raw/main/config.json",
       "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json",
@@ -108,10 +108,10 @@ describe("the demo server's door to a hub", () => {
       "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt"]) {
       assert.equal((await ask(demo.url, `/hub/${path}`)).status, 404, path);
     }
-    assert.equal(hub.requests.length, before, "the hub was asked for nothing");
+    assert.equal(hub.requests.length, before, "the hub got no request");
   });
 
-  test("says 502 when the hub cannot be reached", async () => {
+  test("the demo server answers 502 if the hub cannot be reached", async () => {
     const alone = await startDemo({ RANKLET_HUB: "http://127.0.0.1:9" });
     const { status, body } = await ask(alone.url, "/hub/a/b/resolve/main/config.json");
     await alone.stop();

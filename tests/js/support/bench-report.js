@@ -2,7 +2,7 @@ import { checkTargets } from "../../../bench/report/targets.mjs";
 
 const engine = (where, peer, dtype, threads) => ({ label: peer, where, peer, dtype, threads });
 
-/** A report of one size, with what the functions under test look at. */
+/** Returns a report of one size with two engines in Chromium; `more` replaces fields. */
 export function speedReport(more = {}) {
   const engines = {
     "chromium/ranklet/q8/1": engine("Chromium", "ranklet", "q8", 1),

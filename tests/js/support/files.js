@@ -2,8 +2,8 @@ import { readdirSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 
 /**
- * All files below a folder.
- * @returns {{ name: string, path: string, bytes: number }[]} `name` opens the file, `path` is its place in the folder
+ * Lists all files below a folder.
+ * @returns {{ name: string, path: string, bytes: number }[]} `name` opens the file, `path` is relative to the folder
  */
 export function filesOf(folder) {
   return readdirSync(folder, { recursive: true })

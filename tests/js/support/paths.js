@@ -2,10 +2,10 @@ import { fileURLToPath } from "node:url";
 
 /** The repository's root, as a directory URL. */
 export const root = new URL("../../../", import.meta.url);
-/** The package as built, as a directory URL. */
+/** The built package, as a directory URL. */
 export const dist = new URL("pkg/dist/", root);
 
-/** A path in the repository. */
+/** Returns the absolute path of a path in the repository. */
 export function inRepository(path) {
   return fileURLToPath(new URL(path, root));
 }

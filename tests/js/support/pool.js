@@ -1,4 +1,4 @@
-// Pools of workers whose every message can be looked at, and which can be made to fail.
+// Pools of workers that record their messages and can be made to fail.
 import { readFileSync, readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
@@ -12,16 +12,16 @@ const { portOf } = await import(new URL("platform/node-worker.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 export const trapping = new URL("children/trapping-worker.js", import.meta.url);
 
-/** Programs that never answer, that end at once, and that end when others have long been loaded. */
+/** Programs that never answer, that end immediately, and that end after the other workers are loaded. */
 export const silent = new URL("data:text/javascript,setInterval(() => {}, 1000)");
 export const failing = new URL("data:text/javascript,process.exit(7)");
 export const failingLate = new URL("data:text/javascript,setTimeout(() => process.exit(7), 1500)");
 
 /**
  * Loads the small model into a pool.
- * @param {(at: number) => URL} program the program of the worker that is started as number `at`; one that knows the
- *   documents "trap" and "exit" by default
- * @param started takes every worker that is started, as { worker, requests }
+ * @param {(at: number) => URL} program returns the program of the worker that is started as number `at`; the default one
+ *   knows the documents "trap" and "exit"
+ * @param started gets an entry { worker, requests } for every started worker
  * @returns the reranker, and `started`
  */
 export async function loadPool(workers, { all = true, program = () => trapping, files = modelFiles(), started = [] } = {}) {
@@ -43,28 +43,28 @@ export async function loadPool(workers, { all = true, program = () => trapping, 
   return { reranker, started };
 }
 
-/** The small model's files. */
+/** Returns the files of the small model. */
 export function modelFiles() {
   return new Map(readdirSync(url).map((name) => [name, new Blob([readFileSync(new URL(name, url))])]));
 }
 
-/** The requests of a type that a worker has got. */
+/** Returns the requests of a type that a worker received. */
 export function requestsOf({ requests }, type) {
   return requests.filter((request) => request.type === type);
 }
 
-/** Short and long ones, and some that are equal: more than a window. */
+/** More documents than a window, short and long ones, some of them equal. */
 export const manyDocuments = Array.from({ length: 700 }, (_, at) => `document ${at % 690} has ${(at % 690) * 7919} words ${"of its own ".repeat(at % 13)}`);
 export const query = "a query";
 
-/** A promise, and the function that resolves it. */
+/** Returns a promise and the function that resolves it. */
 export function deferred() {
   let resolve;
   const promise = new Promise((resolvePromise) => (resolve = resolvePromise));
   return { promise, resolve };
 }
 
-/** Resolves when every worker has ended. */
+/** Resolves when all workers have ended. */
 export function whenEnded(started) {
   return Promise.all(started.map(({ worker }) => new Promise((resolve) => (worker.threadId === -1 ? resolve() : worker.once("exit", resolve)))));
 }

@@ -1,4 +1,4 @@
-// How documents are cut into windows, and a job into the chunks that workers score.
+// Cutting documents into windows, and jobs into the chunks that workers score.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -8,7 +8,7 @@ import { manyDocuments, query } from "../support/pool.js";
 const { windows } = await import(new URL("scoring/windows.js", dist));
 const { JobSplitter } = await import(new URL("worker/job-splitter.js", dist));
 
-test("a window is as large as there are workers to share it", () => {
+test("the size of a window is proportional to the number of workers", () => {
   const cut = (workers) => [...windows(Array(1000).fill("d"), ({ length }) => length, workers)].map(({ length }) => length);
   assert.deepEqual(cut(0), [256, 256, 256, 232]);
   assert.deepEqual(cut(1), [256, 256, 256, 232]);
@@ -28,7 +28,7 @@ describe("chunks of a job", () => {
   const characters = ({ job }) => job.documents.join("").length;
   const asQuery = (documents) => ({ kind: "query", query, documents, limits: { maxTokensPerDocument: undefined, longDocuments: "truncate" } });
 
-  test("are neighbours, all of them, large at first and small in the end", () => {
+  test("chunks of a job are consecutive and cover it, with large ones first and small ones at the end", () => {
     const cut = chunks(asQuery(manyDocuments), 2);
     assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
     assert.deepEqual(cut.flatMap(({ indices }) => [...indices]), [...manyDocuments.keys()]);
@@ -39,14 +39,14 @@ describe("chunks of a job", () => {
     assert.ok(sizes.length > 8, `${sizes}`);
   });
 
-  test("have the queries of their pairs", () => {
+  test("chunks of pairs have the queries of their documents", () => {
     const queries = manyDocuments.map((_, at) => `query ${at}`);
     const cut = chunks({ kind: "pairs", queries, documents: manyDocuments }, 3);
     assert.deepEqual(cut.flatMap(({ job }) => job.queries), queries);
     assert.deepEqual(cut.flatMap(({ job }) => job.documents), manyDocuments);
   });
 
-  test("are of one document where that is long, which counts for no more than what is read of it", () => {
+  test("a chunk is a single document if that is long, and a document counts only as far as it is read", () => {
     assert.deepEqual(chunks(asQuery(Array(4).fill("long ".repeat(1000))), 2).map(({ indices }) => indices.length), [1, 1, 1, 1]);
     const cut = chunks(asQuery(["long ".repeat(100_000), ...Array(63).fill("long ".repeat(50))]), 2, 48);
     assert.ok(cut.length > 3 && cut[0].indices.length > 5, `${cut.map(({ indices }) => indices.length)}`);

@@ -1,4 +1,4 @@
-// How many workers a pool starts, and which of them loading waits for.
+// The number of workers that a pool starts, and the workers for which loading waits.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -13,7 +13,7 @@ const { node } = await import(new URL("platform/node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
 describe("loading a pool", () => {
-  test("of a number waits for every worker", async () => {
+  test("loading with a number of workers waits for all of them", async () => {
     const { reranker, started } = await loadPool(3);
     await Promise.all(["one", "two", "three"].map((document) => reranker.score([[query, document]])));
     assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [1, 1, 1]);
@@ -21,7 +21,7 @@ describe("loading a pool", () => {
   });
 
   for (const [when, program] of [["at once", failing], ["when the others are ready", failingLate]]) {
-    test(`of a number fails where one fails ${when}, and leaves no worker behind`, async () => {
+    test(`loading with a number of workers fails if one of them fails ${when}, and all workers end`, async () => {
       const started = [];
       const loading = () => loadPool(3, { program: (at) => (at === 1 ? program : trapping), started });
       await rejectsWith("internal", /the worker ended \(it exited with code 7\)/, loading);
@@ -30,7 +30,7 @@ describe("loading a pool", () => {
     });
   }
 
-  test("of as many as there are processors fails where the first does, and leaves no worker behind", async () => {
+  test("loading with automatic workers fails if the first one fails, and all workers end", async () => {
     const started = [];
     const files = modelFiles().set("config.json", new Blob(["{"]));
     await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started }));
@@ -38,7 +38,7 @@ describe("loading a pool", () => {
     await whenEnded(started);
   });
 
-  test("of as many as there are processors waits for the first alone, does without one that fails, and has the others join", async () => {
+  test("loading with automatic workers waits for the first one only, later ones join, and a failed one is left out", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });
     const { promise, resolve } = deferred();
     const joined = setInterval(() => requestsOf(started[3], "score").length > 0 && resolve(), 5);
@@ -56,7 +56,7 @@ describe("loading a pool", () => {
     reranker.dispose();
   });
 
-  test("of as many as there are processors: a collection is shared out over all of them", async () => {
+  test("with automatic workers, a collection is distributed over all of them", async () => {
     const { reranker, started } = await loadPool(2, { all: false });
     await reranker.prepare(manyDocuments);
     for (const worker of started) assert.ok(requestsOf(worker, "prepare").length > 0);
@@ -64,7 +64,7 @@ describe("loading a pool", () => {
   });
 });
 
-describe("how many workers", () => {
+describe("the number of workers", () => {
   const load = async (platform) => {
     let started = 0;
     const startWorker = () => (started++, node.startWorker());
@@ -73,7 +73,7 @@ describe("how many workers", () => {
     return [info.backend.workers, started];
   };
 
-  test("auto is one a processor, at most 4, and one where the model is large", async () => {
+  test("automatic workers are one per processor, at most 4, and one for a large model", async () => {
     assert.deepEqual(await load({ cpuCount: () => 1 }), [1, 1]);
     assert.deepEqual(await load({ cpuCount: () => 3 }), [3, 3]);
     assert.deepEqual(await load({ cpuCount: () => 16 }), [4, 4]);
@@ -84,7 +84,7 @@ describe("how many workers", () => {
     assert.deepEqual(await load({ cpuCount: () => 16, readFile }), [1, 1]);
   });
 
-  test("info says how many", async () => {
+  test("info has the number of workers", async () => {
     for (const workers of [0, 1, 2]) {
       const reranker = await Reranker.load(url, { workers });
       assert.equal(reranker.info.backend.workers, workers);

@@ -1,4 +1,4 @@
-// A pool whose workers end in the middle of calls still gives every score.
+// A pool gives all scores even if workers end during a call.
 import assert from "node:assert/strict";
 import { afterEach, before, describe, test } from "node:test";
 
@@ -23,12 +23,12 @@ describe("a pool that loses workers", () => {
   });
   afterEach(() => reranker?.dispose());
 
-  /** Reranks, and does something when the first micro-batch is scored. */
+  /** Reranks, and calls `meanwhile` after the first micro-batch. */
   async function rerankWhile(meanwhile) {
     let first = true;
     let done = 0;
     const onProgress = (progress) => {
-      assert.ok(progress.done > done, "nothing is told of twice");
+      assert.ok(progress.done > done, "the progress does not go back");
       done = progress.done;
       if (first) meanwhile();
       first = false;
@@ -37,15 +37,15 @@ describe("a pool that loses workers", () => {
   }
 
   for (const lost of [[0], [1], [0, 1], [0, 1, 2]]) {
-    test(`scores all the same when ${lost.length} of 3 end in the middle of a call (${lost})`, async () => {
+    test(`a call gives all scores if ${lost.length} of 3 workers end during it (${lost})`, async () => {
       await pool(3);
       assert.deepEqual(await rerankWhile(() => lost.forEach((at) => void started[at].worker.terminate())), expected);
       assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected);
-      assert.equal(started.length, 3 + lost.length, "and replaces them");
+      assert.equal(started.length, 3 + lost.length, "lost workers are replaced");
     });
   }
 
-  test("ranks a collection all the same, and prepares again only what is lost", async () => {
+  test("a ranking of a collection survives the loss of a worker, and only the lost documents are prepared again", async () => {
     await pool(2);
     const collection = await reranker.prepare(manyDocuments);
     const ranking = collection.rank(query);
@@ -58,14 +58,14 @@ describe("a pool that loses workers", () => {
     assert.ok(prepared(started[2]).length < 400);
   });
 
-  test("prepares a collection all the same", async () => {
+  test("preparing a collection survives the loss of a worker", async () => {
     await pool(2);
     const preparing = reranker.prepare(manyDocuments, { onProgress: () => void started[0].worker.terminate() });
     assert.deepEqual((await lastOf((await preparing).rank(query))).results, expected);
   });
 
   for (const [document, message] of [["trap", /failed \(unreachable\)/], ["exit", /the worker ended/]]) {
-    test(`gives a document up that costs two workers (${document}), and the next call is right`, async () => {
+    test(`a call is rejected if its document ends two workers (${document}), and the next call works`, async () => {
       await pool(2);
       await rejectsWith("internal", message, () => reranker.rerank({ query, documents: [document] }));
       assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected);
@@ -73,22 +73,22 @@ describe("a pool that loses workers", () => {
     });
   }
 
-  test("a call that costs one worker of two does not end the calls beside it", async () => {
+  test("the loss of one of two workers does not end a concurrent call", async () => {
     await pool(2);
     const results = rerankWhile(() => void started[0].worker.terminate());
-    const beside = reranker.score(manyDocuments.map((document) => [query, document]));
+    const concurrent = reranker.score(manyDocuments.map((document) => [query, document]));
     assert.deepEqual(await results, expected);
-    assert.equal((await beside).length, 700);
+    assert.equal((await concurrent).length, 700);
   });
 
-  test("does without one that cannot be replaced, and does not try for ever", async () => {
+  test("a worker that cannot be replaced is left out and not started again and again", async () => {
     await pool(2, { program: (at) => (at < 2 ? trapping : failing) });
     assert.deepEqual(await rerankWhile(() => void started[1].worker.terminate()), expected);
     for (let at = 0; at < 3; at++) assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected);
     assert.equal(started.length, 3);
   });
 
-  test("says why when none can be replaced, and tries again with the next call", async () => {
+  test("if no worker can be replaced, the call rejects with the reason, and the next call tries again", async () => {
     let program = trapping;
     await pool(2, { program: () => program });
     program = failing;
@@ -102,7 +102,7 @@ describe("a pool that loses workers", () => {
     ["an abort", (controller) => controller.abort(), "aborted"],
     ["dispose", () => reranker.dispose(), "disposed"],
   ]) {
-    test(`does not hold up ${name} while all are being replaced`, async () => {
+    test(`${name} does not wait while all workers are being replaced`, async () => {
       await pool(2, { program: (at) => (at < 2 ? trapping : silent) });
       for (const { worker } of started) await worker.terminate();
       const controller = new AbortController();

@@ -12,7 +12,7 @@ const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const several = checkpoint((labels) => labels > 1);
 
-describe("any number of workers", () => {
+describe("pools of any size", () => {
   const candidates = Array.from({ length: 300 }, (_, at) => (at * 37) % 700);
   let expected;
   let labels;
@@ -47,7 +47,7 @@ describe("any number of workers", () => {
   }
 
   for (const workers of [1, 2, 3]) {
-    test(`${workers} give the same bits as the calling thread, in the same order`, async () => {
+    test(`scores with workers: ${workers} have the same bits and the same order as on the calling thread`, async () => {
       assert.deepEqual(await answers(workers), expected);
       assert.deepEqual(await labelled(workers), labels);
     });
@@ -60,7 +60,7 @@ describe("a pool", () => {
   const pool = async (...args) => ({ reranker, started } = await loadPool(...args));
   afterEach(() => reranker?.dispose());
 
-  test("has each worker score some, and streams what each has scored when it has", async () => {
+  test("every worker scores a part of a stream, and results arrive when they are computed", async () => {
     await pool(3);
     const parts = await collect(reranker.stream({ query, documents: manyDocuments, returnDocuments: true }));
     const shares = started.map((worker) => requestsOf(worker, "score").length);
@@ -70,10 +70,10 @@ describe("a pool", () => {
     const results = parts.flatMap((part) => part.results);
     assert.ok(results.every(({ index, document }) => document === manyDocuments[index]));
     assert.deepEqual(results.map(({ index }) => index).sort((a, b) => a - b), [...manyDocuments.keys()]);
-    assert.ok(results.some(({ index }, at) => index !== at), "no worker waits for another's turn");
+    assert.ok(results.some(({ index }, at) => index !== at), "results do not wait for other workers");
   });
 
-  test("gives what is small to one worker, and two small calls to two", async () => {
+  test("a small call uses one worker, and two concurrent small calls use two", async () => {
     await pool(2);
     const small = () => reranker.rerank({ query, documents: manyDocuments.slice(0, 6) });
     await small();
@@ -82,7 +82,7 @@ describe("a pool", () => {
     assert.deepEqual(started.map((worker) => requestsOf(worker, "score").length), [2, 1]);
   });
 
-  test("gives the best of a collection so far while it goes on, equal ones in the order asked for", async () => {
+  test("a ranking of a pool yields the best results so far, and equal scores keep the order of the candidates", async () => {
     await pool(2);
     const collection = await reranker.prepare(manyDocuments);
     const scores = await reranker.score(manyDocuments.map((document) => [query, document]));
@@ -99,7 +99,7 @@ describe("a pool", () => {
     }
   });
 
-  test("shares a collection out: every document is prepared once", async () => {
+  test("a collection is distributed over the workers, and every document is prepared once", async () => {
     await pool(3);
     await reranker.prepare(manyDocuments);
     const prepared = started.map((worker) => requestsOf(worker, "prepare").flatMap(({ input }) => input.documents));
@@ -108,18 +108,18 @@ describe("a pool", () => {
     assert.ok(Math.max(...characters) - Math.min(...characters) < 500, `${characters}`);
   });
 
-  test("frees a collection in every worker; another one stays", async () => {
+  test("disposing a collection frees it in every worker and does not affect other collections", async () => {
     await pool(2);
-    const gone = await reranker.prepare(manyDocuments);
+    const disposed = await reranker.prepare(manyDocuments);
     const kept = await reranker.prepare(manyDocuments);
-    const underWay = gone.rank(query);
-    gone.dispose();
-    await assert.rejects(collect(underWay), { code: "disposed" });
+    const ranking = disposed.rank(query);
+    disposed.dispose();
+    await assert.rejects(collect(ranking), { code: "disposed" });
     assert.equal((await lastOf(kept.rank(query))).done, 700);
     for (const worker of started) assert.equal(requestsOf(worker, "release").length, 1);
   });
 
-  test("two calls at once are right, and neither waits for the other", async () => {
+  test("two concurrent calls give the right results, and neither waits for the other", async () => {
     await pool(2);
     const queries = ["one", "two words"];
     const alone = [];
@@ -130,7 +130,7 @@ describe("a pool", () => {
     assert.deepEqual(new Set(turns.slice(0, 8)), new Set(queries), `turns: ${turns.slice(0, 8)}`);
   });
 
-  test("an abort ends a call in every worker, and the next call is right", async () => {
+  test("an abort ends a call in every worker, and the next call works", async () => {
     await pool(2);
     const expected = await reranker.rerank({ query, documents: manyDocuments });
     const controller = new AbortController();
@@ -143,24 +143,24 @@ describe("a pool", () => {
     await assert.rejects(call, { code: "aborted", cause: "enough" });
     for (const worker of started) assert.ok(requestsOf(worker, "cancel").length > 0);
     assert.deepEqual((await reranker.rerank({ query, documents: manyDocuments })).results, expected.results);
-    assert.equal(parts, partsAtAbort, "nothing is told of after the abort");
+    assert.equal(parts, partsAtAbort, "no progress after the abort");
   });
 
-  test("what a listener throws ends its call in every worker, and is not tried again", async () => {
+  test("an error of a listener ends its call in every worker, and the call is not repeated", async () => {
     await pool(2);
     const thrown = new Error("mine");
-    let told = 0;
+    let calls = 0;
     const onProgress = () => {
-      told++;
+      calls++;
       throw thrown;
     };
     await assert.rejects(reranker.rerank({ query, documents: manyDocuments, onProgress }), (error) => error === thrown);
     assert.equal((await reranker.rerank({ query, documents: manyDocuments })).results.length, 700);
-    assert.equal(told, 1);
+    assert.equal(calls, 1);
     assert.equal(started.length, 2);
   });
 
-  test("dispose rejects what is under way and ends every worker", async () => {
+  test("dispose rejects running calls and ends every worker", async () => {
     await pool(2);
     const collection = await reranker.prepare(manyDocuments);
     const ranking = collection.rank(query);
@@ -170,10 +170,10 @@ describe("a pool", () => {
     for (const { reason } of await Promise.allSettled(calls)) assert.equal(reason?.code, "disposed");
     await whenEnded(started);
     await rejectsWith("disposed", /load the model again/, () => reranker.score([["q", "d"]]));
-    assert.equal(started.length, 2, "no worker was started anew");
+    assert.equal(started.length, 2, "no further worker was started");
   });
 
-  test("errors name the document where the caller has it", async () => {
+  test("errors of a pool name a document by its index in the caller's array", async () => {
     const files = modelFiles();
     const tokenizer = JSON.parse(await files.get("tokenizer.json").text());
     tokenizer.added_tokens.push({ ...tokenizer.added_tokens.at(-1), id: 1000, content: "[BEYOND]" });

@@ -1,5 +1,5 @@
-// The worker protocol under messages that nobody should send: chance ones, and real ones with a part exchanged.
-// Short by default; RANKLET_FUZZ_SECONDS makes each side's share longer (`./build.sh test --long`).
+// Fuzzes the worker protocol with arbitrary messages, and with real ones in which a part is replaced. RANKLET_FUZZ_SECONDS is
+// the time for each side (`./build.sh test --long` sets it).
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { before, describe, test } from "node:test";
@@ -18,7 +18,7 @@ const { errorCodes } = await import(new URL("errors.js", dist));
 const seconds = Number(process.env.RANKLET_FUZZ_SECONDS ?? 5);
 const { url } = checkpoint((labels) => labels === 1);
 
-/** Whatever the structured clone of a message can hold, and some things that it cannot. */
+/** Values that a structured clone can hold, and some that it cannot. */
 const anything = fc.anything({ withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withBigInt: true });
 const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "\0", "\ud800", "[SEP]", "word ".repeat(500)));
 const texts = fc.array(text, { maxLength: 4 });
@@ -51,7 +51,7 @@ const reply = fc.oneof(
   fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, item, fatal: fc.boolean() }),
 );
 
-/** A real message, or one in which one part, at whatever depth, is something else or gone. */
+/** A real message, one in which a part at any depth is replaced, or an arbitrary value. */
 function damaged(message) {
   return fc.oneof(
     message,
@@ -76,7 +76,7 @@ async function holds(t, property) {
   const details = await fc.check(property, parameters);
   t.diagnostic(`${details.numRuns} runs, seed ${details.seed}`);
   assert.ok(!details.failed, fc.defaultReportMessage(details));
-  assert.ok(details.numRuns > 100, "enough runs to mean anything");
+  assert.ok(details.numRuns > 100, "enough runs");
 }
 
 describe("the worker protocol", () => {
@@ -87,7 +87,7 @@ describe("the worker protocol", () => {
     loading = { type: "load", call: 1_000, module, files, settings: { device: "cpu", dtype: "auto" } };
   });
 
-  test("the worker survives any message, answers every call once, and scores on", async (t) => {
+  test("a worker survives any message, answers every call once, and continues to score", async (t) => {
     const replies = [];
     const host = new Host({ post: (message) => replies.push(message), nextTask: () => nextTask() });
     const answer = async (message) => {
@@ -106,7 +106,7 @@ describe("the worker protocol", () => {
       for (const message of messages) host.receive(message);
       assert.equal((await answer(probe)).type, "done");
       assert.deepEqual(replies.find(({ type, call }) => type === "partial" && call === 1_001).partial.scores, expected);
-      // One answer for each message, but for those that ask for none.
+      // One answer per message, except for messages that have none.
       const answers = messages.filter((message) => !["release", "cancel"].includes(parseRequest(message).type)).length + 1;
       const given = () => replies.filter(({ type }) => type !== "partial").length;
       for (let turn = 0; turn < 10_000 && given() < answers; turn++) await nextTask();
@@ -117,15 +117,15 @@ describe("the worker protocol", () => {
     }));
   });
 
-  test("the page's side survives any message: every call is settled, with a value or a typed error", async (t) => {
+  test("the page's side of a worker settles every call with a value or a typed error, whatever messages arrive", async (t) => {
     await holds(t, fc.asyncProperty(fc.array(damaged(reply), { maxLength: 6 }), async (messages) => {
-      let hear;
+      let deliver;
       let ended = 0;
-      const port = { post() {}, listen: (onMessage) => (hear = onMessage), keepAlive() {}, terminate: () => ended++ };
+      const port = { post() {}, listen: (onMessage) => (deliver = onMessage), keepAlive() {}, terminate: () => ended++ };
       const connection = new WorkerConnection(port);
       const partials = [];
       const calls = [1, 2].map((id) => connection.call((call) => ({ type: "cancel", call, id }), { onPartial: (partial) => partials.push(partial) }));
-      for (const message of messages) hear(message);
+      for (const message of messages) deliver(message);
       connection.close(Object.assign(new Error("closed"), { code: "disposed" }));
       for (const result of await Promise.allSettled(calls)) {
         if (result.status === "rejected") assert.ok(errorCodes.includes(result.reason.code), String(result.reason));

@@ -17,10 +17,10 @@ const { portOf } = await import(new URL("platform/node-worker.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
-/** Whether workers are started that never answer. */
+/** Whether new workers run a program that never answers. */
 let silent = false;
 
-/** Loads a model into a worker that can be made to fail, and keeps every worker that was started. */
+/** Loads a model into a worker that can be made to fail, and adds every started worker to `workers`. */
 async function load(workers) {
   const files = new Map();
   for (const name of readdirSync(url)) files.set(name, new Blob([readFileSync(new URL(name, url))]));
@@ -51,10 +51,10 @@ describe("a worker", () => {
   after(() => reranker.dispose());
 
   const failures = {
-    "that traps": { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
-    "that exits": { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
-    "that talks nonsense": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /sent an invalid reply: a field of "partial" is wrong/ },
-    "that is killed": {
+    "traps": { how: () => reranker.rerank({ query: "q", documents: ["trap"] }), message: /failed \(unreachable\)/ },
+    "exits": { how: () => reranker.rerank({ query: "q", documents: ["exit"] }), message: /the worker ended \(it exited with code 3\)/ },
+    "sends a malformed message": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /sent an invalid reply: a field of "partial" is wrong/ },
+    "is killed": {
       how: async () => {
         const call = reranker.rerank({ query: "q", documents: many });
         setTimeout(() => workers[0].terminate(), 20);
@@ -64,15 +64,15 @@ describe("a worker", () => {
     },
   };
   for (const [name, { how, message }] of Object.entries(failures)) {
-    test(`${name} is an internal error of every call under way, and the next call is right`, async () => {
+    test(`a worker that ${name} rejects its calls with the code internal, and the next call works`, async () => {
       const expected = await reranker.rerank({ query: "q", documents: many });
       const collection = await reranker.prepare(many);
-      const beside = assert.rejects(reranker.rerank({ query: "q", documents: many.concat(many, many) }), { code: "internal" });
+      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: many.concat(many, many) }), { code: "internal" });
       await rejectsWith("internal", message, how);
-      await beside;
+      await concurrent;
       const [again, prepared] = await Promise.all([reranker.rerank({ query: "q", documents: many }), lastOf(collection.rank("q"))]);
       assert.deepEqual(again.results, expected.results);
-      assert.deepEqual(prepared.results, expected.results, "collections are prepared anew");
+      assert.deepEqual(prepared.results, expected.results, "collections are prepared again");
       assert.equal(workers.length, 2);
     });
   }
@@ -81,7 +81,7 @@ describe("a worker", () => {
     ["an abort", (controller) => controller.abort(), "aborted"],
     ["dispose", () => reranker.dispose(), "disposed"],
   ]) {
-    test(`that is being replaced does not hold up ${name}`, async () => {
+    test(`${name} does not wait for a worker that is being replaced`, async () => {
       await workers[0].terminate();
       silent = true;
       const controller = new AbortController();
@@ -94,14 +94,14 @@ describe("a worker", () => {
     });
   }
 
-  test("that ends between calls is replaced without an error", async () => {
+  test("a worker that ends between calls is replaced without an error", async () => {
     const expected = await reranker.score([["q", "d"]]);
     await workers[0].terminate();
     assert.deepEqual(await reranker.score([["q", "d"]]), expected);
     assert.equal(workers.length, 2);
   });
 
-  test("answers what is no request with an error and works on", async () => {
+  test("a worker answers a malformed request with an error and continues to work", async () => {
     const expected = await reranker.score([["q", "d"]]);
     const replies = [];
     workers[0].on("message", (message) => replies.push(message));
@@ -113,7 +113,7 @@ describe("a worker", () => {
     assert.deepEqual(failed.sort((a, b) => a.call - b.call), [{ call: 98, code: "input", fatal: false }, { call: 99, code: "input", fatal: false }]);
   });
 
-  test("is gone after dispose, and calls under way are disposed", async () => {
+  test("dispose ends the worker and rejects its calls with the code disposed", async () => {
     const call = reranker.rerank({ query: "q", documents: many });
     const exited = new Promise((resolve) => workers[0].once("exit", resolve));
     setTimeout(() => reranker.dispose(), 10);
@@ -122,7 +122,7 @@ describe("a worker", () => {
   });
 });
 
-test("a process ends by itself, without dispose", () => {
+test("a Node process ends without dispose", () => {
   const started = Date.now();
   const { status, stderr } = runNode(fileURLToPath(new URL("../support/children/undisposed-child.js", import.meta.url)), process.cwd());
   assert.equal(stderr, "");

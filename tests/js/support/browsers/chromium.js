@@ -12,7 +12,7 @@ export function launchChromiumWithGpu() {
   return launchChromium(softwareGpuFlags);
 }
 
-/** Opens the demo page and keeps what went wrong on it and what it asked for. */
+/** Creates a page that `open` navigates to the demo, and records its console problems and requests. */
 export async function openDemo(browser, url, options = {}) {
   const page = await browser.newPage(options);
   const problems = [];

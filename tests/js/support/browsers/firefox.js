@@ -2,7 +2,10 @@ import { existsSync } from "node:fs";
 
 import puppeteer from "puppeteer-core";
 
-/** Starts headless Firefox, driven over WebDriver BiDi; a missing one is a failure, not a skip. */
+/**
+ * Starts headless Firefox, controlled over WebDriver BiDi.
+ * @throws {Error} if it is not installed, so that tests fail instead of skipping
+ */
 export function launchFirefox() {
   const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
   if (!existsSync(executablePath)) {

@@ -8,7 +8,7 @@ import { launchChromium, openDemo } from "./chromium.js";
 
 const screenshotFolder = inRepository(".build/screenshots");
 
-/** The screens that the page is looked at on. */
+/** Screens on which the page is tested. */
 export const screens = {
   desktop: { viewport: { width: 1280, height: 900 } },
   dark: { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
@@ -34,7 +34,7 @@ export function withDemo(launch = launchChromium, environment = () => ({})) {
   return suite;
 }
 
-/** Opens the page in a context of its own: { page, context, problems, requests, open, close }. */
+/** Creates a page in its own context: { page, context, problems, requests, open, close }. */
 export async function openPage(browser, url, options = screens.desktop) {
   const context = await browser.newContext(options);
   const opened = await openDemo(context, url);
@@ -42,7 +42,7 @@ export async function openPage(browser, url, options = screens.desktop) {
   return { ...opened, context, close: () => context.close() };
 }
 
-/** In the page: keeps what moved and what the policy refused. */
+/** Runs in the page: records layout shifts and policy violations. */
 function watch() {
   globalThis.shifts = [];
   globalThis.violations = [];
@@ -54,18 +54,18 @@ function watch() {
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
 }
 
-/** Waits until the model and the documents are there. */
+/** Waits until the model is loaded and the documents are prepared. */
 export async function whenReady(page) {
   await page.getByText("Ready: ").waitFor();
 }
 
-/** Asks a question and waits for the final order. */
+/** Enters a question and waits for the final order. */
 export async function rank(page, question) {
   await page.fill("#query", question);
   await whenRanked(page);
 }
 
-/** Gives the page documents about whiskers that take seconds to rank, for tests of what one can do meanwhile. */
+/** Enters documents that take seconds to rank, for tests of what users can do meanwhile. */
 export async function useLongDocuments(page) {
   const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
   await page.click("#choose-documents");
@@ -78,14 +78,14 @@ export async function whenRanked(page) {
   await page.locator('[data-ranking-state="final"]').waitFor({ timeout: 60_000 });
 }
 
-/** The texts of a list's rows, in order. */
+/** Returns the texts of a list's rows, in order. */
 export function texts(page, list) {
   return page.locator(`#${list} .text`).allTextContents();
 }
 
-/** Takes a picture for people to look at. */
+/** Saves a screenshot for people to look at. */
 export async function screenshot(page, name, { fullPage = false } = {}) {
   mkdirSync(screenshotFolder, { recursive: true });
-  // Not "disabled", which would show the animations' ends: people see the page as it is.
+  // Animations are not disabled, so that the screenshot shows what users see.
   await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage });
 }

@@ -5,12 +5,12 @@ import { createServer } from "node:net";
 
 import { startServer } from "../children/processes.js";
 
-/** Why WebKit cannot be tested here at all, or false where it must be. */
-export const noWebKit = process.platform === "darwin" && "WebKitGTK is not on macOS, and Safari's driver needs a person's leave";
+/** The reason why WebKit cannot be tested on this system, or false. */
+export const noWebKit = process.platform === "darwin" && "WebKitGTK does not run on macOS, and Safari's driver needs a manual permission";
 
 /**
- * Starts WebKitGTK's small browser, driven over plain WebDriver; a missing one is a failure, not a skip. It has no
- * headless mode, so it gets a screen of its own that nobody sees.
+ * Starts WebKitGTK's MiniBrowser, controlled over WebDriver, on a virtual screen, because it has no headless mode.
+ * @throws {Error} if it is not installed, so that tests fail instead of skipping
  */
 export async function launchWebKit() {
   const driver = process.env.WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
@@ -40,7 +40,7 @@ export async function launchWebKit() {
 
 async function openSession(url, ended) {
   const over = ended.then(([status]) => Promise.reject(new Error(`the driver of WebKit ended with ${status}`)));
-  over.catch(() => {}); // It ends at last, when nobody waits for it any more.
+  over.catch(() => {}); // The driver also ends after the tests.
   while (!(await Promise.race([fetch(`${url}/status`).then(({ ok }) => ok, () => false), over]))) {
     await new Promise((done) => setTimeout(done, 50));
   }
@@ -49,12 +49,12 @@ async function openSession(url, ended) {
   return `${url}/session/${sessionId}`;
 }
 
-/** The one window of a session, with what the tests use of a page of Playwright or Puppeteer. */
+/** Returns the window of a session, with the methods of a Playwright page that the tests use. */
 function pageOf(session) {
   return {
     goto: (url) => command("POST", `${session}/url`, { url }),
     evaluate: async (run, argument) => {
-      // "async" takes no promise: the last argument is to be called with the outcome.
+      // A script of "execute/async" must call its last argument with the result.
       const script = `const [argument, done] = arguments;
         (${run})(argument).then((value) => done({ value }), (error) => done({ error: String(error) }));`;
       const { value, error } = await command("POST", `${session}/execute/async`, { script, args: [argument] });

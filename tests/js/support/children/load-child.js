@@ -1,5 +1,5 @@
-// Run as a process of its own: loads the model `id` from `baseUrl` through the cache in `folder`, and prints its first
-// score and what it warns of.
+// A separate process that loads the model `id` from `baseUrl` through the cache in `folder` and prints a score and the
+// warnings.
 import { dist } from "../paths.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));

@@ -1,5 +1,5 @@
-// Loads the model in a folder on this thread, scores the largest batch there can be, and prints how much memory
-// WebAssembly has then, as JSON. A memory never shrinks, so each measurement is a process.
+// A separate process that loads the model in a folder, scores the largest possible batch and prints the size of
+// WebAssembly's memory as JSON. A memory never shrinks, so each measurement needs a process.
 const memories = [];
 const { Instance } = WebAssembly;
 WebAssembly.Instance = class extends Instance {

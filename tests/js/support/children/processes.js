@@ -1,15 +1,15 @@
 import { spawn, spawnSync } from "node:child_process";
 
-/** Runs a Node script to its end: { status, stdout, stderr }. */
+/** Runs a Node script until it ends and returns { status, stdout, stderr }. */
 export function runNode(script, cwd) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script], { cwd, encoding: "utf8", timeout: 120_000 });
   return { status, stdout, stderr };
 }
 
 /**
- * Starts a server and waits for the line that says where it listens.
- * @param {RegExp} pattern its first group is returned as `found`
- * @param {number} descriptor the file descriptor on which the line comes
+ * Starts a server and waits for the line with its address.
+ * @param {RegExp} pattern matches the line; its first group is returned as `found`
+ * @param {number} descriptor the file descriptor to which the server writes the line
  */
 export async function startServer(command, args, { pattern, descriptor = 1, env = {} }) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe", "pipe"] });

@@ -1,4 +1,4 @@
-// Run as a process of its own, for it destroys the engine of this thread. Prints one line a call: how it settled.
+// A separate process, because it destroys the engine of its thread. Prints for each call how it settled, one per line.
 import { checkpoint } from "../models/fixtures.js";
 import { dist } from "../paths.js";
 

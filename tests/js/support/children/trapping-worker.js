@@ -1,4 +1,4 @@
-// A worker whose engine traps when it is asked for the document "trap", and that exits for "exit".
+// A worker whose engine traps for the document "trap", that exits for "exit", and that sends a wrong message for "nonsense".
 import { parentPort } from "node:worker_threads";
 
 import { dist } from "../paths.js";

@@ -1,4 +1,4 @@
-// Run as a process of its own: loads, ranks, prepares, and leaves without a word to anybody.
+// A separate process that loads, ranks and prepares, and ends without dispose.
 import { checkpoint } from "../models/fixtures.js";
 import { dist } from "../paths.js";
 

@@ -6,9 +6,9 @@ import workerd from "workerd";
 import { startServer } from "./processes.js";
 
 /**
- * Starts a Worker in workerd: { url, stop, errors }.
+ * Starts a Worker in workerd and returns { url, stop, errors }.
  * @param {string} folder a project in which ranklet is installed
- * @param {(entries: { ranklet: string, model: string }) => string} source the Worker's code, given what to import
+ * @param {(entries: { ranklet: string, model: string }) => string} source returns the Worker's code for the paths to import
  */
 export async function startWorker(folder, source) {
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ranklet/package.json"), "utf8"));
@@ -24,7 +24,7 @@ export async function startWorker(folder, source) {
   return { url: `http://127.0.0.1:${found}/`, stop, errors };
 }
 
-/** Every module that `path` reaches. Only relative imports are followed: a Worker has no other. */
+/** Returns all modules that `path` imports, directly or not. Imports must be relative, because a Worker has no others. */
 function modulesFrom(path, found) {
   if (found.has(path)) return found;
   if (!existsSync(path)) throw new Error(`the Worker imports ${path}, which is not in the package`);

@@ -4,28 +4,28 @@ import { root } from "../paths.js";
 
 const folder = new URL("tests/fixtures/", root);
 
-/** The seed example: { query, documents, logits, scores }, the numbers those of the default model's q8 file. */
+/** Returns the seed example { query, documents, logits, scores }, with the numbers of the default model's q8 file. */
 export function seed() {
   return readJson(new URL("seed.json", folder));
 }
 
-/** The small checkpoints of BERT with scores from the reference: { name, url, expected: { num_labels, pairs, logits, scores } }. */
+/** Returns small BERT checkpoints with scores of the reference: { name, url, expected: { num_labels, pairs, logits, scores } }. */
 export function checkpoints() {
   return checkpointsIn(folder);
 }
 
-/** Those of the other families, but for the ones that `refused` names. */
+/** Returns the checkpoints of the other families, except those that `refused` matches. */
 export function families() {
   return checkpointsIn(new URL("families/", folder)).filter(({ name }) => !refused.test(name));
 }
 
-/** One of any family by its name. */
+/** Returns a checkpoint of another family by its name. */
 export function family(name) {
   const url = new URL(`families/${name}/`, folder);
   return { name, url, expected: readJson(new URL("expected.json", url)) };
 }
 
-/** Fixtures of models that are not read yet. */
+/** Fixtures of models that the package does not support. */
 export const refused = /^(qwen3|deberta-convolution)-/;
 
 function checkpointsIn(folder) {
@@ -39,7 +39,7 @@ function checkpointsIn(folder) {
   return found;
 }
 
-/** The smallest checkpoint with as many labels as `wanted` accepts. */
+/** Returns the first BERT checkpoint whose number of labels `wanted` accepts. */
 export function checkpoint(wanted) {
   const found = checkpoints().find(({ expected }) => wanted(expected.num_labels));
   if (found === undefined) throw new Error("tests/fixtures has no checkpoint with that many labels");

@@ -10,16 +10,16 @@ import { checkpoints } from "./fixtures.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 
-/** Two checkpoints with one label and every optional file. */
+/** Two checkpoints with one label and all optional files. */
 export const [model, otherModel] = checkpoints().filter(
   ({ url, expected }) => expected.num_labels === 1 && existsSync(new URL("modules.json", url)),
 );
 export const pairs = model.expected.pairs.slice(0, 3);
-/** The first one's files, and the id under which the Hub has them. */
+/** The files of `model`, and its id on the Hub. */
 export const files = filesIn(model.url);
 export const id = "some-org/a.model";
 
-/** Scores of `pairs`. Computed on this thread unless the options say otherwise, for speed. */
+/** Returns the scores of `pairs`, by default computed on this thread, which is faster for tests. */
 export async function scoresFrom(source, options) {
   const reranker = await Reranker.load(source, { workers: 0, ...options });
   try {
@@ -30,23 +30,23 @@ export async function scoresFrom(source, options) {
 }
 
 /**
- * A Hub with the model, and an empty cache, for each test of a file: the Hub itself as `hub`, the cache's folder as
- * `cache`.
+ * Starts a Hub for the tests of a file. Each test finds the model on it, and an empty cache.
+ * @returns {{ hub, cache, load, scores, offline }} `cache` is the folder of the cache
  */
 export function withHub() {
   const context = {
-    /** The model, with scores, from the Hub through the cache. */
+    /** Loads the model from the Hub through the cache. */
     load: (options) => Reranker.load(id, { baseUrl: context.hub.url, cache: context.cache, workers: 0, ...options }),
     scores: (options) => scoresFrom(id, { baseUrl: context.hub.url, cache: context.cache, ...options }),
-    /** The scores with what is in the cache alone; a request is a failure. */
+    /** Returns the scores of the cached model; fails if there is a request. */
     offline: async (options) => {
-      const asked = context.hub.requests.length;
+      const requested = context.hub.requests.length;
       context.hub.down = true;
       try {
         return await context.scores(options);
       } finally {
         context.hub.down = false;
-        assert.equal(context.hub.requests.length, asked, "requests made");
+        assert.equal(context.hub.requests.length, requested, "requests made");
       }
     },
   };

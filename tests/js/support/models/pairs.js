@@ -1,11 +1,11 @@
-/** A text of many sentences, no two alike; some thirty of them fill a pair's 512 tokens. */
+/** Returns a text of different sentences; about thirty fill the 512 tokens of a pair. */
 const long = (sentences) =>
   Array.from({ length: sentences }, (_, at) => `Hive ${at} lost ${at * 37} of its bees in winter and found ${at * 7919} more in spring.`).join(" ");
 
 const bees = "how do bees survive the winter";
 const plain = "Bees huddle around their queen, shiver to keep warm, and live on the honey that they stored in summer.";
 
-/** Pairs of every kind: empty, one word, short, long, cut off, other scripts, odd characters, repeated. */
+/** Pairs of all kinds: empty, one word, short, long, truncated, other scripts, unusual characters, repeated. */
 export const pairs = [
   ["", ""],
   ["", plain],

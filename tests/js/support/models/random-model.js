@@ -21,7 +21,7 @@ export function writeRandomModel(folder, { layers, hidden }) {
   writeFileSync(new URL("model.safetensors", folder), Buffer.concat([length, text, Buffer.from(data.buffer)]));
 }
 
-/** Names and shapes in the order that files have them. */
+/** Returns names and shapes in the order of real files. */
 function shapesOf(layers, hidden, vocabulary) {
   const linear = (name, out, into) => [[`${name}.bias`, [out]], [`${name}.weight`, [out, into]]];
   const norm = (name) => [[`${name}.LayerNorm.bias`, [hidden]], [`${name}.LayerNorm.weight`, [hidden]]];
@@ -46,7 +46,7 @@ function product(shape) {
   return shape.reduce((sum, size) => sum * size, 1);
 }
 
-/** Numbers between -0.1 and 0.1, the same everywhere. */
+/** Returns a function that returns pseudo-random numbers between -0.1 and 0.1, the same on all systems. */
 function generator(seed) {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// Compiled, never run: what a user of the package writes, and what must not compile.
+// Compiled and never run: code that users of the package write, and code that must not compile.
 import {
   Reranker,
   RankletError,
@@ -43,37 +43,37 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   const response: RerankResponse<Row> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
   const id: number | undefined = response.results[0]?.document?.id;
   const scores: Float32Array = await reranker.score([["q", "d"]], { scores: "raw" });
-  const place: number | undefined = (await reranker.rank("q", ["d"], { topK: 1 }))[0]?.corpus_id;
+  const rank: number | undefined = (await reranker.rank("q", ["d"], { topK: 1 }))[0]?.corpus_id;
   const info: ModelInfo = reranker.info;
-  console.log(id, scores, place, info.numLabels, info.backend.workers.toFixed(), response.timings.totalMs);
+  console.log(id, scores, rank, info.numLabels, info.backend.workers.toFixed(), response.timings.totalMs);
 
   // @ts-expect-error: an unknown option
   await reranker.rerank({ query: "q", documents: ["d"], top_n: 1 });
-  // @ts-expect-error: a document that is neither text nor an object
+  // @ts-expect-error: a document must be a string or an object
   await reranker.rerank({ query: "q", documents: [1] });
-  // @ts-expect-error: a device that is not offered
+  // @ts-expect-error: a device that does not exist
   await Reranker.load(model, { device: "gpu" });
-  // @ts-expect-error: a number is no text
+  // @ts-expect-error: workers is a number or "auto"
   await Reranker.load(model, { workers: "1" });
-  // @ts-expect-error: how often a cache is asked is not a number
+  // @ts-expect-error: a cache is not a number
   await Reranker.load("organisation/model", { cache: 1 });
-  // @ts-expect-error: a revision has a name
+  // @ts-expect-error: a revision is a string
   await Reranker.load("organisation/model", { revision: null });
-  // @ts-expect-error: a base is text
+  // @ts-expect-error: baseUrl is a string
   await Reranker.load("organisation/model", { baseUrl: new URL("https://mirror.example/") });
-  // @ts-expect-error: a token is text
+  // @ts-expect-error: a token is a string
   await Reranker.load("organisation/model", { token: () => "secret" });
-  // @ts-expect-error: what is not offered yet
+  // @ts-expect-error: an option that is not supported
   await Reranker.load("organisation/model", { integrity: {} });
-  // @ts-expect-error: rerankers are loaded, not made
+  // @ts-expect-error: rerankers are loaded, not constructed
   new Reranker();
-  // @ts-expect-error: what was loaded does not change
+  // @ts-expect-error: info is read-only
   reranker.info.numLabels = 2;
 
-  using held = await Reranker.load();
-  await using heldToo = await Reranker.load();
-  held.dispose();
-  heldToo.dispose();
+  using first = await Reranker.load();
+  await using second = await Reranker.load();
+  first.dispose();
+  second.dispose();
 }
 
 export async function streaming(reranker: Reranker): Promise<void> {
@@ -89,11 +89,11 @@ export async function streaming(reranker: Reranker): Promise<void> {
   const parts: AsyncGenerator<StreamPart<string>, void> = reranker.stream({ query: "q", documents: endless() });
   await parts.return();
 
-  // @ts-expect-error: a stream has no end to choose the best from
+  // @ts-expect-error: a stream yields all documents, so it has no topN
   reranker.stream({ query: "q", documents: rows, topN: 1 });
-  // @ts-expect-error: a stream is its own progress
+  // @ts-expect-error: a stream has no onProgress, because it yields results as they come
   reranker.stream({ query: "q", documents: rows, onProgress: () => {} });
-  // @ts-expect-error: a stream is no promise
+  // @ts-expect-error: a stream is not a promise
   await reranker.stream({ query: "q", documents: rows }).then();
 }
 
@@ -107,25 +107,25 @@ export async function searching(reranker: Reranker): Promise<void> {
   const candidates = [[0, 1], new Uint32Array([0])];
   for (const found of candidates) {
     for await (const ranking of collection.rank("q", { candidates: found, latest: true, topN: 10, returnDocuments: true })) {
-      const sofar: CollectionRanking<Row> = ranking;
-      const id: number | undefined = sofar.results[0]?.document?.id;
-      console.log(id, sofar.done === sofar.total, sofar.usage.tokens, collection.size.toFixed());
+      const soFar: CollectionRanking<Row> = ranking;
+      const id: number | undefined = soFar.results[0]?.document?.id;
+      console.log(id, soFar.done === soFar.total, soFar.usage.tokens, collection.size.toFixed());
     }
   }
-  using held = await reranker.prepare(["d"]);
-  held.dispose();
+  using small = await reranker.prepare(["d"]);
+  small.dispose();
 
-  // @ts-expect-error: documents are prepared once, not with each query
+  // @ts-expect-error: rank of a collection takes the query as its first argument
   collection.rank({ query: "q" });
-  // @ts-expect-error: candidates are places, not documents
+  // @ts-expect-error: candidates are indices, not documents
   collection.rank("q", { candidates: ["a"] });
-  // @ts-expect-error: what becomes of the documents is settled when they are prepared
+  // @ts-expect-error: rankFields is an option of prepare
   collection.rank("q", { rankFields: ["text"] });
-  // @ts-expect-error: a ranking comes in parts
+  // @ts-expect-error: a ranking is an async iterable, not a promise
   (await collection.rank("q")).results.length;
-  // @ts-expect-error: a collection keeps its documents
+  // @ts-expect-error: the size of a collection is read-only
   collection.size = 2;
-  // @ts-expect-error: an array, for its length is told
+  // @ts-expect-error: documents must be an array, because progress has their number
   await reranker.prepare(new Set(["d"]));
 }
 

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { inRepository } from "../paths.js";
 
 /**
- * Packs the package as for publishing and installs the tarball, offline, into an empty project.
- * @returns {{ folder: string, tarball: string, remove: () => void }} the project, and what was installed
+ * Packs the package as for publishing and installs the tarball offline in an empty project.
+ * @returns {{ folder: string, tarball: string, remove: () => void }} the project and the tarball
  */
 export function installPacked() {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-consumer-"));

@@ -12,8 +12,8 @@ const types = {
 };
 
 /**
- * Serves a folder as a plain web server does, on a free port of this machine.
- * @param {Record<string, string>} headers go with every file
+ * Serves a folder like a plain web server, on a free port.
+ * @param {Record<string, string>} headers sent with every file
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>}
  */
 export async function serveFolder(folder, headers) {

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
 
-/** Headers that let pages of other origins see what the Hub lets them see. */
+/** The Hub's headers for requests from pages of other origins. */
 const crossOrigin = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers": "authorization",
@@ -11,15 +11,15 @@ const crossOrigin = {
   "cache-control": "no-store",
 };
 
-/** The files of a model in a folder, as `publish` takes them. */
+/** Returns the files of a model in a folder, in the form that `publish` takes. */
 export function filesIn(folder) {
   const names = readdirSync(folder, { recursive: true }).filter((name) => /json$|safetensors$/.test(name) && name !== "expected.json");
   return new Map(names.map((name) => [name, readFileSync(new URL(name, folder))]));
 }
 
 /**
- * What can go wrong with a file, by name. Each answers a request for `bytes`; `head` are the headers of a good answer,
- * its content-length among them.
+ * Faults by name. Each answers a request for a file with the content `bytes`; `head` has the headers of a correct answer,
+ * content-length included.
  */
 export const faults = {
   status: (code) => ({ response }) => response.writeHead(code, crossOrigin).end("no"),
@@ -67,13 +67,13 @@ export const faults = {
 };
 
 /**
- * Starts a server with the Hub's layout, and a second one on another origin that large files are redirected to.
+ * Starts a server with the layout of the Hub, and one on another origin to which it redirects requests for large files.
  *
- * - `publish(id, files, revision)` makes a commit the one that `revision` means, and gives the commit;
- * - `faults` has an answer for each file name that is to be answered wrongly;
- * - `tokens` are those that open the models whose ids are in `gated`;
- * - `requests` lists { path, origin, authorization } of all that was asked;
- * - `down`, set to true, hangs up on everybody.
+ * - `publish(id, files, revision)` makes a commit, sets `revision` to it, and returns it;
+ * - `faults` maps file names to faults that answer instead;
+ * - `tokens` give access to the models whose ids are in `gated`;
+ * - `requests` lists { path, origin, authorization } of all requests;
+ * - `down`, if true, closes every connection.
  */
 export async function startHub() {
   const hub = { faults: new Map(), gated: new Set(), tokens: new Set(), requests: [], down: false };

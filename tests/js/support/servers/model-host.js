@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
 /**
- * Serves models as a hub does: { url, commit, requests, stop }.
- * @param {Record<string, (file: string) => URL | undefined>} models by id, where each of their files is
+ * Serves models like a hub and returns { url, commit, requests, stop }.
+ * @param {Record<string, (file: string) => URL | undefined>} models by id, functions that return the URL of a file
  */
 export async function startModelHost(models) {
   const requests = [];

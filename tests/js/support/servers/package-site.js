@@ -9,10 +9,10 @@ const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connec
 const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
 
 /**
- * Serves a blank page, and the package as built under `pkg/`, with a strict content security policy.
- * @param {Record<string, (request, response) => void>} handlers answer the paths that begin with their names
+ * Serves a blank page, and the built package under `pkg/`, with a strict content security policy.
+ * @param {Record<string, (request, response) => void>} handlers by the beginning of the paths that they answer
  * @returns {Promise<{ url: string, requests: string[], stop: () => Promise<void> }>} `url` ends with a slash;
- *   `requests` are the paths asked for so far
+ *   `requests` has the paths requested so far
  */
 export async function startSite(handlers = {}) {
   const requests = [];
@@ -33,7 +33,7 @@ export async function startSite(handlers = {}) {
   return { url: `http://127.0.0.1:${server.address().port}/`, requests, stop };
 }
 
-/** A handler of `/fixtures/`: sends a file of tests/fixtures. */
+/** Answers `/fixtures/` with files of tests/fixtures. */
 export function sendFixture(request, response) {
   const path = fileURLToPath(new URL(`tests/${new URL(request.url, "http://site").pathname}`.replace("//", "/"), root));
   if (!existsSync(path)) return response.writeHead(404).end();

@@ -1,10 +1,10 @@
 import { createServer, request as ask } from "node:http";
 
 /**
- * Stands between the browser and the demo's server: counts what is asked for, whoever asks (page, worker or service
- * worker), and breaks or delays what a test wants broken.
- * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }`
- *   answers that, `{ bytesPerSecond }` lets the body through slowly
+ * Starts a proxy between the browser and the demo server. It records all requests (of the page, its worker and its service
+ * worker) and causes faults.
+ * @returns {Promise<{ url, requests: string[], faults: Map<string, object>, stop }>} `faults` by path: `{ status }` answers
+ *   with a status, `{ bytesPerSecond }` limits the speed of the body
  */
 export async function startProxy(target) {
   const requests = [];

@@ -1,4 +1,4 @@
-// What a user of the package writes; the bundlers' tests build it.
+// Code as a user of the package writes it; the tests of bundlers build it.
 import { Reranker } from "ranklet";
 
 const documents = [
