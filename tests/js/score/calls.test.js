@@ -5,15 +5,13 @@ import { fileURLToPath } from "node:url";
 
 import { rejectsWith } from "../support/assert.js";
 import { runNode } from "../support/children/processes.js";
+import { severalBatches } from "../support/models/documents.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
 const { Reranker, RankletError } = await import(new URL("index.node.js", dist));
 const { default: init, WasmLoader, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
-
-/** Enough documents for several micro-batches. */
-const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
 for (const workers of [0, 1, 2]) {
   const load = (options) => Reranker.load(url, { workers, ...options });
@@ -25,9 +23,9 @@ for (const workers of [0, 1, 2]) {
       after(() => reranker.dispose());
 
       const calls = {
-        rerank: (signal) => reranker.rerank({ query: "q", documents: many, signal }),
-        rank: (signal) => reranker.rank("q", many, { signal }),
-        score: (signal) => reranker.score(many.map((document) => ["q", document]), { signal }),
+        rerank: (signal) => reranker.rerank({ query: "q", documents: severalBatches, signal }),
+        rank: (signal) => reranker.rank("q", severalBatches, { signal }),
+        score: (signal) => reranker.score(severalBatches.map((document) => ["q", document]), { signal }),
       };
       for (const [name, call] of Object.entries(calls)) {
         test(`${name} with an aborted signal rejects with its reason as the cause`, async () => {
@@ -76,10 +74,10 @@ for (const workers of [0, 1, 2]) {
         const reranker = await load();
         const queries = ["one", "two words", "three more words"];
         const expected = [];
-        for (const query of queries) expected.push((await reranker.rerank({ query, documents: many })).results);
+        for (const query of queries) expected.push((await reranker.rerank({ query, documents: severalBatches })).results);
         const turns = [];
         const together = await Promise.all(
-          queries.map((query) => reranker.rerank({ query, documents: many, onProgress: () => turns.push(query) })),
+          queries.map((query) => reranker.rerank({ query, documents: severalBatches, onProgress: () => turns.push(query) })),
         );
         assert.deepEqual(together.map(({ results }) => results), expected);
         // A call may reach a worker after another one began its second micro-batch, but not later. With several workers, each of
@@ -94,7 +92,7 @@ for (const workers of [0, 1, 2]) {
         let ticks = 0;
         let batches = 0;
         const timer = setInterval(() => ticks++, 0);
-        await reranker.rerank({ query: "q", documents: many.concat(many, many, many), onProgress: () => batches++ });
+        await reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches, severalBatches), onProgress: () => batches++ });
         clearInterval(timer);
         assert.ok(batches > 2 && ticks > 0, `${batches} micro-batches, ${ticks} ticks`);
         reranker.dispose();
@@ -114,7 +112,7 @@ for (const workers of [0, 1, 2]) {
 
       test("dispose rejects the calls that are running", async () => {
         const reranker = await load();
-        const calls = [reranker.rerank({ query: "q", documents: many }), reranker.rank("q", many)];
+        const calls = [reranker.rerank({ query: "q", documents: severalBatches }), reranker.rank("q", severalBatches)];
         await nextTask();
         reranker.dispose();
         for (const result of await Promise.allSettled(calls)) assert.equal(result.reason?.code, "disposed");
@@ -152,7 +150,7 @@ describe("on the calling thread", () => {
   test("a disposed model is freed once, after its calls have ended", async () => {
     const reranker = await load();
     const freed = mock.method(WasmReranker.prototype, "free");
-    const call = reranker.rerank({ query: "q", documents: many, onProgress: () => reranker.dispose() });
+    const call = reranker.rerank({ query: "q", documents: severalBatches, onProgress: () => reranker.dispose() });
     await assert.rejects(call, { code: "disposed" });
     reranker.dispose();
     assert.equal(freed.mock.callCount(), 1);
@@ -166,7 +164,7 @@ describe("on the calling thread", () => {
     for (let at = 0; at < 50; at++) {
       const reranker = await load();
       await reranker.score([["q", "a"]]);
-      const collection = await reranker.prepare(many);
+      const collection = await reranker.prepare(severalBatches);
       if (at % 2 === 0) collection.dispose();
       reranker.dispose();
     }

@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { rejectsWith } from "../support/assert.js";
 import { runNode } from "../support/children/processes.js";
 import { lastOf } from "../support/collect.js";
+import { severalBatches } from "../support/models/documents.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
@@ -15,7 +16,6 @@ const { WorkerScorer } = await import(new URL("worker/worker-scorer.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);
-const many = Array.from({ length: 400 }, (_, at) => `document ${at} with a few words of its own, number ${at * 7919}`);
 
 /** Whether new workers run a program that never answers. */
 let silent = false;
@@ -56,7 +56,7 @@ describe("a worker", () => {
     "sends a malformed message": { how: () => reranker.rerank({ query: "q", documents: ["nonsense"] }), message: /sent an invalid reply: a field of "partial" is wrong/ },
     "is killed": {
       how: async () => {
-        const call = reranker.rerank({ query: "q", documents: many });
+        const call = reranker.rerank({ query: "q", documents: severalBatches });
         setTimeout(() => workers[0].terminate(), 20);
         return call;
       },
@@ -65,12 +65,12 @@ describe("a worker", () => {
   };
   for (const [name, { how, message }] of Object.entries(failures)) {
     test(`a worker that ${name} rejects its calls with the code internal, and the next call works`, async () => {
-      const expected = await reranker.rerank({ query: "q", documents: many });
-      const collection = await reranker.prepare(many);
-      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: many.concat(many, many) }), { code: "internal" });
+      const expected = await reranker.rerank({ query: "q", documents: severalBatches });
+      const collection = await reranker.prepare(severalBatches);
+      const concurrent = assert.rejects(reranker.rerank({ query: "q", documents: severalBatches.concat(severalBatches, severalBatches) }), { code: "internal" });
       await rejectsWith("internal", message, how);
       await concurrent;
-      const [again, prepared] = await Promise.all([reranker.rerank({ query: "q", documents: many }), lastOf(collection.rank("q"))]);
+      const [again, prepared] = await Promise.all([reranker.rerank({ query: "q", documents: severalBatches }), lastOf(collection.rank("q"))]);
       assert.deepEqual(again.results, expected.results);
       assert.deepEqual(prepared.results, expected.results, "collections are prepared again");
       assert.equal(workers.length, 2);
@@ -114,7 +114,7 @@ describe("a worker", () => {
   });
 
   test("dispose ends the worker and rejects its calls with the code disposed", async () => {
-    const call = reranker.rerank({ query: "q", documents: many });
+    const call = reranker.rerank({ query: "q", documents: severalBatches });
     const exited = new Promise((resolve) => workers[0].once("exit", resolve));
     setTimeout(() => reranker.dispose(), 10);
     await assert.rejects(call, { code: "disposed" });
