@@ -1,6 +1,6 @@
 // Creates the parts of the page and connects them to each other and to the input elements.
 import { DocumentController } from "./documents/document-controller.js";
-import { type DocumentSet, bundledDocuments } from "./documents/document-set.js";
+import { bundledDocuments, type DocumentSet } from "./documents/document-set.js";
 import { DocumentsDialog } from "./documents/documents-dialog.js";
 import { onFileDropped } from "./documents/drag-and-drop.js";
 import { LoadCard } from "./model/load-card.js";

@@ -1,5 +1,5 @@
 import { RankletError } from "../../pkg/dist/index.js";
-import { type ModelChoice, hubPath } from "./model-choice.js";
+import { hubPath, type ModelChoice } from "./model-choice.js";
 
 /** Returns what the user can do about a model that failed to load. */
 export async function adviceFor(choice: ModelChoice, error: unknown): Promise<string> {

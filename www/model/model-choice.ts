@@ -1,4 +1,4 @@
-import { type DownloadProgress, type ModelFileSet, Reranker } from "../../pkg/dist/index.js";
+import { Reranker, type DownloadProgress, type ModelFileSet } from "../../pkg/dist/index.js";
 
 /** The model to rank with. */
 export type ModelChoice =

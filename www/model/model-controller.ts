@@ -7,7 +7,7 @@ import { bytes, messageOf } from "../ui/format.js";
 import { announce } from "../ui/status-line.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import { type DeviceChoice, type ModelChoice, loadModel, modelName } from "./model-choice.js";
+import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
 
 export interface ModelControllerDependencies {
   readonly ranker: Ranker;

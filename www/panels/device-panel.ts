@@ -1,6 +1,7 @@
 import type { Backend, CollectionRanking } from "../../pkg/dist/index.js";
-import { type DeviceChoice, chosenDevice } from "../model/model-choice.js";
+import { chosenDevice, type DeviceChoice } from "../model/model-choice.js";
 import { element, make, setText } from "../ui/dom.js";
+import { median } from "../ui/median.js";
 
 /** The number of rankings per device from which the median speed is computed. */
 const maxRates = 9;
@@ -71,8 +72,4 @@ function nameOf({ device, dtype }: Backend): string {
 
 function numbers(logits: readonly number[]): string {
   return logits.map((logit) => logit.toFixed(4)).join(", ");
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -1,5 +1,6 @@
 import { draw, element, setText } from "../ui/dom.js";
 import { count, duration } from "../ui/format.js";
+import { median } from "../ui/median.js";
 
 const maxTimes = 30;
 const size = { width: 300, height: 96, gap: 2 };
@@ -38,11 +39,4 @@ export class LatencyChart {
     setText(element("median", HTMLElement), duration(medianTime));
     setText(element("latency-text", HTMLElement), text);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
 }

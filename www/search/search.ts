@@ -1,4 +1,4 @@
-import { type CollectionRanking, RankletError } from "../../pkg/dist/index.js";
+import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
 import type { DocumentSet } from "../documents/document-set.js";
 import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
 import type { CodeSample } from "../panels/code-sample.js";
@@ -6,12 +6,12 @@ import type { DevicePanel } from "../panels/device-panel.js";
 import type { LatencyChart } from "../panels/latency-chart.js";
 import { showStats } from "../panels/stats-panel.js";
 import { count, duration, shorten } from "../ui/format.js";
-import { type StatusLine, announce } from "../ui/status-line.js";
-import { type Comparison, rankChange } from "./comparison.js";
-import { type FirstStage, firstStage } from "./first-stage.js";
+import { announce, type StatusLine } from "../ui/status-line.js";
+import { rankChange, type Comparison } from "./comparison.js";
+import { firstStage, type FirstStage } from "./first-stage.js";
 import type { Ranker } from "./ranker.js";
 import { showRankingState } from "./ranking-state.js";
-import { type ResultOrders, mergeScored, pendingEntries } from "./result-order.js";
+import { mergeScored, pendingEntries, type ResultOrders } from "./result-order.js";
 
 /** The pause in typing after which Ranklet ranks. Keyword results are shown immediately. */
 const debounceMs = 120;
