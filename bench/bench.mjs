@@ -59,12 +59,23 @@ const report = {
   notes,
   engines: engineInfo,
 };
+const context = {
+  site,
+  python,
+  model: models[0],
+  models,
+  workloads,
+  config,
+  notes,
+  baseline: options.baseline,
+  prepare: (name) => prepareFamily(name, python, options.xlmr),
+};
 for (const section of options.only) {
   const notesBefore = notes.length;
   try {
-    report[section.replace("-", "_")] = await sections[section]({ site, python, model: models[0], models, workloads, config, notes, baseline: options.baseline, prepare: (name) => prepareFamily(name, python, options.xlmr) });
+    report[section.replace("-", "_")] = await sections[section](context);
   } catch (error) {
-    notes.push({ id: "all of it", error: String(error?.stack ?? error), unsupported: false });
+    notes.push({ id: "whole section", error: String(error?.stack ?? error), unsupported: false });
     console.error(error);
   }
   for (const note of notes.slice(notesBefore)) note.section = section;
@@ -87,7 +98,8 @@ function write() {
   const svg = speedChart(report);
   if (svg !== undefined) writeFileSync(inOutput("bench.svg"), svg);
   if (!options.publish) return;
-  if (svg !== undefined) writeFileSync(inRepository("docs/bench.svg"), svg);
+  const speedFailed = notes.some(({ section, unsupported }) => section === "speed" && !unsupported);
+  if (svg !== undefined && !speedFailed) writeFileSync(inRepository("docs/bench.svg"), svg);
   const page = inRepository("docs/benchmarks.md");
   writeFileSync(page, publish(readFileSync(page, "utf8"), report));
 }
