@@ -32,7 +32,13 @@ impl ModelSpec {
     /// # Errors
     /// Those of [`Reranker::load`](crate::Reranker::load) about the tokenizer and the maximum length.
     pub(super) fn new(mut checkpoint: Checkpoint, weights_bytes: u64, options: &Options) -> Result<Self> {
-        let tokenizer = PairTokenizer::of(&checkpoint)?;
+        let tokenizer = PairTokenizer::read(
+            &checkpoint.tokenizer_json,
+            &checkpoint.tokenizer_config,
+            checkpoint.limits(),
+        )?;
+        #[cfg(feature = "decoder")]
+        let tokenizer = tokenizer.with_prompt(checkpoint.prompt_config.as_ref())?;
         let tokenizer_json_bytes = std::mem::take(&mut checkpoint.tokenizer_json).len();
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;

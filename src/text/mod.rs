@@ -2,16 +2,17 @@
 
 mod batch;
 mod chunks;
+mod encoded_text;
 mod error;
 mod hf;
 mod pair_template;
 mod pair_tokenizer;
 #[cfg(feature = "decoder")]
 mod prompt;
+mod text_encoder;
 mod truncation;
 
 pub use batch::Batch;
-pub(crate) use chunks::Chunks;
-pub use chunks::{OffsetUnit, Span};
+pub use chunks::{Chunks, OffsetUnit, Span};
+pub use encoded_text::{EncodedDocument, EncodedText};
 pub use pair_tokenizer::PairTokenizer;
-pub(crate) use pair_tokenizer::{EncodedDocument, EncodedText};

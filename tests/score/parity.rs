@@ -49,7 +49,13 @@ fn scores_agree_with_sentence_transformers() {
 fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
     for fixture in all_fixtures() {
         let checkpoint = Checkpoint::read(fixture.files()).unwrap();
-        let tokenizer = PairTokenizer::of(&checkpoint).unwrap();
+        let tokenizer = PairTokenizer::read(
+            &checkpoint.tokenizer_json,
+            &checkpoint.tokenizer_config,
+            checkpoint.limits(),
+        )
+        .and_then(|tokenizer| tokenizer.with_prompt(checkpoint.prompt_config.as_ref()))
+        .unwrap();
         let length = tokenizer.model_max_length();
         for (index, (query, document)) in fixture.expected.pairs.iter().enumerate() {
             let mut batch = Batch::default();

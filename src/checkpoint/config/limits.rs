@@ -1,6 +1,7 @@
 //! What a model can read.
 
 use super::ModelConfig;
+use crate::checkpoint::Checkpoint;
 
 /// The sizes of a model that bound its token ids, its token types and the length of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,5 +21,19 @@ impl From<&ModelConfig> for ModelLimits {
             max_tokens: Some(config.max_tokens()),
             token_types: config.type_vocab_size,
         }
+    }
+}
+
+impl Checkpoint {
+    /// Returns the limits of the model. A length in sentence-transformers' files replaces the number of positions, unless
+    /// positions are learned or the model is a decoder.
+    pub fn limits(&self) -> ModelLimits {
+        let unbounded = self.config.position_table.is_none() && self.config.decoder.is_none();
+        let max_tokens = if self.tokenizer_config.overrides_max_positions && unbounded {
+            None
+        } else {
+            Some(self.config.max_tokens())
+        };
+        ModelLimits { max_tokens, ..ModelLimits::from(&self.config) }
     }
 }

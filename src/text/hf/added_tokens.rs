@@ -11,7 +11,7 @@ use crate::text::error::failed;
 ///
 /// # Errors
 /// `tokenizer`, naming the token.
-pub(in crate::text) fn check(tokenizer: &Pipeline) -> Result<()> {
+pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
     for token in tokenizer.get_added_tokens_decoder().into_values() {
         let mut text = NormalizedString::from(token.content.as_str());
         if let Some(normalizer) = tokenizer.get_normalizer().filter(|_| token.normalized) {

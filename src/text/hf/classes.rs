@@ -35,10 +35,7 @@ const DEBERTA_SPACES: &str = r"\s{2,}|[\n\r\t]";
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for a model that is not of the class or that is not known to hold.
-pub(in crate::text) fn build(
-    json: &TokenizerJson,
-    config: &TokenizerConfig,
-) -> Result<(Pipeline, PairTemplate)> {
+pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(Pipeline, PairTemplate)> {
     let special_tokens = SpecialTokenSet::new(config);
     let (model, normalizer, pre_tokenizer) = stages(json, config, &special_tokens)?;
     let normalizer = if config.lower_case { Some(with_lowercase(normalizer)) } else { normalizer };

@@ -1,12 +1,38 @@
-//! HF's tokenizers: a checked `tokenizer.json` becomes a tokenizer of the `tokenizers` library.
+//! HF's tokenizers: a checked `tokenizer.json` becomes a pipeline of the `tokenizers` library.
 
-pub(super) mod added_tokens;
+mod added_tokens;
 mod charsmap;
-pub(super) mod classes;
+mod classes;
 mod components;
 mod model;
 mod tokenizer_json;
 mod unigram;
 
 pub(super) use model::Pipeline;
-pub(super) use tokenizer_json::TokenizerJson;
+
+use super::pair_template::PairTemplate;
+use crate::checkpoint::{TokenizerConfig, TruncationSide};
+use crate::error::Result;
+use tokenizer_json::TokenizerJson;
+
+/// A tokenizer as transformers would load it.
+pub(super) struct HfTokenizer {
+    pub(super) pipeline: Pipeline,
+    pub(super) pair_template: PairTemplate,
+    pub(super) truncation_side: TruncationSide,
+}
+
+impl HfTokenizer {
+    /// Reads `tokenizer.json` with the tokenizer class that `config` names.
+    ///
+    /// # Errors
+    /// `tokenizer` for a malformed file, `unsupported` for a model, component or pair template outside the supported
+    /// ones.
+    pub(super) fn read(json: &[u8], config: &TokenizerConfig) -> Result<Self> {
+        let json = TokenizerJson::parse(json)?;
+        let (pipeline, pair_template) = classes::build(&json, config)?;
+        added_tokens::check(&pipeline)?;
+        let truncation_side = config.truncation_side.map_or_else(|| json.leftover_truncation_side(), Ok)?;
+        Ok(Self { pipeline, pair_template, truncation_side })
+    }
+}

@@ -26,7 +26,7 @@ use crate::text::pair_template::PairTemplate;
 
 /// The sections of the file, unread.
 #[derive(Deserialize)]
-pub(in crate::text) struct TokenizerJson<'a> {
+pub(super) struct TokenizerJson<'a> {
     #[serde(borrow)]
     model: &'a RawValue,
     #[serde(borrow)]
@@ -70,7 +70,7 @@ const MAX_WORD_CHARS: usize = 1000;
 const MAX_PREFIX_BYTES: usize = 100;
 
 impl<'a> TokenizerJson<'a> {
-    pub(in crate::text) fn parse(bytes: &'a [u8]) -> Result<Self> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(malformed)
     }
 
@@ -240,7 +240,7 @@ impl<'a> TokenizerJson<'a> {
     }
 
     /// HF forgets what a leftover truncation section says, except on which side.
-    pub(in crate::text) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
+    pub(super) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
         Ok(match parse_section(self.truncation)?["direction"].as_str() {
             Some("Left") => TruncationSide::Left,
             _ => TruncationSide::Right,

@@ -4,5 +4,5 @@ mod jinja;
 mod pair_prompt;
 mod prompted_pairs;
 
-pub(crate) use pair_prompt::Prompt;
+pub(super) use pair_prompt::PairPrompt;
 pub(super) use prompted_pairs::PromptedPairs;

@@ -6,7 +6,7 @@ use crate::error::{Result, unsupported};
 
 /// A text with places for an instruction, a query and, behind both, a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
+pub(in crate::text) struct PairPrompt {
     /// Up to the document.
     before: Vec<PromptPiece>,
     /// From the document on.
@@ -23,7 +23,7 @@ const QWEN3_PROMPT: [&str; 4] = [
 ];
 const QWEN3_PROMPT_END: &str = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
 
-impl Prompt {
+impl PairPrompt {
     /// The prompt of a checkpoint; `None` where pairs are put together by the tokenizer's own template.
     ///
     /// sentence-transformers 6.2 refuses a template that takes no pairs. Where its own files are not there, that is
@@ -31,7 +31,7 @@ impl Prompt {
     ///
     /// # Errors
     /// `unsupported` for a template that takes no pairs or that is not read.
-    pub fn read(prompt_config: &PromptConfig) -> Result<Option<Self>> {
+    pub(in crate::text) fn read(prompt_config: &PromptConfig) -> Result<Option<Self>> {
         let Some(template) = &prompt_config.template else {
             return match prompt_config.label_tokens {
                 LabelTokens::Score if !prompt_config.has_modules => Ok(None),
@@ -79,7 +79,7 @@ impl Prompt {
     }
 
     /// Whether an instruction has a place.
-    pub(crate) fn takes_instruction(&self) -> bool {
+    pub(in crate::text) fn takes_instruction(&self) -> bool {
         self.before.iter().any(|piece| matches!(piece, PromptPiece::Instruction(_)))
     }
 
