@@ -5,6 +5,7 @@ mod charsmap;
 mod classes;
 mod components;
 mod model;
+mod post_processor;
 mod tokenizer_json;
 mod unigram;
 

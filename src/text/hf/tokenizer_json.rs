@@ -18,6 +18,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::components::{ComponentBuilder, find_charsmap};
 use super::model::Model;
+use super::post_processor;
 use super::unigram::Unigram;
 use crate::checkpoint::{AddedToken, TruncationSide};
 use crate::error::{Result, tokenizer, unsupported};
@@ -236,7 +237,7 @@ impl<'a> TokenizerJson<'a> {
 
     /// The pair template of the file's post-processor.
     pub(super) fn pair_template(&self) -> Result<PairTemplate> {
-        PairTemplate::parse(self.post_processor.map_or("null", RawValue::get))
+        post_processor::parse(self.post_processor.map_or("null", RawValue::get))
     }
 
     /// HF forgets what a leftover truncation section says, except on which side.
