@@ -1,13 +1,13 @@
-//! The unit of work: the tokens of some pairs, end to end.
+//! The unit of work of an engine: the tokens of some pairs, concatenated without padding.
 
-/// Packed pairs: plain data between the tokenizer and any engine.
+/// Packed pairs: the plain data that the tokenizer passes to an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// Token ids of all pairs, end to end: `[tokens]`.
+    /// Token ids of all pairs: `[tokens]`.
     pub input_ids: Vec<u32>,
-    /// Token types: `[tokens]`.
+    /// Token type of each token: `[tokens]`.
     pub token_type_ids: Vec<u32>,
-    /// Where each pair begins, and at last where the last one ends: `[pairs + 1]`, starting with 0.
+    /// Index of the first token of each pair, followed by the number of tokens: `[pairs + 1]`. Starts with 0.
     pub cu_seqlens: Vec<usize>,
 }
 
@@ -18,32 +18,32 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// Number of pairs.
+    /// Returns the number of pairs.
     pub fn pairs(&self) -> usize {
         self.cu_seqlens.len() - 1
     }
 
-    /// Number of tokens of all pairs.
+    /// Returns the number of tokens of all pairs.
     pub fn tokens(&self) -> usize {
         self.input_ids.len()
     }
 
-    /// Where each pair lies: `start..end` in rows.
+    /// Returns the token range of each pair.
     pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
         self.cu_seqlens.windows(2).map(|ends| ends[0]..ends[1])
     }
 
-    /// Some neighbouring pairs as a batch of their own.
+    /// Copies a range of pairs into a new batch.
     pub(crate) fn slice(&self, pairs: std::ops::Range<usize>) -> Self {
         let (start, end) = (self.cu_seqlens[pairs.start], self.cu_seqlens[pairs.end]);
         Self {
             input_ids: self.input_ids[start..end].to_vec(),
             token_type_ids: self.token_type_ids[start..end].to_vec(),
-            cu_seqlens: self.cu_seqlens[pairs.start..=pairs.end].iter().map(|row| row - start).collect(),
+            cu_seqlens: self.cu_seqlens[pairs.start..=pairs.end].iter().map(|end| end - start).collect(),
         }
     }
 
-    /// Adds tokens of one type to the pair being built.
+    /// Appends tokens of one type to the pair being built.
     pub(super) fn push(&mut self, ids: &[u32], token_type: u32) {
         self.input_ids.extend_from_slice(ids);
         self.token_type_ids.resize(self.input_ids.len(), token_type);

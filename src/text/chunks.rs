@@ -1,102 +1,104 @@
-//! Documents that are read whole, however long: chunk by chunk.
+//! Long documents that are scored chunk by chunk.
 
 use std::ops::Range;
 
 use serde::Serialize;
 use tokenizers::Encoding;
 
-/// What places in a text are counted in.
+/// The unit of the offsets in a [`Span`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetUnit {
-    /// Bytes of UTF-8, as Rust has them.
+    /// UTF-8 bytes, as in Rust strings.
     Byte,
-    /// Units of UTF-16, as JavaScript has them.
+    /// UTF-16 code units, as in JavaScript strings.
     Utf16,
 }
 
-/// A place in a text, in the unit that was asked for.
+/// A part of a text, in the [`OffsetUnit`] that the caller chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Where it begins.
+    /// Offset of its first character.
     pub start: usize,
-    /// Where it ends.
+    /// Offset after its last character.
     pub end: usize,
 }
 
-/// All tokens of a document, and where in its text each stands.
+/// All tokens of a document with their offsets in its text.
 #[derive(Debug)]
 pub struct Chunks {
     ids: Vec<u32>,
-    /// Where each token begins and ends, without white space at its beginning.
+    /// `[start, end]` of each token, without its leading white space.
     offsets: Vec<[u32; 2]>,
 }
 
-/// The most tokens that two neighbouring chunks have in common: some sentences. Short chunks have a quarter in common.
+/// Maximum number of tokens that neighboring chunks share: a few sentences. Short chunks share a quarter.
 const MAX_OVERLAP: usize = 128;
 
 impl Chunks {
-    /// The tokens at `kept` of a text's encoding, whose offsets are bytes.
+    /// Takes a range of the tokens of a text. `encoding` has byte offsets.
     pub(super) fn new(text: &str, encoding: &Encoding, tokens: Range<usize>, unit: OffsetUnit) -> Self {
         let ids = encoding.get_ids()[tokens.clone()].to_vec();
         let mut cursor = Utf16Cursor { text, byte: 0, utf16: 0 };
         let offsets = encoding.get_offsets()[tokens].iter().map(|&(start, end)| {
             let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
             let token = text.get(start..end).unwrap_or_default();
-            let blank = token.len() - token.trim_start().len();
-            let start = if blank == token.len() { start } else { start + blank };
+            let white_space = token.len() - token.trim_start().len();
+            let start = if white_space == token.len() { start } else { start + white_space };
             [start, end].map(|byte| match unit {
                 OffsetUnit::Byte => byte as u32,
-                OffsetUnit::Utf16 => cursor.utf16_of(byte) as u32,
+                OffsetUnit::Utf16 => cursor.utf16_offset(byte) as u32,
             })
         });
         Self { offsets: offsets.collect(), ids }
     }
 
-    /// Number of tokens.
+    /// Returns the number of tokens.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Whether there are no tokens.
+    /// Returns whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// The chunk of at most `room` tokens, which are one or more, that comes after the one at `last`, or the first.
-    /// `None` when `last` has reached the end. All but the only one are full, or begin a little later, with a word.
+    /// Returns the token range of the chunk after `last`, or of the first chunk; `None` at the end of the document.
+    ///
+    /// A chunk has `max_tokens` (at least 1) tokens, or a few less if it starts at the beginning of a word. The chunk of
+    /// a short document has all its tokens.
     pub(crate) fn next(&self, last: Option<&Range<usize>>, max_tokens: usize) -> Option<Range<usize>> {
         let Some(last) = last else { return Some(0..max_tokens.min(self.len())) };
         if last.end >= self.len() {
             return None;
         }
         let overlap = (max_tokens / 4).min(MAX_OVERLAP);
-        // The last chunk is as long as the others, for a few words alone say little.
+        // The last chunk overlaps more instead of being short, because a few words alone say little.
         let start = (last.end - overlap).min(self.len() - max_tokens);
-        let word = (start..start + overlap / 2).find(|&token| self.begins_word(token)).unwrap_or(start);
-        Some(word..self.len().min(word + max_tokens))
+        let word_start = (start..start + overlap / 2).find(|&token| self.begins_word(token)).unwrap_or(start);
+        Some(word_start..self.len().min(word_start + max_tokens))
     }
 
-    /// Whether there is white space in front of a token.
+    /// Returns whether a token follows white space, or is the first one.
     fn begins_word(&self, token: usize) -> bool {
-        token.checked_sub(1).is_none_or(|before| self.offsets[before][1] < self.offsets[token][0])
+        token.checked_sub(1).is_none_or(|previous| self.offsets[previous][1] < self.offsets[token][0])
     }
 
-    /// The ids of a chunk.
+    /// Returns the token ids of a chunk.
     pub(crate) fn ids(&self, chunk: &Range<usize>) -> &[u32] {
         &self.ids[chunk.clone()]
     }
 
-    /// Where a chunk lies in the text.
+    /// Returns the part of the text that a chunk covers.
     pub(crate) fn span(&self, chunk: &Range<usize>) -> Span {
         let offsets = &self.offsets[chunk.clone()];
         let start = offsets.first().map_or(0, |[start, _]| *start);
-        // Where normalisation changes the order of characters, the last token need not be the one that ends last.
+        // Normalization may reorder characters, so the last token need not have the maximum end.
         let end = offsets.iter().map(|[_, end]| *end).max().unwrap_or(start);
         Span { start: start as usize, end: end.max(start) as usize }
     }
 }
 
-/// A place in a text that is counted in bytes and in units of UTF-16 together.
+/// Converts byte offsets of a text to UTF-16 offsets, starting from the last one it converted.
 struct Utf16Cursor<'a> {
     text: &'a str,
     byte: usize,
@@ -104,8 +106,8 @@ struct Utf16Cursor<'a> {
 }
 
 impl Utf16Cursor<'_> {
-    /// The units before `byte`, which lies between two characters; cheap for places near the last one.
-    fn utf16_of(&mut self, byte: usize) -> usize {
+    /// Returns the UTF-16 offset of a character at `byte`. The cost grows with the distance from the last call's offset.
+    fn utf16_offset(&mut self, byte: usize) -> usize {
         let units = |range: Range<usize>| self.text[range].chars().map(char::len_utf16).sum::<usize>();
         self.utf16 = if byte >= self.byte {
             self.utf16 + units(self.byte..byte)
@@ -121,7 +123,7 @@ impl Utf16Cursor<'_> {
 mod tests {
     use super::*;
 
-    /// Tokens of one character each; a space between words of `word` of them.
+    /// Makes a document of one-character tokens, with a space after every `word` of them.
     fn chunks(tokens: usize, word: usize) -> Chunks {
         let offset = |token: usize| (token + token / word) as u32;
         Chunks {
@@ -130,7 +132,7 @@ mod tests {
         }
     }
 
-    fn all(chunks: &Chunks, max_tokens: usize) -> Vec<Range<usize>> {
+    fn all_chunks(chunks: &Chunks, max_tokens: usize) -> Vec<Range<usize>> {
         let mut list: Vec<Range<usize>> = Vec::new();
         while let Some(next) = chunks.next(list.last(), max_tokens) {
             list.push(next);
@@ -143,7 +145,7 @@ mod tests {
         for tokens in 0..70 {
             for max_tokens in 1..40 {
                 for word in [1, 3, 100] {
-                    let list = all(&chunks(tokens, word), max_tokens);
+                    let list = all_chunks(&chunks(tokens, word), max_tokens);
                     assert_eq!(
                         (list[0].start, list[list.len() - 1].end),
                         (0, tokens),
@@ -165,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_begins_with_a_word_where_one_is_near() {
+    fn a_chunk_begins_with_a_word_if_one_is_near() {
         let document = chunks(100, 3);
-        let list = all(&document, 20);
+        let list = all_chunks(&document, 20);
         assert!(list[1..].iter().all(|chunk| chunk.start.is_multiple_of(3)), "{list:?}");
         assert_eq!(document.span(&(3..6)), Span { start: 4, end: 7 });
     }

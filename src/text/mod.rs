@@ -1,4 +1,4 @@
-//! Pairs of texts become packed batches of tokens, without padding.
+//! Turns pairs of texts into packed batches of tokens, without padding.
 
 mod batch;
 mod chunks;

@@ -1,9 +1,9 @@
-//! What a tokenizer puts around and between the two texts of a pair.
+//! The special tokens around and between the two texts of a pair.
 
 use super::Batch;
 use crate::error::{Result, unsupported};
 
-/// A pair template, e.g. `[CLS] query [SEP] document [SEP]` with the token type of every part.
+/// A pair template, e.g. `[CLS] query [SEP] document [SEP]`, with a token type for each piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PairTemplate {
     pieces: Vec<TemplatePiece>,
@@ -17,20 +17,22 @@ pub(super) enum TemplatePiece {
 }
 
 impl PairTemplate {
-    /// A template of any pieces.
+    /// Makes a template of any pieces.
     ///
     /// # Errors
-    /// `unsupported` when it is not one query, then one document.
+    /// `unsupported` unless the texts are one query followed by one document.
     pub(super) fn new(pieces: Vec<TemplatePiece>) -> Result<Self> {
         let texts: Vec<_> =
             pieces.iter().filter(|piece| !matches!(piece, TemplatePiece::Special { .. })).collect();
         match texts[..] {
             [TemplatePiece::Query { .. }, TemplatePiece::Document { .. }] => Ok(Self { pieces }),
-            _ => Err(unsupported("tokenizer.json: the pair template is not one query, then one document")),
+            _ => Err(unsupported(
+                "tokenizer.json: the pair template is not one query followed by one document",
+            )),
         }
     }
 
-    /// `cls query sep document sep`, types 0 and 1, as HF's `BertTokenizer` builds it.
+    /// Returns the template of HF's `BertTokenizer`: `cls query sep document sep`, with types 0 and 1.
     pub(super) fn bert(cls: u32, sep: u32) -> Self {
         Self {
             pieces: vec![
@@ -43,14 +45,14 @@ impl PairTemplate {
         }
     }
 
-    /// `query document`, types 0 and 1: what a tokenizer without a template gives.
+    /// Returns the template of a tokenizer without special tokens: `query document`, with types 0 and 1.
     pub(super) fn without_special_tokens() -> Self {
         Self {
             pieces: vec![TemplatePiece::Query { token_type: 0 }, TemplatePiece::Document { token_type: 1 }],
         }
     }
 
-    /// `cls query sep sep document sep`, all of type 0, as `RobertaProcessing` builds it.
+    /// Returns the template of HF's `RobertaProcessing`: `cls query sep sep document sep`, all of type 0.
     pub(super) fn roberta(cls: u32, sep: u32) -> Self {
         let special = |id| TemplatePiece::Special { id, token_type: 0 };
         let (query, document) =
@@ -58,12 +60,12 @@ impl PairTemplate {
         Self { pieces: vec![special(cls), query, special(sep), special(sep), document, special(sep)] }
     }
 
-    /// How many tokens the template adds.
+    /// Returns the number of tokens that the template adds to a pair.
     pub(super) fn special_tokens(&self) -> usize {
         self.pieces.len() - 2
     }
 
-    /// The largest token id and the largest token type the template itself uses.
+    /// Returns the maximum token id and the maximum token type of the template.
     pub(super) fn max_ids(&self) -> (u32, u32) {
         self.pieces.iter().fold((0, 0), |(id, max_type), piece| match *piece {
             TemplatePiece::Special { id: special, token_type } => (id.max(special), max_type.max(token_type)),
@@ -73,7 +75,7 @@ impl PairTemplate {
         })
     }
 
-    /// The same template for a model that is not given token types and takes them all for zero.
+    /// Returns the template with all token types zero, for a model that does not read them.
     pub(super) fn without_token_types(mut self) -> Self {
         for piece in &mut self.pieces {
             match piece {
@@ -87,7 +89,7 @@ impl PairTemplate {
         self
     }
 
-    /// Adds one pair to a batch.
+    /// Adds a pair to a batch.
     pub(super) fn push(&self, batch: &mut Batch, query: &[u32], document: &[u32]) {
         for piece in &self.pieces {
             match *piece {

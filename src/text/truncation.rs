@@ -1,9 +1,9 @@
-//! HF's `longest_first`: how many tokens of a pair stay.
+//! HF's truncation strategy `longest_first`.
 
-/// The lengths to which a pair of `first` and `second` tokens is cut so that both fit `room` together.
+/// Returns the lengths to which texts of `first` and `second` tokens are truncated to fit `max_tokens` together.
 ///
-/// The longer one is cut down to the shorter one; past that both are cut to half, and the one that was longer (the
-/// second, when equal) keeps the odd token. As the `tokenizers` library has it.
+/// Like the `tokenizers` library, shortens the longer text, but not below the length of the shorter one. If that is not
+/// enough, each gets half of `max_tokens`, and the text that was longer gets an odd token; the second text does on a tie.
 pub(super) fn longest_first(first: usize, second: usize, max_tokens: usize) -> (usize, usize) {
     if first + second <= max_tokens {
         return (first, second);
@@ -25,7 +25,7 @@ mod tests {
         utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings},
     };
 
-    /// Every small case against the library HF uses.
+    /// Compares every small case with the library that HF uses.
     #[test]
     fn agrees_with_the_tokenizers_library() {
         let encoding = |length: usize| {

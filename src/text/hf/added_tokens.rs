@@ -1,13 +1,13 @@
-//! Added tokens that the tokenizers library accepts and then panics at, when a text is cut into them.
+//! Checks added tokens that the `tokenizers` library accepts, but that make it panic when it splits a text at them.
 
 use tokenizers::{NormalizedString, Normalizer};
 
 use super::model::Pipeline;
-use crate::error::{Error, Result, tokenizer};
+use crate::error::{Result, tokenizer};
 use crate::text::error::failed;
 
-/// Refuses added tokens of which nothing is left to look for, and such as begin with the white space they strip: that
-/// may belong to the token before them already.
+/// Rejects added tokens that are empty after normalization, and tokens that start with the white space they strip, because
+/// that may already belong to the token before.
 ///
 /// # Errors
 /// `tokenizer`, naming the token.
@@ -18,15 +18,15 @@ pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
             normalizer.normalize(&mut text).map_err(failed)?;
         }
         if text.get().is_empty() {
-            return Err(wrong(&token.content, "is empty once it is normalised"));
+            return Err(invalid(&token.content, "is empty after normalization"));
         }
         if token.lstrip && text.get().starts_with(char::is_whitespace) {
-            return Err(wrong(&token.content, "begins with white space and strips it (lstrip)"));
+            return Err(invalid(&token.content, "starts with white space, which it strips (lstrip)"));
         }
     }
     Ok(())
 }
 
-fn wrong(content: &str, what: &str) -> Error {
-    tokenizer(format!("tokenizer.json: the added token {content:?} {what}"))
+fn invalid(content: &str, reason: &str) -> crate::Error {
+    tokenizer(format!("tokenizer.json: the added token {content:?} {reason}"))
 }

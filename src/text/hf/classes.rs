@@ -1,7 +1,7 @@
-//! HF's tokenizer classes (transformers 5.23, `models/*/tokenization_*.py`): what each makes of a `tokenizer.json`.
+//! HF's tokenizer classes: how each builds a tokenizer from `tokenizer.json` and `tokenizer_config.json`.
 //!
-//! [`TokenizerClass::Backend`] takes the file as it is. The others take its vocabulary, and some its character map or
-//! its template, and make the rest from `tokenizer_config.json`.
+//! [`TokenizerClass::Backend`] uses all of `tokenizer.json`. The others take only its vocabulary, and some of them its
+//! character map or its template; the rest comes from `tokenizer_config.json` and the defaults of the class.
 
 use std::collections::HashSet;
 
@@ -24,17 +24,18 @@ use crate::error::{Result, tokenizer};
 use crate::text::error::failed;
 use crate::text::pair_template::PairTemplate;
 
-/// HF's limit; words with more characters become the unknown token.
+/// HF's limit. Longer words become the unknown token.
 const MAX_INPUT_CHARS_PER_WORD: usize = 100;
-/// SentencePiece's sign for a space.
+/// The character that SentencePiece replaces spaces with.
 const SPACE: char = '▁';
-/// The white space DeBERTa-v2 makes one space of.
+/// White space that DeBERTa-v2 replaces with one space.
 const DEBERTA_SPACES: &str = r"\s{2,}|[\n\r\t]";
 
-/// The tokenizer and the pair template HF would make of `json`.
+/// Builds the pipeline and the pair template that HF builds from `json`.
 ///
 /// # Errors
-/// `tokenizer` for a malformed file, `unsupported` for a model that is not of the class or that is not known to hold.
+/// `tokenizer` for a malformed file, `unsupported` for a model of another type than the class has, or for a component
+/// outside the supported ones.
 pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(Pipeline, PairTemplate)> {
     let special_tokens = SpecialTokenSet::new(config);
     let (model, normalizer, pre_tokenizer) = stages(json, config, &special_tokens)?;
@@ -49,7 +50,7 @@ pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(P
     Ok((pipeline, template))
 }
 
-/// sentence-transformers' `do_lower_case`: in front of all else, unless it is there as a step of its own.
+/// Prepends sentence-transformers' `do_lower_case` to a normalizer, unless it has a step that lower-cases already.
 fn with_lowercase(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
     let steps = match normalizer {
         None => Vec::new(),
@@ -113,7 +114,7 @@ fn stages(
     })
 }
 
-/// The merges and the vocabulary alone.
+/// Builds a BPE model from the merges and the vocabulary, without the other fields of the file.
 fn byte_pairs(json: &TokenizerJson) -> Result<Model> {
     let mut model = json.byte_pairs()?;
     model.unk_token = None;
@@ -176,25 +177,25 @@ fn template(
     })
 }
 
-/// The tokens that are cut out of a text before anything else: those of the files, then the named and the extra ones
-/// that are not among them.
+/// Returns the tokens that are split off a text first: the tokens in the files, followed by the special tokens that are not
+/// among them.
 fn added_tokens(
     json: &TokenizerJson,
     config: &TokenizerConfig,
     special_tokens: &SpecialTokenSet,
 ) -> Result<Vec<AddedToken>> {
-    let mut of_file = json.added_tokens()?;
+    let mut in_file = json.added_tokens()?;
     let mut tokens = Vec::new();
     if config.class == TokenizerClass::Backend {
-        tokens.extend(of_file.iter().map(|(_, token)| token.clone()));
+        tokens.extend(in_file.iter().map(|(_, token)| token.clone()));
     }
     match &config.added_tokens {
         Some(listed) => tokens.extend(listed.iter().cloned()),
         None => {
-            let listed: HashSet<u32> = of_file.iter().map(|(id, _)| *id).collect();
-            of_file.extend(config.legacy_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
-            of_file.sort_by_key(|(id, _)| *id);
-            tokens.extend(of_file.into_iter().map(|(_, token)| token));
+            let listed: HashSet<u32> = in_file.iter().map(|(id, _)| *id).collect();
+            in_file.extend(config.legacy_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
+            in_file.sort_by_key(|(id, _)| *id);
+            tokens.extend(in_file.into_iter().map(|(_, token)| token));
         }
     }
     let mut known: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
@@ -205,7 +206,7 @@ fn added_tokens(
         }
     }
     if config.class == TokenizerClass::Qwen2 {
-        // It adds them all once more, as plain special tokens.
+        // Qwen2Tokenizer adds all of them again, as plain special tokens.
         tokens.extend(special.into_iter().map(|token| AddedToken::special(&token.content)));
     }
     Ok(tokens)
@@ -219,7 +220,7 @@ fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
         .normalized(token.normalized)
 }
 
-/// The tokens with a name of their own: as the configuration has them, or else as the class has them.
+/// The named special tokens and the extra ones, from the configuration or the defaults of the class.
 struct SpecialTokenSet {
     named: [Option<AddedToken>; 7],
     extra: Vec<AddedToken>,
@@ -248,14 +249,15 @@ impl SpecialTokenSet {
     }
 
     fn content(&self, token: SpecialToken) -> Result<&str> {
-        self.named[token as usize]
-            .as_ref()
-            .map(|token| token.content.as_str())
-            .ok_or_else(|| tokenizer(format!("tokenizer_config.json names no {token:?} token")))
+        self.named[token as usize].as_ref().map(|token| token.content.as_str()).ok_or_else(|| {
+            tokenizer(format!(
+                "tokenizer_config.json names no {token:?} token, which its tokenizer class needs"
+            ))
+        })
     }
 }
 
-/// In the order of [`SpecialToken`]: bos, eos, unk, sep, pad, cls, mask.
+/// Returns the default tokens of a class, in the order of [`SpecialToken`]: bos, eos, unk, sep, pad, cls, mask.
 fn default_special_tokens(class: TokenizerClass) -> [Option<&'static str>; 7] {
     match class {
         TokenizerClass::Backend => [None; 7],

@@ -1,7 +1,7 @@
-//! The normalisers and pre-tokenizers of a `tokenizer.json`, each built by what it is called.
+//! Builds the normalizers and pre-tokenizers of a `tokenizer.json` by their `type`.
 //!
-//! Only those of published tokenizers are built, and only with fields that keep time and memory bounded: the library
-//! itself goes by the fields where a type is missing, and takes any pattern.
+//! Only the components of published tokenizers are supported, and only with fields that bound time and memory. The library's
+//! own deserializer guesses missing types from the fields and accepts any regular expression.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,37 +20,38 @@ use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::charsmap;
-use crate::error::{Error, Result, tokenizer, unsupported};
+use crate::error::{Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 
-/// A handful in real files.
+/// Published files have a handful.
 const MAX_COMPONENTS: usize = 100;
 
-/// GPT-2's words, as RoBERTa and GPT-NeoX have them.
+/// The words of GPT-2, RoBERTa and GPT-NeoX.
 const GPT2_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-/// Qwen's words.
+/// The words of Qwen.
 pub(super) const QWEN_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Llama 3's words.
+/// The words of Llama 3.
 const LLAMA_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Patterns a text may be split at; others could take exponential time.
+/// Patterns that texts may be split at. Others could take exponential time.
 const SPLIT_PATTERNS: [&str; 3] = [GPT2_PATTERN, QWEN_PATTERN, LLAMA_PATTERN];
-/// White space that becomes one character: DeBERTa's, SentencePiece's, CLIP's.
+/// Patterns of white space that one character may replace: DeBERTa's, SentencePiece's, CLIP's.
 const REPLACE_PATTERNS: [&str; 3] = [r"\s{2,}|[\n\r\t]", " {2,}", r"\s+"];
 
-/// Builds the components of one section.
+/// Builds the components of one section, counting them.
 #[derive(Default)]
 pub(super) struct ComponentBuilder {
     components: usize,
-    /// Kinds that may make a text longer. Of each there is one: in a row they would double it again and again.
+    /// Types of components used so far that may make a text longer. Each may occur once, because a chain of them could
+    /// double the text at every step.
     used_once: Vec<String>,
 }
 
 impl ComponentBuilder {
-    /// A `normalizer` and all those inside it.
+    /// Builds a `normalizer` and the ones inside it.
     ///
     /// # Errors
-    /// `unsupported` for one that is not known to hold, `tokenizer` for a malformed one.
+    /// `unsupported` for a type or fields outside the supported ones, `tokenizer` for a malformed component.
     pub(super) fn normalizer(&mut self, json: Value) -> Result<NormalizerWrapper> {
         let kind = self.component_type(&json, "normalizer")?;
         if !["Replace", "Sequence", "Strip", "StripAccents"].contains(&kind.as_str()) {
@@ -76,7 +77,7 @@ impl ComponentBuilder {
         })
     }
 
-    /// A `pre_tokenizer` and all those inside it.
+    /// Builds a `pre_tokenizer` and the ones inside it.
     ///
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
@@ -109,18 +110,18 @@ impl ComponentBuilder {
         self.components += 1;
         if self.components > MAX_COMPONENTS {
             return Err(unsupported(format!(
-                "tokenizer.json: a {section} of more than {MAX_COMPONENTS} parts"
+                "tokenizer.json: the {section} has more than {MAX_COMPONENTS} components"
             )));
         }
         match json["type"].as_str() {
             Some(kind) => Ok(kind.to_owned()),
-            None => Err(tokenizer(format!("tokenizer.json: a {section} names no type"))),
+            None => Err(tokenizer(format!("tokenizer.json: a {section} has no type"))),
         }
     }
 
     fn allow_once(&mut self, kind: &str) -> Result<()> {
         if self.used_once.iter().any(|known| known == kind) {
-            return Err(unsupported(format!("tokenizer.json: more than one {kind}")));
+            return Err(unsupported(format!("tokenizer.json: more than one {kind} is not supported")));
         }
         self.used_once.push(kind.to_owned());
         Ok(())
@@ -133,14 +134,16 @@ impl ComponentBuilder {
             (Some(regex), None, "▁") if REPLACE_PATTERNS.contains(&regex) => self.allow_once("Replace")?,
             (None, Some(text), _) if !text.is_empty() && content.len() <= text.len() => {}
             _ => {
-                return Err(unsupported(format!("tokenizer.json: a Replace of {pattern} by {content:?}")));
+                return Err(unsupported(format!(
+                    "tokenizer.json: a Replace of {pattern} by {content:?} is not supported"
+                )));
             }
         }
         deserialize(json)
     }
 }
 
-/// The `precompiled_charsmap` of a normaliser, or of the first inside it that has one.
+/// Returns the `precompiled_charsmap` of a normalizer, or of the first one inside it.
 pub(super) fn find_charsmap(normalizer: &Value) -> Result<Option<&str>> {
     let inner = match normalizer["type"].as_str() {
         Some("Sequence") => normalizer["normalizers"].as_array().map_or(&[][..], Vec::as_slice),
@@ -152,8 +155,7 @@ pub(super) fn find_charsmap(normalizer: &Value) -> Result<Option<&str>> {
 
 fn charsmap_field(json: &Value) -> Result<&str> {
     let field = json["precompiled_charsmap"].as_str();
-    field
-        .ok_or_else(|| tokenizer("tokenizer.json: a Precompiled normalizer without its precompiled_charsmap"))
+    field.ok_or_else(|| tokenizer("tokenizer.json: a Precompiled normalizer has no precompiled_charsmap"))
 }
 
 fn split(json: Value) -> Result<Split> {
@@ -166,14 +168,14 @@ fn split(json: Value) -> Result<Split> {
     if is_supported {
         deserialize(json)
     } else {
-        Err(unsupported(format!("tokenizer.json: a Split at {pattern}")))
+        Err(unsupported(format!("tokenizer.json: a Split at {pattern} is not supported")))
     }
 }
 
 fn children(mut json: Value, name: &str) -> Result<Vec<Value>> {
     match json[name].take() {
         Value::Array(parts) => Ok(parts),
-        _ => Err(tokenizer(format!("tokenizer.json: a Sequence without {name}"))),
+        _ => Err(tokenizer(format!("tokenizer.json: a Sequence has no {name}"))),
     }
 }
 
@@ -181,6 +183,6 @@ fn deserialize<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(malformed)
 }
 
-fn unknown(section: &str, kind: &str) -> Error {
-    unsupported(format!("tokenizer.json: the {section} {kind:?} is not known"))
+fn unknown(section: &str, kind: &str) -> crate::Error {
+    unsupported(format!("tokenizer.json: the {section} {kind:?} is not supported"))
 }

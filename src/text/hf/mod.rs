@@ -1,4 +1,10 @@
-//! HF's tokenizers: a checked `tokenizer.json` becomes a pipeline of the `tokenizers` library.
+//! HF's tokenizers: builds a pipeline of the `tokenizers` library from a checked `tokenizer.json`.
+//!
+//! Follows transformers 5.23, the version that tests/fixtures/requirements.txt pins: the tokenizer classes are its
+//! `models/*/tokenization_*.py`.
+//!
+//! The library trusts its files: damaged or hostile ones make it panic or allocate gigabytes. So every section is parsed
+//! and checked here first, and the library gets only models and components that cannot do so.
 
 mod added_tokens;
 mod charsmap;
@@ -16,7 +22,7 @@ use crate::checkpoint::{TokenizerConfig, TruncationSide};
 use crate::error::Result;
 use tokenizer_json::TokenizerJson;
 
-/// A tokenizer as transformers would load it.
+/// A tokenizer as transformers loads it.
 pub(super) struct HfTokenizer {
     pub(super) pipeline: Pipeline,
     pub(super) pair_template: PairTemplate,

@@ -1,4 +1,4 @@
-//! The models that cut words into tokens, and the tokenizer made of one.
+//! The models that split words into tokens, and the pipeline around them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokenizers::{
 
 use super::unigram::Unigram;
 
-/// A normaliser, a pre-tokenizer, a model and added tokens. It puts no pairs together.
+/// A normalizer, a pre-tokenizer, a model and added tokens. It tokenizes single texts, without special tokens around them.
 pub(in crate::text) type Pipeline =
     TokenizerImpl<Model, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -23,8 +23,8 @@ pub(in crate::text) enum Model {
 }
 
 impl Model {
-    /// About how many bytes the tables hold, by the piece: what the allocator counted for a vocabulary of 30,000
-    /// (WordPiece, with its two maps of strings) and of 250,000 pieces (Unigram); for BPE, with its merges, an estimate.
+    /// Returns the approximate size of the model's tables in bytes. The bytes per token are measured with vocabularies of
+    /// 30,000 tokens (WordPiece, which has two maps of strings) and 250,000 (Unigram), and estimated for BPE with its merges.
     pub(in crate::text) fn table_bytes(&self) -> usize {
         let bytes_per_token = match self {
             Self::WordPiece(_) => 155,
@@ -34,7 +34,7 @@ impl Model {
         bytes_per_token * tokenizers::Model::get_vocab_size(self)
     }
 
-    /// How many tokens have ids from `min_id` on.
+    /// Returns the number of tokens with an id of at least `min_id`.
     pub(in crate::text) fn count_ids_from(&self, min_id: usize) -> usize {
         let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= min_id).count();
         match self {
@@ -90,12 +90,12 @@ impl tokenizers::Model for Model {
         }
     }
 
-    /// The trait asks for it; nothing here is ever saved.
+    /// Fails: the trait requires it, but models are only read.
     fn save(&self, _: &Path, _: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
-        Err("a model that is only read".into())
+        Err("this model cannot be saved".into())
     }
 
-    /// The trait asks for it; nothing here is ever trained.
+    /// Returns an unused trainer, because the trait requires one.
     fn get_trainer(&self) -> BpeTrainer {
         BpeTrainer::default()
     }

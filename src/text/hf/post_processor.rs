@@ -1,4 +1,4 @@
-//! The `post_processor` of a `tokenizer.json`: the template of pairs.
+//! Parses the `post_processor` of a `tokenizer.json`, which holds the pair template.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::error::{Result, unsupported};
 use crate::text::error::malformed;
 use crate::text::pair_template::{PairTemplate, TemplatePiece};
 
-/// Reads the `post_processor` section of a `tokenizer.json`.
+/// Parses the `post_processor` section of a `tokenizer.json`.
 ///
 /// # Errors
-/// `tokenizer` when it is malformed, `unsupported` when it is not one query, then one document.
+/// `tokenizer` if it is malformed, `unsupported` unless its template is one query followed by one document.
 pub(super) fn parse(json: &str) -> Result<PairTemplate> {
     let processor: Option<PostProcessor> = serde_json::from_str(json).map_err(malformed)?;
     match processor.and_then(PostProcessor::adding_tokens) {
@@ -25,7 +25,7 @@ pub(super) fn parse(json: &str) -> Result<PairTemplate> {
     }
 }
 
-/// The post-processors that put a pair together.
+/// The post-processors that add special tokens to a pair, and `ByteLevel`, which adds none.
 #[derive(Deserialize)]
 #[serde(tag = "type")]
 enum PostProcessor {
@@ -44,7 +44,7 @@ enum PostProcessor {
         cls: (String, u32),
         sep: (String, u32),
     },
-    /// Moves offsets, which nobody asks for.
+    /// Changes offsets only.
     ByteLevel,
     Sequence {
         processors: Vec<PostProcessor>,
@@ -52,7 +52,7 @@ enum PostProcessor {
 }
 
 impl PostProcessor {
-    /// Of a sequence the only one that adds tokens; a sequence with more of them stays one.
+    /// Returns the only processor of a sequence that adds tokens. A sequence with several of them stays a sequence.
     fn adding_tokens(self) -> Option<Self> {
         let Self::Sequence { processors } = self else { return Some(self) };
         let mut adding: Vec<_> =
@@ -82,7 +82,8 @@ struct SpecialToken {
     ids: Vec<u32>,
 }
 
-/// Pieces can name one list of ids over and over: a small file would make a template of gigabytes. Real ones have five.
+/// Published templates have five pieces. Without a limit, a small file that repeats a long list of ids could make a
+/// template of gigabytes.
 const MAX_PIECES: usize = 100;
 
 fn template_pieces(
@@ -99,15 +100,15 @@ fn template_pieces(
                 pieces.push(TemplatePiece::Document { token_type: type_id })
             }
             JsonPiece::SpecialToken { id, type_id } => {
-                let token = special_tokens
-                    .get(&id)
-                    .ok_or_else(|| malformed(format!("the pair template has no special token {id:?}")))?;
+                let token = special_tokens.get(&id).ok_or_else(|| {
+                    malformed(format!("the pair template uses {id:?}, which special_tokens does not list"))
+                })?;
                 pieces.extend(token.ids.iter().map(|&id| TemplatePiece::Special { id, token_type: type_id }));
             }
         }
         if pieces.len() > MAX_PIECES {
             return Err(unsupported(format!(
-                "tokenizer.json: a pair template of more than {MAX_PIECES} tokens"
+                "tokenizer.json: the pair template has more than {MAX_PIECES} tokens"
             )));
         }
     }
@@ -128,7 +129,7 @@ mod tests {
                            "[SEP]": {"id": "[SEP]", "ids": [6], "tokens": ["[SEP]"]}}}"#;
 
     #[test]
-    fn post_processors_give_the_template_they_stand_for() {
+    fn each_post_processor_is_read_as_its_template() {
         assert_eq!(parse(BERT), Ok(PairTemplate::bert(5, 6)));
         let short = r#"{"type": "BertProcessing", "sep": ["[SEP]", 6], "cls": ["[CLS]", 5]}"#;
         assert_eq!(parse(short), Ok(PairTemplate::bert(5, 6)));
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_template_is_refused() {
+    fn templates_without_one_query_and_one_document_are_refused() {
         for (json, kind) in [
             (format!(r#"{{"type": "Sequence", "processors": [{BERT}, {BERT}]}}"#), ErrorKind::Unsupported),
             (BERT.replace("\"A\"", "\"B\""), ErrorKind::Unsupported),

@@ -1,9 +1,6 @@
-//! `tokenizer.json`, looked through before the `tokenizers` library sees it.
+//! Parses the sections of `tokenizer.json` and checks each before the `tokenizers` library gets it.
 //!
-//! The library trusts its file: some damaged or hostile ones make it panic or ask for gigabytes. So each section is
-//! read here, and the library is handed only models and [components](super::components) that are known to hold. Its
-//! truncation, padding and decoder are not part of a model and never get there; the pair template is read by
-//! [`PairTemplate`].
+//! The sections `truncation`, `padding` and `decoder` do not belong to the model, so the library never gets them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,7 +22,7 @@ use crate::error::{Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 use crate::text::pair_template::PairTemplate;
 
-/// The sections of the file, unread.
+/// The unparsed sections of the file.
 #[derive(Deserialize)]
 pub(super) struct TokenizerJson<'a> {
     #[serde(borrow)]
@@ -42,7 +39,7 @@ pub(super) struct TokenizerJson<'a> {
     truncation: Option<&'a RawValue>,
 }
 
-/// What tells the models from each other; older files do not name the type.
+/// The small fields of a model. They tell models apart in older files, which name no type.
 #[derive(Deserialize)]
 struct ModelHeader<'a> {
     r#type: Option<String>,
@@ -57,7 +54,7 @@ struct ModelHeader<'a> {
     vocab: &'a RawValue,
 }
 
-/// A merge as it is written today, or with a space between as in older files.
+/// A merge as a pair, or in older files as one text with a space between.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Merge {
@@ -65,20 +62,24 @@ enum Merge {
     Text(String),
 }
 
-// WordPiece looks up every part of a word, with the prefix before it: its time grows with the cube of a word's length
-// and with that of the prefix. Real files have 100 and "##".
+// WordPiece looks up every substring of a word after the prefix, so its time grows with the cube of the word's length and
+// with the length of the prefix. Published files have 100 and "##".
 const MAX_WORD_CHARS: usize = 1000;
 const MAX_PREFIX_BYTES: usize = 100;
 
 impl<'a> TokenizerJson<'a> {
+    /// Splits the file into sections.
+    ///
+    /// # Errors
+    /// `tokenizer` for malformed JSON.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(malformed)
     }
 
-    /// The model as the file has it.
+    /// Builds the model exactly as the file describes it.
     ///
     /// # Errors
-    /// `tokenizer` for a malformed section, `unsupported` for a model that is not known to hold.
+    /// `tokenizer` for a malformed section, `unsupported` for a model type or fields outside the supported ones.
     pub(super) fn model(&self) -> Result<Model> {
         let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
         let is_list = header.vocab.get().starts_with('[');
@@ -87,49 +88,49 @@ impl<'a> TokenizerJson<'a> {
             Some("BPE") => self.byte_pairs().map(Model::Bpe),
             Some("Unigram") => self.unigram(|_, id| id).map(Model::Unigram),
             Some(other) => Err(unsupported(format!(
-                "tokenizer.json: a model of the type {other:?}; this build reads WordPiece, BPE and Unigram"
+                "tokenizer.json: the model type {other:?} is not supported; this build reads WordPiece, BPE and Unigram"
             ))),
             None if header.merges.is_some() => self.byte_pairs().map(Model::Bpe),
             None if header.max_input_chars_per_word.is_some() => {
                 self.word_piece_as_stored().map(Model::WordPiece)
             }
             None if is_list => self.unigram(|_, id| id).map(Model::Unigram),
-            None => Err(tokenizer("tokenizer.json: the model names no type")),
+            None => Err(tokenizer("tokenizer.json: the model has no type")),
         }
     }
 
-    /// A WordPiece model with the longest word the file names.
+    /// Builds a WordPiece model with the maximum word length in the file.
     fn word_piece_as_stored(&self) -> Result<WordPiece> {
         let model = self.word_piece()?;
         match model.max_input_chars_per_word {
-            most if most > MAX_WORD_CHARS => Err(unsupported(format!(
-                "tokenizer.json: max_input_chars_per_word {most}; this build reads up to {MAX_WORD_CHARS}"
+            max if max > MAX_WORD_CHARS => Err(unsupported(format!(
+                "tokenizer.json: max_input_chars_per_word is {max}; this build reads up to {MAX_WORD_CHARS}"
             ))),
             _ => Ok(model),
         }
     }
 
-    /// A WordPiece model for a class with a longest word of its own.
+    /// Builds a WordPiece model for a class that sets its own maximum word length.
     ///
     /// # Errors
-    /// As [`model`](Self::model); `unsupported` for a prefix so long that a text would take minutes.
+    /// As [`model`](Self::model); `unsupported` for a prefix so long that a text could take minutes.
     pub(super) fn word_piece(&self) -> Result<WordPiece> {
         self.model_header("WordPiece")?;
         let model: WordPiece = serde_json::from_str(self.model.get()).map_err(malformed)?;
         if model.continuing_subword_prefix.len() > MAX_PREFIX_BYTES {
             let length = model.continuing_subword_prefix.len();
             return Err(unsupported(format!(
-                "tokenizer.json: a continuing_subword_prefix of {length} bytes"
+                "tokenizer.json: continuing_subword_prefix has {length} bytes; this build reads up to {MAX_PREFIX_BYTES}"
             )));
         }
         Ok(model)
     }
 
-    /// A byte pair model.
+    /// Builds a BPE model.
     ///
     /// # Errors
-    /// As [`model`](Self::model); `tokenizer` for a merge of tokens the vocabulary does not hold, at some of which the
-    /// library panics.
+    /// As [`model`](Self::model); `tokenizer` for a merge whose tokens are not in the vocabulary. Some of these make the
+    /// library panic (huggingface/tokenizers#2198).
     pub(super) fn byte_pairs(&self) -> Result<BPE> {
         let header = self.model_header("BPE")?;
         for (name, affix) in [
@@ -137,15 +138,17 @@ impl<'a> TokenizerJson<'a> {
             ("end_of_word_suffix", header.end_of_word_suffix),
         ] {
             if affix.is_some_and(|affix| !affix.is_empty()) {
-                return Err(unsupported(format!("tokenizer.json: a BPE model with a {name}")));
+                return Err(unsupported(format!("tokenizer.json: a BPE model with {name} is not supported")));
             }
         }
         if header.dropout.is_some_and(|dropout| dropout != 0.0) {
-            return Err(unsupported("tokenizer.json: a BPE model with dropout, whose tokens are chance"));
+            return Err(unsupported(
+                "tokenizer.json: a BPE model with dropout is not supported, because its tokens are random",
+            ));
         }
         self.check_merges()?;
         let mut model: BPE = serde_json::from_str(self.model.get()).map_err(malformed)?;
-        // The library's cache belongs to the thread and outlives the model.
+        // The library's cache is thread-local and outlives the model.
         model.resize_cache(0);
         Ok(model)
     }
@@ -167,7 +170,7 @@ impl<'a> TokenizerJson<'a> {
             for token in [first, second, &[first, second].concat()] {
                 if !vocab.contains_key(token) {
                     return Err(tokenizer(format!(
-                        "tokenizer.json: the merge of {first:?} and {second:?} needs the token {token:?}"
+                        "tokenizer.json: the merge of {first:?} and {second:?} needs the token {token:?}, which the vocabulary lacks"
                     )));
                 }
             }
@@ -175,7 +178,7 @@ impl<'a> TokenizerJson<'a> {
         Ok(())
     }
 
-    /// A Unigram model; `unk_id` chooses the unknown token from the vocabulary and from what the file says.
+    /// Builds a Unigram model. `unk_id` chooses the unknown token, given the vocabulary and the `unk_id` in the file.
     ///
     /// # Errors
     /// As [`model`](Self::model).
@@ -185,26 +188,27 @@ impl<'a> TokenizerJson<'a> {
     ) -> Result<Unigram> {
         let header = self.model_header("Unigram")?;
         if header.byte_fallback == Some(true) {
-            return Err(unsupported("tokenizer.json: a Unigram model with byte_fallback"));
+            return Err(unsupported("tokenizer.json: a Unigram model with byte_fallback is not supported"));
         }
         let pieces: Vec<Piece> = serde_json::from_str(header.vocab.get()).map_err(malformed)?;
         let vocab: Vec<(Cow<str>, f64)> =
             pieces.into_iter().map(|Piece(piece, score)| (piece, score)).collect();
-        let unk_id = unk_id(&vocab, header.unk_id)
-            .ok_or_else(|| unsupported("tokenizer.json: a Unigram model without an unknown token"))?;
+        let unk_id = unk_id(&vocab, header.unk_id).ok_or_else(|| {
+            unsupported("tokenizer.json: a Unigram model without an unknown token is not supported")
+        })?;
         Unigram::new(&vocab, unk_id)
     }
 
-    /// The normaliser as the file has it.
+    /// Builds the normalizer exactly as the file describes it.
     ///
     /// # Errors
-    /// `tokenizer` for a malformed section, `unsupported` for a component that is not known to hold.
+    /// `tokenizer` for a malformed section, `unsupported` for a component outside the supported ones.
     pub(super) fn normalizer(&self) -> Result<Option<NormalizerWrapper>> {
         let json = parse_section(self.normalizer)?;
         (!json.is_null()).then(|| ComponentBuilder::default().normalizer(json)).transpose()
     }
 
-    /// The pre-tokenizer as the file has it.
+    /// Builds the pre-tokenizer exactly as the file describes it.
     ///
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
@@ -213,7 +217,7 @@ impl<'a> TokenizerJson<'a> {
         (!json.is_null()).then(|| ComponentBuilder::default().pre_tokenizer(json)).transpose()
     }
 
-    /// The character map of the file's normaliser alone.
+    /// Builds a normalizer from only the character map of the file's normalizer.
     ///
     /// # Errors
     /// As [`normalizer`](Self::normalizer).
@@ -222,7 +226,7 @@ impl<'a> TokenizerJson<'a> {
         Ok(find_charsmap(&json)?.map(super::charsmap::read).transpose()?.map(Into::into))
     }
 
-    /// The added tokens, in the order of the file, with their ids.
+    /// Returns the added tokens with their ids, in the order of the file.
     pub(super) fn added_tokens(&self) -> Result<Vec<(u32, AddedToken)>> {
         #[derive(Deserialize)]
         struct WithId {
@@ -235,12 +239,12 @@ impl<'a> TokenizerJson<'a> {
         Ok(listed.unwrap_or_default().into_iter().map(|WithId { id, token }| (id, token)).collect())
     }
 
-    /// The pair template of the file's post-processor.
+    /// Returns the pair template of the file's post-processor.
     pub(super) fn pair_template(&self) -> Result<PairTemplate> {
         post_processor::parse(self.post_processor.map_or("null", RawValue::get))
     }
 
-    /// HF forgets what a leftover truncation section says, except on which side.
+    /// Returns the side of the truncation section, which is all that HF keeps of it.
     pub(super) fn leftover_truncation_side(&self) -> Result<TruncationSide> {
         Ok(match parse_section(self.truncation)?["direction"].as_str() {
             Some("Left") => TruncationSide::Left,
@@ -248,12 +252,12 @@ impl<'a> TokenizerJson<'a> {
         })
     }
 
-    /// The model's small fields, when it names none of the other types.
+    /// Returns the model's header, if its type is `wanted` or missing.
     fn model_header(&self, wanted: &str) -> Result<ModelHeader<'a>> {
         let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
         match header.r#type.as_deref() {
             Some(other) if other != wanted => Err(unsupported(format!(
-                "tokenizer.json: a model of the type {other:?}; its class has {wanted}"
+                "tokenizer.json: the model has the type {other:?}, but its tokenizer class needs {wanted}"
             ))),
             _ => Ok(header),
         }
@@ -264,6 +268,6 @@ fn parse_section(section: Option<&RawValue>) -> Result<Value> {
     serde_json::from_str(section.map_or("null", RawValue::get)).map_err(malformed)
 }
 
-/// A piece and its log probability; most are borrowed from the file.
+/// A piece and its log probability. Most pieces are borrowed from the file.
 #[derive(Deserialize)]
 struct Piece<'a>(#[serde(borrow)] Cow<'a, str>, f64);

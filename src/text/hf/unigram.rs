@@ -1,7 +1,8 @@
-//! SentencePiece's Unigram model: the most likely cut of a word into pieces.
+//! SentencePiece's Unigram model (Kudo, 2018, arXiv:1804.10959): the most likely segmentation of a word into pieces.
 //!
-//! The same pieces as those of the `tokenizers` library (`models/unigram`), whose trie takes hundreds of megabytes for
-//! XLM-RoBERTa's 250,002 pieces. Here they lie sorted in one string, and those that begin alike lie together.
+//! Gives the same pieces as the `tokenizers` library (`models/unigram`), whose trie takes hundreds of megabytes for
+//! XLM-RoBERTa's 250,002 pieces (see huggingface/tokenizers#2039). Here the pieces are sorted in one string, so that pieces
+//! with a common prefix are neighbors and binary search finds them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,60 +11,65 @@ use tokenizers::Token;
 
 use crate::error::{Result, tokenizer, unsupported};
 
-/// What an unknown character costs beyond the least likely piece, as a logarithm.
+/// Log probability of an unknown character below that of the least likely piece.
 const UNKNOWN_PENALTY: f64 = 10.0;
 
-/// Every place of a text is tried with pieces up to the longest, so its length bounds the time. XLM-RoBERTa's has 48.
+/// Maximum length of a piece. Pieces of every length are tried at each character of a text, so this bounds the time.
+/// XLM-RoBERTa's longest piece has 48 bytes.
 const MAX_PIECE_BYTES: usize = 1000;
 
 /// A vocabulary of pieces and their log probabilities.
 #[derive(Debug)]
 pub(in crate::text) struct Unigram {
-    /// The pieces in the order of their bytes, end to end.
+    /// The pieces in byte order, concatenated.
     pieces: String,
-    /// Where each piece begins, and at last where the last one ends: `[pieces + 1]`.
+    /// Offset of each piece, followed by the total length: `[pieces + 1]`.
     starts: Vec<u32>,
-    /// The id of each piece, in that order.
+    /// Id of each piece, in the same order.
     ids: Vec<u32>,
-    /// The log probability of each piece, in that order.
+    /// Log probability of each piece, in the same order.
     scores: Vec<f64>,
-    /// The place of the piece with each id: `[vocabulary]`.
+    /// Index of the piece with each id: `[vocabulary]`.
     index_of_id: Vec<u32>,
-    /// The places of the pieces that begin with each byte: `first_byte_starts[byte]..first_byte_starts[byte + 1]`.
+    /// Pieces that start with a byte have the indices `first_byte_starts[byte]..first_byte_starts[byte + 1]`.
     first_byte_starts: Vec<u32>,
     unk_id: u32,
     unk_score: f64,
 }
 
-/// The best way to cut the text up to one place.
+/// The most likely segmentation of the text up to some offset.
 #[derive(Clone, Copy)]
 struct BestPath {
     score: f64,
-    /// Where the last piece begins; [`UNREACHED`] while nothing ends here.
+    /// Offset of its last piece; [`UNREACHED`] if no piece ends here.
     start: usize,
-    /// The id of the last piece.
+    /// Id of its last piece.
     id: u32,
 }
 
 const UNREACHED: usize = usize::MAX;
 
 impl Unigram {
-    /// A model of pieces and their log probabilities, in the order of their ids.
+    /// Makes a model of pieces with their log probabilities. The index of a piece is its id.
     ///
     /// # Errors
-    /// `tokenizer` when there is no piece with the id `unk_id`, `unsupported` for a piece of more than 1000 bytes.
+    /// `tokenizer` if `unk_id` is out of range, `unsupported` for a piece of more than 1000 bytes or a vocabulary of more
+    /// than 4 GB.
     pub(super) fn new(vocab: &[(Cow<str>, f64)], unk_id: usize) -> Result<Self> {
         if unk_id >= vocab.len() {
             return Err(tokenizer(format!(
-                "tokenizer.json: unk_id {unk_id} of a vocabulary of {} pieces",
+                "tokenizer.json: unk_id is {unk_id}, but the vocabulary has only {} pieces",
                 vocab.len()
             )));
         }
         if let Some((piece, _)) = vocab.iter().find(|(piece, _)| piece.len() > MAX_PIECE_BYTES) {
-            return Err(unsupported(format!("tokenizer.json: a piece of {} bytes", piece.len())));
+            return Err(unsupported(format!(
+                "tokenizer.json: the vocabulary has a piece of {} bytes; this build reads up to {MAX_PIECE_BYTES}",
+                piece.len()
+            )));
         }
         let bytes: usize = vocab.iter().map(|(piece, _)| piece.len()).sum();
-        let too_large = |_| unsupported("tokenizer.json: a vocabulary of more than 4 GB");
+        let too_large = |_| unsupported("tokenizer.json: the vocabulary has more than 4 GB");
         u32::try_from(bytes.max(vocab.len())).map_err(too_large)?;
         let mut order: Vec<u32> = (0..vocab.len() as u32).collect();
         order.sort_unstable_by_key(|id| (vocab[*id as usize].0.as_bytes(), *id));
@@ -92,7 +98,7 @@ impl Unigram {
         Ok(model)
     }
 
-    /// Adds the next piece in order. Of a piece that stands twice the last one counts.
+    /// Appends the next piece in byte order. The last of several equal pieces wins.
     fn push(&mut self, piece: &str, id: u32, score: f64) {
         let is_duplicate = self.starts.last().is_some_and(|start| &self.pieces[*start as usize..] == piece);
         if is_duplicate {
@@ -121,7 +127,7 @@ impl Unigram {
         self.index_of_id.get(id as usize).map(|index| self.piece(*index as usize))
     }
 
-    /// Cuts a word into pieces. Neighbouring unknown characters become one token.
+    /// Segments a word into pieces, backward along the best path. Neighboring unknown characters become one token.
     pub(super) fn tokenize(&self, text: &str) -> Vec<Token> {
         let best = self.best_paths(text);
         let mut tokens: Vec<Token> = Vec::new();
@@ -141,7 +147,7 @@ impl Unigram {
         tokens
     }
 
-    /// The best last piece for every place at which one can end: `[bytes + 1]`.
+    /// Returns the best path to every offset at which a piece can end: `[bytes + 1]` (Viterbi).
     fn best_paths(&self, text: &str) -> Vec<BestPath> {
         let mut best = vec![BestPath { score: 0.0, start: UNREACHED, id: self.unk_id }; text.len() + 1];
         for (start, char) in text.char_indices() {
@@ -164,14 +170,14 @@ impl Unigram {
         best
     }
 
-    /// Calls `found` with the length and the place of every piece that `text` begins with, short ones first.
+    /// Calls `found` with the length and the index of every piece that is a prefix of `text`, shortest first.
     fn for_each_prefix(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
         let Some(&first) = text.first() else { return };
         let [low, high] =
             [first as usize, first as usize + 1].map(|byte| self.first_byte_starts[byte] as usize);
         let mut range = low..high;
         for (depth, byte) in text.iter().enumerate() {
-            // The pieces of `places` have the bytes before in common; one that ends there comes first.
+            // All pieces in `range` start with `text[..depth]`, and a piece that equals it comes first.
             if depth > 0 {
                 range.start = self.partition(range.clone(), |piece| piece.get(depth) < Some(byte));
                 range.end = self.partition(range.clone(), |piece| piece.get(depth) == Some(byte));
@@ -185,7 +191,7 @@ impl Unigram {
         }
     }
 
-    /// The first of `places` whose piece is not `before`, all that are being at the front.
+    /// Returns the first index in `range` whose piece is not `before`. All pieces that are `before` must come first.
     fn partition(&self, range: Range<usize>, before: impl Fn(&[u8]) -> bool) -> usize {
         let (mut low, mut high) = (range.start, range.end);
         while low < high {
@@ -203,13 +209,13 @@ impl Unigram {
         &self.pieces[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 
-    /// Unknown characters; together they may happen to be a piece.
+    /// Makes a token of unknown characters, which may form a piece together.
     fn unknown(&self, text: &str, range: Range<usize>) -> Token {
         token(self.token_to_id(&text[range.clone()]).unwrap_or(self.unk_id), range)
     }
 }
 
-/// A token without its text, which nobody asks for.
+/// Makes a token without its text, which is never read.
 fn token(id: u32, range: Range<usize>) -> Token {
     Token::new(id, String::new(), (range.start, range.end))
 }

@@ -1,19 +1,20 @@
-//! The part of Jinja that rerankers' chat templates are written in.
+//! The subset of Jinja that the chat templates of rerankers use.
 //!
-//! A template is not run: a template that runs can take any memory and time. It is read as what it puts where, from
-//! texts, `messages` by their roles, `default`, `set`, and `if add_generation_prompt`. Anything else is refused by
-//! name.
+//! Running a template could take any amount of memory and time, so it is only parsed, into the pieces that it writes:
+//! texts, `messages` selected by role, `default`, `set` and `if add_generation_prompt`. Anything else is an error that
+//! names it. An interpreter such as `minijinja` would add about 150 kB and need limits of its own; it is worth it once
+//! decoders of other families have templates outside this subset.
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result, unsupported};
+use crate::error::{Result, unsupported};
 
-/// A piece of what a template writes.
+/// A piece of the text that a template writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PromptPiece {
-    /// As it stands.
+    /// Literal text.
     Text(String),
-    /// The message of the role "system", or else this.
+    /// The message of the role "system", or this default.
     Instruction(Option<String>),
     /// The message of the role "query".
     Query,
@@ -27,22 +28,23 @@ enum Value {
     Pieces(Vec<PromptPiece>),
     /// All messages.
     Messages,
-    /// Those of a role: the piece of its first one.
+    /// The messages of a role, as the piece of the first one.
     MessagesOfRole(PromptPiece),
-    /// Their contents.
+    /// The contents of the messages of a role.
     ContentsOfRole(PromptPiece),
-    /// The first of those of a role.
+    /// The first message of a role.
     FirstMessage(PromptPiece),
 }
 
-/// Of a template, and of what it writes: doubling a variable again and again must not take memory.
+/// Maximum size of a template and of the text it writes. A template could otherwise double a variable until memory is full.
 const MAX_BYTES: usize = 1 << 16;
+/// Maximum number of nested ifs or parentheses.
 const MAX_DEPTH: usize = 32;
 
-/// What a template writes for a pair.
+/// Parses a template into the pieces that it writes for a pair.
 ///
 /// # Errors
-/// `unsupported` for what is not read.
+/// `unsupported` for anything outside the subset.
 pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<PromptPiece>> {
     if template.len() > MAX_BYTES {
         return Err(not_supported(&format!("it has more than {MAX_BYTES} bytes")));
@@ -60,8 +62,8 @@ pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<P
     if reader.branches.is_empty() { Ok(reader.out) } else { Err(not_supported("an if has no endif")) }
 }
 
-fn not_supported(what: &str) -> Error {
-    unsupported(format!("the chat template is not read: {what}"))
+fn not_supported(what: &str) -> crate::Error {
+    unsupported(format!("the chat template is not supported: {what}"))
 }
 
 enum Segment<'a> {
@@ -70,8 +72,8 @@ enum Segment<'a> {
     Statement(&'a str),
 }
 
-/// Texts and tags, with the white space around tags taken off as transformers' environment does (`trim_blocks`,
-/// `lstrip_blocks`).
+/// Splits a template into texts and tags. Removes white space around tags as in transformers' environment, which sets
+/// `trim_blocks` and `lstrip_blocks`.
 fn segments(template: &str) -> Result<Vec<Segment<'_>>> {
     let mut segments = Vec::new();
     let (mut rest, mut trim_start, mut newline_start) = (template, false, false);
@@ -117,7 +119,7 @@ fn segments(template: &str) -> Result<Vec<Segment<'_>>> {
     }
 }
 
-/// Where a tag ends: not within quotes, unless it is a comment.
+/// Returns the offset of the end of a tag. Skips quoted text, except in a comment.
 fn end_of_tag(body: &str, close: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
@@ -138,7 +140,7 @@ fn end_of_tag(body: &str, close: &str) -> Option<usize> {
 struct TemplateReader {
     variables: HashMap<String, Value>,
     add_generation_prompt: bool,
-    /// Of the ifs around, whether the branch is taken.
+    /// Whether the current branch of each enclosing if is active.
     branches: Vec<bool>,
     out: Vec<PromptPiece>,
 }
@@ -164,7 +166,9 @@ impl TemplateReader {
                 let truth = match rest.trim() {
                     "add_generation_prompt" => self.add_generation_prompt,
                     "not add_generation_prompt" => !self.add_generation_prompt,
-                    other => return Err(not_supported(&format!("if {}", excerpt(other)))),
+                    other => {
+                        return Err(not_supported(&format!("the condition {:?} is unknown", excerpt(other))));
+                    }
                 };
                 self.branches.push(truth);
                 Ok(())
@@ -177,12 +181,14 @@ impl TemplateReader {
             "endif" => self.branches.pop().map(drop).ok_or_else(|| not_supported("an endif has no if")),
             "set" if !active => Ok(()),
             "set" => {
-                let (name, value) = rest.split_once('=').ok_or_else(|| not_supported(&excerpt(text)))?;
+                let (name, value) = rest
+                    .split_once('=')
+                    .ok_or_else(|| not_supported(&format!("{:?} assigns nothing", excerpt(text))))?;
                 let value = self.value(value)?;
                 self.variables.insert(name.trim().to_owned(), value);
                 Ok(())
             }
-            _ => Err(not_supported(&excerpt(text))),
+            _ => Err(not_supported(&format!("the statement {:?} is unknown", excerpt(text)))),
         }
     }
 
@@ -201,7 +207,7 @@ impl TemplateReader {
 fn pieces(value: Value) -> Result<Vec<PromptPiece>> {
     match value {
         Value::Pieces(pieces) => Ok(pieces),
-        _ => Err(not_supported("messages are used as a text")),
+        _ => Err(not_supported("it uses messages as a text")),
     }
 }
 
@@ -220,15 +226,16 @@ fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// An expression and what is left of it.
+/// A parser of expressions.
 struct Expression<'a> {
+    /// The text that is not yet parsed.
     rest: &'a str,
     variables: &'a HashMap<String, Value>,
 }
 
 impl<'a> Expression<'a> {
-    fn unexpected(&self) -> Error {
-        not_supported(&format!("{:?}", excerpt(self.rest.trim_start())))
+    fn unexpected(&self) -> crate::Error {
+        not_supported(&format!("{:?} is unexpected", excerpt(self.rest.trim_start())))
     }
 
     fn eat(&mut self, token: &str) -> bool {
@@ -264,7 +271,7 @@ impl<'a> Expression<'a> {
                     Some((_, 't')) => '\t',
                     Some((_, 'r')) => '\r',
                     Some((_, char @ ('\\' | '"' | '\''))) => char,
-                    _ => return Err(not_supported("an escape in a string")),
+                    _ => return Err(not_supported("a string has an unknown escape")),
                 }),
                 char if char == quote => {
                     self.rest = &rest[index + 2..];
@@ -276,7 +283,7 @@ impl<'a> Expression<'a> {
         Err(not_supported("a string has no end"))
     }
 
-    /// Values joined by `+` or `~`.
+    /// Parses values joined by `+` or `~`.
     fn concatenation(&mut self, depth: usize) -> Result<Value> {
         let mut value = self.filtered(depth)?;
         while self.eat("+") || self.eat("~") {
@@ -288,7 +295,7 @@ impl<'a> Expression<'a> {
         Ok(value)
     }
 
-    /// A value with filters and attributes behind it.
+    /// Parses a value followed by filters and attributes.
     fn filtered(&mut self, depth: usize) -> Result<Value> {
         let mut value = self.primary(depth)?;
         loop {
@@ -312,7 +319,7 @@ impl<'a> Expression<'a> {
 
     fn primary(&mut self, depth: usize) -> Result<Value> {
         if depth > MAX_DEPTH {
-            return Err(not_supported("parentheses in parentheses"));
+            return Err(not_supported("parentheses are nested too deeply"));
         }
         if let Some(text) = self.string()? {
             return Ok(Value::Pieces(vec![PromptPiece::Text(text)]));
@@ -326,7 +333,7 @@ impl<'a> Expression<'a> {
         match self.variables.get(name) {
             Some(value) => Ok(value.clone()),
             None if name == "messages" => Ok(Value::Messages),
-            None => Err(not_supported(&format!("the name {}", excerpt(name)))),
+            None => Err(not_supported(&format!("the name {} is unknown", excerpt(name)))),
         }
     }
 
@@ -355,11 +362,11 @@ impl<'a> Expression<'a> {
                     _ => pieces,
                 }))
             }
-            (name, _) => Err(not_supported(&format!("the filter {} here", excerpt(name)))),
+            (name, _) => Err(not_supported(&format!("the filter {} cannot be used here", excerpt(name)))),
         }
     }
 
-    /// `("role", "eq", "query")`: the piece that stands for the first message of a role.
+    /// Parses the arguments of `selectattr`, such as `("role", "eq", "query")`, and returns the piece of that role.
     fn role(&mut self) -> Result<PromptPiece> {
         self.expect("(")?;
         let attribute = self.string()?;
@@ -373,20 +380,20 @@ impl<'a> Expression<'a> {
                 "query" => Ok(PromptPiece::Query),
                 "document" => Ok(PromptPiece::Document),
                 "system" => Ok(PromptPiece::Instruction(None)),
-                other => Err(not_supported(&format!("messages of the role {:?}", excerpt(other)))),
+                other => Err(not_supported(&format!("messages have the unknown role {:?}", excerpt(other)))),
             },
-            _ => Err(not_supported("messages are selected otherwise than by their role")),
+            _ => Err(not_supported("messages may only be selected by their role")),
         }
     }
 }
 
-/// The content of a message.
+/// Returns the content of a message.
 fn content(value: Value) -> Result<Value> {
     match value {
-        // Of a message that is not there, Jinja makes an error.
+        // The system message may be missing, and Jinja fails for the content of a missing message.
         Value::FirstMessage(piece @ (PromptPiece::Query | PromptPiece::Document)) => {
             Ok(Value::Pieces(vec![piece]))
         }
-        _ => Err(not_supported("the content of something else than the query's or the document's message")),
+        _ => Err(not_supported("only messages of the query and the document have a content")),
     }
 }

@@ -1,19 +1,20 @@
-//! The text a decoder is asked with: what stands around query and document.
+//! The prompt of a decoder, with a query and a document written into it.
 
 use super::jinja::{self, PromptPiece};
 use crate::checkpoint::{LabelTokens, PromptConfig};
 use crate::error::{Result, unsupported};
 
-/// A text with places for an instruction, a query and, behind both, a document.
+/// A prompt with placeholders for an instruction, a query and, after both, a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::text) struct PairPrompt {
-    /// Up to the document.
+    /// Pieces before the document.
     before: Vec<PromptPiece>,
-    /// From the document on.
+    /// Text after the document.
     after: String,
 }
 
-/// The prompt of the Qwen3 rerankers as they were published.
+/// The prompt that the Qwen3 rerankers were published with: the texts around the instruction and the query, with the
+/// default instruction.
 const QWEN3_PROMPT: [&str; 4] = [
     "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct \
      provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n<Instruct>: ",
@@ -24,19 +25,21 @@ const QWEN3_PROMPT: [&str; 4] = [
 const QWEN3_PROMPT_END: &str = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
 
 impl PairPrompt {
-    /// The prompt of a checkpoint; `None` where pairs are put together by the tokenizer's own template.
+    /// Reads the prompt of a checkpoint; `None` if pairs use the template in `tokenizer.json`.
     ///
-    /// sentence-transformers 6.2 refuses a template that takes no pairs. Where its own files are not there, that is
-    /// taken for the plain template of Qwen3, with which its rerankers are published.
+    /// sentence-transformers 6.2 rejects a chat template without the roles "query" and "document". A checkpoint without
+    /// sentence-transformers' files may still have one: then it gets the prompt of the published Qwen3 rerankers.
     ///
     /// # Errors
-    /// `unsupported` for a template that takes no pairs or that is not read.
+    /// `unsupported` for a template that takes no pairs or is outside the supported subset of Jinja.
     pub(in crate::text) fn read(prompt_config: &PromptConfig) -> Result<Option<Self>> {
         let Some(template) = &prompt_config.template else {
             return match prompt_config.label_tokens {
                 LabelTokens::Score if !prompt_config.has_modules => Ok(None),
                 _ if !prompt_config.has_modules => Ok(Some(Self::qwen3())),
-                _ => Err(unsupported("there is no chat template, which says how a decoder reads pairs")),
+                _ => Err(unsupported(
+                    "a decoder needs a chat template that takes a query and a document, and the checkpoint has none",
+                )),
             };
         };
         if !prompt_config.has_modules
@@ -61,7 +64,8 @@ impl PairPrompt {
     }
 
     fn from_pieces(pieces: Vec<PromptPiece>) -> Result<Self> {
-        let not_a_pair = || unsupported("the chat template does not place one query and then one document");
+        let not_a_pair =
+            || unsupported("the chat template does not contain one query followed by one document");
         let count = |wanted: &PromptPiece| pieces.iter().filter(|piece| *piece == wanted).count();
         if count(&PromptPiece::Query) != 1 || count(&PromptPiece::Document) != 1 {
             return Err(not_a_pair());
@@ -73,17 +77,17 @@ impl PairPrompt {
         }
         let text = |piece: &PromptPiece| match piece {
             PromptPiece::Text(text) => Ok(text.clone()),
-            _ => Err(unsupported("the chat template has the instruction behind the document")),
+            _ => Err(unsupported("the chat template has the instruction after the document")),
         };
         Ok(Self { before: before.to_vec(), after: after.iter().map(text).collect::<Result<_>>()? })
     }
 
-    /// Whether an instruction has a place.
+    /// Returns whether the prompt contains an instruction.
     pub(in crate::text) fn takes_instruction(&self) -> bool {
         self.before.iter().any(|piece| matches!(piece, PromptPiece::Instruction(_)))
     }
 
-    /// The text up to the document; an instruction that is empty is none, as sentence-transformers has it.
+    /// Returns the prompt up to the document. An empty `instruction` means the default one, as in sentence-transformers.
     pub(in crate::text) fn text_before_document(&self, query: &str, instruction: &str) -> String {
         let text = |piece: &PromptPiece| match piece {
             PromptPiece::Text(text) => text.clone(),
@@ -97,13 +101,13 @@ impl PairPrompt {
         self.before.iter().map(text).collect()
     }
 
-    /// The text behind the document.
+    /// Returns the text after the document.
     pub(in crate::text) fn text_after_document(&self) -> &str {
         &self.after
     }
 }
 
-/// A template that knows no role "query" and no role "document" drops both.
+/// Returns whether a template names the roles "query" and "document". Without them, it drops both texts.
 fn names_both_roles(template: &str) -> bool {
     let names =
         |role: &str| template.contains(&format!("'{role}'")) || template.contains(&format!("\"{role}\""));
