@@ -3,8 +3,6 @@
 //! [`TokenizerClass::Backend`] uses all of `tokenizer.json`. The others take only its vocabulary, and some of them its
 //! character map or its template; the rest comes from `tokenizer_config.json` and the defaults of the class.
 
-use std::collections::HashSet;
-
 use tokenizers::normalizers::replace::ReplacePattern;
 use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, Replace, Sequence as Normalizers, Strip};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -16,10 +14,12 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
 
+use super::added_tokens;
 use super::components::QWEN_PATTERN;
 use super::model::{Model, Pipeline};
+use super::special_tokens::SpecialTokenSet;
 use super::tokenizer_json::TokenizerJson;
-use crate::checkpoint::{AddedToken, SpecialToken, TokenizerClass, TokenizerConfig, TokenizerOptions};
+use crate::checkpoint::{SpecialToken, TokenizerClass, TokenizerConfig, TokenizerOptions};
 use crate::error::{Result, tokenizer};
 use crate::text::error::failed;
 use crate::text::pair_template::PairTemplate;
@@ -44,7 +44,9 @@ pub(super) fn build(json: &TokenizerJson, config: &TokenizerConfig) -> Result<(P
     pipeline.with_normalizer(normalizer).map_err(failed)?;
     pipeline.with_pre_tokenizer(pre_tokenizer);
     pipeline
-        .add_tokens(added_tokens(json, config, &special_tokens)?.iter().map(library_token))
+        .add_tokens(
+            added_tokens::collect(json, config, &special_tokens)?.iter().map(added_tokens::library_token),
+        )
         .map_err(failed)?;
     let template = template(json, config.class, &special_tokens, &pipeline)?;
     Ok((pipeline, template))
@@ -175,104 +177,4 @@ fn template(
             PairTemplate::roberta(id(SpecialToken::Bos)?, id(SpecialToken::Eos)?)
         }
     })
-}
-
-/// Returns the tokens that are split off a text first: the tokens in the files, followed by the special tokens that are not
-/// among them.
-fn added_tokens(
-    json: &TokenizerJson,
-    config: &TokenizerConfig,
-    special_tokens: &SpecialTokenSet,
-) -> Result<Vec<AddedToken>> {
-    let mut in_file = json.added_tokens()?;
-    let mut tokens = Vec::new();
-    if config.class == TokenizerClass::Backend {
-        tokens.extend(in_file.iter().map(|(_, token)| token.clone()));
-    }
-    match &config.added_tokens {
-        Some(listed) => tokens.extend(listed.iter().cloned()),
-        None => {
-            let listed: HashSet<u32> = in_file.iter().map(|(id, _)| *id).collect();
-            in_file.extend(config.legacy_added_tokens.iter().filter(|(id, _)| !listed.contains(id)).cloned());
-            in_file.sort_by_key(|(id, _)| *id);
-            tokens.extend(in_file.into_iter().map(|(_, token)| token));
-        }
-    }
-    let mut known: HashSet<String> = tokens.iter().map(|token| token.content.clone()).collect();
-    let special: Vec<_> = special_tokens.named.iter().flatten().chain(&special_tokens.extra).collect();
-    for token in &special {
-        if known.insert(token.content.clone()) {
-            tokens.push((*token).clone());
-        }
-    }
-    if config.class == TokenizerClass::Qwen2 {
-        // Qwen2Tokenizer adds all of them again, as plain special tokens.
-        tokens.extend(special.into_iter().map(|token| AddedToken::special(&token.content)));
-    }
-    Ok(tokens)
-}
-
-fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
-    tokenizers::AddedToken::from(token.content.clone(), token.special)
-        .single_word(token.single_word)
-        .lstrip(token.lstrip)
-        .rstrip(token.rstrip)
-        .normalized(token.normalized)
-}
-
-/// The named special tokens and the extra ones, from the configuration or the defaults of the class.
-struct SpecialTokenSet {
-    named: [Option<AddedToken>; 7],
-    extra: Vec<AddedToken>,
-}
-
-impl SpecialTokenSet {
-    fn new(config: &TokenizerConfig) -> Self {
-        let mut named = config.special_tokens.named.clone();
-        for (token, default) in named.iter_mut().zip(default_special_tokens(config.class)) {
-            let default = default.map(AddedToken::special);
-            *token = token.take().or(default);
-        }
-        let defaults: &[&str] = match config.class {
-            TokenizerClass::Camembert => &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
-            _ => &[],
-        };
-        let mask = &mut named[SpecialToken::Mask as usize];
-        if let (TokenizerClass::Camembert, Some(mask)) = (config.class, mask) {
-            mask.lstrip = true;
-        }
-        let extra = config.special_tokens.extra.clone();
-        Self {
-            named,
-            extra: extra.unwrap_or_else(|| defaults.iter().copied().map(AddedToken::special).collect()),
-        }
-    }
-
-    fn content(&self, token: SpecialToken) -> Result<&str> {
-        self.named[token as usize].as_ref().map(|token| token.content.as_str()).ok_or_else(|| {
-            tokenizer(format!(
-                "tokenizer_config.json names no {token:?} token, which its tokenizer class needs"
-            ))
-        })
-    }
-}
-
-/// Returns the default tokens of a class, in the order of [`SpecialToken`]: bos, eos, unk, sep, pad, cls, mask.
-fn default_special_tokens(class: TokenizerClass) -> [Option<&'static str>; 7] {
-    match class {
-        TokenizerClass::Backend => [None; 7],
-        TokenizerClass::Bert | TokenizerClass::DistilBert => {
-            [None, None, Some("[UNK]"), Some("[SEP]"), Some("[PAD]"), Some("[CLS]"), Some("[MASK]")]
-        }
-        TokenizerClass::Roberta | TokenizerClass::XlmRoberta | TokenizerClass::Camembert => {
-            ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"].map(Some)
-        }
-        TokenizerClass::DebertaV2 => {
-            ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].map(Some)
-        }
-        TokenizerClass::Qwen2 => {
-            let end = Some("<|endoftext|>");
-            [None, end, end, None, end, None, None]
-        }
-    }
 }

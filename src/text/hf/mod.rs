@@ -12,6 +12,7 @@ mod classes;
 mod components;
 mod model;
 mod post_processor;
+mod special_tokens;
 mod tokenizer_json;
 mod unigram;
 
