@@ -46,6 +46,7 @@ pub(super) fn collect(
     Ok(tokens)
 }
 
+/// Converts an added token to the library's type.
 pub(super) fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
     tokenizers::AddedToken::from(token.content.clone(), token.special)
         .single_word(token.single_word)

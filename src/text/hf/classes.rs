@@ -3,6 +3,8 @@
 //! [`TokenizerClass::Backend`] uses all of `tokenizer.json`. The others take only its vocabulary, and some of them its
 //! character map or its template; the rest comes from `tokenizer_config.json` and the defaults of the class.
 
+use std::borrow::Cow;
+
 use tokenizers::normalizers::replace::ReplacePattern;
 use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, Replace, Sequence as Normalizers, Strip};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -65,6 +67,7 @@ fn with_lowercase(normalizer: Option<NormalizerWrapper>) -> NormalizerWrapper {
     Normalizers::new(std::iter::once(Lowercase.into()).chain(steps).collect()).into()
 }
 
+/// Model, normalizer and pre-tokenizer.
 type Stages = (Model, Option<NormalizerWrapper>, Option<PreTokenizerWrapper>);
 
 fn stages(
@@ -73,47 +76,60 @@ fn stages(
     special_tokens: &SpecialTokenSet,
 ) -> Result<Stages> {
     let options = &config.options;
-    Ok(match config.class {
-        TokenizerClass::Backend => (json.model()?, json.normalizer()?, json.pre_tokenizer()?),
-        TokenizerClass::Bert | TokenizerClass::DistilBert => {
-            let mut model = json.word_piece()?;
-            model.unk_token = special_tokens.content(SpecialToken::Unk)?.to_owned();
-            model.continuing_subword_prefix = "##".to_owned();
-            model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
-            let normalizer = BertNormalizer::new(
-                true,
-                options.tokenize_chinese_chars.unwrap_or(true),
-                options.strip_accents,
-                options.do_lower_case.unwrap_or(true),
-            );
-            (Model::WordPiece(model), Some(normalizer.into()), Some(BertPreTokenizer.into()))
-        }
+    let unk_token = || special_tokens.content(SpecialToken::Unk);
+    match config.class {
+        TokenizerClass::Backend => Ok((json.model()?, json.normalizer()?, json.pre_tokenizer()?)),
+        TokenizerClass::Bert | TokenizerClass::DistilBert => bert(json, options, unk_token()?),
         TokenizerClass::Roberta => {
-            let words = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, true);
-            (byte_pairs(json)?, None, Some(words.into()))
+            let pre_tokenizer = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, true);
+            Ok((byte_pairs(json)?, None, Some(pre_tokenizer.into())))
         }
-        TokenizerClass::Qwen2 => (byte_pairs(json)?, Some(NFC.into()), Some(qwen_pre_tokenizer(options)?)),
-        TokenizerClass::XlmRoberta => {
-            let model = Model::Unigram(json.unigram(|_, _| Some(3))?);
-            (model, json.charsmap()?, Some(sentence_piece_pre_tokenizer(options)))
+        TokenizerClass::Qwen2 => {
+            Ok((byte_pairs(json)?, Some(NFC.into()), Some(qwen_pre_tokenizer(options)?)))
         }
+        TokenizerClass::XlmRoberta => sentence_piece(json, options, |_| 3),
         TokenizerClass::Camembert => {
-            let unk = special_tokens.content(SpecialToken::Unk)?;
-            let find = |vocab: &[(std::borrow::Cow<str>, f64)]| {
-                vocab.iter().position(|(piece, _)| piece == unk).unwrap_or(0)
-            };
-            let model = Model::Unigram(json.unigram(|vocab, _| Some(find(vocab)))?);
-            (model, json.charsmap()?, Some(sentence_piece_pre_tokenizer(options)))
+            let unk_token = unk_token()?;
+            sentence_piece(json, options, |vocab| {
+                vocab.iter().position(|(piece, _)| piece == unk_token).unwrap_or(0)
+            })
         }
-        TokenizerClass::DebertaV2 => {
-            let unk = special_tokens.content(SpecialToken::Unk)?;
-            let default = options.unk_id.unwrap_or(1);
-            let model = json.unigram(|vocab, _| {
-                Some(vocab.iter().position(|piece| *piece == (unk.into(), 0.0)).unwrap_or(default))
-            })?;
-            (Model::Unigram(model), Some(deberta_normalizer(options)?), Some(deberta_pre_tokenizer(options)))
-        }
-    })
+        TokenizerClass::DebertaV2 => deberta(json, options, unk_token()?),
+    }
+}
+
+fn bert(json: &TokenizerJson, options: &TokenizerOptions, unk_token: &str) -> Result<Stages> {
+    let mut model = json.word_piece()?;
+    model.unk_token = unk_token.to_owned();
+    model.continuing_subword_prefix = "##".to_owned();
+    model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
+    let normalizer = BertNormalizer::new(
+        true,
+        options.tokenize_chinese_chars.unwrap_or(true),
+        options.strip_accents,
+        options.do_lower_case.unwrap_or(true),
+    );
+    Ok((Model::WordPiece(model), Some(normalizer.into()), Some(BertPreTokenizer.into())))
+}
+
+fn sentence_piece(
+    json: &TokenizerJson,
+    options: &TokenizerOptions,
+    unk_id: impl FnOnce(&[(Cow<str>, f64)]) -> usize,
+) -> Result<Stages> {
+    let model = json.unigram(|vocab, _| Some(unk_id(vocab)))?;
+    let prepend =
+        if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::Never };
+    let steps = vec![WhitespaceSplit.into(), Metaspace::new(SPACE, prepend, true).into()];
+    Ok((Model::Unigram(model), json.charsmap()?, Some(PreTokenizers::new(steps).into())))
+}
+
+fn deberta(json: &TokenizerJson, options: &TokenizerOptions, unk_token: &str) -> Result<Stages> {
+    let default = options.unk_id.unwrap_or(1);
+    let model = json.unigram(|vocab, _| {
+        Some(vocab.iter().position(|piece| *piece == (unk_token.into(), 0.0)).unwrap_or(default))
+    })?;
+    Ok((Model::Unigram(model), Some(deberta_normalizer(options)?), Some(deberta_pre_tokenizer(options))))
 }
 
 /// Builds a BPE model from the merges and the vocabulary, without the other fields of the file.
@@ -131,12 +147,6 @@ fn qwen_pre_tokenizer(options: &TokenizerOptions) -> Result<PreTokenizerWrapper>
     let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(failed)?;
     let bytes = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, false);
     Ok(PreTokenizers::new(vec![split.into(), bytes.into()]).into())
-}
-
-fn sentence_piece_pre_tokenizer(options: &TokenizerOptions) -> PreTokenizerWrapper {
-    let prepend =
-        if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::Never };
-    PreTokenizers::new(vec![WhitespaceSplit.into(), Metaspace::new(SPACE, prepend, true).into()]).into()
 }
 
 fn deberta_normalizer(options: &TokenizerOptions) -> Result<NormalizerWrapper> {

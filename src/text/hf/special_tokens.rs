@@ -31,6 +31,10 @@ impl SpecialTokenSet {
         }
     }
 
+    /// Returns the text of a named token.
+    ///
+    /// # Errors
+    /// `tokenizer` if neither the configuration nor the class names it.
     pub(super) fn content(&self, token: SpecialToken) -> Result<&str> {
         self.named[token as usize].as_ref().map(|token| token.content.as_str()).ok_or_else(|| {
             tokenizer(format!(
