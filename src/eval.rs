@@ -1,15 +1,15 @@
-//! Metrics of a ranking, as trec_eval computes them.
+//! Ranking measures as trec_eval computes them.
 
-/// Computes the normalized discounted cumulative gain of the first `depth` ranks, with linear gain:
-/// `sum(gain_i / log2(i + 1))` over the ranks `i`, divided by the same sum for the best possible order.
+/// Returns the normalized discounted cumulative gain (nDCG) of the first `depth` ranks with linear gain:
+/// `sum(gain_i / log2(i + 1))` over the ranks `i`, divided by the same sum for the ideal order.
 ///
-/// `ranked` has the gains in ranked order, `judged` those of all judged documents of the query, in any order. Gains
-/// below zero count as zero. A query without a relevant document gives 0, as in trec_eval.
+/// `ranked` holds the gains in ranked order, `judged` the gains of all judged documents of the query in any order. Negative
+/// gains count as zero. A query without a relevant document gives 0, as in trec_eval.
 pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize) -> f64 {
     let mut ideal = judged.to_vec();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
-    let best = dcg(&ideal, depth);
-    if best > 0.0 { dcg(ranked, depth) / best } else { 0.0 }
+    let ideal = dcg(&ideal, depth);
+    if ideal > 0.0 { dcg(ranked, depth) / ideal } else { 0.0 }
 }
 
 fn dcg(gains: &[i32], depth: usize) -> f64 {
@@ -21,15 +21,13 @@ fn dcg(gains: &[i32], depth: usize) -> f64 {
         .sum()
 }
 
-/// Computes one over the rank of the first relevant document (with a gain of at least 1); 0 if none of the first
-/// `depth` documents is relevant.
+/// Returns 1 / rank of the first relevant document (gain of at least 1), or 0 if none is in the first `depth` ranks.
 pub fn reciprocal_rank(ranked: &[i32], depth: usize) -> f64 {
     let first = ranked.iter().take(depth).position(|&gain| gain >= 1);
     first.map_or(0.0, |index| 1.0 / (index as f64 + 1.0))
 }
 
-/// Sorts documents as trec_eval does: by falling score, equal scores by falling document id. Returns indices of the
-/// input.
+/// Returns the indices of documents in the order of trec_eval: by descending score, ties by descending document id.
 pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len().min(document_ids.len())).collect();
     order
@@ -37,10 +35,10 @@ pub fn trec_order(scores: &[f64], document_ids: &[&str]) -> Vec<usize> {
     order
 }
 
-/// Computes Kendall's tau-b of two scorings of the same items: 1 for the same order, -1 for the opposite order. Pairs
-/// tied in one scoring lower it; pairs tied in both do not count. 0 if all items of one scoring are tied.
+/// Returns Kendall's tau-b of two lists of scores for the same items: 1 for the same order, -1 for the opposite one.
 ///
-/// M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
+/// Pairs tied in one list lower it, pairs tied in both do not count. It is 0 if one list ties all items. Source: M. G.
+/// Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
 pub fn kendall_tau(first: &[f32], second: &[f32]) -> f64 {
     let (mut agreement, mut untied_first, mut untied_second) = (0i64, 0i64, 0i64);
     for i in 0..first.len().min(second.len()) {
@@ -62,7 +60,7 @@ pub fn kendall_tau(first: &[f32], second: &[f32]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Expected values are computed by hand from the definitions.
+    /// The expected values are computed by hand from the definitions.
     #[test]
     fn measures_agree_with_the_definitions() {
         // DCG of (0, 3, 1): 3 / log2(3) + 1 / log2(4); ideal (3, 2, 1): 3 + 2 / log2(3) + 1 / 2.
@@ -76,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn trec_order_breaks_ties_by_falling_document_id() {
+    fn trec_order_breaks_ties_by_descending_document_id() {
         assert_eq!(trec_order(&[1.0, 2.0, 1.0, 3.0], &["a", "b", "c", "d"]), [3, 1, 2, 0]);
     }
 

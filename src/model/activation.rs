@@ -1,9 +1,12 @@
-//! Functions of single numbers and of logits, in f32, from those of [`crate::math`]: the same bits everywhere.
+//! Activations of heads and of scores in f32. They use [`crate::math`], so they give the same bits on every platform.
+//!
+//! The CPU engine's `activate` computes the same functions for vectors. It multiplies in another order, so sharing one
+//! formula would change the last bits of scores.
 
 use crate::checkpoint::{Activation, ScoreActivation};
 use crate::math::{self, ScalarF32};
 
-/// Applies a function of a row, such as the logits of one pair, in place.
+/// Applies an activation to a row, such as the logits of one pair, in place.
 pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32]) {
     let mut each = |function: fn(f32) -> f32| row.iter_mut().for_each(|x| *x = function(*x));
     match activation {
@@ -17,14 +20,14 @@ pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32
     }
 }
 
-/// An activation inside a head.
+/// Computes an activation inside a head.
 pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::Gelu => math::gelu(ScalarF32, x),
         Activation::GeluTanh => {
-            /// The root of 2 / pi.
-            const ROOT: f32 = 0.797_884_6;
-            0.5 * x * (1.0 + math::tanh(ScalarF32, ROOT * (x + 0.044_715 * x * x * x)))
+            /// `sqrt(2 / pi)`
+            const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+            0.5 * x * (1.0 + math::tanh(ScalarF32, SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)))
         }
         Activation::Relu => x.max(0.0),
         Activation::Silu => x * sigmoid(x),
@@ -33,14 +36,14 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-    // The form that never overflows: the exponent is at most zero.
+    // The exponent is at most zero, so exp cannot overflow.
     let e = math::exp(ScalarF32, -x.abs());
     if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
 
 fn softmax(values: &mut [f32]) {
-    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    values.iter_mut().for_each(|value| *value = math::exp(ScalarF32, *value - largest));
+    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    values.iter_mut().for_each(|value| *value = math::exp(ScalarF32, *value - max));
     let sum: f32 = values.iter().sum();
     values.iter_mut().for_each(|value| *value /= sum);
 }

@@ -1,11 +1,11 @@
-//! The tensors of a decoder, and the head behind it.
+//! The tensors of a decoder and its head.
 
 use super::head::{Dense, Head, Layer};
 use super::plan::{Linear, TensorRows};
 use crate::checkpoint::{Decoder, LogitHead, ModelConfig, Weights};
 use crate::error::Result;
 
-/// The tensors of a decoder with their shapes, without those of its head.
+/// Returns the name and shape of every tensor of a decoder, except for its head.
 pub(crate) fn tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, Vec<usize>)> {
     let hidden = config.hidden_size;
     let mut tensors = vec![
@@ -13,9 +13,9 @@ pub(crate) fn tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, V
         ("model.norm.weight".to_owned(), vec![hidden]),
     ];
     for layer in 0..config.num_hidden_layers {
-        let of_layer = layer_tensors(config, decoder);
+        let layer_tensors = layer_tensors(config, decoder);
         tensors.extend(
-            of_layer.into_iter().map(|(name, shape)| (format!("model.layers.{layer}.{name}"), shape)),
+            layer_tensors.into_iter().map(|(name, shape)| (format!("model.layers.{layer}.{name}"), shape)),
         );
     }
     tensors
@@ -45,15 +45,17 @@ fn layer_tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, Vec<us
     tensors
 }
 
-/// Checks every tensor of a decoder for presence, shape and finiteness, and makes its head of the rows of the
-/// vocabulary that are `yes` and, where there is one, `no`; both are in the vocabulary. Without a `yes`, of `score`.
+/// Builds the head of a decoder and checks that all its tensors exist, have the right shape and are finite.
+///
+/// `label_ids` are the token ids of "yes" and, optionally, "no": the logit is that of "yes" minus that of "no". Without
+/// them, the layer `score` gives the logits.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
 pub(crate) fn decoder_head(
     config: &ModelConfig,
     decoder: &Decoder,
-    words: Option<(usize, Option<usize>)>,
+    label_ids: Option<(usize, Option<usize>)>,
     weights: &Weights,
 ) -> Result<Head> {
     for (name, shape) in tensors(config, decoder) {
@@ -69,7 +71,7 @@ pub(crate) fn decoder_head(
         LogitHead::Vocabulary { tied: false } => ("lm_head.weight", config.vocab_size),
         LogitHead::Score => ("score.weight", config.num_labels),
     };
-    let layer = match words {
+    let layer = match label_ids {
         None => Layer::Dense(Dense::read(weights, rows(tensor, 0..total_rows, total_rows))?),
         Some((yes, no)) => Dense::row_difference(weights, rows(tensor, yes..yes + 1, total_rows), no)?,
     };

@@ -1,13 +1,13 @@
-//! Heads: from a pooled row to logits, in f32, the same for every engine.
+//! Heads: from a pooled row to logits in f32, shared by all engines.
 
 use super::activation::{activate, apply_score_activation};
 use super::plan::{LayerNorm, Linear};
 use crate::checkpoint::{Activation, ScoreActivation, Weights};
 use crate::error::Result;
 
-/// A chain of small layers that runs once on each pooled row.
+/// A chain of small layers that runs once for each pair.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub struct Head {
     layers: Vec<Layer>,
     num_labels: usize,
     /// Whether its tensors are in other files than the encoder's.
@@ -18,17 +18,17 @@ pub(crate) struct Head {
 pub(super) enum Layer {
     /// `x W^T + b`.
     Dense(Dense),
-    /// A function of each number.
+    /// A function of each element.
     Activate(Activation),
-    /// A function of the row, by torch's name.
-    Score(ScoreActivation),
-    /// A norm of the row.
+    /// A function of the row.
+    ActivateRow(ScoreActivation),
+    /// A LayerNorm of the row.
     Norm(Norm),
-    /// The row at length one, where it is longer than nothing.
+    /// L2 normalization of the row.
     Normalize,
-    /// Keeps the row for the next `Add`.
+    /// Saves the row for the next `AddResidual`.
     SaveResidual,
-    /// Adds the row that was kept, or what this layer makes of it.
+    /// Adds the saved row, projected by this layer if there is one.
     AddResidual(Option<Dense>),
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Dense {
     linear: Linear,
     /// `[out_features, in_features]`, row-major.
     weight: Vec<f32>,
-    /// `[out_features]`, zeros where the layer has none.
+    /// `[out_features]`, zeros if the layer has no bias.
     bias: Vec<f32>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Norm {
 }
 
 impl Head {
-    /// A chain whose last dense layer gives the logits.
+    /// Makes a chain whose last dense layer gives the logits.
     pub(super) fn new(layers: Vec<Layer>) -> Self {
         let outputs = |layer: &Layer| match layer {
             Layer::Dense(dense) => Some(dense.bias.len()),
@@ -59,18 +59,18 @@ impl Head {
         Self { layers, num_labels, separate_files: false }
     }
 
-    /// A chain whose tensors are in other files than the encoder's.
+    /// Makes a chain whose tensors are in other files than the encoder's.
     pub(super) fn of_module_chain(layers: Vec<Layer>) -> Self {
         Self { separate_files: true, ..Self::new(layers) }
     }
 
-    /// Logits for each pair.
-    pub(crate) fn num_labels(&self) -> usize {
+    /// Returns the number of logits per pair.
+    pub fn num_labels(&self) -> usize {
         self.num_labels
     }
 
-    /// Numbers in the head.
-    pub(crate) fn parameters(&self) -> usize {
+    /// Returns the number of parameters in the head.
+    pub fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |rows| rows.total_rows)
@@ -81,8 +81,8 @@ impl Head {
         self.layers.iter().map(count).sum()
     }
 
-    /// The tensors the head has read, of those that are in the files of the encoder.
-    pub(crate) fn tensors(&self) -> impl Iterator<Item = &str> {
+    /// Returns the tensors that the head has read from the encoder's files.
+    pub fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter(|_| !self.separate_files).flat_map(|layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.linear.tensor_rows().map(|rows| rows.tensor.as_str()).collect()
@@ -96,12 +96,12 @@ impl Head {
         })
     }
 
-    /// Pooled rows `[pairs, hidden_size]` to logits `[pairs, num_labels]`.
-    pub(crate) fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
-        pooled.chunks_exact(hidden_size).flat_map(|row| self.logits_of(row)).collect()
+    /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, hidden_size]`.
+    pub fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
+        pooled.chunks_exact(hidden_size).flat_map(|row| self.row_logits(row)).collect()
     }
 
-    fn logits_of(&self, row: &[f32]) -> Vec<f32> {
+    fn row_logits(&self, row: &[f32]) -> Vec<f32> {
         let mut values = row.to_vec();
         let mut residual = Vec::new();
         for layer in &self.layers {
@@ -110,7 +110,7 @@ impl Head {
                 Layer::Activate(activation) => {
                     values.iter_mut().for_each(|value| *value = activate(*activation, *value));
                 }
-                Layer::Score(activation) => apply_score_activation(*activation, &mut values),
+                Layer::ActivateRow(activation) => apply_score_activation(*activation, &mut values),
                 Layer::Norm(norm) => norm.apply(&mut values),
                 Layer::Normalize => normalize(&mut values),
                 Layer::SaveResidual => residual.clone_from(&values),
@@ -133,20 +133,25 @@ impl Dense {
         Ok(Self { linear, weight, bias })
     }
 
-    /// One row of a matrix, `of`, less another one of it: the difference of two logits is that of their rows.
+    /// Makes a layer from the first row of `minuend` minus row `subtrahend` of the same tensor. The difference of two logits
+    /// is the logit of the difference of their rows.
     #[cfg(feature = "decoder")]
-    pub(super) fn row_difference(weights: &Weights, of: Linear, less: Option<usize>) -> Result<Layer> {
-        let tensor = weights.require(&of.weight.tensor, &of.stored_shape())?;
+    pub(super) fn row_difference(
+        weights: &Weights,
+        minuend: Linear,
+        subtrahend: Option<usize>,
+    ) -> Result<Layer> {
+        let tensor = weights.require(&minuend.weight.tensor, &minuend.stored_shape())?;
         let row = |index: usize| {
-            let mut values = vec![0.0; of.in_features];
+            let mut values = vec![0.0; minuend.in_features];
             tensor.read_row(index, &mut values);
             values
         };
-        let mut weight = row(of.weight.rows.start);
-        for (value, less) in weight.iter_mut().zip(less.map(row).unwrap_or_default()) {
-            *value -= less;
+        let mut weight = row(minuend.weight.rows.start);
+        for (value, other) in weight.iter_mut().zip(subtrahend.map(row).unwrap_or_default()) {
+            *value -= other;
         }
-        Ok(Layer::Dense(Self { linear: of, weight, bias: vec![0.0] }))
+        Ok(Layer::Dense(Self { linear: minuend, weight, bias: vec![0.0] }))
     }
 
     fn apply(&self, x: &[f32]) -> Vec<f32> {
@@ -165,7 +170,7 @@ impl Norm {
         Ok(Layer::Norm(Self { name, weight, bias }))
     }
 
-    /// With sums in f64, one after the other: the same bits everywhere.
+    /// Sums in f64 in one fixed order, to give the same bits on every platform.
     fn apply(&self, row: &mut [f32]) {
         let size = row.len() as f64;
         let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
@@ -177,7 +182,7 @@ impl Norm {
     }
 }
 
-/// torch's `F.normalize`: divided by its length, or by 1e-12 where it has less. The sum is in f64, as a norm's.
+/// Divides a row by its length, at least 1e-12, like torch's `F.normalize`. Sums in f64 like [`Norm`].
 fn normalize(row: &mut [f32]) {
     let length = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
     row.iter_mut().for_each(|x| *x = (f64::from(*x) / length.max(1e-12)) as f32);
@@ -187,7 +192,7 @@ fn add(values: &mut [f32], others: &[f32]) {
     values.iter_mut().zip(others).for_each(|(value, other)| *value += other);
 }
 
-/// A sum in one fixed order: eight running sums, so that the compiler may use vectors without reordering anything.
+/// Computes a dot product in one fixed order. Eight partial sums allow the compiler to vectorize without reordering.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, a_rest) = a.as_chunks::<8>();
     let (b_chunks, b_rest) = b.as_chunks::<8>();

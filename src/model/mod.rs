@@ -1,4 +1,5 @@
-//! Facts become a [`Plan`]: what an engine has to compute, as plain data, and the [`Head`] that follows it.
+//! Turns the facts of a checkpoint into a [`Plan`], which describes what an engine computes as plain data, and a [`Head`],
+//! which turns the engine's result into logits.
 
 mod activation;
 mod build;

@@ -1,52 +1,52 @@
-//! What each family calls its tensors, and in what order it uses them.
+//! The tensor names of each family, and the few places where families compute in a different order.
 //!
-//! Names are those of linear layers and norms, which have a `.weight` and mostly a `.bias`.
+//! A name stands for a linear layer or a norm: its tensors are `<name>.weight` and mostly `<name>.bias`.
 
 use crate::checkpoint::{Activation, Family};
 use crate::error::{Result, unsupported};
 
 /// The names of one family.
 pub(super) struct TensorNames {
-    /// Before all names but those of the head, in a checkpoint of a whole classifier.
+    /// Prefix of all names except those of the head, in the checkpoint of a classifier.
     pub(super) prefix: &'static str,
     pub(super) word_embeddings: &'static str,
     pub(super) position_embeddings: &'static str,
     pub(super) token_type_embeddings: &'static str,
     pub(super) embedding_norm: &'static str,
-    /// From the width of the embeddings to that of the layers, where these differ.
+    /// Projection of embeddings to the width of the layers, if these differ.
     pub(super) embedding_projection: EmbeddingProjection,
-    /// Of relative positions in the logits, where a family has them.
+    /// Relative positions in the attention scores, for families that have them.
     pub(super) relative_positions: RelativePositionNames,
-    /// Before the number of a layer.
+    /// Prefix of the number of a layer.
     pub(super) layers: &'static str,
-    /// Into attention.
+    /// Projections to queries, keys and values.
     pub(super) qkv: Qkv,
-    /// Out of attention.
+    /// Projection out of attention.
     pub(super) attn_output: &'static str,
     pub(super) attention_norm: &'static str,
-    /// Into the feed-forward block.
+    /// Projections into the feed-forward block.
     pub(super) feed_forward_in: FeedForwardIn,
-    /// Out of it.
+    /// Projection out of the feed-forward block.
     pub(super) feed_forward_out: &'static str,
     pub(super) feed_forward_norm: &'static str,
     pub(super) norm_placement: NormPlacement,
-    /// Behind the last layer.
+    /// Norm after the last layer.
     pub(super) final_norm: Option<&'static str>,
     pub(super) head: &'static [HeadLayer],
 }
 
-/// Where embeddings are brought to the width of the layers.
+/// Where embeddings are projected to the width of the layers.
 #[derive(Clone, Copy)]
 pub(super) enum EmbeddingProjection {
-    /// Nowhere.
+    /// Not at all.
     Absent,
-    /// Behind their norm, with a bias.
+    /// After their norm, with a bias.
     AfterNorm(&'static str),
     /// Before their norm, without a bias.
     BeforeNorm(&'static str),
 }
 
-/// The table of relative positions with its norm, and in each layer the projections of its rows.
+/// The table of relative positions, its norm, and the projections of its rows in each layer.
 #[derive(Clone, Copy)]
 pub(super) struct RelativePositionNames {
     pub(super) table: &'static str,
@@ -55,10 +55,10 @@ pub(super) struct RelativePositionNames {
     pub(super) query: &'static str,
 }
 
-/// The projections of query, key and value.
+/// The projections to queries, keys and values.
 #[derive(Clone, Copy)]
 pub(super) enum Qkv {
-    /// Three layers.
+    /// Three tensors.
     Separate([&'static str; 3]),
     /// One tensor, in the order query, key, value.
     Fused(&'static str),
@@ -67,44 +67,44 @@ pub(super) enum Qkv {
 /// The projections into the feed-forward block.
 #[derive(Clone, Copy)]
 pub(super) enum FeedForwardIn {
-    /// One layer.
+    /// One tensor, without a gate.
     Plain(&'static str),
-    /// One tensor: what is activated, and below it what it is multiplied with.
+    /// One tensor: first the rows that are activated, then the rows of the gate they are multiplied by.
     ActivatedThenGate(&'static str),
-    /// The same the other way round.
+    /// One tensor: first the rows of the gate, then the rows that are activated.
     GateThenActivated(&'static str),
-    /// Two layers.
+    /// Two tensors.
     Separate {
-        /// What is activated.
+        /// The activated projection.
         activated: &'static str,
-        /// What it is multiplied with.
+        /// The projection it is multiplied by.
         gate: &'static str,
     },
 }
 
-/// Where blocks are normalised.
+/// Where blocks have their norm.
 #[derive(Clone, Copy)]
 pub(super) enum NormPlacement {
-    /// Behind each block.
+    /// After each block.
     After,
-    /// Before each block but the first, whose input the embeddings have normalised.
+    /// Before each block except the first, whose input is the normalized embeddings.
     BeforeAllButFirst,
 }
 
 /// A layer of a head.
 #[derive(Clone, Copy)]
 pub(super) enum HeadLayer {
-    /// As wide as the residual stream, with the encoder's prefix.
+    /// A square layer whose name has the encoder's prefix.
     Pooler(&'static str),
-    /// As wide as the residual stream.
+    /// A square layer.
     Dense(&'static str),
-    /// A function that the family fixes.
+    /// The activation of the family.
     Activate(Activation),
-    /// The function that the configuration names.
+    /// The activation in the configuration ([`ModelConfig::head_act`](crate::checkpoint::ModelConfig)).
     ActivateWithHeadAct,
     /// A norm.
     Norm(&'static str),
-    /// To the logits.
+    /// The layer that gives the logits.
     Classifier(&'static str),
 }
 
@@ -204,6 +204,8 @@ const MODERNBERT: TensorNames = TensorNames {
     ..BERT
 };
 
+/// GTE as its own code names it, with `model_type` "new". Its words are the other way round: its `gate` is activated, and
+/// its `up` is the gate of [`FeedForwardIn`].
 const NEW: TensorNames = TensorNames {
     prefix: "new.",
     qkv: Qkv::Fused("attention.qkv_proj"),
@@ -215,10 +217,10 @@ const NEW: TensorNames = TensorNames {
     ..BERT
 };
 
-/// As transformers saves GTE.
+/// GTE as transformers saves it.
 const GTE: TensorNames = TensorNames { prefix: "gte.", ..NEW };
 
-/// As transformers calls GTE's tensors in memory, and saves them on demand.
+/// GTE as transformers names it in memory, and saves it on demand.
 const GTE_SEPARATE: TensorNames = TensorNames {
     layers: "layers",
     qkv: Qkv::Separate(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
@@ -242,12 +244,12 @@ const DEBERTA: TensorNames = TensorNames {
 };
 
 impl TensorNames {
-    /// What tensors' names may begin with.
+    /// Returns the prefixes that tensor names may have.
     pub(super) fn prefixes(&self) -> [&'static str; 2] {
         [self.prefix, ""]
     }
 
-    /// The ways in which a family's tensors may be called, the usual one first.
+    /// Returns the ways to name the tensors of a family, the usual one first.
     ///
     /// # Errors
     /// `unsupported` for a decoder, which has no Plan.
@@ -262,7 +264,7 @@ impl TensorNames {
             Family::New => &[NEW],
             Family::Gte => &[GTE, NEW, GTE_SEPARATE],
             Family::Deberta => &[DEBERTA],
-            Family::Qwen3 => return Err(unsupported("a decoder is not quantised: its dtype is f32")),
+            Family::Qwen3 => return Err(unsupported("decoders cannot be quantized: use the dtype f32")),
         })
     }
 }

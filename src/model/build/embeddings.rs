@@ -8,16 +8,16 @@ use crate::model::plan::{Embed, PositionTable, Step, Table};
 use crate::model::tensor_names::EmbeddingProjection;
 
 impl PlanBuilder<'_> {
-    /// A table that is there and would not be used changes the scores.
+    /// Rejects a table of token types that the configuration says does not exist, because ignoring it would change scores.
     pub(super) fn check_token_types(&self, weights: &Weights) -> Result<()> {
         let table = format!("{}{}.weight", self.prefix, self.names.token_type_embeddings);
         if self.config.type_vocab_size == 0 && weights.contains(&table) {
-            return Err(self::weights(format!("{table} is there, but config.json has type_vocab_size 0")));
+            return Err(self::weights(format!("{table} exists, but config.json has type_vocab_size 0")));
         }
         Ok(())
     }
 
-    /// What brings embeddings to the width of the layers.
+    /// Returns the steps that normalize embeddings and project them to the width of the layers.
     pub(super) fn embedding_norm_and_projection(&self) -> Vec<Step> {
         let (embedding, hidden) = (self.config.embedding_size, self.config.hidden_size);
         let norm = |width| Step::Norm(self.norm(self.names.embedding_norm, width));

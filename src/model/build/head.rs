@@ -30,7 +30,7 @@ impl PlanBuilder<'_> {
     }
 }
 
-/// Numbers in the head of a model, before its weights are known.
+/// Returns the number of parameters in the head of a model whose weights are not read yet.
 ///
 /// # Errors
 /// None for a configuration that has been checked.
@@ -54,7 +54,7 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>)
     Ok(TensorNames::of(config.family)?[0].head.iter().map(layer).sum())
 }
 
-/// The head of a chain of modules, whose tensors are in files of their own.
+/// Builds the head of a chain of modules, each of which has its own weights file.
 pub(super) fn module_chain_head(chain: &ModuleChain) -> Result<Head> {
     let mut layers = Vec::new();
     for module in &chain.modules {
@@ -66,7 +66,7 @@ pub(super) fn module_chain_head(chain: &ModuleChain) -> Result<Head> {
                     layers.push(Layer::SaveResidual);
                 }
                 layers.push(Layer::Dense(dense("linear", *bias)?));
-                layers.push(Layer::Score(*activation));
+                layers.push(Layer::ActivateRow(*activation));
                 if *residual {
                     let projected = in_features != out_features;
                     layers.push(Layer::AddResidual(projected.then(|| dense("residual", false)).transpose()?));

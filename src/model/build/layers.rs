@@ -35,7 +35,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Relative positions as a layer sees them that projects rows with `query` and `key`.
+    /// Returns the relative positions of a layer with the projections `query` and `key`.
     fn relative(
         &self,
         layer: usize,
@@ -64,7 +64,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    /// Query, key and value.
+    /// Returns the projections to queries, keys and values.
     fn qkv(&self, layer: usize) -> [Linear; 3] {
         let bias = self.config.biases.attention;
         match self.names.qkv {

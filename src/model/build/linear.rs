@@ -1,4 +1,4 @@
-//! Linear layers by the names of their tensors.
+//! Linear layers, named by their tensors.
 
 use crate::model::plan::{Linear, TensorRows};
 
@@ -10,7 +10,7 @@ pub(super) fn linear(name: &str, in_features: usize, out_features: usize, bias: 
     }
 }
 
-/// Layers of one input whose matrices lie one below the other in one tensor.
+/// Returns linear layers whose matrices are stacked in one tensor, from top to bottom.
 pub(super) fn stacked<const COUNT: usize>(
     name: &str,
     in_features: usize,

@@ -1,4 +1,4 @@
-//! Facts and names become a Plan and a Head: one builder for all families.
+//! Builds a Plan and a Head from the configuration and the tensor names of a family: one builder for all families.
 
 mod embeddings;
 mod head;
@@ -14,7 +14,7 @@ use crate::checkpoint::{ModelConfig, ModuleChain, Weights};
 use crate::error::Result;
 use head::module_chain_head;
 
-/// The Plan and the head of a checkpoint, with every tensor of both checked for presence, shape and finiteness.
+/// Builds the Plan and the head of a checkpoint. Checks that every tensor of both exists, has the right shape and is finite.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
@@ -36,18 +36,19 @@ pub(crate) fn build(
     Ok((plan, head))
 }
 
-/// The Plans a configuration can have before its tensors are known: they differ in the names alone.
+/// Returns every Plan that a configuration may have before its tensors are known. They differ only in tensor names.
 ///
 /// # Errors
-/// `unsupported` for a decoder, which has none.
+/// `unsupported` for a decoder, which has no Plan.
 pub(crate) fn candidate_plans(config: &ModelConfig) -> Result<Vec<Plan>> {
     Ok(PlanBuilder::candidates(config)?.map(|builder| builder.plan()).collect())
 }
 
-/// The Plan a configuration most likely has before its tensors are known: sizes are right, names may be others.
+/// Returns the most likely Plan of a configuration before its tensors are known. Its sizes are right; tensor names may
+/// differ.
 ///
 /// # Errors
-/// `unsupported` for a decoder, which has none.
+/// `unsupported` for a decoder, which has no Plan.
 pub(crate) fn likely_plan(config: &ModelConfig) -> Result<Plan> {
     Ok(PlanBuilder::likely(config)?.plan())
 }
@@ -59,7 +60,7 @@ struct PlanBuilder<'a> {
 }
 
 impl<'a> PlanBuilder<'a> {
-    /// With each way to call the tensors.
+    /// Returns a builder for each way to name the tensors of the family.
     fn candidates(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
         let names = TensorNames::of(config.family)?.iter();
         let candidates = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
@@ -71,13 +72,15 @@ impl<'a> PlanBuilder<'a> {
         Ok(Self { config, names, prefix: names.prefix })
     }
 
-    /// With the names that the words and the first layer have; those of the words where the layer has none of them, and
-    /// the family's where there are no words at all.
+    /// Chooses the names that both the word embeddings and the first layer have; else names that the word embeddings have;
+    /// else the family's usual names, so that an error can name the missing tensor.
     fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
-        let has_words =
-            |this: &Self| weights.contains(&format!("{}{}.weight", this.prefix, this.names.word_embeddings));
-        let has_layer =
-            |this: &Self| weights.contains(&format!("{}.weight", this.in_layer(0, this.names.attn_output)));
+        let has_words = |builder: &Self| {
+            weights.contains(&format!("{}{}.weight", builder.prefix, builder.names.word_embeddings))
+        };
+        let has_layer = |builder: &Self| {
+            weights.contains(&format!("{}.weight", builder.in_layer(0, builder.names.attn_output)))
+        };
         let mut with_words = Self::candidates(config)?.filter(has_words);
         let found = with_words.clone().find(has_layer).or_else(|| with_words.next());
         found.map_or_else(|| Self::likely(config), Ok)

@@ -1,4 +1,4 @@
-//! A Plan, printed: a line a step.
+//! Prints a Plan, one line per step.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ impl fmt::Display for Step {
                 write!(f, "attention     {heads} heads of {}", attention.query.out_features() / heads)?;
                 write!(f, "{}", attention.positions)?;
                 if let Some(window) = attention.window {
-                    write!(f, ", {window} places either side")?;
+                    write!(f, ", window {window} each side")?;
                 }
                 write!(f, ", rows: {:?}, norm {}", attention.rows, attention.norm)
             }
@@ -46,9 +46,9 @@ impl fmt::Display for Step {
             }
             Step::Pool(Pooling::First) => write!(f, "pool          first row"),
             Step::Pool(Pooling::Mean) => write!(f, "pool          mean of rows"),
-            Step::Pool(Pooling::MeanSqrtLen) => write!(f, "pool          sum of rows / root of their number"),
-            Step::Pool(Pooling::WeightedMean) => write!(f, "pool          mean of rows weighted by place"),
-            Step::Pool(Pooling::Max) => write!(f, "pool          largest of rows"),
+            Step::Pool(Pooling::MeanSqrtLen) => write!(f, "pool          sum of rows / sqrt(number of rows)"),
+            Step::Pool(Pooling::WeightedMean) => write!(f, "pool          mean of rows weighted by position"),
+            Step::Pool(Pooling::Max) => write!(f, "pool          maximum of rows"),
             Step::Pool(Pooling::Last) => write!(f, "pool          last row"),
         }
     }

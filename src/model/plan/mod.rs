@@ -1,8 +1,7 @@
 //! The Plan: a forward pass as a list of steps over packed tokens.
 //!
-//! The rows of all pairs lie end to end in one matrix `[tokens, hidden]`; a pair's rows are found through
-//! `cu_seqlens`. A Plan names tensors and sizes, holds no weights and runs nothing, so it can be printed, compared
-//! and rewritten.
+//! The rows of all pairs are concatenated in one matrix `[tokens, hidden]`, and `cu_seqlens` gives the rows of each pair.
+//! A Plan names tensors and sizes. It holds no weights and runs nothing, so it can be printed, compared and rewritten.
 
 mod display;
 mod tensors;
@@ -16,10 +15,10 @@ pub(crate) use tensors::{PlanTensor, TensorRole};
 use crate::checkpoint::Activation;
 pub(crate) use crate::checkpoint::{Numbering, Pooling, Rotary};
 
-/// Everything an engine computes, in order. The result is one pooled row a pair: `[pairs, hidden_size]`.
+/// All steps that an engine computes, in order. The result is one pooled row per pair: `[pairs, hidden_size]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// Width of the residual stream, and of what comes out.
+    /// Width of the residual stream and of the result.
     pub hidden_size: usize,
     /// The steps, first to last.
     pub steps: Vec<Step>,
@@ -28,112 +27,113 @@ pub struct Plan {
 /// One step of a [`Plan`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Step {
-    /// Token ids to rows.
+    /// Looks up a row per token.
     Embed(Embed),
-    /// A norm of every row by itself: behind the embeddings, or behind the last layer.
+    /// Normalizes every row, after the embeddings or after the last layer.
     Norm(LayerNorm),
-    /// Rows of one width to rows of another: embeddings that are narrower than the layers.
+    /// Projects embeddings to the width of the layers.
     Project(Linear),
-    /// Multi-head self-attention within each pair, and its residual.
+    /// Multi-head self-attention within each pair, with its residual connection.
     Attention(Attention),
-    /// The feed-forward block, and its residual.
+    /// A feed-forward block with its residual connection.
     FeedForward(FeedForward),
-    /// Rows of a pair to one.
+    /// Reduces the rows of each pair to one.
     Pool(Pooling),
 }
 
-/// `word[input_ids] + position[number of the token in the pair] + token_type[token_type_ids]`, all of one width.
+/// `word[input_ids] + position[number of the token in the pair] + token_type[token_type_ids]`, all of the same width.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Embed {
     /// Rows by token id.
     pub word: Table,
-    /// Rows by position within the pair, where positions are learned.
+    /// Rows by position within the pair, if positions are learned.
     pub position: Option<PositionTable>,
-    /// Rows by token type, where the model has them.
+    /// Rows by token type, if the model has them.
     pub token_type: Option<Table>,
 }
 
 /// Learned positions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PositionTable {
-    /// Rows by number.
+    /// Rows by position number.
     pub table: Table,
     /// How the tokens of a pair are numbered.
     pub numbering: Numbering,
 }
 
-/// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))`, heads side by side, normalised before or after.
+/// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))` with concatenated heads and a norm before or after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attention {
-    /// Projections to heads, `[hidden, hidden]` each.
+    /// Projection to the queries of all heads, `[hidden, hidden]`.
     pub query: Linear,
-    /// See `query`.
+    /// Projection to the keys, of the same shape.
     pub key: Linear,
-    /// See `query`.
+    /// Projection to the values, of the same shape.
     pub value: Linear,
-    /// The projection back.
+    /// Projection of the concatenated heads, of the same shape.
     pub output: Linear,
     /// Number of heads; `head_dim = hidden / heads`.
     pub heads: usize,
-    /// What tells one place from another, beyond what the embeddings say.
+    /// How attention depends on positions.
     pub positions: Positions,
-    /// A row sees those at most so many places away, on either side; all of its pair where there is none.
+    /// Maximum distance, on either side, between a query and a key that it attends to; `None` for all keys of the pair.
     pub window: Option<usize>,
-    /// Which rows come out.
+    /// The rows that the step returns.
     pub rows: Rows,
-    /// Where the block is normalised.
+    /// Where the block has its norm.
     pub norm: BlockNorm,
 }
 
-/// How attention knows where a token stands.
+/// How attention depends on the positions of tokens.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Positions {
-    /// It does not; the embeddings may.
+    /// Not at all. Embeddings may contain positions.
     Absent,
-    /// Queries and keys are rotated by their position (Su et al., 2021, arXiv:2104.09864), halves of a head paired:
-    /// `(x[i], x[i + d/2])` by the angle `position * frequency(i)`.
+    /// Rotates queries and keys by their position (Su et al., 2021, arXiv:2104.09864): `(x[i], x[i + head_dim / 2])` by the
+    /// angle `position * frequency(i)`.
     Rotary(Rotary),
-    /// `-slope(head) * |i - j|` is added to each logit (Press et al., 2022, arXiv:2108.12409; symmetric).
+    /// Adds `-slope(head) * |i - j|` to each attention score (Press et al., 2022, arXiv:2108.12409; symmetric).
     Alibi,
-    /// Logits have terms for content and relative position (He et al., 2021, arXiv:2006.03654).
+    /// Adds terms for content and relative position to each attention score (He et al., 2021, arXiv:2006.03654).
     Disentangled(Box<Disentangled>),
 }
 
-/// DeBERTa's relative positions. With `r(i, j)` the row of `table` for the distance `i - j`:
-/// `logit(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` counts
-/// the products that are there.
+/// DeBERTa's relative positions. If `r(i, j)` is the row of `table` for the distance `i - j`, then
+/// `score(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` is the number
+/// of products in the sum.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Disentangled {
     /// Rows by relative position, shared by all layers: `[2 * span, hidden]`.
     pub table: Table,
-    /// The norm over the table's rows, where there is one.
+    /// Norm of the table's rows, if there is one.
     pub norm: Option<LayerNorm>,
-    /// The projection of relative positions in the term "content to position"; `None` without the term.
+    /// Projection of relative positions in the term "content to position"; `None` without the term.
     pub key: Option<Linear>,
-    /// The projection of relative positions in the term "position to content"; `None` without the term.
+    /// Projection of relative positions in the term "position to content"; `None` without the term.
     pub query: Option<Linear>,
-    /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
+    /// Number of log buckets. Distances up to half of it have a row each; larger ones share rows by their logarithm. `None`
+    /// if every distance has its own row.
     pub buckets: Option<usize>,
-    /// Where the logarithms come to the last rows; without buckets, the longest distance that has a row of its own.
+    /// The distance whose logarithm is in the last bucket; without buckets, the maximum distance that has its own row.
     pub max_distance: usize,
 }
 
-/// `x + output(activation(intermediate(x)) * gate(x))`, normalised before or after; without a gate, no product.
+/// `x + output(activation(intermediate(x)) * gate(x))` with a norm before or after. Without a gate, there is no product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FeedForward {
-    /// `[hidden] -> [intermediate]`.
+    /// The activated projection, `[hidden] -> [intermediate]`.
     pub intermediate: Linear,
-    /// Of the same shape.
+    /// The projection it is multiplied by, of the same shape.
     pub gate: Option<Linear>,
-    /// The function between.
+    /// The activation.
     pub activation: Activation,
-    /// `[intermediate] -> [hidden]`.
+    /// The projection back, `[intermediate] -> [hidden]`.
     pub output: Linear,
-    /// Where the block is normalised.
+    /// Where the block has its norm.
     pub norm: BlockNorm,
 }
 
-/// Where a block `x + f(x)` is normalised.
+/// Where a block `x + f(x)` has its norm.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum BlockNorm {
     /// `x + f(norm(x))`.
@@ -144,12 +144,12 @@ pub enum BlockNorm {
     Absent,
 }
 
-/// The rows an attention step gives.
+/// The rows that an attention step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Rows {
-    /// One for each token.
+    /// The row of every token.
     All,
-    /// Only the first of each pair: keys and values of all rows, everything else of one.
+    /// The first row of each pair. Keys and values are computed for all rows, everything else for one.
     #[serde(rename = "First")]
     Cls,
 }
@@ -165,14 +165,14 @@ pub struct Linear {
     pub in_features: usize,
 }
 
-/// Rows of a stored tensor: all of them, or those of one layer where a checkpoint keeps several in one.
+/// Rows of a stored tensor: all of them, or one layer's share if several layers are stacked in one tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TensorRows {
     /// Name of the tensor.
     pub tensor: String,
-    /// Which of its rows.
+    /// The range of rows.
     pub rows: Range<usize>,
-    /// How many it has.
+    /// Number of rows of the whole tensor. Called `of` in the JSON of `ranklet info`.
     #[serde(rename = "of")]
     pub total_rows: usize,
 }
@@ -180,11 +180,11 @@ pub struct TensorRows {
 /// An embedding table `[rows, width]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
-    /// Name of the table.
+    /// Name of the tensor.
     pub weight: String,
     /// Number of rows.
     pub rows: usize,
-    /// Numbers in a row.
+    /// Elements per row.
     pub width: usize,
 }
 
@@ -193,17 +193,17 @@ pub struct Table {
 pub struct LayerNorm {
     /// Name of the scale, `[width]`.
     pub weight: String,
-    /// Name of the offset, `[width]`.
+    /// Name of the bias, `[width]`.
     pub bias: Option<String>,
-    /// Numbers in a row.
+    /// Elements per row.
     pub width: usize,
     /// Added to the variance.
     pub eps: f64,
 }
 
 impl Plan {
-    /// The same Plan with only the rows computed that reach the result: when the last layer is pooled to each
-    /// pair's first row, its attention asks for that row alone. Exact; saves most of the last layer.
+    /// Returns a Plan that computes only the rows that reach the result. If pooling keeps the first row of each pair, the
+    /// attention of the last layer returns only that row. Exact, and saves most of the last layer.
     #[must_use]
     pub fn collapse_last_layer(mut self) -> Self {
         let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };
@@ -217,24 +217,24 @@ impl Plan {
 }
 
 impl Linear {
-    /// Rows of `W`.
+    /// Returns the number of rows of `W`.
     pub fn out_features(&self) -> usize {
         self.weight.rows.len()
     }
 
-    /// `W`, and `b` where there is one.
+    /// Returns `W`, and `b` if there is one.
     pub fn tensor_rows(&self) -> impl Iterator<Item = &TensorRows> {
         [Some(&self.weight), self.bias.as_ref()].into_iter().flatten()
     }
 
-    /// The shape of the stored matrix, which may hold other layers too.
+    /// Returns the shape of the stored tensor, which may contain other layers too.
     pub fn stored_shape(&self) -> [usize; 2] {
         [self.weight.total_rows, self.in_features]
     }
 }
 
 impl TensorRows {
-    /// All rows of a tensor.
+    /// Returns all rows of a tensor.
     pub fn all(tensor: String, rows: usize) -> Self {
         Self { tensor, rows: 0..rows, total_rows: rows }
     }

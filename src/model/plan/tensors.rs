@@ -1,11 +1,11 @@
-//! The tensors a Plan reads.
+//! The tensors that a Plan reads.
 
 use std::collections::HashSet;
 
 use super::*;
 use crate::checkpoint::QuantGrid;
 
-/// What a tensor is to the Plan, which decides how it may be stored.
+/// The role of a tensor in a Plan. It decides how the tensor may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TensorRole {
     /// A matrix of a [`Linear`].
@@ -27,11 +27,11 @@ impl TensorRole {
     }
 }
 
-/// A tensor the Plan reads: name, role and shape.
-pub(crate) type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
+/// A tensor that a Plan reads: its name, role and shape.
+pub type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
 
 impl Plan {
-    /// Numbers in the tensors the Plan reads.
+    /// Returns the number of parameters in the tensors that the Plan reads.
     pub fn parameters(&self) -> usize {
         self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
     }
@@ -41,10 +41,10 @@ impl Plan {
         self.tensors().into_iter().filter_map(|(name, role, _)| Some((name.to_owned(), role.grid()?)))
     }
 
-    /// Every tensor the Plan reads, once each.
+    /// Returns every tensor that the Plan reads, once each.
     pub fn tensors(&self) -> Vec<PlanTensor<'_>> {
         let mut list: Vec<PlanTensor> = self.steps.iter().flat_map(Step::tensors).collect();
-        // Tables and projections of relative positions serve several layers, and several layers may be one tensor.
+        // Layers share tables and projections of relative positions, and several layers may be stacked in one tensor.
         let mut seen = HashSet::new();
         list.retain(|(name, ..)| seen.insert(*name));
         list
@@ -53,7 +53,7 @@ impl Plan {
 
 #[cfg(feature = "candle")]
 impl Plan {
-    /// The layers that are applied to tables of relative positions and to nothing else.
+    /// Returns the linear layers that only project tables of relative positions.
     pub(crate) fn position_projections(&self) -> impl Iterator<Item = &Linear> {
         self.steps.iter().flat_map(|step| match step {
             Step::Attention(attention) => attention.position_projections(),
@@ -72,7 +72,7 @@ impl Attention {
 }
 
 impl Step {
-    /// The tensors of this step; one that is used twice comes twice.
+    /// Returns the tensors of this step, repeated if the step uses them repeatedly.
     fn tensors(&self) -> Vec<PlanTensor<'_>> {
         match self {
             Step::Embed(embed) => {
