@@ -35,10 +35,10 @@ pub(super) struct TensorNames {
     pub(super) head: &'static [HeadLayer],
 }
 
-/// Where embeddings are projected to the width of the layers.
+/// The projection of embeddings to the width of the layers, and its position.
 #[derive(Clone, Copy)]
 pub(super) enum EmbeddingProjection {
-    /// Not at all.
+    /// No projection.
     Absent,
     /// After their norm, with a bias.
     AfterNorm(&'static str),
@@ -82,7 +82,7 @@ pub(super) enum FeedForwardIn {
     },
 }
 
-/// Where blocks have their norm.
+/// The position of the norm of a block.
 #[derive(Clone, Copy)]
 pub(super) enum NormPlacement {
     /// After each block.

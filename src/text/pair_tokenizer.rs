@@ -73,7 +73,7 @@ impl PairTokenizer {
         let special_tokens = self.format.special_tokens();
         if self.model_max_length <= special_tokens {
             return Err(config(format!(
-                "a maximum length of {} tokens leaves no room for text beside {special_tokens} special tokens: \
+                "a maximum length of {} tokens leaves no room for text next to {special_tokens} special tokens: \
                  check model_max_length in tokenizer_config.json",
                 self.model_max_length
             )));
@@ -190,7 +190,7 @@ impl PairTokenizer {
         Ok(Chunks::new(text, &encoding, tokens, unit))
     }
 
-    /// Returns the maximum number of tokens of a chunk beside `query`: at least half of the tokens of both.
+    /// Returns the maximum number of tokens of a chunk in a pair with `query`: at least half of the tokens of both texts.
     pub(crate) fn max_chunk_tokens(&self, query: &EncodedText, max_length: usize) -> usize {
         let max_tokens = self.max_text_tokens(max_length);
         max_tokens.saturating_sub(query.ids.len()).max(max_tokens / 2).max(1)
@@ -256,7 +256,7 @@ impl PairTokenizer {
         Ok(())
     }
 
-    /// Returns the template, for what needs the tokens of one text alone.
+    /// Returns the template, or an error if the texts of a pair are not tokenized separately.
     fn template(&self) -> Result<&PairTemplate> {
         match &self.format {
             PairFormat::Template(template) => Ok(template),

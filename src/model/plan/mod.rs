@@ -80,7 +80,7 @@ pub struct Attention {
     pub window: Option<usize>,
     /// The rows that the step returns.
     pub rows: Rows,
-    /// Where the block has its norm.
+    /// The norm of the block.
     pub norm: BlockNorm,
 }
 
@@ -129,11 +129,11 @@ pub struct FeedForward {
     pub activation: Activation,
     /// The projection back, `[intermediate] -> [hidden]`.
     pub output: Linear,
-    /// Where the block has its norm.
+    /// The norm of the block.
     pub norm: BlockNorm,
 }
 
-/// Where a block `x + f(x)` has its norm.
+/// The norm of a block `x + f(x)` and its position.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum BlockNorm {
     /// `x + f(norm(x))`.

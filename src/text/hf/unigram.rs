@@ -219,3 +219,59 @@ impl Unigram {
 fn token(id: u32, range: Range<usize>) -> Token {
     Token::new(id, String::new(), (range.start, range.end))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::Model;
+    use tokenizers::models::unigram::Unigram as LibraryUnigram;
+
+    use super::*;
+
+    /// Characters of one to four bytes; some share their first bytes.
+    const ALPHABET: [char; 8] = ['a', 'b', 'é', 'è', '▁', '漢', '😀', '😁'];
+
+    /// Marsaglia's xorshift64.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 20) as usize % bound
+        }
+
+        fn text(&mut self, max_chars: usize) -> String {
+            (0..self.below(max_chars + 1)).map(|_| ALPHABET[self.below(ALPHABET.len())]).collect()
+        }
+
+        /// Few distinct scores, which floats represent exactly, so that many segmentations tie.
+        fn vocabulary(&mut self) -> Vec<(String, f64)> {
+            let pieces = 1 + self.below(40);
+            (0..pieces).map(|_| (self.text(4), -0.5 * self.below(8) as f64)).collect()
+        }
+    }
+
+    #[test]
+    fn tokens_are_those_of_the_tokenizers_library() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut compared = 0;
+        for _ in 0..2000 {
+            let vocab = random.vocabulary();
+            let unk_id = random.below(vocab.len());
+            let library = LibraryUnigram::from(vocab.clone(), Some(unk_id), false).unwrap();
+            let borrowed: Vec<_> = vocab.iter().map(|(piece, score)| (piece.into(), *score)).collect();
+            let ours = Unigram::new(&borrowed, unk_id).unwrap();
+            for _ in 0..10 {
+                let text = random.text(24);
+                let expected = library.tokenize(&text).unwrap();
+                let expected: Vec<_> = expected.iter().map(|token| (token.id, token.offsets)).collect();
+                let tokens = ours.tokenize(&text);
+                let tokens: Vec<_> = tokens.iter().map(|token| (token.id, token.offsets)).collect();
+                assert_eq!(tokens, expected, "{text:?} with the unknown token {unk_id} of {vocab:?}");
+                compared += tokens.len();
+            }
+        }
+        assert!(compared > 20_000, "only {compared} tokens");
+    }
+}
