@@ -1,11 +1,11 @@
-//! The same token ids and the same scores as sentence-transformers, on tiny random checkpoints.
+//! Tiny random checkpoints give the token ids and the scores of sentence-transformers.
 
 use crate::common::{all_fixtures, fixtures, largest_difference};
 use ranklet::internals::{Batch, Checkpoint, PairTokenizer};
 use ranklet::{Device, Scores};
 
-/// f32 arithmetic in another order: three layers of width 64 lose about 1e-6; 1e-4 is the contract. The fixtures'
-/// script asserts that a wrong GELU, token type or epsilon moves some logit by more than 1e-3.
+/// The contract is 1e-4. f32 arithmetic in another order changes logits of three layers of width 64 by about 1e-6; the
+/// fixtures' script asserts that a wrong GELU, token type or epsilon changes some logit by more than 1e-3.
 const TOLERANCE: f32 = 1e-4;
 
 #[test]
@@ -64,7 +64,7 @@ fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
             tokenizer.push(&mut batch, &query_text, &document_text, length).unwrap();
             let place = format!("{}, pair {index}: {query:?}, {document:?}", fixture.name);
             assert_eq!(batch.input_ids, fixture.expected.input_ids[index], "{place}");
-            // Where the model has no table for types, HF's tokenizer may give some all the same.
+            // HF's tokenizer may give token types even if the model has no table for them.
             if checkpoint.config.reads_token_types {
                 assert_eq!(batch.token_type_ids, fixture.expected.token_type_ids[index], "{place}");
             }
@@ -72,7 +72,7 @@ fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
     }
 }
 
-/// A document's score depends on nothing but the pair: not on its batch, its order or its neighbours.
+/// The score of a document depends only on its pair, not on its batch, its position or other documents.
 #[test]
 fn a_pair_has_one_score_whatever_else_is_in_the_call() {
     for fixture in fixtures() {
@@ -97,10 +97,10 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
     }
 }
 
-/// A default prompt stands before every query and no document. The scores are those of sentence-transformers 6.2 for
-/// this fixture with this prompt.
+/// The default prompt is prepended to queries, but not to documents. The expected scores are those of sentence-transformers
+/// 6.2 for this fixture with this prompt.
 #[test]
-fn the_default_prompt_stands_before_every_query() {
+fn the_default_prompt_is_prepended_to_every_query() {
     let mut files = crate::common::fixture("bert-gelu-tanh-h44").files();
     let name = "config_sentence_transformers.json";
     let mut json: serde_json::Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();

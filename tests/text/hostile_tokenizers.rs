@@ -1,12 +1,12 @@
-//! Tokenizer files made to panic, to hang or to fill the memory are refused with an error that names what is wrong.
-//! Every case breaks one thing in a good file.
+//! Tokenizer files that would panic, hang or fill the memory are rejected with an error that names the reason. Every case
+//! breaks one thing in a valid file.
 
 use crate::common::fixtures_directory;
 use ranklet::internals::{ModelLimits, PairTokenizer, TokenizerConfig};
 use ranklet::{Error, ErrorKind, ModelFiles};
 use serde_json::{Value, json};
 
-/// Reads a fixture's tokenizer after a change of its tokenizer.json.
+/// Reads the tokenizer of a fixture after changing its tokenizer.json.
 fn read(name: &str, change: impl FnOnce(&mut Value)) -> Result<PairTokenizer, Error> {
     let files = ModelFiles::from_directory(&fixtures_directory().join("tokenizers").join(name)).unwrap();
     let mut json: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
@@ -16,32 +16,32 @@ fn read(name: &str, change: impl FnOnce(&mut Value)) -> Result<PairTokenizer, Er
 }
 
 #[track_caller]
-fn assert_refused(name: &str, change: impl FnOnce(&mut Value), kind: ErrorKind, names: &str) {
+fn assert_rejected(name: &str, change: impl FnOnce(&mut Value), kind: ErrorKind, reason: &str) {
     assert!(read(name, |_| {}).is_ok());
-    let Err(error) = read(name, change) else { panic!("{name} loads; {names:?} should be wrong") };
+    let Err(error) = read(name, change) else { panic!("{name} loads; it should fail with {reason:?}") };
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(error.context().contains(names), "{error:?} does not name {names:?}");
+    assert!(error.context().contains(reason), "{error:?} does not name {reason:?}");
 }
 
 #[test]
-fn merges_of_tokens_that_are_not_there() {
+fn merges_of_missing_tokens_are_rejected() {
     for name in ["roberta", "roberta-backend", "qwen3"] {
         for merge in [json!(["Ġ", "nowhere"]), json!(["nowhere", "Ġ"]), json!(["<s>", "<s>"]), json!("a b c")]
         {
             let change = |json: &mut Value| json["model"]["merges"] = json!([merge]);
-            assert_refused(name, change, ErrorKind::Tokenizer, "merge of");
+            assert_rejected(name, change, ErrorKind::Tokenizer, "merge of");
         }
     }
     for (field, value) in [("continuing_subword_prefix", "##"), ("end_of_word_suffix", "</w>")] {
-        assert_refused("roberta", |json| json["model"][field] = json!(value), ErrorKind::Unsupported, field);
+        assert_rejected("roberta", |json| json["model"][field] = json!(value), ErrorKind::Unsupported, field);
     }
-    assert_refused(
+    assert_rejected(
         "roberta",
         |json| json["model"]["dropout"] = json!(0.5),
         ErrorKind::Unsupported,
         "dropout",
     );
-    assert_refused(
+    assert_rejected(
         "roberta",
         |json| json["model"]["type"] = json!("Unigram"),
         ErrorKind::Unsupported,
@@ -50,26 +50,26 @@ fn merges_of_tokens_that_are_not_there() {
 }
 
 #[test]
-fn pieces_that_make_no_model() {
+fn invalid_unigram_vocabularies_are_rejected() {
     let name = "xlm-roberta-backend";
     let model = |field: &'static str, value: Value| move |json: &mut Value| json["model"][field] = value;
-    assert_refused(name, model("unk_id", json!(100_000)), ErrorKind::Tokenizer, "unk_id 100000");
-    assert_refused(name, model("unk_id", json!(null)), ErrorKind::Unsupported, "unknown token");
-    assert_refused(name, model("unk_id", json!(-1)), ErrorKind::Tokenizer, "tokenizer.json");
-    assert_refused(name, model("vocab", json!([])), ErrorKind::Tokenizer, "unk_id");
-    assert_refused(name, model("vocab", json!([["a", "b"]])), ErrorKind::Tokenizer, "tokenizer.json");
+    assert_rejected(name, model("unk_id", json!(100_000)), ErrorKind::Tokenizer, "unk_id 100000");
+    assert_rejected(name, model("unk_id", json!(null)), ErrorKind::Unsupported, "unknown token");
+    assert_rejected(name, model("unk_id", json!(-1)), ErrorKind::Tokenizer, "tokenizer.json");
+    assert_rejected(name, model("vocab", json!([])), ErrorKind::Tokenizer, "unk_id");
+    assert_rejected(name, model("vocab", json!([["a", "b"]])), ErrorKind::Tokenizer, "tokenizer.json");
     let long = json!([["a".repeat(100_000), 0.0]]);
-    assert_refused("camembert", model("vocab", long), ErrorKind::Unsupported, "piece of 100000 bytes");
-    assert_refused(name, model("byte_fallback", json!(true)), ErrorKind::Unsupported, "byte_fallback");
+    assert_rejected("camembert", model("vocab", long), ErrorKind::Unsupported, "piece of 100000 bytes");
+    assert_rejected(name, model("byte_fallback", json!(true)), ErrorKind::Unsupported, "byte_fallback");
 }
 
 #[test]
-fn character_maps_that_point_outside_themselves() {
+fn character_maps_with_offsets_out_of_bounds_are_rejected() {
     let map = |trie: &[u32], replacements: &[u8]| {
         let bytes: Vec<u8> = trie.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         [&(bytes.len() as u32).to_le_bytes()[..], &bytes, replacements].concat()
     };
-    // The root's children lie from 256 on; "a" has a leaf, whose value lies at 512.
+    // The root's children start at 256. "a" has a leaf, whose value is at 512.
     let good = |value: u32| {
         let mut trie = vec![1 << 31; 768];
         trie[0] = 256 << 10;
@@ -89,15 +89,15 @@ fn character_maps_that_point_outside_themselves() {
         (map(&good(3), text), "outside"),
         (map(&good(u32::MAX), text), "outside"),
         (map(&good(0), &[0xff]), "utf-8"),
-        (map(&good(0), &[b'x'; 100_000]), "100000 bytes of 1"),
+        (map(&good(0), &[b'x'; 100_000]), "1 bytes with 100000 bytes"),
     ];
-    for (bytes, names) in cases {
+    for (bytes, reason) in cases {
         for name in ["xlm-roberta", "xlm-roberta-backend"] {
-            let kind = if names.contains("100000") { ErrorKind::Unsupported } else { ErrorKind::Tokenizer };
+            let kind = if reason.contains("100000") { ErrorKind::Unsupported } else { ErrorKind::Tokenizer };
             let change = |json: &mut Value| {
                 json["normalizer"]["normalizers"][0]["precompiled_charsmap"] = json!(base64(&bytes));
             };
-            assert_refused(name, change, kind, names);
+            assert_rejected(name, change, kind, reason);
         }
     }
     let change = |json: &mut Value| {
@@ -107,11 +107,11 @@ fn character_maps_that_point_outside_themselves() {
 }
 
 #[test]
-fn components_that_take_exponential_time_or_memory() {
+fn components_that_take_exponential_time_or_memory_are_rejected() {
     let sequence = |part: Value, count| json!({ "type": "Sequence", "normalizers": vec![part; count] });
     let replace =
         |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
-    for (normalizer, names) in [
+    for (normalizer, reason) in [
         (replace(json!({ "Regex": "(a*)*b" }), " "), "(a*)*b"),
         (replace(json!({ "Regex": r"\s+" }), "aaaa"), "aaaa"),
         (replace(json!({ "String": "a" }), "aa"), "aa"),
@@ -122,13 +122,13 @@ fn components_that_take_exponential_time_or_memory() {
         (json!({ "type": "ByteLevel" }), "ByteLevel"),
     ] {
         let change = |json: &mut Value| json["normalizer"] = normalizer;
-        assert_refused("modernbert", change, ErrorKind::Unsupported, names);
+        assert_rejected("modernbert", change, ErrorKind::Unsupported, reason);
     }
     let split = |pattern: Value| json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false });
     let level =
         json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": false });
     let meta = json!({ "type": "Metaspace", "replacement": "▁" });
-    for (pre_tokenizer, names) in [
+    for (pre_tokenizer, reason) in [
         (split(json!({ "Regex": "(a*)*b" })), "(a*)*b"),
         (split(json!({ "String": "" })), "Split"),
         (json!({ "type": "Sequence", "pretokenizers": [level, level] }), "more than one ByteLevel"),
@@ -136,13 +136,13 @@ fn components_that_take_exponential_time_or_memory() {
         (json!({ "type": "UnicodeScripts" }), "UnicodeScripts"),
     ] {
         let change = |json: &mut Value| json["pre_tokenizer"] = pre_tokenizer;
-        assert_refused("modernbert", change, ErrorKind::Unsupported, names);
+        assert_rejected("modernbert", change, ErrorKind::Unsupported, reason);
     }
 }
 
-/// A class that is not copied might make other tokens of the same file.
+/// An unknown class might make other tokens of the same file.
 #[test]
-fn classes_that_are_not_known() {
+fn unknown_tokenizer_classes_are_rejected() {
     for class in ["AlbertTokenizer", "T5TokenizerFast", "MyTokenizer"] {
         let mut files = ModelFiles::new();
         files.insert("tokenizer_config.json", json!({ "tokenizer_class": class }).to_string().into_bytes());
@@ -159,10 +159,10 @@ fn base64(bytes: &[u8]) -> String {
         let bits = chunk
             .iter()
             .enumerate()
-            .fold(0_u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place)) as usize & 63] as char;
-            text.push(if place <= chunk.len() { digit } else { '=' });
+            .fold(0_u32, |bits, (index, byte)| bits | u32::from(*byte) << (16 - 8 * index));
+        for index in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * index)) as usize & 63] as char;
+            text.push(if index <= chunk.len() { digit } else { '=' });
         }
     }
     text

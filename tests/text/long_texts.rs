@@ -1,19 +1,20 @@
-//! Texts far longer than a model reads give the ids HF's tokenizer gives for all of them, though only a part is read.
+//! Texts far longer than a model reads give the ids that HF's tokenizer gives for the whole text, although only a part is
+//! tokenized.
 //!
-//! The oracle is the `tokenizers` library: both texts tokenised whole, then truncated. (Its one-call form stops
-//! tokenising at the maximum length since 0.23, and then cannot tell which of two long texts is longer; the Python
-//! release that sentence-transformers runs on, 0.23.3, still can, as the fixtures show.)
+//! The oracle is the `tokenizers` library, which tokenizes both texts as a whole and then truncates them. Its own pair
+//! encoding stops tokenizing at the maximum length since 0.23, so it cannot tell which of two long texts is longer. The
+//! Python release that sentence-transformers uses, 0.23.3, still can, as the fixtures show.
 
 use ranklet::ModelFiles;
 use ranklet::internals::{Batch, Checkpoint, PairTokenizer};
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
 
-struct Both {
+struct Tokenizers {
     ours: PairTokenizer,
     oracle: Tokenizer,
 }
 
-impl Both {
+impl Tokenizers {
     fn new() -> Self {
         let checkpoint = Checkpoint::read(ModelFiles::embedded()).unwrap();
         let mut oracle = Tokenizer::from_bytes(&checkpoint.tokenizer_json).unwrap();
@@ -39,7 +40,7 @@ impl Both {
         let whole = |text: &str| self.oracle.encode_fast(text, false).unwrap();
         let (mut first, second) = truncate_encodings(whole(query), Some(whole(document)), &params).unwrap();
         let mut second = second.unwrap();
-        // What was cut off comes along in pieces, and every piece would be paired with every other.
+        // Post-processing would pair every overflowing piece with every other one.
         first.take_overflowing();
         second.take_overflowing();
         let expected = self.oracle.post_process(first, Some(second), true).unwrap();
@@ -60,7 +61,7 @@ impl Both {
     }
 }
 
-/// Texts of about `length` bytes in which every way of cutting has something to spoil.
+/// Texts of about `length` bytes that truncation can get wrong, each in another way.
 fn texts(length: usize) -> Vec<String> {
     let repeated = |unit: &str| unit.repeat(length / unit.len() + 1);
     let numbered: String = (0..length / 6).map(|number| format!("{number} ")).collect();
@@ -85,49 +86,49 @@ fn texts(length: usize) -> Vec<String> {
 }
 
 #[test]
-fn long_texts_give_the_ids_of_the_whole() {
-    let both = Both::new();
+fn long_texts_give_the_ids_of_the_whole_text() {
+    let tokenizers = Tokenizers::new();
     for text in texts(60_000) {
-        both.assert_same("a short query", &text, 512);
-        both.assert_same(&text, "a short document", 512);
-        both.assert_same(&text, "", 37);
+        tokenizers.assert_same("a short query", &text, 512);
+        tokenizers.assert_same(&text, "a short document", 512);
+        tokenizers.assert_same(&text, "", 37);
     }
 }
 
-/// Which of the two is longer in truth decides who keeps the odd token.
+/// The text that is longer before truncation gets the odd token.
 #[test]
-fn two_long_texts_are_cut_as_their_true_lengths_say() {
-    let both = Both::new();
+fn two_long_texts_are_truncated_by_their_full_lengths() {
+    let tokenizers = Tokenizers::new();
     let longs = [texts(30_000), texts(36_000)].concat();
     for (index, first) in longs.iter().enumerate() {
         let second = &longs[(index * 7 + 3) % longs.len()];
-        both.assert_same(first, second, 512);
-        both.assert_same(first, second, 15);
-        both.assert_same(first, second, 16);
+        tokenizers.assert_same(first, second, 512);
+        tokenizers.assert_same(first, second, 15);
+        tokenizers.assert_same(first, second, 16);
     }
 }
 
-/// Every length around every limit, so that no boundary is off by one.
+/// Tries every length around every limit, to find errors by one.
 #[test]
-fn lengths_around_the_limit() {
-    let both = Both::new();
+fn lengths_around_the_limit_give_the_right_ids() {
+    let tokenizers = Tokenizers::new();
     for query_words in 0..14 {
         for document_words in 0..14 {
             let query = "river ".repeat(query_words);
             let document = "city ".repeat(document_words);
             for max_length in [4, 9, 10, 16] {
-                both.assert_same(&query, &document, max_length);
+                tokenizers.assert_same(&query, &document, max_length);
             }
         }
     }
 }
 
 #[test]
-fn a_megabyte_of_query_and_of_document() {
-    let both = Both::new();
+fn a_query_and_a_document_of_a_megabyte_give_the_right_ids() {
+    let tokenizers = Tokenizers::new();
     for text in [&texts(1_000_000)[0], &texts(1_000_000)[2]] {
-        both.assert_same("a short query", text, 512);
-        both.assert_same(text, "a short document", 512);
-        both.assert_same(text, &text[..900_000], 512);
+        tokenizers.assert_same("a short query", text, 512);
+        tokenizers.assert_same(text, "a short document", 512);
+        tokenizers.assert_same(text, &text[..900_000], 512);
     }
 }

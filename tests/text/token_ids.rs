@@ -1,7 +1,7 @@
-//! The same token ids as transformers' on whole collections, for the published tokenizers of XLM-RoBERTa and BERT.
+//! The published tokenizers of XLM-RoBERTa and BERT give transformers' token ids for whole collections.
 //!
-//! Needs the collections in `../shared/data`; without them this test shows as ignored. What transformers gives is kept
-//! as a hash for each collection (`fixtures/make_token_ids.py`).
+//! Needs the collections in `../shared/data`; without them these tests show as ignored. `fixtures/make_token_ids.py` stores
+//! a hash of transformers' token ids for each collection.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ fn read(path: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(shared().join(path)).unwrap()).into_owned()
 }
 
-/// Pairs, how many fill the limit, and FNV-1a over lengths and ids: as `make_token_ids.py` has it.
-fn summary(tokenizer: &PairTokenizer, pairs: &[(String, String)], max_length: usize) -> Value {
+/// The number of pairs, the number of pairs of maximum length, and FNV-1a over lengths and ids, as in `make_token_ids.py`.
+fn summarize(tokenizer: &PairTokenizer, pairs: &[(String, String)], max_length: usize) -> Value {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     let mut full = 0;
     for (query, document) in pairs {
@@ -70,7 +70,7 @@ fn xquad(language: &str) -> Vec<(String, String)> {
 
 #[test]
 #[cfg_attr(not(shared), ignore = "needs ../shared/data")]
-fn xlm_roberta_on_twelve_languages() {
+fn xlm_roberta_gives_the_ids_of_transformers_in_twelve_languages() {
     let expected = expected();
     let max_length = expected["max_length"].as_u64().unwrap() as usize;
     let gzip = Command::new("gzip")
@@ -83,10 +83,10 @@ fn xlm_roberta_on_twelve_languages() {
         let tokenizer = tokenizer(&json, json!({ "tokenizer_class": class }).to_string(), 250_002);
         let languages = expected[class].as_object().unwrap();
         assert_eq!(languages.len(), 12);
-        for (language, wanted) in languages {
+        for (language, expected) in languages {
             let pairs = xquad(language);
             let start = Instant::now();
-            assert_eq!(&summary(&tokenizer, &pairs, max_length), wanted, "{class}, {language}");
+            assert_eq!(&summarize(&tokenizer, &pairs, max_length), expected, "{class}, {language}");
             println!("{class}, {language}: {} pairs in {:.2?}", pairs.len(), start.elapsed());
         }
     }
@@ -102,7 +102,7 @@ fn cranfield_records(path: &str) -> Vec<String> {
 
 #[test]
 #[cfg_attr(not(shared), ignore = "needs ../shared/data")]
-fn bert_on_cranfield() {
+fn bert_gives_the_ids_of_transformers_on_cranfield() {
     let expected = expected();
     let folder = "tok-bert-ms-marco-MiniLM-L-6-v2";
     let config = read(&format!("{folder}/tokenizer_config.json"));
@@ -112,10 +112,10 @@ fn bert_on_cranfield() {
     let mut pairs = Vec::new();
     for line in read("cranfield/QRelsCorrectedforTRECeval").lines() {
         if let [query, _, document, _] = line.split_whitespace().collect::<Vec<_>>()[..] {
-            let place = |number: &str| number.parse::<usize>().unwrap() - 1;
-            pairs.push((queries[place(query)].clone(), documents[place(document)].clone()));
+            let index = |number: &str| number.parse::<usize>().unwrap() - 1;
+            pairs.push((queries[index(query)].clone(), documents[index(document)].clone()));
         }
     }
     let max_length = expected["max_length"].as_u64().unwrap() as usize;
-    assert_eq!(summary(&tokenizer, &pairs, max_length), expected["BertTokenizer"]["cranfield"]);
+    assert_eq!(summarize(&tokenizer, &pairs, max_length), expected["BertTokenizer"]["cranfield"]);
 }

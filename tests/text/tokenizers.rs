@@ -1,4 +1,4 @@
-//! The same token ids and types as transformers' tokenizers, for a tiny tokenizer of each family.
+//! A tiny tokenizer of each family gives the token ids and types of transformers.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use ranklet::ModelFiles;
 use ranklet::internals::{Batch, ModelLimits, PairTokenizer, TokenizerClass, TokenizerConfig};
 use serde::Deserialize;
 
-/// `expected.json`; `make_tokenizers.py` says how it was made.
+/// `expected.json`, written by `make_tokenizers.py`.
 #[derive(Deserialize)]
 struct Expected {
     class: String,
@@ -65,16 +65,16 @@ fn ids_and_types_are_those_of_transformers() {
             tokenizer.push(&mut batch, &query_text, &document_text, length).unwrap();
             let second = batch.token_type_ids.iter().position(|kind| *kind == 1).unwrap_or(batch.tokens());
             if batch.input_ids != expected.input_ids[index] || second != expected.second_type_from[index] {
-                let want = &expected.input_ids[index];
-                wrong.push(format!("{name} {query:?} {document:?}: {:?}, not {want:?}", batch.input_ids));
+                let expected = &expected.input_ids[index];
+                wrong.push(format!("{name} {query:?} {document:?}: {:?}, not {expected:?}", batch.input_ids));
             }
         }
     }
     assert!(wrong.is_empty(), "{} wrong, first: {:#?}", wrong.len(), &wrong[..wrong.len().min(8)]);
 }
 
-/// The tokenizer of a folder without a limit of its own.
-fn reading_whole(folder: &Path) -> PairTokenizer {
+/// Loads the tokenizer of a folder without its maximum length.
+fn unlimited_tokenizer(folder: &Path) -> PairTokenizer {
     let files = ModelFiles::from_directory(folder).unwrap();
     let mut config = TokenizerConfig::read(&files).unwrap();
     config.model_max_length = None;
@@ -90,21 +90,26 @@ fn ids(tokenizer: &PairTokenizer, document: &str, max_length: usize) -> Vec<u32>
     batch.input_ids
 }
 
-/// A pair cut to `max_length` after its document was read whole. `last` special tokens come after it.
-fn ids_of_the_whole(tokenizer: &PairTokenizer, document: &str, max_length: usize, last: usize) -> Vec<u32> {
-    let mut whole = ids(tokenizer, document, 1 << 40);
-    if whole.len() > max_length {
-        let end = whole.split_off(whole.len() - last);
-        whole.truncate(max_length - last);
-        whole.extend(end);
+/// Truncates a pair to `max_length` after tokenizing its whole document. It ends with `end_tokens` special tokens.
+fn truncated_ids(
+    tokenizer: &PairTokenizer,
+    document: &str,
+    max_length: usize,
+    end_tokens: usize,
+) -> Vec<u32> {
+    let mut pair = ids(tokenizer, document, 1 << 40);
+    if pair.len() > max_length {
+        let end = pair.split_off(pair.len() - end_tokens);
+        pair.truncate(max_length - end_tokens);
+        pair.extend(end);
     }
-    whole
+    pair
 }
 
-/// What follows a cut must not matter. Here it would: marks that normalisation moves to the front of a run, white
-/// space that becomes part of what comes after it, words and pieces without end.
+/// Only the beginning of a long text is tokenized, so the rest must not change its tokens. These texts have marks that
+/// normalization moves to the front of a run, white space that joins the next word, and endless words and pieces.
 #[test]
-fn of_long_texts_a_part_gives_the_ids_of_the_whole() {
+fn the_beginning_of_a_long_text_gives_the_ids_of_the_whole_text() {
     let marks = format!("a{}\u{323} b", "\u{301}".repeat(1200));
     let lines = format!("\n{}\n{}\nx", " ".repeat(900), " ".repeat(900));
     let endings = [
@@ -126,33 +131,33 @@ fn of_long_texts_a_part_gives_the_ids_of_the_whole() {
         "ｶﾞ ﬁ e\u{301}\u{ad}".repeat(300),
     ];
     for folder in folders() {
-        let tokenizer = reading_whole(&folder);
-        let last = usize::from(!folder.ends_with("qwen3"));
+        let tokenizer = unlimited_tokenizer(&folder);
+        let end_tokens = usize::from(!folder.ends_with("qwen3"));
         for (index, ending) in endings.iter().enumerate() {
             for words in (0..24).step_by(3) {
                 let text = format!("{}{ending}", "ab. ".repeat(words));
-                let place = format!("{}, ending {index} after {words} words", folder.display());
+                let case = format!("{}, ending {index} after {words} words", folder.display());
                 assert_eq!(
                     ids(&tokenizer, &text, 48),
-                    ids_of_the_whole(&tokenizer, &text, 48, last),
-                    "{place}"
+                    truncated_ids(&tokenizer, &text, 48, end_tokens),
+                    "{case}"
                 );
             }
         }
     }
 }
 
-/// The words of byte-level tokenizers come from a regular expression that goes back at most a million times and then
-/// gives up without a word. transformers, with another engine, gives so many tokens here.
+/// The regular expression that splits words backtracks at most a million times and then returns no words. transformers uses
+/// another regex engine, which returns one token per space.
 #[test]
-fn a_million_spaces() {
+fn a_million_spaces_give_the_tokens_of_transformers() {
     for name in ["roberta", "qwen3"] {
-        let tokenizer = reading_whole(&fixtures_directory().join("tokenizers").join(name));
-        let besides = ids(&tokenizer, "", 1 << 40).len();
+        let tokenizer = unlimited_tokenizer(&fixtures_directory().join("tokenizers").join(name));
+        let other_tokens = ids(&tokenizer, "", 1 << 40).len();
         let spaces = 1_200_000;
         let text = format!("{}x y", " ".repeat(spaces));
-        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 3, "{name}");
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - other_tokens, spaces + 3, "{name}");
         let text = format!("a{}  x", "\n".repeat(spaces));
-        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - besides, spaces + 4, "{name}");
+        assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - other_tokens, spaces + 4, "{name}");
     }
 }

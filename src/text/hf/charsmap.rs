@@ -84,7 +84,7 @@ fn check_replacement(replacements: &str, start: usize, replaced: usize) -> Resul
     })?;
     match rest.find('\0').unwrap_or(rest.len()) {
         length if length > MAX_GROWTH * replaced => Err(unsupported(format!(
-            "tokenizer.json: the precompiled_charsmap replaces {replaced} bytes by {length}"
+            "tokenizer.json: the precompiled_charsmap replaces {replaced} bytes with {length} bytes"
         ))),
         _ => Ok(()),
     }

@@ -58,7 +58,7 @@ impl Unigram {
     pub(super) fn new(vocab: &[(Cow<str>, f64)], unk_id: usize) -> Result<Self> {
         if unk_id >= vocab.len() {
             return Err(tokenizer(format!(
-                "tokenizer.json: unk_id is {unk_id}, but the vocabulary has only {} pieces",
+                "tokenizer.json: unk_id {unk_id} is out of range: the vocabulary has {} pieces",
                 vocab.len()
             )));
         }
