@@ -3,8 +3,8 @@
 /// Returns the normalized discounted cumulative gain (nDCG) of the first `depth` ranks with linear gain:
 /// `sum(gain_i / log2(i + 1))` over the ranks `i`, divided by the same sum for the ideal order.
 ///
-/// `ranked` holds the gains in ranked order, `judged` the gains of all judged documents of the query in any order. Negative
-/// gains count as zero. A query without a relevant document gives 0, as in trec_eval.
+/// `ranked` holds the gains in ranked order, `judged` the gains of all judged documents of the query in any order.
+/// Negative gains count as zero. A query without a relevant document gives 0, as in trec_eval.
 pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize) -> f64 {
     let mut ideal = judged.to_vec();
     ideal.sort_unstable_by(|a, b| b.cmp(a));

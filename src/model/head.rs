@@ -133,8 +133,8 @@ impl Dense {
         Ok(Self { linear, weight, bias })
     }
 
-    /// Makes a layer from the first row of `minuend` minus row `subtrahend` of the same tensor. The difference of two logits
-    /// is the logit of the difference of their rows.
+    /// Makes a layer from the first row of `minuend` minus row `subtrahend` of the same tensor. The difference of two
+    /// logits is the logit of the difference of their rows.
     #[cfg(feature = "decoder")]
     pub(super) fn row_difference(
         weights: &Weights,

@@ -1,5 +1,5 @@
-//! Turns the facts of a checkpoint into a [`Plan`], which describes what an engine computes as plain data, and a [`Head`],
-//! which turns the engine's result into logits.
+//! Turns the facts of a checkpoint into a [`Plan`], which describes what an engine computes as plain data, and a
+//! [`Head`], which turns the engine's result into logits.
 
 mod activation;
 mod build;

@@ -204,8 +204,8 @@ const MODERNBERT: TensorNames = TensorNames {
     ..BERT
 };
 
-/// GTE as its own code names it, with `model_type` "new". Its words are the other way round: its `gate` is activated, and
-/// its `up` is the gate of [`FeedForwardIn`].
+/// GTE as its own code names it, with `model_type` "new". Its words are the other way round: its `gate` is activated,
+/// and its `up` is the gate of [`FeedForwardIn`].
 const NEW: TensorNames = TensorNames {
     prefix: "new.",
     qkv: Qkv::Fused("attention.qkv_proj"),

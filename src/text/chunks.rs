@@ -64,8 +64,8 @@ impl Chunks {
 
     /// Returns the token range of the chunk after `last`, or of the first chunk; `None` at the end of the document.
     ///
-    /// A chunk has `max_tokens` (at least 1) tokens, or a few less if it starts at the beginning of a word. The chunk of
-    /// a short document has all its tokens.
+    /// A chunk has `max_tokens` (at least 1) tokens, or a few less if it starts at the beginning of a word. The chunk
+    /// of a short document has all its tokens.
     pub(crate) fn next(&self, last: Option<&Range<usize>>, max_tokens: usize) -> Option<Range<usize>> {
         let Some(last) = last else { return Some(0..max_tokens.min(self.len())) };
         if last.end >= self.len() {
@@ -106,7 +106,8 @@ struct Utf16Cursor<'a> {
 }
 
 impl Utf16Cursor<'_> {
-    /// Returns the UTF-16 offset of a character at `byte`. The cost grows with the distance from the last call's offset.
+    /// Returns the UTF-16 offset of a character at `byte`. The cost grows with the distance from the last call's
+    /// offset.
     fn utf16_offset(&mut self, byte: usize) -> usize {
         let units = |range: Range<usize>| self.text[range].chars().map(char::len_utf16).sum::<usize>();
         self.utf16 = if byte >= self.byte {

@@ -125,8 +125,8 @@ impl PairTokenizer {
         matches!(&self.format, PairFormat::Prompt(pairs) if pairs.takes_instruction())
     }
 
-    /// Tokenizes a query for pairs of at most `max_length` tokens. `prefix` is the instruction in a decoder's prompt; for
-    /// other models it is prepended to the query.
+    /// Tokenizes a query for pairs of at most `max_length` tokens. `prefix` is the instruction in a decoder's prompt;
+    /// for other models it is prepended to the query.
     ///
     /// # Errors
     /// `tokenizer` if the tokenizer fails.
@@ -175,8 +175,8 @@ impl PairTokenizer {
     /// Tokenizes a whole document, truncated to `max_tokens` if given, to be scored chunk by chunk.
     ///
     /// # Errors
-    /// `input` for a text of 4 GB or more, `tokenizer` if the tokenizer fails, `unsupported` if pairs are written into a
-    /// prompt.
+    /// `input` for a text of 4 GB or more, `tokenizer` if the tokenizer fails, `unsupported` if pairs are written into
+    /// a prompt.
     pub fn encode_chunks(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
         self.template()?;
         if u32::try_from(text.len()).is_err() {
@@ -190,7 +190,8 @@ impl PairTokenizer {
         Ok(Chunks::new(text, &encoding, tokens, unit))
     }
 
-    /// Returns the maximum number of tokens of a chunk in a pair with `query`: at least half of the tokens of both texts.
+    /// Returns the maximum number of tokens of a chunk in a pair with `query`: at least half of the tokens of both
+    /// texts.
     pub(crate) fn max_chunk_tokens(&self, query: &EncodedText, max_length: usize) -> usize {
         let max_tokens = self.max_text_tokens(max_length);
         max_tokens.saturating_sub(query.ids.len()).max(max_tokens / 2).max(1)

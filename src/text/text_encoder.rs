@@ -108,8 +108,8 @@ impl TextEncoder {
     }
 }
 
-/// Returns the byte offset of the last character that later text cannot affect. White space is none, because a run of it
-/// may become one token; nor are combining marks, because normalization may reorder a run of them.
+/// Returns the byte offset of the last character that later text cannot affect. White space is none, because a run of
+/// it may become one token; nor are combining marks, because normalization may reorder a run of them.
 fn last_boundary(text: &str) -> usize {
     let is_boundary = |char: char| match char {
         '\0'..='\x7f' => !char.is_whitespace(),

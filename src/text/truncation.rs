@@ -2,8 +2,9 @@
 
 /// Returns the lengths to which texts of `first` and `second` tokens are truncated to fit `max_tokens` together.
 ///
-/// Like the `tokenizers` library, shortens the longer text, but not below the length of the shorter one. If that is not
-/// enough, each gets half of `max_tokens`, and the text that was longer gets an odd token; the second text does on a tie.
+/// Like the `tokenizers` library, shortens the longer text, but not below the length of the shorter one. If that is
+/// not enough, each gets half of `max_tokens`, and the text that was longer gets an odd token; the second text does on
+/// a tie.
 pub(super) fn longest_first(first: usize, second: usize, max_tokens: usize) -> (usize, usize) {
     if first + second <= max_tokens {
         return (first, second);

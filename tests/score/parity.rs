@@ -97,8 +97,8 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
     }
 }
 
-/// The default prompt is prepended to queries, but not to documents. The expected scores are those of sentence-transformers
-/// 6.2 for this fixture with this prompt.
+/// The default prompt is prepended to queries, but not to documents. The expected scores are those of
+/// sentence-transformers 6.2 for this fixture with this prompt.
 #[test]
 fn the_default_prompt_is_prepended_to_every_query() {
     let mut files = crate::common::fixture("bert-gelu-tanh-h44").files();

@@ -1,5 +1,5 @@
-//! Tokenizer files that would panic, hang or fill the memory are rejected with an error that names the reason. Every case
-//! breaks one thing in a valid file.
+//! Tokenizer files that would panic, hang or fill the memory are rejected with an error that names the reason. Every
+//! case breaks one thing in a valid file.
 
 use crate::common::fixtures_directory;
 use ranklet::internals::{ModelLimits, PairTokenizer, TokenizerConfig};

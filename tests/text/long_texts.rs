@@ -1,5 +1,5 @@
-//! Texts far longer than a model reads give the ids that HF's tokenizer gives for the whole text, although only a part is
-//! tokenized.
+//! Texts far longer than a model reads give the ids that HF's tokenizer gives for the whole text, although only a part
+//! is tokenized.
 //!
 //! The oracle is the `tokenizers` library, which tokenizes both texts as a whole and then truncates them. Its own pair
 //! encoding stops tokenizing at the maximum length since 0.23, so it cannot tell which of two long texts is longer. The

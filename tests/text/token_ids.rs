@@ -1,7 +1,7 @@
 //! The published tokenizers of XLM-RoBERTa and BERT give transformers' token ids for whole collections.
 //!
-//! Needs the collections in `../shared/data`; without them these tests show as ignored. `fixtures/make_token_ids.py` stores
-//! a hash of transformers' token ids for each collection.
+//! Needs the collections in `../shared/data`; without them these tests show as ignored. `fixtures/make_token_ids.py`
+//! stores a hash of transformers' token ids for each collection.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ fn read(path: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(shared().join(path)).unwrap()).into_owned()
 }
 
-/// The number of pairs, the number of pairs of maximum length, and FNV-1a over lengths and ids, as in `make_token_ids.py`.
+/// The number of pairs, the number of pairs of maximum length, and FNV-1a over lengths and ids, as in
+/// `make_token_ids.py`.
 fn summarize(tokenizer: &PairTokenizer, pairs: &[(String, String)], max_length: usize) -> Value {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     let mut full = 0;

@@ -147,8 +147,8 @@ fn the_beginning_of_a_long_text_gives_the_ids_of_the_whole_text() {
     }
 }
 
-/// The regular expression that splits words backtracks at most a million times and then returns no words. transformers uses
-/// another regex engine, which returns one token per space.
+/// The regular expression that splits words backtracks at most a million times and then returns no words. transformers
+/// uses another regex engine, which returns one token per space.
 #[test]
 fn a_million_spaces_give_the_tokens_of_transformers() {
     for name in ["roberta", "qwen3"] {

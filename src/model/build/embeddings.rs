@@ -8,7 +8,8 @@ use crate::model::plan::{Embed, PositionTable, Step, Table};
 use crate::model::tensor_names::EmbeddingProjection;
 
 impl PlanBuilder<'_> {
-    /// Rejects a table of token types that the configuration says does not exist, because ignoring it would change scores.
+    /// Rejects a table of token types that the configuration says does not exist, because ignoring it would change
+    /// scores.
     pub(super) fn check_token_types(&self, weights: &Weights) -> Result<()> {
         let table = format!("{}{}.weight", self.prefix, self.names.token_type_embeddings);
         if self.config.type_vocab_size == 0 && weights.contains(&table) {

@@ -14,7 +14,8 @@ use crate::checkpoint::{ModelConfig, ModuleChain, Weights};
 use crate::error::Result;
 use head::module_chain_head;
 
-/// Builds the Plan and the head of a checkpoint. Checks that every tensor of both exists, has the right shape and is finite.
+/// Builds the Plan and the head of a checkpoint. Checks that every tensor of both exists, has the right shape and is
+/// finite.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
@@ -72,8 +73,8 @@ impl<'a> PlanBuilder<'a> {
         Ok(Self { config, names, prefix: names.prefix })
     }
 
-    /// Chooses the names that both the word embeddings and the first layer have; else names that the word embeddings have;
-    /// else the family's usual names, so that an error can name the missing tensor.
+    /// Chooses the names that both the word embeddings and the first layer have; else names that the word embeddings
+    /// have; else the family's usual names, so that an error can name the missing tensor.
     fn for_weights(config: &'a ModelConfig, weights: &Weights) -> Result<Self> {
         let has_words = |builder: &Self| {
             weights.contains(&format!("{}{}.weight", builder.prefix, builder.names.word_embeddings))

@@ -1,7 +1,8 @@
 //! The Plan: a forward pass as a list of steps over packed tokens.
 //!
-//! The rows of all pairs are concatenated in one matrix `[tokens, hidden]`, and `cu_seqlens` gives the rows of each pair.
-//! A Plan names tensors and sizes. It holds no weights and runs nothing, so it can be printed, compared and rewritten.
+//! The rows of all pairs are concatenated in one matrix `[tokens, hidden]`, and `cu_seqlens` gives the rows of each
+//! pair. A Plan names tensors and sizes. It holds no weights and runs nothing, so it can be printed, compared and
+//! rewritten.
 
 mod display;
 mod tensors;
@@ -61,7 +62,8 @@ pub struct PositionTable {
     pub numbering: Numbering,
 }
 
-/// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))` with concatenated heads and a norm before or after.
+/// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))` with concatenated heads and a norm before or
+/// after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attention {
     /// Projection to the queries of all heads, `[hidden, hidden]`.
@@ -89,8 +91,8 @@ pub struct Attention {
 pub enum Positions {
     /// Not at all. Embeddings may contain positions.
     Absent,
-    /// Rotates queries and keys by their position (Su et al., 2021, arXiv:2104.09864): `(x[i], x[i + head_dim / 2])` by the
-    /// angle `position * frequency(i)`.
+    /// Rotates queries and keys by their position (Su et al., 2021, arXiv:2104.09864): `(x[i], x[i + head_dim / 2])`
+    /// by the angle `position * frequency(i)`.
     Rotary(Rotary),
     /// Adds `-slope(head) * |i - j|` to each attention score (Press et al., 2022, arXiv:2108.12409; symmetric).
     Alibi,
@@ -99,8 +101,8 @@ pub enum Positions {
 }
 
 /// DeBERTa's relative positions. If `r(i, j)` is the row of `table` for the distance `i - j`, then
-/// `score(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` is the number
-/// of products in the sum.
+/// `score(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` is the
+/// number of products in the sum.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Disentangled {
     /// Rows by relative position, shared by all layers: `[2 * span, hidden]`.
@@ -111,14 +113,15 @@ pub struct Disentangled {
     pub key: Option<Linear>,
     /// Projection of relative positions in the term "position to content"; `None` without the term.
     pub query: Option<Linear>,
-    /// Number of log buckets. Distances up to half of it have a row each; larger ones share rows by their logarithm. `None`
-    /// if every distance has its own row.
+    /// Number of log buckets. Distances up to half of it have a row each; larger ones share rows by their logarithm.
+    /// `None` if every distance has its own row.
     pub buckets: Option<usize>,
     /// The distance whose logarithm is in the last bucket; without buckets, the maximum distance that has its own row.
     pub max_distance: usize,
 }
 
-/// `x + output(activation(intermediate(x)) * gate(x))` with a norm before or after. Without a gate, there is no product.
+/// `x + output(activation(intermediate(x)) * gate(x))` with a norm before or after. Without a gate, there is no
+/// product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FeedForward {
     /// The activated projection, `[hidden] -> [intermediate]`.
@@ -202,8 +205,8 @@ pub struct LayerNorm {
 }
 
 impl Plan {
-    /// Returns a Plan that computes only the rows that reach the result. If pooling keeps the first row of each pair, the
-    /// attention of the last layer returns only that row. Exact, and saves most of the last layer.
+    /// Returns a Plan that computes only the rows that reach the result. If pooling keeps the first row of each pair,
+    /// the attention of the last layer returns only that row. Exact, and saves most of the last layer.
     #[must_use]
     pub fn collapse_last_layer(mut self) -> Self {
         let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };

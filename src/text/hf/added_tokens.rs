@@ -11,8 +11,8 @@ use crate::checkpoint::{AddedToken, TokenizerClass, TokenizerConfig};
 use crate::error::{Result, tokenizer};
 use crate::text::error::failed;
 
-/// Returns the tokens that are split off a text first: the tokens in the files, followed by the special tokens that are not
-/// among them.
+/// Returns the tokens that are split off a text first: the tokens in the files, followed by the special tokens that
+/// are not among them.
 pub(super) fn collect(
     json: &TokenizerJson,
     config: &TokenizerConfig,
@@ -55,8 +55,8 @@ pub(super) fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
         .normalized(token.normalized)
 }
 
-/// Rejects added tokens that are empty after normalization, and tokens that start with the white space they strip, because
-/// that may already belong to the token before.
+/// Rejects added tokens that are empty after normalization, and tokens that start with the white space they strip,
+/// because that may already belong to the token before.
 ///
 /// # Errors
 /// `tokenizer`, naming the token.

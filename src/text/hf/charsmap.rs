@@ -8,15 +8,15 @@ use tokenizers::normalizers::Precompiled;
 use crate::error::{Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 
-/// Maximum bytes of a replacement per replaced byte, to bound how much a text can grow. Unicode's compatibility forms reach
-/// 11.
+/// Maximum bytes of a replacement per replaced byte, to bound how much a text can grow. Unicode's compatibility forms
+/// reach 11.
 const MAX_GROWTH: usize = 16;
 
 /// Decodes and checks a map.
 ///
 /// # Errors
-/// `tokenizer` if it is truncated or has an offset out of bounds, `unsupported` for a replacement that is longer than any in
-/// published maps.
+/// `tokenizer` if it is truncated or has an offset out of bounds, `unsupported` for a replacement that is longer than
+/// any in published maps.
 pub(super) fn read(base64: &str) -> Result<Precompiled> {
     let bytes = base64::decode(base64).map_err(malformed)?;
     check(&bytes)?;

@@ -1,7 +1,7 @@
 //! Builds the normalizers and pre-tokenizers of a `tokenizer.json` by their `type`.
 //!
-//! Only the components of published tokenizers are supported, and only with fields that bound time and memory. The library's
-//! own deserializer guesses missing types from the fields and accepts any regular expression.
+//! Only the components of published tokenizers are supported, and only with fields that bound time and memory. The
+//! library's own deserializer guesses missing types from the fields and accepts any regular expression.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -3,8 +3,8 @@
 //! Follows transformers 5.23, the version that tests/fixtures/requirements.txt pins: the tokenizer classes are its
 //! `models/*/tokenization_*.py`.
 //!
-//! The library trusts its files: damaged or hostile ones make it panic or allocate gigabytes. So every section is parsed
-//! and checked here first, and the library gets only models and components that cannot do so.
+//! The library trusts its files: damaged or hostile ones make it panic or allocate gigabytes. So every section is
+//! parsed and checked here first, and the library gets only models and components that cannot do so.
 
 mod added_tokens;
 mod charsmap;

@@ -11,7 +11,8 @@ use tokenizers::{
 
 use super::unigram::Unigram;
 
-/// A normalizer, a pre-tokenizer, a model and added tokens. It tokenizes single texts, without special tokens around them.
+/// A normalizer, a pre-tokenizer, a model and added tokens. It tokenizes single texts, without special tokens around
+/// them.
 pub(in crate::text) type Pipeline =
     TokenizerImpl<Model, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -23,8 +24,9 @@ pub(in crate::text) enum Model {
 }
 
 impl Model {
-    /// Returns the approximate size of the model's tables in bytes. The bytes per token are measured with vocabularies of
-    /// 30,000 tokens (WordPiece, which has two maps of strings) and 250,000 (Unigram), and estimated for BPE with its merges.
+    /// Returns the approximate size of the model's tables in bytes. The bytes per token are measured with vocabularies
+    /// of 30,000 tokens (WordPiece, which has two maps of strings) and 250,000 (Unigram), and estimated for BPE with
+    /// its merges.
     pub(in crate::text) fn table_bytes(&self) -> usize {
         let bytes_per_token = match self {
             Self::WordPiece(_) => 155,

@@ -62,8 +62,8 @@ enum Merge {
     Text(String),
 }
 
-// WordPiece looks up every substring of a word after the prefix, so its time grows with the cube of the word's length and
-// with the length of the prefix. Published files have 100 and "##".
+// WordPiece looks up every substring of a word after the prefix, so its time grows with the cube of the word's length
+// and with the length of the prefix. Published files have 100 and "##".
 const MAX_WORD_CHARS: usize = 1000;
 const MAX_PREFIX_BYTES: usize = 100;
 
@@ -120,7 +120,8 @@ impl<'a> TokenizerJson<'a> {
         if model.continuing_subword_prefix.len() > MAX_PREFIX_BYTES {
             let length = model.continuing_subword_prefix.len();
             return Err(unsupported(format!(
-                "tokenizer.json: continuing_subword_prefix has {length} bytes; this build reads up to {MAX_PREFIX_BYTES}"
+                "tokenizer.json: continuing_subword_prefix has {length} bytes; this build reads up to \
+                 {MAX_PREFIX_BYTES}"
             )));
         }
         Ok(model)
@@ -129,8 +130,8 @@ impl<'a> TokenizerJson<'a> {
     /// Builds a BPE model.
     ///
     /// # Errors
-    /// As [`model`](Self::model); `tokenizer` for a merge whose tokens are not in the vocabulary. Some of these make the
-    /// library panic (huggingface/tokenizers#2198).
+    /// As [`model`](Self::model); `tokenizer` for a merge whose tokens are not in the vocabulary. Some of these make
+    /// the library panic (huggingface/tokenizers#2198).
     pub(super) fn byte_pairs(&self) -> Result<BPE> {
         let header = self.model_header("BPE")?;
         for (name, affix) in [
@@ -170,7 +171,8 @@ impl<'a> TokenizerJson<'a> {
             for token in [first, second, &[first, second].concat()] {
                 if !vocab.contains_key(token) {
                     return Err(tokenizer(format!(
-                        "tokenizer.json: the merge of {first:?} and {second:?} needs the token {token:?}, which the vocabulary lacks"
+                        "tokenizer.json: the merge of {first:?} and {second:?} needs the token {token:?}, \
+                         which is not in the vocabulary"
                     )));
                 }
             }

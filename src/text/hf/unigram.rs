@@ -1,8 +1,8 @@
 //! SentencePiece's Unigram model (Kudo, 2018, arXiv:1804.10959): the most likely segmentation of a word into pieces.
 //!
 //! Gives the same pieces as the `tokenizers` library (`models/unigram`), whose trie takes hundreds of megabytes for
-//! XLM-RoBERTa's 250,002 pieces (see huggingface/tokenizers#2039). Here the pieces are sorted in one string, so that pieces
-//! with a common prefix are neighbors and binary search finds them.
+//! XLM-RoBERTa's 250,002 pieces (see huggingface/tokenizers#2039). Here the pieces are sorted in one string, so that
+//! pieces with a common prefix are neighbors and binary search finds them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -53,8 +53,8 @@ impl Unigram {
     /// Makes a model of pieces with their log probabilities. The index of a piece is its id.
     ///
     /// # Errors
-    /// `tokenizer` if `unk_id` is out of range, `unsupported` for a piece of more than 1000 bytes or a vocabulary of more
-    /// than 4 GB.
+    /// `tokenizer` if `unk_id` is out of range, `unsupported` for a piece of more than 1000 bytes or a vocabulary of
+    /// more than 4 GB.
     pub(super) fn new(vocab: &[(Cow<str>, f64)], unk_id: usize) -> Result<Self> {
         if unk_id >= vocab.len() {
             return Err(tokenizer(format!(

@@ -36,7 +36,8 @@ enum Value {
     FirstMessage(PromptPiece),
 }
 
-/// Maximum size of a template and of the text it writes. A template could otherwise double a variable until memory is full.
+/// Maximum size of a template and of the text it writes. A template could otherwise double a variable until memory is
+/// full.
 const MAX_BYTES: usize = 1 << 16;
 /// Maximum number of nested ifs or parentheses.
 const MAX_DEPTH: usize = 32;

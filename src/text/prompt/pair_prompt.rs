@@ -87,7 +87,8 @@ impl PairPrompt {
         self.before.iter().any(|piece| matches!(piece, PromptPiece::Instruction(_)))
     }
 
-    /// Returns the prompt up to the document. An empty `instruction` means the default one, as in sentence-transformers.
+    /// Returns the prompt up to the document. An empty `instruction` means the default one, as in
+    /// sentence-transformers.
     pub(in crate::text) fn text_before_document(&self, query: &str, instruction: &str) -> String {
         let text = |piece: &PromptPiece| match piece {
             PromptPiece::Text(text) => text.clone(),

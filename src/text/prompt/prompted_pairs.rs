@@ -14,8 +14,8 @@ pub(in crate::text) struct PromptedPairs {
 }
 
 impl PromptedPairs {
-    /// Finds the tail of the prompt like sentence-transformers: the tokens in which two prompts with different texts end
-    /// alike.
+    /// Finds the tail of the prompt like sentence-transformers: the tokens in which two prompts with different texts
+    /// end alike.
     ///
     /// # Errors
     /// `tokenizer` if the tokenizer fails.
