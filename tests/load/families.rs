@@ -1,4 +1,4 @@
-//! Every family beside BERT: names with and without a prefix, what its configuration may not say, and q8.
+//! All families: tensor names with and without a prefix, invalid and unsupported configurations, and q8.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ fn logits(reranker: &Reranker, fixture: &Fixture) -> Vec<f32> {
     reranker.score_blocking(&fixture.expected.pairs, Scores::Raw).unwrap()
 }
 
-/// One fixture of each family.
+/// Returns one fixture of each family.
 fn one_of_each() -> [Fixture; 11] {
     [
         "electra-projected-h40",
@@ -35,7 +35,7 @@ fn one_of_each() -> [Fixture; 11] {
     .map(|name| fixture(&format!("families/{name}")))
 }
 
-/// The files with tensors renamed; those without a new name are left out.
+/// Returns the files with renamed tensors, without those that get no new name.
 fn renamed(fixture: &Fixture, rename: impl Fn(&str) -> Option<String>) -> ModelFiles {
     let mut files = fixture.files();
     let bytes = files.take("model.safetensors").unwrap();
@@ -50,7 +50,7 @@ const PREFIXES: [&str; 8] =
     ["bert.", "electra.", "roberta.", "distilbert.", "model.", "new.", "gte.", "deberta."];
 
 #[test]
-fn tensors_may_have_their_familys_prefix_or_none() {
+fn tensor_names_may_have_the_prefix_of_their_family_or_none() {
     for fixture in one_of_each() {
         let chain = fixture.name.contains("chain");
         let files = renamed(&fixture, |name| {
@@ -78,7 +78,7 @@ fn names(files: &ModelFiles) -> Vec<String> {
 }
 
 #[test]
-fn a_model_without_a_classifier_is_refused_and_the_tensor_named() {
+fn a_model_without_a_classifier_is_rejected_and_the_tensor_is_named() {
     for fixture in one_of_each() {
         if fixture.name.contains("chain") {
             continue;
@@ -90,9 +90,9 @@ fn a_model_without_a_classifier_is_refused_and_the_tensor_named() {
     }
 }
 
-/// transformers takes a checkpoint of the published code, too.
+/// transformers also loads checkpoints of GTE's own code.
 #[test]
-fn gte_may_have_the_names_of_its_published_code() {
+fn gte_may_have_the_tensor_names_of_its_own_code() {
     let fixture = fixture("families/gte-transformers-h32");
     let files = renamed(&fixture, |name| Some(name.replace("gte.", "new.")));
     let (_, difference) =
@@ -100,25 +100,26 @@ fn gte_may_have_the_names_of_its_published_code() {
     assert!(difference <= 1e-4, "{difference}");
 }
 
-/// The scores of a fixture are those of the same model with other words for it in its `config.json`.
+/// A fixture keeps its scores if its `config.json` says the same in other fields.
 #[test]
-fn other_words_for_the_same_are_read() {
+fn equivalent_configurations_give_the_same_scores() {
     let rope = |kind| json!({ "rope_type": kind, "rope_theta": 160_000.0, "factor": 3.0 });
     for (name, fields) in [
-        // Longer than its positions no text is.
+        // No text is longer than the original positions.
         ("gte-transformers-h32", json!({ "rope_parameters": rope("dynamic") })),
         ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_scaling": rope("dynamic") })),
         ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_theta": 160_000 })),
         ("gte-transformers-h32", json!({ "rope_parameters": { "type": "default" } })),
         ("gte-transformers-apart-linear-h36", json!({ "hidden_act": "gelu_accurate" })),
         ("modernbert-alone-linear-h32", json!({ "local_attention": 100, "sliding_window": 0 })),
-        // transformers' other names win.
+        // transformers' alternative names take precedence.
         (
             "distilbert-plain-h36",
             json!({ "dim": 99, "hidden_size": 36, "n_layers": 9, "num_hidden_layers": 2, "n_heads": 4,
                     "num_attention_heads": 6 }),
         ),
-        // `num_labels` wins over the list, and sentence-transformers makes one label of what is no classifier.
+        // `num_labels` takes precedence over the list, and sentence-transformers gives one label to a model that is no
+        // classifier.
         ("distilbert-plain-h36", json!({ "num_labels": 1, "id2label": { "0": "a", "1": "b" } })),
         ("distilbert-plain-h36", json!({ "architectures": null, "id2label": null })),
         ("distilbert-plain-h36", json!({ "architectures": ["DistilBertModel"], "num_labels": 3 })),
@@ -134,7 +135,7 @@ fn other_words_for_the_same_are_read() {
 }
 
 #[test]
-fn info_says_what_was_loaded() {
+fn info_describes_the_loaded_model() {
     for (name, model_type, architecture, layers) in [
         ("camembert-plain-h48", "camembert", "CamembertForSequenceClassification", 2),
         ("distilbert-sinusoidal-cased-labels2-h44", "distilbert", "DistilBertForSequenceClassification", 3),
@@ -166,7 +167,7 @@ fn assert_refused(name: &str, file: &str, fields: Value, kind: ErrorKind, named:
 }
 
 #[test]
-fn configurations_that_make_no_sense_are_refused_and_the_field_named() {
+fn invalid_configurations_are_rejected_and_the_field_is_named() {
     let modernbert = "modernbert-cls-h48";
     let rope = |theta| json!({ "full_attention": { "rope_theta": theta, "rope_type": "default" } });
     for (name, fields, named) in [
@@ -203,7 +204,7 @@ fn configurations_that_make_no_sense_are_refused_and_the_field_named() {
 }
 
 #[test]
-fn what_is_not_implemented_is_refused_and_the_field_named() {
+fn unsupported_configurations_are_rejected_and_the_field_is_named() {
     let scaled = json!({ "full_attention": { "rope_theta": 8000.0, "rope_type": "yarn", "factor": 4.0 } });
     for (name, fields, named) in [
         ("modernbert-cls-h48", json!({ "rope_parameters": scaled }), "yarn"),
@@ -221,7 +222,7 @@ fn what_is_not_implemented_is_refused_and_the_field_named() {
         ("modernbert-cls-h48", json!({ "partial_rotary_factor": 0.5 }), "partial_rotary_factor"),
         ("modernbert-cls-h48", json!({ "hidden_activation": "mish" }), "mish"),
         ("gte-transformers-h32", json!({ "rope_parameters": { "rope_type": "longrope" } }), "longrope"),
-        // The older name wins.
+        // The older name takes precedence.
         ("gte-transformers-h32", json!({ "rope_scaling": { "type": "yarn", "factor": 2.0 } }), "yarn"),
         ("jina-bert-heads4-h36", json!({ "position_embedding_type": "rope" }), "position_embedding_type"),
         ("jina-bert-heads4-h36", json!({ "feed_forward_type": "swiglu" }), "feed_forward_type"),
@@ -247,7 +248,7 @@ fn what_is_not_implemented_is_refused_and_the_field_named() {
 }
 
 #[test]
-fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
+fn unsupported_module_chains_are_rejected_and_the_reason_is_named() {
     let chain = "chain-mean-sigmoid-h36";
     for (file, fields, kind, named) in [
         ("1_Pooling/config.json", json!({ "pooling_mode": "other" }), ErrorKind::Unsupported, "other"),
@@ -257,7 +258,7 @@ fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
             ErrorKind::Unsupported,
             "several",
         ),
-        // The layer is to another width, so that the residual has weights too.
+        // The layer changes the width, so the residual has weights too.
         ("2_Dense/config.json", json!({ "use_residual": true }), ErrorKind::Weights, "residual.weight"),
         (
             "2_Dense/config.json",
@@ -309,29 +310,30 @@ fn chains_that_are_not_read_are_refused_by_what_is_not_read() {
 }
 
 #[test]
-fn a_quantised_model_of_any_family_scores_almost_as_its_source() {
+fn a_quantized_model_of_any_family_scores_almost_like_its_source() {
     for fixture in one_of_each() {
-        let quantised = pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap();
+        let quantized = pollster::block_on(quantize(fixture.files(), &fixture.name, Dtype::Q8)).unwrap();
         let on = |device, dtype, files: &ModelFiles| {
             let options = Options { device, dtype, ..Options::default() };
             Reranker::load_blocking(ModelSource::Files(files.clone()), options)
                 .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
         };
-        // The reference engine multiplies what the file holds. The other rounds activations as well, which of random
-        // weights loses more than the golden pairs allow: it reads the plain file, rounding it to nearest.
-        for (what, reranker, most) in [
-            ("q8 file, candle", on(Device::Candle, Dtype::Auto, &quantised), 0.15),
+        // The reference engine multiplies the stored weights. The CPU engine also quantizes activations, which loses
+        // more than the golden pairs allow for random weights, so it loads the plain file and rounds its weights to
+        // nearest.
+        for (what, reranker, max_error) in [
+            ("q8 file, candle", on(Device::Candle, Dtype::Auto, &quantized), 0.15),
             ("plain file, cpu", on(Device::Cpu, Dtype::Q8, &fixture.files()), 0.3),
         ] {
             let (error, spread) = error_and_spread(&logits(&reranker, &fixture), &fixture);
             println!("{}, {what}: {error:.4} against a spread of {spread:.3}", fixture.name);
-            assert!(error < most * spread, "{}, {what}: {error} against {spread}", fixture.name);
-            assert!(error > 1e-3, "{}, {what}: nothing was quantised", fixture.name);
+            assert!(error < max_error * spread, "{}, {what}: {error} against {spread}", fixture.name);
+            assert!(error > 1e-3, "{}, {what}: nothing was quantized", fixture.name);
         }
     }
 }
 
-/// Root mean squares: of the difference from the expected logits, and of their distance from their mean.
+/// Returns two root mean squares: of the difference from the expected logits, and of their distance from their mean.
 fn error_and_spread(got: &[f32], fixture: &Fixture) -> (f32, f32) {
     let exact = fixture.expected.logits.concat();
     let mean = exact.iter().sum::<f32>() / exact.len() as f32;
@@ -344,7 +346,7 @@ fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / count as f32).sqrt()
 }
 
-/// A document's score depends on nothing but the pair, on the reference engine too.
+/// The score of a document depends only on its pair, with the reference engine too.
 #[test]
 fn a_pair_has_one_score_alone_and_among_others() {
     for fixture in all_fixtures() {

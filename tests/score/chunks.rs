@@ -1,4 +1,4 @@
-//! Long documents in chunks: the score is that of the best chunk, and the span says where it is.
+//! Long documents in chunks: a document has the score of its best chunk, and the span of that chunk.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn one_query<'a>(query: &'a str, documents: &'a [String], options: DocumentOptio
     Pairs::OneQuery { query: query.into(), documents: documents.iter().map(Into::into).collect(), options }
 }
 
-/// Returns `words` words of prose that answer no query.
+/// At least `words` words of prose that answers none of the queries.
 fn filler(words: usize) -> String {
     let subjects = ["The gardener", "A sailor", "My neighbour", "The old clerk", "Nobody"];
     let verbs = ["carried", "painted", "forgot", "repaired", "described"];
@@ -67,55 +67,55 @@ fn an_answer_at_the_end_of_five_thousand_words_is_found() {
     let chunk = &documents[1][span.start..span.end];
     assert!(chunk.contains(ANSWER), "{chunk}");
     assert!(chunk.split_whitespace().count() < 512);
-    // The text of the chunk as a document has the same score.
+    // As a document of its own, the chunk has the same score.
     assert_eq!(reranker.score_blocking(&[(query, chunk)], Scores::Raw).unwrap(), [ranked[0].score]);
 
-    let cut = RankOptions { long_documents: LongDocuments::Truncate, ..CHUNK };
-    let cut = reranker.rank_blocking(query, &documents, cut).unwrap();
-    let of = |index: usize| cut.iter().find(|ranked| ranked.index == index).unwrap();
-    assert!(of(1).score < ranked[0].score - 0.5, "the answer is not in what is cut");
+    let truncated = RankOptions { long_documents: LongDocuments::Truncate, ..CHUNK };
+    let truncated = reranker.rank_blocking(query, &documents, truncated).unwrap();
+    let of = |index: usize| truncated.iter().find(|ranked| ranked.index == index).unwrap();
+    assert!(of(1).score < ranked[0].score - 0.5, "the answer is beyond the truncated document");
     assert_eq!(of(1).span, None);
 }
 
-/// A document that fits is one chunk. A document in chunks never scores below its beginning, which is the first chunk.
+/// A document that fits into one chunk has the same score with and without chunks.
 #[test]
-fn documents_that_fit_have_the_same_scores_in_chunks() {
+fn documents_that_fit_into_one_chunk_keep_their_scores() {
     for fixture in fixtures().into_iter().filter(|fixture| fixture.expected.num_labels == 1) {
         let reranker = fixture.load();
         let documents: Vec<String> =
             fixture.expected.pairs.iter().map(|(_, document)| document.clone()).collect();
         let query = "a river";
-        let cut = one_query(
+        let truncated = one_query(
             query,
             &documents,
             RankOptions { scores: Scores::Raw, ..RankOptions::default() }.into(),
         );
-        let (cut, chunked) = (
-            run(&reranker, cut).unwrap().scores,
+        let (truncated, chunked) = (
+            run(&reranker, truncated).unwrap().scores,
             run(&reranker, one_query(query, &documents, CHUNK.into())).unwrap(),
         );
         let spans = chunked.spans.unwrap();
         assert_eq!(spans.len(), documents.len());
-        let mut in_one = 0;
+        let mut single_chunks = 0;
         for (index, document) in documents.iter().enumerate() {
             let whole = spans[index].end >= document.trim_end().len() && spans[index].start == 0;
-            in_one += usize::from(whole);
+            single_chunks += usize::from(whole);
             assert!(
                 document.get(spans[index].start..spans[index].end).is_some(),
                 "{}: {document:?}",
                 fixture.name
             );
             if whole {
-                assert_eq!(cut[index], chunked.scores[index], "{}: {document:?}", fixture.name);
+                assert_eq!(truncated[index], chunked.scores[index], "{}: {document:?}", fixture.name);
             }
         }
-        assert!(in_one > documents.len() / 2, "{}: {in_one}", fixture.name);
+        assert!(single_chunks > documents.len() / 2, "{}: {single_chunks}", fixture.name);
     }
 }
 
-/// With one token per word, the test knows all chunks; each is scored, whatever micro-batch it is in.
+/// Every chunk is scored, in whatever micro-batch it is. Each word here is one token.
 #[test]
-fn the_score_is_that_of_the_best_chunk() {
+fn a_document_has_the_score_of_its_best_chunk() {
     let reranker = fixture("bert-gelu-h36").load();
     let words = ["a", "e", "i", "o", "u"];
     let documents: Vec<String> = [1, 40, 400, 4_000]
@@ -126,19 +126,19 @@ fn the_score_is_that_of_the_best_chunk() {
     for ((document, score), span) in documents.iter().zip(&chunked.scores).zip(chunked.spans.unwrap()) {
         let slice = &document[span.start..span.end];
         assert_eq!(reranker.score_blocking(&[(query, slice)], Scores::Raw).unwrap(), [*score]);
-        let room = reranker.info().max_length - 3 - 3;
-        let all: Vec<&str> = document.split(' ').collect();
-        // The overlap decides where chunks begin: at whole numbers of steps from the start.
-        let step = room - (room / 4).min(128);
-        for chunk in (0..).map(|index| index * step).take_while(|start| start + room <= all.len()) {
-            let text = all[chunk..chunk + room].join(" ");
+        let max_tokens = reranker.info().max_length - 3 - 3;
+        let words: Vec<&str> = document.split(' ').collect();
+        // Chunks start one step apart, where a step is a chunk without its overlap.
+        let step = max_tokens - (max_tokens / 4).min(128);
+        for chunk in (0..).map(|index| index * step).take_while(|start| start + max_tokens <= words.len()) {
+            let text = words[chunk..chunk + max_tokens].join(" ");
             assert!(reranker.score_blocking(&[(query, &text)], Scores::Raw).unwrap()[0] <= *score);
         }
     }
 }
 
 #[test]
-fn collections_hold_documents_in_chunks() {
+fn collections_keep_documents_in_chunks() {
     let reranker = embedded();
     let documents = [filler(900), filler(700) + ANSWER, String::new()];
     let mut collection = Collection::new(&reranker);
@@ -152,18 +152,18 @@ fn collections_hold_documents_in_chunks() {
             collection: Arc::clone(&collection),
             candidates: Some(vec![2, 1, 0]),
         };
-        let (prepared, mut fresh) = (
+        let (prepared, mut unprepared) = (
             run(&reranker, pairs).unwrap(),
             run(&reranker, one_query(query, &documents, CHUNK.into())).unwrap(),
         );
-        fresh.scores.reverse();
-        fresh.spans.as_mut().unwrap().reverse();
-        assert_eq!(prepared, fresh);
+        unprepared.scores.reverse();
+        unprepared.spans.as_mut().unwrap().reverse();
+        assert_eq!(prepared, unprepared);
     }
 }
 
 #[test]
-fn spans_are_counted_in_the_requested_unit() {
+fn spans_are_in_the_chosen_unit() {
     let reranker = embedded();
     let document = ["😀 é ".repeat(600), ANSWER.to_owned()].concat();
     let documents = [document.clone()];
@@ -180,7 +180,7 @@ fn spans_are_counted_in_the_requested_unit() {
 }
 
 #[test]
-fn a_long_query_leaves_half_of_the_tokens_to_chunks() {
+fn a_long_query_leaves_half_of_the_tokens_to_the_document() {
     let reranker = fixture("bert-gelu-h36").load();
     let (query, documents) = ("e ".repeat(3_000), ["a o ".repeat(3_000)]);
     let part = run(&reranker, one_query(&query, &documents, CHUNK.into())).unwrap();
@@ -189,7 +189,7 @@ fn a_long_query_leaves_half_of_the_tokens_to_chunks() {
 }
 
 #[test]
-fn several_labels_have_no_best_chunk() {
+fn models_with_several_labels_cannot_score_in_chunks() {
     let reranker = fixture("bert-softmax3-h64").load();
     let error = run(&reranker, one_query("a", &["b".to_owned()], CHUNK.into())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);

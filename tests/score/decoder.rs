@@ -1,4 +1,4 @@
-//! Decoders: the forms their checkpoints are published in, instructions, and what is refused.
+//! Decoders: the forms of published checkpoints, instructions, and rejected files.
 
 #![cfg(feature = "decoder")]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const TOLERANCE: f32 = 1e-4;
 
-/// `qwen3_forms.json`, of `make_qwen3_forms.py`.
+/// `qwen3_forms.json`, written by `make_qwen3_forms.py`.
 #[derive(Deserialize)]
 struct Forms {
     template: String,
@@ -38,7 +38,7 @@ fn source() -> ModelFiles {
     fixture("families/qwen3-tied-h40").files()
 }
 
-/// The model with files changed: JSON by a function, and the template.
+/// Edits a JSON file of a model.
 fn edited(mut files: ModelFiles, name: &str, edit: impl FnOnce(&mut Value)) -> ModelFiles {
     let mut json: Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
     edit(&mut json);
@@ -51,7 +51,7 @@ fn with_template(mut files: ModelFiles, template: &str) -> ModelFiles {
     files
 }
 
-/// As `sentence_bert_config.json` says that a template ends with the beginning of an answer.
+/// Sets `add_generation_prompt` in `sentence_bert_config.json`, so that the template ends with the start of an answer.
 fn answering(files: ModelFiles, task: &str, output: &str) -> ModelFiles {
     edited(files, "sentence_bert_config.json", |json| {
         json["transformer_task"] = json!(task);
@@ -60,7 +60,7 @@ fn answering(files: ModelFiles, task: &str, output: &str) -> ModelFiles {
     })
 }
 
-/// Without the files of sentence-transformers.
+/// Removes the files of sentence-transformers.
 fn plain(mut files: ModelFiles) -> ModelFiles {
     for name in ["modules.json", "sentence_bert_config.json", "1_LogitScore/config.json"] {
         files.take(name);
@@ -68,7 +68,7 @@ fn plain(mut files: ModelFiles) -> ModelFiles {
     files
 }
 
-/// The model with a layer for scores, which is the row of "yes" less that of "no".
+/// Gives the model a `score` layer: the row of "yes" minus the row of "no".
 fn scoring(files: ModelFiles) -> ModelFiles {
     let ids: Value = serde_json::from_slice(files.get("1_LogitScore/config.json").unwrap()).unwrap();
     let weights = files.get("model.safetensors").unwrap().to_vec();
@@ -123,13 +123,13 @@ fn every_published_form_scores_as_the_python_libraries_do() {
     check("chain", chain, &forms, &forms.chain, &forms.chain_instructed);
     check("plain", plain(templated()), &forms, &forms.plain, &forms.plain_instructed);
     check("scoring", scoring(templated()), &forms, &forms.scoring, &forms.scoring_instructed);
-    // As the model is published: the template is one for chats.
+    // The published model has a template for chats, which takes no pairs.
     let chat =
         with_template(plain(source()), "{% for message in messages %}{{ message.content }}{% endfor %}");
     check("card", chat, &forms, &forms.card, &forms.card_instructed);
 }
 
-/// The default prompt is the instruction, as sentence-transformers has it.
+/// The default prompt is the instruction, as in sentence-transformers.
 #[test]
 fn the_default_prompt_is_the_instruction() {
     let forms = forms();
@@ -150,7 +150,7 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
         let together = reranker.score_blocking(pairs, Scores::Raw).unwrap();
         let alone = |pair| reranker.score_blocking(std::slice::from_ref(pair), Scores::Raw).unwrap();
         assert_eq!(pairs.iter().rev().flat_map(alone).rev().collect::<Vec<_>>(), together, "{name}");
-        // Documents tokenized before are the same documents.
+        // A prepared collection gives the same scores.
         let documents: Vec<&str> = pairs.iter().map(|(_, document)| document.as_str()).collect();
         let ranked = reranker.rank_blocking("a query", &documents, RankOptions::default()).unwrap();
         let collection = std::sync::Arc::new(reranker.prepare(&documents).unwrap());
@@ -165,9 +165,9 @@ fn a_pair_has_one_score_whatever_else_is_in_the_call() {
 }
 
 #[test]
-fn an_instruction_without_a_place_is_an_error() {
+fn an_instruction_that_a_model_cannot_take_is_an_error() {
     let options = RankOptions { instruction: Some("Find it."), ..RankOptions::default() };
-    // An encoder, and a template that has its own instruction.
+    // An encoder, and a decoder whose template has a fixed instruction.
     let embedded = Reranker::load_blocking(ModelSource::Embedded, Options::default()).unwrap();
     for reranker in [embedded, load(source()).unwrap()] {
         let error = reranker.rank_blocking("a query", &["a document"], options).unwrap_err();
@@ -177,7 +177,7 @@ fn an_instruction_without_a_place_is_an_error() {
 }
 
 #[test]
-fn what_a_decoder_cannot_do_is_refused() {
+fn options_that_decoders_do_not_support_are_rejected() {
     let reranker = load(source()).unwrap();
     for options in [
         RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() },
@@ -196,7 +196,7 @@ fn what_a_decoder_cannot_do_is_refused() {
 }
 
 #[test]
-fn broken_configurations_are_refused_by_name() {
+fn invalid_configurations_are_rejected_and_the_field_is_named() {
     let cases: [(&str, Value, ErrorKind, &str); 11] = [
         ("num_key_value_heads", json!(3), ErrorKind::Config, "num_key_value_heads"),
         ("num_key_value_heads", json!(0), ErrorKind::Config, "num_key_value_heads"),
@@ -232,7 +232,7 @@ fn broken_configurations_are_refused_by_name() {
 }
 
 #[test]
-fn templates_that_are_not_read_are_refused() {
+fn unsupported_templates_are_rejected() {
     let query = "{{ (messages | selectattr('role', 'eq', 'query') | first).content }}";
     let document = "{{ (messages | selectattr('role', 'eq', 'document') | first).content }}";
     let doubling = "{% set a = 'aaaaaaaa' %}".to_owned() + &"{% set a = a ~ a %}".repeat(60);
