@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// A chain of small layers that runs once for each pair.
 #[derive(Debug)]
-pub struct Head {
+pub(crate) struct Head {
     layers: Vec<Layer>,
     num_labels: usize,
     /// Whether its tensors are in other files than the encoder's.
@@ -65,12 +65,12 @@ impl Head {
     }
 
     /// Returns the number of logits per pair.
-    pub fn num_labels(&self) -> usize {
+    pub(crate) fn num_labels(&self) -> usize {
         self.num_labels
     }
 
     /// Returns the number of parameters in the head.
-    pub fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |rows| rows.total_rows)
@@ -82,7 +82,7 @@ impl Head {
     }
 
     /// Returns the tensors that the head has read from the encoder's files.
-    pub fn tensors(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter(|_| !self.separate_files).flat_map(|layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
                 dense.linear.tensor_rows().map(|rows| rows.tensor.as_str()).collect()
@@ -97,7 +97,7 @@ impl Head {
     }
 
     /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, hidden_size]`.
-    pub fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
+    pub(crate) fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
         pooled.chunks_exact(hidden_size).flat_map(|row| self.row_logits(row)).collect()
     }
 

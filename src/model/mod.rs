@@ -9,6 +9,10 @@ mod head;
 mod plan;
 mod tensor_names;
 
+pub(crate) use activation::apply_score_activation;
+pub(crate) use build::{build, candidate_plans, head_parameters, likely_plan};
+#[cfg(feature = "decoder")]
+pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};
 pub(crate) use head::Head;
 pub use plan::Plan;
 #[cfg(test)]
@@ -17,8 +21,3 @@ pub(crate) use plan::{
     Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, PlanTensor,
     Pooling, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
 };
-
-pub(crate) use activation::apply_score_activation;
-pub(crate) use build::{build, candidate_plans, head_parameters, likely_plan};
-#[cfg(feature = "decoder")]
-pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

@@ -29,7 +29,7 @@ impl Batch {
     }
 
     /// Returns the token range of each pair.
-    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
         self.cu_seqlens.windows(2).map(|ends| ends[0]..ends[1])
     }
 

@@ -25,7 +25,7 @@ pub struct Span {
 
 /// All tokens of a document with their offsets in its text.
 #[derive(Debug)]
-pub struct Chunks {
+pub(crate) struct Chunks {
     ids: Vec<u32>,
     /// `[start, end]` of each token, without its leading white space.
     offsets: Vec<[u32; 2]>,
@@ -53,13 +53,8 @@ impl Chunks {
     }
 
     /// Returns the number of tokens.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ids.len()
-    }
-
-    /// Returns whether there are no tokens.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
     }
 
     /// Returns the token range of the chunk after `last`, or of the first chunk; `None` at the end of the document.

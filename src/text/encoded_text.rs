@@ -21,7 +21,7 @@ pub struct EncodedText<'a> {
 
 /// The tokens of a document.
 #[derive(Debug)]
-pub enum EncodedDocument<'a> {
+pub(crate) enum EncodedDocument<'a> {
     /// Makes one pair, truncated if it is too long.
     Truncated(EncodedText<'a>),
     /// Makes a pair for each chunk of the document.
@@ -42,7 +42,7 @@ impl EncodedText<'_> {
     }
 
     /// Returns a copy that borrows nothing. The text itself is kept only if it may have to be read again.
-    pub fn into_owned(mut self) -> EncodedText<'static> {
+    pub(crate) fn into_owned(mut self) -> EncodedText<'static> {
         self.ids.shrink_to_fit();
         let text = if self.is_complete { String::new() } else { self.text.into_owned() };
         EncodedText {
@@ -57,7 +57,7 @@ impl EncodedText<'_> {
 
 impl EncodedDocument<'_> {
     /// Returns a copy that borrows nothing.
-    pub fn into_owned(self) -> EncodedDocument<'static> {
+    pub(crate) fn into_owned(self) -> EncodedDocument<'static> {
         match self {
             EncodedDocument::Truncated(text) => EncodedDocument::Truncated(text.into_owned()),
             EncodedDocument::Chunked(chunks) => EncodedDocument::Chunked(chunks),

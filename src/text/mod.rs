@@ -13,6 +13,7 @@ mod text_encoder;
 mod truncation;
 
 pub use batch::Batch;
-pub use chunks::{Chunks, OffsetUnit, Span};
-pub use encoded_text::{EncodedDocument, EncodedText};
+pub(crate) use chunks::Chunks;
+pub use chunks::{OffsetUnit, Span};
+pub(crate) use encoded_text::{EncodedDocument, EncodedText};
 pub use pair_tokenizer::PairTokenizer;

@@ -95,7 +95,7 @@ impl PairTokenizer {
     ///
     /// # Errors
     /// `input` if the model cannot read pairs that long, or if no token of the texts would be left.
-    pub fn check_max_length(&self, max_length: usize) -> Result<()> {
+    pub(crate) fn check_max_length(&self, max_length: usize) -> Result<()> {
         let min_length = self.format.special_tokens() + 1;
         if (min_length..=self.model_max_length).contains(&max_length) {
             Ok(())
@@ -177,7 +177,12 @@ impl PairTokenizer {
     /// # Errors
     /// `input` for a text of 4 GB or more, `tokenizer` if the tokenizer fails, `unsupported` if pairs are written into
     /// a prompt.
-    pub fn encode_chunks(&self, text: &str, max_tokens: Option<usize>, unit: OffsetUnit) -> Result<Chunks> {
+    pub(crate) fn encode_chunks(
+        &self,
+        text: &str,
+        max_tokens: Option<usize>,
+        unit: OffsetUnit,
+    ) -> Result<Chunks> {
         self.template()?;
         if u32::try_from(text.len()).is_err() {
             return Err(input(format!(

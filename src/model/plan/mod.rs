@@ -17,17 +17,21 @@ use crate::checkpoint::Activation;
 pub(crate) use crate::checkpoint::{Numbering, Pooling, Rotary};
 
 /// All steps that an engine computes, in order. The result is one pooled row per pair: `[pairs, hidden_size]`.
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(unreachable_pub, reason = "only `describe` returns a Plan, and WebAssembly has no `describe`")
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// Width of the residual stream and of the result.
-    pub hidden_size: usize,
+    pub(crate) hidden_size: usize,
     /// The steps, first to last.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One step of a [`Plan`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Step {
+pub(crate) enum Step {
     /// Looks up a row per token.
     Embed(Embed),
     /// Normalizes every row, after the embeddings or after the last layer.
@@ -44,51 +48,51 @@ pub enum Step {
 
 /// `word[input_ids] + position[number of the token in the pair] + token_type[token_type_ids]`, all of the same width.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Embed {
+pub(crate) struct Embed {
     /// Rows by token id.
-    pub word: Table,
+    pub(crate) word: Table,
     /// Rows by position within the pair, if positions are learned.
-    pub position: Option<PositionTable>,
+    pub(crate) position: Option<PositionTable>,
     /// Rows by token type, if the model has them.
-    pub token_type: Option<Table>,
+    pub(crate) token_type: Option<Table>,
 }
 
 /// Learned positions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PositionTable {
+pub(crate) struct PositionTable {
     /// Rows by position number.
-    pub table: Table,
+    pub(crate) table: Table,
     /// How the tokens of a pair are numbered.
-    pub numbering: Numbering,
+    pub(crate) numbering: Numbering,
 }
 
 /// `x + output(softmax(query(x) key(x)^T / sqrt(head_dim)) value(x))` with concatenated heads and a norm before or
 /// after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// Projection to the queries of all heads, `[hidden, hidden]`.
-    pub query: Linear,
+    pub(crate) query: Linear,
     /// Projection to the keys, of the same shape.
-    pub key: Linear,
+    pub(crate) key: Linear,
     /// Projection to the values, of the same shape.
-    pub value: Linear,
+    pub(crate) value: Linear,
     /// Projection of the concatenated heads, of the same shape.
-    pub output: Linear,
+    pub(crate) output: Linear,
     /// Number of heads; `head_dim = hidden / heads`.
-    pub heads: usize,
+    pub(crate) heads: usize,
     /// How attention depends on positions.
-    pub positions: Positions,
+    pub(crate) positions: Positions,
     /// Maximum distance, on either side, between a query and a key that it attends to; `None` for all keys of the pair.
-    pub window: Option<usize>,
+    pub(crate) window: Option<usize>,
     /// The rows that the step returns.
-    pub rows: Rows,
+    pub(crate) rows: Rows,
     /// The norm of the block.
-    pub norm: BlockNorm,
+    pub(crate) norm: BlockNorm,
 }
 
 /// How attention depends on the positions of tokens.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Positions {
+pub(crate) enum Positions {
     /// Not at all. Embeddings may contain positions.
     Absent,
     /// Rotates queries and keys by their position (Su et al., 2021, arXiv:2104.09864): `(x[i], x[i + head_dim / 2])`
@@ -104,41 +108,41 @@ pub enum Positions {
 /// `score(i, j) = (q_i k_j + q_i key(r(i, j)) + query(r(i, j)) k_j) / sqrt(head_dim * terms)`, where `terms` is the
 /// number of products in the sum.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Disentangled {
+pub(crate) struct Disentangled {
     /// Rows by relative position, shared by all layers: `[2 * span, hidden]`.
-    pub table: Table,
+    pub(crate) table: Table,
     /// Norm of the table's rows, if there is one.
-    pub norm: Option<LayerNorm>,
+    pub(crate) norm: Option<LayerNorm>,
     /// Projection of relative positions in the term "content to position"; `None` without the term.
-    pub key: Option<Linear>,
+    pub(crate) key: Option<Linear>,
     /// Projection of relative positions in the term "position to content"; `None` without the term.
-    pub query: Option<Linear>,
+    pub(crate) query: Option<Linear>,
     /// Number of log buckets. Distances up to half of it have a row each; larger ones share rows by their logarithm.
     /// `None` if every distance has its own row.
-    pub buckets: Option<usize>,
+    pub(crate) buckets: Option<usize>,
     /// The distance whose logarithm is in the last bucket; without buckets, the maximum distance that has its own row.
-    pub max_distance: usize,
+    pub(crate) max_distance: usize,
 }
 
 /// `x + output(activation(intermediate(x)) * gate(x))` with a norm before or after. Without a gate, there is no
 /// product.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FeedForward {
+pub(crate) struct FeedForward {
     /// The activated projection, `[hidden] -> [intermediate]`.
-    pub intermediate: Linear,
+    pub(crate) intermediate: Linear,
     /// The projection it is multiplied by, of the same shape.
-    pub gate: Option<Linear>,
+    pub(crate) gate: Option<Linear>,
     /// The activation.
-    pub activation: Activation,
+    pub(crate) activation: Activation,
     /// The projection back, `[intermediate] -> [hidden]`.
-    pub output: Linear,
+    pub(crate) output: Linear,
     /// The norm of the block.
-    pub norm: BlockNorm,
+    pub(crate) norm: BlockNorm,
 }
 
 /// The norm of a block `x + f(x)` and its position.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum BlockNorm {
+pub(crate) enum BlockNorm {
     /// `x + f(norm(x))`.
     Before(LayerNorm),
     /// `norm(x + f(x))`.
@@ -149,7 +153,7 @@ pub enum BlockNorm {
 
 /// The rows that an attention step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Rows {
+pub(crate) enum Rows {
     /// The row of every token.
     All,
     /// The first row of each pair. Keys and values are computed for all rows, everything else for one.
@@ -159,56 +163,56 @@ pub enum Rows {
 
 /// `x W^T + b` with `W` stored `[out_features, in_features]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Linear {
+pub(crate) struct Linear {
     /// `W`.
-    pub weight: TensorRows,
+    pub(crate) weight: TensorRows,
     /// `b`, `[out_features]`.
-    pub bias: Option<TensorRows>,
+    pub(crate) bias: Option<TensorRows>,
     /// Columns of `W`.
-    pub in_features: usize,
+    pub(crate) in_features: usize,
 }
 
 /// Rows of a stored tensor: all of them, or one layer's share if several layers are stacked in one tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct TensorRows {
+pub(crate) struct TensorRows {
     /// Name of the tensor.
-    pub tensor: String,
+    pub(crate) tensor: String,
     /// The range of rows.
-    pub rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// Number of rows of the whole tensor. Called `of` in the JSON of `ranklet info`.
     #[serde(rename = "of")]
-    pub total_rows: usize,
+    pub(crate) total_rows: usize,
 }
 
 /// An embedding table `[rows, width]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Table {
+pub(crate) struct Table {
     /// Name of the tensor.
-    pub weight: String,
+    pub(crate) weight: String,
     /// Number of rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Elements per row.
-    pub width: usize,
+    pub(crate) width: usize,
 }
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, with the biased variance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LayerNorm {
+pub(crate) struct LayerNorm {
     /// Name of the scale, `[width]`.
-    pub weight: String,
+    pub(crate) weight: String,
     /// Name of the bias, `[width]`.
-    pub bias: Option<String>,
+    pub(crate) bias: Option<String>,
     /// Elements per row.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Added to the variance.
-    pub eps: f64,
+    pub(crate) eps: f64,
 }
 
 impl Plan {
     /// Returns a Plan that computes only the rows that reach the result. If pooling keeps the first row of each pair,
     /// the attention of the last layer returns only that row. Exact, and saves most of the last layer.
     #[must_use]
-    pub fn collapse_last_layer(mut self) -> Self {
+    pub(crate) fn collapse_last_layer(mut self) -> Self {
         let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };
         let last = self.steps.iter().rposition(|step| matches!(step, Step::Attention(_)));
         if let Some(Step::Attention(attention)) = last.and_then(|index| self.steps.get_mut(index)) {
@@ -221,24 +225,24 @@ impl Plan {
 
 impl Linear {
     /// Returns the number of rows of `W`.
-    pub fn out_features(&self) -> usize {
+    pub(crate) fn out_features(&self) -> usize {
         self.weight.rows.len()
     }
 
     /// Returns `W`, and `b` if there is one.
-    pub fn tensor_rows(&self) -> impl Iterator<Item = &TensorRows> {
+    pub(crate) fn tensor_rows(&self) -> impl Iterator<Item = &TensorRows> {
         [Some(&self.weight), self.bias.as_ref()].into_iter().flatten()
     }
 
     /// Returns the shape of the stored tensor, which may contain other layers too.
-    pub fn stored_shape(&self) -> [usize; 2] {
+    pub(crate) fn stored_shape(&self) -> [usize; 2] {
         [self.weight.total_rows, self.in_features]
     }
 }
 
 impl TensorRows {
     /// Returns all rows of a tensor.
-    pub fn all(tensor: String, rows: usize) -> Self {
+    pub(crate) fn all(tensor: String, rows: usize) -> Self {
         Self { tensor, rows: 0..rows, total_rows: rows }
     }
 }

@@ -7,7 +7,7 @@ use crate::checkpoint::QuantGrid;
 
 /// The role of a tensor in a Plan. It decides how the tensor may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TensorRole {
+pub(crate) enum TensorRole {
     /// A matrix of a [`Linear`].
     Matrix,
     /// A [`Table`].
@@ -28,11 +28,11 @@ impl TensorRole {
 }
 
 /// A tensor that a Plan reads: its name, role and shape.
-pub type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
+pub(crate) type PlanTensor<'a> = (&'a str, TensorRole, Vec<usize>);
 
 impl Plan {
     /// Returns the number of parameters in the tensors that the Plan reads.
-    pub fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> usize {
         self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
     }
 
@@ -42,7 +42,7 @@ impl Plan {
     }
 
     /// Returns every tensor that the Plan reads, once each.
-    pub fn tensors(&self) -> Vec<PlanTensor<'_>> {
+    pub(crate) fn tensors(&self) -> Vec<PlanTensor<'_>> {
         let mut list: Vec<PlanTensor> = self.steps.iter().flat_map(Step::tensors).collect();
         // Layers share tables and projections of relative positions, and several layers may be stacked in one tensor.
         let mut seen = HashSet::new();
