@@ -78,6 +78,7 @@ pub(super) fn module_chain_head(chain: &ModuleChain) -> Result<Head> {
                     weight: "norm.weight".to_owned(),
                     bias: Some("norm.bias".to_owned()),
                     width: *width,
+                    // torch's default; the module's files do not store it.
                     eps: 1e-5,
                 };
                 layers.push(Norm::read(weights, norm)?);

@@ -44,9 +44,8 @@ impl PlanBuilder<'_> {
         key: &Linear,
     ) -> Disentangled {
         let names = self.names.relative_positions;
-        let projection = |name: &str, rows: &Linear| match relative.shared {
-            true => rows.clone(),
-            false => self.square(&self.in_layer(layer, name), true),
+        let projection = |name: &str, shared: &Linear| {
+            if relative.shared { shared.clone() } else { self.square(&self.in_layer(layer, name), true) }
         };
         let width = self.config.hidden_size;
         let table = Table {
@@ -78,27 +77,20 @@ impl PlanBuilder<'_> {
 
     pub(super) fn feed_forward(&self, layer: usize) -> FeedForward {
         let (names, config) = (self.names, self.config);
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let biases = config.biases;
+        let (hidden, inner, biases) = (config.hidden_size, config.intermediate_size, config.biases);
+        let one = |name| linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+        let two = |name| stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
         let (intermediate, gate) = match names.feed_forward_in {
-            FeedForwardIn::Plain(name) => {
-                (linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate), None)
-            }
+            FeedForwardIn::Plain(name) => (one(name), None),
             FeedForwardIn::ActivatedThenGate(name) => {
-                let [activated, gate] =
-                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                let [activated, gate] = two(name);
                 (activated, Some(gate))
             }
             FeedForwardIn::GateThenActivated(name) => {
-                let [gate, activated] =
-                    stacked(&self.in_layer(layer, name), hidden, inner, biases.intermediate);
+                let [gate, activated] = two(name);
                 (activated, Some(gate))
             }
-            FeedForwardIn::Separate { activated, gate } => {
-                let [activated, gate] = [activated, gate]
-                    .map(|name| linear(&self.in_layer(layer, name), hidden, inner, biases.intermediate));
-                (activated, Some(gate))
-            }
+            FeedForwardIn::Separate { activated, gate } => (one(activated), Some(one(gate))),
         };
         FeedForward {
             intermediate,
