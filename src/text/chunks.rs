@@ -59,8 +59,8 @@ impl Chunks {
 
     /// Returns the token range of the chunk after `last`, or of the first chunk; `None` at the end of the document.
     ///
-    /// A chunk has `max_tokens` (at least 1) tokens, or a few less if it starts at the beginning of a word. The chunk
-    /// of a short document has all its tokens.
+    /// Chunks have `max_tokens` (at least 1) tokens. A chunk may start a little later, to start with a word, which makes
+    /// the last one a few tokens shorter. A short document is one chunk with all its tokens.
     pub(crate) fn next(&self, last: Option<&Range<usize>>, max_tokens: usize) -> Option<Range<usize>> {
         let Some(last) = last else { return Some(0..max_tokens.min(self.len())) };
         if last.end >= self.len() {

@@ -191,7 +191,8 @@ impl PairTokenizer {
             )));
         }
         let encoding = self.encoder.encode(text)?;
-        let tokens = self.encoder.kept_range(encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
+        let tokens =
+            self.encoder.truncation_range(encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
         Ok(Chunks::new(text, &encoding, tokens, unit))
     }
 

@@ -65,8 +65,8 @@ impl TextEncoder {
         )))
     }
 
-    /// Returns the range of `length` tokens, or of all if there are fewer, that truncation keeps of `total`.
-    pub(super) fn kept_range(&self, total: usize, length: usize) -> Range<usize> {
+    /// Returns the range of tokens that remain when `total` tokens are truncated to `length`.
+    pub(super) fn truncation_range(&self, total: usize, length: usize) -> Range<usize> {
         match self.truncation_side {
             TruncationSide::Right => 0..total.min(length),
             TruncationSide::Left => total.saturating_sub(length)..total,
@@ -75,7 +75,7 @@ impl TextEncoder {
 
     /// Truncates a text to at most `length` tokens.
     pub(super) fn truncate<'a>(&self, ids: &'a [u32], length: usize) -> &'a [u32] {
-        &ids[self.kept_range(ids.len(), length)]
+        &ids[self.truncation_range(ids.len(), length)]
     }
 
     /// Returns all tokens of a text with their byte offsets.

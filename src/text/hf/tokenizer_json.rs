@@ -254,12 +254,12 @@ impl<'a> TokenizerJson<'a> {
         })
     }
 
-    /// Returns the model's header, if its type is `wanted` or missing.
-    fn model_header(&self, wanted: &str) -> Result<ModelHeader<'a>> {
+    /// Returns the model's header, if its type is `expected_type` or missing.
+    fn model_header(&self, expected_type: &str) -> Result<ModelHeader<'a>> {
         let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
         match header.r#type.as_deref() {
-            Some(other) if other != wanted => Err(unsupported(format!(
-                "tokenizer.json: the model has the type {other:?}, but its tokenizer class needs {wanted}"
+            Some(other) if other != expected_type => Err(unsupported(format!(
+                "tokenizer.json: the model has the type {other:?}, but its tokenizer class needs {expected_type}"
             ))),
             _ => Ok(header),
         }
