@@ -8,7 +8,7 @@ use super::model::Pipeline;
 use super::special_tokens::SpecialTokenSet;
 use super::tokenizer_json::TokenizerJson;
 use crate::checkpoint::{AddedToken, TokenizerClass, TokenizerConfig};
-use crate::error::{Result, tokenizer};
+use crate::error::{Error, Result, tokenizer};
 use crate::text::error::failed;
 
 /// Returns the tokens that are split off a text first: the tokens in the files, followed by the special tokens that
@@ -76,6 +76,6 @@ pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
     Ok(())
 }
 
-fn invalid(content: &str, reason: &str) -> crate::Error {
+fn invalid(content: &str, reason: &str) -> Error {
     tokenizer(format!("tokenizer.json: the added token {content:?} {reason}"))
 }

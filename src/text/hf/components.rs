@@ -20,7 +20,7 @@ use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::charsmap;
-use crate::error::{Result, tokenizer, unsupported};
+use crate::error::{Error, Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 
 /// Published files have a handful.
@@ -183,6 +183,6 @@ fn deserialize<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(malformed)
 }
 
-fn unknown(section: &str, kind: &str) -> crate::Error {
+fn unknown(section: &str, kind: &str) -> Error {
     unsupported(format!("tokenizer.json: the {section} {kind:?} is not supported"))
 }

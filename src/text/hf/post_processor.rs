@@ -118,7 +118,7 @@ fn template_pieces(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::error::ErrorKind;
     use crate::text::Batch;
 
     const BERT: &str = r#"{"type": "TemplateProcessing", "single": [],

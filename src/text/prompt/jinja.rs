@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Result, unsupported};
+use crate::error::{Error, Result, unsupported};
 
 /// A piece of the text that a template writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<P
     if reader.branches.is_empty() { Ok(reader.out) } else { Err(not_supported("an if has no endif")) }
 }
 
-fn not_supported(what: &str) -> crate::Error {
+fn not_supported(what: &str) -> Error {
     unsupported(format!("the chat template is not supported: {what}"))
 }
 
@@ -235,7 +235,7 @@ struct Expression<'a> {
 }
 
 impl<'a> Expression<'a> {
-    fn unexpected(&self) -> crate::Error {
+    fn unexpected(&self) -> Error {
         not_supported(&format!("{:?} is unexpected", excerpt(self.rest.trim_start())))
     }
 
