@@ -66,7 +66,7 @@ for (const [names, what, fault, outcome] of cases) {
         context.hub.faults.clear();
         assert.deepEqual(await context.scores(), expected, "a later load is good");
       }
-      assert.deepEqual(await context.offline(), expected, "and kept");
+      assert.deepEqual(await context.offline(), expected, "from the cache");
     });
   }
 }

@@ -25,7 +25,7 @@ function filesOf({ listing, contents = {} }) {
   return new Map(listing.map((name) => [name, contentOf(name)]));
 }
 
-/** The names of all files that a Hub was asked for. */
+/** The names of all files that were requested from the Hub. */
 const requested = () => new Set(context.hub.requests.filter(({ origin }) => origin === "hub").map(({ path }) => /resolve\/[^/]+\/(.*)/.exec(path)[1]));
 
 describe("the files that are read of a model", () => {

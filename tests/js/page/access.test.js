@@ -76,7 +76,7 @@ describe("accessibility of the demo page", () => {
     // Rows may still be moving to their positions.
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const [opened, next] = [await rows.nth(1).boundingBox(), await rows.nth(2).boundingBox()];
-    assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below makes room");
+    assert.ok(opened.height >= before && opened.y + opened.height <= next.y + 1, "the row below moves down");
     await useLongDocuments(page);
     await page.keyboard.press("/");
     await page.fill("#query", "How can cats tell whether they fit through a hole?");

@@ -49,13 +49,13 @@ describe("the demo page on the network", () => {
     await open();
     await whenReady(page);
     assert.ok(proxy.requests.includes("/sw.js") && proxy.requests.includes(weights));
-    const [asked, served] = [requests.length, proxy.requests.length];
+    const [requestsBefore, servedBefore] = [requests.length, proxy.requests.length];
     await rank(page, "Why do astronauts float?");
     await rank(page, "What does andante mean?");
     await page.waitForTimeout(500);
-    assert.deepEqual(requests.slice(asked), []);
+    assert.deepEqual(requests.slice(requestsBefore), []);
     // Browsers check for a new version of a service worker some time after a visit.
-    assert.deepEqual(proxy.requests.slice(served).filter((path) => path !== "/sw.js"), []);
+    assert.deepEqual(proxy.requests.slice(servedBefore).filter((path) => path !== "/sw.js"), []);
     assert.equal(await page.textContent("#requests-after-load"), "0");
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
     assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 2\d\.\d MB$/);
@@ -71,7 +71,7 @@ describe("the demo page on the network", () => {
       assert.equal(proxy.requests.filter((path) => path === large).length, 1, `${large} is fetched once`);
     }
     assert.ok(!proxy.requests.includes("/assets/ranklet_bg.wasm"), "the engine's other file is not fetched");
-    await kept(page, "model.safetensors");
+    await whenCached(page, "model.safetensors");
     await context.setOffline(true);
     await proxy.stop();
     await page.reload();
@@ -88,7 +88,7 @@ describe("the demo page on the network", () => {
     await open();
     await page.locator('[data-state="failed"]').waitFor();
     const names = await page.evaluate(async () => (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname));
-    assert.ok(names.includes("/main.js"), "the shell is kept");
+    assert.ok(names.includes("/main.js"), "the other files are cached");
     assert.ok(!names.includes(weights));
     await close();
   });
@@ -122,7 +122,7 @@ describe("the demo page on the network", () => {
     await screenshot(page, "loading");
     await page.keyboard.press("Escape");
     await page.getByText("The model is not loaded").waitFor();
-    await screenshot(page, "loading-cancelled");
+    await screenshot(page, "loading-canceled");
     await page.fill("#query", "Why do astronauts float?");
     assert.ok((await texts(page, "keyword-list")).length > 0);
     proxy.faults.clear();
@@ -168,7 +168,7 @@ function fileInTwo(file, weights) {
 }
 
 /** Waits until the service worker has cached a file. */
-function kept(page, name) {
+function whenCached(page, name) {
   return page.waitForFunction(async (wanted) => {
     const keys = await (await caches.open("ranklet-page")).keys();
     return keys.some(({ url }) => new URL(url).pathname.endsWith(wanted));

@@ -14,10 +14,10 @@ describe("responsiveness of the demo page", () => {
     await open();
     await whenReady(page);
     let seen = await typeAndMeasure(suite.browser, page);
-    if (seen.longest > limit) seen = await typeAndMeasure(suite.browser, page);
-    t.diagnostic(`longest task ${seen.longest.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`);
+    if (seen.longestTask > limit) seen = await typeAndMeasure(suite.browser, page);
+    t.diagnostic(`longest task ${seen.longestTask.toFixed(0)} ms of processor time; ${seen.frames.length} frames, the longest ${Math.max(...seen.frames).toFixed(0)} ms`);
     assert.ok(seen.tasks > 100, "enough tasks");
-    assert.ok(seen.longest <= limit, `a task took ${seen.longest} ms`);
+    assert.ok(seen.longestTask <= limit, `a task took ${seen.longestTask} ms`);
     assert.ok(seen.frames.length > 60, "frames kept coming");
     assert.deepEqual(problems, []);
     await close();
@@ -41,7 +41,7 @@ async function typeAndMeasure(browser, page) {
   const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
   const frames = await page.evaluate(() => ((seen.busy = false), seen.frames));
   const times = taskTimes(traceEvents);
-  return { frames, tasks: times.length, longest: Math.max(...times) };
+  return { frames, tasks: times.length, longestTask: Math.max(...times) };
 }
 
 /**

@@ -9,15 +9,15 @@ import { startDemo } from "../support/servers/demo.js";
 import { startModelHost } from "../support/servers/model-host.js";
 
 /** Requests exactly this path; fetch would normalize it. */
-function ask(base, path, { method = "GET", headers = {} } = {}) {
+function send(base, path, { method = "GET", headers = {} } = {}) {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base);
-    const asked = request({ hostname, port, path, method, headers }, (response) => {
+    const outgoing = request({ hostname, port, path, method, headers }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text) => (body += text));
       response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
     });
-    asked.on("error", reject).end();
+    outgoing.on("error", reject).end();
   });
 }
 
@@ -41,7 +41,7 @@ describe("the demo's server", () => {
   };
   for (const [path, type] of Object.entries(served)) {
     test(`the demo server serves ${path} as ${type} with the policy`, async () => {
-      const { status, headers } = await ask(demo.url, path, { method: "HEAD" });
+      const { status, headers } = await send(demo.url, path, { method: "HEAD" });
       assert.equal(status, 200);
       assert.equal(headers["content-type"], type);
       assert.match(headers["content-security-policy"], /^default-src 'self'; script-src 'self' 'wasm-unsafe-eval';/);
@@ -51,19 +51,19 @@ describe("the demo's server", () => {
   const refused = ["/README.md", "/../Cargo.toml", "/%2e%2e/%2e%2e/Cargo.lock", "/assets/../../../package.json",
     "/..%2f..%2fpkg%2fpackage.json", "/..%5c..%5cpkg/package.json", "/main.ts", "/serve.mjs", "/www/", "/%00.html", "/%"];
   for (const path of refused) {
-    test(`the demo server does not serve ${path}`, async () => assert.equal((await ask(demo.url, path)).status, 404));
+    test(`the demo server does not serve ${path}`, async () => assert.equal((await send(demo.url, path)).status, 404));
   }
 
   test("the demo server refuses methods other than GET and HEAD", async () => {
-    for (const method of ["POST", "PUT", "DELETE"]) assert.equal((await ask(demo.url, "/", { method })).status, 405);
+    for (const method of ["POST", "PUT", "DELETE"]) assert.equal((await send(demo.url, "/", { method })).status, 405);
   });
 
   test("the demo server answers 304 if the client has the file", async () => {
-    const { etag } = (await ask(demo.url, "/main.js", { method: "HEAD" })).headers;
+    const { etag } = (await send(demo.url, "/main.js", { method: "HEAD" })).headers;
     assert.match(etag, /^"[\w-]{43}"$/);
-    const again = await ask(demo.url, "/main.js", { headers: { "if-none-match": etag } });
+    const again = await send(demo.url, "/main.js", { headers: { "if-none-match": etag } });
     assert.deepEqual([again.status, again.body, again.headers.etag], [304, "", etag]);
-    assert.equal((await ask(demo.url, "/main.js", { headers: { "if-none-match": '"other"' } })).status, 200);
+    assert.equal((await send(demo.url, "/main.js", { headers: { "if-none-match": '"other"' } })).status, 200);
   });
 });
 
@@ -82,11 +82,11 @@ describe("the demo server's forwarding of a hub", () => {
   });
 
   test("the demo server forwards a model's files with status, length and commit", async () => {
-    const { status, headers, body } = await ask(demo.url, `/hub/${id}/resolve/main/config.json`);
+    const { status, headers, body } = await send(demo.url, `/hub/${id}/resolve/main/config.json`);
     assert.deepEqual([status, body], [200, readFileSync(new URL("config.json", model.url), "utf8")]);
     assert.deepEqual([headers["content-length"], headers["x-repo-commit"]], [String(body.length), hub.commit]);
     assert.match(headers["content-security-policy"], /^default-src 'self'/);
-    assert.equal((await ask(demo.url, `/hub/${id}/resolve/gone/config.json`)).status, 404);
+    assert.equal((await send(demo.url, `/hub/${id}/resolve/gone/config.json`)).status, 404);
   });
 
   const { files, weights, modules } = JSON.parse(readFileSync(new URL("src/checkpoint/model_files.json", root), "utf8"));
@@ -94,7 +94,7 @@ describe("the demo server's forwarding of a hub", () => {
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
   for (const name of [...files.map((file) => file.name), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
     test(`the demo server forwards ${name}, which the package may request`, async () => {
-      await ask(demo.url, `/hub/${id}/resolve/main/${name}`);
+      await send(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
     });
   }
@@ -106,14 +106,14 @@ describe("the demo server's forwarding of a hub", () => {
       `a/b/resolve/main/${"a".repeat(97)}.safetensors`, `a/b/resolve/main/${"a".repeat(97)}/config.json`, "a/b/resolve/main/.a.safetensors",
       "a/b/resolve/main/a..b.safetensors", "a/b/resolve/main/.git/config.json", "a/b/resolve/main/1_Pooling/tokenizer.json",
       "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt"]) {
-      assert.equal((await ask(demo.url, `/hub/${path}`)).status, 404, path);
+      assert.equal((await send(demo.url, `/hub/${path}`)).status, 404, path);
     }
     assert.equal(hub.requests.length, before, "the hub got no request");
   });
 
   test("the demo server answers 502 if the hub cannot be reached", async () => {
     const alone = await startDemo({ RANKLET_HUB: "http://127.0.0.1:9" });
-    const { status, body } = await ask(alone.url, "/hub/a/b/resolve/main/config.json");
+    const { status, body } = await send(alone.url, "/hub/a/b/resolve/main/config.json");
     await alone.stop();
     assert.equal(status, 502);
     assert.match(body, /The hub could not be reached/);

@@ -55,7 +55,7 @@ for (const workers of [0, 1]) {
     test("with latest, a newer call ends the older one and gives the right results", async () => {
       const expected = await lastOf(collection.rank("new", { topN: 3 }));
       const old = collection.rank("old", { latest: true });
-      const plain = lastOf(collection.rank("beside", { topN: 1 }));
+      const plain = lastOf(collection.rank("other", { topN: 1 }));
       await old.next();
       const newer = lastOf(collection.rank("new", { topN: 3, latest: true }));
       await rejectsWith("aborted", /a newer call replaced this one/, () => collect(old));

@@ -111,11 +111,11 @@ describe("a pool", () => {
   test("disposing a collection frees it in every worker and does not affect other collections", async () => {
     await pool(2);
     const disposed = await reranker.prepare(manyDocuments);
-    const kept = await reranker.prepare(manyDocuments);
+    const other = await reranker.prepare(manyDocuments);
     const ranking = disposed.rank(query);
     disposed.dispose();
     await assert.rejects(collect(ranking), { code: "disposed" });
-    assert.equal((await lastOf(kept.rank(query))).done, 700);
+    assert.equal((await lastOf(other.rank(query))).done, 700);
     for (const worker of started) assert.equal(requestsOf(worker, "release").length, 1);
   });
 
