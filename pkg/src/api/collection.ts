@@ -1,13 +1,13 @@
-import { abortWithError, linkAbort } from "../util/abort.js";
-import { RankletError, disposedError, renumbered, withItemInMessage } from "../errors.js";
+import { disposedError, RankletError, renumbered, withItemInMessage } from "../errors.js";
 import { withRestart } from "../scoring/fallback.js";
+import { type IndexedScores, streamJob } from "../scoring/score.js";
+import type { Job, Scorer } from "../scoring/scorer.js";
+import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
+import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
-import { collectionChecks } from "./options.js";
-import { mergeTop, toResult, scoredDocuments, type ScoredDocument } from "./results.js";
-import type { Scorer, Job } from "../scoring/scorer.js";
-import { streamJob, type IndexedScores } from "../scoring/score.js";
 import { dispose } from "../util/symbols.js";
-import type { Collection, CollectionRankOptions, CollectionRanking, DocumentInput, Scores } from "../types.js";
+import { collectionChecks } from "./options.js";
+import { mergeTop, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
 interface RankRequest {
   readonly job: Extract<Job, { kind: "prepared" }>;

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import type { PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, callback, boolean, iterable, array, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, array, boolean, callback, iterable, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
 const scoringChecks = {
   scores: oneOf(["model", "raw", "sigmoid"]),

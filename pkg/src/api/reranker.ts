@@ -1,14 +1,8 @@
-import { throwIfAborted } from "../util/abort.js";
-import { PreparedCollection } from "./collection.js";
-import { documentText, documentTexts } from "./documents.js";
-import { RankletError, disposedError, withItemInMessage } from "../errors.js";
+import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
-import { array, checkOptions, string } from "../util/check.js";
-import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
-import { topScores, toResult, scoredDocuments } from "./results.js";
-import type { DocumentLimits, Scorer, Job } from "../scoring/scorer.js";
 import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
-import { asyncDispose, dispose } from "../util/symbols.js";
+import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
+import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
   CallOptions,
   Collection,
@@ -27,7 +21,13 @@ import type {
   StreamOptions,
   StreamPart,
 } from "../types.js";
-import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
+import { throwIfAborted } from "../util/abort.js";
+import { array, checkOptions, string } from "../util/check.js";
+import { asyncDispose, dispose } from "../util/symbols.js";
+import { PreparedCollection } from "./collection.js";
+import { documentText, documentTexts } from "./documents.js";
+import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
+import { scoredDocuments, topScores, toResult } from "./results.js";
 
 /** The checked options of calls that return one result. */
 interface CallSettings {

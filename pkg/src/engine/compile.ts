@@ -1,4 +1,4 @@
-import { RankletError, messageOf } from "../errors.js";
+import { messageOf, RankletError } from "../errors.js";
 import type { Platform } from "../platform/platform.js";
 
 let compiling: Promise<WebAssembly.Module> | undefined;

@@ -1,13 +1,13 @@
-import { ModelFiles, WasmLoader, type WasmCollection, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
+import { ModelFiles, type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 
-import { throwIfAborted } from "../util/abort.js";
-import { RankletError, disposedError, fromEngine, isDeviceLost, messageOf } from "../errors.js";
+import { disposedError, fromEngine, isDeviceLost, messageOf, RankletError } from "../errors.js";
 import { isWeightsName } from "../model/model-files.js";
-import { parseInfo } from "./info.js";
-import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
+import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { engineDamage, markDamaged } from "./start.js";
+import { throwIfAborted } from "../util/abort.js";
+import { parseInfo } from "./info.js";
 import { rejectOnTrap } from "./reject-on-trap.js";
+import { engineDamage, markDamaged } from "./start.js";
 
 /** The settings that `WasmLoader` reads as JSON, and `reason`. */
 export interface EngineSettings {

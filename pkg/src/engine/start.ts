@@ -1,6 +1,6 @@
 import { initSync } from "../wasm/ranklet.js";
 
-import { RankletError, messageOf } from "../errors.js";
+import { messageOf, RankletError } from "../errors.js";
 
 let started = false;
 let damage: RankletError | undefined;

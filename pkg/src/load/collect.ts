@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
-import { configFile, fixedFiles, weightsForms, type ModelFile, type ModelFiles } from "../model/model-files.js";
-import { listModuleFiles, listShards, type FileChoice } from "./list.js";
+import { configFile, fixedFiles, type ModelFile, type ModelFiles, weightsForms } from "../model/model-files.js";
+import { type FileChoice, listModuleFiles, listShards } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
 /** A file's name and content. */

@@ -1,9 +1,9 @@
-import { RankletError, messageOf, type ErrorCode } from "../errors.js";
+import { type ErrorCode, messageOf, RankletError } from "../errors.js";
 import { ModelCache } from "../model/cache.js";
+import type { ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { abortable } from "../util/abort.js";
-import type { ModelFiles } from "../model/model-files.js";
 import type { LoadedModel, ModelLocation } from "./stages.js";
 
 /** The other stages of a load, as the cache calls them. */

@@ -1,5 +1,5 @@
-import { RankletError, messageOf } from "../errors.js";
-import { isPlainName, isShardName, maxIndexBytes, maxModules, maxModulesBytes, maxShards, moduleLayout, type ModelFile, type ModelFiles, type WeightsForm } from "../model/model-files.js";
+import { messageOf, RankletError } from "../errors.js";
+import { isPlainName, isShardName, maxIndexBytes, maxModules, maxModulesBytes, maxShards, type ModelFile, type ModelFiles, moduleLayout, type WeightsForm } from "../model/model-files.js";
 import { isObject } from "../util/check.js";
 
 /** Alternative files, of which the first that exists is read. If the last is required, one of them must exist. */

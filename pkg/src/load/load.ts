@@ -12,7 +12,7 @@ import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
-import { loadThroughCache, openCache, type LoadSteps } from "./keep.js";
+import { type LoadSteps, loadThroughCache, openCache } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
 import { locate } from "./locate.js";
 import { MemoryBudget } from "./memory-budget.js";

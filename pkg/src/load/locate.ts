@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { hubModel, isHubId, type HubOptions } from "../model/hub.js";
+import { hubModel, type HubOptions, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import { isObject, kindOf } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";

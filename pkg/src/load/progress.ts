@@ -1,5 +1,5 @@
-import type { DownloadProgress } from "../types.js";
 import type { ModelFiles } from "../model/model-files.js";
+import type { DownloadProgress } from "../types.js";
 
 type Listener = ((progress: DownloadProgress) => void) | undefined;
 

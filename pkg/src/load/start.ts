@@ -1,14 +1,14 @@
 import { Engine } from "../engine/engine.js";
 import { startEngine } from "../engine/start.js";
 import { RankletError } from "../errors.js";
+import type { ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { throwIfAborted } from "../util/abort.js";
-import { WorkerPool, type PoolSize } from "../worker/pool.js";
+import { type PoolSize, WorkerPool } from "../worker/pool.js";
 import type { WorkerPort } from "../worker/port.js";
 import { PrestartedWorkers } from "../worker/prestarted-workers.js";
 import { WorkerScorer, type WorkerStart } from "../worker/worker-scorer.js";
-import type { ModelFiles } from "../model/model-files.js";
 import type { EngineInputs } from "./stages.js";
 
 /** Size in bytes of the largest model that "auto" loads into several workers: each holds a copy of the weights. */

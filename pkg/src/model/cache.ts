@@ -1,5 +1,5 @@
 import type { Store } from "../platform/store.js";
-import { createManifest, isEntryName, isOldEntry, newEntryName, parseManifest, type Manifest } from "./manifest.js";
+import { createManifest, isEntryName, isOldEntry, type Manifest, newEntryName, parseManifest } from "./manifest.js";
 import { isModelFileName, type ModelFiles } from "./model-files.js";
 
 const manifestName = "manifest.json";

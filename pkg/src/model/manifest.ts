@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { fixedFiles, weightsForms, type ModelFiles } from "./model-files.js";
+import { fixedFiles, type ModelFiles, weightsForms } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {

@@ -1,5 +1,5 @@
 import { newWorker } from "../assets.js";
-import { RankletError, messageOf } from "../errors.js";
+import { messageOf, RankletError } from "../errors.js";
 import { isObject } from "../util/check.js";
 import type { WorkerPort } from "../worker/port.js";
 

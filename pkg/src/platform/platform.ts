@@ -1,6 +1,6 @@
-import type { Store } from "./store.js";
 import type { ModelFileSet } from "../types.js";
 import type { WorkerPort } from "../worker/port.js";
+import type { Store } from "./store.js";
 
 /** The differences between runtimes. Each runtime has a file in this folder. */
 export interface Platform {

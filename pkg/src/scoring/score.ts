@@ -1,7 +1,7 @@
+import { renumbered } from "../errors.js";
 import { linkAbort, throwIfAborted } from "../util/abort.js";
 import { AsyncQueue } from "../util/async-queue.js";
-import { renumbered } from "../errors.js";
-import type { JobOptions, PartialScores, Scorer, Job } from "./scorer.js";
+import type { Job, JobOptions, PartialScores, Scorer } from "./scorer.js";
 
 /** Sums over a call. */
 export interface Totals {

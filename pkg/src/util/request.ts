@@ -1,4 +1,4 @@
-import { RankletError, messageOf } from "../errors.js";
+import { messageOf, RankletError } from "../errors.js";
 
 /** How to request a URL. */
 export interface RequestOptions {

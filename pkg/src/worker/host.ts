@@ -1,6 +1,6 @@
 import { Engine, type EngineSettings } from "../engine/engine.js";
 import { engineDamage, startEngine } from "../engine/start.js";
-import { RankletError, isDeviceLost, messageOf } from "../errors.js";
+import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 

@@ -1,7 +1,7 @@
 import { RankletError, renumbered } from "../errors.js";
 import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scorer.js";
+import { type JobChunk, remainder } from "./job-splitter.js";
 import type { WorkerScorer } from "./worker-scorer.js";
-import { remainder, type JobChunk } from "./job-splitter.js";
 
 /** Number of workers that one chunk may cost. A chunk that costs more is probably the cause, and its error is thrown. */
 const maxWorkerLosses = 2;

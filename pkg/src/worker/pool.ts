@@ -1,15 +1,15 @@
-import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
-import { disposedError } from "../errors.js";
 import { inWorkers } from "../engine/info.js";
-import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
+import { disposedError } from "../errors.js";
+import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { WorkerScorer, type WorkerStart } from "./worker-scorer.js";
-import { JobScheduler, type Workers } from "./scheduler.js";
-import { PoolWorker } from "./pool-worker.js";
+import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { DocumentShards } from "./document-shards.js";
-import type { WorkerPort } from "./port.js";
 import type { TextJob } from "./job-splitter.js";
+import { PoolWorker } from "./pool-worker.js";
+import type { WorkerPort } from "./port.js";
 import { PrestartedWorkers } from "./prestarted-workers.js";
+import { JobScheduler, type Workers } from "./scheduler.js";
+import { WorkerScorer, type WorkerStart } from "./worker-scorer.js";
 
 /** The number of workers, and whether loading waits for all of them. */
 export interface PoolSize {

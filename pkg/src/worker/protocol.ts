@@ -1,10 +1,10 @@
 // The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
 // browser's cache, so each side validates every message it receives.
 import type { EngineSettings } from "../engine/engine.js";
-import { errorCodes, type ErrorCode, type ErrorItem } from "../errors.js";
-import { isObject } from "../util/check.js";
-import type { CollectionInput, PartialScores, DocumentLimits, Job } from "../scoring/scorer.js";
+import { type ErrorCode, errorCodes, type ErrorItem } from "../errors.js";
+import type { CollectionInput, DocumentLimits, Job, PartialScores } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
+import { isObject } from "../util/check.js";
 
 /** A message to the worker. `call` is the number by which the answer refers to it. */
 export type Request =

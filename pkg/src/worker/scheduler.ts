@@ -1,6 +1,6 @@
 import type { JobOptions } from "../scoring/scorer.js";
+import { type JobChunk, JobSplitter, type TextJob } from "./job-splitter.js";
 import type { PoolWorker } from "./pool-worker.js";
-import { JobSplitter, type JobChunk, type TextJob } from "./job-splitter.js";
 
 /** The workers that chunks are assigned to. */
 export interface Workers {

@@ -1,8 +1,8 @@
-import { throwIfAborted } from "../util/abort.js";
-import { RankletError } from "../errors.js";
 import { inWorkers } from "../engine/info.js";
+import { RankletError } from "../errors.js";
 import type { PartialScores } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
+import { throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
 import { parseReply, type Reply, type Request } from "./protocol.js";
 

@@ -1,11 +1,11 @@
-import { abortWithError, abortable, throwIfAborted } from "../util/abort.js";
 import type { EngineSettings } from "../engine/engine.js";
-import { RankletError, disposedError } from "../errors.js";
 import { inWorkers } from "../engine/info.js";
-import type { CollectionInput, JobOptions, Scorer, Job } from "../scoring/scorer.js";
+import { disposedError, RankletError } from "../errors.js";
+import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
-import { WorkerConnection } from "./worker-connection.js";
+import { abortable, abortWithError, throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
+import { WorkerConnection } from "./worker-connection.js";
 
 /** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
 export interface WorkerStart {

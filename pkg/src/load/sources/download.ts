@@ -1,7 +1,7 @@
-import { RankletError, messageOf } from "../../errors.js";
+import { messageOf, RankletError } from "../../errors.js";
 import { commitOf } from "../../model/hub.js";
-import { request, statusOf, type RequestOptions } from "../../util/request.js";
-import { checkLength, type AnnouncedFile, type AnnouncedLength } from "../verify.js";
+import { request, type RequestOptions, statusOf } from "../../util/request.js";
+import { type AnnouncedFile, type AnnouncedLength, checkLength } from "../verify.js";
 
 /** How to request a file, and how to interpret a response without one. */
 export interface DownloadOptions extends RequestOptions {

@@ -1,4 +1,4 @@
-import { RankletError, messageOf } from "../../errors.js";
+import { messageOf, RankletError } from "../../errors.js";
 import { fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
