@@ -9,6 +9,7 @@ import { dispose } from "../util/symbols.js";
 import { collectionChecks } from "./options.js";
 import { mergeTop, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
+/** The checked arguments of `rank`. */
 interface RankRequest {
   readonly job: Extract<Job, { kind: "prepared" }>;
   readonly scores: Scores;
@@ -71,9 +72,9 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     let [done, tokens, engineMs] = [0, 0, 0];
     let top: ScoredDocument[] = [];
     // Until the results, indices are positions in the job, because equal scores keep that order.
-    const document = (index: number): number => job.candidates?.[index] ?? index;
+    const documentIndex = (index: number): number => job.candidates?.[index] ?? index;
     const ranking = (): CollectionRanking<D> => ({
-      results: top.map((one) => toResult({ ...one, index: document(one.index) }, returnDocuments ? this.#documents : undefined)),
+      results: top.map((scored) => toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined)),
       done,
       total,
       usage: { tokens, documents: done },
@@ -95,15 +96,15 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       }
       if (total === 0) yield ranking();
     } catch (error) {
-      throw withItemInMessage(renumbered(error, document));
+      throw withItemInMessage(renumbered(error, documentIndex));
     } finally {
       for (const unlink of unlinks) unlink();
     }
   }
 
   #checkCandidates(candidates: Uint32Array | undefined): void {
-    const at = candidates?.findIndex((index) => index >= this.size) ?? -1;
-    if (at === -1) return;
-    throw new RankletError("input", `collection.rank: candidates[${at}] is ${candidates?.[at]}, and the collection has ${this.size} documents`);
+    const position = candidates?.findIndex((index) => index >= this.size) ?? -1;
+    if (position === -1) return;
+    throw new RankletError("input", `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`);
   }
 }

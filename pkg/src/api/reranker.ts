@@ -27,7 +27,7 @@ import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
 import { documentText, documentTexts } from "./documents.js";
 import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
-import { scoredDocuments, topScores, toResult } from "./results.js";
+import { scoredDocuments, topDocuments, toResult } from "./results.js";
 
 /** The checked options of calls that return one result. */
 interface CallSettings {
@@ -91,14 +91,14 @@ export class LoadedReranker {
    */
   async rerank<D extends DocumentInput>(options: RerankOptions<D>): Promise<RerankResponse<D>> {
     const started = performance.now();
-    const read = checkOptions("rerank", options, rerankChecks);
-    const query = string(read.query, "rerank: query");
+    const checked = checkOptions("rerank", options, rerankChecks);
+    const query = string(checked.query, "rerank: query");
     // Copied, because the caller may change the array before the call ends.
-    const documents = [...array(read.documents, "rerank: documents")] as readonly D[];
+    const documents = [...array(checked.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
-    const texts = documentTexts(documents, read.rankFields);
-    const { totals, ...all } = await this.#score(() => queryJobs(query, texts, documentLimits(read), this.#workers), texts.length, read);
-    const results = topScores(scoredDocuments(all), read.topN).map((one) => toResult(one, read.returnDocuments === true ? documents : undefined));
+    const texts = documentTexts(documents, checked.rankFields);
+    const { totals, ...scores } = await this.#score(() => queryJobs(query, texts, documentLimits(checked), this.#workers), texts.length, checked);
+    const results = topDocuments(scoredDocuments(scores), checked.topN).map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined));
     return {
       results,
       usage: { tokens: totals.tokens, documents: texts.length },
@@ -109,18 +109,18 @@ export class LoadedReranker {
 
   /**
    * Scores documents and yields them after each micro-batch: in the order of the documents with one worker, in any order with
-   * several. Leaving the loop ends the call. Scoring pauses while the loop's body runs.
+   * several. Leaving the loop ends the call. Scoring runs at most one window of documents ahead of the loop.
    * @throws RankletError `input` or `unsupported` for options, at once; while iterating `input` for a document, `aborted`,
    *   `disposed`, or an error of the engine
    */
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
-    const read = checkOptions("stream", options, streamChecks);
-    const query = string(read.query, "stream: query");
-    const { documents, rankFields, returnDocuments = false, scores = "model", signal } = read;
+    const checked = checkOptions("stream", options, streamChecks);
+    const query = string(checked.query, "stream: query");
+    const { documents, rankFields, returnDocuments = false, scores = "model", signal } = checked;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, rankFields, limits: documentLimits(read), returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, rankFields, limits: documentLimits(checked), returnDocuments, scores, signal });
   }
 
   /**
@@ -129,9 +129,9 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
-    const read = checkOptions("score", options, scoreChecks);
-    const checked = Array.from(array(pairs, "score: pairs"), pair);
-    return (await this.#score(() => pairJobs(checked, this.#workers), checked.length, read)).scores;
+    const checked = checkOptions("score", options, scoreChecks);
+    const checkedPairs = Array.from(array(pairs, "score: pairs"), checkPair);
+    return (await this.#score(() => pairJobs(checkedPairs, this.#workers), checkedPairs.length, checked)).scores;
   }
 
   /**
@@ -139,13 +139,13 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
-    const read = checkOptions("rank", options, rankChecks);
+    const checked = checkOptions("rank", options, rankChecks);
     const checkedQuery = string(query, "rank: query");
     const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
-    const all = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, read);
-    return topScores(scoredDocuments(all), read.topK).map(({ index, score }) =>
-      read.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
+    const scores = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, checked);
+    return topDocuments(scoredDocuments(scores), checked.topK).map(({ index, score }) =>
+      checked.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
 
@@ -155,8 +155,8 @@ export class LoadedReranker {
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
     const { rankFields, signal, onProgress, ...settings } = checkOptions("prepare", options, prepareChecks);
-    const kept = [...array(documents, "prepare: documents")] as readonly D[];
-    const texts = documentTexts(kept, rankFields);
+    const copy = [...array(documents, "prepare: documents")] as readonly D[];
+    const texts = documentTexts(copy, rankFields);
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
     let done = 0;
@@ -173,7 +173,7 @@ export class LoadedReranker {
       this.#scorer.release(id);
       throw error;
     }
-    return new PreparedCollection(this.#scorer, id, kept);
+    return new PreparedCollection(this.#scorer, id, copy);
   }
 
   /** Frees the model's memory. Running calls and later ones are rejected with `disposed`. May be called more than once. */
@@ -248,9 +248,9 @@ export class LoadedReranker {
       const documents = window.map(({ text }) => text);
       const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;
       for await (const partials of streamJob(this.#scorer, job, first, settings)) {
-        const results = partials.flatMap((partial) => scoredDocuments(partial, partial.indices)).map((one) => {
-          const { document } = window[one.index - first] as { document: D };
-          return settings.returnDocuments ? { ...one, document } : one;
+        const results = partials.flatMap((partial) => scoredDocuments(partial, partial.indices)).map((scored) => {
+          const { document } = window[scored.index - first] as { document: D };
+          return settings.returnDocuments ? { ...scored, document } : scored;
         });
         done += results.length;
         if (results.length > 0) yield { results, done, total: settings.total };
@@ -285,8 +285,9 @@ function documentLimits({ maxTokensPerDocument, longDocuments = "truncate" }: Pi
   return { maxTokensPerDocument, longDocuments };
 }
 
-function pair(given: unknown, at: number): readonly [query: string, document: string] {
-  const [query, document, ...extra] = array(given, `score: pairs[${at}]`);
-  if (extra.length > 0) throw new RankletError("input", `score: pairs[${at}] must be [query, document], without a third item`);
-  return [string(query, `score: pairs[${at}][0], the query,`), string(document, `score: pairs[${at}][1], the document,`)];
+function checkPair(value: unknown, index: number): readonly [query: string, document: string] {
+  const name = `score: pairs[${index}]`;
+  const [query, document, ...extra] = array(value, name);
+  if (extra.length > 0) throw new RankletError("input", `${name} must be [query, document], without a third item`);
+  return [string(query, `${name}[0], the query,`), string(document, `${name}[1], the document,`)];
 }

@@ -10,14 +10,14 @@ export interface ScoredDocument {
 
 /** Converts the scores of a model with one label. `indices` are 0, 1, 2, … by default. */
 export function scoredDocuments({ scores, spans }: Pick<PartialScores, "scores" | "spans">, indices?: Uint32Array): ScoredDocument[] {
-  return Array.from(scores, (score, at) => {
-    const index = indices?.[at] ?? at;
-    return spans === undefined ? { index, score } : { index, score, span: { start: spans[2 * at] as number, end: spans[2 * at + 1] as number } };
+  return Array.from(scores, (score, position) => {
+    const index = indices?.[position] ?? position;
+    return spans === undefined ? { index, score } : { index, score, span: { start: spans[2 * position] as number, end: spans[2 * position + 1] as number } };
   });
 }
 
 /** Returns the best `count` documents, best first. Equal scores keep their order. */
-export function topScores<S extends ScoredDocument>(scored: readonly S[], count = scored.length): S[] {
+export function topDocuments<S extends ScoredDocument>(scored: readonly S[], count = scored.length): S[] {
   return [...scored].sort((a, b) => b.score - a.score).slice(0, count);
 }
 

@@ -27,7 +27,7 @@ async function compile(platform: Platform): Promise<WebAssembly.Module> {
     if (error instanceof TypeError) throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw new RankletError(
       "unsupported",
-      `the engine cannot be compiled (it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,
+      `the engine cannot be compiled (it needs WebAssembly SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -16,7 +16,7 @@ export function startEngine(module: WebAssembly.Module): void {
     initSync({ module });
   } catch (error) {
     const code = error instanceof RangeError ? "out-of-memory" : "unsupported";
-    throw new RankletError(code, `the engine does not start: ${messageOf(error)}`, { cause: error });
+    throw new RankletError(code, `the engine cannot be started: ${messageOf(error)}`, { cause: error });
   }
   started = true;
 }

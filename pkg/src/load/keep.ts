@@ -21,23 +21,23 @@ const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", 
 
 /**
  * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
- * @param wanted the option `cache` of `load`
+ * @param option the option `cache` of `load`
  * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
  */
-export function openCache(platform: Platform, location: ModelLocation, wanted: boolean | string | undefined): ModelCache | undefined {
-  if (wanted === false) return undefined;
+export function openCache(platform: Platform, location: ModelLocation, option: boolean | string | undefined): ModelCache | undefined {
+  if (option === false) return undefined;
   if (location.kind !== "remote") {
-    if (wanted === undefined) return undefined;
+    if (option === undefined) return undefined;
     throw new RankletError(
       "input",
       "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for the default model",
     );
   }
-  if (wanted === undefined && location.hub === undefined) return undefined;
+  if (option === undefined && location.hub === undefined) return undefined;
   const model = location.folder.href;
-  const store = platform.store(typeof wanted === "string" ? wanted : undefined, model);
+  const store = platform.store(typeof option === "string" ? option : undefined, model);
   if (store !== undefined) return new ModelCache(model, store);
-  if (wanted === undefined) return undefined;
+  if (option === undefined) return undefined;
   throw new RankletError(
     "unsupported",
     "load: cache is not available here (a page needs https for it); leave it out, or keep the files yourself and give them to load",
@@ -58,7 +58,7 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
       return withWarnings(await steps.start(Promise.resolve(cached)), warnings);
     } catch (error) {
       if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
-      warnings.push(`the model was downloaded again, for the files in the cache were damaged: ${error.message}`);
+      warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
       await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
     }
   }
@@ -67,7 +67,7 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
   try {
     await cache.write(await collecting);
   } catch (error) {
-    warnings.push(`the model could not be kept in the cache and will be downloaded again next time: ${messageOf(error)}`);
+    warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }
   return withWarnings(scorer, warnings);
 }

@@ -65,10 +65,10 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
  * @throws RankletError `unsupported` if "webgpu" is required and missing, or requested for several workers
  */
 function deviceSettings(platform: Platform, device: "auto" | "webgpu" | "cpu", workers: "auto" | number): Pick<EngineSettings, "device" | "reason"> {
-  if (device === "auto") return platform.hasGpu() ? { device } : { device: "cpu", reason: "there is no WebGPU here" };
+  if (device === "auto") return platform.hasGpu() ? { device } : { device: "cpu", reason: "this runtime has no WebGPU" };
   if (device === "cpu") return { device };
   if (!platform.hasGpu()) {
-    throw new RankletError("unsupported", 'load: device "webgpu" is not available: there is no WebGPU here (a browser has it on https pages only); use "auto" or "cpu"');
+    throw new RankletError("unsupported", 'load: device "webgpu" is not available: this runtime has no WebGPU (browsers have it on https pages only); use "auto" or "cpu"');
   }
   if (workers !== "auto" && workers > 1) {
     throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);

@@ -20,7 +20,7 @@ export function locate(platform: Platform, source: unknown, options: HubOptions)
     if (options[name] === undefined) continue;
     throw new RankletError(
       "input",
-      `load: ${name} belongs to a model named by its Hub id, such as "org/name"; leave it out for a folder, for files and for the default model`,
+      `load: ${name} is only for a Hub id, such as "org/name"; leave it out for a folder, for files and for the default model`,
     );
   }
   return location;
@@ -45,10 +45,10 @@ function folderUrl(platform: Platform, source: string): URL {
 
 function locateFolder(url: URL): ModelLocation {
   if (url.username !== "" || url.password !== "") {
-    throw new RankletError("input", "load: a folder's URL cannot hold a user or a password; fetch the files yourself and give them to load");
+    throw new RankletError("input", "load: a folder's URL cannot contain a user or password; fetch the files yourself and give them to load");
   }
   if (url.search !== "" || url.hash !== "") {
-    throw new RankletError("input", `load: ${url.href} has a query or fragment, which the files in the folder cannot take over`);
+    throw new RankletError("input", `load: ${url.href} has a query or fragment, which cannot apply to the files of a folder; leave it out`);
   }
   const folder = new URL(url.href.endsWith("/") ? url.href : `${url.href}/`);
   if (folder.protocol === "file:") return { kind: "local", folder };

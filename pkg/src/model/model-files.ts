@@ -61,7 +61,7 @@ export const weightsForms: readonly WeightsForm[] = layout.weights.map((form) =>
 /** Returns the message for a model without weights. `why` says where the first form was looked for. */
 export function missingWeightsMessage(why: string): string {
   const [first, ...others] = weightsForms.map(({ name }) => name);
-  return `${first} is missing: ${why}; nor is there any of ${others.join(", ")}`;
+  return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}`;
 }
 
 const fixedNames: ReadonlySet<string> = new Set([...fixedFiles, ...weightsForms].map(({ name }) => name));

@@ -40,7 +40,7 @@ function open(name: string): Worker {
   try {
     return newWorker(name);
   } catch (error) {
-    throw new RankletError("unsupported", `the worker cannot be started (${messageOf(error)}): serve the package from the page's own origin, or use workers: 0`, { cause: error });
+    throw new RankletError("unsupported", `the worker cannot be started (${messageOf(error)}); serve the package from the page's own origin, or use workers: 0`, { cause: error });
   }
 }
 

@@ -19,7 +19,7 @@ export function portOf(worker: Worker): WorkerPort {
       worker.on("error", (error) => onEnd(messageOf(error)));
       worker.on("exit", (code) => onEnd(`it exited with code ${code}`));
     },
-    keepAlive: (wanted) => (wanted ? worker.ref() : worker.unref()),
+    keepAlive: (alive) => (alive ? worker.ref() : worker.unref()),
     terminate: () => void worker.terminate(),
   };
 }

@@ -68,7 +68,7 @@ async function scoreJob(scorer: Scorer, job: Job, first: number, options: Indexe
   let done = 0;
   const onPartial = (partial: PartialScores, indices?: Uint32Array): void => {
     const pairs = indices?.length ?? partial.scores.length / scorer.info.numLabels;
-    options.onPartial({ ...partial, indices: Uint32Array.from({ length: pairs }, (_, at) => first + (indices?.[at] ?? done + at)) });
+    options.onPartial({ ...partial, indices: Uint32Array.from({ length: pairs }, (_, position) => first + (indices?.[position] ?? done + position)) });
     done += pairs;
   };
   try {

@@ -60,7 +60,7 @@ export interface Scorer {
    * Scores a job, micro-batch by micro-batch. Concurrent jobs take turns.
    * @throws RankletError `aborted`, `disposed`, `input`, or an error of the engine
    */
-  score(job: Job, call: JobOptions): Promise<void>;
+  score(job: Job, options: JobOptions): Promise<void>;
   /**
    * Tokenizes documents and appends them to a collection. A new number creates one.
    * @throws RankletError `disposed`, `tokenizer`, or an error of the engine

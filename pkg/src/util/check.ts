@@ -55,8 +55,8 @@ export function kindOf(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-export function wrongType(name: string, wanted: string, value: unknown): RankletError {
-  return new RankletError("input", `${name} must be ${wanted}, not ${kindOf(value)}`);
+export function wrongType(name: string, expected: string, value: unknown): RankletError {
+  return new RankletError("input", `${name} must be ${expected}, not ${kindOf(value)}`);
 }
 
 export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {

@@ -19,9 +19,9 @@ const ready = (): void => self.postMessage({ type: "ready" }, []);
 const { locks } = self.navigator;
 if (locks === undefined) ready();
 else {
-  const held = (): Promise<never> => {
+  const holdForever = (): Promise<never> => {
     ready();
     return new Promise(() => {});
   };
-  locks.request(self.name, held).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and the page does not watch this worker.
+  locks.request(self.name, holdForever).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and the page does not watch this worker.
 }

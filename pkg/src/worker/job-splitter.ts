@@ -45,7 +45,7 @@ export class JobSplitter {
     this.#job = job;
     let cost = 0;
     const maxCost = job.kind === "query" && job.limits.longDocuments === "chunk" ? Infinity : maxLength * maxCharactersPerToken;
-    this.#costs = Float64Array.from(job.documents, (document, at) => (cost += specialTokenCharacters + Math.min(maxCost, queryOf(job, at).length + document.length)));
+    this.#costs = Float64Array.from(job.documents, (document, index) => (cost += specialTokenCharacters + Math.min(maxCost, queryOf(job, index).length + document.length)));
   }
 
   /** Whether no pairs remain. */
@@ -63,7 +63,7 @@ export class JobSplitter {
     while (to < end && this.#cost(from, to) < target) to++;
     if (this.#cost(to, end) < minChunkCharacters) to = end;
     this.#next = to;
-    return { job: slice(this.#job, from, to), indices: Uint32Array.from({ length: to - from }, (_, at) => from + at), losses: 0 };
+    return { job: slice(this.#job, from, to), indices: Uint32Array.from({ length: to - from }, (_, offset) => from + offset), losses: 0 };
   }
 
   #cost(from: number, to: number): number {
@@ -71,8 +71,8 @@ export class JobSplitter {
   }
 }
 
-function queryOf(job: TextJob, at: number): string {
-  return job.kind === "query" ? job.query : (job.queries[at] as string);
+function queryOf(job: TextJob, index: number): string {
+  return job.kind === "query" ? job.query : (job.queries[index] as string);
 }
 
 function slice(job: Job, from: number, to?: number): Job {

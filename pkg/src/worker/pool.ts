@@ -81,16 +81,16 @@ export class WorkerPool implements Scorer, Workers {
 
   async score(job: Job, options: JobOptions): Promise<void> {
     if (this.#disposed) throw disposedError();
-    await withAbortController(options.signal, (stop) => {
-      throwIfAborted(stop.signal);
-      const own = { ...options, signal: stop.signal };
+    await withAbortController(options.signal, (controller) => {
+      throwIfAborted(controller.signal);
+      const own = { ...options, signal: controller.signal };
       return job.kind === "prepared" ? this.#scorePrepared(job, own) : this.#scoreTexts(job, own);
     });
   }
 
   async prepare(collection: number, input: CollectionInput): Promise<void> {
     if (this.#disposed) throw disposedError();
-    const shards = this.#collections.get(collection) ?? (await this.#begin(collection));
+    const shards = this.#collections.get(collection) ?? (await this.#createShards(collection));
     const { limits } = input;
     const added = Array.from(shards.add(input.documents), ([worker, documents]) => worker.prepare(collection, { documents, limits }));
     // Waits for all, because the caller may release the collection after an error.
@@ -129,7 +129,7 @@ export class WorkerPool implements Scorer, Workers {
   }
 
   /** Creates a collection's shards. Waits for workers that are being started, so that they get one as well. */
-  async #begin(collection: number): Promise<DocumentShards> {
+  async #createShards(collection: number): Promise<DocumentShards> {
     this.#startMissing();
     await Promise.all(this.#starting.values());
     const running = this.#workers.filter((worker) => worker.running);
@@ -163,9 +163,9 @@ export class WorkerPool implements Scorer, Workers {
 
 /** Loads the model into all workers at once. If one fails, the others end. */
 async function startAll(first: WorkerPort, start: WorkerStart, workers: number, signal: AbortSignal): Promise<WorkerScorer[]> {
-  return withAbortController(signal, async (stop) => {
-    const load = async (at: number): Promise<WorkerScorer> => WorkerScorer.load(at === 0 ? first : start.startWorker(), start, stop.signal);
-    const loading = Array.from({ length: workers }, (_, at) => load(at));
+  return withAbortController(signal, async (controller) => {
+    const load = async (index: number): Promise<WorkerScorer> => WorkerScorer.load(index === 0 ? first : start.startWorker(), start, controller.signal);
+    const loading = Array.from({ length: workers }, (_, index) => load(index));
     try {
       return await Promise.all(loading);
     } catch (error) {

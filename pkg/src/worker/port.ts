@@ -6,6 +6,6 @@ export interface WorkerPort {
   /** Registers the receivers of messages and of the reason why the worker ended. Calls after that, or after `terminate`, are ignored. */
   listen(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): void;
   /** Sets whether the process stays alive for the worker. Pages ignore it. */
-  keepAlive(wanted: boolean): void;
+  keepAlive(alive: boolean): void;
   terminate(): void;
 }

@@ -160,7 +160,7 @@ describe("a damaged cache", () => {
       writeFileSync(fileOf(name), Buffer.alloc(statSync(fileOf(name)).size, "x"));
       const shown = await warnings();
       assert.equal(shown.length, 1);
-      assert.match(shown[0], /^the model was downloaded again, for the files in the cache were damaged: ./);
+      assert.match(shown[0], /^the model was downloaded again, because its files in the cache were damaged: ./);
       assert.deepEqual(await context.offline(), expected);
       assert.deepEqual(await warnings(), []);
       assert.equal(readdirSync(home()).length, 2, "the damaged files are removed");
@@ -186,7 +186,7 @@ describe("a damaged cache", () => {
 });
 
 describe("a cache that cannot be used", () => {
-  const warned = /^the model could not be kept in the cache and will be downloaded again next time: ./;
+  const warned = /^the model could not be stored in the cache and will be downloaded again next time: ./;
   const loadsAndWarns = async (options) => {
     assert.match((await warnings(options)).at(-1) ?? "", warned);
     assert.deepEqual(await context.scores(options), expected);

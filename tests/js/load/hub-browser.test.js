@@ -152,7 +152,7 @@ describe("a model of a Hub, in Chromium", () => {
     const outcome = await load();
     assertRight(outcome);
     const { warnings } = outcome;
-    assert.match(warnings.at(-1), /could not be kept in the cache.*no space/);
+    assert.match(warnings.at(-1), /could not be stored in the cache.*no space/);
     assert.deepEqual(await entries(), []);
   });
 

@@ -111,7 +111,7 @@ describe("options for another kind of source", () => {
   for (const [what, source] of [["a folder", url], ["an http folder", "http://127.0.0.1:1/"], ["files", files()], ["the default model", undefined]]) {
     for (const option of options) {
       const [name] = Object.keys(option);
-      const message = new RegExp(`load: ${name} belongs to a model named by its Hub id`);
+      const message = new RegExp(`load: ${name} is only for a Hub id`);
       test(`load refuses the option ${name} for ${what} as an input error`, () => rejectsWith("input", message, () => Reranker.load(source, option)));
     }
     if (what === "an http folder") continue;

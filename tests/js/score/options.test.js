@@ -44,7 +44,7 @@ describe("load", () => {
   }
 
   const unsupported = [
-    [{ device: "webgpu" }, /"webgpu" is not available: there is no WebGPU here .* use "auto" or "cpu"/],
+    [{ device: "webgpu" }, /"webgpu" is not available: this runtime has no WebGPU .* use "auto" or "cpu"/],
     [{ dtype: "f16" }, /the dtype f16 needs a GPU/],
     [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
     [{ integrity: {} }, /integrity is not available: .*files/],

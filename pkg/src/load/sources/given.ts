@@ -71,7 +71,7 @@ export class GivenSource implements FileSource {
       return content;
     }
     if (url.username !== "" || url.password !== "") {
-      throw new RankletError("input", `load: the URL of ${name} has a name or password in it, which requests cannot take`);
+      throw new RankletError("input", `load: the URL of ${name} contains a user or password; fetch the file yourself and give its content`);
     }
     if (url.protocol === "data:") {
       const content = await readLocal(file, async () => blobOfDataUrl(url));
