@@ -14,6 +14,7 @@ mod decoder;
 mod embed;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+mod lower;
 mod magnitude;
 mod positions;
 

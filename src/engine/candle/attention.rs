@@ -4,44 +4,19 @@ use std::ops::Range;
 
 use candle_core::{D, Device, Tensor};
 
-use super::{ApplyLinear, BlockNorm, Linear, pool};
+use super::linear::split_columns;
+use super::{ApplyLinear, CandleEngine, pool};
+use crate::engine::lower::{self, QkvProjections};
 use crate::engine::positions::RotaryTable;
-use crate::model::{Disentangled, Pooling, Rotary, Rows};
+use crate::model::{Disentangled, Pooling, Rotary};
 use crate::text::Batch;
 
 /// Rows that ask at a time. What they make of a pair of 8,192 tokens is 2 MB a head, where a whole matrix is 268.
 const BLOCK_ROWS: usize = 64;
 
-#[derive(Debug)]
-pub(super) struct Attention {
-    pub(super) query: Linear,
-    pub(super) key: Linear,
-    pub(super) value: Linear,
-    pub(super) output: Linear,
-    pub(super) heads: usize,
-    pub(super) positions: Positions,
-    pub(super) window: Option<usize>,
-    pub(super) rows: Rows,
-    pub(super) norm: BlockNorm,
-}
-
-#[derive(Debug)]
-pub(super) enum Positions {
-    Absent,
-    Rotary(Rotary),
-    /// A slope for each head.
-    Alibi(Vec<f32>),
-    Disentangled(Box<Relative>),
-}
-
-/// Relative positions, projected as this layer projects them: `[2 * span, hidden]`.
-#[derive(Debug)]
-pub(super) struct Relative {
-    pub(super) key: Option<Tensor>,
-    pub(super) query: Option<Tensor>,
-    /// Which row a distance has.
-    pub(super) disentangled: Disentangled,
-}
+type Attention = lower::Attention<CandleEngine>;
+type Positions = lower::Positions<CandleEngine>;
+type RelativePositions = lower::RelativePositions<Tensor, Disentangled>;
 
 /// Query, key and value of all rows, `[rows, hidden]` each.
 struct Projected {
@@ -57,7 +32,7 @@ struct Pair {
 }
 
 impl Attention {
-    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` for [`Rows::Cls`].
+    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` if only the CLS rows have queries.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -66,25 +41,27 @@ impl Attention {
         apply: ApplyLinear,
     ) -> candle_core::Result<Tensor> {
         let inputs = self.norm.pre(x)?;
-        let (residual, queried) = match self.rows {
-            Rows::All => (x.clone(), inputs.clone()),
-            Rows::Cls => (pool(Pooling::First, x, batch)?, pool(Pooling::First, &inputs, batch)?),
-        };
-        let projected = Projected {
-            query: apply(&self.query, &queried)?,
-            key: apply(&self.key, &inputs)?,
-            value: apply(&self.value, &inputs)?,
+        let (residual, projected) = match &self.qkv {
+            QkvProjections::All(layers) => {
+                let [query, key, value] = split_columns(&layers.apply(&inputs, apply)?)?;
+                (x.clone(), Projected { query, key, value })
+            }
+            QkvProjections::Cls { query, key_value } => {
+                let query = query.apply(&pool(Pooling::First, &inputs, batch)?, apply)?;
+                let [key, value] = split_columns(&key_value.apply(&inputs, apply)?)?;
+                (pool(Pooling::First, x, batch)?, Projected { query, key, value })
+            }
         };
         let contexts = batch
             .ranges()
             .enumerate()
-            .map(|(pair, keys)| match self.rows {
-                Rows::All => Pair { queries: keys.clone(), keys },
-                Rows::Cls => Pair { queries: pair..pair + 1, keys },
+            .map(|(pair, keys)| match self.qkv {
+                QkvProjections::All(_) => Pair { queries: keys.clone(), keys },
+                QkvProjections::Cls { .. } => Pair { queries: pair..pair + 1, keys },
             })
             .map(|pair| self.pair(&projected, &pair, rotations))
             .collect::<candle_core::Result<Vec<_>>>()?;
-        let context = apply(&self.output, &Tensor::cat(&contexts, 0)?)?;
+        let context = self.output.apply(&Tensor::cat(&contexts, 0)?, apply)?;
         self.norm.post(&(residual + context)?)
     }
 
@@ -154,18 +131,17 @@ impl Attention {
                 let slopes = Tensor::new(&slopes[..], &Device::Cpu)?.reshape((slopes.len(), 1, 1))?;
                 (products * scale(1))? + slopes.broadcast_mul(&distances.unsqueeze(0)?)?
             }
-            Positions::Disentangled(relative) => {
+            Positions::Relative(relative) => {
                 let table_rows = relative.table_rows(rows, keys)?;
                 let terms = [
-                    relative.key.as_ref().map(|table| self.content_to_position(query, table, &table_rows)),
+                    relative.keys.as_ref().map(|table| self.content_to_position(query, table, &table_rows)),
                     relative
-                        .query
+                        .queries
                         .as_ref()
                         .map(|table| self.content_to_position(key, table, &table_rows.t()?)?.t()),
                 ];
-                let count = 1 + terms.iter().flatten().count();
                 let sum = terms.into_iter().flatten().try_fold(products, |sum, term| sum + term?)?;
-                sum * scale(count)
+                sum * scale(1 + relative.terms())
             }
         }
     }
@@ -192,11 +168,11 @@ impl Attention {
     }
 }
 
-impl Relative {
+impl RelativePositions {
     /// The row of the table for every row and key: `[rows, keys]`.
     fn table_rows(&self, rows: &Range<usize>, keys: &Range<usize>) -> candle_core::Result<Tensor> {
         let table_rows: Vec<u32> =
-            distances(rows, keys).map(|distance| self.disentangled.row(distance) as u32).collect();
+            distances(rows, keys).map(|distance| self.distance_rows.row(distance) as u32).collect();
         Tensor::from_vec(table_rows, (rows.len(), keys.len()), &Device::Cpu)
     }
 }

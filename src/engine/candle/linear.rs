@@ -15,6 +15,10 @@ pub(crate) struct Linear {
     pub(super) bias: Option<Tensor>,
 }
 
+/// Linear layers over the same input.
+#[derive(Debug)]
+pub(crate) struct Layers(pub(super) Vec<Linear>);
+
 /// Applies a linear layer to rows; the one place a caller can look at what flows, or change it.
 pub(crate) type ApplyLinear<'a> = &'a mut dyn FnMut(&Linear, &Tensor) -> candle_core::Result<Tensor>;
 
@@ -38,4 +42,22 @@ impl Linear {
         let bias = bias.map(|bias| Tensor::new(bias, &Device::Cpu)).transpose()?;
         Ok(Self { name: self.name.clone(), weight, bias })
     }
+}
+
+impl Layers {
+    /// Applies each layer to `x` and returns their outputs side by side.
+    pub(super) fn apply(&self, x: &Tensor, apply: ApplyLinear) -> candle_core::Result<Tensor> {
+        let outputs = self.0.iter().map(|layer| apply(layer, x)).collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::cat(&outputs, 1)
+    }
+}
+
+/// Splits the columns of `x` into `N` parts of the same width.
+pub(super) fn split_columns<const N: usize>(x: &Tensor) -> candle_core::Result<[Tensor; N]> {
+    let width = x.dim(1)? / N;
+    let mut parts = std::array::from_fn(|_| x.clone());
+    for (index, part) in parts.iter_mut().enumerate() {
+        *part = x.narrow(1, index * width, width)?;
+    }
+    Ok(parts)
 }

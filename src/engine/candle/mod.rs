@@ -4,21 +4,19 @@
 
 mod attention;
 mod linear;
-mod loader;
+mod lower;
 mod norm;
 
 use candle_core::{DType, Device, Tensor};
 
 pub(crate) use linear::{ApplyLinear, Linear};
 
-use super::embed::Embedding;
 use crate::checkpoint::{Activation, Weights};
 use crate::error::{Error, Result, internal};
 use crate::model::{Plan, Pooling};
 use crate::text::Batch;
-use attention::{Attention, Rotations};
-use loader::Loader;
-use norm::{BlockNorm, LayerNorm};
+use attention::Rotations;
+use linear::split_columns;
 
 /// Few, for in WebAssembly these take about 0.3 s, and nothing is shown or cancelled before they are done.
 pub(super) const BATCH_TOKENS: usize = 256;
@@ -30,30 +28,12 @@ pub(crate) struct CandleEngine {
     steps: Vec<Step>,
 }
 
-#[derive(Debug)]
-enum Step {
-    Embed { embedding: Box<Embedding>, width: usize },
-    Norm(LayerNorm),
-    Project(Linear),
-    Attention(Box<Attention>),
-    FeedForward(Box<FeedForward>),
-    Pool(Pooling),
-}
-
-#[derive(Debug)]
-struct FeedForward {
-    intermediate: Linear,
-    gate: Option<Linear>,
-    activation: Activation,
-    output: Linear,
-    norm: BlockNorm,
-}
+type Step = super::lower::Step<CandleEngine>;
+type FeedForward = super::lower::FeedForward<CandleEngine>;
 
 impl CandleEngine {
     pub(crate) fn prepare(plan: &Plan, weights: Weights) -> Result<Self> {
-        let mut loader = Loader::new(weights);
-        let steps = plan.steps.iter().map(|step| loader.step(step)).collect::<Result<_>>()?;
-        Ok(Self { hidden_size: plan.hidden_size, steps })
+        Ok(Self { hidden_size: plan.hidden_size, steps: lower::steps(plan, weights)? })
     }
 
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
@@ -70,13 +50,14 @@ impl CandleEngine {
         let mut x = Tensor::zeros((0, self.hidden_size), DType::F32, &Device::Cpu)?;
         for step in &self.steps {
             x = match step {
-                Step::Embed { embedding, width } => {
-                    let mut rows = vec![0.0; batch.tokens() * width];
+                Step::Embed(embedding) => {
+                    let shape = (batch.tokens(), embedding.width());
+                    let mut rows = vec![0.0; shape.0 * shape.1];
                     embedding.gather(batch, &mut rows);
-                    Tensor::from_vec(rows, (batch.tokens(), *width), &Device::Cpu)?
+                    Tensor::from_vec(rows, shape, &Device::Cpu)?
                 }
                 Step::Norm(norm) => norm.forward(&x)?,
-                Step::Project(linear) => apply(linear, &x)?,
+                Step::Project(layer) => layer.apply(&x, apply)?,
                 Step::Attention(attention) => attention.forward(&x, batch, &mut rotations, apply)?,
                 Step::FeedForward(block) => block.forward(&x, apply)?,
                 Step::Pool(pooling) => pool(*pooling, &x, batch)?,
@@ -89,11 +70,14 @@ impl CandleEngine {
 impl FeedForward {
     fn forward(&self, x: &Tensor, apply: ApplyLinear) -> candle_core::Result<Tensor> {
         let inputs = self.norm.pre(x)?;
-        let mut inner = activate(self.activation, &apply(&self.intermediate, &inputs)?)?;
-        if let Some(gate) = &self.gate {
-            inner = (inner * apply(gate, &inputs)?)?;
-        }
-        self.norm.post(&(x + apply(&self.output, &inner)?)?)
+        let projected = self.intermediate.apply(&inputs, apply)?;
+        let inner = if self.gated {
+            let [activated, gate] = split_columns(&projected)?;
+            (activate(self.activation, &activated)? * gate)?
+        } else {
+            activate(self.activation, &projected)?
+        };
+        self.norm.post(&(x + self.output.apply(&inner, apply)?)?)
     }
 }
 

@@ -3,19 +3,13 @@
 use candle_core::{Device, Tensor};
 
 #[derive(Debug, Clone)]
-pub(super) struct LayerNorm {
+pub(crate) struct LayerNorm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
     pub(super) eps: f64,
 }
 
-/// Where a block `x + f(x)` is normalised.
-#[derive(Debug)]
-pub(super) enum BlockNorm {
-    Before(LayerNorm),
-    After(LayerNorm),
-    Absent,
-}
+type BlockNorm = crate::engine::lower::BlockNorm<LayerNorm>;
 
 impl BlockNorm {
     /// What `f` is given.

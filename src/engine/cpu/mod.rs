@@ -21,13 +21,13 @@ pub(crate) use exec::{Arena, ArenaSizes, RotaryCache};
 pub(crate) use kernels::{AttentionScratch, AttentionSizes, PackedPositions};
 pub(crate) use packed_weights::{PackedF32, PackedQ8};
 
-use exec::{Attention, FeedForward, ForwardPass, Linear};
+use exec::ForwardPass;
 use kernels::{Kernels, Norm};
 
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
 use crate::error::{Result, internal};
-use crate::model::{Plan, Pooling};
+use crate::model::Plan;
 use crate::options::Dtype;
 use crate::text::Batch;
 
@@ -45,23 +45,8 @@ pub(crate) struct CpuEngine {
     arenas: Mutex<Vec<Arena>>,
 }
 
-#[derive(Debug)]
-enum Step {
-    Embed(Arc<Embedding>),
-    Norm(Norm),
-    Project(Linear),
-    Attention(Box<Attention>),
-    FeedForward(Box<FeedForward>),
-    Pool(Pooling),
-}
-
-/// The position of a block's norm.
-#[derive(Debug)]
-enum BlockNorm {
-    Before(Norm),
-    After(Norm),
-    Absent,
-}
+type Step = super::lower::Step<CpuEngine>;
+type BlockNorm = super::lower::BlockNorm<Norm>;
 
 impl CpuEngine {
     /// Packs the weights of a Plan for the fastest kernels of this processor. All tensors must have been validated.

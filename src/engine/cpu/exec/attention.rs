@@ -1,45 +1,18 @@
 //! The attention block.
 
 use std::mem::take;
-use std::sync::Arc;
 
 use super::ForwardPass;
 use super::arena::{self, Arena};
-use super::linear::{Input, Linear};
+use super::linear::Input;
 use super::pooling::move_rows_to_front;
-use super::rotary::{RotaryCache, rotate};
-use crate::engine::cpu::BlockNorm;
-use crate::engine::cpu::kernels::{self, AttentionCall, Epilogue, Output, Qkv, RelativePositions, RowsView};
+use super::rotary::rotate;
+use crate::engine::cpu::kernels::{self, AttentionCall, Epilogue, Output, Qkv, RowsView};
+use crate::engine::cpu::{BlockNorm, CpuEngine};
+use crate::engine::lower::{self, QkvProjections};
 
-#[derive(Debug)]
-pub(crate) struct Attention {
-    pub(crate) qkv: QkvProjections,
-    pub(crate) output: Linear,
-    pub(crate) heads: usize,
-    pub(crate) positions: Positions,
-    pub(crate) window: Option<usize>,
-    pub(crate) norm: BlockNorm,
-}
-
-/// The query, key and value projections.
-#[derive(Debug)]
-pub(crate) enum QkvProjections {
-    /// One layer for query, key and value of all rows.
-    All(Linear),
-    /// The query of the CLS rows only, and one layer for key and value of all rows.
-    Cls { query: Linear, key_value: Linear },
-}
-
-/// The position encoding of attention.
-#[derive(Debug)]
-pub(crate) enum Positions {
-    Absent,
-    /// Layers with the same angles share a cache.
-    Rotary(Arc<RotaryCache>),
-    /// One slope per head.
-    Alibi(Vec<f32>),
-    Relative(Box<RelativePositions>),
-}
+type Attention = lower::Attention<CpuEngine>;
+type Positions = lower::Positions<CpuEngine>;
 
 impl ForwardPass<'_> {
     pub(crate) fn attention(&mut self, attention: &Attention) {
@@ -62,16 +35,16 @@ impl ForwardPass<'_> {
 
     /// Fills `wide` with the projections, and `query` if only the CLS rows have queries.
     fn project_qkv(&mut self, attention: &Attention) {
-        let Attention { qkv, positions, norm, .. } = attention;
+        let Attention { qkv, norm, .. } = attention;
         let buffer = take(&mut self.arena.wide);
         match qkv {
             QkvProjections::All(projection) => {
                 self.arena.wide = self.project(projection, norm, buffer);
-                self.rotate(positions, attention.heads, 2 * self.width, projection.columns());
+                self.rotate(attention, 2 * self.width, projection.columns());
             }
             QkvProjections::Cls { query, key_value } => {
                 self.arena.wide = self.project(key_value, norm, buffer);
-                self.rotate(positions, attention.heads, self.width, key_value.columns());
+                self.rotate(attention, self.width, key_value.columns());
                 // CLS queries are at position 0, where the rotation is the identity.
                 if let BlockNorm::Before(_) = norm {
                     move_rows_to_front(&mut self.arena.normed, self.width, self.batch.ranges());
@@ -84,14 +57,14 @@ impl ForwardPass<'_> {
     }
 
     /// Applies rotary positions to the first `columns` columns of `wide`: queries and keys, or keys alone.
-    fn rotate(&mut self, positions: &Positions, heads: usize, columns: usize, stride: usize) {
-        let Positions::Rotary(rotary_cache) = positions else { return };
+    fn rotate(&mut self, attention: &Attention, columns: usize, stride: usize) {
+        let Positions::Rotary(rotary_cache) = &attention.positions else { return };
         let max_length = self.batch.ranges().map(|rows| rows.len()).max().unwrap_or(0);
         let table = rotary_cache.at_least(max_length);
         for rows in self.batch.ranges() {
             let rows = self.arena.wide[rows.start * stride..rows.end * stride].chunks_exact_mut(stride);
             for (position, row) in rows.enumerate() {
-                rotate(&mut row[..columns], self.width / heads, table.at(position));
+                rotate(&mut row[..columns], attention.head_dim, table.at(position));
             }
         }
     }
@@ -120,8 +93,8 @@ impl ForwardPass<'_> {
                     (index, [query, part(0, 2), part(1, 2)])
                 }
             };
-            let Attention { heads, window, .. } = *attention;
-            let qkv = Qkv { query, key, value, heads, head_dim: hidden / heads, window };
+            let Attention { heads, head_dim, window, .. } = *attention;
+            let qkv = Qkv { query, key, value, heads, head_dim, window };
             let call = AttentionCall { qkv, positions, context: &mut context[first * hidden..], scratch };
             if quantizes { kernels.attend_i16(call) } else { kernels.attend_f32(call) }
         }

@@ -4,25 +4,15 @@ use std::ops::Range;
 
 use super::ForwardPass;
 use super::arena::{self, Arena};
-use super::linear::{Input, Linear};
-use crate::checkpoint::Activation;
-use crate::engine::cpu::BlockNorm;
+use super::linear::Input;
 use crate::engine::cpu::kernels::{Epilogue, Output};
+use crate::engine::cpu::{BlockNorm, CpuEngine};
 
 /// Rows of a feed-forward block that are computed together, residual rows included, so that the inner activations stay
 /// in the cache. A multiple of the tile rows of every instruction set (4, 6 and 8).
 pub(crate) const BLOCK_ROWS: usize = 96;
 
-#[derive(Debug)]
-pub(crate) struct FeedForward {
-    /// The inner projection, and the gate's in the same layer if there is one, so that their input is quantized once.
-    pub(crate) intermediate: Linear,
-    /// Whether there is a gate.
-    pub(crate) gated: bool,
-    pub(crate) activation: Activation,
-    pub(crate) output: Linear,
-    pub(crate) norm: BlockNorm,
-}
+type FeedForward = crate::engine::lower::FeedForward<CpuEngine>;
 
 impl ForwardPass<'_> {
     pub(crate) fn feed_forward(&mut self, block: &FeedForward) {

@@ -8,8 +8,6 @@ mod pooling;
 mod rotary;
 
 pub(crate) use arena::{Arena, ArenaSizes};
-pub(crate) use attention::{Attention, Positions, QkvProjections};
-pub(crate) use feed_forward::FeedForward;
 pub(crate) use linear::{Input, Linear};
 pub(crate) use rotary::RotaryCache;
 

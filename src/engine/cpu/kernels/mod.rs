@@ -10,8 +10,7 @@ mod quantize;
 mod tests;
 
 pub(crate) use attention::{
-    AttentionCall, AttentionScratch, AttentionSizes, PackedPositions, Positions, Qkv, RelativePositions,
-    RowsView,
+    AttentionCall, AttentionScratch, AttentionSizes, PackedPositions, Positions, Qkv, RowsView,
 };
 pub(super) use linear::{Epilogue, Output};
 pub(super) use norm::Norm;
@@ -44,7 +43,7 @@ macro_rules! kernels {
     )*) => {
         /// Every kernel for one instruction set. A value holds the set's token, so it exists only if the processor has
         /// the instructions.
-        pub(super) trait Kernels: Debug + Send + Sync {
+        pub(crate) trait Kernels: Debug + Send + Sync {
             /// Name of the instruction set.
             fn name(&self) -> &'static str;
             /// Columns of a panel of packed weights.

@@ -10,6 +10,4 @@ pub(super) use recorder::{BatchShape, bytes, gemm, record};
 #[cfg(test)]
 pub(super) use recording::Input;
 pub(super) use recording::{Dispatch, Recording, Scratch, Slot};
-pub(super) use steps::{
-    Attention, BlockNorm, Constant, FeedForward, Linear, Norm, Positions, Qkv, Relative, Step, VEC4,
-};
+pub(super) use steps::{Constant, Linear, Norm, Step, VEC4};

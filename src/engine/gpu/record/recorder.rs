@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
-use super::steps::{Attention, BlockNorm, FeedForward, Linear, Norm, Positions, Qkv, Relative, Step, VEC4};
+use super::steps::{Attention, BlockNorm, FeedForward, Linear, Norm, Positions, Step, VEC4};
 use crate::engine::gpu::shader::{
     AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, row_grid,
 };
+use crate::engine::lower::QkvProjections;
 use crate::model::Pooling;
 
 /// A distance that no row is away.
@@ -61,7 +62,7 @@ impl Recorder {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Embed { vectors } => {
+            Step::Embed(vectors) => {
                 self.vectors = *vectors;
                 self.reserve(Scratch::ResidualA, self.rows, *vectors);
             }
@@ -81,12 +82,12 @@ impl Recorder {
         let input = self.pre_norm(&attention.norm);
         let width = attention.heads * attention.head_vectors();
         match &attention.qkv {
-            Qkv::All(projection) => {
+            QkvProjections::All(projection) => {
                 self.linear(projection, input, Scratch::Qkv, Epilogue::Store, self.rows);
                 self.rotate(attention, 2 * attention.heads, 3 * width);
                 self.attend(attention, [Scratch::Qkv; 2], [3 * width, width]);
             }
-            Qkv::Cls { query, key_value } => {
+            QkvProjections::Cls { query, key_value } => {
                 self.linear(key_value, input, Scratch::Qkv, Epilogue::Store, self.rows);
                 // First rows stand at position zero, where nothing is turned.
                 self.rotate(attention, attention.heads, 2 * width);
@@ -145,9 +146,10 @@ impl Recorder {
         match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => {}
             Positions::Alibi(slopes) => buffers.push(Slot::Constant(*slopes)),
-            Positions::Relative(Relative { key, query, relative_table }) => {
-                buffers.push(Slot::Input(Input::RelativeRows(*relative_table)));
-                buffers.extend([key, query].into_iter().flatten().map(|table| Slot::Constant(*table)));
+            Positions::Relative(relative) => {
+                buffers.push(Slot::Input(Input::RelativeRows(relative.distance_rows)));
+                let tables = [relative.keys, relative.queries];
+                buffers.extend(tables.into_iter().flatten().map(Slot::Constant));
             }
         }
         let kernel = attention.kernel();

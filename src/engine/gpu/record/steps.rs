@@ -1,9 +1,9 @@
 //! A Plan whose weights have gone up: what recording reads. Sizes are counted in vectors of four numbers; a row that is
 //! not a whole number of them is filled up with zeros.
 
-use crate::checkpoint::Activation;
+use crate::engine::gpu::GpuEngine;
 use crate::engine::gpu::shader::{AttentionKernel, PositionBias, Storage};
-use crate::model::Pooling;
+use crate::engine::lower;
 
 /// Number of a buffer made at load.
 pub(crate) type Constant = usize;
@@ -11,18 +11,11 @@ pub(crate) type Constant = usize;
 /// Numbers in a vector.
 pub(crate) const VEC4: usize = 4;
 
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// The uploaded embeddings, of so many vectors.
-    Embed {
-        vectors: usize,
-    },
-    Norm(Norm),
-    Project(Linear),
-    Attention(Box<Attention>),
-    FeedForward(FeedForward),
-    Pool(Pooling),
-}
+pub(crate) type Step = lower::Step<GpuEngine>;
+pub(crate) type Attention = lower::Attention<GpuEngine>;
+pub(crate) type FeedForward = lower::FeedForward<GpuEngine>;
+pub(crate) type Positions = lower::Positions<GpuEngine>;
+pub(crate) type BlockNorm = lower::BlockNorm<Norm>;
 
 #[derive(Debug)]
 pub(crate) struct Norm {
@@ -31,13 +24,6 @@ pub(crate) struct Norm {
     /// Numbers in a row.
     pub(crate) width: usize,
     pub(crate) eps: f32,
-}
-
-#[derive(Debug)]
-pub(crate) enum BlockNorm {
-    Before(Norm),
-    After(Norm),
-    Absent,
 }
 
 /// One or more linear layers over the same input, side by side.
@@ -56,55 +42,6 @@ pub(crate) struct Linear {
     pub(crate) columns: usize,
 }
 
-#[derive(Debug)]
-pub(crate) struct Attention {
-    pub(crate) qkv: Qkv,
-    pub(crate) output: Linear,
-    pub(crate) heads: usize,
-    /// Numbers in a head.
-    pub(crate) head_dim: usize,
-    pub(crate) positions: Positions,
-    pub(crate) window: Option<usize>,
-    pub(crate) norm: BlockNorm,
-}
-
-#[derive(Debug)]
-pub(crate) enum Qkv {
-    /// Queries, keys and values of all rows, side by side.
-    All(Linear),
-    /// Queries of first rows; keys and values of all.
-    Cls { query: Linear, key_value: Linear },
-}
-
-#[derive(Debug)]
-pub(crate) enum Positions {
-    Absent,
-    /// Number of the rotation.
-    Rotary(usize),
-    /// Slopes of the heads.
-    Alibi(Constant),
-    Relative(Relative),
-}
-
-/// DeBERTa's tables, as a layer projects them.
-#[derive(Debug)]
-pub(crate) struct Relative {
-    pub(crate) key: Option<Constant>,
-    pub(crate) query: Option<Constant>,
-    /// Number of the table, for the rows that distances have.
-    pub(crate) relative_table: usize,
-}
-
-#[derive(Debug)]
-pub(crate) struct FeedForward {
-    /// With a gate: its vectors between those of the other.
-    pub(crate) intermediate: Linear,
-    pub(crate) gated: bool,
-    pub(crate) activation: Activation,
-    pub(crate) output: Linear,
-    pub(crate) norm: BlockNorm,
-}
-
 impl Attention {
     /// Vectors of a head.
     pub(crate) fn head_vectors(&self) -> usize {
@@ -114,9 +51,7 @@ impl Attention {
     /// What logits are multiplied with.
     pub(crate) fn scale(&self) -> f32 {
         let terms = match &self.positions {
-            Positions::Relative(Relative { key, query, .. }) => {
-                1 + usize::from(key.is_some()) + usize::from(query.is_some())
-            }
+            Positions::Relative(relative) => 1 + relative.terms(),
             _ => 1,
         };
         (1.0 / ((self.head_dim * terms) as f64).sqrt()) as f32
@@ -127,8 +62,8 @@ impl Attention {
         let positions = match &self.positions {
             Positions::Absent | Positions::Rotary(_) => PositionBias::Absent,
             Positions::Alibi(_) => PositionBias::Alibi,
-            Positions::Relative(Relative { key, query, .. }) => {
-                PositionBias::Relative { keys: key.is_some(), queries: query.is_some() }
+            Positions::Relative(relative) => {
+                PositionBias::Relative { keys: relative.keys.is_some(), queries: relative.queries.is_some() }
             }
         };
         AttentionKernel { vectors: self.head_vectors(), positions }

@@ -22,28 +22,13 @@ pub(crate) struct PackedPositions {
 }
 
 /// The relative positions of one layer.
-#[derive(Debug)]
-pub(crate) struct RelativePositions {
-    /// The vectors that queries are multiplied with (content to position).
-    pub(crate) keys: Option<PackedPositions>,
-    /// The vectors that keys are multiplied with (position to content).
-    pub(crate) queries: Option<PackedPositions>,
-    /// Maps the distance from a query row to a key row to a row of these vectors.
-    pub(crate) disentangled: Disentangled,
-}
+pub(crate) type RelativePositions = crate::engine::lower::RelativePositions<PackedPositions, Disentangled>;
 
 impl PackedPositions {
     /// Bytes of packed vectors `[rows, width]`, without padding.
     pub(crate) fn bytes_for(rows: u64, width: u64, q8: bool) -> u64 {
         let value = if q8 { size_of::<i16>() } else { size_of::<f32>() };
         value as u64 * rows * width
-    }
-}
-
-impl RelativePositions {
-    /// Returns the number of terms, at most 2.
-    pub(super) fn terms(&self) -> usize {
-        usize::from(self.keys.is_some()) + usize::from(self.queries.is_some())
     }
 }
 
@@ -85,7 +70,7 @@ impl PositionProducts {
         let distances =
             (0..queries + keys - 1).map(|column| (queries - 1).wrapping_sub(column).cast_signed());
         self.columns.clear();
-        self.columns.extend(distances.map(|distance| relative.disentangled.row(distance) as u32));
+        self.columns.extend(distances.map(|distance| relative.distance_rows.row(distance) as u32));
         self.query_rows = queries;
         let visible = self.visible_columns(qkv);
         let (min, max) = visible.iter().fold((u32::MAX, 0), |(a, b), &column| (a.min(column), b.max(column)));

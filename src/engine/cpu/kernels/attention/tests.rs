@@ -1,7 +1,8 @@
 //! Tests of attention against f64: every kind of position, with and without a window, on every instruction set.
 
 use super::super::tests::{Random, assert_close, bits, each, oracle};
-use super::super::{AttentionCall, AttentionScratch, Kernels, Positions, Qkv, RelativePositions, RowsView};
+use super::super::{AttentionCall, AttentionScratch, Kernels, Positions, Qkv, RowsView};
+use super::RelativePositions;
 use crate::engine::cpu::arch::MAX_TILE_ROWS;
 use crate::model::{self, Disentangled};
 
@@ -184,7 +185,7 @@ impl Table {
         RelativePositions {
             keys: self.keys.as_ref().map(packed),
             queries: self.queries.as_ref().map(packed),
-            disentangled: Disentangled {
+            distance_rows: Disentangled {
                 table,
                 norm: None,
                 key: None,
