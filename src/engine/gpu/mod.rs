@@ -95,7 +95,7 @@ impl GpuEngine {
         };
         let mut executor = Executor::new(constants);
         let smallest = record(&steps, BatchShape { tokens: 1, pairs: 1, tiles: 1, max_seqlen: 1 }, tile);
-        executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest.dispatches));
+        executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest.dispatches))?;
         if !setup_dispatches.is_empty() {
             executor.run_setup(&gpu, &setup_dispatches)?;
         }

@@ -4,8 +4,10 @@ use super::constants::Upload;
 use super::weights::{Column, Packer};
 use crate::checkpoint::Weights;
 use crate::engine::gpu::GpuEngine;
-use crate::engine::gpu::record::{Constant, Dispatch, Linear, Norm, Slot, Step, VEC4, bytes, gemm};
-use crate::engine::gpu::shader::{Epilogue, GemmTile, Kernel, Storage, row_grid};
+use crate::engine::gpu::record::{
+    Constant, Dispatch, Linear, Norm, Slot, Step, VEC4, bytes, gemm, norm_in_place,
+};
+use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::engine::lower::{Lower, StepTypes, lower};
 use crate::engine::magnitude::check_magnitude;
 use crate::engine::positions::alibi_slopes;
@@ -122,13 +124,7 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         let constant = self.packer.upload_f32(weight, &filled)?;
         if let Some(norm) = &positions.norm {
             let norm = self.packer.norm(norm)?;
-            let params = [*rows as u32, norm.width as u32, vectors as u32, norm.eps.to_bits()];
-            self.prepared.setup_dispatches.push(Dispatch {
-                kernel: Kernel::Norm { in_place: true },
-                buffers: [norm.weight, norm.bias, constant].map(Slot::Constant).to_vec(),
-                params: params.to_vec(),
-                grid: row_grid(*rows),
-            });
+            self.prepared.setup_dispatches.push(norm_in_place(&norm, Slot::Constant(constant), *rows));
         }
         self.prepared.setup_only.push(constant);
         Ok((constant, *rows))

@@ -6,7 +6,7 @@ mod recording;
 mod steps;
 
 pub(super) use inputs::{Uploads, shape, uploads};
-pub(super) use recorder::{BatchShape, bytes, gemm, record};
+pub(super) use recorder::{BatchShape, bytes, gemm, norm_in_place, record};
 #[cfg(test)]
 pub(super) use recording::Input;
 pub(super) use recording::{Dispatch, Recording, Scratch, Slot};

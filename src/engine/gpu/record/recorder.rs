@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
 use super::steps::{Attention, BlockNorm, FeedForward, Linear, Norm, Positions, Step, VEC4};
 use crate::engine::gpu::shader::{
-    AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, row_grid,
+    AttentionKernel, AttentionParams, Epilogue, GatherParams, GemmKernel, GemmParams, GemmTile, Kernel,
+    NormParams, Params, PoolKernel, PoolParams, RotateParams, row_grid,
 };
 use crate::engine::lower::QkvProjections;
 use crate::model::Pooling;
@@ -93,13 +94,13 @@ impl Recorder {
                 self.rotate(attention, attention.heads, 2 * width);
                 let first = match input {
                     Scratch::Normed => {
-                        self.gather_cls(input, Scratch::ClsNormed);
+                        self.gather(input, Scratch::ClsNormed, false);
                         Scratch::ClsNormed
                     }
                     _ => self.other_residual(),
                 };
                 let to = self.other_residual();
-                self.gather_cls(self.residual, to);
+                self.gather(self.residual, to, false);
                 (self.residual, self.rows) = (to, self.shape.pairs);
                 self.linear(query, first, Scratch::ClsQuery, Epilogue::Store, self.rows);
                 self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [2 * width, 0]);
@@ -120,8 +121,14 @@ impl Recorder {
                 Slot::Input(Input::RotaryTable(rotation)),
                 Slot::Scratch(Scratch::Qkv),
             ],
-            [self.rows, heads, attention.head_dim, head_stride, stride * VEC4],
-            row_grid(self.rows),
+            Params::Rotate(RotateParams {
+                rows: count(self.rows),
+                heads: count(heads),
+                head_dim: count(attention.head_dim),
+                head_stride: count(head_stride),
+                row_stride: count(stride * VEC4),
+            }),
+            self.rows,
         );
     }
 
@@ -130,12 +137,12 @@ impl Recorder {
         &mut self,
         attention: &Attention,
         [query, keys]: [Scratch; 2],
-        [key_stride, first_key]: [usize; 2],
+        [key_stride, key_column]: [usize; 2],
     ) {
         let width = attention.heads * attention.head_vectors();
-        let whole = query == keys;
-        let (tiles, count) =
-            if whole { (Input::Tiles, self.shape.tiles) } else { (Input::ClsTiles, self.shape.pairs) };
+        let all_queries = query == keys;
+        let (tiles, tile_count) =
+            if all_queries { (Input::Tiles, self.shape.tiles) } else { (Input::ClsTiles, self.shape.pairs) };
         self.reserve(Scratch::Context, self.rows, width);
         let mut buffers = vec![
             Slot::Input(tiles),
@@ -152,27 +159,23 @@ impl Recorder {
                 buffers.extend(tables.into_iter().flatten().map(Slot::Constant));
             }
         }
-        let kernel = attention.kernel();
-        let mut params = [
-            if whole { key_stride } else { width },
-            key_stride,
-            first_key,
-            first_key + width,
-            width,
-            0,
-            attention.window.unwrap_or(NO_WINDOW).min(NO_WINDOW),
-            usize::from(whole),
-            self.shape.max_seqlen.saturating_sub(1),
-            width,
-        ]
-        .map(|number| number as u32);
-        params[5] = attention.scale().to_bits();
-        let grid = AttentionKernel::grid(count, attention.heads);
+        let params = AttentionParams {
+            query_stride: count(if all_queries { key_stride } else { width }),
+            key_stride: count(key_stride),
+            key_column: count(key_column),
+            value_column: count(key_column + width),
+            output_stride: count(width),
+            scale: attention.scale(),
+            window: count(attention.window.unwrap_or(NO_WINDOW).min(NO_WINDOW)),
+            all_queries: u32::from(all_queries),
+            max_distance: count(self.shape.max_seqlen.saturating_sub(1)),
+            table_stride: count(width),
+        };
         self.dispatches.push(Dispatch {
-            kernel: Kernel::Attention(kernel),
+            kernel: Kernel::Attention(attention.kernel()),
             buffers,
-            params: params.to_vec(),
-            grid,
+            params: Params::Attention(params),
+            grid: AttentionKernel::grid(tile_count, attention.heads),
         });
     }
 
@@ -193,7 +196,7 @@ impl Recorder {
         self.reserve(Scratch::Normed, self.rows, self.vectors);
         let [weight, bias] = [norm.weight, norm.bias].map(Slot::Constant);
         let buffers = [weight, bias, Slot::Scratch(Scratch::Normed), Slot::Scratch(self.residual)];
-        self.push(Kernel::Norm { in_place: false }, buffers, self.norm_params(norm), row_grid(self.rows));
+        self.push(Kernel::Norm { in_place: false }, buffers, norm_params(norm, self.rows), self.rows);
         Scratch::Normed
     }
 
@@ -204,38 +207,43 @@ impl Recorder {
     }
 
     fn norm(&mut self, norm: &Norm) {
-        let buffers = [Slot::Constant(norm.weight), Slot::Constant(norm.bias), Slot::Scratch(self.residual)];
-        self.push(Kernel::Norm { in_place: true }, buffers, self.norm_params(norm), row_grid(self.rows));
-    }
-
-    fn norm_params(&self, norm: &Norm) -> [usize; 4] {
-        [self.rows, norm.width, self.vectors, norm.eps.to_bits() as usize]
+        self.dispatches.push(norm_in_place(norm, Slot::Scratch(self.residual), self.rows));
     }
 
     fn pool(&mut self, pooling: Pooling) {
         let to = self.other_residual();
-        let (kernel, last) = match pooling {
-            Pooling::First => (Kernel::Gather, 0),
-            Pooling::Last => (Kernel::Gather, 1),
-            Pooling::Mean => (Kernel::Pool(PoolKernel::Mean), 0),
-            Pooling::MeanSqrtLen => (Kernel::Pool(PoolKernel::MeanSqrtLen), 0),
-            Pooling::WeightedMean => (Kernel::Pool(PoolKernel::WeightedMean), 0),
-            Pooling::Max => (Kernel::Pool(PoolKernel::Max), 0),
-        };
-        self.row_per_pair(kernel, self.residual, to, last);
+        match pooling {
+            Pooling::First => self.gather(self.residual, to, false),
+            Pooling::Last => self.gather(self.residual, to, true),
+            Pooling::Mean => self.reduce(PoolKernel::Mean, to),
+            Pooling::MeanSqrtLen => self.reduce(PoolKernel::MeanSqrtLen, to),
+            Pooling::WeightedMean => self.reduce(PoolKernel::WeightedMean, to),
+            Pooling::Max => self.reduce(PoolKernel::Max, to),
+        }
         (self.residual, self.rows) = (to, self.shape.pairs);
     }
 
-    /// The first row of each pair.
-    fn gather_cls(&mut self, from: Scratch, to: Scratch) {
-        self.row_per_pair(Kernel::Gather, from, to, 0);
+    /// Reduces the rows of each pair to one.
+    fn reduce(&mut self, pool: PoolKernel, to: Scratch) {
+        let params = PoolParams { rows: count(self.shape.pairs), vectors: count(self.vectors) };
+        self.row_per_pair(Kernel::Pool(pool), self.residual, to, Params::Pool(params));
     }
 
-    fn row_per_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, last: usize) {
+    /// Copies the first row of each pair, or the last.
+    fn gather(&mut self, from: Scratch, to: Scratch, last: bool) {
+        let params = GatherParams {
+            rows: count(self.shape.pairs),
+            vectors: count(self.vectors),
+            last: u32::from(last),
+        };
+        self.row_per_pair(Kernel::Gather, from, to, Params::Gather(params));
+    }
+
+    fn row_per_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, params: Params) {
         let pairs = self.shape.pairs;
         self.reserve(to, pairs, self.vectors);
         let buffers = [Slot::Input(Input::CuSeqlens), Slot::Scratch(from), Slot::Scratch(to)];
-        self.push(kernel, buffers, [pairs, self.vectors, last], row_grid(pairs));
+        self.push(kernel, buffers, params, pairs);
     }
 
     /// A linear layer over `rows` rows.
@@ -261,16 +269,29 @@ impl Recorder {
         *reserved = bytes.max(*reserved);
     }
 
-    fn push<const B: usize, const P: usize>(
-        &mut self,
-        kernel: Kernel,
-        buffers: [Slot; B],
-        params: [usize; P],
-        grid: [u32; 3],
-    ) {
-        let params = params.iter().map(|number| *number as u32).collect();
-        self.dispatches.push(Dispatch { kernel, buffers: buffers.to_vec(), params, grid });
+    /// Records a kernel with one workgroup per row.
+    fn push<const B: usize>(&mut self, kernel: Kernel, buffers: [Slot; B], params: Params, rows: usize) {
+        self.dispatches.push(Dispatch { kernel, buffers: buffers.to_vec(), params, grid: row_grid(rows) });
     }
+}
+
+/// Normalizes `rows` rows in place.
+pub(crate) fn norm_in_place(norm: &Norm, buffer: Slot, rows: usize) -> Dispatch {
+    Dispatch {
+        kernel: Kernel::Norm { in_place: true },
+        buffers: vec![Slot::Constant(norm.weight), Slot::Constant(norm.bias), buffer],
+        params: norm_params(norm, rows),
+        grid: row_grid(rows),
+    }
+}
+
+fn norm_params(norm: &Norm, rows: usize) -> Params {
+    Params::Norm(NormParams {
+        rows: count(rows),
+        width: count(norm.width),
+        vectors: count(norm.width.div_ceil(VEC4)),
+        eps: norm.eps,
+    })
 }
 
 /// A linear layer from one buffer to another, of `rows` rows and `columns` vectors.
@@ -284,11 +305,18 @@ pub(crate) fn gemm(
     let kernel = GemmKernel { tile, storage: linear.storage, epilogue };
     let mut buffers = vec![from, Slot::Constant(linear.weight), Slot::Constant(linear.bias), to];
     buffers.extend(linear.scales.into_iter().flatten().map(Slot::Constant));
-    let params = [rows, linear.depth, linear.inputs, linear.inputs, linear.columns, columns];
+    let params = GemmParams {
+        rows: count(rows),
+        depth: count(linear.depth),
+        input_vectors: count(linear.inputs),
+        input_stride: count(linear.inputs),
+        column_vectors: count(linear.columns),
+        output_stride: count(columns),
+    };
     Dispatch {
         kernel: Kernel::Gemm(kernel),
         buffers,
-        params: params.map(|number| number as u32).to_vec(),
+        params: Params::Gemm(params),
         grid: kernel.grid(rows, linear.columns),
     }
 }
@@ -296,4 +324,9 @@ pub(crate) fn gemm(
 /// Bytes of rows of f32.
 pub(crate) fn bytes(rows: usize, vectors: usize) -> u64 {
     (rows * vectors * VEC4 * size_of::<f32>()) as u64
+}
+
+/// A count as kernels read it. No buffer that a GPU binds has as many elements as u32 has values.
+fn count(number: usize) -> u32 {
+    number as u32
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::gpu::shader::Kernel;
+use crate::engine::gpu::shader::{Kernel, Params};
 
 /// What runs for one micro-batch, in one command buffer, and the rows that are read back.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,7 @@ pub(crate) struct Dispatch {
     pub(crate) kernel: Kernel,
     /// In the order of the kernel's bindings.
     pub(crate) buffers: Vec<Slot>,
-    /// Words of the kernel's `Params`.
-    pub(crate) params: Vec<u32>,
+    pub(crate) params: Params,
     /// Workgroups.
     pub(crate) grid: [u32; 3],
 }

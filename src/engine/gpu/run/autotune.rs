@@ -102,8 +102,9 @@ async fn time_gemm(
     };
     let scope = gpu.error_scope();
     let started = now_ms();
-    executor.warm_up(gpu, &recording.dispatches);
-    let pending = executor.submit(gpu, &recording, Vec::new());
+    let pending = executor
+        .warm_up(gpu, &recording.dispatches)
+        .and_then(|()| executor.submit(gpu, &recording, Vec::new()));
     let scope_error = scope.pop();
     let received = executor.receive(gpu, pending?).await;
     scope_error.await?;

@@ -2,19 +2,18 @@
 //! read-back.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use futures_channel::oneshot;
 
 use super::device::{Buffer, Gpu};
 use crate::engine::gpu::record::{Dispatch, Recording, Scratch, Slot, Uploads, VEC4, bytes};
-use crate::engine::gpu::shader::{Access, Kernel};
+use crate::engine::gpu::shader::{Access, Kernel, MAX_PARAMS_BYTES};
 use crate::error::{Error, Result, device_lost, internal};
 
 /// The parameters of a dispatch begin at multiples of so many bytes, as the specification asks.
 const PARAMS_STRIDE: usize = 256;
-/// Bytes of the longest parameters.
-const MAX_PARAMS_BYTES: usize = 64;
 
 /// What runs recordings.
 #[derive(Debug)]
@@ -55,11 +54,21 @@ impl Executor {
         Self { constants, pipelines: HashMap::new(), pool: Mutex::default() }
     }
 
-    /// Makes the pipelines of these kernels, where they are not there yet.
-    pub(crate) fn warm_up<'a>(&mut self, gpu: &Gpu, dispatches: impl IntoIterator<Item = &'a Dispatch>) {
+    /// Compiles the kernels of these dispatches that are not compiled yet.
+    ///
+    /// # Errors
+    /// `internal` if a kernel has no WGSL.
+    pub(crate) fn warm_up<'a>(
+        &mut self,
+        gpu: &Gpu,
+        dispatches: impl IntoIterator<Item = &'a Dispatch>,
+    ) -> Result<()> {
         for Dispatch { kernel, .. } in dispatches {
-            self.pipelines.entry(*kernel).or_insert_with(|| Pipeline::new(gpu, *kernel));
+            if let Entry::Vacant(entry) = self.pipelines.entry(*kernel) {
+                entry.insert(Pipeline::new(gpu, *kernel)?);
+            }
         }
+        Ok(())
     }
 
     /// Pipelines made so far.
@@ -264,10 +273,8 @@ impl BufferPool {
 
     fn upload_params(&mut self, gpu: &Gpu, dispatches: &[Dispatch]) {
         let mut words = vec![0; dispatches.len() * PARAMS_STRIDE];
-        for (dispatch, slot) in dispatches.iter().zip(words.chunks_exact_mut(PARAMS_STRIDE)) {
-            for (word, to) in dispatch.params.iter().zip(slot.as_chunks_mut().0) {
-                *to = word.to_le_bytes();
-            }
+        for (dispatch, to) in dispatches.iter().zip(words.chunks_exact_mut(PARAMS_STRIDE)) {
+            to[..MAX_PARAMS_BYTES].copy_from_slice(&dispatch.params.bytes());
         }
         let bytes = words.len() as u64;
         if self.params.as_ref().is_none_or(|params| params.buffer.size() < bytes) {
@@ -292,11 +299,11 @@ impl BufferPool {
 }
 
 impl Pipeline {
-    fn new(gpu: &Gpu, kernel: Kernel) -> Self {
+    fn new(gpu: &Gpu, kernel: Kernel) -> Result<Self> {
         let label = Some(kernel.name());
         let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            source: wgpu::ShaderSource::Wgsl(kernel.source()?.into()),
         });
         let layout = gpu
             .device
@@ -315,7 +322,7 @@ impl Pipeline {
             },
             cache: None,
         });
-        Self { pipeline, layout }
+        Ok(Self { pipeline, layout })
     }
 }
 

@@ -5,7 +5,7 @@ use futures_channel::oneshot;
 use super::device::Gpu;
 use super::executor::Executor;
 use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VEC4};
-use crate::engine::gpu::shader::Kernel;
+use crate::engine::gpu::shader::{Kernel, Params};
 use crate::error::{Result, internal, unsupported};
 
 /// What all runs of one kind of a kernel took together.
@@ -102,11 +102,11 @@ fn aggregate(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
 /// What to call a dispatch, and the operations of a linear layer.
 fn label(dispatch: &Dispatch) -> (String, f64) {
     let name = dispatch.kernel.name();
-    let (Kernel::Gemm(gemm), [rows, _, inputs, _, columns, ..]) = (dispatch.kernel, &dispatch.params[..])
-    else {
+    let (Kernel::Gemm(gemm), Params::Gemm(params)) = (dispatch.kernel, dispatch.params) else {
         return (name.to_owned(), 0.0);
     };
-    let [inputs, columns] = [inputs, columns].map(|vectors| *vectors as usize * VEC4);
-    let flops = 2.0 * f64::from(*rows) * inputs as f64 * columns as f64;
+    let [inputs, columns] =
+        [params.input_vectors, params.column_vectors].map(|vectors| vectors as usize * VEC4);
+    let flops = 2.0 * f64::from(params.rows) * inputs as f64 * columns as f64;
     (format!("{name} {inputs} -> {columns}, {:?}", gemm.epilogue), flops)
 }

@@ -6,13 +6,13 @@
 struct Params {
   query_stride: u32,  // vectors, here and below
   key_stride: u32,
-  first_key: u32,     // the first column of keys
-  first_value: u32,
+  key_column: u32,    // first column of the keys in a row of keys and values
+  value_column: u32,
   output_stride: u32,
   scale: f32,
-  window: u32,        // how far a row sees to either side
-  whole: u32,         // 1: a query for each row; 0: for the first row of each pair
-  longest: u32,       // the longest distance that `places` has
+  window: u32,        // maximum distance between a query and the keys it attends to
+  all_queries: u32,   // 1: every row has a query; 0: only the CLS row of each pair
+  max_distance: u32,  // the largest distance that `table_rows` covers
   table_stride: u32,
 }
 
@@ -33,12 +33,12 @@ struct Tile {
 @group(0) @binding(5) var<storage, read> slopes: array<f32>;
 #end
 #if RELATIVE
-@group(0) @binding(5) var<storage, read> places: array<u32>;  // the row of a table for each distance
-#if KEYS_TABLE
+@group(0) @binding(5) var<storage, read> table_rows: array<u32>;  // the row of a table for each distance
+#if KEY_TABLE
 @group(0) @binding(6) var<storage, read> key_table: array<vec4<f32>>;
 #end
-#if QUERIES_TABLE
-@group(0) @binding({QUERIES_TABLE}) var<storage, read> query_table: array<vec4<f32>>;
+#if QUERY_TABLE
+@group(0) @binding({QUERY_TABLE_BINDING}) var<storage, read> query_table: array<vec4<f32>>;
 #end
 #end
 
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // Invocations without a row follow the last one that has one: all are needed to fetch keys.
   let row = tile.first_query + min(index, tile.queries - 1u);
   var first_place = 0u;
-  if (params.whole == 1u) { first_place = tile.first_query - tile.first_row; }
+  if (params.all_queries == 1u) { first_place = tile.first_query - tile.first_row; }
   let place = first_place + min(index, tile.queries - 1u);
   let query_start = row * params.query_stride + head * VECTORS;
 #for D in 0..VECTORS
@@ -73,8 +73,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = min(KEYS, seen_end - block);
     for (var item = index; item < count * VECTORS; item += QUERIES) {
       let start = (tile.first_row + block + item / VECTORS) * params.key_stride + head * VECTORS + item % VECTORS;
-      key_tile[item] = keys[start + params.first_key];
-      value_tile[item] = keys[start + params.first_value];
+      key_tile[item] = keys[start + params.key_column];
+      value_tile[item] = keys[start + params.value_column];
     }
     workgroupBarrier();
     for (var j = 0u; j < count; j++) {
@@ -86,15 +86,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       products += q{D} * key_tile[at + {D}u];
 #end
 #if RELATIVE
-      let reach = i32(params.longest);
-      let table_row = places[u32(clamp(distance, -reach, reach) + reach)];
+      let reach = i32(params.max_distance);
+      let table_row = table_rows[u32(clamp(distance, -reach, reach) + reach)];
       let table_start = table_row * params.table_stride + head * VECTORS;
-#if KEYS_TABLE
+#if KEY_TABLE
 #for D in 0..VECTORS
       products += q{D} * key_table[table_start + {D}u];
 #end
 #end
-#if QUERIES_TABLE
+#if QUERY_TABLE
       var turned = query_table[table_start] * key_tile[at];
 #for D in 1..VECTORS
       turned += query_table[table_start + {D}u] * key_tile[at + {D}u];

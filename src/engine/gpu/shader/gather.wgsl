@@ -13,7 +13,7 @@ struct Params {
 
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let row = group.y * {ROWS_X}u + group.x;
+  let row = group.y * {GRID_WIDTH}u + group.x;
   if (row >= params.rows) { return; }
   let start = (ends[row + params.last] - params.last) * params.vectors;
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {

@@ -6,9 +6,9 @@
 struct Params {
   rows: u32,
   depth: u32,           // input features, as the weights have them: whole steps
-  inputs: u32,          // vectors of input features that a row has
+  input_vectors: u32,   // vectors of input features in a row of the input
   input_stride: u32,    // vectors
-  columns: u32,         // vectors of columns the weights have; twice those that come out of a gate
+  column_vectors: u32,  // vectors of columns of the weights; twice as many as a gated layer writes
   output_stride: u32,   // vectors
 }
 
@@ -70,7 +70,7 @@ fn finish(row: u32, column: u32, near: vec4<f32>, far: vec4<f32>) {
   output[row * params.output_stride + column / 2u] = activate(low) * high;
 #else
   let place = row * params.output_stride + column;
-  let both = column + 1u < params.columns;
+  let both = column + 1u < params.column_vectors;
 #if ADD
   output[place] += low;
   if (both) { output[place + 1u] += high; }
@@ -106,7 +106,7 @@ fn main(
     for (var place = index; place < TILE_M * STEP; place += THREADS) {
       let m = place / STEP;
       let k = place % STEP;
-      let there = first_row + m < params.rows && step + k < params.inputs;
+      let there = first_row + m < params.rows && step + k < params.input_vectors;
       var value = vec4<f32>();
       if (there) { value = input[(first_row + m) * params.input_stride + step + k]; }
       a_tile[m * A_STRIDE + k] = value;
@@ -116,7 +116,7 @@ fn main(
       let n = place % TILE_N;
       // Even vectors of columns in front of odd ones: neighbouring invocations then read neighbouring places.
       var value = vec4<f32>();
-      if (first_column + n < params.columns) { value = weight(step * 4u + k, first_column + n); }
+      if (first_column + n < params.column_vectors) { value = weight(step * 4u + k, first_column + n); }
       b_tile[k * TILE_N + n / 2u + n % 2u * (TILE_N / 2u)] = value;
     }
     workgroupBarrier();
@@ -136,13 +136,13 @@ fn main(
     workgroupBarrier();
   }
 #else
-  if (row >= params.rows || column >= params.columns) { return; }
+  if (row >= params.rows || column >= params.column_vectors) { return; }
   // Rows beyond the last read the last: what comes of them is not written.
   let last = params.rows - 1u;
 #for I in 0..ROWS
   let start{I} = min(row + {I}u, last) * params.input_stride;
 #end
-  for (var k = 0u; k < params.inputs; k++) {
+  for (var k = 0u; k < params.input_vectors; k++) {
 #for I in 0..ROWS
     let a{I} = input[start{I} + k];
 #end
@@ -157,7 +157,7 @@ fn main(
   }
 #end
 
-  if (column >= params.columns) { return; }
+  if (column >= params.column_vectors) { return; }
 #for I in 0..ROWS
   if (row + {I}u < params.rows) { finish(row + {I}u, column, near{I}, far{I}); }
 #end

@@ -1,16 +1,10 @@
 //! The kernels: what each is called, what it binds, how it is written, and how many workgroups it takes.
 
-use super::template::{Names, expand};
+use super::source::GRID_WIDTH;
 use crate::checkpoint::Activation;
 
-/// Invocations of a workgroup that has a row to itself.
-const ROW_THREADS: u32 = 64;
-/// Rows of workgroups in one line of a grid: the specification lets a line have 65,535.
-const GRID_WIDTH: u32 = 32_768;
 /// Queries of a workgroup of attention.
 pub(crate) const QUERY_TILE: usize = 64;
-/// Keys that a workgroup of attention holds at a time take at most so many vectors: 8 KiB, and the values as many.
-const KEY_TILE_VECTORS: usize = 512;
 /// Vectors of output columns in a panel of weights.
 pub(crate) const PANEL_VECTORS: usize = 16;
 /// Input features are filled up to a multiple of so many.
@@ -152,40 +146,6 @@ impl Kernel {
             Kernel::Gather | Kernel::Pool(_) | Kernel::Rotate => vec![Read, Read, ReadWrite],
         }
     }
-
-    /// WGSL.
-    pub(crate) fn source(self) -> String {
-        let mut names = Names::new();
-        let template = match self {
-            Kernel::Gemm(gemm) => {
-                gemm.names(&mut names);
-                concat!(include_str!("gemm.wgsl"), include_str!("activation.wgsl"))
-            }
-            Kernel::Attention(attention) => {
-                attention.names(&mut names);
-                include_str!("attention.wgsl")
-            }
-            Kernel::Norm { in_place } => {
-                set(&mut names, "IN_PLACE", in_place);
-                include_str!("norm.wgsl")
-            }
-            Kernel::Gather => include_str!("gather.wgsl"),
-            Kernel::Pool(pool) => {
-                let name = match pool {
-                    PoolKernel::Mean => "MEAN",
-                    PoolKernel::MeanSqrtLen => "ROOT",
-                    PoolKernel::WeightedMean => "WEIGHTED",
-                    PoolKernel::Max => "MAX",
-                };
-                set(&mut names, name, true);
-                include_str!("pool.wgsl")
-            }
-            Kernel::Rotate => include_str!("rotate.wgsl"),
-        };
-        names.entry("THREADS").or_insert_with(|| ROW_THREADS.to_string());
-        names.insert("ROWS_X", GRID_WIDTH.to_string());
-        expand(template, &names)
-    }
 }
 
 /// The grid of a kernel that gives each row a workgroup.
@@ -200,76 +160,11 @@ impl GemmKernel {
         let GemmTile { rows: tile, group_m, group_n, .. } = self.tile;
         [(columns as u32).div_ceil(2 * group_n), (rows as u32).div_ceil(tile * group_m), 1]
     }
-
-    fn names(self, names: &mut Names) {
-        let GemmTile { rows, group_m, group_n, step } = self.tile;
-        let numbers = [
-            ("ROWS", rows),
-            ("GROUP_M", group_m),
-            ("GROUP_N", group_n),
-            ("TILE_M", rows * group_m),
-            ("TILE_N", 2 * group_n),
-            ("STEP", step.unwrap_or(1)),
-            ("THREADS", group_m * group_n),
-        ];
-        names.extend(numbers.map(|(name, value)| (name, value.to_string())));
-        set(names, "SHARED", step.is_some());
-        let storage = match self.storage {
-            Storage::F32 => "F32",
-            Storage::F16 => "F16",
-            Storage::Q8 => "Q8",
-        };
-        set(names, storage, true);
-        match self.epilogue {
-            Epilogue::Store => set(names, "STORE", true),
-            Epilogue::Add => set(names, "ADD", true),
-            Epilogue::Activate(activation) => {
-                set(names, "ACTIVATE", true);
-                activation_names(activation, names);
-            }
-            Epilogue::Gate(activation) => {
-                set(names, "GATE", true);
-                activation_names(activation, names);
-            }
-        }
-    }
-}
-
-fn activation_names(activation: Activation, names: &mut Names) {
-    let name = match activation {
-        Activation::Gelu => "GELU",
-        Activation::GeluTanh => "GELU_TANH",
-        Activation::Relu => "RELU",
-        Activation::Silu => "SILU",
-        Activation::Tanh => "PLAIN_TANH",
-    };
-    set(names, name, true);
-    set(names, "TANH", matches!(activation, Activation::GeluTanh | Activation::Tanh));
 }
 
 impl AttentionKernel {
     /// The grid for so many tiles of rows.
     pub(crate) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
         [tiles as u32, heads as u32, 1]
-    }
-
-    fn names(self, names: &mut Names) {
-        names.insert("QUERIES", QUERY_TILE.to_string());
-        names.insert("KEYS", (KEY_TILE_VECTORS / self.vectors).clamp(1, 32).to_string());
-        names.insert("VECTORS", self.vectors.to_string());
-        set(names, "ALIBI", self.positions == PositionBias::Alibi);
-        if let PositionBias::Relative { keys, queries } = self.positions {
-            set(names, "RELATIVE", true);
-            set(names, "KEYS_TABLE", keys);
-            if queries {
-                names.insert("QUERIES_TABLE", (6 + usize::from(keys)).to_string());
-            }
-        }
-    }
-}
-
-fn set(names: &mut Names, name: &'static str, holds: bool) {
-    if holds {
-        names.insert(name, String::new());
     }
 }

@@ -1,9 +1,16 @@
 //! The WGSL of every kernel, one `.wgsl` file each, and its description in Rust.
 
 mod kernel;
+mod params;
+mod source;
 mod template;
 
 pub(super) use kernel::{
     Access, AttentionKernel, DEPTH_ALIGN, Epilogue, GemmKernel, GemmTile, Kernel, PANEL_VECTORS, PoolKernel,
     PositionBias, QUERY_TILE, Storage, row_grid,
+};
+#[cfg(test)]
+pub(super) use params::ParamField;
+pub(super) use params::{
+    AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, Params, PoolParams, RotateParams,
 };

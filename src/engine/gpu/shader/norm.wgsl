@@ -52,7 +52,7 @@ const POISON: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
 
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let row = group.y * {ROWS_X}u + group.x;
+  let row = group.y * {GRID_WIDTH}u + group.x;
   let start = row * params.vectors;
   // The same for the whole workgroup, so barriers stay where all invocations come by.
   if (row >= params.rows) { return; }

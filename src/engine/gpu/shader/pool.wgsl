@@ -15,7 +15,7 @@ const BLOCK: u32 = 128u;  // rows
 
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let pair = group.y * {ROWS_X}u + group.x;
+  let pair = group.y * {GRID_WIDTH}u + group.x;
   if (pair >= params.rows) { return; }
   let first = ends[pair];
   let end = ends[pair + 1u];
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var block = first; block < end; block += BLOCK) {
       var part = vec4<f32>();
       for (var row = block; row < min(block + BLOCK, end); row++) {
-#if WEIGHTED
+#if WEIGHTED_MEAN
         part += f32(row - first + 1u) * input[row * params.vectors + vector];
 #else
         part += input[row * params.vectors + vector];
@@ -40,10 +40,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       sum += part;
     }
     let count = f32(end - first);
-#if WEIGHTED
+#if WEIGHTED_MEAN
     let pooled = sum / (0.5 * count * (count + 1.0));
 #end
-#if ROOT
+#if MEAN_SQRT_LEN
     let pooled = sum / sqrt(count);
 #end
 #if MEAN

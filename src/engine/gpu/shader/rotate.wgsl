@@ -5,7 +5,7 @@ struct Params {
   heads: u32,      // to rotate, from the first column on
   head_dim: u32,   // numbers in a head that are not filled up
   head_stride: u32,  // numbers from one head to the next
-  stride: u32,     // numbers from one row to the next
+  row_stride: u32, // numbers from one row to the next
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -15,11 +15,11 @@ struct Params {
 
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let row = group.y * {ROWS_X}u + group.x;
+  let row = group.y * {GRID_WIDTH}u + group.x;
   if (row >= params.rows) { return; }
   let half = params.head_dim / 2u;
   for (var item = index; item < params.heads * half; item += {THREADS}u) {
-    let front = row * params.stride + item / half * params.head_stride + item % half;
+    let front = row * params.row_stride + item / half * params.head_stride + item % half;
     let turn = rotations[places[row] * half + item % half];
     let x = output[front];
     let y = output[front + half];

@@ -2,7 +2,8 @@
 
 use super::super::lower::Upload;
 use super::super::record::{Constant, Dispatch, Recording, Scratch, Slot};
-use super::super::shader::Access;
+use super::super::shader::{Access, Params};
+use super::shaders::param_fields;
 use super::*;
 use crate::engine::cpu::tests::plans::{every_plan, random_weights};
 
@@ -41,6 +42,7 @@ fn kernels_have_as_many_buffers_as_they_bind_and_write_none_they_read() {
             for dispatch in first.iter().chain(&recording.dispatches) {
                 let bindings = dispatch.kernel.bindings();
                 assert_eq!(dispatch.buffers.len(), bindings.len(), "{name}: {dispatch:?}");
+                assert_eq!(dispatch.params.fields(), param_fields(dispatch.kernel), "{name}: {dispatch:?}");
                 let with = |access| {
                     let both = dispatch.buffers.iter().zip(&bindings);
                     both.filter(move |(_, other)| **other == access)
@@ -108,7 +110,13 @@ fn a_collapsed_layer_asks_for_first_rows_only() {
     let collapsed = ["gemm", "gather", "gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
     let expected: Vec<&str> = ["norm"].iter().chain(&whole).chain(&collapsed).copied().collect();
     assert_eq!(names, expected);
-    let rows: Vec<u32> =
-        recording.dispatches.iter().filter(|d| d.kernel.name() == "norm").map(|d| d.params[0]).collect();
+    let rows: Vec<u32> = recording
+        .dispatches
+        .iter()
+        .filter_map(|dispatch| match dispatch.params {
+            Params::Norm(params) => Some(params.rows),
+            _ => None,
+        })
+        .collect();
     assert_eq!(rows, [200, 200, 200, 3, 3]);
 }

@@ -3,18 +3,19 @@
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess};
 
-use super::super::shader::Access;
+use super::super::shader::{
+    Access, AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, ParamField, PoolParams,
+    RotateParams,
+};
 use super::*;
 
 /// Least limits of the WebGPU specification.
 const INVOCATIONS: u32 = 256;
 const SHARED_BYTES: u32 = 16_384;
 const STORAGE_BUFFERS: usize = 8;
-/// What `executor.rs` keeps for parameters.
-const PARAMS_BYTES: u32 = 64;
 
 fn parsed(kernel: Kernel) -> Module {
-    let source = kernel.source();
+    let source = kernel.source().unwrap();
     let at = |text: String| format!("{kernel:?}: {text}");
     let module = naga::front::wgsl::parse_str(&source).map_err(|error| at(error.emit_to_string(&source)));
     let module = module.unwrap();
@@ -27,6 +28,55 @@ fn parsed(kernel: Kernel) -> Module {
 
 fn size_of(module: &Module, ty: naga::Handle<naga::Type>) -> u32 {
     module.types[ty].inner.size(module.to_ctx())
+}
+
+/// The type of the uniform `params`.
+fn params_type(module: &Module) -> naga::Handle<naga::Type> {
+    let mut variables = module.global_variables.iter().map(|(_, variable)| variable);
+    variables.find(|variable| variable.space == AddressSpace::Uniform).unwrap().ty
+}
+
+/// The members of the kernel's parameters in Rust.
+pub(super) fn param_fields(kernel: Kernel) -> Vec<ParamField> {
+    match kernel {
+        Kernel::Gemm(_) => GemmParams::fields(),
+        Kernel::Attention(_) => AttentionParams::fields(),
+        Kernel::Norm { .. } => NormParams::fields(),
+        Kernel::Gather => GatherParams::fields(),
+        Kernel::Pool(_) => PoolParams::fields(),
+        Kernel::Rotate => RotateParams::fields(),
+    }
+}
+
+#[test]
+fn parameters_have_the_names_types_and_offsets_of_the_wgsl() {
+    for kernel in all_kernels() {
+        let module = parsed(kernel);
+        let naga::TypeInner::Struct { members, .. } = &module.types[params_type(&module)].inner else {
+            panic!("{kernel:?}: the parameters are not a struct");
+        };
+        let scalar = |ty: naga::Handle<naga::Type>| match &module.types[ty].inner {
+            naga::TypeInner::Scalar(naga::Scalar::U32) => "u32",
+            naga::TypeInner::Scalar(naga::Scalar::F32) => "f32",
+            other => panic!("{kernel:?}: a parameter is {other:?}"),
+        };
+        let declared: Vec<(&str, &str, usize)> = members
+            .iter()
+            .map(|member| (member.name.as_deref().unwrap(), scalar(member.ty), member.offset as usize))
+            .collect();
+        let fields = param_fields(kernel);
+        let fields: Vec<_> = fields.iter().map(|field| (field.name, field.ty, field.offset)).collect();
+        assert_eq!(fields, declared, "{kernel:?}");
+    }
+}
+
+#[test]
+fn parameters_are_written_where_the_wgsl_reads_them() {
+    let params = NormParams { rows: 1, width: 2, vectors: 3, eps: 0.5 };
+    let mut expected = [0; MAX_PARAMS_BYTES];
+    let words = [1u32, 2, 3, 0.5f32.to_bits()];
+    expected.as_chunks_mut().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_le_bytes());
+    assert_eq!(super::super::shader::Params::Norm(params).bytes(), expected);
 }
 
 #[test]
@@ -66,8 +116,7 @@ fn kernels_keep_within_the_least_limits() {
             .map(|(_, variable)| size_of(&module, variable.ty))
             .sum();
         assert!(shared <= SHARED_BYTES, "{kernel:?} shares {shared} bytes");
-        let params =
-            module.global_variables.iter().find(|(_, variable)| variable.space == AddressSpace::Uniform);
-        assert!(size_of(&module, params.unwrap().1.ty) <= PARAMS_BYTES, "{kernel:?}");
+        let params = size_of(&module, params_type(&module));
+        assert!(params as usize <= MAX_PARAMS_BYTES, "{kernel:?} has {params} bytes of parameters");
     }
 }

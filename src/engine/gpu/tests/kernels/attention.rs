@@ -66,11 +66,19 @@ fn check_attention(
     let scale = 0.3f32;
     let reach = window.unwrap_or(1 << 30);
     let stride = width / VEC4;
-    let mut params =
-        [stride, 2 * stride, 0, stride, stride, 0, reach, usize::from(whole), max_seqlen as usize, stride]
-            .map(|number| number as u32)
-            .to_vec();
-    params[5] = scale.to_bits();
+    let stride_u32 = stride as u32;
+    let params = Params::Attention(AttentionParams {
+        query_stride: stride_u32,
+        key_stride: 2 * stride_u32,
+        key_column: 0,
+        value_column: stride_u32,
+        output_stride: stride_u32,
+        scale,
+        window: reach as u32,
+        all_queries: u32::from(whole),
+        max_distance: max_seqlen as u32,
+        table_stride: stride_u32,
+    });
     let kernel = AttentionKernel { vectors, positions };
     let work = (Kernel::Attention(kernel), AttentionKernel::grid(tiles.len(), heads));
     let got = run(gpu, work, params, buffers, uploads, [queries, stride]);

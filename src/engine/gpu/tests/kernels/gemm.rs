@@ -61,14 +61,22 @@ impl GemmCase {
         let before = random.many(rows * width);
         uploads.push((OUTPUT, floats(&before)));
         let depth = inputs.next_multiple_of(DEPTH_ALIGN);
-        let params =
-            [rows, depth, inputs / 4, inputs / 4, columns / 4, width / 4].map(|number| number as u32);
+        let [rows_u32, depth, input_vectors, column_vectors, output_stride] =
+            [rows, depth, inputs / 4, columns / 4, width / 4].map(|number| number as u32);
+        let params = Params::Gemm(GemmParams {
+            rows: rows_u32,
+            depth,
+            input_vectors,
+            input_stride: input_vectors,
+            column_vectors,
+            output_stride,
+        });
         let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
         if gemm.storage == Storage::Q8 {
             buffers.extend([input(4), input(5)]);
         }
         let work = (Kernel::Gemm(gemm), gemm.grid(rows, columns / 4));
-        let got = run(gpu, work, params.to_vec(), buffers, uploads, [rows, width / 4]);
+        let got = run(gpu, work, params, buffers, uploads, [rows, width / 4]);
 
         let (x, weights) =
             (Matrix { values: &x, stride: inputs }, Matrix { values: &weights, stride: inputs });

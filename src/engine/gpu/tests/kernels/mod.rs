@@ -10,7 +10,7 @@ mod rotate;
 use std::collections::BTreeMap;
 
 use super::super::record::{Dispatch, Input, Recording, Scratch, Slot, Uploads};
-use super::super::shader::{DEPTH_ALIGN, PANEL_VECTORS, QUERY_TILE, row_grid};
+use super::super::shader::*;
 use super::reference::{self, Matrix};
 use super::*;
 
@@ -52,7 +52,7 @@ fn words(values: &[u32]) -> Vec<u8> {
 fn run(
     gpu: &Gpu,
     (kernel, grid): (Kernel, [u32; 3]),
-    params: Vec<u32>,
+    params: Params,
     buffers: Vec<Slot>,
     uploads: Uploads,
     [rows, vectors]: [usize; 2],
@@ -60,7 +60,7 @@ fn run(
     let dispatch = Dispatch { kernel, buffers, params, grid };
     let mut executor = Executor::new(Vec::new());
     let scope = gpu.error_scope();
-    executor.warm_up(gpu, [&dispatch]);
+    executor.warm_up(gpu, [&dispatch]).unwrap();
     let scratch = BTreeMap::from([(Scratch::ResidualA, bytes(rows, vectors))]);
     let recording =
         Recording { dispatches: vec![dispatch], scratch, result: Scratch::ResidualA, rows, vectors };

@@ -24,7 +24,12 @@ fn norm_of_rows_that_end_within_a_vector() {
             uploads.push((input(3), floats(&x)));
             buffers.push(input(3));
         }
-        let params = vec![rows as u32, width as u32, (stride / 4) as u32, 1e-12f32.to_bits()];
+        let params = Params::Norm(NormParams {
+            rows: rows as u32,
+            width: width as u32,
+            vectors: (stride / 4) as u32,
+            eps: 1e-12,
+        });
         let work = (Kernel::Norm { in_place }, row_grid(rows));
         let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {

@@ -7,13 +7,15 @@ fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
     let ends: Vec<u32> = (0..=pairs as u32).map(|pair| pair * 3).collect();
     let x = Random(5).many(pairs * 3 * VEC4 * vectors);
     let uploads = || vec![(input(0), words(&ends)), (input(1), floats(&x))];
-    let params = |last| vec![pairs as u32, vectors as u32, last];
+    let [rows, row_vectors] = [pairs, vectors].map(|number| number as u32);
     let buffers = || vec![input(0), input(1), OUTPUT];
     let shape = [pairs, vectors];
-    let run = |kernel, last| run(&gpu, (kernel, row_grid(pairs)), params(last), buffers(), uploads(), shape);
-    let gathered = [0, 1].map(|last| run(Kernel::Gather, last));
+    let run = |kernel, params| run(&gpu, (kernel, row_grid(pairs)), params, buffers(), uploads(), shape);
+    let gathered = [0, 1]
+        .map(|last| run(Kernel::Gather, Params::Gather(GatherParams { rows, vectors: row_vectors, last })));
+    let params = Params::Pool(PoolParams { rows, vectors: row_vectors });
     let pools = [PoolKernel::Mean, PoolKernel::MeanSqrtLen, PoolKernel::WeightedMean, PoolKernel::Max];
-    let pooled = pools.map(|pool| run(Kernel::Pool(pool), 0));
+    let pooled = pools.map(|pool| run(Kernel::Pool(pool), params));
     let matrix = Matrix { values: &x, stride: VEC4 };
     for pair in 0..pairs {
         for (pool, pooled) in pools.iter().zip(&pooled) {
@@ -35,8 +37,9 @@ fn pool_of_thousands_of_rows_loses_nothing() {
     let x: Vec<f32> = Random(6).many(rows * VEC4).iter().map(|value| value + 100.0).collect();
     let uploads = vec![(input(0), words(&[0, rows as u32])), (input(1), floats(&x))];
     let buffers = vec![input(0), input(1), OUTPUT];
-    let got =
-        run(&gpu(), (Kernel::Pool(PoolKernel::Mean), row_grid(1)), vec![1, 1, 0], buffers, uploads, [1, 1]);
+    let params = Params::Pool(PoolParams { rows: 1, vectors: 1 });
+    let work = (Kernel::Pool(PoolKernel::Mean), row_grid(1));
+    let got = run(&gpu(), work, params, buffers, uploads, [1, 1]);
     let expected = reference::pool(PoolKernel::Mean, &Matrix { values: &x, stride: VEC4 }, 0, rows);
     got.iter().zip(expected).for_each(|(&got, expected)| assert_close(got, expected, 2e-6, "mean"));
 }

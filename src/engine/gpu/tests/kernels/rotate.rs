@@ -10,7 +10,13 @@ fn rotate_the_first_heads_of_a_row() {
     let places = [2, 0, 3];
     let uploads =
         vec![(input(0), words(&places)), (input(1), floats(turns.as_flattened())), (OUTPUT, floats(&x))];
-    let params = [rows, heads, head_dim, head_stride, stride].map(|number| number as u32).to_vec();
+    let params = Params::Rotate(RotateParams {
+        rows: rows as u32,
+        heads: heads as u32,
+        head_dim: head_dim as u32,
+        head_stride: head_stride as u32,
+        row_stride: stride as u32,
+    });
     let buffers = vec![input(0), input(1), OUTPUT];
     let got = run(&gpu(), (Kernel::Rotate, row_grid(rows)), params, buffers, uploads, [rows, stride / 4]);
     for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
