@@ -1,17 +1,18 @@
-//! Time, for choosing between what computes the same.
+//! The clock that engines and kernels are compared with.
 
-/// Milliseconds since some moment. Browsers round them to 0.1 or 1; deployed Workers stop them while computing.
+/// Returns the time since an arbitrary origin, in milliseconds.
+///
+/// Browsers round it to 0.1 or 1 ms; deployed Cloudflare Workers stop it while they compute.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn now_ms() -> f64 {
-    #[wasm_bindgen::prelude::wasm_bindgen]
-    extern "C" {
-        #[wasm_bindgen(js_namespace = performance, js_name = now)]
-        fn now() -> f64;
-    }
-    now()
+    use wasm_bindgen::JsCast;
+    // Windows, workers and Node have `performance` as a property of the global object; which of them this is does not
+    // matter to the binding.
+    let global = js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>();
+    global.performance().map_or(0.0, |performance| performance.now())
 }
 
-/// Milliseconds since some moment.
+/// Returns the time since an arbitrary origin, in milliseconds.
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub(crate) fn now_ms() -> f64 {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);

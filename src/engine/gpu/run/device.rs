@@ -164,14 +164,16 @@ fn may_have_hardware() -> bool {
     !cfg!(target_os = "linux") || FILES.iter().any(|file| std::path::Path::new(file).exists())
 }
 
-/// Vendor and architecture, which browsers tell where they do not tell a name.
+/// Returns vendor and architecture, which browsers report instead of a name.
 #[cfg(target_arch = "wasm32")]
 fn browser_adapter_name(device: &wgpu::Device) -> Option<String> {
-    let get = |object: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(object, &name.into()).ok();
-    let info = get(device.as_webgpu()?.as_ref(), "adapterInfo").filter(|info| info.is_object())?;
-    let words =
-        ["vendor", "architecture"].map(|name| get(&info, name)?.as_string().filter(|word| !word.is_empty()));
-    let words: Vec<String> = words.into_iter().flatten().collect();
+    let info = device.as_webgpu()?.adapter_info();
+    // Older browsers have no `adapterInfo`, although the binding's type promises one.
+    if !info.is_object() {
+        return None;
+    }
+    let words: Vec<String> =
+        [info.vendor(), info.architecture()].into_iter().filter(|word| !word.is_empty()).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
