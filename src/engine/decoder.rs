@@ -1,7 +1,7 @@
-//! Decoders, through candle-transformers, in f32 on the CPU.
+//! Runs decoders in candle-transformers, in f32 on the CPU.
 //!
-//! A decoder is no Plan: it needs a mask, heads that share keys and norms within heads, none of which any encoder has,
-//! and a model of its size runs natively or not at all. What it gives is what a Plan gives, a row a pair.
+//! A decoder has no [`Plan`](crate::model::Plan): causal masks, grouped keys and norms within heads occur in no encoder,
+//! and models of this size run natively only. The result is the same as that of a Plan: one row per pair.
 
 use std::collections::HashMap;
 
@@ -14,18 +14,18 @@ use crate::error::{Error, Result, internal};
 use crate::model;
 use crate::text::Batch;
 
-/// Few: pairs are run one by one anyway, and nothing is shown or cancelled before these are done.
+/// Preferred tokens in a micro-batch. Pairs run one by one, so a larger batch would only delay progress and abort.
 pub(super) const BATCH_TOKENS: usize = 256;
 
-/// A decoder with its weights. Every pair has a copy of its own, which shares the weights and not the keys and values
-/// of the tokens that it has read.
+/// A decoder with its weights.
 #[derive(Debug)]
 pub(crate) struct DecoderEngine {
+    /// Without cached keys and values. Each pair runs on a clone, which shares the weights.
     model: qwen3::Model,
 }
 
 impl DecoderEngine {
-    /// For pairs of at most `max_length` tokens. Tensors are widened to f32 one by one.
+    /// Loads a decoder for pairs of at most `max_length` tokens. Tensors are converted to f32 one by one.
     pub(crate) fn prepare(
         config: &ModelConfig,
         decoder: &Decoder,
@@ -42,7 +42,7 @@ impl DecoderEngine {
         Ok(Self { model: qwen3::Model::new(&config, tensors).map_err(candle_error)? })
     }
 
-    /// The normed row of the last token of each pair: `[pairs, hidden_size]`.
+    /// Returns the last token's row of each pair after the final norm, `[pairs, hidden_size]`.
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         let rows = batch.ranges().map(|range| self.last_row(&batch.input_ids[range]));
         let rows: Vec<Vec<f32>> = rows.collect::<candle_core::Result<_>>().map_err(candle_error)?;
@@ -65,11 +65,11 @@ fn qwen3_config(config: &ModelConfig, decoder: &Decoder, max_length: usize) -> q
         head_dim: decoder.head_dim,
         attention_bias: decoder.attention_bias,
         num_key_value_heads: decoder.key_value_heads,
-        // The rows of its table of angles.
+        // Length of the rotary table.
         max_position_embeddings: max_length,
         sliding_window: None,
         max_window_layers: 0,
-        // The head is our own.
+        // `model::head` computes the logits, so candle loads no language model head.
         tie_word_embeddings: true,
         rope_theta: decoder.theta,
         rms_norm_eps: config.layer_norm_eps,

@@ -1,11 +1,11 @@
-//! Embedding rows, gathered on the CPU for every engine: the tables stay as small as the file has them.
+//! Embedding lookup, on the CPU for every engine: the tables stay in the format of the file.
 
 use crate::checkpoint::{Tensor, Weights};
 use crate::error::Result;
 use crate::model::{Embed, Numbering, Table};
 use crate::text::Batch;
 
-/// The tables of an [`Embed`] step, without its norm.
+/// The tables of an [`Embed`] step.
 #[derive(Debug)]
 pub(super) struct Embedding {
     width: usize,
@@ -15,6 +15,7 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
+    /// Takes the tables out of the weights.
     pub(super) fn prepare(embed: &Embed, weights: &mut Weights) -> Result<Self> {
         let mut table = |table: &Table| weights.take(&table.weight);
         Ok(Self {
@@ -28,13 +29,13 @@ impl Embedding {
         })
     }
 
-    /// Numbers in a row.
+    /// Elements of a row.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// Fills `rows`, `[tokens, width]`, with the sums of word, position and token type rows. The tokenizer has checked
-    /// that every id has its row, and that no pair is longer than there are positions.
+    /// Writes the sum of word, position and token type embeddings of each token to `rows`, `[tokens, width]`. Ids and
+    /// positions must be within the tables, as the tokenizer guarantees.
     pub(super) fn gather(&self, batch: &Batch, rows: &mut [f32]) {
         rows.fill(0.0);
         let mut entry = vec![0.0; self.width];
@@ -50,7 +51,7 @@ impl Embedding {
             }
         }
         if let Some((table, numbering)) = &self.position {
-            let numbers = batch.ranges().flat_map(|range| numbering.of(&batch.input_ids[range]));
+            let numbers = batch.ranges().flat_map(|range| numbering.positions(&batch.input_ids[range]));
             for (row, number) in rows.chunks_exact_mut(self.width).zip(numbers) {
                 table.read_row(number, &mut entry);
                 row.iter_mut().zip(&entry).for_each(|(sum, value)| *sum += value);
@@ -60,8 +61,8 @@ impl Embedding {
 }
 
 impl Numbering {
-    /// The numbers of one pair's tokens.
-    fn of(self, input_ids: &[u32]) -> impl Iterator<Item = usize> {
+    /// Returns the row of the position table for each token of a pair.
+    fn positions(self, input_ids: &[u32]) -> impl Iterator<Item = usize> {
         let mut counted = 0;
         input_ids.iter().map(move |&id| match self {
             Numbering::FromZero => {

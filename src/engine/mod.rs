@@ -1,8 +1,26 @@
 //! Engines run a [`Plan`].
 //!
-//! An engine is three things: `prepare` a Plan with its weights, say how many tokens it likes at once, and `run` a
-//! batch to one pooled row a pair. How it does that is its own affair. Engines are an enum and not a trait, because a
-//! future that waits for a GPU in a browser is not `Send` and a boxed one would make every caller pay for it.
+//! Every engine is used in the same three calls:
+//!
+//! - *prepare*: [`lower`] walks over the Plan once, and the engine packs or uploads each tensor it meets;
+//! - *submit*: a [`Batch`] goes to the engine. A GPU starts to compute; other engines do nothing yet;
+//! - *finish*: the engine returns one pooled row per pair, `[pairs, hidden_size]`. A GPU's rows are awaited; other
+//!   engines compute now, on this thread.
+//!
+//! Between submit and finish the caller can tokenize the next batch while a GPU works.
+//!
+//! [`Engine`] is an enum, not a trait: in a browser, a future that waits for a GPU is not `Send`, and a boxed future
+//! would make every caller pay for that.
+//!
+//! # When a GPU fails
+//!
+//! If a model was loaded with the device `auto`, its CPU engine stays beside the GPU engine. A failure of the GPU is
+//! handled in three steps, so that no result mixes scores of two engines:
+//!
+//! 1. `Session::fall_back` (src/reranker/session.rs) makes the CPU engine the active one, once per model.
+//! 2. Every `ScoringRun` that began on the GPU begins again, and its next `PartialScores` has `restarted` set.
+//! 3. In WebAssembly, src/wasm/mod.rs throws that as the error `device-lost`, because one call in JavaScript can consist
+//!    of several runs; `withRestart` in pkg/src/scoring/fallback.ts then begins the whole call again.
 
 #[cfg(feature = "candle")]
 pub(crate) mod candle;
@@ -28,18 +46,18 @@ use crate::model::Plan;
 use crate::options::Dtype;
 use crate::text::Batch;
 
-/// One of the ways to run a Plan.
+/// An engine with a prepared model.
 #[derive(Debug)]
 pub(crate) enum Engine {
-    /// candle tensors in f32 on the CPU: the reference.
+    /// The reference: candle tensors in f32 on the CPU.
     #[cfg(feature = "candle")]
     Candle(candle::CandleEngine),
-    /// Kernels of our own.
+    /// SIMD kernels in f32 or q8.
     Cpu(cpu::CpuEngine),
-    /// WebGPU.
+    /// WebGPU, or Vulkan, Metal or DX12 through the same shaders.
     #[cfg(feature = "gpu")]
     Gpu(Box<gpu::GpuEngine>),
-    /// A decoder, which is no Plan.
+    /// A decoder in candle; it has no Plan.
     #[cfg(feature = "decoder")]
     Decoder(decoder::DecoderEngine),
 }
@@ -53,18 +71,18 @@ pub(crate) struct EngineConfig {
     pub(crate) dtype: Dtype,
 }
 
-/// A batch on its way.
+/// A batch between [`Engine::submit`] and [`Engine::finish`].
 #[derive(Debug)]
 pub(crate) enum Submission {
-    /// To be run when it is asked for.
+    /// The batch is computed by `finish`.
     Sync,
-    /// A GPU is at it, or could not take it.
+    /// The GPU computes the batch, or the submission failed with an error that `finish` returns.
     #[cfg(feature = "gpu")]
     Gpu(Result<gpu::PendingBatch>),
 }
 
 impl Submission {
-    /// Whether this thread has time for something else.
+    /// Whether the batch is computed elsewhere while this thread goes on.
     pub(crate) fn is_async(&self) -> bool {
         !matches!(self, Submission::Sync)
     }
@@ -115,7 +133,7 @@ impl Engine {
         decoder::DecoderEngine::prepare(config, decoder, weights, max_length).map(Engine::Decoder)
     }
 
-    /// `"cpu"` or `"gpu"`.
+    /// Returns the device, `"cpu"` or `"gpu"`.
     pub(crate) fn device(&self) -> &'static str {
         match self {
             #[cfg(feature = "gpu")]
@@ -124,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// What computes, in a word or two: `"candle"`, or the instructions our own kernels use.
+    /// Returns the name of the implementation: `"candle"`, `"webgpu"`, or the instruction set of the CPU kernels.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             #[cfg(feature = "candle")]
@@ -137,7 +155,7 @@ impl Engine {
         }
     }
 
-    /// Tokens a micro-batch should have.
+    /// Returns the preferred number of tokens in a micro-batch.
     pub(crate) fn batch_tokens(&self) -> usize {
         match self {
             #[cfg(feature = "candle")]
@@ -150,7 +168,8 @@ impl Engine {
         }
     }
 
-    /// How far raw logits may be from those of exact arithmetic on the same weights.
+    /// Returns the largest accepted difference between raw logits and those of exact arithmetic on the same weights,
+    /// relative to logits above 1.
     pub(crate) fn tolerance(&self) -> f32 {
         match self {
             Engine::Cpu(engine) if engine.quantizes() => 0.1,
@@ -160,7 +179,7 @@ impl Engine {
         }
     }
 
-    /// Hands a batch to what computes elsewhere; does nothing where that is this thread.
+    /// Submits a batch. Only a GPU starts to compute.
     pub(crate) fn submit(&self, batch: &Batch) -> Submission {
         match self {
             #[cfg(feature = "gpu")]
@@ -172,7 +191,10 @@ impl Engine {
         }
     }
 
-    /// Ends what [`submit`](Self::submit) began: pooled rows `[pairs, hidden_size]`.
+    /// Returns the pooled rows of a submitted batch, `[pairs, hidden_size]`.
+    ///
+    /// # Errors
+    /// `internal` if an activation is not finite; on a GPU also `device-lost` and `out-of-memory`.
     pub(crate) async fn finish(&self, batch: &Batch, submission: Submission) -> Result<Vec<f32>> {
         match (self, submission) {
             #[cfg(feature = "gpu")]
@@ -181,10 +203,10 @@ impl Engine {
         }
     }
 
-    /// What each kernel takes for a batch, on a GPU.
+    /// Runs a batch and returns the time of each GPU kernel.
     ///
     /// # Errors
-    /// `unsupported` elsewhere, and where the GPU has no timestamps.
+    /// `unsupported` for other engines, and for a GPU without timestamp queries.
     #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
     pub(crate) async fn profile(&self, batch: &Batch) -> Result<Vec<gpu::KernelTime>> {
         match self {
@@ -193,7 +215,10 @@ impl Engine {
         }
     }
 
-    /// Runs a batch: pooled rows `[pairs, hidden_size]`.
+    /// Submits a batch and returns its pooled rows, `[pairs, hidden_size]`.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
     pub(crate) async fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         match self {
             #[cfg(feature = "candle")]

@@ -1,11 +1,11 @@
-//! What attention needs to know of positions, as plain numbers, the same for every engine and on every platform.
+//! Position encodings of attention as plain numbers, the same for every engine and platform.
 //!
-//! Angles and logarithms grow with the position, and what f32 rounds off them moves scores: so each number here is
-//! rounded where transformers rounds it. No function of the platform is called, only `libm`'s.
+//! Angles and logarithms grow with the position, so their rounding to f32 changes scores. Every value here is rounded at
+//! the same point as in transformers, and functions come from `libm`, not from the platform.
 
 use crate::model::{Disentangled, Rotary};
 
-/// Cosines and sines by position, for heads whose halves are rotated against each other.
+/// Cosines and sines of rotary positions (Su et al., 2021, arXiv:2104.09864), for heads whose halves are paired.
 #[derive(Debug)]
 pub(crate) struct RotaryTable {
     /// `[positions, half]`.
@@ -17,7 +17,7 @@ pub(crate) struct RotaryTable {
 }
 
 impl RotaryTable {
-    /// The table for the positions `0..positions`; `head_dim` is even.
+    /// Computes the table for the positions `0..positions`. `head_dim` must be even.
     pub(crate) fn new(rotary: &Rotary, head_dim: usize, positions: usize) -> Self {
         let half = head_dim / 2;
         let frequencies: Vec<f32> = (0..half).map(|index| frequency(rotary, index, head_dim)).collect();
@@ -28,7 +28,7 @@ impl RotaryTable {
         };
         for position in 0..positions {
             for frequency in &frequencies {
-                // The product is rounded to f32 before it is an angle: at position 8,000 that turns it by up to 2e-4.
+                // transformers rounds the angle to f32; at position 8,000 that changes it by up to 2e-4.
                 let angle = f64::from(position as f32 * frequency);
                 table.cos.push(libm::cos(angle) as f32);
                 table.sin.push(libm::sin(angle) as f32);
@@ -37,23 +37,24 @@ impl RotaryTable {
         table
     }
 
-    /// Cosines and sines of a position the table has, `[half]` each. Of a head `x` of the row at this position, the
-    /// rotated one has `x[i] cos[i] - x[i + half] sin[i]` at `i` and `x[i + half] cos[i] + x[i] sin[i]` at `i + half`.
+    /// Returns the cosines and sines of a position within the table, `[half]` each. Rotation turns the elements `x[i]`
+    /// and `x[i + half]` of a head into `x[i] cos[i] - x[i + half] sin[i]` and `x[i + half] cos[i] + x[i] sin[i]`.
     pub(crate) fn at(&self, position: usize) -> (&[f32], &[f32]) {
-        let places = position * self.half..(position + 1) * self.half;
-        (&self.cos[places.clone()], &self.sin[places])
+        let range = position * self.half..(position + 1) * self.half;
+        (&self.cos[range.clone()], &self.sin[range])
     }
 }
 
-/// `theta^(-2 index / head_dim) / divisor` with transformers' roundings: exponent, power and reciprocal are f32.
+/// Returns `theta^(-2 index / head_dim) / divisor`. As in transformers, exponent, power and reciprocal are rounded to
+/// f32.
 fn frequency(rotary: &Rotary, index: usize, head_dim: usize) -> f32 {
     let exponent = (2 * index) as f32 / head_dim as f32;
     let power = libm::pow(rotary.theta, f64::from(exponent)) as f32;
     1.0 / power / rotary.divisor as f32
 }
 
-/// ALiBi's slope for each head: `2^(-8 (h + 1) / n)` for `n` heads, where `n` is a power of two. Other numbers have
-/// those of the power below, and then every other one of the power above.
+/// Returns ALiBi's slope of each head (Press et al., 2022, arXiv:2108.12409): `2^(-8 (h + 1) / n)` for `n` heads if `n`
+/// is a power of two. Otherwise the slopes of the power of two below `n`, then every second one of the power above.
 pub(crate) fn alibi_slopes(heads: usize) -> Vec<f32> {
     let slopes =
         |count: usize| (1..=count).map(move |head| libm::exp2(-8.0 * head as f64 / count as f64) as f32);
@@ -62,7 +63,7 @@ pub(crate) fn alibi_slopes(heads: usize) -> Vec<f32> {
 }
 
 impl Disentangled {
-    /// The row of the table for a distance `i - j` of the row `i` that looks to the row `j` that is looked at.
+    /// Returns the row of the table for the distance `i - j` from a key row `j` to a query row `i`.
     pub(crate) fn row(&self, distance: isize) -> usize {
         let span = self.table.rows / 2;
         let bucket = self.buckets.map_or(distance, |buckets| bucket(distance, buckets, self.max_distance));
@@ -70,16 +71,17 @@ impl Disentangled {
     }
 }
 
-/// Short distances as they are, longer ones by their logarithm, with transformers' roundings to f32.
+/// Maps a distance to its bucket: short distances to themselves, longer ones by their logarithm. Rounds to f32 where
+/// transformers does.
 fn bucket(distance: isize, buckets: usize, max_distance: usize) -> isize {
     let middle = buckets / 2;
     if distance.unsigned_abs() <= middle {
         return distance;
     }
     let logarithm = |x: f32| libm::log(f64::from(x)) as f32;
-    let part = logarithm(distance.unsigned_abs() as f32 / middle as f32)
+    let fraction = logarithm(distance.unsigned_abs() as f32 / middle as f32)
         / logarithm(((max_distance - 1) as f64 / middle as f64) as f32);
-    let steps = (part * (middle - 1) as f32).ceil() as isize;
+    let steps = (fraction * (middle - 1) as f32).ceil() as isize;
     (middle as isize).saturating_add(steps) * distance.signum()
 }
 
@@ -88,10 +90,10 @@ mod tests {
     use super::*;
     use crate::model::Table;
 
-    /// The bits of torch 2.15: `1.0 / (theta ** (torch.arange(0, 64, 2, dtype=torch.float) / 64))`, times 8191.0, and
-    /// its cosines and sines.
+    /// Expected: the bits of torch 2.15 for `1.0 / (theta ** (torch.arange(0, 64, 2, dtype=torch.float) / 64))`, times
+    /// 8191.0, and the cosines and sines of that.
     #[test]
-    fn rotations_are_those_of_transformers() {
+    fn rotary_tables_have_the_bits_of_transformers() {
         let rotary = Rotary { theta: 160_000.0, divisor: 1.0 };
         let frequencies = [1, 5, 16, 31].map(|index| frequency(&rotary, index, 64));
         assert_eq!(frequencies, [0.687_656_04, 0.153_764_56, 0.002_5, 9.088_847e-6]);
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn slopes_of_other_numbers_of_heads_lie_between() {
+    fn slopes_of_head_counts_between_powers_of_two_come_from_both() {
         assert_eq!(alibi_slopes(4), [0.25, 0.0625, 0.015_625, 0.003_906_25]);
         assert_eq!(alibi_slopes(6), [0.25, 0.0625, 0.015_625, 0.003_906_25, 0.5, 0.125]);
         assert_eq!(alibi_slopes(1), [0.003_906_25]);
@@ -120,9 +122,10 @@ mod tests {
         Disentangled { table, norm: None, key: None, query: None, buckets, max_distance }
     }
 
-    /// Where torch 2.15 with transformers 5.23 (`make_log_bucket_position`, cut to the table) begins a new row.
+    /// Expected: the distances where `make_log_bucket_position` of transformers 5.23 (torch 2.15), clamped to the table,
+    /// begins a new row.
     #[test]
-    fn distances_share_rows_where_those_of_transformers_do() {
+    fn distances_share_table_rows_as_in_transformers() {
         let begins = |positions: &Disentangled| -> Vec<isize> {
             (1..700).filter(|&distance| positions.row(distance) != positions.row(distance - 1)).collect()
         };
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn no_distance_leaves_the_table() {
+    fn every_distance_maps_to_a_row_of_the_table() {
         for positions in [positions(64, Some(32), 128), positions(64, None, 32)] {
             assert_eq!(positions.row(0), 32);
             assert_eq!(positions.row(-5), 27);
