@@ -33,8 +33,8 @@ mod embed;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 mod lower;
-mod magnitude;
 mod positions;
+mod weight_checks;
 
 use crate::checkpoint::Weights;
 #[cfg(feature = "decoder")]

@@ -14,8 +14,8 @@ use super::{CpuEngine, Step};
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
 use crate::engine::lower::{Lower, StepTypes, lower};
-use crate::engine::magnitude::check_magnitude;
 use crate::engine::positions::alibi_slopes;
+use crate::engine::weight_checks::{check_input_scales, check_magnitude};
 use crate::error::{Result, weights};
 use crate::model::{self, Disentangled, Plan, TensorRows};
 use crate::options::Dtype;
@@ -142,15 +142,8 @@ impl Lowering {
                 Ok((weight, bias.unwrap_or_else(|| vec![0.0; layer.out_features()])))
             })
             .collect::<Result<Vec<(Tensor, Vec<f32>)>>>()?;
-        let (first, others) = (&parts[0].0, &parts[1..]);
-        if let Some((other, _)) = others.iter().find(|(part, _)| part.input_scales() != first.input_scales())
-        {
-            let (first, other) = (first.name(), other.name());
-            return Err(weights(format!(
-                "{first} and {other} read the same inputs, but their input scales differ"
-            )));
-        }
-        let name = first.name();
+        check_input_scales(parts.iter().map(|(weight, _)| weight))?;
+        let name = parts[0].0.name();
         Ok(match self.dtype {
             Dtype::Q8 => {
                 let packed = PackedQ8::new(&parts, self.kernels.panel());

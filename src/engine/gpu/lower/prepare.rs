@@ -9,8 +9,8 @@ use crate::engine::gpu::record::{
 };
 use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::engine::lower::{Lower, StepTypes, lower};
-use crate::engine::magnitude::check_magnitude;
 use crate::engine::positions::alibi_slopes;
+use crate::engine::weight_checks::check_magnitude;
 use crate::error::Result;
 use crate::model::{self, Plan};
 

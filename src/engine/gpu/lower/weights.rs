@@ -6,7 +6,7 @@ use super::constants::Upload;
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::gpu::record::{Linear, Norm, VEC4};
 use crate::engine::gpu::shader::{DEPTH_ALIGN, PANEL_VECTORS, Storage};
-use crate::engine::magnitude::check_magnitude;
+use crate::engine::weight_checks::{check_input_scales, check_magnitude};
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
 
@@ -72,17 +72,10 @@ impl<U: Upload> Packer<'_, U> {
 
     /// What the inputs of all these layers are multiplied with; nothing where that is 1.
     fn input_factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
-        let first = self.weights.view(&layers[0].weight.tensor)?;
-        for layer in layers {
-            let other = self.weights.view(&layer.weight.tensor)?;
-            if other.input_scales() != first.input_scales() {
-                let (first, other) = (first.name(), other.name());
-                return Err(weights(format!(
-                    "{first} and {other} read the same inputs, but their input scales differ"
-                )));
-            }
-        }
-        Ok(first.input_scales().iter().map(|scale| scale.recip()).collect())
+        let views =
+            layers.iter().map(|layer| self.weights.view(&layer.weight.tensor)).collect::<Result<Vec<_>>>()?;
+        check_input_scales(views.iter().copied())?;
+        Ok(views[0].input_scales().iter().map(|scale| scale.recip()).collect())
     }
 
     fn upload_biases(&mut self, layers: &[&model::Linear], columns: &[Column]) -> Result<usize> {

@@ -1,5 +1,6 @@
-//! The bound on the magnitude of weights, the same for every engine.
+//! Checks of weights that every engine with packed weights makes.
 
+use crate::checkpoint::Tensor;
 use crate::error::{Result, weights};
 
 /// Largest accepted magnitude of a weight.
@@ -13,5 +14,19 @@ pub(crate) fn check_magnitude(name: &str, values: impl IntoIterator<Item = f32>)
     match values.into_iter().find(|value| value.abs() > MAX_WEIGHT) {
         None => Ok(()),
         Some(value) => Err(weights(format!("{name} holds {value:e}, which is too large to compute with"))),
+    }
+}
+
+/// Checks that matrices which are packed as one have the same input scales.
+pub(crate) fn check_input_scales<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Result<()> {
+    let mut tensors = tensors.into_iter();
+    let Some(first) = tensors.next() else { return Ok(()) };
+    match tensors.find(|other| other.input_scales() != first.input_scales()) {
+        None => Ok(()),
+        Some(other) => Err(weights(format!(
+            "{} and {} read the same inputs, but their input scales differ",
+            first.name(),
+            other.name()
+        ))),
     }
 }
