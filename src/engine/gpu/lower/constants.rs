@@ -1,21 +1,21 @@
-//! Buffers that are made at load and stay.
+//! Constant buffers: weights and tables, uploaded once at load.
 
 use crate::engine::gpu::record::Constant;
 use crate::engine::gpu::run::{Buffer, Gpu};
 use crate::error::{Result, unsupported};
 
-/// Takes what preparing uploads: the GPU, or in tests what only counts.
+/// A destination for constants: the GPU, or a counter in tests.
 pub(crate) trait Upload {
-    /// A new buffer of so many bytes, called by the name of what it is for.
+    /// Creates a buffer of `bytes` bytes; `name` is its label and appears in errors.
     ///
     /// # Errors
-    /// `unsupported` for one that is larger than this GPU can bind.
+    /// `unsupported` if the GPU cannot bind so large a buffer.
     fn create(&mut self, name: &str, bytes: u64) -> Result<Constant>;
 
-    /// Writes whole words into a buffer.
+    /// Writes `bytes` at `offset`. Both are multiples of four bytes.
     fn write(&mut self, constant: Constant, offset: u64, bytes: &[u8]);
 
-    /// A new buffer with these bytes.
+    /// Creates a buffer with these bytes.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -26,16 +26,16 @@ pub(crate) trait Upload {
     }
 }
 
-/// Buffers on a GPU.
+/// Constant buffers on a GPU.
 #[derive(Debug)]
 pub(crate) struct Constants<'a> {
     gpu: &'a Gpu,
     buffers: Vec<Option<Buffer>>,
-    /// Bytes written that the GPU may not have taken yet.
+    /// Bytes written since the queue was last empty.
     pending_bytes: u64,
 }
 
-/// So much may wait to be taken: what is written lies in memory a second time until then.
+/// Maximum bytes written before the queue is flushed: until then each of them is also in a staging buffer.
 const MAX_PENDING_BYTES: u64 = 64 << 20;
 
 impl<'a> Constants<'a> {
@@ -67,7 +67,7 @@ impl Upload for Constants<'_> {
         self.pending_bytes += bytes.len() as u64;
         if self.pending_bytes > MAX_PENDING_BYTES {
             self.gpu.queue.submit([]);
-            // In a browser this does nothing. An error shows in the watch that surrounds preparing.
+            // Does nothing in browsers. The error scope around `GpuEngine::prepare` catches any error.
             let _ = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
             self.pending_bytes = 0;
         }

@@ -1,4 +1,4 @@
-//! From a Plan to steps whose weights are on the GPU.
+//! Lowers a Plan to the GPU engine's steps: packs and uploads the tensors it names.
 
 use super::constants::Upload;
 use super::weights::{Column, Packer};
@@ -14,21 +14,21 @@ use crate::engine::weight_checks::check_magnitude;
 use crate::error::Result;
 use crate::model::{self, Plan};
 
-/// What lowering makes, beside the uploaded buffers.
+/// A lowered Plan. Its weights are in the uploaded constants.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) steps: Vec<Step>,
-    /// Rotations, and the `head_dim` each is for.
+    /// Rotary positions and their `head_dim`, by [`StepTypes::Rotary`].
     pub(crate) rotations: Vec<(model::Rotary, usize)>,
-    /// Tables of relative positions, for the rows that distances have in them.
+    /// Tables of relative positions, by [`StepTypes::DistanceRows`].
     pub(crate) relative_tables: Vec<model::Disentangled>,
-    /// What has to run once, before anything else: it makes constants out of others.
+    /// Dispatches that run once after the upload and compute constants from other constants.
     pub(crate) setup_dispatches: Vec<Dispatch>,
-    /// Constants that only those need.
+    /// Constants that only the setup dispatches read; they are freed afterwards.
     pub(crate) setup_only: Vec<Constant>,
 }
 
-/// Uploads the weights of a Plan whose tensors have all been checked.
+/// Lowers a Plan. Its tensors must have been validated; they stay in `weights`.
 pub(crate) fn prepare(
     plan: &Plan,
     weights: &Weights,
@@ -43,15 +43,15 @@ pub(crate) fn prepare(
 }
 
 impl StepTypes for GpuEngine {
-    /// Vectors in a row; the rows themselves are gathered on the CPU.
+    /// Vectors of a row. The rows themselves are gathered on the CPU.
     type Embedding = usize;
     type Linear = Linear;
     type Norm = Norm;
-    /// Index of the table of cosines and sines.
+    /// Index into [`Prepared::rotations`].
     type Rotary = usize;
     type Slopes = Constant;
     type PositionTable = Constant;
-    /// Index of the table, for the rows that distances have in it.
+    /// Index into [`Prepared::relative_tables`].
     type DistanceRows = usize;
 }
 
@@ -109,7 +109,7 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
     }
 
     fn slopes(&mut self, heads: usize) -> Result<Constant> {
-        self.packer.upload_f32("the slopes of the heads", &alibi_slopes(heads))
+        self.packer.upload_f32("the ALiBi slopes", &alibi_slopes(heads))
     }
 
     fn table(&mut self, positions: &model::Disentangled) -> Result<(Constant, usize)> {
@@ -117,11 +117,11 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         let values = self.packer.weights.view(weight)?.to_f32();
         check_magnitude(weight, values.iter().copied())?;
         let vectors = width.div_ceil(VEC4);
-        let filled: Vec<f32> = values
+        let padded: Vec<f32> = values
             .chunks_exact(*width)
             .flat_map(|row| row.iter().copied().chain(std::iter::repeat(0.0)).take(vectors * VEC4))
             .collect();
-        let constant = self.packer.upload_f32(weight, &filled)?;
+        let constant = self.packer.upload_f32(weight, &padded)?;
         if let Some(norm) = &positions.norm {
             let norm = self.packer.norm(norm)?;
             self.prepared.setup_dispatches.push(norm_in_place(&norm, Slot::Constant(constant), *rows));
@@ -137,17 +137,17 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         heads: usize,
     ) -> Result<Constant> {
         let linear = self.head_projections(&[layer], heads)?;
-        let size = bytes(rows, linear.columns);
+        let size = bytes(rows, linear.column_vectors);
         let projected = self.packer.upload.create("relative positions", size)?;
         let buffers = [table, projected].map(Slot::Constant);
-        let dispatch = gemm(&linear, buffers, [rows, linear.columns], Epilogue::Store, self.tile);
+        let dispatch = gemm(&linear, buffers, [rows, linear.column_vectors], Epilogue::Store, self.tile);
         self.prepared.setup_dispatches.push(dispatch);
         self.prepared.setup_only.extend([linear.weight, linear.bias]);
         self.prepared.setup_only.extend(linear.scales.into_iter().flatten());
         Ok(projected)
     }
 
-    /// The index of a table. Layers differ in their projections, which do not matter to distances.
+    /// Layers share an index if their distances map to the same rows, whatever their projections.
     fn distance_rows(&mut self, positions: &model::Disentangled) -> usize {
         let known = &mut self.prepared.relative_tables;
         let key = |of: &model::Disentangled| (of.table.clone(), of.buckets, of.max_distance);
@@ -158,17 +158,17 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
     }
 }
 
-/// `0..count`, and nothing up to a whole vector.
+/// Returns `0..count`, padded with `None` to whole vectors.
 fn padded(count: usize) -> impl Iterator<Item = Option<usize>> {
     (0..count.next_multiple_of(VEC4)).map(move |feature| (feature < count).then_some(feature))
 }
 
-/// The input feature at each place of an input row.
+/// Returns the input feature at each column of a padded input row.
 fn padded_features(count: usize) -> Vec<Option<usize>> {
     padded(count).collect()
 }
 
-/// The feature at each place of a row of heads, each of which is filled up to whole vectors.
+/// Returns the feature at each column of a row of heads, each padded to whole vectors.
 fn head_features(count: usize, heads: usize) -> Vec<Option<usize>> {
     let head_dim = count / heads;
     (0..heads)
@@ -178,10 +178,9 @@ fn head_features(count: usize, heads: usize) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// Columns of a layer and of its gate, a vector of either in turns.
+/// Returns the columns of a layer and its gate, alternating vector by vector.
 fn interleaved(count: usize) -> Vec<Column> {
-    let features: Vec<_> = padded_features(count);
-    features
+    padded_features(count)
         .chunks_exact(VEC4)
         .flat_map(|vector| {
             [0, 1].map(|layer| vector.iter().map(move |feature| feature.map(|feature| (layer, feature))))

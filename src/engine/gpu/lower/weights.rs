@@ -1,4 +1,4 @@
-//! Weights on their way to the GPU: panel by panel, so that no second copy of a matrix stands in memory.
+//! Packs weights for the GPU and uploads them panel by panel, so that no second copy of a whole matrix is in memory.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use crate::engine::weight_checks::{check_input_scales, check_magnitude};
 use crate::error::{Result, weights};
 use crate::model::{self, TensorRows};
 
-/// Where the columns of a packed matrix come from: a layer and one of its output features, or nowhere.
+/// The source of a column of a packed matrix: (layer, output feature), or `None` for padding.
 pub(crate) type Column = Option<(usize, usize)>;
 
-/// Uploads linear layers over one input as one.
+/// Packs and uploads layers and norms.
 pub(crate) struct Packer<'a, U> {
     pub(crate) weights: &'a Weights,
     pub(crate) storage: Storage,
@@ -21,7 +21,8 @@ pub(crate) struct Packer<'a, U> {
 }
 
 impl<U: Upload> Packer<'_, U> {
-    /// Layers with their columns in this order; `inputs` has the input feature for each place of an input row.
+    /// Packs layers over the same input as one, with its columns in the order of `columns`. `inputs` has the input feature
+    /// at each column of an input row, `None` for padding.
     pub(crate) fn linear(
         &mut self,
         layers: &[&model::Linear],
@@ -50,12 +51,11 @@ impl<U: Upload> Packer<'_, U> {
                     first,
                     scales.iter().map(|scale| scale * input_factors.iter().copied().fold(1.0, f32::max)),
                 )?;
-                let mut placed = vec![0.0; depth];
-                for (place, input) in inputs.iter().enumerate() {
-                    placed[place] =
-                        input.map_or(0.0, |input| input_factors.get(input).copied().unwrap_or(1.0));
+                let mut padded_factors = vec![0.0; depth];
+                for (factor, input) in padded_factors.iter_mut().zip(inputs) {
+                    *factor = input.map_or(0.0, |input| input_factors.get(input).copied().unwrap_or(1.0));
                 }
-                Some([self.upload_f32(first, &scales)?, self.upload_f32(first, &placed)?])
+                Some([self.upload_f32(first, &scales)?, self.upload_f32(first, &padded_factors)?])
             }
             _ => None,
         };
@@ -65,12 +65,12 @@ impl<U: Upload> Packer<'_, U> {
             bias,
             scales,
             depth,
-            inputs: inputs.len().div_ceil(VEC4),
-            columns: columns.len().div_ceil(VEC4),
+            input_vectors: inputs.len().div_ceil(VEC4),
+            column_vectors: columns.len().div_ceil(VEC4),
         })
     }
 
-    /// What the inputs of all these layers are multiplied with; nothing where that is 1.
+    /// Returns the factors of the layers' inputs, `[in_features]`; empty if all are 1.
     fn input_factors(&self, layers: &[&model::Linear]) -> Result<Vec<f32>> {
         let views =
             layers.iter().map(|layer| self.weights.view(&layer.weight.tensor)).collect::<Result<Vec<_>>>()?;
@@ -85,11 +85,11 @@ impl<U: Upload> Packer<'_, U> {
             .collect::<Result<Vec<_>>>()?;
         let value =
             |(layer, feature): (usize, usize)| values[layer].as_ref().map_or(0.0, |bias| bias[feature]);
-        let placed: Vec<f32> = columns.iter().map(|column| column.map_or(0.0, value)).collect();
-        self.upload_f32(&layers[0].weight.tensor, &placed)
+        let biases: Vec<f32> = columns.iter().map(|column| column.map_or(0.0, value)).collect();
+        self.upload_f32(&layers[0].weight.tensor, &biases)
     }
 
-    /// A norm, filled up with zeros.
+    /// Uploads a norm, padded with zeros.
     pub(crate) fn norm(&mut self, norm: &model::LayerNorm) -> Result<Norm> {
         let part = |name: &String| TensorRows::all(name.clone(), norm.width);
         let weight = self.vector(&part(&norm.weight))?;
@@ -109,21 +109,21 @@ impl<U: Upload> Packer<'_, U> {
         Ok(values)
     }
 
-    /// Numbers in a buffer of their own, filled up to whole vectors.
+    /// Uploads values to a buffer of their own, padded with zeros to whole vectors.
     pub(crate) fn upload_f32(&mut self, name: &str, values: &[f32]) -> Result<usize> {
-        let room = values.len().next_multiple_of(VEC4);
-        let filled: Vec<u8> = values
+        let padded_len = values.len().next_multiple_of(VEC4);
+        let bytes: Vec<u8> = values
             .iter()
             .chain(std::iter::repeat(&0.0))
-            .take(room)
+            .take(padded_len)
             .flat_map(|value| value.to_le_bytes())
             .collect();
-        self.upload.upload(name, &filled)
+        self.upload.upload(name, &bytes)
     }
 }
 
 impl Storage {
-    /// Bytes of four weights.
+    /// Bytes of a vector of weights.
     fn vector_bytes(self) -> usize {
         match self {
             Storage::F32 => 16,
@@ -133,10 +133,11 @@ impl Storage {
     }
 }
 
-/// Rows of the layers' matrices.
+/// Reads the rows of the layers' matrices, which are the columns of the packed one.
 struct LayerRows<'a> {
     weights: &'a Weights,
     layers: &'a [&'a model::Linear],
+    /// Buffer for one row.
     row: Vec<f32>,
 }
 
@@ -145,14 +146,14 @@ impl<'a> LayerRows<'a> {
         Self { weights, layers, row: vec![0.0; layers[0].in_features] }
     }
 
-    /// The matrix and the row of a column.
-    fn of(&self, (layer, feature): (usize, usize)) -> Result<(&'a Tensor, usize)> {
+    /// Returns the matrix of a column and its row in it.
+    fn source(&self, (layer, feature): (usize, usize)) -> Result<(&'a Tensor, usize)> {
         let TensorRows { tensor, rows, .. } = &self.layers[layer].weight;
         let Range { start, .. } = rows;
         Ok((self.weights.view(tensor)?, start + feature))
     }
 
-    /// A panel of numbers, `[depth, 64]`.
+    /// Packs a panel of f32 or f16 weights, `[depth, 64]`.
     fn float_panel(
         &mut self,
         columns: &[Column],
@@ -160,16 +161,16 @@ impl<'a> LayerRows<'a> {
         depth: usize,
         storage: Storage,
     ) -> Result<Vec<u8>> {
-        let size = storage.vector_bytes() / VEC4;
+        let weight_bytes = storage.vector_bytes() / VEC4;
         let mut panel = vec![0; depth * PANEL_VECTORS * storage.vector_bytes()];
-        for (place, column) in columns.iter().enumerate() {
+        for (index, column) in columns.iter().enumerate() {
             let Some(column) = *column else { continue };
-            let (tensor, row) = self.of(column)?;
+            let (tensor, row) = self.source(column)?;
             tensor.read_row(row, &mut self.row);
             check_magnitude(tensor.name(), self.row.iter().copied())?;
             for (k, input) in inputs.iter().enumerate() {
                 let Some(input) = *input else { continue };
-                let to = &mut panel[(k * PANEL_VECTORS * VEC4 + place) * size..][..size];
+                let to = &mut panel[(k * PANEL_VECTORS * VEC4 + index) * weight_bytes..][..weight_bytes];
                 match storage {
                     Storage::F16 => to.copy_from_slice(&to_f16(tensor.name(), self.row[input])?),
                     _ => to.copy_from_slice(&self.row[input].to_le_bytes()),
@@ -179,7 +180,7 @@ impl<'a> LayerRows<'a> {
         Ok(panel)
     }
 
-    /// A panel of codes, `[depth, 64]`, and the scales of its columns.
+    /// Packs a panel of 7-bit codes, `[depth, 64]`, and appends the scales of its columns to `scales`.
     fn q8_panel(
         &self,
         columns: &[Column],
@@ -188,17 +189,17 @@ impl<'a> LayerRows<'a> {
         scales: &mut Vec<f32>,
     ) -> Result<Vec<u8>> {
         let mut panel = vec![0; depth * PANEL_VECTORS * VEC4];
-        for (place, column) in columns.iter().enumerate() {
+        for (index, column) in columns.iter().enumerate() {
             let Some(column) = *column else {
                 scales.push(0.0);
                 continue;
             };
-            let (tensor, row) = self.of(column)?;
+            let (tensor, row) = self.source(column)?;
             let (codes, scale) = tensor.codes(row);
             scales.push(scale);
             for (k, input) in inputs.iter().enumerate() {
                 if let Some(code) = input.and_then(|input| codes.get(input)) {
-                    panel[k * PANEL_VECTORS * VEC4 + place] = *code;
+                    panel[k * PANEL_VECTORS * VEC4 + index] = *code;
                 }
             }
         }
@@ -209,7 +210,9 @@ impl<'a> LayerRows<'a> {
 fn to_f16(name: &str, value: f32) -> Result<[u8; 2]> {
     let half = half::f16::from_f32(value);
     if half.is_infinite() {
-        return Err(weights(format!("{name} holds {value:e}, which f16 cannot: use the dtype f32")));
+        return Err(weights(format!(
+            "{name} holds {value:e}, which is beyond the range of f16: use the dtype f32"
+        )));
     }
     Ok(half.to_le_bytes())
 }

@@ -1,4 +1,4 @@
-//! From steps and the shape of a batch to a recording.
+//! Records the steps for the shape of a batch.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::engine::gpu::shader::{
 use crate::engine::lower::QkvProjections;
 use crate::model::Pooling;
 
-/// A distance that no row is away.
+/// A window larger than any pair.
 const NO_WINDOW: usize = 1 << 30;
 
-/// What recording needs to know of a batch.
+/// The sizes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchShape {
     pub(crate) tokens: usize,
     pub(crate) pairs: usize,
-    /// Pieces of work of attention over all rows.
+    /// Tiles of attention over all rows, each of up to `QUERY_TILE` queries of one pair.
     pub(crate) tiles: usize,
-    /// Tokens of the longest pair.
+    /// Length of the longest pair, in tokens.
     pub(crate) max_seqlen: usize,
 }
 
@@ -40,11 +40,11 @@ struct Recorder {
     tile: GemmTile,
     dispatches: Vec<Dispatch>,
     scratch: BTreeMap<Scratch, u64>,
-    /// Where the residual stream is.
+    /// The buffer with the residual stream.
     residual: Scratch,
-    /// Rows it has.
+    /// Rows of the residual stream.
     rows: usize,
-    /// Vectors of a row.
+    /// Vectors of a row of it.
     vectors: usize,
 }
 
@@ -71,7 +71,7 @@ impl Recorder {
             Step::Project(linear) => {
                 let to = self.other_residual();
                 self.linear(linear, self.residual, to, Epilogue::Store, self.rows);
-                (self.residual, self.vectors) = (to, linear.columns);
+                (self.residual, self.vectors) = (to, linear.column_vectors);
             }
             Step::Attention(attention) => self.attention(attention),
             Step::FeedForward(block) => self.feed_forward(block),
@@ -90,19 +90,20 @@ impl Recorder {
             }
             QkvProjections::Cls { query, key_value } => {
                 self.linear(key_value, input, Scratch::Qkv, Epilogue::Store, self.rows);
-                // First rows stand at position zero, where nothing is turned.
+                // CLS queries are at position 0, where the rotation is the identity.
                 self.rotate(attention, attention.heads, 2 * width);
-                let first = match input {
+                let query_input = match input {
                     Scratch::Normed => {
                         self.gather(input, Scratch::ClsNormed, false);
                         Scratch::ClsNormed
                     }
+                    // The CLS rows of the residual stream, gathered below.
                     _ => self.other_residual(),
                 };
                 let to = self.other_residual();
                 self.gather(self.residual, to, false);
                 (self.residual, self.rows) = (to, self.shape.pairs);
-                self.linear(query, first, Scratch::ClsQuery, Epilogue::Store, self.rows);
+                self.linear(query, query_input, Scratch::ClsQuery, Epilogue::Store, self.rows);
                 self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [2 * width, 0]);
             }
         }
@@ -110,7 +111,7 @@ impl Recorder {
         self.post_norm(&attention.norm);
     }
 
-    /// Turns the first `heads` heads of each projected row, of `stride` vectors.
+    /// Applies rotary positions to the first `heads` heads of each projected row; `stride` is in vectors.
     fn rotate(&mut self, attention: &Attention, heads: usize, stride: usize) {
         let Positions::Rotary(rotation) = attention.positions else { return };
         let head_stride = attention.head_vectors() * VEC4;
@@ -132,7 +133,7 @@ impl Recorder {
         );
     }
 
-    /// Attention of `query` to `keys`, whose rows have so many vectors and begin keys at this one, values right behind.
+    /// Records attention of `query` to `keys`. `key_stride` and `key_column` are in vectors; values follow keys.
     fn attend(
         &mut self,
         attention: &Attention,
@@ -190,7 +191,7 @@ impl Recorder {
         self.post_norm(&block.norm);
     }
 
-    /// What a block reads.
+    /// Returns the input of a block, normalized first if the block says so.
     fn pre_norm(&mut self, norm: &BlockNorm) -> Scratch {
         let BlockNorm::Before(norm) = norm else { return self.residual };
         self.reserve(Scratch::Normed, self.rows, self.vectors);
@@ -246,23 +247,23 @@ impl Recorder {
         self.push(kernel, buffers, params, pairs);
     }
 
-    /// A linear layer over `rows` rows.
+    /// Records a linear layer over `rows` rows.
     fn linear(&mut self, linear: &Linear, from: Scratch, to: Scratch, epilogue: Epilogue, rows: usize) {
         let columns = match epilogue {
-            Epilogue::Gate(_) => linear.columns / 2,
-            _ => linear.columns,
+            Epilogue::Gate(_) => linear.column_vectors / 2,
+            _ => linear.column_vectors,
         };
         self.reserve(to, rows, columns);
         let (from, to) = (Slot::Scratch(from), Slot::Scratch(to));
         self.dispatches.push(gemm(linear, [from, to], [rows, columns], epilogue, self.tile));
     }
 
-    /// The residual stream's buffer that it is not in.
+    /// Returns the other of the two residual-stream buffers.
     fn other_residual(&self) -> Scratch {
         if self.residual == Scratch::ResidualA { Scratch::ResidualB } else { Scratch::ResidualA }
     }
 
-    /// Sees to it that a buffer has so many rows of so many vectors.
+    /// Makes a scratch buffer at least `rows` rows of `vectors` vectors large.
     fn reserve(&mut self, scratch: Scratch, rows: usize, vectors: usize) {
         let bytes = bytes(rows, vectors);
         let reserved = self.scratch.entry(scratch).or_default();
@@ -275,7 +276,7 @@ impl Recorder {
     }
 }
 
-/// Normalizes `rows` rows in place.
+/// Returns the dispatch that normalizes `rows` rows in place.
 pub(crate) fn norm_in_place(norm: &Norm, buffer: Slot, rows: usize) -> Dispatch {
     Dispatch {
         kernel: Kernel::Norm { in_place: true },
@@ -294,7 +295,7 @@ fn norm_params(norm: &Norm, rows: usize) -> Params {
     })
 }
 
-/// A linear layer from one buffer to another, of `rows` rows and `columns` vectors.
+/// Returns the dispatch of a linear layer that writes `rows` rows of `columns` vectors.
 pub(crate) fn gemm(
     linear: &Linear,
     [from, to]: [Slot; 2],
@@ -308,25 +309,25 @@ pub(crate) fn gemm(
     let params = GemmParams {
         rows: count(rows),
         depth: count(linear.depth),
-        input_vectors: count(linear.inputs),
-        input_stride: count(linear.inputs),
-        column_vectors: count(linear.columns),
+        input_vectors: count(linear.input_vectors),
+        input_stride: count(linear.input_vectors),
+        column_vectors: count(linear.column_vectors),
         output_stride: count(columns),
     };
     Dispatch {
         kernel: Kernel::Gemm(kernel),
         buffers,
         params: Params::Gemm(params),
-        grid: kernel.grid(rows, linear.columns),
+        grid: kernel.grid(rows, linear.column_vectors),
     }
 }
 
-/// Bytes of rows of f32.
+/// Returns the bytes of `rows` rows of f32.
 pub(crate) fn bytes(rows: usize, vectors: usize) -> u64 {
     (rows * vectors * VEC4 * size_of::<f32>()) as u64
 }
 
-/// A count as kernels read it. No buffer that a GPU binds has as many elements as u32 has values.
+/// Converts a count for a kernel. No buffer that a GPU can bind has 2^32 elements.
 fn count(number: usize) -> u32 {
     number as u32
 }

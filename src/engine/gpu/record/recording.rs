@@ -1,21 +1,21 @@
-//! A forward pass as plain data: which kernels run in which order on which buffers. Tests read it without a GPU.
+//! A forward pass as plain data: the kernels in order, with their buffers. Tests inspect it without a GPU.
 
 use std::collections::BTreeMap;
 
 use crate::engine::gpu::shader::{Kernel, Params};
 
-/// What runs for one micro-batch, in one command buffer, and the rows that are read back.
+/// The dispatches of one micro-batch, which run in one command buffer, and the rows to read back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recording {
-    /// First to last.
+    /// The dispatches, in order.
     pub(crate) dispatches: Vec<Dispatch>,
-    /// Bytes that buffers for intermediate results have to have.
+    /// Required size of each scratch buffer, in bytes.
     pub(crate) scratch: BTreeMap<Scratch, u64>,
-    /// Where the pooled rows are at the end.
+    /// The buffer with the pooled rows.
     pub(crate) result: Scratch,
-    /// How many there are.
+    /// Number of pooled rows.
     pub(crate) rows: usize,
-    /// Vectors of four numbers in each.
+    /// Vectors of a pooled row.
     pub(crate) vectors: usize,
 }
 
@@ -23,17 +23,17 @@ pub(crate) struct Recording {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dispatch {
     pub(crate) kernel: Kernel,
-    /// In the order of the kernel's bindings.
+    /// The buffers, in the order of the kernel's bindings.
     pub(crate) buffers: Vec<Slot>,
     pub(crate) params: Params,
-    /// Workgroups.
+    /// Workgroups along x, y and z.
     pub(crate) grid: [u32; 3],
 }
 
-/// A buffer, by what it is for.
+/// A buffer, named by its use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Slot {
-    /// Made at load: weights and tables.
+    /// Uploaded at load: weights and tables.
     Constant(usize),
     /// Uploaded with each batch.
     Input(Input),
@@ -41,40 +41,40 @@ pub(crate) enum Slot {
     Scratch(Scratch),
 }
 
-/// What a batch brings, beside its embeddings, which are uploaded into [`Scratch::ResidualA`].
+/// The inputs of a batch. Its embeddings are uploaded to [`Scratch::ResidualA`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Input {
-    /// Where each pair begins, and at last where the last one ends.
+    /// The first row of each pair, and the number of rows.
     CuSeqlens,
     /// The position of each row in its pair.
     Positions,
-    /// Work of attention over all rows.
+    /// The tiles of attention over all rows.
     Tiles,
-    /// Work of attention over first rows.
+    /// The tiles of attention over CLS rows.
     ClsTiles,
-    /// Cosines and sines, by number of the rotation.
+    /// Cosines and sines, by the index of the rotary positions.
     RotaryTable(usize),
-    /// The rows that distances have in a table, by number of the table.
+    /// The row of each distance in a table of relative positions, by the index of the table.
     RelativeRows(usize),
 }
 
-/// Intermediate results.
+/// Buffers for intermediate results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Scratch {
-    /// The residual stream.
+    /// The residual stream, in turns with `ResidualB`.
     ResidualA,
-    /// Where it goes when its rows become fewer or of another width.
+    /// The residual stream after a step that changes its rows or their width.
     ResidualB,
-    /// Rows normalised in front of a block.
+    /// The normalized input of a block.
     Normed,
-    /// First rows of those.
+    /// The CLS rows of `Normed`.
     ClsNormed,
-    /// Queries, keys and values.
+    /// Queries, keys and values, or keys and values only.
     Qkv,
-    /// Queries of first rows.
+    /// Queries of CLS rows.
     ClsQuery,
-    /// What attention gives.
+    /// The weighted sums of values, heads side by side.
     Context,
-    /// Between the layers of a feed-forward block.
+    /// The activations inside a feed-forward block.
     Intermediate,
 }

@@ -1,14 +1,15 @@
-//! A Plan whose weights have gone up: what recording reads. Sizes are counted in vectors of four numbers; a row that is
-//! not a whole number of them is filled up with zeros.
+//! The steps that recording reads: a lowered Plan whose weights are constants on the GPU.
+//!
+//! Sizes are in vectors of four elements. A row is padded with zeros to whole vectors.
 
 use crate::engine::gpu::GpuEngine;
 use crate::engine::gpu::shader::{AttentionKernel, PositionBias, Storage};
 use crate::engine::lower;
 
-/// Number of a buffer made at load.
+/// Index of a constant buffer.
 pub(crate) type Constant = usize;
 
-/// Numbers in a vector.
+/// Elements of a vector, `vec4<f32>` in WGSL.
 pub(crate) const VEC4: usize = 4;
 
 pub(crate) type Step = lower::Step<GpuEngine>;
@@ -17,38 +18,39 @@ pub(crate) type FeedForward = lower::FeedForward<GpuEngine>;
 pub(crate) type Positions = lower::Positions<GpuEngine>;
 pub(crate) type BlockNorm = lower::BlockNorm<Norm>;
 
+/// A layer norm.
 #[derive(Debug)]
 pub(crate) struct Norm {
     pub(crate) weight: Constant,
     pub(crate) bias: Constant,
-    /// Numbers in a row.
+    /// Elements of a row, without padding.
     pub(crate) width: usize,
     pub(crate) eps: f32,
 }
 
-/// One or more linear layers over the same input, side by side.
+/// One or more linear layers over the same input, with their columns side by side.
 #[derive(Debug)]
 pub(crate) struct Linear {
     pub(crate) storage: Storage,
     pub(crate) weight: Constant,
     pub(crate) bias: Constant,
-    /// For q8: scales of columns and factors of inputs.
+    /// For q8: the scales of columns and the factors of inputs.
     pub(crate) scales: Option<[Constant; 2]>,
-    /// Input features, filled up to whole steps.
+    /// Input features of the packed weights, a multiple of [`DEPTH_ALIGN`](crate::engine::gpu::shader::DEPTH_ALIGN).
     pub(crate) depth: usize,
-    /// Vectors of input features in a row.
-    pub(crate) inputs: usize,
-    /// Vectors of columns.
-    pub(crate) columns: usize,
+    /// Vectors of an input row.
+    pub(crate) input_vectors: usize,
+    /// Vectors of columns; twice as many as a gated layer writes.
+    pub(crate) column_vectors: usize,
 }
 
 impl Attention {
-    /// Vectors of a head.
+    /// Returns the vectors of a padded head.
     pub(crate) fn head_vectors(&self) -> usize {
         self.head_dim.div_ceil(VEC4)
     }
 
-    /// What logits are multiplied with.
+    /// Returns the factor of logits, `1 / sqrt(head_dim * terms)`.
     pub(crate) fn scale(&self) -> f32 {
         let terms = match &self.positions {
             Positions::Relative(relative) => 1 + relative.terms(),
@@ -57,7 +59,7 @@ impl Attention {
         (1.0 / ((self.head_dim * terms) as f64).sqrt()) as f32
     }
 
-    /// The kernel it needs.
+    /// Returns the kernel for these positions and this size of heads.
     pub(crate) fn kernel(&self) -> AttentionKernel {
         let positions = match &self.positions {
             Positions::Absent | Positions::Rotary(_) => PositionBias::Absent,

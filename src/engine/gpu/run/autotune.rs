@@ -90,15 +90,15 @@ async fn time_gemm(
     rows: usize,
 ) -> Result<f64> {
     let [from, to] = [Scratch::ResidualB, Scratch::ResidualA];
-    let shape = [rows, linear.columns];
+    let shape = [rows, linear.column_vectors];
     let dispatch = gemm(linear, [from, to].map(Slot::Scratch), shape, Epilogue::Store, tile);
     let size = |vectors| bytes(GEMM_SHAPE[0], vectors);
     let recording = Recording {
         dispatches: vec![dispatch],
-        scratch: [(from, size(linear.inputs)), (to, size(linear.columns))].into(),
+        scratch: [(from, size(linear.input_vectors)), (to, size(linear.column_vectors))].into(),
         result: to,
         rows: 1,
-        vectors: linear.columns,
+        vectors: linear.column_vectors,
     };
     let scope = gpu.error_scope();
     let started = now_ms();
@@ -125,7 +125,7 @@ fn zero_layer(upload: &mut impl Upload, storage: Storage) -> Result<Linear> {
             _ => None,
         },
         depth,
-        inputs: depth / VEC4,
-        columns: columns / VEC4,
+        input_vectors: depth / VEC4,
+        column_vectors: columns / VEC4,
     })
 }
