@@ -1,5 +1,5 @@
-//! Which way to cut up matrix products is fastest on this GPU: tried out once, within a tenth of a second, and
-//! remembered for as long as the process runs.
+//! Chooses the fastest tile for matrix products on this GPU. Takes at most about a tenth of a second, once per process,
+//! adapter and storage.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,8 +12,8 @@ use crate::engine::gpu::record::{Linear, Recording, Scratch, Slot, VEC4, bytes, 
 use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::error::Result;
 
-/// Ways to cut up matrix products, the one that is good on most GPUs first. All keep within the limits of the
-/// specification: 256 invocations, and 16 KiB that a workgroup shares.
+/// The candidates; the first is good on most GPUs. All keep within the limits of the specification for a workgroup: 256
+/// invocations and 16 KiB of shared memory.
 pub(crate) const GEMM_TILES: [GemmTile; 5] = [
     GemmTile { rows: 8, group_m: 8, group_n: 8, step: Some(4) },
     GemmTile { rows: 8, group_m: 16, group_n: 8, step: Some(4) },
@@ -22,17 +22,20 @@ pub(crate) const GEMM_TILES: [GemmTile; 5] = [
     GemmTile { rows: 8, group_m: 8, group_n: 4, step: None },
 ];
 
-/// Milliseconds after which nothing else is tried.
+/// Milliseconds after which no further candidate is timed.
 const BUDGET_MS: f64 = 100.0;
-/// Rows, inputs and outputs of the product that is timed: a layer of a small model over a few documents.
+/// Rows, inputs and outputs of the timed product: a layer of a small model over a few documents.
 const GEMM_SHAPE: [usize; 3] = [512, 384, 384];
-/// Rows of the first attempt, which shows how long the whole takes.
+/// Rows of the first run, which predicts the time of the full product.
 const PROBE_ROWS: usize = 64;
 
-/// What has been found out, by adapter and the form of the weights.
+/// Chosen tiles by adapter and storage.
 static CACHE: Mutex<Option<HashMap<(String, Storage), GemmTile>>> = Mutex::new(None);
 
-/// The fastest tile.
+/// Returns the fastest tile, timed or cached.
+///
+/// # Errors
+/// `device-lost`, `out-of-memory`; `internal` if the GPU rejects a candidate.
 pub(crate) async fn autotune(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
     let key = (gpu.name(), storage);
     let known = |key| {
@@ -41,7 +44,7 @@ pub(crate) async fn autotune(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
     if let Some(tile) = known(&key) {
         return Ok(tile);
     }
-    // A GPU that cannot even bind a small layer is not worth the trouble.
+    // A GPU that cannot bind even this layer is not timed.
     let fits = gpu.max_binding_bytes() >= bytes(GEMM_SHAPE[1], GEMM_SHAPE[2]);
     let tile = if fits { fastest_tile(gpu, storage).await? } else { GEMM_TILES[0] };
     let mut known = CACHE.lock().unwrap_or_else(|poison| poison.into_inner());
@@ -65,7 +68,7 @@ async fn fastest_tile(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
         if now_ms() - started > BUDGET_MS {
             break;
         }
-        // The first run of a pipeline also makes it; the few rows say whether the many are worth it.
+        // The first run also compiles the pipeline, so the faster of two counts.
         let few = time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?;
         let few = few.min(time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?);
         let left = BUDGET_MS - (now_ms() - started);
@@ -81,7 +84,7 @@ async fn fastest_tile(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
     Ok(best.1)
 }
 
-/// Milliseconds for so many rows.
+/// Returns the milliseconds of one product of `rows` rows.
 async fn time_gemm(
     gpu: &Gpu,
     executor: &mut Executor,
@@ -112,7 +115,7 @@ async fn time_gemm(
     Ok(now_ms() - started)
 }
 
-/// A layer whose weights are all zero.
+/// Uploads a layer of zeros.
 fn zero_layer(upload: &mut impl Upload, storage: Storage) -> Result<Linear> {
     let [_, depth, columns] = GEMM_SHAPE;
     let mut zeros = |name, numbers: usize| upload.create(name, (numbers * size_of::<f32>()) as u64);

@@ -1,4 +1,4 @@
-//! The GPU: asking for it, what it may do, what it says when something goes wrong, and how much of its memory is held.
+//! The GPU device: adapter, limits, error scopes, device loss, and the count of allocated memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use crate::engine::gpu::record::VEC4;
 use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
-/// Bytes of all buffers that are there.
+/// Bytes of all live buffers of this process.
 static ALLOCATED_BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes of GPU memory that all rerankers of this process hold together.
+/// Returns the bytes of GPU memory that all rerankers of this process have allocated.
 pub fn gpu_bytes() -> u64 {
     ALLOCATED_BYTES.load(Ordering::Relaxed)
 }
@@ -29,17 +29,17 @@ pub(crate) struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
-    /// Why the device is gone, where it is.
+    /// The reason of a device loss.
     lost: Arc<Mutex<Option<String>>>,
 }
 
-/// A buffer that is counted, and given back at once when it is dropped.
+/// A buffer that counts towards [`gpu_bytes`] and is destroyed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     pub(crate) buffer: wgpu::Buffer,
 }
 
-/// Errors that are awaited: of validation, of memory, and of the driver.
+/// An open scope for validation, out-of-memory and internal errors.
 pub(crate) struct ErrorScope {
     scopes: [wgpu::ErrorScopeGuard; 3],
 }
@@ -61,7 +61,7 @@ impl Gpu {
         Self::request(&adapter, required_limits(&adapter.limits())).await
     }
 
-    /// With limits of a test's choice.
+    /// Opens the fastest adapter with these limits.
     #[cfg(test)]
     pub(crate) async fn open_with_limits(limits: wgpu::Limits) -> Result<Self> {
         Self::request(&adapter().await?, limits).await
@@ -84,12 +84,12 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| {
             mark_lost(&reported, format!("{reason:?}: {message}"));
         });
-        // Errors outside any scope are those of a device that is gone; by default they would be a panic.
+        // Only a lost device raises errors outside a scope. wgpu's default handler panics.
         device.on_uncaptured_error(Arc::new(|_| {}));
         Ok(Self { device, queue, adapter: adapter.get_info(), lost })
     }
 
-    /// What people call it.
+    /// Returns the adapter's name and the backend.
     pub(crate) fn name(&self) -> String {
         let wgpu::AdapterInfo { name, backend, .. } = &self.adapter;
         let name = match name.is_empty() {
@@ -99,15 +99,15 @@ impl Gpu {
         format!("{name} ({backend})")
     }
 
-    /// The most bytes a buffer can have that a kernel reads.
+    /// Returns the maximum size of a storage buffer, in bytes.
     pub(crate) fn max_binding_bytes(&self) -> u64 {
         let limits = self.device.limits();
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
-    /// A buffer of at least `bytes` bytes.
+    /// Creates a buffer of at least `bytes` bytes.
     pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Buffer {
-        // Bindings are of whole vectors, and none is empty.
+        // Bindings are arrays of vectors and must not be empty.
         let vector = (VEC4 * size_of::<f32>()) as u64;
         let size = bytes.next_multiple_of(vector).max(vector);
         let descriptor =
@@ -116,7 +116,7 @@ impl Gpu {
         Buffer { buffer: self.device.create_buffer(&descriptor) }
     }
 
-    /// Begins to listen for errors. Nothing may be awaited before [`ErrorScope::pop`].
+    /// Opens an error scope. Nothing may be awaited before [`ErrorScope::pop`]: scopes belong to the device, not the task.
     pub(crate) fn error_scope(&self) -> ErrorScope {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         ErrorScope {
@@ -124,19 +124,21 @@ impl Gpu {
         }
     }
 
-    /// The error of a device that is gone.
+    /// Checks that the device is not lost.
     ///
     /// # Errors
-    /// `device-lost` where it is.
+    /// `device-lost` if it is.
     pub(crate) fn check_alive(&self) -> Result<()> {
         let lost = self.lost.lock().unwrap_or_else(|poison| poison.into_inner());
         match &*lost {
             None => Ok(()),
-            Some(message) => Err(device_lost(format!("the GPU went away: {message}. Load the model again"))),
+            Some(message) => {
+                Err(device_lost(format!("the GPU device is lost: {message}. Load the model again")))
+            }
         }
     }
 
-    /// Loses the device, as a driver might.
+    /// Loses the device, as a driver could.
     #[cfg(test)]
     pub(crate) fn lose(&self) {
         self.device.destroy();
@@ -144,7 +146,7 @@ impl Gpu {
     }
 }
 
-/// The fastest adapter there is.
+/// Requests the fastest adapter.
 async fn adapter() -> Result<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options = wgpu::RequestAdapterOptions {
@@ -157,8 +159,8 @@ async fn adapter() -> Result<wgpu::Adapter> {
     })
 }
 
-/// Whether there may be a GPU. On Linux each has a device file, and to ask Vulkan takes time, memory and, of some drivers,
-/// a line on stderr.
+/// Whether there may be a hardware GPU. On Linux each has a device file; enumerating Vulkan adapters instead takes time
+/// and memory, and some drivers print to stderr.
 fn may_have_hardware() -> bool {
     const FILES: [&str; 5] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0"];
     !cfg!(target_os = "linux") || FILES.iter().any(|file| std::path::Path::new(file).exists())
@@ -182,12 +184,12 @@ fn browser_adapter_name(_: &wgpu::Device) -> Option<String> {
     None
 }
 
-/// Says once why the device is gone.
+/// Records why the device is lost; the first reason stays.
 fn mark_lost(lost: &Mutex<Option<String>>, message: String) {
     lost.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
 }
 
-/// The limits of the specification, but for the sizes of buffers, which are those of the adapter.
+/// Returns the minimum limits of the specification, with the adapter's limits for buffer sizes.
 fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     wgpu::Limits {
         max_buffer_size: adapter.max_buffer_size,
@@ -197,10 +199,13 @@ fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
 }
 
 impl ErrorScope {
-    /// Stops listening; the future has the error.
+    /// Closes the scope. The future returns the error, if there was one.
+    ///
+    /// # Errors
+    /// `out-of-memory`; `internal` for a validation or driver error.
     pub(crate) fn pop(self) -> impl Future<Output = Result<()>> + wgpu::WasmNotSend + use<> {
         let [validation, memory, driver] = self.scopes;
-        // The last scope that was opened ends first.
+        // Scopes form a stack.
         let driver = driver.pop();
         let memory = memory.pop();
         let validation = validation.pop();
@@ -212,7 +217,7 @@ impl ErrorScope {
             }
             match (validation.await, driver.await) {
                 (Some(error), _) | (None, Some(error)) => {
-                    Err(internal(format!("the GPU refuses its work: {error}")))
+                    Err(internal(format!("the GPU rejects the work: {error}")))
                 }
                 (None, None) => Ok(()),
             }

@@ -1,8 +1,10 @@
-//! Runs recordings on a device: the device itself, pipelines and buffers, timing, and the choice of a tile.
+//! Runs recordings on a device: the device itself, pipelines, buffers, timing and autotuning.
 
 mod autotune;
+mod buffer_pool;
 mod device;
 mod executor;
+mod pipeline;
 #[cfg(not(target_arch = "wasm32"))]
 mod profile;
 

@@ -1,4 +1,4 @@
-//! Where the time goes, kernel by kernel: each in a pass of its own, between two timestamps.
+//! Times each kernel of a recording, in its own pass between two timestamps.
 
 use futures_channel::oneshot;
 
@@ -8,27 +8,27 @@ use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VEC4};
 use crate::engine::gpu::shader::{Kernel, Params};
 use crate::error::{Result, internal, unsupported};
 
-/// What all runs of one kind of a kernel took together.
+/// The total time of all dispatches with the same kernel and shape.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct KernelTime {
-    /// The kernel, and for a linear layer its inputs and outputs.
+    /// Name of the kernel; for a linear layer also its inputs, outputs and epilogue.
     pub kernel: String,
-    /// How often it ran.
+    /// Number of dispatches.
     pub runs: usize,
-    /// What it took, in milliseconds.
+    /// Total time in milliseconds.
     pub ms: f64,
-    /// Multiplications and additions of linear layers; none are counted of other kernels.
+    /// Floating-point operations of linear layers, two per multiplication and addition; 0 for other kernels.
     pub flops: f64,
 }
 
-/// Bytes of a timestamp.
+/// Size of a timestamp in bytes.
 const TIMESTAMP: u64 = size_of::<u64>() as u64;
 
 impl Executor {
-    /// Runs a recording and measures; the longest first.
+    /// Runs a recording and returns the time of each kernel, the longest first.
     ///
     /// # Errors
-    /// `unsupported` where the GPU has no timestamps.
+    /// `unsupported` without timestamp queries; as [`receive`](Self::receive).
     pub(crate) async fn profile(
         &self,
         gpu: &Gpu,
@@ -36,16 +36,16 @@ impl Executor {
         uploads: Uploads,
     ) -> Result<Vec<KernelTime>> {
         if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-            return Err(unsupported("this GPU has no timestamps, so its kernels cannot be timed"));
+            return Err(unsupported("this GPU has no timestamp queries, so its kernels cannot be timed"));
         }
-        // Once as usual: buffers are made and filled, and the GPU is awake.
+        // A run as usual creates and fills the buffers and wakes the GPU.
         let pending = self.submit(gpu, recording, uploads)?;
         self.receive(gpu, pending).await?;
         let times = self.time_each(gpu, &recording.dispatches).await?;
         Ok(aggregate(&recording.dispatches, &times))
     }
 
-    /// Milliseconds of each dispatch.
+    /// Returns the milliseconds of each dispatch.
     async fn time_each(&self, gpu: &Gpu, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
         let count = 2 * dispatches.len() as u32;
         let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -78,7 +78,7 @@ impl Executor {
     }
 }
 
-/// The same kernel with the same shapes in one line, the longest first.
+/// Adds up dispatches with the same label; the longest time comes first.
 fn aggregate(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
     let mut lines: Vec<KernelTime> = Vec::new();
     for (dispatch, ms) in dispatches.iter().zip(times) {
@@ -99,7 +99,7 @@ fn aggregate(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
     lines
 }
 
-/// What to call a dispatch, and the operations of a linear layer.
+/// Returns the label of a dispatch and the floating-point operations of a linear layer.
 fn label(dispatch: &Dispatch) -> (String, f64) {
     let name = dispatch.kernel.name();
     let (Kernel::Gemm(gemm), Params::Gemm(params)) = (dispatch.kernel, dispatch.params) else {
