@@ -1,7 +1,11 @@
-//! The GPU engine: the Plan on WebGPU, in the browser or through Vulkan, Metal or DX12, with the same WGSL.
+//! The GPU engine: runs a Plan on WebGPU in browsers, and on Vulkan, Metal or DX12 with the same WGSL.
 //!
-//! A forward pass is first a recording, plain data, and then runs: one command buffer and one read-back for each
-//! micro-batch. Embedding rows are gathered on the CPU, for tables may be larger than a GPU binds.
+//! - `lower/` packs and uploads the weights of a Plan;
+//! - `record/` turns the lowered steps and the shape of a batch into a list of dispatches, as plain data;
+//! - `run/` executes that list on the device, as one command buffer and one readback per micro-batch;
+//! - `shader/` has the WGSL of each kernel (`attention.wgsl`, `gemm.wgsl`, ...) and its description in Rust.
+//!
+//! Embedding rows are gathered on the CPU, because a table can be larger than the largest buffer of a GPU.
 
 mod lower;
 mod record;
@@ -29,20 +33,23 @@ use crate::model::{Disentangled, Plan, Rotary};
 use crate::options::Dtype;
 use crate::text::Batch;
 
-/// Rows with larger numbers are not: norms mark with such what was not finite, for a GPU may lose an infinity or a NaN.
+/// Pooled values above this mark a row that is not finite: a GPU need not propagate infinities and NaN, so `norm.wgsl`
+/// writes 3e38 instead.
 const MAX_FINITE: f32 = 1e30;
 
-/// Tokens that keep a GPU busy.
+/// Preferred tokens in a micro-batch: enough to keep a GPU busy.
 const BATCH_TOKENS: usize = 8192;
 
 /// A Plan with its weights on a GPU.
 #[derive(Debug)]
 pub(crate) struct GpuEngine {
     gpu: Gpu,
-    /// Shared with the CPU engine.
+    /// Shared with the CPU engine; set by [`share_embedding`](Self::share_embedding).
     embedding: Option<Arc<Embedding>>,
     steps: Vec<Step>,
+    /// Rotary positions and their `head_dim`, by the index in the steps.
     rotations: Vec<(Rotary, usize)>,
+    /// Tables of relative positions, by the index in the steps.
     relative_tables: Vec<Disentangled>,
     storage: Storage,
     tile: GemmTile,
@@ -50,13 +57,14 @@ pub(crate) struct GpuEngine {
     hidden_size: usize,
 }
 
-/// A micro-batch that the GPU is at.
+/// A submitted micro-batch.
 pub(crate) struct PendingBatch {
+    /// The rows of each part, see [`GpuEngine::split`].
     parts: Vec<PendingRows>,
     scope_error: Pin<Box<ScopeError>>,
 }
 
-/// What a watch has seen, once it is known.
+/// The error of the scope around the submission.
 #[cfg(not(target_arch = "wasm32"))]
 type ScopeError = dyn Future<Output = Result<()>> + Send;
 #[cfg(target_arch = "wasm32")]
@@ -69,11 +77,12 @@ impl std::fmt::Debug for PendingBatch {
 }
 
 impl GpuEngine {
-    /// Uploads the weights of a Plan whose tensors have all been checked; they stay where they are.
+    /// Uploads the weights of a Plan and compiles its kernels. All tensors must have been validated; they stay in
+    /// `weights`.
     ///
     /// # Errors
-    /// `unsupported` where there is no GPU or the model does not fit its limits, `out-of-memory`, `device-lost`;
-    /// `weights` for numbers that cannot be computed with; `internal` when the GPU refuses its work.
+    /// `unsupported` if a tensor is larger than the GPU can bind, `weights` for values that are too large to compute
+    /// with, `out-of-memory`, `device-lost`; `internal` if the GPU rejects the work.
     pub(crate) async fn prepare(gpu: Gpu, plan: &Plan, weights: &Weights, dtype: Dtype) -> Result<Self> {
         let storage = match dtype {
             Dtype::F16 => Storage::F16,
@@ -88,12 +97,13 @@ impl GpuEngine {
         let Prepared { steps, rotations, relative_tables, setup_dispatches, setup_only } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
-                // What went wrong on the GPU says more.
+                // An error of the GPU is the more likely cause.
                 scope.pop().await?;
                 return Err(error);
             }
         };
         let mut executor = Executor::new(constants);
+        // Every batch uses the kernels of the smallest one.
         let smallest = record(&steps, BatchShape { tokens: 1, pairs: 1, tiles: 1, max_seqlen: 1 }, tile);
         executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest.dispatches))?;
         if !setup_dispatches.is_empty() {
@@ -115,38 +125,42 @@ impl GpuEngine {
         })
     }
 
-    /// Takes the tables of embeddings, without which it cannot run, from the engine beside it.
+    /// Shares the embedding tables of a CPU engine. Without them the engine cannot run.
     pub(crate) fn share_embedding(&mut self, cpu: &Engine) {
         if let Engine::Cpu(cpu) = cpu {
             self.embedding = cpu.embedding();
         }
     }
 
-    /// The adapter.
+    /// Returns the name of the adapter.
     pub(crate) fn adapter(&self) -> String {
         self.gpu.name()
     }
 
-    /// How far raw logits may be from those of exact arithmetic on the weights of the checkpoint.
+    /// Returns the largest accepted difference between raw logits and those of exact arithmetic on the checkpoint's
+    /// weights.
     pub(super) fn tolerance(&self) -> f32 {
         if self.storage == Storage::F16 { 2e-2 } else { 1e-3 }
     }
 
-    /// Tokens a micro-batch should have.
+    /// Returns the preferred number of tokens in a micro-batch.
     pub(super) fn batch_tokens(&self) -> usize {
         BATCH_TOKENS
     }
 
-    /// Pooled rows `[pairs, hidden_size]`.
+    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
     ///
     /// # Errors
-    /// `device-lost`, `out-of-memory`; `internal` for activations that are not finite.
+    /// As [`submit`](Self::submit) and [`receive`](Self::receive).
     pub(super) async fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         let submitted = self.submit(batch)?;
         self.receive(submitted).await
     }
 
-    /// Hands a batch to the GPU.
+    /// Uploads a batch and submits its dispatches.
+    ///
+    /// # Errors
+    /// `device-lost`; `out-of-memory` for a pair that is longer than the GPU's largest buffer.
     pub(super) fn submit(&self, batch: &Batch) -> Result<PendingBatch> {
         self.gpu.check_alive()?;
         let embedding =
@@ -166,7 +180,10 @@ impl GpuEngine {
         Ok(PendingBatch { parts: parts?, scope_error })
     }
 
-    /// Waits for a batch.
+    /// Waits for the pooled rows of a submitted batch, `[pairs, hidden_size]`.
+    ///
+    /// # Errors
+    /// `device-lost`, `out-of-memory`; `internal` if an activation is not finite.
     pub(super) async fn receive(&self, submitted: PendingBatch) -> Result<Vec<f32>> {
         let mut pooled = Vec::new();
         let mut failed = Ok(());
@@ -176,7 +193,7 @@ impl GpuEngine {
                 Err(error) => failed = Err(error),
             }
         }
-        // A device that is gone explains every other error, and what a watch has seen explains what could not be read.
+        // The most specific error first: a lost device causes all others, and an error of the scope causes failed reads.
         self.gpu.check_alive()?;
         submitted.scope_error.await?;
         failed?;
@@ -188,10 +205,10 @@ impl GpuEngine {
         }
     }
 
-    /// What each kernel takes for a batch that is not too large for one part.
+    /// Runs a batch that fits in one part and returns the time of each kernel.
     ///
     /// # Errors
-    /// `unsupported` where the GPU has no timestamps; as [`run`](Self::run).
+    /// `unsupported` without timestamp queries; as [`run`](Self::run).
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) async fn profile(&self, batch: &Batch) -> Result<Vec<KernelTime>> {
         let embedding =
@@ -201,12 +218,16 @@ impl GpuEngine {
         self.executor.profile(&self.gpu, &recording, uploads).await
     }
 
+    /// Returns the elements of rows without their padding.
     fn without_padding(&self, rows: &[f32]) -> impl Iterator<Item = f32> {
         let (width, stride) = (self.hidden_size, self.hidden_size.next_multiple_of(VEC4));
         rows.chunks_exact(stride).flat_map(move |row| &row[..width]).copied()
     }
 
-    /// The batch, in parts whose intermediate results this GPU can bind.
+    /// Splits a batch into parts whose scratch buffers the GPU can bind.
+    ///
+    /// # Errors
+    /// `out-of-memory` for a pair that is too long by itself.
     fn split(&self, batch: &Batch) -> Result<Vec<Batch>> {
         let fits = |tokens: usize| self.max_buffer_bytes(tokens) <= self.gpu.max_binding_bytes();
         if fits(batch.tokens()) {
@@ -217,8 +238,8 @@ impl GpuEngine {
         for (pair, rows) in batch.ranges().enumerate() {
             if !fits(rows.len()) {
                 return Err(out_of_memory(format!(
-                    "a pair of {} tokens needs a buffer of {} bytes, and one of this GPU has at most {}: use a \
-                     smaller maximum length or the device \"cpu\"",
+                    "a pair of {} tokens needs a buffer of {} bytes, and this GPU allows at most {}: use a smaller \
+                     maximum length or the device \"cpu\"",
                     rows.len(),
                     self.max_buffer_bytes(rows.len()),
                     self.gpu.max_binding_bytes()
@@ -233,7 +254,7 @@ impl GpuEngine {
         Ok(parts)
     }
 
-    /// Bytes of the largest buffer for intermediate results of so many tokens.
+    /// Returns the size of the largest scratch buffer for this many tokens, in bytes.
     fn max_buffer_bytes(&self, tokens: usize) -> u64 {
         let recording = record(
             &self.steps,

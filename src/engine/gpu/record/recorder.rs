@@ -183,7 +183,7 @@ impl Recorder {
     fn feed_forward(&mut self, block: &FeedForward) {
         let input = self.pre_norm(&block.norm);
         let epilogue = match block.gated {
-            true => Epilogue::Gate(block.activation),
+            true => Epilogue::Glu(block.activation),
             false => Epilogue::Activate(block.activation),
         };
         self.linear(&block.intermediate, input, Scratch::Intermediate, epilogue, self.rows);
@@ -250,7 +250,7 @@ impl Recorder {
     /// Records a linear layer over `rows` rows.
     fn linear(&mut self, linear: &Linear, from: Scratch, to: Scratch, epilogue: Epilogue, rows: usize) {
         let columns = match epilogue {
-            Epilogue::Gate(_) => linear.column_vectors / 2,
+            Epilogue::Glu(_) => linear.column_vectors / 2,
             _ => linear.column_vectors,
         };
         self.reserve(to, rows, columns);

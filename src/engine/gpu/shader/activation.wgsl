@@ -1,33 +1,33 @@
-// The activation of a feed-forward block, component by component.
+// The activation of a feed-forward block, element by element. Appended to gemm.wgsl.
 
 #if GELU
-// x times the normal distribution's integral, as a ratio of polynomials: see math.rs.
+// x times the cumulative normal distribution, approximated by a rational function; src/math.rs has its derivation.
 fn activate(x: vec4<f32>) -> vec4<f32> {
-  let near = clamp(x, vec4<f32>(-5.3), vec4<f32>(5.3));
-  let s = near * near;
+  let clamped = clamp(x, vec4<f32>(-5.3), vec4<f32>(5.3));
+  let s = clamped * clamped;
   let p = (((6.2649056e-6 * s + 3.416284e-4) * s + 5.699436e-3) * s + 5.2070934e-2) * s + 3.989418e-1;
   let q = ((((5.298335e-7 * s + 1.2253577e-4) * s + 2.8635126e-3) * s + 3.8830068e-2) * s + 2.9718182e-1) * s + 1.0;
-  return x * (0.5 + near * p / q);
+  return x * (0.5 + clamped * p / q);
 }
 #end
 
 #if TANH
-// 1 - 2 / (e^2x + 1), which does not overflow: WGSL's own tanh may.
-fn tangent(x: vec4<f32>) -> vec4<f32> {
-  let near = clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0));
-  return 1.0 - 2.0 / (exp(2.0 * near) + 1.0);
+// tanh as 1 - 2 / (e^2x + 1), which cannot overflow; WGSL's own tanh may.
+fn tanh_safe(x: vec4<f32>) -> vec4<f32> {
+  let clamped = clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0));
+  return 1.0 - 2.0 / (exp(2.0 * clamped) + 1.0);
 }
 #end
 
 #if GELU_TANH
 fn activate(x: vec4<f32>) -> vec4<f32> {
-  return 0.5 * x * (1.0 + tangent(0.7978846 * (x + 0.044715 * x * x * x)));
+  return 0.5 * x * (1.0 + tanh_safe(0.7978846 * (x + 0.044715 * x * x * x)));
 }
 #end
 
 #if PLAIN_TANH
 fn activate(x: vec4<f32>) -> vec4<f32> {
-  return tangent(x);
+  return tanh_safe(x);
 }
 #end
 
@@ -39,7 +39,7 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
 
 #if SILU
 fn activate(x: vec4<f32>) -> vec4<f32> {
-  // Beyond 80 the sigmoid is 0 or 1 in f32, and e^88 is the greatest power.
+  // Beyond +-80 the sigmoid is 0 or 1 in f32; exp overflows beyond 88.
   return x / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
 }
 #end

@@ -1,10 +1,11 @@
-// softmax(query key^T * scale) value for one head of up to QUERIES rows of a pair: an invocation for each row, which
-// keeps the greatest logit so far, the sum of exponentials below it and the weighted sum of values (Milakov and
-// Gimelshein, 2018, arXiv:1805.02867), so no matrix of logits stands in memory. Keys and values come in blocks that
-// the workgroup shares.
+// softmax(query key^T * scale) value, for one head and up to QUERIES queries of one pair per workgroup.
+//
+// Each invocation computes one query. It keeps the maximum logit so far, the sum of exponentials relative to it and the
+// weighted sum of values (online softmax: Milakov and Gimelshein, 2018, arXiv:1805.02867), so the matrix of logits is
+// never stored. Keys and values are read in blocks that the workgroup shares.
 
 struct Params {
-  query_stride: u32,  // vectors, here and below
+  query_stride: u32,  // strides and columns are in vectors
   key_stride: u32,
   key_column: u32,    // first column of the keys in a row of keys and values
   value_column: u32,
@@ -16,18 +17,18 @@ struct Params {
   table_stride: u32,
 }
 
-// A workgroup's work.
+// The queries of a workgroup, and the rows of their pair.
 struct Tile {
   first_query: u32,
   queries: u32,
-  first_row: u32,  // of the pair
-  rows: u32,
+  first_row: u32,    // of the pair
+  rows: u32,         // of the pair
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> tiles: array<Tile>;
 @group(0) @binding(2) var<storage, read> query: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> keys: array<vec4<f32>>;  // and values
+@group(0) @binding(3) var<storage, read> keys: array<vec4<f32>>;  // keys and values
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
 #if ALIBI
 @group(0) @binding(5) var<storage, read> slopes: array<f32>;
@@ -53,24 +54,24 @@ var<workgroup> value_tile: array<vec4<f32>, KEYS * VECTORS>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let tile = tiles[group.x];
   let head = group.y;
-  // Invocations without a row follow the last one that has one: all are needed to fetch keys.
+  // Invocations without a query repeat the last one, because all are needed to load keys and to reach the barriers.
   let row = tile.first_query + min(index, tile.queries - 1u);
-  var first_place = 0u;
-  if (params.all_queries == 1u) { first_place = tile.first_query - tile.first_row; }
-  let place = first_place + min(index, tile.queries - 1u);
+  var first_position = 0u;
+  if (params.all_queries == 1u) { first_position = tile.first_query - tile.first_row; }
+  let position = first_position + min(index, tile.queries - 1u);
   let query_start = row * params.query_stride + head * VECTORS;
 #for D in 0..VECTORS
   let q{D} = query[query_start + {D}u] * params.scale;
   var o{D} = vec4<f32>();
 #end
-  var greatest = -1e30;
+  var max_logit = -1e30;
   var sum = 0.0;
 
-  // Keys that some row of the tile sees.
-  let seen_first = first_place - min(first_place, params.window);
-  let seen_end = min(tile.rows, first_place + tile.queries + params.window);
-  for (var block = seen_first; block < seen_end; block += KEYS) {
-    let count = min(KEYS, seen_end - block);
+  // The keys within the window of any query of the tile.
+  let window_start = first_position - min(first_position, params.window);
+  let window_end = min(tile.rows, first_position + tile.queries + params.window);
+  for (var block = window_start; block < window_end; block += KEYS) {
+    let count = min(KEYS, window_end - block);
     for (var item = index; item < count * VECTORS; item += QUERIES) {
       let start = (tile.first_row + block + item / VECTORS) * params.key_stride + head * VECTORS + item % VECTORS;
       key_tile[item] = keys[start + params.key_column];
@@ -78,16 +79,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     for (var j = 0u; j < count; j++) {
-      let distance = i32(place) - i32(block + j);
+      let distance = i32(position) - i32(block + j);
       if (u32(abs(distance)) > params.window) { continue; }
-      let at = j * VECTORS;
-      var products = q0 * key_tile[at];
+      let key = j * VECTORS;
+      var products = q0 * key_tile[key];
 #for D in 1..VECTORS
-      products += q{D} * key_tile[at + {D}u];
+      products += q{D} * key_tile[key + {D}u];
 #end
 #if RELATIVE
-      let reach = i32(params.max_distance);
-      let table_row = table_rows[u32(clamp(distance, -reach, reach) + reach)];
+      let max_distance = i32(params.max_distance);
+      let table_row = table_rows[u32(clamp(distance, -max_distance, max_distance) + max_distance)];
       let table_start = table_row * params.table_stride + head * VECTORS;
 #if KEY_TABLE
 #for D in 0..VECTORS
@@ -95,29 +96,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #end
 #end
 #if QUERY_TABLE
-      var turned = query_table[table_start] * key_tile[at];
+      var position_products = query_table[table_start] * key_tile[key];
 #for D in 1..VECTORS
-      turned += query_table[table_start + {D}u] * key_tile[at + {D}u];
+      position_products += query_table[table_start + {D}u] * key_tile[key + {D}u];
 #end
-      products += turned * params.scale;
+      products += position_products * params.scale;
 #end
 #end
       var logit = products.x + products.y + products.z + products.w;
 #if ALIBI
       logit -= slopes[head] * f32(abs(distance));
 #end
-      if (logit > greatest) {
-        let shrink = exp(greatest - logit);
-        greatest = logit;
-        sum *= shrink;
+      if (logit > max_logit) {
+        // A new maximum rescales the sums so far.
+        let rescale = exp(max_logit - logit);
+        max_logit = logit;
+        sum *= rescale;
 #for D in 0..VECTORS
-        o{D} *= shrink;
+        o{D} *= rescale;
 #end
       }
-      let power = exp(logit - greatest);
-      sum += power;
+      let weight = exp(logit - max_logit);
+      sum += weight;
 #for D in 0..VECTORS
-      o{D} += power * value_tile[at + {D}u];
+      o{D} += weight * value_tile[key + {D}u];
 #end
     }
     workgroupBarrier();

@@ -1,13 +1,13 @@
-// The first row of each pair, or the last.
+// Copies the first or the last row of each pair, one workgroup per pair.
 
 struct Params {
-  rows: u32,
+  rows: u32,     // pairs
   vectors: u32,  // of a row
-  last: u32,     // 1 for the last
+  last: u32,     // 0: first row, 1: last row
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ends: array<u32>;  // where pairs begin, and at last where the last one ends
+@group(0) @binding(1) var<storage, read> cu_seqlens: array<u32>;  // first row of each pair, then the number of rows
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 
@@ -15,7 +15,7 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let row = group.y * {GRID_WIDTH}u + group.x;
   if (row >= params.rows) { return; }
-  let start = (ends[row + params.last] - params.last) * params.vectors;
+  let start = (cu_seqlens[row + params.last] - params.last) * params.vectors;
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
     output[row * params.vectors + vector] = input[start + vector];
   }

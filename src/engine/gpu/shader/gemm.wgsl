@@ -1,11 +1,11 @@
-// output = epilogue(input weights^T + bias): one workgroup makes TILE_M x TILE_N numbers, each invocation
-// ROWS x 8 of them, as two neighbouring vectors of columns a row.
+// A linear layer: output = epilogue(input weights^T + bias). A workgroup computes TILE_M rows by TILE_N vectors of columns,
+// an invocation ROWS rows by two adjacent vectors.
 //
-// Weights lie in panels of 64 columns, [panels, depth, 64], so that a panel is one piece in memory.
+// Weights are packed in panels of 64 columns, [panels, depth, 64], so that a panel is contiguous in memory.
 
 struct Params {
   rows: u32,
-  depth: u32,           // input features, as the weights have them: whole steps
+  depth: u32,           // input features of the packed weights, padded
   input_vectors: u32,   // vectors of input features in a row of the input
   input_stride: u32,    // vectors
   column_vectors: u32,  // vectors of columns of the weights; twice as many as a gated layer writes
@@ -37,51 +37,52 @@ const STEP: u32 = {STEP}u;      // vectors of depth
 const THREADS: u32 = {THREADS}u;
 
 #if SHARED
-// A row more than a step is long, so that rows do not all begin in the same bank.
+// Rows are one vector longer than a step, so that they begin in different memory banks.
 const A_STRIDE: u32 = STEP + 1u;
 var<workgroup> a_tile: array<vec4<f32>, TILE_M * A_STRIDE>;
 var<workgroup> b_tile: array<vec4<f32>, STEP * 4u * TILE_N>;
 #end
 
 fn weight(k: u32, column: u32) -> vec4<f32> {
-  let place = ((column / PANEL) * params.depth + k) * PANEL + column % PANEL;
+  let index = ((column / PANEL) * params.depth + k) * PANEL + column % PANEL;
 #if F32
-  return weights[place];
+  return weights[index];
 #end
 #if F16
-  let halves = weights[place];
+  let halves = weights[index];
   return vec4<f32>(unpack2x16float(halves.x), unpack2x16float(halves.y));
 #end
 #if Q8
-  let codes = (vec4<u32>(weights[place]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(127u);
+  let codes = (vec4<u32>(weights[index]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(127u);
   return (vec4<f32>(codes) - 64.0) * factors[k];
 #end
 }
 
-fn finish(row: u32, column: u32, near: vec4<f32>, far: vec4<f32>) {
+// Writes the vectors `column` and `column + 1` of a row.
+fn store(row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
 #if Q8
-  let low = near * scales[column] + biases[column];
-  let high = far * scales[column + 1u] + biases[column + 1u];
+  let low = left * scales[column] + biases[column];
+  let high = right * scales[column + 1u] + biases[column + 1u];
 #else
-  let low = near + biases[column];
-  let high = far + biases[column + 1u];
+  let low = left + biases[column];
+  let high = right + biases[column + 1u];
 #end
-#if GATE
+#if GLU
   output[row * params.output_stride + column / 2u] = activate(low) * high;
 #else
-  let place = row * params.output_stride + column;
+  let index = row * params.output_stride + column;
   let both = column + 1u < params.column_vectors;
 #if ADD
-  output[place] += low;
-  if (both) { output[place + 1u] += high; }
+  output[index] += low;
+  if (both) { output[index + 1u] += high; }
 #end
 #if STORE
-  output[place] = low;
-  if (both) { output[place + 1u] = high; }
+  output[index] = low;
+  if (both) { output[index + 1u] = high; }
 #end
 #if ACTIVATE
-  output[place] = activate(low);
-  if (both) { output[place + 1u] = activate(high); }
+  output[index] = activate(low);
+  if (both) { output[index + 1u] = activate(high); }
 #end
 #end
 }
@@ -97,24 +98,24 @@ fn main(
   let row = first_row + local.y * {ROWS}u;
   let column = first_column + local.x * 2u;
 #for I in 0..ROWS
-  var near{I} = vec4<f32>();
-  var far{I} = vec4<f32>();
+  var left{I} = vec4<f32>();
+  var right{I} = vec4<f32>();
 #end
 
 #if SHARED
   for (var step = 0u; step < params.depth / 4u; step += STEP) {
-    for (var place = index; place < TILE_M * STEP; place += THREADS) {
-      let m = place / STEP;
-      let k = place % STEP;
-      let there = first_row + m < params.rows && step + k < params.input_vectors;
+    for (var item = index; item < TILE_M * STEP; item += THREADS) {
+      let m = item / STEP;
+      let k = item % STEP;
+      let in_range = first_row + m < params.rows && step + k < params.input_vectors;
       var value = vec4<f32>();
-      if (there) { value = input[(first_row + m) * params.input_stride + step + k]; }
+      if (in_range) { value = input[(first_row + m) * params.input_stride + step + k]; }
       a_tile[m * A_STRIDE + k] = value;
     }
-    for (var place = index; place < STEP * 4u * TILE_N; place += THREADS) {
-      let k = place / TILE_N;
-      let n = place % TILE_N;
-      // Even vectors of columns in front of odd ones: neighbouring invocations then read neighbouring places.
+    for (var item = index; item < STEP * 4u * TILE_N; item += THREADS) {
+      let k = item / TILE_N;
+      let n = item % TILE_N;
+      // Even vectors of columns before odd ones, so that adjacent invocations read adjacent vectors.
       var value = vec4<f32>();
       if (first_column + n < params.column_vectors) { value = weight(step * 4u + k, first_column + n); }
       b_tile[k * TILE_N + n / 2u + n % 2u * (TILE_N / 2u)] = value;
@@ -128,8 +129,8 @@ fn main(
       let b{C} = b_tile[(k * 4u + {C}u) * TILE_N + local.x];
       let c{C} = b_tile[(k * 4u + {C}u) * TILE_N + TILE_N / 2u + local.x];
 #for I in 0..ROWS
-      near{I} += a{I}[{C}] * b{C};
-      far{I} += a{I}[{C}] * c{C};
+      left{I} += a{I}[{C}] * b{C};
+      right{I} += a{I}[{C}] * c{C};
 #end
 #end
     }
@@ -137,7 +138,7 @@ fn main(
   }
 #else
   if (row >= params.rows || column >= params.column_vectors) { return; }
-  // Rows beyond the last read the last: what comes of them is not written.
+  // Rows beyond the last one read the last one; their results are not written.
   let last = params.rows - 1u;
 #for I in 0..ROWS
   let start{I} = min(row + {I}u, last) * params.input_stride;
@@ -150,8 +151,8 @@ fn main(
     let b{C} = weight(k * 4u + {C}u, column);
     let c{C} = weight(k * 4u + {C}u, column + 1u);
 #for I in 0..ROWS
-    near{I} += a{I}[{C}] * b{C};
-    far{I} += a{I}[{C}] * c{C};
+    left{I} += a{I}[{C}] * b{C};
+    right{I} += a{I}[{C}] * c{C};
 #end
 #end
   }
@@ -159,6 +160,6 @@ fn main(
 
   if (column >= params.column_vectors) { return; }
 #for I in 0..ROWS
-  if (row + {I}u < params.rows) { finish(row + {I}u, column, near{I}, far{I}); }
+  if (row + {I}u < params.rows) { store(row + {I}u, column, left{I}, right{I}); }
 #end
 }

@@ -1,36 +1,36 @@
-//! The kernels: what each is called, what it binds, how it is written, and how many workgroups it takes.
+//! The kernels: their variants, bindings and grids.
 
 use super::source::GRID_WIDTH;
 use crate::checkpoint::Activation;
 
-/// Queries of a workgroup of attention.
+/// Maximum number of queries of a workgroup of attention.
 pub(crate) const QUERY_TILE: usize = 64;
-/// Vectors of output columns in a panel of weights.
+/// Vectors of columns in a panel of packed weights.
 pub(crate) const PANEL_VECTORS: usize = 16;
-/// Input features are filled up to a multiple of so many.
+/// Input features of packed weights are padded to a multiple of this.
 pub(crate) const DEPTH_ALIGN: usize = 32;
 
-/// One pipeline.
+/// A kernel, in the variant that one pipeline computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kernel {
-    /// A linear layer, with what follows it.
+    /// A linear layer and its epilogue.
     Gemm(GemmKernel),
-    /// Attention of each head within each pair.
+    /// Attention within each pair.
     Attention(AttentionKernel),
-    /// A norm of every row.
+    /// Layer norm of every row.
     Norm {
-        /// Whether it takes the place of its input.
+        /// Whether the output overwrites the input.
         in_place: bool,
     },
-    /// The first or the last row of each pair.
+    /// Copies the first or the last row of each pair.
     Gather,
-    /// All rows of each pair in one.
+    /// Reduces the rows of each pair to one.
     Pool(PoolKernel),
-    /// Rotary positions.
+    /// Applies rotary positions.
     Rotate,
 }
 
-/// See `shader/gemm.wgsl`.
+/// See `gemm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct GemmKernel {
     pub(crate) tile: GemmTile,
@@ -38,41 +38,43 @@ pub(crate) struct GemmKernel {
     pub(crate) epilogue: Epilogue,
 }
 
-/// How the work of a matrix product is cut up.
+/// The tiling of a matrix product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct GemmTile {
-    /// Rows of an invocation, which has 8 columns.
+    /// Rows that an invocation computes, each with 8 columns.
     pub(crate) rows: u32,
-    /// Invocations of a workgroup along rows.
+    /// Invocations of a workgroup along the rows.
     pub(crate) group_m: u32,
-    /// Along columns.
+    /// Invocations of a workgroup along the columns.
     pub(crate) group_n: u32,
-    /// Vectors of depth that the workgroup holds at a time in memory it shares; `None`: each invocation reads for itself.
+    /// Vectors of input features per tile in shared memory; `None`: each invocation reads storage buffers directly.
     pub(crate) step: Option<u32>,
 }
 
-/// How weights lie in the GPU's memory.
+/// The format of packed weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Storage {
     F32,
-    /// Two in a word.
+    /// Two weights per word.
     F16,
-    /// 7-bit codes, four in a word, with a scale for each column and a factor for each input.
+    /// 7-bit codes, four per word, with one scale per column and one factor per input feature.
     Q8,
 }
 
-/// What becomes of a product and its bias.
+/// The operation on the result of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Epilogue {
+    /// Writes it.
     Store,
-    /// Added to what is there: the residual.
+    /// Adds it to the output, which holds the residual.
     Add,
+    /// Writes its activation.
     Activate(Activation),
-    /// `activation(even vectors) * odd vectors`.
-    Gate(Activation),
+    /// Gated linear unit: writes `activation(even vectors) * odd vectors`.
+    Glu(Activation),
 }
 
-/// See `shader/attention.wgsl`.
+/// See `attention.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AttentionKernel {
     /// Vectors of a head.
@@ -80,32 +82,32 @@ pub(crate) struct AttentionKernel {
     pub(crate) positions: PositionBias,
 }
 
-/// What attention adds to logits.
+/// The position terms of attention's logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PositionBias {
     Absent,
     Alibi,
-    /// Which of the two tables there are.
+    /// DeBERTa's terms: whether queries are multiplied with a table (`keys`), and keys with another (`queries`).
     Relative {
         keys: bool,
         queries: bool,
     },
 }
 
-/// See `shader/pool.wgsl`.
+/// See `pool.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PoolKernel {
-    /// The sum over the number of rows.
+    /// Sum of the rows / number of rows.
     Mean,
-    /// The sum over the root of that.
+    /// Sum of the rows / square root of their number.
     MeanSqrtLen,
-    /// The sum of rows times 1, 2, 3 ... over the sum of these.
+    /// Sum of the rows weighted by 1, 2, 3, ... / sum of the weights.
     WeightedMean,
-    /// The largest of each column.
+    /// Maximum of each column.
     Max,
 }
 
-/// What a kernel does with a buffer.
+/// A kernel's access to a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -113,7 +115,7 @@ pub(crate) enum Access {
 }
 
 impl Kernel {
-    /// What it is called in a recording and in a profile.
+    /// Returns the name, a label of pipelines and profiles.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kernel::Gemm(_) => "gemm",
@@ -125,7 +127,7 @@ impl Kernel {
         }
     }
 
-    /// The buffers behind the parameters, which are binding 0.
+    /// Returns the access to each buffer, from binding 1 on; binding 0 has the parameters.
     pub(crate) fn bindings(self) -> Vec<Access> {
         use Access::{Read, ReadWrite};
         match self {
@@ -148,14 +150,14 @@ impl Kernel {
     }
 }
 
-/// The grid of a kernel that gives each row a workgroup.
+/// Returns the grid of a kernel with one workgroup per row.
 pub(crate) fn row_grid(rows: usize) -> [u32; 3] {
     let rows = rows as u32;
     [rows.min(GRID_WIDTH), rows.div_ceil(GRID_WIDTH), 1]
 }
 
 impl GemmKernel {
-    /// The grid for so many rows, and so many vectors of columns.
+    /// Returns the grid for `rows` rows and `columns` vectors of columns.
     pub(crate) fn grid(self, rows: usize, columns: usize) -> [u32; 3] {
         let GemmTile { rows: tile, group_m, group_n, .. } = self.tile;
         [(columns as u32).div_ceil(2 * group_n), (rows as u32).div_ceil(tile * group_m), 1]
@@ -163,7 +165,7 @@ impl GemmKernel {
 }
 
 impl AttentionKernel {
-    /// The grid for so many tiles of rows.
+    /// Returns the grid for `tiles` tiles of queries.
     pub(crate) fn grid(tiles: usize, heads: usize) -> [u32; 3] {
         [tiles as u32, heads as u32, 1]
     }

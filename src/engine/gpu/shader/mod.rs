@@ -1,4 +1,4 @@
-//! The WGSL of every kernel, one `.wgsl` file each, and its description in Rust.
+//! The WGSL of every kernel, one `.wgsl` file each (linear layers: `gemm.wgsl`), and its description in Rust.
 
 mod kernel;
 mod params;

@@ -1,10 +1,10 @@
-// (x - mean) / sqrt(variance + eps) * weight + bias, a workgroup for each row; the variance is that of what is left
-// when the mean has been taken away.
+// Layer norm, (x - mean) / sqrt(variance + eps) * weight + bias, one workgroup per row. The variance is computed from
+// centered values, because a difference of squares would cancel.
 
 struct Params {
   rows: u32,
-  width: u32,
-  vectors: u32,  // of a row, the last filled up with zeros
+  width: u32,    // elements of a row, without padding
+  vectors: u32,  // of a row, the last padded with zeros
   eps: f32,
 }
 
@@ -20,15 +20,15 @@ struct Params {
 const THREADS: u32 = {THREADS}u;
 var<workgroup> sums: array<f32, THREADS>;
 
-fn fetch(place: u32) -> vec4<f32> {
+fn load(index: u32) -> vec4<f32> {
 #if IN_PLACE
-  return output[place];
+  return output[index];
 #else
-  return input[place];
+  return input[index];
 #end
 }
 
-// The sum over all invocations; each of them gets it.
+// Sums over all invocations, by halves; each of them gets the result.
 fn total(index: u32, value: f32) -> f32 {
   sums[index] = value;
   workgroupBarrier();
@@ -41,34 +41,35 @@ fn total(index: u32, value: f32) -> f32 {
   return sum;
 }
 
-// A vector less the mean; zero beyond the width.
-fn centred(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
+// Subtracts the mean from a vector; padding becomes zero.
+fn center(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
   let columns = vec4<u32>(vector * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
   return select(vec4<f32>(), value - mean, columns < vec4<u32>(params.width));
 }
 
-// What a row becomes that is not finite: its own norm is not either, so it is still there to be seen at the end.
-const POISON: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
+// Written to rows that are not finite, because a GPU need not propagate infinities and NaN. The norm of such a row is
+// not finite either, so the value reaches the pooled rows, which are checked.
+const NOT_FINITE: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
 
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let row = group.y * {GRID_WIDTH}u + group.x;
   let start = row * params.vectors;
-  // The same for the whole workgroup, so barriers stay where all invocations come by.
+  // Uniform in the workgroup, so all invocations reach the barriers.
   if (row >= params.rows) { return; }
   var sum = vec4<f32>();
-  for (var vector = index; vector < params.vectors; vector += THREADS) { sum += fetch(start + vector); }
+  for (var vector = index; vector < params.vectors; vector += THREADS) { sum += load(start + vector); }
   let mean = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
   var squares = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) {
-    let value = centred(fetch(start + vector), vector, mean);
+    let value = center(load(start + vector), vector, mean);
     squares += value * value;
   }
   let variance = total(index, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
   let finite = variance < 1e38;
   let scale = 1.0 / sqrt(variance + params.eps);
   for (var vector = index; vector < params.vectors; vector += THREADS) {
-    let value = centred(fetch(start + vector), vector, mean);
-    output[start + vector] = select(POISON, value * scale * weights[vector] + biases[vector], finite);
+    let value = center(load(start + vector), vector, mean);
+    output[start + vector] = select(NOT_FINITE, value * scale * weights[vector] + biases[vector], finite);
   }
 }

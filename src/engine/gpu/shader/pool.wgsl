@@ -1,5 +1,4 @@
-// The rows of each pair to one, a workgroup for each pair: their sum, weighted or not, over a divisor, or the largest of
-// each column.
+// Reduces the rows of each pair to one, one workgroup per pair: a mean, weighted or not, or the maximum per column.
 
 struct Params {
   rows: u32,     // pairs
@@ -7,7 +6,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> ends: array<u32>;  // where pairs begin, and at last where the last one ends
+@group(0) @binding(1) var<storage, read> cu_seqlens: array<u32>;  // first row of each pair, then the number of rows
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 
@@ -17,8 +16,8 @@ const BLOCK: u32 = 128u;  // rows
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let pair = group.y * {GRID_WIDTH}u + group.x;
   if (pair >= params.rows) { return; }
-  let first = ends[pair];
-  let end = ends[pair + 1u];
+  let first = cu_seqlens[pair];
+  let end = cu_seqlens[pair + 1u];
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
 #if MAX
     var pooled = input[first * params.vectors + vector];
@@ -26,18 +25,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       pooled = max(pooled, input[row * params.vectors + vector]);
     }
 #else
-    // In blocks, so that thousands of rows lose little more than a few.
+    // Sums of blocks keep the rounding error of thousands of rows close to that of a few.
     var sum = vec4<f32>();
     for (var block = first; block < end; block += BLOCK) {
-      var part = vec4<f32>();
+      var partial = vec4<f32>();
       for (var row = block; row < min(block + BLOCK, end); row++) {
 #if WEIGHTED_MEAN
-        part += f32(row - first + 1u) * input[row * params.vectors + vector];
+        partial += f32(row - first + 1u) * input[row * params.vectors + vector];
 #else
-        part += input[row * params.vectors + vector];
+        partial += input[row * params.vectors + vector];
 #end
       }
-      sum += part;
+      sum += partial;
     }
     let count = f32(end - first);
 #if WEIGHTED_MEAN

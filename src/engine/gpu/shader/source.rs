@@ -1,4 +1,4 @@
-//! The WGSL of a kernel: its template, and the values of the template's variables.
+//! Generates the WGSL of a kernel: chooses its template and sets the template's variables.
 
 use super::kernel::{
     AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, PositionBias, QUERY_TILE, Storage,
@@ -17,7 +17,7 @@ const KEY_TILE_VECTORS: usize = 512;
 const MAX_TILE_KEYS: usize = 32;
 
 impl Kernel {
-    /// The kernel's WGSL.
+    /// Returns the kernel's WGSL.
     ///
     /// # Errors
     /// `internal` if the template and the variables do not match.
@@ -74,9 +74,9 @@ impl GemmKernel {
             Epilogue::Store => ("STORE", None),
             Epilogue::Add => ("ADD", None),
             Epilogue::Activate(activation) => ("ACTIVATE", Some(activation)),
-            Epilogue::Gate(activation) => ("GATE", Some(activation)),
+            Epilogue::Glu(activation) => ("GLU", Some(activation)),
         };
-        variables.one_of(&["STORE", "ADD", "ACTIVATE", "GATE"], Some(epilogue));
+        variables.one_of(&["STORE", "ADD", "ACTIVATE", "GLU"], Some(epilogue));
         declare_activation(activation, variables);
     }
 }

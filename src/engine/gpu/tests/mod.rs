@@ -16,7 +16,7 @@ fn all_kernels() -> Vec<Kernel> {
     let epilogues: Vec<Epilogue> = [Epilogue::Store, Epilogue::Add]
         .into_iter()
         .chain(activations.map(Epilogue::Activate))
-        .chain(activations.map(Epilogue::Gate))
+        .chain(activations.map(Epilogue::Glu))
         .collect();
     let mut kernels = vec![
         Kernel::Norm { in_place: true },

@@ -56,7 +56,7 @@ impl GemmCase {
                 weights.iter().map(|&weight| reference::stored(weight, storage)).collect()
             }
         };
-        let gated = matches!(gemm.epilogue, Epilogue::Gate(_));
+        let gated = matches!(gemm.epilogue, Epilogue::Glu(_));
         let width = if gated { columns / 2 } else { columns };
         let before = random.many(rows * width);
         uploads.push((OUTPUT, floats(&before)));
@@ -87,7 +87,7 @@ impl GemmCase {
                 Epilogue::Store => product(column),
                 Epilogue::Add => f64::from(before) + product(column),
                 Epilogue::Activate(activation) => reference::activate(activation, product(column)),
-                Epilogue::Gate(activation) => {
+                Epilogue::Glu(activation) => {
                     let near = column / 4 * 8 + column % 4;
                     reference::activate(activation, product(near)) * product(near + 4)
                 }
