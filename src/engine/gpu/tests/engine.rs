@@ -1,4 +1,4 @@
-//! Whole Plans on the GPU, and what happens when it fails. Without an adapter these fail; a software one will do.
+//! Runs whole Plans on the GPU, and tests its failures. The tests fail without an adapter; a software one is enough.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::engine::cpu::tests::plans::{every_plan, random_weights, scaled_weight
 use crate::engine::cpu::tests::{LENGTHS, batch};
 use crate::error::ErrorKind;
 
-/// A Plan on the GPU, with random weights.
+/// Prepares a Plan on the GPU with random weights.
 fn engine(gpu: Gpu, plan: &Plan, dtype: Dtype) -> GpuEngine {
     engine_of(gpu, plan, random_weights(plan, dtype), dtype)
 }
@@ -34,10 +34,11 @@ fn every_plan_agrees_with_the_reference() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let reference =
                 crate::engine::candle::CandleEngine::prepare(&plan, random_weights(&plan, dtype)).unwrap();
-            let want = pollster::block_on(Engine::Candle(reference).run(&batch(&LENGTHS))).unwrap();
+            let expected = pollster::block_on(Engine::Candle(reference).run(&batch(&LENGTHS))).unwrap();
             let got = run(&engine(open(), &plan, dtype), &LENGTHS).unwrap();
-            assert_eq!(got.len(), want.len());
-            let difference = got.iter().zip(&want).map(|(got, want)| (got - want).abs()).fold(0.0, f32::max);
+            assert_eq!(got.len(), expected.len());
+            let difference =
+                got.iter().zip(&expected).map(|(got, expected)| (got - expected).abs()).fold(0.0, f32::max);
             println!("{name}, {dtype:?}: {difference:.1e}");
             assert!(difference <= 2e-5, "{name}, {dtype:?}: {difference}");
         }
@@ -45,7 +46,7 @@ fn every_plan_agrees_with_the_reference() {
 }
 
 #[test]
-fn a_pair_is_the_same_bits_alone_and_among_others() {
+fn a_pair_has_the_same_bits_alone_and_in_a_batch() {
     for (name, plan) in every_plan() {
         let engine = engine(open(), &plan, Dtype::F32);
         let together = run(&engine, &LENGTHS).unwrap();
@@ -55,7 +56,7 @@ fn a_pair_is_the_same_bits_alone_and_among_others() {
 }
 
 #[test]
-fn warmed_up_means_no_pipeline_is_made_later_and_one_read_back_a_batch() {
+fn warm_up_compiles_every_pipeline_and_a_batch_has_one_readback() {
     let (_, plan) = every_plan().remove(1);
     let engine = engine(open(), &plan, Dtype::F32);
     let pipelines = engine.executor.pipelines();
@@ -71,14 +72,14 @@ fn warmed_up_means_no_pipeline_is_made_later_and_one_read_back_a_batch() {
 }
 
 #[test]
-fn the_least_limits_are_enough() {
+fn the_minimum_limits_are_enough() {
     let (_, plan) = every_plan().remove(0);
     let gpu = pollster::block_on(Gpu::open_with_limits(wgpu::Limits::default())).unwrap();
     assert!(run(&engine(gpu, &plan, Dtype::F32), &LENGTHS).is_ok());
 }
 
 #[test]
-fn a_batch_that_is_too_large_for_a_binding_goes_in_parts_and_a_pair_that_is_is_refused() {
+fn a_batch_beyond_the_binding_limit_is_split_and_such_a_pair_is_refused() {
     let (_, plan) = every_plan().remove(0);
     let small = wgpu::Limits { max_storage_buffer_binding_size: 1 << 15, ..wgpu::Limits::default() };
     let limited = engine(pollster::block_on(Gpu::open_with_limits(small)).unwrap(), &plan, Dtype::F32);
@@ -93,19 +94,19 @@ fn a_batch_that_is_too_large_for_a_binding_goes_in_parts_and_a_pair_that_is_is_r
 }
 
 #[test]
-fn a_lost_device_is_an_error_and_harms_no_other() {
+fn a_lost_device_is_an_error_and_does_not_affect_others() {
     let (_, plan) = every_plan().remove(0);
     let [lost, other] = [(); 2].map(|()| engine(open(), &plan, Dtype::F32));
-    let under_way = lost.submit(&batch(&LENGTHS)).unwrap();
+    let pending = lost.submit(&batch(&LENGTHS)).unwrap();
     lost.gpu.lose();
-    let error = pollster::block_on(lost.receive(under_way)).unwrap_err();
+    let error = pollster::block_on(lost.receive(pending)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeviceLost, "{error}");
     assert_eq!(run(&lost, &LENGTHS).unwrap_err().kind(), ErrorKind::DeviceLost);
     assert!(run(&other, &LENGTHS).is_ok());
 }
 
 #[test]
-fn what_is_not_finite_is_an_error() {
+fn activations_that_are_not_finite_are_an_error() {
     for (name, plan) in every_plan() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let large = HashMap::from([("words", 1e37)]);
@@ -116,10 +117,10 @@ fn what_is_not_finite_is_an_error() {
     }
 }
 
-/// In a process of its own, for it counts the memory of all.
+/// Runs in its own process, because it counts the GPU memory of the process.
 #[test]
 #[ignore = "long: ./build.sh test --long"]
-fn long_loading_and_dropping_leaves_nothing() {
+fn long_dropped_engines_free_their_gpu_memory() {
     let (_, plan) = every_plan().remove(0);
     for _ in 0..100 {
         let engine = engine(open(), &plan, Dtype::F32);

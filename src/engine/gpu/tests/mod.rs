@@ -9,7 +9,7 @@ use super::shader::{AttentionKernel, Epilogue, GemmKernel, Kernel, PoolKernel, P
 use super::*;
 use crate::checkpoint::Activation;
 
-/// Every kernel that a model could need, with heads of `vectors` vectors.
+/// Every kernel variant, with several sizes of heads.
 fn all_kernels() -> Vec<Kernel> {
     let activations =
         [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu, Activation::Tanh];

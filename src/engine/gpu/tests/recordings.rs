@@ -1,4 +1,4 @@
-//! What is recorded for the Plans of every family, without a GPU.
+//! Recordings of the Plans of every family, without a GPU.
 
 use super::super::lower::Upload;
 use super::super::record::{Constant, Dispatch, Recording, Scratch, Slot};
@@ -7,7 +7,7 @@ use super::shaders::param_fields;
 use super::*;
 use crate::engine::cpu::tests::plans::{every_plan, random_weights};
 
-/// Keeps sizes, and what was written.
+/// Counts the size and the written bytes of each buffer.
 #[derive(Default)]
 struct Counted(Vec<(u64, u64)>);
 
@@ -35,7 +35,7 @@ fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u
 }
 
 #[test]
-fn kernels_have_as_many_buffers_as_they_bind_and_write_none_they_read() {
+fn dispatches_match_their_kernels_and_write_no_buffer_they_read() {
     for (name, plan) in every_plan() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let (recording, first, constants) = recorded(&plan, dtype);
@@ -71,24 +71,24 @@ fn kernels_have_as_many_buffers_as_they_bind_and_write_none_they_read() {
 }
 
 #[test]
-fn all_weights_go_up_whole() {
+fn every_constant_is_written_completely() {
     for (name, plan) in every_plan() {
         let (_, first, constants) = recorded(&plan, Dtype::F32);
-        // What a kernel makes at load is not uploaded.
-        let made = |constant| {
+        // Constants that a setup dispatch computes are not uploaded.
+        let is_computed = |constant| {
             let slot = Slot::Constant(constant);
             first.iter().any(|dispatch| {
                 matches!(dispatch.kernel, Kernel::Gemm(_)) && dispatch.buffers.last() == Some(&slot)
             })
         };
         for (constant, (size, written)) in constants.iter().enumerate() {
-            assert_eq!(*written, if made(constant) { 0 } else { *size }, "{name}: buffer {constant}");
+            assert_eq!(*written, if is_computed(constant) { 0 } else { *size }, "{name}: buffer {constant}");
         }
     }
 }
 
 #[test]
-fn pooled_rows_come_back_and_nothing_else() {
+fn only_pooled_rows_are_read_back() {
     for (name, plan) in every_plan() {
         let (recording, ..) = recorded(&plan, Dtype::F32);
         assert_eq!(
@@ -100,9 +100,9 @@ fn pooled_rows_come_back_and_nothing_else() {
     }
 }
 
-/// Of the last layer, keys and values of all rows and everything else of one a pair.
+/// A collapsed layer computes keys and values of all rows, and everything else for one row per pair.
 #[test]
-fn a_collapsed_layer_asks_for_first_rows_only() {
+fn a_collapsed_layer_computes_cls_rows_only() {
     let (_, plan) = every_plan().into_iter().find(|(name, _)| *name == "bert, collapsed").unwrap();
     let (recording, ..) = recorded(&plan, Dtype::F32);
     let names: Vec<&str> = recording.dispatches.iter().map(|dispatch| dispatch.kernel.name()).collect();

@@ -1,12 +1,12 @@
-//! The kernels once more, in plain Rust and f64: what they are to compute.
+//! A reference for each kernel, in plain Rust and f64.
 
 use super::super::shader::{PoolKernel, Storage};
 use crate::checkpoint::Activation;
 
-/// One row of work of [`attention`]: see `GemmTile` in `shader/attention.wgsl`.
+/// See `Tile` in `attention.wgsl`.
 pub(super) type AttentionTile = [u32; 4];
 
-/// A matrix `[rows, stride]` of which `width` columns count.
+/// A matrix `[rows, stride]`.
 pub(super) struct Matrix<'a> {
     pub(super) values: &'a [f32],
     pub(super) stride: usize,
@@ -18,13 +18,13 @@ impl Matrix<'_> {
     }
 }
 
-/// `input weights^T + bias` for one place; `weights` as `[columns, inputs]`.
+/// Rerotations one element of `input weights^T + bias`; `weights` is `[columns, inputs]`.
 pub(super) fn gemm(input: &Matrix, weights: &Matrix, bias: &[f32], row: usize, column: usize) -> f64 {
     let products = (0..weights.stride).map(|k| input.at(row, k) * weights.at(column, k));
     products.sum::<f64>() + f64::from(bias[column])
 }
 
-/// A weight as it comes back from where it is kept.
+/// Rerotations a weight after rounding to its storage format.
 pub(super) fn stored(weight: f32, storage: Storage) -> f32 {
     match storage {
         Storage::F16 => half::f16::from_f32(weight).to_f32(),
@@ -56,7 +56,7 @@ pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64
         .collect()
 }
 
-/// Rows `first..end` in one, column by column.
+/// Reduces rows `first..end` to one.
 pub(super) fn pool(pool: PoolKernel, x: &Matrix, first: usize, end: usize) -> Vec<f64> {
     let count = (end - first) as f64;
     let column = |column: usize| {
@@ -65,8 +65,9 @@ pub(super) fn pool(pool: PoolKernel, x: &Matrix, first: usize, end: usize) -> Ve
             PoolKernel::Mean => values.sum::<f64>() / count,
             PoolKernel::MeanSqrtLen => values.sum::<f64>() / count.sqrt(),
             PoolKernel::WeightedMean => {
-                let places = || (1..=end - first).map(|place| place as f64);
-                values.zip(places()).map(|(value, place)| value * place).sum::<f64>() / places().sum::<f64>()
+                let weights = || (1..=end - first).map(|weight| weight as f64);
+                values.zip(weights()).map(|(value, weight)| value * weight).sum::<f64>()
+                    / weights().sum::<f64>()
             }
             PoolKernel::Max => values.fold(f64::NEG_INFINITY, f64::max),
         }
@@ -74,38 +75,38 @@ pub(super) fn pool(pool: PoolKernel, x: &Matrix, first: usize, end: usize) -> Ve
     (0..x.stride).map(column).collect()
 }
 
-/// One head turned by cosines and sines of half its size.
-pub(super) fn rotate(head: &[f32], turns: &[[f32; 2]]) -> Vec<f64> {
-    let half = turns.len();
+/// Rotates one head by cosines and sines, `[head_dim / 2]`.
+pub(super) fn rotate(head: &[f32], rotations: &[[f32; 2]]) -> Vec<f64> {
+    let half = rotations.len();
     (0..2 * half)
         .map(|index| {
-            let [cos, sin] = turns[index % half].map(f64::from);
+            let [cos, sin] = rotations[index % half].map(f64::from);
             let (x, y) = (f64::from(head[index % half]), f64::from(head[index % half + half]));
             if index < half { x * cos - y * sin } else { y * cos + x * sin }
         })
         .collect()
 }
 
-/// What positions add to the product of a query and a key at a distance.
-pub(super) type Term<'a> = &'a dyn Fn(isize, &[f64], &[f64]) -> f64;
+/// Returns the logit for a distance, a query and a key.
+pub(super) type Logit<'a> = &'a dyn Fn(isize, &[f64], &[f64]) -> f64;
 
-/// One row of one head: `softmax(scale * (query key + term) + slope) value` over keys within the window.
+/// Returns one row of one head: `softmax(logit(query, keys)) values` over the keys within the window.
 pub(super) fn attention(
     query: &[f64],
     (keys, values): (&[Vec<f64>], &[Vec<f64>]),
-    place: usize,
+    position: usize,
     window: usize,
-    logit: Term,
+    logit: Logit,
 ) -> Vec<f64> {
-    let seen: Vec<usize> = (0..keys.len()).filter(|key| key.abs_diff(place) <= window).collect();
+    let visible: Vec<usize> = (0..keys.len()).filter(|key| key.abs_diff(position) <= window).collect();
     let logits: Vec<f64> =
-        seen.iter().map(|&key| logit(place as isize - key as isize, query, &keys[key])).collect();
-    let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = logits.iter().map(|logit| (logit - greatest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
+        visible.iter().map(|&key| logit(position as isize - key as isize, query, &keys[key])).collect();
+    let max_logit = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = logits.iter().map(|logit| (logit - max_logit).exp()).collect();
+    let sum: f64 = weights.iter().sum();
     (0..query.len())
         .map(|index| {
-            seen.iter().zip(&powers).map(|(&key, power)| power * values[key][index]).sum::<f64>() / sum
+            visible.iter().zip(&weights).map(|(&key, weight)| weight * values[key][index]).sum::<f64>() / sum
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! The shaders as naga reads them: what is said of a kernel in Rust is what its WGSL declares.
+//! Compares the descriptions of kernels in Rust with naga's reflection of their WGSL.
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess};
@@ -9,7 +9,7 @@ use super::super::shader::{
 };
 use super::*;
 
-/// Least limits of the WebGPU specification.
+/// Minimum limits of the WebGPU specification.
 const INVOCATIONS: u32 = 256;
 const SHARED_BYTES: u32 = 16_384;
 const STORAGE_BUFFERS: usize = 8;
@@ -30,13 +30,13 @@ fn size_of(module: &Module, ty: naga::Handle<naga::Type>) -> u32 {
     module.types[ty].inner.size(module.to_ctx())
 }
 
-/// The type of the uniform `params`.
+/// Returns the type of the uniform `params`.
 fn params_type(module: &Module) -> naga::Handle<naga::Type> {
     let mut variables = module.global_variables.iter().map(|(_, variable)| variable);
     variables.find(|variable| variable.space == AddressSpace::Uniform).unwrap().ty
 }
 
-/// The members of the kernel's parameters in Rust.
+/// Returns the members of a kernel's parameters in Rust.
 pub(super) fn param_fields(kernel: Kernel) -> Vec<ParamField> {
     match kernel {
         Kernel::Gemm(_) => GemmParams::fields(),
@@ -80,7 +80,7 @@ fn parameters_are_written_where_the_wgsl_reads_them() {
 }
 
 #[test]
-fn kernels_declare_what_is_bound() {
+fn bindings_are_those_of_the_wgsl() {
     for kernel in all_kernels() {
         let module = parsed(kernel);
         let mut declared: Vec<(u32, AddressSpace)> = module
@@ -104,7 +104,7 @@ fn kernels_declare_what_is_bound() {
 }
 
 #[test]
-fn kernels_keep_within_the_least_limits() {
+fn kernels_keep_within_the_minimum_limits() {
     for kernel in all_kernels() {
         let module = parsed(kernel);
         let [x, y, z] = module.entry_points[0].workgroup_size;

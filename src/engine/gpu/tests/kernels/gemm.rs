@@ -1,6 +1,6 @@
 use super::*;
 
-/// Weights `[columns, inputs]` as panels, `[panels, depth, 64]`.
+/// Packs weights `[columns, inputs]` in panels, `[panels, depth, 64]`.
 fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize) -> Vec<T> {
     let (panel, depth) = (PANEL_VECTORS * VEC4, inputs.next_multiple_of(DEPTH_ALIGN));
     let mut packed = vec![T::default(); columns.next_multiple_of(panel) * depth];
@@ -35,8 +35,8 @@ impl GemmCase {
                 uploads.push((input(1), panels(&codes, columns, inputs)));
                 uploads.push((input(4), floats(&scales)));
                 uploads.push((input(5), floats(&factors)));
-                let weight = |place: usize| {
-                    (f32::from(codes[place]) - 64.0) * scales[place / inputs] * factors[place % inputs]
+                let weight = |index: usize| {
+                    (f32::from(codes[index]) - 64.0) * scales[index / inputs] * factors[index % inputs]
                 };
                 (0..columns * inputs).map(weight).collect()
             }
@@ -80,16 +80,17 @@ impl GemmCase {
 
         let (x, weights) =
             (Matrix { values: &x, stride: inputs }, Matrix { values: &weights, stride: inputs });
-        for (place, (&got, &before)) in got.iter().zip(&before).enumerate() {
-            let (row, column) = (place / width, place % width);
+        for (index, (&got, &before)) in got.iter().zip(&before).enumerate() {
+            let (row, column) = (index / width, index % width);
             let product = |column| reference::gemm(&x, &weights, &bias, row, column);
             let expected = match gemm.epilogue {
                 Epilogue::Store => product(column),
                 Epilogue::Add => f64::from(before) + product(column),
                 Epilogue::Activate(activation) => reference::activate(activation, product(column)),
                 Epilogue::Glu(activation) => {
-                    let near = column / 4 * 8 + column % 4;
-                    reference::activate(activation, product(near)) * product(near + 4)
+                    // Vectors of the layer and of its gate alternate.
+                    let activated = column / 4 * 8 + column % 4;
+                    reference::activate(activation, product(activated)) * product(activated + 4)
                 }
             };
             assert_close(got, expected, 2e-5, (gemm, row, column));

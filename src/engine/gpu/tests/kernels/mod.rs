@@ -1,4 +1,4 @@
-//! Each kernel on the GPU beside its twin. Without an adapter these fail: a software one (Debian's
+//! Compares each kernel on the GPU with its reference. The tests fail without an adapter; a software one (Debian's
 //! `mesa-vulkan-drivers`) is enough.
 
 mod attention;
@@ -14,12 +14,12 @@ use super::super::shader::*;
 use super::reference::{self, Matrix};
 use super::*;
 
-/// Numbers that look random, the same every time: in -1..1.
+/// A generator of reproducible values in -1..1.
 struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> f32 {
-        // PCG's multiplier and increment; the high bits are the good ones.
+        // A linear congruential generator with PCG's constants; its high bits are the random ones.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
     }
@@ -31,11 +31,12 @@ impl Random {
 
 fn gpu() -> Gpu {
     pollster::block_on(Gpu::open(AdapterKind::Any))
-        .expect("an adapter; a software one will do: sudo apt-get install mesa-vulkan-drivers")
+        .expect("an adapter; a software one is enough: sudo apt-get install mesa-vulkan-drivers")
 }
 
-fn input(number: usize) -> Slot {
-    Slot::Input(Input::RotaryTable(number))
+/// An input buffer; every index is a buffer of its own.
+fn input(index: usize) -> Slot {
+    Slot::Input(Input::RotaryTable(index))
 }
 
 const OUTPUT: Slot = Slot::Scratch(Scratch::ResidualA);
@@ -48,7 +49,7 @@ fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Runs one kernel: its buffers are inputs 0, 1 ... and [`OUTPUT`], of `rows` rows of `vectors` vectors.
+/// Runs one kernel. Its buffers are inputs 0, 1, ... and [`OUTPUT`], which has `rows` rows of `vectors` vectors.
 fn run(
     gpu: &Gpu,
     (kernel, grid): (Kernel, [u32; 3]),
@@ -69,7 +70,7 @@ fn run(
     pollster::block_on(executor.receive(gpu, pending)).unwrap()
 }
 
-fn assert_close(got: f32, expected: f64, tolerance: f64, place: impl std::fmt::Debug) {
+fn assert_close(got: f32, expected: f64, tolerance: f64, context: impl std::fmt::Debug) {
     let error = (f64::from(got) - expected).abs();
-    assert!(error <= tolerance * expected.abs().max(1.0), "{place:?}: {got} where {expected} is right");
+    assert!(error <= tolerance * expected.abs().max(1.0), "{context:?}: got {got}, expected {expected}");
 }

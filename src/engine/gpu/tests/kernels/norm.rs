@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn norm_of_rows_that_end_within_a_vector() {
+fn norm_of_rows_with_a_partial_last_vector() {
     let gpu = gpu();
     for (width, in_place) in [(7usize, true), (384, true), (1030, true), (7, false), (384, false)] {
         let (rows, stride) = (5, width.next_multiple_of(VEC4));
@@ -14,7 +14,7 @@ fn norm_of_rows_that_end_within_a_vector() {
             };
             (0..count).flat_map(|_| row(&mut random)).collect()
         };
-        // Far from zero, so that a variance that is a difference of squares would be wrong.
+        // Far from zero, so that a variance computed as a difference of squares would be wrong.
         let (x, weight, bias) = (filled(0.01, 5.0, rows), filled(1.0, 1.0, 1), filled(1.0, 0.0, 1));
         let mut uploads = vec![(input(0), floats(&weight)), (input(1), floats(&bias))];
         let mut buffers = vec![input(0), input(1), OUTPUT];
@@ -34,7 +34,7 @@ fn norm_of_rows_that_end_within_a_vector() {
         let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
             let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
-            // f32 has 24 bits for the 5, of which a five-hundredth is what counts.
+            // The values are 5 +- 0.01, so f32 resolves the part that counts to 15 of its 24 bits.
             expected
                 .iter()
                 .zip(got)

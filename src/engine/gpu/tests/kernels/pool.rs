@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
+fn gather_and_pool_more_rows_than_fit_along_x() {
     let gpu = gpu();
     let (pairs, vectors) = (40_000, 1);
     let ends: Vec<u32> = (0..=pairs as u32).map(|pair| pair * 3).collect();
@@ -32,7 +32,7 @@ fn gather_and_pool_more_rows_than_a_line_of_the_grid() {
 }
 
 #[test]
-fn pool_of_thousands_of_rows_loses_nothing() {
+fn pooling_thousands_of_rows_keeps_precision() {
     let rows = 9000;
     let x: Vec<f32> = Random(6).many(rows * VEC4).iter().map(|value| value + 100.0).collect();
     let uploads = vec![(input(0), words(&[0, rows as u32])), (input(1), floats(&x))];
