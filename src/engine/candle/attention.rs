@@ -1,4 +1,4 @@
-//! Attention, pair by pair and block by block of the rows that ask.
+//! The attention block, pair by pair and in blocks of query rows.
 
 use std::ops::Range;
 
@@ -11,28 +11,29 @@ use crate::engine::positions::RotaryTable;
 use crate::model::{Disentangled, Pooling, Rotary};
 use crate::text::Batch;
 
-/// Rows that ask at a time. What they make of a pair of 8,192 tokens is 2 MB a head, where a whole matrix is 268.
+/// Query rows per block. The logits of a block of a pair of 8,192 tokens take 2 MB per head, those of all rows 268 MB.
 const BLOCK_ROWS: usize = 64;
 
 type Attention = lower::Attention<CandleEngine>;
 type Positions = lower::Positions<CandleEngine>;
 type RelativePositions = lower::RelativePositions<Tensor, Disentangled>;
 
-/// Query, key and value of all rows, `[rows, hidden]` each.
+/// Query, key and value, `[rows, hidden]` each.
 struct Projected {
     query: Tensor,
     key: Tensor,
     value: Tensor,
 }
 
-/// The rows of one pair: where its queries lie among all queries, and its keys among all keys.
+/// The rows of one pair, among all queries and among all keys.
 struct Pair {
     queries: Range<usize>,
     keys: Range<usize>,
 }
 
 impl Attention {
-    /// `x` is `[tokens, hidden]`; comes back as `[tokens, hidden]`, or `[pairs, hidden]` if only the CLS rows have queries.
+    /// Applies the block to `x`, `[tokens, hidden]`. Returns `[tokens, hidden]`, or `[pairs, hidden]` if only the CLS rows
+    /// have queries.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -65,7 +66,7 @@ impl Attention {
         self.norm.post(&(residual + context)?)
     }
 
-    /// One pair: `[queries, hidden]`.
+    /// Returns the context of one pair, `[queries, hidden]`.
     fn pair(
         &self,
         projected: &Projected,
@@ -87,7 +88,7 @@ impl Attention {
         Tensor::cat(&blocks, 0)
     }
 
-    /// Some rows of a pair: `softmax(logits) value` for each head, heads side by side again at the end.
+    /// Returns `softmax(logits) value` for some query rows of a pair, with heads side by side: `[rows, hidden]`.
     fn block(
         &self,
         query: &Tensor,
@@ -108,13 +109,13 @@ impl Attention {
         softmax(&logits)?.matmul(&value)?.transpose(0, 1)?.flatten_from(1)
     }
 
-    /// The keys some row of a block may see, of `count`.
+    /// Returns the keys, of `count`, that are within the window of any row of a block.
     fn visible_keys(&self, rows: &Range<usize>, count: usize) -> Range<usize> {
         let Some(window) = self.window else { return 0..count };
         rows.start.saturating_sub(window)..count.min(rows.end.saturating_add(window))
     }
 
-    /// `[heads, rows, keys]`, with what positions say.
+    /// Returns the scaled logits with their position terms, `[heads, rows, keys]`.
     fn logits(
         &self,
         query: &Tensor,
@@ -146,7 +147,7 @@ impl Attention {
         }
     }
 
-    /// The products of rows `[heads, rows, head_dim]` with those rows of `table` that `table_rows` `[rows, others]` names.
+    /// Returns the products of `rows`, `[heads, rows, head_dim]`, with the rows of `table` at `table_rows`, `[rows, others]`.
     fn content_to_position(
         &self,
         rows: &Tensor,
@@ -159,7 +160,7 @@ impl Attention {
         products.gather(&table_rows.broadcast_as(shape)?.contiguous()?, D::Minus1)
     }
 
-    /// Rows of `[tokens, hidden]` as `[heads, rows, head_dim]`.
+    /// Reshapes some rows of `[tokens, hidden]` to `[heads, rows, head_dim]`.
     fn split_heads(&self, x: &Tensor, rows: &Range<usize>) -> candle_core::Result<Tensor> {
         x.narrow(0, rows.start, rows.len())?
             .reshape((rows.len(), self.heads, ()))?
@@ -169,7 +170,7 @@ impl Attention {
 }
 
 impl RelativePositions {
-    /// The row of the table for every row and key: `[rows, keys]`.
+    /// Returns the row of the table for every query row and key, `[rows, keys]`.
     fn table_rows(&self, rows: &Range<usize>, keys: &Range<usize>) -> candle_core::Result<Tensor> {
         let table_rows: Vec<u32> =
             distances(rows, keys).map(|distance| self.distance_rows.row(distance) as u32).collect();
@@ -177,12 +178,12 @@ impl RelativePositions {
     }
 }
 
-/// `i - j` for every row `i` and key `j`.
+/// Returns `i - j` for every row `i` and key `j`.
 fn distances(rows: &Range<usize>, keys: &Range<usize>) -> impl Iterator<Item = isize> {
     rows.clone().flat_map(move |row| keys.clone().map(move |key| row as isize - key as isize))
 }
 
-/// `[rows, keys]` from the distances.
+/// Returns a tensor `[rows, keys]` with `value` of each distance.
 fn by_distance(
     rows: &Range<usize>,
     keys: &Range<usize>,
@@ -197,11 +198,11 @@ fn softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
 }
 
-/// The rotations of a batch's layers, each cached when the first layer asks for it.
+/// Rotary tables of a batch, each made for the first layer that uses it.
 pub(super) struct Rotations {
-    /// The longest pair.
+    /// Length of the longest pair, in tokens.
     positions: usize,
-    /// By rotation and `head_dim`.
+    /// Cosines and sines by angles and `head_dim`.
     cached: Vec<((Rotary, usize), [Tensor; 2])>,
 }
 

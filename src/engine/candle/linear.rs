@@ -7,11 +7,11 @@ use crate::model;
 /// A linear layer as candle tensors.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    /// What the Plan calls it.
+    /// The layer in the Plan.
     pub(crate) name: model::Linear,
     /// `[in_features, out_features]`, a transposed view of the stored matrix.
     pub(super) weight: Tensor,
-    /// `[out_features]`, where the layer has one.
+    /// `[out_features]`, if the layer has a bias.
     pub(super) bias: Option<Tensor>,
 }
 
@@ -19,14 +19,14 @@ pub(crate) struct Linear {
 #[derive(Debug)]
 pub(crate) struct Layers(pub(super) Vec<Linear>);
 
-/// Applies a linear layer to rows; the one place a caller can look at what flows, or change it.
+/// Applies a linear layer to rows. A caller can observe or change the activations here.
 pub(crate) type ApplyLinear<'a> = &'a mut dyn FnMut(&Linear, &Tensor) -> candle_core::Result<Tensor>;
 
 impl Linear {
-    /// `x W^T + b`.
+    /// Returns `x W^T + b`.
     ///
-    /// Few rows would take another path through the matrix product, which adds in another order: they are padded, so
-    /// that a row's result does not depend on how many others there are.
+    /// For few rows the matrix product takes another path with another order of sums. They are padded, so that the
+    /// result of a row does not depend on the number of rows.
     pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         const MIN_ROWS: usize = 16;
         let rows = x.dim(0)?;
@@ -35,7 +35,7 @@ impl Linear {
         self.bias.as_ref().map_or(Ok(product.clone()), |bias| product.broadcast_add(bias))
     }
 
-    /// The same layer with other numbers: `weight` `[out_features, in_features]`, `bias` `[out_features]`.
+    /// Returns the layer with other values: `weight` is `[out_features, in_features]`, `bias` is `[out_features]`.
     pub(crate) fn with(&self, weight: &[f32], bias: Option<&[f32]>) -> candle_core::Result<Self> {
         let shape = (self.name.out_features(), self.name.in_features);
         let weight = Tensor::from_slice(weight, shape, &Device::Cpu)?.t()?;

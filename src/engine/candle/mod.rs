@@ -1,6 +1,6 @@
-//! The Plan on candle tensors, in f32: the reference that every other engine is held against.
+//! The reference engine: runs a Plan on candle tensors in f32. Tests compare every other engine with it.
 //!
-//! Written for reading: one function a step, attention pair by pair, no fusion.
+//! It is written to be read: one function per step, attention pair by pair, no fused operations.
 
 mod attention;
 mod linear;
@@ -18,10 +18,10 @@ use crate::text::Batch;
 use attention::Rotations;
 use linear::split_columns;
 
-/// Few, for in WebAssembly these take about 0.3 s, and nothing is shown or cancelled before they are done.
+/// Preferred tokens in a micro-batch. Few, because progress and abort wait for the batch: about 0.3 s in WebAssembly.
 pub(super) const BATCH_TOKENS: usize = 256;
 
-/// A Plan with its weights as candle tensors.
+/// A lowered Plan whose weights are candle tensors.
 #[derive(Debug)]
 pub(crate) struct CandleEngine {
     hidden_size: usize,
@@ -32,15 +32,17 @@ type Step = super::lower::Step<CandleEngine>;
 type FeedForward = super::lower::FeedForward<CandleEngine>;
 
 impl CandleEngine {
+    /// Prepares the engine. All tensors of the plan must have been validated.
     pub(crate) fn prepare(plan: &Plan, weights: Weights) -> Result<Self> {
         Ok(Self { hidden_size: plan.hidden_size, steps: lower::steps(plan, weights)? })
     }
 
+    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         self.run_with(batch, &mut Linear::forward)
     }
 
-    /// Runs a batch with linear layers applied by `apply`: how the quantiser sees every layer's inputs.
+    /// Runs a batch with linear layers applied by `apply`. The quantizer observes the inputs of every layer this way.
     pub(crate) fn run_with(&self, batch: &Batch, apply: ApplyLinear) -> Result<Vec<f32>> {
         self.forward(batch, apply).map_err(candle_error)
     }
@@ -81,6 +83,7 @@ impl FeedForward {
     }
 }
 
+/// Reduces the rows of each pair to one, `[pairs, hidden]`.
 fn pool(pooling: Pooling, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
     let pooled = batch.ranges().map(|range| {
         let count = range.len();

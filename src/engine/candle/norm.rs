@@ -1,7 +1,8 @@
-//! Norms of rows, and where blocks have them.
+//! Layer norms.
 
 use candle_core::{Device, Tensor};
 
+/// A layer norm, with plain weights because it is computed row by row.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerNorm {
     pub(super) weight: Vec<f32>,
@@ -12,7 +13,7 @@ pub(crate) struct LayerNorm {
 type BlockNorm = crate::engine::lower::BlockNorm<LayerNorm>;
 
 impl BlockNorm {
-    /// What `f` is given.
+    /// Returns the input of the block's function.
     pub(super) fn pre(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             BlockNorm::Before(norm) => norm.forward(x),
@@ -20,7 +21,7 @@ impl BlockNorm {
         }
     }
 
-    /// What becomes of the sum.
+    /// Returns the output of the block, given the sum of its input and its function.
     pub(super) fn post(&self, sum: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             BlockNorm::After(norm) => norm.forward(sum),
@@ -30,8 +31,7 @@ impl BlockNorm {
 }
 
 impl LayerNorm {
-    /// Over plain rows, with sums in f64: mean and variance are taken from every element of a row, and what f32 loses
-    /// there all later layers amplify.
+    /// Normalizes each row. Sums are in f64, because later layers amplify rounding errors of mean and variance.
     pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let mut rows: Vec<f32> = x.flatten_all()?.to_vec1()?;
         rows.chunks_exact_mut(self.weight.len()).for_each(|row| self.normalize(row));
