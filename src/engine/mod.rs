@@ -92,7 +92,7 @@ impl Engine {
     /// Prepares a CPU engine. All tensors of the plan must have been validated.
     ///
     /// # Errors
-    /// `weights` for numbers that are too large to compute with.
+    /// `weights` for values that are too large to compute with.
     pub(crate) fn prepare_cpu(plan: &Plan, weights: Weights, config: EngineConfig) -> Result<Self> {
         let EngineConfig { threads, dtype } = config;
         // f16 is a storage format of GPUs; on a CPU such a model runs in f32.

@@ -14,7 +14,7 @@ pub fn gpu_bytes() -> u64 {
     ALLOCATED_BYTES.load(Ordering::Relaxed)
 }
 
-/// Which adapters may be used.
+/// The adapters that may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdapterKind {
     /// Any, software rasterizers included.

@@ -1,6 +1,6 @@
 //! The uniform parameters of each kernel: the struct `Params` of its WGSL, member by member.
 //!
-//! A test compares names, types and offsets with those that naga reads from the WGSL.
+//! A test compares names, types and offsets with naga's reflection of the WGSL.
 
 /// Size of the binding for parameters, in bytes: at least that of the largest struct below.
 pub(crate) const MAX_PARAMS_BYTES: usize = 64;

@@ -35,7 +35,7 @@ impl Variables {
         self.0.insert(name.to_owned(), Value::Flag(value));
     }
 
-    /// Declares conditions of which only `chosen` is true; `None`: none is.
+    /// Declares several conditions. Only `chosen` is true; with `None`, all are false.
     pub(crate) fn one_of(&mut self, names: &[&str], chosen: Option<&str>) {
         for name in names {
             self.flag(name, chosen == Some(*name));

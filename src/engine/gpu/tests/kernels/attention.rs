@@ -57,7 +57,7 @@ impl AttentionCase {
         }
     }
 
-    /// Which of the two tables the positions use.
+    /// Whether the positions use the first table, and the second.
     fn uses_tables(&self) -> [bool; 2] {
         match self.positions {
             PositionBias::Relative { keys, queries } => [keys, queries],

@@ -6,7 +6,7 @@ fn norm_of_rows_with_a_partial_last_vector() {
     for (width, in_place) in [(7usize, true), (384, true), (1030, true), (7, false), (384, false)] {
         let (rows, stride) = (5, width.next_multiple_of(VEC4));
         let mut random = Random(3);
-        let mut filled = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
+        let mut random_rows = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
             let row = |random: &mut Random| -> Vec<f32> {
                 (0..stride)
                     .map(|column| if column < width { random.next() * scale + offset } else { 0.0 })
@@ -15,7 +15,8 @@ fn norm_of_rows_with_a_partial_last_vector() {
             (0..count).flat_map(|_| row(&mut random)).collect()
         };
         // Far from zero, so that a variance computed as a difference of squares would be wrong.
-        let (x, weight, bias) = (filled(0.01, 5.0, rows), filled(1.0, 1.0, 1), filled(1.0, 0.0, 1));
+        let (x, weight, bias) =
+            (random_rows(0.01, 5.0, rows), random_rows(1.0, 1.0, 1), random_rows(1.0, 0.0, 1));
         let mut uploads = vec![(input(0), floats(&weight)), (input(1), floats(&bias))];
         let mut buffers = vec![input(0), input(1), OUTPUT];
         if in_place {
