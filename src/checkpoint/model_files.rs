@@ -1,12 +1,14 @@
 //! The files of a checkpoint by name, wherever they come from.
 
-use crate::error::{Result, input};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::model_layout::{self, layout};
 #[cfg(not(target_arch = "wasm32"))]
 use super::{model_layout::ModuleFiles, sbert, weights::Index};
+use crate::error::Result;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::error::input;
 
 /// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
 #[derive(Debug, Default, Clone)]

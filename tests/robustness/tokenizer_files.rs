@@ -2,7 +2,7 @@
 
 use super::broken::*;
 use crate::common::load;
-use ranklet::{ErrorKind, ModelFiles, Scores};
+use ranklet::{ErrorItem, ErrorKind, ItemKind, ModelFiles, RankOptions, Scores};
 use serde_json::{Value, json};
 
 #[test]
@@ -187,5 +187,9 @@ fn ids_beyond_the_vocabulary() {
     for name in ["pair 1", "zzyzx", "4000000000"] {
         assert!(error.to_string().contains(name), "{error}");
     }
+    assert_eq!(error.item().unwrap(), &ErrorItem { kind: ItemKind::Pair, range: 1..2 });
+    let options = RankOptions::default();
+    let error = reranker.rank_blocking("query", &["a", "b", "the zzyzx road"], options).unwrap_err();
+    assert_eq!(error.item().unwrap(), &ErrorItem { kind: ItemKind::Document, range: 2..3 });
     assert_eq!(reranker.score_blocking(&[("query", "document")], Scores::Raw).unwrap(), before);
 }

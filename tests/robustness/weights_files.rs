@@ -2,7 +2,7 @@
 
 use super::broken::*;
 use crate::common::load;
-use ranklet::{ErrorKind, RankOptions};
+use ranklet::{ErrorItem, ErrorKind, ItemKind, RankOptions, Scores};
 use serde_json::json;
 
 #[test]
@@ -109,6 +109,17 @@ fn numbers_that_are_none() {
             assert_refused(weights.files(), ErrorKind::Weights, &[name, "not finite"]);
         }
     }
+}
+
+/// The head is exact, so its weights may be as large as f32 allows.
+#[test]
+fn a_logit_that_is_not_finite_is_an_error_about_its_pair() {
+    let mut weights = RawWeights::of(&good());
+    weights.overwrite("classifier.weight", &[f32::MAX; 36].map(f32::to_le_bytes).concat());
+    let reranker = load(weights.files()).unwrap();
+    let error = reranker.score_blocking(&[("a", "b"), ("c", "d")], Scores::Raw).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(error.item(), Some(&ErrorItem { kind: ItemKind::Pair, range: 0..1 }), "{error}");
 }
 
 #[test]
