@@ -48,7 +48,7 @@ impl Session {
                 self.info.backend.reason = error.context().to_owned()
             }
             Err(error) => return Err(error),
-            Ok(gpu) if options.device == Device::Auto => match self.is_gpu_faster(&gpu, options).await {
+            Ok(gpu) if options.device == Device::Auto => match self.compare_speed(&gpu, options).await {
                 Ok((true, reason)) => {
                     let cpu = self.replace_engine(gpu, reason);
                     self.fallback = Some(Fallback { engine: cpu, info: Default::default() });
@@ -57,7 +57,7 @@ impl Session {
                 Err(error) => self.info.backend.reason = format!("the GPU failed: {}", error.context()),
             },
             Ok(gpu) => {
-                self.replace_engine(gpu, "asked for".to_owned());
+                self.replace_engine(gpu, "requested".to_owned());
             }
         }
         Ok(())
@@ -104,7 +104,7 @@ impl Session {
     }
 
     /// Times both engines with this model; returns whether the GPU is faster, and the figures as a text.
-    async fn is_gpu_faster(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
+    async fn compare_speed(&self, gpu: &Engine, options: &Options) -> Result<(bool, String)> {
         // The first run warms the CPU up. The verification has warmed the GPU up.
         self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?;
         let cpu_ms = self.time_ms(&self.engine, CPU_TIMING_PAIRS).await?

@@ -107,8 +107,8 @@ impl Session {
             let close = |(got, want): (&f32, &f32)| (got - want).abs() <= tolerance * want.abs().max(1.0);
             if logits.len() != pair.logits.len() || !logits.iter().zip(&pair.logits).all(close) {
                 return Err(integrity(format!(
-                    "the golden pair ({:?}, {:?}) of model.safetensors scores {logits:?} here and {:?} where the file \
-                     was made: its files do not belong together, or this engine is wrong",
+                    "the golden pair ({:?}, {:?}) of model.safetensors has the logits {logits:?} here, and {:?} in the \
+                     file: the files of the model do not belong together, so get them again, or this engine is wrong",
                     pair.query, pair.document, pair.logits
                 )));
             }
@@ -122,7 +122,7 @@ fn reason(spec: &ModelSpec, device: Device) -> &'static str {
     match device {
         _ if spec.checkpoint.config.decoder.is_some() => "the model is a decoder",
         Device::Auto => "this build has no GPU engine",
-        _ => "asked for",
+        _ => "requested",
     }
 }
 
