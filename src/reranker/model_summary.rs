@@ -40,13 +40,10 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
     let (files, weights) = source.open()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
     let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
+    let parameters = spec.parameters();
     let ModelSpec { checkpoint: Checkpoint { config, activation, .. }, likely_plan, .. } = spec;
-    let parameters = match (&likely_plan, &config.decoder) {
-        (Some(plan), _) => plan.parameters(),
-        (None, decoder) => decoder.as_ref().map_or(0, |decoder| decoder.parameters(&config) as usize),
-    };
     Ok(ModelSummary {
-        parameters: parameters + spec.head_parameters,
+        parameters,
         num_labels: config.num_labels,
         activation,
         max_length: spec.max_length,
