@@ -99,6 +99,6 @@ export function messageOf(error: unknown): string {
 
 /** Creates the error for using a disposed object. */
 export function disposedError(what: "reranker" | "collection" = "reranker"): RankletError {
-  const wayOut = what === "reranker" ? "load the model again" : "prepare the documents again";
-  return new RankletError("disposed", `the ${what} was disposed; ${wayOut}`);
+  const advice = what === "reranker" ? "load the model again" : "prepare the documents again";
+  return new RankletError("disposed", `the ${what} was disposed; ${advice}`);
 }

@@ -7,35 +7,35 @@ import type { Store } from "./store.js";
 
 /**
  * Creates a store in the file system, with one folder per model, named by a hash of its URL.
- * @param folder default: `RANKLET_CACHE`, or "ranklet" in the user's folder for caches
+ * @param folder root of all models; default: `RANKLET_CACHE`, or "ranklet" in the user's folder for caches
  * @returns `undefined` if there is no such folder, as for a user without a home
  */
 export function nodeStore(folder: string | undefined, model: string): Store | undefined {
-  const root = folder === undefined ? usualFolder() : resolve(folder);
+  const root = folder === undefined ? defaultFolder() : resolve(folder);
   if (root === undefined) return undefined;
-  const home = join(root, createHash("sha256").update(model).digest("hex").slice(0, 32));
+  const modelFolder = join(root, createHash("sha256").update(model).digest("hex").slice(0, 32));
   return {
-    get: (name) => present(async () => new Blob([await readFile(join(home, name))])),
-    put: (name, content) => putWhole(join(home, name), content),
-    list: async () => (await present(() => readdir(home))) ?? [],
-    remove: (name) => rm(join(home, name), { recursive: true, force: true }),
+    get: (name) => ifExists(async () => new Blob([await readFile(join(modelFolder, name))])),
+    put: (name, content) => writeAtomically(join(modelFolder, name), content),
+    list: async () => (await ifExists(() => readdir(modelFolder))) ?? [],
+    remove: (name) => rm(join(modelFolder, name), { recursive: true, force: true }),
   };
 }
 
 /** Writes a temporary file and renames it, so that the file is never incomplete. */
-async function putWhole(path: string, content: Blob): Promise<void> {
+async function writeAtomically(path: string, content: Blob): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
   try {
-    await writeFile(draft, new Uint8Array(await content.arrayBuffer()));
-    await rename(draft, path);
+    await writeFile(temporary, new Uint8Array(await content.arrayBuffer()));
+    await rename(temporary, path);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(temporary, { force: true });
     throw error;
   }
 }
 
-function usualFolder(): string | undefined {
+function defaultFolder(): string | undefined {
   const { RANKLET_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
   if (RANKLET_CACHE) return resolve(RANKLET_CACHE);
   try {
@@ -47,7 +47,7 @@ function usualFolder(): string | undefined {
   }
 }
 
-async function present<T>(read: () => Promise<T>): Promise<T | undefined> {
+async function ifExists<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {

@@ -90,8 +90,8 @@ export function callback<T>(value: unknown, name: string): (argument: T) => void
   throw wrongType(name, "a function", value);
 }
 
-export function notOffered(wayOut: string): Check<never> {
+export function notOffered(advice: string): Check<never> {
   return (_value, name) => {
-    throw new RankletError("unsupported", `${name} is not available: ${wayOut}`);
+    throw new RankletError("unsupported", `${name} is not available: ${advice}`);
   };
 }
