@@ -82,13 +82,11 @@ impl Session {
     /// # Errors
     /// `unsupported` for an instruction to a model that takes none.
     pub(super) fn check_instruction(&self, instruction: Option<&str>) -> Result<()> {
-        #[cfg(feature = "decoder")]
-        if self.tokenizer.takes_instruction() {
-            return Ok(());
-        }
         match instruction {
-            None => Ok(()),
-            Some(_) => Err(unsupported("this model takes no instruction: put it into the query")),
+            Some(_) if !self.tokenizer.takes_instruction() => {
+                Err(unsupported("this model takes no instruction: put it into the query"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -120,9 +120,12 @@ impl PairTokenizer {
     }
 
     /// Returns whether pairs are written into a prompt with an instruction.
-    #[cfg(feature = "decoder")]
     pub(crate) fn takes_instruction(&self) -> bool {
-        matches!(&self.format, PairFormat::Prompt(pairs) if pairs.takes_instruction())
+        match &self.format {
+            PairFormat::Template(_) => false,
+            #[cfg(feature = "decoder")]
+            PairFormat::Prompt(pairs) => pairs.takes_instruction(),
+        }
     }
 
     /// Tokenizes a query for pairs of at most `max_length` tokens. `prefix` is the instruction in a decoder's prompt;
