@@ -18,7 +18,7 @@ pub(super) struct ModelSpec {
     /// Maximum tokens of a pair.
     pub(super) max_length: usize,
     /// Number of parameters of the head.
-    head_parameters: usize,
+    pub(super) head_parameters: usize,
     /// Total bytes of the weights files.
     pub(super) weights_bytes: u64,
     /// Bytes of `tokenizer.json`.
@@ -58,16 +58,6 @@ impl ModelSpec {
             tokenizer_json_bytes,
             threads: options.threads(),
         })
-    }
-
-    /// Number of parameters, those of the head included.
-    pub(super) fn parameters(&self) -> usize {
-        let config = &self.checkpoint.config;
-        let body = match &self.likely_plan {
-            Some(plan) => plan.parameters(),
-            None => config.decoder.as_ref().map_or(0, |decoder| decoder.parameters(config) as usize),
-        };
-        body + self.head_parameters
     }
 
     /// Estimates the peak memory of loading and scoring on the CPU, in bytes.

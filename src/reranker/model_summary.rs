@@ -40,7 +40,13 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
     let (files, weights) = source.open()?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
     let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
-    let parameters = spec.parameters();
+    let config = &spec.checkpoint.config;
+    let body_parameters = match (&spec.likely_plan, &config.decoder) {
+        (Some(plan), _) => plan.parameters(),
+        (None, Some(decoder)) => decoder.parameters(config) as usize,
+        (None, None) => 0,
+    };
+    let parameters = body_parameters + spec.head_parameters;
     let ModelSpec { checkpoint: Checkpoint { config, activation, .. }, likely_plan, .. } = spec;
     Ok(ModelSummary {
         parameters,
