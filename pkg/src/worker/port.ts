@@ -3,7 +3,7 @@ import type { Request } from "./protocol.js";
 /** A worker, as the thread that started it sees it; the same in every runtime. */
 export interface WorkerPort {
   post(request: Request): void;
-  /** Registers the receivers of messages and of the reason why the worker ended. Calls after that, or after `terminate`, are ignored. */
+  /** Registers the receivers of messages and of the worker's end. Whatever follows the end, or `terminate`, must be ignored. */
   listen(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): void;
   /** Sets whether the process stays alive for the worker. Pages ignore it. */
   keepAlive(alive: boolean): void;

@@ -4,7 +4,7 @@ import type { PoolWorker } from "./pool-worker.js";
 
 /** The workers that chunks are assigned to. */
 export interface Workers {
-  /** Returns the workers that can compute now, the least busy first. Starts the others, and then calls `JobScheduler.dispatch`. */
+  /** Returns the workers that can compute now, the least busy first. Starts the others, which trigger `JobScheduler.dispatch` later. */
   running(): readonly PoolWorker[];
   /** Number of workers that run or are being started. */
   readonly size: number;

@@ -6,6 +6,7 @@ import {
   type Collection,
   type CollectionRanking,
   type ErrorCode,
+  type ErrorItem,
   type ModelInfo,
   type RerankResponse,
   type StreamPart,
@@ -131,4 +132,10 @@ export async function searching(reranker: Reranker): Promise<void> {
 
 export function explain(error: unknown): ErrorCode | undefined {
   return error instanceof RankletError && errorCodes.includes(error.code) ? error.code : undefined;
+}
+
+export function itemOf(error: unknown): ErrorItem | undefined {
+  const item = error instanceof RankletError ? error.item : undefined;
+  const kind: "document" | "pair" | undefined = item?.kind;
+  return kind === undefined ? undefined : item;
 }
