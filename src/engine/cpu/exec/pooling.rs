@@ -45,11 +45,11 @@ pub(crate) fn move_rows_to_front(x: &mut [f32], width: usize, pairs: impl Iterat
 
 /// Moves the maximum of each column of each pair to the front. The maximum with NaN is NaN.
 fn max_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
-    let larger = |largest: f32, value: f32| if value > largest || value.is_nan() { value } else { largest };
+    let nan_max = |max: f32, value: f32| if value > max || value.is_nan() { value } else { max };
     for (pair, rows) in pairs.enumerate() {
         for column in 0..width {
             let values = rows.clone().map(|row| x[row * width + column]);
-            x[pair * width + column] = values.fold(f32::NEG_INFINITY, larger);
+            x[pair * width + column] = values.fold(f32::NEG_INFINITY, nan_max);
         }
     }
 }

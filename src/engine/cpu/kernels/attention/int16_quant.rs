@@ -147,20 +147,20 @@ pub(super) fn quantize_values<S: Isa>(
     scale
 }
 
-/// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count
-/// as zero, both are 0; if one is not finite, the scale is NaN.
+/// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count as zero, both
+/// are 0; if one is not finite, the scale is NaN.
 #[inline(always)]
 fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
-    let mut max = 0.0;
+    let mut max_magnitude = 0.0;
     for row in 0..rows.count {
-        let (min, largest) = min_max(isa, rows.row(row, columns));
-        for magnitude in [-min, largest] {
-            max = if magnitude > max { magnitude } else { max };
+        let (min, max) = min_max(isa, rows.row(row, columns));
+        for magnitude in [-min, max] {
+            max_magnitude = if magnitude > max_magnitude { magnitude } else { max_magnitude };
         }
     }
-    match max {
-        _ if !max.is_finite() => (f32::NAN, 0.0),
-        _ if max > MIN_MAGNITUDE => (max / max_code, max_code / max),
+    match max_magnitude {
+        _ if !max_magnitude.is_finite() => (f32::NAN, 0.0),
+        _ if max_magnitude > MIN_MAGNITUDE => (max_magnitude / max_code, max_code / max_magnitude),
         _ => (0.0, 0.0),
     }
 }
