@@ -166,10 +166,11 @@ unsafe fn compute_tile<P: TileOps, const ROWS: usize, const VECTORS: usize, cons
         )
     };
     let steps = panel.len() / PANEL;
-    assert!(a.len() >= (ROWS - 1) * stride + steps * P::STEP);
+    // Saturating, so that no stride can wrap around and pass.
+    assert!(a.len() >= (ROWS - 1).saturating_mul(stride).saturating_add(steps * P::STEP));
     for first in (0..PANEL).step_by(VECTORS * P::COLUMNS) {
-        // SAFETY: the caller guarantees the instructions. `panel` has `steps * PANEL` columns, each row has `steps *
-        // STEP` values, as asserted, and reads stay within them; the tile has space for `ROWS * PANEL` sums, as
+        // SAFETY: the caller guarantees the instructions. `panel` has `steps * PANEL` columns, and each row has
+        // `steps * STEP` values, as asserted; reads stay within them. The tile has space for `ROWS * PANEL` sums, as
         // asserted.
         unsafe {
             let mut rows: [*const P::A; ROWS] = std::array::from_fn(|row| a.as_ptr().add(row * stride));

@@ -147,8 +147,8 @@ pub(super) fn quantize_values<S: Isa>(
     scale
 }
 
-/// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count as zero, both
-/// are 0; if one is not finite, the scale is NaN.
+/// Returns the scale with which the largest magnitude becomes `max_code`, and its inverse. If all values count as zero,
+/// both are 0; if one is not finite, the scale is NaN.
 #[inline(always)]
 fn scale<S: Isa>(isa: S, rows: RowsView, columns: usize, max_code: f32) -> (f32, f32) {
     let mut max_magnitude = 0.0;
