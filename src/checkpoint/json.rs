@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, config, unsupported};
+use crate::error::{Error, ErrorKind, Result, unsupported};
 
 /// HF writes 1e30 for "no limit"; whatever lies above this is none.
 const UNLIMITED_LENGTH: f64 = 1e9;
@@ -10,16 +10,18 @@ const UNLIMITED_LENGTH: f64 = 1e9;
 /// One parsed JSON object and the name of the file or field it came from.
 #[derive(Debug)]
 pub(crate) struct Object {
+    /// The kind of the errors about malformed fields.
+    kind: ErrorKind,
     place: String,
     fields: Map<String, Value>,
 }
 
 impl Object {
-    pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(kind: ErrorKind, file: &str, bytes: &[u8]) -> Result<Self> {
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Self { place: file.to_owned(), fields }),
-            Ok(_) => Err(config(format!("{file} is not a JSON object"))),
-            Err(error) => Err(config(format!("{file}: {error}")).with_source(error)),
+            Ok(Value::Object(fields)) => Ok(Self { kind, place: file.to_owned(), fields }),
+            Ok(_) => Err(Error::new(kind, format!("{file} is not a JSON object"))),
+            Err(error) => Err(Error::new(kind, format!("{file}: {error}"))),
         }
     }
 
@@ -35,7 +37,7 @@ impl Object {
 
     fn wrong(&self, name: &str, wanted: &str) -> Error {
         let found = self.fields.get(name).map_or_else(String::new, |value| shorten(&value.to_string()));
-        config(format!("{}: {name} is {found}, not {wanted}", self.place))
+        Error::new(self.kind, format!("{}: {name} is {found}, not {wanted}", self.place))
     }
 
     /// A whole number from `min` to `max`, or `default` when the field is absent.
@@ -77,9 +79,11 @@ impl Object {
     pub(crate) fn object(&self, name: &str) -> Result<Option<Object>> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Object(fields)) => {
-                Ok(Some(Object { place: format!("{}: {name}", self.place), fields: fields.clone() }))
-            }
+            Some(Value::Object(fields)) => Ok(Some(Object {
+                kind: self.kind,
+                place: format!("{}: {name}", self.place),
+                fields: fields.clone(),
+            })),
             Some(_) => Err(self.wrong(name, "an object")),
         }
     }

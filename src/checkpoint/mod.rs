@@ -30,7 +30,8 @@ pub(crate) use weights::{Golden, Tensor};
 pub(crate) use weights::{Index, MAX_PIECE_BYTES, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error;
-use crate::error::{Result, config};
+use crate::error::{ErrorKind, Result, config};
+use json::Object;
 use model_layout::layout;
 use sbert::CrossEncoderFiles;
 
@@ -69,20 +70,28 @@ impl Checkpoint {
                 file.check_not_refused()?;
             }
         }
-        let config_json = json::Object::parse(
+        let config_json = Object::parse(
+            ErrorKind::Config,
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
         let mut config = ModelConfig::read(&config_json)?;
         let saved = CrossEncoderFiles::read(&files)?;
+        let tokenizer_fields = tokenizer::parse_config(&files)?;
         let prompt = sbert::read_prompt(saved.own.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
-            None => ModuleChain::read(&files, &saved, config.hidden_size, &prompt)?,
+            None => ModuleChain::read(&files, &saved, &tokenizer_fields, config.hidden_size, &prompt)?,
         };
         #[cfg(feature = "decoder")]
         let prompt_config = match &config.decoder {
-            Some(decoder) => Some(PromptConfig::read(&files, &saved, decoder.logit_head, config.vocab_size)?),
+            Some(decoder) => Some(PromptConfig::read(
+                &files,
+                &saved,
+                &tokenizer_fields,
+                decoder.logit_head,
+                config.vocab_size,
+            )?),
             None => None,
         };
         if let Some(chain) = &chain {
@@ -90,7 +99,8 @@ impl Checkpoint {
             config.num_labels = chain.num_labels;
         }
         let activation = ScoreActivation::resolve(saved.own.as_ref(), &config_json, config.num_labels)?;
-        let mut tokenizer_config = TokenizerConfig::read(&files)?;
+        let mut tokenizer_config =
+            TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &saved)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| error::tokenizer("tokenizer.json is missing"))?;

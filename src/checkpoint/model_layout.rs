@@ -167,7 +167,7 @@ fn wanted_modules(
     let mut wanted = Vec::new();
     let own = small
         .get(&modules.read_if.file)
-        .map(|bytes| Object::parse(&modules.read_if.file, bytes))
+        .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
         .transpose()?;
     for entry in sbert::listed_modules(&small, own.as_ref())?.unwrap_or_default() {
         let Some(files) = ModuleFiles::of(&entry)? else { continue };

@@ -17,8 +17,8 @@ fn broken_tokenizers() {
     assert_refused(config(json!({ "cls_token": "[NOWHERE]" })), ErrorKind::Tokenizer, &["[NOWHERE]"]);
     assert_refused(config(json!({ "truncation_side": "middle" })), ErrorKind::Tokenizer, &["middle"]);
     assert_refused(config(json!({ "model_max_length": 2 })), ErrorKind::Config, &["2"]);
-    assert_refused(config(json!({ "model_max_length": 0.5 })), ErrorKind::Config, &["0.5"]);
-    assert_refused(config(json!({ "do_lower_case": "yes" })), ErrorKind::Config, &["do_lower_case"]);
+    assert_refused(config(json!({ "model_max_length": 0.5 })), ErrorKind::Tokenizer, &["0.5"]);
+    assert_refused(config(json!({ "do_lower_case": "yes" })), ErrorKind::Tokenizer, &["do_lower_case"]);
 }
 
 /// Files that make the tokenizers library panic or ask for gigabytes when it is handed them as they are.

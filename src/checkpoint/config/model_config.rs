@@ -199,7 +199,7 @@ impl ModelConfig {
 
     #[cfg(test)]
     pub(crate) fn parse(json: &[u8]) -> Result<Self> {
-        Self::read(&Object::parse("config.json", json)?)
+        Self::read(&Object::parse(crate::ErrorKind::Config, "config.json", json)?)
     }
 
     fn check_consistency(&self) -> Result<()> {

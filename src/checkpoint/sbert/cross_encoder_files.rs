@@ -4,7 +4,7 @@ use super::modules_json::{ModuleEntry, listed_modules};
 use super::transformer_config::TransformerConfig;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 const FILE: &str = "config_sentence_transformers.json";
 
@@ -28,7 +28,7 @@ impl CrossEncoderFiles {
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
-        let own = files.get(FILE).map(|bytes| Object::parse(FILE, bytes)).transpose()?;
+        let own = files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
         if let Some(entries) = listed_modules(files, own.as_ref())? {
             return Ok(Self { own, chain: Some((entries, TransformerConfig::read(files)?)) });
         }

@@ -5,6 +5,7 @@
 use super::cross_encoder_files::CrossEncoderFiles;
 use super::modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
 use super::transformer_config::{FEATURE_EXTRACTION, SEQUENCE_CLASSIFICATION};
+use crate::checkpoint::json::Object;
 use crate::checkpoint::tokenizer::chat_template;
 use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
@@ -64,11 +65,12 @@ impl ModuleChain {
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         saved: &CrossEncoderFiles,
+        tokenizer_config: &Object,
         hidden_size: usize,
         prompt: &str,
     ) -> Result<Option<Self>> {
         let Some((entries, transformer)) = &saved.chain else {
-            chat_template::refuse(files)?;
+            chat_template::refuse(files, tokenizer_config)?;
             return Ok(None);
         };
         let rest = after_transformer(entries)?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use crate::checkpoint::{ModelFiles, Weights};
-use crate::error::{Error, Result, config, unsupported};
+use crate::error::{ErrorKind, Result, config, unsupported};
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -89,7 +89,7 @@ impl<'a> ModuleFolder<'a> {
         check_folder_name(path)?;
         let name = format!("{path}/config.json");
         let Some(bytes) = files.get(&name) else { return Ok(None) };
-        Ok(Some(Self { files, path, json: Object::parse(&name, bytes)? }))
+        Ok(Some(Self { files, path, json: Object::parse(ErrorKind::Config, &name, bytes)? }))
     }
 
     pub(in crate::checkpoint) fn weights(&self) -> Result<Weights> {

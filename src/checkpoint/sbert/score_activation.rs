@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn object(json: &str) -> Object {
-        Object::parse("test", json.as_bytes()).unwrap()
+        Object::parse(crate::ErrorKind::Config, "test", json.as_bytes()).unwrap()
     }
 
     #[test]

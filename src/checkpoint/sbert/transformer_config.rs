@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
-use crate::error::{Result, unsupported};
+use crate::error::{ErrorKind, Result, unsupported};
 
 const FILE: &str = "sentence_bert_config.json";
 
@@ -71,7 +71,7 @@ impl TransformerConfig {
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
-        let json = Object::parse(FILE, files.get(FILE).unwrap_or(b"{}"))?;
+        let json = Object::parse(ErrorKind::Config, FILE, files.get(FILE).unwrap_or(b"{}"))?;
         json.reject_other_fields(&FIELDS)?;
         let module = Self { json };
         // The old names win where both are there.

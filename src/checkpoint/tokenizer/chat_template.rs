@@ -10,14 +10,12 @@ use crate::error::{Result, tokenizer, unsupported};
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for several templates.
-pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Option<String>> {
+pub(in crate::checkpoint) fn read(files: &ModelFiles, tokenizer_config: &Object) -> Result<Option<String>> {
     if let Some(bytes) = files.get("chat_template.jinja") {
         let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
         return Ok(Some(text.to_owned()));
     }
-    let Some(bytes) = files.get("tokenizer_config.json") else { return Ok(None) };
-    let json = Object::parse("tokenizer_config.json", bytes).map_err(|error| tokenizer(error.context()))?;
-    match json.get("chat_template") {
+    match tokenizer_config.get("chat_template") {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(unsupported("tokenizer_config.json: several chat templates; one is read")),
@@ -29,8 +27,8 @@ pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Option<String>> 
 ///
 /// # Errors
 /// `unsupported`; as [`read`].
-pub(in crate::checkpoint) fn refuse(files: &ModelFiles) -> Result<()> {
-    match read(files)? {
+pub(in crate::checkpoint) fn refuse(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
+    match read(files, tokenizer_config)? {
         None => Ok(()),
         Some(_) => Err(unsupported(
             "the tokenizer has a chat template, and no sentence_bert_config.json of a CrossEncoder says that pairs are \

@@ -3,6 +3,7 @@
 use super::chat_template;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::config::LogitHead;
+use crate::checkpoint::json::Object;
 use crate::checkpoint::sbert::{
     self, CrossEncoderFiles, ModuleEntry, ModuleFolder, SEQUENCE_CLASSIFICATION, TEXT_GENERATION,
     TransformerConfig,
@@ -47,10 +48,11 @@ impl PromptConfig {
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         saved: &CrossEncoderFiles,
+        tokenizer_config: &Object,
         logit_head: LogitHead,
         vocab_size: usize,
     ) -> Result<Self> {
-        let template = chat_template::read(files)?;
+        let template = chat_template::read(files, tokenizer_config)?;
         let default = match logit_head {
             LogitHead::Vocabulary { .. } => LabelTokens::YesNo,
             LogitHead::Score => LabelTokens::Score,

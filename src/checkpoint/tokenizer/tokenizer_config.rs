@@ -9,7 +9,7 @@ use super::TokenizerClass;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::sbert::{CrossEncoderFiles, TransformerConfig};
-use crate::error::{Result, tokenizer};
+use crate::error::{ErrorKind, Result, tokenizer};
 
 /// The end of a text that is lost when a pair is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,21 +141,28 @@ impl TokenizerConfig {
     /// # Errors
     /// `tokenizer` or `config` for a malformed file, `unsupported` for a class that is not copied.
     pub fn read(files: &ModelFiles) -> Result<Self> {
-        let config = Object::parse("config.json", files.get("config.json").unwrap_or(b"{}"))?;
-        let parse = |name: &str| {
-            Object::parse(name, files.get(name).unwrap_or(b"{}")).map_err(|error| tokenizer(error.context()))
-        };
-        let mut json = parse("tokenizer_config.json")?;
+        let config =
+            Object::parse(ErrorKind::Config, "config.json", files.get("config.json").unwrap_or(b"{}"))?;
+        Self::from_parsed(files, parse_config(files)?, &config, &CrossEncoderFiles::read(files)?)
+    }
+
+    /// As [`read`](Self::read), of files that have been parsed: `tokenizer_config.json`, `config.json` and those of
+    /// sentence-transformers.
+    pub(in crate::checkpoint) fn from_parsed(
+        files: &ModelFiles,
+        mut json: Object,
+        config: &Object,
+        saved: &CrossEncoderFiles,
+    ) -> Result<Self> {
         // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
         let old = !json.contains("added_tokens_decoder");
         if old {
-            json.merge(parse("special_tokens_map.json")?, "extra_special_tokens");
+            json.merge(parse(files, "special_tokens_map.json")?, "extra_special_tokens");
         }
         let named = match json.text("tokenizer_class")? {
             Some(name) => Some(name),
             None => config.text("tokenizer_class")?,
         };
-        let saved = CrossEncoderFiles::read(files)?;
         let transformer = saved.transformer();
         let module_max_length = transformer.map(TransformerConfig::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
@@ -186,6 +193,18 @@ impl TokenizerConfig {
             special_tokens,
         })
     }
+}
+
+/// Parses `tokenizer_config.json`; empty without it.
+///
+/// # Errors
+/// `tokenizer` for a malformed file.
+pub(in crate::checkpoint) fn parse_config(files: &ModelFiles) -> Result<Object> {
+    parse(files, "tokenizer_config.json")
+}
+
+fn parse(files: &ModelFiles, name: &str) -> Result<Object> {
+    Object::parse(ErrorKind::Tokenizer, name, files.get(name).unwrap_or(b"{}"))
 }
 
 fn options(json: &Object) -> Result<TokenizerOptions> {
