@@ -69,7 +69,7 @@ impl ModelFiles {
     /// Reads the files of a checkpoint from a folder, of weights that are there in several forms the one that is used.
     ///
     /// # Errors
-    /// `input` when the folder or one of its files cannot be read.
+    /// `input` when the folder cannot be read; the file's own kind when a file cannot.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &std::path::Path) -> Result<Self> {
         let mut files = Self::without_weights(directory)?;
@@ -125,9 +125,7 @@ impl ModelFiles {
         match std::fs::read(&path) {
             Ok(bytes) => self.insert(name, bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => {
-                return Err(input(format!("{}: {error}", path.display())).with_source(error));
-            }
+            Err(error) => return Err(model_layout::unreadable(name, &path, &error)),
         }
         Ok(true)
     }

@@ -3,7 +3,7 @@
 //! The package (`pkg/src/model`) and the demo server (`www`) read the same JSON file:
 //!
 //! - `files`: the small files, in the order in which a missing one is reported. `code` is the code of the error that
-//!   says so. A file with `refused` must not be present, for the reason given.
+//!   says so, or that it cannot be read. A file with `refused` must not be present, for the reason given.
 //! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index: its
 //!   `weight_map` names the files that hold the tensors, and their names end with the suffix.
 //! - `modules`: sentence-transformers lists modules in the file `list`, each with a folder of its own. The list is read
@@ -215,8 +215,12 @@ impl ModuleFiles {
 impl SmallFile {
     /// The error for a missing file.
     pub(super) fn missing(&self) -> Error {
+        Error::new(self.error_kind(), format!("{} is missing", self.name))
+    }
+
+    fn error_kind(&self) -> ErrorKind {
         let kind = ErrorKind::ALL.into_iter().find(|kind| kind.code() == self.code);
-        Error::new(kind.unwrap_or(ErrorKind::Internal), format!("{} is missing", self.name))
+        kind.unwrap_or(ErrorKind::Internal)
     }
 
     /// Checks a file that is present.
@@ -229,6 +233,17 @@ impl SmallFile {
             None => Ok(()),
         }
     }
+}
+
+/// The error for a local file of a model that exists and cannot be read.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn unreadable(name: &str, path: &std::path::Path, error: &std::io::Error) -> Error {
+    let kind = match layout().files.iter().find(|file| file.name == name) {
+        Some(file) => file.error_kind(),
+        None if name.ends_with("/config.json") => ErrorKind::Config,
+        None => ErrorKind::Weights,
+    };
+    Error::new(kind, format!("{name} cannot be read: {}: {error}", path.display()))
 }
 
 /// Returns whether `name` is a plain file or folder name that no URL or file system reads as a path.

@@ -2,7 +2,7 @@
 
 use super::broken::*;
 use crate::common::load;
-use ranklet::ErrorKind;
+use ranklet::{ErrorKind, ModelSource, Options, Reranker};
 use serde_json::json;
 
 #[test]
@@ -21,6 +21,31 @@ fn missing_files() {
     let mut files = without("model.safetensors");
     files.insert("pytorch_model.bin", vec![]);
     assert_refused(files, ErrorKind::Weights, &["pytorch_model.bin", "malformed"]);
+}
+
+/// The package gives the same codes: those of `model_files.json`.
+#[test]
+fn unreadable_files_are_errors_of_their_own_kind() {
+    for (unreadable, kind) in [
+        ("config.json", ErrorKind::Config),
+        ("modules.json", ErrorKind::Config),
+        ("tokenizer.json", ErrorKind::Tokenizer),
+        ("chat_template.jinja", ErrorKind::Tokenizer),
+        ("model.safetensors", ErrorKind::Weights),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in good().iter().filter(|(name, _)| *name != unreadable) {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        // A folder can be opened as a file, but not read.
+        std::fs::create_dir(folder.path().join(unreadable)).unwrap();
+        let source = ModelSource::Directory(folder.path().into());
+        let Err(error) = Reranker::load_blocking(source, Options::default()) else {
+            panic!("{unreadable} cannot be read");
+        };
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.context().contains(&format!("{unreadable} cannot be read")), "{error}");
+    }
 }
 
 #[test]

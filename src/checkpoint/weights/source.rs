@@ -61,7 +61,7 @@ impl WeightsSource {
     /// Hands all files on, piece by piece as they are wanted.
     ///
     /// # Errors
-    /// `input` when one cannot be read, and those of the reader.
+    /// `weights` when one cannot be read, and those of the reader.
     pub(crate) fn read(self, reader: &mut WeightsReader) -> Result<()> {
         for (name, content) in self.files {
             content.read(&name, reader)?;
@@ -147,7 +147,8 @@ mod disk {
     use std::path::Path;
 
     use super::{FileContent, Result, WeightsReader, WeightsSource};
-    use crate::error::input;
+    use crate::checkpoint::model_layout::unreadable;
+    use crate::error::weights;
 
     /// An open file.
     #[derive(Debug)]
@@ -160,7 +161,7 @@ mod disk {
         /// Opens the weights in the folder of a checkpoint.
         ///
         /// # Errors
-        /// `input` when a file cannot be opened, else as [`take`](Self::take).
+        /// `weights` when a file cannot be opened, else as [`take`](Self::take).
         pub(crate) fn open(folder: &Path) -> Result<Self> {
             Self::find(|name| {
                 let path = folder.join(name);
@@ -168,7 +169,7 @@ mod disk {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                     opened => opened
                         .map(|file| Some(FileContent::Disk(file)))
-                        .map_err(|error| input(format!("{}: {error}", path.display())).with_source(error)),
+                        .map_err(|error| unreadable(name, &path, &error)),
                 }
             })
         }
@@ -190,7 +191,7 @@ mod disk {
             let mut piece = Vec::new();
             let mut at = 0;
             while let Some(wanted) = reader.wanted() {
-                let failed = |error| input(format!("{name}: {error}")).with_source(error);
+                let failed = |error| weights(format!("{name} cannot be read: {error}"));
                 if wanted.start != at {
                     self.file.seek(SeekFrom::Start(wanted.start)).map_err(failed)?;
                 }
@@ -206,7 +207,7 @@ mod disk {
         pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             let read = self.file.take(count as u64).read_to_end(&mut bytes);
-            read.map(|_| bytes).map_err(|error| input(format!("{name}: {error}")).with_source(error))
+            read.map(|_| bytes).map_err(|error| weights(format!("{name} cannot be read: {error}")))
         }
     }
 }
