@@ -21,7 +21,7 @@ impl Object {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self { kind, place: file.to_owned(), fields }),
             Ok(_) => Err(Error::new(kind, format!("{file} is not a JSON object"))),
-            Err(error) => Err(Error::new(kind, format!("{file}: {error}"))),
+            Err(error) => Err(Error::new(kind, format!("{file}: {error}")).with_source(error)),
         }
     }
 

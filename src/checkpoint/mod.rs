@@ -59,6 +59,17 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Returns the sizes that bound token ids, token types and the length of a pair.
+    pub fn limits(&self) -> ModelLimits {
+        let limits = ModelLimits::from(&self.config);
+        // A module's own length counts for a model without a table of positions.
+        let has_table = self.config.position_table.is_some() || self.config.decoder.is_some();
+        if has_table || !self.tokenizer_config.overrides_max_positions {
+            return limits;
+        }
+        ModelLimits { max_tokens: None, ..limits }
+    }
+
     /// Reads and checks the files of a checkpoint.
     ///
     /// # Errors

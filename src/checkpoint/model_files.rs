@@ -125,7 +125,7 @@ impl ModelFiles {
         match std::fs::read(&path) {
             Ok(bytes) => self.insert(name, bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(model_layout::unreadable(name, &path, &error)),
+            Err(error) => return Err(model_layout::unreadable(name, error).at(path.display())),
         }
         Ok(true)
     }

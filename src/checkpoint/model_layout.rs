@@ -237,13 +237,13 @@ impl SmallFile {
 
 /// The error for a local file of a model that exists and cannot be read.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn unreadable(name: &str, path: &std::path::Path, error: &std::io::Error) -> Error {
+pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
     let kind = match layout().files.iter().find(|file| file.name == name) {
         Some(file) => file.error_kind(),
         None if name.ends_with("/config.json") => ErrorKind::Config,
         None => ErrorKind::Weights,
     };
-    Error::new(kind, format!("{name} cannot be read: {}: {error}", path.display()))
+    Error::new(kind, format!("{name} cannot be read: {error}")).with_source(error)
 }
 
 /// Returns whether `name` is a plain file or folder name that no URL or file system reads as a path.

@@ -177,7 +177,7 @@ fn what_cannot_be_had_is_said_in_a_line() {
     let endpoint = serve(fixtures_directory().join("bert-gelu-h36"));
     let cases = [
         ("owner/other", endpoint.as_str(), "there is no such model on the Hub"),
-        ("owner/model", "http://127.0.0.1:9", "the Hub cannot be asked"),
+        ("owner/model", "http://127.0.0.1:9", "the Hub cannot be reached"),
         ("no such model", endpoint.as_str(), "neither a folder nor the id of a model"),
         ("../owner/model", endpoint.as_str(), "neither a folder nor the id of a model"),
     ];

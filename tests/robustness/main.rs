@@ -6,5 +6,6 @@ mod common;
 mod broken;
 mod config_files;
 mod damage;
+mod dependencies;
 mod tokenizer_files;
 mod weights_files;

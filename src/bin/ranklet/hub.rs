@@ -26,7 +26,7 @@ pub(crate) fn folder(model: &str) -> Result<PathBuf> {
             format!("{model} is neither a folder nor the id of a model, owner/name"),
         ));
     }
-    let failed = |error: ApiError| Error::new(ErrorKind::Network, format!("{model}: {}", reason(&error)));
+    let failed = |error: ApiError| network_error(model, error);
     let builder = ApiBuilder::from_env().with_progress(stderr().is_terminal());
     let repo = builder.build().map_err(failed)?.model(model.to_owned());
     match repo.info() {
@@ -72,15 +72,27 @@ fn cached(model: &str) -> Option<PathBuf> {
     config.parent().map(Path::to_owned)
 }
 
-/// What to tell a person; the status of an answer is only in the error's text.
-fn reason(error: &ApiError) -> String {
-    let text = error.to_string();
-    match text.rsplit_once("status code ").map(|(_, status)| status) {
-        Some("404") => "there is no such model on the Hub".to_owned(),
-        Some("401" | "403") => {
-            "the Hub does not give it to everybody: log in with HF's own program first".to_owned()
+/// Explains an error of the Hub by the HTTP status of its answer.
+fn network_error(model: &str, error: ApiError) -> Error {
+    let reason = match status(&error) {
+        Some(404) => "there is no such model on the Hub".to_owned(),
+        Some(401 | 403) => {
+            "the Hub gives it only to users who have access: log in with `hf auth login`".to_owned()
         }
-        _ => format!("the Hub cannot be asked: {text}"),
+        _ => format!("the Hub cannot be reached: {error}"),
+    };
+    Error::new(ErrorKind::Network, format!("{model}: {reason}")).with_source(error)
+}
+
+/// The HTTP status of the answer, if there was one.
+fn status(error: &ApiError) -> Option<u16> {
+    match error {
+        ApiError::RequestError(error) => match &**error {
+            ureq::Error::Status(status, _) => Some(*status),
+            ureq::Error::Transport(_) => None,
+        },
+        ApiError::TooManyRetries(error) => status(error),
+        _ => None,
     }
 }
 

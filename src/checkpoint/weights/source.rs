@@ -148,7 +148,6 @@ mod disk {
 
     use super::{FileContent, Result, WeightsReader, WeightsSource};
     use crate::checkpoint::model_layout::unreadable;
-    use crate::error::weights;
 
     /// An open file.
     #[derive(Debug)]
@@ -169,7 +168,7 @@ mod disk {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                     opened => opened
                         .map(|file| Some(FileContent::Disk(file)))
-                        .map_err(|error| unreadable(name, &path, &error)),
+                        .map_err(|error| unreadable(name, error).at(path.display())),
                 }
             })
         }
@@ -191,7 +190,7 @@ mod disk {
             let mut piece = Vec::new();
             let mut at = 0;
             while let Some(wanted) = reader.wanted() {
-                let failed = |error| weights(format!("{name} cannot be read: {error}"));
+                let failed = |error| unreadable(name, error);
                 if wanted.start != at {
                     self.file.seek(SeekFrom::Start(wanted.start)).map_err(failed)?;
                 }
@@ -207,7 +206,7 @@ mod disk {
         pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             let read = self.file.take(count as u64).read_to_end(&mut bytes);
-            read.map(|_| bytes).map_err(|error| weights(format!("{name} cannot be read: {error}")))
+            read.map(|_| bytes).map_err(|error| unreadable(name, error))
         }
     }
 }

@@ -73,11 +73,13 @@ impl Writer {
                 TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
             })
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))?;
-        let text = serde_json::to_string(&metadata)
-            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))?;
+            .map_err(not_written)?;
+        let text = serde_json::to_string(&metadata).map_err(not_written)?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
-        safetensors::serialize(views, Some(metadata))
-            .map_err(|error| internal(format!("writing the weights: {error}")).with_source(error))
+        safetensors::serialize(views, Some(metadata)).map_err(not_written)
     }
+}
+
+fn not_written(error: impl std::error::Error + Send + Sync + 'static) -> crate::Error {
+    internal(format!("the weights file cannot be written: {error}")).with_source(error)
 }

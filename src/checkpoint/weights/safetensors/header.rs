@@ -61,7 +61,7 @@ impl Header {
     /// `weights` when it is malformed, tensors overlap or leave gaps, sizes overflow, or `data` is not what they fill;
     /// in our own formats also when codes and scales do not belong together. `unsupported` for another version of them.
     pub(super) fn parse(json: &[u8], data: u64) -> Result<Self> {
-        let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, &error))?;
+        let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, error))?;
         if metadata.data_len() as u64 != data {
             return Err(weights(format!(
                 "malformed: its tensors take {} bytes, and {data} are there",
@@ -220,9 +220,9 @@ fn split(name: &str) -> (&str, TensorPart) {
 }
 
 /// The library's error, and the tensor it is about where the library does not say.
-fn malformed(header: &[u8], error: &serde_json::Error) -> Error {
+fn malformed(header: &[u8], error: serde_json::Error) -> crate::Error {
     let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
-    weights(format!("malformed: {error}{segment}"))
+    weights(format!("malformed: {error}{segment}")).with_source(error)
 }
 
 /// The first tensor whose declared shape and type do not fill its declared bytes.
