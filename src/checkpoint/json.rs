@@ -12,14 +12,14 @@ const UNLIMITED_LENGTH: f64 = 1e9;
 pub(crate) struct Object {
     /// The kind of the errors about malformed fields.
     kind: ErrorKind,
-    place: String,
+    path: String,
     fields: Map<String, Value>,
 }
 
 impl Object {
     pub(crate) fn parse(kind: ErrorKind, file: &str, bytes: &[u8]) -> Result<Self> {
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Self { kind, place: file.to_owned(), fields }),
+            Ok(Value::Object(fields)) => Ok(Self { kind, path: file.to_owned(), fields }),
             Ok(_) => Err(Error::new(kind, format!("{file} is not a JSON object"))),
             Err(error) => Err(Error::new(kind, format!("{file}: {error}")).with_source(error)),
         }
@@ -35,9 +35,9 @@ impl Object {
         self.fields.contains_key(name)
     }
 
-    fn wrong(&self, name: &str, wanted: &str) -> Error {
+    fn wrong_type(&self, name: &str, wanted: &str) -> crate::Error {
         let found = self.fields.get(name).map_or_else(String::new, |value| shorten(&value.to_string()));
-        Error::new(self.kind, format!("{}: {name} is {found}, not {wanted}", self.place))
+        Error::new(self.kind, format!("{}: {name} is {found}, not {wanted}", self.path))
     }
 
     /// A whole number from `min` to `max`, or `default` when the field is absent.
@@ -47,32 +47,36 @@ impl Object {
             .as_u64()
             .and_then(|number| usize::try_from(number).ok())
             .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| self.wrong(name, &format!("a whole number from {min} to {max}")))
+            .ok_or_else(|| self.wrong_type(name, &format!("a whole number from {min} to {max}")))
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<f64>> {
-        self.get(name).map(|value| value.as_f64().ok_or_else(|| self.wrong(name, "a number"))).transpose()
+        self.get(name)
+            .map(|value| value.as_f64().ok_or_else(|| self.wrong_type(name, "a number")))
+            .transpose()
     }
 
     /// A number of tokens; `None` where there is none, or one that HF writes for "no limit".
-    pub(crate) fn tokens(&self, name: &str) -> Result<Option<usize>> {
+    pub(crate) fn token_count(&self, name: &str) -> Result<Option<usize>> {
         let Some(length) = self.number(name)? else { return Ok(None) };
         if length >= UNLIMITED_LENGTH {
             return Ok(None);
         }
         if length < 1.0 || length.fract() != 0.0 {
-            return Err(self.wrong(name, "a number of tokens"));
+            return Err(self.wrong_type(name, "a number of tokens"));
         }
         Ok(Some(length as usize))
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
-        self.get(name).map(|value| value.as_str().ok_or_else(|| self.wrong(name, "a string"))).transpose()
+    pub(crate) fn string(&self, name: &str) -> Result<Option<&str>> {
+        self.get(name)
+            .map(|value| value.as_str().ok_or_else(|| self.wrong_type(name, "a string")))
+            .transpose()
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
+    pub(crate) fn bool(&self, name: &str) -> Result<Option<bool>> {
         self.get(name)
-            .map(|value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false")))
+            .map(|value| value.as_bool().ok_or_else(|| self.wrong_type(name, "true or false")))
             .transpose()
     }
 
@@ -81,10 +85,10 @@ impl Object {
             None => Ok(None),
             Some(Value::Object(fields)) => Ok(Some(Object {
                 kind: self.kind,
-                place: format!("{}: {name}", self.place),
+                path: format!("{}: {name}", self.path),
                 fields: fields.clone(),
             })),
-            Some(_) => Err(self.wrong(name, "an object")),
+            Some(_) => Err(self.wrong_type(name, "an object")),
         }
     }
 
@@ -120,7 +124,7 @@ impl Object {
             None => Ok(()),
             Some(other) => {
                 let other = shorten(other);
-                Err(unsupported(format!("{}: {other} may change scores and is not read", self.place)))
+                Err(unsupported(format!("{}: {other} may change scores and is not read", self.path)))
             }
         }
     }
@@ -130,23 +134,23 @@ impl Object {
     /// # Errors
     /// `unsupported`, naming the field and its value; `config` for a value that is no string.
     pub(crate) fn require(&self, name: &str, read: &str) -> Result<()> {
-        match self.text(name)? {
+        match self.string(name)? {
             Some(other) if other != read => {
                 let other = shorten(other);
-                Err(unsupported(format!("{}: {name} {other:?}; here it has to be {read:?}", self.place)))
+                Err(unsupported(format!("{}: {name} {other:?}; here it has to be {read:?}", self.path)))
             }
             _ => Ok(()),
         }
     }
 
     /// A list of strings.
-    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<&str>>> {
+    pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<&str>>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value
             .as_array()
             .and_then(|items| items.iter().map(Value::as_str).collect::<Option<Vec<_>>>())
             .map(Some)
-            .ok_or_else(|| self.wrong(name, "a list of strings"))
+            .ok_or_else(|| self.wrong_type(name, "a list of strings"))
     }
 }
 

@@ -87,18 +87,20 @@ impl Checkpoint {
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
         let mut config = ModelConfig::read(&config_json)?;
-        let saved = CrossEncoderFiles::read(&files)?;
+        let cross_encoder = CrossEncoderFiles::read(&files)?;
         let tokenizer_fields = tokenizer::parse_config(&files)?;
-        let prompt = sbert::read_prompt(saved.own.as_ref())?;
+        let prompt = sbert::read_prompt(cross_encoder.config.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
-            None => ModuleChain::read(&files, &saved, &tokenizer_fields, config.hidden_size, &prompt)?,
+            None => {
+                ModuleChain::read(&files, &cross_encoder, &tokenizer_fields, config.hidden_size, &prompt)?
+            }
         };
         #[cfg(feature = "decoder")]
         let prompt_config = match &config.decoder {
             Some(decoder) => Some(PromptConfig::read(
                 &files,
-                &saved,
+                &cross_encoder,
                 &tokenizer_fields,
                 decoder.logit_head,
                 config.vocab_size,
@@ -109,9 +111,10 @@ impl Checkpoint {
             config.pooling = chain.pooling;
             config.num_labels = chain.num_labels;
         }
-        let activation = ScoreActivation::resolve(saved.own.as_ref(), &config_json, config.num_labels)?;
+        let activation =
+            ScoreActivation::resolve(cross_encoder.config.as_ref(), &config_json, config.num_labels)?;
         let mut tokenizer_config =
-            TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &saved)?;
+            TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &cross_encoder)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
         let tokenizer_json =
             files.take("tokenizer.json").ok_or_else(|| error::tokenizer("tokenizer.json is missing"))?;

@@ -165,11 +165,11 @@ fn wanted_modules(
         }
     }
     let mut wanted = Vec::new();
-    let own = small
+    let config_json = small
         .get(&modules.read_if.file)
         .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
         .transpose()?;
-    for entry in sbert::listed_modules(&small, own.as_ref())?.unwrap_or_default() {
+    for entry in sbert::listed_modules(&small, config_json.as_ref())?.unwrap_or_default() {
         let Some(files) = ModuleFiles::of(&entry)? else { continue };
         if is_present(&files.config) {
             wanted.push(files.config);

@@ -28,7 +28,7 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
     let format = QuantFormat::of(dtype)?;
     let mut rest = files.clone();
-    let weights = WeightsSource::take(&mut rest)?.parse()?;
+    let weights = WeightsSource::take_from(&mut rest)?.parse()?;
     let mut quantized = rest.clone();
     let checkpoint = Checkpoint::read(rest)?;
     if weights.format().golden().is_some() {

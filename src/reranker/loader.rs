@@ -144,7 +144,7 @@ impl ModelSource {
             }
             ModelSource::Files(files) => files,
         };
-        let weights = WeightsSource::take(&mut files);
+        let weights = WeightsSource::take_from(&mut files);
         Ok((files, weights))
     }
 }

@@ -51,7 +51,7 @@ impl WasmLoader {
         let options = serde_json::from_str(options)
             .map_err(|error| input(format!("options: {error}")).with_source(error))?;
         let mut files = files.0;
-        let index = Index::take(&mut files)?;
+        let index = Index::take_from(&mut files)?;
         Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
     }
 

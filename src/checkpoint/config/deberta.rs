@@ -9,12 +9,12 @@ use crate::error::{Result, config, unsupported};
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     refuse_variants(json, config)?;
     config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MAX_HIDDEN)?;
-    if json.flag("position_biased_input")? == Some(false) {
+    if json.bool("position_biased_input")? == Some(false) {
         config.position_table = None;
     }
     config.head_act = activation(json, "pooler_hidden_act", "gelu")?;
     let terms = Terms::read(json)?;
-    if json.flag("relative_attention")? != Some(true) {
+    if json.bool("relative_attention")? != Some(true) {
         return match terms {
             Terms { content_to_position: false, position_to_content: false } => Ok(()),
             _ => Err(unsupported("config.json: pos_att_type is given without relative_attention")),
@@ -48,7 +48,7 @@ impl Terms {
             Some(serde_json::Value::String(text)) => {
                 text.to_lowercase().split('|').map(|name| name.trim().to_owned()).collect()
             }
-            _ => json.texts("pos_att_type")?.unwrap_or_default().into_iter().map(str::to_owned).collect(),
+            _ => json.strings("pos_att_type")?.unwrap_or_default().into_iter().map(str::to_owned).collect(),
         };
         let known = ["c2p", "p2c", ""];
         if let Some(other) = names.iter().find(|name| !known.contains(&name.as_str())) {
@@ -74,7 +74,7 @@ fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<
         buckets,
         max_distance,
         normalized: normalized(json)?,
-        shared: json.flag("share_att_key")?.unwrap_or(false),
+        shared: json.bool("share_att_key")?.unwrap_or(false),
         content_to_position: terms.content_to_position,
         position_to_content: terms.position_to_content,
     })
@@ -82,7 +82,7 @@ fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<
 
 /// Whether the table of relative positions has a norm.
 fn normalized(json: &Object) -> Result<bool> {
-    let text = json.text("norm_rel_ebd")?.unwrap_or("none").to_lowercase();
+    let text = json.string("norm_rel_ebd")?.unwrap_or("none").to_lowercase();
     let mut parts = text.split('|').map(str::trim);
     match parts.clone().find(|part| !["none", "layer_norm"].contains(part)) {
         Some(other) => Err(unsupported(format!("config.json: norm_rel_ebd {other:?}"))),

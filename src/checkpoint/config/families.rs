@@ -232,8 +232,8 @@ const FAMILIES: [FamilyConfig; 11] = [
 
 impl FamilyConfig {
     /// The row of a `model_type`.
-    pub(super) fn of(json: &Object) -> Result<&'static Self> {
-        let name = json.text("model_type")?.ok_or_else(|| config("config.json names no model_type"))?;
+    pub(super) fn for_model_type(json: &Object) -> Result<&'static Self> {
+        let name = json.string("model_type")?.ok_or_else(|| config("config.json names no model_type"))?;
         FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
             let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
             unsupported(format!("config.json: model_type {name:?}; this build reads {}", known.join(", ")))
@@ -243,7 +243,7 @@ impl FamilyConfig {
     /// Refuses what would change the scores and is not the family as [`crate::model`] builds it.
     pub(super) fn refuse_variants(&self, json: &Object) -> Result<()> {
         for name in ["is_decoder", "add_cross_attention"] {
-            if json.flag(name)? == Some(true) {
+            if json.bool(name)? == Some(true) {
                 return Err(unsupported(format!("config.json: {name} is true")));
             }
         }

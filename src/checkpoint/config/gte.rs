@@ -8,7 +8,7 @@ use crate::error::{Result, unsupported};
 /// As the published code reads it.
 pub(super) fn read_new(json: &Object, config: &mut ModelConfig) -> Result<()> {
     for (name, refused) in [("pack_qkv", false), ("logn_attention_scale", true)] {
-        if json.flag(name)? == Some(refused) {
+        if json.bool(name)? == Some(refused) {
             return Err(unsupported(format!("config.json: {name} is {refused}")));
         }
     }
@@ -41,7 +41,7 @@ fn rotate(json: &Object, config: &mut ModelConfig, rotary: Rotary) -> Result<()>
 fn ntk_angles(json: &Object, head_dim: usize) -> Result<Rotary> {
     let theta = rotary::theta(json, "rope_theta", 10_000.0)?;
     let Some(scaling) = json.object("rope_scaling")? else { return Ok(Rotary { theta, divisor: 1.0 }) };
-    match scaling.text("type")? {
+    match scaling.string("type")? {
         Some("ntk") if scaling.get("mixed_b").is_none() => {}
         Some("ntk") => return Err(unsupported("config.json: rope_scaling has mixed_b")),
         other => {

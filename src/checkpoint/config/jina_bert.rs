@@ -6,7 +6,7 @@ use crate::checkpoint::json::Object;
 use crate::error::{Error, Result, unsupported};
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    match json.text("position_embedding_type")? {
+    match json.string("position_embedding_type")? {
         None | Some("absolute") => {}
         Some("alibi") => {
             config.position_table = None;
@@ -14,7 +14,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         }
         Some(other) => return Err(unsupported_value("position_embedding_type", other, "absolute, alibi")),
     }
-    match json.text("feed_forward_type")? {
+    match json.string("feed_forward_type")? {
         None | Some("original") => {}
         Some("geglu") => use_gated_block(config, Activation::Gelu),
         Some("reglu") => use_gated_block(config, Activation::Relu),

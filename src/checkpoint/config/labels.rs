@@ -21,6 +21,6 @@ pub(super) fn count(json: &Object) -> Result<usize> {
 
 /// Whether one of `architectures` is a classifier.
 fn is_classifier(json: &Object) -> Result<bool> {
-    let names = json.texts("architectures")?.unwrap_or_default();
+    let names = json.strings("architectures")?.unwrap_or_default();
     Ok(names.iter().any(|name| name.ends_with("ForSequenceClassification")))
 }

@@ -159,7 +159,7 @@ pub(super) const MAX_LABELS: usize = 1 << 16;
 
 impl ModelConfig {
     pub(crate) fn read(json: &Object) -> Result<Self> {
-        let family = FamilyConfig::of(json)?;
+        let family = FamilyConfig::for_model_type(json)?;
         family.refuse_variants(json)?;
         let size = |field, min, max| family.size(json, field, min, max);
         let hidden_size = size(family.hidden_size, 1, MAX_HIDDEN)?;
@@ -235,16 +235,16 @@ impl ModelConfig {
 
 /// The first of `architectures`.
 fn architecture(json: &Object) -> Result<Option<&str>> {
-    Ok(json.texts("architectures")?.and_then(|names| names.first().copied()))
+    Ok(json.strings("architectures")?.and_then(|names| names.first().copied()))
 }
 
 pub(super) fn activation(json: &Object, field: &str, default: &str) -> Result<Activation> {
-    Activation::named(field, json.text(field)?.unwrap_or(default))
+    Activation::named(field, json.string(field)?.unwrap_or(default))
 }
 
 /// Refuses a field that has another value than the one that is read.
 pub(super) fn require(json: &Object, field: &str, read: &str) -> Result<()> {
-    match json.text(field)? {
+    match json.string(field)? {
         Some(other) if other != read => {
             Err(unsupported(format!("config.json: {field} {other:?}; this build reads {read:?}")))
         }

@@ -12,7 +12,7 @@ const LOCAL: &str = "sliding_attention";
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     rotary::refuse_other_heads(json, config)?;
-    let flag = |name| Ok(json.flag(name)?.unwrap_or(false));
+    let flag = |name| Ok(json.bool(name)?.unwrap_or(false));
     let feed_forward = flag("mlp_bias")?;
     config.position_table = None;
     config.type_vocab_size = 0;
@@ -24,7 +24,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         head: flag("classifier_bias")?,
     };
     config.head_act = activation(json, "classifier_activation", "gelu")?;
-    config.pooling = match json.text("classifier_pooling")? {
+    config.pooling = match json.string("classifier_pooling")? {
         None | Some("cls") => Pooling::First,
         Some("mean") => Pooling::Mean,
         Some(other) => {
@@ -44,7 +44,7 @@ fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
         window: Some(window(json)?),
     };
     let every = json.count("global_attn_every_n_layers", 3, 1, MAX_LAYERS)?;
-    let Some(types) = json.texts("layer_types")? else {
+    let Some(types) = json.strings("layer_types")? else {
         let layer = |index: usize| if index.is_multiple_of(every) { global } else { local };
         return Ok((0..count).map(layer).collect());
     };

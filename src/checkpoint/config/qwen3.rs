@@ -50,7 +50,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         key_value_heads: key_value_heads(json, config.num_attention_heads)?,
         head_dim: head_dim(json, config.num_attention_heads)?,
         theta: theta(json)?,
-        attention_bias: json.flag("attention_bias")?.unwrap_or(false),
+        attention_bias: json.bool("attention_bias")?.unwrap_or(false),
         logit_head,
     };
     if !cfg!(feature = "decoder") {
@@ -82,7 +82,7 @@ fn logit_head(json: &Object, config: &ModelConfig) -> Result<LogitHead> {
     match config.architecture.as_str() {
         // As transformers has it where nothing is said.
         "Qwen3ForCausalLM" => {
-            Ok(LogitHead::Vocabulary { tied: json.flag("tie_word_embeddings")?.unwrap_or(false) })
+            Ok(LogitHead::Vocabulary { tied: json.bool("tie_word_embeddings")?.unwrap_or(false) })
         }
         "Qwen3ForSequenceClassification" => Ok(LogitHead::Score),
         other => Err(unsupported(format!(
@@ -113,10 +113,10 @@ fn head_dim(json: &Object, heads: usize) -> Result<usize> {
 }
 
 fn refuse_windows(json: &Object) -> Result<()> {
-    if json.flag("use_sliding_window")? == Some(true) {
+    if json.bool("use_sliding_window")? == Some(true) {
         return Err(unsupported("config.json: use_sliding_window is true"));
     }
-    let kinds = json.texts("layer_types")?.unwrap_or_default();
+    let kinds = json.strings("layer_types")?.unwrap_or_default();
     match kinds.into_iter().find(|kind| *kind != "full_attention") {
         Some(other) => Err(unsupported(format!("config.json: layer_types names {other:?}"))),
         None => Ok(()),

@@ -19,7 +19,7 @@ pub(super) fn theta(json: &Object, field: &str, default: f64) -> Result<f64> {
 /// is longer than the positions the model was made for ("dynamic"), which no pair is.
 pub(super) fn angles(parameters: &Object, default: f64) -> Result<Rotary> {
     let theta = theta(parameters, "rope_theta", default)?;
-    match parameters.text("rope_type")?.or(parameters.text("type")?) {
+    match parameters.string("rope_type")?.or(parameters.string("type")?) {
         None | Some("default" | "dynamic") => Ok(Rotary { theta, divisor: 1.0 }),
         Some("linear") => Ok(Rotary { theta, divisor: factor(parameters)? }),
         Some(other) => Err(unsupported(format!(
@@ -45,7 +45,7 @@ pub(super) fn refuse_scaling(json: &Object, field: &str) -> Result<()> {
 
 /// Refuses angles of another kind than the first.
 pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
-    match parameters.text("rope_type")?.or(parameters.text("type")?) {
+    match parameters.string("rope_type")?.or(parameters.string("type")?) {
         None | Some("default") => Ok(()),
         Some(other) => Err(unsupported(format!("config.json: the rope_type {other:?}"))),
     }

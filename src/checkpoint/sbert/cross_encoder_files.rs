@@ -17,9 +17,9 @@ const FILE: &str = "config_sentence_transformers.json";
 pub(in crate::checkpoint) struct CrossEncoderFiles {
     /// `config_sentence_transformers.json`. Without a `modules.json` too: the library would not look, but nobody writes
     /// the file for nothing.
-    pub(in crate::checkpoint) own: Option<Object>,
+    pub(in crate::checkpoint) config: Option<Object>,
     /// The modules, and the configuration of the first.
-    pub(in crate::checkpoint) chain: Option<(Vec<ModuleEntry>, TransformerConfig)>,
+    pub(in crate::checkpoint) modules: Option<(Vec<ModuleEntry>, TransformerConfig)>,
 }
 
 impl CrossEncoderFiles {
@@ -28,18 +28,19 @@ impl CrossEncoderFiles {
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an option that is not read.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
-        let own = files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
-        if let Some(entries) = listed_modules(files, own.as_ref())? {
-            return Ok(Self { own, chain: Some((entries, TransformerConfig::read(files)?)) });
+        let config =
+            files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
+        if let Some(entries) = listed_modules(files, config.as_ref())? {
+            return Ok(Self { config, modules: Some((entries, TransformerConfig::read(files)?)) });
         }
-        let model_type = own.as_ref().map(|own| own.text("model_type")).transpose()?.flatten();
+        let model_type = config.as_ref().map(|config| config.string("model_type")).transpose()?.flatten();
         let is_converted =
             files.get("modules.json").is_some() || !matches!(model_type, None | Some("CrossEncoder"));
-        Ok(if is_converted { Self::default() } else { Self { own, chain: None } })
+        Ok(if is_converted { Self::default() } else { Self { config, modules: None } })
     }
 
     /// The configuration of the first module.
     pub(in crate::checkpoint) fn transformer(&self) -> Option<&TransformerConfig> {
-        self.chain.as_ref().map(|(_, transformer)| transformer)
+        self.modules.as_ref().map(|(_, transformer)| transformer)
     }
 }

@@ -64,12 +64,12 @@ impl ModuleChain {
     /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
-        saved: &CrossEncoderFiles,
+        cross_encoder: &CrossEncoderFiles,
         tokenizer_config: &Object,
         hidden_size: usize,
         prompt: &str,
     ) -> Result<Option<Self>> {
-        let Some((entries, transformer)) = &saved.chain else {
+        let Some((entries, transformer)) = &cross_encoder.modules else {
             chat_template::refuse(files, tokenizer_config)?;
             return Ok(None);
         };
@@ -83,7 +83,7 @@ impl ModuleChain {
             return Err(unsupported_module(pooling));
         }
         transformer.check(&FEATURE_EXTRACTION, "text")?;
-        let pooling = read_pooling(&ModuleFolder::of(files, pooling)?, prompt)?;
+        let pooling = read_pooling(&ModuleFolder::read(files, pooling)?, prompt)?;
         let mut width = hidden_size;
         let mut modules = Vec::new();
         // It does nothing but in training.
@@ -103,7 +103,7 @@ impl ModuleChain {
 /// The mode by its name, or by the flags that older files have.
 fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
-    if json.flag("include_prompt")? == Some(false) && !prompt.is_empty() {
+    if json.bool("include_prompt")? == Some(false) && !prompt.is_empty() {
         return Err(unsupported(format!(
             "{}/config.json: include_prompt is false, and there is a prompt to leave out",
             folder.path
@@ -112,16 +112,16 @@ fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     if json.get("pooling_mode").is_none() {
         let mut pooling = None;
         for (flag, mode) in LEGACY_POOLING_FLAGS {
-            if json.flag(flag)? == Some(true) && pooling.replace(mode).is_some() {
+            if json.bool(flag)? == Some(true) && pooling.replace(mode).is_some() {
                 return Err(unsupported(format!("{}/config.json names several poolings", folder.path)));
             }
         }
         return pooling_mode(folder, pooling.unwrap_or("mean"));
     }
-    match json.texts("pooling_mode") {
+    match json.strings("pooling_mode") {
         Ok(Some(modes)) if modes.len() == 1 => pooling_mode(folder, modes[0]),
         Ok(_) => Err(unsupported(format!("{}/config.json names several poolings", folder.path))),
-        Err(_) => pooling_mode(folder, json.text("pooling_mode")?.unwrap_or("mean")),
+        Err(_) => pooling_mode(folder, json.string("pooling_mode")?.unwrap_or("mean")),
     }
 }
 
@@ -149,14 +149,14 @@ fn pooling_mode(folder: &ModuleFolder, mode: &str) -> Result<Pooling> {
 impl Module {
     fn read(files: &ModelFiles, entry: &ModuleEntry, last: bool) -> Result<Self> {
         match entry.kind() {
-            "Dense" => Self::dense(&ModuleFolder::of(files, entry)?, last),
+            "Dense" => Self::dense(&ModuleFolder::read(files, entry)?, last),
             "LayerNorm" => {
-                let folder = ModuleFolder::of(files, entry)?;
+                let folder = ModuleFolder::read(files, entry)?;
                 let width = folder.json.count("dimension", 0, 1, MAX_WIDTH)?;
                 Ok(Module::LayerNorm { width, weights: folder.weights()? })
             }
             "Normalize" => {
-                let folder = ModuleFolder::find(files, entry)?;
+                let folder = ModuleFolder::read_optional(files, entry)?;
                 for field in ["module_input_name", "module_output_name"] {
                     folder.as_ref().map_or(Ok(()), |folder| folder.json.require(field, EMBEDDING_VALUE))?;
                 }
@@ -180,9 +180,9 @@ impl Module {
         Ok(Module::Dense {
             in_features: folder.json.count("in_features", 0, 1, MAX_WIDTH)?,
             out_features: folder.json.count("out_features", 0, 1, MAX_WIDTH)?,
-            bias: folder.json.flag("bias")?.unwrap_or(true),
+            bias: folder.json.bool("bias")?.unwrap_or(true),
             activation: activation(folder)?,
-            residual: folder.json.flag("use_residual")?.unwrap_or(false),
+            residual: folder.json.bool("use_residual")?.unwrap_or(false),
             weights: folder.weights()?,
         })
     }
@@ -217,7 +217,7 @@ impl Module {
 
 /// The function behind a dense layer: a class of torch, and its tanh where none is named.
 fn activation(folder: &ModuleFolder) -> Result<ScoreActivation> {
-    let path = folder.json.text("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
+    let path = folder.json.string("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
     ScoreActivation::from_torch(path)
         .ok_or_else(|| unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path)))
 }

@@ -11,14 +11,14 @@ use crate::error::{ErrorKind, Result, config, unsupported};
 #[derive(Debug, Deserialize)]
 pub(in crate::checkpoint) struct ModuleEntry {
     #[serde(rename = "type")]
-    class: String,
+    type_name: String,
     #[serde(default)]
     pub(in crate::checkpoint) path: String,
 }
 
 impl ModuleEntry {
     pub(in crate::checkpoint) fn kind(&self) -> &str {
-        self.class.rsplit('.').next().unwrap_or_default()
+        self.type_name.rsplit('.').next().unwrap_or_default()
     }
 }
 
@@ -46,11 +46,11 @@ pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEnt
 /// `config` for a malformed file.
 pub(in crate::checkpoint) fn listed_modules(
     files: &ModelFiles,
-    own: Option<&Object>,
+    config_json: Option<&Object>,
 ) -> Result<Option<Vec<ModuleEntry>>> {
     let ModuleLayout { list, read_if, .. } = &layout().modules;
     let entries = files.get(list).map(parse_modules).transpose()?;
-    let model_type = own.map(|own| own.text(&read_if.field)).transpose()?.flatten();
+    let model_type = config_json.map(|config_json| config_json.string(&read_if.field)).transpose()?.flatten();
     Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
@@ -66,8 +66,8 @@ pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Resul
     }
 }
 
-pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> Error {
-    unsupported(format!("modules.json names the module {} where it is not read", entry.class))
+pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
+    unsupported(format!("modules.json names the module {} where it is not read", entry.type_name))
 }
 
 /// The files of a module.
@@ -78,13 +78,16 @@ pub(in crate::checkpoint) struct ModuleFolder<'a> {
 }
 
 impl<'a> ModuleFolder<'a> {
-    pub(in crate::checkpoint) fn of(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Self> {
+    pub(in crate::checkpoint) fn read(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Self> {
         let missing = || config(format!("{}/config.json is missing", entry.path));
-        Self::find(files, entry)?.ok_or_else(missing)
+        Self::read_optional(files, entry)?.ok_or_else(missing)
     }
 
     /// `None` without a configuration.
-    pub(in crate::checkpoint) fn find(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Option<Self>> {
+    pub(in crate::checkpoint) fn read_optional(
+        files: &'a ModelFiles,
+        entry: &'a ModuleEntry,
+    ) -> Result<Option<Self>> {
         let path = entry.path.as_str();
         check_folder_name(path)?;
         let name = format!("{path}/config.json");

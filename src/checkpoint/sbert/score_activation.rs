@@ -42,17 +42,17 @@ impl ScoreActivation {
         num_labels: usize,
     ) -> Result<Self> {
         if let Some(file) = sentence_transformers
-            && let Some(name) = file.text("activation_fn")?
+            && let Some(name) = file.string("activation_fn")?
         {
             return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
         }
         if let Some(nested) = config_json.object("sentence_transformers")?
             && nested.contains("activation_fn")
         {
-            if let Some(name) = nested.text("activation_fn")? {
+            if let Some(name) = nested.string("activation_fn")? {
                 return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
             }
-        } else if let Some(name) = config_json.text("sbert_ce_default_activation_function")? {
+        } else if let Some(name) = config_json.string("sbert_ce_default_activation_function")? {
             return Self::from_path(name).map_err(|error| error.at("config.json"));
         }
         Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })

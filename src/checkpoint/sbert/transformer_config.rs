@@ -114,7 +114,7 @@ impl TransformerConfig {
             return Err(unsupported(format!("{FILE}: modality_config has no {modality:?}")));
         };
         taken.require("method", "forward")?;
-        match taken.texts("method_output_name") {
+        match taken.strings("method_output_name") {
             Ok(Some(path)) if path == [task.field] => Ok(()),
             Ok(Some(_)) => Err(unsupported(format!(
                 "{FILE}: method_output_name of {modality:?}; here it has to be {:?}",
@@ -159,13 +159,15 @@ impl TransformerConfig {
             let Some(options) = processing.as_ref().map(|all| all.object(kind)).transpose()?.flatten() else {
                 continue;
             };
-            if let Some(length) = options.tokens("max_length")? {
+            if let Some(length) = options.token_count("max_length")? {
                 return Ok(Some(length));
             }
         }
         match self.either("tokenizer_args", "processor_kwargs")? {
-            Some(options) if options.get("model_max_length").is_some() => options.tokens("model_max_length"),
-            _ => self.json.tokens("max_seq_length"),
+            Some(options) if options.get("model_max_length").is_some() => {
+                options.token_count("model_max_length")
+            }
+            _ => self.json.token_count("max_seq_length"),
         }
     }
 
@@ -174,6 +176,6 @@ impl TransformerConfig {
     /// # Errors
     /// `config` for what is neither true nor false.
     pub(in crate::checkpoint) fn lower_case(&self) -> Result<bool> {
-        Ok(self.json.flag("do_lower_case")?.unwrap_or(false))
+        Ok(self.json.bool("do_lower_case")?.unwrap_or(false))
     }
 }

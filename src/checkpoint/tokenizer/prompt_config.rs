@@ -47,7 +47,7 @@ impl PromptConfig {
     /// `config` or `tokenizer` for files that are malformed or missing, `unsupported` for modules that are not read.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
-        saved: &CrossEncoderFiles,
+        cross_encoder: &CrossEncoderFiles,
         tokenizer_config: &Object,
         logit_head: LogitHead,
         vocab_size: usize,
@@ -57,7 +57,7 @@ impl PromptConfig {
             LogitHead::Vocabulary { .. } => LabelTokens::YesNo,
             LogitHead::Score => LabelTokens::Score,
         };
-        let Some((entries, transformer)) = &saved.chain else {
+        let Some((entries, transformer)) = &cross_encoder.modules else {
             return Ok(Self {
                 template,
                 add_generation_prompt: false,
@@ -84,7 +84,7 @@ impl PromptConfig {
 }
 
 fn logit_score(files: &ModelFiles, entry: &ModuleEntry, vocab_size: usize) -> Result<LabelTokens> {
-    let json = ModuleFolder::of(files, entry)?.json;
+    let json = ModuleFolder::read(files, entry)?.json;
     let id = |name| json.get(name).map(|_| json.count(name, 0, 0, vocab_size - 1)).transpose();
     let missing = || config(format!("{}/config.json: true_token_id is missing", entry.path));
     Ok(LabelTokens::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
@@ -98,7 +98,7 @@ fn check_module(transformer: &TransformerConfig, logit_head: LogitHead) -> Resul
         "message",
     )?;
     let message = transformer.modality("message")?;
-    match message.as_ref().map(|message| message.text("format")).transpose()?.flatten() {
+    match message.as_ref().map(|message| message.string("format")).transpose()?.flatten() {
         Some("flat") => {}
         _ => {
             return Err(unsupported(format!(
@@ -110,5 +110,5 @@ fn check_module(transformer: &TransformerConfig, logit_head: LogitHead) -> Resul
     processing.reject_other_fields(&["chat_template"])?;
     let Some(template) = processing.object("chat_template")? else { return Ok(false) };
     template.reject_other_fields(&["add_generation_prompt"])?;
-    Ok(template.flag("add_generation_prompt")?.unwrap_or(false))
+    Ok(template.bool("add_generation_prompt")?.unwrap_or(false))
 }

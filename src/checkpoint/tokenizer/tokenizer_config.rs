@@ -152,32 +152,32 @@ impl TokenizerConfig {
         files: &ModelFiles,
         mut json: Object,
         config: &Object,
-        saved: &CrossEncoderFiles,
+        cross_encoder: &CrossEncoderFiles,
     ) -> Result<Self> {
         // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
         let old = !json.contains("added_tokens_decoder");
         if old {
             json.merge(parse(files, "special_tokens_map.json")?, "extra_special_tokens");
         }
-        let named = match json.text("tokenizer_class")? {
+        let named = match json.string("tokenizer_class")? {
             Some(name) => Some(name),
-            None => config.text("tokenizer_class")?,
+            None => config.string("tokenizer_class")?,
         };
-        let transformer = saved.transformer();
+        let transformer = cross_encoder.transformer();
         let module_max_length = transformer.map(TransformerConfig::max_length).transpose()?.flatten();
-        let class = TokenizerClass::resolve(named, config.text("model_type")?)?;
+        let class = TokenizerClass::resolve(named, config.string("model_type")?)?;
         let special_tokens = special_tokens(&json)?;
         Ok(Self {
-            model_max_length: match (module_max_length, json.tokens("model_max_length")?) {
+            model_max_length: match (module_max_length, json.token_count("model_max_length")?) {
                 (Some(length), _) | (None, Some(length)) => Some(length),
-                (None, None) => json.tokens("max_len")?,
+                (None, None) => json.token_count("max_len")?,
             },
             overrides_max_positions: module_max_length.is_some(),
             lower_case: transformer.map(TransformerConfig::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
-                .texts("model_input_names")?
+                .strings("model_input_names")?
                 .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
-            truncation_side: match json.text("truncation_side")? {
+            truncation_side: match json.string("truncation_side")? {
                 None => None,
                 Some("right") => Some(TruncationSide::Right),
                 Some("left") => Some(TruncationSide::Left),
@@ -185,7 +185,7 @@ impl TokenizerConfig {
                     return Err(tokenizer(format!("tokenizer_config.json: truncation_side is {other:?}")));
                 }
             },
-            split_special_tokens: json.flag("split_special_tokens")?.unwrap_or(false),
+            split_special_tokens: json.bool("split_special_tokens")?.unwrap_or(false),
             class,
             options: options(&json)?,
             added_tokens: added_tokens(&json)?,
@@ -209,11 +209,11 @@ fn parse(files: &ModelFiles, name: &str) -> Result<Object> {
 
 fn options(json: &Object) -> Result<TokenizerOptions> {
     Ok(TokenizerOptions {
-        do_lower_case: json.flag("do_lower_case")?,
-        strip_accents: json.flag("strip_accents")?,
-        tokenize_chinese_chars: json.flag("tokenize_chinese_chars")?,
-        split_by_punct: json.flag("split_by_punct")?,
-        add_prefix_space: json.flag("add_prefix_space")?,
+        do_lower_case: json.bool("do_lower_case")?,
+        strip_accents: json.bool("strip_accents")?,
+        tokenize_chinese_chars: json.bool("tokenize_chinese_chars")?,
+        split_by_punct: json.bool("split_by_punct")?,
+        add_prefix_space: json.bool("add_prefix_space")?,
         unk_id: match json.get("unk_id") {
             None => None,
             Some(_) => Some(json.count("unk_id", 0, 0, u32::MAX as usize)?),

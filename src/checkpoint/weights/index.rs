@@ -25,7 +25,7 @@ impl Index {
     /// # Errors
     /// As [`parse`](Self::parse).
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn take(files: &mut ModelFiles) -> Result<Option<Self>> {
+    pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Option<Self>> {
         let indexes = layout().weights.iter().filter(|form| form.shard_suffix.is_some());
         let found = indexes.filter_map(|form| Some((form, files.take(&form.name)?))).next();
         found.map(|(form, bytes)| Self::parse(form, &bytes)).transpose()

@@ -44,7 +44,7 @@ pub(crate) const MAX_PIECE_BYTES: u64 = 1 << 20;
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
     /// Rows of tensors that are taken part by part.
-    taken: BTreeMap<String, usize>,
+    taken_rows: BTreeMap<String, usize>,
     format: Format,
     bytes: u64,
 }
@@ -84,7 +84,7 @@ impl Format {
 
 impl Weights {
     pub(super) fn new(tensors: BTreeMap<String, Tensor>, format: Format, bytes: u64) -> Self {
-        Self { tensors, taken: BTreeMap::new(), format, bytes }
+        Self { tensors, taken_rows: BTreeMap::new(), format, bytes }
     }
 
     /// What kind of file this is.
@@ -164,7 +164,7 @@ impl Weights {
             return self.take(name);
         }
         let part = self.view_rows(name, rows.clone())?;
-        let taken = self.taken.entry(name.to_owned()).or_default();
+        let taken = self.taken_rows.entry(name.to_owned()).or_default();
         *taken += rows.len();
         if *taken >= of {
             self.tensors.remove(name);

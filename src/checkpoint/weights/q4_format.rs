@@ -67,7 +67,7 @@ impl Packed {
             let scales = &scales[row * row_blocks(columns)..][..row_blocks(columns)];
             unpack_row(codes, scales, &mut values);
             let scale = grid.absmax_scale(&values);
-            tensor.data.extend(values.iter().map(|&value| grid.store(value, scale)));
+            tensor.data.extend(values.iter().map(|&value| grid.encode(value, scale)));
             tensor.scales.push(scale);
         }
         Ok(())

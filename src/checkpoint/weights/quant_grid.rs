@@ -37,11 +37,11 @@ impl QuantGrid {
 
     fn code(self, value: f32, scale: f32) -> f32 {
         // A sum with this has no room for a fraction: to nearest, ties to even, in an operation that comes in vectors.
-        const WHOLE: f32 = 1.5 * (1 << 23) as f32;
-        (value / scale).max(self.min).min(self.max) + WHOLE - WHOLE
+        const ROUNDING_BIAS: f32 = 1.5 * (1 << 23) as f32;
+        (value / scale).max(self.min).min(self.max) + ROUNDING_BIAS - ROUNDING_BIAS
     }
 
-    pub(super) fn store(self, value: f32, scale: f32) -> u8 {
+    pub(super) fn encode(self, value: f32, scale: f32) -> u8 {
         // The sum lies in -127..=127, so the conversions keep it; negative codes take two's complement.
         ((self.code(value, scale) + self.offset) as i16) as u8
     }
@@ -54,7 +54,7 @@ impl QuantGrid {
     pub(crate) fn best_scale(self, row: &[f32], importance: &[f32]) -> f32 {
         const CANDIDATES: u8 = 80;
         let factors = (0..CANDIDATES).map(|at| 1.0 - 0.5 * f32::from(at) / f32::from(CANDIDATES));
-        self.best_of(factors, row, importance)
+        self.best_among(factors, row, importance)
     }
 
     /// A scale that is found fast, for rows that are rounded while a model is loaded. Of matrices, whose products add up,
@@ -68,11 +68,11 @@ impl QuantGrid {
         let equal = vec![1.0; row.len()];
         let factors =
             (0..CANDIDATES).map(|at| 1.0 - 0.5 * (f32::from(at) / f32::from(CANDIDATES - 1)).powi(2));
-        self.best_of(factors, row, &equal)
+        self.best_among(factors, row, &equal)
     }
 
     /// The best of the scales that are so many times the smallest that clips nothing, and of the optima for their codes.
-    fn best_of(self, factors: impl Iterator<Item = f32>, row: &[f32], importance: &[f32]) -> f32 {
+    fn best_among(self, factors: impl Iterator<Item = f32>, row: &[f32], importance: &[f32]) -> f32 {
         let widest = self.absmax_scale(row);
         let mut best = (f64::INFINITY, widest);
         for factor in factors {
@@ -137,13 +137,13 @@ mod tests {
 
     #[test]
     fn codes_cover_exactly_seven_bits() {
-        assert_eq!(Q7.store(-64.0, 1.0), 0);
-        assert_eq!(Q7.store(0.0, 1.0), 64);
-        assert_eq!(Q7.store(63.0, 1.0), 127);
-        assert_eq!(Q7.store(1e9, 1.0), 127);
-        assert_eq!(Q7.store(-1e9, 1.0), 0);
-        assert_eq!(QuantGrid::EMBEDDING.store(-127.0, 1.0).cast_signed(), -127);
-        assert_eq!(QuantGrid::EMBEDDING.store(5.4, 1.0).cast_signed(), 5);
+        assert_eq!(Q7.encode(-64.0, 1.0), 0);
+        assert_eq!(Q7.encode(0.0, 1.0), 64);
+        assert_eq!(Q7.encode(63.0, 1.0), 127);
+        assert_eq!(Q7.encode(1e9, 1.0), 127);
+        assert_eq!(Q7.encode(-1e9, 1.0), 0);
+        assert_eq!(QuantGrid::EMBEDDING.encode(-127.0, 1.0).cast_signed(), -127);
+        assert_eq!(QuantGrid::EMBEDDING.encode(5.4, 1.0).cast_signed(), 5);
     }
 
     #[test]

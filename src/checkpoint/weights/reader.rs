@@ -29,7 +29,7 @@ pub struct WeightsReader {
     /// The file that is being read.
     current: Option<(String, FileReader)>,
     /// The names of those that have been.
-    read: Vec<String>,
+    finished: Vec<String>,
     format: Option<Format>,
     /// Bytes of all files.
     bytes: u64,
@@ -55,9 +55,9 @@ impl WeightsReader {
         self.close()?;
         let belongs = match &self.collector.index {
             Some(index) => index.files().any(|file| file == name),
-            None => self.read.is_empty(),
+            None => self.finished.is_empty(),
         };
-        if !belongs || self.read.iter().any(|read| read == name) {
+        if !belongs || self.finished.iter().any(|read| read == name) {
             return Err(weights(format!("{name} is not a further file of this model's weights")));
         }
         let file = if name.ends_with(".bin") {
@@ -66,7 +66,7 @@ impl WeightsReader {
             FileReader::Safetensors(SafetensorsReader::new(length))
         };
         self.bytes = self.bytes.saturating_add(length);
-        self.collector.begin(name);
+        self.collector.begin_file(name);
         self.current = Some((name.to_owned(), file));
         Ok(())
     }
@@ -102,7 +102,7 @@ impl WeightsReader {
     pub fn finish(mut self) -> Result<Weights> {
         self.close()?;
         let index = self.collector.index.as_ref();
-        let missing_tensor = |file: &&str| !self.read.iter().any(|read| read == file);
+        let missing_tensor = |file: &&str| !self.finished.iter().any(|read| read == file);
         if let Some(missing_tensor) = index.and_then(|index| index.files().find(missing_tensor)) {
             return Err(weights(format!(
                 "{missing_tensor} is missing, which the index of the weights names"
@@ -126,7 +126,7 @@ impl WeightsReader {
             )));
         }
         self.format = Some(format);
-        self.read.push(name);
+        self.finished.push(name);
         Ok(())
     }
 }

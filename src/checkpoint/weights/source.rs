@@ -32,7 +32,7 @@ impl WeightsSource {
     ///
     /// # Errors
     /// `weights` when they are missing, or their index is malformed or names a file that is not there.
-    pub(crate) fn take(files: &mut ModelFiles) -> Result<Self> {
+    pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Self> {
         Self::find(|name| Ok(files.take(name).map(FileContent::Bytes)))
     }
 
@@ -160,7 +160,7 @@ mod disk {
         /// Opens the weights in the folder of a checkpoint.
         ///
         /// # Errors
-        /// `weights` when a file cannot be opened, else as [`take`](Self::take).
+        /// `weights` when a file cannot be opened, else as [`take`](Self::take_from).
         pub(crate) fn open(folder: &Path) -> Result<Self> {
             Self::find(|name| {
                 let path = folder.join(name);

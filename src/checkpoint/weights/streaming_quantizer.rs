@@ -13,7 +13,7 @@ pub(super) struct StreamingQuantizer {
     row: Tensor,
     row_bytes: usize,
     values: Vec<f32>,
-    rounded: Tensor,
+    output: Tensor,
 }
 
 impl StreamingQuantizer {
@@ -40,7 +40,7 @@ impl StreamingQuantizer {
             row: empty(encoding, 1, row_bytes, 0),
             row_bytes,
             values: vec![0.0; columns],
-            rounded: empty(grid.encoding(), rows, rows * columns, rows),
+            output: empty(grid.encoding(), rows, rows * columns, rows),
         }
     }
 
@@ -54,7 +54,7 @@ impl StreamingQuantizer {
             self.row.data.extend_from_slice(taken);
             bytes = rest;
             if self.row.data.len() == self.row_bytes {
-                self.round_row()?;
+                self.quantize_row()?;
             }
         }
         Ok(())
@@ -62,15 +62,15 @@ impl StreamingQuantizer {
 
     /// The matrix, when all of it has come.
     pub(super) fn finish(self) -> Tensor {
-        self.rounded
+        self.output
     }
 
-    fn round_row(&mut self) -> Result<()> {
+    fn quantize_row(&mut self) -> Result<()> {
         self.row.check_numbers()?;
         self.row.read_row(0, &mut self.values);
         let scale = self.grid.fast_scale(&self.values);
-        self.rounded.data.extend(self.values.iter().map(|&value| self.grid.store(value, scale)));
-        self.rounded.scales.push(scale);
+        self.output.data.extend(self.values.iter().map(|&value| self.grid.encode(value, scale)));
+        self.output.scales.push(scale);
         self.row.data.clear();
         Ok(())
     }

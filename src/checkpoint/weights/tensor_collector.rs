@@ -28,7 +28,7 @@ impl TensorCollector {
     }
 
     /// What comes next is from this file.
-    pub(super) fn begin(&mut self, file: &str) {
+    pub(super) fn begin_file(&mut self, file: &str) {
         file.clone_into(&mut self.file);
     }
 
@@ -36,7 +36,7 @@ impl TensorCollector {
     ///
     /// # Errors
     /// `weights` for one that is in two files or, as the index says, belongs in another; or that is not in its own.
-    pub(super) fn expect<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+    pub(super) fn register<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         let mut here = HashSet::new();
         for name in names {
             let place = self.index.as_ref().and_then(|index| index.file_of(name));
@@ -57,7 +57,7 @@ impl TensorCollector {
     }
 
     /// Keeps a tensor.
-    pub(super) fn keep(&mut self, tensor: Tensor) {
+    pub(super) fn insert(&mut self, tensor: Tensor) {
         self.tensors.insert(tensor.name.clone(), tensor);
     }
 
@@ -79,13 +79,13 @@ impl TensorCollector {
     ///
     /// # Errors
     /// `weights` for one that is to be rounded and holds a number that is not finite.
-    pub(super) fn round(&mut self, tensor: Tensor) -> Result<()> {
+    pub(super) fn insert_whole(&mut self, tensor: Tensor) -> Result<()> {
         match self.quantizer(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
             Some(mut quantizer) => {
                 quantizer.push(&tensor.data)?;
-                self.keep(quantizer.finish());
+                self.insert(quantizer.finish());
             }
-            None => self.keep(tensor),
+            None => self.insert(tensor),
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ impl Writer {
         let columns = values.len() / scales.len().max(1);
         let rows = values.chunks_exact(columns.max(1)).zip(scales);
         let codes =
-            rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.store(value, scale))).collect();
+            rows.flat_map(|(row, &scale)| row.iter().map(move |&value| grid.encode(value, scale))).collect();
         self.tensors.push((name.to_owned(), grid.dtype, vec![scales.len(), columns], codes));
         self.add_exact(&format!("{name}{SCALE_SUFFIX}"), &[scales.len()], scales);
     }

@@ -116,13 +116,13 @@ type Columns<'a> = Option<&'a BTreeMap<String, usize>>;
 /// Every tensor of codes has its scales beside it, and every tensor of scales has codes.
 fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
     let mut tensors = BTreeMap::new();
-    for (name, info) in entries.iter().filter(|(name, _)| split(name).1 == TensorPart::Elements) {
+    for (name, info) in entries.iter().filter(|(name, _)| split_suffix(name).1 == TensorPart::Elements) {
         tensors.insert(name.clone(), declare(name, info, columns)?);
     }
     let mut segments = Vec::new();
     let mut with_scales = std::collections::HashSet::new();
     for (name, info) in &entries {
-        let (stem, part) = split(name);
+        let (stem, part) = split_suffix(name);
         let tensor = tensors.get_mut(stem).ok_or_else(|| orphan(name, stem, part))?;
         match part {
             TensorPart::Elements => {}
@@ -211,7 +211,7 @@ fn segment(tensor: &str, part: TensorPart, info: &TensorInfo) -> Segment {
 }
 
 /// The tensor that an entry of our own formats belongs to, and as what.
-fn split(name: &str) -> (&str, TensorPart) {
+fn split_suffix(name: &str) -> (&str, TensorPart) {
     match (name.strip_suffix(q8_format::INPUT_SCALE_SUFFIX), name.strip_suffix(q8_format::SCALE_SUFFIX)) {
         (Some(stem), _) => (stem, TensorPart::InputScales),
         (None, Some(stem)) => (stem, TensorPart::Scales),

@@ -135,7 +135,7 @@ struct PartialTensor {
 
 impl Data {
     fn begin(header: Header, collector: &mut TensorCollector) -> Result<Self> {
-        collector.expect(header.tensors.keys())?;
+        collector.register(header.tensors.keys())?;
         let partial_tensors = |(name, declared)| {
             let (elements, scales, input_scales) = Default::default();
             (name, PartialTensor { declared, elements, scales, input_scales })
@@ -184,7 +184,7 @@ impl Data {
             let bytes = std::mem::take(&mut self.buffer);
             if let Some(quantizer) = self.quantizer.take() {
                 self.partial_tensors.remove(&name);
-                collector.keep(quantizer.finish());
+                collector.insert(quantizer.finish());
                 continue;
             }
             let Some(tensor) = self.partial_tensors.get_mut(&name) else { continue };
@@ -192,7 +192,7 @@ impl Data {
             if tensor.declared.parts == 0
                 && let Some(tensor) = self.partial_tensors.remove(&name)
             {
-                collector.keep(tensor.finish(name)?);
+                collector.insert(tensor.finish(name)?);
             }
         }
         Ok(())

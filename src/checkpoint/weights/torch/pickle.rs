@@ -92,13 +92,13 @@ impl<'a> Pickle<'a> {
     }
 
     /// The items of a dictionary that the machine has made, in the order in which they were put there.
-    pub(super) fn dict(&self, place: usize) -> &[(Value<'a>, Value<'a>)] {
-        self.dicts.get(place).map_or(&[], Vec::as_slice)
+    pub(super) fn dict(&self, index: usize) -> &[(Value<'a>, Value<'a>)] {
+        self.dicts.get(index).map_or(&[], Vec::as_slice)
     }
 
     /// A tensor that the machine has made.
-    pub(super) fn tensor(&self, place: usize) -> Option<TensorRef<'a>> {
-        self.tensors.get(place).copied()
+    pub(super) fn tensor(&self, index: usize) -> Option<TensorRef<'a>> {
+        self.tensors.get(index).copied()
     }
 
     fn step(&mut self, opcode: u8, reader: &mut ByteReader<'a>) -> Result<()> {
@@ -171,9 +171,9 @@ impl<'a> Pickle<'a> {
 
     /// Puts the pairs of key and value from `start` on into the dictionary below them.
     fn set_items(&mut self, start: usize) -> Result<()> {
-        let below = start.checked_sub(1).and_then(|place| self.stack.get(place));
-        let Some(&Value::Dict(place)) = below else { return Err(malformed()) };
-        let dict = self.dicts.get_mut(place).ok_or_else(malformed)?;
+        let below = start.checked_sub(1).and_then(|index| self.stack.get(index));
+        let Some(&Value::Dict(index)) = below else { return Err(malformed()) };
+        let dict = self.dicts.get_mut(index).ok_or_else(malformed)?;
         let (pairs, rest) = self.stack[start..].as_chunks();
         dict.extend(pairs.iter().map(|[key, value]| (*key, *value)));
         if !rest.is_empty() {
@@ -184,18 +184,18 @@ impl<'a> Pickle<'a> {
     }
 
     /// Python numbers what it notes one after the other.
-    fn put(&mut self, place: usize) -> Result<()> {
+    fn put(&mut self, index: usize) -> Result<()> {
         let value = *self.stack.last().ok_or_else(malformed)?;
-        if place == self.memo.len() {
+        if index == self.memo.len() {
             self.memo.push(value);
         } else {
-            *self.memo.get_mut(place).ok_or_else(malformed)? = value;
+            *self.memo.get_mut(index).ok_or_else(malformed)? = value;
         }
         Ok(())
     }
 
-    fn get(&mut self, place: usize) -> Result<()> {
-        let value = *self.memo.get(place).ok_or_else(malformed)?;
+    fn get(&mut self, index: usize) -> Result<()> {
+        let value = *self.memo.get(index).ok_or_else(malformed)?;
         self.stack.push(value);
         Ok(())
     }

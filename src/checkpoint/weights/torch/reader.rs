@@ -102,13 +102,15 @@ impl TorchReader {
         }
         let bytes = std::mem::take(&mut self.buffer);
         match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Beginning => self.begin(&bytes),
+            Step::Beginning => self.check_magic(&bytes),
             Step::End => self.find_directory(&bytes),
-            Step::CentralDirectory(directory) => self.open(Archive::read(&bytes, &directory)?, collector),
+            Step::CentralDirectory(directory) => {
+                self.open_archive(Archive::read(&bytes, &directory)?, collector)
+            }
             Step::Header(opened, entry, content) => {
                 self.read_content(opened, &entry, content, &bytes, collector)
             }
-            Step::EntryContent(opened, content) => self.take(opened, content, bytes, collector),
+            Step::EntryContent(opened, content) => self.advance(opened, content, bytes, collector),
             Step::Done => Ok(()),
         }
     }
@@ -124,7 +126,7 @@ impl TorchReader {
         }
     }
 
-    fn next(&mut self, step: Step, wanted: Range<u64>) -> Result<()> {
+    fn set_step(&mut self, step: Step, wanted: Range<u64>) -> Result<()> {
         if isize::try_from(wanted.end.saturating_sub(wanted.start)).is_err() || wanted.end > self.length {
             return Err(weights(format!(
                 "malformed: what it needs lies at {wanted:?}, in a file of {}",
@@ -135,7 +137,7 @@ impl TorchReader {
         Ok(())
     }
 
-    fn begin(&mut self, bytes: &[u8]) -> Result<()> {
+    fn check_magic(&mut self, bytes: &[u8]) -> Result<()> {
         if bytes == LEGACY_MAGIC {
             return Err(unsupported(
                 "the form that torch.save had before torch 1.6 is not read: load the model with transformers and write \
@@ -146,27 +148,27 @@ impl TorchReader {
             return Err(weights("malformed: it is not the archive that torch.save writes"));
         }
         let start = self.length.saturating_sub(zip::MAX_END_BYTES);
-        self.next(Step::End, start..self.length)
+        self.set_step(Step::End, start..self.length)
     }
 
     fn find_directory(&mut self, bytes: &[u8]) -> Result<()> {
         let directory = CentralDirectory::find(bytes, self.length)?;
         let range = directory.range.clone();
-        self.next(Step::CentralDirectory(directory), range)
+        self.set_step(Step::CentralDirectory(directory), range)
     }
 
-    fn open(&mut self, archive: Archive, collector: &mut TensorCollector) -> Result<()> {
+    fn open_archive(&mut self, archive: Archive, collector: &mut TensorCollector) -> Result<()> {
         let opened = Box::new(OpenArchive { archive, tensors: Vec::new().into_iter() });
         match opened.archive.find("byteorder") {
             Some(entry) => self.read_entry(opened, entry, EntryContent::ByteOrder),
-            None => self.take(opened, EntryContent::ByteOrder, b"little".to_vec(), collector),
+            None => self.advance(opened, EntryContent::ByteOrder, b"little".to_vec(), collector),
         }
     }
 
     fn read_entry(&mut self, opened: Box<OpenArchive>, entry: Entry, content: EntryContent) -> Result<()> {
         entry.check_stored()?;
         let header = entry.header..entry.header + zip::LOCAL_HEADER_BYTES;
-        self.next(Step::Header(opened, entry, content), header)
+        self.set_step(Step::Header(opened, entry, content), header)
     }
 
     fn read_content(
@@ -181,16 +183,16 @@ impl TorchReader {
         let wanted = match &content {
             EntryContent::ByteOrder | EntryContent::Pickle => range,
             EntryContent::Tensor(tensor) => {
-                let bytes = tensor.bytes();
+                let bytes = tensor.byte_range();
                 self.quantizer = tensor.quantizer(collector);
                 range.start + bytes.start..range.start + bytes.end
             }
         };
-        self.next(Step::EntryContent(opened, content), wanted)
+        self.set_step(Step::EntryContent(opened, content), wanted)
     }
 
     /// Goes on from what has been read to what comes after it.
-    fn take(
+    fn advance(
         &mut self,
         mut opened: Box<OpenArchive>,
         content: EntryContent,
@@ -214,14 +216,14 @@ impl TorchReader {
             EntryContent::Pickle => {
                 let tensors = state_dict::tensors(&bytes)?;
                 self.check_sizes(&opened.archive, &tensors)?;
-                collector.expect(tensors.iter().map(|tensor| &tensor.name))?;
+                collector.register(tensors.iter().map(|tensor| &tensor.name))?;
                 opened.tensors = tensors.into_iter();
                 self.next_tensor(opened, collector)
             }
             EntryContent::Tensor(tensor) => {
                 match self.quantizer.take() {
-                    Some(quantizer) => collector.keep(quantizer.finish()),
-                    None => collector.round(tensor.of(bytes))?,
+                    Some(quantizer) => collector.insert(quantizer.finish()),
+                    None => collector.insert_whole(tensor.into_tensor(bytes))?,
                 }
                 self.next_tensor(opened, collector)
             }
@@ -245,12 +247,12 @@ impl TorchReader {
 
     fn next_tensor(&mut self, mut opened: Box<OpenArchive>, collector: &mut TensorCollector) -> Result<()> {
         while let Some(tensor) = opened.tensors.next() {
-            if !tensor.bytes().is_empty() {
+            if !tensor.byte_range().is_empty() {
                 let entry = opened.archive.require(&tensor.entry())?;
                 return self.read_entry(opened, entry, EntryContent::Tensor(tensor));
             }
-            collector.keep(tensor.of(Vec::new()));
+            collector.insert(tensor.into_tensor(Vec::new()));
         }
-        self.next(Step::Done, 0..0)
+        self.set_step(Step::Done, 0..0)
     }
 }

@@ -81,7 +81,7 @@ impl TensorView {
     }
 
     /// The bytes of the storage that are to be read: none where the tensor is of a type that is not.
-    pub(super) fn bytes(&self) -> Range<u64> {
+    pub(super) fn byte_range(&self) -> Range<u64> {
         match self.encoding() {
             Encoding::Unsupported(_) => 0..0,
             _ => self.span.start * self.element_bytes()..self.span.end * self.element_bytes(),
@@ -106,8 +106,8 @@ impl TensorView {
         }
     }
 
-    /// The tensor, of the [`bytes`](Self::bytes) that were to be read.
-    pub(super) fn of(self, bytes: Vec<u8>) -> Tensor {
+    /// The tensor, of the [`bytes`](Self::byte_range) that were to be read.
+    pub(super) fn into_tensor(self, bytes: Vec<u8>) -> Tensor {
         let encoding = self.encoding();
         let data = if self.is_contiguous() { bytes } else { self.gather(&bytes) };
         let (scales, input_scales) = Default::default();
