@@ -1,16 +1,16 @@
-//! A JSON object whose errors name the file and the field.
+//! JSON objects whose errors name the file and the field.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result, unsupported};
 
-/// HF writes 1e30 for "no limit"; whatever lies above this is none.
+/// Lengths from here on mean "no limit": HF writes 1e30.
 const UNLIMITED_LENGTH: f64 = 1e9;
 
-/// One parsed JSON object and the name of the file or field it came from.
+/// A parsed JSON object. It knows its file and field, for error messages.
 #[derive(Debug)]
 pub(crate) struct Object {
-    /// The kind of the errors about malformed fields.
+    /// The kind of errors about this object's fields.
     kind: ErrorKind,
     path: String,
     fields: Map<String, Value>,
@@ -25,12 +25,12 @@ impl Object {
         }
     }
 
-    /// The value of a field; JSON's `null` counts as absent, as it does for HF.
+    /// Returns the value of a field. A `null` counts as absent, as in HF's libraries.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether a field is there, if only as `null`.
+    /// Returns whether the field exists, even as `null`.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
@@ -40,7 +40,7 @@ impl Object {
         Error::new(self.kind, format!("{}: {name} is {found}, not {wanted}", self.path))
     }
 
-    /// A whole number from `min` to `max`, or `default` when the field is absent.
+    /// Returns a whole number from `min` to `max`, or `default` if the field is absent.
     pub(crate) fn count(&self, name: &str, default: usize, min: usize, max: usize) -> Result<usize> {
         let Some(value) = self.get(name) else { return Ok(default) };
         value
@@ -56,7 +56,7 @@ impl Object {
             .transpose()
     }
 
-    /// A number of tokens; `None` where there is none, or one that HF writes for "no limit".
+    /// Returns a number of tokens; `None` if the field is absent or holds HF's value for "no limit".
     pub(crate) fn token_count(&self, name: &str) -> Result<Option<usize>> {
         let Some(length) = self.number(name)? else { return Ok(None) };
         if length >= UNLIMITED_LENGTH {
@@ -92,8 +92,7 @@ impl Object {
         }
     }
 
-    /// Takes the fields of another object over, in the place of those that are here. A list called `joined` is put behind
-    /// the one that is here, but for what that holds.
+    /// Merges `other` into this object; its fields win. The list `joined` is appended without duplicates instead.
     pub(crate) fn merge(&mut self, other: Self, joined: &str) {
         for (name, value) in other.fields {
             match (self.fields.get_mut(&name), value) {
@@ -110,40 +109,44 @@ impl Object {
         self.fields.len()
     }
 
-    /// The names of the fields that are there.
+    /// Returns the names of the fields that are not `null`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
 
-    /// Refuses every field but those that are `read` and those that change no score.
+    /// Rejects an object with any field that is not in `known`. `known` has the fields that are read and those that
+    /// cannot change a score.
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(crate) fn reject_other_fields(&self, read: &[&str]) -> Result<()> {
-        match self.names().find(|name| !read.contains(name)) {
+    pub(crate) fn reject_other_fields(&self, known: &[&str]) -> Result<()> {
+        match self.names().find(|name| !known.contains(name)) {
             None => Ok(()),
             Some(other) => {
                 let other = shorten(other);
-                Err(unsupported(format!("{}: {other} may change scores and is not read", self.path)))
+                Err(unsupported(format!("{}: {other} is not supported and may change scores", self.path)))
             }
         }
     }
 
-    /// Refuses a field that is there with another value than the one that is read.
+    /// Rejects a field whose value differs from `supported`. The field may be absent.
     ///
     /// # Errors
-    /// `unsupported`, naming the field and its value; `config` for a value that is no string.
-    pub(crate) fn require(&self, name: &str, read: &str) -> Result<()> {
+    /// `unsupported`, naming the field and its value; the object's kind if the value is not a string.
+    pub(crate) fn require(&self, name: &str, supported: &str) -> Result<()> {
         match self.string(name)? {
-            Some(other) if other != read => {
+            Some(other) if other != supported => {
                 let other = shorten(other);
-                Err(unsupported(format!("{}: {name} {other:?}; here it has to be {read:?}", self.path)))
+                Err(unsupported(format!(
+                    "{}: {name} {other:?}; this build supports {supported:?}",
+                    self.path
+                )))
             }
             _ => Ok(()),
         }
     }
 
-    /// A list of strings.
+    /// Returns a list of strings.
     pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<&str>>> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value
@@ -154,7 +157,7 @@ impl Object {
     }
 }
 
-/// Keeps hostile values from filling an error message.
+/// Shortens a value from a file, so that it cannot fill an error message.
 fn shorten(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &text[..end]),

@@ -1,7 +1,8 @@
-//! Bytes from outside become verified facts: what the model is, where its tensors lie, what its scores mean.
+//! Reads checkpoints: turns untrusted files into checked facts about the model, its tokenizer, its weights and the
+//! meaning of its scores.
 //!
-//! Nothing here computes a score and nothing here trusts its input. What leaves this module has been checked:
-//! sizes are bounded and divide, every tensor lies inside its file, every number is finite.
+//! Nothing here computes a score. Everything that leaves this module has been checked: sizes are bounded and
+//! consistent, every tensor lies within its file, and every number that is used is finite.
 
 mod config;
 mod json;
@@ -35,23 +36,23 @@ use json::Object;
 use model_layout::layout;
 use sbert::CrossEncoderFiles;
 
-/// A checkpoint but for its weights, which are read apart: they are large. Its parts have been checked one by one.
+/// A checkpoint without its weights, which are large and are read separately.
 ///
-/// That parts and weights fit each other (every tensor the model needs is there, in its shape) is checked by
-/// [`model`](crate::model), which knows what the model needs.
+/// Each file has been checked by itself. [`model`](crate::model) checks that configuration and weights fit each other:
+/// every required tensor exists and has the right shape.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// `config.json`.
     pub config: ModelConfig,
-    /// What follows the encoder, where `modules.json` says it.
+    /// The modules after the encoder, if `modules.json` lists any.
     pub chain: Option<ModuleChain>,
-    /// The function that turns logits into scores unless the caller says otherwise.
+    /// The function that turns logits into scores, unless the caller chooses another.
     pub activation: ScoreActivation,
-    /// `tokenizer_config.json` and the other places that say how pairs are cut.
+    /// The settings of the tokenizer, from `tokenizer_config.json` and the files that go with it.
     pub tokenizer_config: TokenizerConfig,
-    /// What is put before every query; for a decoder, the instruction unless a call gives another.
+    /// The text before every query. For a decoder it is the default instruction, which a call can replace.
     pub prompt: String,
-    /// How a decoder is asked.
+    /// How a decoder is prompted.
     #[cfg(feature = "decoder")]
     pub prompt_config: Option<PromptConfig>,
     /// The bytes of `tokenizer.json`.
@@ -59,10 +60,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns the sizes that bound token ids, token types and the length of a pair.
+    /// Returns the limits for token ids, token types and the length of a pair.
     pub fn limits(&self) -> ModelLimits {
         let limits = ModelLimits::from(&self.config);
-        // A module's own length counts for a model without a table of positions.
+        // The length that a sentence-transformers module states counts more, unless a table of positions limits it.
         let has_table = self.config.position_table.is_some() || self.config.decoder.is_some();
         if has_table || !self.tokenizer_config.overrides_max_positions {
             return limits;
@@ -73,8 +74,8 @@ impl Checkpoint {
     /// Reads and checks the files of a checkpoint.
     ///
     /// # Errors
-    /// `config` or `tokenizer` for a file that is missing or malformed, `unsupported` for one that is
-    /// well formed and asks for what Ranklet does not do.
+    /// `config` or `tokenizer` for a missing or malformed file; `unsupported` for a valid file that needs a feature
+    /// Ranklet does not have.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
         for file in &layout().files {
             if files.get(&file.name).is_some() {

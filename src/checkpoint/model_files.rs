@@ -1,4 +1,4 @@
-//! The files of a checkpoint by name, wherever they come from.
+//! The files of a checkpoint, in memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::error::Result;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::error::input;
 
-/// The files of one checkpoint: names as on the Hub (`config.json`, `model.safetensors`, ...) and their bytes.
+/// The files of one checkpoint by name. Names are those on the Hub, such as `config.json` or `1_Pooling/config.json`.
 #[derive(Debug, Default, Clone)]
 pub struct ModelFiles {
     files: BTreeMap<String, Cow<'static, [u8]>>,
@@ -35,7 +35,7 @@ impl ModelFiles {
         model_layout::wanted(listing, read)
     }
 
-    /// No files yet.
+    /// Creates an empty set of files.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,31 +45,31 @@ impl ModelFiles {
         self.files.insert(name.into(), bytes.into());
     }
 
-    /// The bytes of a file.
+    /// Returns the bytes of a file.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(AsRef::as_ref)
     }
 
-    /// Takes a file out, so that large ones are not held twice.
+    /// Removes a file and returns its bytes.
     pub fn take(&mut self, name: &str) -> Option<Cow<'static, [u8]>> {
         self.files.remove(name)
     }
 
-    /// The files by name.
+    /// Iterates over names and bytes, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
     }
 
-    /// Bytes of the weights files, whatever their form.
+    /// Returns the total size of all weights files in bytes.
     pub fn weights_bytes(&self) -> usize {
         let small = |name: &str| name.ends_with(".json") || name.ends_with(".jinja");
         self.files.iter().filter(|(name, _)| !small(name)).map(|(_, bytes)| bytes.len()).sum()
     }
 
-    /// Reads the files of a checkpoint from a folder, of weights that are there in several forms the one that is used.
+    /// Reads a checkpoint from a folder. If the weights exist in several forms, only the preferred one is read.
     ///
     /// # Errors
-    /// `input` when the folder cannot be read; the file's own kind when a file cannot.
+    /// `input` if `directory` is not a folder; the code in `model_files.json` for a file that cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &std::path::Path) -> Result<Self> {
         let mut files = Self::without_weights(directory)?;
@@ -77,7 +77,7 @@ impl ModelFiles {
             if !files.read(directory, &form.name)? {
                 continue;
             }
-            // Loading reports a malformed index, and files that it names and that are missing.
+            // A malformed index and missing shards are reported when the model is loaded.
             let index = files.get(&form.name).filter(|_| form.shard_suffix.is_some());
             let shards = index.and_then(|bytes| Index::parse(form, bytes).ok());
             for name in shards.iter().flat_map(Index::files) {
@@ -88,15 +88,15 @@ impl ModelFiles {
         Ok(files)
     }
 
-    /// Reads the files of a checkpoint from a folder, but for the weights, which are large.
+    /// Reads a checkpoint from a folder without its weights.
     ///
     /// # Errors
-    /// As [`from_directory`](Self::from_directory).
+    /// See [`from_directory`](Self::from_directory).
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn without_weights(directory: &std::path::Path) -> Result<Self> {
         if !directory.is_dir() {
-            return Err(input(format!(
-                "{} is not a folder; a model on the Hub has to be downloaded into one first",
+            return Err(crate::error::input(format!(
+                "{} is not a folder; download a model from the Hub first",
                 directory.display()
             )));
         }
@@ -104,7 +104,7 @@ impl ModelFiles {
         for file in &layout().files {
             files.read(directory, &file.name)?;
         }
-        // Loading reports a malformed list, and files of modules that are missing.
+        // A malformed list and missing files of modules are reported when the model is loaded.
         let list = files.get(&layout().modules.list).map(sbert::parse_modules);
         for entry in list.and_then(Result::ok).unwrap_or_default() {
             let Ok(Some(module)) = ModuleFiles::of(&entry) else { continue };
@@ -118,7 +118,7 @@ impl ModelFiles {
         Ok(files)
     }
 
-    /// Reads a file of a folder, if it is there.
+    /// Reads a file of a folder. Returns whether it exists.
     #[cfg(not(target_arch = "wasm32"))]
     fn read(&mut self, directory: &std::path::Path, name: &str) -> Result<bool> {
         let path = directory.join(name);
@@ -130,7 +130,7 @@ impl ModelFiles {
         Ok(true)
     }
 
-    /// The default model that is compiled into this build.
+    /// Returns the default model, which is compiled into this build.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Self {
         let mut files = Self::new();

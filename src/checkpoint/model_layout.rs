@@ -1,17 +1,18 @@
-//! The facts about which files make a model, from `model_files.json`.
+//! The rules for which files make a model, read from `model_files.json`.
 //!
-//! The package (`pkg/src/model`) and the demo server (`www`) read the same JSON file:
+//! The npm package (`pkg/src/model`) and the demo server (`www`) read the same JSON file:
 //!
-//! - `files`: the small files, in the order in which a missing one is reported. `code` is the code of the error that
-//!   says so, or that it cannot be read. A file with `refused` must not be present, for the reason given.
-//! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index: its
-//!   `weight_map` names the files that hold the tensors, and their names end with the suffix.
-//! - `modules`: sentence-transformers lists modules in the file `list`, each with a folder of its own. The list is read
-//!   only if `readIf.file` has `readIf.value` in `readIf.field`. `kinds` has the modules whose files are read, by the
-//!   last part of their type; all other modules have no files to read.
-//! - `names`: a shard's name and a module's folder consist of ASCII letters, digits and `punctuation`, begin with no
-//!   dot and do not contain `forbidden`, so that no URL or file system can read them as a path.
-//! - `limits`: larger or longer lists are refused.
+//! - `files`: the small files, in the order in which missing ones are reported. `code` is the error code for a file
+//!   that is missing or cannot be read. A model with a file that has `refused` is rejected, for the reason given there.
+//! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index. Its
+//!   `weight_map` names the shards, which are files whose names end with the suffix.
+//! - `modules`: sentence-transformers lists a model's modules in the file `list`. Each module has its own folder. The
+//!   list is used only if the field `readIf.field` of `readIf.file` has the value `readIf.value`. `kinds` are the
+//!   modules with files that are read, by the last part of their type name.
+//! - `names`: the rule for names of shards and of module folders. They consist of ASCII letters, digits and
+//!   `punctuation`, do not begin with a dot and do not contain `forbidden`. No URL or file system reads such a name as
+//!   a path.
+//! - `limits`: longer or larger lists are rejected.
 
 use std::sync::LazyLock;
 
@@ -42,23 +43,23 @@ pub(super) struct SmallFile {
     pub(super) refused: Option<String>,
 }
 
-/// A file by which weights are found.
+/// A form of the weights: a file with tensors, or an index of such files.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WeightsForm {
     pub(super) name: String,
-    /// The ending of the files that an index names; `None` for a form that holds the weights itself.
+    /// The suffix of the shards' names, if this form is an index.
     pub(super) shard_suffix: Option<String>,
 }
 
-/// The files of sentence-transformers' modules.
+/// Where the files of sentence-transformers' modules are.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ModuleLayout {
     pub(super) list: String,
     pub(super) read_if: FieldValue,
     pub(super) config: String,
-    /// Names of a module's weights, the preferred one first.
+    /// The names of a module's weights file, the preferred one first.
     pub(super) weights: Vec<String>,
     kinds: Vec<ModuleKind>,
 }
@@ -94,7 +95,7 @@ struct NameRule {
     forbidden: String,
 }
 
-/// Limits of the lists of files.
+/// Limits on the lists of files.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LayoutLimits {
@@ -109,12 +110,12 @@ static LAYOUT: LazyLock<ModelLayout> = LazyLock::new(|| {
     serde_json::from_str(include_str!("model_files.json")).expect("model_files.json is well formed")
 });
 
-/// The layout of a model's files.
+/// Returns the rules for a model's files.
 pub(super) fn layout() -> &'static ModelLayout {
     &LAYOUT
 }
 
-/// Returns the files to read of those in `listing`; `read` gives the content of a small file in it.
+/// Returns the files of `listing` that a model is loaded from. `read` returns the content of a listed file.
 ///
 /// # Errors
 /// See [`ModelFiles::wanted`].
@@ -134,7 +135,7 @@ pub(super) fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<
     Ok(wanted)
 }
 
-/// The weights in the preferred form, with all files that an index names.
+/// Returns the file of the preferred form of the weights; for an index, also its shards.
 fn wanted_weights(
     is_present: &impl Fn(&str) -> bool,
     read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
@@ -152,7 +153,7 @@ fn wanted_weights(
     Ok(wanted)
 }
 
-/// The files of all modules that are listed.
+/// Returns the files of all modules in the list.
 fn wanted_modules(
     is_present: &impl Fn(&str) -> bool,
     read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
@@ -185,19 +186,19 @@ fn wanted_modules(
     Ok(wanted)
 }
 
-/// The names of a module's files.
+/// The paths of a module's files.
 pub(super) struct ModuleFiles {
     pub(super) config: String,
     needs_config: bool,
-    /// The preferred name first; empty for a module without weights.
+    /// The preferred path first. Empty for a module without weights.
     pub(super) weights: Vec<String>,
 }
 
 impl ModuleFiles {
-    /// The files of a module; `None` if none of its files are read.
+    /// Returns the files of a module, or `None` if the module has none that are read.
     ///
     /// # Errors
-    /// `config` if the module's folder has a name that is not allowed.
+    /// `config` if the name of the module's folder is not allowed.
     pub(super) fn of(entry: &ModuleEntry) -> Result<Option<Self>> {
         let ModuleLayout { config, weights, kinds, .. } = &layout().modules;
         let Some(kind) = kinds.iter().find(|kind| kind.name == entry.kind()) else { return Ok(None) };
@@ -213,7 +214,7 @@ impl ModuleFiles {
 }
 
 impl SmallFile {
-    /// The error for a missing file.
+    /// Returns the error for a missing file.
     pub(super) fn missing(&self) -> Error {
         Error::new(self.error_kind(), format!("{} is missing", self.name))
     }
@@ -223,10 +224,10 @@ impl SmallFile {
         kind.unwrap_or(ErrorKind::Internal)
     }
 
-    /// Checks a file that is present.
+    /// Checks that a model with this file can be loaded.
     ///
     /// # Errors
-    /// `unsupported` if a model with this file is refused.
+    /// `unsupported` if the file is `refused`.
     pub(super) fn check_not_refused(&self) -> Result<()> {
         match &self.refused {
             Some(reason) => Err(unsupported(format!("{}: {reason}", self.name))),
@@ -235,7 +236,7 @@ impl SmallFile {
     }
 }
 
-/// The error for a local file of a model that exists and cannot be read.
+/// Returns the error for a local file that exists but cannot be read.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
     let kind = match layout().files.iter().find(|file| file.name == name) {
@@ -246,7 +247,7 @@ pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
     Error::new(kind, format!("{name} cannot be read: {error}")).with_source(error)
 }
 
-/// Returns whether `name` is a plain file or folder name that no URL or file system reads as a path.
+/// Returns whether `name` is the name of a file or folder, and not a path in the eyes of a URL or a file system.
 pub(super) fn is_plain_name(name: &str) -> bool {
     let NameRule { max_bytes, punctuation, forbidden } = &layout().names;
     (1..=*max_bytes).contains(&name.len())
@@ -263,21 +264,21 @@ pub(super) fn check_folder_name(path: &str) -> Result<()> {
     if is_plain_name(path) {
         return Ok(());
     }
-    Err(config(format!("{}: {path:?} is not the name of a folder", layout().modules.list)))
+    Err(config(format!("{}: {path:?} is not the name of a folder next to it", layout().modules.list)))
 }
 
-/// The error for a model without weights.
+/// Returns the error for a model without weights.
 pub(super) fn no_weights() -> Error {
     let names: Vec<&str> = layout().weights.iter().map(|form| form.name.as_str()).collect();
-    weights(format!("the weights are missing: there is none of {}", names.join(", ")))
+    weights(format!("the weights are missing: the model has none of {}", names.join(", ")))
 }
 
-/// The error for a file that an index names and that is missing.
+/// Returns the error for a shard that the index names but that does not exist.
 pub(super) fn missing_shard(name: &str, index: &WeightsForm) -> Error {
-    weights(format!("{name} is missing, which {} names", index.name))
+    weights(format!("{name} is missing; {} names it", index.name))
 }
 
-/// The error for a module in `folder` that needs weights and has none.
+/// Returns the error for a module without its weights file.
 pub(super) fn missing_module_weights(folder: &str) -> Error {
     weights(format!("the weights of {folder} are missing: {folder}/{}", layout().modules.weights[0]))
 }
@@ -290,12 +291,12 @@ mod tests {
 
     use super::*;
 
-    /// A model's files and those of them that are read, or the error; the package runs the same cases.
+    /// A model's files, and either those that are read or the error. The package's tests run the same cases.
     #[derive(Deserialize)]
     struct Case {
         name: String,
         listing: Vec<String>,
-        /// Small files: a string is a file's text, any other value its JSON.
+        /// The contents of small files: a string is the text of a file, any other value its JSON.
         #[serde(default)]
         contents: HashMap<String, Value>,
         wanted: Option<Vec<String>>,

@@ -182,7 +182,7 @@ fn invalid_configurations_are_rejected_and_the_field_is_named() {
         (modernbert, json!({ "classifier_activation": "gelu9" }), "classifier_activation"),
         (modernbert, json!({ "hidden_activation": "gelu9" }), "hidden_activation"),
         (modernbert, json!({ "norm_eps": 2.0 }), "norm_eps"),
-        (modernbert, json!({ "num_attention_heads": 16 }), "heads of 3"),
+        (modernbert, json!({ "num_attention_heads": 16 }), "head width 3"),
         ("modernbert-old-config-mean-h40", json!({ "global_rope_theta": 0.5 }), "global_rope_theta"),
         ("roberta-plain-h40", json!({ "pad_token_id": 1000 }), "max_position_embeddings"),
         ("roberta-plain-h40", json!({ "pad_token_id": -1 }), "pad_token_id"),

@@ -28,7 +28,7 @@ fn the_index_and_the_files_must_agree() {
     let unnamed = with_index(|map| drop(map.as_object_mut().unwrap().remove("classifier.bias")));
     assert!(load(unnamed).is_ok());
     let elsewhere = with_index(|map| map[TABLE] = json!(SECOND));
-    assert_refused(load(elsewhere), ErrorKind::Weights, &[SECOND, TABLE, "does not hold"]);
+    assert_refused(load(elsewhere), ErrorKind::Weights, &[SECOND, TABLE, "does not contain"]);
     let nowhere = with_index(|map| map["ghost"] = json!(FIRST));
     assert_refused(load(nowhere), ErrorKind::Weights, &[FIRST, "ghost"]);
     let mut both = with_index(|map| *map = json!({ TABLE: FIRST, "other": SECOND }));

@@ -83,7 +83,7 @@ fn tensors_lie_in_their_storages() {
 #[test]
 fn sharing_is_bounded() {
     let huge = Pickled { shape: &[1 << 20, 1 << 20], strides: &[0, 0], ..GOOD };
-    assert_refused(read_tensor(&huge), ErrorKind::Weights, &[BIN, "times those of the file"]);
+    assert_refused(read_tensor(&huge), ErrorKind::Weights, &[BIN, "times the size of the file"]);
     let storage = vec![0; 1 << 20];
     let tensor = Pickled { elements: 1 << 18, offset: 0, shape: &[1 << 18], strides: &[1], ..GOOD };
     let shared = |count: usize| {
@@ -92,7 +92,7 @@ fn sharing_is_bounded() {
         read(BIN, &archive(&[("data.pkl", &dictionary(&items)), ("data/0", &storage)]))
     };
     assert!(shared(4).is_ok());
-    assert_refused(shared(5), ErrorKind::Weights, &[BIN, "times those of the file"]);
+    assert_refused(shared(5), ErrorKind::Weights, &[BIN, "times the size of the file"]);
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn only_a_dictionary_of_tensors_is_taken() {
     assert_refused(value(b"N"), ErrorKind::Weights, &["epoch is None"]);
     assert_refused(value(b")"), ErrorKind::Weights, &["epoch is a tuple"]);
     assert_refused(read_pickle(b"\x80\x02N."), ErrorKind::Weights, &["None, not a dictionary"]);
-    assert_refused(read_pickle(b"\x80\x02}(K\x01K\x01u."), ErrorKind::Weights, &["a number for a name"]);
+    assert_refused(read_pickle(b"\x80\x02}(K\x01K\x01u."), ErrorKind::Weights, &["a number as a name"]);
     let twice = dictionary(&[("a.gamma", GOOD.bytes()), ("a.weight", GOOD.bytes())]);
-    assert_refused(read_pickle(&twice), ErrorKind::Weights, &["a.weight and its other spelling"]);
+    assert_refused(read_pickle(&twice), ErrorKind::Weights, &["a.weight occurs twice"]);
     assert_refused(read_pickle(b"\x80\x04}."), ErrorKind::Unsupported, &["protocol 4"]);
 }
 
@@ -194,19 +194,19 @@ fn an_archive_is_as_its_directory_says() {
     assert_refused(overwritten(entry, 8, &[1, 0]), ErrorKind::Unsupported, &[BIN, "encrypted"]);
     assert_refused(overwritten(b"little", 0, b"big\0\0\0"), ErrorKind::Unsupported, &[BIN, "big-endian"]);
     for (what, broken) in [
-        ("two sizes", overwritten(entry, 20, &[1, 0, 0, 0])),
+        ("two different sizes", overwritten(entry, 20, &[1, 0, 0, 0])),
         ("outside", overwritten(entry, 20, &[0xf0, 0xff, 0xff, 0x7f, 0xf0, 0xff, 0xff, 0x7f])),
         ("outside", overwritten(entry, 42, &[0xff, 0xff, 0xff, 0x7f])),
         ("not where", overwritten(entry, 42, &[1, 0, 0, 0])),
         ("not where", overwritten(b"PK\x03\x04", 26, &[0xff, 0xff])),
         ("ends too early", overwritten(end, 10, &[0xff, 0xff])),
-        ("goes on", overwritten(end, 10, &[2, 0])),
+        ("bytes after its last entry", overwritten(end, 10, &[2, 0])),
         ("directory", overwritten(end, 12, &[0xff, 0xff, 0xff, 0xff])),
         ("directory", overwritten(end, 16, &[0, 0, 0, 0])),
         ("zip archive", overwritten(end, 20, &[1, 0])),
         ("zip archive", overwritten(end, 0, b"XX")),
         ("not the archive", overwritten(b"PK\x03\x04", 0, b"XX")),
-        ("something else", overwritten(entry, 0, b"XX")),
+        ("an invalid entry", overwritten(entry, 0, b"XX")),
     ] {
         assert_refused(broken, ErrorKind::Weights, &[BIN, what]);
     }

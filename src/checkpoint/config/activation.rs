@@ -1,14 +1,14 @@
-//! The activation functions inside a model.
+//! The activation functions of models.
 
 use serde::Serialize;
 
 use crate::error::{Result, config, unsupported};
 
-/// An element-wise function inside the model.
+/// An element-wise function inside a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// `x * (1 + erf(x / sqrt(2))) / 2`, exact.
+    /// `x * (1 + erf(x / sqrt(2))) / 2`, the exact GELU.
     Gelu,
     /// `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2`.
     GeluTanh,
@@ -20,7 +20,7 @@ pub enum Activation {
     Tanh,
 }
 
-/// Names of HF's `ACT2FN` for functions that are not read.
+/// Names in HF's `ACT2FN` that this build does not support.
 const UNSUPPORTED: [&str; 13] = [
     "gelu_10",
     "hardswish",
@@ -38,10 +38,11 @@ const UNSUPPORTED: [&str; 13] = [
 ];
 
 impl Activation {
-    /// The function that `field` of `config.json` names, by the names of HF's `ACT2FN`.
+    /// Returns the function with this name in HF's `ACT2FN`. `field` is the field of `config.json` that has the name.
     ///
     /// # Errors
-    /// `unsupported` for one of the others that HF has, `config` for a name it has not: guessing would give wrong scores.
+    /// `unsupported` for a function that HF has and Ranklet does not; `config` for any other name. A guess would give
+    /// wrong scores.
     pub fn named(field: &str, name: &str) -> Result<Self> {
         match name {
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
@@ -52,8 +53,8 @@ impl Activation {
             "silu" | "swish" => Ok(Activation::Silu),
             "tanh" => Ok(Activation::Tanh),
             other if UNSUPPORTED.contains(&other) => Err(unsupported(format!(
-                "config.json: {field} {other:?}; this build reads gelu, gelu_pytorch_tanh, relu, silu, tanh and \
-                 other names of these"
+                "config.json: {field} {other:?}; this build supports gelu, gelu_pytorch_tanh, relu, silu, tanh and \
+                 their other names"
             ))),
             _ => Err(config(format!(
                 "config.json: {field} {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"

@@ -1,4 +1,4 @@
-//! DeBERTa's part of a configuration, versions 2 and 3.
+//! Configuration of DeBERTa, versions 2 and 3.
 
 use super::{
     AttentionPositions, MAX_HIDDEN, MAX_ROWS, ModelConfig, RelativePositions, activation, require_width,
@@ -29,20 +29,20 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
 
 fn refuse_variants(json: &Object, config: &ModelConfig) -> Result<()> {
     if positive(json, "conv_kernel_size", MAX_ROWS)?.is_some() {
-        return Err(unsupported("config.json: conv_kernel_size asks for a convolution"));
+        return Err(unsupported("config.json: conv_kernel_size needs a convolution, which is not supported"));
     }
     require_width(json, "attention_head_size", config.hidden_size / config.num_attention_heads)?;
     require_width(json, "pooler_hidden_size", config.hidden_size)
 }
 
-/// The products in the logits beside that of contents.
+/// Which terms with positions the attention logits have.
 struct Terms {
     content_to_position: bool,
     position_to_content: bool,
 }
 
 impl Terms {
-    /// A list of names, or one string with bars between them.
+    /// Reads `pos_att_type`: a list of names, or one string with the names separated by `|`.
     fn read(json: &Object) -> Result<Self> {
         let names: Vec<String> = match json.get("pos_att_type") {
             Some(serde_json::Value::String(text)) => {
@@ -62,12 +62,12 @@ impl Terms {
 fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<RelativePositions> {
     let buckets = positive(json, "position_buckets", MAX_ROWS)?;
     let max_distance = positive(json, "max_relative_positions", MAX_ROWS)?.unwrap_or(positions);
-    // Logarithms between half of the buckets and the longest distance have to grow, where there are any.
+    // The logarithm of the distance must grow between half the number of buckets and `max_distance`.
     if let Some(buckets) = buckets
         && (buckets < 2 || positions - 1 > buckets / 2 && max_distance <= buckets / 2 + 1)
     {
         return Err(config(format!(
-            "config.json: position_buckets {buckets} do not fit max_relative_positions {max_distance}"
+            "config.json: position_buckets {buckets} does not fit max_relative_positions {max_distance}"
         )));
     }
     Ok(RelativePositions {
@@ -80,7 +80,7 @@ fn relative_positions(json: &Object, terms: &Terms, positions: usize) -> Result<
     })
 }
 
-/// Whether the table of relative positions has a norm.
+/// Returns whether the table of relative positions is normalized.
 fn normalized(json: &Object) -> Result<bool> {
     let text = json.string("norm_rel_ebd")?.unwrap_or("none").to_lowercase();
     let mut parts = text.split('|').map(str::trim);
@@ -90,7 +90,7 @@ fn normalized(json: &Object) -> Result<bool> {
     }
 }
 
-/// A size that is not there, or not above zero, for "none".
+/// Reads a size. A size that is absent, zero or negative means "none".
 fn positive(json: &Object, field: &str, max: usize) -> Result<Option<usize>> {
     match json.number(field)? {
         Some(number) if number > 0.0 => json.count(field, 0, 1, max).map(Some),

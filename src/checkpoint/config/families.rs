@@ -1,4 +1,4 @@
-//! The families of models that are read: how each writes its configuration.
+//! The supported families of models, and how each one writes its configuration.
 
 use super::{
     MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, qwen3, require,
@@ -6,32 +6,32 @@ use super::{
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
-/// A kind of model: its tensors have names of their own.
+/// A family of models. It determines the names of the tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// BERT with a pooler.
+    /// BERT, with a pooler.
     Bert,
-    /// BERT with a gated feed-forward block.
+    /// JinaBERT: BERT with ALiBi and gated feed-forward blocks.
     JinaBert,
-    /// ELECTRA: embeddings of a width of their own, a head of two layers.
+    /// ELECTRA: embeddings may have another width than the residual stream; the head has two layers.
     Electra,
-    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions past the padding token, a head of two layers.
+    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions start after the padding token's id; the head has two layers.
     Roberta,
-    /// DistilBERT: no token types, names of its own.
+    /// DistilBERT: no token types, and different tensor names.
     DistilBert,
-    /// ModernBERT: rotary positions, windows, gates, norms before each block.
+    /// ModernBERT: rotary positions, sliding windows, gated feed-forward blocks, and a norm before each block.
     ModernBert,
-    /// GTE with the names of its published code: rotary positions, fused projections, gates.
+    /// GTE with the tensor names of its published code: rotary positions, fused projections, gated feed-forward blocks.
     New,
-    /// GTE with the names that transformers has for it, or those of its published code.
+    /// GTE with the tensor names of transformers, or those of its published code.
     Gte,
-    /// DeBERTa 2 and 3: relative positions in the logits.
+    /// DeBERTa 2 and 3: disentangled attention with relative positions.
     Deberta,
-    /// Qwen3, a decoder: not run as a Plan.
+    /// Qwen3, a decoder. It does not run as a Plan.
     Qwen3,
 }
 
-/// The names of a size, the first that is there counts, and what HF takes where none is.
+/// The names of a size in `config.json`, the preferred one first, and the default of HF.
 type Size = (&'static [&'static str], usize);
 
 /// How a family writes its configuration.
@@ -48,13 +48,13 @@ pub(super) struct FamilyConfig {
     pub(super) hidden_act: &'static str,
     pub(super) max_position_embeddings: usize,
     pub(super) type_vocab_size: usize,
-    /// With fewer token types, a model leaves those it is given aside.
+    /// A model with fewer token types than this ignores token type ids.
     pub(super) min_token_types: usize,
-    /// `None` for the name: it is always the default.
+    /// The field and its default. Without a field, the value is always the default.
     pub(super) layer_norm_eps: (Option<&'static str>, f64),
-    /// Fields that change the scores, with the one value that is read.
+    /// Fields that change the scores, each with the only supported value.
     pub(super) required: &'static [(&'static str, &'static str)],
-    /// Reads what only this family has.
+    /// Reads the fields that only this family has.
     pub(super) read_family_fields: fn(&Object, &mut ModelConfig) -> Result<()>,
 }
 
@@ -159,7 +159,7 @@ const NEW: FamilyConfig = FamilyConfig {
     vocab_size: 30528,
     max_position_embeddings: 2048,
     type_vocab_size: 1,
-    // All zero where there is one.
+    // A single type has id 0 everywhere and is ignored.
     min_token_types: 2,
     required: &[("position_embedding_type", "rope"), ("layer_norm_type", "layer_norm")],
     read_family_fields: gte::read_new,
@@ -211,11 +211,11 @@ const QWEN3: FamilyConfig = FamilyConfig {
     ..BERT
 };
 
-/// BERT and JinaBERT, which `model_type` does not tell apart.
+/// BERT and JinaBERT, which have the same `model_type`.
 const BERT_OR_JINA_BERT: FamilyConfig =
     FamilyConfig { required: &[], read_family_fields: jina_bert::read, ..BERT };
 
-/// Defaults are those of transformers 5.23.
+/// All families. Defaults are those of transformers 5.23.
 const FAMILIES: [FamilyConfig; 11] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
@@ -231,16 +231,16 @@ const FAMILIES: [FamilyConfig; 11] = [
 ];
 
 impl FamilyConfig {
-    /// The row of a `model_type`.
+    /// Returns the family with the `model_type` of this configuration.
     pub(super) fn for_model_type(json: &Object) -> Result<&'static Self> {
-        let name = json.string("model_type")?.ok_or_else(|| config("config.json names no model_type"))?;
+        let name = json.string("model_type")?.ok_or_else(|| config("config.json has no model_type"))?;
         FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
             let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
-            unsupported(format!("config.json: model_type {name:?}; this build reads {}", known.join(", ")))
+            unsupported(format!("config.json: model_type {name:?}; this build supports {}", known.join(", ")))
         })
     }
 
-    /// Refuses what would change the scores and is not the family as [`crate::model`] builds it.
+    /// Rejects options that would change the scores and that [`crate::model`] does not implement.
     pub(super) fn refuse_variants(&self, json: &Object) -> Result<()> {
         for name in ["is_decoder", "add_cross_attention"] {
             if json.bool(name)? == Some(true) {

@@ -1,11 +1,10 @@
-//! The part of a configuration that is GTE's, whose `model_type` is "new" with its published code and "gte" in
-//! transformers.
+//! Configuration of GTE. The `model_type` is "new" in its published code and "gte" in transformers.
 
 use super::{AttentionPositions, ModelConfig, Rotary, RotaryLayer, rotary};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, unsupported};
 
-/// As the published code reads it.
+/// Reads the fields as GTE's published code does.
 pub(super) fn read_new(json: &Object, config: &mut ModelConfig) -> Result<()> {
     for (name, refused) in [("pack_qkv", false), ("logn_attention_scale", true)] {
         if json.bool(name)? == Some(refused) {
@@ -16,10 +15,10 @@ pub(super) fn read_new(json: &Object, config: &mut ModelConfig) -> Result<()> {
     rotate(json, config, ntk_angles(json, head_dim)?)
 }
 
-/// As transformers reads it.
+/// Reads the fields as transformers does.
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     let theta = rotary::theta(json, "rope_theta", 160_000.0)?;
-    // Where a file has both, transformers takes the older name.
+    // If both fields exist, transformers uses the older one.
     let rotary = match json.object("rope_scaling")?.or(json.object("rope_parameters")?) {
         Some(parameters) => rotary::angles(&parameters, theta)?,
         None => Rotary { theta, divisor: 1.0 },
@@ -36,18 +35,20 @@ fn rotate(json: &Object, config: &mut ModelConfig, rotary: Rotary) -> Result<()>
     Ok(())
 }
 
-/// The angles; where a model was stretched "ntk" style by a factor, with a base so many times as large, and
-/// `factor^(2 / head_dim)` times as slow.
+/// Returns the angles. "ntk" scaling by a factor multiplies the base by it and divides the frequencies by `factor^(2 /
+/// head_dim)`.
 fn ntk_angles(json: &Object, head_dim: usize) -> Result<Rotary> {
     let theta = rotary::theta(json, "rope_theta", 10_000.0)?;
     let Some(scaling) = json.object("rope_scaling")? else { return Ok(Rotary { theta, divisor: 1.0 }) };
     match scaling.string("type")? {
         Some("ntk") if scaling.get("mixed_b").is_none() => {}
-        Some("ntk") => return Err(unsupported("config.json: rope_scaling has mixed_b")),
+        Some("ntk") => {
+            return Err(unsupported("config.json: rope_scaling has mixed_b, which is not supported"));
+        }
         other => {
             let other = other.unwrap_or("(none)");
             return Err(unsupported(format!(
-                "config.json: the rope_scaling type {other:?}; \"ntk\" is read"
+                "config.json: the rope_scaling type {other:?}; this build supports \"ntk\""
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! BERT's part of a configuration, and JinaBERT's, which has the same `model_type`.
+//! Configuration of BERT and of JinaBERT, which have the same `model_type`.
 
 use super::{AttentionPositions, Family, ModelConfig};
 use crate::checkpoint::Activation;
@@ -23,13 +23,13 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     Ok(())
 }
 
-/// A gated block has names and a function of its own, whatever `hidden_act` says.
+/// Selects JinaBERT's gated feed-forward block. Its activation replaces `hidden_act`.
 fn use_gated_block(config: &mut ModelConfig, activation: Activation) {
     config.family = Family::JinaBert;
     config.hidden_act = activation;
     config.biases.intermediate = false;
 }
 
-fn unsupported_value(field: &str, value: &str, read: &str) -> Error {
-    unsupported(format!("config.json: {field} {value:?}; this build reads {read}"))
+fn unsupported_value(field: &str, value: &str, supported: &str) -> crate::Error {
+    unsupported(format!("config.json: {field} {value:?}; this build supports {supported}"))
 }

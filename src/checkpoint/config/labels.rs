@@ -1,11 +1,11 @@
-//! How many logits a pair has.
+//! The number of logits per pair.
 
 use super::MAX_LABELS;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
-/// `num_labels`, or else as many as `id2label` lists, or else two, as in transformers. But a checkpoint of no
-/// classifier has one, as in sentence-transformers.
+/// Returns the number of labels: `num_labels`, else the length of `id2label`, else 2, as in transformers. A checkpoint
+/// without a classifier has 1, as in sentence-transformers.
 pub(super) fn count(json: &Object) -> Result<usize> {
     if !is_classifier(json)? {
         return Ok(1);
@@ -19,7 +19,7 @@ pub(super) fn count(json: &Object) -> Result<usize> {
     }
 }
 
-/// Whether one of `architectures` is a classifier.
+/// Returns whether one of `architectures` is a classifier.
 fn is_classifier(json: &Object) -> Result<bool> {
     let names = json.strings("architectures")?.unwrap_or_default();
     Ok(names.iter().any(|name| name.ends_with("ForSequenceClassification")))

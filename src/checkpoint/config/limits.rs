@@ -1,14 +1,14 @@
-//! What a model can read.
+//! Limits on the input of a model.
 
 use super::ModelConfig;
 use crate::checkpoint::Checkpoint;
 
-/// The sizes of a model that bound its token ids, its token types and the length of a pair.
+/// The limits that a model sets for token ids, token types and the length of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelLimits {
     /// Rows of the word embedding table.
     pub vocab_size: usize,
-    /// The longest sequence in tokens, special ones included; `None` where positions set no limit.
+    /// Length of the longest sequence in tokens, with special tokens; `None` if positions set no limit.
     pub max_tokens: Option<usize>,
     /// Rows of the token type table.
     pub token_types: usize,

@@ -1,4 +1,4 @@
-//! `config.json`: what the model is.
+//! `config.json`: the architecture and sizes of a model.
 
 mod activation;
 mod deberta;

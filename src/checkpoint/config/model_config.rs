@@ -1,4 +1,4 @@
-//! The configuration of a model, the same for every family.
+//! The configuration of a model, in one form for all families.
 
 use serde::Serialize;
 
@@ -7,16 +7,16 @@ use super::{Activation, Decoder, Family, labels};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
-/// The facts of a configuration, checked for sense, the same for every family.
+/// A checked configuration, in one form for all families.
 ///
-/// Names are BERT's; fields that are absent take what HF takes for the family.
+/// Field names are those of BERT. Absent fields have HF's defaults for the family.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Which names the tensors have, and in what order they are used.
+    /// The family, which determines names and order of the tensors.
     pub family: Family,
     /// HF's `model_type`.
     pub model_type: &'static str,
-    /// The class HF would load the checkpoint with.
+    /// The class that HF loads the checkpoint with.
     pub architecture: String,
     /// Rows of the word embedding table.
     pub vocab_size: usize,
@@ -26,33 +26,33 @@ pub struct ModelConfig {
     pub hidden_size: usize,
     /// Number of encoder layers.
     pub num_hidden_layers: usize,
-    /// Attention heads a layer; divides `hidden_size`.
+    /// Number of attention heads per layer. It divides `hidden_size`.
     pub num_attention_heads: usize,
     /// Width inside the feed-forward block.
     pub intermediate_size: usize,
     /// Activation inside the feed-forward block.
     pub hidden_act: Activation,
-    /// The longest sequence the model was made for; where positions are learned, the rows of their table.
+    /// Length of the longest sequence that the model was made for. Learned positions have a table with this many rows.
     pub max_position_embeddings: usize,
-    /// The table of positions, where there is one.
+    /// How positions index the table of learned positions, if the model has one.
     pub position_table: Option<Numbering>,
-    /// What attention knows of positions.
+    /// How attention uses positions.
     pub attention: AttentionPositions,
     /// Rows of the token type table.
     pub type_vocab_size: usize,
-    /// Whether the model takes token types.
+    /// Whether token types change the scores.
     pub reads_token_types: bool,
     /// Epsilon of every LayerNorm.
     pub layer_norm_eps: f64,
-    /// Which layers have one.
+    /// Which layers have a bias.
     pub biases: Biases,
-    /// How the rows of a pair become one.
+    /// How the rows of a pair are combined into one.
     pub pooling: Pooling,
-    /// Activation inside the head, where the configuration says.
+    /// Activation inside the head. Only some families read it from the configuration.
     pub head_act: Activation,
-    /// Logits for each pair.
+    /// Number of logits per pair.
     pub num_labels: usize,
-    /// What a decoder has and an encoder has not.
+    /// The fields that only decoders have.
     pub decoder: Option<Decoder>,
 }
 
@@ -61,96 +61,98 @@ pub struct ModelConfig {
 pub enum Numbering {
     /// 0, 1, 2, ...
     FromZero,
-    /// RoBERTa's: from `padding + 1` on; a token that is the padding token itself, as a text may spell it, has the
-    /// number `padding` and is not counted.
+    /// RoBERTa's numbering, which starts at `padding + 1`. A token whose id is the padding token's, because the text
+    /// spells it, gets the number `padding` and is not counted.
     PastPadding {
         /// The id of the padding token.
         padding: u32,
     },
 }
 
-/// What attention knows of positions.
+/// How attention uses positions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttentionPositions {
-    /// Nothing; the embeddings may.
+    /// Not at all. Embeddings may still have positions.
     Absent,
-    /// Logits fall with the distance.
+    /// ALiBi: logits decrease linearly with the distance, at a different slope in each head.
     Alibi,
-    /// Queries and keys are rotated, in each layer by angles of its own.
+    /// RoPE: queries and keys are rotated. Each layer has its own angles.
     Rotary(Vec<RotaryLayer>),
-    /// Logits have terms for content and relative position.
+    /// DeBERTa: logits have terms for content and relative position.
     Disentangled(RelativePositions),
 }
 
 /// DeBERTa's relative positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelativePositions {
-    /// Distances up to half of it have a row each, longer ones share rows by their logarithm; `None`: a row each.
+    /// Number of buckets. Each distance up to half of it has its own row; longer distances share rows on a logarithmic
+    /// scale. Without buckets, every distance has its own row.
     pub buckets: Option<usize>,
-    /// Where the logarithms come to the last rows; without buckets, the longest distance that has a row of its own.
+    /// The distance at which the logarithmic scale reaches the last row; without buckets, the longest distance with its
+    /// own row.
     pub max_distance: usize,
-    /// Whether the table has a norm.
+    /// Whether the table is normalized.
     pub normalized: bool,
-    /// Whether positions are projected as contents are.
+    /// Whether positions share the projections of queries and keys with the content.
     pub shared: bool,
-    /// Whether there are products of queries with positions.
+    /// Whether logits have the products of queries with positions (c2p).
     pub content_to_position: bool,
-    /// Whether there are products of positions with keys.
+    /// Whether logits have the products of positions with keys (p2c).
     pub position_to_content: bool,
 }
 
-/// What a layer with rotary positions does with them.
+/// Rotary positions of one layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RotaryLayer {
-    /// The angles.
+    /// The rotation angles.
     pub rotary: Rotary,
-    /// A row sees those at most so many places away; all of its pair where there is none.
+    /// Attention reaches this many positions to either side; `None` means the whole pair.
     pub window: Option<usize>,
 }
 
-/// `frequency(i) = theta^(-2 i / head_dim) / divisor`.
+/// Frequencies of rotary positions: `frequency(i) = theta^(-2 i / head_dim) / divisor`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rotary {
     /// The base.
     pub theta: f64,
-    /// 1, unless the model was stretched to longer inputs than it was first trained on.
+    /// Scales the frequencies down, for models stretched to longer inputs than they were first trained on; otherwise 1.
     pub divisor: f64,
 }
 
 /// Which linear layers and norms have a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Biases {
-    /// The projections of attention.
+    /// The projections of the attention block.
     pub attention: bool,
-    /// Into the feed-forward block.
+    /// The first layer of the feed-forward block.
     pub intermediate: bool,
-    /// Out of it.
+    /// The last layer of the feed-forward block.
     pub output: bool,
-    /// Norms.
+    /// All norms.
     pub norm: bool,
-    /// The layers of the head before the last.
+    /// All layers of the head but the last.
     pub head: bool,
 }
 
-/// How the rows of a pair become one.
+/// How the rows of a pair are combined into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Pooling {
-    /// The first is kept.
+    /// The first row.
     First,
-    /// Their mean.
+    /// The mean of all rows.
     Mean,
-    /// Their sum, divided by the root of their number.
+    /// The sum of all rows, divided by the square root of their number.
     MeanSqrtLen,
-    /// Their mean, where the first counts once, the second twice, and so on.
+    /// The weighted mean of all rows: row `i`, counted from 1, has the weight `i`.
     WeightedMean,
-    /// The largest of each column.
+    /// The maximum of each column.
     Max,
-    /// The last is kept.
+    /// The last row.
     Last,
 }
 
-// Bounds far beyond any published model, so that products of sizes fit 64 bits and a hostile file cannot make us
-// build a plan of four billion layers.
+// Limits far above any published model. Products of sizes fit 64 bits, and a hostile file cannot cause a plan of four
+// billion layers.
 pub(super) const MAX_LAYERS: usize = 1 << 10;
 pub(super) const MAX_HIDDEN: usize = 1 << 16;
 pub(super) const MAX_INTERMEDIATE: usize = 1 << 20;
@@ -205,24 +207,26 @@ impl ModelConfig {
     fn check_consistency(&self) -> Result<()> {
         if self.decoder.is_none() && !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(config(format!(
-                "config.json: hidden_size {} does not divide into {} attention heads",
+                "config.json: hidden_size {} is not a multiple of the {} attention heads",
                 self.hidden_size, self.num_attention_heads
             )));
         }
         let head_dim = self.hidden_size / self.num_attention_heads;
         if matches!(self.attention, AttentionPositions::Rotary(_)) && !head_dim.is_multiple_of(2) {
-            return Err(config(format!("config.json: heads of {head_dim} numbers have no halves to rotate")));
+            return Err(config(format!(
+                "config.json: the head width {head_dim} is odd; rotary positions need an even one"
+            )));
         }
         if self.max_tokens() == 0 {
             return Err(config(format!(
-                "config.json: max_position_embeddings {} leaves no position past the padding token",
+                "config.json: max_position_embeddings {} leaves no positions after the padding token",
                 self.max_position_embeddings
             )));
         }
         Ok(())
     }
 
-    /// The longest pair in tokens, special ones included.
+    /// Returns the length of the longest pair in tokens, with special tokens.
     pub fn max_tokens(&self) -> usize {
         match self.position_table {
             Some(Numbering::PastPadding { padding }) => {
@@ -233,7 +237,7 @@ impl ModelConfig {
     }
 }
 
-/// The first of `architectures`.
+/// Returns the first of `architectures`.
 fn architecture(json: &Object) -> Result<Option<&str>> {
     Ok(json.strings("architectures")?.and_then(|names| names.first().copied()))
 }
@@ -242,20 +246,20 @@ pub(super) fn activation(json: &Object, field: &str, default: &str) -> Result<Ac
     Activation::named(field, json.string(field)?.unwrap_or(default))
 }
 
-/// Refuses a field that has another value than the one that is read.
-pub(super) fn require(json: &Object, field: &str, read: &str) -> Result<()> {
+/// Rejects a field whose value differs from `supported`.
+pub(super) fn require(json: &Object, field: &str, supported: &str) -> Result<()> {
     match json.string(field)? {
-        Some(other) if other != read => {
-            Err(unsupported(format!("config.json: {field} {other:?}; this build reads {read:?}")))
+        Some(other) if other != supported => {
+            Err(unsupported(format!("config.json: {field} {other:?}; this build supports {supported:?}")))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses a width that could be another, and is not.
-pub(super) fn require_width(json: &Object, field: &str, read: usize) -> Result<()> {
-    match json.count(field, read, 1, usize::MAX)? {
-        width if width == read => Ok(()),
-        other => Err(unsupported(format!("config.json: {field} {other}; this build reads {read}"))),
+/// Rejects a width that differs from `supported`.
+pub(super) fn require_width(json: &Object, field: &str, supported: usize) -> Result<()> {
+    match json.count(field, supported, 1, usize::MAX)? {
+        width if width == supported => Ok(()),
+        other => Err(unsupported(format!("config.json: {field} {other}; this build supports {supported}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! ModernBERT's part of a configuration, in the form of transformers 5 and in the one before.
+//! Configuration of ModernBERT, as transformers 5 writes it and as older versions did.
 
 use super::{
     AttentionPositions, Biases, MAX_LAYERS, MAX_ROWS, ModelConfig, Pooling, Rotary, RotaryLayer, activation,
@@ -60,13 +60,15 @@ fn layers(json: &Object, count: usize) -> Result<Vec<RotaryLayer>> {
     types.into_iter().map(layer).collect()
 }
 
-/// How far a layer sees on either side: half of what `local_attention` counts. At 0 a row sees itself alone.
+/// Returns how many positions a local layer sees on either side: half of `local_attention`. With 0, a row sees only
+/// itself.
 fn window(json: &Object) -> Result<usize> {
     let half = json.count("local_attention", 128, 0, MAX_ROWS)? / 2;
     json.count("sliding_window", half, 0, MAX_ROWS)
 }
 
-/// The angles of a kind of layer: `rope_parameters` of it, or else `older`, the field of transformers 4.
+/// Returns the angles of one kind of layer, from `rope_parameters` or else from the field `older`, which transformers 4
+/// has.
 fn angles(json: &Object, kind: &str, older: &str, default: f64) -> Result<Rotary> {
     rotary::refuse_scaling(json, "rope_scaling")?;
     let theta = rotary::theta(json, older, default)?;

@@ -1,4 +1,4 @@
-//! Qwen3's part of a configuration: a decoder, with heads of a width of their own and fewer keys than queries.
+//! Configuration of Qwen3: a decoder with a head width of its own and fewer key heads than query heads.
 
 use super::{MAX_HIDDEN, ModelConfig, activation, rotary};
 use crate::checkpoint::Activation;
@@ -7,37 +7,39 @@ use crate::error::{Result, config, unsupported};
 
 const MAX_HEAD_DIM: usize = 1 << 12;
 
-/// What a decoder has and an encoder has not.
+/// The fields that only decoders have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoder {
-    /// Heads of keys and values; divides the heads of queries.
+    /// Number of key and value heads. It divides the number of query heads.
     pub key_value_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// The base of the angles of positions.
+    /// The base of the rotary frequencies.
     pub theta: f64,
-    /// Whether the projections of attention have biases.
+    /// Whether the projections of the attention block have biases.
     pub attention_bias: bool,
-    /// What makes logits of the last row.
+    /// How the last row becomes logits.
     pub logit_head: LogitHead,
 }
 
-/// What makes logits of the last row of a decoder.
+/// How a decoder turns its last row into logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogitHead {
-    /// The logits of words of the vocabulary, by the table of embeddings where it is `tied`, and else by `lm_head`.
+    /// Logits of tokens in the vocabulary. The matrix is the embedding table if it is `tied`, otherwise `lm_head`.
     Vocabulary {
         /// `tie_word_embeddings`.
         tied: bool,
     },
-    /// A linear layer without bias, `score`.
+    /// The linear layer `score`, without a bias.
     Score,
 }
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     config.hidden_act = activation(json, "hidden_act", "silu")?;
     if config.hidden_act != Activation::Silu {
-        return Err(unsupported("config.json: hidden_act is not silu, the one that is read for qwen3"));
+        return Err(unsupported(
+            "config.json: hidden_act is not silu, the only one that qwen3 supports here",
+        ));
     }
     refuse_windows(json)?;
     let logit_head = logit_head(json, config)?;
@@ -65,7 +67,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
 }
 
 impl Decoder {
-    /// Numbers in the model, without what makes logits.
+    /// Returns the number of parameters without the logit head.
     pub fn parameters(&self, config: &ModelConfig) -> u64 {
         let size = |size: usize| size as u64;
         let (hidden, head) = (size(config.hidden_size), size(self.head_dim));
@@ -80,13 +82,13 @@ impl Decoder {
 
 fn logit_head(json: &Object, config: &ModelConfig) -> Result<LogitHead> {
     match config.architecture.as_str() {
-        // As transformers has it where nothing is said.
+        // transformers' default is false.
         "Qwen3ForCausalLM" => {
             Ok(LogitHead::Vocabulary { tied: json.bool("tie_word_embeddings")?.unwrap_or(false) })
         }
         "Qwen3ForSequenceClassification" => Ok(LogitHead::Score),
         other => Err(unsupported(format!(
-            "config.json: the architecture {other:?}; Qwen3ForCausalLM and Qwen3ForSequenceClassification are read"
+            "config.json: the architecture {other:?}; this build supports Qwen3ForCausalLM and Qwen3ForSequenceClassification"
         ))),
     }
 }
@@ -104,7 +106,9 @@ fn key_value_heads(json: &Object, heads: usize) -> Result<usize> {
 fn head_dim(json: &Object, heads: usize) -> Result<usize> {
     let head_dim = json.count("head_dim", 128, 2, MAX_HEAD_DIM)?;
     if !head_dim.is_multiple_of(2) {
-        return Err(config(format!("config.json: heads of {head_dim} numbers have no halves to rotate")));
+        return Err(config(format!(
+            "config.json: head_dim {head_dim} is odd; rotary positions need an even one"
+        )));
     }
     if heads * head_dim > MAX_HIDDEN {
         return Err(config(format!("config.json: {heads} heads of head_dim {head_dim} are too wide")));
@@ -123,7 +127,7 @@ fn refuse_windows(json: &Object) -> Result<()> {
     }
 }
 
-/// In `rope_parameters`, or where transformers 4 has it.
+/// Reads the base from `rope_parameters`, or from the field of transformers 4.
 fn theta(json: &Object) -> Result<f64> {
     rotary::refuse_scaling(json, "rope_scaling")?;
     match json.object("rope_parameters")? {

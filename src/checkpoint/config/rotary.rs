@@ -1,10 +1,10 @@
-//! What families with rotary positions share.
+//! Fields that families with rotary positions share.
 
 use super::{ModelConfig, Rotary, require_width};
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
-/// The base of the angles.
+/// Reads the base of the frequencies.
 pub(super) fn theta(json: &Object, field: &str, default: f64) -> Result<f64> {
     let theta = json.number(field)?.unwrap_or(default);
     // Below 1, frequencies would grow without bound.
@@ -15,35 +15,37 @@ pub(super) fn theta(json: &Object, field: &str, default: f64) -> Result<f64> {
     }
 }
 
-/// The angles of a dictionary of transformers 5: as they are, `factor` times as slow ("linear"), or slower where a text
-/// is longer than the positions the model was made for ("dynamic"), which no pair is.
+/// Reads the angles from `rope_parameters` of transformers 5. "linear" divides the frequencies by a factor. "dynamic"
+/// changes them only for inputs longer than the model's positions, and no pair is that long.
 pub(super) fn angles(parameters: &Object, default: f64) -> Result<Rotary> {
     let theta = theta(parameters, "rope_theta", default)?;
     match parameters.string("rope_type")?.or(parameters.string("type")?) {
         None | Some("default" | "dynamic") => Ok(Rotary { theta, divisor: 1.0 }),
         Some("linear") => Ok(Rotary { theta, divisor: factor(parameters)? }),
         Some(other) => Err(unsupported(format!(
-            "config.json: the rope_type {other:?}; this build reads default, dynamic, linear"
+            "config.json: the rope_type {other:?}; this build supports default, dynamic and linear"
         ))),
     }
 }
 
-/// By how much angles are stretched.
+/// Reads the factor that divides the frequencies.
 pub(super) fn factor(parameters: &Object) -> Result<f64> {
     let factor = parameters.number("factor")?.unwrap_or(f64::NAN);
     if (1.0..=1e6).contains(&factor) {
         Ok(factor)
     } else {
-        Err(config(format!("config.json: the factor of rotary positions is {factor}, not from 1 to 1e6")))
+        Err(config(format!(
+            "config.json: the factor of rotary positions is {factor}, not a number from 1 to 1e6"
+        )))
     }
 }
 
-/// Refuses angles that are stretched.
+/// Rejects scaled frequencies.
 pub(super) fn refuse_scaling(json: &Object, field: &str) -> Result<()> {
-    json.object(field)?.map_or(Ok(()), |_| Err(unsupported(format!("config.json: {field} is given"))))
+    json.object(field)?.map_or(Ok(()), |_| Err(unsupported(format!("config.json: {field} is not supported"))))
 }
 
-/// Refuses angles of another kind than the first.
+/// Rejects every type of angles but the default.
 pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
     match parameters.string("rope_type")?.or(parameters.string("type")?) {
         None | Some("default") => Ok(()),
@@ -51,10 +53,10 @@ pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
     }
 }
 
-/// Refuses heads of another width than an even part of the residual stream, and those of which a part is rotated.
+/// Rejects a head width other than `hidden_size / heads`, and heads that are only partly rotated.
 pub(super) fn refuse_other_heads(json: &Object, model: &ModelConfig) -> Result<()> {
     if json.number("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
-        return Err(unsupported("config.json: partial_rotary_factor is given"));
+        return Err(unsupported("config.json: partial_rotary_factor is not supported"));
     }
     require_width(json, "head_dim", model.hidden_size / model.num_attention_heads)
 }

@@ -1,4 +1,4 @@
-//! What sentence-transformers (6.2) wrote beside a model, where its `CrossEncoder` reads it.
+//! The files of sentence-transformers 6.2, as far as its `CrossEncoder` reads them.
 
 use super::modules_json::{ModuleEntry, listed_modules};
 use super::transformer_config::TransformerConfig;
@@ -8,25 +8,24 @@ use crate::error::{ErrorKind, Result};
 
 const FILE: &str = "config_sentence_transformers.json";
 
-/// The files of a cross-encoder that sentence-transformers saved; empty for a model of transformers alone.
+/// The files of a cross-encoder that sentence-transformers saved; empty for a model saved by transformers alone.
 ///
-/// A `modules.json` counts only beside a `config_sentence_transformers.json` whose `model_type` is "CrossEncoder". Any
-/// other, or none, is of a model that `CrossEncoder` converts: it leaves all these files aside and takes what transformers
-/// takes.
+/// `modules.json` counts only if `config_sentence_transformers.json` has the `model_type` "CrossEncoder". Otherwise
+/// `CrossEncoder` converts the model: it ignores all these files and reads what transformers reads.
 #[derive(Debug, Default)]
 pub(in crate::checkpoint) struct CrossEncoderFiles {
-    /// `config_sentence_transformers.json`. Without a `modules.json` too: the library would not look, but nobody writes
-    /// the file for nothing.
+    /// `config_sentence_transformers.json`. It is also used without a `modules.json`, although the library then ignores
+    /// it: its author wants it to count.
     pub(in crate::checkpoint) config: Option<Object>,
-    /// The modules, and the configuration of the first.
+    /// The modules and the configuration of the first one.
     pub(in crate::checkpoint) modules: Option<(Vec<ModuleEntry>, TransformerConfig)>,
 }
 
 impl CrossEncoderFiles {
-    /// Reads what counts, and checks that the rest is well formed.
+    /// Reads the files that count, and checks that the others are well formed.
     ///
     /// # Errors
-    /// `config` for a malformed file, `unsupported` for an option that is not read.
+    /// `config` for a malformed file, `unsupported` for an unsupported option.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
         let config =
             files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
@@ -39,7 +38,7 @@ impl CrossEncoderFiles {
         Ok(if is_converted { Self::default() } else { Self { config, modules: None } })
     }
 
-    /// The configuration of the first module.
+    /// Returns the configuration of the first module.
     pub(in crate::checkpoint) fn transformer(&self) -> Option<&TransformerConfig> {
         self.modules.as_ref().map(|(_, transformer)| transformer)
     }

@@ -1,4 +1,4 @@
-//! What sentence-transformers adds to a model: its modules, the activation of scores, prompts.
+//! Files that sentence-transformers adds to a model: its modules, the activation for scores, and prompts.
 
 mod cross_encoder_files;
 mod module_chain;

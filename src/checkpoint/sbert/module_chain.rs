@@ -1,6 +1,6 @@
-//! A chain of sentence-transformers modules: a Transformer, and behind it what makes scores of its rows.
+//! A chain of sentence-transformers modules: a Transformer, a pooling, and layers that compute the scores.
 //!
-//! `modules.json` lists the modules, each with a folder of its own for its configuration and its weights.
+//! `modules.json` lists the modules. Each one has a folder with its configuration and weights.
 
 use super::cross_encoder_files::CrossEncoderFiles;
 use super::modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
@@ -10,58 +10,58 @@ use crate::checkpoint::tokenizer::chat_template;
 use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
 
-/// What a chain does with the rows of the encoder: pools them, and makes logits of the pooled one.
+/// The modules after the encoder. They pool the rows of a pair and turn the pooled row into logits.
 #[derive(Debug)]
 pub struct ModuleChain {
-    /// How the rows of a pair become one.
+    /// How the rows of a pair are combined into one.
     pub pooling: Pooling,
-    /// What follows, the last a dense layer.
+    /// The layers after the pooling. The last one is a dense layer.
     pub modules: Vec<Module>,
-    /// Logits for each pair.
+    /// Number of logits per pair.
     pub num_labels: usize,
 }
 
-/// A module behind the pooling, with its weights as its folder has them.
+/// A module after the pooling, with the weights in its folder.
 #[derive(Debug)]
 pub enum Module {
-    /// `activation(x W^T + b)`: `linear.weight`, `linear.bias`. With a residual, plus `x` where both widths are the same,
-    /// or else `x R^T`: `residual.weight`.
+    /// A dense layer, `activation(x W^T + b)`, with the tensors `linear.weight` and `linear.bias`. A residual adds `x`
+    /// if both widths are equal, and `x R^T` (`residual.weight`) otherwise.
     Dense {
-        /// Width of what comes in.
+        /// Width of the input.
         in_features: usize,
-        /// Width of what goes out.
+        /// Width of the output.
         out_features: usize,
-        /// Whether there is a `b`.
+        /// Whether the layer has the bias `b`.
         bias: bool,
-        /// The function behind.
+        /// The activation of the layer.
         activation: ScoreActivation,
-        /// Whether there is a residual.
+        /// Whether the layer has a residual.
         residual: bool,
-        /// Its tensors.
+        /// The layer's tensors.
         weights: Weights,
     },
-    /// A norm of the row, with torch's epsilon: `norm.weight`, `norm.bias`.
+    /// A LayerNorm with torch's default epsilon and the tensors `norm.weight` and `norm.bias`.
     LayerNorm {
-        /// Numbers in the row.
+        /// Width of the row.
         width: usize,
-        /// Its tensors.
+        /// The norm's tensors.
         weights: Weights,
     },
-    /// The row at length one.
+    /// Scales the row to length 1.
     Normalize,
 }
 
-/// The value between modules, and the one a chain ends with.
+/// The names of the value that modules pass on, and of the value at the end of a chain.
 const EMBEDDING_VALUE: &str = "sentence_embedding";
 const SCORES_VALUE: &str = "scores";
 const MAX_WIDTH: usize = 1 << 16;
 
 impl ModuleChain {
-    /// The chain of `modules.json`, for rows of `hidden_size` numbers, behind queries that begin with `prompt`; `None`
-    /// where there is but a Transformer.
+    /// Reads the modules after an encoder with rows of `hidden_size` numbers. `prompt` is the text before every query.
+    /// Returns `None` if the model has only a Transformer.
     ///
     /// # Errors
-    /// `config` or `weights` for files that are malformed or missing, `unsupported` for modules that are not read.
+    /// `config` or `weights` for missing or malformed files, `unsupported` for unsupported modules.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
@@ -86,7 +86,7 @@ impl ModuleChain {
         let pooling = read_pooling(&ModuleFolder::read(files, pooling)?, prompt)?;
         let mut width = hidden_size;
         let mut modules = Vec::new();
-        // It does nothing but in training.
+        // Dropout has an effect only in training.
         let rest: Vec<_> = rest.iter().filter(|entry| entry.kind() != "Dropout").collect();
         for (index, entry) in rest.iter().enumerate() {
             let module = Module::read(files, entry, index + 1 == rest.len())?;
@@ -100,12 +100,12 @@ impl ModuleChain {
     }
 }
 
-/// The mode by its name, or by the flags that older files have.
+/// Returns the pooling mode, from its name or from the flags in older files.
 fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
     if json.bool("include_prompt")? == Some(false) && !prompt.is_empty() {
         return Err(unsupported(format!(
-            "{}/config.json: include_prompt is false, and there is a prompt to leave out",
+            "{}/config.json: include_prompt is false, which is not supported for a model with a prompt",
             folder.path
         )));
     }
@@ -113,14 +113,20 @@ fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
         let mut pooling = None;
         for (flag, mode) in LEGACY_POOLING_FLAGS {
             if json.bool(flag)? == Some(true) && pooling.replace(mode).is_some() {
-                return Err(unsupported(format!("{}/config.json names several poolings", folder.path)));
+                return Err(unsupported(format!(
+                    "{}/config.json has several pooling modes; one is supported",
+                    folder.path
+                )));
             }
         }
         return pooling_mode(folder, pooling.unwrap_or("mean"));
     }
     match json.strings("pooling_mode") {
         Ok(Some(modes)) if modes.len() == 1 => pooling_mode(folder, modes[0]),
-        Ok(_) => Err(unsupported(format!("{}/config.json names several poolings", folder.path))),
+        Ok(_) => Err(unsupported(format!(
+            "{}/config.json has several pooling modes; one is supported",
+            folder.path
+        ))),
         Err(_) => pooling_mode(folder, json.string("pooling_mode")?.unwrap_or("mean")),
     }
 }
@@ -142,7 +148,10 @@ fn pooling_mode(folder: &ModuleFolder, mode: &str) -> Result<Pooling> {
         "mean_sqrt_len_tokens" => Ok(Pooling::MeanSqrtLen),
         "weightedmean" => Ok(Pooling::WeightedMean),
         "lasttoken" => Ok(Pooling::Last),
-        _ => Err(unsupported(format!("{}/config.json: the pooling {mode:?}", folder.path))),
+        _ => Err(unsupported(format!(
+            "{}/config.json: the pooling mode {mode:?} is not supported",
+            folder.path
+        ))),
     }
 }
 
@@ -168,12 +177,12 @@ impl Module {
 
     fn dense(folder: &ModuleFolder, last: bool) -> Result<Self> {
         folder.json.require("module_input_name", EMBEDDING_VALUE)?;
-        // Without a name, what comes out takes the place of what came in.
+        // Without an output name, the output replaces the input value.
         let output = if last { SCORES_VALUE } else { EMBEDDING_VALUE };
         folder.json.require("module_output_name", output)?;
         if last && folder.json.get("module_output_name").is_none() {
             return Err(unsupported(format!(
-                "{}/config.json: its output is not called {SCORES_VALUE:?}",
+                "{}/config.json: module_output_name is not {SCORES_VALUE:?}",
                 folder.path
             )));
         }
@@ -187,7 +196,7 @@ impl Module {
         })
     }
 
-    /// Numbers in the module.
+    /// Returns the number of parameters.
     pub(crate) fn parameters(&self) -> usize {
         match self {
             Module::Dense { in_features, out_features, bias, residual, .. } => {
@@ -199,7 +208,7 @@ impl Module {
         }
     }
 
-    /// The width of what goes out, where `width` comes in.
+    /// Returns the width of the output for an input of `width`. `path` is the module's folder.
     fn output_width(&self, width: usize, path: &str) -> Result<usize> {
         let (wanted, out) = match self {
             Module::Dense { in_features, out_features, .. } => (*in_features, *out_features),
@@ -208,16 +217,17 @@ impl Module {
         };
         if wanted != width {
             return Err(config(format!(
-                "{path}/config.json: it takes {wanted} numbers and is given {width}"
+                "{path}/config.json: the module expects rows of {wanted} numbers, but gets rows of {width}"
             )));
         }
         Ok(out)
     }
 }
 
-/// The function behind a dense layer: a class of torch, and its tanh where none is named.
+/// Returns the activation of a dense layer: a class of torch, by default Tanh.
 fn activation(folder: &ModuleFolder) -> Result<ScoreActivation> {
     let path = folder.json.string("activation_function")?.unwrap_or("torch.nn.modules.activation.Tanh");
-    ScoreActivation::from_torch(path)
-        .ok_or_else(|| unsupported(format!("{}/config.json: the activation_function {path:?}", folder.path)))
+    ScoreActivation::from_torch(path).ok_or_else(|| {
+        unsupported(format!("{}/config.json: the activation_function {path:?} is not supported", folder.path))
+    })
 }

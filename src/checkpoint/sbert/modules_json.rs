@@ -1,4 +1,4 @@
-//! `modules.json`: the modules of a model, each with a folder of its own.
+//! `modules.json`: the list of a model's modules.
 
 use serde::Deserialize;
 
@@ -39,8 +39,8 @@ pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEnt
     Ok(entries)
 }
 
-/// The modules of `modules.json`, if it is there and counts: beside a `config_sentence_transformers.json`, `own`, of a
-/// `CrossEncoder`.
+/// Returns the modules in `modules.json`. `None` if the file does not exist, or does not count because `config_json`
+/// (`config_sentence_transformers.json`) is not that of a `CrossEncoder`.
 ///
 /// # Errors
 /// `config` for a malformed file.
@@ -54,23 +54,23 @@ pub(in crate::checkpoint) fn listed_modules(
     Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
-/// What comes behind the Transformer, which is the first.
+/// Returns the modules after the first one, which must be the Transformer.
 pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Result<&[ModuleEntry]> {
     let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
     match (transformer.kind(), transformer.path.as_str()) {
         ("Transformer", "") => Ok(rest),
         ("Transformer", path) => Err(unsupported(format!(
-            "modules.json has the Transformer in {path:?}; this build reads one beside it"
+            "modules.json has the Transformer in {path:?}; this build supports it only in the main folder"
         ))),
         _ => Err(unsupported_module(transformer)),
     }
 }
 
 pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
-    unsupported(format!("modules.json names the module {} where it is not read", entry.type_name))
+    unsupported(format!("modules.json: the module {} is not supported at this position", entry.type_name))
 }
 
-/// The files of a module.
+/// A module's folder with its parsed configuration.
 pub(in crate::checkpoint) struct ModuleFolder<'a> {
     files: &'a ModelFiles,
     pub(in crate::checkpoint) path: &'a str,
@@ -83,7 +83,7 @@ impl<'a> ModuleFolder<'a> {
         Self::read_optional(files, entry)?.ok_or_else(missing)
     }
 
-    /// `None` without a configuration.
+    /// Reads a module's folder; `None` if it has no configuration.
     pub(in crate::checkpoint) fn read_optional(
         files: &'a ModelFiles,
         entry: &'a ModuleEntry,

@@ -1,19 +1,19 @@
-//! The prompt sentence-transformers puts before the first text of a pair.
+//! The prompt that sentence-transformers writes before the query.
 
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
-/// The prompt that `default_prompt_name` of `config_sentence_transformers.json` names; empty for none.
+/// Returns the prompt that `default_prompt_name` in `config_sentence_transformers.json` selects, or an empty text.
 ///
 /// # Errors
-/// `config` for a name that `prompts` does not hold, which sentence-transformers refuses too.
+/// `config` if `prompts` does not have that name. sentence-transformers rejects it too.
 pub(in crate::checkpoint) fn read(sentence_transformers: Option<&Object>) -> Result<String> {
     let Some(json) = sentence_transformers else { return Ok(String::new()) };
     let Some(name) = json.string("default_prompt_name")? else { return Ok(String::new()) };
     let prompts = json.object("prompts")?.filter(|prompts| prompts.contains(name));
     let Some(prompts) = prompts else {
         return Err(config(format!(
-            "config_sentence_transformers.json: prompts does not hold {name:?}, which default_prompt_name names"
+            "config_sentence_transformers.json: prompts does not have {name:?}, the default_prompt_name"
         )));
     };
     Ok(prompts.string(name)?.unwrap_or_default().to_owned())

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config};
 
-/// One of torch's functions of a row: from logits to scores over the labels of one pair, or behind a dense layer of a
-/// chain.
+/// A function of torch on a row: it turns the logits of a pair into scores, or follows a dense layer of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreActivation {
@@ -27,15 +26,17 @@ pub enum ScoreActivation {
 }
 
 impl ScoreActivation {
-    /// The activation sentence-transformers' `CrossEncoder` would use: the first of
-    /// `config_sentence_transformers.json` `activation_fn` (where that file counts), `config.json`
-    /// `sentence_transformers.activation_fn`, `config.json` `sbert_ce_default_activation_function`; else Sigmoid for one
-    /// label, Identity for several. A `sentence_transformers.activation_fn` of `null` says that there is none, whatever
-    /// the old name says.
+    /// Returns the activation that sentence-transformers' `CrossEncoder` would use. The first of these that exists
+    /// counts:
+    ///
+    /// - `activation_fn` in `config_sentence_transformers.json`, if that file counts,
+    /// - `sentence_transformers.activation_fn` in `config.json`; `null` means the default,
+    /// - `sbert_ce_default_activation_function` in `config.json`,
+    /// - the default: Sigmoid for one label, Identity for several.
     ///
     /// # Errors
-    /// `config` for an activation that is not known: guessing would give wrong scores. (The library takes the default for
-    /// a class that is not torch's, and warns.)
+    /// `config` for an unknown activation, because a guess would give wrong scores. (The library warns and uses the
+    /// default for a class that is not torch's.)
     pub(crate) fn resolve(
         sentence_transformers: Option<&Object>,
         config_json: &Object,
@@ -58,8 +59,8 @@ impl ScoreActivation {
         Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })
     }
 
-    /// The class of torch that a dotted path such as `torch.nn.modules.activation.Sigmoid` names, made without
-    /// arguments; `None` for one that is not known.
+    /// Returns the function for the path of a torch class, such as `torch.nn.modules.activation.Sigmoid`, constructed
+    /// without arguments. `None` if it is unknown.
     pub(in crate::checkpoint) fn from_torch(path: &str) -> Option<Self> {
         match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
             "Identity" => Some(ScoreActivation::Identity),

@@ -1,4 +1,4 @@
-//! `sentence_bert_config.json`: how sentence-transformers runs the model that it wraps (6.2, its module `Transformer`).
+//! `sentence_bert_config.json`: how the module `Transformer` of sentence-transformers 6.2 runs its model.
 
 use serde_json::Value;
 
@@ -8,36 +8,36 @@ use crate::error::{ErrorKind, Result, unsupported};
 
 const FILE: &str = "sentence_bert_config.json";
 
-/// The module's configuration. What it may say beyond what is read here has been refused.
+/// The configuration of the module `Transformer`. Unsupported options have been rejected.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct TransformerConfig {
     json: Object,
 }
 
-/// What a model is wrapped for.
+/// A task of the module `Transformer`.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct Task {
     /// `transformer_task`.
     name: &'static str,
-    /// The field of transformers' output that is taken: `method_output_name`.
+    /// The field of transformers' output that the module uses, `method_output_name`.
     field: &'static str,
-    /// What it is called for the modules behind: `module_output_name`.
+    /// The name of the module's output for the next module, `module_output_name`.
     output: &'static str,
 }
 
-/// A row for each token, for a pooling.
+/// One row per token, for a pooling.
 pub(in crate::checkpoint) const FEATURE_EXTRACTION: Task =
     Task { name: "feature-extraction", field: "last_hidden_state", output: "token_embeddings" };
-/// Logits, of a model that has a layer for them.
+/// Logits of a model with a classifier.
 pub(in crate::checkpoint) const SEQUENCE_CLASSIFICATION: Task =
     Task { name: "sequence-classification", field: "logits", output: "scores" };
-/// A logit for each word.
+/// Logits of the vocabulary.
 #[cfg(feature = "decoder")]
 pub(in crate::checkpoint) const TEXT_GENERATION: Task =
     Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
-/// What is read, and what changes no score of a pair: `unpad_inputs` is for speed, and the lengths and the expansion are
-/// for single texts.
+/// The fields that are read, and those that cannot change the score of a pair: `unpad_inputs` only affects speed, and
+/// the lengths and the expansion apply to single texts.
 const FIELDS: [&str; 16] = [
     "transformer_task",
     "modality_config",
@@ -56,25 +56,25 @@ const FIELDS: [&str; 16] = [
     "document_length",
     "query_expansion",
 ];
-/// Not taken from a file.
+/// Options that sentence-transformers does not take from the file.
 const IGNORED_LOADER_OPTIONS: [&str; 5] =
     ["trust_remote_code", "token", "cache_dir", "revision", "local_files_only"];
-/// In which numbers a model is computed, and by which of several functions that give the same.
+/// Options that select the number format or one of several equivalent implementations.
 const MODEL_OPTIONS: [&str; 3] = ["attn_implementation", "dtype", "torch_dtype"];
-/// Which of two tokenizers that give the same is made, and on which side it pads.
+/// Options that select one of two equivalent tokenizers and the side of the padding.
 const TOKENIZER_OPTIONS: [&str; 3] = ["model_max_length", "padding_side", "use_fast"];
 
 impl TransformerConfig {
-    /// Reads the file; none is one that says nothing. (The library knows it by older names too, from before a
-    /// `CrossEncoder` had modules.)
+    /// Reads the file, or the defaults if it does not exist. (The library also reads it by older names, from the time
+    /// before a `CrossEncoder` had modules.)
     ///
     /// # Errors
-    /// `config` for a malformed file, `unsupported` for an option that is not read.
+    /// `config` for a malformed file, `unsupported` for an unsupported option.
     pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
         let json = Object::parse(ErrorKind::Config, FILE, files.get(FILE).unwrap_or(b"{}"))?;
         json.reject_other_fields(&FIELDS)?;
         let module = Self { json };
-        // The old names win where both are there.
+        // If both names exist, the old one counts.
         for (old, new, read) in [
             ("model_args", "model_kwargs", &MODEL_OPTIONS[..]),
             ("tokenizer_args", "processor_kwargs", &TOKENIZER_OPTIONS),
@@ -91,7 +91,7 @@ impl TransformerConfig {
         self.json.object(if self.json.contains(old) { old } else { new })
     }
 
-    /// What `processing_kwargs` says of an input, or of all (`common`).
+    /// Returns `processing_kwargs`: options by kind of input, and options of all kinds (`common`).
     pub(in crate::checkpoint) fn processing(&self) -> Result<Option<Object>> {
         self.json.object("processing_kwargs")
     }
@@ -100,7 +100,7 @@ impl TransformerConfig {
         Ok(self.json.object("modality_config")?.map(|all| all.object(name)).transpose()?.flatten())
     }
 
-    /// Refuses a module that gives something else than `task` does, or that takes pairs otherwise than as `modality`.
+    /// Checks that the module performs `task` and reads pairs as `modality`.
     ///
     /// # Errors
     /// `unsupported`, naming the field.
@@ -117,21 +117,21 @@ impl TransformerConfig {
         match taken.strings("method_output_name") {
             Ok(Some(path)) if path == [task.field] => Ok(()),
             Ok(Some(_)) => Err(unsupported(format!(
-                "{FILE}: method_output_name of {modality:?}; here it has to be {:?}",
+                "{FILE}: method_output_name of {modality:?}; this build supports {:?}",
                 task.field
             ))),
             _ => taken.require("method_output_name", task.field),
         }
     }
 
-    /// Refuses what an encoder does not do with texts.
+    /// Rejects processing options that an encoder does not support.
     ///
     /// # Errors
     /// `unsupported`, naming the field.
     pub(in crate::checkpoint) fn check_texts(&self) -> Result<()> {
         if self.modality("message")?.is_some() {
             return Err(unsupported(format!(
-                "{FILE}: modality_config has \"message\", a chat, which encoders are not asked in here"
+                "{FILE}: modality_config has \"message\", a chat, which is not supported for encoders"
             )));
         }
         let Some(processing) = self.processing()? else { return Ok(()) };
@@ -141,18 +141,18 @@ impl TransformerConfig {
             let longest_first = |value: &Value| value == true || value == "longest_first";
             if !options.get("truncation").is_none_or(longest_first) {
                 return Err(unsupported(format!(
-                    "{FILE}: processing_kwargs: {kind}: truncation; here it has to be \"longest_first\""
+                    "{FILE}: processing_kwargs: {kind}: truncation; this build supports \"longest_first\""
                 )));
             }
         }
         Ok(())
     }
 
-    /// The longest pair in tokens, if the module says: it counts more than what the tokenizer's files say, and
-    /// `max_position_embeddings` does not bound it.
+    /// Returns the length of the longest pair in tokens, if the module states it. It overrides the tokenizer's files,
+    /// and `max_position_embeddings` does not limit it.
     ///
     /// # Errors
-    /// `config` for what is no length.
+    /// `config` for a value that is not a length.
     pub(in crate::checkpoint) fn max_length(&self) -> Result<Option<usize>> {
         let processing = self.processing()?;
         for kind in ["common", "text"] {
@@ -171,10 +171,10 @@ impl TransformerConfig {
         }
     }
 
-    /// Whether texts are lower-cased before all else.
+    /// Returns whether texts are lower-cased before everything else.
     ///
     /// # Errors
-    /// `config` for what is neither true nor false.
+    /// `config` for a value that is neither true nor false.
     pub(in crate::checkpoint) fn lower_case(&self) -> Result<bool> {
         Ok(self.json.bool("do_lower_case")?.unwrap_or(false))
     }

@@ -6,7 +6,7 @@ use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, tokenizer, unsupported};
 
-/// The template, in Jinja: in a file of its own, or (older) in `tokenizer_config.json`.
+/// Returns the template, a Jinja text, from its own file or from `tokenizer_config.json`, where older versions put it.
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for several templates.
@@ -18,21 +18,21 @@ pub(in crate::checkpoint) fn read(files: &ModelFiles, tokenizer_config: &Object)
     match tokenizer_config.get("chat_template") {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(unsupported("tokenizer_config.json: several chat templates; one is read")),
+        Some(_) => Err(unsupported("tokenizer_config.json: several chat templates are not supported")),
     }
 }
 
-/// Refuses an encoder with a template: sentence-transformers would write its pairs into it, unless the model's own
-/// `sentence_bert_config.json` says that it takes texts.
+/// Rejects an encoder that has a chat template. sentence-transformers would write pairs into the template, unless the
+/// model's `sentence_bert_config.json` says that it reads plain texts.
 ///
 /// # Errors
-/// `unsupported`; as [`read`].
+/// `unsupported`, and those of [`read`].
 pub(in crate::checkpoint) fn refuse(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
     match read(files, tokenizer_config)? {
         None => Ok(()),
         Some(_) => Err(unsupported(
             "the tokenizer has a chat template, and no sentence_bert_config.json of a CrossEncoder says that pairs are \
-             plain texts: an encoder is not asked in a chat here",
+             plain texts: chats with an encoder are not supported",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! The files that go with `tokenizer.json`: its class and options, and the chat template.
+//! The files that accompany `tokenizer.json`: tokenizer class, options, special tokens and chat template.
 
 pub(super) mod chat_template;
 #[cfg(feature = "decoder")]

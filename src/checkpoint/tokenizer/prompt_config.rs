@@ -1,4 +1,4 @@
-//! How a decoder is asked: the template that pairs are written into, and the words that may answer.
+//! How a decoder is prompted: the template for a pair, and the tokens whose logits are the score.
 
 use super::chat_template;
 use crate::checkpoint::ModelFiles;
@@ -10,41 +10,41 @@ use crate::checkpoint::sbert::{
 };
 use crate::error::{Result, config, unsupported};
 
-/// How a decoder is asked, as its files say.
+/// How a decoder is prompted, according to its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptConfig {
-    /// The chat template, in Jinja.
+    /// The chat template, a Jinja text.
     pub template: Option<String>,
-    /// Whether the template is told to end with the beginning of an answer (`add_generation_prompt`).
+    /// The template's option `add_generation_prompt`: whether the prompt ends with the start of the reply.
     pub add_generation_prompt: bool,
-    /// Whether the files are those of sentence-transformers, so that the template has to take pairs. Without them a
-    /// model that answers in words gets the prompt that Qwen3's rerankers were published with.
+    /// Whether the files are those of sentence-transformers. Its templates must take pairs. Other models that reply in
+    /// words get the prompt published with the Qwen3 rerankers.
     pub has_modules: bool,
-    /// Which words answer.
+    /// The tokens whose logits are the score.
     pub label_tokens: LabelTokens,
 }
 
-/// Which words logit_head, or none for a model that gives scores.
+/// The tokens whose logits are the score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelTokens {
-    /// "yes" and "no", as the tokenizer has them.
+    /// The tokenizer's tokens "yes" and "no".
     YesNo,
-    /// The logit of `yes`, less that of `no` where there is one.
+    /// The logit of `yes`, minus the logit of `no` if it is given.
     Ids {
         /// `true_token_id`.
         yes: usize,
         /// `false_token_id`.
         no: Option<usize>,
     },
-    /// The model has a layer for scores.
+    /// None: the model has a linear layer for the score.
     Score,
 }
 
 impl PromptConfig {
-    /// Reads `modules.json` and the files it goes with, and the chat template.
+    /// Reads the chat template, and the modules after the Transformer.
     ///
     /// # Errors
-    /// `config` or `tokenizer` for files that are malformed or missing, `unsupported` for modules that are not read.
+    /// `config` or `tokenizer` for missing or malformed files, `unsupported` for unsupported modules.
     pub(in crate::checkpoint) fn read(
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
@@ -73,7 +73,7 @@ impl PromptConfig {
             }
             (LogitHead::Vocabulary { .. }, []) => {
                 return Err(unsupported(
-                    "modules.json names no LogitScore behind a model that answers in words",
+                    "modules.json has no LogitScore, which a model with vocabulary logits needs",
                 ));
             }
             (_, [entry, ..]) => return Err(sbert::unsupported_module(entry)),
@@ -90,7 +90,7 @@ fn logit_score(files: &ModelFiles, entry: &ModuleEntry, vocab_size: usize) -> Re
     Ok(LabelTokens::Ids { yes: id("true_token_id")?.ok_or_else(missing)?, no: id("false_token_id")? })
 }
 
-/// Checks that the module reads pairs as messages, and gives `add_generation_prompt`.
+/// Checks that the Transformer reads pairs as chat messages. Returns `add_generation_prompt`.
 fn check_module(transformer: &TransformerConfig, logit_head: LogitHead) -> Result<bool> {
     const FILE: &str = "sentence_bert_config.json";
     transformer.check(

@@ -1,16 +1,16 @@
-//! Which of HF's tokenizer classes a checkpoint is read with (transformers 5.23, `tokenization_auto.py`).
+//! Which of HF's tokenizer classes reads a checkpoint (transformers 5.23, `tokenization_auto.py`).
 
 use crate::error::{Result, unsupported};
 
-/// HF's tokenizer classes that are copied. All but `Backend` take the vocabulary from `tokenizer.json` and make the
-/// rest themselves, whatever that file says.
+/// The supported tokenizer classes of HF. All but `Backend` take only the vocabulary from `tokenizer.json` and build
+/// the other components themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenizerClass {
-    /// `TokenizersBackend`, also `PreTrainedTokenizerFast`: `tokenizer.json` as it is.
+    /// `TokenizersBackend`, also called `PreTrainedTokenizerFast`: uses `tokenizer.json` unchanged.
     Backend,
     /// `BertTokenizer`, also for ELECTRA.
     Bert,
-    /// `DistilBertTokenizer`: BERT's without token types.
+    /// `DistilBertTokenizer`: like BERT's, without token types.
     DistilBert,
     /// `RobertaTokenizer`.
     Roberta,
@@ -24,7 +24,7 @@ pub enum TokenizerClass {
     Qwen2,
 }
 
-/// Names, without the `Fast` older files end them with.
+/// Class names, without the suffix `Fast` of older files.
 const CLASSES: [(&str, TokenizerClass); 13] = [
     ("TokenizersBackend", TokenizerClass::Backend),
     ("PreTrainedTokenizer", TokenizerClass::Backend),
@@ -41,12 +41,12 @@ const CLASSES: [(&str, TokenizerClass); 13] = [
     ("Qwen2Tokenizer", TokenizerClass::Qwen2),
 ];
 
-/// What a model type is read with where no class is named.
+/// The classes for model types, if no file names a class.
 const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
     ("bert", TokenizerClass::Bert),
     ("camembert", TokenizerClass::Camembert),
     ("deberta-v2", TokenizerClass::DebertaV2),
-    // Not DistilBertTokenizer: without a name, this one is given token types.
+    // Not DistilBertTokenizer: if no class is named, HF passes token types.
     ("distilbert", TokenizerClass::Bert),
     ("electra", TokenizerClass::Bert),
     ("gte", TokenizerClass::XlmRoberta),
@@ -59,17 +59,17 @@ const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
 ];
 
 impl TokenizerClass {
-    /// The class for what `tokenizer_config.json` (or else `config.json`) names and for a model type.
+    /// Returns the class for the name in `tokenizer_config.json` (or `config.json`) and the model type.
     ///
     /// # Errors
-    /// `unsupported` for a class that is not copied: it might make other tokens of the same file.
+    /// `unsupported` for an unknown class, which might give other tokens.
     pub(in crate::checkpoint) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
         match (named, model_type) {
-            // Their published files name wrong classes, so HF does not look.
+            // HF ignores the class names in the published files of these models, because they are wrong.
             (_, Some("modernbert" | "modernbert-decoder")) => Ok(Self::Backend),
             (_, Some("qwen2")) => Ok(Self::Qwen2),
             (Some(name), _) => find(&CLASSES, name.strip_suffix("Fast").unwrap_or(name)).ok_or_else(|| {
-                unsupported(format!("tokenizer_config.json: the tokenizer_class {name:?} is not known"))
+                unsupported(format!("tokenizer_config.json: the tokenizer_class {name:?} is not supported"))
             }),
             (None, model_type) => {
                 Ok(model_type.and_then(|name| find(&MODEL_TYPES, name)).unwrap_or(Self::Backend))
@@ -77,7 +77,7 @@ impl TokenizerClass {
         }
     }
 
-    /// Whether the class hands token types to the model unless its files say otherwise.
+    /// Returns whether the class passes token types to the model by default.
     pub(in crate::checkpoint) fn uses_token_types(self) -> bool {
         matches!(self, Self::Bert | Self::DebertaV2)
     }

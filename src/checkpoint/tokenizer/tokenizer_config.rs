@@ -1,4 +1,4 @@
-//! `tokenizer_config.json` and `sentence_bert_config.json`: how text is normalised and how pairs are cut.
+//! `tokenizer_config.json` and the files that go with it: length, truncation, normalization and special tokens.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,118 +11,119 @@ use crate::checkpoint::json::Object;
 use crate::checkpoint::sbert::{CrossEncoderFiles, TransformerConfig};
 use crate::error::{ErrorKind, Result, tokenizer};
 
-/// The end of a text that is lost when a pair is too long.
+/// The end of a text that truncation removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TruncationSide {
-    /// The end goes, the beginning stays.
+    /// Removes tokens at the end.
     Right,
-    /// The beginning goes, the end stays.
+    /// Removes tokens at the beginning.
     Left,
 }
 
-/// What HF's tokenizer classes read beside `tokenizer.json`.
+/// The options that HF's tokenizer classes read in addition to `tokenizer.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenizerConfig {
-    /// Longest sequence in tokens, special ones included; `None` when the files name none or an absurd one.
+    /// Length of the longest sequence in tokens, with special tokens. `None` if the files state none or HF's value for
+    /// "no limit".
     pub model_max_length: Option<usize>,
-    /// Whether that length is meant for the model too, so that its `max_position_embeddings` sets no limit where it has
-    /// no table of positions.
+    /// Whether this length counts more than `max_position_embeddings`, for models without a table of positions.
     pub overrides_max_positions: bool,
-    /// Lower-case the text before all else, unless the class does so by itself (`do_lower_case` of
+    /// Whether to lower-case the text before everything else, unless the class does so (`do_lower_case` in
     /// `sentence_bert_config.json`).
     pub lower_case: bool,
-    /// Whether the tokenizer hands token types to the model (`model_input_names`).
+    /// Whether the tokenizer passes token types to the model (`model_input_names`).
     pub uses_token_types: bool,
-    /// Which end truncation takes from; `None`: as a leftover truncation section of `tokenizer.json` says, or the
+    /// The end that truncation removes. `None` means the side in the truncation section of `tokenizer.json`, or the
     /// right.
     pub truncation_side: Option<TruncationSide>,
-    /// Read text that looks like a special token as plain text.
+    /// Whether text that looks like a special token is plain text.
     pub split_special_tokens: bool,
-    /// The class that reads `tokenizer.json`.
+    /// The tokenizer class that reads `tokenizer.json`.
     pub class: TokenizerClass,
-    /// What the class is told beside its vocabulary.
+    /// Options of the tokenizer class.
     pub options: TokenizerOptions,
-    /// The tokens that have a part of their own.
+    /// The special tokens.
     pub special_tokens: SpecialTokens,
-    /// `added_tokens_decoder`, by id: takes the place of `tokenizer.json`'s added tokens where it is given.
+    /// `added_tokens_decoder`, ordered by id. If given, it replaces the added tokens of `tokenizer.json`.
     pub added_tokens: Option<Vec<AddedToken>>,
-    /// `added_tokens.json`, where it counts: tokens with the ids under which `tokenizer.json` may list others instead.
+    /// The tokens and ids in `added_tokens.json`, if that file counts. A token of `tokenizer.json` with the same id
+    /// replaces one of these.
     pub legacy_added_tokens: Vec<(u32, AddedToken)>,
 }
 
-/// Fields from which HF's classes make a normaliser and a pre-tokenizer; `None`: as the class has it.
+/// Options from which HF's classes build normalizer and pre-tokenizer. `None` means the default of the class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenizerOptions {
-    /// Lower-case the text.
+    /// Whether to lower-case the text.
     pub do_lower_case: Option<bool>,
-    /// Strip accents; `None`: as `do_lower_case`.
+    /// Whether to strip accents. `None` means the value of `do_lower_case`.
     pub strip_accents: Option<bool>,
-    /// Put spaces around CJK characters.
+    /// Whether to put spaces around CJK characters.
     pub tokenize_chinese_chars: Option<bool>,
-    /// Split at punctuation.
+    /// Whether to split at punctuation.
     pub split_by_punct: Option<bool>,
-    /// Read the first word as if a space came before it.
+    /// Whether to treat the first word as if a space preceded it.
     pub add_prefix_space: Option<bool>,
     /// The id of the unknown token.
     pub unk_id: Option<usize>,
 }
 
-/// The tokens with a name of their own, as far as `tokenizer_config.json` names them.
+/// The special tokens that `tokenizer_config.json` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecialTokens {
-    /// By [`SpecialToken`].
+    /// Indexed by [`SpecialToken`].
     pub named: [Option<AddedToken>; 7],
-    /// `extra_special_tokens`, once `additional_special_tokens`.
+    /// `extra_special_tokens`, formerly `additional_special_tokens`.
     pub extra: Option<Vec<AddedToken>>,
 }
 
-/// Which of the named tokens, in HF's order.
+/// The special tokens with a name, in HF's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpecialToken {
     /// Beginning of a sequence.
     Bos,
     /// End of a sequence.
     Eos,
-    /// Stands for what the vocabulary does not hold.
+    /// Replaces tokens outside the vocabulary.
     Unk,
     /// After the query and after the document.
     Sep,
-    /// Fills short sequences up; never seen here.
-    #[expect(dead_code, reason = "keeps the numbers of the tokens after it")]
+    /// Padding. Unused here, because batches are packed.
+    #[expect(dead_code, reason = "reserves the index of `pad_token`")]
     Pad,
     /// Before the query.
     Cls,
-    /// Stands for a hidden word; never seen here unless a text holds it.
+    /// The mask of masked language models. Only a text that spells it contains it.
     Mask,
 }
 
 const TOKEN_FIELDS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// A token that is cut out of a text before anything else happens to it.
+/// A token that is split from a text before any other processing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AddedToken {
-    /// Its text.
+    /// The token's text.
     pub content: String,
-    /// Only as a whole word.
+    /// Matches only as a whole word.
     #[serde(default)]
     pub single_word: bool,
-    /// Takes the white space before it.
+    /// Includes the white space before it.
     #[serde(default)]
     pub lstrip: bool,
-    /// Takes the white space after it.
+    /// Includes the white space after it.
     #[serde(default)]
     pub rstrip: bool,
-    /// Looked for in the normalised text.
+    /// Matches in the normalized text.
     #[serde(default)]
     pub normalized: bool,
-    /// Belongs to the template.
+    /// Is a special token.
     #[serde(default)]
     pub special: bool,
 }
 
 impl AddedToken {
-    /// A special token without further properties.
+    /// Creates a special token with default properties.
     pub(crate) fn special(content: &str) -> Self {
         Self {
             content: content.to_owned(),
@@ -136,25 +137,25 @@ impl AddedToken {
 }
 
 impl TokenizerConfig {
-    /// Reads what goes with `tokenizer.json`, and from `config.json` what decides the class.
+    /// Reads the files that accompany `tokenizer.json`, and `config.json`, which helps to choose the class.
     ///
     /// # Errors
-    /// `tokenizer` or `config` for a malformed file, `unsupported` for a class that is not copied.
+    /// `tokenizer` or `config` for a malformed file, `unsupported` for an unsupported class.
     pub fn read(files: &ModelFiles) -> Result<Self> {
         let config =
             Object::parse(ErrorKind::Config, "config.json", files.get("config.json").unwrap_or(b"{}"))?;
         Self::from_parsed(files, parse_config(files)?, &config, &CrossEncoderFiles::read(files)?)
     }
 
-    /// As [`read`](Self::read), of files that have been parsed: `tokenizer_config.json`, `config.json` and those of
-    /// sentence-transformers.
+    /// As [`read`](Self::read), from files that have been parsed. `json` is `tokenizer_config.json`, `config` is
+    /// `config.json`.
     pub(in crate::checkpoint) fn from_parsed(
         files: &ModelFiles,
         mut json: Object,
         config: &Object,
         cross_encoder: &CrossEncoderFiles,
     ) -> Result<Self> {
-        // What transformers wrote before it listed added tokens in `tokenizer_config.json`.
+        // Older versions of transformers wrote added tokens to files of their own.
         let old = !json.contains("added_tokens_decoder");
         if old {
             json.merge(parse(files, "special_tokens_map.json")?, "extra_special_tokens");
@@ -195,7 +196,7 @@ impl TokenizerConfig {
     }
 }
 
-/// Parses `tokenizer_config.json`; empty without it.
+/// Parses `tokenizer_config.json`. Returns an empty object if it does not exist.
 ///
 /// # Errors
 /// `tokenizer` for a malformed file.
@@ -254,7 +255,7 @@ fn special_tokens(json: &Object) -> Result<SpecialTokens> {
     Ok(SpecialTokens { named, extra })
 }
 
-/// A list of tokens, or an object that gives each a name.
+/// Reads a list of tokens, or an object whose values are tokens.
 fn extra(json: &Object, name: &str) -> Result<Option<Vec<AddedToken>>> {
     let Some(listed) = json.get(name) else { return Ok(None) };
     let values: Vec<_> = match listed {
@@ -265,7 +266,7 @@ fn extra(json: &Object, name: &str) -> Result<Option<Vec<AddedToken>>> {
     values.into_iter().map(|value| special_token(name, value)).collect::<Result<_>>().map(Some)
 }
 
-/// A token, written as a string or (older files) as an object with `content`.
+/// Reads a token: a string, or an object with `content` in older files.
 fn special_token(name: &str, value: &Value) -> Result<AddedToken> {
     let token = match value {
         Value::String(content) => Ok(AddedToken::special(content)),

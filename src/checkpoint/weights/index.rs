@@ -1,4 +1,4 @@
-//! `model.safetensors.index.json` and `pytorch_model.bin.index.json`: weights in several files, and what is in which.
+//! The index of sharded weights, `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,20 +10,20 @@ use crate::checkpoint::ModelFiles;
 use crate::checkpoint::model_layout::{WeightsForm, is_plain_name, layout};
 use crate::error::{Result, weights};
 
-/// Which of several files holds which tensor.
+/// Maps the tensors of a checkpoint to the shards that contain them.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// File names by tensor, old spellings brought up to date.
+    /// Shard by tensor, with current tensor names.
     file_by_tensor: HashMap<String, String>,
-    /// Sorted.
+    /// The names of the shards, sorted.
     files: Vec<String>,
 }
 
 impl Index {
-    /// Takes the index out of the files of a checkpoint, where they hold one.
+    /// Removes the index from a checkpoint's files and parses it, if the weights are sharded.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// See [`parse`](Self::parse).
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Option<Self>> {
         let indexes = layout().weights.iter().filter(|form| form.shard_suffix.is_some());
@@ -31,10 +31,10 @@ impl Index {
         found.map(|(form, bytes)| Self::parse(form, &bytes)).transpose()
     }
 
-    /// Reads an index.
+    /// Parses an index.
     ///
     /// # Errors
-    /// `weights` when it is malformed, absurdly large, or names what cannot be a file beside it.
+    /// `weights` if the index is malformed, exceeds a limit, or names a file that cannot be a shard.
     pub(in crate::checkpoint) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
         let (name, limits) = (&form.name, &layout().limits);
         if bytes.len() > limits.max_index_bytes {
@@ -46,15 +46,18 @@ impl Index {
         }
         let json: Value = serde_json::from_slice(bytes)
             .map_err(|error| weights(format!("{name}: {error}")).with_source(error))?;
-        let map = json.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
-            weights(format!("{name} has no weight_map that says which file holds which tensor"))
-        })?;
+        let map = json
+            .get("weight_map")
+            .and_then(Value::as_object)
+            .ok_or_else(|| weights(format!("{name} has no weight_map, which assigns tensors to files")))?;
         let suffix = form.shard_suffix.as_deref().unwrap_or_default();
         let mut index = Self { file_by_tensor: HashMap::new(), files: Vec::new() };
         for (tensor, file) in map {
             let Some(file) = file.as_str().filter(|file| is_plain_name(file) && file.ends_with(suffix))
             else {
-                return Err(weights(format!("{name}: {file} is not the name of a {suffix} file beside it")));
+                return Err(weights(format!(
+                    "{name}: {file} is not the name of a {suffix} file in the same folder"
+                )));
             };
             index.file_by_tensor.insert(current_name(tensor), file.to_owned());
             if let Err(place) = index.files.binary_search_by(|known| known.as_str().cmp(file)) {
@@ -70,17 +73,17 @@ impl Index {
         Ok(index)
     }
 
-    /// The names of the files, sorted.
+    /// Returns the names of the shards, sorted.
     pub(in crate::checkpoint) fn files(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(String::as_str)
     }
 
-    /// The file that holds a tensor; tensors that no index names may be in any.
+    /// Returns the shard that must contain a tensor. Tensors that are not in the index may be in any shard.
     pub(super) fn file_of(&self, tensor: &str) -> Option<&str> {
         self.file_by_tensor.get(tensor).map(String::as_str)
     }
 
-    /// A tensor of `file` that is not among `names`.
+    /// Returns a tensor that the index assigns to `file` and that is not in `names`.
     pub(super) fn missing_tensor(&self, file: &str, names: &HashSet<String>) -> Option<&str> {
         let mut of_file = self.file_by_tensor.iter().filter(|(_, place)| *place == file);
         of_file.find(|(name, _)| !names.contains(*name)).map(|(name, _)| name.as_str())

@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint by name.
+//! The weights of a checkpoint: readers for their file formats, and tensors by name.
 
 mod index;
 mod q4_format;
@@ -34,36 +34,37 @@ pub(crate) use writer::Writer;
 
 use crate::error::{Error, Result, weights};
 
-/// The most bytes that are asked for at a time.
-pub(crate) const MAX_PIECE_BYTES: u64 = 1 << 20;
+/// Max number of bytes that a reader requests at once.
+const MAX_PIECE_BYTES: u64 = 1 << 20;
 
-/// The tensors of one checkpoint, each with memory of its own, so that who uses one can take it.
+/// The tensors of a checkpoint by name. Each one owns its memory, so that an engine can take it.
 ///
-/// Old names are brought up to date on the way in, as HF does (`LayerNorm.gamma` is `LayerNorm.weight`).
+/// Names are current: old names are replaced when a file is read, as in HF's libraries (`LayerNorm.gamma` becomes
+/// `LayerNorm.weight`).
 #[derive(Debug, Clone)]
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
-    /// Rows of tensors that are taken part by part.
+    /// How many rows of a tensor have been taken, for tensors that are taken in parts.
     taken_rows: BTreeMap<String, usize>,
     format: Format,
     bytes: u64,
 }
 
-/// What kind of file the weights came from.
+/// The format of the weights files.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
-    /// Plain safetensors as the Hub has them.
+    /// Plain safetensors, as on the Hub.
     Plain,
-    /// `pytorch_model.bin`, whose numbers are plain too.
+    /// `pytorch_model.bin`.
     Torch,
-    /// Our q8 file, with what its metadata says.
+    /// Ranklet's q8 format, with its metadata.
     Q8(q8_format::Metadata),
-    /// Our q4 file, likewise. What is in memory has been unpacked to q8.
+    /// Ranklet's q4 format, with its metadata. In memory, tensors are unpacked to q8.
     Q4(q8_format::Metadata),
 }
 
 impl Format {
-    /// The name of the format.
+    /// Returns the name of the format.
     pub fn name(&self) -> &'static str {
         match self {
             Format::Plain => "safetensors",
@@ -73,7 +74,7 @@ impl Format {
         }
     }
 
-    /// The golden pairs the file carries.
+    /// Returns the golden pairs in the file's metadata.
     pub fn golden(&self) -> Option<&q8_format::Golden> {
         match self {
             Format::Plain | Format::Torch => None,
@@ -87,35 +88,35 @@ impl Weights {
         Self { tensors, taken_rows: BTreeMap::new(), format, bytes }
     }
 
-    /// What kind of file this is.
+    /// Returns the format of the files.
     pub fn format(&self) -> &Format {
         &self.format
     }
 
-    /// Bytes of all weights files together.
+    /// Returns the total size of all weights files in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Names of all tensors, sorted.
+    /// Returns the names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Whether a tensor of this name is there.
+    /// Returns whether a tensor exists.
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
-    /// The tensor `name`, which must have this shape, numbers for elements, and only finite ones.
+    /// Returns a tensor after checking its shape and type, and that its numbers are finite.
     ///
     /// # Errors
-    /// `weights`, naming the tensor and what is wrong with it.
+    /// `weights`, naming the tensor and the failed check.
     pub fn require(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
         let tensor = self.view(name)?;
         if tensor.shape != shape {
             return Err(weights(format!(
-                "{name} has the shape {:?}, the configuration asks for {shape:?}",
+                "{name} has the shape {:?}; the configuration requires {shape:?}",
                 tensor.shape
             )));
         }
@@ -123,41 +124,41 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// The tensor `name`, whose shape has been checked by [`require`](Self::require).
+    /// Returns a tensor. [`require`](Self::require) must have checked its shape.
     ///
     /// # Errors
-    /// `weights` when it is not there or holds no numbers.
+    /// `weights` if the tensor does not exist or has an unsupported type.
     pub fn view(&self, name: &str) -> Result<&Tensor> {
         let tensor = self.tensors.get(name).ok_or_else(|| missing(name))?;
         match tensor.encoding {
             Encoding::Unsupported(dtype) => {
-                Err(weights(format!("{name} has the type {dtype:?}; F32, F16 and BF16 are read")))
+                Err(weights(format!("{name} has the type {dtype:?}; this build supports F32, F16 and BF16")))
             }
             _ => Ok(tensor),
         }
     }
 
-    /// Takes the tensor `name`, whose shape has been checked by [`require`](Self::require), out.
+    /// Removes a tensor and returns it. [`require`](Self::require) must have checked its shape.
     ///
     /// # Errors
-    /// `weights` when it is not there.
+    /// `weights` if the tensor does not exist.
     pub(crate) fn take(&mut self, name: &str) -> Result<Tensor> {
         self.tensors.remove(name).ok_or_else(|| missing(name))
     }
 
-    /// A copy of rows of the tensor `name`, which are in it.
+    /// Returns a copy of rows of a tensor. The tensor must have these rows.
     ///
     /// # Errors
-    /// As [`view`](Self::view).
+    /// See [`view`](Self::view).
     pub(crate) fn view_rows(&self, name: &str, rows: Range<usize>) -> Result<Tensor> {
         Ok(self.view(name)?.rows(rows))
     }
 
-    /// Takes rows of the tensor `name` out, which are in it. The tensor goes when all its rows have been taken; until
-    /// then the others can be.
+    /// Takes rows out of a tensor. The tensor must have these rows. It is removed after all of its rows have been
+    /// taken.
     ///
     /// # Errors
-    /// `weights` when it is not there.
+    /// `weights` if the tensor does not exist.
     pub(crate) fn take_rows(&mut self, name: &str, rows: Range<usize>) -> Result<Tensor> {
         let of = self.view(name)?.shape.first().copied().unwrap_or(0);
         if rows == (0..of) {
@@ -172,7 +173,7 @@ impl Weights {
         Ok(part)
     }
 
-    /// Puts other values in the place of the tensor `name`, which is there.
+    /// Replaces the values of a tensor, if it exists.
     #[cfg(feature = "candle")]
     pub(crate) fn replace(&mut self, name: &str, values: &[f32]) {
         if let Some(tensor) = self.tensors.get_mut(name) {

@@ -1,19 +1,19 @@
-//! Our q4 file: the q8 file made small for downloads, in blocks of 4-bit integers.
+//! Ranklet's q4 format: a smaller q8 file for downloads, with blocks of 4-bit integers.
 //!
-//! | tensor | type | holds |
+//! | tensor | type | content |
 //! |---|---|---|
-//! | matrix `W` `[out, in]` of the encoder | U8 `[out, in / 2]` | `q + 8`, `q` in -8..=7, two in a byte, the first in its low half |
-//! | embedding table `E` `[rows, hidden]` | I8 `[rows, hidden / 2]` | likewise |
-//! | `W.scale`, `E.scale` `[rows, columns / 32]` | F16 | `q * scale[row, column / 32]` is the value of the q8 file's `q * scale[row]`, before it is rounded |
-//! | `W.input_scale` `[in]` | F32 | as in the q8 file |
-//! | everything else (biases, norms, the head) | F32 | itself |
+//! | matrix `W` `[out, in]` of the encoder | U8 `[out, in / 2]` | `q + 8` with `q` in -8..=7, two per byte, the first in the low half |
+//! | embedding table `E` `[rows, hidden]` | I8 `[rows, hidden / 2]` | as above |
+//! | `W.scale`, `E.scale` `[rows, columns / 32]` | F16 | `q * scale[row, column / 32]` is the value from which the q8 form is computed |
+//! | `W.input_scale` `[in]` | F32 | as in the q8 format |
+//! | all others (biases, norms, the head) | F32 | the values |
 //!
-//! Sizes are rounded up, and `columns` in the metadata says how many values the rows of each tensor have. A scale may be
-//! negative, so that the value of a block that is farthest from zero can be the -8.
+//! Sizes are rounded up; `columns` in the metadata is the number of values per row of each tensor. A scale may be
+//! negative, so that the code -8 can represent the value with the largest magnitude, whatever its sign.
 //!
-//! While a file is read, each tensor is unpacked to its q8 form: its values are rounded to 7 bits (a matrix) or 8 (a
-//! table) with one scale a row, the smallest that clips nothing. From there on it is a q8 model, whatever the dtype asked
-//! for; the golden logits in the metadata are those of that model.
+//! A reader unpacks each tensor to its q8 form: it rounds the values to 7 bits (matrices) or 8 bits (tables) with one
+//! scale per row, the smallest scale that clips nothing. The model is then a q8 model, whatever dtype the caller
+//! requested. The golden logits in the metadata are those of the q8 model.
 
 use half::f16;
 
@@ -21,33 +21,34 @@ use super::quant_grid::QuantGrid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
-/// Values that share a scale.
+/// Number of values per scale.
 pub(crate) const BLOCK: usize = 32;
 
-/// What is added to a code to store it.
+/// Added to a code before it is stored.
 const INT4_OFFSET: f32 = 8.0;
 
-/// Bytes of a row of codes.
+/// Bytes of codes per row.
 pub(super) fn row_bytes(columns: usize) -> usize {
     columns.div_ceil(2)
 }
 
-/// Scales of a row.
+/// Number of scales per row.
 pub(super) fn row_blocks(columns: usize) -> usize {
     columns.div_ceil(BLOCK)
 }
 
-/// What a file has of a tensor in blocks.
+/// The bytes of a tensor in blocks, as in the file.
 #[derive(Debug)]
 pub(super) struct Packed {
-    /// `[rows, row_bytes(columns)]`.
+    /// Codes, `[rows, row_bytes(columns)]`.
     pub(super) codes: Vec<u8>,
-    /// f16, little endian, `[rows, row_blocks(columns)]`.
+    /// Scales in little-endian f16, `[rows, row_blocks(columns)]`.
     pub(super) scales: Vec<u8>,
 }
 
 impl Packed {
-    /// Fills `tensor`, which has its shape and encoding but no codes yet. The sizes have been checked with the header.
+    /// Unpacks the codes into `tensor`, which has its shape and encoding but no data yet. The header's checks guarantee
+    /// the sizes.
     ///
     /// # Errors
     /// `weights` for a scale that is not finite.
@@ -57,7 +58,7 @@ impl Packed {
         let scales: Vec<f32> =
             self.scales.as_chunks().0.iter().map(|bits| f16::from_le_bytes(*bits).to_f32()).collect();
         if !scales.iter().all(|scale| scale.is_finite()) {
-            return Err(weights(format!("{} holds a number that is not finite", tensor.name)));
+            return Err(weights(format!("{} has a number that is not finite", tensor.name)));
         }
         tensor.data.reserve_exact(rows * columns);
         tensor.scales.reserve_exact(rows);
@@ -89,7 +90,7 @@ mod packing {
 
     use super::{BLOCK, INT4_OFFSET, QuantGrid};
 
-    /// Codes of a row whose values are whole multiples of the scales of their blocks.
+    /// Packs a row whose values are integer multiples of their blocks' scales.
     pub(in crate::checkpoint) fn pack_row(values: &[f32], scales: &[f32]) -> Vec<u8> {
         let codes: Vec<u8> = values
             .iter()
@@ -99,8 +100,8 @@ mod packing {
         codes.chunks(2).map(|pair| pair[0] | pair.get(1).copied().unwrap_or(INT4_OFFSET as u8) << 4).collect()
     }
 
-    /// The scale of each block of a row that loses least, as exact as the file holds it. Errors count as much as
-    /// `importance` says, column by column.
+    /// Returns the scale with the smallest error for each block of a row, rounded to f16. `importance` has the weight
+    /// of each column's squared error.
     pub(crate) fn block_scales(row: &[f32], importance: &[f32]) -> Vec<f32> {
         row.chunks(BLOCK)
             .zip(importance.chunks(BLOCK))
@@ -116,7 +117,7 @@ mod packing {
         if error(positive) <= error(negative) { positive } else { negative }
     }
 
-    /// The nearest positive number that is finite in f16.
+    /// Returns the nearest positive finite f16.
     fn clamp_to_f16(scale: f32) -> f32 {
         f16::from_f32(scale).clamp(f16::from_bits(1), f16::MAX).to_f32()
     }

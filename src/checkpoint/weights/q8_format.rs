@@ -1,16 +1,16 @@
-//! Our q8 file: an ordinary safetensors file in which large tensors are stored as small integers.
+//! Ranklet's q8 format: a safetensors file that stores large tensors as small integers.
 //!
-//! | tensor | type | holds |
+//! | tensor | type | content |
 //! |---|---|---|
-//! | matrix `W` `[out, in]` of the encoder | U8 | `q + 64`, `q` in -64..=63, so 0..=127: the non-negative 7-bit operand of the relaxed integer dot |
+//! | matrix `W` `[out, in]` of the encoder | U8 | `q + 64` with `q` in -64..=63, that is 0..=127, the non-negative 7-bit operand of the relaxed integer dot product |
 //! | `W.scale` `[out]` | F32 | `w = q * scale[out] / input_scale[in]` |
-//! | `W.input_scale` `[in]` | F32 | what inputs are divided by before they are quantised, where there is one; else 1 |
+//! | `W.input_scale` `[in]`, optional | F32 | inputs are divided by it before they are quantized; 1 if absent |
 //! | embedding table `E` `[rows, hidden]` | I8 | `q` in -127..=127 |
 //! | `E.scale` `[rows]` | F32 | `e = q * scale[row]` |
-//! | everything else (biases, norms, the head) | F32 | itself |
+//! | all others (biases, norms, the head) | F32 | the values |
 //!
-//! Names and shapes are those of the source checkpoint. The safetensors `__metadata__` has one entry of ours,
-//! `ranklet`: a JSON object of [`Metadata`].
+//! Names and shapes are those of the source checkpoint. The safetensors `__metadata__` has the entry `ranklet`, a JSON
+//! object of [`Metadata`].
 
 use std::collections::BTreeMap;
 
@@ -20,19 +20,19 @@ use crate::error::{Result, unsupported, weights};
 
 /// The key in the safetensors metadata.
 pub(super) const METADATA_KEY: &str = "ranklet";
-/// What a tensor's name and this make is the name of its scales.
+/// Suffix of the tensor that holds the scales.
 pub(super) const SCALE_SUFFIX: &str = ".scale";
-/// What a matrix's name and this make is the name of its input scales.
+/// Suffix of the tensor that holds the input scales.
 pub(super) const INPUT_SCALE_SUFFIX: &str = ".input_scale";
-/// What is added to a 7-bit weight to make it non-negative.
+/// Added to a 7-bit weight to make it non-negative.
 pub(crate) const Q7_OFFSET: f32 = 64.0;
 /// The largest stored code of a 7-bit weight.
 pub(super) const MAX_Q7_CODE: u8 = 127;
 
-/// Every golden pair is scored while loading; a file of many would take hours.
+/// Loading scores every golden pair, so their number is limited.
 const MAX_GOLDEN_PAIRS: usize = 16;
 
-/// The names of our formats.
+/// The names of Ranklet's formats.
 pub(super) const Q8: &str = "q8";
 pub(super) const Q4: &str = "q4";
 const VERSION: u32 = 1;
@@ -44,25 +44,25 @@ const SCHEME: &str = "matrices: U8 = q + 64, q in -64..=63, w = q * scale[row] /
 const Q4_SCHEME: &str = "matrices and embeddings: two codes in a byte, q = code - 8, q * scale[row, column / 32] rounded \
                          to q8 with the row's smallest scale that clips nothing; the rest F32";
 
-/// What a q8 or q4 file says of itself.
+/// The metadata of a q8 or q4 file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     pub(super) format: String,
     version: u32,
     scheme: String,
-    /// Where the weights came from: the name of the model and the type of its numbers.
+    /// The origin of the weights: the model's name and the number type of its weights.
     pub source: String,
-    /// Of a q4 file: how many values the rows of each tensor in blocks have.
+    /// In a q4 file, the number of values per row of each tensor in blocks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) columns: BTreeMap<String, usize>,
-    /// Pairs with the logits that an exact f32 engine gives with these weights.
+    /// Pairs with their logits, computed with these weights by an exact f32 engine.
     pub golden: Golden,
 }
 
-/// Two pairs and their logits, to check the engine a file landed on.
+/// Pairs with known logits. They verify the engine that loads the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
-    /// The pairs; empty only while the file is being made.
+    /// The pairs. Empty only while the file is being made.
     pub pairs: Vec<GoldenPair>,
 }
 
@@ -73,9 +73,10 @@ pub struct GoldenPair {
     pub query: String,
     /// The document.
     pub document: String,
-    /// Logits of every label from the stored weights, dequantised, in f32 arithmetic.
+    /// The logits of all labels from the stored weights, dequantized, in f32 arithmetic.
     pub logits: Vec<f32>,
-    /// Logits of every label from the source's weights in f32 arithmetic: what quantising cost.
+    /// The logits of all labels from the source's weights in f32 arithmetic. The difference is the cost of
+    /// quantization.
     pub source_logits: Vec<f32>,
 }
 
@@ -102,7 +103,7 @@ impl Metadata {
             .map_err(|error| weights(format!("metadata {METADATA_KEY}: {error}")).with_source(error))?;
         if ![Q8, Q4].contains(&metadata.format.as_str()) || metadata.version != VERSION {
             return Err(unsupported(format!(
-                "format {:?} version {}; this build reads {Q8:?} and {Q4:?} version {VERSION}",
+                "format {:?} version {}; this build supports {Q8:?} and {Q4:?} of version {VERSION}",
                 metadata.format, metadata.version
             )));
         }

@@ -1,11 +1,11 @@
-//! Rows of numbers as small integers and a scale.
+//! Quantization of rows: small integers with one scale per row.
 
 use safetensors::Dtype;
 
 use super::q8_format::Q7_OFFSET;
 use super::tensor::Encoding;
 
-/// The integers a stored row can hold.
+/// The range of integers in a quantized row, and how they are stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QuantGrid {
     pub(super) dtype: Dtype,
@@ -15,41 +15,43 @@ pub(crate) struct QuantGrid {
 }
 
 impl QuantGrid {
-    /// Seven bits, for matrices.
+    /// 7 bits, for matrices.
     pub(crate) const MATRIX: Self = Self { dtype: Dtype::U8, min: -64.0, max: 63.0, offset: Q7_OFFSET };
-    /// Eight bits, for embedding tables.
+    /// 8 bits, for embedding tables.
     pub(crate) const EMBEDDING: Self = Self { dtype: Dtype::I8, min: -127.0, max: 127.0, offset: 0.0 };
 
-    /// Four bits, for blocks of either.
+    /// 4 bits, for blocks of matrices and tables.
     #[cfg(feature = "candle")]
     pub(crate) const INT4: Self = Self { dtype: Dtype::U8, min: -8.0, max: 7.0, offset: 8.0 };
 
-    /// How codes of this grid are written.
+    /// Returns the encoding of a tensor in this grid.
     pub(super) fn encoding(self) -> Encoding {
         if self == Self::MATRIX { Encoding::Q7 } else { Encoding::Q8 }
     }
 
-    /// The multiple of `scale` nearest to `value` within the grid.
+    /// Returns the multiple of `scale` nearest to `value` within the grid.
     #[cfg(any(test, feature = "candle"))]
     pub(crate) fn round(self, value: f32, scale: f32) -> f32 {
         self.code(value, scale) * scale
     }
 
     fn code(self, value: f32, scale: f32) -> f32 {
-        // A sum with this has no room for a fraction: to nearest, ties to even, in an operation that comes in vectors.
+        // Adding 1.5 * 2^23 leaves no bits for a fraction, so the sum rounds to nearest, ties to even, in operations
+        // that every target has as vector instructions.
         const ROUNDING_BIAS: f32 = 1.5 * (1 << 23) as f32;
         (value / scale).max(self.min).min(self.max) + ROUNDING_BIAS - ROUNDING_BIAS
     }
 
     pub(super) fn encode(self, value: f32, scale: f32) -> u8 {
-        // The sum lies in -127..=127, so the conversions keep it; negative codes take two's complement.
+        // The sum is in -127..=127, so the conversions are exact; negative codes are stored in two's complement.
         ((self.code(value, scale) + self.offset) as i16) as u8
     }
 
-    /// The scale with the least squared error over a row: clipping a few outliers often costs less than coarse
-    /// steps for everyone. Tries scales from the smallest that clips nothing down to half of it, and for the codes of
-    /// each the least-squares optimum `sum(w q) / sum(q q)`. Errors count as much as `importance` says, column by
-    /// column.
+    /// Returns the scale with the smallest squared error over a row: clipping a few outliers often costs less than
+    /// coarser steps for all values. `importance` has the weight of each column's error.
+    ///
+    /// Candidates are 80 scales, from the smallest that clips nothing down to half of it, and for each one's codes `q`
+    /// the least-squares optimum `sum(w q) / sum(q q)`.
     #[cfg(any(test, feature = "candle"))]
     pub(crate) fn best_scale(self, row: &[f32], importance: &[f32]) -> f32 {
         const CANDIDATES: u8 = 80;
@@ -57,9 +59,9 @@ impl QuantGrid {
         self.best_among(factors, row, importance)
     }
 
-    /// A scale that is found fast, for rows that are rounded while a model is loaded. Of matrices, whose products add up,
-    /// the best of a few, most of them near the one that clips nothing, where the best mostly is: on trained weights the
-    /// errors are 0.4 % above those of [`best_scale`](Self::best_scale), and 1.5 % with nothing clipped.
+    /// Returns a good scale fast, for rows that are quantized while a model loads. For matrices, it is the best of a
+    /// few candidates near the scale that clips nothing, because the optimum is mostly there. On trained weights the
+    /// error is 0.4 % above that of [`best_scale`](Self::best_scale); with no clipping it is 1.5 % above.
     pub(super) fn fast_scale(self, row: &[f32]) -> f32 {
         const CANDIDATES: u8 = 8;
         if self == Self::EMBEDDING {
@@ -71,7 +73,8 @@ impl QuantGrid {
         self.best_among(factors, row, &equal)
     }
 
-    /// The best of the scales that are so many times the smallest that clips nothing, and of the optima for their codes.
+    /// Returns the scale with the smallest error among `factors` times the smallest scale that clips nothing, and the
+    /// least-squares optimum for each one's codes.
     fn best_among(self, factors: impl Iterator<Item = f32>, row: &[f32], importance: &[f32]) -> f32 {
         let widest = self.absmax_scale(row);
         let mut best = (f64::INFINITY, widest);
@@ -80,7 +83,7 @@ impl QuantGrid {
             let [cross, square] = self.products(row, importance, scale);
             let optimum = (cross / square) as f32;
             for scale in [scale, optimum] {
-                // The squared error with the codes of `scale`, less the sum of the squared values.
+                // The squared error with the codes of `scale`, without the constant sum of the squared values.
                 let error = f64::from(scale) * (f64::from(scale) * square - 2.0 * cross);
                 if error < best.0 && scale.is_normal() {
                     best = (error, scale);
@@ -90,18 +93,18 @@ impl QuantGrid {
         best.1
     }
 
-    /// The smallest scale with which nothing is clipped.
+    /// Returns the smallest scale that clips nothing.
     pub(crate) fn absmax_scale(self, row: &[f32]) -> f32 {
         let scale = row
             .iter()
             .map(|&value| if value < 0.0 { value / self.min } else { value / self.max })
             .fold(0.0, f32::max);
-        // All zero, or so small that a step would be below what f32 divides by: every code is zero.
+        // All values are zero, or so small that the step would be nearly subnormal: every code is zero.
         if scale < f32::MIN_POSITIVE * 4.0 { 1.0 } else { scale }
     }
 
-    /// Over a row, the sums of `value * code` and `code * code`, times the importance of their columns; in lanes, for
-    /// vectors.
+    /// Returns the sums of `value * code` and `code * code` over a row, weighted by importance. It sums in 8 lanes, so
+    /// that the compiler can vectorize it.
     fn products(self, row: &[f32], importance: &[f32], scale: f32) -> [f64; 2] {
         const LANES: usize = 8;
         let (mut cross, mut square) = ([0.0f64; LANES], [0.0f64; LANES]);
@@ -121,7 +124,7 @@ impl QuantGrid {
         [cross.iter().sum(), square.iter().sum()]
     }
 
-    /// The squared error of a row, each column counting as much as its importance.
+    /// Returns the squared error of a row, weighted by importance.
     #[cfg(any(test, feature = "candle"))]
     pub(super) fn error(self, row: &[f32], importance: &[f32], scale: f32) -> f64 {
         let error = |value| f64::from(value - self.round(value, scale));
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_best_scale_clips_an_outlier_when_that_loses_less() {
-        // 40,000 values spread over -1..1 and one of 1.6: covering the outlier coarsens every other step.
+        // 40,000 values in -1..1 and one of 1.6. A scale that covers the outlier makes all other steps coarser.
         let mut row: Vec<f32> = (0..40_000).map(|i| (i as f32 * 0.618).fract() * 2.0 - 1.0).collect();
         row.push(1.6);
         let equal = vec![1.0; row.len()];
@@ -160,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_scale_found_fast_loses_little() {
-        // Sums of four are near enough to normal; a heavy row has a few values far out.
+        // Sums of four uniform values are nearly normal. The heavy row also has a few outliers.
         let value =
             |at: usize| (0..4).map(|part| ((4 * at + part) as f32 * 0.618).fract() - 0.5).sum::<f32>();
         let plain: Vec<f32> = (0..768).map(value).collect();

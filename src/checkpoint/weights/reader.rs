@@ -1,4 +1,4 @@
-//! The weights of a checkpoint, file by file and piece by piece, each tensor kept as it will be used.
+//! Reads weights in pieces, from one file or several.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,7 +11,8 @@ use super::torch::TorchReader;
 use super::{Format, Weights};
 use crate::error::{Result, unsupported, weights};
 
-/// Makes [`Weights`] of files that are read as it asks for them; at no time is one of them held whole.
+/// Reads [`Weights`] from files in pieces, without I/O of its own: it says which bytes it needs next, and the caller
+/// provides them. It never holds a whole file.
 ///
 /// ```
 /// # fn read(file: &[u8]) -> ranklet::Result<ranklet::checkpoint::Weights> {
@@ -26,12 +27,12 @@ use crate::error::{Result, unsupported, weights};
 #[derive(Debug, Default)]
 pub struct WeightsReader {
     collector: TensorCollector,
-    /// The file that is being read.
+    /// The name and the reader of the open file.
     current: Option<(String, FileReader)>,
-    /// The names of those that have been.
+    /// The names of the files that are complete.
     finished: Vec<String>,
     format: Option<Format>,
-    /// Bytes of all files.
+    /// Size of all files in bytes.
     bytes: u64,
 }
 
@@ -42,15 +43,16 @@ enum FileReader {
 }
 
 impl WeightsReader {
-    /// For the files of an index, or for one file; of plain ones, the tensors named in `grids` are kept as codes.
+    /// Creates a reader for the shards of an index, or for a single file. In plain files, it quantizes the tensors in
+    /// `grids` as it reads them.
     pub(crate) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
         Self { collector: TensorCollector::new(index, grids), ..Self::default() }
     }
 
-    /// Begins with a file of `length` bytes, when all of the one before has come.
+    /// Starts a file of `length` bytes. The previous file must be complete.
     ///
     /// # Errors
-    /// `weights` for a file that does not belong to the model, and when the one before is not whole.
+    /// `weights` if the file does not belong to the model, or the previous file is incomplete.
     pub fn open(&mut self, name: &str, length: u64) -> Result<()> {
         self.close()?;
         let belongs = match &self.collector.index {
@@ -58,7 +60,7 @@ impl WeightsReader {
             None => self.finished.is_empty(),
         };
         if !belongs || self.finished.iter().any(|read| read == name) {
-            return Err(weights(format!("{name} is not a further file of this model's weights")));
+            return Err(weights(format!("{name} is not another file of this model's weights")));
         }
         let file = if name.ends_with(".bin") {
             FileReader::Torch(Box::new(TorchReader::new(length)))
@@ -71,7 +73,7 @@ impl WeightsReader {
         Ok(())
     }
 
-    /// The bytes of the open file to push next; `None` when it is not needed any more.
+    /// Returns the bytes of the open file to push next; `None` if the file is complete.
     pub fn wanted(&self) -> Option<Range<u64>> {
         match &self.current.as_ref()?.1 {
             FileReader::Safetensors(file) => file.wanted(),
@@ -79,14 +81,14 @@ impl WeightsReader {
         }
     }
 
-    /// Takes the bytes that were [wanted](Self::wanted), or as many of the first of them as there are.
+    /// Takes the [wanted](Self::wanted) bytes, or a prefix of them.
     ///
     /// # Errors
-    /// `weights` when the file is malformed or longer than was said, and for a tensor that cannot be rounded because it
-    /// holds no finite numbers; `unsupported` for a file that is well formed and of a kind that is not read.
+    /// `weights` if the file is malformed or longer than announced, or a tensor to quantize has a number that is not
+    /// finite; `unsupported` for a valid file in an unsupported format.
     pub fn push(&mut self, piece: &[u8]) -> Result<()> {
         let Some((name, file)) = &mut self.current else {
-            return Err(weights("a piece of weights before their file"));
+            return Err(weights("bytes of weights were pushed before a file was opened"));
         };
         match file {
             FileReader::Safetensors(file) => file.push(piece, &mut self.collector),
@@ -95,18 +97,16 @@ impl WeightsReader {
         .map_err(|error| error.at(name))
     }
 
-    /// The weights, when all files have come.
+    /// Returns the weights after all files are complete.
     ///
     /// # Errors
-    /// `weights` when some are missing.
+    /// `weights` if files or bytes are missing.
     pub fn finish(mut self) -> Result<Weights> {
         self.close()?;
         let index = self.collector.index.as_ref();
         let missing_tensor = |file: &&str| !self.finished.iter().any(|read| read == file);
         if let Some(missing_tensor) = index.and_then(|index| index.files().find(missing_tensor)) {
-            return Err(weights(format!(
-                "{missing_tensor} is missing, which the index of the weights names"
-            )));
+            return Err(weights(format!("{missing_tensor} is missing; the index of the weights names it")));
         }
         let format = self.format.ok_or_else(|| weights("the weights are missing"))?;
         Ok(Weights::new(self.collector.into_tensors(), format, self.bytes))
@@ -122,7 +122,7 @@ impl WeightsReader {
         if format.golden().is_some() && self.collector.index.is_some() {
             let kind = format.name();
             return Err(unsupported(format!(
-                "{name} is one of several {kind} files; {kind} is read from one"
+                "{name} is one of several {kind} files, but {kind} weights must be in one file"
             )));
         }
         self.format = Some(format);

@@ -1,4 +1,4 @@
-//! The weights files of a checkpoint, still unread.
+//! The weights files of a checkpoint, before they are read.
 
 use std::borrow::Cow;
 
@@ -9,15 +9,15 @@ use crate::checkpoint::ModelFiles;
 use crate::checkpoint::model_layout::{layout, missing_shard, no_weights};
 use crate::error::{Result, weights};
 
-/// The files that hold a checkpoint's weights, in the form that comes first where there are several.
+/// The files of a checkpoint's weights, in the preferred form that exists.
 #[derive(Debug)]
 pub(crate) struct WeightsSource {
-    /// Which tensor is where, until somebody takes it.
+    /// The index of sharded weights. The reader takes it.
     pub(crate) index: Option<Index>,
     files: Vec<(String, FileContent)>,
 }
 
-/// Where the bytes of a file are.
+/// The content of a file.
 #[derive(Debug)]
 enum FileContent {
     /// In memory.
@@ -28,10 +28,10 @@ enum FileContent {
 }
 
 impl WeightsSource {
-    /// Takes the weights out of a checkpoint's files.
+    /// Removes the weights from a checkpoint's files.
     ///
     /// # Errors
-    /// `weights` when they are missing, or their index is malformed or names a file that is not there.
+    /// `weights` if they do not exist, their index is malformed, or a shard is missing.
     pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Self> {
         Self::find(|name| Ok(files.take(name).map(FileContent::Bytes)))
     }
@@ -53,15 +53,15 @@ impl WeightsSource {
         Err(no_weights())
     }
 
-    /// Bytes of all files together.
+    /// Returns the total size of the weights in bytes. The index does not count.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|(_, content)| content.length()).sum()
     }
 
-    /// Hands all files on, piece by piece as they are wanted.
+    /// Pushes all files into `reader`.
     ///
     /// # Errors
-    /// `weights` when one cannot be read, and those of the reader.
+    /// `weights` if a file cannot be read, and those of the reader.
     pub(crate) fn read(self, reader: &mut WeightsReader) -> Result<()> {
         for (name, content) in self.files {
             content.read(&name, reader)?;
@@ -69,10 +69,10 @@ impl WeightsSource {
         Ok(())
     }
 
-    /// The tensors of all files as they are.
+    /// Reads all tensors without quantizing any.
     ///
     /// # Errors
-    /// As [`read`](Self::read) and [`WeightsReader::finish`].
+    /// Those of [`read`](Self::read) and [`WeightsReader::finish`].
     #[cfg(feature = "candle")]
     pub(crate) fn parse(mut self) -> Result<Weights> {
         let mut reader = WeightsReader::new(self.index.take(), std::collections::HashMap::new());
@@ -82,18 +82,18 @@ impl WeightsSource {
 }
 
 impl Weights {
-    /// The weights of a whole `model.safetensors`.
+    /// Parses a complete `model.safetensors`.
     ///
     /// # Errors
-    /// As [`WeightsReader::push`].
+    /// See [`WeightsReader::push`].
     pub fn parse(file: &[u8]) -> Result<Self> {
         Self::parse_file("model.safetensors", file)
     }
 
-    /// The weights of a whole file, whose form its name tells.
+    /// Parses a complete file. Its name determines the format.
     ///
     /// # Errors
-    /// As [`WeightsReader::push`].
+    /// See [`WeightsReader::push`].
     pub(in crate::checkpoint) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
         let mut reader = WeightsReader::default();
         read_bytes(name, file, &mut reader)?;
@@ -118,7 +118,7 @@ impl FileContent {
         }
     }
 
-    /// The bytes of the index `name`, or of what is too long for one as many as show that.
+    /// Returns the bytes of the index `name`. Reads no more than needed to see that an index is too large.
     #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "there is no disk that could fail"))]
     fn into_index_bytes(self, name: &str) -> Result<Cow<'static, [u8]>> {
         match self {
@@ -157,10 +157,10 @@ mod disk {
     }
 
     impl WeightsSource {
-        /// Opens the weights in the folder of a checkpoint.
+        /// Opens the weights in a checkpoint's folder.
         ///
         /// # Errors
-        /// `weights` when a file cannot be opened, else as [`take`](Self::take_from).
+        /// `weights` if a file cannot be opened, and those of [`take_from`](Self::take_from).
         pub(crate) fn open(folder: &Path) -> Result<Self> {
             Self::find(|name| {
                 let path = folder.join(name);
@@ -202,7 +202,7 @@ mod disk {
             Ok(())
         }
 
-        /// As many of the first bytes as there are, and at most `count`.
+        /// Returns the first `count` bytes, or all of a shorter file.
         pub(super) fn read_prefix(self, name: &str, count: usize) -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
             let read = self.file.take(count as u64).read_to_end(&mut bytes);

@@ -1,15 +1,14 @@
-//! A matrix of numbers that becomes codes while it comes, so that it is at no time there whole.
+//! Quantizes a matrix while its bytes arrive, so that it is never in memory as a whole.
 
 use super::quant_grid::QuantGrid;
 use super::tensor::{Encoding, Tensor};
 use crate::error::Result;
 
-/// Takes the bytes of a matrix in any pieces and rounds each row that is complete to the nearest codes of a grid, with a
-/// scale that is found fast.
+/// Quantizes each row of a matrix as soon as all of its bytes have arrived. The bytes can come in pieces of any size.
 #[derive(Debug)]
 pub(super) struct StreamingQuantizer {
     grid: QuantGrid,
-    /// What has come of the next row, as the file has it.
+    /// The bytes of the current row so far, in the encoding of the file.
     row: Tensor,
     row_bytes: usize,
     values: Vec<f32>,
@@ -17,7 +16,7 @@ pub(super) struct StreamingQuantizer {
 }
 
 impl StreamingQuantizer {
-    /// For a matrix with elements, `bytes` of them.
+    /// Creates a quantizer for a matrix of `bytes` bytes. The matrix must not be empty.
     pub(super) fn new(
         name: &str,
         shape: [usize; 2],
@@ -44,10 +43,10 @@ impl StreamingQuantizer {
         }
     }
 
-    /// Takes the next bytes.
+    /// Takes the next bytes of the matrix.
     ///
     /// # Errors
-    /// `weights` for a row that holds a number that is not finite.
+    /// `weights` for a row with a number that is not finite.
     pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let (taken, rest) = bytes.split_at(bytes.len().min(self.row_bytes - self.row.data.len()));
@@ -60,7 +59,7 @@ impl StreamingQuantizer {
         Ok(())
     }
 
-    /// The matrix, when all of it has come.
+    /// Returns the quantized matrix after all bytes have been pushed.
     pub(super) fn finish(self) -> Tensor {
         self.output
     }

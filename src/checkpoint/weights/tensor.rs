@@ -1,4 +1,4 @@
-//! One tensor with its numbers, as they were stored or as small integers.
+//! A tensor with its values, as stored or quantized.
 
 use std::ops::Range;
 
@@ -8,37 +8,37 @@ use safetensors::Dtype;
 use super::q8_format;
 use crate::error::{Result, weights};
 
-/// A named array of numbers.
+/// A named tensor.
 #[derive(Debug, Clone)]
 pub struct Tensor {
     pub(super) name: String,
     /// Sizes, outermost first.
     pub(super) shape: Vec<usize>,
     pub(super) encoding: Encoding,
-    /// Elements, little endian, row-major; nothing where they are not read.
+    /// Elements in little-endian order, row-major. Empty for an unsupported type.
     pub(super) data: Vec<u8>,
-    /// For codes: one a row.
+    /// One scale per row, for quantized elements.
     pub(super) scales: Vec<f32>,
-    /// For the codes of some matrices: what inputs are divided by, one a column.
+    /// Divisors of the inputs of a quantized matrix, one per column. Empty if there are none.
     pub(super) input_scales: Vec<f32>,
 }
 
-/// How an element is written.
+/// The encoding of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     F32,
     F16,
     Bf16,
-    /// `q + 64` of 7 bits, with a scale a row.
+    /// 7-bit integers stored as `q + 64`, with a scale per row.
     Q7,
-    /// `q` of 8 bits, with a scale a row.
+    /// 8-bit integers `q`, with a scale per row.
     Q8,
-    /// In a way that no model we read has; the elements are dropped.
+    /// A type that no supported model uses. The elements are dropped.
     Unsupported(Dtype),
 }
 
 impl Encoding {
-    /// Of a tensor that has no scales.
+    /// Returns the encoding of a tensor without scales.
     pub(super) fn plain(dtype: Dtype) -> Self {
         match dtype {
             Dtype::F32 => Encoding::F32,
@@ -50,7 +50,7 @@ impl Encoding {
 }
 
 impl Tensor {
-    /// The name in the file, old spellings brought up to date.
+    /// The current name, which may differ from an old name in the file.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -60,30 +60,30 @@ impl Tensor {
         &self.shape
     }
 
-    /// Number of elements.
+    /// Returns the number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// All elements in f32, row-major.
+    /// Returns all elements in f32, row-major.
     pub fn to_f32(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.elements()];
         self.read(0, &mut values);
         values
     }
 
-    /// One row of a matrix in f32. The caller has checked that `row` lies in the shape.
+    /// Reads one row of a matrix in f32. The matrix must have this row.
     pub fn read_row(&self, row: usize, values: &mut [f32]) {
         self.read(row * values.len(), values);
     }
 
-    /// What the inputs of a matrix of 7-bit codes are divided by, column by column; nothing where that is 1.
+    /// Returns the divisors of the inputs of a quantized matrix, one per column. Empty if there are none.
     pub(crate) fn input_scales(&self) -> &[f32] {
         &self.input_scales
     }
 
-    /// One row of a matrix of 7-bit codes as it is stored, and its scale; no codes where the tensor holds none. The
-    /// caller has checked that `row` lies in the shape.
+    /// Returns the codes and the scale of one row of a 7-bit matrix, as stored. Returns no codes for other encodings.
+    /// The matrix must have this row.
     pub(crate) fn codes(&self, row: usize) -> (&[u8], f32) {
         let columns = self.shape[1];
         match (self.encoding, self.scales.get(row)) {
@@ -92,7 +92,7 @@ impl Tensor {
         }
     }
 
-    /// Some of the rows, which the caller has checked to lie in the shape.
+    /// Returns a copy of rows. The tensor must have these rows.
     pub(super) fn rows(&self, rows: Range<usize>) -> Self {
         let row_bytes = self.data.len().checked_div(self.shape[0]).unwrap_or(0);
         let mut part = self.empty(self.encoding);
@@ -103,7 +103,7 @@ impl Tensor {
         part
     }
 
-    /// The tensor with other values of the same number.
+    /// Returns the tensor with other values, which must be as many.
     #[cfg(feature = "candle")]
     pub(super) fn with_values(&self, values: &[f32]) -> Self {
         let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -121,7 +121,7 @@ impl Tensor {
         }
     }
 
-    /// Elements from `start` on, as many as fit `values`; of codes a whole number of rows.
+    /// Reads elements from `start` on until `values` is full. Quantized elements must be whole rows.
     fn read(&self, start: usize, values: &mut [f32]) {
         let (data, end) = (&*self.data, start + values.len());
         match self.encoding {
@@ -150,7 +150,7 @@ impl Tensor {
         }
     }
 
-    /// Every number the tensor can give is finite, and every code is in its range.
+    /// Checks that all numbers are finite and all codes are in range.
     ///
     /// # Errors
     /// `weights`, naming the tensor.
@@ -162,7 +162,7 @@ impl Tensor {
             Encoding::Q7 | Encoding::Q8 => self.scales.iter().all(|scale| (scale * 127.0).is_finite()),
             Encoding::Unsupported(_) => true,
         };
-        // Between these, neither their inverses nor their products with codes leave the range of f32.
+        // With scales in this range, neither their inverses nor their products with codes overflow f32.
         if !self.input_scales.iter().all(|scale| (1e-12..=1e12).contains(scale)) {
             return Err(weights(format!(
                 "{} has an input scale that is not between 1e-12 and 1e12",
@@ -170,10 +170,10 @@ impl Tensor {
             )));
         }
         if !finite {
-            return Err(weights(format!("{} holds a number that is not finite", self.name)));
+            return Err(weights(format!("{} has a number that is not finite", self.name)));
         }
         if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8_format::MAX_Q7_CODE) {
-            return Err(weights(format!("{} holds a code above {}", self.name, q8_format::MAX_Q7_CODE)));
+            return Err(weights(format!("{} has a code above {}", self.name, q8_format::MAX_Q7_CODE)));
         }
         Ok(())
     }
@@ -181,12 +181,12 @@ impl Tensor {
 
 #[cfg(test)]
 impl Tensor {
-    /// A matrix of 7-bit codes, with a scale a row.
+    /// Creates a matrix of 7-bit codes with a scale per row.
     pub(crate) fn from_codes(codes: &[u8], scales: &[f32], shape: [usize; 2]) -> Self {
         Self { scales: scales.to_vec(), ..Self::of(Encoding::Q7, codes.to_vec(), shape) }
     }
 
-    /// A matrix of f32.
+    /// Creates a matrix of f32.
     pub(crate) fn from_floats(values: &[f32], shape: [usize; 2]) -> Self {
         Self::of(Encoding::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect(), shape)
     }
@@ -203,7 +203,7 @@ impl Tensor {
     }
 }
 
-/// TensorFlow's names for the parameters of a LayerNorm, still found in old checkpoints.
+/// Replaces TensorFlow's names for the parameters of a LayerNorm, which old checkpoints have.
 pub(super) fn current_name(name: &str) -> String {
     for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] {
         if let Some(stem) = name.strip_suffix(old) {

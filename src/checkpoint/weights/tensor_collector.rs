@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint that have come so far, from one file or several.
+//! Collects the tensors of a checkpoint from one file or several.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,16 +8,16 @@ use super::streaming_quantizer::StreamingQuantizer;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
 
-/// Keeps each tensor as it will be used, and each name to the file it belongs in.
+/// Collects tensors and checks that each file has exactly the tensors that the index assigns to it.
 #[derive(Debug, Default)]
 pub(super) struct TensorCollector {
-    /// What says which file has which tensor, where there are several files.
+    /// The index, if the weights are sharded.
     pub(super) index: Option<Index>,
-    /// Tensors of plain files that are rounded as they come.
+    /// The grids of tensors in plain files that are quantized on load.
     grids: HashMap<String, QuantGrid>,
-    /// The file that is being read.
+    /// The name of the current file.
     file: String,
-    /// Every name of every file so far.
+    /// All tensor names of all files so far.
     names: HashSet<String>,
     tensors: BTreeMap<String, Tensor>,
 }
@@ -27,41 +27,44 @@ impl TensorCollector {
         Self { index, grids, ..Self::default() }
     }
 
-    /// What comes next is from this file.
+    /// Sets the file that the next tensors come from.
     pub(super) fn begin_file(&mut self, file: &str) {
         file.clone_into(&mut self.file);
     }
 
-    /// Hears the names of all tensors of the file, before any of them comes.
+    /// Registers the file's tensor names before their data is read.
     ///
     /// # Errors
-    /// `weights` for one that is in two files or, as the index says, belongs in another; or that is not in its own.
+    /// `weights` for a tensor that is in two files, in another file than the index says, or missing from its file.
     pub(super) fn register<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         let mut here = HashSet::new();
         for name in names {
             let place = self.index.as_ref().and_then(|index| index.file_of(name));
             if let Some(other) = place.filter(|place| *place != self.file) {
-                return Err(weights(format!("holds {name}, which the index says is in {other}")));
+                return Err(weights(format!("contains {name}, but the index assigns it to {other}")));
             }
             if self.names.contains(name) {
-                return Err(weights(format!("holds {name}, which another file of the model holds too")));
+                return Err(weights(format!(
+                    "contains {name}, which another file of the model contains too"
+                )));
             }
             here.insert(name.clone());
         }
         let missing_tensor = self.index.as_ref().and_then(|index| index.missing_tensor(&self.file, &here));
         if let Some(name) = missing_tensor {
-            return Err(weights(format!("does not hold {name}, which the index says is in it")));
+            return Err(weights(format!("does not contain {name}, which the index assigns to it")));
         }
         self.names.extend(here);
         Ok(())
     }
 
-    /// Keeps a tensor.
+    /// Adds a tensor.
     pub(super) fn insert(&mut self, tensor: Tensor) {
         self.tensors.insert(tensor.name.clone(), tensor);
     }
 
-    /// What rounds `bytes` of elements of a plain file as they come, where they are a matrix that there is a grid for.
+    /// Returns a streaming quantizer for a tensor of `bytes` bytes in a plain file, if it is a matrix that should be
+    /// quantized on load.
     pub(super) fn quantizer(
         &self,
         name: &str,
@@ -75,10 +78,10 @@ impl TensorCollector {
         is_read.then(|| StreamingQuantizer::new(name, shape, encoding, bytes, *grid))
     }
 
-    /// Keeps a tensor of a plain file that came whole, rounded where [`quantizer`](Self::quantizer) would.
+    /// Adds a tensor of a plain file whose bytes have all arrived, quantized if it should be.
     ///
     /// # Errors
-    /// `weights` for one that is to be rounded and holds a number that is not finite.
+    /// `weights` if a tensor to quantize has a number that is not finite.
     pub(super) fn insert_whole(&mut self, tensor: Tensor) -> Result<()> {
         match self.quantizer(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
             Some(mut quantizer) => {

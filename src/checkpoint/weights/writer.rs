@@ -1,4 +1,4 @@
-//! Writing our own files.
+//! Writes q8 and q4 files.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +10,10 @@ use super::q8_format::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE
 use super::quant_grid::QuantGrid;
 use crate::error::{Result, internal};
 
-/// Collects the tensors of a q8 or q4 file and writes it.
+/// Collects the tensors of a q8 or q4 file and serializes them.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    /// Of tensors in blocks: values in a row.
+    /// The number of values per row of each tensor in blocks.
     columns: BTreeMap<String, usize>,
     tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>,
 }
@@ -25,7 +25,7 @@ impl Writer {
         self.tensors.push((name.to_owned(), Dtype::F32, shape.to_vec(), bytes));
     }
 
-    /// Adds a matrix of `scales.len()` rows, each value rounded to the nearest multiple of its row's scale.
+    /// Adds a matrix with `scales.len()` rows. Each value is rounded to the nearest multiple of its row's scale.
     pub(crate) fn add_rows(&mut self, name: &str, grid: QuantGrid, values: &[f32], scales: &[f32]) {
         let columns = values.len() / scales.len().max(1);
         let rows = values.chunks_exact(columns.max(1)).zip(scales);
@@ -35,8 +35,8 @@ impl Writer {
         self.add_exact(&format!("{name}{SCALE_SUFFIX}"), &[scales.len()], scales);
     }
 
-    /// Adds a matrix of rows of `columns` values, each a whole multiple of its block's scale, for codes that are unpacked
-    /// to `grid`.
+    /// Adds a matrix of 4-bit blocks. Each value must be an integer multiple of its block's scale. `grid` is the grid
+    /// that a reader unpacks the codes to.
     pub(crate) fn add_blocks(
         &mut self,
         name: &str,
@@ -55,12 +55,12 @@ impl Writer {
         self.columns.insert(name.to_owned(), columns);
     }
 
-    /// Adds what the inputs of the matrix `name` are divided by.
+    /// Adds the divisors of the inputs of the matrix `name`.
     pub(crate) fn add_input_scales(&mut self, name: &str, scales: &[f32]) {
         self.add_exact(&format!("{name}{INPUT_SCALE_SUFFIX}"), &[scales.len()], scales);
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     pub(crate) fn write(&self, source: &str, golden: Golden) -> Result<Vec<u8>> {
         let metadata = match self.columns.is_empty() {
             true => Metadata::q8(source.to_owned(), golden),

@@ -152,6 +152,6 @@ describe("weights with an index", () => {
 
   test("a weights file without a tensor that the index assigns to it is refused", async () => {
     const published = withMap((map) => (map["bert.embeddings.word_embeddings.weight"] = second));
-    await rejectsWith("weights", /does not hold bert\.embeddings\.word_embeddings\.weight/, () => scoresFrom(Object.fromEntries(published)));
+    await rejectsWith("weights", /does not contain bert\.embeddings\.word_embeddings\.weight/, () => scoresFrom(Object.fromEntries(published)));
   });
 });

@@ -1,4 +1,4 @@
-//! The header of a safetensors file: what it holds and where, proved before any of it is read.
+//! The header of a safetensors file. Every size and offset is checked before a tensor is read.
 
 use std::collections::BTreeMap;
 
@@ -9,62 +9,63 @@ use crate::checkpoint::weights::tensor::{Encoding, current_name};
 use crate::checkpoint::weights::{Format, q4_format, q8_format};
 use crate::error::{Error, Result, weights};
 
-/// What a file holds.
+/// The checked content of a header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) format: Format,
-    /// By name, old spellings brought up to date.
+    /// The tensors by their current names.
     pub(super) tensors: BTreeMap<String, DeclaredTensor>,
-    /// What lies in the file, piece by piece, without gaps.
+    /// The segments of the data, in order and without gaps.
     pub(super) segments: Vec<Segment>,
 }
 
-/// A tensor that will come.
+/// A tensor whose data has yet to be read.
 #[derive(Debug)]
 pub(super) struct DeclaredTensor {
     pub(super) shape: Vec<usize>,
-    /// How its elements will be held.
+    /// The encoding of the elements in memory.
     pub(super) encoding: Encoding,
-    /// Whether they come in blocks of 4 bits.
+    /// Whether the elements are stored as 4-bit blocks.
     pub(super) packed: bool,
-    /// How many places hold it, or are still to come.
+    /// Number of segments of the tensor that have not been read.
     pub(super) parts: usize,
 }
 
-/// Some bytes of the file.
+/// A range of bytes in the file.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// The tensor they belong to.
+    /// The tensor that the bytes belong to.
     pub(super) tensor: String,
     pub(super) part: TensorPart,
     pub(super) bytes: usize,
 }
 
-/// What of a tensor a place holds.
+/// The part of a tensor that a segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TensorPart {
-    /// Its elements.
+    /// The elements.
     Elements,
-    /// A scale a row.
+    /// One scale per row, or per block.
     Scales,
-    /// What inputs are divided by, one a column.
+    /// Divisors of the inputs, one per column.
     InputScales,
 }
 
-/// A name, brought up to date, with what the file says of it.
+/// A current tensor name with the header's entry.
 type Entry = (String, TensorInfo);
 
 impl Header {
-    /// Reads a header that `data` bytes follow.
+    /// Parses a header that is followed by `data` bytes.
     ///
     /// # Errors
-    /// `weights` when it is malformed, tensors overlap or leave gaps, sizes overflow, or `data` is not what they fill;
-    /// in our own formats also when codes and scales do not belong together. `unsupported` for another version of them.
+    /// `weights` if the header is malformed, tensors overlap or leave gaps, sizes overflow, or the data has another
+    /// size; for q8 and q4 files, also if codes and scales do not match. `unsupported` for other versions of these
+    /// formats.
     pub(super) fn parse(json: &[u8], data: u64) -> Result<Self> {
         let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, error))?;
         if metadata.data_len() as u64 != data {
             return Err(weights(format!(
-                "malformed: its tensors take {} bytes, and {data} are there",
+                "malformed: its tensors need {} bytes of data, and it has {data}",
                 metadata.data_len()
             )));
         }
@@ -83,7 +84,7 @@ impl Header {
     }
 }
 
-/// What the file holds, in its order.
+/// Returns the entries in the order of their data.
 fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut known = std::collections::HashSet::new();
@@ -91,7 +92,7 @@ fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
         let Some(info) = metadata.info(&name) else { continue };
         let current = current_name(&name);
         if !known.insert(current.clone()) {
-            return Err(weights(format!("both {name} and its other spelling are there")));
+            return Err(weights(format!("it has both {name} and the same tensor under an older name")));
         }
         entries.push((current, info.clone()));
     }
@@ -100,7 +101,7 @@ fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
 
 type Contents = (BTreeMap<String, DeclaredTensor>, Vec<Segment>);
 
-/// Every entry is a tensor.
+/// Declares the tensors of a plain file: each entry is a tensor.
 fn plain(entries: Vec<Entry>) -> Contents {
     let segments = entries.iter().map(|(name, info)| segment(name, TensorPart::Elements, info)).collect();
     let declare = |(name, info): Entry| {
@@ -110,10 +111,10 @@ fn plain(entries: Vec<Entry>) -> Contents {
     (entries.into_iter().map(declare).collect(), segments)
 }
 
-/// The number of values in the rows of each tensor in blocks, where a file has such.
+/// The number of values per row of each tensor in blocks. `None` for q8 files.
 type Columns<'a> = Option<&'a BTreeMap<String, usize>>;
 
-/// Every tensor of codes has its scales beside it, and every tensor of scales has codes.
+/// Declares the tensors of a q8 or q4 file. Checks that all codes have scales and all scales have codes.
 fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
     let mut tensors = BTreeMap::new();
     for (name, info) in entries.iter().filter(|(name, _)| split_suffix(name).1 == TensorPart::Elements) {
@@ -142,13 +143,13 @@ fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
             Encoding::Unsupported(_) => false,
         };
         if !whole {
-            return Err(weights(format!("{name} has no scales, or a type that this format does not have")));
+            return Err(weights(format!("{name} has no scales, or a type that this format does not use")));
         }
     }
     Ok((tensors, segments))
 }
 
-/// What the elements of an entry will be, without the parts that belong to them.
+/// Declares the elements of an entry, without its scales.
 fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTensor> {
     let encoding = match info.dtype {
         Dtype::U8 => Encoding::Q7,
@@ -158,11 +159,13 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTe
     let mut declared = DeclaredTensor { shape: info.shape.clone(), encoding, packed: false, parts: 0 };
     if let (Some(columns), Encoding::Q7 | Encoding::Q8) = (columns, encoding) {
         let columns = *columns.get(name).ok_or_else(|| {
-            weights(format!("{name} is in blocks, but the metadata does not say of how many columns"))
+            weights(format!(
+                "{name} is stored in blocks, but the metadata does not have its number of columns"
+            ))
         })?;
         if info.shape.len() != 2 || info.shape[1] != q4_format::row_bytes(columns) {
             return Err(weights(format!(
-                "{name} has the shape {:?}, which is not that of rows of {columns} codes, two in a byte",
+                "{name} has the shape {:?}, which does not fit rows of {columns} codes, two per byte",
                 info.shape
             )));
         }
@@ -176,7 +179,7 @@ fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTen
     if let (true, [rows, columns]) = (codes.packed, &codes.shape[..]) {
         if scales.shape != [*rows, q4_format::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
             return Err(weights(format!(
-                "{name} is not one F16 scale for each {} columns of each row of {stem}",
+                "{name} must have one F16 scale per {} columns in each row of {stem}",
                 q4_format::BLOCK
             )));
         }
@@ -184,7 +187,7 @@ fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTen
     }
     let rows = codes.shape.first().copied().unwrap_or(0);
     if codes.shape.len() != 2 || scales.shape != [rows] || scales.dtype != Dtype::F32 {
-        return Err(weights(format!("{name} is not one F32 scale for each row of {stem}")));
+        return Err(weights(format!("{name} must have one F32 scale per row of {stem}")));
     }
     if !matches!(codes.encoding, Encoding::Q7 | Encoding::Q8) {
         return Err(weights(format!("{stem} has scales, but is neither U8 nor I8")));
@@ -195,7 +198,7 @@ fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTen
 fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &DeclaredTensor) -> Result<()> {
     let columns = matrix.shape.get(1).copied().unwrap_or(0);
     if matrix.encoding != Encoding::Q7 || scales.shape != [columns] || scales.dtype != Dtype::F32 {
-        return Err(weights(format!("{name} is not one F32 for each column of the matrix {stem}")));
+        return Err(weights(format!("{name} must have one F32 value per column of the matrix {stem}")));
     }
     Ok(())
 }
@@ -210,7 +213,7 @@ fn segment(tensor: &str, part: TensorPart, info: &TensorInfo) -> Segment {
     Segment { tensor: tensor.to_owned(), part, bytes: end - start }
 }
 
-/// The tensor that an entry of our own formats belongs to, and as what.
+/// Splits an entry's name into the name of the tensor and the part that the entry holds.
 fn split_suffix(name: &str) -> (&str, TensorPart) {
     match (name.strip_suffix(q8_format::INPUT_SCALE_SUFFIX), name.strip_suffix(q8_format::SCALE_SUFFIX)) {
         (Some(stem), _) => (stem, TensorPart::InputScales),
@@ -219,13 +222,13 @@ fn split_suffix(name: &str) -> (&str, TensorPart) {
     }
 }
 
-/// The library's error, and the tensor it is about where the library does not say.
+/// Adds the tensor's name to the library's error, which does not always have it.
 fn malformed(header: &[u8], error: serde_json::Error) -> crate::Error {
     let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
     weights(format!("malformed: {error}{segment}")).with_source(error)
 }
 
-/// The first tensor whose declared shape and type do not fill its declared bytes.
+/// Returns the first tensor whose shape and type do not match its size in bytes.
 fn misdeclared_tensor(header: &[u8]) -> Option<String> {
     let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
     header.into_iter().filter(|(name, _)| name != "__metadata__").find_map(|(name, info)| {

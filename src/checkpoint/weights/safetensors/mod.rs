@@ -1,4 +1,4 @@
-//! `model.safetensors`: the header proved before any tensor is read, then one tensor after the other.
+//! Reads `model.safetensors`, and Ranklet's q8 and q4 files, from beginning to end.
 
 mod header;
 mod reader;

@@ -1,4 +1,4 @@
-//! A safetensors file read from its beginning: the header, then one tensor after the other.
+//! Reads a safetensors file in pieces: the header, then the tensors in the order of their data.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,35 +12,35 @@ use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::checkpoint::weights::{Format, MAX_PIECE_BYTES};
 use crate::error::{Error, Result, weights};
 
-/// The length before the header.
+/// Bytes of the header's length, which comes first in the file.
 const LENGTH_BYTES: usize = size_of::<u64>();
-/// What the safetensors library takes for a header at most.
+/// The limit of the safetensors library.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Takes the pieces of a file, which may be of any size; at no time is the file held whole.
+/// Reads a file in pieces of any size. It never holds the whole file.
 #[derive(Debug)]
 pub(in crate::checkpoint::weights) struct SafetensorsReader {
-    /// Bytes of the whole file.
+    /// Size of the file in bytes.
     length: u64,
-    /// Bytes that have come.
+    /// Number of bytes received so far.
     received: u64,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The length and what has come of the header.
+    /// The header's length and the part of the header received so far.
     Header(Vec<u8>),
     Data(Box<Data>),
 }
 
 impl SafetensorsReader {
-    /// For a file of `length` bytes.
+    /// Creates a reader for a file of `length` bytes.
     pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
         Self { length, received: 0, state: State::Header(Vec::new()) }
     }
 
-    /// The bytes to push next; `None` when all have come.
+    /// Returns the bytes to push next; `None` if the file is complete.
     pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
         let end = self.length.min(self.received + MAX_PIECE_BYTES);
         (self.received < end).then_some(self.received..end)
@@ -49,8 +49,8 @@ impl SafetensorsReader {
     /// Takes the next bytes of the file.
     ///
     /// # Errors
-    /// `weights` when the file is malformed or longer than was said, and for a tensor that cannot be rounded because it
-    /// holds no finite numbers; `unsupported` for a version of our own formats that this build does not read.
+    /// `weights` if the file is malformed or longer than announced, or a tensor to quantize has a number that is not
+    /// finite; `unsupported` for an unsupported version of Ranklet's formats.
     pub(in crate::checkpoint::weights) fn push(
         &mut self,
         mut piece: &[u8],
@@ -58,7 +58,7 @@ impl SafetensorsReader {
     ) -> Result<()> {
         self.received += piece.len() as u64;
         if self.received > self.length {
-            return Err(malformed(format!("more than the {} bytes that were announced", self.length)));
+            return Err(malformed(format!("it has more than the announced {} bytes", self.length)));
         }
         while !piece.is_empty() {
             match &mut self.state {
@@ -77,10 +77,10 @@ impl SafetensorsReader {
         Ok(())
     }
 
-    /// What kind of file it was, when all of it has come.
+    /// Returns the file's format after all bytes have been pushed.
     ///
     /// # Errors
-    /// `weights` when some is missing.
+    /// `weights` if bytes are missing.
     pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
         match self.state {
             State::Data(data) if self.received == self.length => Ok(data.format),
@@ -89,17 +89,19 @@ impl SafetensorsReader {
     }
 }
 
-/// Where the header ends as far as is known: first the length has to be there.
+/// Returns the end of the header in bytes, or of its length field while that is incomplete.
 fn header_end(header: &[u8], length: u64) -> Result<usize> {
     let Some(bytes) = header.first_chunk() else { return Ok(LENGTH_BYTES) };
     let header = u64::from_le_bytes(*bytes);
     if header > MAX_HEADER_BYTES || header + LENGTH_BYTES as u64 > length {
-        return Err(malformed(format!("a header of {header} bytes in a file of {length}")));
+        return Err(malformed(format!(
+            "its header of {header} bytes does not fit the file of {length} bytes, or is too large"
+        )));
     }
     Ok(header as usize + LENGTH_BYTES)
 }
 
-/// Moves bytes from the piece until `buffer` holds `wanted`; returns the rest of the piece.
+/// Moves bytes from the piece until `buffer` has `wanted` bytes. Returns the rest of the piece.
 fn fill<'a>(buffer: &mut Vec<u8>, wanted: usize, piece: &'a [u8]) -> &'a [u8] {
     let (taken, rest) = piece.split_at(piece.len().min(wanted - buffer.len()));
     buffer.extend_from_slice(taken);
@@ -110,21 +112,21 @@ fn malformed(what: String) -> Error {
     weights(format!("malformed: {what}"))
 }
 
-/// The tensors that have come and those that will.
+/// The data section of a file.
 #[derive(Debug)]
 struct Data {
     format: Format,
-    /// Tensors of which something is still to come.
+    /// Tensors with segments that have not been read.
     partial_tensors: BTreeMap<String, PartialTensor>,
     segments: IntoIter<Segment>,
-    /// Bytes that have come of the first of `segments`.
+    /// Bytes received of the first of `segments`.
     received: usize,
-    /// Those bytes, unless they are rounded as they come.
+    /// These bytes, unless a quantizer takes them.
     buffer: Vec<u8>,
     quantizer: Option<StreamingQuantizer>,
 }
 
-/// A tensor and what has come of it.
+/// A tensor with the parts received so far.
 #[derive(Debug)]
 struct PartialTensor {
     declared: DeclaredTensor,
@@ -152,7 +154,7 @@ impl Data {
         Ok(data)
     }
 
-    /// Takes what belongs to the place that is being filled; returns the rest of the piece.
+    /// Takes the bytes of the current segment. Returns the rest of the piece.
     fn push<'a>(&mut self, piece: &'a [u8], collector: &mut TensorCollector) -> Result<&'a [u8]> {
         let Some(segment) = self.segments.as_slice().first() else { return Ok(&[]) };
         if self.received == 0 {
@@ -177,7 +179,7 @@ impl Data {
         Ok(rest)
     }
 
-    /// Hands on what is complete; a tensor without elements is so from the first.
+    /// Completes all segments whose bytes have arrived. Empty segments are complete at once.
     fn finish_full_segments(&mut self, collector: &mut TensorCollector) -> Result<()> {
         while let Some(Segment { tensor: name, part, .. }) = self.next_full_segment() {
             self.received = 0;
@@ -214,7 +216,7 @@ impl PartialTensor {
         self.declared.parts -= 1;
     }
 
-    /// The tensor of which every part has come.
+    /// Returns the tensor after all of its parts have arrived.
     fn finish(self, name: String) -> Result<Tensor> {
         let DeclaredTensor { shape, encoding, packed, .. } = self.declared;
         let input_scales = floats(&self.input_scales);
@@ -239,7 +241,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::{QuantGrid, Weights, WeightsReader};
 
-    /// A matrix, one in codes with its scales, and a tensor without elements before and after them.
+    /// A plain matrix, a quantized matrix with its scales, and an empty tensor before and after them.
     const HEADER: &[u8] = br#"{"__metadata__":{"ranklet":
 "{\"format\":\"q8\",\"version\":1,\"scheme\":\"\",\"source\":\"\",\"golden\":{\"pairs\":[]}}"},
 "none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},

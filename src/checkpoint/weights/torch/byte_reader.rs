@@ -1,12 +1,12 @@
-//! Little-endian numbers and bytes, one after the other.
+//! Reads little-endian numbers and byte strings from a slice.
 
 use crate::error::{Error, Result, weights};
 
-/// What is left of some bytes.
+/// The unread rest of a slice.
 #[derive(Debug)]
 pub(super) struct ByteReader<'a> {
     rest: &'a [u8],
-    /// What the bytes are, for errors.
+    /// A description of the bytes, for errors.
     what: &'static str,
 }
 
@@ -19,15 +19,17 @@ impl<'a> ByteReader<'a> {
         self.rest.is_empty()
     }
 
+    /// Returns the next `count` bytes.
+    ///
     /// # Errors
-    /// `weights` when there are fewer, as in all that follow.
+    /// `weights` if the slice ends too early. The other functions return the same error.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.ended())?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// The bytes before the end of the line, which is taken too.
+    /// Returns the bytes up to the end of the line, and skips the line break.
     pub(super) fn line(&mut self) -> Result<&'a [u8]> {
         let end = self.rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| self.ended())?;
         let line = self.take(end)?;

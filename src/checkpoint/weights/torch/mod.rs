@@ -1,9 +1,10 @@
-//! `pytorch_model.bin`: what `torch.save` writes, read without running any of it.
+//! Reads `pytorch_model.bin`, which `torch.save` writes, without executing it.
 //!
-//! Since torch 1.6 that is a zip archive: `data.pkl`, a pickle of the dictionary of tensors, and a file `data/N` with the
-//! plain numbers of each storage that tensors are views of. Its entries are stored, not compressed, with their sizes
-//! known from the directory at the end of the file alone; so the end is read first, then the pickle, then the tensors
-//! one after the other. Their checksums are not looked at, as torch does not: it has an option not to write them.
+//! Since torch 1.6 the file is a zip archive. Its entry `data.pkl` is a pickle of the dictionary of tensors. An entry
+//! `data/N` has the numbers of storage N, and tensors are views of storages. Entries are stored without compression,
+//! and only the central directory at the end of the file has their positions. So the end is read first, then the
+//! directory, the pickle, and one tensor after the other. Checksums are not verified: torch ignores them too, and has
+//! an option to omit them.
 
 mod byte_reader;
 mod pickle;

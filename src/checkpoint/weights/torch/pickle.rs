@@ -1,14 +1,14 @@
-//! Python's pickles, of which just what a dictionary of tensors is made of.
+//! A restricted reader for Python pickles: just enough for a dictionary of tensors.
 //!
-//! A pickle is a program for a stack machine that can call any function of any module. This machine knows a
-//! few things that can be named (see [`Global`]); asking for another is an error, and nothing is ever called.
-//! All that is made lies in flat lists and is referred to by number, so no nesting is deep and nothing is copied.
+//! A pickle is a program for a stack machine that can call any function of any module. This machine accepts only the
+//! names in [`Global`] and never calls anything; every other name is an error. All values are in flat lists and refer
+//! to each other by index, so hostile nesting costs neither stack nor copies.
 
 use super::byte_reader::ByteReader;
 use crate::error::{Error, Result, unsupported, weights};
 use safetensors::Dtype;
 
-/// Something a pickle has made.
+/// A value on the stack.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value<'a> {
     None,
@@ -16,15 +16,15 @@ pub(super) enum Value<'a> {
     Int(i64),
     Text(&'a str),
     Tuple(Tuple),
-    /// A place among [`Pickle`]'s dictionaries.
+    /// Index into [`Pickle`]'s dictionaries.
     Dict(usize),
     Global(Global),
     Storage(Storage<'a>),
-    /// A place among [`Pickle`]'s tensors.
+    /// Index into [`Pickle`]'s tensors.
     Tensor(usize),
 }
 
-/// What a pickle may name.
+/// The classes and functions that a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Global {
     OrderedDict,
@@ -33,23 +33,23 @@ pub(super) enum Global {
     Storage(Dtype),
 }
 
-/// Neighbours in the list of all tuples' items.
+/// A range in the list of all tuples' items.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tuple {
     start: usize,
     length: usize,
 }
 
-/// Numbers in an entry of their own.
+/// A storage: an archive entry with numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage<'a> {
     pub(super) dtype: Dtype,
-    /// Names the entry `data/KEY`.
+    /// The storage is in the entry `data/KEY`.
     pub(super) key: &'a str,
     pub(super) elements: i64,
 }
 
-/// A view of a storage, unproved.
+/// A tensor as a view of a storage, not checked yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TensorRef<'a> {
     pub(super) storage: Storage<'a>,
@@ -58,11 +58,11 @@ pub(super) struct TensorRef<'a> {
     pub(super) strides: Tuple,
 }
 
-/// The machine, and at the end what it has made.
+/// The machine's state. After it has run, this holds all values it made.
 #[derive(Debug, Default)]
 pub(super) struct Pickle<'a> {
     stack: Vec<Value<'a>>,
-    /// Heights of the stack at which something collected later begins.
+    /// Stack heights at which marks were set.
     marks: Vec<usize>,
     memo: Vec<Value<'a>>,
     items: Vec<Value<'a>>,
@@ -71,10 +71,11 @@ pub(super) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// Runs a pickle of protocol 2 to its end.
+    /// Runs a pickle of protocol 2.
     ///
     /// # Errors
-    /// `weights` for one that is malformed or needs more than this machine has, `unsupported` for another protocol.
+    /// `weights` for a malformed pickle or one with an instruction that this machine lacks, `unsupported` for another
+    /// protocol.
     pub(super) fn run(bytes: &'a [u8]) -> Result<(Self, Value<'a>)> {
         let mut reader = ByteReader::new(bytes, "data.pkl");
         let mut pickle = Self::default();
@@ -86,17 +87,17 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The items of a tuple.
+    /// Returns the items of a tuple.
     pub(super) fn items(&self, tuple: Tuple) -> &[Value<'a>] {
         self.items.get(tuple.start..tuple.start + tuple.length).unwrap_or_default()
     }
 
-    /// The items of a dictionary that the machine has made, in the order in which they were put there.
+    /// Returns the items of a dictionary in insertion order.
     pub(super) fn dict(&self, index: usize) -> &[(Value<'a>, Value<'a>)] {
         self.dicts.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// A tensor that the machine has made.
+    /// Returns a tensor.
     pub(super) fn tensor(&self, index: usize) -> Option<TensorRef<'a>> {
         self.tensors.get(index).copied()
     }
@@ -136,7 +137,7 @@ impl<'a> Pickle<'a> {
             b'b' => self.build()?,
             other => {
                 return Err(weights(format!(
-                    "data.pkl has the instruction {:?}, which no dictionary of tensors needs",
+                    "data.pkl has the instruction {:?}, which a dictionary of tensors does not need",
                     char::from(other)
                 )));
             }
@@ -148,12 +149,12 @@ impl<'a> Pickle<'a> {
         self.stack.pop().ok_or_else(malformed)
     }
 
-    /// Where the last `count` values begin.
+    /// Returns the stack height without the last `count` values.
     fn height(&self, count: usize) -> Result<usize> {
         self.stack.len().checked_sub(count).ok_or_else(malformed)
     }
 
-    /// Where the values after the last mark begin.
+    /// Removes the last mark and returns its stack height.
     fn mark(&mut self) -> Result<usize> {
         self.marks.pop().filter(|start| *start <= self.stack.len()).ok_or_else(malformed)
     }
@@ -169,7 +170,7 @@ impl<'a> Pickle<'a> {
         self.dicts.push(Vec::new());
     }
 
-    /// Puts the pairs of key and value from `start` on into the dictionary below them.
+    /// Adds the keys and values from stack height `start` on to the dictionary below them.
     fn set_items(&mut self, start: usize) -> Result<()> {
         let below = start.checked_sub(1).and_then(|index| self.stack.get(index));
         let Some(&Value::Dict(index)) = below else { return Err(malformed()) };
@@ -183,7 +184,7 @@ impl<'a> Pickle<'a> {
         Ok(())
     }
 
-    /// Python numbers what it notes one after the other.
+    /// Stores the top of the stack in the memo. Python numbers memo entries consecutively.
     fn put(&mut self, index: usize) -> Result<()> {
         let value = *self.stack.last().ok_or_else(malformed)?;
         if index == self.memo.len() {
@@ -200,7 +201,7 @@ impl<'a> Pickle<'a> {
         Ok(())
     }
 
-    /// What torch puts in the place of a storage: `("storage", its class, its key, a device, its length)`.
+    /// Replaces a reference to a storage: `("storage", class, key, device, number of elements)`.
     fn load_storage(&mut self) -> Result<()> {
         let Value::Tuple(tuple) = self.pop()? else { return Err(malformed()) };
         let &[
@@ -211,13 +212,13 @@ impl<'a> Pickle<'a> {
             Value::Int(elements),
         ] = self.items(tuple)
         else {
-            return Err(weights("malformed: data.pkl refers to something else than a storage of numbers"));
+            return Err(weights("malformed: data.pkl refers to an object that is not a storage of numbers"));
         };
         self.stack.push(Value::Storage(Storage { dtype, key, elements }));
         Ok(())
     }
 
-    /// What Python would call is made here instead.
+    /// Builds the few objects for which Python would call a function.
     fn reduce(&mut self) -> Result<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let (Value::Tuple(arguments), Value::Global(function)) = (arguments, function) else {
@@ -225,7 +226,7 @@ impl<'a> Pickle<'a> {
         };
         match (function, self.items(arguments)) {
             (Global::OrderedDict, []) => self.push_dict(),
-            // The last ones say whether the tensor is trained, which hooks it has (none), and what torch may add.
+            // The remaining arguments are `requires_grad`, hooks (always empty), and additions of newer versions.
             (
                 Global::RebuildTensor,
                 &[
@@ -244,12 +245,12 @@ impl<'a> Pickle<'a> {
             (Global::RebuildParameter, &[Value::Tensor(tensor), Value::Bool, Value::Dict(_)]) => {
                 self.stack.push(Value::Tensor(tensor));
             }
-            _ => return Err(weights("malformed: data.pkl makes something of what it cannot be made of")),
+            _ => return Err(weights("malformed: data.pkl builds an object from the wrong arguments")),
         }
         Ok(())
     }
 
-    /// Gives a dictionary attributes; torch's has `_metadata`, which is of no use here.
+    /// Ignores the attributes of a dictionary. torch sets `_metadata`, which is not needed.
     fn build(&mut self) -> Result<()> {
         self.pop()?;
         match self.stack.last() {
@@ -263,12 +264,12 @@ fn check_protocol(protocol: u8) -> Result<()> {
     match protocol {
         2 => Ok(()),
         other => Err(unsupported(format!(
-            "data.pkl is of pickle protocol {other}: save the model with torch.save's own, which is 2"
+            "data.pkl has pickle protocol {other}: save the model with torch.save's default, protocol 2"
         ))),
     }
 }
 
-/// An integer of up to 8 bytes with a sign.
+/// Reads a signed integer of up to 8 bytes.
 fn long(reader: &mut ByteReader) -> Result<i64> {
     let length = reader.u8()?;
     let bytes = reader.take(length.into())?;
@@ -302,7 +303,7 @@ fn global(reader: &mut ByteReader) -> Result<Global> {
         _ => {
             let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
             return Err(weights(format!(
-                "data.pkl asks for Python's {module}.{name}; nothing but tensors is read, and nothing in the file is run"
+                "data.pkl names {module}.{name} of Python; only tensors are read, and code in the file is never run"
             )));
         }
     })

@@ -1,4 +1,4 @@
-//! A `pytorch_model.bin`, read piece by piece.
+//! Reads a `pytorch_model.bin` in pieces.
 
 use std::ops::Range;
 use std::vec::IntoIter;
@@ -11,41 +11,41 @@ use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::checkpoint::weights::{Format, MAX_PIECE_BYTES};
 use crate::error::{Result, unsupported, weights};
 
-/// How files begin that torch wrote before 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
+/// The start of files from before torch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
 const LEGACY_MAGIC: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-/// The longest pickle that is read, in bytes: enough for the names of ten thousand tensors.
+/// Max size of the pickle in bytes, enough for the names of ten thousand tensors.
 const MAX_PICKLE_BYTES: u64 = 1 << 20;
-/// The most bytes of tensors for a byte of the file. Tensors may share a storage, and each gets memory of its own.
+/// Max ratio of the tensors' size to the file's. Tensors can share a storage, but each gets its own memory.
 const MAX_EXPANSION: u64 = 4;
 
-/// Takes the pieces of a file that it asks for.
+/// Reads a file in pieces, in the order in which it requests them.
 #[derive(Debug)]
 pub(in crate::checkpoint::weights) struct TorchReader {
     length: u64,
-    /// The bytes that the next step needs, and how many of them have come.
+    /// The range that the current step needs, and how many of its bytes have arrived.
     wanted: Range<u64>,
     received: usize,
-    /// What has come, unless it is rounded as it comes.
+    /// These bytes, unless a quantizer takes them.
     buffer: Vec<u8>,
     quantizer: Option<StreamingQuantizer>,
     step: Step,
 }
 
-/// What is being read.
+/// The step of the file that is being read.
 #[derive(Debug)]
 enum Step {
     /// The first bytes of the file.
     Beginning,
-    /// The last bytes, which say where the directory is.
+    /// The last bytes of the file, which locate the central directory.
     End,
     CentralDirectory(CentralDirectory),
-    /// The header before an entry, of which only the length is of use.
+    /// The local header of an entry. Only its length matters.
     Header(Box<OpenArchive>, Entry, EntryContent),
     EntryContent(Box<OpenArchive>, EntryContent),
     Done,
 }
 
-/// What is in an entry.
+/// The content of an entry.
 #[derive(Debug)]
 enum EntryContent {
     ByteOrder,
@@ -53,33 +53,33 @@ enum EntryContent {
     Tensor(TensorView),
 }
 
-/// What is known once the directory has been read.
+/// An archive after its directory has been read.
 #[derive(Debug)]
 struct OpenArchive {
     archive: Archive,
-    /// The tensors that are still to come.
+    /// The tensors that have not been read.
     tensors: IntoIter<TensorView>,
 }
 
 impl TorchReader {
-    /// For a file of `length` bytes.
+    /// Creates a reader for a file of `length` bytes.
     pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
         let wanted = 0..length.min(LEGACY_MAGIC.len() as u64);
         Self { length, wanted, received: 0, buffer: Vec::new(), quantizer: None, step: Step::Beginning }
     }
 
-    /// The bytes to push next; `None` when nothing more is needed.
+    /// Returns the bytes to push next; `None` if nothing more is needed.
     pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
         let start = self.wanted.start + self.received as u64;
         let end = self.wanted.end.min(start + MAX_PIECE_BYTES);
         (start < end).then_some(start..end)
     }
 
-    /// Takes the first of the bytes that were wanted.
+    /// Takes the wanted bytes, or a prefix of them.
     ///
     /// # Errors
-    /// `weights` for what is malformed or no dictionary of tensors, `unsupported` for the form before torch 1.6 and for
-    /// compressed entries.
+    /// `weights` for a malformed file or one without a dictionary of tensors; `unsupported` for files from before torch
+    /// 1.6 and for compressed entries.
     pub(in crate::checkpoint::weights) fn push(
         &mut self,
         piece: &[u8],
@@ -87,7 +87,7 @@ impl TorchReader {
     ) -> Result<()> {
         let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
-            return Err(weights("malformed: more bytes than were asked for"));
+            return Err(weights("malformed: more bytes than requested"));
         }
         self.received += piece.len();
         match &mut self.quantizer {
@@ -115,10 +115,10 @@ impl TorchReader {
         }
     }
 
-    /// That it is a file of torch's weights, when all of it has come.
+    /// Returns the file's format after all needed bytes have been pushed.
     ///
     /// # Errors
-    /// `weights` when something is missing.
+    /// `weights` if bytes are missing.
     pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
         match self.step {
             Step::Done => Ok(Format::Torch),
@@ -129,7 +129,7 @@ impl TorchReader {
     fn set_step(&mut self, step: Step, wanted: Range<u64>) -> Result<()> {
         if isize::try_from(wanted.end.saturating_sub(wanted.start)).is_err() || wanted.end > self.length {
             return Err(weights(format!(
-                "malformed: what it needs lies at {wanted:?}, in a file of {}",
+                "malformed: it refers to the bytes {wanted:?} of a file of {}",
                 self.length
             )));
         }
@@ -140,7 +140,7 @@ impl TorchReader {
     fn check_magic(&mut self, bytes: &[u8]) -> Result<()> {
         if bytes == LEGACY_MAGIC {
             return Err(unsupported(
-                "the form that torch.save had before torch 1.6 is not read: load the model with transformers and write \
+                "the file format from before torch 1.6 is not supported: load the model with transformers and save \
                  it with save_pretrained(folder, safe_serialization=True)",
             ));
         }
@@ -191,7 +191,7 @@ impl TorchReader {
         self.set_step(Step::EntryContent(opened, content), wanted)
     }
 
-    /// Goes on from what has been read to what comes after it.
+    /// Processes the content of an entry and starts the next one.
     fn advance(
         &mut self,
         mut opened: Box<OpenArchive>,
@@ -205,13 +205,13 @@ impl TorchReader {
                 if entry.size == 0 || entry.size > MAX_PICKLE_BYTES {
                     let size = entry.size;
                     return Err(weights(format!(
-                        "data.pkl has {size} bytes; 1 to {MAX_PICKLE_BYTES} are read"
+                        "data.pkl has {size} bytes; this build supports 1 to {MAX_PICKLE_BYTES}"
                     )));
                 }
                 self.read_entry(opened, entry, EntryContent::Pickle)
             }
             EntryContent::ByteOrder => {
-                Err(unsupported("its numbers are big-endian; only little-endian ones are read"))
+                Err(unsupported("its numbers are big-endian; this build supports little-endian ones"))
             }
             EntryContent::Pickle => {
                 let tensors = state_dict::tensors(&bytes)?;
@@ -230,7 +230,7 @@ impl TorchReader {
         }
     }
 
-    /// Every tensor lies in its storage, and together they are not absurdly larger than the file.
+    /// Checks that every tensor lies within its storage, and that their total size is plausible.
     fn check_sizes(&self, archive: &Archive, tensors: &[TensorView]) -> Result<()> {
         let mut total = 0u64;
         for tensor in tensors {
@@ -239,7 +239,7 @@ impl TorchReader {
         }
         if total > self.length.saturating_mul(MAX_EXPANSION) {
             return Err(weights(format!(
-                "its tensors take {total} bytes, more than {MAX_EXPANSION} times those of the file"
+                "its tensors need {total} bytes, more than {MAX_EXPANSION} times the size of the file"
             )));
         }
         Ok(())

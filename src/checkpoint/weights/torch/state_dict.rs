@@ -1,4 +1,4 @@
-//! The dictionary of tensors that a pickle holds.
+//! The dictionary of tensors in a pickle.
 
 use std::collections::HashSet;
 
@@ -7,20 +7,21 @@ use super::tensor_view::TensorView;
 use crate::checkpoint::weights::tensor::current_name;
 use crate::error::{Result, weights};
 
-/// The tensors in `data.pkl`, old spellings of names brought up to date.
+/// Returns the tensors in `data.pkl`, with their current names.
 ///
 /// # Errors
-/// `weights` when it holds anything else, as checkpoints of training runs do, which transformers does not load either.
+/// `weights` if it holds anything else, such as the checkpoint of a training run. transformers does not load these
+/// either.
 pub(super) fn tensors(bytes: &[u8]) -> Result<Vec<TensorView>> {
     let (pickle, value) = Pickle::run(bytes)?;
     let Value::Dict(place) = value else {
-        return Err(weights(format!("data.pkl holds {}, not a dictionary of tensors", kind(value))));
+        return Err(weights(format!("data.pkl contains {}, not a dictionary of tensors", kind(value))));
     };
     let mut names = HashSet::new();
     let mut tensors = Vec::new();
     for (key, value) in pickle.dict(place) {
         let Value::Text(name) = key else {
-            return Err(weights(format!("the dictionary in data.pkl has {} for a name", kind(*key))));
+            return Err(weights(format!("the dictionary in data.pkl has {} as a name", kind(*key))));
         };
         let found = if let Value::Tensor(place) = value { pickle.tensor(*place) } else { None };
         let tensor = found.ok_or_else(|| {
@@ -29,16 +30,14 @@ pub(super) fn tensors(bytes: &[u8]) -> Result<Vec<TensorView>> {
         })?;
         let current = current_name(name);
         if !names.insert(current.clone()) {
-            return Err(weights(format!(
-                "both {name} and its other spelling are there, or one of them twice"
-            )));
+            return Err(weights(format!("{name} occurs twice, possibly under an older name")));
         }
         tensors.push(TensorView::read(current, &pickle, tensor)?);
     }
     Ok(tensors)
 }
 
-/// What a value is, for messages.
+/// Describes a value, for error messages.
 fn kind(value: Value) -> &'static str {
     match value {
         Value::None => "None",

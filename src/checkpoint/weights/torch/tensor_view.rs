@@ -1,4 +1,4 @@
-//! A tensor as torch keeps it: a place in a storage, and how far apart its elements lie there.
+//! A torch tensor: a view of a storage, with an offset and a stride per dimension.
 
 use std::ops::Range;
 
@@ -10,30 +10,30 @@ use crate::checkpoint::weights::tensor::{Encoding, Tensor};
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::error::{Result, weights};
 
-/// No tensor of a model has more.
+/// Max number of dimensions. Tensors of models have fewer.
 const MAX_DIMENSIONS: usize = 8;
 
-/// A tensor whose numbers are still to be read, and which lies in its storage.
+/// A checked tensor whose data has yet to be read.
 #[derive(Debug)]
 pub(super) struct TensorView {
     pub(super) name: String,
-    /// The storage's key.
+    /// The key of the storage.
     storage: String,
     dtype: Dtype,
-    /// Elements of the whole storage.
+    /// Number of elements of the whole storage.
     storage_elements: u64,
-    /// The elements of it from the first to the last of the tensor.
+    /// The range from the tensor's first to its last element in the storage.
     span: Range<u64>,
     shape: Vec<usize>,
-    /// How many elements further the next one of each dimension is.
+    /// Distance between neighbors in each dimension, in elements.
     strides: Vec<usize>,
 }
 
 impl TensorView {
-    /// Proves a tensor of a pickle.
+    /// Checks a tensor of a pickle.
     ///
     /// # Errors
-    /// `weights`, naming the tensor, when its numbers are negative, overflow or lead out of the storage.
+    /// `weights`, naming the tensor, if its numbers are negative or overflow, or it does not lie within its storage.
     pub(super) fn read(name: String, pickle: &Pickle, tensor: TensorRef) -> Result<Self> {
         let TensorRef { storage, offset, shape, strides } = tensor;
         let sizes = |tuple: Tuple| pickle.items(tuple).iter().map(size).collect::<Option<Vec<usize>>>();
@@ -45,26 +45,24 @@ impl TensorView {
                 return None;
             }
             let span = start..start.checked_add(extent(&shape, &strides)?)?;
-            // The size in bytes of the tensor, and so of what is read of the storage, can be counted.
+            // The size of the tensor in bytes must not overflow.
             let elements = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size))?;
             elements.checked_mul(size_of::<u64>())?;
             (span.end <= storage_elements).then_some((shape, strides, storage_elements, span))
         };
         let Some((shape, strides, storage_elements, span)) = validated() else {
-            return Err(weights(format!(
-                "{name} does not lie in its storage, or has sizes that make no sense"
-            )));
+            return Err(weights(format!("{name} does not lie within its storage, or has impossible sizes")));
         };
         let storage_key = storage.key.to_owned();
         Ok(Self { name, storage: storage_key, dtype: storage.dtype, storage_elements, span, shape, strides })
     }
 
-    /// The entry of the archive that holds its storage.
+    /// Returns the name of the archive entry with the storage.
     pub(super) fn entry(&self) -> String {
         format!("data/{}", self.storage)
     }
 
-    /// The storage has the elements it is said to have, when its entry has `size` bytes.
+    /// Checks that the storage's entry, which has `size` bytes, is large enough.
     ///
     /// # Errors
     /// `weights`, naming the tensor.
@@ -80,7 +78,7 @@ impl TensorView {
         )))
     }
 
-    /// The bytes of the storage that are to be read: none where the tensor is of a type that is not.
+    /// Returns the bytes of the storage to read; empty for an unsupported type.
     pub(super) fn byte_range(&self) -> Range<u64> {
         match self.encoding() {
             Encoding::Unsupported(_) => 0..0,
@@ -88,7 +86,7 @@ impl TensorView {
         }
     }
 
-    /// Bytes of the tensor once it has been read.
+    /// Returns the size of the tensor's data in bytes; 0 for an unsupported type.
     pub(super) fn data_bytes(&self) -> u64 {
         match self.encoding() {
             Encoding::Unsupported(_) => 0,
@@ -96,7 +94,7 @@ impl TensorView {
         }
     }
 
-    /// What rounds those bytes as they come, where they are wanted as codes and lie in order.
+    /// Returns a streaming quantizer for the tensor, if it should be quantized on load and is contiguous.
     pub(super) fn quantizer(&self, collector: &TensorCollector) -> Option<StreamingQuantizer> {
         let bytes = usize::try_from(self.data_bytes()).ok()?;
         if self.is_contiguous() {
@@ -106,7 +104,7 @@ impl TensorView {
         }
     }
 
-    /// The tensor, of the [`bytes`](Self::byte_range) that were to be read.
+    /// Makes the tensor from the bytes at its [`byte_range`](Self::byte_range).
     pub(super) fn into_tensor(self, bytes: Vec<u8>) -> Tensor {
         let encoding = self.encoding();
         let data = if self.is_contiguous() { bytes } else { self.gather(&bytes) };
@@ -126,7 +124,7 @@ impl TensorView {
         self.dtype.bitsize() as u64 / 8
     }
 
-    /// Whether its elements lie in the order of its dimensions without gaps.
+    /// Returns whether the elements are in row-major order without gaps.
     fn is_contiguous(&self) -> bool {
         let mut next = 1;
         for (size, stride) in self.shape.iter().zip(&self.strides).rev() {
@@ -138,7 +136,7 @@ impl TensorView {
         true
     }
 
-    /// Puts elements into the order of the dimensions: a transposed matrix, say, or a row that is there once for all.
+    /// Copies elements into row-major order, for transposed or broadcast tensors.
     fn gather(&self, bytes: &[u8]) -> Vec<u8> {
         if matches!(self.encoding(), Encoding::Unsupported(_)) {
             return Vec::new();
@@ -165,7 +163,7 @@ fn size(value: &Value) -> Option<usize> {
     if let Value::Int(number) = value { usize::try_from(*number).ok() } else { None }
 }
 
-/// The elements from the first one of a tensor to its last.
+/// Returns the number of elements from the tensor's first to its last in the storage.
 fn extent(shape: &[usize], strides: &[usize]) -> Option<u64> {
     if shape.contains(&0) {
         return Some(0);

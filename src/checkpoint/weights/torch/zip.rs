@@ -1,6 +1,6 @@
-//! The directory of a zip archive, as far as torch's archives need it: one disk, no comment, entries that are stored.
+//! The central directory of a zip archive, as far as torch uses it: one disk, no comment, stored entries.
 //!
-//! Names and layouts are those of PKWARE's APPNOTE, sections 4.3 and 4.5.
+//! Names and layouts follow PKWARE's APPNOTE, sections 4.3 and 4.5.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,56 +8,56 @@ use std::ops::Range;
 use super::byte_reader::ByteReader;
 use crate::error::{Result, unsupported, weights};
 
-/// How a local file header begins, and so an archive.
+/// Signature of a local file header, with which an archive begins.
 pub(super) const LOCAL_SIGNATURE: &[u8] = b"PK\x03\x04";
-/// Bytes of a local file header before the name.
+/// Size of a local file header without its name and extra fields.
 pub(super) const LOCAL_HEADER_BYTES: u64 = 30;
-/// The zip64 end record, its locator and the end record, which torch all writes.
+/// Size of the zip64 end record, its locator and the end record. torch writes all three.
 pub(super) const MAX_END_BYTES: u64 = END64_BYTES + LOCATOR_BYTES + END_BYTES;
 
 const END_BYTES: u64 = 22;
 const LOCATOR_BYTES: u64 = 20;
 const END64_BYTES: u64 = 56;
-/// The largest directory that is read, in bytes.
+/// Max size of the central directory in bytes.
 const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
-/// What a header field holds whose value is in the zip64 field instead.
+/// A header field has this value if the zip64 field has the actual one.
 const IN_ZIP64: u64 = 0xffff_ffff;
 
-/// Where the directory lies.
+/// The position of the central directory.
 #[derive(Debug)]
 pub(super) struct CentralDirectory {
     pub(super) range: Range<u64>,
     entries: u64,
 }
 
-/// The entries by name, without the folder that all of them are in.
+/// The entries by name, without the folder that contains all of them.
 #[derive(Debug)]
 pub(super) struct Archive {
     entries: Vec<Entry>,
-    /// Places in `entries`.
+    /// Indices into `entries`.
     names: HashMap<String, usize>,
-    /// Where the directory begins and no entry reaches.
+    /// Start of the central directory. Entries must end before it.
     end: u64,
 }
 
 /// A file in the archive.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// Where its local header begins.
+    /// Position of the local header.
     pub(super) header: u64,
-    /// Its bytes.
+    /// Size of the content in bytes.
     pub(super) size: u64,
-    /// As they lie in the archive.
+    /// Whether the content is neither compressed nor encrypted.
     stored: bool,
 }
 
 impl CentralDirectory {
-    /// Finds it by the end of a file of `length` bytes.
+    /// Locates the central directory, from the last bytes of a file of `length` bytes.
     ///
     /// # Errors
-    /// `weights` when the file does not end as an archive does, or the directory is not right before its end.
+    /// `weights` if the file does not end like an archive, or the directory does not end right before the end record.
     pub(super) fn find(end: &[u8], length: u64) -> Result<Self> {
-        let ended = || weights("malformed: it does not end as a zip archive does; it may have been cut off");
+        let ended = || weights("malformed: it does not end like a zip archive; the file may be incomplete");
         let (before, last) =
             end.split_at_checked(end.len().wrapping_sub(END_BYTES as usize)).ok_or_else(ended)?;
         let mut last = ByteReader::new(last, "the end of the archive");
@@ -77,11 +77,11 @@ impl CentralDirectory {
         Self { range: start..start + size, entries: u64::from(entries) }.checked(length - END_BYTES)
     }
 
-    /// By the zip64 end record, which begins at `end`.
+    /// Locates the central directory from the zip64 end record, which begins at `end`.
     fn find_zip64(record: &[u8], end: u64) -> Result<Self> {
         let mut record = ByteReader::new(record, "the end of the archive");
         if record.take(4)? != b"PK\x06\x06" {
-            return Err(weights("malformed: the archive has no zip64 end record where it says"));
+            return Err(weights("malformed: the archive has no zip64 end record at the stated position"));
         }
         record.take(28)?;
         let [entries, size, start] = [record.u64()?, record.u64()?, record.u64()?];
@@ -92,7 +92,7 @@ impl CentralDirectory {
         let size = self.range.end - self.range.start;
         if self.range.end != end || size == 0 || size > MAX_DIRECTORY_BYTES {
             return Err(weights(format!(
-                "malformed: the directory of the archive has {size} bytes and ends at {}, before an end at {end}",
+                "malformed: the directory of the archive has {size} bytes and ends at {}, but its end record begins at {end}",
                 self.range.end
             )));
         }
@@ -101,10 +101,10 @@ impl CentralDirectory {
 }
 
 impl Archive {
-    /// Reads the directory.
+    /// Reads the central directory.
     ///
     /// # Errors
-    /// `weights` when it is malformed, an entry lies beyond the directory's beginning or a name is there twice.
+    /// `weights` if it is malformed, an entry overlaps the directory, or a name occurs twice.
     pub(super) fn read(bytes: &[u8], directory: &CentralDirectory) -> Result<Self> {
         let mut archive = Self { entries: Vec::new(), names: HashMap::new(), end: directory.range.start };
         let mut reader = ByteReader::new(bytes, "the directory of the archive");
@@ -115,33 +115,36 @@ impl Archive {
             if range.is_none_or(|end| end > archive.end) {
                 return Err(weights(format!("malformed: the entry {name:?} lies outside the archive")));
             }
-            // torch puts everything into one folder, named as the file was.
+            // torch puts all entries into one folder with the name of the file.
             let inner = name.split_once('/').map_or(name, |(_, inner)| inner);
             archive.entries.push(entry);
             if archive.names.insert(inner.to_owned(), archive.entries.len() - 1).is_some() {
-                return Err(weights(format!("malformed: the entry {name:?} is there twice")));
+                return Err(weights(format!("malformed: the entry {name:?} occurs twice")));
             }
         }
         if reader.is_empty() {
             return Ok(archive);
         }
-        Err(weights("malformed: the directory of the archive goes on after its last entry"))
+        Err(weights("malformed: the directory of the archive has bytes after its last entry"))
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Entry> {
         self.entries.get(*self.names.get(name)?).cloned()
     }
 
+    /// Returns an entry.
+    ///
     /// # Errors
-    /// `weights` when there is no such entry.
+    /// `weights` if it does not exist.
     pub(super) fn require(&self, name: &str) -> Result<Entry> {
         self.find(name).ok_or_else(|| weights(format!("malformed: the archive has no entry {name:?}")))
     }
 
-    /// Where the bytes of an entry lie, by its local header: the name there is followed by padding.
+    /// Returns the range of an entry's content. Its local header determines the start, because torch pads the extra
+    /// field.
     ///
     /// # Errors
-    /// `weights` when there is no header, or the bytes would lie in the directory.
+    /// `weights` if there is no local header, or the content overlaps the directory.
     pub(super) fn content(&self, entry: &Entry, header: &[u8]) -> Result<Range<u64>> {
         let mut reader = ByteReader::new(header, "the header of an entry");
         let is_header = reader.take(4)? == LOCAL_SIGNATURE;
@@ -156,10 +159,10 @@ impl Archive {
 }
 
 impl Entry {
-    /// Reads the next entry of a directory, and its name.
+    /// Reads the name and the data of the next entry.
     fn read<'a>(reader: &mut ByteReader<'a>) -> Result<(&'a str, Self)> {
         if reader.take(4)? != b"PK\x01\x02" {
-            return Err(weights("malformed: the directory of the archive has something else than entries"));
+            return Err(weights("malformed: the directory of the archive has an invalid entry"));
         }
         reader.take(4)?;
         let (flags, method) = (reader.u16()?, reader.u16()?);
@@ -175,24 +178,28 @@ impl Entry {
         let encrypted = flags & 1 == 1;
         let stored = method == 0 && !encrypted;
         if stored && packed != size {
-            return Err(weights(format!("malformed: the entry {name:?} is stored and has two sizes")));
+            return Err(weights(format!(
+                "malformed: the entry {name:?} is stored but has two different sizes"
+            )));
         }
         Ok((name, Self { header, size, stored }))
     }
 
+    /// Checks that the content is stored as it is, as torch writes it.
+    ///
     /// # Errors
-    /// `unsupported` unless the entry's bytes lie in the archive as they are, as torch writes them.
+    /// `unsupported` if it is compressed or encrypted.
     pub(super) fn check_stored(&self) -> Result<()> {
         if self.stored {
             return Ok(());
         }
         Err(unsupported(
-            "the archive is compressed or encrypted, as torch.save never does: write it with torch.save again",
+            "the archive is compressed or encrypted, which torch.save never does: save the model with torch.save again",
         ))
     }
 }
 
-/// Reads from the extra fields the numbers that had no room in the entry, in this order.
+/// Reads the numbers that did not fit the entry from its zip64 field, in this order.
 fn zip64(extra: &[u8], numbers: [&mut u64; 3]) -> Result<()> {
     let mut extra = ByteReader::new(extra, "an extra field of the archive");
     while !extra.is_empty() {
