@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Coverage-guided fuzzing with libFuzzer, on stable Rust and without cargo-fuzz.
 #
-#   fuzz/run.sh [target] [seconds]    one target, or all of them two at a time, each for so many seconds
+#   fuzz/run.sh [target] [seconds]    runs one target, or all of them two at a time, each for this many seconds
 #
-# For every target one line in cargo's words, which `suite` in build.sh counts: "test result: ok. 1 passed; ...".
+# Prints one line per target in cargo's format, "test result: ok. 1 passed; ...", which `suite` in scripts/test.sh counts.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${2:-${RANKLET_FUZZ_SECONDS:-600}}
 
-# What cargo-fuzz sets: a counter on every edge, a table of where they lie, and a look at both sides of every comparison,
-# so that libFuzzer can write what is compared with into an input. Sums that overflow and debug assertions panic.
+# The flags that cargo-fuzz sets: a counter per edge, a table of their positions, and a hook in every comparison, so that
+# libFuzzer can write the compared values into inputs. Integer overflow and failed debug assertions panic.
 flags=(
   --cfg fuzzing
   -Cpasses=sancov-module
@@ -24,7 +24,7 @@ flags=(
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 
-# The flags are for what --target names alone: build scripts and macros have no libFuzzer to report to.
+# --target keeps the flags from build scripts and macros, which are not linked with libFuzzer.
 build() {
   RUSTFLAGS="${flags[*]}" cargo build --quiet --locked --release --target "$host" --target-dir target
 }
@@ -33,15 +33,15 @@ run() {
   local target=$1 log="../.build/fuzz-$1.log" last
   mkdir -p "corpus/$target" "artifacts/$target" ../.build
   printf 'fuzz %s: %s seconds\n' "$target" "$seconds"
-  # A file of 16 KB has no excuse for taking ten seconds; src/memory.rs bounds what it may allocate.
+  # No file of 16 KB should take ten seconds. src/memory.rs limits its memory.
   if RAYON_NUM_THREADS=1 "target/$host/release/$target" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
     -rss_limit_mb=2048 -dict="dictionaries/$target.dict" -artifact_prefix="artifacts/$target/" \
     "corpus/$target" >"$log" 2>&1 && last=$(grep -E '^#[0-9]+[[:space:]]+DONE +cov: [0-9]{4,}' "$log"); then
     printf 'fuzz %s: %s\ntest result: ok. 1 passed; 0 failed\n' "$target" "$last"
   else
-    # Without the lines of progress: the panic, its backtrace, and which input it was.
+    # Omits progress lines, so that the panic, its backtrace and the name of the input remain.
     grep -vE '^#[0-9]+|^INFO|NEW_FUNC' "$log" | tail -n 60
-    printf 'fuzz %s: the input lies in fuzz/artifacts/%s, the whole log in .build/fuzz-%s.log\n' "$target" "$target" "$target"
+    printf 'fuzz %s: the input is in fuzz/artifacts/%s, the whole log in .build/fuzz-%s.log\n' "$target" "$target" "$target"
     printf 'test result: FAILED. 0 passed; 1 failed\n'
     return 1
   fi

@@ -1,4 +1,4 @@
-//! A tiny real checkpoint with some of its files replaced, and what has to hold for it.
+//! A tiny real checkpoint with some files replaced, and checks on the result of loading it.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 
 use ranklet::{Error, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores};
 
-/// Texts that are short, so that thousands of checkpoints are scored a second, and not plain.
+/// Short texts, so that thousands of checkpoints are scored per second, with a few unusual characters.
 const PAIRS: [(&str, &str); 2] = [("a river", "the old [SEP] city"), ("", "\0é漢")];
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
 }
 
-/// The files of every fixture.
+/// Returns the files of every fixture.
 pub fn fixtures() -> Vec<ModelFiles> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(directory())
         .expect("tests/fixtures is there")
@@ -24,7 +24,7 @@ pub fn fixtures() -> Vec<ModelFiles> {
     folders.iter().map(|folder| ModelFiles::from_directory(folder).expect("a fixture can be read")).collect()
 }
 
-/// The files that targets start from, read once and never copied.
+/// Returns the files that targets start from. They are read once and never copied.
 pub fn fixture() -> &'static ModelFiles {
     static FILES: OnceLock<ModelFiles> = OnceLock::new();
     FILES.get_or_init(|| {
@@ -40,7 +40,7 @@ pub fn fixture() -> &'static ModelFiles {
     })
 }
 
-/// The fixture with files replaced; one that is empty is left out.
+/// Returns the fixture with files replaced. A file with empty content is removed.
 pub fn with<'a>(replaced: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> ModelFiles {
     let mut files = fixture().clone();
     for (name, bytes) in replaced {
@@ -52,7 +52,7 @@ pub fn with<'a>(replaced: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Mode
     files
 }
 
-/// Loads the files and scores with them: finite scores or a typed error, nothing else.
+/// Loads the files and scores pairs. Checks that the scores are finite or the error is typed.
 pub fn check(files: ModelFiles) {
     let scored =
         Reranker::load_blocking(ModelSource::Files(files), Options::default()).and_then(|reranker| {
@@ -68,7 +68,7 @@ pub fn check(files: ModelFiles) {
     }
 }
 
-/// An error has to lay the blame on the files: `internal` would be a defect of ours, logits that overflow apart.
+/// Checks that an error blames the files. `internal` would be a defect of Ranklet, except for logits that overflow.
 pub fn refused(error: &Error) {
     assert!(!error.context().is_empty());
     assert!(error.kind() != ErrorKind::Internal || error.context().contains("got the logit"), "{error}");

@@ -1,12 +1,12 @@
-//! The header of a safetensors file whose tensors lie where their shapes say.
+//! Headers of safetensors files whose offsets match the shapes.
 
 use serde_json::{Map, Value, json};
 
-/// No header makes a file longer than this.
-const MOST_DATA: usize = 1 << 20;
+/// Max size in bytes of the data that a header describes.
+const MAX_DATA_BYTES: usize = 1 << 20;
 
-/// The header with every tensor put right behind the one before it, and the bytes they take together; `None` when it
-/// cannot be read as far as that.
+/// Returns the header with all tensors placed one after the other, and the size of the data. `None` if the header
+/// cannot be parsed that far.
 pub(crate) fn with_places_that_fit(header: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut header: Map<String, Value> = serde_json::from_slice(header).ok()?;
     let mut tensors: Vec<&mut Value> =
@@ -15,13 +15,13 @@ pub(crate) fn with_places_that_fit(header: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut end = 0;
     for tensor in tensors {
         let start = end;
-        end = size(tensor).and_then(|size| size.checked_add(start)).filter(|end| *end <= MOST_DATA)?;
+        end = size(tensor).and_then(|size| size.checked_add(start)).filter(|end| *end <= MAX_DATA_BYTES)?;
         tensor.as_object_mut()?.insert("data_offsets".to_owned(), json!([start, end]));
     }
     Some((serde_json::to_vec(&header).ok()?, end))
 }
 
-/// The bytes that a tensor's type and shape ask for.
+/// Returns the size in bytes of a tensor with this type and shape.
 fn size(tensor: &Value) -> Option<usize> {
     let element = match tensor.get("dtype")?.as_str()? {
         "BOOL" | "U8" | "I8" => 1,

@@ -1,4 +1,4 @@
-//! Changes to JSON that leave it JSON: few changes to single bytes of a file of kilobytes do.
+//! Mutates JSON so that it stays valid. Few mutations of single bytes do in a file of kilobytes.
 
 use serde_json::{Value, json};
 
@@ -16,8 +16,8 @@ impl Random {
     }
 }
 
-/// Changes one value in one of the files of the input in `data[..size]`: a libFuzzer mutator. Every other time, and
-/// where there is no JSON, libFuzzer changes bytes as it would have.
+/// Mutates one value in one of the files of the input `data[..size]`, as a libFuzzer mutator. Every other time, and in
+/// inputs without JSON, libFuzzer mutates bytes as usual.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut random = Random(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let changed = if random.below(2) == 0 { change(&data[..size], &mut random) } else { None };
@@ -51,7 +51,7 @@ fn change(input: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     Some(join(&files.iter().map(Vec::as_slice).collect::<Vec<_>>()))
 }
 
-/// Values at which readers go wrong.
+/// Returns a value that often reveals defects in readers.
 fn telling(random: &mut Random) -> Value {
     let values = json!([
         null,
@@ -86,7 +86,7 @@ fn count(value: &Value) -> usize {
     }
 }
 
-/// The value that comes `n`th, containers before what they hold.
+/// Returns the `n`th value, counting containers before their content.
 fn nth<'a>(value: &'a mut Value, n: &mut usize) -> Option<&'a mut Value> {
     if *n == 0 {
         return Some(value);

@@ -1,5 +1,4 @@
-//! What the fuzz targets share: a tiny real checkpoint of which they replace files, and what has to hold whatever
-//! is in them.
+//! Code shared by the fuzz targets: a tiny real checkpoint whose files they replace, and the properties they check.
 
 mod checkpoint;
 mod frame;
@@ -17,20 +16,20 @@ pub use tensors::check_tensors;
 
 use std::path::Path;
 
-/// No byte of UTF-8 is this, so it can stand between the files of one input.
+/// A byte that UTF-8 never contains. It separates the files of one input.
 const SEPARATOR: u8 = 0xff;
 
-/// The files of an input.
+/// Splits an input into files.
 pub fn split(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     input.split(|byte| *byte == SEPARATOR)
 }
 
-/// An input of these files.
+/// Joins files into an input.
 pub fn join(files: &[&[u8]]) -> Vec<u8> {
     files.join(&SEPARATOR)
 }
 
-/// Puts the inputs from which fuzzing starts into the corpus of `target`.
+/// Writes the initial inputs into the corpus of `target`.
 pub fn write_seeds(target: &str, seeds: impl IntoIterator<Item = Vec<u8>>) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     std::fs::create_dir_all(&corpus).expect("the corpus is a folder");

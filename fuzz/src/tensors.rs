@@ -1,11 +1,11 @@
-//! The weights reader on its own, without a model that knows which tensors it wants.
+//! Tests the weights reader by itself, without a model that requests certain tensors.
 
 use ranklet::Result;
 use ranklet::internals::{Weights, WeightsReader};
 
 use crate::refused;
 
-/// The file as it comes in small pieces of several sizes.
+/// Reads a file in small pieces of several sizes.
 fn read(name: &str, file: &[u8]) -> Result<Weights> {
     let mut reader = WeightsReader::default();
     reader.open(name, file.len() as u64)?;
@@ -17,8 +17,8 @@ fn read(name: &str, file: &[u8]) -> Result<Weights> {
     reader.finish()
 }
 
-/// Whether `file`, called `name`, can be read at all; if so, every number of every tensor is, and those that pass for
-/// checked are finite.
+/// Returns whether the file `name` can be read. If so, reads every number of every tensor, and checks that the numbers
+/// of checked tensors are finite.
 pub fn check_tensors(name: &str, file: &[u8]) -> bool {
     let weights = match read(name, file) {
         Ok(weights) => weights,

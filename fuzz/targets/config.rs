@@ -1,4 +1,4 @@
-//! `config.json` and the files beside it that say what the model is and what its scores mean.
+//! Fuzzes `config.json` and the other files that describe the model and its scores.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! `model.safetensors` in our own formats, q8 and q4: integers, their scales, and what the metadata says of them.
+//! Fuzzes `model.safetensors` in Ranklet's formats q8 and q4: integers, scales and metadata.
 
 #![no_main]
 
@@ -20,14 +20,14 @@ const SMALL: &[u8] = br#"{"__metadata__":{"ranklet":
 "b":{"dtype":"I8","shape":[1,2],"data_offsets":[22,24]},"b.scale":{"dtype":"F32","shape":[1],"data_offsets":[14,18]},
 "c":{"dtype":"F32","shape":[1],"data_offsets":[18,22]}}"#;
 
-/// The same in blocks of 4 bits.
+/// The same tensors in 4-bit blocks.
 const SMALL_Q4: &[u8] = br#"{"__metadata__":{"ranklet":
 "{\"format\":\"q4\",\"version\":1,\"scheme\":\"\",\"source\":\"\",\"columns\":{\"a\":3,\"b\":2},\"golden\":{\"pairs\":[]}}"},
 "a":{"dtype":"U8","shape":[2,2],"data_offsets":[4,8]},"a.scale":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},
 "b":{"dtype":"I8","shape":[1,1],"data_offsets":[10,11]},"b.scale":{"dtype":"F16","shape":[1,1],"data_offsets":[8,10]},
 "c":{"dtype":"F32","shape":[1],"data_offsets":[11,15]}}"#;
 
-/// The header with its golden pairs renamed away: damaged weights then get as far as being scored.
+/// Renames the golden pairs in a header, so that a model with damaged weights is not rejected before it scores.
 fn without_golden_pairs(header: String) -> String {
     header.replace(r#"\"pairs\":"#, r#"\"pairs\":[],\"was\":"#)
 }

@@ -1,4 +1,4 @@
-//! `model.safetensors` in plain numbers: its header, every tensor of it, and a model that computes with it.
+//! Fuzzes a plain `model.safetensors`: the header, every tensor, and a model that computes with them.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use ranklet_fuzz::{Template, check, check_tensors, fixture, with, write_seeds};
 static TEMPLATE: LazyLock<Template> =
     LazyLock::new(|| Template::new(fixture().get("model.safetensors").unwrap_or_default()));
 
-/// Every type of number that is read, one that is not, an old name and metadata, in a few bytes.
+/// Every supported type, an unsupported one, an old name and metadata, in a few bytes.
 const SMALL: &[u8] = br#"{"__metadata__":{"format":"pt"},
 "a.gamma":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
 "b":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]},

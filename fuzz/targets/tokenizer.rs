@@ -1,4 +1,4 @@
-//! `tokenizer.json` and the files beside it, and difficult texts through the tokenizer they make.
+//! Fuzzes `tokenizer.json` and the files that go with it, and encodes difficult texts with the tokenizer.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const FILES: [&str; 4] =
     ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
-/// Texts that are hard for a tokenizer.
+/// Texts that are difficult for a tokenizer.
 const TEXTS: [&str; 7] = [
     "",
     "\0",
@@ -24,18 +24,19 @@ const TEXTS: [&str; 7] = [
     "don't; 3.14-2,718 (a_b)…«x» \u{2028}\u{200b}",
 ];
 
-/// Texts that a tokenizer of quadratic time would not come back from. They take long, so an input meets one of them.
+/// Texts on which a tokenizer of quadratic time would not finish. They are slow, so each input gets one of them.
 static LONG_TEXTS: LazyLock<[String; 3]> =
     LazyLock::new(|| ["x".repeat(4000), ["a", &"\u{301}".repeat(4000)].concat(), TEXTS.concat().repeat(20)]);
 
-/// The vocabulary of a fixture is cut to so many words: changes then hit what has a meaning.
+/// Number of words that a fixture's vocabulary is cut to, so that more mutations hit something with a meaning.
 const WORDS: u64 = 24;
 
-/// A tokenizer in so few bytes that most changes hit a name or a number.
+/// A tokenizer in few bytes, so that most mutations hit a name or a number.
 const SMALL: &[u8] = br###"{"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",
 "max_input_chars_per_word":100,"vocab":{"[UNK]":4,"[CLS]":5,"[SEP]":6,"a":7,"x":8,"##x":9}}}"###;
 
-/// The small one; every fixture as it is, and read by a class that takes the whole pipeline, with every component in turn.
+/// Returns the small tokenizer, and every fixture: unchanged, and with a class that reads the whole pipeline, with each
+/// component in turn.
 fn seeds() -> Vec<Vec<u8>> {
     let fast = br#"{"tokenizer_class":"PreTrainedTokenizerFast","model_input_names":["token_type_ids"]}"#;
     let mut seeds = vec![join(&[SMALL, b"{}"])];
@@ -61,7 +62,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The special tokens, and two that are looked for in other ways than they are.
+/// Returns the special tokens and two tokens with unusual matching options.
 fn added_tokens() -> Value {
     let token = |id, content, flag| {
         let mut token = json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
@@ -104,7 +105,8 @@ fn components() -> Vec<(&'static str, Value)> {
     components
 }
 
-/// Every text with the one after it: ids and types the model has rows for, in no more than its longest sequence.
+/// Encodes every text with the next one. Checks that the model has rows for all ids and types, and that the length is
+/// within the limit.
 fn encode_all(
     tokenizer: &PairTokenizer,
     long: &str,

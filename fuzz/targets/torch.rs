@@ -1,7 +1,7 @@
-//! `pytorch_model.bin`: the archive, the pickle in it, every tensor, and a model that computes with them.
+//! Fuzzes `pytorch_model.bin`: the archive, the pickle, every tensor, and a model that computes with them.
 //!
-//! The first byte of an input says what the rest is: `f` the file, anything else a pickle, which is put into an archive
-//! with the storages of a real model.
+//! The first byte of an input determines the rest: after `f` it is the file. Otherwise it is a pickle, which is put
+//! into an archive with the storages of a real model.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ use ranklet_fuzz::{check, check_tensors, fixture, with, write_seeds};
 
 const NAME: &str = "pytorch_model.bin";
 
-/// A name, a shape and the numbers.
+/// Name, shape and data.
 type Tensor = (String, Vec<i64>, Vec<u8>);
 
 static TENSORS: LazyLock<Vec<Tensor>> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ static TENSORS: LazyLock<Vec<Tensor>> = LazyLock::new(|| {
     weights.names().map(tensor).collect()
 });
 
-/// The pickle of the first `count` tensors.
+/// Returns the pickle of the first `count` tensors.
 fn pickle(count: usize) -> Vec<u8> {
     let pickled = |(number, (name, shape, bytes)): (usize, &'static Tensor)| {
         let strides: Vec<i64> = (1..=shape.len()).map(|from| shape[from..].iter().product()).collect();
@@ -46,7 +46,7 @@ fn with_storages(pickle: &[u8]) -> Vec<u8> {
     archive(&[("data.pkl", pickle), ("byteorder", b"little")].into_iter().chain(storages).collect::<Vec<_>>())
 }
 
-/// The whole model and a part of it, as pickles; an archive of a few bytes, as a file.
+/// Returns the pickles of the whole model and of a part of it, and a tiny archive as a file.
 fn seeds() -> [Vec<u8>; 3] {
     let small =
         Pickled { class: "HalfStorage", key: "0", elements: 4, offset: 1, shape: &[1, 2], strides: &[1, 1] };

@@ -1,4 +1,4 @@
-//! `--model owner/name`: models by their id, from a server that answers as the Hub does.
+//! `--model owner/name`: loads models by their id, from a local server that answers like the Hub.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use crate::common::fixtures_directory;
 
-/// Serves the folder `root` as the repository `owner/model`, until the process ends.
+/// Serves the folder `root` as the repository `owner/model` until the process ends. Returns the server's URL.
 fn serve(root: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -29,7 +29,7 @@ fn files(root: &Path) -> Vec<String> {
     nested.map(|path| path.strip_prefix(root).unwrap().to_string_lossy().into_owned()).collect()
 }
 
-/// One request, and the connection ends.
+/// Answers one request and closes the connection.
 fn answer(mut stream: TcpStream, root: &Path) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
@@ -65,7 +65,7 @@ fn answer(mut stream: TcpStream, root: &Path) {
         };
     let head =
         format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{extra}\r\n", body.len());
-    // Whoever asked may have gone.
+    // The client may have closed the connection.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
 }
 
@@ -86,7 +86,7 @@ fn text(output: &[u8]) -> String {
 }
 
 #[test]
-fn a_model_is_downloaded_once() {
+fn a_model_is_downloaded_only_once() {
     for fixture in ["bert-gelu-h36", "families/chain-cls-h40"] {
         let root = fixtures_directory().join(fixture);
         assert!(root.is_dir(), "{}", root.display());
@@ -97,14 +97,14 @@ fn a_model_is_downloaded_once() {
         let downloaded = rank("owner/model", home.path(), &endpoint);
         assert!(downloaded.status.success(), "{}", text(&downloaded.stderr));
         assert_eq!(downloaded.stdout, from_folder.stdout);
-        // Nobody listens there.
+        // No server listens on this port.
         let offline = rank("owner/model", home.path(), "http://127.0.0.1:9");
         assert!(offline.status.success(), "{}", text(&offline.stderr));
         assert_eq!(offline.stdout, from_folder.stdout);
     }
 }
 
-/// A copy of a fixture's folder, which a test may change.
+/// Copies a fixture's folder, so that a test can change it.
 fn copy(fixture: &str) -> tempfile::TempDir {
     let root = fixtures_directory().join(fixture);
     let target = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn an_adapter_on_the_hub_is_refused_with_the_advice_to_merge_it() {
 }
 
 #[test]
-fn what_cannot_be_had_is_said_in_a_line() {
+fn models_that_cannot_be_downloaded_are_explained_in_one_line() {
     let home = tempfile::tempdir().unwrap();
     let endpoint = serve(fixtures_directory().join("bert-gelu-h36"));
     let cases = [

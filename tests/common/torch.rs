@@ -1,8 +1,9 @@
-//! Files as `torch.save` writes them, by hand: to be broken, and for the fuzzer to start from.
+//! Builds files in the format of `torch.save`, so that tests can break them and the fuzzer can start from them.
 
 #![allow(unreachable_pub, reason = "the fuzz targets use it from outside the crate it is in there")]
 
-/// A zip archive: local headers with a few bytes of padding, then the directory. Checksums are left 0, as torch can.
+/// Returns a zip archive: local headers with some padding, then the directory. Checksums are 0, which torch can write
+/// too.
 pub fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in entries {
@@ -22,12 +23,12 @@ pub fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// A pickle's text.
+/// Returns a string in a pickle.
 pub fn text(text: &str) -> Vec<u8> {
     [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
 }
 
-/// A pickle's integer.
+/// Returns an integer in a pickle.
 pub fn int(number: i64) -> Vec<u8> {
     [&b"\x8a\x08"[..], &number.to_le_bytes()].concat()
 }
@@ -48,7 +49,7 @@ pub struct Pickled<'a> {
 }
 
 impl Pickled<'_> {
-    /// The pickle of the tensor alone.
+    /// Returns the pickle of the tensor by itself.
     pub fn bytes(&self) -> Vec<u8> {
         let class = format!("ctorch\n{}\n", self.class);
         let storage = [
@@ -72,7 +73,7 @@ impl Pickled<'_> {
     }
 }
 
-/// A pickle of a dictionary of a value for each name.
+/// Returns the pickle of a dictionary.
 pub fn dictionary(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let items: Vec<u8> =
         items.iter().flat_map(|(name, value)| [text(name), value.clone()].concat()).collect();

@@ -1,4 +1,4 @@
-//! What sentence-transformers writes beside a model: read as its `CrossEncoder` reads it, or refused by name.
+//! Files of sentence-transformers: read as its `CrossEncoder` reads them, or rejected by name.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,21 +8,21 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// `chain_forms.json`, of `make_chain_forms.py`.
+/// `chain_forms.json`, written by `make_chain_forms.py`.
 #[derive(Deserialize)]
 struct Forms {
     pairs: Vec<(String, String)>,
     forms: Vec<Form>,
 }
 
-/// A fixture, what is changed of it, and what it scores then.
+/// A fixture, its changes, and its scores with them.
 #[derive(Deserialize)]
 struct Form {
     name: String,
     fixture: String,
-    /// JSON; none for a file that is taken away.
+    /// JSON by file name; `None` removes the file.
     files: BTreeMap<String, Option<Value>>,
-    /// By file, tensors under a further name.
+    /// Tensors by file, each with an additional name.
     tensors: BTreeMap<String, BTreeMap<String, String>>,
     scores: Vec<Vec<f32>>,
 }
@@ -70,7 +70,7 @@ fn every_form_scores_as_sentence_transformers_scores_it() {
     }
 }
 
-/// A fixture with fields of one of its files set.
+/// Returns a fixture with some fields of a file replaced.
 fn with(name: &str, file: &str, fields: &Value) -> ModelFiles {
     let mut files = fixture(name).files();
     let mut json: Value = serde_json::from_slice(files.get(file).unwrap_or(b"{}")).unwrap();
@@ -94,7 +94,7 @@ const PLAIN: &str = "bert-gelu-tanh-h44";
 const MODULE: &str = "sentence_bert_config.json";
 
 #[test]
-fn options_that_are_not_read_are_refused_and_named() {
+fn unsupported_options_are_rejected_by_name() {
     let text = |options: Value| json!({ "processing_kwargs": { "text": options } });
     for (fields, named) in [
         (text(json!({ "truncation": "only_second" })), "truncation"),
@@ -121,7 +121,7 @@ fn options_that_are_not_read_are_refused_and_named() {
 }
 
 #[test]
-fn outputs_that_are_not_those_of_the_task_are_refused() {
+fn outputs_of_other_tasks_are_rejected() {
     let modality = |name: &str, method: &str, output: Value| json!({ "modality_config": { name: { "method": method, "method_output_name": output } } });
     for (fields, named) in [
         (modality("text", "get_text_features", json!("last_hidden_state")), "get_text_features"),
@@ -146,7 +146,7 @@ fn outputs_that_are_not_those_of_the_task_are_refused() {
 }
 
 #[test]
-fn a_prompt_that_would_have_to_be_left_out_is_refused() {
+fn pooling_without_the_prompt_is_rejected() {
     let mut files = with(CHAIN, "1_Pooling/config.json", &json!({ "include_prompt": false }));
     let prompts = json!({ "prompts": { "q": "Find: " }, "default_prompt_name": "q" });
     let name = "config_sentence_transformers.json";
@@ -155,7 +155,7 @@ fn a_prompt_that_would_have_to_be_left_out_is_refused() {
 }
 
 #[test]
-fn an_encoder_that_would_be_asked_in_a_chat_is_refused() {
+fn an_encoder_with_a_chat_template_is_rejected() {
     let template = json!({ "chat_template": "{{ messages }}" });
     let mut files = with(PLAIN, "tokenizer_config.json", &template);
     files.take("modules.json");
@@ -167,14 +167,14 @@ fn an_encoder_that_would_be_asked_in_a_chat_is_refused() {
 }
 
 #[test]
-fn an_adapter_is_refused() {
+fn an_adapter_is_rejected() {
     let files = with(PLAIN, "adapter_config.json", &json!({ "peft_type": "LORA" }));
     assert_refused(files, ErrorKind::Unsupported, &["adapter_config.json", "merge"], "an adapter");
 }
 
-/// Without its modules a chain is a bare encoder.
+/// Without its modules, a chain is only an encoder.
 #[test]
-fn a_chain_that_is_none_of_cross_encoders_has_no_head() {
+fn the_modules_of_other_models_are_ignored() {
     let name = "config_sentence_transformers.json";
     let files = with(CHAIN, name, &json!({ "model_type": "SentenceTransformer" }));
     assert_refused(files, ErrorKind::Weights, &["head.dense.weight"], "another class");

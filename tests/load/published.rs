@@ -1,6 +1,7 @@
-//! Published models score as published: for machines with internet, since the models are downloaded from the Hub.
+//! Published models give their published scores. Needs internet access, because it downloads models from the Hub.
 //!
-//! `cargo test --release --test load published -- --ignored --nocapture`; some gigabytes, into the cache of HF's own programs.
+//! `cargo test --release --test load published -- --ignored --nocapture` downloads some gigabytes into the cache of
+//! HF's own programs.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -15,16 +16,16 @@ const MUSEUMS: &str = "Berlin is well known for its museums.";
 const PARIS: &str = "Paris is the capital of France.";
 const GERMANY: &str = "Berlin is the capital of Germany.";
 
-/// A query and a document, and the raw logit where one was published.
+/// A query, a document, and the raw logit if it was published.
 type Pair = (&'static str, &'static str, Option<f64>);
 
-/// Models, the difference that the digits and the engine of what was published allow, and pairs, best first.
+/// Models, the tolerance for their published digits and engines, and pairs, best first.
 const PUBLISHED: [(&str, f64, &[Pair]); 8] = [
     (
         "cross-encoder/ms-marco-MiniLM-L6-v2",
         1e-3,
         &[
-            // The model's card, by sentence-transformers.
+            // From the model card; computed by sentence-transformers.
             (BERLIN, POPULATION, Some(8.607_138)),
             (BERLIN, MUSEUMS, Some(-4.320_078)),
             (
@@ -38,7 +39,7 @@ const PUBLISHED: [(&str, f64, &[Pair]); 8] = [
                 "Egg whites are very low in calories, have no fat, no cholesterol, and are loaded with protein.",
                 Some(-2.0108),
             ),
-            // The tests of fastembed, by onnxruntime.
+            // From the tests of fastembed; computed by onnxruntime.
             (FRANCE, PARIS, Some(8.500_708)),
             (FRANCE, GERMANY, Some(-2.541_011)),
         ],
@@ -63,13 +64,13 @@ const PUBLISHED: [(&str, f64, &[Pair]); 8] = [
         1e-3,
         &[(FRANCE, PARIS, Some(1.8295)), (FRANCE, GERMANY, Some(-2.8908))],
     ),
-    // Nothing that is known was published of these: the order has to be right.
+    // No scores are published for these models, so only the order is checked.
     ("cross-encoder/ms-marco-electra-base", 0.0, &[(FRANCE, PARIS, None), (FRANCE, GERMANY, None)]),
     ("BAAI/bge-reranker-large", 0.0, &[(FRANCE, PARIS, None), (FRANCE, GERMANY, None)]),
     ("mixedbread-ai/mxbai-rerank-base-v1", 0.0, &[(FRANCE, PARIS, None), (FRANCE, GERMANY, None)]),
 ];
 
-/// Raw logits in f32 by the command line, which downloads the model.
+/// Returns raw logits in f32 from the command line, which downloads the model.
 fn logits(model: &str, pairs: &[Pair]) -> Vec<f64> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ranklet"))
         .args(["score", "--model", model, "--dtype", "f32", "--scores", "raw", "--pairs", "-"])

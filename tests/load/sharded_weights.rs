@@ -1,4 +1,4 @@
-//! Weights in several files, which an index names.
+//! Weights in several files with an index.
 
 use super::weights_folder::*;
 use crate::common::{fixture, load};
@@ -6,7 +6,7 @@ use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, quantize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The sharded fixture with its index changed.
+/// Returns the sharded fixture with a changed index.
 fn with_index(change: impl FnOnce(&mut Value)) -> ModelFiles {
     let mut files = files("sharded-safetensors", "bert-bare-h36");
     let mut index: Value = serde_json::from_slice(files.get(INDEX).unwrap()).unwrap();
@@ -24,7 +24,7 @@ const TABLE: &str = "bert.embeddings.word_embeddings.weight";
 #[test]
 fn the_index_and_the_files_must_agree() {
     assert!(load(with_index(|_| ())).is_ok());
-    // What no index names may be in any file, as for transformers.
+    // Tensors outside the index may be in any file, as in transformers.
     let unnamed = with_index(|map| drop(map.as_object_mut().unwrap().remove("classifier.bias")));
     assert!(load(unnamed).is_ok());
     let elsewhere = with_index(|map| map[TABLE] = json!(SECOND));
@@ -40,7 +40,7 @@ fn the_index_and_the_files_must_agree() {
     assert_refused(load(unnamed), ErrorKind::Weights, &[SECOND, "unnamed", "another file"]);
 }
 
-/// A file of tensors without elements.
+/// Returns a file of empty tensors.
 fn safetensors_of(names: &[&str]) -> Vec<u8> {
     let tensor = json!({ "dtype": "F32", "shape": [0], "data_offsets": [0, 0] });
     let header: BTreeMap<_, _> = names.iter().map(|name| (name, &tensor)).collect();
@@ -49,7 +49,7 @@ fn safetensors_of(names: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_that_the_index_names_must_be_there() {
+fn a_missing_shard_is_an_error() {
     let mut files = with_index(|_| ());
     files.take(SECOND);
     assert_refused(load(files), ErrorKind::Weights, &[SECOND, INDEX]);
@@ -66,7 +66,7 @@ fn a_file_that_the_index_names_must_be_there() {
 }
 
 #[test]
-fn an_index_leads_nowhere_else() {
+fn an_index_that_names_files_elsewhere_is_rejected() {
     for name in ["../model.safetensors", "/etc/passwd", "a/b.safetensors", "config.json", ""] {
         let files = with_index(|map| map[TABLE] = json!(name));
         assert_refused(load(files), ErrorKind::Weights, &[INDEX, &format!("{name:?}")]);
@@ -78,7 +78,7 @@ fn an_index_leads_nowhere_else() {
 }
 
 #[test]
-fn our_own_formats_come_in_one_file() {
+fn q8_in_several_files_is_rejected() {
     let mut files = pollster::block_on(quantize(fixture("bert-gelu-h36").files(), "a", Dtype::Q8)).unwrap();
     let weights = files.take("model.safetensors").unwrap();
     files.insert("a.safetensors", weights);

@@ -1,4 +1,4 @@
-//! pytorch_model.bin: what is read, and what is refused.
+//! pytorch_model.bin: supported and rejected files.
 
 use super::weights_folder::*;
 use crate::common::load;
@@ -7,7 +7,7 @@ use ranklet::internals::Weights;
 use ranklet::{Error, ErrorKind};
 
 #[test]
-fn the_form_before_torch_1_6_is_refused_with_what_to_do() {
+fn files_from_before_torch_1_6_are_rejected_with_advice() {
     let loaded = load(files("bin-old", "bert-bare-h36"));
     assert_refused(loaded, ErrorKind::Unsupported, &[BIN, "1.6", "safe_serialization=True"]);
 }
@@ -23,11 +23,11 @@ fn a_file_cut_anywhere_is_refused() {
     assert_refused(read(BIN, &[&whole[..], &[0]].concat()), ErrorKind::Weights, &[BIN]);
 }
 
-/// Two rows of three numbers of a storage of eight.
+/// A tensor of two rows and three columns in a storage of eight numbers.
 const GOOD: Pickled<'static> =
     Pickled { class: "FloatStorage", key: "0", elements: 8, offset: 1, shape: &[2, 3], strides: &[3, 1] };
 
-/// Eight numbers.
+/// Returns eight numbers.
 fn storage() -> Vec<u8> {
     (0..8u8).flat_map(|number| f32::from(number).to_le_bytes()).collect()
 }
@@ -41,7 +41,7 @@ fn read_tensor(tensor: &Pickled) -> ranklet::Result<Weights> {
 }
 
 #[test]
-fn an_archive_of_our_own_making_is_read() {
+fn a_handmade_archive_is_read() {
     let values = |tensor: Pickled| read_tensor(&tensor).unwrap().view("m").unwrap().to_f32();
     assert_eq!(values(GOOD), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(values(Pickled { strides: &[1, 2], ..GOOD }), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
@@ -54,7 +54,7 @@ fn an_archive_of_our_own_making_is_read() {
 }
 
 #[test]
-fn tensors_lie_in_their_storages() {
+fn tensors_outside_their_storage_are_rejected() {
     for tensor in [
         Pickled { offset: 3, ..GOOD },
         Pickled { offset: -1, ..GOOD },
@@ -79,9 +79,9 @@ fn tensors_lie_in_their_storages() {
     assert_refused(read_tensor(&Pickled { key: "../0", ..GOOD }), ErrorKind::Weights, &["data/../0"]);
 }
 
-/// A small file must not become gigabytes of numbers.
+/// A small file must not expand to gigabytes of numbers.
 #[test]
-fn sharing_is_bounded() {
+fn the_size_of_tensors_that_share_a_storage_is_limited() {
     let huge = Pickled { shape: &[1 << 20, 1 << 20], strides: &[0, 0], ..GOOD };
     assert_refused(read_tensor(&huge), ErrorKind::Weights, &[BIN, "times the size of the file"]);
     let storage = vec![0; 1 << 20];
@@ -96,7 +96,7 @@ fn sharing_is_bounded() {
 }
 
 #[test]
-fn nothing_a_pickle_names_is_run() {
+fn functions_that_a_pickle_names_are_not_called() {
     let folder = tempfile::tempdir().unwrap();
     let proof = folder.path().join("proof");
     let command = text(&format!("touch {}", proof.display()));
@@ -108,10 +108,10 @@ fn nothing_a_pickle_names_is_run() {
         assert_refused(read_pickle(&alone), ErrorKind::Weights, &[BIN, &named]);
     }
     assert!(!proof.exists());
-    // Protocol 4 names things by two strings.
+    // Protocol 4 names a function with two strings.
     let stacked = [&b"\x80\x02"[..], &text("os"), &text("system"), b"\x93."].concat();
     assert_refused(read_pickle(&stacked), ErrorKind::Weights, &[BIN, "\\u{93}"]);
-    // Known things, put together wrongly.
+    // Known instructions with the wrong arguments.
     for wrong in [
         &b"ccollections\nOrderedDict\n(K\x01tR"[..],
         b"ctorch\nFloatStorage\n)R",
@@ -126,7 +126,7 @@ fn nothing_a_pickle_names_is_run() {
 }
 
 #[test]
-fn only_a_dictionary_of_tensors_is_taken() {
+fn a_pickle_without_a_dictionary_of_tensors_is_rejected() {
     let value = |value: &[u8]| read_pickle(&dictionary(&[("epoch", value.to_vec())]));
     assert_refused(value(b"K\x03"), ErrorKind::Weights, &["epoch is a number"]);
     assert_refused(value(b"}"), ErrorKind::Weights, &["epoch is a dictionary", "state_dict()"]);
@@ -139,12 +139,12 @@ fn only_a_dictionary_of_tensors_is_taken() {
     assert_refused(read_pickle(b"\x80\x04}."), ErrorKind::Unsupported, &["protocol 4"]);
 }
 
-/// Each of these is small and would be large, deep or endless for a machine that does as it is told.
+/// Each of these files is small. A naive machine would need unbounded memory, stack or time for it.
 #[test]
-fn bombs_come_to_nothing() {
+fn pickle_bombs_are_rejected() {
     let deep = [&b"\x80\x02)"[..], &[0x85; 1 << 19], b"."].concat();
     assert_refused(read_pickle(&deep), ErrorKind::Weights, &["a tuple, not a dictionary"]);
-    // Each tuple holds the one before twice: 2^1000 items for whoever looks at all.
+    // Each tuple has the previous one twice. A reader that visits all items would visit 2^1000.
     let doubled: Vec<u8> = (0..1000u32)
         .flat_map(|n| [&b"\x86r"[..], &n.to_le_bytes(), b"j", &n.to_le_bytes()].concat())
         .collect();
@@ -173,7 +173,7 @@ fn bombs_come_to_nothing() {
     assert_refused(read_pickle(&long), ErrorKind::Weights, &["data.pkl has", "bytes"]);
 }
 
-/// The archive of one good tensor with bytes written over others: at the first place of `at`, `skip` bytes on.
+/// Reads the archive of a valid tensor after overwriting bytes, `skip` bytes after the first occurrence of `at`.
 fn overwritten(at: &[u8], skip: usize, bytes: &[u8]) -> ranklet::Result<Weights> {
     let mut file = archive(&[
         ("data.pkl", &dictionary(&[("m", GOOD.bytes())])),
@@ -186,7 +186,7 @@ fn overwritten(at: &[u8], skip: usize, bytes: &[u8]) -> ranklet::Result<Weights>
 }
 
 #[test]
-fn an_archive_is_as_its_directory_says() {
+fn an_archive_that_contradicts_its_directory_is_rejected() {
     let (entry, end) = (b"PK\x01\x02", b"PK\x05\x06");
     assert!(overwritten(entry, 0, entry).is_ok());
     let compressed = overwritten(entry, 10, &[8, 0]);
@@ -218,7 +218,7 @@ fn an_archive_is_as_its_directory_says() {
 }
 
 #[test]
-fn any_one_byte_may_be_wrong() {
+fn a_wrong_byte_anywhere_causes_no_panic() {
     let storage = storage();
     let file = archive(&[
         ("data.pkl", &dictionary(&[("m", GOOD.bytes())])),

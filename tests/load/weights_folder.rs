@@ -1,4 +1,4 @@
-//! Folders with the weights of a fixture in one of their forms.
+//! Folders with a fixture's weights in one of their forms.
 
 use crate::common::{fixture, fixtures_directory};
 use ranklet::internals::{Weights, WeightsReader};
@@ -8,7 +8,7 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 pub(super) const BIN: &str = "pytorch_model.bin";
 
-/// A folder with a fixture's small files and the weights of a case.
+/// Returns a folder with a fixture's small files and the weights of a case.
 pub(super) fn folder(case: &str, fixture_name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let weights = fixtures_directory().join("weights").join(case);

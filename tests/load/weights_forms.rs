@@ -1,4 +1,4 @@
-//! Every form of weights gives the same scores: one file or several, safetensors or torch.
+//! All forms of weights give the same scores: one file or several, safetensors or torch.
 
 use super::weights_folder::*;
 use crate::common::{fixture, load};
@@ -6,7 +6,7 @@ use ranklet::internals::Weights;
 use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Reranker, Scores, quantize};
 use std::path::{Path, PathBuf};
 
-/// Folders of `fixtures/weights` and the fixtures whose weights they hold.
+/// Folders of `fixtures/weights`, and the fixtures with the same weights.
 const CASES: [(&str, &str); 5] = [
     ("sharded-safetensors", "bert-bare-h36"),
     ("sharded-bin", "bert-bare-h36"),
@@ -20,7 +20,7 @@ fn logits(reranker: &Reranker, fixture_name: &str) -> Vec<f32> {
 }
 
 #[test]
-fn every_form_gives_the_very_scores_of_safetensors() {
+fn all_forms_give_the_same_scores_as_safetensors() {
     for (case, name) in CASES {
         let folder = folder(case, name);
         for dtype in [Dtype::F32, Dtype::Q8] {
@@ -48,7 +48,7 @@ fn weights_bytes(folder: &Path) -> u64 {
 }
 
 #[test]
-fn what_the_model_has_no_use_for_is_warned_of_unless_every_old_file_has_it() {
+fn unused_tensors_cause_warnings_except_those_of_all_old_files() {
     let warnings = |case, name| load(files(case, name)).unwrap().info().warnings.clone();
     assert_eq!(warnings("bin-f32", "bert-bare-h36"), Vec::<String>::new());
     let views = warnings("bin-views", "bert-bf16-h60");
@@ -76,7 +76,7 @@ fn views_are_read_as_torch_reads_them() {
 
 #[test]
 fn forms_are_preferred_in_the_order_of_transformers() {
-    // Each form is put beside those that come after it, which are broken and would be noticed.
+    // Each form is tested next to all less preferred forms, which are broken and would cause an error.
     let good = fixture("bert-bare-h36").files();
     let mut held = good.clone();
     held.take("model.safetensors");
@@ -103,7 +103,7 @@ fn forms_are_preferred_in_the_order_of_transformers() {
 }
 
 #[test]
-fn a_folder_gives_the_form_that_is_used_alone() {
+fn only_the_preferred_form_is_read_from_a_folder() {
     let folder = folder("sharded-safetensors", "bert-bare-h36");
     std::fs::write(folder.path().join(BIN), "x").unwrap();
     let files = ModelFiles::from_directory(folder.path()).unwrap();
@@ -116,7 +116,7 @@ fn a_folder_gives_the_form_that_is_used_alone() {
 }
 
 #[test]
-fn any_form_can_be_quantised() {
+fn all_forms_can_be_quantized() {
     for (case, name) in [CASES[0], CASES[2]] {
         let twin = pollster::block_on(quantize(fixture(name).files(), name, Dtype::Q8)).unwrap();
         let quantised = pollster::block_on(quantize(files(case, name), name, Dtype::Q8)).unwrap();

@@ -1,4 +1,4 @@
-//! Breaks a good fixture in one place and checks how it is refused.
+//! Breaks a valid fixture in one place and checks how it is rejected.
 
 use crate::common::{fixture, load};
 use ranklet::{ErrorKind, ModelFiles};
@@ -9,7 +9,7 @@ pub(super) fn good() -> ModelFiles {
     fixture("bert-gelu-h36").files()
 }
 
-/// Loading fails with this kind, and the message holds every one of `names`.
+/// Checks that loading fails with this kind, and that the message contains all `names`.
 #[track_caller]
 pub(super) fn assert_refused(files: ModelFiles, kind: ErrorKind, names: &[&str]) {
     let Err(error) = load(files) else { panic!("broken files load; {kind}, {names:?} should be wrong") };
@@ -31,7 +31,7 @@ pub(super) fn without(name: &str) -> ModelFiles {
     files
 }
 
-/// The good files with fields of a JSON file replaced; `Value::Null` removes one.
+/// Returns the valid files with some fields of a JSON file replaced. `Value::Null` removes a field.
 pub(super) fn with_fields(file: &str, fields: Value) -> ModelFiles {
     let files = good();
     let mut json: Value = serde_json::from_slice(files.get(file).unwrap_or(b"{}")).unwrap();
@@ -45,7 +45,7 @@ pub(super) fn with_config(fields: Value) -> ModelFiles {
     with_fields("config.json", fields)
 }
 
-/// A safetensors file as its header and its data, to be broken and put together again.
+/// A safetensors file, split into header and data so that a test can break it and put it together again.
 pub(super) struct RawWeights {
     pub(super) header: BTreeMap<String, Value>,
     pub(super) data: Vec<u8>,

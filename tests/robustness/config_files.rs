@@ -1,4 +1,4 @@
-//! Malformed config.json and files that do not fit each other.
+//! Malformed config.json, and files that do not fit each other.
 
 use super::broken::*;
 use crate::common::load;
@@ -23,7 +23,7 @@ fn missing_files() {
     assert_refused(files, ErrorKind::Weights, &["pytorch_model.bin", "malformed"]);
 }
 
-/// The package gives the same codes: those of `model_files.json`.
+/// The package gives the same codes, which are in `model_files.json`.
 #[test]
 fn unreadable_files_are_errors_of_their_own_kind() {
     for (unreadable, kind) in [
@@ -37,7 +37,7 @@ fn unreadable_files_are_errors_of_their_own_kind() {
         for (name, bytes) in good().iter().filter(|(name, _)| *name != unreadable) {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
-        // A folder can be opened as a file, but not read.
+        // A folder can be opened like a file, but not read.
         std::fs::create_dir(folder.path().join(unreadable)).unwrap();
         let source = ModelSource::Directory(folder.path().into());
         let Err(error) = Reranker::load_blocking(source, Options::default()) else {
@@ -62,7 +62,7 @@ fn broken_json() {
 }
 
 #[test]
-fn sizes_that_make_no_sense() {
+fn impossible_sizes() {
     for (name, value) in [
         ("hidden_size", json!(0)),
         ("hidden_size", json!(-36)),
@@ -144,7 +144,7 @@ fn no_token_types_beside_a_table_of_them() {
     assert_refused(files, ErrorKind::Weights, &["token_type_embeddings", "type_vocab_size"]);
 }
 
-/// Messages quote what came from outside, but not all of it.
+/// A message quotes only a part of a long value.
 #[test]
 fn long_values_are_cut_in_messages() {
     let error = load(with_config(json!({ "model_type": "x".repeat(100_000) }))).unwrap_err();
@@ -153,7 +153,7 @@ fn long_values_are_cut_in_messages() {
 
 #[test]
 fn token_types_the_model_has_no_rows_for() {
-    // The template gives types 0 and 1; this model has one row. The old table stays, under a name nobody asks for.
+    // The template produces the types 0 and 1, but this model has one row. The old table stays under another name.
     let mut weights = RawWeights::of(&good());
     let name = "bert.embeddings.token_type_embeddings.weight";
     let table = weights.header.remove(name).unwrap();

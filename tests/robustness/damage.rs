@@ -1,11 +1,11 @@
-//! Random damage to a checkpoint: it loads or is refused with a typed error, and never panics.
+//! Random damage to a checkpoint: it either loads or is rejected with a typed error, and never panics.
 //!
-//! A failing seed is printed; `damaged(seed)` makes the same files again.
+//! A failing seed is printed. `damaged(seed)` makes the same files again.
 
 use crate::common::{fixture, load};
 use ranklet::{ModelFiles, Scores};
 
-/// Marsaglia's xorshift64: the same numbers everywhere.
+/// Marsaglia's xorshift64, which gives the same numbers on every platform.
 struct Random(u64);
 
 impl Random {
@@ -17,7 +17,7 @@ impl Random {
     }
 }
 
-/// Bytes that mean something in JSON or in a header.
+/// Bytes with a meaning in JSON or in a header.
 const TELLING: &[u8] = b"{}[]\",:0123456789.-eEnNtf\\\x00\x7f\x80\xff";
 
 fn damaged(seed: u64) -> (ModelFiles, String) {
@@ -28,7 +28,7 @@ fn damaged(seed: u64) -> (ModelFiles, String) {
     let mut bytes = files.take(name).unwrap().into_owned();
     let what = random.below(5);
     for _ in 0..=random.below(3) {
-        // Headers are where the meaning is.
+        // Half of the damage goes to the start, where headers are.
         let reach = if random.below(2) == 0 { bytes.len().min(4000) } else { bytes.len() };
         let place = random.below(reach);
         let length = random.below(12).min(bytes.len() - place);
@@ -64,7 +64,7 @@ fn survives(seeds: std::ops::Range<u64>) {
             Err(_) => panic!("{what}: a panic"),
         }
     }
-    // Both happen often, or the damage is of the wrong size.
+    // If one of them is rare, the damage is too small or too large.
     assert!(loaded > refused / 20 && refused > loaded / 20, "{loaded} loaded, {refused} refused");
 }
 

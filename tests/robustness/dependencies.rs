@@ -1,6 +1,6 @@
-//! Versions that Cargo.toml chooses because another dependency uses them.
+//! Checks versions in Cargo.toml that must match those of other dependencies.
 
-/// The entry of a package in Cargo.lock that has this name first.
+/// Returns the first entry with this name in Cargo.lock.
 fn locked(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
     let lock = std::fs::read_to_string(path).unwrap();

@@ -21,13 +21,13 @@ fn broken_tokenizers() {
     assert_refused(config(json!({ "do_lower_case": "yes" })), ErrorKind::Tokenizer, &["do_lower_case"]);
 }
 
-/// Files that make the tokenizers library panic or ask for gigabytes when it is handed them as they are.
+/// Files on which the tokenizers library panics or allocates gigabytes if it gets them unchecked.
 #[test]
 fn hostile_tokenizers() {
     for text in [r#"{"decoder":"#, r#"{"decoder":{1}}"#, r#"{"model":{"type":"WordPiece"},"decoder":{"#] {
         assert_refused(with("tokenizer.json", text), ErrorKind::Tokenizer, &["tokenizer.json"]);
     }
-    // Read as they stand, for a class that takes the whole file.
+    // The class `PreTrainedTokenizerFast` reads the whole file.
     assert!(load(with_pipeline(json!({}))).is_ok());
     let bpe = json!({ "type": "BPE", "vocab": { "a": 0, "b": 1 }, "merges": ["a b"] });
     let sequence = json!({ "type": "Sequence", "pretokenizers": [{ "type": "FixedLength", "length": 0 }] });
@@ -47,7 +47,7 @@ fn hostile_tokenizers() {
     let template = json!({ "type": "TemplateProcessing", "single": [], "pair": pair, "special_tokens": {} });
     assert_refused(with_pipeline(json!({ "post_processor": template })), ErrorKind::Tokenizer, &["[X]"]);
 
-    // A class that makes its own normaliser never reads the file's.
+    // A class that builds its own normalizer ignores the one in the file.
     let unread = json!({ "type": "Precompiled", "precompiled_charsmap": "/////w==" });
     assert!(
         load(with_fields("tokenizer.json", json!({ "normalizer": unread, "decoder": { "type": "?" } })))
@@ -55,14 +55,14 @@ fn hostile_tokenizers() {
     );
 }
 
-/// The good files, their whole tokenizer.json read as it stands, with fields of it replaced.
+/// Returns the valid files with some fields of tokenizer.json replaced, and a class that reads the whole file.
 fn with_pipeline(fields: Value) -> ModelFiles {
     let mut files = with_fields("tokenizer.json", fields);
     files.insert("tokenizer_config.json", br#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#.to_vec());
     files
 }
 
-/// The added tokens of the good files and more of them, `fields` beside what every added token has.
+/// Returns the added tokens of the valid files and further ones: copies of the first token with the fields in `more`.
 fn with_added_tokens(more: &[Value]) -> Value {
     let files = good();
     let tokenizer: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
@@ -78,9 +78,9 @@ fn with_added_tokens(more: &[Value]) -> Value {
     json!({ "added_tokens": tokens })
 }
 
-/// Added tokens at which the tokenizers library panics once a text holds them, or any text at all.
+/// Added tokens on which the tokenizers library panics, either for texts that contain them or for all texts.
 #[test]
-fn added_tokens_that_cannot_be_cut_out() {
+fn added_tokens_that_cannot_be_matched() {
     let nothing = with_added_tokens(&[json!({ "content": "\u{1}", "normalized": true })]);
     let crossing = with_added_tokens(&[
         json!({ "content": "a", "rstrip": true }),
@@ -95,7 +95,7 @@ fn added_tokens_that_cannot_be_cut_out() {
     assert!(reranker.score_blocking(&[("a  b", "  a a")], Scores::Raw).is_ok());
 }
 
-/// Files of a few bytes that would make a text take minutes: the library looks for every part of a word in the
+/// Files of a few bytes with which a text would take minutes: the library looks up every part of a word in the
 /// vocabulary, and writes the prefix before it each time.
 #[test]
 fn tokenizers_whose_time_grows_without_bound() {
@@ -108,7 +108,7 @@ fn tokenizers_whose_time_grows_without_bound() {
     };
     let words = model("max_input_chars_per_word", json!(1_000_000_000));
     assert_refused(with_pipeline(words.clone()), ErrorKind::Unsupported, &["max_input_chars_per_word"]);
-    // BertTokenizer has its own limit, whatever the file says.
+    // BertTokenizer has its own limit and ignores the file's.
     assert!(load(with_fields("tokenizer.json", words)).is_ok());
     let prefix = model("continuing_subword_prefix", json!("#".repeat(100_000)));
     assert_refused(with_pipeline(prefix.clone()), ErrorKind::Unsupported, &["continuing_subword_prefix"]);
@@ -139,10 +139,10 @@ fn a_pair_template_that_grows_with_the_square_of_its_file() {
     );
 }
 
-/// The library goes by the fields of a component where its type is missing or not what the library calls it: text that
-/// doubles sixty times over, patterns of exponential time, and a model at which it panics came in under other names.
+/// The library identifies a component by its fields if its type is missing or unknown. So components came in under
+/// other names: text that doubles sixty times, patterns of exponential time, and a model on which the library panics.
 #[test]
-fn components_that_are_not_what_they_are_called() {
+fn components_with_misleading_types() {
     for field in [
         json!({ "pattern": { "String": "a" }, "content": "aa" }),
         json!({ "pattern": { "Regex": "(a*)*b" }, "content": "" }),
@@ -170,7 +170,7 @@ fn components_that_are_not_what_they_are_called() {
     assert_refused(with_pipeline(json!({ "model": model })), ErrorKind::Unsupported, &["BPE"]);
 }
 
-/// A token whose id has no row in the model: other texts can be scored, those that hold it cannot.
+/// A token whose id has no row in the model. Texts without it can be scored; texts with it cannot.
 #[test]
 fn ids_beyond_the_vocabulary() {
     let files = good();

@@ -21,7 +21,7 @@ fn cut_and_padded_weights() {
 }
 
 #[test]
-fn headers_that_lie() {
+fn headers_that_contradict_the_file() {
     let files = good();
     for length in [u64::MAX, 1 << 40, 100_000_001] {
         let mut bytes = files.get("model.safetensors").unwrap().to_vec();
@@ -67,7 +67,7 @@ fn missing_tensors_are_named() {
     for name in names {
         let mut weights = RawWeights::of(&good());
         let tensor = weights.header.remove(&name).unwrap();
-        // The bytes stay, under a name nobody asks for.
+        // The bytes stay, under a name that the model does not use.
         weights.header.insert("unrelated".to_owned(), tensor);
         assert_refused(weights.files(), ErrorKind::Weights, &[&name, "missing"]);
     }
@@ -85,7 +85,7 @@ fn unknown_tensors_are_named_in_a_warning() {
 }
 
 #[test]
-fn two_spellings_of_one_tensor() {
+fn a_tensor_under_two_names() {
     let mut weights = RawWeights::of(&good());
     weights.push("bert.embeddings.LayerNorm.gamma", "F32", &[36], &[0; 144]);
     assert_refused(weights.files(), ErrorKind::Weights, &["bert.embeddings.LayerNorm"]);
@@ -101,7 +101,7 @@ fn numbers_that_overflow() {
 }
 
 #[test]
-fn numbers_that_are_none() {
+fn numbers_that_are_not_finite() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for name in [QUERY_WEIGHT, "bert.embeddings.word_embeddings.weight", "classifier.bias"] {
             let mut weights = RawWeights::of(&good());
@@ -130,7 +130,7 @@ fn elements_of_another_type() {
 }
 
 #[test]
-fn golden_pairs_without_end() {
+fn too_many_golden_pairs() {
     let pair = json!({ "query": "a", "document": "b", "logits": [0.0], "source_logits": [0.0] });
     let metadata = json!({ "format": "q8", "version": 1, "scheme": "", "source": "",
         "golden": { "pairs": vec![pair; 100_000] } });
@@ -140,7 +140,7 @@ fn golden_pairs_without_end() {
 }
 
 #[test]
-fn weights_so_large_that_logits_overflow_are_an_error_and_no_rank() {
+fn logits_that_overflow_are_an_error() {
     let mut weights = RawWeights::of(&good());
     weights.overwrite("classifier.weight", &[f32::MAX.to_le_bytes(), f32::MAX.to_le_bytes()].concat());
     weights.overwrite("classifier.bias", &f32::MAX.to_le_bytes());

@@ -1,7 +1,7 @@
-//! Models by their id on the Hub, in the cache that HF's own programs use.
+//! Downloads models by their Hub id, into the cache of HF's own programs.
 //!
-//! `HF_HOME` says where the cache is, `HF_ENDPOINT` which server is asked, and the token is the one that HF's login
-//! has left there.
+//! `HF_HOME` sets the location of the cache and `HF_ENDPOINT` the server. The access token is the one that HF's login
+//! saved.
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,12 @@ use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo};
 use ranklet::{Error, ErrorKind, ModelFiles, Result};
 
-/// The folder that `model` names, or the one with its files where it is the id of a model: those that are not in the
-/// cache yet are downloaded into it.
+/// Returns the folder of a model: `model` itself if it is a folder; otherwise the folder in the cache, after
+/// downloading the files that it lacks.
 ///
 /// # Errors
-/// `input` for what is neither, `network` for what cannot be had.
+/// `input` if `model` is neither a folder nor a model id, `network` if files cannot be downloaded, and those of
+/// [`ModelFiles::wanted`].
 pub(crate) fn folder(model: &str) -> Result<PathBuf> {
     let folder = Path::new(model);
     if folder.is_dir() {
@@ -34,12 +35,12 @@ pub(crate) fn folder(model: &str) -> Result<PathBuf> {
             let listing: Vec<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
             download(&repo, &listing, failed)
         }
-        // Without a network, what an earlier run has downloaded will do.
+        // Without a network, files from an earlier run are good enough.
         Err(error) => cached(model).ok_or_else(|| failed(error)),
     }
 }
 
-/// `owner/name`, of characters that the Hub allows.
+/// Returns whether `text` is `owner/name`, with characters that the Hub allows.
 fn is_id(text: &str) -> bool {
     let is_name = |name: &str| {
         !name.is_empty()
@@ -49,7 +50,7 @@ fn is_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name))
 }
 
-/// Downloads the files that a model is loaded from, of all files in `listing`, and returns the folder they are in.
+/// Downloads the files that a model is loaded from, out of all files in `listing`. Returns the folder they are in.
 fn download(repo: &ApiRepo, listing: &[&str], failed: impl Fn(ApiError) -> Error) -> Result<PathBuf> {
     let read = |name: &str| {
         let path = repo.get(name).map_err(&failed)?;
@@ -66,13 +67,13 @@ fn download(repo: &ApiRepo, listing: &[&str], failed: impl Fn(ApiError) -> Error
     Ok(folder)
 }
 
-/// The folder of a model that has been downloaded before.
+/// Returns the folder of a model that was downloaded before.
 fn cached(model: &str) -> Option<PathBuf> {
     let config = Cache::from_env().repo(Repo::model(model.to_owned())).get("config.json")?;
     config.parent().map(Path::to_owned)
 }
 
-/// Explains an error of the Hub by the HTTP status of its answer.
+/// Explains a Hub error by the HTTP status of the response.
 fn network_error(model: &str, error: ApiError) -> Error {
     let reason = match status(&error) {
         Some(404) => "there is no such model on the Hub".to_owned(),
@@ -84,7 +85,7 @@ fn network_error(model: &str, error: ApiError) -> Error {
     Error::new(ErrorKind::Network, format!("{model}: {reason}")).with_source(error)
 }
 
-/// The HTTP status of the answer, if there was one.
+/// Returns the HTTP status of the response, if there was one.
 fn status(error: &ApiError) -> Option<u16> {
     match error {
         ApiError::RequestError(error) => match &**error {

@@ -10,5 +10,5 @@ mod tokenizer_config;
 pub(crate) use prompt_config::{LabelTokens, PromptConfig};
 pub use tokenizer_class::TokenizerClass;
 pub use tokenizer_config::TokenizerConfig;
-pub(crate) use tokenizer_config::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
 pub(super) use tokenizer_config::parse_config;
+pub(crate) use tokenizer_config::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
