@@ -46,7 +46,7 @@ pub(super) struct SmallFile {
 /// A form of the weights: a file with tensors, or an index of such files.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WeightsForm {
+pub(crate) struct WeightsForm {
     pub(super) name: String,
     /// The suffix of the shards' names, if this form is an index.
     pub(super) shard_suffix: Option<String>,
@@ -166,11 +166,11 @@ fn wanted_modules(
         }
     }
     let mut wanted = Vec::new();
-    let config_json = small
+    let st_config = small
         .get(&modules.read_if.file)
         .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
         .transpose()?;
-    for entry in sbert::listed_modules(&small, config_json.as_ref())?.unwrap_or_default() {
+    for entry in sbert::listed_modules(&small, st_config.as_ref())?.unwrap_or_default() {
         let Some(files) = ModuleFiles::of(&entry)? else { continue };
         if is_present(&files.config) {
             wanted.push(files.config);

@@ -13,12 +13,12 @@ const FILE: &str = "config_sentence_transformers.json";
 /// `modules.json` counts only if `config_sentence_transformers.json` has the `model_type` "CrossEncoder". Otherwise
 /// `CrossEncoder` converts the model: it ignores all these files and reads what transformers reads.
 #[derive(Debug, Default)]
-pub(in crate::checkpoint) struct CrossEncoderFiles {
+pub(crate) struct CrossEncoderFiles {
     /// `config_sentence_transformers.json`. It is also used without a `modules.json`, although the library then ignores
     /// it: its author wants it to count.
-    pub(in crate::checkpoint) config: Option<Object>,
+    pub(crate) config: Option<Object>,
     /// The modules and the configuration of the first one.
-    pub(in crate::checkpoint) modules: Option<(Vec<ModuleEntry>, TransformerConfig)>,
+    pub(crate) modules: Option<(Vec<ModuleEntry>, TransformerConfig)>,
 }
 
 impl CrossEncoderFiles {
@@ -26,7 +26,7 @@ impl CrossEncoderFiles {
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an unsupported option.
-    pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
+    pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
         let config =
             files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
         if let Some(entries) = listed_modules(files, config.as_ref())? {
@@ -39,7 +39,7 @@ impl CrossEncoderFiles {
     }
 
     /// Returns the configuration of the first module.
-    pub(in crate::checkpoint) fn transformer(&self) -> Option<&TransformerConfig> {
+    pub(crate) fn transformer(&self) -> Option<&TransformerConfig> {
         self.modules.as_ref().map(|(_, transformer)| transformer)
     }
 }

@@ -62,7 +62,7 @@ impl ModuleChain {
     ///
     /// # Errors
     /// `config` or `weights` for missing or malformed files, `unsupported` for unsupported modules.
-    pub(in crate::checkpoint) fn read(
+    pub(crate) fn read(
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
         tokenizer_config: &Object,

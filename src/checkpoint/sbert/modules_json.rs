@@ -9,20 +9,20 @@ use crate::error::{ErrorKind, Result, config, unsupported};
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
-pub(in crate::checkpoint) struct ModuleEntry {
+pub(crate) struct ModuleEntry {
     #[serde(rename = "type")]
     type_name: String,
     #[serde(default)]
-    pub(in crate::checkpoint) path: String,
+    pub(crate) path: String,
 }
 
 impl ModuleEntry {
-    pub(in crate::checkpoint) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.type_name.rsplit('.').next().unwrap_or_default()
     }
 }
 
-pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEntry>> {
+pub(crate) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEntry>> {
     let limits = &layout().limits;
     if bytes.len() > limits.max_modules_bytes {
         return Err(config(format!(
@@ -39,23 +39,23 @@ pub(in crate::checkpoint) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEnt
     Ok(entries)
 }
 
-/// Returns the modules in `modules.json`. `None` if the file does not exist, or does not count because `config_json`
+/// Returns the modules in `modules.json`. `None` if the file does not exist, or does not count because `st_config`
 /// (`config_sentence_transformers.json`) is not that of a `CrossEncoder`.
 ///
 /// # Errors
 /// `config` for a malformed file.
-pub(in crate::checkpoint) fn listed_modules(
+pub(crate) fn listed_modules(
     files: &ModelFiles,
-    config_json: Option<&Object>,
+    st_config: Option<&Object>,
 ) -> Result<Option<Vec<ModuleEntry>>> {
     let ModuleLayout { list, read_if, .. } = &layout().modules;
     let entries = files.get(list).map(parse_modules).transpose()?;
-    let model_type = config_json.map(|config_json| config_json.string(&read_if.field)).transpose()?.flatten();
+    let model_type = st_config.map(|config| config.string(&read_if.field)).transpose()?.flatten();
     Ok(entries.filter(|_| model_type == Some(&read_if.value)))
 }
 
 /// Returns the modules after the first one, which must be the Transformer.
-pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Result<&[ModuleEntry]> {
+pub(crate) fn after_transformer(entries: &[ModuleEntry]) -> Result<&[ModuleEntry]> {
     let (transformer, rest) = entries.split_first().ok_or_else(|| config("modules.json lists no modules"))?;
     match (transformer.kind(), transformer.path.as_str()) {
         ("Transformer", "") => Ok(rest),
@@ -66,28 +66,25 @@ pub(in crate::checkpoint) fn after_transformer(entries: &[ModuleEntry]) -> Resul
     }
 }
 
-pub(in crate::checkpoint) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
+pub(crate) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
     unsupported(format!("modules.json: the module {} is not supported at this position", entry.type_name))
 }
 
 /// A module's folder with its parsed configuration.
-pub(in crate::checkpoint) struct ModuleFolder<'a> {
+pub(crate) struct ModuleFolder<'a> {
     files: &'a ModelFiles,
-    pub(in crate::checkpoint) path: &'a str,
-    pub(in crate::checkpoint) json: Object,
+    pub(crate) path: &'a str,
+    pub(crate) json: Object,
 }
 
 impl<'a> ModuleFolder<'a> {
-    pub(in crate::checkpoint) fn read(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Self> {
+    pub(crate) fn read(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Self> {
         let missing = || config(format!("{}/config.json is missing", entry.path));
         Self::read_optional(files, entry)?.ok_or_else(missing)
     }
 
     /// Reads a module's folder; `None` if it has no configuration.
-    pub(in crate::checkpoint) fn read_optional(
-        files: &'a ModelFiles,
-        entry: &'a ModuleEntry,
-    ) -> Result<Option<Self>> {
+    pub(crate) fn read_optional(files: &'a ModelFiles, entry: &'a ModuleEntry) -> Result<Option<Self>> {
         let path = entry.path.as_str();
         check_folder_name(path)?;
         let name = format!("{path}/config.json");
@@ -95,7 +92,7 @@ impl<'a> ModuleFolder<'a> {
         Ok(Some(Self { files, path, json: Object::parse(ErrorKind::Config, &name, bytes)? }))
     }
 
-    pub(in crate::checkpoint) fn weights(&self) -> Result<Weights> {
+    pub(crate) fn weights(&self) -> Result<Weights> {
         for name in layout().modules.weights.iter().map(|name| format!("{}/{name}", self.path)) {
             if let Some(bytes) = self.files.get(&name) {
                 return Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path));

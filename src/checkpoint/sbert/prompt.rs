@@ -7,7 +7,7 @@ use crate::error::{Result, config};
 ///
 /// # Errors
 /// `config` if `prompts` does not have that name. sentence-transformers rejects it too.
-pub(in crate::checkpoint) fn read(sentence_transformers: Option<&Object>) -> Result<String> {
+pub(crate) fn read(sentence_transformers: Option<&Object>) -> Result<String> {
     let Some(json) = sentence_transformers else { return Ok(String::new()) };
     let Some(name) = json.string("default_prompt_name")? else { return Ok(String::new()) };
     let prompts = json.object("prompts")?.filter(|prompts| prompts.contains(name));

@@ -61,7 +61,7 @@ impl ScoreActivation {
 
     /// Returns the function for the path of a torch class, such as `torch.nn.modules.activation.Sigmoid`, constructed
     /// without arguments. `None` if it is unknown.
-    pub(in crate::checkpoint) fn from_torch(path: &str) -> Option<Self> {
+    pub(crate) fn from_torch(path: &str) -> Option<Self> {
         match path.strip_prefix("torch.nn.")?.rsplit('.').next()? {
             "Identity" => Some(ScoreActivation::Identity),
             "Sigmoid" => Some(ScoreActivation::Sigmoid),

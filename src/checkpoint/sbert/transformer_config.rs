@@ -10,13 +10,13 @@ const FILE: &str = "sentence_bert_config.json";
 
 /// The configuration of the module `Transformer`. Unsupported options have been rejected.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct TransformerConfig {
+pub(crate) struct TransformerConfig {
     json: Object,
 }
 
 /// A task of the module `Transformer`.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Task {
+pub(crate) struct Task {
     /// `transformer_task`.
     name: &'static str,
     /// The field of transformers' output that the module uses, `method_output_name`.
@@ -26,14 +26,14 @@ pub(in crate::checkpoint) struct Task {
 }
 
 /// One row per token, for a pooling.
-pub(in crate::checkpoint) const FEATURE_EXTRACTION: Task =
+pub(crate) const FEATURE_EXTRACTION: Task =
     Task { name: "feature-extraction", field: "last_hidden_state", output: "token_embeddings" };
 /// Logits of a model with a classifier.
-pub(in crate::checkpoint) const SEQUENCE_CLASSIFICATION: Task =
+pub(crate) const SEQUENCE_CLASSIFICATION: Task =
     Task { name: "sequence-classification", field: "logits", output: "scores" };
 /// Logits of the vocabulary.
 #[cfg(feature = "decoder")]
-pub(in crate::checkpoint) const TEXT_GENERATION: Task =
+pub(crate) const TEXT_GENERATION: Task =
     Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
 /// The fields that are read, and those that cannot change the score of a pair: `unpad_inputs` only affects speed, and
@@ -70,7 +70,7 @@ impl TransformerConfig {
     ///
     /// # Errors
     /// `config` for a malformed file, `unsupported` for an unsupported option.
-    pub(in crate::checkpoint) fn read(files: &ModelFiles) -> Result<Self> {
+    pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
         let json = Object::parse(ErrorKind::Config, FILE, files.get(FILE).unwrap_or(b"{}"))?;
         json.reject_other_fields(&FIELDS)?;
         let module = Self { json };
@@ -92,11 +92,11 @@ impl TransformerConfig {
     }
 
     /// Returns `processing_kwargs`: options by kind of input, and options of all kinds (`common`).
-    pub(in crate::checkpoint) fn processing(&self) -> Result<Option<Object>> {
+    pub(crate) fn processing(&self) -> Result<Option<Object>> {
         self.json.object("processing_kwargs")
     }
 
-    pub(in crate::checkpoint) fn modality(&self, name: &str) -> Result<Option<Object>> {
+    pub(crate) fn modality(&self, name: &str) -> Result<Option<Object>> {
         Ok(self.json.object("modality_config")?.map(|all| all.object(name)).transpose()?.flatten())
     }
 
@@ -104,7 +104,7 @@ impl TransformerConfig {
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(in crate::checkpoint) fn check(&self, task: &Task, modality: &str) -> Result<()> {
+    pub(crate) fn check(&self, task: &Task, modality: &str) -> Result<()> {
         self.json.require("transformer_task", task.name)?;
         self.json.require("module_output_name", task.output)?;
         if self.json.get("modality_config").is_none() {
@@ -128,7 +128,7 @@ impl TransformerConfig {
     ///
     /// # Errors
     /// `unsupported`, naming the field.
-    pub(in crate::checkpoint) fn check_texts(&self) -> Result<()> {
+    pub(crate) fn check_texts(&self) -> Result<()> {
         if self.modality("message")?.is_some() {
             return Err(unsupported(format!(
                 "{FILE}: modality_config has \"message\", a chat, which is not supported for encoders"
@@ -153,7 +153,7 @@ impl TransformerConfig {
     ///
     /// # Errors
     /// `config` for a value that is not a length.
-    pub(in crate::checkpoint) fn max_length(&self) -> Result<Option<usize>> {
+    pub(crate) fn max_length(&self) -> Result<Option<usize>> {
         let processing = self.processing()?;
         for kind in ["common", "text"] {
             let Some(options) = processing.as_ref().map(|all| all.object(kind)).transpose()?.flatten() else {
@@ -175,7 +175,7 @@ impl TransformerConfig {
     ///
     /// # Errors
     /// `config` for a value that is neither true nor false.
-    pub(in crate::checkpoint) fn lower_case(&self) -> Result<bool> {
+    pub(crate) fn lower_case(&self) -> Result<bool> {
         Ok(self.json.bool("do_lower_case")?.unwrap_or(false))
     }
 }

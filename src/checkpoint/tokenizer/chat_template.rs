@@ -10,7 +10,7 @@ use crate::error::{Result, tokenizer, unsupported};
 ///
 /// # Errors
 /// `tokenizer` for a malformed file, `unsupported` for several templates.
-pub(in crate::checkpoint) fn read(files: &ModelFiles, tokenizer_config: &Object) -> Result<Option<String>> {
+pub(crate) fn read(files: &ModelFiles, tokenizer_config: &Object) -> Result<Option<String>> {
     if let Some(bytes) = files.get("chat_template.jinja") {
         let text = std::str::from_utf8(bytes).map_err(|_| tokenizer("chat_template.jinja is not UTF-8"))?;
         return Ok(Some(text.to_owned()));
@@ -27,7 +27,7 @@ pub(in crate::checkpoint) fn read(files: &ModelFiles, tokenizer_config: &Object)
 ///
 /// # Errors
 /// `unsupported`, and those of [`read`].
-pub(in crate::checkpoint) fn refuse(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
+pub(crate) fn refuse(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
     match read(files, tokenizer_config)? {
         None => Ok(()),
         Some(_) => Err(unsupported(

@@ -45,7 +45,7 @@ impl PromptConfig {
     ///
     /// # Errors
     /// `config` or `tokenizer` for missing or malformed files, `unsupported` for unsupported modules.
-    pub(in crate::checkpoint) fn read(
+    pub(crate) fn read(
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
         tokenizer_config: &Object,

@@ -63,7 +63,7 @@ impl TokenizerClass {
     ///
     /// # Errors
     /// `unsupported` for an unknown class, which might give other tokens.
-    pub(in crate::checkpoint) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
+    pub(crate) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
         match (named, model_type) {
             // HF ignores the class names in the published files of these models, because they are wrong.
             (_, Some("modernbert" | "modernbert-decoder")) => Ok(Self::Backend),
@@ -78,7 +78,7 @@ impl TokenizerClass {
     }
 
     /// Returns whether the class passes token types to the model by default.
-    pub(in crate::checkpoint) fn uses_token_types(self) -> bool {
+    pub(crate) fn uses_token_types(self) -> bool {
         matches!(self, Self::Bert | Self::DebertaV2)
     }
 }

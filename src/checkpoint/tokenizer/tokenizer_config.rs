@@ -149,7 +149,7 @@ impl TokenizerConfig {
 
     /// As [`read`](Self::read), from files that have been parsed. `json` is `tokenizer_config.json`, `config` is
     /// `config.json`.
-    pub(in crate::checkpoint) fn from_parsed(
+    pub(crate) fn from_parsed(
         files: &ModelFiles,
         mut json: Object,
         config: &Object,
@@ -200,7 +200,7 @@ impl TokenizerConfig {
 ///
 /// # Errors
 /// `tokenizer` for a malformed file.
-pub(in crate::checkpoint) fn parse_config(files: &ModelFiles) -> Result<Object> {
+pub(crate) fn parse_config(files: &ModelFiles) -> Result<Object> {
     parse(files, "tokenizer_config.json")
 }
 

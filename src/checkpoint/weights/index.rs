@@ -35,7 +35,7 @@ impl Index {
     ///
     /// # Errors
     /// `weights` if the index is malformed, exceeds a limit, or names a file that cannot be a shard.
-    pub(in crate::checkpoint) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(form: &WeightsForm, bytes: &[u8]) -> Result<Self> {
         let (name, limits) = (&form.name, &layout().limits);
         if bytes.len() > limits.max_index_bytes {
             return Err(weights(format!(
@@ -74,7 +74,7 @@ impl Index {
     }
 
     /// Returns the names of the shards, sorted.
-    pub(in crate::checkpoint) fn files(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(String::as_str)
     }
 

@@ -91,7 +91,7 @@ mod packing {
     use super::{BLOCK, INT4_OFFSET, QuantGrid};
 
     /// Packs a row whose values are integer multiples of their blocks' scales.
-    pub(in crate::checkpoint) fn pack_row(values: &[f32], scales: &[f32]) -> Vec<u8> {
+    pub(crate) fn pack_row(values: &[f32], scales: &[f32]) -> Vec<u8> {
         let codes: Vec<u8> = values
             .iter()
             .enumerate()

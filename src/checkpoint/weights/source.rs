@@ -94,7 +94,7 @@ impl Weights {
     ///
     /// # Errors
     /// See [`WeightsReader::push`].
-    pub(in crate::checkpoint) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
+    pub(crate) fn parse_file(name: &str, file: &[u8]) -> Result<Self> {
         let mut reader = WeightsReader::default();
         read_bytes(name, file, &mut reader)?;
         reader.finish()

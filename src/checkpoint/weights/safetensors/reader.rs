@@ -19,7 +19,7 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Reads a file in pieces of any size. It never holds the whole file.
 #[derive(Debug)]
-pub(in crate::checkpoint::weights) struct SafetensorsReader {
+pub(crate) struct SafetensorsReader {
     /// Size of the file in bytes.
     length: u64,
     /// Number of bytes received so far.
@@ -36,12 +36,12 @@ enum State {
 
 impl SafetensorsReader {
     /// Creates a reader for a file of `length` bytes.
-    pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
+    pub(crate) fn new(length: u64) -> Self {
         Self { length, received: 0, state: State::Header(Vec::new()) }
     }
 
     /// Returns the bytes to push next; `None` if the file is complete.
-    pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
+    pub(crate) fn wanted(&self) -> Option<Range<u64>> {
         let end = self.length.min(self.received + MAX_PIECE_BYTES);
         (self.received < end).then_some(self.received..end)
     }
@@ -51,11 +51,7 @@ impl SafetensorsReader {
     /// # Errors
     /// `weights` if the file is malformed or longer than announced, or a tensor to quantize has a number that is not
     /// finite; `unsupported` for an unsupported version of Ranklet's formats.
-    pub(in crate::checkpoint::weights) fn push(
-        &mut self,
-        mut piece: &[u8],
-        collector: &mut TensorCollector,
-    ) -> Result<()> {
+    pub(crate) fn push(&mut self, mut piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
         self.received += piece.len() as u64;
         if self.received > self.length {
             return Err(malformed(format!("it has more than the announced {} bytes", self.length)));
@@ -81,7 +77,7 @@ impl SafetensorsReader {
     ///
     /// # Errors
     /// `weights` if bytes are missing.
-    pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
+    pub(crate) fn finish(self) -> Result<Format> {
         match self.state {
             State::Data(data) if self.received == self.length => Ok(data.format),
             _ => Err(malformed(format!("it ends after {} bytes", self.received))),

@@ -20,7 +20,7 @@ const MAX_EXPANSION: u64 = 4;
 
 /// Reads a file in pieces, in the order in which it requests them.
 #[derive(Debug)]
-pub(in crate::checkpoint::weights) struct TorchReader {
+pub(crate) struct TorchReader {
     length: u64,
     /// The range that the current step needs, and how many of its bytes have arrived.
     wanted: Range<u64>,
@@ -63,13 +63,13 @@ struct OpenArchive {
 
 impl TorchReader {
     /// Creates a reader for a file of `length` bytes.
-    pub(in crate::checkpoint::weights) fn new(length: u64) -> Self {
+    pub(crate) fn new(length: u64) -> Self {
         let wanted = 0..length.min(LEGACY_MAGIC.len() as u64);
         Self { length, wanted, received: 0, buffer: Vec::new(), quantizer: None, step: Step::Beginning }
     }
 
     /// Returns the bytes to push next; `None` if nothing more is needed.
-    pub(in crate::checkpoint::weights) fn wanted(&self) -> Option<Range<u64>> {
+    pub(crate) fn wanted(&self) -> Option<Range<u64>> {
         let start = self.wanted.start + self.received as u64;
         let end = self.wanted.end.min(start + MAX_PIECE_BYTES);
         (start < end).then_some(start..end)
@@ -80,11 +80,7 @@ impl TorchReader {
     /// # Errors
     /// `weights` for a malformed file or one without a dictionary of tensors; `unsupported` for files from before torch
     /// 1.6 and for compressed entries.
-    pub(in crate::checkpoint::weights) fn push(
-        &mut self,
-        piece: &[u8],
-        collector: &mut TensorCollector,
-    ) -> Result<()> {
+    pub(crate) fn push(&mut self, piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
         let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
             return Err(weights("malformed: more bytes than requested"));
@@ -119,7 +115,7 @@ impl TorchReader {
     ///
     /// # Errors
     /// `weights` if bytes are missing.
-    pub(in crate::checkpoint::weights) fn finish(self) -> Result<Format> {
+    pub(crate) fn finish(self) -> Result<Format> {
         match self.step {
             Step::Done => Ok(Format::Torch),
             _ => Err(weights("malformed: it ends before its tensors do")),
