@@ -35,7 +35,8 @@ impl Template {
     pub fn file(&self, input: &[u8]) -> Vec<u8> {
         let Some((kind, rest)) = input.split_first() else { return Vec::new() };
         let separator = rest.iter().position(|byte| *byte == SEPARATOR);
-        let (header, tail) = separator.map_or((rest, &[][..]), |place| (&rest[..place], &rest[place + 1..]));
+        let (header, tail) =
+            separator.map_or((rest, &[][..]), |offset| (&rest[..offset], &rest[offset + 1..]));
         match kind {
             b'f' => rest.to_vec(),
             b'h' => with_length(header, tail),
@@ -60,8 +61,8 @@ fn edit(data: &mut [u8], edits: &[u8]) {
         let [a, b, c, d, value @ ..] = *edit;
         // Offsets beyond the end wrap around, so that every edit changes the data.
         let last = data.len().saturating_sub(value.len());
-        let place = u32::from_le_bytes([a, b, c, d]) as usize % (last + 1);
-        if let Some(target) = data.get_mut(place..place + value.len()) {
+        let offset = u32::from_le_bytes([a, b, c, d]) as usize % (last + 1);
+        if let Some(target) = data.get_mut(offset..offset + value.len()) {
             target.copy_from_slice(&value);
         }
     }

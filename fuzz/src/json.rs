@@ -36,15 +36,15 @@ fn change(input: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     let mut json: Value = serde_json::from_slice(&files[file]).ok()?;
     let count = count(&json);
     let other = nth(&mut json, &mut random.below(count))?.clone();
-    let place = nth(&mut json, &mut random.below(count))?;
-    match (random.below(3), place) {
+    let target = nth(&mut json, &mut random.below(count))?;
+    match (random.below(3), target) {
         (0, Value::Array(items)) => items.push(other),
         (0, Value::Object(fields)) => {
             let key = fields.keys().nth(random.below(fields.len()))?.clone();
             fields.remove(&key);
         }
-        (1, place) => *place = other,
-        (_, place) => *place = telling(random),
+        (1, target) => *target = other,
+        (_, target) => *target = telling(random),
     }
     files[file] = serde_json::to_vec(&json).ok()?;
     debug_assert!(!files[file].contains(&SEPARATOR));

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use ranklet::Result;
-use ranklet::internals::{Checkpoint, Batch, PairTokenizer};
+use ranklet::internals::{Batch, Checkpoint, PairTokenizer};
 use ranklet_fuzz::{check, fixtures, join, mutate, refused, split, with, write_seeds};
 use serde_json::{Value, json};
 
@@ -113,14 +113,14 @@ fn encode_all(
     vocab_size: usize,
     type_vocab_size: usize,
 ) -> Result<()> {
-    let most = tokenizer.model_max_length();
-    let mut query = tokenizer.encode(long, most, None)?;
+    let max_length = tokenizer.model_max_length();
+    let mut query = tokenizer.encode(long, max_length, None)?;
     for text in TEXTS {
         for limit in [Some(0), Some(7), None] {
-            let document = tokenizer.encode(text, most, limit)?;
+            let document = tokenizer.encode(text, max_length, limit)?;
             let mut batch = Batch::default();
-            tokenizer.push(&mut batch, &query, &document, most)?;
-            assert!(batch.tokens() <= most);
+            tokenizer.push(&mut batch, &query, &document, max_length)?;
+            assert!(batch.tokens() <= max_length);
             assert!(batch.input_ids.iter().all(|id| (*id as usize) < vocab_size));
             assert!(batch.token_type_ids.iter().all(|kind| *kind == 0 || (*kind as usize) < type_vocab_size));
             query = document;

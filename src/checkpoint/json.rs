@@ -96,9 +96,9 @@ impl Object {
     pub(crate) fn merge(&mut self, other: Self, joined: &str) {
         for (name, value) in other.fields {
             match (self.fields.get_mut(&name), value) {
-                (Some(Value::Array(here)), Value::Array(more)) if name == joined => {
-                    let more: Vec<_> = more.into_iter().filter(|item| !here.contains(item)).collect();
-                    here.extend(more);
+                (Some(Value::Array(items)), Value::Array(others)) if name == joined => {
+                    let others: Vec<_> = others.into_iter().filter(|item| !items.contains(item)).collect();
+                    items.extend(others);
                 }
                 (_, value) => drop(self.fields.insert(name, value)),
             }

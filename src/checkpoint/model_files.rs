@@ -107,7 +107,7 @@ impl ModelFiles {
         // A malformed list and missing files of modules are reported when the model is loaded.
         let list = files.get(&layout().modules.list).map(sbert::parse_modules);
         for entry in list.and_then(Result::ok).unwrap_or_default() {
-            let Ok(Some(module)) = ModuleFiles::of(&entry) else { continue };
+            let Ok(Some(module)) = ModuleFiles::for_module(&entry) else { continue };
             files.read(directory, &module.config)?;
             for name in &module.weights {
                 if files.read(directory, name)? {

@@ -171,7 +171,7 @@ fn wanted_modules(
         .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
         .transpose()?;
     for entry in sbert::listed_modules(&small, st_config.as_ref())?.unwrap_or_default() {
-        let Some(files) = ModuleFiles::of(&entry)? else { continue };
+        let Some(files) = ModuleFiles::for_module(&entry)? else { continue };
         if is_present(&files.config) {
             wanted.push(files.config);
         } else if files.needs_config {
@@ -199,7 +199,7 @@ impl ModuleFiles {
     ///
     /// # Errors
     /// `config` if the name of the module's folder is not allowed.
-    pub(super) fn of(entry: &ModuleEntry) -> Result<Option<Self>> {
+    pub(super) fn for_module(entry: &ModuleEntry) -> Result<Option<Self>> {
         let ModuleLayout { config, weights, kinds, .. } = &layout().modules;
         let Some(kind) = kinds.iter().find(|kind| kind.name == entry.kind()) else { return Ok(None) };
         let folder = &entry.path;

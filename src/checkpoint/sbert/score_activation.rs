@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn the_first_place_that_names_an_activation_wins() {
-        let own = object(r#"{"activation_fn": "torch.nn.modules.linear.Identity"}"#);
+        let st_config = object(r#"{"activation_fn": "torch.nn.modules.linear.Identity"}"#);
         let config = object(
             r#"{"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Tanh"},
                 "sbert_ce_default_activation_function": "torch.nn.modules.activation.Sigmoid"}"#,
         );
         let legacy =
             object(r#"{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#);
-        assert_eq!(ScoreActivation::resolve(Some(&own), &config, 1), Ok(ScoreActivation::Identity));
+        assert_eq!(ScoreActivation::resolve(Some(&st_config), &config, 1), Ok(ScoreActivation::Identity));
         assert_eq!(ScoreActivation::resolve(None, &config, 1), Ok(ScoreActivation::Tanh));
         assert_eq!(ScoreActivation::resolve(None, &legacy, 1), Ok(ScoreActivation::Identity));
         assert_eq!(ScoreActivation::resolve(None, &object("{}"), 1), Ok(ScoreActivation::Sigmoid));
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn an_unknown_activation_is_an_error() {
-        let own = object(r#"{"activation_fn": "torch.nn.modules.activation.Hardtanh"}"#);
-        let error = ScoreActivation::resolve(Some(&own), &object("{}"), 1).unwrap_err();
-        assert_eq!(error.kind(), crate::error::ErrorKind::Config);
+        let st_config = object(r#"{"activation_fn": "torch.nn.modules.activation.Hardtanh"}"#);
+        let error = ScoreActivation::resolve(Some(&st_config), &object("{}"), 1).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Config);
         assert!(error.context().contains("Hardtanh"), "{error}");
     }
 }

@@ -160,14 +160,14 @@ impl Weights {
     /// # Errors
     /// `weights` if the tensor does not exist.
     pub(crate) fn take_rows(&mut self, name: &str, rows: Range<usize>) -> Result<Tensor> {
-        let of = self.view(name)?.shape.first().copied().unwrap_or(0);
-        if rows == (0..of) {
+        let row_count = self.view(name)?.shape.first().copied().unwrap_or(0);
+        if rows == (0..row_count) {
             return self.take(name);
         }
         let part = self.view_rows(name, rows.clone())?;
         let taken = self.taken_rows.entry(name.to_owned()).or_default();
         *taken += rows.len();
-        if *taken >= of {
+        if *taken >= row_count {
             self.tensors.remove(name);
         }
         Ok(part)

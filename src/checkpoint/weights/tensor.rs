@@ -183,17 +183,17 @@ impl Tensor {
 impl Tensor {
     /// Creates a matrix of 7-bit codes with a scale per row.
     pub(crate) fn from_codes(codes: &[u8], scales: &[f32], shape: [usize; 2]) -> Self {
-        Self { scales: scales.to_vec(), ..Self::of(Encoding::Q7, codes.to_vec(), shape) }
+        Self { scales: scales.to_vec(), ..Self::of_encoding(Encoding::Q7, codes.to_vec(), shape) }
     }
 
     /// Creates a matrix of f32.
     pub(crate) fn from_floats(values: &[f32], shape: [usize; 2]) -> Self {
-        Self::of(Encoding::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect(), shape)
+        Self::of_encoding(Encoding::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect(), shape)
     }
 
-    fn of(encoding: Encoding, data: Vec<u8>, shape: [usize; 2]) -> Self {
+    fn of_encoding(encoding: Encoding, data: Vec<u8>, shape: [usize; 2]) -> Self {
         Self {
-            name: "of a test".to_owned(),
+            name: "test".to_owned(),
             shape: shape.to_vec(),
             encoding,
             data,

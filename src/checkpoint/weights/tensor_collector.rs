@@ -37,10 +37,10 @@ impl TensorCollector {
     /// # Errors
     /// `weights` for a tensor that is in two files, in another file than the index says, or missing from its file.
     pub(super) fn register<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> Result<()> {
-        let mut here = HashSet::new();
+        let mut file_names = HashSet::new();
         for name in names {
-            let place = self.index.as_ref().and_then(|index| index.file_of(name));
-            if let Some(other) = place.filter(|place| *place != self.file) {
+            let assigned = self.index.as_ref().and_then(|index| index.file_of(name));
+            if let Some(other) = assigned.filter(|assigned| *assigned != self.file) {
                 return Err(weights(format!("contains {name}, but the index assigns it to {other}")));
             }
             if self.names.contains(name) {
@@ -48,13 +48,14 @@ impl TensorCollector {
                     "contains {name}, which another file of the model contains too"
                 )));
             }
-            here.insert(name.clone());
+            file_names.insert(name.clone());
         }
-        let missing_tensor = self.index.as_ref().and_then(|index| index.missing_tensor(&self.file, &here));
+        let missing_tensor =
+            self.index.as_ref().and_then(|index| index.missing_tensor(&self.file, &file_names));
         if let Some(name) = missing_tensor {
             return Err(weights(format!("does not contain {name}, which the index assigns to it")));
         }
-        self.names.extend(here);
+        self.names.extend(file_names);
         Ok(())
     }
 

@@ -69,10 +69,11 @@ impl Header {
                 metadata.data_len()
             )));
         }
-        let own = metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8_format::METADATA_KEY));
-        let own = own.map(|text| q8_format::Metadata::parse(text)).transpose()?;
+        let ranklet_metadata =
+            metadata.metadata().as_ref().and_then(|metadata| metadata.get(q8_format::METADATA_KEY));
+        let ranklet_metadata = ranklet_metadata.map(|text| q8_format::Metadata::parse(text)).transpose()?;
         let entries = entries(&metadata)?;
-        let (format, (tensors, segments)) = match own {
+        let (format, (tensors, segments)) = match ranklet_metadata {
             None => (Format::Plain, plain(entries)),
             Some(own) if own.format == q8_format::Q4 => {
                 let contents = with_scales(entries, Some(&own.columns))?;

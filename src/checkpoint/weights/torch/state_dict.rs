@@ -14,16 +14,16 @@ use crate::error::{Result, weights};
 /// either.
 pub(super) fn tensors(bytes: &[u8]) -> Result<Vec<TensorView>> {
     let (pickle, value) = Pickle::run(bytes)?;
-    let Value::Dict(place) = value else {
+    let Value::Dict(index) = value else {
         return Err(weights(format!("data.pkl contains {}, not a dictionary of tensors", kind(value))));
     };
     let mut names = HashSet::new();
     let mut tensors = Vec::new();
-    for (key, value) in pickle.dict(place) {
+    for (key, value) in pickle.dict(index) {
         let Value::Text(name) = key else {
             return Err(weights(format!("the dictionary in data.pkl has {} as a name", kind(*key))));
         };
-        let found = if let Value::Tensor(place) = value { pickle.tensor(*place) } else { None };
+        let found = if let Value::Tensor(index) = value { pickle.tensor(*index) } else { None };
         let tensor = found.ok_or_else(|| {
             let kind = kind(*value);
             weights(format!("{name} is {kind}, not a tensor: save the model's state_dict() and nothing else"))

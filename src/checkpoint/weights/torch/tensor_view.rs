@@ -145,8 +145,8 @@ impl TensorView {
         let mut data = Vec::with_capacity(self.elements() * width);
         let mut index = vec![0; self.shape.len()];
         for _ in 0..self.elements() {
-            let place: usize = index.iter().zip(&self.strides).map(|(index, stride)| index * stride).sum();
-            data.extend_from_slice(&bytes[place * width..][..width]);
+            let element: usize = index.iter().zip(&self.strides).map(|(index, stride)| index * stride).sum();
+            data.extend_from_slice(&bytes[element * width..][..width]);
             for (index, size) in index.iter_mut().zip(&self.shape).rev() {
                 *index += 1;
                 if *index < *size {
