@@ -10,6 +10,7 @@ mod model_files;
 mod model_layout;
 mod sbert;
 mod tokenizer;
+mod wanted_files;
 mod weights;
 
 pub use config::ModelLimits;
@@ -93,9 +94,11 @@ impl Checkpoint {
         let prompt = sbert::read_prompt(cross_encoder.config.as_ref())?;
         let chain = match config.decoder {
             Some(_) => None,
-            None => {
-                ModuleChain::read(&files, &cross_encoder, &tokenizer_fields, config.hidden_size, &prompt)?
+            None if cross_encoder.modules.is_none() => {
+                tokenizer::refuse_chat_template(&files, &tokenizer_fields)?;
+                None
             }
+            None => ModuleChain::read(&files, &cross_encoder, config.hidden_size, &prompt)?,
         };
         #[cfg(feature = "decoder")]
         let prompt_config = match &config.decoder {

@@ -18,10 +18,6 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::ModelFiles;
-use super::json::Object;
-use super::sbert::{self, ModuleEntry};
-use super::weights::Index;
 use crate::error::{Error, ErrorKind, Result, config, unsupported, weights};
 
 /// The content of `model_files.json`.
@@ -115,99 +111,27 @@ pub(super) fn layout() -> &'static ModelLayout {
     &LAYOUT
 }
 
-/// Returns the files of `listing` that a model is loaded from. `read` returns the content of a listed file.
-///
-/// # Errors
-/// See [`ModelFiles::wanted`].
-pub(super) fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
-    let is_present = |name: &str| listing.contains(&name);
-    let mut wanted = Vec::new();
-    for file in &layout().files {
-        if is_present(&file.name) {
-            file.check_not_refused()?;
-            wanted.push(file.name.clone());
-        } else if file.required {
-            return Err(file.missing());
-        }
-    }
-    wanted.extend(wanted_weights(&is_present, &mut read)?);
-    wanted.extend(wanted_modules(&is_present, &mut read)?);
-    Ok(wanted)
-}
-
-/// Returns the file of the preferred form of the weights; for an index, also its shards.
-fn wanted_weights(
-    is_present: &impl Fn(&str) -> bool,
-    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
-) -> Result<Vec<String>> {
-    let form = layout().weights.iter().find(|form| is_present(&form.name)).ok_or_else(no_weights)?;
-    let mut wanted = vec![form.name.clone()];
-    if form.shard_suffix.is_some() {
-        for shard in Index::parse(form, &read(&form.name)?)?.files() {
-            if !is_present(shard) {
-                return Err(missing_shard(shard, form));
-            }
-            wanted.push(shard.to_owned());
-        }
-    }
-    Ok(wanted)
-}
-
-/// Returns the files of all modules in the list.
-fn wanted_modules(
-    is_present: &impl Fn(&str) -> bool,
-    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
-) -> Result<Vec<String>> {
-    let modules = &layout().modules;
-    let mut small = ModelFiles::new();
-    for name in [&modules.list, &modules.read_if.file] {
-        if is_present(name) {
-            small.insert(name, read(name)?);
-        }
-    }
-    let mut wanted = Vec::new();
-    let st_config = small
-        .get(&modules.read_if.file)
-        .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
-        .transpose()?;
-    for entry in sbert::listed_modules(&small, st_config.as_ref())?.unwrap_or_default() {
-        let Some(files) = ModuleFiles::for_module(&entry)? else { continue };
-        if is_present(&files.config) {
-            wanted.push(files.config);
-        } else if files.needs_config {
-            return Err(config(format!("{} is missing", files.config)));
-        }
-        match files.weights.iter().find(|name| is_present(name)) {
-            Some(name) => wanted.push(name.clone()),
-            None if files.weights.is_empty() => {}
-            None => return Err(missing_module_weights(&entry.path)),
-        }
-    }
-    Ok(wanted)
-}
-
 /// The paths of a module's files.
 pub(super) struct ModuleFiles {
     pub(super) config: String,
-    needs_config: bool,
+    pub(super) needs_config: bool,
     /// The preferred path first. Empty for a module without weights.
     pub(super) weights: Vec<String>,
 }
 
 impl ModuleFiles {
-    /// Returns the files of a module, or `None` if the module has none that are read.
+    /// Returns the files of a module in `folder`, or `None` if modules of its kind have none that are read.
     ///
     /// # Errors
     /// `config` if the name of the module's folder is not allowed.
-    pub(super) fn for_module(entry: &ModuleEntry) -> Result<Option<Self>> {
+    pub(super) fn for_module(kind: &str, folder: &str) -> Result<Option<Self>> {
         let ModuleLayout { config, weights, kinds, .. } = &layout().modules;
-        let Some(kind) = kinds.iter().find(|kind| kind.name == entry.kind()) else { return Ok(None) };
-        let folder = &entry.path;
+        let Some(known) = kinds.iter().find(|known| known.name == kind) else { return Ok(None) };
         check_folder_name(folder)?;
-        let weights = if kind.weights == Presence::None { &[][..] } else { weights };
+        let weights = if known.weights == Presence::None { &[][..] } else { weights };
         Ok(Some(Self {
             config: format!("{folder}/{config}"),
-            needs_config: kind.config == Presence::Required,
+            needs_config: known.config == Presence::Required,
             weights: weights.iter().map(|name| format!("{folder}/{name}")).collect(),
         }))
     }
@@ -285,68 +209,7 @@ pub(super) fn missing_module_weights(folder: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use serde_json::Value;
-
     use super::*;
-
-    /// A model's files, and either those that are read or the error. The package's tests run the same cases.
-    #[derive(Deserialize)]
-    struct Case {
-        name: String,
-        listing: Vec<String>,
-        /// The contents of small files: a string is the text of a file, any other value its JSON.
-        #[serde(default)]
-        contents: HashMap<String, Value>,
-        wanted: Option<Vec<String>>,
-        error: Option<ExpectedError>,
-    }
-
-    #[derive(Deserialize)]
-    struct ExpectedError {
-        code: String,
-        mentions: Vec<String>,
-    }
-
-    #[test]
-    fn the_wanted_files_are_those_of_the_table() {
-        let table = include_str!("../../tests/fixtures/model_files_cases.json");
-        let cases: Vec<Case> = serde_json::from_str(table).unwrap();
-        assert!(cases.len() > 25, "only {} cases", cases.len());
-        for Case { name, listing, contents, wanted, error } in cases {
-            let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
-            let result = super::wanted(&listing, |file| match &contents[file] {
-                Value::String(text) => Ok(text.clone().into_bytes()),
-                json => Ok(json.to_string().into_bytes()),
-            });
-            match (result, error) {
-                (Ok(mut files), None) => {
-                    files.sort();
-                    assert_eq!(Some(files), wanted, "{name}");
-                }
-                (Err(found), Some(expected)) => {
-                    assert_eq!(found.kind().code(), expected.code, "{name}: {found}");
-                    for part in expected.mentions {
-                        assert!(found.context().contains(&part), "{name}: {found} does not mention {part}");
-                    }
-                }
-                (result, _) => panic!("{name}: {result:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_list_of_modules_is_bounded() {
-        let list = |count: usize| {
-            let modules = vec![serde_json::json!({ "type": "Dropout", "path": "a" }); count];
-            serde_json::to_vec(&modules).unwrap()
-        };
-        assert_eq!(sbert::parse_modules(&list(64)).unwrap().len(), 64);
-        assert!(sbert::parse_modules(&list(65)).unwrap_err().context().contains("65 modules"));
-        let long = [list(1), vec![b' '; 65_536]].concat();
-        assert!(sbert::parse_modules(&long).unwrap_err().context().contains("bytes, more than 65536"));
-    }
 
     #[test]
     fn every_error_code_exists() {

@@ -9,11 +9,11 @@ mod transformer_config;
 
 pub(super) use cross_encoder_files::CrossEncoderFiles;
 pub(crate) use module_chain::{Module, ModuleChain};
+pub(super) use modules_json::listed_modules;
 #[cfg(any(not(target_arch = "wasm32"), test))]
 pub(super) use modules_json::parse_modules;
-pub(super) use modules_json::{ModuleEntry, listed_modules};
 #[cfg(feature = "decoder")]
-pub(super) use modules_json::{ModuleFolder, after_transformer, unsupported_module};
+pub(super) use modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
 pub(super) use prompt::read as read_prompt;
 pub use score_activation::ScoreActivation;
 pub(super) use transformer_config::TransformerConfig;

@@ -5,8 +5,6 @@
 use super::cross_encoder_files::CrossEncoderFiles;
 use super::modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
 use super::transformer_config::{FEATURE_EXTRACTION, SEQUENCE_CLASSIFICATION};
-use crate::checkpoint::json::Object;
-use crate::checkpoint::tokenizer::chat_template;
 use crate::checkpoint::{ModelFiles, Pooling, ScoreActivation, Weights};
 use crate::error::{Result, config, unsupported};
 
@@ -58,21 +56,17 @@ const MAX_WIDTH: usize = 1 << 16;
 
 impl ModuleChain {
     /// Reads the modules after an encoder with rows of `hidden_size` numbers. `prompt` is the text before every query.
-    /// Returns `None` if the model has only a Transformer.
+    /// Returns `None` if the model has no modules, or only a Transformer.
     ///
     /// # Errors
     /// `config` or `weights` for missing or malformed files, `unsupported` for unsupported modules.
     pub(crate) fn read(
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
-        tokenizer_config: &Object,
         hidden_size: usize,
         prompt: &str,
     ) -> Result<Option<Self>> {
-        let Some((entries, transformer)) = &cross_encoder.modules else {
-            chat_template::refuse(files, tokenizer_config)?;
-            return Ok(None);
-        };
+        let Some((entries, transformer)) = &cross_encoder.modules else { return Ok(None) };
         let rest = after_transformer(entries)?;
         transformer.check_texts()?;
         let Some((pooling, rest)) = rest.split_first() else {

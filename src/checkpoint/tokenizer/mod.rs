@@ -1,11 +1,12 @@
 //! The files that accompany `tokenizer.json`: tokenizer class, options, special tokens and chat template.
 
-pub(super) mod chat_template;
+mod chat_template;
 #[cfg(feature = "decoder")]
 mod prompt_config;
 mod tokenizer_class;
 mod tokenizer_config;
 
+pub(super) use chat_template::refuse as refuse_chat_template;
 #[cfg(feature = "decoder")]
 pub(crate) use prompt_config::{LabelTokens, PromptConfig};
 pub use tokenizer_class::TokenizerClass;

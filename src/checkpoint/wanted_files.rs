@@ -1,0 +1,221 @@
+//! Selects the files that a model is loaded from, out of a listing or a folder.
+
+#[cfg(not(target_arch = "wasm32"))]
+use std::{fs, io, path::Path};
+
+use super::ModelFiles;
+use super::json::Object;
+use super::model_layout::{ModuleFiles, layout, missing_module_weights, missing_shard, no_weights};
+use super::sbert;
+use super::weights::Index;
+use crate::error::{ErrorKind, Result, config};
+#[cfg(not(target_arch = "wasm32"))]
+use {super::model_layout::unreadable, crate::error::input};
+
+impl ModelFiles {
+    /// Returns the files that a model is loaded from, of all files in `listing` (paths relative to its folder).
+    ///
+    /// `read` gives the content of a listed file. It is called for the few small files that name further files: the
+    /// index of sharded weights, and the list of sentence-transformers' modules.
+    ///
+    /// # Errors
+    /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed;
+    /// `unsupported` for an adapter; and the errors of `read`.
+    pub fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
+        let is_present = |name: &str| listing.contains(&name);
+        let mut wanted = Vec::new();
+        for file in &layout().files {
+            if is_present(&file.name) {
+                file.check_not_refused()?;
+                wanted.push(file.name.clone());
+            } else if file.required {
+                return Err(file.missing());
+            }
+        }
+        wanted.extend(wanted_weights(&is_present, &mut read)?);
+        wanted.extend(wanted_modules(&is_present, &mut read)?);
+        Ok(wanted)
+    }
+
+    /// Reads a checkpoint from a folder. If the weights exist in several forms, only the preferred one is read.
+    ///
+    /// # Errors
+    /// `input` if `directory` is not a folder; the code in `model_files.json` for a file that cannot be read.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn from_directory(directory: &Path) -> Result<Self> {
+        let mut files = Self::without_weights(directory)?;
+        for form in &layout().weights {
+            if !files.read(directory, &form.name)? {
+                continue;
+            }
+            // A malformed index and missing shards are reported when the model is loaded.
+            let index = files.get(&form.name).filter(|_| form.shard_suffix.is_some());
+            let shards = index.and_then(|bytes| Index::parse(form, bytes).ok());
+            for name in shards.iter().flat_map(Index::files) {
+                files.read(directory, name)?;
+            }
+            break;
+        }
+        Ok(files)
+    }
+
+    /// Reads a checkpoint from a folder without its weights.
+    ///
+    /// # Errors
+    /// See [`from_directory`](Self::from_directory).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn without_weights(directory: &Path) -> Result<Self> {
+        if !directory.is_dir() {
+            return Err(input(format!(
+                "{} is not a folder; download a model from the Hub first",
+                directory.display()
+            )));
+        }
+        let mut files = Self::new();
+        for file in &layout().files {
+            files.read(directory, &file.name)?;
+        }
+        // A malformed list and missing files of modules are reported when the model is loaded.
+        let list = files.get(&layout().modules.list).map(sbert::parse_modules);
+        for entry in list.and_then(Result::ok).unwrap_or_default() {
+            let Ok(Some(module)) = ModuleFiles::for_module(entry.kind(), &entry.path) else { continue };
+            files.read(directory, &module.config)?;
+            for name in &module.weights {
+                if files.read(directory, name)? {
+                    break;
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads a file of a folder. Returns whether it exists.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read(&mut self, directory: &Path, name: &str) -> Result<bool> {
+        let path = directory.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => self.insert(name, bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unreadable(name, error).at(path.display())),
+        }
+        Ok(true)
+    }
+}
+
+/// Returns the file of the preferred form of the weights; for an index, also its shards.
+fn wanted_weights(
+    is_present: &impl Fn(&str) -> bool,
+    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
+) -> Result<Vec<String>> {
+    let form = layout().weights.iter().find(|form| is_present(&form.name)).ok_or_else(no_weights)?;
+    let mut wanted = vec![form.name.clone()];
+    if form.shard_suffix.is_some() {
+        for shard in Index::parse(form, &read(&form.name)?)?.files() {
+            if !is_present(shard) {
+                return Err(missing_shard(shard, form));
+            }
+            wanted.push(shard.to_owned());
+        }
+    }
+    Ok(wanted)
+}
+
+/// Returns the files of all modules in the list.
+fn wanted_modules(
+    is_present: &impl Fn(&str) -> bool,
+    read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
+) -> Result<Vec<String>> {
+    let modules = &layout().modules;
+    let mut small = ModelFiles::new();
+    for name in [&modules.list, &modules.read_if.file] {
+        if is_present(name) {
+            small.insert(name, read(name)?);
+        }
+    }
+    let mut wanted = Vec::new();
+    let st_config = small
+        .get(&modules.read_if.file)
+        .map(|bytes| Object::parse(ErrorKind::Config, &modules.read_if.file, bytes))
+        .transpose()?;
+    for entry in sbert::listed_modules(&small, st_config.as_ref())?.unwrap_or_default() {
+        let Some(files) = ModuleFiles::for_module(entry.kind(), &entry.path)? else { continue };
+        if is_present(&files.config) {
+            wanted.push(files.config);
+        } else if files.needs_config {
+            return Err(config(format!("{} is missing", files.config)));
+        }
+        match files.weights.iter().find(|name| is_present(name)) {
+            Some(name) => wanted.push(name.clone()),
+            None if files.weights.is_empty() => {}
+            None => return Err(missing_module_weights(&entry.path)),
+        }
+    }
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A model's files, and either those that are read or the error. The package's tests run the same cases.
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        listing: Vec<String>,
+        /// The contents of small files: a string is the text of a file, any other value its JSON.
+        #[serde(default)]
+        contents: HashMap<String, Value>,
+        wanted: Option<Vec<String>>,
+        error: Option<ExpectedError>,
+    }
+
+    #[derive(Deserialize)]
+    struct ExpectedError {
+        code: String,
+        mentions: Vec<String>,
+    }
+
+    #[test]
+    fn the_wanted_files_are_those_of_the_table() {
+        let table = include_str!("../../tests/fixtures/model_files_cases.json");
+        let cases: Vec<Case> = serde_json::from_str(table).unwrap();
+        assert!(cases.len() > 25, "only {} cases", cases.len());
+        for Case { name, listing, contents, wanted, error } in cases {
+            let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
+            let result = ModelFiles::wanted(&listing, |file| match &contents[file] {
+                Value::String(text) => Ok(text.clone().into_bytes()),
+                json => Ok(json.to_string().into_bytes()),
+            });
+            match (result, error) {
+                (Ok(mut files), None) => {
+                    files.sort();
+                    assert_eq!(Some(files), wanted, "{name}");
+                }
+                (Err(found), Some(expected)) => {
+                    assert_eq!(found.kind().code(), expected.code, "{name}: {found}");
+                    for part in expected.mentions {
+                        assert!(found.context().contains(&part), "{name}: {found} does not mention {part}");
+                    }
+                }
+                (result, _) => panic!("{name}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_modules_is_bounded() {
+        let list = |count: usize| {
+            let modules = vec![serde_json::json!({ "type": "Dropout", "path": "a" }); count];
+            serde_json::to_vec(&modules).unwrap()
+        };
+        assert_eq!(sbert::parse_modules(&list(64)).unwrap().len(), 64);
+        assert!(sbert::parse_modules(&list(65)).unwrap_err().context().contains("65 modules"));
+        let long = [list(1), vec![b' '; 65_536]].concat();
+        assert!(sbert::parse_modules(&long).unwrap_err().context().contains("bytes, more than 65536"));
+    }
+}
