@@ -35,7 +35,7 @@ impl Object {
         self.fields.contains_key(name)
     }
 
-    fn wrong_type(&self, name: &str, wanted: &str) -> crate::Error {
+    fn wrong_type(&self, name: &str, wanted: &str) -> Error {
         let found = self.fields.get(name).map_or_else(String::new, |value| shorten(&value.to_string()));
         Error::new(self.kind, format!("{}: {name} is {found}, not {wanted}", self.path))
     }

@@ -61,17 +61,6 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns the limits for token ids, token types and the length of a pair.
-    pub fn limits(&self) -> ModelLimits {
-        let limits = ModelLimits::from(&self.config);
-        // The length that a sentence-transformers module states counts more, unless a table of positions limits it.
-        let has_table = self.config.position_table.is_some() || self.config.decoder.is_some();
-        if has_table || !self.tokenizer_config.overrides_max_positions {
-            return limits;
-        }
-        ModelLimits { max_tokens: None, ..limits }
-    }
-
     /// Reads and checks the files of a checkpoint.
     ///
     /// # Errors

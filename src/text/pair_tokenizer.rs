@@ -39,22 +39,9 @@ impl PairTokenizer {
     /// Reads `tokenizer.json`. Like HF, ignores its truncation and padding sections, except for the truncation side.
     ///
     /// # Errors
-    /// As [`read`](Self::read); `unsupported` for a prompt that is not read.
-    pub fn of(checkpoint: &Checkpoint) -> Result<Self> {
-        let limits = checkpoint.limits();
-        let tokenizer = Self::read(&checkpoint.tokenizer_json, &checkpoint.tokenizer_config, limits)?;
-        #[cfg(feature = "decoder")]
-        if let Some(prompt) = checkpoint.prompt_config.as_ref().map(Prompt::read).transpose()?.flatten() {
-            return tokenizer.with_prompt(prompt);
-        }
-        Ok(tokenizer)
-    }
-
-    /// Reads `tokenizer.json` as HF does: its truncation and padding sections are not part of the model.
-    ///
-    /// # Errors
-    /// `tokenizer` for a malformed file, `config` when it gives token types the model has no rows for, `unsupported`
-    /// for a pair template that is not one query and one document, or a component that is not known to hold.
+    /// `tokenizer` for a malformed file, `config` for token types that the model has no rows for or a maximum length
+    /// that fits no pair, `unsupported` for a pair template that is not one query followed by one document, or for a
+    /// component outside the supported ones.
     pub fn read(json: &[u8], files: &TokenizerConfig, limits: ModelLimits) -> Result<Self> {
         let HfTokenizer { mut pipeline, pair_template, truncation_side } = HfTokenizer::read(json, files)?;
         pipeline.set_encode_special_tokens(files.split_special_tokens);

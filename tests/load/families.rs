@@ -1,4 +1,4 @@
-//! All families besides BERT: tensor names with and without a prefix, unsupported configurations, and q8.
+//! All families: tensor names with and without a prefix, invalid and unsupported configurations, and q8.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ fn one_of_each() -> [Fixture; 11] {
     .map(|name| fixture(&format!("families/{name}")))
 }
 
-/// Returns the files with tensors renamed. Tensors without a new name are removed.
+/// Returns the files with renamed tensors, without those that get no new name.
 fn renamed(fixture: &Fixture, rename: impl Fn(&str) -> Option<String>) -> ModelFiles {
     let mut files = fixture.files();
     let bytes = files.take("model.safetensors").unwrap();
@@ -50,7 +50,7 @@ const PREFIXES: [&str; 8] =
     ["bert.", "electra.", "roberta.", "distilbert.", "model.", "new.", "gte.", "deberta."];
 
 #[test]
-fn tensor_names_may_lack_the_prefix_of_the_family() {
+fn tensor_names_may_have_the_prefix_of_their_family_or_none() {
     for fixture in one_of_each() {
         let chain = fixture.name.contains("chain");
         let files = renamed(&fixture, |name| {
@@ -90,9 +90,9 @@ fn a_model_without_a_classifier_is_rejected_and_the_tensor_is_named() {
     }
 }
 
-/// transformers also loads checkpoints of the published code.
+/// transformers also loads checkpoints of GTE's own code.
 #[test]
-fn gte_may_have_the_tensor_names_of_its_published_code() {
+fn gte_may_have_the_tensor_names_of_its_own_code() {
     let fixture = fixture("families/gte-transformers-h32");
     let files = renamed(&fixture, |name| Some(name.replace("gte.", "new.")));
     let (_, difference) =
@@ -100,25 +100,25 @@ fn gte_may_have_the_tensor_names_of_its_published_code() {
     assert!(difference <= 1e-4, "{difference}");
 }
 
-/// Other spellings of the same model in `config.json` give the same scores as the fixture.
+/// A fixture keeps its scores if its `config.json` says the same in other fields.
 #[test]
-fn other_spellings_of_a_configuration_give_the_same_scores() {
+fn equivalent_configurations_give_the_same_scores() {
     let rope = |kind| json!({ "rope_type": kind, "rope_theta": 160_000.0, "factor": 3.0 });
     for (name, fields) in [
-        // No text is longer than the model's positions.
+        // No text is longer than the original positions.
         ("gte-transformers-h32", json!({ "rope_parameters": rope("dynamic") })),
         ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_scaling": rope("dynamic") })),
         ("gte-transformers-h32", json!({ "rope_parameters": null, "rope_theta": 160_000 })),
         ("gte-transformers-h32", json!({ "rope_parameters": { "type": "default" } })),
         ("gte-transformers-apart-linear-h36", json!({ "hidden_act": "gelu_accurate" })),
         ("modernbert-alone-linear-h32", json!({ "local_attention": 100, "sliding_window": 0 })),
-        // The other names in transformers take precedence.
+        // transformers' alternative names take precedence.
         (
             "distilbert-plain-h36",
             json!({ "dim": 99, "hidden_size": 36, "n_layers": 9, "num_hidden_layers": 2, "n_heads": 4,
                     "num_attention_heads": 6 }),
         ),
-        // `num_labels` takes precedence over the list. sentence-transformers gives one label to a model without a
+        // `num_labels` takes precedence over the list, and sentence-transformers gives one label to a model that is no
         // classifier.
         ("distilbert-plain-h36", json!({ "num_labels": 1, "id2label": { "0": "a", "1": "b" } })),
         ("distilbert-plain-h36", json!({ "architectures": null, "id2label": null })),
@@ -248,7 +248,7 @@ fn unsupported_configurations_are_rejected_and_the_field_is_named() {
 }
 
 #[test]
-fn unsupported_modules_are_rejected_by_name() {
+fn unsupported_module_chains_are_rejected_and_the_reason_is_named() {
     let chain = "chain-mean-sigmoid-h36";
     for (file, fields, kind, named) in [
         ("1_Pooling/config.json", json!({ "pooling_mode": "other" }), ErrorKind::Unsupported, "other"),
@@ -258,7 +258,7 @@ fn unsupported_modules_are_rejected_by_name() {
             ErrorKind::Unsupported,
             "several",
         ),
-        // The output has another width than the input, so the residual needs weights.
+        // The layer changes the width, so the residual has weights too.
         ("2_Dense/config.json", json!({ "use_residual": true }), ErrorKind::Weights, "residual.weight"),
         (
             "2_Dense/config.json",
@@ -318,10 +318,11 @@ fn a_quantized_model_of_any_family_scores_almost_like_its_source() {
             Reranker::load_blocking(ModelSource::Files(files.clone()), options)
                 .unwrap_or_else(|error| panic!("{}: {error}", fixture.name))
         };
-        // The reference engine multiplies with the values in the file. The CPU engine also rounds activations, which
-        // can cost random weights more than the golden pairs allow. So it reads the plain file and rounds it on load.
-        for (what, reranker, most) in [
-            ("q8 file, candle", on(Device::Candle, Dtype::Auto, &quantised), 0.15),
+        // The reference engine multiplies the stored weights. The CPU engine also quantizes activations, which loses
+        // more than the golden pairs allow for random weights, so it loads the plain file and rounds its weights to
+        // nearest.
+        for (what, reranker, max_error) in [
+            ("q8 file, candle", on(Device::Candle, Dtype::Auto, &quantized), 0.15),
             ("plain file, cpu", on(Device::Cpu, Dtype::Q8, &fixture.files()), 0.3),
         ] {
             let (error, spread) = error_and_spread(&logits(&reranker, &fixture), &fixture);
@@ -332,7 +333,7 @@ fn a_quantized_model_of_any_family_scores_almost_like_its_source() {
     }
 }
 
-/// Returns the root mean square of the error, and the standard deviation of the expected logits.
+/// Returns two root mean squares: of the difference from the expected logits, and of their distance from their mean.
 fn error_and_spread(got: &[f32], fixture: &Fixture) -> (f32, f32) {
     let exact = fixture.expected.logits.concat();
     let mean = exact.iter().sum::<f32>() / exact.len() as f32;
@@ -345,7 +346,7 @@ fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / count as f32).sqrt()
 }
 
-/// A document's score depends only on the pair, on the reference engine too.
+/// The score of a document depends only on its pair, with the reference engine too.
 #[test]
 fn a_pair_has_one_score_alone_and_among_others() {
     for fixture in all_fixtures() {

@@ -30,6 +30,6 @@ fn use_gated_block(config: &mut ModelConfig, activation: Activation) {
     config.biases.intermediate = false;
 }
 
-fn unsupported_value(field: &str, value: &str, supported: &str) -> crate::Error {
+fn unsupported_value(field: &str, value: &str, supported: &str) -> Error {
     unsupported(format!("config.json: {field} {value:?}; this build supports {supported}"))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use crate::checkpoint::{ModelFiles, Weights};
-use crate::error::{ErrorKind, Result, config, unsupported};
+use crate::error::{Error, ErrorKind, Result, config, unsupported};
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -66,7 +66,7 @@ pub(crate) fn after_transformer(entries: &[ModuleEntry]) -> Result<&[ModuleEntry
     }
 }
 
-pub(crate) fn unsupported_module(entry: &ModuleEntry) -> crate::Error {
+pub(crate) fn unsupported_module(entry: &ModuleEntry) -> Error {
     unsupported(format!("modules.json: the module {} is not supported at this position", entry.type_name))
 }
 

@@ -35,7 +35,7 @@ pub(crate) use writer::Writer;
 use crate::error::{Error, Result, weights};
 
 /// Max number of bytes that a reader requests at once.
-const MAX_PIECE_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_PIECE_BYTES: u64 = 1 << 20;
 
 /// The tensors of a checkpoint by name. Each one owns its memory, so that an engine can take it.
 ///

@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::q4_format;
 use super::q8_format::{Golden, INPUT_SCALE_SUFFIX, METADATA_KEY, Metadata, SCALE_SUFFIX};
 use super::quant_grid::QuantGrid;
-use crate::error::{Result, internal};
+use crate::error::{Error, Result, internal};
 
 /// Collects the tensors of a q8 or q4 file and serializes them.
 #[derive(Debug, Default)]
@@ -80,6 +80,6 @@ impl Writer {
     }
 }
 
-fn not_written(error: impl std::error::Error + Send + Sync + 'static) -> crate::Error {
+fn not_written(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     internal(format!("the weights file cannot be written: {error}")).with_source(error)
 }

@@ -224,7 +224,7 @@ fn split_suffix(name: &str) -> (&str, TensorPart) {
 }
 
 /// Adds the tensor's name to the library's error, which does not always have it.
-fn malformed(header: &[u8], error: serde_json::Error) -> crate::Error {
+fn malformed(header: &[u8], error: serde_json::Error) -> Error {
     let segment = misdeclared_tensor(header).map_or_else(String::new, |name| format!(" (tensor {name})"));
     weights(format!("malformed: {error}{segment}")).with_source(error)
 }
