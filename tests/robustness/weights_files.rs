@@ -115,6 +115,7 @@ fn numbers_that_are_not_finite() {
 #[test]
 fn a_logit_that_is_not_finite_is_an_error_about_its_pair() {
     let mut weights = RawWeights::of(&good());
+    weights.overwrite("bert.pooler.dense.bias", &[1000.0; 36].map(f32::to_le_bytes).concat());
     weights.overwrite("classifier.weight", &[f32::MAX; 36].map(f32::to_le_bytes).concat());
     let reranker = load(weights.files()).unwrap();
     let error = reranker.score_blocking(&[("a", "b"), ("c", "d")], Scores::Raw).unwrap_err();
