@@ -45,7 +45,6 @@ const maxWorkers = 64;
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks);
   const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, maxLength, maxMemoryBytes } = checked;
-  const { revision, baseUrl, token } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -56,8 +55,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  const hub = { revision, baseUrl, token };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub, cache, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, cache, signal, onProgress };
 }
 
 /**

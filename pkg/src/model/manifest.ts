@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { fixedFiles, type ModelFiles, weightsForms } from "./model-files.js";
+import { fixedFiles, fixedNames, type ModelFiles, weightsForms } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
@@ -33,7 +33,7 @@ export function isOldEntry(name: string): boolean {
 }
 
 export function createManifest(model: string, entry: string, files: ModelFiles): Manifest {
-  const absent = fixedFiles.map(({ name }) => name).filter((name) => !files.has(name));
+  const absent = fixedNames.filter((name) => !files.has(name));
   return { version: 1, model, set: entry, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
 }
 

@@ -52,6 +52,9 @@ export const moduleLayout = layout.modules;
 /** All files with fixed names except weights, in the order in which a missing one is reported. */
 export const fixedFiles: readonly ModelFile[] = layout.files;
 
+/** The names of these files. */
+export const fixedNames: readonly string[] = fixedFiles.map(({ name }) => name);
+
 /** Every model has this file, and it is small, so it is opened first. */
 export const configFile = fixedFiles.find(({ name }) => name === "config.json") as ModelFile;
 
@@ -64,11 +67,9 @@ export function missingWeightsMessage(why: string): string {
   return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}`;
 }
 
-const fixedNames: ReadonlySet<string> = new Set([...fixedFiles, ...weightsForms].map(({ name }) => name));
-
 /** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
 export function isModelFileName(name: string): boolean {
-  return fixedNames.has(name) || weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix)) || isModuleFileName(name);
+  return [...fixedFiles, ...weightsForms].some((file) => file.name === name) || isWeightsName(name) || isModuleFileName(name);
 }
 
 /** Whether `name` can be one of several weights files. */
@@ -76,10 +77,9 @@ export function isShardName(name: string, suffix: string | null): boolean {
   return suffix !== null && name.endsWith(suffix) && isPlainName(name);
 }
 
-/** Whether the file holds tensors. All other files are small. */
+/** Whether the file has the model's tensors, or some of them. All other files are small. */
 export function isWeightsName(name: string): boolean {
-  const holders = weightsForms.filter(({ shardSuffix }) => shardSuffix === null);
-  return holders.some((form) => form.name === name) || weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix));
+  return weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix));
 }
 
 /** Whether `name` is a plain file or folder name, which no URL or file system reads as a path. */

@@ -1,5 +1,5 @@
 import { RankletError } from "../../errors.js";
-import { fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { kindOf } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
 import { ProgressTally } from "../progress.js";
@@ -18,7 +18,7 @@ export class GivenSource implements FileSource {
   constructor({ files }: GivenFiles, context: SourceContext) {
     this.#files = files;
     this.#context = context;
-    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name).filter((name) => this.#isUrl(name)), context.onProgress);
+    this.#progress = new ProgressTally(fixedNames.filter((name) => this.#isUrl(name)), context.onProgress);
   }
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {

@@ -1,5 +1,5 @@
 import { messageOf, RankletError } from "../../errors.js";
-import { fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stages.js";
@@ -16,7 +16,7 @@ export class LocalSource implements FileSource {
     this.#folder = folder;
     this.#platform = platform;
     this.#signal = signal;
-    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name), onProgress);
+    this.#progress = new ProgressTally(fixedNames, onProgress);
   }
 
   /** Reads the file at once: platforms report a missing file only when it is read. */

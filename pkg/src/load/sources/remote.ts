@@ -1,6 +1,6 @@
 import { RankletError } from "../../errors.js";
 import { hubAdvice } from "../../model/hub.js";
-import { configFile, fixedFiles, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { configFile, fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
 import { DownloadVerifier } from "../verify.js";
@@ -25,7 +25,7 @@ export class RemoteSource implements FileSource {
         ? { signal, pageIsMissing: true }
         : { signal, token: hub.token, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
     this.#verifier = new DownloadVerifier(hub?.revision, budget);
-    this.#progress = new ProgressTally(fixedFiles.map(({ name }) => name), onProgress);
+    this.#progress = new ProgressTally(fixedNames, onProgress);
     this.#folder = folder;
   }
 
