@@ -39,9 +39,9 @@ mod weight_checks;
 use crate::checkpoint::Weights;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Decoder, ModelConfig};
-use crate::error::Result;
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 use crate::error::unsupported;
+use crate::error::{Error, Result, internal};
 use crate::model::Plan;
 use crate::options::Dtype;
 use crate::text::Batch;
@@ -230,4 +230,9 @@ impl Engine {
             Engine::Decoder(engine) => engine.run(batch),
         }
     }
+}
+
+/// Returns the error for a batch with an activation that is not finite.
+fn non_finite_activation() -> Error {
+    internal("an activation is not finite, so this model cannot score this input")
 }

@@ -185,10 +185,8 @@ impl Session {
         let logits = self.head.logits(pooled, self.info.hidden_size);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             let row = index / self.head.num_labels();
-            let error = internal(format!(
-                "the logit is {}; this model cannot be trusted with this input",
-                logits[index]
-            ));
+            let error =
+                internal(format!("the logit is {}, so this model cannot score this input", logits[index]));
             return Err(error.about(ErrorItem { kind: ItemKind::Pair, range: row..row + 1 }));
         }
         Ok(logits)

@@ -26,7 +26,8 @@ use kernels::{Kernels, Norm};
 
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
-use crate::error::{Result, internal};
+use crate::engine::non_finite_activation;
+use crate::error::Result;
 use crate::model::Plan;
 use crate::options::Dtype;
 use crate::text::Batch;
@@ -112,7 +113,7 @@ impl CpuEngine {
         }
         let (pooled, arena) = run.finish();
         self.arenas.lock().unwrap_or_else(|poison| poison.into_inner()).push(arena);
-        pooled.ok_or_else(|| internal("an activation is not finite, so this model cannot score this input"))
+        pooled.ok_or_else(non_finite_activation)
     }
 }
 

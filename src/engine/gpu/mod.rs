@@ -28,6 +28,7 @@ use self::shader::{GemmTile, Storage};
 use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
+use crate::engine::non_finite_activation;
 use crate::error::{Result, internal, out_of_memory};
 use crate::model::{Disentangled, Plan, Rotary};
 use crate::options::Dtype;
@@ -199,9 +200,7 @@ impl GpuEngine {
         failed?;
         match pooled.iter().all(|value| value.abs() < MAX_FINITE) {
             true => Ok(pooled),
-            false => {
-                Err(internal("an activation is not finite; this model cannot be trusted with this input"))
-            }
+            false => Err(non_finite_activation()),
         }
     }
 
