@@ -114,8 +114,7 @@ impl Object {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
 
-    /// Rejects an object with any field that is not in `known`. `known` has the fields that are read and those that
-    /// cannot change a score.
+    /// Rejects an object that has fields outside `known`: fields that are read, or that cannot change a score.
     ///
     /// # Errors
     /// `unsupported`, naming the field.

@@ -48,7 +48,7 @@ pub(crate) struct WeightsForm {
     pub(super) shard_suffix: Option<String>,
 }
 
-/// Where the files of sentence-transformers' modules are.
+/// The files of sentence-transformers' modules.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ModuleLayout {

@@ -35,7 +35,7 @@ fn refuse_variants(json: &Object, config: &ModelConfig) -> Result<()> {
     require_width(json, "pooler_hidden_size", config.hidden_size)
 }
 
-/// Which terms with positions the attention logits have.
+/// The position terms of the attention logits.
 struct Terms {
     content_to_position: bool,
     position_to_content: bool,

@@ -25,8 +25,8 @@ impl From<&ModelConfig> for ModelLimits {
 }
 
 impl Checkpoint {
-    /// Returns the limits of the model. A length in sentence-transformers' files replaces the number of positions, unless
-    /// positions are learned or the model is a decoder.
+    /// Returns the limits of the model. A length in sentence-transformers' files replaces the number of positions,
+    /// unless positions are learned or the model is a decoder.
     pub fn limits(&self) -> ModelLimits {
         let unbounded = self.config.position_table.is_none() && self.config.decoder.is_none();
         let max_tokens = if self.tokenizer_config.overrides_max_positions && unbounded {

@@ -44,7 +44,7 @@ pub struct ModelConfig {
     pub reads_token_types: bool,
     /// Epsilon of every LayerNorm.
     pub layer_norm_eps: f64,
-    /// Which layers have a bias.
+    /// The layers that have a bias.
     pub biases: Biases,
     /// How the rows of a pair are combined into one.
     pub pooling: Pooling,
@@ -119,7 +119,7 @@ pub struct Rotary {
     pub divisor: f64,
 }
 
-/// Which linear layers and norms have a bias.
+/// The linear layers and norms that have a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Biases {
     /// The projections of the attention block.

@@ -78,7 +78,7 @@ impl ScoreActivation {
         Self::from_torch(path).ok_or_else(|| {
             config(format!(
                 "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh, Softmax, GELU, ReLU or SiLU; \
-                 ask for raw scores from a copy of the model without it"
+                 remove it from a copy of the model and request raw scores"
             ))
         })
     }

@@ -36,8 +36,8 @@ pub(crate) const SEQUENCE_CLASSIFICATION: Task =
 pub(crate) const TEXT_GENERATION: Task =
     Task { name: "text-generation", field: "logits", output: "causal_logits" };
 
-/// The fields that are read, and those that cannot change the score of a pair: `unpad_inputs` only affects speed, and
-/// the lengths and the expansion apply to single texts.
+/// The known fields. Some are ignored, because they cannot change the score of a pair: `unpad_inputs` only affects
+/// speed, and the lengths and the expansion apply to single texts.
 const FIELDS: [&str; 16] = [
     "transformer_task",
     "modality_config",

@@ -1,4 +1,4 @@
-//! Which of HF's tokenizer classes reads a checkpoint (transformers 5.23, `tokenization_auto.py`).
+//! HF's tokenizer classes, and the choice of one for a checkpoint (transformers 5.23, `tokenization_auto.py`).
 
 use crate::error::{Result, unsupported};
 
