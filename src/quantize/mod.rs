@@ -3,8 +3,8 @@
 mod calibrate;
 mod format;
 mod gptq;
-mod quantize;
+mod quantize_model;
 mod quantized_tensors;
 mod smoothquant;
 
-pub use quantize::quantize;
+pub use quantize_model::quantize;
