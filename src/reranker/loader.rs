@@ -135,16 +135,20 @@ impl ModelSource {
     /// Reads the small files and finds the weights, without reading these. Missing weights are an inner error, because
     /// errors of the small files are reported first.
     pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsSource>)> {
-        let mut files = match self {
+        match self {
             #[cfg(feature = "embedded")]
-            ModelSource::Embedded => ModelFiles::embedded(),
+            ModelSource::Embedded => Ok(split_weights(ModelFiles::embedded())),
             #[cfg(not(target_arch = "wasm32"))]
             ModelSource::Directory(path) => {
-                return Ok((ModelFiles::without_weights(&path)?, WeightsSource::open(&path)));
+                Ok((ModelFiles::without_weights(&path)?, WeightsSource::open(&path)))
             }
-            ModelSource::Files(files) => files,
-        };
-        let weights = WeightsSource::take_from(&mut files);
-        Ok((files, weights))
+            ModelSource::Files(files) => Ok(split_weights(files)),
+        }
     }
+}
+
+/// Takes the weights out of the files of a checkpoint.
+fn split_weights(mut files: ModelFiles) -> (ModelFiles, Result<WeightsSource>) {
+    let weights = WeightsSource::take_from(&mut files);
+    (files, weights)
 }

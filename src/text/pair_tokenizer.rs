@@ -233,13 +233,20 @@ impl PairTokenizer {
         document: &EncodedText,
         max_length: usize,
     ) -> Result<()> {
-        let template = match &self.format {
-            PairFormat::Template(template) => template,
+        match &self.format {
+            PairFormat::Template(template) => self.push_texts(batch, template, [query, document], max_length),
             #[cfg(feature = "decoder")]
-            PairFormat::Prompt(pairs) => {
-                return pairs.push(&self.encoder, batch, [query, document], max_length);
-            }
-        };
+            PairFormat::Prompt(pairs) => pairs.push(&self.encoder, batch, [query, document], max_length),
+        }
+    }
+
+    fn push_texts(
+        &self,
+        batch: &mut Batch,
+        template: &PairTemplate,
+        [query, document]: [&EncodedText; 2],
+        max_length: usize,
+    ) -> Result<()> {
         let max_tokens = self.max_text_tokens(max_length);
         let (mut first, mut second) = (query.ids.len(), document.ids.len());
         let both_too_long = first.min(second) > max_tokens;
