@@ -84,7 +84,7 @@ impl Checkpoint {
         let chain = match config.decoder {
             Some(_) => None,
             None if cross_encoder.modules.is_none() => {
-                tokenizer::refuse_chat_template(&files, &tokenizer_fields)?;
+                tokenizer::reject_chat_template(&files, &tokenizer_fields)?;
                 None
             }
             None => ModuleChain::read(&files, &cross_encoder, config.hidden_size, &prompt)?,

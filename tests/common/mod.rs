@@ -26,7 +26,7 @@ pub(crate) struct Fixture {
     pub(crate) expected: Expected,
 }
 
-/// `seed.json`: the seed example, scored by PyTorch from the dequantised embedded model (`make_seed.py`).
+/// `seed.json`: the seed example, scored by PyTorch from the dequantized embedded model (`make_seed.py`).
 #[derive(Deserialize)]
 pub(crate) struct Seed {
     pub(crate) query: String,

@@ -119,9 +119,9 @@ fn only_the_preferred_form_is_read_from_a_folder() {
 fn all_forms_can_be_quantized() {
     for (case, name) in [CASES[0], CASES[2]] {
         let twin = pollster::block_on(quantize(fixture(name).files(), name, Dtype::Q8)).unwrap();
-        let quantised = pollster::block_on(quantize(files(case, name), name, Dtype::Q8)).unwrap();
-        assert_eq!(quantised.get("model.safetensors"), twin.get("model.safetensors"), "{case}");
-        assert_eq!(quantised.weights_bytes(), twin.weights_bytes(), "{case}: the old weights are gone");
-        assert!(quantised.get(INDEX).is_none());
+        let quantized = pollster::block_on(quantize(files(case, name), name, Dtype::Q8)).unwrap();
+        assert_eq!(quantized.get("model.safetensors"), twin.get("model.safetensors"), "{case}");
+        assert_eq!(quantized.weights_bytes(), twin.weights_bytes(), "{case}: the old weights are gone");
+        assert!(quantized.get(INDEX).is_none());
     }
 }

@@ -7,7 +7,7 @@ use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    refuse_variants(json, config)?;
+    reject_variants(json, config)?;
     config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MAX_HIDDEN)?;
     if json.bool("position_biased_input")? == Some(false) {
         config.position_table = None;
@@ -27,7 +27,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
     Ok(())
 }
 
-fn refuse_variants(json: &Object, config: &ModelConfig) -> Result<()> {
+fn reject_variants(json: &Object, config: &ModelConfig) -> Result<()> {
     if positive(json, "conv_kernel_size", MAX_ROWS)?.is_some() {
         return Err(unsupported("config.json: conv_kernel_size needs a convolution, which is not supported"));
     }

@@ -241,7 +241,7 @@ impl FamilyConfig {
     }
 
     /// Rejects options that would change the scores and that [`crate::model`] does not implement.
-    pub(super) fn refuse_variants(&self, json: &Object) -> Result<()> {
+    pub(super) fn reject_variants(&self, json: &Object) -> Result<()> {
         for name in ["is_decoder", "add_cross_attention"] {
             if json.bool(name)? == Some(true) {
                 return Err(unsupported(format!("config.json: {name} is true")));

@@ -27,7 +27,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
 }
 
 fn rotate(json: &Object, config: &mut ModelConfig, rotary: Rotary) -> Result<()> {
-    rotary::refuse_other_heads(json, config)?;
+    rotary::reject_other_heads(json, config)?;
     config.position_table = None;
     config.biases.intermediate = false;
     let layer = RotaryLayer { rotary, window: None };

@@ -162,7 +162,7 @@ pub(super) const MAX_LABELS: usize = 1 << 16;
 impl ModelConfig {
     pub(crate) fn read(json: &Object) -> Result<Self> {
         let family = FamilyConfig::for_model_type(json)?;
-        family.refuse_variants(json)?;
+        family.reject_variants(json)?;
         let size = |field, min, max| family.size(json, field, min, max);
         let hidden_size = size(family.hidden_size, 1, MAX_HIDDEN)?;
         let mut config = Self {

@@ -11,7 +11,7 @@ const GLOBAL: &str = "full_attention";
 const LOCAL: &str = "sliding_attention";
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    rotary::refuse_other_heads(json, config)?;
+    rotary::reject_other_heads(json, config)?;
     let flag = |name| Ok(json.bool(name)?.unwrap_or(false));
     let feed_forward = flag("mlp_bias")?;
     config.position_table = None;
@@ -70,7 +70,7 @@ fn window(json: &Object) -> Result<usize> {
 /// Returns the angles of one kind of layer, from `rope_parameters` or else from the field `older`, which transformers 4
 /// has.
 fn angles(json: &Object, kind: &str, older: &str, default: f64) -> Result<Rotary> {
-    rotary::refuse_scaling(json, "rope_scaling")?;
+    rotary::reject_scaling(json, "rope_scaling")?;
     let theta = rotary::theta(json, older, default)?;
     match json.object("rope_parameters")?.map(|all| all.object(kind)).transpose()?.flatten() {
         Some(parameters) => rotary::angles(&parameters, theta),

@@ -41,7 +41,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
             "config.json: hidden_act is not silu, the only one that qwen3 supports here",
         ));
     }
-    refuse_windows(json)?;
+    reject_windows(json)?;
     let logit_head = logit_head(json, config)?;
     if matches!(logit_head, LogitHead::Vocabulary { .. }) {
         config.num_labels = 1;
@@ -116,7 +116,7 @@ fn head_dim(json: &Object, heads: usize) -> Result<usize> {
     Ok(head_dim)
 }
 
-fn refuse_windows(json: &Object) -> Result<()> {
+fn reject_windows(json: &Object) -> Result<()> {
     if json.bool("use_sliding_window")? == Some(true) {
         return Err(unsupported("config.json: use_sliding_window is true"));
     }
@@ -129,10 +129,10 @@ fn refuse_windows(json: &Object) -> Result<()> {
 
 /// Reads the base from `rope_parameters`, or from the field of transformers 4.
 fn theta(json: &Object) -> Result<f64> {
-    rotary::refuse_scaling(json, "rope_scaling")?;
+    rotary::reject_scaling(json, "rope_scaling")?;
     match json.object("rope_parameters")? {
         Some(parameters) => {
-            rotary::refuse_type(&parameters)?;
+            rotary::reject_type(&parameters)?;
             rotary::theta(&parameters, "rope_theta", 10_000.0)
         }
         None => rotary::theta(json, "rope_theta", 10_000.0),

@@ -41,12 +41,12 @@ pub(super) fn factor(parameters: &Object) -> Result<f64> {
 }
 
 /// Rejects scaled frequencies.
-pub(super) fn refuse_scaling(json: &Object, field: &str) -> Result<()> {
+pub(super) fn reject_scaling(json: &Object, field: &str) -> Result<()> {
     json.object(field)?.map_or(Ok(()), |_| Err(unsupported(format!("config.json: {field} is not supported"))))
 }
 
 /// Rejects every type of angles but the default.
-pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
+pub(super) fn reject_type(parameters: &Object) -> Result<()> {
     match parameters.string("rope_type")?.or(parameters.string("type")?) {
         None | Some("default") => Ok(()),
         Some(other) => Err(unsupported(format!("config.json: the rope_type {other:?}"))),
@@ -54,7 +54,7 @@ pub(super) fn refuse_type(parameters: &Object) -> Result<()> {
 }
 
 /// Rejects a head width other than `hidden_size / heads`, and heads that are only partly rotated.
-pub(super) fn refuse_other_heads(json: &Object, model: &ModelConfig) -> Result<()> {
+pub(super) fn reject_other_heads(json: &Object, model: &ModelConfig) -> Result<()> {
     if json.number("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
         return Err(unsupported("config.json: partial_rotary_factor is not supported"));
     }

@@ -27,7 +27,7 @@ pub(crate) fn read(files: &ModelFiles, tokenizer_config: &Object) -> Result<Opti
 ///
 /// # Errors
 /// `unsupported`, and those of [`read`].
-pub(crate) fn refuse(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
+pub(crate) fn reject(files: &ModelFiles, tokenizer_config: &Object) -> Result<()> {
     match read(files, tokenizer_config)? {
         None => Ok(()),
         Some(_) => Err(unsupported(

@@ -6,7 +6,7 @@ mod prompt_config;
 mod tokenizer_class;
 mod tokenizer_config;
 
-pub(super) use chat_template::refuse as refuse_chat_template;
+pub(super) use chat_template::reject as reject_chat_template;
 #[cfg(feature = "decoder")]
 pub(crate) use prompt_config::{LabelTokens, PromptConfig};
 pub use tokenizer_class::TokenizerClass;
