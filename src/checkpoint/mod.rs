@@ -39,7 +39,7 @@ use sbert::CrossEncoderFiles;
 
 /// A checkpoint without its weights, which are large and are read separately.
 ///
-/// Each file has been checked by itself. [`model`](crate::model) checks that configuration and weights fit each other:
+/// Each file has been checked by itself. `model` checks that configuration and weights fit each other:
 /// every required tensor exists and has the right shape.
 #[derive(Debug)]
 pub struct Checkpoint {
