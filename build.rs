@@ -1,5 +1,4 @@
-//! Sets `cfg(shared)` where the evaluation data lies beside the checkout, so that tests which need it show as ignored
-//! where it does not.
+//! Sets `cfg(shared)` if the evaluation data is next to the checkout. Without it, tests that need the data are ignored.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(shared)");

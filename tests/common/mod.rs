@@ -1,4 +1,4 @@
-//! What several test files need: the fixtures, whose scores sentence-transformers computed.
+//! Helpers of several test files, above all the fixtures, whose scores sentence-transformers computed.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ranklet::{Device, ModelFiles, ModelSource, Options, Reranker};
 use serde::Deserialize;
 
-/// `expected.json` of a fixture; `tests/fixtures/README.md` says how it was made.
+/// The `expected.json` of a fixture; `tests/fixtures/README.md` says how it is made.
 #[derive(Deserialize)]
 pub(crate) struct Expected {
     pub(crate) model_max_length: usize,
@@ -54,17 +54,17 @@ pub(crate) fn fixture(name: &str) -> Fixture {
     }
 }
 
-/// Fixtures in `families/` of which the model is refused, and what the error names.
+/// Fixtures in `families/` whose models are refused, and a part of the error message.
 pub(crate) const REFUSED: [(&str, &str); 1] = [("deberta-convolution-h36", "conv_kernel_size")];
 
-/// Every fixture of BERT; fails rather than testing nothing.
+/// All fixtures of BERT. Fails if there are none, rather than testing nothing.
 pub(crate) fn fixtures() -> Vec<Fixture> {
     let names = names_in("");
     assert!(names.len() >= 12, "only {} fixtures: {names:?}", names.len());
     names.iter().map(|name| fixture(name)).collect()
 }
 
-/// Every fixture of every family that is read; fails rather than testing nothing.
+/// All fixtures of all supported families. Fails if there are none, rather than testing nothing.
 pub(crate) fn all_fixtures() -> Vec<Fixture> {
     let mut names = names_in("families/");
     names.retain(|name| REFUSED.iter().all(|(refused, _)| format!("families/{refused}") != *name));
@@ -107,7 +107,7 @@ pub(crate) fn load(files: ModelFiles) -> ranklet::Result<Reranker> {
     Reranker::load_blocking(ModelSource::Files(files), Options::default())
 }
 
-/// The largest difference, and where; NaN counts as infinite.
+/// The maximum difference, and its index; NaN counts as infinite.
 pub(crate) fn largest_difference(got: &[f32], want: &[f32]) -> (usize, f32) {
     assert_eq!(got.len(), want.len());
     let difference = |(got, want): (&f32, &f32)| {

@@ -1,4 +1,4 @@
-//! Checkpoints of real sizes with random weights, made on the spot.
+//! Generates checkpoints of real sizes with random weights.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,8 +7,8 @@ use ranklet::ModelFiles;
 use safetensors::tensor::{Dtype as Element, TensorView};
 use serde_json::json;
 
-/// Writes a BERT of this shape with random f32 weights and the tokenizer of the embedded model. Returns the bytes of the largest tensor
-/// and of what its weights are in q8.
+/// Writes a BERT of this shape with random f32 weights and the tokenizer of the embedded model. Returns the bytes of the
+/// largest tensor, and those of all weights in q8.
 pub(crate) fn write_checkpoint(folder: &Path, layers: usize, hidden: usize) -> (usize, usize) {
     let embedded = ModelFiles::embedded();
     let mut config: serde_json::Value = serde_json::from_slice(embedded.get("config.json").unwrap()).unwrap();
@@ -60,7 +60,7 @@ pub(crate) fn write_checkpoint(folder: &Path, layers: usize, hidden: usize) -> (
     (largest, as_q8)
 }
 
-/// A byte a number and a scale a row for matrices and tables, f32 for vectors.
+/// The bytes of a tensor in q8: one per value and a scale per row for matrices and tables, f32 for vectors.
 fn q8_bytes(shape: &[usize]) -> usize {
     match shape {
         [rows, columns] => rows * columns + 4 * rows,
@@ -68,7 +68,7 @@ fn q8_bytes(shape: &[usize]) -> usize {
     }
 }
 
-/// Numbers between -0.1 and 0.1, the same everywhere.
+/// Pseudorandom numbers between -0.1 and 0.1, the same on all machines.
 fn random(count: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
