@@ -123,9 +123,9 @@ fn bench_measures_new_documents_in_each_repetition() {
 fn bench_answers_a_harness_line_by_line() {
     let (fixture, model) = (fixture("bert-gelu-h36"), model("bert-gelu-h36"));
     let (query, document) = &fixture.expected.pairs[0];
-    let works = json!({ "query": query, "documents": [document, "another"] }).to_string();
-    let works = format!("{works}\n{}\n", json!({ "query": "q", "documents": [] }));
-    let text = stdout(&ranklet_with_input(&["bench", "--model", &model, "--serve"], &works));
+    let workloads = json!({ "query": query, "documents": [document, "another"] }).to_string();
+    let workloads = format!("{workloads}\n{}\n", json!({ "query": "q", "documents": [] }));
+    let text = stdout(&ranklet_with_input(&["bench", "--model", &model, "--serve"], &workloads));
     let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 3);
     assert_eq!(answers[0]["backend"]["device"], "cpu");

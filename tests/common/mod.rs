@@ -118,5 +118,5 @@ pub(crate) fn largest_difference(got: &[f32], want: &[f32]) -> (usize, f32) {
         .zip(want)
         .map(difference)
         .enumerate()
-        .fold((0, 0.0), |most, one| if one.1 > most.1 { one } else { most })
+        .fold((0, 0.0), |max, one| if one.1 > max.1 { one } else { max })
 }

@@ -91,35 +91,36 @@ fn loading_takes_little_more_than_the_weights_and_calls_leak_nothing() {
 
     // A q8 file: each tensor is allocated once, and those of one layer a second time while they are packed.
     let weights = ModelFiles::embedded().get("model.safetensors").unwrap().len();
-    let (reranker, most, kept) = measured(|| load(ModelSource::Embedded, Dtype::Auto));
+    let (reranker, peak, remaining) = measured(|| load(ModelSource::Embedded, Dtype::Auto));
     let pairs = vec![("query ".repeat(10), "document ".repeat(500)); 8];
     let (_, arena, _) = measured(|| reranker.score_blocking(&pairs, Scores::Raw).unwrap());
     println!(
         "q8: {:.1} MB of weights, {:.1} peak of loading, {:.1} afterwards, {:.1} for a call",
         megabytes(weights),
-        megabytes(most),
-        megabytes(kept),
+        megabytes(peak),
+        megabytes(remaining),
         megabytes(arena)
     );
-    assert!(most <= weights * 16 / 10 + arena, "{most} bytes for {weights} of weights");
+    assert!(peak <= weights * 16 / 10 + arena, "{peak} bytes for {weights} of weights");
     drop(reranker);
 
     // An f32 file loaded as q8: only one row at a time is f32.
     let folder = tempfile::tempdir().unwrap();
     let (largest, as_q8) = random::write_checkpoint(folder.path(), 4, 256);
     let file = std::fs::metadata(folder.path().join("model.safetensors")).unwrap().len() as usize;
-    let (reranker, most, kept) = measured(|| load(ModelSource::Directory(folder.path().into()), Dtype::Q8));
+    let (reranker, peak, remaining) =
+        measured(|| load(ModelSource::Directory(folder.path().into()), Dtype::Q8));
     println!(
         "f32 as q8: a file of {:.1} MB, {:.1} as q8, its largest tensor {:.1}, {:.1} peak of loading, {:.1} afterwards",
         megabytes(file),
         megabytes(as_q8),
         megabytes(largest),
-        megabytes(most),
-        megabytes(kept)
+        megabytes(peak),
+        megabytes(remaining)
     );
     assert_eq!(reranker.info().backend.dtype, Dtype::Q8);
     assert!(
-        most < largest,
-        "{most} bytes for {as_q8} of weights in q8, as if the whole table of {largest} bytes were in memory"
+        peak < largest,
+        "{peak} bytes for {as_q8} of weights in q8, as if the whole table of {largest} bytes were in memory"
     );
 }

@@ -109,9 +109,9 @@ fn with_edit(from: &str, to: &str) -> ModelFiles {
     assert_eq!(from.len(), to.len(), "the header keeps its length");
     let mut files = quantized(&fixture("bert-gelu-h36"));
     let mut bytes = files.take("model.safetensors").unwrap().into_owned();
-    let place =
+    let offset =
         bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
-    bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    bytes[offset..offset + to.len()].copy_from_slice(to.as_bytes());
     files.insert("model.safetensors", bytes);
     files
 }
@@ -138,15 +138,16 @@ fn codes_of_more_than_seven_bits_and_scales_that_are_not_finite_are_refused() {
     let files = quantized(&fixture("bert-gelu-h36"));
     let bytes = files.get("model.safetensors").unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 8;
-    let place = |name: &str| {
+    let offset_of = |name: &str| {
         let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
         header + metadata.info(name).unwrap().data_offsets.0
     };
     let name = "bert.encoder.layer.1.attention.self.key.weight";
-    for (place, data) in [(place(name), &[200u8][..]), (place(&format!("{name}.scale")), &[0, 0, 0xc0, 0x7f])]
+    for (offset, data) in
+        [(offset_of(name), &[200u8][..]), (offset_of(&format!("{name}.scale")), &[0, 0, 0xc0, 0x7f])]
     {
         let mut broken = bytes.to_vec();
-        broken[place..place + data.len()].copy_from_slice(data);
+        broken[offset..offset + data.len()].copy_from_slice(data);
         let mut files = files.clone();
         files.insert("model.safetensors", broken);
         let error = load(files).unwrap_err();

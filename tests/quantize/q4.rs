@@ -77,8 +77,8 @@ fn values_follow_the_layout() {
         .collect();
     for row in 0..36 {
         let scale = |column: usize| {
-            let place = 2 * (row * 2 + column / 32);
-            half::f16::from_le_bytes([scales.data()[place], scales.data()[place + 1]]).to_f32()
+            let offset = 2 * (row * 2 + column / 32);
+            half::f16::from_le_bytes([scales.data()[offset], scales.data()[offset + 1]]).to_f32()
         };
         let exact: Vec<f32> = (0..53)
             .map(|column| {
@@ -183,8 +183,8 @@ fn broken_q4_files_are_refused() {
     refused(&renamed, ErrorKind::Weights, MATRIX);
     for bits in [0x7c00u16, 0xfc00, 0x7e00] {
         let infinite = |raw: &mut Raw| {
-            let place = raw.header[&scale]["data_offsets"][0].as_u64().unwrap() as usize;
-            raw.data[place..place + 2].copy_from_slice(&bits.to_le_bytes());
+            let offset = raw.header[&scale]["data_offsets"][0].as_u64().unwrap() as usize;
+            raw.data[offset..offset + 2].copy_from_slice(&bits.to_le_bytes());
         };
         refused(&infinite, ErrorKind::Weights, "not finite");
     }
@@ -228,7 +228,7 @@ const PASSAGES: [&str; 20] = [
     "To prune an apple tree, cut out dead wood first, then branches that cross.",
     "The moon pulls at the sea, so that the tide comes in twice a day.",
     "Bicycles stay upright because the front wheel steers into a fall.",
-    "Coffee keeps people awake because caffeine takes the place of a substance that makes them tired.",
+    "Coffee keeps people awake because caffeine takes the offset of a substance that makes them tired.",
     "In winter hedgehogs lower their temperature and sleep under leaves.",
     "A compass needle points north, drawn by the iron that flows inside the earth.",
     "The printing press made books cheap, and with them new ideas travelled.",

@@ -20,16 +20,16 @@ fn prepared(collection: &Arc<Collection>, query: &str, candidates: Option<Vec<u3
     Pairs::Prepared { query: query.to_owned().into(), collection: Arc::clone(collection), candidates }
 }
 
-fn one_query<'a>(query: &'a str, documents: &'a [String], most: Option<usize>) -> Pairs<'a> {
+fn one_query<'a>(query: &'a str, documents: &'a [String], max_tokens: Option<usize>) -> Pairs<'a> {
     Pairs::OneQuery {
         query: query.into(),
         documents: documents.iter().map(Into::into).collect(),
-        options: document_options(most),
+        options: document_options(max_tokens),
     }
 }
 
-fn document_options(most: Option<usize>) -> DocumentOptions {
-    RankOptions { max_tokens_per_document: most, ..RankOptions::default() }.into()
+fn document_options(max_tokens: Option<usize>) -> DocumentOptions {
+    RankOptions { max_tokens_per_document: max_tokens, ..RankOptions::default() }.into()
 }
 
 /// Compares all difficult texts of the fixtures, and texts that are too long to be tokenized whole.
@@ -57,24 +57,24 @@ fn scores_are_those_of_the_plain_call() {
 fn a_limit_for_documents_counts_when_both_are_too_long() {
     let reranker = fixture("bert-gelu-h36").load();
     // Words of one letter are one token each.
-    let room = reranker.info().max_length - 3;
-    let (short, long) = ("a ".repeat(room + 1), "a ".repeat(3_000));
+    let text_tokens = reranker.info().max_length - 3;
+    let (short, long) = ("a ".repeat(text_tokens + 1), "a ".repeat(3_000));
     // So long that at first only its beginning is tokenized.
     let query = "e ".repeat(1_000);
-    for most in [room + 1, 999, 1_001] {
+    for max_tokens in [text_tokens + 1, 999, 1_001] {
         let mut collection = Collection::new(&reranker);
-        collection.push(&reranker, &long, document_options(Some(most))).unwrap();
+        collection.push(&reranker, &long, document_options(Some(max_tokens))).unwrap();
         let scores = run(&reranker, prepared(&Arc::new(collection), &query, None)).unwrap();
         assert_eq!(
             scores,
-            run(&reranker, one_query(&query, std::slice::from_ref(&long), Some(most))).unwrap()
+            run(&reranker, one_query(&query, std::slice::from_ref(&long), Some(max_tokens))).unwrap()
         );
         // The longer one keeps the odd token.
-        let same = if most < 1_000 { &short } else { &long };
+        let same = if max_tokens < 1_000 { &short } else { &long };
         assert_eq!(
             scores,
             run(&reranker, one_query(&query, std::slice::from_ref(same), None)).unwrap(),
-            "at most {most} tokens"
+            "at most {max_tokens} tokens"
         );
     }
 }

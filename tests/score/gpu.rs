@@ -27,11 +27,11 @@ fn logits_agree(dtype: Dtype, tolerance: f32) {
         assert_eq!((backend.device, backend.engine), ("gpu", "webgpu"), "{}", fixture.name);
         assert!(backend.verification.as_ref().unwrap().passed(), "{}", fixture.name);
         let got = reranker.score_blocking(&expected.pairs, Scores::Raw).unwrap();
-        let (place, difference) = largest_difference(&got, &expected.logits.concat());
-        let pair = &expected.pairs[place / expected.num_labels];
+        let (index, difference) = largest_difference(&got, &expected.logits.concat());
+        let pair = &expected.pairs[index / expected.num_labels];
         println!("{}: largest difference {difference:.1e}", fixture.name);
         // Random weights give logits of 10 and more, and the error of f16 grows with them.
-        let size = expected.logits.concat().iter().fold(1.0, |most: f32, logit| most.max(logit.abs()));
+        let size = expected.logits.concat().iter().fold(1.0, |max: f32, logit| max.max(logit.abs()));
         let allowed = if dtype == Dtype::F16 { tolerance * size } else { tolerance };
         assert!(difference <= allowed, "{}: {difference} on {pair:?}", fixture.name);
     }

@@ -70,8 +70,8 @@ fn wikiqa() -> Vec<Query> {
     for line in read("wikiqa/WikiQA-dev.tsv").lines().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
         let next = order.len();
-        let place = *order.entry(fields[0].to_owned()).or_insert(next);
-        let question = questions.entry(place).or_insert_with(|| Query {
+        let index = *order.entry(fields[0].to_owned()).or_insert(next);
+        let question = questions.entry(index).or_insert_with(|| Query {
             text: fields[1].to_owned(),
             documents: Vec::new(),
             judged: Vec::new(),
@@ -95,8 +95,8 @@ fn cranfield() -> Vec<Query> {
             let gains = &qrels[&(index + 1).to_string()];
             let relevant: HashSet<&str> =
                 gains.iter().filter(|(_, gain)| **gain > 0).map(|(id, _)| id.as_str()).collect();
-            let candidates = documents.iter().enumerate().filter(|(place, (id, text))| {
-                !text.is_empty() && (place % 100 == 0 || relevant.contains(id.as_str()))
+            let candidates = documents.iter().enumerate().filter(|(index, (id, text))| {
+                !text.is_empty() && (index % 100 == 0 || relevant.contains(id.as_str()))
             });
             let documents = candidates
                 .map(|(_, (id, text))| Document {
@@ -132,7 +132,7 @@ fn measure(reranker: &Reranker, queries: &[Query]) -> (f64, Vec<Vec<f32>>) {
         let scores = reranker.score_blocking(&pairs, Scores::Raw).unwrap();
         let ids: Vec<&str> = query.documents.iter().map(|document| document.id.as_str()).collect();
         let order = eval::trec_order(&scores.iter().copied().map(f64::from).collect::<Vec<_>>(), &ids);
-        let gains: Vec<i32> = order.into_iter().map(|place| query.documents[place].gain).collect();
+        let gains: Vec<i32> = order.into_iter().map(|index| query.documents[index].gain).collect();
         sum += eval::ndcg(&gains, &query.judged, 10);
         all.push(scores);
     }

@@ -22,7 +22,7 @@ pub(crate) fn evaluate(reranker: &Reranker, run: &[RunQuery], qrels: &Qrels) -> 
         let hits = &query.hits;
         let ids: Vec<&str> = hits.iter().map(|hit| hit.docid.as_str()).collect();
         let ordered =
-            |scores: &[f64]| eval::trec_order(scores, &ids).into_iter().map(|place| ids[place]).collect();
+            |scores: &[f64]| eval::trec_order(scores, &ids).into_iter().map(|index| ids[index]).collect();
         first_stage.add(ordered(&hits.iter().map(|hit| hit.score).collect::<Vec<_>>()), gains);
         let contents: Vec<&str> = hits.iter().map(|hit| hit.content.as_str()).collect();
         let scores = raw_scores(reranker, &query.query, &contents)?;

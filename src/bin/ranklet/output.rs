@@ -27,10 +27,10 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     }
     print(|out| {
         writeln!(out, "{:>4}  {:>9}  {:>5}  document", "rank", "score", "index")?;
-        for (place, ranked) in (1..).zip(&ranking.results) {
+        for (rank, ranked) in (1..).zip(&ranking.results) {
             writeln!(
                 out,
-                "{place:>4}  {:>9.4}  {:>5}  {}",
+                "{rank:>4}  {:>9.4}  {:>5}  {}",
                 ranked.score,
                 ranked.index,
                 one_line(ranking.shown_text(ranked))

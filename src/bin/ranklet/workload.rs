@@ -47,10 +47,10 @@ impl WorkloadGenerator {
         let query = self.below(self.queries.len());
         let query = self.queries[query].to_owned();
         let mut lengths: Vec<usize> =
-            (0..documents).map(|place| words_at_quantile((place as f64 + 0.5) / documents as f64)).collect();
-        for place in (1..lengths.len()).rev() {
-            let other = self.below(place + 1);
-            lengths.swap(place, other);
+            (0..documents).map(|index| words_at_quantile((index as f64 + 0.5) / documents as f64)).collect();
+        for index in (1..lengths.len()).rev() {
+            let other = self.below(index + 1);
+            lengths.swap(index, other);
         }
         let documents = lengths.into_iter().map(|length| self.passage(length)).collect();
         Workload { query, documents }
