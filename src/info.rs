@@ -1,4 +1,4 @@
-//! What a reranker reports about its model and its engine.
+//! Reports of a reranker about its model and its engine.
 
 use serde::Serialize;
 

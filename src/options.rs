@@ -179,13 +179,13 @@ pub struct RankOptions<'a> {
     pub scores: Scores,
     /// Maximum tokens of a document, cut before the pair is cut to the maximum length of the model.
     pub max_tokens_per_document: Option<usize>,
-    /// What to do with documents that do not fit in a pair with the query.
+    /// Treatment of documents that do not fit in a pair with the query.
     pub long_documents: LongDocuments,
     /// The instruction, for a model whose prompt contains one; `None` for the default of the model's files.
     pub instruction: Option<&'a str>,
 }
 
-/// What to do with documents that do not fit in a pair with the query.
+/// Treatment of documents that do not fit in a pair with the query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -28,7 +28,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) struct Chunk {
     tokens: Range<usize>,
-    /// Where the chunk is in the text.
+    /// The position of the chunk in the text.
     pub(super) span: Span,
     /// Whether the document has no further chunk.
     pub(super) is_last: bool,
