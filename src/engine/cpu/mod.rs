@@ -15,7 +15,9 @@ pub(super) mod tests;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 
-use std::sync::{Arc, Mutex};
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+use std::sync::Mutex;
 
 pub(crate) use exec::{Arena, ArenaSizes, RotaryCache};
 pub(crate) use kernels::{AttentionScratch, AttentionSizes, PackedPositions};
@@ -24,6 +26,7 @@ pub(crate) use packed_weights::{PackedF32, PackedQ8};
 use exec::ForwardPass;
 use kernels::{Kernels, Norm};
 
+#[cfg(feature = "gpu")]
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
 use crate::engine::non_finite_activation;
