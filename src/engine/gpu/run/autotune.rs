@@ -2,7 +2,7 @@
 //! adapter and storage.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use super::device::Gpu;
 use super::executor::Executor;
@@ -30,7 +30,8 @@ const GEMM_SHAPE: [usize; 3] = [512, 384, 384];
 const PROBE_ROWS: usize = 64;
 
 /// Chosen tiles by adapter and storage.
-static CACHE: Mutex<Option<HashMap<(String, Storage), GemmTile>>> = Mutex::new(None);
+type Cache = HashMap<(String, Storage), GemmTile>;
+static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
 
 /// Returns the fastest tile, timed or cached.
 ///
@@ -38,18 +39,19 @@ static CACHE: Mutex<Option<HashMap<(String, Storage), GemmTile>>> = Mutex::new(N
 /// `device-lost`, `out-of-memory`; `internal` if the GPU rejects a candidate.
 pub(crate) async fn autotune(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
     let key = (gpu.name(), storage);
-    let known = |key| {
-        CACHE.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert_default().get(key).copied()
-    };
-    if let Some(tile) = known(&key) {
+    let cached = cache().get_or_insert_default().get(&key).copied();
+    if let Some(tile) = cached {
         return Ok(tile);
     }
     // A GPU that cannot bind even this layer is not timed.
     let fits = gpu.max_binding_bytes() >= bytes(GEMM_SHAPE[1], GEMM_SHAPE[2]);
     let tile = if fits { fastest_tile(gpu, storage).await? } else { GEMM_TILES[0] };
-    let mut known = CACHE.lock().unwrap_or_else(|poison| poison.into_inner());
-    known.get_or_insert_default().insert(key, tile);
+    cache().get_or_insert_default().insert(key, tile);
     Ok(tile)
+}
+
+fn cache() -> MutexGuard<'static, Option<Cache>> {
+    CACHE.lock().unwrap_or_else(|poison| poison.into_inner())
 }
 
 async fn fastest_tile(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
@@ -69,13 +71,14 @@ async fn fastest_tile(gpu: &Gpu, storage: Storage) -> Result<GemmTile> {
             break;
         }
         // The first run also compiles the pipeline, so the faster of two counts.
-        let few = time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?;
-        let few = few.min(time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?);
-        let left = BUDGET_MS - (now_ms() - started);
-        let expected = few * (GEMM_SHAPE[0] / PROBE_ROWS) as f64;
-        let ms_per_row = match expected < left {
-            true => time_gemm(gpu, &mut executor, &linear, tile, GEMM_SHAPE[0]).await? / GEMM_SHAPE[0] as f64,
-            false => few / PROBE_ROWS as f64,
+        let first_ms = time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?;
+        let probe_ms = first_ms.min(time_gemm(gpu, &mut executor, &linear, tile, PROBE_ROWS).await?);
+        let remaining_ms = BUDGET_MS - (now_ms() - started);
+        let predicted_ms = probe_ms * (GEMM_SHAPE[0] / PROBE_ROWS) as f64;
+        let ms_per_row = if predicted_ms < remaining_ms {
+            time_gemm(gpu, &mut executor, &linear, tile, GEMM_SHAPE[0]).await? / GEMM_SHAPE[0] as f64
+        } else {
+            probe_ms / PROBE_ROWS as f64
         };
         if ms_per_row < best.0 {
             best = (ms_per_row, tile);

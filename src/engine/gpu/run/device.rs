@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_channel::oneshot;
+
 use crate::engine::gpu::record::VEC4;
 use crate::error::{Result, device_lost, internal, out_of_memory, unsupported};
 
@@ -222,6 +224,18 @@ impl ErrorScope {
                 (None, None) => Ok(()),
             }
         }
+    }
+}
+
+impl Buffer {
+    /// Maps the first `bytes` bytes for reading. The receiver is told when they are mapped.
+    pub(crate) fn map(&self, bytes: u64) -> oneshot::Receiver<Result<(), wgpu::BufferAsyncError>> {
+        let (sender, mapped) = oneshot::channel();
+        self.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+            // The receiver is gone if the call has been dropped.
+            let _ = sender.send(result);
+        });
+        mapped
     }
 }
 

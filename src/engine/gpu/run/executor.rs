@@ -89,19 +89,15 @@ impl Executor {
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode(gpu, &mut pool, &recording.dispatches, &mut encoder)?;
         let bytes = bytes(recording.rows, recording.vectors);
-        let back = pool.readback_buffer(gpu, bytes);
+        let readback = pool.readback_buffer(gpu, bytes);
         let result = pool
             .buffers
             .get(&Slot::Scratch(recording.result))
             .ok_or_else(|| missing_buffer(recording.result))?;
-        encoder.copy_buffer_to_buffer(&result.buffer, 0, &back.buffer, 0, bytes);
+        encoder.copy_buffer_to_buffer(&result.buffer, 0, &readback.buffer, 0, bytes);
         gpu.queue.submit([encoder.finish()]);
-        let (sender, mapped) = oneshot::channel();
-        back.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
-            // The receiver is gone if the call has been dropped.
-            let _ = sender.send(mapped);
-        });
-        Ok(PendingRows { buffer: back, mapped, bytes })
+        let mapped = readback.map(bytes);
+        Ok(PendingRows { buffer: readback, mapped, bytes })
     }
 
     /// Waits for the rows of a submission, `[rows, vectors]`.

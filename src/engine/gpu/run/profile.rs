@@ -1,7 +1,5 @@
 //! Times each kernel of a recording, in its own pass between two timestamps.
 
-use futures_channel::oneshot;
-
 use super::device::Gpu;
 use super::executor::Executor;
 use crate::engine::gpu::record::{Dispatch, Recording, Uploads, VEC4};
@@ -56,22 +54,19 @@ impl Executor {
         let bytes = u64::from(count) * TIMESTAMP;
         let resolved =
             gpu.buffer("timestamps", bytes, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
-        let back =
+        let readback =
             gpu.buffer("timestamps", bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode_timed(gpu, dispatches, &queries, &mut encoder)?;
         encoder.resolve_query_set(&queries, 0..count, &resolved.buffer, 0);
-        encoder.copy_buffer_to_buffer(&resolved.buffer, 0, &back.buffer, 0, bytes);
+        encoder.copy_buffer_to_buffer(&resolved.buffer, 0, &readback.buffer, 0, bytes);
         gpu.queue.submit([encoder.finish()]);
-        let (sender, mapped) = oneshot::channel();
-        back.buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
-            let _ = sender.send(mapped);
-        });
-        let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        polled.map_err(|error| internal(format!("the GPU did not finish: {error}")).with_source(error))?;
+        let mapped = readback.map(bytes);
+        let finished = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        finished.map_err(|error| internal(format!("the GPU did not finish: {error}")).with_source(error))?;
         let unread = || internal("the timestamps cannot be read");
         mapped.await.map_err(|_| unread())?.map_err(|_| unread())?;
-        let view = back.buffer.get_mapped_range(0..bytes).map_err(|_| unread())?;
+        let view = readback.buffer.get_mapped_range(0..bytes).map_err(|_| unread())?;
         let stamps: Vec<u64> = view.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
         let period = f64::from(gpu.queue.get_timestamp_period()) / 1e6;
         Ok(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect())
