@@ -20,13 +20,10 @@ struct GemmCase {
 }
 
 impl GemmCase {
-    fn check(&self, gpu: &Gpu) {
-        let Self { gemm, rows, inputs, columns } = *self;
-        let mut random = Random(7);
-        let x = random.many(rows * inputs);
-        let bias = random.many(columns);
-        let mut uploads = vec![(input(0), floats(&x)), (input(2), floats(&bias))];
-        let weights: Vec<f32> = match gemm.storage {
+    /// Uploads random weights in the kernel's format and returns their values, `[columns, inputs]`.
+    fn upload_weights(&self, random: &mut Random, uploads: &mut Uploads) -> Vec<f32> {
+        let Self { inputs, columns, .. } = *self;
+        match self.gemm.storage {
             Storage::Q8 => {
                 let codes: Vec<u8> =
                     (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
@@ -55,7 +52,17 @@ impl GemmCase {
                 ));
                 weights.iter().map(|&weight| reference::stored(weight, storage)).collect()
             }
-        };
+        }
+    }
+
+    /// Compares the kernel with the reference, element by element.
+    fn check(&self, gpu: &Gpu) {
+        let Self { gemm, rows, inputs, columns } = *self;
+        let mut random = Random(7);
+        let x = random.many(rows * inputs);
+        let bias = random.many(columns);
+        let mut uploads = vec![(input(0), floats(&x)), (input(2), floats(&bias))];
+        let weights = self.upload_weights(&mut random, &mut uploads);
         let gated = matches!(gemm.epilogue, Epilogue::Glu(_));
         let width = if gated { columns / 2 } else { columns };
         let before = random.many(rows * width);
