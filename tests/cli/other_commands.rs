@@ -68,32 +68,6 @@ fn a_folder_with_pytorch_weights_ranks_and_is_quantized() {
 }
 
 #[test]
-fn eval_shows_metrics_of_the_first_stage_and_of_the_reranking() {
-    let folder = Folder::new();
-    let hit = |docid: &str, rank: u32, content: &str| json!({ "qid": 7, "docid": docid, "rank": rank, "score": 10.0 - f64::from(rank), "content": content });
-    let run = json!([
-        { "query": "What is the capital of France?", "hits": [
-            hit("berlin", 1, "Berlin is the capital of Germany."),
-            hit("paris", 2, "Paris is the capital of France and its largest city.")] },
-        { "query": "nobody judged this", "hits": [{ "qid": "8", "docid": "x", "rank": 1, "score": 1, "content": "x" }] }
-    ]);
-    let run = folder.write("run.json", run.to_string());
-    let qrels = folder.write("qrels.txt", "7 0 paris 2\n7 0 berlin 0\n");
-    let arguments = ["eval", "--run", &run, "--qrels", &qrels];
-    let evaluation: Value =
-        serde_json::from_str(&stdout(&ranklet(&[&arguments[..], &["--json"]].concat()))).unwrap();
-    assert_eq!(evaluation["queries"], 1);
-    assert_eq!(evaluation["unjudged_queries"], 1);
-    assert_eq!(evaluation["reranked"], json!({ "ndcg@10": 1.0, "mrr@10": 1.0 }));
-    // The relevant document is second: its gain is divided by log2(3).
-    assert_eq!(evaluation["first_stage"], json!({ "ndcg@10": 1.0 / 3f64.log2(), "mrr@10": 0.5 }));
-    let table = stdout(&ranklet(&arguments));
-    for line in ["nDCG@10", "first stage     0.6309    0.5000", "reranked        1.0000    1.0000"] {
-        assert!(table.contains(line), "{table}");
-    }
-}
-
-#[test]
 fn bench_measures_new_documents_in_each_repetition() {
     let model = model("bert-gelu-h36");
     let arguments = ["bench", "--model", &model, "--documents", "7", "--repetitions", "3"];

@@ -6,6 +6,7 @@ mod common;
 mod chunks;
 mod collection;
 mod decoder;
+mod eval_measures;
 mod gpu;
 mod parity;
 mod quality;

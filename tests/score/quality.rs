@@ -133,7 +133,7 @@ fn measure(reranker: &Reranker, queries: &[Query]) -> (f64, Vec<Vec<f32>>) {
         let ids: Vec<&str> = query.documents.iter().map(|document| document.id.as_str()).collect();
         let order = eval::trec_order(&scores.iter().copied().map(f64::from).collect::<Vec<_>>(), &ids);
         let gains: Vec<i32> = order.into_iter().map(|index| query.documents[index].gain).collect();
-        sum += eval::ndcg(&gains, &query.judged, 10);
+        sum += eval::ndcg(&gains, &query.judged, 10, eval::Gain::Linear);
         all.push(scores);
     }
     (sum / queries.len() as f64, all)

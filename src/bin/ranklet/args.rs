@@ -3,11 +3,15 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::hub;
 use clap::{Args, Parser, Subcommand};
+use ranklet::eval::Measure;
 use ranklet::{
     Device, Dtype, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result, Scores, describe,
 };
+
+use crate::eval::EvalFiles;
+use crate::hub;
+use crate::input::DocumentFormat;
 
 /// Rank documents for a query with a cross-encoder, on this machine.
 #[derive(Debug, Parser)]
@@ -24,12 +28,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         model: ModelArguments,
         /// The search query.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         query: String,
-        /// .json (array of strings), .jsonl (objects with "text"), .txt (one document per line), or - (stdin, one per
-        /// line).
+        /// .json (array), .jsonl or .ndjson (one object with "text" per line), .txt (one document per line), or - for
+        /// stdin.
         #[arg(long, value_name = "FILE")]
         documents: PathBuf,
+        /// Form of the documents. By default the extension decides; stdin and pipes are JSON Lines if every line is an
+        /// object, and text otherwise.
+        #[arg(long, value_name = "FORM")]
+        format: Option<DocumentFormat>,
         /// Maximum number of results.
         #[arg(long, value_name = "N", value_parser = positive_integer)]
         top_n: Option<usize>,
@@ -77,16 +85,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Measure the quality of a model: rerank a first stage's results and show nDCG@10 and MRR@10 of both.
+    /// Measure a model: rerank the results of a first stage and compare both orders by the judgments.
     Eval {
         #[command(flatten)]
         model: ModelArguments,
-        /// .json: [{"query", "hits": [{"qid", "docid", "rank", "score", "content"}]}].
-        #[arg(long, value_name = "FILE")]
-        run: PathBuf,
-        /// TREC relevance judgments: query, 0, document, gain.
-        #[arg(long, value_name = "FILE")]
-        qrels: PathBuf,
+        #[command(flatten)]
+        files: EvalFiles,
+        /// Measures, separated by commas: ndcg@K, ndcg_exp@K, mrr@K, map, map@K, recall@K, p@K.
+        #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "ndcg@10,mrr@10")]
+        measures: Vec<Measure>,
+        /// Folder or Hub id of a second model, to compare with the first.
+        #[arg(long, value_name = "DIR|ID")]
+        compare: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -113,7 +123,7 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelArguments {
     /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. The default is the
     /// model in this program.
@@ -136,7 +146,7 @@ pub(crate) struct ModelArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
     /// The instruction, for a model whose prompt contains one.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) instruction: Option<String>,
     /// model: with the activation of the checkpoint; raw: logits; sigmoid: the sigmoid of the logits.
     #[arg(long, default_value = "model")]
@@ -147,6 +157,11 @@ pub(crate) struct ScoreArguments {
 }
 
 impl ModelArguments {
+    /// Loads another model with the same options.
+    pub(crate) fn load_other(&self, model: String) -> Result<Reranker> {
+        Self { model: Some(model), ..self.clone() }.load()
+    }
+
     /// Loads the model.
     pub(crate) fn load(self) -> Result<Reranker> {
         let (source, options) = self.source_and_options()?;

@@ -3,17 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
+use ranklet::eval::Measure;
 use ranklet::{Dtype, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first};
 
-use crate::args::{Command, ScoreArguments};
+use crate::args::{Command, ModelArguments, ScoreArguments};
+use crate::eval::{EvalFiles, EvalSet, System};
+use crate::input::Document;
 use crate::report::Ranking;
 use crate::scoring::score_with_progress;
-use crate::{bench, evaluate, hub, input, output, terminal};
+use crate::{bench, eval, hub, input, output, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
-        Command::Rank { model, query, documents, top_n, long_documents, numbers } => {
-            let documents = input::documents(&documents)?;
+        Command::Rank { model, query, documents, format, top_n, long_documents, numbers } => {
+            let documents = input::documents(&documents, format)?;
             let options = RankOptions {
                 top_n,
                 scores: numbers.scores,
@@ -38,12 +41,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
                 .map_or(Ok(()), |report| output::verification(report, json))
         }
         Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
-        Command::Eval { model, run, qrels, json } => {
-            let (run, qrels) = (input::run(&run)?, input::qrels(&qrels)?);
-            let reranker = model.load()?;
-            output::evaluation(&evaluate::evaluate(&reranker, &run, &qrels)?, json)?;
-            terminal::warnings(&reranker.info().warnings);
-            Ok(())
+        Command::Eval { model, files, measures, compare, json } => {
+            evaluate(model, &files, &measures, compare, json)
         }
         Command::Bench { model, serve: true, .. } => bench::serve(model),
         Command::Bench { model, documents, json, kernels: true, .. } => {
@@ -58,7 +57,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
 fn rank(
     reranker: &Reranker,
     query: &str,
-    documents: &[String],
+    documents: &[Document],
     options: RankOptions<'_>,
     json: bool,
 ) -> Result<()> {
@@ -66,7 +65,7 @@ fn rank(
     let started = Instant::now();
     let pairs = Pairs::OneQuery {
         query: query.into(),
-        documents: documents.iter().map(|document| document.as_str().into()).collect(),
+        documents: documents.iter().map(|document| document.text.as_str().into()).collect(),
         options: options.into(),
     };
     let mut scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
@@ -90,6 +89,24 @@ fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &ScoreArgum
     let scored = score_with_progress(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     terminal::warnings(&reranker.info().warnings);
+    Ok(())
+}
+
+fn evaluate(
+    model: ModelArguments,
+    files: &EvalFiles,
+    measures: &[Measure],
+    compare: Option<String>,
+    json: bool,
+) -> Result<()> {
+    // Files first: an error in them should not wait for a model.
+    let set = EvalSet::read(files)?;
+    let compared = compare.map(|compare| model.load_other(compare)).transpose()?;
+    let reranker = model.load()?;
+    let mut models = vec![(System::Reranked, &reranker)];
+    models.extend(compared.as_ref().map(|compared| (System::Compared, compared)));
+    eval::output(&eval::evaluate(&set, &models, measures)?, files, json)?;
+    models.iter().for_each(|(_, model)| terminal::warnings(&model.info().warnings));
     Ok(())
 }
 

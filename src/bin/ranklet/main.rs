@@ -6,7 +6,7 @@
 mod args;
 mod bench;
 mod commands;
-mod evaluate;
+mod eval;
 mod hub;
 mod input;
 mod output;

@@ -6,7 +6,7 @@ use std::path::Path;
 use ranklet::{Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
 use serde_json::json;
 
-use crate::report::{Evaluation, Measurement, Metrics, Ranking};
+use crate::report::{Measurement, Ranking};
 use crate::terminal::{one_line, status};
 
 pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
@@ -16,7 +16,11 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
             .iter()
             .map(|ranked| {
                 let mut result = json!(ranked);
-                result["document"] = json!(ranking.documents[ranked.index]);
+                let document = &ranking.documents[ranked.index];
+                if let Some(id) = &document.id {
+                    result["id"] = json!(id);
+                }
+                result["document"] = json!(document.text);
                 result
             })
             .collect();
@@ -130,25 +134,6 @@ pub(crate) fn scores(scores: &[f32], num_labels: usize, json: bool) -> Result<()
     })
 }
 
-pub(crate) fn evaluation(evaluation: &Evaluation, json: bool) -> Result<()> {
-    print(|out| {
-        if json {
-            return writeln!(out, "{}", json!(evaluation));
-        }
-        let row = |out: &mut dyn Write, name: &str, metrics: &Metrics| {
-            writeln!(out, "{name:<12}  {:>8.4}  {:>8.4}", metrics.ndcg, metrics.mrr)
-        };
-        writeln!(out, "{:<12}  {:>8}  {:>8}", "", "nDCG@10", "MRR@10")?;
-        row(out, "first stage", &evaluation.first_stage)?;
-        row(out, "reranked", &evaluation.reranked)?;
-        write!(out, "{} queries, {} documents", evaluation.queries, evaluation.documents)?;
-        match evaluation.unjudged_queries {
-            0 => writeln!(out),
-            unjudged => writeln!(out, "; {unjudged} queries have no judgments and are not counted"),
-        }
-    })
-}
-
 pub(crate) fn measurement(measured: &Measurement, json: bool) -> Result<()> {
     print(|out| {
         if json {
@@ -192,7 +177,8 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
 }
 
 /// Writes to stdout. A reader that closes the pipe early (`| head`) is not an error.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+/// Writes to stdout. A closed pipe is no error: the reader has what it wanted.
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -3,11 +3,13 @@
 use ranklet::{Backend, Ranked};
 use serde::Serialize;
 
+use crate::input::Document;
+
 /// A finished ranking.
 #[derive(Debug)]
 pub(crate) struct Ranking<'a> {
     pub(crate) results: Vec<Ranked>,
-    pub(crate) documents: &'a [String],
+    pub(crate) documents: &'a [Document],
     pub(crate) tokens: usize,
     pub(crate) seconds: f64,
     pub(crate) backend: &'a Backend,
@@ -16,7 +18,7 @@ pub(crate) struct Ranking<'a> {
 impl Ranking<'_> {
     /// The text of a document, or of its best chunk.
     pub(crate) fn shown_text(&self, ranked: &Ranked) -> &str {
-        let document = &self.documents[ranked.index];
+        let document = &self.documents[ranked.index].text;
         ranked.span.and_then(|span| document.get(span.start..span.end)).unwrap_or(document)
     }
 }
@@ -38,22 +40,4 @@ pub(crate) struct Measurement {
     /// Peak memory of this process in bytes; `None` if the system does not report it.
     pub(crate) peak_bytes: Option<u64>,
     pub(crate) backend: Backend,
-}
-
-/// The metrics of both rankings, means over the judged queries.
-#[derive(Debug, Serialize)]
-pub(crate) struct Evaluation {
-    pub(crate) queries: usize,
-    pub(crate) unjudged_queries: usize,
-    pub(crate) documents: usize,
-    pub(crate) first_stage: Metrics,
-    pub(crate) reranked: Metrics,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Metrics {
-    #[serde(rename = "ndcg@10")]
-    pub(crate) ndcg: f64,
-    #[serde(rename = "mrr@10")]
-    pub(crate) mrr: f64,
 }

@@ -1,0 +1,88 @@
+//! Texts of a TREC run: documents and queries by id, as BEIR's `corpus.jsonl` and `queries.jsonl`, or as `.tsv`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ranklet::Result;
+use serde::Deserialize;
+
+use crate::input::{Id, invalid, json_lines, read};
+
+/// Texts by id; empty if the run has its own.
+#[derive(Debug, Default)]
+pub(crate) struct Collection {
+    documents: Option<HashMap<String, String>>,
+    queries: Option<HashMap<String, String>>,
+}
+
+/// A line of `corpus.jsonl` or `queries.jsonl`.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "_id", alias = "id", alias = "docid", alias = "qid")]
+    id: Id,
+    title: Option<String>,
+    #[serde(alias = "contents", alias = "content", alias = "query")]
+    text: String,
+}
+
+impl Entry {
+    /// A title and its text are one document, as BEIR joins them for rerankers.
+    fn into_text(self) -> String {
+        match self.title.filter(|title| !title.is_empty()) {
+            Some(title) => format!("{title} {}", self.text).trim().to_owned(),
+            None => self.text,
+        }
+    }
+}
+
+impl Collection {
+    /// Reads the files that are given.
+    ///
+    /// # Errors
+    /// `input` for a malformed file or an id that occurs twice.
+    pub(crate) fn read(corpus: Option<&Path>, queries: Option<&Path>) -> Result<Self> {
+        Ok(Self { documents: corpus.map(texts).transpose()?, queries: queries.map(texts).transpose()? })
+    }
+
+    /// Whether both documents and queries are given.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.documents.is_some() && self.queries.is_some()
+    }
+
+    pub(crate) fn document(&self, id: &str) -> Option<&str> {
+        self.documents.as_ref()?.get(id).map(String::as_str)
+    }
+
+    pub(crate) fn query(&self, id: &str) -> Option<&str> {
+        self.queries.as_ref()?.get(id).map(String::as_str)
+    }
+}
+
+fn texts(path: &Path) -> Result<HashMap<String, String>> {
+    let content = read(path)?;
+    let is_tsv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+    let entries: Vec<(String, String)> = if is_tsv {
+        let lines = (1..).zip(content.lines()).filter(|(_, line)| !line.trim().is_empty());
+        lines
+            .map(|(number, line)| {
+                let (id, text) = line
+                    .split_once('\t')
+                    .ok_or_else(|| invalid(path, format!("line {number} is not an id, a tab and a text")))?;
+                Ok((id.to_owned(), text.to_owned()))
+            })
+            .collect::<Result<_>>()?
+    } else {
+        json_lines(path, &content, "an object with \"_id\" and \"text\"", |line| {
+            serde_json::from_str::<Entry>(line).map(|entry| (entry.id.as_str().to_owned(), entry.into_text()))
+        })?
+    };
+    let mut texts = HashMap::with_capacity(entries.len());
+    for (id, text) in entries {
+        if let Some(earlier) = texts.insert(id.clone(), text)
+            && texts.get(&id) != Some(&earlier)
+        {
+            return Err(invalid(path, format!("the id {id} has two different texts")));
+        }
+    }
+    Ok(texts)
+}

@@ -1,0 +1,180 @@
+//! `ranklet eval`: measures a first stage, its reranking and, if asked, that of a second model.
+
+mod collection;
+mod evaluation;
+mod html;
+mod qrels;
+mod run;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ranklet::eval::{Measure, trec_order};
+use ranklet::{Error, ErrorKind, Reranker, Result};
+
+use crate::input::invalid;
+use crate::scoring::raw_scores;
+use crate::terminal::{self, Progress};
+use collection::Collection;
+use evaluation::{Evaluation, QueryResult};
+use qrels::{Gains, Qrels};
+use run::{Run, RunQuery};
+
+pub(crate) use evaluation::System;
+
+/// The inputs and outputs of an evaluation.
+#[derive(Debug, Args)]
+pub(crate) struct EvalFiles {
+    /// Results of a first stage: JSON [{"query", "qid", "hits": [{"docid", "score", "content"}]}], or a TREC run, whose
+    /// texts --corpus and --queries have.
+    #[arg(long, value_name = "FILE")]
+    run: PathBuf,
+    /// Relevance judgments: TREC's (query 0 document gain) or BEIR's (query document gain, with a header).
+    #[arg(long, value_name = "FILE")]
+    qrels: PathBuf,
+    /// Documents of a TREC run: .jsonl ({"_id", "title", "text"}) or .tsv (id, text).
+    #[arg(long, value_name = "FILE", requires = "queries")]
+    corpus: Option<PathBuf>,
+    /// Queries of a TREC run: .jsonl ({"_id", "text"}) or .tsv (id, text).
+    #[arg(long, value_name = "FILE", requires = "corpus")]
+    queries: Option<PathBuf>,
+    /// Write the reranked order as a TREC run.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write a web page with distributions and each query's gain or loss.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+}
+
+/// The judged queries of a run.
+#[derive(Debug)]
+pub(crate) struct EvalSet {
+    queries: Vec<(RunQuery, Gains)>,
+    unjudged_queries: usize,
+    /// Ids of judged queries that the run does not have.
+    missing_queries: Vec<String>,
+}
+
+impl EvalSet {
+    /// Reads the run and its judgments, and matches them by query id.
+    ///
+    /// # Errors
+    /// `input` for a file that is malformed, and if no query or no document of the run has a judgment.
+    pub(crate) fn read(files: &EvalFiles) -> Result<Self> {
+        let collection = Collection::read(files.corpus.as_deref(), files.queries.as_deref())?;
+        let run = Run::read(&files.run, &collection)?;
+        let mut qrels = Qrels::read(&files.qrels)?;
+        let total = run.queries.len();
+        let queries: Vec<(RunQuery, Gains)> = run
+            .queries
+            .into_iter()
+            .filter_map(|query| qrels.take(&query.id).map(|gains| (query, gains)))
+            .collect();
+        let set =
+            Self { unjudged_queries: total - queries.len(), missing_queries: qrels.into_ids(), queries };
+        set.check_judged(files)?;
+        Ok(set)
+    }
+
+    /// Fails if the ids of the run and of the judgments never meet.
+    fn check_judged(&self, files: &EvalFiles) -> Result<()> {
+        let qrels = files.qrels.display();
+        if self.queries.is_empty() {
+            return Err(invalid(
+                &files.run,
+                format!("no query has a judgment in {qrels}: check that both use the same query ids"),
+            ));
+        }
+        let is_judged =
+            |(query, gains): &(RunQuery, Gains)| query.hits.iter().any(|hit| gains.contains_key(&hit.docid));
+        let has_hits = |(query, _): &(RunQuery, Gains)| !query.hits.is_empty();
+        if self.queries.iter().any(has_hits) && !self.queries.iter().any(is_judged) {
+            return Err(invalid(
+                &files.run,
+                format!("no document has a judgment in {qrels}: check that both use the same document ids"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn documents(&self) -> usize {
+        self.queries.iter().map(|(query, _)| query.hits.len()).sum()
+    }
+}
+
+/// Reranks the run with each model and measures all orders.
+///
+/// # Errors
+/// Those of scoring; `input` for a model with several labels.
+pub(crate) fn evaluate(
+    set: &EvalSet,
+    models: &[(System, &Reranker)],
+    measures: &[Measure],
+) -> Result<Evaluation> {
+    models.iter().try_for_each(|(_, reranker)| reranker.check_rankable())?;
+    let mut progress = Progress::new(set.documents() * models.len());
+    let mut done = 0;
+    let mut results = Vec::with_capacity(set.queries.len());
+    for (query, gains) in &set.queries {
+        let mut rankings = vec![ranking(query, &query.first_stage_scores())];
+        for (_, reranker) in models {
+            let contents: Vec<&str> = query.hits.iter().map(|hit| hit.content.as_str()).collect();
+            let scores = raw_scores(reranker, &query.text, &contents)
+                .map_err(|error| Error::new(error.kind(), format!("query {}: {error}", query.id)))?;
+            rankings.push(ranking(query, &scores.into_iter().map(f64::from).collect::<Vec<_>>()));
+            done += contents.len();
+            progress.show(done);
+        }
+        results.push(QueryResult::new(query, gains, rankings, measures));
+    }
+    let systems =
+        std::iter::once(System::FirstStage).chain(models.iter().map(|(system, _)| *system)).collect();
+    Ok(Evaluation {
+        systems,
+        measures: measures.to_vec(),
+        documents: set.documents(),
+        unjudged_queries: set.unjudged_queries,
+        missing_queries: set.missing_queries.clone(),
+        results,
+    })
+}
+
+/// Document ids with scores, in the order in which trec_eval reads a run.
+fn ranking(query: &RunQuery, scores: &[f64]) -> Vec<(String, f64)> {
+    let ids: Vec<&str> = query.hits.iter().map(|hit| hit.docid.as_str()).collect();
+    trec_order(scores, &ids).into_iter().map(|index| (ids[index].to_owned(), scores[index])).collect()
+}
+
+/// Prints an evaluation and writes the files that were asked for.
+///
+/// # Errors
+/// `input` for a file that cannot be written.
+pub(crate) fn output(evaluation: &Evaluation, files: &EvalFiles, json: bool) -> Result<()> {
+    if let Some(path) = &files.out {
+        write(path, &evaluation.trec_run())?;
+    }
+    if let Some(path) = &files.report {
+        write(path, &html::page(evaluation))?;
+    }
+    if !evaluation.missing_queries.is_empty() {
+        terminal::status(&format!(
+            "ranklet: warning: {} judged queries are not in the run and are not counted: {}",
+            evaluation.missing_queries.len(),
+            first_few(&evaluation.missing_queries)
+        ));
+    }
+    table::print(evaluation, json)
+}
+
+fn first_few(ids: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = if ids.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", ids[..SHOWN.min(ids.len())].join(", "))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(|error| {
+        Error::new(ErrorKind::Input, format!("{}: cannot be written: {error}", path.display()))
+    })
+}
