@@ -4,6 +4,7 @@
 mod common;
 
 mod documentation;
+mod documents;
 mod eval;
 mod hub;
 mod other_commands;

@@ -91,30 +91,6 @@ fn score_writes_one_line_per_pair_in_order_with_labels_separated_by_tabs() {
 }
 
 #[test]
-fn documents_are_read_from_each_file_type() {
-    let folder = Folder::new();
-    let rank = |file: &str, input: &str| {
-        let arguments =
-            ["rank", "--model", &model("bert-gelu-h36"), "--query", "Paris", "--documents", file, "--json"];
-        let ranking: Value = serde_json::from_str(&stdout(&ranklet_with_input(&arguments, input))).unwrap();
-        ranking["results"].clone()
-    };
-    let expected = rank(&folder.write("a.json", r#"["one river", "two roads"]"#), "");
-    assert_eq!(expected.as_array().unwrap().len(), 2);
-    assert_eq!(rank(&folder.write("b.json", r#"[{"text": "one river"}, "two roads"]"#), ""), expected);
-    assert_eq!(
-        rank(
-            &folder.write("c.jsonl", "{\"text\": \"one river\", \"id\": 7}\n{\"text\": \"two roads\"}\n"),
-            ""
-        ),
-        expected
-    );
-    assert_eq!(rank(&folder.write("d.txt", "one river\r\ntwo roads\r\n"), ""), expected);
-    assert_eq!(rank("-", "one river\ntwo roads\n"), expected);
-    assert_eq!(rank(&folder.write("bom.txt", "\u{feff}one river\ntwo roads\n"), ""), expected);
-}
-
-#[test]
 fn top_n_keeps_the_best() {
     let folder = Folder::new();
     let documents = folder.write("documents.txt", "one\ntwo\nthree\nfour\n");
