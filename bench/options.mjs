@@ -9,7 +9,7 @@ export const help = `./build.sh bench [options]
   --no-build           measure the existing build
   --only SECTIONS      comma-separated sections: ${sections.join(", ")}
   --repetitions N      repetitions in all sections
-  --most N             skip runs with more than N documents
+  --max-documents N    skip runs with more than N documents
   --engines PATTERN    engines of the section "speed" whose name (where/engine/weights/threads) matches, e.g. chromium/.*/1
   --w100 FILE          JSON with "query" and "documents" to take texts from, instead of texts in the repository
   --checkpoint DIR     f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
@@ -23,7 +23,7 @@ const optionTypes = {
   quick: { type: "boolean", default: false },
   only: { type: "string" },
   repetitions: { type: "string" },
-  most: { type: "string" },
+  "max-documents": { type: "string" },
   engines: { type: "string" },
   w100: { type: "string" },
   checkpoint: { type: "string" },
@@ -45,11 +45,12 @@ export function readOptions(args) {
   const unknown = only.find((section) => !sections.includes(section));
   if (unknown !== undefined) throw new Error(`--only takes ${sections.join(", ")}, not ${unknown}`);
   if (only.includes("versions") !== (values.baseline !== undefined)) throw new Error("--only versions and --baseline DIR must be used together");
-  const [repetitions, most] = [wholeNumber("repetitions", values.repetitions), wholeNumber("most", values.most)];
+  const repetitions = wholeNumber("repetitions", values.repetitions);
+  const maxDocuments = wholeNumber("max-documents", values["max-documents"]);
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("--publish cannot be used with --quick: the figures of a quick run mean nothing");
   if (values.publish && values.engines !== undefined) throw new Error("--publish cannot be used with --engines: a section needs all its engines");
-  return { ...values, only, repetitions, most };
+  return { ...values, only, repetitions, maxDocuments };
 }
 
 function isPattern(text) {
@@ -70,7 +71,7 @@ function wholeNumber(name, text) {
  * Returns the sizes of all sections. `speed`, `noVnni`, `shape`, `versions` and `flat` have pairs [documents, repetitions]; in
  * `flat` all documents have the same length. A quick run runs everything once or twice with very few documents.
  */
-export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", most: maxDocuments = Infinity }) {
+export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", maxDocuments = Infinity }) {
   const fullConfig = {
     speed: [[10, 5], [100, 3], [1000, 1]],
     noVnni: [100, 3],
