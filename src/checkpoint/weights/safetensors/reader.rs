@@ -310,6 +310,6 @@ mod tests {
 
         let mut broken = values;
         broken[4] = f32::NAN;
-        assert!(read(&file(broken)).unwrap_err().context().contains("m holds a number that is not finite"));
+        assert!(read(&file(broken)).unwrap_err().context().contains("m has a number that is not finite"));
     }
 }
