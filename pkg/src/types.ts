@@ -126,8 +126,9 @@ export interface CallOptions extends ScoringOptions {
 }
 
 /**
- * A document: its text, or an object with a `text` or with the fields in `rankFields`. The type is `object` because
- * TypeScript does not assign interfaces and classes to a record.
+ * A document: its text, or an object with a text or with the fields in `rankFields`. The text of an object is the first of
+ * `text`, `pageContent`, `page_content`, `content`, `contents`, `body`, `passage`, `snippet` and `title` that is a string. The
+ * type is `object` because TypeScript does not assign interfaces and classes to a record.
  */
 export type DocumentInput = string | object;
 
@@ -137,8 +138,9 @@ export type LongDocuments = "truncate" | "chunk";
 /** Options for the text of documents. */
 export interface DocumentOptions {
   /**
-   * The fields of each document that are scored, as lines `field: value` in this order. Each must be a string, a number or a
-   * boolean in every document. Default: only the document's `text`.
+   * The fields of each document that are scored: the value of one field as it is, several as lines `field: value` in this
+   * order. A value is a string, a number, a boolean, a `Date`, or an array of these, which is joined with ", ". A document
+   * that lacks a field, or has `null` there, is scored by its other fields. Default: only the document's text.
    */
   readonly rankFields?: readonly string[] | undefined;
   /**
@@ -202,8 +204,8 @@ export interface RankOptions extends CallOptions {
 }
 
 /**
- * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's `text`, or with `rankFields` the
- * lines of the fields.
+ * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's text, or with `rankFields` the
+ * fields as they are scored.
  */
 export interface Span {
   readonly start: number;

@@ -6,7 +6,7 @@ import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInpu
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
 import { dispose } from "../util/symbols.js";
-import { collectionChecks } from "./options.js";
+import { collectionChecks, queryRefusals } from "./options.js";
 import { mergeTop, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
 /** The checked arguments of `rank`. */
@@ -45,6 +45,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       "collection.rank",
       options,
       collectionChecks,
+      queryRefusals,
     );
     const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates } as const;
     this.#checkCandidates(candidates);

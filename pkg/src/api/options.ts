@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import type { PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, array, boolean, callback, iterable, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, array, boolean, callback, iterable, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
 const scoringChecks = {
   scores: oneOf(["model", "raw", "sigmoid"]),
@@ -16,12 +16,35 @@ const documentChecks = {
   longDocuments: oneOf(["truncate", "chunk"]),
 };
 
-const instructionCheck = { instruction: notOffered("put the instruction into the query") };
+/** Options of all calls with one query that cannot be applied. */
+export const queryRefusals = { instruction: "put the instruction into the query" };
+
+/** Options of other rerankers' APIs (Cohere, Jina, Voyage) that cannot be applied. */
+export const rerankRefusals = {
+  ...queryRefusals,
+  model: "the model is the one that Reranker.load has loaded; leave it out",
+  maxChunksPerDoc: 'use longDocuments: "chunk", which scores all chunks, or maxTokensPerDocument to limit them',
+  truncation: 'documents that do not fit are cut off, or with longDocuments: "chunk" scored in chunks; leave it out',
+  returnEmbeddings: "a cross-encoder has no embeddings; leave it out",
+  priority: "calls take turns; leave it out",
+};
+
+/** Options of sentence-transformers' `CrossEncoder.rank` that cannot be applied. */
+export const rankRefusals = {
+  ...queryRefusals,
+  batchSize: "the engine divides documents into micro-batches itself, and scores do not depend on it; leave it out",
+  showProgressBar: "use onProgress",
+  numWorkers: "give workers to Reranker.load",
+  activationFn: 'use scores, with "raw" or "sigmoid"',
+  activationFct: 'use scores, with "raw" or "sigmoid"',
+  applySoftmax: "a softmax needs several labels, and rank needs a model with one; use score()",
+  convertToNumpy: "scores are numbers; leave it out",
+  convertToTensor: "scores are numbers; leave it out",
+};
 
 export const rerankChecks = {
   ...callChecks,
   ...documentChecks,
-  ...instructionCheck,
   query: string,
   documents: array,
   topN: positiveInteger,
@@ -31,7 +54,6 @@ export const rerankChecks = {
 export const streamChecks = {
   ...scoringChecks,
   ...documentChecks,
-  ...instructionCheck,
   query: string,
   documents: iterable,
   returnDocuments: boolean,
@@ -45,7 +67,6 @@ export const prepareChecks = { ...documentChecks, signal: abortSignal, onProgres
 
 export const collectionChecks = {
   ...scoringChecks,
-  ...instructionCheck,
   topN: positiveInteger,
   candidates: documentIndices,
   returnDocuments: boolean,

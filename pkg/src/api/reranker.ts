@@ -25,8 +25,8 @@ import { throwIfAborted } from "../util/abort.js";
 import { array, checkOptions, string } from "../util/check.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
-import { documentText, documentTexts } from "./documents.js";
-import { prepareChecks, rankChecks, rerankChecks, scoreChecks, streamChecks } from "./options.js";
+import { documentTexts, type ReadDocument, readDocuments } from "./documents.js";
+import { prepareChecks, queryRefusals, rankChecks, rankRefusals, rerankChecks, rerankRefusals, scoreChecks, streamChecks } from "./options.js";
 import { scoredDocuments, topDocuments, toResult } from "./results.js";
 
 /** The checked options of calls that return one result. */
@@ -91,7 +91,7 @@ export class LoadedReranker {
    */
   async rerank<D extends DocumentInput>(options: RerankOptions<D>): Promise<RerankResponse<D>> {
     const started = performance.now();
-    const checked = checkOptions("rerank", options, rerankChecks);
+    const checked = checkOptions("rerank", options, rerankChecks, rerankRefusals);
     const query = string(checked.query, "rerank: query");
     // Copied, because the caller may change the array before the call ends.
     const documents = [...array(checked.documents, "rerank: documents")] as readonly D[];
@@ -114,7 +114,7 @@ export class LoadedReranker {
    *   `disposed`, or an error of the engine
    */
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
-    const checked = checkOptions("stream", options, streamChecks);
+    const checked = checkOptions("stream", options, streamChecks, queryRefusals);
     const query = string(checked.query, "stream: query");
     const { documents, rankFields, returnDocuments = false, scores = "model", signal } = checked;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
@@ -139,7 +139,7 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async rank(query: string, documents: readonly DocumentInput[], options?: RankOptions): Promise<RankResult[]> {
-    const checked = checkOptions("rank", options, rankChecks);
+    const checked = checkOptions("rank", options, rankChecks, rankRefusals);
     const checkedQuery = string(query, "rank: query");
     const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
@@ -243,13 +243,13 @@ export class LoadedReranker {
 
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
-    for (const window of windows(textsOf<D>(settings), ({ text }) => text.length, this.#workers)) {
+    for (const window of windows(readDocuments(settings.documents as Iterable<D>, settings.rankFields), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
       const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;
       for await (const partials of streamJob(this.#scorer, job, first, settings)) {
         const results = partials.flatMap((partial) => scoredDocuments(partial, partial.indices)).map((scored) => {
-          const { document } = window[scored.index - first] as { document: D };
+          const { document } = window[scored.index - first] as ReadDocument<D>;
           return settings.returnDocuments ? { ...scored, document } : scored;
         });
         done += results.length;
@@ -273,11 +273,6 @@ export class LoadedReranker {
   #miscounted(pairs: number): RankletError {
     return new RankletError("internal", `the engine returned a wrong number of scores for ${pairs} pairs`);
   }
-}
-
-function* textsOf<D>({ documents, rankFields }: StreamSettings): Generator<{ document: D; text: string }> {
-  let index = 0;
-  for (const document of documents) yield { document: document as D, text: documentText(document, index++, rankFields) };
 }
 
 /** Returns the limits on documents, with their defaults. */

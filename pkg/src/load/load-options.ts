@@ -4,7 +4,7 @@ import type { HubOptions } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { abortSignal, callback, checkOptions, notOffered, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, callback, checkOptions, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
 /** The options of `load`, checked and with their defaults. */
 export interface CheckedLoadOptions {
@@ -29,9 +29,10 @@ const loadChecks = {
   baseUrl: string,
   token: accessToken,
   cache: cacheOption,
-  integrity: notOffered("fetch and check the files yourself and give them to load"),
   maxMemoryBytes: positiveInteger,
 };
+
+const loadRefusals = { integrity: "fetch and check the files yourself and give them to load" };
 
 const maxAutoWorkers = 4;
 
@@ -43,7 +44,7 @@ const maxWorkers = 64;
  * @throws RankletError `input` or `unsupported` for an option; `aborted` if the signal is
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
-  const checked = checkOptions("load", options, loadChecks);
+  const checked = checkOptions("load", options, loadChecks, loadRefusals);
   const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, maxLength, maxMemoryBytes } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.

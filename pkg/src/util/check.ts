@@ -1,27 +1,52 @@
 import { RankletError } from "../errors.js";
+import { optionName, similarName } from "./option-names.js";
 
 /** Checks a value and returns it with its type. Errors (`input` or `unsupported`) call it `name`. */
 export type Check<T> = (value: unknown, name: string) => T;
 type Checks = Readonly<Record<string, Check<unknown>>>;
+/** Options that a call knows and does not have, each with the advice that ends the error. */
+export type Refusals = Readonly<Record<string, string>>;
 type Checked<R extends Checks> = { readonly [Name in keyof R]: ReturnType<R[Name]> | undefined };
 
 /**
- * Checks an options object, with one check per option name. Returns `undefined` for an option that is absent or `undefined`.
- * @throws RankletError `input` for an unknown name or a value of the wrong type, `unsupported` for a known option that is
- *   not available
+ * Checks an options object, with one check per option name. Each name may also be spelled in snake_case. Returns `undefined`
+ * for an option that is absent or `undefined`.
+ * @throws RankletError `input` for an unknown name, a value of the wrong type, or two spellings with different values;
+ *   `unsupported` for a name in `refusals`
  */
-export function checkOptions<R extends Checks>(call: string, options: unknown, checks: R): Checked<R> {
+export function checkOptions<R extends Checks>(call: string, options: unknown, checks: R, refusals: Refusals = {}): Checked<R> {
   if (options === undefined) return {} as Checked<R>;
   if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
   const read: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
-    if (check === undefined) {
-      throw new RankletError("input", `${call}: unknown option "${name}"; known are ${Object.keys(checks).join(", ")}`);
+  const spellings = new Map<string, string>();
+  for (const [spelling, value] of Object.entries(options)) {
+    const name = knownName(call, spelling, checks, refusals);
+    if (value === undefined) continue;
+    const refusal = refusals[name];
+    if (refusal !== undefined) throw new RankletError("unsupported", `${call}: ${spelling} is not available: ${refusal}`);
+    const other = spellings.get(name);
+    if (other !== undefined && !isSame(options[other], value)) {
+      throw new RankletError("input", `${call}: ${other} and ${spelling} are the same option and have different values; give one of them`);
     }
-    if (value !== undefined) read[name] = check(value, `${call}: ${name}`);
+    spellings.set(name, spelling);
+    read[name] = (checks[name] as Check<unknown>)(value, `${call}: ${spelling}`);
   }
   return read as Checked<R>;
+}
+
+function knownName(call: string, spelling: string, checks: Checks, refusals: Refusals): string {
+  const known = Object.keys(checks);
+  const name = optionName(spelling, [...known, ...Object.keys(refusals)]);
+  if (name !== undefined) return name;
+  const similar = similarName(spelling, known);
+  const suggestion = similar === undefined ? "known are" : `did you mean "${similar}"? Known are`;
+  throw new RankletError("input", `${call}: unknown option "${spelling}"; ${suggestion} ${known.join(", ")}`);
+}
+
+/** Whether two values of an option are the same. Arrays are compared by their elements. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, position) => Object.is(item, b[position]));
+  return Object.is(a, b);
 }
 
 /** @throws RankletError `input` unless `value` is a string */
@@ -88,10 +113,4 @@ export function abortSignal(value: unknown, name: string): AbortSignal {
 export function callback<T>(value: unknown, name: string): (argument: T) => void {
   if (typeof value === "function") return value as (argument: T) => void;
   throw wrongType(name, "a function", value);
-}
-
-export function notOffered(advice: string): Check<never> {
-  return (_value, name) => {
-    throw new RankletError("unsupported", `${name} is not available: ${advice}`);
-  };
 }

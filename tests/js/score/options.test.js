@@ -120,7 +120,7 @@ describe("scoring", () => {
     [{ documents: "a" }, /documents must be an array, not "a"/],
     [{ documents: ["a", 7] }, /documents\[1\] must be a string or an object/],
     [{ documents: ["a", null] }, /documents\[1\] .* not null/],
-    [{ documents: ["a", { title: "b" }] }, /documents\[1\] has no string `text`.*rankFields/],
+    [{ documents: ["a", { name: "b" }] }, /documents\[1\] has no string `text`.*rankFields/],
     [{ topN: 0 }, /topN must be a whole number of 1 or more/],
     [{ topN: -1 }, /topN must be/],
     [{ topN: NaN }, /topN must be/],
@@ -135,7 +135,7 @@ describe("scoring", () => {
     [{ maxTokensPerDocument: 0 }, /maxTokensPerDocument must be/],
     [{ signal: "stop" }, /signal must be an AbortSignal/],
     [{ onProgress: {} }, /onProgress must be a function/],
-    [{ top_n: 2 }, /unknown option "top_n".*topN/],
+    [{ limit: 2 }, /unknown option "limit".*topN/],
   ];
   for (const [options, message] of wrong) {
     test(`rerank refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, rerank(options)));
@@ -148,7 +148,7 @@ describe("scoring", () => {
   test("rerank without options is an input error", () => rejectsWith("input", /query must be/, () => reranker.rerank()));
 
   test("rank and score refuse unknown options and wrong arguments", async () => {
-    await rejectsWith("input", /unknown option "topN".*topK/, () => reranker.rank("q", ["a"], { topN: 1 }));
+    await rejectsWith("input", /unknown option "limit".*topK/, () => reranker.rank("q", ["a"], { limit: 1 }));
     await rejectsWith("input", /topK must be/, () => reranker.rank("q", ["a"], { topK: 0 }));
     await rejectsWith("input", /rank: query must be a string/, () => reranker.rank(undefined, ["a"]));
     await rejectsWith("input", /rank: documents must be an array/, () => reranker.rank("q"));
