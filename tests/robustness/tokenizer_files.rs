@@ -135,7 +135,7 @@ fn a_pair_template_that_grows_with_the_square_of_its_file() {
     assert_refused(
         with_pipeline(json!({ "post_processor": template })),
         ErrorKind::Unsupported,
-        &["pair template of more than"],
+        &["pair template has more than"],
     );
 }
 
