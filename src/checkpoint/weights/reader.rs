@@ -15,8 +15,8 @@ use crate::error::{Result, unsupported, weights};
 /// provides them. It never holds a whole file.
 ///
 /// ```
-/// # fn read(file: &[u8]) -> ranklet::Result<ranklet::checkpoint::Weights> {
-/// let mut reader = ranklet::checkpoint::WeightsReader::default();
+/// # fn read(file: &[u8]) -> ranklet::Result<ranklet::internals::Weights> {
+/// let mut reader = ranklet::internals::WeightsReader::default();
 /// reader.open("model.safetensors", file.len() as u64)?;
 /// while let Some(range) = reader.wanted() {
 ///     reader.push(&file[range.start as usize..range.end as usize])?;
