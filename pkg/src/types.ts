@@ -19,8 +19,9 @@ export type ModelFileSet = Readonly<Record<string, FileContent>>;
  * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server `baseUrl`. A local folder of that name
  * is `./org/name`.
  *
- * A folder is a `URL`, or a string that starts with `https://`, `http://` or `file:///`. A string that starts with
- * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers.
+ * A folder is a `URL`, or a string that starts with `https://`, `http://` or `file:/`. A string that starts with
+ * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers. In Node on Windows, paths such as
+ * `C:\models\reranker`, `C:/models/reranker`, `.\reranker` and `\\server\share\reranker` are directories too.
  */
 export type ModelSource = string | URL | ModelFileSet;
 
@@ -84,10 +85,13 @@ export interface LoadOptions {
   readonly revision?: string | undefined;
   /**
    * For a Hub id: the server's URL. It serves files at `{baseUrl}/{id}/resolve/{revision}/{file}`. In browsers it may be
-   * relative to the page. Default `"https://huggingface.co"`.
+   * relative to the page. Default `"https://huggingface.co"`, or in Node the environment variable `HF_ENDPOINT`.
    */
   readonly baseUrl?: string | undefined;
-  /** For a Hub id: an access token for private and gated models. It is sent to the origin of `baseUrl` only. */
+  /**
+   * For a Hub id: an access token for private and gated models. It is sent to the origin of `baseUrl` only. In Node the
+   * environment variable `HF_TOKEN` gives one for the default server, or for that of `HF_ENDPOINT`.
+   */
   readonly token?: string | undefined;
   /**
    * Whether to keep downloaded files. A model is stored once it has loaded, and loads without any request the next time. So a
@@ -95,10 +99,15 @@ export interface LoadOptions {
    *
    * Default: `true` for a Hub id, `false` for a folder's URL, whose files may change. A string is the place: in browsers the
    * name of a Cache (default `"ranklet-models-v1"`), in Node a folder (default: the environment variable `RANKLET_CACHE`, or
-   * "ranklet" in the user's cache folder). `false` neither reads nor writes. Edge runtimes and pages without https have no
+   * "ranklet" in `HF_HOME` or in the user's cache folder). `false` neither reads nor writes. Edge runtimes and pages without https have no
    * cache; there, `true` or a string is `unsupported`.
    */
   readonly cache?: boolean | string | undefined;
+  /**
+   * Whether to load without any request. A model of a Hub or from a folder's URL must be in the cache then, or loading rejects
+   * with `network`. Default `false`; in Node the environment variable `HF_HUB_OFFLINE` sets it for Hub ids.
+   */
+  readonly localFilesOnly?: boolean | undefined;
   /** Aborts loading with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
   /** Receives the progress of each file. An error that it throws rejects the call. */

@@ -12,6 +12,8 @@ export interface LoadSteps {
   collect(): Promise<ModelFiles>;
   /** Starts an engine with the files. */
   start(files: Promise<ModelFiles>): Promise<Scorer>;
+  /** Whether the files cannot be downloaded. */
+  readonly offline: boolean;
   /** Reports the progress of files that came from the cache. */
   onCached(files: ModelFiles): void;
 }
@@ -22,9 +24,10 @@ const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", 
 /**
  * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
  * @param option the option `cache` of `load`
+ * @param offline what forbids requests; then the cache is used even for a model that is not cached by default
  * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
  */
-export function openCache(platform: Platform, location: ModelLocation, option: boolean | string | undefined): ModelCache | undefined {
+export function openCache(platform: Platform, location: ModelLocation, option: boolean | string | undefined, offline: string | undefined): ModelCache | undefined {
   if (option === false) return undefined;
   if (location.kind !== "remote") {
     if (option === undefined) return undefined;
@@ -33,7 +36,7 @@ export function openCache(platform: Platform, location: ModelLocation, option: b
       "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for the default model",
     );
   }
-  if (option === undefined && location.hub === undefined) return undefined;
+  if (option === undefined && location.hub === undefined && offline === undefined) return undefined;
   const model = location.folder.href;
   const store = platform.store(typeof option === "string" ? option : undefined, model);
   if (store !== undefined) return new ModelCache(model, store);
@@ -58,6 +61,7 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
       return withWarnings(await steps.start(Promise.resolve(cached)), warnings);
     } catch (error) {
       if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
+      if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
       warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
       await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
     }

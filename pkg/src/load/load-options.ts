@@ -1,10 +1,10 @@
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError } from "../errors.js";
-import type { HubOptions } from "../model/hub.js";
+import { accessToken, type HubOptions } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { abortSignal, callback, checkOptions, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, boolean, callback, checkOptions, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
 /** The options of `load`, checked and with their defaults. */
 export interface CheckedLoadOptions {
@@ -14,6 +14,7 @@ export interface CheckedLoadOptions {
   readonly maxAutoWorkers: number;
   readonly hub: HubOptions;
   readonly cache: boolean | string | undefined;
+  readonly localFilesOnly: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
 }
@@ -29,6 +30,7 @@ const loadChecks = {
   baseUrl: string,
   token: accessToken,
   cache: cacheOption,
+  localFilesOnly: boolean,
   maxMemoryBytes: positiveInteger,
 };
 
@@ -45,7 +47,7 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, maxLength, maxMemoryBytes } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -56,7 +58,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, cache, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, cache, localFilesOnly, signal, onProgress };
 }
 
 /**
@@ -84,10 +86,4 @@ function workerCount(value: unknown, name: string): "auto" | number {
 function cacheOption(value: unknown, name: string): boolean | string {
   if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
   throw wrongType(name, "true, false or the name of a cache", value);
-}
-
-/** Checks an access token. The error does not repeat it, because it is a secret. */
-function accessToken(value: unknown, name: string): string {
-  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
-  throw new RankletError("input", `${name} must be an access token: a string of visible ASCII characters without spaces`);
 }

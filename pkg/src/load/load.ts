@@ -16,6 +16,7 @@ import { type LoadSteps, loadThroughCache, openCache } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
 import { locate } from "./locate.js";
 import { MemoryBudget } from "./memory-budget.js";
+import { offlineReason } from "./offline.js";
 import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
 import type { LoadedModel } from "./stages.js";
@@ -26,16 +27,18 @@ import { startScorer } from "./start.js";
  * @throws RankletError see `Reranker.load`
  */
 export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
-  const { settings, workers, maxAutoWorkers, hub, cache: cacheOption, signal, onProgress } = readLoadOptions(platform, options);
+  const { settings, workers, maxAutoWorkers, hub, cache: cacheOption, localFilesOnly, signal, onProgress } = readLoadOptions(platform, options);
   const location = locate(platform, source, hub);
-  const cache = openCache(platform, location, cacheOption);
+  const offline = offlineReason(location, localFilesOnly);
+  const cache = openCache(platform, location, cacheOption, offline);
   return withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
-      collect: () => collectFiles(openSource(location, { platform, budget: new MemoryBudget(settings), signal: controller.signal, onProgress })),
+      collect: () => collectFiles(openSource(location, { platform, budget: new MemoryBudget(settings), offline, signal: controller.signal, onProgress })),
       start: async (collecting) => {
         const [files, module] = await Promise.all([collecting, abortable(engineModule(platform), controller.signal)]);
         return startScorer({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
       },
+      offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
     const loaded = await loadThroughCache(cache, steps, controller.signal);

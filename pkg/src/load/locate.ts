@@ -35,8 +35,8 @@ function locateElsewhere(platform: Platform, source: unknown): ModelLocation {
 }
 
 function folderUrl(platform: Platform, source: string): URL {
-  if (/^(\/|\.\.?(\/|$))/.test(source)) return platform.folderUrl(source);
-  if (/^(https?|file):\/\//i.test(source) && URL.canParse(source)) return new URL(source);
+  if (/^(\/|\.\.?(\/|$))/.test(source) || platform.isNativePath(source)) return platform.folderUrl(source);
+  if (/^(https?:\/\/|file:\/)/i.test(source) && URL.canParse(source)) return new URL(source);
   throw new RankletError(
     "input",
     `load: ${kindOf(source)} is neither a Hub id such as "org/name", nor a folder's URL, nor a path that starts with "/", "./" or "../"`,

@@ -36,6 +36,8 @@ export interface RemoteFolder {
 export interface SourceContext {
   readonly platform: Platform;
   readonly budget: MemoryBudget;
+  /** What forbids requests, as errors say it; `undefined` if they are allowed. */
+  readonly offline: string | undefined;
   /** Ends reading. The caller aborts it after a failure, so that other files stop as well. */
   readonly signal: AbortSignal;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;

@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import type { HubEnvironment, Setting } from "../platform/hub-environment.js";
 import type { Platform } from "../platform/platform.js";
 
 /** The options of `load` for a model of a Hub. */
@@ -12,7 +13,11 @@ export interface HubOptions {
 export interface HubModel {
   readonly id: string;
   readonly revision: string;
-  readonly token: string | undefined;
+  readonly token: Setting | undefined;
+  /** Where an access token can be given, as advice says it. */
+  readonly tokenPlaces: string;
+  /** The name of the environment variable that forbids requests, if one does. */
+  readonly offline: string | undefined;
   /** Returns the folder with the model's files at a branch, tag or commit. */
   folder(revision: string): URL;
 }
@@ -22,16 +27,43 @@ export function isHubId(source: string): boolean {
   return /^\w[\w.-]{0,95}\/\w[\w.-]{0,95}$/.test(source) && !source.includes("..");
 }
 
+const defaultBase: Setting = { value: "https://huggingface.co/", name: "the default server" };
+
 /**
- * Locates a model of a Hub.
+ * Locates a model of a Hub. Options precede the environment.
  * @throws RankletError `input` for an option that cannot be used
  */
 export function hubModel(platform: Platform, id: string, { revision = "main", baseUrl, token }: HubOptions): HubModel {
   if (!/^[\x21-\x7e]{1,255}$/.test(revision) || revision.includes("..") || revision === ".") {
     throw new RankletError("input", "load: revision must be the name of a branch, a tag or a commit, such as \"main\"");
   }
-  const base = baseFolder(platform, baseUrl ?? "https://huggingface.co/");
-  return { id, revision, token, folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base) };
+  const environment = platform.hubEnvironment();
+  const endpoint = environment?.endpoint ?? defaultBase;
+  const base = baseFolder(platform, baseUrl === undefined ? endpoint : { value: baseUrl, name: "load: baseUrl" });
+  return {
+    id,
+    revision,
+    token: token === undefined ? environmentToken(environment, base, endpoint) : { value: token, name: "the token" },
+    tokenPlaces: environment === undefined ? "as the option token" : "as the option token or in the environment variable HF_TOKEN",
+    offline: environment?.offline,
+    folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base),
+  };
+}
+
+/**
+ * Checks an access token. The error does not repeat it, because it is a secret.
+ * @throws RankletError `input`
+ */
+export function accessToken(value: unknown, name: string): string {
+  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
+  throw new RankletError("input", `${name} must be an access token: a string of visible ASCII characters without spaces`);
+}
+
+/** Returns the environment's token, unless the option `baseUrl` names another server than the one it is for. */
+function environmentToken(environment: HubEnvironment | undefined, base: URL, endpoint: Setting): Setting | undefined {
+  const token = environment?.token;
+  if (token === undefined || !URL.canParse(endpoint.value) || new URL(endpoint.value).origin !== base.origin) return undefined;
+  return { ...token, value: accessToken(token.value, token.name) };
 }
 
 /** Returns `name` if it is a commit's full hash and not a branch or tag. */
@@ -40,25 +72,25 @@ export function commitOf(name: string | undefined): string | undefined {
 }
 
 /** Returns advice for the user if a Hub answers the request for a file with this status. */
-export function hubAdvice({ id, revision, token }: HubModel, status: number): string | undefined {
+export function hubAdvice({ id, revision, token, tokenPlaces }: HubModel, status: number): string | undefined {
   if (status === 404) return `check the id "${id}" and the revision "${revision}" (a path starts with "./")`;
   if (status !== 401 && status !== 403) return undefined;
   return token === undefined
-    ? `"${id}" does not exist, or is private or gated and needs an access token as the option token (a path starts with "./")`
-    : `the token has no access to "${id}", or there is no such model`;
+    ? `"${id}" does not exist, or is private or gated and needs an access token ${tokenPlaces} (a path starts with "./")`
+    : `${token.name} has no access to "${id}", or there is no such model`;
 }
 
 /** Returns the URL that ids are relative to. Errors do not repeat it, because it may contain a password. */
-function baseFolder(platform: Platform, baseUrl: string): URL {
+function baseFolder(platform: Platform, { value: baseUrl, name }: Setting): URL {
   const page = platform.pageUrl();
   if (!URL.canParse(baseUrl, page)) {
     const expected = page === undefined ? "an http or https URL" : "an http or https URL, or one relative to the page";
-    throw new RankletError("input", `load: baseUrl must be ${expected}`);
+    throw new RankletError("input", `${name} must be ${expected}`);
   }
   const base = new URL(baseUrl, page);
   const plain = base.search === "" && base.hash === "" && base.username === "" && base.password === "";
   if (!/^https?:$/.test(base.protocol) || !plain) {
-    throw new RankletError("input", "load: baseUrl must be an http or https URL without a query, a fragment, a user or a password");
+    throw new RankletError("input", `${name} must be an http or https URL without a query, a fragment, a user or a password`);
   }
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   return base;

@@ -25,6 +25,8 @@ export const browser: Platform = {
   hasGpu: () => "gpu" in navigator,
   cpuCount: () => navigator.hardwareConcurrency,
   defaultModel: () => defaultModel,
+  hubEnvironment: () => undefined,
+  isNativePath: () => false,
   folderUrl: (path) => new URL(path, pageUrl()),
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a page cannot read file: URLs; serve the folder over http, or give the files")),

@@ -3,11 +3,13 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
+import { environmentVariable } from "./node-environment.js";
 import type { Store } from "./store.js";
 
 /**
  * Creates a store in the file system, with one folder per model, named by a hash of its URL.
- * @param folder root of all models; default: `RANKLET_CACHE`, or "ranklet" in the user's folder for caches
+ * @param folder root of all models; default: the environment variable `RANKLET_CACHE`, or "ranklet" in `HF_HOME` or in the
+ *   user's folder for caches
  * @returns `undefined` if there is no such folder, as for a user without a home
  */
 export function nodeStore(folder: string | undefined, model: string): Store | undefined {
@@ -36,14 +38,16 @@ async function writeAtomically(path: string, content: Blob): Promise<void> {
 }
 
 function defaultFolder(): string | undefined {
-  const { RANKLET_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (RANKLET_CACHE) return resolve(RANKLET_CACHE);
+  const folder = environmentVariable("RANKLET_CACHE");
+  if (folder !== undefined) return resolve(folder);
+  const huggingFace = environmentVariable("HF_HOME");
+  if (huggingFace !== undefined) return resolve(huggingFace, "ranklet");
   try {
-    if (process.platform === "win32") return join(LOCALAPPDATA || join(homedir(), "AppData", "Local"), "ranklet");
+    if (process.platform === "win32") return join(environmentVariable("LOCALAPPDATA") ?? join(homedir(), "AppData", "Local"), "ranklet");
     if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "ranklet");
-    return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "ranklet");
+    return join(environmentVariable("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "ranklet");
   } catch {
-    return undefined; // homedir() throws if the user has none.
+    return undefined; // homedir() throws if the user has none, and in Deno without the permission.
   }
 }
 

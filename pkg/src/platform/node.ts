@@ -1,14 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import { setImmediate } from "node:timers";
-import { pathToFileURL } from "node:url";
 
 import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
+import { hubEnvironment } from "./node-environment.js";
+import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
 import { nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
+
+const pathRules = (): PathRules => ({ windows: process.platform === "win32" });
 
 /** Node, Deno and Bun. The package's files are on disk. */
 export const node: Platform = {
@@ -17,7 +19,9 @@ export const node: Platform = {
   hasGpu: () => false,
   cpuCount: availableParallelism,
   defaultModel: () => defaultModel,
-  folderUrl: (path) => pathToFileURL(`${resolve(path)}/`),
+  hubEnvironment,
+  isNativePath: (text) => isWindowsPath(text, pathRules()),
+  folderUrl: (path) => folderUrl(path, pathRules()),
   readFile: async (url, signal) => {
     try {
       return new Blob([await readFile(url, { signal })]);

@@ -1,5 +1,6 @@
 import type { ModelFileSet } from "../types.js";
 import type { WorkerPort } from "../worker/port.js";
+import type { HubEnvironment } from "./hub-environment.js";
 import type { Store } from "./store.js";
 
 /** The differences between runtimes. Each runtime has a file in this folder. */
@@ -20,8 +21,12 @@ export interface Platform {
    * @throws RankletError `unsupported` if the application has to import it
    */
   defaultModel(): ModelFileSet;
+  /** Returns what the environment of the process says about Hubs; `undefined` if the runtime has no environment. */
+  hubEnvironment(): HubEnvironment | undefined;
+  /** Whether a text is a path here, although it does not start with `/`, `./` or `../`. */
+  isNativePath(text: string): boolean;
   /**
-   * Returns the URL of the folder at a path (`/…`, `./…`, `../…`).
+   * Returns the URL of the folder at a path: `/…`, `./…`, `../…`, or one that `isNativePath` accepts.
    * @throws RankletError `unsupported` if the runtime has no paths
    */
   folderUrl(path: string): URL;

@@ -15,6 +15,8 @@ export const workerd: Platform = {
       'a Worker has no files to read the default model from; write `import model from "ranklet/default-model"` and `await Reranker.load(model)`',
     );
   },
+  hubEnvironment: () => undefined,
+  isNativePath: () => false,
   folderUrl: (path) => {
     throw new RankletError("unsupported", `a Worker has no paths to read "${path}" from; give a folder's https URL, or the files`);
   },

@@ -54,7 +54,7 @@ describe("the cache in the file system", () => {
   test("environment variables choose the folder of the cache", async (t) => {
     const { env } = process;
     const set = (changes) => {
-      for (const name of ["RANKLET_CACHE", "XDG_CACHE_HOME", "HOME"]) delete env[name];
+      for (const name of ["RANKLET_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"]) delete env[name];
       Object.assign(env, changes);
     };
     const before = { ...env };

@@ -63,7 +63,7 @@ export class GivenSource implements FileSource {
   /** Reads a URL. Its file must exist, even if a model can do without: the caller named it. */
   async #readUrl(file: ModelFile, url: URL): Promise<Blob> {
     const { name, code } = file;
-    const { platform, signal } = this.#context;
+    const { platform, offline, signal } = this.#context;
     if (url.protocol === "file:") {
       const content = await readLocal(file, () => platform.readFile(url, signal));
       this.#reportWhole(name, content?.size ?? 0);
@@ -78,6 +78,7 @@ export class GivenSource implements FileSource {
       this.#reportWhole(name, content.size);
       return content;
     }
+    if (offline !== undefined) throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
     const download = await Download.open(url, { signal, pageIsMissing: true });
     if (download === undefined) throw new RankletError("network", `${name} is missing: ${url.href} answered 404 or a page of HTML`);
     this.#progress.expect(name, download.length);

@@ -23,7 +23,7 @@ export class RemoteSource implements FileSource {
     this.#downloads =
       hub === undefined
         ? { signal, pageIsMissing: true }
-        : { signal, token: hub.token, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
+        : { signal, token: hub.token?.value, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
     this.#verifier = new DownloadVerifier(hub?.revision, budget);
     this.#progress = new ProgressTally(fixedNames, onProgress);
     this.#folder = folder;
