@@ -165,9 +165,11 @@ fn differences(html: &mut String, evaluation: &Evaluation, second: usize, measur
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Difference of each query, sorted\">"
         ),
     );
+    // The largest difference fills the height, and its value labels it.
+    let max = rows.iter().map(|row| row.1.abs()).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let (bar, zero) = (WIDTH / rows.len().max(1) as f64, HEIGHT / 2.0);
     for (index, &(query, difference)) in rows.iter().enumerate() {
-        let height = difference.abs() * (zero - 4.0);
+        let height = difference.abs() / max * (zero - 16.0);
         let (y, fill) = if difference > 0.0 {
             (zero - height, color(evaluation.systems[second]))
         } else {
@@ -182,6 +184,9 @@ fn differences(html: &mut String, evaluation: &Evaluation, second: usize, measur
                 escaped(&evaluation.results[query].text)
             ),
         );
+    }
+    for (sign, y) in [('+', 12.0), ('-', HEIGHT - 4.0)] {
+        push(html, format_args!("<text x=\"{WIDTH}\" y=\"{y}\" text-anchor=\"end\">{sign}{max:.3}</text>"));
     }
     push(
         html,
