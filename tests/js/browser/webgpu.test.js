@@ -149,7 +149,7 @@ describe("WebGPU in Chromium", () => {
 test("without WebGPU, the device webgpu and the dtype f16 are refused with advice", async () => {
   const { Reranker } = await import(new URL("pkg/dist/index.node.js", root));
   await assert.rejects(Reranker.load(undefined, { device: "webgpu" }), { code: "unsupported", message: /this runtime has no WebGPU .* use "auto" or "cpu"/ });
-  await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 is for the GPU/ });
+  await assert.rejects(Reranker.load(undefined, { dtype: "f16", workers: 0 }), { code: "unsupported", message: /f16 needs a GPU/ });
 });
 
 /** Runs in the page: records devices and counts what they create. */
