@@ -58,11 +58,13 @@ interface CallScores {
 /** The class `Reranker` that an entry point exports. */
 export type RerankerClass = typeof LoadedReranker & {
   /**
-   * Loads a model: the embedded default, one of a Hub, one from a folder, or one from its files.
+   * Loads a model: the embedded default, one of a Hub, one from a folder, or one from its files. May be called without the
+   * class, as in `const { load } = Reranker`.
    * @throws RankletError `input` or `unsupported` for the arguments; `config`, `tokenizer`, `weights` for the files;
    *   `network` or `integrity` for a download; `aborted`, `out-of-memory`
    */
   load<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
+  load(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<LoadedReranker>;
 };
 
 /** A loaded model that scores how well documents answer a query. */

@@ -225,3 +225,25 @@ describe("a model behind http", () => {
   test("load refuses the URL of a folder with a query, because it cannot apply to the files", () =>
     rejectsWith("input", /has a query or fragment/, () => Reranker.load(`${base}/good/?key=1`)));
 });
+
+describe("the class that load is called on", () => {
+  class Own extends Reranker {}
+  const { load } = Reranker;
+  const calls = {
+    "without a class": [() => load(url), Reranker],
+    "as a method of another object": [() => ({ load }).load(url), Reranker],
+    "as a callback": [() => Promise.resolve(url).then(load), Reranker],
+    "on a subclass": [() => Own.load(url), Own],
+    "without a class, from a subclass": [() => (0, Own.load)(url), Reranker],
+  };
+  for (const [how, [call, expectedClass]] of Object.entries(calls)) {
+    test(`load works ${how}`, async () => {
+      const reranker = await call();
+      assert.equal(reranker.constructor, expectedClass);
+      assert.ok(reranker instanceof Reranker);
+      assert.equal(reranker.constructor.name, expectedClass === Own ? "Own" : "Reranker");
+      assert.deepEqual(await reranker.score(pairs), await scoresOf(url));
+      reranker.dispose();
+    });
+  }
+});

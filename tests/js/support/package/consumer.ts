@@ -41,6 +41,15 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load(new URL("https://models.example/reranker/"), { cache: "my-models" });
   for (const workers of [0, 1, 2, "auto"] as const) await Reranker.load(model, { workers });
 
+  const { load } = Reranker;
+  const detached: Reranker = await load(model, { workers: 0, localFilesOnly: true });
+  detached.dispose();
+  class Own extends Reranker {
+    readonly own = true;
+  }
+  const own: Own = await Own.load(model);
+  own.dispose();
+
   const response: RerankResponse<Row> = await reranker.rerank({ query: "q", documents: rows, returnDocuments: true });
   const id: number | undefined = response.results[0]?.document?.id;
   const scores: Float32Array = await reranker.score([["q", "d"]], { scores: "raw" });
