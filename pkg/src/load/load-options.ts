@@ -34,7 +34,14 @@ const loadChecks = {
   maxMemoryBytes: positiveInteger,
 };
 
-const loadRefusals = { integrity: "fetch and check the files yourself and give them to load" };
+/** Options that are not offered, most of them of transformers and transformers.js. */
+const loadRefusals = {
+  integrity: "fetch and check the files yourself and give them to load",
+  progressCallback: "use onProgress",
+  quantized: "use dtype",
+  torchDtype: "use dtype",
+  trustRemoteCode: "no code of a model is ever run; leave it out",
+};
 
 const maxAutoWorkers = 4;
 

@@ -1,5 +1,10 @@
-/** Options that have two names, of which a call lists one. */
-const synonyms: Readonly<Record<string, string>> = { topK: "topN", topN: "topK", maxTokensPerDoc: "maxTokensPerDocument" };
+/** Further names of options: those of other libraries, and the two names of one option, of which a call lists one. */
+const synonyms: Readonly<Record<string, string>> = {
+  topK: "topN",
+  topN: "topK",
+  maxTokensPerDoc: "maxTokensPerDocument",
+  cacheDir: "cache",
+};
 
 /** Max length of a name that suggestions are searched for. */
 const maxSuggestedLength = 40;

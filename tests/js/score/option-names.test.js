@@ -41,6 +41,7 @@ describe("spellings of options", () => {
     const collection = await reranker.prepare([{ text: "a" }, { text: "b" }], { rank_fields: ["text"], long_documents: "chunk" });
     assert.equal((await lastOf(collection.rank("a", { top_k: 1 }))).results.length, 1);
     collection.dispose();
+    await rejectsWith("input", /load: cache is for a Hub id/, () => Reranker.load(url, { cache_dir: "models" }));
     const short = await Reranker.load(url, { max_length: 12, workers: 0 });
     assert.equal(short.info.maxLength, 12);
     short.dispose();
@@ -73,6 +74,9 @@ describe("spellings of options", () => {
 
 describe("options of other libraries that cannot be applied", () => {
   const refused = [
+    ["load", { trust_remote_code: true }, /load: trust_remote_code is not available: no code of a model is ever run; leave it out/],
+    ["load", { progress_callback: () => {} }, /progress_callback is not available: use onProgress/],
+    ["load", { quantized: true }, /quantized is not available: use dtype/],
     ["rerank", { model: "rerank-v3.5" }, /rerank: model is not available: .*Reranker\.load/],
     ["rerank", { max_chunks_per_doc: 10 }, /max_chunks_per_doc is not available: use longDocuments: "chunk"/],
     ["rerank", { truncation: true }, /truncation is not available: .*leave it out/],
@@ -82,9 +86,14 @@ describe("options of other libraries that cannot be applied", () => {
     ["rank", { convert_to_tensor: true }, /leave it out/],
     ["rank", { instruction: "Judge." }, /put the instruction into the query/],
   ];
+  const calls = {
+    load: (options) => Reranker.load(url, options),
+    rank: (options) => reranker.rank(query, documents, options),
+    rerank: (options) => reranker.rerank({ query, documents, ...options }),
+  };
   for (const [call, options, message] of refused) {
-    test(`${call} answers ${JSON.stringify(options)} with the code unsupported and what to do instead`, () =>
-      rejectsWith("unsupported", message, () => (call === "rank" ? reranker.rank(query, documents, options) : reranker.rerank({ query, documents, ...options }))));
+    test(`${call} answers the option ${Object.keys(options)} with the code unsupported and what to do instead`, () =>
+      rejectsWith("unsupported", message, () => calls[call](options)));
   }
 
   test("such an option counts as absent if it is undefined", async () => {
