@@ -62,8 +62,8 @@ impl Reranker {
     /// Scores pairs of query and document: `[pairs, num_labels]`, row-major, in input order.
     ///
     /// # Errors
-    /// `tokenizer` for a text with a token that the model has no embedding for, `internal` for logits that are not
-    /// finite.
+    /// `tokenizer` for a text with a token that the model has no embedding for, `input` for a pair without tokens,
+    /// `internal` for logits that are not finite.
     pub async fn score<Q: AsRef<str>, D: AsRef<str>>(
         &self,
         pairs: &[(Q, D)],

@@ -1,5 +1,7 @@
 //! The unit of work of an engine: the tokens of some pairs, concatenated without padding.
 
+use crate::error::{Result, input};
+
 /// Packed pairs: the plain data that the tokenizer passes to an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -50,7 +52,17 @@ impl Batch {
     }
 
     /// Ends the pair being built.
-    pub(super) fn end_pair(&mut self) {
+    ///
+    /// # Errors
+    /// `input` if it has no tokens: engines pool the rows of at least one.
+    pub(super) fn end_pair(&mut self) -> Result<()> {
+        if self.cu_seqlens.last() == Some(&self.input_ids.len()) {
+            return Err(input(
+                "this pair has no tokens, so the model cannot score it: query and document are empty, and this \
+                 model's tokenizer adds no special tokens; leave the pair out",
+            ));
+        }
         self.cu_seqlens.push(self.input_ids.len());
+        Ok(())
     }
 }

@@ -90,7 +90,10 @@ impl PairTemplate {
     }
 
     /// Adds a pair to a batch.
-    pub(super) fn push(&self, batch: &mut Batch, query: &[u32], document: &[u32]) {
+    ///
+    /// # Errors
+    /// `input` for a pair without tokens.
+    pub(super) fn push(&self, batch: &mut Batch, query: &[u32], document: &[u32]) -> Result<()> {
         for piece in &self.pieces {
             match *piece {
                 TemplatePiece::Special { id, token_type } => batch.push(&[id], token_type),
@@ -98,6 +101,6 @@ impl PairTemplate {
                 TemplatePiece::Document { token_type } => batch.push(document, token_type),
             }
         }
-        batch.end_pair();
+        batch.end_pair()
     }
 }

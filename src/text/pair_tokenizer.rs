@@ -209,7 +209,7 @@ impl PairTokenizer {
     /// Adds a pair of `query` and a chunk of at most [`max_chunk_tokens`](Self::max_chunk_tokens) tokens to a batch.
     ///
     /// # Errors
-    /// `tokenizer` for a token that the model has no embedding for.
+    /// `tokenizer` for a token that the model has no embedding for, `input` for a pair without tokens.
     pub(crate) fn push_chunk(
         &self,
         batch: &mut Batch,
@@ -225,7 +225,8 @@ impl PairTokenizer {
     /// Adds a pair to a batch, truncated to `max_length` tokens by HF's `longest_first`.
     ///
     /// # Errors
-    /// `tokenizer` if the pair contains a token that the model has no embedding for, or if the tokenizer fails.
+    /// `tokenizer` if the pair contains a token that the model has no embedding for, or if the tokenizer fails; `input`
+    /// for a pair without tokens.
     pub fn push(
         &self,
         batch: &mut Batch,
@@ -269,8 +270,7 @@ impl PairTokenizer {
     ) -> Result<()> {
         self.encoder.check_ids(query)?;
         self.encoder.check_ids(document)?;
-        template.push(batch, query, document);
-        Ok(())
+        template.push(batch, query, document)
     }
 
     /// Returns the template, or an error if the texts of a pair are not tokenized separately.

@@ -129,6 +129,19 @@ fn every_published_form_scores_as_the_python_libraries_do() {
     check("card", chat, &forms, &forms.card, &forms.card_instructed);
 }
 
+/// A classifier without a chat template joins the two texts without special tokens.
+#[test]
+fn a_pair_without_tokens_is_an_error_that_names_it() {
+    let mut files = plain(scoring(source()));
+    files.take("chat_template.jinja");
+    let reranker = load(files).unwrap();
+    let others = [("a river", ""), ("", "an old city")];
+    let scores = reranker.score_blocking(&others, Scores::Raw).unwrap();
+    let error = reranker.score_blocking(&[others[0], ("", ""), others[1]], Scores::Raw).unwrap_err();
+    assert!(error.to_string().starts_with("input error: pair 1: this pair has no tokens"), "{error}");
+    assert_eq!(reranker.score_blocking(&others, Scores::Raw).unwrap(), scores);
+}
+
 /// The default prompt is the instruction, as in sentence-transformers.
 #[test]
 fn the_default_prompt_is_the_instruction() {

@@ -7,6 +7,7 @@ mod chunks;
 mod collection;
 mod decoder;
 mod eval_measures;
+mod empty_pairs;
 mod gpu;
 mod parity;
 mod quality;

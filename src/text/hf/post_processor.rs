@@ -137,7 +137,7 @@ mod tests {
         let roberta =
             r#"{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": true}"#;
         let mut batch = Batch::default();
-        parse(roberta).unwrap().push(&mut batch, &[7, 8], &[9]);
+        parse(roberta).unwrap().push(&mut batch, &[7, 8], &[9]).unwrap();
         assert_eq!(batch.input_ids, [0, 7, 8, 2, 2, 9, 2]);
 
         let byte_level = r#"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false}"#;

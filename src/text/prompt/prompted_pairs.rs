@@ -48,7 +48,8 @@ impl PromptedPairs {
     /// kept.
     ///
     /// # Errors
-    /// `tokenizer` if the pair contains a token that the model has no embedding for, or if the tokenizer fails.
+    /// `tokenizer` if the pair contains a token that the model has no embedding for, or if the tokenizer fails;
+    /// `input` for a pair without tokens.
     pub(in crate::text) fn push(
         &self,
         encoder: &TextEncoder,
@@ -65,7 +66,6 @@ impl PromptedPairs {
         }
         encoder.check_ids(&pair)?;
         batch.push(&pair, 0);
-        batch.end_pair();
-        Ok(())
+        batch.end_pair()
     }
 }
