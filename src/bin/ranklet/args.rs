@@ -78,6 +78,9 @@ pub(crate) enum Command {
         /// The folder of the model, or its id on the Hub. The default model is quantized already.
         #[arg(long, value_name = "DIR|ID")]
         model: String,
+        /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
         /// q8: 7-bit matrices and 8-bit embeddings; q4: half the size of q8, unpacked to q8 on load.
         #[arg(long, value_parser = quantized_dtype)]
         dtype: Dtype,
@@ -129,6 +132,9 @@ pub(crate) struct ModelArguments {
     /// model in this program.
     #[arg(long, value_name = "DIR|ID")]
     model: Option<String>,
+    /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
+    #[arg(long, value_name = "REVISION", requires = "model")]
+    revision: Option<String>,
     /// The engine: auto, cpu, gpu, candle.
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -157,9 +163,9 @@ pub(crate) struct ScoreArguments {
 }
 
 impl ModelArguments {
-    /// Loads another model with the same options.
+    /// Loads another model with the same options. The revision is that of the first model alone.
     pub(crate) fn load_other(&self, model: String) -> Result<Reranker> {
-        Self { model: Some(model), ..self.clone() }.load()
+        Self { model: Some(model), revision: None, ..self.clone() }.load()
     }
 
     /// Loads the model.
@@ -181,7 +187,7 @@ impl ModelArguments {
 
     fn source_and_options(self) -> Result<(ModelSource, Options)> {
         let source = match &self.model {
-            Some(model) => ModelSource::Directory(hub::folder(model)?),
+            Some(model) => ModelSource::Directory(hub::folder(model, self.revision.as_deref())?),
             None => ModelSource::Embedded,
         };
         let options = Options {

@@ -40,7 +40,9 @@ pub(crate) fn run(command: Command) -> Result<()> {
                 .as_ref()
                 .map_or(Ok(()), |report| output::verification(report, json))
         }
-        Command::Quantize { model, dtype, out } => quantize(&model, dtype, &out),
+        Command::Quantize { model, revision, dtype, out } => {
+            quantize(&model, revision.as_deref(), dtype, &out)
+        }
         Command::Eval { model, files, measures, compare, json } => {
             evaluate(model, &files, &measures, compare, json)
         }
@@ -110,8 +112,8 @@ fn evaluate(
     Ok(())
 }
 
-fn quantize(model: &str, dtype: Dtype, out: &Path) -> Result<()> {
-    let folder = hub::folder(model)?;
+fn quantize(model: &str, revision: Option<&str>, dtype: Dtype, out: &Path) -> Result<()> {
+    let folder = hub::folder(model, revision)?;
     let files = ModelFiles::from_directory(&folder)?;
     let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.weights_bytes();
