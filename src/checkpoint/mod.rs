@@ -5,9 +5,14 @@
 //! consistent, every tensor lies within its file, and every number that is used is finite.
 
 mod config;
+mod file_content;
 mod json;
 mod model_files;
+#[cfg(not(target_arch = "wasm32"))]
+mod model_folder;
 mod model_layout;
+mod other_formats;
+mod purpose;
 mod sbert;
 mod tokenizer;
 mod wanted_files;
@@ -19,6 +24,9 @@ pub(crate) use config::{
     RelativePositions, Rotary,
 };
 pub use model_files::ModelFiles;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use model_folder::model_folder;
+pub(crate) use purpose::Purpose;
 pub use sbert::ScoreActivation;
 pub(crate) use sbert::{Module, ModuleChain};
 pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
@@ -33,6 +41,8 @@ pub(crate) use weights::{Index, MAX_PIECE_BYTES, Q7_OFFSET, QuantGrid, WeightsSo
 
 use crate::error;
 use crate::error::{ErrorKind, Result, config};
+use config::is_classifier;
+use file_content::check_content;
 use json::Object;
 use model_layout::layout;
 use sbert::CrossEncoderFiles;
@@ -67,6 +77,9 @@ impl Checkpoint {
     /// `config` or `tokenizer` for a missing or malformed file; `unsupported` for a valid file that needs a feature
     /// Ranklet does not have.
     pub fn read(mut files: ModelFiles) -> Result<Self> {
+        for (name, bytes) in files.iter() {
+            check_content(name, bytes)?;
+        }
         for file in &layout().files {
             if files.get(&file.name).is_some() {
                 file.check_not_refused()?;
@@ -77,8 +90,11 @@ impl Checkpoint {
             "config.json",
             files.get("config.json").ok_or_else(|| config("config.json is missing"))?,
         )?;
-        let mut config = ModelConfig::read(&config_json)?;
         let cross_encoder = CrossEncoderFiles::read(&files)?;
+        let purpose = Purpose::read(&files, &config_json, cross_encoder.modules.is_some())?;
+        let mut config = ModelConfig::read(&config_json).map_err(|error| purpose.explain(error))?;
+        purpose.check_decoder(&config)?;
+        config.purpose = purpose;
         let tokenizer_fields = tokenizer::parse_config(&files)?;
         let prompt = sbert::read_prompt(cross_encoder.config.as_ref())?;
         let chain = match config.decoder {

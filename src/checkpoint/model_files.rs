@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::model_layout::layout;
+use super::other_formats::check_formats;
+use crate::error::Result;
 
 /// The files of one checkpoint by name. Names are those on the Hub, such as `config.json` or `1_Pooling/config.json`.
 #[derive(Debug, Default, Clone)]
@@ -41,6 +43,15 @@ impl ModelFiles {
     /// Iterates over names and bytes, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
+    }
+
+    /// Checks that weights in a format that is not read are not the only ones.
+    ///
+    /// # Errors
+    /// `weights`, with the format.
+    pub(crate) fn check_formats(&self) -> Result<()> {
+        let names: Vec<&str> = self.files.keys().map(String::as_str).collect();
+        check_formats(&names, |name| self.get(name).map(<[u8]>::to_vec))
     }
 
     /// Returns the total size of all weights files in bytes.

@@ -163,12 +163,16 @@ impl SmallFile {
 /// Returns the error for a local file that exists but cannot be read.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
-    let kind = match layout().files.iter().find(|file| file.name == name) {
+    Error::new(error_kind(name), format!("{name} cannot be read: {error}")).with_source(error)
+}
+
+/// Returns the kind of errors about a file.
+pub(super) fn error_kind(name: &str) -> ErrorKind {
+    match layout().files.iter().find(|file| file.name == name) {
         Some(file) => file.error_kind(),
         None if name.ends_with("/config.json") => ErrorKind::Config,
         None => ErrorKind::Weights,
-    };
-    Error::new(kind, format!("{name} cannot be read: {error}")).with_source(error)
+    }
 }
 
 /// Returns whether `name` is the name of a file or folder, and not a path in the eyes of a URL or a file system.

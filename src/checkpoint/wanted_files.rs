@@ -4,13 +4,19 @@
 use std::{fs, io, path::Path};
 
 use super::ModelFiles;
+use super::file_content::check_content;
 use super::json::Object;
 use super::model_layout::{ModuleFiles, layout, missing_module_weights, missing_shard, no_weights};
+use super::other_formats::check_formats;
 use super::sbert;
 use super::weights::Index;
 use crate::error::{ErrorKind, Result, config};
 #[cfg(not(target_arch = "wasm32"))]
-use {super::model_layout::unreadable, crate::error::input};
+use {
+    super::model_folder::{list_files, model_folder},
+    super::model_layout::unreadable,
+    crate::error::input,
+};
 
 impl ModelFiles {
     /// Returns the files that a model is loaded from, of all files in `listing` (paths relative to its folder).
@@ -19,10 +25,17 @@ impl ModelFiles {
     /// index of sharded weights, and the list of sentence-transformers' modules.
     ///
     /// # Errors
-    /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed;
+    /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed, or
+    /// if the only weights are in a format that is not read;
     /// `unsupported` for an adapter; and the errors of `read`.
     pub fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
         let is_present = |name: &str| listing.contains(&name);
+        let mut read = |name: &str| {
+            let bytes = read(name)?;
+            check_content(name, &bytes)?;
+            Ok(bytes)
+        };
+        check_formats(listing, |name| read(name).ok())?;
         let mut wanted = Vec::new();
         for file in &layout().files {
             if is_present(&file.name) {
@@ -43,6 +56,7 @@ impl ModelFiles {
     /// `input` if `directory` is not a folder; the code in `model_files.json` for a file that cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &Path) -> Result<Self> {
+        let directory = &model_folder(directory)?;
         let mut files = Self::without_weights(directory)?;
         for form in &layout().weights {
             if !files.read(directory, &form.name)? {
@@ -71,6 +85,9 @@ impl ModelFiles {
                 directory.display()
             )));
         }
+        let names = list_files(directory);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        check_formats(&names, |name| fs::read(directory.join(name)).ok())?;
         let mut files = Self::new();
         for file in &layout().files {
             files.read(directory, &file.name)?;
@@ -187,9 +204,10 @@ mod tests {
         assert!(cases.len() > 25, "only {} cases", cases.len());
         for Case { name, listing, contents, wanted, error } in cases {
             let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
-            let result = ModelFiles::wanted(&listing, |file| match &contents[file] {
-                Value::String(text) => Ok(text.clone().into_bytes()),
-                json => Ok(json.to_string().into_bytes()),
+            let result = ModelFiles::wanted(&listing, |file| match contents.get(file) {
+                Some(Value::String(text)) => Ok(text.clone().into_bytes()),
+                Some(json) => Ok(json.to_string().into_bytes()),
+                None => Err(config(format!("{file} is not in the case"))),
             });
             match (result, error) {
                 (Ok(mut files), None) => {

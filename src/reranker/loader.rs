@@ -10,6 +10,8 @@ use super::Reranker;
 use super::model_spec::ModelSpec;
 use super::prepared_model::PreparedModel;
 use super::session::Session;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::checkpoint::model_folder;
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
@@ -140,9 +142,13 @@ impl ModelSource {
             ModelSource::Embedded => Ok(split_weights(ModelFiles::embedded())),
             #[cfg(not(target_arch = "wasm32"))]
             ModelSource::Directory(path) => {
+                let path = model_folder(&path)?;
                 Ok((ModelFiles::without_weights(&path)?, WeightsSource::open(&path)))
             }
-            ModelSource::Files(files) => Ok(split_weights(files)),
+            ModelSource::Files(files) => {
+                files.check_formats()?;
+                Ok(split_weights(files))
+            }
         }
     }
 }

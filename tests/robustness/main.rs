@@ -7,5 +7,7 @@ mod broken;
 mod config_files;
 mod damage;
 mod dependencies;
+mod other_models;
+mod replaced_files;
 mod tokenizer_files;
 mod weights_files;

@@ -20,7 +20,7 @@ pub(super) fn count(json: &Object) -> Result<usize> {
 }
 
 /// Returns whether one of `architectures` is a classifier.
-fn is_classifier(json: &Object) -> Result<bool> {
+pub(in crate::checkpoint) fn is_classifier(json: &Object) -> Result<bool> {
     let names = json.strings("architectures")?.unwrap_or_default();
     Ok(names.iter().any(|name| name.ends_with("ForSequenceClassification")))
 }

@@ -14,6 +14,7 @@ mod rotary;
 
 pub(crate) use activation::Activation;
 pub(crate) use families::Family;
+pub(super) use labels::is_classifier;
 pub use limits::ModelLimits;
 pub(crate) use model_config::{
     AttentionPositions, Biases, ModelConfig, Numbering, Pooling, RelativePositions, Rotary, RotaryLayer,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::families::FamilyConfig;
 use super::{Activation, Decoder, Family, labels};
+use crate::checkpoint::Purpose;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
@@ -52,6 +53,8 @@ pub struct ModelConfig {
     pub head_act: Activation,
     /// Number of logits per pair.
     pub num_labels: usize,
+    /// What the checkpoint was made for, to explain a missing head.
+    pub purpose: Purpose,
     /// The fields that only decoders have.
     pub decoder: Option<Decoder>,
 }
@@ -191,6 +194,7 @@ impl ModelConfig {
             pooling: Pooling::First,
             head_act: Activation::Gelu,
             num_labels: labels::count(json)?,
+            purpose: Purpose::Classifier,
             decoder: None,
         };
         (family.read_family_fields)(json, &mut config)?;

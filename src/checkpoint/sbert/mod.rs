@@ -10,7 +10,6 @@ mod transformer_config;
 pub(super) use cross_encoder_files::CrossEncoderFiles;
 pub(crate) use module_chain::{Module, ModuleChain};
 pub(super) use modules_json::listed_modules;
-#[cfg(any(not(target_arch = "wasm32"), test))]
 pub(super) use modules_json::parse_modules;
 #[cfg(feature = "decoder")]
 pub(super) use modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};

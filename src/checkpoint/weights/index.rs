@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::tensor::current_name;
 #[cfg(target_arch = "wasm32")]
 use crate::checkpoint::ModelFiles;
+use crate::checkpoint::file_content::check_content;
 use crate::checkpoint::model_layout::{WeightsForm, is_plain_name, layout};
 use crate::error::{Result, weights};
 
@@ -44,6 +45,7 @@ impl Index {
                 limits.max_index_bytes
             )));
         }
+        check_content(name, bytes)?;
         let json: Value = serde_json::from_slice(bytes)
             .map_err(|error| weights(format!("{name}: {error}")).with_source(error))?;
         let map = json

@@ -9,6 +9,7 @@ use super::safetensors::SafetensorsReader;
 use super::tensor_collector::TensorCollector;
 use super::torch::TorchReader;
 use super::{Format, Weights};
+use crate::checkpoint::file_content::check_content;
 use crate::error::{Result, unsupported, weights};
 
 /// Reads [`Weights`] from files in pieces, without I/O of its own: it says which bytes it needs next, and the caller
@@ -29,6 +30,8 @@ pub struct WeightsReader {
     collector: TensorCollector,
     /// The name and the reader of the open file.
     current: Option<(String, FileReader)>,
+    /// Whether no bytes of the open file have been pushed.
+    is_at_start: bool,
     /// The names of the files that are complete.
     finished: Vec<String>,
     format: Option<Format>,
@@ -70,6 +73,7 @@ impl WeightsReader {
         self.bytes = self.bytes.saturating_add(length);
         self.collector.begin_file(name);
         self.current = Some((name.to_owned(), file));
+        self.is_at_start = true;
         Ok(())
     }
 
@@ -90,6 +94,9 @@ impl WeightsReader {
         let Some((name, file)) = &mut self.current else {
             return Err(weights("bytes of weights were pushed before a file was opened"));
         };
+        if std::mem::take(&mut self.is_at_start) {
+            check_content(name, piece)?;
+        }
         match file {
             FileReader::Safetensors(file) => file.push(piece, &mut self.collector),
             FileReader::Torch(file) => file.push(piece, &mut self.collector),

@@ -14,6 +14,27 @@ impl PlanBuilder<'_> {
         Ok(Head::new(layers.collect::<Result<_>>()?))
     }
 
+    /// Checks that the weights have a head, unless the checkpoint claims to be a classifier: then [`head`](Self::head)
+    /// names the missing tensor.
+    ///
+    /// # Errors
+    /// `unsupported` for a checkpoint that was made for something else.
+    pub(super) fn check_purpose(&self, weights: &Weights) -> Result<()> {
+        let tensor = |layer: &HeadLayer| match layer {
+            HeadLayer::Pooler(name) => Some(format!("{}{name}.weight", self.prefix)),
+            HeadLayer::Dense(name) | HeadLayer::Norm(name) | HeadLayer::Classifier(name) => {
+                Some(format!("{name}.weight"))
+            }
+            HeadLayer::Activate(_) | HeadLayer::ActivateWithHeadAct => None,
+        };
+        // The last layer first: pretrained encoders have poolers, too.
+        let missing = self.names.head.iter().rev().filter_map(tensor).find(|name| !weights.contains(name));
+        match missing.and_then(|name| self.config.purpose.explain_missing_head(&name)) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     fn head_layer(&self, layer: HeadLayer, weights: &Weights) -> Result<Layer> {
         let config = self.config;
         let dense = |linear| Dense::read(weights, linear).map(Layer::Dense);

@@ -25,6 +25,9 @@ pub(crate) fn build(
     weights: &Weights,
 ) -> Result<(Plan, Head)> {
     let builder = PlanBuilder::for_weights(config, weights)?;
+    if chain.is_none() {
+        builder.check_purpose(weights)?;
+    }
     builder.check_token_types(weights)?;
     let plan = builder.plan();
     for (name, _, shape) in plan.tensors() {

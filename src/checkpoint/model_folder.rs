@@ -1,0 +1,70 @@
+//! The folder of a model on a disk: lists its files, and finds it inside the cache of Hugging Face's own programs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::model_layout::is_plain_name;
+use crate::error::{Result, input};
+
+/// Files and folders of a model that are listed, to explain missing weights.
+const MAX_LISTED: usize = 1000;
+/// Snapshots that a message names.
+const MAX_NAMED: usize = 3;
+
+/// Returns the folder with the files of a model: `directory` itself, or, for a folder `models--owner--name` of the
+/// cache, the snapshot that its `refs/main` names.
+///
+/// # Errors
+/// `input` for a folder of the cache without `refs/main`, naming the snapshots in it.
+pub(crate) fn model_folder(directory: &Path) -> Result<PathBuf> {
+    let snapshots = directory.join("snapshots");
+    if directory.join("config.json").exists() || !snapshots.is_dir() {
+        return Ok(directory.to_owned());
+    }
+    let commit = fs::read_to_string(directory.join("refs/main")).unwrap_or_default();
+    let main =
+        Some(commit.trim()).filter(|commit| is_plain_name(commit)).map(|commit| snapshots.join(commit));
+    if let Some(folder) = main.filter(|folder| folder.is_dir()) {
+        return Ok(folder);
+    }
+    let mut names: Vec<String> =
+        folders_in(&snapshots).iter().map(|path| path.display().to_string()).collect();
+    names.sort();
+    names.truncate(MAX_NAMED);
+    Err(input(match names.is_empty() {
+        true => format!(
+            "{} is a folder of Hugging Face's cache without a snapshot of the model: download the model again",
+            directory.display()
+        ),
+        false => format!(
+            "{} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it; load a snapshot: {}",
+            directory.display(),
+            names.join(", ")
+        ),
+    }))
+}
+
+/// Lists the files in a folder and in the folders in it, as paths relative to it.
+pub(super) fn list_files(directory: &Path) -> Vec<String> {
+    let files_in = |folder: &Path| -> Vec<String> {
+        let is_file = |path: &PathBuf| path.is_file();
+        let relative = |path: PathBuf| {
+            path.strip_prefix(directory).map(|path| path.to_string_lossy().replace('\\', "/"))
+        };
+        entries(folder).into_iter().filter(is_file).filter_map(|path| relative(path).ok()).collect()
+    };
+    let mut files = files_in(directory);
+    files.extend(folders_in(directory).iter().flat_map(|folder| files_in(folder)));
+    files.sort();
+    files
+}
+
+fn folders_in(directory: &Path) -> Vec<PathBuf> {
+    entries(directory).into_iter().filter(|path| path.is_dir()).collect()
+}
+
+/// Returns the paths in a folder; none if it cannot be read.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    entries.take(MAX_LISTED).filter_map(|entry| entry.ok()).map(|entry| entry.path()).collect()
+}

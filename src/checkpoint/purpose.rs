@@ -1,0 +1,92 @@
+//! What a checkpoint was made for, to explain why it has no score head.
+
+use super::json::Object;
+use super::sbert::parse_modules;
+use super::{ModelConfig, ModelFiles, is_classifier};
+use crate::error::{Error, ErrorKind, Result, unsupported};
+
+/// What a checkpoint was made for, as far as its files say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// A classifier, such as a cross-encoder, or unknown.
+    Classifier,
+    /// Embeddings of single texts: the modules of sentence-transformers end with a pooling.
+    Embedding,
+    /// The class in `architectures`, which is no classifier.
+    Other(String),
+}
+
+impl Purpose {
+    /// Reads `architectures` and, unless it is the list of a cross-encoder, `modules.json`.
+    ///
+    /// # Errors
+    /// `config` for `architectures` that are not a list of strings.
+    pub(super) fn read(files: &ModelFiles, config: &Object, is_cross_encoder: bool) -> Result<Self> {
+        let names = config.strings("architectures")?.unwrap_or_default();
+        if is_classifier(config)? {
+            return Ok(Self::Classifier);
+        }
+        Ok(match names.first() {
+            _ if !is_cross_encoder && has_pooling_module(files) => Self::Embedding,
+            Some(name) => Self::Other((*name).to_owned()),
+            None => Self::Classifier,
+        })
+    }
+
+    /// Returns the error for a checkpoint without the tensor `missing` of its head; `None` for a classifier, whose
+    /// weights are incomplete.
+    pub(crate) fn explain_missing_head(&self, missing: &str) -> Option<Error> {
+        let (kind, advice) = match self {
+            Self::Classifier => return None,
+            Self::Embedding => return Some(embedding_model()),
+            Self::Other(name) if name.ends_with("ForMaskedLM") => {
+                (format!("a masked language model ({name})"), "fine-tune it as a cross-encoder first")
+            }
+            Self::Other(name) if name.ends_with("Model") => (
+                format!("an encoder without a classifier ({name}), such as an embedding model"),
+                "fine-tune it first",
+            ),
+            Self::Other(name) => (format!("a model for another task ({name})"), "fine-tune it first"),
+        };
+        Some(unsupported(format!(
+            "this is {kind}, not a cross-encoder: the weights have no {missing}, which gives the scores of pairs; \
+             {advice}, or load a reranker, such as {EXAMPLE}"
+        )))
+    }
+
+    /// Replaces the error of an unsupported architecture if the checkpoint is no reranker in any case.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::Embedding if error.kind() == ErrorKind::Unsupported => embedding_model(),
+            _ => error,
+        }
+    }
+
+    /// Rejects a decoder that was made for embeddings. It has a vocabulary, so no tensor of its head would be missing.
+    ///
+    /// # Errors
+    /// `unsupported` for such a decoder.
+    pub(super) fn check_decoder(&self, config: &ModelConfig) -> Result<()> {
+        match self {
+            Self::Embedding if config.decoder.is_some() => Err(embedding_model()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A reranker that is read, for messages.
+const EXAMPLE: &str = "cross-encoder/ms-marco-MiniLM-L6-v2";
+
+fn embedding_model() -> Error {
+    unsupported(format!(
+        "this is an embedding model, not a cross-encoder: its modules.json ends with the embedding of one text, and no \
+         layer gives the scores of pairs; load a reranker, such as {EXAMPLE}, or use this model with an embedding \
+         library"
+    ))
+}
+
+/// Returns whether the modules of sentence-transformers pool the rows of a text.
+fn has_pooling_module(files: &ModelFiles) -> bool {
+    let modules = files.get("modules.json").and_then(|bytes| parse_modules(bytes).ok());
+    modules.unwrap_or_default().iter().any(|module| module.kind() == "Pooling")
+}
