@@ -1,4 +1,4 @@
-//! Files that were replaced on their way: Git LFS pointers, and pages that a server sent instead of a file.
+//! Detects content that is not the file itself: Git LFS pointers, and pages that a server sent instead of a file.
 
 use super::model_layout::error_kind;
 use crate::error::{Error, Result};

@@ -31,17 +31,15 @@ pub(crate) fn model_folder(directory: &Path) -> Result<PathBuf> {
         folders_in(&snapshots).iter().map(|path| path.display().to_string()).collect();
     names.sort();
     names.truncate(MAX_NAMED);
-    Err(input(match names.is_empty() {
-        true => format!(
-            "{} is a folder of Hugging Face's cache without a snapshot of the model: download the model again",
-            directory.display()
-        ),
-        false => format!(
-            "{} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it; load a snapshot: {}",
-            directory.display(),
-            names.join(", ")
-        ),
-    }))
+    let advice = if names.is_empty() {
+        "download the model again".to_owned()
+    } else {
+        format!("load one of its snapshots: {}", names.join(", "))
+    };
+    Err(input(format!(
+        "{} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it: {advice}",
+        directory.display()
+    )))
 }
 
 /// Lists the files in a folder and in the folders in it, as paths relative to it.

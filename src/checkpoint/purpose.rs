@@ -1,11 +1,11 @@
-//! What a checkpoint was made for, to explain why it has no score head.
+//! The purpose of a checkpoint, which explains a missing score head.
 
 use super::json::Object;
 use super::sbert::parse_modules;
 use super::{ModelConfig, ModelFiles, is_classifier};
 use crate::error::{Error, ErrorKind, Result, unsupported};
 
-/// What a checkpoint was made for, as far as its files say.
+/// The purpose of a checkpoint, as its files declare it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// A classifier, such as a cross-encoder, or unknown.

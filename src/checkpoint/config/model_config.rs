@@ -53,7 +53,7 @@ pub struct ModelConfig {
     pub head_act: Activation,
     /// Number of logits per pair.
     pub num_labels: usize,
-    /// What the checkpoint was made for, to explain a missing head.
+    /// The purpose of the checkpoint, which explains a missing head.
     pub purpose: Purpose,
     /// The fields that only decoders have.
     pub decoder: Option<Decoder>,

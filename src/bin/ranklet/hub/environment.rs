@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hf_hub::Cache;
 
-/// What the environment says about the Hub.
+/// The Hub's settings in the environment.
 pub(super) struct HubEnvironment {
     /// In `HF_HUB_CACHE`, else in `HF_HOME/hub`, else in the home folder.
     pub(super) cache: Cache,
