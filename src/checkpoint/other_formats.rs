@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::model_layout::{is_plain_name, layout, no_weights};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, weights};
 
 /// The endings of weights in other formats.
 const FORMATS: [(&str, &str); 9] = [
@@ -46,12 +46,10 @@ fn other_format<'a>(listing: &[&'a str]) -> Option<(&'a str, &'static str)> {
 }
 
 fn only(file: &str, format: &str, origin: Option<String>) -> Error {
-    let origin = match origin {
-        Some(origin) => origin,
-        None => "whose name is often in its README.md".to_owned(),
-    };
-    no_weights().at(format!(
-        "{file}: {format} weights are not read; load the model that they were made from, {origin}"
+    let origin = origin.as_deref().unwrap_or("whose name is often in its README.md");
+    weights(format!(
+        "{}; {file} has {format} weights, which are not read: load the model that they were made from, {origin}",
+        no_weights().context()
     ))
 }
 
