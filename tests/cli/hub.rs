@@ -327,7 +327,7 @@ fn a_folder_is_told_from_the_model_with_the_same_id() {
         assert!(error.contains(message) && error.lines().count() == 1, "{error}");
         assert_eq!(output.status.code(), Some(1));
     };
-    fails("owner/model", &[], "is an empty folder here");
+    fails("owner/model", &[], "it has no files of a model");
     fails("owner/model", &["--revision", "main"], "--revision does not apply");
     fails("owner/file", &[], "pass the folder");
 }

@@ -69,11 +69,11 @@ fn local_folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
         )));
     }
     let folder = PathBuf::from(model);
-    let is_empty = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty && is_id(model) {
+    let is_model = ModelFiles::names().chain(["snapshots"]).any(|name| folder.join(name).exists());
+    if !is_model && is_id(model) {
         return Err(input(format!(
-            "{model} is an empty folder here; to load the model with this id from the Hub, remove the folder, or run \
-             the command in another one"
+            "{model} is a folder here, and it has no files of a model; to load the model with this id from the Hub, \
+             rename the folder, or run the command in another one"
         )));
     }
     Ok(folder)
