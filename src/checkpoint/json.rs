@@ -25,7 +25,8 @@ impl Object {
         }
     }
 
-    /// Returns the value of a field. A `null` counts as absent, as in HF's libraries.
+    /// Returns the value of a field. A `null` counts as absent, as in HF's libraries; [`reject_nulls`](Self::reject_nulls)
+    /// is for the fields that are different.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
@@ -125,6 +126,20 @@ impl Object {
                 let other = shorten(other);
                 Err(unsupported(format!("{}: {other} is not supported and may change scores", self.path)))
             }
+        }
+    }
+
+    /// Rejects fields that are `null`, where HF's libraries do not read it as "absent".
+    ///
+    /// # Errors
+    /// The object's kind, naming the field.
+    pub(crate) fn reject_nulls(&self, names: &[&str]) -> Result<()> {
+        match names.iter().find(|name| self.contains(name) && self.get(name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(Error::new(
+                self.kind,
+                format!("{}: {name} is null; give it a value, or remove it to get its default", self.path),
+            )),
         }
     }
 

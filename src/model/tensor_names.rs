@@ -165,6 +165,19 @@ const ROBERTA: TensorNames = TensorNames {
     ..BERT
 };
 
+/// XLM-RoBERTa as code for flash attention names it.
+const ROBERTA_FLASH: TensorNames = TensorNames {
+    embedding_norm: "emb_ln",
+    layers: "encoder.layers",
+    qkv: Qkv::Fused("mixer.Wqkv"),
+    attn_output: "mixer.out_proj",
+    attention_norm: "norm1",
+    feed_forward_in: FeedForwardIn::Plain("mlp.fc1"),
+    feed_forward_out: "mlp.fc2",
+    feed_forward_norm: "norm2",
+    ..ROBERTA
+};
+
 const DISTILBERT: TensorNames = TensorNames {
     prefix: "distilbert.",
     layers: "transformer.layer",
@@ -258,7 +271,7 @@ impl TensorNames {
             Family::Bert => &[BERT],
             Family::JinaBert => &[JINA_BERT],
             Family::Electra => &[ELECTRA],
-            Family::Roberta => &[ROBERTA],
+            Family::Roberta => &[ROBERTA, ROBERTA_FLASH],
             Family::DistilBert => &[DISTILBERT],
             Family::ModernBert => &[MODERNBERT],
             Family::New => &[NEW],

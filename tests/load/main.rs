@@ -8,6 +8,7 @@ mod random;
 mod torch;
 
 mod chains;
+mod configurations;
 mod families;
 mod memory_limit;
 mod published;

@@ -7,6 +7,12 @@ use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    json.reject_nulls(&[
+        "position_biased_input",
+        "relative_attention",
+        "max_relative_positions",
+        "pooler_hidden_act",
+    ])?;
     reject_variants(json, config)?;
     config.embedding_size = json.count("embedding_size", config.hidden_size, 1, MAX_HIDDEN)?;
     if json.bool("position_biased_input")? == Some(false) {

@@ -1,7 +1,8 @@
 //! The supported families of models, and how each one writes its configuration.
 
 use super::{
-    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, deberta, gte, jina_bert, modernbert, qwen3, require,
+    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, qwen3,
+    require,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -84,6 +85,7 @@ const ELECTRA: FamilyConfig = FamilyConfig {
     num_attention_heads: (&["num_attention_heads"], 4),
     intermediate_size: (&["intermediate_size"], 1024),
     read_family_fields: |json, config| {
+        json.reject_nulls(&["embedding_size"])?;
         config.embedding_size = json.count("embedding_size", 128, 1, MAX_HIDDEN)?;
         Ok(())
     },
@@ -215,7 +217,29 @@ const QWEN3: FamilyConfig = FamilyConfig {
 const BERT_OR_JINA_BERT: FamilyConfig =
     FamilyConfig { required: &[], read_family_fields: jina_bert::read, ..BERT };
 
-/// All families. Defaults are those of transformers 5.23.
+/// The fields that transformers 5.24 does not allow to be `null`, besides those that only one family has.
+const NOT_NULL: [&str; 18] = [
+    "vocab_size",
+    "hidden_size",
+    "dim",
+    "num_hidden_layers",
+    "n_layers",
+    "num_attention_heads",
+    "n_heads",
+    "intermediate_size",
+    "hidden_dim",
+    "hidden_act",
+    "activation",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "layer_norm_eps",
+    "rms_norm_eps",
+    "num_labels",
+    "is_decoder",
+    "add_cross_attention",
+];
+
+/// All families. Defaults are those of transformers 5.24.
 const FAMILIES: [FamilyConfig; 11] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
@@ -233,7 +257,15 @@ const FAMILIES: [FamilyConfig; 11] = [
 impl FamilyConfig {
     /// Returns the family with the `model_type` of this configuration.
     pub(super) fn for_model_type(json: &Object) -> Result<&'static Self> {
-        let name = json.string("model_type")?.ok_or_else(|| config("config.json has no model_type"))?;
+        let name = match json.string("model_type")? {
+            Some(name) => name,
+            None => auto_map::model_type(json)?.ok_or_else(|| {
+                config(
+                    "config.json has no model_type: add the one of the model's family, such as \"bert\" or \
+                     \"xlm-roberta\", to a copy",
+                )
+            })?,
+        };
         FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
             let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
             unsupported(format!("config.json: model_type {name:?}; this build supports {}", known.join(", ")))
@@ -242,6 +274,8 @@ impl FamilyConfig {
 
     /// Rejects options that would change the scores and that [`crate::model`] does not implement.
     pub(super) fn reject_variants(&self, json: &Object) -> Result<()> {
+        json.reject_nulls(&NOT_NULL)?;
+        auto_map::check(json, self.model_type)?;
         for name in ["is_decoder", "add_cross_attention"] {
             if json.bool(name)? == Some(true) {
                 return Err(unsupported(format!("config.json: {name} is true")));

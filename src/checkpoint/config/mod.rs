@@ -1,6 +1,7 @@
 //! `config.json`: the architecture and sizes of a model.
 
 mod activation;
+mod auto_map;
 mod deberta;
 mod families;
 mod gte;

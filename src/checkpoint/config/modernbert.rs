@@ -7,10 +7,25 @@ use super::{
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
 
+/// Fields that transformers 5.24 does not allow to be `null`.
+const NOT_NULL: [&str; 11] = [
+    "norm_eps",
+    "hidden_activation",
+    "mlp_bias",
+    "attention_bias",
+    "norm_bias",
+    "classifier_bias",
+    "classifier_activation",
+    "classifier_pooling",
+    "global_attn_every_n_layers",
+    "local_attention",
+    "sliding_window",
+];
 const GLOBAL: &str = "full_attention";
 const LOCAL: &str = "sliding_attention";
 
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
+    json.reject_nulls(&NOT_NULL)?;
     rotary::reject_other_heads(json, config)?;
     let flag = |name| Ok(json.bool(name)?.unwrap_or(false));
     let feed_forward = flag("mlp_bias")?;
@@ -68,12 +83,35 @@ fn window(json: &Object) -> Result<usize> {
 }
 
 /// Returns the angles of one kind of layer, from `rope_parameters` or else from the field `older`, which transformers 4
-/// has.
+/// has. A `local_rope_theta` of `null` is the global base in transformers 4 and an error in transformers 5, so it is
+/// rejected too.
 fn angles(json: &Object, kind: &str, older: &str, default: f64) -> Result<Rotary> {
     rotary::reject_scaling(json, "rope_scaling")?;
-    let theta = rotary::theta(json, older, default)?;
-    match json.object("rope_parameters")?.map(|all| all.object(kind)).transpose()?.flatten() {
-        Some(parameters) => rotary::angles(&parameters, theta),
-        None => Ok(Rotary { theta, divisor: 1.0 }),
+    let parameters = match json.object("rope_parameters")? {
+        None => None,
+        Some(all) => {
+            all.reject_nulls(&[kind])?;
+            if let Some(other) = all.names().find(|name| ![GLOBAL, LOCAL].contains(name)) {
+                return Err(config(format!(
+                    "config.json: rope_parameters has {other:?}; it has an object for {GLOBAL:?} and one for {LOCAL:?}"
+                )));
+            }
+            all.object(kind)?
+        }
+    };
+    match parameters {
+        Some(parameters) if parameters.contains("rope_theta") => rotary::angles(&parameters, default),
+        Some(parameters) => rotary::angles(&parameters, older_theta(json, older, default)?),
+        None => Ok(Rotary { theta: older_theta(json, older, default)?, divisor: 1.0 }),
     }
+}
+
+fn older_theta(json: &Object, field: &str, default: f64) -> Result<f64> {
+    if field == "local_rope_theta" && json.contains(field) && json.get(field).is_none() {
+        return Err(config(format!(
+            "config.json: {field} is null, which transformers 5 rejects; transformers 4 reads it as \
+             global_rope_theta: write that number in a copy"
+        )));
+    }
+    rotary::theta(json, field, default)
 }

@@ -6,6 +6,7 @@ use crate::error::{Result, config, unsupported};
 
 /// Reads the base of the frequencies.
 pub(super) fn theta(json: &Object, field: &str, default: f64) -> Result<f64> {
+    json.reject_nulls(&[field])?;
     let theta = json.number(field)?.unwrap_or(default);
     // Below 1, frequencies would grow without bound.
     if theta.is_finite() && theta >= 1.0 {

@@ -10,12 +10,11 @@ const FILE: &str = "config_sentence_transformers.json";
 
 /// The files of a cross-encoder that sentence-transformers saved; empty for a model saved by transformers alone.
 ///
-/// `modules.json` counts only if `config_sentence_transformers.json` has the `model_type` "CrossEncoder". Otherwise
-/// `CrossEncoder` converts the model: it ignores all these files and reads what transformers reads.
+/// The files count only if `modules.json` exists and `config_sentence_transformers.json` has the `model_type`
+/// "CrossEncoder". Otherwise `CrossEncoder` ignores all of them and reads what transformers reads.
 #[derive(Debug, Default)]
 pub(crate) struct CrossEncoderFiles {
-    /// `config_sentence_transformers.json`. It is also used without a `modules.json`, although the library then ignores
-    /// it: its author wants it to count.
+    /// `config_sentence_transformers.json`.
     pub(crate) config: Option<Object>,
     /// The modules and the configuration of the first one.
     pub(crate) modules: Option<(Vec<ModuleEntry>, TransformerConfig)>,
@@ -29,13 +28,10 @@ impl CrossEncoderFiles {
     pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
         let config =
             files.get(FILE).map(|bytes| Object::parse(ErrorKind::Config, FILE, bytes)).transpose()?;
-        if let Some(entries) = listed_modules(files, config.as_ref())? {
-            return Ok(Self { config, modules: Some((entries, TransformerConfig::read(files)?)) });
-        }
-        let model_type = config.as_ref().map(|config| config.string("model_type")).transpose()?.flatten();
-        let is_converted =
-            files.get("modules.json").is_some() || !matches!(model_type, None | Some("CrossEncoder"));
-        Ok(if is_converted { Self::default() } else { Self { config, modules: None } })
+        Ok(match listed_modules(files, config.as_ref())? {
+            Some(entries) => Self { config, modules: Some((entries, TransformerConfig::read(files)?)) },
+            None => Self::default(),
+        })
     }
 
     /// Returns the configuration of the first module.

@@ -169,9 +169,11 @@ impl TokenizerConfig {
         let class = TokenizerClass::resolve(named, config.string("model_type")?)?;
         let special_tokens = special_tokens(&json)?;
         Ok(Self {
-            model_max_length: match (module_max_length, json.token_count("model_max_length")?) {
-                (Some(length), _) | (None, Some(length)) => Some(length),
-                (None, None) => json.token_count("max_len")?,
+            model_max_length: match module_max_length {
+                Some(length) => Some(length),
+                // The older name counts only alone, even if the newer one says "no limit".
+                None if json.contains("model_max_length") => json.token_count("model_max_length")?,
+                None => json.token_count("max_len")?,
             },
             overrides_max_positions: module_max_length.is_some(),
             lower_case: transformer.map(TransformerConfig::lower_case).transpose()?.unwrap_or(false),
