@@ -1,4 +1,4 @@
-//! exp, GELU and tanh from additions, multiplications and divisions alone: the same bits on every processor and in
+//! exp, ln, and the activations that need them from additions, multiplications and divisions alone: the same bits on every processor and in
 //! every browser, which no libm guarantees.
 //!
 //! Functions are generic over [`SimdF32`]: the vectors of an instruction set, or one f32. The coefficients were
@@ -84,6 +84,40 @@ pub(crate) fn tanh<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     simd.sub(simd.splat(1.0), simd.div(simd.splat(2.0), simd.add(power, simd.splat(1.0))))
 }
 
+/// Computes the sigmoid `1 / (1 + e^-x)` with an absolute error of at most 2e-7.
+#[inline(always)]
+pub(crate) fn sigmoid<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
+    let one = simd.splat(1.0);
+    simd.div(one, simd.add(one, exp(simd, simd.sub(simd.splat(0.0), x))))
+}
+
+/// Computes quick GELU, `x / (1 + e^(-1.702 x))`, with an error of at most `4e-7 |x|`.
+#[inline(always)]
+pub(crate) fn quick_gelu<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
+    simd.div(x, simd.add(simd.splat(1.0), exp(simd, simd.mul(x, simd.splat(-1.702)))))
+}
+
+/// Computes Mish, `x tanh(ln(1 + e^x))` (Misra 2019, arXiv 1908.08681), with an error of at most `4e-7 |x|`.
+///
+/// `tanh(ln(1 + n)) = p / (p + 2)` with `p = n (n + 2)`; it is 1 in f32 for `x` above 20.
+#[inline(always)]
+pub(crate) fn mish<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
+    let n = exp(simd, simd.min(x, simd.splat(20.0)));
+    let p = simd.mul(n, simd.add(n, simd.splat(2.0)));
+    simd.mul(x, simd.div(p, simd.add(p, simd.splat(2.0))))
+}
+
+/// Computes `ln(1 + x)` for `x` in 0..=1 with an absolute error of at most 2e-7.
+///
+/// `ln(1 + x) = 2 artanh(s)` with `s = x / (2 + x)`, which is at most 1 / 3, and the series of artanh (DLMF 4.6.4) to
+/// the power of 13.
+#[inline(always)]
+pub(crate) fn ln_1p<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
+    const TERMS: [f32; 7] = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    let s = simd.div(x, simd.add(x, simd.splat(2.0)));
+    simd.mul(simd.add(s, s), polynomial(simd, simd.mul(s, s), TERMS))
+}
+
 /// Evaluates a polynomial by Horner's scheme; the coefficient of the highest power comes first.
 #[inline(always)]
 fn polynomial<S: SimdF32, const N: usize>(simd: S, x: S::F32, terms: [f32; N]) -> S::F32 {
@@ -166,6 +200,20 @@ mod tests {
         }
         for (x, got) in sweep(|x| tanh(ScalarF32, x), -12.0, 12.0) {
             assert!((got - x.tanh()).abs() <= 2e-7, "tanh({x}) = {got}");
+        }
+        for (x, got) in sweep(|x| sigmoid(ScalarF32, x), -120.0, 120.0) {
+            assert!((got - 1.0 / (1.0 + (-x).exp())).abs() <= 2e-7, "sigmoid({x}) = {got}");
+        }
+        for (x, got) in sweep(|x| quick_gelu(ScalarF32, x), -60.0, 60.0) {
+            let wanted = x / (1.0 + (-1.702 * x).exp());
+            assert!((got - wanted).abs() <= 4e-7 * x.abs(), "quick_gelu({x}) = {got}");
+        }
+        for (x, got) in sweep(|x| mish(ScalarF32, x), -100.0, 100.0) {
+            let wanted = x * x.exp().ln_1p().tanh();
+            assert!((got - wanted).abs() <= 4e-7 * x.abs(), "mish({x}) = {got}");
+        }
+        for (x, got) in sweep(|x| ln_1p(ScalarF32, x), 0.0, 1.0) {
+            assert!((got - x.ln_1p()).abs() <= 2e-7, "ln(1 + {x}) = {got}");
         }
     }
 

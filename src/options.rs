@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{Format, ModelFiles, ScoreActivation};
+use crate::checkpoint::{Format, ModelFiles};
 use crate::error::{Error, Result, input, unsupported};
 use crate::text::OffsetUnit;
 
@@ -157,17 +157,6 @@ pub enum Scores {
     Raw,
     /// The sigmoid of the logits, whatever the checkpoint's activation is.
     Sigmoid,
-}
-
-impl Scores {
-    /// Chooses the activation of a call, given that of the checkpoint.
-    pub(crate) fn activation(self, model: ScoreActivation) -> ScoreActivation {
-        match self {
-            Scores::Model => model,
-            Scores::Raw => ScoreActivation::Identity,
-            Scores::Sigmoid => ScoreActivation::Sigmoid,
-        }
-    }
 }
 
 /// Options of ranking.

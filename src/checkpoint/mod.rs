@@ -28,7 +28,7 @@ pub use model_files::ModelFiles;
 pub(crate) use model_folder::model_folder;
 pub(crate) use purpose::Purpose;
 pub use sbert::ScoreActivation;
-pub(crate) use sbert::{Module, ModuleChain};
+pub(crate) use sbert::{ModelActivation, Module, ModuleChain};
 pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
 #[cfg(feature = "decoder")]
 pub(crate) use tokenizer::{LabelTokens, PromptConfig};
@@ -58,7 +58,7 @@ pub struct Checkpoint {
     /// The modules after the encoder, if `modules.json` lists any.
     pub chain: Option<ModuleChain>,
     /// The function that turns logits into scores, unless the caller chooses another.
-    pub activation: ScoreActivation,
+    pub(crate) activation: ModelActivation,
     /// The settings of the tokenizer, from `tokenizer_config.json` and the files that go with it.
     pub tokenizer_config: TokenizerConfig,
     /// The text before every query. For a decoder it is the default instruction, which a call can replace.

@@ -17,6 +17,19 @@ pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32
         ScoreActivation::Gelu => each(|x| activate(Activation::Gelu, x)),
         ScoreActivation::Relu => each(|x| activate(Activation::Relu, x)),
         ScoreActivation::Silu => each(|x| activate(Activation::Silu, x)),
+        ScoreActivation::Softplus => each(softplus),
+        ScoreActivation::LogSigmoid => each(|x| -softplus(-x)),
+        ScoreActivation::Hardsigmoid => each(|x| (x + 3.0).clamp(0.0, 6.0) / 6.0),
+        ScoreActivation::Elu => each(elu),
+        ScoreActivation::Selu => each(|x| SELU_SCALE * if x > 0.0 { x } else { SELU_ALPHA * elu(x) }),
+        ScoreActivation::LeakyRelu => each(|x| activate(Activation::LeakyRelu, x)),
+        ScoreActivation::Relu6 => each(|x| activate(Activation::Relu6, x)),
+        ScoreActivation::Hardtanh => each(|x| x.clamp(-1.0, 1.0)),
+        ScoreActivation::Hardswish => each(|x| activate(Activation::Hardswish, x)),
+        ScoreActivation::Mish => each(|x| activate(Activation::Mish, x)),
+        ScoreActivation::Softsign => each(|x| x / (1.0 + x.abs())),
+        // `ModelActivation` refuses it before anything is scored. A NaN is never taken for a score.
+        ScoreActivation::Unsupported => row.fill(f32::NAN),
     }
 }
 
@@ -32,6 +45,15 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
         Activation::Relu => x.max(0.0),
         Activation::Silu => x * sigmoid(x),
         Activation::Tanh => math::tanh(ScalarF32, x),
+        Activation::QuickGelu => math::quick_gelu(ScalarF32, x),
+        Activation::ClippedGelu => math::gelu(ScalarF32, x).clamp(-10.0, 10.0),
+        Activation::ReluSquared => x.max(0.0) * x.max(0.0),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::LeakyRelu => x.max(0.01 * x),
+        Activation::Mish => math::mish(ScalarF32, x),
+        Activation::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Activation::Sigmoid => math::sigmoid(ScalarF32, x),
+        Activation::Linear => x,
     }
 }
 
@@ -39,6 +61,20 @@ fn sigmoid(x: f32) -> f32 {
     // The exponent is at most zero, so exp cannot overflow.
     let e = math::exp(ScalarF32, -x.abs());
     if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
+}
+
+/// torch's constants of SELU (Klambauer et al. 2017, arXiv 1706.02515).
+const SELU_SCALE: f32 = 1.050_701;
+const SELU_ALPHA: f32 = 1.673_263_2;
+
+/// `x` above 0 and `e^x - 1` below.
+fn elu(x: f32) -> f32 {
+    if x > 0.0 { x } else { math::exp(ScalarF32, x) - 1.0 }
+}
+
+/// `ln(1 + e^x)`, as `max(x, 0) + ln(1 + e^-|x|)`, which cannot overflow.
+fn softplus(x: f32) -> f32 {
+    x.max(0.0) + math::ln_1p(ScalarF32, math::exp(ScalarF32, -x.abs()))
 }
 
 fn softmax(values: &mut [f32]) {

@@ -51,7 +51,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
     Ok(ModelSummary {
         parameters,
         num_labels: config.num_labels,
-        activation,
+        activation: activation.function,
         max_length: spec.max_length,
         weights_bytes: spec.weights_bytes,
         memory_bytes,

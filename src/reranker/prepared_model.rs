@@ -90,7 +90,7 @@ impl PreparedModel {
             model_type: config.model_type,
             architecture: config.architecture.clone(),
             num_labels: self.head.num_labels(),
-            activation: spec.checkpoint.activation,
+            activation: spec.checkpoint.activation.function,
             max_length: spec.max_length,
             parameters: self.parameters,
             hidden_size: config.hidden_size,

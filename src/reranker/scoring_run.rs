@@ -110,7 +110,7 @@ impl<'a> ScoringRun<'a> {
     /// If the GPU fails and the CPU takes over, the run begins again: see [`PartialScores::restarted`].
     ///
     /// # Errors
-    /// As [`Reranker::score`]; `unsupported` for an instruction that the model does not take; `input` for chunks with a
+    /// As [`Reranker::score`]; `config` if the model's activation is unknown and its own scores are requested; `unsupported` for an instruction that the model does not take; `input` for chunks with a
     /// model of several labels, whose chunks have no order. The pairs of a failed step stay unscored; the reranker
     /// stays usable.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<PartialScores>> {
@@ -119,6 +119,7 @@ impl<'a> ScoringRun<'a> {
             return Ok(None);
         }
         session.check_instruction(self.instruction.as_deref())?;
+        let activation = session.activation.of(self.scores)?;
         let fallen_back = session.has_fallen_back();
         if *self.progress.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
@@ -131,7 +132,7 @@ impl<'a> ScoringRun<'a> {
         if submission.is_async() && self.progress.submitted.next < self.len() {
             self.progress.prefetched = self.submit_next(session).ok();
         }
-        match session.score_batch(&batch, submission, self.scores).await {
+        match session.score_batch(&batch, submission, activation).await {
             Ok(scores) => {
                 self.progress.tokens += batch.tokens();
                 Ok(Some(self.finish(rows, &scores)))

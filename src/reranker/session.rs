@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::checkpoint::ScoreActivation;
+use crate::checkpoint::{ModelActivation, ScoreActivation};
 use crate::engine::{Engine, Submission};
 use crate::error::{Error, ErrorItem, ItemKind, Result, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
-use crate::options::{DocumentOptions, LongDocuments, Scores};
+use crate::options::{DocumentOptions, LongDocuments};
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer};
 
 /// A tokenizer, an engine and a head that belong together.
@@ -26,7 +26,7 @@ pub(super) struct Session {
     pub(super) fallback: Option<Fallback>,
     pub(super) head: Head,
     /// The activation of the checkpoint. A call may choose another one by [`Scores`].
-    pub(super) activation: ScoreActivation,
+    pub(super) activation: ModelActivation,
     pub(super) info: Info,
 }
 
@@ -164,11 +164,10 @@ impl Session {
         &self,
         batch: &Batch,
         submission: Submission,
-        scores: Scores,
+        activation: ScoreActivation,
     ) -> Result<Vec<f32>> {
         let pooled = self.engine().finish(batch, submission).await?;
         let mut logits = self.head_logits(&pooled)?;
-        let activation = scores.activation(self.activation);
         logits
             .chunks_exact_mut(self.head.num_labels())
             .for_each(|pair| model::apply_score_activation(activation, pair));

@@ -1,7 +1,7 @@
 //! `config.json` as transformers 5.24 reads it: fields of `null`, positions of ModernBERT, and code of a model's own.
 
-use crate::common::{fixture, load};
-use ranklet::{ErrorKind, ModelFiles};
+use crate::common::{fixture, largest_difference, load};
+use ranklet::{ErrorKind, ModelFiles, Scores};
 use serde_json::{Value, json};
 
 /// Returns a fixture of a family with some fields of `config.json` replaced, and without those that are `REMOVED`.
@@ -119,4 +119,24 @@ fn the_code_for_flash_attention_is_read_with_and_without_a_model_type() {
         ErrorKind::Unsupported,
         &["position_embedding_type"],
     );
+}
+
+/// sentence-transformers computes this function; a guess would give other scores.
+#[test]
+fn an_unknown_activation_stops_only_the_models_own_scores() {
+    let name = "families/roberta-plain-h40";
+    let expected = fixture(name).expected;
+    let activation = json!({ "sentence_transformers": { "activation_fn": "torch.nn.Tanhshrink" } });
+    let reranker = load(with("roberta-plain-h40", &activation)).unwrap();
+    assert_eq!(reranker.info().activation, ranklet::ScoreActivation::Unsupported);
+    let raw = reranker.score_blocking(&expected.pairs, Scores::Raw).unwrap();
+    let (_, difference) = largest_difference(&raw, &expected.logits.concat());
+    assert!(difference <= 1e-4, "{difference}");
+    let sigmoids = reranker.score_blocking(&expected.pairs, Scores::Sigmoid).unwrap();
+    assert!(sigmoids.iter().all(|score| (0.0..=1.0).contains(score)));
+    let error = reranker.score_blocking(&expected.pairs, Scores::Model).unwrap_err();
+    assert_eq!((error.kind(), error.item()), (ErrorKind::Config, None), "{error}");
+    for mention in ["Tanhshrink", "config.json", "raw"] {
+        assert!(error.context().contains(mention), "{error}");
+    }
 }

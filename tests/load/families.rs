@@ -220,7 +220,7 @@ fn unsupported_configurations_are_rejected_and_the_field_is_named() {
         ),
         ("modernbert-cls-h48", json!({ "head_dim": 16 }), "head_dim"),
         ("modernbert-cls-h48", json!({ "partial_rotary_factor": 0.5 }), "partial_rotary_factor"),
-        ("modernbert-cls-h48", json!({ "hidden_activation": "mish" }), "mish"),
+        ("modernbert-cls-h48", json!({ "hidden_activation": "laplace" }), "laplace"),
         ("gte-transformers-h32", json!({ "rope_parameters": { "rope_type": "longrope" } }), "longrope"),
         // The older name takes precedence.
         ("gte-transformers-h32", json!({ "rope_scaling": { "type": "yarn", "factor": 2.0 } }), "yarn"),

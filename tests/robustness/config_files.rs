@@ -2,8 +2,8 @@
 
 use super::broken::*;
 use crate::common::load;
-use ranklet::{ErrorKind, ModelSource, Options, Reranker};
-use serde_json::json;
+use ranklet::{ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores};
+use serde_json::{Value, json};
 
 #[test]
 fn the_unbroken_fixture_loads() {
@@ -120,18 +120,48 @@ fn other_models_and_functions() {
         (json!({ "model_type": null }), "model_type"),
         (json!({ "model_type": 3 }), "model_type"),
         (json!({ "hidden_act": "gelu_12" }), "gelu_12"),
-        (json!({ "sbert_ce_default_activation_function": "torch.nn.modules.activation.GLU" }), "GLU"),
-        (json!({ "sentence_transformers": { "activation_fn": "my.own.Activation" } }), "my.own.Activation"),
+        (json!({ "hidden_act": null }), "hidden_act"),
     ] {
         assert_refused(with_config(fields), ErrorKind::Config, &[name]);
     }
-    let own = |fields| with_fields("config_sentence_transformers.json", fields);
-    assert_refused(own(json!({ "activation_fn": "torch.nn.GLU" })), ErrorKind::Config, &["GLU"]);
-    assert_refused(own(json!({ "default_prompt_name": "query" })), ErrorKind::Config, &["prompts", "query"]);
-    let chain = json!([{ "type": "sentence_transformers.models.Transformer" }, { "type": "x.Dense" }]);
-    let mut files = own(json!({ "model_type": "CrossEncoder" }));
-    files.insert("modules.json", chain.to_string().into_bytes());
-    assert_refused(files, ErrorKind::Unsupported, &["x.Dense"]);
+    let query = json!({ "default_prompt_name": "query" });
+    assert_refused(saved(query, &["Transformer"]), ErrorKind::Config, &["prompts", "query"]);
+    assert_refused(saved(json!({}), &["Transformer", "Dense"]), ErrorKind::Unsupported, &["Dense"]);
+}
+
+/// Returns files that sentence-transformers has saved with these modules.
+fn saved(fields: Value, modules: &[&str]) -> ModelFiles {
+    let mut files = with_fields("config_sentence_transformers.json", fields);
+    let name = "config_sentence_transformers.json";
+    let mut config: Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
+    config["model_type"] = json!("CrossEncoder");
+    files.insert(name, config.to_string().into_bytes());
+    let entry =
+        |module: &&str| json!({ "type": format!("sentence_transformers.models.{module}"), "path": "" });
+    let list = Value::Array(modules.iter().map(entry).collect());
+    files.insert("modules.json", list.to_string().into_bytes());
+    files
+}
+
+#[test]
+fn unknown_activations_of_scores_are_named_when_they_are_needed() {
+    for (files, name) in [
+        (
+            with_config(json!({ "sbert_ce_default_activation_function": "torch.nn.modules.activation.GLU" })),
+            "GLU",
+        ),
+        (
+            with_config(json!({ "sentence_transformers": { "activation_fn": "my.own.Activation" } })),
+            "my.own.Activation",
+        ),
+        (saved(json!({ "activation_fn": "torch.nn.GLU" }), &["Transformer"]), "GLU"),
+    ] {
+        let reranker = load(files).unwrap();
+        let error = reranker.score_blocking(&[("a", "b")], Scores::Model).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.context().contains(name), "{error}");
+        assert!(reranker.score_blocking(&[("a", "b")], Scores::Raw).is_ok());
+    }
 }
 
 #[test]

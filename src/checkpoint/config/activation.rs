@@ -18,26 +18,52 @@ pub enum Activation {
     Silu,
     /// `tanh(x)`.
     Tanh,
+    /// `x * sigmoid(1.702 x)`.
+    QuickGelu,
+    /// The exact GELU, limited to -10..=10.
+    ClippedGelu,
+    /// `max(x, 0)^2`.
+    ReluSquared,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// `x` above 0 and `0.01 x` below.
+    LeakyRelu,
+    /// `x * tanh(ln(1 + e^x))`.
+    Mish,
+    /// `x * min(max(x + 3, 0), 6) / 6`.
+    Hardswish,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// `x`.
+    Linear,
 }
 
 /// Names in HF's `ACT2FN` that this build does not support.
-const UNSUPPORTED: [&str; 13] = [
-    "gelu_10",
-    "hardswish",
-    "laplace",
-    "leaky_relu",
-    "linear",
-    "mish",
-    "prelu",
-    "quick_gelu",
-    "relu2",
-    "relu6",
-    "sigmoid",
-    "sqrtsoftplus",
-    "xielu",
-];
+const UNSUPPORTED: [&str; 4] = ["laplace", "prelu", "sqrtsoftplus", "xielu"];
+/// The supported names, for error messages; each of the GELUs has further names.
+const SUPPORTED: &str = "gelu, gelu_pytorch_tanh, quick_gelu, gelu_10, relu, relu2, relu6, leaky_relu, silu, mish, \
+                         hardswish, tanh, sigmoid, linear";
 
 impl Activation {
+    /// Every function.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Gelu,
+        Self::GeluTanh,
+        Self::Relu,
+        Self::Silu,
+        Self::Tanh,
+        Self::QuickGelu,
+        Self::ClippedGelu,
+        Self::ReluSquared,
+        Self::Relu6,
+        Self::LeakyRelu,
+        Self::Mish,
+        Self::Hardswish,
+        Self::Sigmoid,
+        Self::Linear,
+    ];
+
     /// Returns the function with this name in HF's `ACT2FN`. `field` is the field of `config.json` that has the name.
     ///
     /// # Errors
@@ -52,13 +78,19 @@ impl Activation {
             "relu" => Ok(Activation::Relu),
             "silu" | "swish" => Ok(Activation::Silu),
             "tanh" => Ok(Activation::Tanh),
-            other if UNSUPPORTED.contains(&other) => Err(unsupported(format!(
-                "config.json: {field} {other:?}; this build supports gelu, gelu_pytorch_tanh, relu, silu, tanh and \
-                 their other names"
-            ))),
-            _ => Err(config(format!(
-                "config.json: {field} {name:?} is not one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh"
-            ))),
+            "quick_gelu" => Ok(Activation::QuickGelu),
+            "gelu_10" => Ok(Activation::ClippedGelu),
+            "relu2" => Ok(Activation::ReluSquared),
+            "relu6" => Ok(Activation::Relu6),
+            "leaky_relu" => Ok(Activation::LeakyRelu),
+            "mish" => Ok(Activation::Mish),
+            "hardswish" => Ok(Activation::Hardswish),
+            "sigmoid" => Ok(Activation::Sigmoid),
+            "linear" => Ok(Activation::Linear),
+            other if UNSUPPORTED.contains(&other) => {
+                Err(unsupported(format!("config.json: {field} {other:?}; this build supports {SUPPORTED}")))
+            }
+            _ => Err(config(format!("config.json: {field} {name:?} is not one of {SUPPORTED}"))),
         }
     }
 }
@@ -75,10 +107,9 @@ mod tests {
         }
         assert_eq!(named("gelu_python"), named("gelu"));
         assert_eq!(named("swish"), named("silu"));
-        for (name, kind) in [
-            ("quick_gelu", crate::error::ErrorKind::Unsupported),
-            ("softsign", crate::error::ErrorKind::Config),
-        ] {
+        for (name, kind) in
+            [("laplace", crate::error::ErrorKind::Unsupported), ("softsign", crate::error::ErrorKind::Config)]
+        {
             let error = named(name).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.context().contains(name), "{error}");

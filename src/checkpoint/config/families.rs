@@ -218,7 +218,7 @@ const BERT_OR_JINA_BERT: FamilyConfig =
     FamilyConfig { required: &[], read_family_fields: jina_bert::read, ..BERT };
 
 /// The fields that transformers 5.24 does not allow to be `null`, besides those that only one family has.
-const NOT_NULL: [&str; 18] = [
+const NOT_NULL: [&str; 17] = [
     "vocab_size",
     "hidden_size",
     "dim",
@@ -234,7 +234,6 @@ const NOT_NULL: [&str; 18] = [
     "type_vocab_size",
     "layer_norm_eps",
     "rms_norm_eps",
-    "num_labels",
     "is_decoder",
     "add_cross_attention",
 ];

@@ -14,6 +14,7 @@ pub(super) use modules_json::parse_modules;
 #[cfg(feature = "decoder")]
 pub(super) use modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
 pub(super) use prompt::read as read_prompt;
+pub(crate) use score_activation::ModelActivation;
 pub use score_activation::ScoreActivation;
 pub(super) use transformer_config::TransformerConfig;
 #[cfg(feature = "decoder")]

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::checkpoint::json::Object;
-use crate::error::{Result, config};
+use crate::error::{Error, Result, config};
+use crate::options::Scores;
 
 /// A function of torch on a row: it turns the logits of a pair into scores, or follows a dense layer of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,6 +24,52 @@ pub enum ScoreActivation {
     Relu,
     /// `x * sigmoid(x)`.
     Silu,
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `ln(sigmoid(x))`.
+    LogSigmoid,
+    /// `min(max(x + 3, 0), 6) / 6`.
+    Hardsigmoid,
+    /// `x` above 0 and `exp(x) - 1` below.
+    Elu,
+    /// `1.0507 x` above 0 and `1.7581 (exp(x) - 1)` below.
+    Selu,
+    /// `x` above 0 and `0.01 x` below.
+    LeakyRelu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// `min(max(x, -1), 1)`.
+    Hardtanh,
+    /// `x * min(max(x + 3, 0), 6) / 6`.
+    Hardswish,
+    /// `x * tanh(ln(1 + exp(x)))`.
+    Mish,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// A function that this build does not have. The model gives only raw scores and sigmoids.
+    Unsupported,
+}
+
+/// The activation of a model's scores, and the reason if it is [`ScoreActivation::Unsupported`].
+#[derive(Debug, Clone)]
+pub(crate) struct ModelActivation {
+    pub(crate) function: ScoreActivation,
+    error: Option<Error>,
+}
+
+impl ModelActivation {
+    /// Returns the activation for a kind of scores.
+    ///
+    /// # Errors
+    /// `config` for the model's own scores if their activation is unknown.
+    pub(crate) fn of(&self, scores: Scores) -> Result<ScoreActivation> {
+        match (scores, &self.error) {
+            (Scores::Raw, _) => Ok(ScoreActivation::Identity),
+            (Scores::Sigmoid, _) => Ok(ScoreActivation::Sigmoid),
+            (Scores::Model, None) => Ok(self.function),
+            (Scores::Model, Some(error)) => Err(error.clone()),
+        }
+    }
 }
 
 impl ScoreActivation {
@@ -34,29 +81,45 @@ impl ScoreActivation {
     /// - `sbert_ce_default_activation_function` in `config.json`,
     /// - the default: Sigmoid for one label, Identity for several.
     ///
+    /// An unknown activation is no error here, because raw scores do not need it, but a guess would give wrong scores.
+    /// (The library warns and uses the default for a class that is not torch's.)
+    ///
     /// # Errors
-    /// `config` for an unknown activation, because a guess would give wrong scores. (The library warns and uses the
-    /// default for a class that is not torch's.)
+    /// `config` for a malformed field.
     pub(crate) fn resolve(
         sentence_transformers: Option<&Object>,
         config_json: &Object,
         num_labels: usize,
-    ) -> Result<Self> {
+    ) -> Result<ModelActivation> {
+        let named = Self::named_path(sentence_transformers, config_json)?;
+        let default = if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity };
+        let (function, error) = match named {
+            None => (default, None),
+            Some((file, path)) => match Self::from_torch(&path) {
+                Some(function) => (function, None),
+                None => (ScoreActivation::Unsupported, Some(unknown(&path).at(file))),
+            },
+        };
+        Ok(ModelActivation { function, error })
+    }
+
+    /// Returns the path of the activation and the place that names it.
+    fn named_path(
+        sentence_transformers: Option<&Object>,
+        config_json: &Object,
+    ) -> Result<Option<(&'static str, String)>> {
+        let at = |file, name: Option<&str>| name.map(|name| (file, name.to_owned()));
         if let Some(file) = sentence_transformers
             && let Some(name) = file.string("activation_fn")?
         {
-            return Self::from_path(name).map_err(|error| error.at("config_sentence_transformers.json"));
+            return Ok(at("config_sentence_transformers.json", Some(name)));
         }
         if let Some(nested) = config_json.object("sentence_transformers")?
             && nested.contains("activation_fn")
         {
-            if let Some(name) = nested.string("activation_fn")? {
-                return Self::from_path(name).map_err(|error| error.at("config.json: sentence_transformers"));
-            }
-        } else if let Some(name) = config_json.string("sbert_ce_default_activation_function")? {
-            return Self::from_path(name).map_err(|error| error.at("config.json"));
+            return Ok(at("config.json: sentence_transformers", nested.string("activation_fn")?));
         }
-        Ok(if num_labels == 1 { ScoreActivation::Sigmoid } else { ScoreActivation::Identity })
+        Ok(at("config.json", config_json.string("sbert_ce_default_activation_function")?))
     }
 
     /// Returns the function for the path of a torch class, such as `torch.nn.modules.activation.Sigmoid`, constructed
@@ -70,18 +133,28 @@ impl ScoreActivation {
             "GELU" => Some(ScoreActivation::Gelu),
             "ReLU" => Some(ScoreActivation::Relu),
             "SiLU" => Some(ScoreActivation::Silu),
+            "Softplus" => Some(ScoreActivation::Softplus),
+            "LogSigmoid" => Some(ScoreActivation::LogSigmoid),
+            "Hardsigmoid" => Some(ScoreActivation::Hardsigmoid),
+            // CELU's default parameter makes it an ELU.
+            "ELU" | "CELU" => Some(ScoreActivation::Elu),
+            "SELU" => Some(ScoreActivation::Selu),
+            "LeakyReLU" => Some(ScoreActivation::LeakyRelu),
+            "ReLU6" => Some(ScoreActivation::Relu6),
+            "Hardtanh" => Some(ScoreActivation::Hardtanh),
+            "Hardswish" => Some(ScoreActivation::Hardswish),
+            "Mish" => Some(ScoreActivation::Mish),
+            "Softsign" => Some(ScoreActivation::Softsign),
             _ => None,
         }
     }
+}
 
-    fn from_path(path: &str) -> Result<Self> {
-        Self::from_torch(path).ok_or_else(|| {
-            config(format!(
-                "the activation {path:?} is not torch.nn's Identity, Sigmoid, Tanh, Softmax, GELU, ReLU or SiLU; \
-                 remove it from a copy of the model and request raw scores"
-            ))
-        })
-    }
+fn unknown(path: &str) -> Error {
+    config(format!(
+        "the activation {path:?} is not one of torch.nn that this build has (docs/models.md lists them), so only raw \
+         scores and sigmoids can be had: request them with `scores`"
+    ))
 }
 
 #[cfg(test)]
@@ -101,18 +174,27 @@ mod tests {
         );
         let legacy =
             object(r#"{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#);
-        assert_eq!(ScoreActivation::resolve(Some(&st_config), &config, 1), Ok(ScoreActivation::Identity));
-        assert_eq!(ScoreActivation::resolve(None, &config, 1), Ok(ScoreActivation::Tanh));
-        assert_eq!(ScoreActivation::resolve(None, &legacy, 1), Ok(ScoreActivation::Identity));
-        assert_eq!(ScoreActivation::resolve(None, &object("{}"), 1), Ok(ScoreActivation::Sigmoid));
-        assert_eq!(ScoreActivation::resolve(None, &object("{}"), 3), Ok(ScoreActivation::Identity));
+        for (st_config, config, labels, expected) in [
+            (Some(&st_config), &config, 1, ScoreActivation::Identity),
+            (None, &config, 1, ScoreActivation::Tanh),
+            (None, &legacy, 1, ScoreActivation::Identity),
+            (None, &object("{}"), 1, ScoreActivation::Sigmoid),
+            (None, &object("{}"), 3, ScoreActivation::Identity),
+        ] {
+            let resolved = ScoreActivation::resolve(st_config, config, labels).unwrap();
+            assert_eq!(resolved.function, expected);
+        }
     }
 
     #[test]
-    fn an_unknown_activation_is_an_error() {
-        let st_config = object(r#"{"activation_fn": "torch.nn.modules.activation.Hardtanh"}"#);
-        let error = ScoreActivation::resolve(Some(&st_config), &object("{}"), 1).unwrap_err();
+    fn an_unknown_activation_is_an_error_except_for_raw_scores_and_sigmoids() {
+        let st_config = object(r#"{"activation_fn": "torch.nn.modules.activation.Tanhshrink"}"#);
+        let resolved = ScoreActivation::resolve(Some(&st_config), &object("{}"), 1).unwrap();
+        assert_eq!(resolved.function, ScoreActivation::Unsupported);
+        assert_eq!(resolved.of(Scores::Raw), Ok(ScoreActivation::Identity));
+        assert_eq!(resolved.of(Scores::Sigmoid), Ok(ScoreActivation::Sigmoid));
+        let error = resolved.of(Scores::Model).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Config);
-        assert!(error.context().contains("Hardtanh"), "{error}");
+        assert!(error.context().contains("Tanhshrink"), "{error}");
     }
 }

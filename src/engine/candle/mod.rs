@@ -110,7 +110,21 @@ fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
         Activation::Relu => x.relu(),
         Activation::Silu => x.silu(),
         Activation::Tanh => x.tanh(),
+        Activation::QuickGelu => x * sigmoid(&(x * 1.702)?)?,
+        Activation::ClippedGelu => x.gelu_erf()?.clamp(-10f32, 10f32),
+        Activation::ReluSquared => x.relu()?.sqr(),
+        Activation::Relu6 => x.clamp(0f32, 6f32),
+        Activation::LeakyRelu => x.maximum(&(x * 0.01)?),
+        // The softplus of large numbers is the number itself, and e^x would overflow.
+        Activation::Mish => x * (x.minimum(20f32)?.exp()? + 1.0)?.log()?.tanh()?,
+        Activation::Hardswish => (x * (x + 3.0)?.clamp(0f32, 6f32)?)? / 6.0,
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Linear => Ok(x.clone()),
     }
+}
+
+fn sigmoid(x: &Tensor) -> candle_core::Result<Tensor> {
+    (x.neg()?.exp()? + 1.0)?.recip()
 }
 
 fn candle_error(error: candle_core::Error) -> Error {

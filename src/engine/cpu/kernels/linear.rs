@@ -208,5 +208,20 @@ pub(super) fn activate<S: Isa>(isa: S, activation: Activation, x: S::F32) -> S::
         Activation::Relu => isa.max(x, isa.splat(0.0)),
         Activation::Silu => isa.div(x, isa.add(isa.splat(1.0), math::exp(isa, isa.sub(isa.splat(0.0), x)))),
         Activation::Tanh => math::tanh(isa, x),
+        Activation::QuickGelu => math::quick_gelu(isa, x),
+        Activation::ClippedGelu => isa.min(isa.max(math::gelu(isa, x), isa.splat(-10.0)), isa.splat(10.0)),
+        Activation::ReluSquared => {
+            let positive = isa.max(x, isa.splat(0.0));
+            isa.mul(positive, positive)
+        }
+        Activation::Relu6 => isa.min(isa.max(x, isa.splat(0.0)), isa.splat(6.0)),
+        Activation::LeakyRelu => isa.max(x, isa.mul(x, isa.splat(0.01))),
+        Activation::Mish => math::mish(isa, x),
+        Activation::Hardswish => {
+            let gate = isa.min(isa.max(isa.add(x, isa.splat(3.0)), isa.splat(0.0)), isa.splat(6.0));
+            isa.div(isa.mul(x, gate), isa.splat(6.0))
+        }
+        Activation::Sigmoid => math::sigmoid(isa, x),
+        Activation::Linear => x,
     }
 }

@@ -247,6 +247,23 @@ fn f32_layers_are_right_everywhere() {
 }
 
 #[test]
+fn activations_are_bit_identical_everywhere() {
+    each(|kernels| {
+        let mut random = Random(8);
+        let values = random.values(2 * 97);
+        for activation in Activation::ALL {
+            let (mut got, mut want) = (values.clone(), values.clone());
+            kernels.glu(&mut got, 97, activation);
+            oracle().glu(&mut want, 97, activation);
+            assert_eq!(bits(&got[..97]), bits(&want[..97]), "{} {activation:?}", kernels.name());
+        }
+        let mut large = [12.0, -12.0, 1.0, 1.0];
+        kernels.glu(&mut large, 2, Activation::ClippedGelu);
+        assert_eq!(large[0], 10.0, "{}", kernels.name());
+    });
+}
+
+#[test]
 fn gated_linear_units_are_bit_identical_everywhere_and_right() {
     each(|kernels| {
         let mut random = Random(6);

@@ -81,6 +81,24 @@ impl GemmKernel {
     }
 }
 
+/// The flags of activation.wgsl, one for each function.
+const ACTIVATIONS: [&str; 14] = [
+    "GELU",
+    "GELU_TANH",
+    "RELU",
+    "SILU",
+    "PLAIN_TANH",
+    "QUICK_GELU",
+    "CLIPPED_GELU",
+    "RELU_SQUARED",
+    "RELU6",
+    "LEAKY_RELU",
+    "MISH",
+    "HARDSWISH",
+    "SIGMOID",
+    "LINEAR",
+];
+
 fn declare_activation(activation: Option<Activation>, variables: &mut Variables) {
     let name = activation.map(|activation| match activation {
         Activation::Gelu => "GELU",
@@ -88,9 +106,19 @@ fn declare_activation(activation: Option<Activation>, variables: &mut Variables)
         Activation::Relu => "RELU",
         Activation::Silu => "SILU",
         Activation::Tanh => "PLAIN_TANH",
+        Activation::QuickGelu => "QUICK_GELU",
+        Activation::ClippedGelu => "CLIPPED_GELU",
+        Activation::ReluSquared => "RELU_SQUARED",
+        Activation::Relu6 => "RELU6",
+        Activation::LeakyRelu => "LEAKY_RELU",
+        Activation::Mish => "MISH",
+        Activation::Hardswish => "HARDSWISH",
+        Activation::Sigmoid => "SIGMOID",
+        Activation::Linear => "LINEAR",
     });
-    variables.one_of(&["GELU", "GELU_TANH", "RELU", "SILU", "PLAIN_TANH"], name);
+    variables.one_of(&ACTIVATIONS, name);
     variables.flag("TANH", matches!(activation, Some(Activation::GeluTanh | Activation::Tanh)));
+    variables.flag("EXACT_GELU", matches!(activation, Some(Activation::Gelu | Activation::ClippedGelu)));
 }
 
 impl AttentionKernel {

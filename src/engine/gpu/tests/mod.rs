@@ -11,12 +11,10 @@ use crate::checkpoint::Activation;
 
 /// Every kernel variant, with several sizes of heads.
 fn all_kernels() -> Vec<Kernel> {
-    let activations =
-        [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu, Activation::Tanh];
     let epilogues: Vec<Epilogue> = [Epilogue::Store, Epilogue::Add]
         .into_iter()
-        .chain(activations.map(Epilogue::Activate))
-        .chain(activations.map(Epilogue::Glu))
+        .chain(Activation::ALL.map(Epilogue::Activate))
+        .chain(Activation::ALL.map(Epilogue::Glu))
         .collect();
     let mut kernels = vec![
         Kernel::Norm { in_place: true },
