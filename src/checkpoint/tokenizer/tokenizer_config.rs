@@ -216,7 +216,11 @@ fn options(json: &Object) -> Result<TokenizerOptions> {
         strip_accents: json.bool("strip_accents")?,
         tokenize_chinese_chars: json.bool("tokenize_chinese_chars")?,
         split_by_punct: json.bool("split_by_punct")?,
-        add_prefix_space: json.bool("add_prefix_space")?,
+        // To HF's classes a null is Python's None, which counts as false, and not as absent.
+        add_prefix_space: match json.bool("add_prefix_space")? {
+            None if json.contains("add_prefix_space") => Some(false),
+            value => value,
+        },
         unk_id: match json.get("unk_id") {
             None => None,
             Some(_) => Some(json.count("unk_id", 0, 0, u32::MAX as usize)?),
