@@ -102,7 +102,7 @@ fn tied_runs(qrels: &BTreeMap<String, Gains>) -> BTreeMap<String, Run> {
         documents
             .iter()
             .filter(|document| {
-                fnv1a(&format!("{query} {document}")) % 10 == 0 || gains.contains_key(**document)
+                fnv1a(&format!("{query} {document}")).is_multiple_of(10) || gains.contains_key(**document)
             })
             .map(|document| ((*document).clone(), (fnv1a(&format!("{document} {query}")) % 5) as f64))
             .collect()
