@@ -120,11 +120,20 @@ fn last_boundary(text: &str) -> usize {
     text.rfind(is_boundary).unwrap_or(0)
 }
 
-/// Returns the number of leading tokens in words that end before `stable_end` bytes. Later text cannot change them.
+/// Returns the number of leading tokens that later text cannot change: those of words that end before `stable_end`
+/// bytes, without the last one. A pattern such as GPT-4o's looks at all of the next word to find the end of a word.
 fn count_stable_tokens(encoding: &Encoding, stable_end: usize) -> usize {
     let words = encoding.get_word_ids();
-    let first_open =
-        encoding.get_offsets().iter().position(|(_, end)| *end > stable_end).unwrap_or(words.len());
-    let Some(Some(open_word)) = words.get(first_open) else { return first_open };
-    words[..first_open].iter().rposition(|word| *word != Some(*open_word)).map_or(0, |last| last + 1)
+    // The normalizer may have removed all text after the boundary. Then later text could continue the last word.
+    let Some(first_open) = encoding.get_offsets().iter().position(|(_, end)| *end > stable_end) else {
+        return 0;
+    };
+    let word_start = |end: usize| {
+        let Some(Some(word)) = words.get(end) else { return end };
+        words[..end].iter().rposition(|other| *other != Some(*word)).map_or(0, |last| last + 1)
+    };
+    match word_start(first_open) {
+        0 => 0,
+        open_start => word_start(open_start - 1),
+    }
 }

@@ -138,6 +138,7 @@ fn byte_pairs(json: &TokenizerJson) -> Result<Model> {
     model.unk_token = None;
     model.fuse_unk = false;
     model.byte_fallback = false;
+    model.end_of_word_suffix = None;
     model.ignore_merges = false;
     Ok(Model::Bpe(model))
 }

@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokenizers::normalizers::{
-    BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Replace, Sequence as Normalizers, Strip,
+    BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Prepend, Replace, Sequence as Normalizers, Strip,
     StripAccents,
 };
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -19,32 +19,35 @@ use tokenizers::pre_tokenizers::split::Split;
 use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
-use super::charsmap;
+use super::{charsmap, pattern};
 use crate::error::{Error, Result, tokenizer, unsupported};
 use crate::text::error::malformed;
 
 /// Published files have a handful.
 const MAX_COMPONENTS: usize = 100;
 
-/// The words of GPT-2, RoBERTa and GPT-NeoX.
-const GPT2_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+/// Maximum factor by which replacements may make a text longer. Putting `▁` in place of spaces takes 3.
+const MAX_REPLACE_GROWTH: usize = 32;
+/// Maximum length of the text that `Prepend` puts before every text, in bytes. SentencePiece's is `▁`.
+const MAX_PREPEND_BYTES: usize = 16;
+
 /// The words of Qwen.
 pub(super) const QWEN_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// The words of Llama 3.
-const LLAMA_PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
-/// Patterns that texts may be split at. Others could take exponential time.
-const SPLIT_PATTERNS: [&str; 3] = [GPT2_PATTERN, QWEN_PATTERN, LLAMA_PATTERN];
-/// Patterns of white space that one character may replace: DeBERTa's, SentencePiece's, CLIP's.
-const REPLACE_PATTERNS: [&str; 3] = [r"\s{2,}|[\n\r\t]", " {2,}", r"\s+"];
 
 /// Builds the components of one section, counting them.
-#[derive(Default)]
 pub(super) struct ComponentBuilder {
     components: usize,
+    /// Factor by which the replacements so far may make a text longer.
+    replace_growth: usize,
     /// Types of components used so far that may make a text longer. Each may occur once, because a chain of them could
     /// double the text at every step.
     used_once: Vec<String>,
+}
+
+impl Default for ComponentBuilder {
+    fn default() -> Self {
+        Self { components: 0, replace_growth: 1, used_once: Vec::new() }
+    }
 }
 
 impl ComponentBuilder {
@@ -67,6 +70,7 @@ impl ComponentBuilder {
             "Nmt" => Nmt.into(),
             "Strip" => deserialize::<Strip>(json)?.into(),
             "StripAccents" => StripAccents.into(),
+            "Prepend" => prepend(json)?.into(),
             "Replace" => self.replace(json)?.into(),
             "Precompiled" => charsmap::read(charsmap_field(&json)?)?.into(),
             "Sequence" => {
@@ -127,20 +131,34 @@ impl ComponentBuilder {
         Ok(())
     }
 
+    /// Builds a replacement of a text or a pattern. Its match has at least one byte, which bounds the text's growth.
     fn replace(&mut self, json: Value) -> Result<Replace> {
         let (pattern, content) = (&json["pattern"], json["content"].as_str().unwrap_or_default());
-        match (pattern["Regex"].as_str(), pattern["String"].as_str(), content) {
-            (Some(regex), None, " ") if REPLACE_PATTERNS.contains(&regex) => {}
-            (Some(regex), None, "▁") if REPLACE_PATTERNS.contains(&regex) => self.allow_once("Replace")?,
-            (None, Some(text), _) if !text.is_empty() && content.len() <= text.len() => {}
-            _ => {
-                return Err(unsupported(format!(
-                    "tokenizer.json: a Replace of {pattern} by {content:?} is not supported"
-                )));
-            }
+        let min_match = match (pattern["Regex"].as_str(), pattern["String"].as_str()) {
+            (Some(regex), None) if pattern::is_supported(regex) => 1,
+            (None, Some(text)) if !text.is_empty() => text.len(),
+            _ => return Err(unsupported(format!("tokenizer.json: a Replace of {pattern} is not supported"))),
+        };
+        self.replace_growth = self.replace_growth.saturating_mul(content.len().div_ceil(min_match).max(1));
+        if self.replace_growth > MAX_REPLACE_GROWTH {
+            return Err(unsupported(format!(
+                "tokenizer.json: with the Replace of {pattern} by {content:.40?}, a text may become {} times longer; \
+                 this build reads up to {MAX_REPLACE_GROWTH}",
+                self.replace_growth
+            )));
         }
         deserialize(json)
     }
+}
+
+fn prepend(json: Value) -> Result<Prepend> {
+    let length = json["prepend"].as_str().map_or(0, str::len);
+    if length > MAX_PREPEND_BYTES {
+        return Err(unsupported(format!(
+            "tokenizer.json: a Prepend of {length} bytes; this build reads up to {MAX_PREPEND_BYTES}"
+        )));
+    }
+    deserialize(json)
 }
 
 /// Returns the `precompiled_charsmap` of a normalizer, or of the first one inside it.
@@ -161,14 +179,17 @@ fn charsmap_field(json: &Value) -> Result<&str> {
 fn split(json: Value) -> Result<Split> {
     let pattern = &json["pattern"];
     let is_supported = match (pattern["Regex"].as_str(), pattern["String"].as_str()) {
-        (Some(regex), None) => SPLIT_PATTERNS.contains(&regex),
+        (Some(regex), None) => pattern::is_supported(regex),
         (None, Some(text)) => !text.is_empty(),
         _ => false,
     };
     if is_supported {
         deserialize(json)
     } else {
-        Err(unsupported(format!("tokenizer.json: a Split at {pattern} is not supported")))
+        Err(unsupported(format!(
+            "tokenizer.json: a Split at {pattern} is not supported, because it could take too long or \
+             differ from Oniguruma's"
+        )))
     }
 }
 

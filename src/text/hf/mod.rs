@@ -11,6 +11,7 @@ mod charsmap;
 mod classes;
 mod components;
 mod model;
+mod pattern;
 mod post_processor;
 mod special_tokens;
 mod tokenizer_json;

@@ -66,6 +66,8 @@ enum Merge {
 // and with the length of the prefix. Published files have 100 and "##".
 const MAX_WORD_CHARS: usize = 1000;
 const MAX_PREFIX_BYTES: usize = 100;
+// BPE writes the suffix after the last character of every word. Published files have "</w>".
+const MAX_SUFFIX_BYTES: usize = 16;
 
 impl<'a> TokenizerJson<'a> {
     /// Splits the file into sections.
@@ -83,10 +85,14 @@ impl<'a> TokenizerJson<'a> {
     pub(super) fn model(&self) -> Result<Model> {
         let header: ModelHeader = serde_json::from_str(self.model.get()).map_err(malformed)?;
         let is_list = header.vocab.get().starts_with('[');
+        let unigram = || {
+            let model = self.unigram(|_, id| id)?;
+            Ok(if header.byte_fallback == Some(true) { model.with_byte_fallback() } else { model })
+        };
         match header.r#type.as_deref() {
             Some("WordPiece") => self.word_piece_as_stored().map(Model::WordPiece),
             Some("BPE") => self.byte_pairs().map(Model::Bpe),
-            Some("Unigram") => self.unigram(|_, id| id).map(Model::Unigram),
+            Some("Unigram") => unigram().map(Model::Unigram),
             Some(other) => Err(unsupported(format!(
                 "tokenizer.json: the model type {other:?} is not supported; this build reads WordPiece, BPE and Unigram"
             ))),
@@ -94,7 +100,7 @@ impl<'a> TokenizerJson<'a> {
             None if header.max_input_chars_per_word.is_some() => {
                 self.word_piece_as_stored().map(Model::WordPiece)
             }
-            None if is_list => self.unigram(|_, id| id).map(Model::Unigram),
+            None if is_list => unigram().map(Model::Unigram),
             None => Err(tokenizer("tokenizer.json: the model has no type")),
         }
     }
@@ -134,13 +140,21 @@ impl<'a> TokenizerJson<'a> {
     /// the library panic (huggingface/tokenizers#2198).
     pub(super) fn byte_pairs(&self) -> Result<BPE> {
         let header = self.model_header("BPE")?;
-        for (name, affix) in [
-            ("continuing_subword_prefix", header.continuing_subword_prefix),
-            ("end_of_word_suffix", header.end_of_word_suffix),
-        ] {
-            if affix.is_some_and(|affix| !affix.is_empty()) {
-                return Err(unsupported(format!("tokenizer.json: a BPE model with {name} is not supported")));
-            }
+        if header.continuing_subword_prefix.is_some_and(|prefix| !prefix.is_empty()) {
+            return Err(unsupported(
+                "tokenizer.json: a BPE model with continuing_subword_prefix is not supported",
+            ));
+        }
+        let suffix = header.end_of_word_suffix.map_or(0, |suffix| suffix.len());
+        if suffix > MAX_SUFFIX_BYTES {
+            return Err(unsupported(format!(
+                "tokenizer.json: end_of_word_suffix has {suffix} bytes; this build reads up to {MAX_SUFFIX_BYTES}"
+            )));
+        }
+        if suffix > 0 && header.byte_fallback == Some(true) {
+            return Err(unsupported(
+                "tokenizer.json: a BPE model with both end_of_word_suffix and byte_fallback is not supported",
+            ));
         }
         if header.dropout.is_some_and(|dropout| dropout != 0.0) {
             return Err(unsupported(
@@ -189,9 +203,6 @@ impl<'a> TokenizerJson<'a> {
         unk_id: impl FnOnce(&[(Cow<str>, f64)], Option<usize>) -> Option<usize>,
     ) -> Result<Unigram> {
         let header = self.model_header("Unigram")?;
-        if header.byte_fallback == Some(true) {
-            return Err(unsupported("tokenizer.json: a Unigram model with byte_fallback is not supported"));
-        }
         let pieces: Vec<Piece> = serde_json::from_str(header.vocab.get()).map_err(malformed)?;
         let vocab: Vec<(Cow<str>, f64)> =
             pieces.into_iter().map(|Piece(piece, score)| (piece, score)).collect();

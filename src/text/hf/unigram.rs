@@ -35,6 +35,8 @@ pub(in crate::text) struct Unigram {
     first_byte_starts: Vec<u32>,
     unk_id: u32,
     unk_score: f64,
+    /// Ids of the pieces `<0x00>` to `<0xFF>`, which replace characters that are not in the vocabulary.
+    byte_ids: Option<Box<[Option<u32>; 256]>>,
 }
 
 /// The most likely segmentation of the text up to some offset.
@@ -83,6 +85,7 @@ impl Unigram {
             first_byte_starts: Vec::with_capacity(257),
             unk_id: unk_id as u32,
             unk_score: min_score - UNKNOWN_PENALTY,
+            byte_ids: None,
         };
         for id in order {
             let (piece, score) = &vocab[id as usize];
@@ -113,6 +116,13 @@ impl Unigram {
         self.scores.push(score);
     }
 
+    /// Replaces unknown characters with the pieces of their UTF-8 bytes, if the vocabulary has all of them.
+    pub(super) fn with_byte_fallback(mut self) -> Self {
+        let ids = std::array::from_fn(|byte| self.token_to_id(&format!("<0x{byte:02X}>")));
+        self.byte_ids = Some(Box::new(ids));
+        self
+    }
+
     pub(super) fn len(&self) -> usize {
         self.index_of_id.len()
     }
@@ -137,12 +147,16 @@ impl Unigram {
             if id == self.unk_id {
                 unknown_end.get_or_insert(end);
             } else {
-                tokens.extend(unknown_end.take().map(|unknown_end| self.unknown(text, end..unknown_end)));
+                if let Some(unknown_end) = unknown_end.take() {
+                    self.push_unknown(&mut tokens, text, end..unknown_end);
+                }
                 tokens.push(token(id, start..end));
             }
             end = start;
         }
-        tokens.extend(unknown_end.map(|unknown_end| self.unknown(text, 0..unknown_end)));
+        if let Some(unknown_end) = unknown_end {
+            self.push_unknown(&mut tokens, text, 0..unknown_end);
+        }
         tokens.reverse();
         tokens
     }
@@ -209,9 +223,17 @@ impl Unigram {
         &self.pieces[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 
-    /// Makes a token of unknown characters, which may form a piece together.
-    fn unknown(&self, text: &str, range: Range<usize>) -> Token {
-        token(self.token_to_id(&text[range.clone()]).unwrap_or(self.unk_id), range)
+    /// Appends the tokens of unknown characters, last one first. Together the characters may form a piece.
+    fn push_unknown(&self, tokens: &mut Vec<Token>, text: &str, range: Range<usize>) {
+        let characters = &text[range.clone()];
+        if let Some(id) = self.token_to_id(characters) {
+            return tokens.push(token(id, range));
+        }
+        let byte_id = |byte: u8| self.byte_ids.as_ref().and_then(|ids| ids[usize::from(byte)]);
+        match characters.bytes().rev().map(byte_id).collect::<Option<Vec<_>>>() {
+            Some(ids) => tokens.extend(ids.into_iter().map(|id| token(id, range.clone()))),
+            None => tokens.push(token(self.unk_id, range)),
+        }
     }
 }
 
@@ -245,6 +267,13 @@ mod tests {
             (0..self.below(max_chars + 1)).map(|_| ALPHABET[self.below(ALPHABET.len())]).collect()
         }
 
+        /// Adds the pieces of all bytes, or of most of them, to a vocabulary.
+        fn add_bytes(&mut self, vocab: &mut Vec<(String, f64)>) {
+            let missing = self.below(512);
+            let bytes = (0..256).filter(|byte| *byte != missing);
+            vocab.extend(bytes.map(|byte| (format!("<0x{byte:02X}>"), -9.0)));
+        }
+
         /// Few distinct scores, which floats represent exactly, so that many segmentations tie.
         fn vocabulary(&mut self) -> Vec<(String, f64)> {
             let pieces = 1 + self.below(40);
@@ -257,11 +286,16 @@ mod tests {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let mut compared = 0;
         for _ in 0..2000 {
-            let vocab = random.vocabulary();
+            let mut vocab = random.vocabulary();
             let unk_id = random.below(vocab.len());
-            let library = LibraryUnigram::from(vocab.clone(), Some(unk_id), false).unwrap();
+            let has_bytes = random.below(3) == 0;
+            if has_bytes {
+                random.add_bytes(&mut vocab);
+            }
+            let library = LibraryUnigram::from(vocab.clone(), Some(unk_id), has_bytes).unwrap();
             let borrowed: Vec<_> = vocab.iter().map(|(piece, score)| (piece.into(), *score)).collect();
             let ours = Unigram::new(&borrowed, unk_id).unwrap();
+            let ours = if has_bytes { ours.with_byte_fallback() } else { ours };
             for _ in 0..10 {
                 let text = random.text(24);
                 let expected = library.tokenize(&text).unwrap();
