@@ -1,4 +1,4 @@
-//! HF's tokenizer classes, and the choice of one for a checkpoint (transformers 5.23, `tokenization_auto.py`).
+//! HF's tokenizer classes, and the choice of one for a checkpoint (transformers 5.24, `tokenization_auto.py`).
 
 use crate::error::{Result, unsupported};
 
@@ -25,21 +25,41 @@ pub enum TokenizerClass {
 }
 
 /// Class names, without the suffix `Fast` of older files.
-const CLASSES: [(&str, TokenizerClass); 13] = [
+const CLASSES: [(&str, TokenizerClass); 21] = [
     ("TokenizersBackend", TokenizerClass::Backend),
+    ("BloomTokenizer", TokenizerClass::Backend),
+    // Its constructor is BERT's, but it reads tokenizer.json as it is.
+    ("ConvBertTokenizer", TokenizerClass::Backend),
     ("PreTrainedTokenizer", TokenizerClass::Backend),
     ("PythonBackend", TokenizerClass::Backend),
     ("BertTokenizer", TokenizerClass::Bert),
     ("ElectraTokenizer", TokenizerClass::Bert),
     ("MobileBertTokenizer", TokenizerClass::Bert),
+    ("LayoutLMTokenizer", TokenizerClass::Bert),
+    ("LxmertTokenizer", TokenizerClass::Bert),
+    ("SqueezeBertTokenizer", TokenizerClass::Bert),
     ("DistilBertTokenizer", TokenizerClass::DistilBert),
     ("RobertaTokenizer", TokenizerClass::Roberta),
     ("LongformerTokenizer", TokenizerClass::Roberta),
+    ("BartTokenizer", TokenizerClass::Roberta),
+    ("LEDTokenizer", TokenizerClass::Roberta),
+    ("MvpTokenizer", TokenizerClass::Roberta),
     ("XLMRobertaTokenizer", TokenizerClass::XlmRoberta),
     ("CamembertTokenizer", TokenizerClass::Camembert),
     ("DebertaV2Tokenizer", TokenizerClass::DebertaV2),
     ("Qwen2Tokenizer", TokenizerClass::Qwen2),
 ];
+
+/// Other classes of transformers that build a tokenizer of their own or need other files than `tokenizer.json`.
+/// Transformers reads `tokenizer.json` as it is for any name that it does not know.
+const UNSUPPORTED: &str = "Albert Barthez Bartpho BertGeneration BertJapanese BertTokenizerLegacy Bertweet BigBird BioGpt \
+    Blenderbot BlenderbotSmall ByT5 CLIP CTRL Canine Clvp CodeGen CodeLlama Cohere Cpm CpmAnt \
+    DPRContextEncoder DPRQuestionEncoder DPRReader Deberta Dia Esm Esmc FNet FSMT FastSpeech2Conformer \
+    Flaubert Funnel GPT2 GPTNeoX GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 \
+    LayoutXLM Llama Luke M2M100 MBart MBart50 MLuke MPNet Marian MarkupLM Mgpstr MyT5 Nllb Nougat \
+    OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert Pop2Piano ProphetNet Qwen3_5 Rag Reformer \
+    RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter T5 Tapas Tipsv2 \
+    Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLNet";
 
 /// The classes for model types, if no file names a class.
 const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
@@ -59,18 +79,27 @@ const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
 ];
 
 impl TokenizerClass {
-    /// Returns the class for the name in `tokenizer_config.json` (or `config.json`) and the model type.
+    /// Returns the class for the name in `tokenizer_config.json` (or `config.json`) and the model type. A name that
+    /// transformers does not know means [`Backend`](Self::Backend), as in transformers 5.
     ///
     /// # Errors
-    /// `unsupported` for an unknown class, which might give other tokens.
+    /// `unsupported` for a class of transformers that gives other tokens.
     pub(crate) fn resolve(named: Option<&str>, model_type: Option<&str>) -> Result<Self> {
         match (named, model_type) {
             // HF ignores the class names in the published files of these models, because they are wrong.
             (_, Some("modernbert" | "modernbert-decoder")) => Ok(Self::Backend),
             (_, Some("qwen2")) => Ok(Self::Qwen2),
-            (Some(name), _) => find(&CLASSES, name.strip_suffix("Fast").unwrap_or(name)).ok_or_else(|| {
-                unsupported(format!("tokenizer_config.json: the tokenizer_class {name:?} is not supported"))
-            }),
+            (Some(name), _) => {
+                let name = name.strip_suffix("Fast").unwrap_or(name);
+                if is_unsupported(name) {
+                    return Err(unsupported(format!(
+                        "tokenizer_config.json: the tokenizer_class {name:?} is not supported, because it does not \
+                         read all of tokenizer.json; if tokenizer.json gives the right tokens by itself, set \
+                         tokenizer_class to \"PreTrainedTokenizerFast\""
+                    )));
+                }
+                Ok(find(&CLASSES, name).unwrap_or(Self::Backend))
+            }
             (None, model_type) => {
                 Ok(model_type.and_then(|name| find(&MODEL_TYPES, name)).unwrap_or(Self::Backend))
             }
@@ -81,6 +110,12 @@ impl TokenizerClass {
     pub(crate) fn uses_token_types(self) -> bool {
         matches!(self, Self::Bert | Self::DebertaV2)
     }
+}
+
+/// Returns whether `name` is a class in [`UNSUPPORTED`], where the suffix `Tokenizer` is left out.
+fn is_unsupported(name: &str) -> bool {
+    let name = name.strip_suffix("Tokenizer").unwrap_or(name);
+    UNSUPPORTED.split(' ').any(|known| known == name)
 }
 
 fn find(table: &[(&str, TokenizerClass)], name: &str) -> Option<TokenizerClass> {
