@@ -39,7 +39,6 @@ pub use weights::{Format, Weights, WeightsReader};
 pub(crate) use weights::{Golden, Tensor};
 pub(crate) use weights::{Index, MAX_PIECE_BYTES, Q7_OFFSET, QuantGrid, WeightsSource};
 
-use crate::error;
 use crate::error::{ErrorKind, Result, config};
 use config::is_classifier;
 use file_content::check_content;
@@ -66,7 +65,7 @@ pub struct Checkpoint {
     /// How a decoder is prompted.
     #[cfg(feature = "decoder")]
     pub prompt_config: Option<PromptConfig>,
-    /// The bytes of `tokenizer.json`.
+    /// The bytes of `tokenizer.json`, or of one that was made from vocabulary files.
     pub tokenizer_json: std::borrow::Cow<'static, [u8]>,
 }
 
@@ -125,8 +124,7 @@ impl Checkpoint {
         let mut tokenizer_config =
             TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &cross_encoder)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;
-        let tokenizer_json =
-            files.take("tokenizer.json").ok_or_else(|| error::tokenizer("tokenizer.json is missing"))?;
+        let tokenizer_json = tokenizer_config.take_tokenizer_json(&mut files)?;
         Ok(Self {
             config,
             chain,

@@ -16,7 +16,10 @@ pub struct ModelFiles {
 impl ModelFiles {
     /// Returns the names of all files that are read, except shards listed in a weights index and files of modules.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let small = layout().files.iter().map(|file| file.name.as_str());
+        let small = layout()
+            .files
+            .iter()
+            .flat_map(|file| std::iter::once(&file.name).chain(&file.replacements).map(String::as_str));
         small.chain(layout().weights.iter().map(|form| form.name.as_str()))
     }
 
@@ -56,7 +59,7 @@ impl ModelFiles {
 
     /// Returns the total size of all weights files in bytes.
     pub fn weights_bytes(&self) -> usize {
-        let small = |name: &str| name.ends_with(".json") || name.ends_with(".jinja");
+        let small = |name: &str| [".json", ".jinja", ".txt"].iter().any(|ending| name.ends_with(ending));
         self.files.iter().filter(|(name, _)| !small(name)).map(|(_, bytes)| bytes.len()).sum()
     }
 

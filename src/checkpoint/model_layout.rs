@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::error::{Error, ErrorKind, Result, config, unsupported, weights};
+use crate::error::{Error, ErrorKind, Result, config, tokenizer, unsupported, weights};
 
 /// The content of `model_files.json`.
 #[derive(Debug, Deserialize)]
@@ -37,6 +37,11 @@ pub(super) struct SmallFile {
     pub(super) required: bool,
     code: String,
     pub(super) refused: Option<String>,
+    /// The files that are read if this one does not exist.
+    #[serde(default)]
+    pub(super) replacements: Vec<String>,
+    /// What to do if the file is missing.
+    advice: Option<String>,
 }
 
 /// A form of the weights: a file with tensors, or an index of such files.
@@ -140,7 +145,10 @@ impl ModuleFiles {
 impl SmallFile {
     /// Returns the error for a missing file.
     pub(super) fn missing(&self) -> Error {
-        Error::new(self.error_kind(), format!("{} is missing", self.name))
+        match &self.advice {
+            Some(advice) => Error::new(self.error_kind(), format!("{} is missing; {advice}", self.name)),
+            None => Error::new(self.error_kind(), format!("{} is missing", self.name)),
+        }
     }
 
     fn error_kind(&self) -> ErrorKind {
@@ -160,6 +168,12 @@ impl SmallFile {
     }
 }
 
+/// Returns the error for a model without `tokenizer.json`, and without vocabulary files that its class reads.
+pub(super) fn missing_tokenizer() -> Error {
+    let file = layout().files.iter().find(|file| file.name == "tokenizer.json");
+    file.map_or_else(|| tokenizer("tokenizer.json is missing"), SmallFile::missing)
+}
+
 /// Returns the error for a local file that exists but cannot be read.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
@@ -168,7 +182,10 @@ pub(super) fn unreadable(name: &str, error: std::io::Error) -> Error {
 
 /// Returns the kind of errors about a file.
 pub(super) fn error_kind(name: &str) -> ErrorKind {
-    match layout().files.iter().find(|file| file.name == name) {
+    let has_name = |file: &&SmallFile| {
+        file.name == name || file.replacements.iter().any(|replacement| replacement == name)
+    };
+    match layout().files.iter().find(has_name) {
         Some(file) => file.error_kind(),
         None if name.ends_with("/config.json") => ErrorKind::Config,
         None => ErrorKind::Weights,

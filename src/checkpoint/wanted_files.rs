@@ -41,7 +41,11 @@ impl ModelFiles {
             if is_present(&file.name) {
                 file.check_not_refused()?;
                 wanted.push(file.name.clone());
-            } else if file.required {
+                continue;
+            }
+            let before = wanted.len();
+            wanted.extend(file.replacements.iter().filter(|name| is_present(name)).cloned());
+            if file.required && wanted.len() == before {
                 return Err(file.missing());
             }
         }
@@ -90,7 +94,11 @@ impl ModelFiles {
         check_formats(&names, |name| fs::read(directory.join(name)).ok())?;
         let mut files = Self::new();
         for file in &layout().files {
-            files.read(directory, &file.name)?;
+            if !files.read(directory, &file.name)? {
+                for name in &file.replacements {
+                    files.read(directory, name)?;
+                }
+            }
         }
         // A malformed list and missing files of modules are reported when the model is loaded.
         let list = files.get(&layout().modules.list).map(sbert::parse_modules);

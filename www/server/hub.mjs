@@ -9,7 +9,7 @@ import { strictHeaders } from "./headers.mjs";
 const hubUrl = (process.env.RANKLET_HUB ?? "https://huggingface.co").replace(/\/+$/, "");
 
 const layout = JSON.parse(readFileSync(new URL("../../src/checkpoint/model_files.json", import.meta.url), "utf8"));
-const rootFiles = new Set([...layout.files, ...layout.weights].map(({ name }) => name));
+const rootFiles = new Set([...layout.files, ...layout.weights].flatMap(({ name, replacements = [] }) => [name, ...replacements]));
 const shardSuffixes = layout.weights.map(({ shardSuffix }) => shardSuffix).filter((suffix) => suffix !== null);
 const moduleFiles = new Set([layout.modules.config, ...layout.modules.weights]);
 

@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { configFile, fixedFiles, type ModelFile, type ModelFiles, weightsForms } from "../model/model-files.js";
+import { configFile, fixedFiles, type ModelFile, type ModelFiles, replacementsOf, weightsForms } from "../model/model-files.js";
 import { type FileChoice, listModuleFiles, listShards } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
@@ -30,13 +30,16 @@ export async function collectFiles(source: FileSource): Promise<ModelFiles> {
 }
 
 /**
- * Reads a file; none if it does not exist and is optional.
+ * Reads a file, or its replacements if it does not exist; none if it is optional.
  * @throws RankletError `unsupported` if it exists and must not
  */
 async function readFile(source: FileSource, file: ModelFile, opening = source.open(file)): Promise<readonly ReadFile[]> {
   const opened = await opening;
-  if (opened === undefined && file.required) throw source.missing(file);
-  if (opened === undefined) return [];
+  if (opened === undefined) {
+    const read = (await Promise.all(replacementsOf(file).map((other) => readFile(source, other)))).flat();
+    if (file.required && read.length === 0) throw source.missing(file);
+    return read;
+  }
   const read = await content(opened);
   if (file.refused !== undefined) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
   return [read];

@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { fixedFiles, fixedNames, type ModelFiles, weightsForms } from "./model-files.js";
+import { fixedFiles, fixedNames, type ModelFile, type ModelFiles, replacementsOf, weightsForms } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
@@ -44,7 +44,9 @@ export async function parseManifest(model: string, content: Blob): Promise<Manif
   if (!isObject(manifest)) return undefined;
   const { version, model: url, set, files, absent } = manifest;
   if (version !== 1 || url !== model || !isEntryName(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
-  const isComplete = fixedFiles.every(({ name, required }) => Object.hasOwn(files, name) || (!required && absent.includes(name)));
+  const has = ({ name }: ModelFile): boolean => Object.hasOwn(files, name);
+  const isOptional = (file: ModelFile): boolean => !file.required || replacementsOf(file).some(has);
+  const isComplete = fixedFiles.every((file) => has(file) || (isOptional(file) && absent.includes(file.name)));
   const hasWeights = weightsForms.some(({ name }) => Object.hasOwn(files, name));
   return isComplete && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }

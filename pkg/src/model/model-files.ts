@@ -14,6 +14,10 @@ export interface ModelFile {
   readonly code: ErrorCode;
   /** Why a model that has this file cannot be loaded, if so. */
   readonly refused?: string;
+  /** The files that are read if this one does not exist. */
+  readonly replacements?: readonly string[];
+  /** What to do if it is missing, for messages. */
+  readonly advice?: string;
   /** The file that lists this one, if its name is not fixed. */
   readonly listedIn?: string;
 }
@@ -55,6 +59,16 @@ export const fixedFiles: readonly ModelFile[] = layout.files;
 /** The names of these files. */
 export const fixedNames: readonly string[] = fixedFiles.map(({ name }) => name);
 
+/** Returns the files that are read if `file` does not exist. */
+export function replacementsOf({ replacements = [], code }: ModelFile): readonly ModelFile[] {
+  return replacements.map((name) => ({ name, required: false, code }));
+}
+
+/** Returns the message for a missing file. `why` says where it was looked for. */
+export function missingMessage({ name, advice }: ModelFile, why: string): string {
+  return `${name} is missing${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
 /** Every model has this file, and it is small, so it is opened first. */
 export const configFile = fixedFiles.find(({ name }) => name === "config.json") as ModelFile;
 
@@ -69,7 +83,7 @@ export function missingWeightsMessage(why: string): string {
 
 /** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
 export function isModelFileName(name: string): boolean {
-  return [...fixedFiles, ...weightsForms].some((file) => file.name === name) || isWeightsName(name) || isModuleFileName(name);
+  return [...fixedFiles, ...fixedFiles.flatMap(replacementsOf), ...weightsForms].some((file) => file.name === name) || isWeightsName(name) || isModuleFileName(name);
 }
 
 /** Whether `name` can be one of several weights files. */

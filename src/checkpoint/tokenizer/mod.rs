@@ -5,6 +5,7 @@ mod chat_template;
 mod prompt_config;
 mod tokenizer_class;
 mod tokenizer_config;
+mod vocab_files;
 
 pub(super) use chat_template::reject as reject_chat_template;
 #[cfg(feature = "decoder")]

@@ -1,11 +1,12 @@
 //! `tokenizer_config.json` and the files that go with it: length, truncation, normalization and special tokens.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::TokenizerClass;
+use super::{TokenizerClass, vocab_files};
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::sbert::{CrossEncoderFiles, TransformerConfig};
@@ -147,6 +148,14 @@ impl TokenizerConfig {
         Self::from_parsed(files, parse_config(files)?, &config, &CrossEncoderFiles::read(files)?)
     }
 
+    /// Takes `tokenizer.json` out of the files. Without it, makes one from the vocabulary files that the class reads.
+    ///
+    /// # Errors
+    /// `tokenizer` if the files are missing or malformed.
+    pub fn take_tokenizer_json(&self, files: &mut ModelFiles) -> Result<Cow<'static, [u8]>> {
+        vocab_files::take_tokenizer_json(files, self.class)
+    }
+
     /// As [`read`](Self::read), from files that have been parsed. `json` is `tokenizer_config.json`, `config` is
     /// `config.json`.
     pub(crate) fn from_parsed(
@@ -167,6 +176,7 @@ impl TokenizerConfig {
         let transformer = cross_encoder.transformer();
         let module_max_length = transformer.map(TransformerConfig::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.string("model_type")?)?;
+        let is_conv_bert = named.is_some_and(|name| name.starts_with("ConvBertTokenizer"));
         let special_tokens = special_tokens(&json)?;
         Ok(Self {
             model_max_length: match module_max_length {
@@ -179,7 +189,7 @@ impl TokenizerConfig {
             lower_case: transformer.map(TransformerConfig::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .strings("model_input_names")?
-                .map_or(class.uses_token_types(), |names| names.contains(&"token_type_ids")),
+                .map_or(class.uses_token_types() || is_conv_bert, |names| names.contains(&"token_type_ids")),
             truncation_side: match json.string("truncation_side")? {
                 None => None,
                 Some("right") => Some(TruncationSide::Right),

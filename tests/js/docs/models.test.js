@@ -10,8 +10,8 @@ const list = JSON.parse(read("src/checkpoint/model_files.json"));
 describe("docs/models.md", () => {
   test("lists exactly the files that make a model", () => {
     const table = files.split("\n\n").find((block) => block.trimStart().startsWith("| file"));
-    const documented = codeSpans(table).filter((span) => /\.(?:json|jinja)$/.test(span));
-    assert.deepEqual([...new Set(documented)].sort(), list.files.map(({ name }) => name).sort());
+    const documented = codeSpans(table).filter((span) => /\.(?:json|jinja|txt)$/.test(span));
+    assert.deepEqual([...new Set(documented)].sort(), list.files.flatMap(({ name, replacements = [] }) => [name, ...replacements]).sort());
   });
 
   test("names every form of weights, in the order in which they are looked for", () => {

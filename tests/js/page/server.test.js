@@ -92,7 +92,7 @@ describe("the demo server's forwarding of a hub", () => {
   const { files, weights, modules } = JSON.parse(readFileSync(new URL("src/checkpoint/model_files.json", root), "utf8"));
   const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
-  for (const name of [...files.map((file) => file.name), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
+  for (const name of [...files.flatMap(({ name, replacements = [] }) => [name, ...replacements]), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
     test(`the demo server forwards ${name}, which the package may request`, async () => {
       await send(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);

@@ -1,5 +1,5 @@
 import { RankletError } from "../../errors.js";
-import { fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { kindOf } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
 import { ProgressTally } from "../progress.js";
@@ -30,8 +30,10 @@ export class GivenSource implements FileSource {
     this.#progress.addListed(names.filter((name) => this.#isUrl(name)));
   }
 
-  missing({ name, code, listedIn }: ModelFile): RankletError {
-    return new RankletError(code, `${name} is missing from the model's files${listedIn === undefined ? "" : `, though ${listedIn} lists it`}`);
+  missing(file: ModelFile): RankletError {
+    const { code, listedIn } = file;
+    const why = ` from the model's files${listedIn === undefined ? "" : `, though ${listedIn} lists it`}`;
+    return new RankletError(code, missingMessage(file, why));
   }
 
   missingWeights(): RankletError {

@@ -1,5 +1,5 @@
 import { messageOf, RankletError } from "../../errors.js";
-import { fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stages.js";
@@ -32,7 +32,7 @@ export class LocalSource implements FileSource {
   }
 
   missing(file: ModelFile): RankletError {
-    return new RankletError(file.code, `${file.name} is missing: there is no ${new URL(file.name, this.#folder).href}`);
+    return new RankletError(file.code, missingMessage(file, `: there is no ${new URL(file.name, this.#folder).href}`));
   }
 
   missingWeights(): RankletError {

@@ -1,6 +1,6 @@
 import { RankletError } from "../../errors.js";
 import { hubAdvice } from "../../model/hub.js";
-import { configFile, fixedNames, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
 import { DownloadVerifier } from "../verify.js";
@@ -32,7 +32,7 @@ export class RemoteSource implements FileSource {
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
     const download = await Download.open(new URL(file.name, this.#folder), this.#downloads);
     if (download === undefined) {
-      if (!file.required) this.#progress.report(file.name, 0, 0);
+      if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
       return undefined;
     }
     this.#verifier.check(file, download);
@@ -46,7 +46,7 @@ export class RemoteSource implements FileSource {
   }
 
   missing(file: ModelFile): RankletError {
-    return new RankletError("network", `${file.name} is missing: ${new URL(file.name, this.#folder).href} answered ${this.#answer()}`);
+    return new RankletError("network", missingMessage(file, `: ${new URL(file.name, this.#folder).href} answered ${this.#answer()}`));
   }
 
   missingWeights(): RankletError {
