@@ -32,9 +32,13 @@ fn merges_of_missing_tokens_are_rejected() {
             assert_rejected(name, change, ErrorKind::Tokenizer, "merge of");
         }
     }
-    for (field, value) in [("continuing_subword_prefix", "##"), ("end_of_word_suffix", "</w>")] {
+    let suffix = "</w>".repeat(1000);
+    for (field, value) in [("continuing_subword_prefix", "##"), ("end_of_word_suffix", suffix.as_str())] {
         assert_rejected("roberta", |json| json["model"][field] = json!(value), ErrorKind::Unsupported, field);
     }
+    // The bytes of the suffix would have offsets outside the word.
+    let change = |json: &mut Value| json["model"]["byte_fallback"] = json!(true);
+    assert_rejected("word-ends", change, ErrorKind::Unsupported, "byte_fallback");
     assert_rejected(
         "roberta",
         |json| json["model"]["dropout"] = json!(0.5),
@@ -60,7 +64,6 @@ fn invalid_unigram_vocabularies_are_rejected() {
     assert_rejected(name, model("vocab", json!([["a", "b"]])), ErrorKind::Tokenizer, "tokenizer.json");
     let long = json!([["a".repeat(100_000), 0.0]]);
     assert_rejected("camembert", model("vocab", long), ErrorKind::Unsupported, "piece of 100000 bytes");
-    assert_rejected(name, model("byte_fallback", json!(true)), ErrorKind::Unsupported, "byte_fallback");
 }
 
 #[test]
@@ -113,12 +116,15 @@ fn components_that_take_exponential_time_or_memory_are_rejected() {
         |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
     for (normalizer, reason) in [
         (replace(json!({ "Regex": "(a*)*b" }), " "), "(a*)*b"),
-        (replace(json!({ "Regex": r"\s+" }), "aaaa"), "aaaa"),
-        (replace(json!({ "String": "a" }), "aa"), "aa"),
+        (replace(json!({ "Regex": r"\s+" }), &"a".repeat(33)), "33 times longer"),
+        (replace(json!({ "String": "ab" }), &"a".repeat(66)), "33 times longer"),
         (replace(json!({ "String": "" }), ""), "Replace"),
-        (sequence(replace(json!({ "Regex": r"\s+" }), "▁"), 2), "more than one Replace"),
+        (replace(json!({ "Regex": r"\w+" }), ""), r"\\w+"),
+        (sequence(replace(json!({ "String": "a" }), "aa"), 6), "64 times longer"),
+        (sequence(replace(json!({ "Regex": r"\s+" }), "▁"), 4), "81 times longer"),
         (sequence(json!({ "type": "NFKD" }), 2), "more than one NFKD"),
-        (json!({ "type": "Prepend", "prepend": "a" }), "Prepend"),
+        (json!({ "type": "Prepend", "prepend": "a".repeat(17) }), "Prepend of 17 bytes"),
+        (sequence(json!({ "type": "Prepend", "prepend": "a" }), 2), "more than one Prepend"),
         (json!({ "type": "ByteLevel" }), "ByteLevel"),
     ] {
         let change = |json: &mut Value| json["normalizer"] = normalizer;
@@ -130,6 +136,8 @@ fn components_that_take_exponential_time_or_memory_are_rejected() {
     let meta = json!({ "type": "Metaspace", "replacement": "▁" });
     for (pre_tokenizer, reason) in [
         (split(json!({ "Regex": "(a*)*b" })), "(a*)*b"),
+        (split(json!({ "Regex": r"\s*[\r\n]+" })), "Split"),
+        (split(json!({ "Regex": "a*".repeat(1001) })), "Split"),
         (split(json!({ "String": "" })), "Split"),
         (json!({ "type": "Sequence", "pretokenizers": [level, level] }), "more than one ByteLevel"),
         (json!({ "type": "Sequence", "pretokenizers": [meta, meta] }), "more than one Metaspace"),
@@ -140,15 +148,44 @@ fn components_that_take_exponential_time_or_memory_are_rejected() {
     }
 }
 
-/// An unknown class might make other tokens of the same file.
+/// Each of these builds a pipeline of its own, which `tokenizer.json` need not match.
 #[test]
-fn unknown_tokenizer_classes_are_rejected() {
-    for class in ["AlbertTokenizer", "T5TokenizerFast", "MyTokenizer"] {
+fn classes_that_build_another_tokenizer_are_rejected() {
+    for class in ["AlbertTokenizer", "T5TokenizerFast", "BertJapaneseTokenizer", "LlamaTokenizerFast"] {
         let mut files = ModelFiles::new();
         files.insert("tokenizer_config.json", json!({ "tokenizer_class": class }).to_string().into_bytes());
         let error = TokenizerConfig::read(&files).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.context().contains(class), "{error}");
+        let class = class.trim_end_matches("Fast");
+        assert!(
+            error.context().contains(class) && error.context().contains("PreTrainedTokenizerFast"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn malformed_vocabulary_files_are_rejected() {
+    let cases: [(&str, &[(&str, &[u8])], &str); 8] = [
+        ("BertTokenizer", &[("vocab.txt", b"[UNK]\n\xff")], "vocab.txt"),
+        ("BertTokenizer", &[("vocab.json", b"{}"), ("merges.txt", b"")], "tokenizer.json is missing"),
+        ("RobertaTokenizer", &[("vocab.json", b"{}")], "merges.txt is missing"),
+        ("RobertaTokenizer", &[("vocab.json", b"[]"), ("merges.txt", b"")], "vocab.json"),
+        ("RobertaTokenizer", &[("vocab.json", b"{}"), ("merges.txt", b"a b\n\nb c")], "merges.txt: line 2"),
+        ("RobertaTokenizer", &[("vocab.json", b"{}"), ("merges.txt", b"a b c")], "merges.txt: line 1"),
+        ("RobertaTokenizer", &[("vocab.txt", b"a")], "save_pretrained"),
+        ("XLMRobertaTokenizer", &[("vocab.txt", b"a")], "save_pretrained"),
+    ];
+    for (class, contents, reason) in cases {
+        let mut files = ModelFiles::new();
+        files.insert("tokenizer_config.json", json!({ "tokenizer_class": class }).to_string().into_bytes());
+        for (name, bytes) in contents {
+            files.insert(*name, bytes.to_vec());
+        }
+        let config = TokenizerConfig::read(&files).unwrap();
+        let error = config.take_tokenizer_json(&mut files).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tokenizer, "{error}");
+        assert!(error.context().contains(reason), "{error} does not name {reason:?}");
     }
 }
 

@@ -13,6 +13,8 @@ use ranklet::ModelFiles;
 use ranklet::internals::{Batch, ModelLimits, PairTokenizer, TokenizerConfig};
 use serde_json::{Value, json};
 
+const XQUAD: [&str; 12] = ["ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh"];
+
 fn shared() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data")
 }
@@ -89,6 +91,28 @@ fn xlm_roberta_gives_the_ids_of_transformers_in_twelve_languages() {
             let start = Instant::now();
             assert_eq!(&summarize(&tokenizer, &pairs, max_length), expected, "{class}, {language}");
             println!("{class}, {language}: {} pairs in {:.2?}", pairs.len(), start.elapsed());
+        }
+    }
+}
+
+/// The tiny tokenizers of the fixtures meet many characters that their vocabularies do not have.
+#[test]
+#[cfg_attr(not(shared), ignore = "needs ../shared/data")]
+fn forms_without_a_class_give_the_ids_of_transformers_in_twelve_languages() {
+    let expected = expected();
+    let max_length = expected["max_length"].as_u64().unwrap() as usize;
+    let forms = expected["forms"].as_object().unwrap();
+    assert!(forms.len() >= 8, "only {} forms", forms.len());
+    for (language, pairs) in XQUAD.map(|language| (language, xquad(language))) {
+        for (name, languages) in forms {
+            let mut files =
+                ModelFiles::from_directory(&fixtures_directory().join("tokenizers").join(name)).unwrap();
+            let mut config = TokenizerConfig::read(&files).unwrap();
+            config.model_max_length = None;
+            let json = config.take_tokenizer_json(&mut files).unwrap();
+            let limits = ModelLimits { vocab_size: 1000, max_tokens: Some(512), token_types: 2 };
+            let tokenizer = PairTokenizer::read(&json, &config, limits).unwrap();
+            assert_eq!(summarize(&tokenizer, &pairs, max_length), languages[language], "{name}, {language}");
         }
     }
 }
