@@ -12,14 +12,21 @@ const MAX_LISTED: usize = 1000;
 const MAX_NAMED: usize = 3;
 
 /// Returns the folder with the files of a model: `directory` itself, or, for a folder `models--owner--name` of the
-/// cache, the snapshot that its `refs/main` names.
+/// cache (or `snapshots` in it), the snapshot that its `refs/main` names.
 ///
 /// # Errors
-/// `input` for a folder of the cache without `refs/main`, naming the snapshots in it.
+/// `input` for the whole cache, and for a folder of the cache without `refs/main`, naming the snapshots in it.
 pub(crate) fn model_folder(directory: &Path) -> Result<PathBuf> {
-    let snapshots = directory.join("snapshots");
-    if directory.join("config.json").exists() || !snapshots.is_dir() {
+    if directory.join("config.json").exists() {
         return Ok(directory.to_owned());
+    }
+    let directory = match directory.parent() {
+        Some(model) if directory.ends_with("snapshots") && model.join("refs").is_dir() => model,
+        _ => directory,
+    };
+    let snapshots = directory.join("snapshots");
+    if !snapshots.is_dir() {
+        return check_whole_cache(directory).map(|()| directory.to_owned());
     }
     let commit = fs::read_to_string(directory.join("refs/main")).unwrap_or_default();
     let main =
@@ -40,6 +47,23 @@ pub(crate) fn model_folder(directory: &Path) -> Result<PathBuf> {
         "{} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it: {advice}",
         directory.display()
     )))
+}
+
+/// Checks that a folder is not the whole cache.
+///
+/// # Errors
+/// `input` if it has folders of models.
+fn check_whole_cache(directory: &Path) -> Result<()> {
+    let is_model =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("models--"));
+    match folders_in(directory).iter().find(|path| is_model(path)) {
+        None => Ok(()),
+        Some(model) => Err(input(format!(
+            "{} is Hugging Face's cache of several models: pass the id of one, owner/name, or its folder, such as {}",
+            directory.display(),
+            model.display()
+        ))),
+    }
 }
 
 /// Lists the files in a folder and in the folders in it, as paths relative to it.

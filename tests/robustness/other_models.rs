@@ -178,5 +178,8 @@ fn a_folder_of_the_cache_is_read_at_the_revision_of_its_main_branch() {
         assert_eq!(loaded.is_ok(), is_right, "{main:?}");
     }
     std::fs::write(model.join("refs/main"), "2c3d").unwrap();
+    assert!(describe(ModelSource::Directory(snapshots), &Options::default()).is_ok());
+    let names = ["cache of several models", "models--org--name"];
+    assert_folder_refused(cache.path(), ErrorKind::Input, &names);
     assert_eq!(ModelFiles::from_directory(&model).unwrap().iter().count(), good().iter().count());
 }
