@@ -172,10 +172,10 @@ fn an_adapter_is_rejected() {
     assert_refused(files, ErrorKind::Unsupported, &["adapter_config.json", "merge"], "an adapter");
 }
 
-/// Without its modules, a chain is only an encoder.
+/// Without its modules, a chain is only an encoder, and the files declare it an embedding model.
 #[test]
 fn the_modules_of_other_models_are_ignored() {
     let name = "config_sentence_transformers.json";
     let files = with(CHAIN, name, &json!({ "model_type": "SentenceTransformer" }));
-    assert_refused(files, ErrorKind::Weights, &["head.dense.weight"], "another class");
+    assert_refused(files, ErrorKind::Unsupported, &["embedding model"], "another class");
 }
