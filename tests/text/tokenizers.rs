@@ -163,3 +163,16 @@ fn a_million_spaces_give_the_tokens_of_transformers() {
         assert_eq!(ids(&tokenizer, &text, 1 << 40).len() - other_tokens, spaces + 4, "{name}");
     }
 }
+
+/// Each of these texts makes an alternative of the patterns scan far and fail. If that repeated at every character, a
+/// megabyte would take an hour.
+#[test]
+fn patterns_take_linear_time() {
+    for name in ["gpt-4o", "deepseek", "word-ends"] {
+        let tokenizer = unlimited_tokenizer(&fixtures_directory().join("tokenizers").join(name));
+        for part in ["A", "ʰA", "AAAAʰ", " ", " x", "\t ", "漢A", "!", "1", "'s"] {
+            let text = part.repeat(1_000_000 / part.len());
+            assert!(ids(&tokenizer, &text, 1 << 40).len() > 3, "{name}, {part:?}");
+        }
+    }
+}
