@@ -1,6 +1,6 @@
 //! HF's tokenizers: builds a pipeline of the `tokenizers` library from a checked `tokenizer.json`.
 //!
-//! Follows transformers 5.23, the version that tests/fixtures/requirements.txt pins: the tokenizer classes are its
+//! Follows transformers 5.24, the version that tests/fixtures/requirements.txt pins: the tokenizer classes are its
 //! `models/*/tokenization_*.py`.
 //!
 //! The library trusts its files: damaged or hostile ones make it panic or allocate gigabytes. So every section is
