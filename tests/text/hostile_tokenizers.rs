@@ -166,7 +166,8 @@ fn classes_that_build_another_tokenizer_are_rejected() {
 
 #[test]
 fn malformed_vocabulary_files_are_rejected() {
-    let cases: [(&str, &[(&str, &[u8])], &str); 8] = [
+    type File<'a> = (&'a str, &'a [u8]);
+    let cases: [(&str, &[File], &str); 8] = [
         ("BertTokenizer", &[("vocab.txt", b"[UNK]\n\xff")], "vocab.txt"),
         ("BertTokenizer", &[("vocab.json", b"{}"), ("merges.txt", b"")], "tokenizer.json is missing"),
         ("RobertaTokenizer", &[("vocab.json", b"{}")], "merges.txt is missing"),
