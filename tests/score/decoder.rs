@@ -273,3 +273,17 @@ fn unsupported_templates_are_rejected() {
         assert!(error.context().contains("the chat template"), "{shown}: {error}");
     }
 }
+
+/// zeroentropy/zerank-1-small has the class of Qwen3-Reranker, and code that reads pairs in another way.
+#[test]
+fn a_decoder_with_code_of_its_own_is_rejected_with_one_that_is_read() {
+    let mut files = source();
+    let mut config: Value = serde_json::from_slice(files.get("config.json").unwrap()).unwrap();
+    config["auto_map"] = json!({ "AutoConfig": "modeling_zeranker.ZEConfig" });
+    files.insert("config.json", config.to_string().into_bytes());
+    let error = load(files).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    for name in ["auto_map", "modeling_zeranker.ZEConfig", "Qwen/Qwen3-Reranker-0.6B"] {
+        assert!(error.context().contains(name), "{error}");
+    }
+}

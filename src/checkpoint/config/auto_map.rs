@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, unsupported};
 
-/// The entries of `auto_map` that take part in scoring a pair with an encoder.
-const USED: [&str; 3] = ["AutoConfig", "AutoModel", "AutoModelForSequenceClassification"];
+/// The entries of `auto_map` that take part in scoring a pair.
+const USED: [&str; 4] =
+    ["AutoConfig", "AutoModel", "AutoModelForSequenceClassification", "AutoModelForCausalLM"];
 
 /// Published classes that Ranklet computes, by the `model_type` of their family.
 const KNOWN: [(&str, &[&str]); 3] = [
@@ -30,8 +31,8 @@ pub(super) fn model_type(json: &Object) -> Result<Option<&'static str>> {
     Ok(is_flash(json)?.then_some("xlm-roberta"))
 }
 
-/// Checks that the model's own code, if there is any, computes what the family `model_type` computes. Decoders are
-/// checked elsewhere.
+/// Checks that the model's own code, if there is any, computes what the family `model_type` computes. No code of a
+/// decoder is known: zeroentropy/zerank, for example, writes another prompt and scales the logit.
 ///
 /// # Errors
 /// `unsupported`, naming the class and a model that can be used instead; `config` for a malformed `auto_map`.
@@ -40,12 +41,13 @@ pub(super) fn check(json: &Object, model_type: &str) -> Result<()> {
         KNOWN.iter().find(|(family, _)| *family == model_type).map_or(&[][..], |(_, classes)| *classes);
     // Other classes of the code for flash attention have the names of transformers' own.
     let known = if model_type == "xlm-roberta" && !is_flash(json)? { &[] } else { known };
+    let example = if model_type == "qwen3" { "Qwen/Qwen3-Reranker-0.6B" } else { "BAAI/bge-reranker-v2-m3" };
     for class in classes(json)? {
-        if model_type != "qwen3" && !known.contains(&class.rsplit('.').next().unwrap_or_default()) {
+        if !known.contains(&class.rsplit('.').next().unwrap_or_default()) {
             return Err(unsupported(format!(
                 "config.json: auto_map names the model's own code, {class:?}, which Ranklet does not run and whose \
                  scores may differ from those of model_type {model_type:?}; use a model without such code, for example \
-                 BAAI/bge-reranker-v2-m3, or remove auto_map from a copy if the model scores right without \
+                 {example}, or remove auto_map from a copy if the model scores right without \
                  trust_remote_code"
             )));
         }
