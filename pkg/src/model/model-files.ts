@@ -78,7 +78,8 @@ export const weightsForms: readonly WeightsForm[] = layout.weights.map((form) =>
 /** Returns the message for a model without weights. `why` says where the first form was looked for. */
 export function missingWeightsMessage(why: string): string {
   const [first, ...others] = weightsForms.map(({ name }) => name);
-  return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}`;
+  const advice = "weights in ONNX, GGUF, TensorFlow or Flax are not read: load the model that they were made from";
+  return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}; ${advice}`;
 }
 
 /** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
