@@ -35,7 +35,7 @@ fn one_query<'a>(query: &'a str, documents: &'a [String], options: DocumentOptio
 
 /// At least `words` words of prose that answers none of the queries.
 fn filler(words: usize) -> String {
-    let subjects = ["The gardener", "A sailor", "My neighbour", "The old clerk", "Nobody"];
+    let subjects = ["The gardener", "A sailor", "My neighbor", "The old clerk", "Nobody"];
     let verbs = ["carried", "painted", "forgot", "repaired", "described"];
     let objects = ["a wooden chair", "the blue gate", "seven letters", "an empty basket", "the long road"];
     let sentence = |index: usize| {

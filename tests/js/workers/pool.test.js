@@ -18,7 +18,7 @@ describe("pools of any size", () => {
   let labels;
   before(async () => {
     expected = await answers(0);
-    labels = await labelled(0);
+    labels = await labeled(0);
   });
 
   async function answers(workers) {
@@ -39,7 +39,7 @@ describe("pools of any size", () => {
     return found;
   }
 
-  async function labelled(workers) {
+  async function labeled(workers) {
     const reranker = await Reranker.load(several.url, { workers });
     const scores = await reranker.score(manyDocuments.map((document) => [query, document]));
     reranker.dispose();
@@ -49,7 +49,7 @@ describe("pools of any size", () => {
   for (const workers of [1, 2, 3]) {
     test(`scores with workers: ${workers} have the same bits and the same order as on the calling thread`, async () => {
       assert.deepEqual(await answers(workers), expected);
-      assert.deepEqual(await labelled(workers), labels);
+      assert.deepEqual(await labeled(workers), labels);
     });
   }
 });

@@ -35,7 +35,7 @@ pub(crate) struct Gpu {
     lost: Arc<Mutex<Option<String>>>,
 }
 
-/// A buffer that counts towards [`gpu_bytes`] and is destroyed when it is dropped.
+/// A buffer that counts toward [`gpu_bytes`] and is destroyed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     pub(crate) buffer: wgpu::Buffer,

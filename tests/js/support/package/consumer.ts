@@ -31,7 +31,7 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load(new URL("https://models.example/reranker/"));
   await Reranker.load({ "config.json": bytes, "tokenizer.json": bytes.buffer as ArrayBuffer, "model.safetensors": new Blob([]) });
 
-  await Reranker.load("organisation/model", {
+  await Reranker.load("organization/model", {
     baseUrl: "https://mirror.example/",
     revision: "main",
     token: "secret",
@@ -66,15 +66,15 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   // @ts-expect-error: workers is a number or "auto"
   await Reranker.load(model, { workers: "1" });
   // @ts-expect-error: a cache is not a number
-  await Reranker.load("organisation/model", { cache: 1 });
+  await Reranker.load("organization/model", { cache: 1 });
   // @ts-expect-error: a revision is a string
-  await Reranker.load("organisation/model", { revision: null });
+  await Reranker.load("organization/model", { revision: null });
   // @ts-expect-error: baseUrl is a string
-  await Reranker.load("organisation/model", { baseUrl: new URL("https://mirror.example/") });
+  await Reranker.load("organization/model", { baseUrl: new URL("https://mirror.example/") });
   // @ts-expect-error: a token is a string
-  await Reranker.load("organisation/model", { token: () => "secret" });
+  await Reranker.load("organization/model", { token: () => "secret" });
   // @ts-expect-error: an option that is not supported
-  await Reranker.load("organisation/model", { integrity: {} });
+  await Reranker.load("organization/model", { integrity: {} });
   // @ts-expect-error: rerankers are loaded, not constructed
   new Reranker();
   // @ts-expect-error: info is read-only
