@@ -46,7 +46,7 @@ fn other_format<'a>(listing: &[&'a str]) -> Option<(&'a str, &'static str)> {
 }
 
 fn only(file: &str, format: &str, origin: Option<String>) -> Error {
-    let origin = origin.as_deref().unwrap_or("whose name is often in its README.md");
+    let origin = origin.as_deref().unwrap_or("which this model's README.md often names");
     weights(format!(
         "{}; {file} has {format} weights, which are not read: load the model that they were made from, {origin}",
         no_weights().context()

@@ -6,7 +6,7 @@ const RESAMPLES: usize = 10_000;
 /// The number of differences up to which the permutation test enumerates all assignments.
 const MAX_ENUMERATED: usize = 16;
 
-/// Computes a 95 % confidence interval for the mean of `values`: the percentile bootstrap with 10,000 resamples from a
+/// Computes a 95% confidence interval for the mean of `values`: the percentile bootstrap with 10,000 resamples from a
 /// fixed seed (Efron 1979). Returns `(NaN, NaN)` without values.
 pub fn bootstrap_interval(values: &[f64]) -> (f64, f64) {
     if values.is_empty() {

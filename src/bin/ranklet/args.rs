@@ -30,13 +30,13 @@ pub(crate) enum Command {
         /// The search query.
         #[arg(long, allow_hyphen_values = true)]
         query: String,
-        /// .json (array), .jsonl or .ndjson (one object with "text" per line), .txt (one document per line), or - for
+        /// .json (array), .jsonl or .ndjson (one object or string per line), .txt (one document per line), or - for
         /// stdin.
         #[arg(long, value_name = "FILE")]
         documents: PathBuf,
-        /// Form of the documents. By default the extension decides; stdin and pipes are JSON Lines if every line is an
+        /// Format of the documents. By default the extension decides; stdin and pipes are JSON Lines if every line is an
         /// object, and text otherwise.
-        #[arg(long, value_name = "FORM")]
+        #[arg(long, value_name = "FORMAT")]
         format: Option<DocumentFormat>,
         /// Maximum number of results.
         #[arg(long, value_name = "N", value_parser = positive_integer)]
@@ -81,7 +81,8 @@ pub(crate) enum Command {
         /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
-        /// q8: 7-bit matrices and 8-bit embeddings; q4: half the size of q8, unpacked to q8 on load.
+        /// q8: 7-bit matrices and 8-bit embeddings; q4: a little more than half the size of q8, unpacked
+        /// to q8 on load.
         #[arg(long, value_parser = quantized_dtype)]
         dtype: Dtype,
         /// The folder to write. It is created if it does not exist.
@@ -121,7 +122,7 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "repetitions")]
         kernels: bool,
         /// For benchmark harnesses: read {"query", "documents"} lines from stdin, and answer each with a line of JSON.
-        #[arg(long, conflicts_with_all = ["documents", "repetitions", "json"])]
+        #[arg(long, conflicts_with_all = ["documents", "repetitions", "json", "kernels"])]
         serve: bool,
     },
 }

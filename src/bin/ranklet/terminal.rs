@@ -59,11 +59,7 @@ impl Drop for Progress {
 /// Shortens a document to one line without control characters, for a cell of a table.
 pub(crate) fn one_line(text: &str) -> String {
     const WIDTH: usize = 90;
-    let mut line: String = text
-        .chars()
-        .take(WIDTH)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
+    let mut line: String = text.chars().take(WIDTH).map(printable).collect();
     if text.chars().nth(WIDTH).is_some() {
         line.push('…');
     }

@@ -32,7 +32,7 @@ pub(super) fn model_type(json: &Object) -> Result<Option<&'static str>> {
 }
 
 /// Checks that the model's own code, if there is any, computes what the family `model_type` computes. No code of a
-/// decoder is known: zeroentropy/zerank, for example, writes another prompt and scales the logit.
+/// decoder is known: zerank, for example, writes another prompt and scales the logit.
 ///
 /// # Errors
 /// `unsupported`, naming the class and a model that can be used instead; `config` for a malformed `auto_map`.
@@ -47,7 +47,7 @@ pub(super) fn check(json: &Object, model_type: &str) -> Result<()> {
             return Err(unsupported(format!(
                 "config.json: auto_map names the model's own code, {class:?}, which Ranklet does not run and whose \
                  scores may differ from those of model_type {model_type:?}; use a model without such code, for example \
-                 {example}, or remove auto_map from a copy if the model scores right without \
+                 {example}, or remove auto_map from a copy if its scores are correct without \
                  trust_remote_code"
             )));
         }

@@ -53,7 +53,7 @@ struct Item<'a> {
 enum Atom<'a> {
     /// A character or a class, as the pattern spells it.
     Class(&'a str),
-    /// A group that is not repeated without limit.
+    /// A group. It may be repeated at most once.
     Group { text: &'a str, is_bounded: bool },
     /// `(?!\S)`.
     BeforeSpace,

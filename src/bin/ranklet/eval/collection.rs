@@ -39,7 +39,7 @@ impl Collection {
     /// Reads the files that are given.
     ///
     /// # Errors
-    /// `input` for a malformed file or an id that occurs twice.
+    /// `input` for a malformed file, or an id with two different texts.
     pub(crate) fn read(corpus: Option<&Path>, queries: Option<&Path>) -> Result<Self> {
         Ok(Self { documents: corpus.map(texts).transpose()?, queries: queries.map(texts).transpose()? })
     }

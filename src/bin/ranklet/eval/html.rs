@@ -71,12 +71,12 @@ fn means(html: &mut String, evaluation: &Evaluation) {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</table></div>\n<p>Ranges are 95 % bootstrap intervals over queries.</p>\n");
+    html.push_str("</table></div>\n<p>Ranges are 95% bootstrap intervals over queries.</p>\n");
 }
 
 fn comparisons(html: &mut String, evaluation: &Evaluation) {
     html.push_str("<h2>Differences</h2>\n<div class=\"wide\"><table>\n");
-    html.push_str("<tr><th></th><th>measure</th><th>difference</th><th>95 % interval</th><th>p</th></tr>\n");
+    html.push_str("<tr><th></th><th>measure</th><th>difference</th><th>95% interval</th><th>p</th></tr>\n");
     for comparison in evaluation.comparisons() {
         let (low, high) = comparison.interval;
         push(

@@ -26,8 +26,8 @@ pub(crate) use evaluation::System;
 /// The inputs and outputs of an evaluation.
 #[derive(Debug, Args)]
 pub(crate) struct EvalFiles {
-    /// Results of a first stage: JSON [{"query", "qid", "hits": [{"docid", "score", "content"}]}], or a TREC run, whose
-    /// texts --corpus and --queries have.
+    /// Results of a first stage: JSON [{"query", "qid", "hits": [{"docid", "score", "content"}]}], or a TREC run with
+    /// its texts in --corpus and --queries.
     #[arg(long, value_name = "FILE")]
     run: PathBuf,
     /// Relevance judgments: TREC's (query 0 document gain) or BEIR's (query document gain, with a header).

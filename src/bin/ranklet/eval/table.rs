@@ -30,7 +30,7 @@ fn write_table(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
         let (low, high) = comparison.interval;
         writeln!(
             out,
-            "{}: {} over {} {:+.4} (95 % interval {low:+.4} to {high:+.4}), p = {:.4}",
+            "{}: {} over {} {:+.4} (95% interval {low:+.4} to {high:+.4}), p = {:.4}",
             title(&comparison.measure.to_string()),
             comparison.systems.1.title(),
             comparison.systems.0.title(),

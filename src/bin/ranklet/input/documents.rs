@@ -31,7 +31,7 @@ pub(crate) enum DocumentFormat {
     Jsonl,
 }
 
-/// Reads documents. Without a format, the file's extension decides; without a known extension (stdin, a pipe), lines that
+/// Reads documents. Without a format, the file's extension decides; without an extension (stdin, a pipe), lines that
 /// are all JSON objects are JSON Lines, and other lines are text.
 ///
 /// # Errors
