@@ -217,8 +217,8 @@ impl Item<'_> {
     }
 }
 
-/// Returns whether matching takes linear time at all positions together: nothing is scanned that is not matched,
-/// except a bounded number of characters.
+/// Returns whether matching a whole text takes linear time: every match consumes all characters that it scans, except
+/// for a bounded number.
 fn is_linear(branches: &[Branch]) -> bool {
     branches.iter().enumerate().all(|(index, branch)| match consumes_what_it_scans(branch) {
         ControlFlow::Continue(()) => true,
@@ -244,8 +244,8 @@ fn has_prefix(branch: &Branch, prefix: &[Item], repeated: &Item) -> bool {
         && branch[prefix.len()].min <= 1
 }
 
-/// Returns `Continue` if everything after the first unlimited repetition is optional. Otherwise, if only one item is
-/// not, breaks with the index of the repetition.
+/// Returns `Continue` if everything after the first unlimited repetition is optional. If exactly one item after it is
+/// required, returns `Break` with the index of the repetition; in all other cases `Break(None)`.
 fn consumes_what_it_scans(branch: &Branch) -> ControlFlow<Option<usize>> {
     let matches_something = branch.iter().any(|item| item.min > 0 && item.atom != Atom::BeforeSpace);
     if !matches_something {
@@ -277,8 +277,8 @@ fn consumes_what_it_scans(branch: &Branch) -> ControlFlow<Option<usize>> {
     }
 }
 
-/// Returns whether fancy-regex matches the branch with automata. It tries the ways to match one with possessive items
-/// one after the other, so these need few.
+/// Returns whether fancy-regex backtracks little in the branch. It matches a branch with possessive items by
+/// backtracking, so at most one of its items may give characters back.
 fn backtracks_little(branch: &Branch) -> bool {
     let can_give_back =
         |item: &&Item| !item.is_possessive && (item.max != Some(item.min) || !item.is_class());
