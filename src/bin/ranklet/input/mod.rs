@@ -62,7 +62,8 @@ pub(crate) fn json_lines<T>(
         .collect()
 }
 
-/// What is wrong with JSON, without serde's line number if the text is one line: the file's line is the one that counts.
+/// Describes what is wrong with JSON. Leaves out serde's line number if the text is one line of a file, because the
+/// caller names the line of the file.
 pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match (error.line(), text.rsplit_once(" at line ")) {
