@@ -51,7 +51,8 @@ function defaultFolder(): string | undefined {
   }
 }
 
-async function ifExists<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** Returns what `read` reads, or `undefined` if the file does not exist. */
+export async function ifExists<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {

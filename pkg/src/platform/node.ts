@@ -6,7 +6,7 @@ import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { hubEnvironment } from "./node-environment.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
-import { nodeStore } from "./node-store.js";
+import { ifExists, nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
@@ -22,14 +22,7 @@ export const node: Platform = {
   hubEnvironment,
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),
-  readFile: async (url, signal) => {
-    try {
-      return new Blob([await readFile(url, { signal })]);
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-      throw error;
-    }
-  },
+  readFile: (url, signal) => ifExists(async () => new Blob([await readFile(url, { signal })])),
   pageUrl: () => undefined,
   store: nodeStore,
   nextTask: () => new Promise((done) => void setImmediate(done)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use ranklet::Result;
 use serde::Deserialize;
 
-use crate::input::{Id, invalid, json_lines, read};
+use crate::input::{Id, invalid, json_lines, read, with_title};
 
 /// Texts by id; empty if the run has its own.
 #[derive(Debug, Default)]
@@ -23,16 +23,6 @@ struct Entry {
     title: Option<String>,
     #[serde(alias = "contents", alias = "content", alias = "query")]
     text: String,
-}
-
-impl Entry {
-    /// A title and its text are one document, as BEIR joins them for rerankers.
-    fn into_text(self) -> String {
-        match self.title.filter(|title| !title.is_empty()) {
-            Some(title) => format!("{title} {}", self.text).trim().to_owned(),
-            None => self.text,
-        }
-    }
 }
 
 impl Collection {
@@ -73,7 +63,8 @@ fn texts(path: &Path) -> Result<HashMap<String, String>> {
             .collect::<Result<_>>()?
     } else {
         json_lines(path, &content, "an object with \"_id\" and \"text\"", |line| {
-            serde_json::from_str::<Entry>(line).map(|entry| (entry.id.as_str().to_owned(), entry.into_text()))
+            serde_json::from_str::<Entry>(line)
+                .map(|entry| (entry.id.as_str().to_owned(), with_title(entry.title, entry.text)))
         })?
     };
     let mut texts = HashMap::with_capacity(entries.len());

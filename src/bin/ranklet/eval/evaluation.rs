@@ -27,12 +27,8 @@ impl System {
         }
     }
 
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            System::FirstStage => "first stage",
-            System::Reranked => "reranked",
-            System::Compared => "compared",
-        }
+    pub(crate) fn title(self) -> String {
+        self.key().replace('_', " ")
     }
 }
 

@@ -112,16 +112,21 @@ fn document(value: Value) -> std::result::Result<Document, String> {
     };
     // A document of a BEIR corpus is its title and its text.
     let title = match (fields.contains_key("_id"), fields.remove("title")) {
-        (true, Some(Value::String(title))) if !title.is_empty() => Some(title),
+        (true, Some(Value::String(title))) => Some(title),
         _ => None,
     };
     match fields.remove(name) {
-        Some(Value::String(text)) => Ok(Document {
-            id,
-            text: title.map_or_else(|| text.clone(), |title| format!("{title} {text}").trim().to_owned()),
-        }),
+        Some(Value::String(text)) => Ok(Document { id, text: with_title(title, text) }),
         Some(other) => Err(format!("has no text: its {name:?} is {}", kind(&other))),
         None => Err(format!("has no {name:?}")),
+    }
+}
+
+/// Joins the title and the text of a document as BEIR does for rerankers.
+pub(crate) fn with_title(title: Option<String>, text: String) -> String {
+    match title.filter(|title| !title.is_empty()) {
+        Some(title) => format!("{title} {text}").trim().to_owned(),
+        None => text,
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use ranklet::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
-pub(crate) use documents::{Document, DocumentFormat, documents};
+pub(crate) use documents::{Document, DocumentFormat, documents, with_title};
 
 /// An id, written as a string or as a number.
 #[derive(Debug, Deserialize)]
