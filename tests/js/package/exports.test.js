@@ -18,3 +18,15 @@ test("all entry points export the same names", async () => {
   const code = (entry) => readFileSync(new URL(entry, dist), "utf8").replaceAll(/node|workerd/gi, "platform").split("\n").slice(1);
   assert.deepEqual(code("index.workerd.js"), code("index.node.js"));
 });
+
+test("ranklet/server brings no engine and no model", async () => {
+  const seen = new Set();
+  const visit = (url) => {
+    if (seen.has(url.href)) return;
+    seen.add(url.href);
+    for (const [, path] of readFileSync(url, "utf8").matchAll(/from "(\.[^"]+)"/g)) visit(new URL(path, url));
+  };
+  visit(new URL("server/index.js", dist));
+  const folders = new Set([...seen].map((href) => href.slice(new URL(dist).href.length).split("/").slice(0, -1).join("/")));
+  assert.deepEqual([...folders].sort(), ["", "server", "util"]);
+});

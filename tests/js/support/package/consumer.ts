@@ -12,6 +12,7 @@ import {
   type StreamPart,
 } from "ranklet";
 import model from "ranklet/default-model";
+import { createHandler, type HandlerOptions, type RerankHandler } from "ranklet/server";
 
 const controller = new AbortController();
 
@@ -148,3 +149,12 @@ export function itemOf(error: unknown): ErrorItem | undefined {
   const kind: "document" | "pair" | undefined = item?.kind;
   return kind === undefined ? undefined : item;
 }
+
+export const options: HandlerOptions = { apiKeys: ["key"], cors: "*", maxQueue: 0 };
+export const handler: RerankHandler = createHandler(() => Reranker.load(), options);
+export const answer: Promise<Response> = handler(new Request("https://api.example/v1/rerank", { method: "POST", signal: controller.signal }));
+
+// @ts-expect-error the source is a reranker or a function
+createHandler("organization/model");
+// @ts-expect-error a misspelled option
+createHandler(() => Reranker.load(), { apiKey: "key" });

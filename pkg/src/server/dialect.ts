@@ -1,0 +1,40 @@
+import type { HttpError } from "./http-error.js";
+
+/**
+ * A wire format. All forms of requests are read on every path; the dialect decides how documents are echoed and what errors
+ * look like.
+ *
+ * - `documents`: `/v1/rerank` of Cohere, Jina, Together and vLLM, and `/v2/rerank` of Cohere.
+ * - `infinity`: `/rerank` of Infinity.
+ * - `voyage`: a body with `top_k`.
+ * - `tei`: a body with `texts`, as Text Embeddings Inference has it.
+ */
+export type Dialect = "documents" | "infinity" | "voyage" | "tei";
+
+/** Returns the dialect of a request. `path` is the route without a base path. */
+export function dialectOf(path: string, body: Readonly<Record<string, unknown>>): Dialect {
+  if ("texts" in body) return "tei";
+  if ("top_k" in body) return "voyage";
+  return path === "/rerank" ? "infinity" : "documents";
+}
+
+/** Returns the body of an error. Clients read `message`, `detail` or `error`, depending on the dialect. */
+export function errorBody(dialect: Dialect, { status, message }: HttpError): unknown {
+  if (dialect === "tei") return { error: message, error_type: teiErrorType(status) };
+  const type = errorType(status);
+  // infinity_client reads a list for 422; the clients of the other dialects show `detail` as it is.
+  const detail = status === 422 ? [{ loc: ["body"], msg: message, type: "value_error" }] : message;
+  return { message, detail, error: { message, type, code: status } };
+}
+
+function errorType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}
+
+function teiErrorType(status: number): string {
+  if (status === 429) return "Overloaded";
+  if (status === 424 || status >= 500) return "Backend";
+  return "Validation";
+}

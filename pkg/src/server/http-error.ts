@@ -1,0 +1,42 @@
+import { RankletError } from "../errors.js";
+
+/** An answer with a status of 400 or more. The message is for the client. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, { headers = {}, cause }: { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {}) {
+    super(message, { cause });
+    this.name = "HttpError";
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The answer to a client that has gone. No client sees it; logs of proxies use this status. */
+const clientClosedRequest = 499;
+
+/** Converts an error of a handler to an answer. */
+export function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  const answer = (status: number, message: string, headers = {}): HttpError => new HttpError(status, message, { headers, cause: error });
+  if (!(error instanceof RankletError)) return answer(500, "the server failed");
+  switch (error.code) {
+    case "input":
+      return answer(400, withoutCall(error.message));
+    case "aborted":
+      return answer(clientClosedRequest, "the request was canceled");
+    case "device-lost":
+    case "out-of-memory":
+    case "disposed":
+    case "network":
+      return answer(503, "the model is not available", { "retry-after": "5" });
+    default:
+      return answer(500, "the model failed");
+  }
+}
+
+/** Removes the name of the method at the beginning of a message, which a client of an endpoint does not know. */
+function withoutCall(message: string): string {
+  return message.replace(/^(rerank|score): /, "");
+}

@@ -1,0 +1,135 @@
+import { isObject, kindOf } from "../util/check.js";
+import type { Dialect } from "./dialect.js";
+import { HttpError } from "./http-error.js";
+import type { Settings } from "./options.js";
+
+/** A request for a ranking, in any dialect. */
+export interface RerankRequest {
+  readonly query: string;
+  readonly documents: readonly (string | object)[];
+  /** Max number of results. `undefined` is all. */
+  readonly topN: number | undefined;
+  /** Whether each result includes its document. */
+  readonly returnDocuments: boolean;
+  readonly rankFields: readonly string[] | undefined;
+  readonly maxTokensPerDocument: number | undefined;
+  /** Whether scores are logits. */
+  readonly rawScores: boolean;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a request for a ranking. Each optional field may be `null`. Unknown fields are left alone, because every client sends
+ * some of its own.
+ * @throws HttpError 400 for a field with a wrong value (422 for Infinity and TEI), 413 for too many documents
+ */
+export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Settings, "maxDocuments" | "maxTokensPerDocument">): RerankRequest {
+  const fields = new Fields(body, dialect);
+  const documents = fields.documents(dialect === "tei" ? "texts" : "documents");
+  if (documents.length > limits.maxDocuments) {
+    throw new HttpError(413, `the request has ${documents.length} documents, and the server takes ${limits.maxDocuments} per request`);
+  }
+  const maxTokens = fields.positive("max_tokens_per_doc");
+  const allTokens = [maxTokens, limits.maxTokensPerDocument].filter((limit) => limit !== undefined);
+  return {
+    query: fields.text("query"),
+    documents,
+    // The clients of TEI expect all texts back.
+    topN: dialect === "tei" ? undefined : (fields.count("top_n") ?? fields.count("top_k")),
+    returnDocuments: fields.flag("return_documents") ?? fields.flag("return_text") ?? false,
+    rankFields: fields.names("rank_fields"),
+    maxTokensPerDocument: allTokens.length === 0 ? undefined : Math.min(...allTokens),
+    rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false,
+  };
+}
+
+/** A request for the scores of pairs: one query and several documents, or as many queries as documents. */
+export interface ScoreRequest {
+  readonly queries: readonly string[];
+  readonly documents: readonly (string | object)[];
+  readonly rawScores: boolean;
+}
+
+/** Reads a request for scores, as vLLM has it (`text_1`, `text_2`), or with `query` or `queries` and `documents`. */
+export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocuments">): ScoreRequest {
+  const fields = new Fields(body, "documents");
+  const queryField = ["text_1", "queries", "query"].find((name) => name in body) ?? "text_1";
+  const documentField = ["text_2", "documents"].find((name) => name in body) ?? "text_2";
+  const queries = fields.documents(queryField).map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
+  const documents = fields.documents(documentField);
+  if (documents.length > limits.maxDocuments) {
+    throw new HttpError(413, `the request has ${documents.length} pairs, and the server takes ${limits.maxDocuments} per request`);
+  }
+  if (queries.length !== 1 && queries.length !== documents.length) {
+    throw new HttpError(400, `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`);
+  }
+  return { queries, documents, rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false };
+}
+
+/** The fields of a body. `null` counts as absent. */
+class Fields {
+  readonly #body: Body;
+  readonly #dialect: Dialect;
+
+  constructor(body: Body, dialect: Dialect) {
+    this.#body = body;
+    this.#dialect = dialect;
+  }
+
+  text(name: string): string {
+    const value = this.#get(name);
+    return textOf(value) ?? this.fail(name, "a string", value);
+  }
+
+  documents(name: string): readonly (string | object)[] {
+    const value = this.#get(name);
+    const list = typeof value === "string" ? [value] : value;
+    if (!Array.isArray(list)) return this.fail(name, "an array of strings or objects", value);
+    list.forEach((item: unknown, index) => {
+      if (typeof item !== "string" && !isObject(item)) this.fail(`${name}[${index}]`, "a string or an object", item);
+    });
+    return list as (string | object)[];
+  }
+
+  /** Reads a max number. 0 is no maximum, as vLLM has it. */
+  count(name: string): number | undefined {
+    const value = this.#get(name);
+    if (value === undefined || value === 0) return undefined;
+    return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : this.fail(name, "a whole number of 0 or more", value);
+  }
+
+  positive(name: string): number | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : this.fail(name, "a whole number of 1 or more", value);
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.#get(name);
+    return value === undefined || typeof value === "boolean" ? value : this.fail(name, "true or false", value);
+  }
+
+  /** Reads a list of names. An empty list is no list. */
+  names(name: string): readonly string[] | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) return this.fail(name, "an array of strings", value);
+    return value.length === 0 ? undefined : (value as string[]);
+  }
+
+  fail(name: string, expected: string, value: unknown): never {
+    const status = this.#dialect === "tei" || this.#dialect === "infinity" ? 422 : 400;
+    throw new HttpError(status, value === undefined ? `${name} is missing; it must be ${expected}` : `${name} must be ${expected}, not ${kindOf(value)}`);
+  }
+
+  #get(name: string): unknown {
+    return Object.hasOwn(this.#body, name) ? (this.#body[name] ?? undefined) : undefined;
+  }
+}
+
+/** Returns a text, which may also be an object with `text`. */
+function textOf(value: unknown): string | undefined {
+  const text = isObject(value) ? value["text"] : value;
+  return typeof text === "string" ? text : undefined;
+}

@@ -1,0 +1,66 @@
+import type { RerankResponse } from "../types.js";
+import type { Dialect } from "./dialect.js";
+import type { RerankRequest } from "./rerank-request.js";
+
+/** The number of documents that Cohere counts as one search. */
+const documentsPerSearch = 100;
+
+/**
+ * Returns the body of a ranking. One object has the fields that all clients read: `results` of Cohere, Jina and others, `data`
+ * and `usage` of Voyage, `meta` of Cohere. TEI's clients expect a bare array.
+ */
+export function rerankBody(dialect: Dialect, request: RerankRequest, { results, usage }: RerankResponse, model: string): unknown {
+  if (dialect === "tei") {
+    return results.map(({ index, score }) => ({ index, score, ...(request.returnDocuments && { text: textOf(request.documents[index]) }) }));
+  }
+  const rows = results.map(({ index, score }) => ({
+    index,
+    relevance_score: score,
+    ...(request.returnDocuments && { document: echo(dialect, request.documents[index]) }),
+  }));
+  return {
+    id: crypto.randomUUID(),
+    object: "rerank",
+    model,
+    created: now(),
+    results: rows,
+    data: rows,
+    usage: usageBody(usage.tokens),
+    meta: {
+      api_version: { version: "2" },
+      billed_units: { search_units: Math.ceil(request.documents.length / documentsPerSearch) },
+      tokens: { input_tokens: usage.tokens },
+    },
+  };
+}
+
+/** Returns the body of scores in input order, as vLLM has it. */
+export function scoreBody(scores: readonly number[], tokens: number, model: string): unknown {
+  return {
+    id: crypto.randomUUID(),
+    object: "list",
+    model,
+    created: now(),
+    data: scores.map((score, index) => ({ index, object: "score", score })),
+    usage: usageBody(tokens),
+  };
+}
+
+function usageBody(tokens: number): unknown {
+  return { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens };
+}
+
+/** Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object. */
+function echo(dialect: Dialect, document: string | object | undefined): unknown {
+  if (dialect === "voyage" || dialect === "infinity") return textOf(document);
+  return typeof document === "string" ? { text: document } : document;
+}
+
+function textOf(document: string | object | undefined): unknown {
+  return typeof document === "object" && "text" in document ? document.text : document;
+}
+
+/** Seconds since 1970. */
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,36 @@
+import type { DocumentOptions } from "../types.js";
+import type { ServedReranker } from "./options.js";
+import type { ScoreRequest } from "./rerank-request.js";
+
+/** Scores pairs in input order. Documents of the same query are scored in one call. */
+export async function scorePairs(
+  reranker: ServedReranker,
+  { queries, documents, rawScores }: ScoreRequest,
+  options: DocumentOptions & { readonly signal: AbortSignal },
+): Promise<{ readonly scores: readonly number[]; readonly tokens: number }> {
+  const scores = new Array<number>(documents.length);
+  let tokens = 0;
+  for (const [query, indices] of pairsByQuery(queries, documents.length)) {
+    const { results, usage } = await reranker.rerank({
+      ...options,
+      query,
+      documents: indices.map((index) => documents[index] as string | object),
+      scores: rawScores ? "raw" : "sigmoid",
+    });
+    for (const { index, score } of results) scores[indices[index] as number] = score;
+    tokens += usage.tokens;
+  }
+  return { scores, tokens };
+}
+
+/** Returns the indices of the pairs of each query. A single query belongs to all pairs. */
+function pairsByQuery(queries: readonly string[], pairs: number): ReadonlyMap<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (let index = 0; index < pairs; index++) {
+    const query = queries[queries.length === 1 ? 0 : index] as string;
+    const group = groups.get(query);
+    if (group === undefined) groups.set(query, [index]);
+    else group.push(index);
+  }
+  return groups;
+}
