@@ -20,8 +20,8 @@ pub(super) trait StepTypes {
     type Norm: Debug;
     /// Rotary positions, shared by the layers with the same angles.
     type Rotary: Debug + Clone;
-    /// ALiBi's slopes, one per head.
-    type Slopes: Debug;
+    /// Numbers for the biases of attention scores: ALiBi's slopes, one per head, or learned biases by distance.
+    type Biases: Debug;
     /// A table of relative positions after the key or query projection of one layer.
     type PositionTable: Debug;
     /// The map from a distance to a row of such a table.
@@ -66,7 +66,9 @@ pub(super) enum QkvProjections<L> {
 pub(super) enum Positions<E: StepTypes> {
     Absent,
     Rotary(E::Rotary),
-    Alibi(E::Slopes),
+    Alibi(E::Biases),
+    /// Learned biases, `[heads, BIAS_COLUMNS]`.
+    Bucketed(E::Biases),
     Relative(Box<RelativePositions<E::PositionTable, E::DistanceRows>>),
 }
 
@@ -143,7 +145,10 @@ pub(super) trait Lower<E: StepTypes> {
     fn rotary(&mut self, rotary: model::Rotary, head_dim: usize) -> E::Rotary;
 
     /// Makes the slopes of ALiBi.
-    fn slopes(&mut self, heads: usize) -> Result<E::Slopes>;
+    fn slopes(&mut self, heads: usize) -> Result<E::Biases>;
+
+    /// Makes the biases of all distances from a table of biases by bucket. Other layers read the table later.
+    fn distance_biases(&mut self, table: &model::Table) -> Result<E::Biases>;
 
     /// Loads and normalizes a table of relative positions. Called once per table.
     fn table(&mut self, positions: &model::Disentangled) -> Result<Self::Table>;
@@ -225,6 +230,7 @@ impl<E: StepTypes, L: Lower<E>> Walk<'_, E, L> {
             model::Positions::Absent => Positions::Absent,
             model::Positions::Rotary(rotary) => Positions::Rotary(self.rotary(*rotary, head_dim)),
             model::Positions::Alibi => Positions::Alibi(self.lower.slopes(heads)?),
+            model::Positions::Bucketed(table) => Positions::Bucketed(self.lower.distance_biases(table)?),
             model::Positions::Disentangled(positions) => {
                 let table = self.table(positions)?;
                 let mut project = |layer: &Option<model::Linear>| {

@@ -62,6 +62,44 @@ pub(crate) fn alibi_slopes(heads: usize) -> Vec<f32> {
     slopes(below).chain(slopes(2 * below).step_by(2)).take(heads).collect()
 }
 
+/// Buckets of distances that have a bias of their own, half of them in each direction (transformers' `num_buckets`).
+const BIAS_BUCKETS: usize = 32;
+/// Greater distances have the biases of this one (transformers' `max_distance`).
+pub(crate) const MAX_BIAS_DISTANCE: usize = 128;
+/// Biases of a head: one for each distance from `-MAX_BIAS_DISTANCE` to `MAX_BIAS_DISTANCE`.
+pub(crate) const BIAS_COLUMNS: usize = 2 * MAX_BIAS_DISTANCE + 1;
+
+/// Returns the bias of each head and distance, `[heads, BIAS_COLUMNS]`. `table` has a bias for each bucket and head,
+/// `[buckets, heads]`, with at least [`BIAS_BUCKETS`] rows.
+pub(crate) fn distance_biases(table: &[f32], heads: usize) -> Vec<f32> {
+    let max = MAX_BIAS_DISTANCE.cast_signed();
+    let biases = |head| (-max..=max).map(move |distance| table[bias_bucket(distance) * heads + head]);
+    (0..heads).flat_map(biases).collect()
+}
+
+/// Returns the column of the bias for the distance from a key row to a query row.
+#[inline(always)]
+pub(crate) fn bias_column(query: usize, key: usize) -> usize {
+    (query + MAX_BIAS_DISTANCE).saturating_sub(key).min(2 * MAX_BIAS_DISTANCE)
+}
+
+/// Returns the bucket of a distance `i - j`, as T5 and MPNet count them: in each direction, short distances have a
+/// bucket of their own, and longer ones share buckets by their logarithm. Rounds to f32 where transformers does.
+fn bias_bucket(distance: isize) -> usize {
+    const PER_SIDE: usize = BIAS_BUCKETS / 2;
+    const EXACT: usize = PER_SIDE / 2;
+    let side = if distance < 0 { PER_SIDE } else { 0 };
+    let distance = distance.unsigned_abs();
+    if distance < EXACT {
+        return side + distance;
+    }
+    let logarithm = |x: f64| libm::log(x) as f32;
+    let fraction = logarithm(distance as f64 / EXACT as f64)
+        / logarithm(MAX_BIAS_DISTANCE as f64 / EXACT as f64)
+        * (PER_SIDE - EXACT) as f32;
+    side + (EXACT + fraction as usize).min(PER_SIDE - 1)
+}
+
 impl Disentangled {
     /// Returns the row of the table for the distance `i - j` from a key row `j` to a query row `i`.
     pub(crate) fn row(&self, distance: isize) -> usize {
@@ -115,6 +153,29 @@ mod tests {
         assert_eq!(alibi_slopes(6), [0.25, 0.0625, 0.015_625, 0.003_906_25, 0.5, 0.125]);
         assert_eq!(alibi_slopes(1), [0.003_906_25]);
         assert_eq!(alibi_slopes(12).len(), 12);
+    }
+
+    /// Expected: the distances where `MPNetEncoder.relative_position_bucket` of transformers 5.24 (torch 2.15) begins a
+    /// new bucket, and the buckets of some distances.
+    #[test]
+    fn distances_share_biases_as_in_transformers() {
+        let begins: Vec<isize> =
+            (1..2000).filter(|&distance| bias_bucket(distance) != bias_bucket(distance - 1)).collect();
+        assert_eq!(begins, [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91]);
+        assert_eq!([-2000, -91, -90, -1, 0, 1, 8, 2000].map(bias_bucket), [31, 31, 30, 17, 0, 1, 8, 15]);
+    }
+
+    #[test]
+    fn a_bias_is_found_by_the_distance_from_key_to_query() {
+        let table: Vec<f32> = (0..64_u8).map(f32::from).collect();
+        let biases = distance_biases(&table, 2);
+        for (query, key) in [(0, 0), (5, 2), (2, 5), (0, 4000), (4000, 0), (300, 172)] {
+            let bucket = bias_bucket(query as isize - key as isize);
+            for head in [0, 1] {
+                let bias = biases[head * BIAS_COLUMNS + bias_column(query, key)];
+                assert_eq!(bias, table[2 * bucket + head], "{query} and {key}");
+            }
+        }
     }
 
     fn positions(rows: usize, buckets: Option<usize>, max_distance: usize) -> Disentangled {

@@ -201,7 +201,7 @@ impl MemoryEstimate<'_> {
         let (tokens, heads) = (self.max_length as u64, attention.heads as u64);
         let head_dim = self.plan.hidden_size as u64 / heads;
         let (relative_rows, rotary) = match &attention.positions {
-            Positions::Absent | Positions::Alibi => (None, 0),
+            Positions::Absent | Positions::Alibi | Positions::Bucketed(_) => (None, 0),
             Positions::Rotary(_) => (None, RotaryCache::bytes_for(tokens, head_dim)),
             Positions::Disentangled(positions) => (Some(positions.table.rows as u64), 0),
         };

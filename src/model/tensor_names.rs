@@ -46,7 +46,7 @@ pub(super) enum EmbeddingProjection {
     BeforeNorm(&'static str),
 }
 
-/// The table of relative positions, its norm, and the projections of its rows in each layer.
+/// The table of relative positions or of biases, its norm, and the projections of its rows in each layer.
 #[derive(Clone, Copy)]
 pub(super) struct RelativePositionNames {
     pub(super) table: &'static str,
@@ -195,6 +195,18 @@ const DISTILBERT: TensorNames = TensorNames {
     ..BERT
 };
 
+const MPNET: TensorNames = TensorNames {
+    prefix: "mpnet.",
+    relative_positions: RelativePositionNames {
+        table: "encoder.relative_attention_bias",
+        ..BERT.relative_positions
+    },
+    qkv: Qkv::Separate(["attention.attn.q", "attention.attn.k", "attention.attn.v"]),
+    attn_output: "attention.attn.o",
+    attention_norm: "attention.LayerNorm",
+    ..ROBERTA
+};
+
 const MODERNBERT: TensorNames = TensorNames {
     prefix: "model.",
     word_embeddings: "embeddings.tok_embeddings",
@@ -276,6 +288,7 @@ impl TensorNames {
             Family::ModernBert => &[MODERNBERT],
             Family::New => &[NEW],
             Family::Gte => &[GTE, NEW, GTE_SEPARATE],
+            Family::MpNet => &[MPNET],
             Family::Deberta => &[DEBERTA],
             Family::Qwen3 => return Err(unsupported("decoders cannot be quantized: use the dtype f32")),
         })

@@ -1,7 +1,7 @@
 //! The supported families of models, and how each one writes its configuration.
 
 use super::{
-    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, qwen3,
+    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, mpnet, qwen3,
     require,
 };
 use crate::checkpoint::json::Object;
@@ -26,6 +26,8 @@ pub enum Family {
     New,
     /// GTE with the tensor names of transformers, or those of its published code.
     Gte,
+    /// MPNet: learned biases by distance, positions as in RoBERTa, no token types.
+    MpNet,
     /// DeBERTa 2 and 3: disentangled attention with relative positions.
     Deberta,
     /// Qwen3, a decoder. It does not run as a Plan.
@@ -179,6 +181,18 @@ const GTE: FamilyConfig = FamilyConfig {
     ..NEW
 };
 
+const MPNET: FamilyConfig = FamilyConfig {
+    model_type: "mpnet",
+    family: Family::MpNet,
+    architecture: "MPNetForSequenceClassification",
+    vocab_size: 30527,
+    type_vocab_size: 0,
+    min_token_types: 1,
+    required: &[],
+    read_family_fields: mpnet::read,
+    ..BERT
+};
+
 const DEBERTA: FamilyConfig = FamilyConfig {
     model_type: "deberta-v2",
     family: Family::Deberta,
@@ -239,7 +253,7 @@ const NOT_NULL: [&str; 17] = [
 ];
 
 /// All families. Defaults are those of transformers 5.24.
-const FAMILIES: [FamilyConfig; 11] = [
+const FAMILIES: [FamilyConfig; 12] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
     ROBERTA,
@@ -249,6 +263,7 @@ const FAMILIES: [FamilyConfig; 11] = [
     MODERNBERT,
     NEW,
     GTE,
+    MPNET,
     DEBERTA,
     QWEN3,
 ];

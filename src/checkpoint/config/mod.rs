@@ -10,6 +10,7 @@ mod labels;
 mod limits;
 mod model_config;
 mod modernbert;
+mod mpnet;
 mod qwen3;
 mod rotary;
 

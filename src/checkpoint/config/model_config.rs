@@ -79,6 +79,11 @@ pub enum AttentionPositions {
     Absent,
     /// ALiBi: logits decrease linearly with the distance, at a different slope in each head.
     Alibi,
+    /// Each bucket of distances has a learned bias in each head. All layers share the biases.
+    Bucketed {
+        /// Rows of the table of biases.
+        buckets: usize,
+    },
     /// RoPE: queries and keys are rotated. Each layer has its own angles.
     Rotary(Vec<RotaryLayer>),
     /// DeBERTa: logits have terms for content and relative position.

@@ -12,6 +12,8 @@ pub enum TokenizerClass {
     Bert,
     /// `DistilBertTokenizer`: like BERT's, without token types.
     DistilBert,
+    /// `MPNetTokenizer`: BERT's word pieces in RoBERTa's template.
+    MpNet,
     /// `RobertaTokenizer`.
     Roberta,
     /// `XLMRobertaTokenizer`.
@@ -25,7 +27,7 @@ pub enum TokenizerClass {
 }
 
 /// Class names, without the suffix `Fast` of older files.
-const CLASSES: [(&str, TokenizerClass); 21] = [
+const CLASSES: [(&str, TokenizerClass); 22] = [
     ("TokenizersBackend", TokenizerClass::Backend),
     ("BloomTokenizer", TokenizerClass::Backend),
     // Its constructor is BERT's, but it reads tokenizer.json as it is.
@@ -39,6 +41,7 @@ const CLASSES: [(&str, TokenizerClass); 21] = [
     ("LxmertTokenizer", TokenizerClass::Bert),
     ("SqueezeBertTokenizer", TokenizerClass::Bert),
     ("DistilBertTokenizer", TokenizerClass::DistilBert),
+    ("MPNetTokenizer", TokenizerClass::MpNet),
     ("RobertaTokenizer", TokenizerClass::Roberta),
     ("LongformerTokenizer", TokenizerClass::Roberta),
     ("BartTokenizer", TokenizerClass::Roberta),
@@ -56,13 +59,13 @@ const UNSUPPORTED: &str = "Albert Barthez Bartpho BertGeneration BertJapanese Be
     Blenderbot BlenderbotSmall ByT5 CLIP CTRL Canine Clvp CodeGen CodeLlama Cohere Cpm CpmAnt \
     DPRContextEncoder DPRQuestionEncoder DPRReader Deberta Dia Esm Esmc FNet FSMT FastSpeech2Conformer \
     Flaubert Funnel GPT2 GPTNeoX GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 \
-    LayoutXLM Llama Luke M2M100 MBart MBart50 MLuke MPNet Marian MarkupLM Mgpstr MyT5 Nllb Nougat \
+    LayoutXLM Llama Luke M2M100 MBart MBart50 MLuke Marian MarkupLM Mgpstr MyT5 Nllb Nougat \
     OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert Pop2Piano ProphetNet Qwen3_5 Rag Reformer \
     RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter T5 Tapas Tipsv2 \
     Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLNet";
 
 /// The classes for model types, if no file names a class.
-const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
+const MODEL_TYPES: [(&str, TokenizerClass); 13] = [
     ("bert", TokenizerClass::Bert),
     ("camembert", TokenizerClass::Camembert),
     ("deberta-v2", TokenizerClass::DebertaV2),
@@ -71,6 +74,7 @@ const MODEL_TYPES: [(&str, TokenizerClass); 12] = [
     ("electra", TokenizerClass::Bert),
     ("gte", TokenizerClass::XlmRoberta),
     ("jina_embeddings_v3", TokenizerClass::XlmRoberta),
+    ("mpnet", TokenizerClass::MpNet),
     ("nomic_bert", TokenizerClass::Bert),
     ("qwen2", TokenizerClass::Qwen2),
     ("qwen3", TokenizerClass::Qwen2),

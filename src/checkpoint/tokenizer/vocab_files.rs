@@ -24,7 +24,7 @@ pub(super) fn take_tokenizer_json(
         return Ok(json);
     }
     let model = match class {
-        TokenizerClass::Bert | TokenizerClass::DistilBert => {
+        TokenizerClass::Bert | TokenizerClass::DistilBert | TokenizerClass::MpNet => {
             files.take("vocab.txt").map(|text| word_piece(&text)).transpose()?
         }
         TokenizerClass::Roberta | TokenizerClass::Qwen2 => {

@@ -7,7 +7,7 @@ use candle_core::{D, Device, Tensor};
 use super::linear::split_columns;
 use super::{ApplyLinear, CandleEngine, pool};
 use crate::engine::lower::{self, QkvProjections};
-use crate::engine::positions::RotaryTable;
+use crate::engine::positions::{BIAS_COLUMNS, RotaryTable, bias_column};
 use crate::model::{Disentangled, Pooling, Rotary};
 use crate::text::Batch;
 
@@ -131,6 +131,17 @@ impl Attention {
                 let distances = by_distance(rows, keys, |distance| -(distance.unsigned_abs() as f32))?;
                 let slopes = Tensor::new(&slopes[..], &Device::Cpu)?.reshape((slopes.len(), 1, 1))?;
                 (products * scale(1))? + slopes.broadcast_mul(&distances.unsqueeze(0)?)?
+            }
+            Positions::Bucketed(biases) => {
+                let biases: Vec<f32> = biases
+                    .chunks_exact(BIAS_COLUMNS)
+                    .flat_map(|head| {
+                        let row = move |row| keys.clone().map(move |key| head[bias_column(row, key)]);
+                        rows.clone().flat_map(row)
+                    })
+                    .collect();
+                (products * scale(1))?
+                    + Tensor::from_vec(biases, (self.heads, rows.len(), keys.len()), &Device::Cpu)?
             }
             Positions::Relative(relative) => {
                 let table_rows = relative.table_rows(rows, keys)?;

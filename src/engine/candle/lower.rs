@@ -8,7 +8,7 @@ use super::{CandleEngine, Linear, Step, candle_error};
 use crate::checkpoint::{Tensor as StoredTensor, Weights};
 use crate::engine::embed::Embedding;
 use crate::engine::lower::{Lower, StepTypes, lower};
-use crate::engine::positions::alibi_slopes;
+use crate::engine::positions::{alibi_slopes, distance_biases};
 use crate::error::Result;
 use crate::model::{self, Disentangled, Plan, Rotary, TensorRows};
 
@@ -22,7 +22,7 @@ impl StepTypes for CandleEngine {
     type Linear = Layers;
     type Norm = LayerNorm;
     type Rotary = Rotary;
-    type Slopes = Vec<f32>;
+    type Biases = Vec<f32>;
     type PositionTable = Tensor;
     type DistanceRows = Disentangled;
 }
@@ -56,6 +56,10 @@ impl Lower<CandleEngine> for Lowering {
 
     fn slopes(&mut self, heads: usize) -> Result<Vec<f32>> {
         Ok(alibi_slopes(heads))
+    }
+
+    fn distance_biases(&mut self, table: &model::Table) -> Result<Vec<f32>> {
+        Ok(distance_biases(&self.weights.view(&table.weight)?.to_f32(), table.width))
     }
 
     fn table(&mut self, positions: &Disentangled) -> Result<Tensor> {

@@ -14,7 +14,7 @@ use super::{CpuEngine, Step};
 use crate::checkpoint::{Tensor, Weights};
 use crate::engine::embed::Embedding;
 use crate::engine::lower::{Lower, StepTypes, lower};
-use crate::engine::positions::alibi_slopes;
+use crate::engine::positions::{alibi_slopes, distance_biases};
 use crate::engine::weight_checks::{check_input_scales, check_magnitude};
 use crate::error::{Result, weights};
 use crate::model::{self, Disentangled, Plan, TensorRows};
@@ -35,7 +35,7 @@ impl StepTypes for CpuEngine {
     type Linear = Linear;
     type Norm = Norm;
     type Rotary = Arc<RotaryCache>;
-    type Slopes = Vec<f32>;
+    type Biases = Vec<f32>;
     type PositionTable = PackedPositions;
     type DistanceRows = Disentangled;
 }
@@ -78,6 +78,12 @@ impl Lower<CpuEngine> for Lowering {
 
     fn slopes(&mut self, heads: usize) -> Result<Vec<f32>> {
         Ok(alibi_slopes(heads))
+    }
+
+    fn distance_biases(&mut self, table: &model::Table) -> Result<Vec<f32>> {
+        let values = self.weights.view(&table.weight)?.to_f32();
+        check_magnitude(&table.weight, values.iter().copied())?;
+        Ok(distance_biases(&values, table.width))
     }
 
     /// Returns the normalized rows of relative positions, padded with [`MAX_TILE_ROWS`] rows for the tiles.

@@ -15,6 +15,11 @@ impl PlanBuilder<'_> {
         let (positions, window) = match &config.attention {
             AttentionPositions::Absent => (Positions::Absent, None),
             AttentionPositions::Alibi => (Positions::Alibi, None),
+            AttentionPositions::Bucketed { buckets } => {
+                let weight = format!("{}{}.weight", self.prefix, self.names.relative_positions.table);
+                let table = Table { weight, rows: *buckets, width: config.num_attention_heads };
+                (Positions::Bucketed(table), None)
+            }
             AttentionPositions::Rotary(layers) => {
                 (Positions::Rotary(layers[layer].rotary), layers[layer].window)
             }

@@ -60,6 +60,7 @@ impl fmt::Display for Positions {
             Positions::Absent => Ok(()),
             Positions::Rotary(rotary) => write!(f, ", rotary {}", rotary.theta),
             Positions::Alibi => write!(f, ", ALiBi"),
+            Positions::Bucketed(table) => write!(f, ", biases of {} distances", table.rows),
             Positions::Disentangled(positions) => {
                 write!(f, ", disentangled from {} positions", positions.table.rows)
             }

@@ -100,6 +100,9 @@ pub(crate) enum Positions {
     Rotary(Rotary),
     /// Adds `-slope(head) * |i - j|` to each attention score (Press et al., 2022, arXiv:2108.12409; symmetric).
     Alibi,
+    /// Adds a learned bias to each attention score: `table[bucket(i - j)][head]` (Raffel et al., 2020,
+    /// arXiv:1910.10683). The table is shared by all layers: `[buckets, heads]`.
+    Bucketed(Table),
     /// Adds terms for content and relative position to each attention score (He et al., 2021, arXiv:2006.03654).
     Disentangled(Box<Disentangled>),
 }

@@ -12,7 +12,7 @@ pub(crate) enum TensorRole {
     Matrix,
     /// A [`Table`].
     Table,
-    /// A bias or a norm.
+    /// A bias, of a layer or of attention scores, or a norm.
     Vector,
 }
 
@@ -98,7 +98,14 @@ impl Step {
 
 impl Positions {
     fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let Positions::Disentangled(positions) = self else { return Vec::new() };
+        let positions = match self {
+            Positions::Disentangled(positions) => positions,
+            // Not a table of embeddings: its few numbers stay in f32.
+            Positions::Bucketed(Table { weight, rows, width }) => {
+                return vec![(weight, TensorRole::Vector, vec![*rows, *width])];
+            }
+            Positions::Absent | Positions::Rotary(_) | Positions::Alibi => return Vec::new(),
+        };
         let linears = [&positions.key, &positions.query].into_iter().flatten().flat_map(Linear::tensors);
         let norm = positions.norm.iter().flat_map(LayerNorm::tensors);
         [positions.table.tensor()].into_iter().chain(norm).chain(linears).collect()

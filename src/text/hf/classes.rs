@@ -79,7 +79,9 @@ fn stages(
     let unk_token = || special_tokens.content(SpecialToken::Unk);
     match config.class {
         TokenizerClass::Backend => Ok((json.model()?, json.normalizer()?, json.pre_tokenizer()?)),
-        TokenizerClass::Bert | TokenizerClass::DistilBert => bert(json, options, unk_token()?),
+        TokenizerClass::Bert | TokenizerClass::DistilBert | TokenizerClass::MpNet => {
+            bert(json, options, unk_token()?)
+        }
         TokenizerClass::Roberta => {
             let pre_tokenizer = ByteLevel::new(options.add_prefix_space.unwrap_or(false), true, true);
             Ok((byte_pairs(json)?, None, Some(pre_tokenizer.into())))
@@ -183,7 +185,9 @@ fn template(
         TokenizerClass::Bert | TokenizerClass::DistilBert | TokenizerClass::DebertaV2 => {
             PairTemplate::bert(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?)
         }
-        TokenizerClass::Roberta => PairTemplate::roberta(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?),
+        TokenizerClass::Roberta | TokenizerClass::MpNet => {
+            PairTemplate::roberta(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?)
+        }
         TokenizerClass::XlmRoberta | TokenizerClass::Camembert => {
             PairTemplate::roberta(id(SpecialToken::Bos)?, id(SpecialToken::Eos)?)
         }

@@ -21,7 +21,7 @@ impl SpecialTokenSet {
             _ => &[],
         };
         let mask = &mut named[SpecialToken::Mask as usize];
-        if let (TokenizerClass::Camembert, Some(mask)) = (config.class, mask) {
+        if let (TokenizerClass::Camembert | TokenizerClass::MpNet, Some(mask)) = (config.class, mask) {
             mask.lstrip = true;
         }
         let extra = config.special_tokens.extra.clone();
@@ -53,6 +53,9 @@ fn default_special_tokens(class: TokenizerClass) -> [Option<&'static str>; 7] {
         }
         TokenizerClass::Roberta | TokenizerClass::XlmRoberta | TokenizerClass::Camembert => {
             ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"].map(Some)
+        }
+        TokenizerClass::MpNet => {
+            ["<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"].map(Some)
         }
         TokenizerClass::DebertaV2 => {
             ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"].map(Some)

@@ -75,6 +75,7 @@ impl ForwardPass<'_> {
         let positions = match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => kernels::Positions::Absent,
             Positions::Alibi(slopes) => kernels::Positions::Alibi(slopes),
+            Positions::Bucketed(biases) => kernels::Positions::Bucketed(biases),
             Positions::Relative(relative) => kernels::Positions::Relative(relative),
         };
         let Arena { wide, query, context, scratch, .. } = &mut self.arena;

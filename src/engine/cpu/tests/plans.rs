@@ -47,6 +47,11 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
             Shape { gated: true, positions: vec![Positions::Alibi], pooling: Pooling::Mean, ..bert(2) }
                 .plan(),
         ),
+        ("mpnet", Shape { learned: true, positions: vec![bucketed()], ..bert(2) }.plan()),
+        (
+            "mpnet, collapsed",
+            Shape { learned: true, positions: vec![bucketed()], ..bert(2) }.plan().collapse_last_layer(),
+        ),
         ("max", Shape { pooling: Pooling::Max, ..bert(1) }.plan()),
         ("sum over the root", Shape { pooling: Pooling::MeanSqrtLen, ..bert(1) }.plan()),
         ("weighted mean", Shape { pooling: Pooling::WeightedMean, ..bert(1) }.plan()),
@@ -182,6 +187,11 @@ impl Shape {
         let norm = norm(name, self.width, self.bias);
         if self.before { BlockNorm::Before(norm) } else { BlockNorm::After(norm) }
     }
+}
+
+/// MPNet's biases, shared by all layers.
+fn bucketed() -> Positions {
+    Positions::Bucketed(Table { weight: "biases".to_owned(), rows: 32, width: 3 })
 }
 
 /// DeBERTa's positions, with terms of keys and of queries as given. `shared` uses the layer's projections for

@@ -9,7 +9,7 @@ use crate::engine::gpu::record::{
 };
 use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::engine::lower::{Lower, StepTypes, lower};
-use crate::engine::positions::alibi_slopes;
+use crate::engine::positions::{alibi_slopes, distance_biases};
 use crate::engine::weight_checks::check_magnitude;
 use crate::error::Result;
 use crate::model::{self, Plan};
@@ -49,7 +49,7 @@ impl StepTypes for GpuEngine {
     type Norm = Norm;
     /// Index into [`Prepared::rotations`].
     type Rotary = usize;
-    type Slopes = Constant;
+    type Biases = Constant;
     type PositionTable = Constant;
     /// Index into [`Prepared::relative_tables`].
     type DistanceRows = usize;
@@ -110,6 +110,12 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
 
     fn slopes(&mut self, heads: usize) -> Result<Constant> {
         self.packer.upload_f32("the ALiBi slopes", &alibi_slopes(heads))
+    }
+
+    fn distance_biases(&mut self, table: &model::Table) -> Result<Constant> {
+        let values = self.packer.weights.view(&table.weight)?.to_f32();
+        check_magnitude(&table.weight, values.iter().copied())?;
+        self.packer.upload_f32(&table.weight, &distance_biases(&values, table.width))
     }
 
     fn table(&mut self, positions: &model::Disentangled) -> Result<(Constant, usize)> {

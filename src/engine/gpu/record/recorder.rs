@@ -153,7 +153,7 @@ impl Recorder {
         ];
         match &attention.positions {
             Positions::Absent | Positions::Rotary(_) => {}
-            Positions::Alibi(slopes) => buffers.push(Slot::Constant(*slopes)),
+            Positions::Alibi(biases) | Positions::Bucketed(biases) => buffers.push(Slot::Constant(*biases)),
             Positions::Relative(relative) => {
                 buffers.push(Slot::Input(Input::RelativeRows(relative.distance_rows)));
                 let tables = [relative.keys, relative.queries];

@@ -64,6 +64,7 @@ impl Attention {
         let positions = match &self.positions {
             Positions::Absent | Positions::Rotary(_) => PositionBias::Absent,
             Positions::Alibi(_) => PositionBias::Alibi,
+            Positions::Bucketed(_) => PositionBias::Bucketed,
             Positions::Relative(relative) => {
                 PositionBias::Relative { keys: relative.keys.is_some(), queries: relative.queries.is_some() }
             }

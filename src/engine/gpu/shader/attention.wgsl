@@ -33,6 +33,10 @@ struct Tile {
 #if ALIBI
 @group(0) @binding(5) var<storage, read> slopes: array<f32>;
 #end
+#if BUCKETED
+@group(0) @binding(5) var<storage, read> biases: array<f32>;  // of each head and distance
+const MAX_DISTANCE: i32 = {MAX_BIAS_DISTANCE};  // greater distances have the biases of this one
+#end
 #if RELATIVE
 @group(0) @binding(5) var<storage, read> table_rows: array<u32>;  // the row of a table for each distance
 #if KEY_TABLE
@@ -106,6 +110,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       var logit = products.x + products.y + products.z + products.w;
 #if ALIBI
       logit -= slopes[head] * f32(abs(distance));
+#end
+#if BUCKETED
+      let column = u32(clamp(distance, -MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE);
+      logit += biases[head * u32(2 * MAX_DISTANCE + 1) + column];
 #end
       if (logit > max_logit) {
         // A new maximum rescales the sums so far.

@@ -87,6 +87,8 @@ pub(crate) struct AttentionKernel {
 pub(crate) enum PositionBias {
     Absent,
     Alibi,
+    /// A learned bias per head and distance.
+    Bucketed,
     /// DeBERTa's terms: whether queries are multiplied with a table (`keys`), and keys with another (`queries`).
     Relative {
         keys: bool,
@@ -138,7 +140,7 @@ impl Kernel {
             Kernel::Attention(AttentionKernel { positions, .. }) => {
                 let tables = match positions {
                     PositionBias::Absent => 0,
-                    PositionBias::Alibi => 1,
+                    PositionBias::Alibi | PositionBias::Bucketed => 1,
                     PositionBias::Relative { keys, queries } => 1 + usize::from(keys) + usize::from(queries),
                 };
                 [vec![Read, Read, Read, ReadWrite], vec![Read; tables]].concat()

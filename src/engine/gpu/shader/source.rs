@@ -5,6 +5,7 @@ use super::kernel::{
 };
 use super::template::{Variables, expand};
 use crate::checkpoint::Activation;
+use crate::engine::positions::MAX_BIAS_DISTANCE;
 use crate::error::Result;
 
 /// Invocations of a workgroup that computes one row.
@@ -127,9 +128,11 @@ impl AttentionKernel {
         variables.text("KEYS", (KEY_TILE_VECTORS / self.vectors).clamp(1, MAX_TILE_KEYS));
         variables.text("VECTORS", self.vectors);
         variables.flag("ALIBI", self.positions == PositionBias::Alibi);
+        variables.flag("BUCKETED", self.positions == PositionBias::Bucketed);
+        variables.text("MAX_BIAS_DISTANCE", MAX_BIAS_DISTANCE);
         let (keys, queries) = match self.positions {
             PositionBias::Relative { keys, queries } => (keys, queries),
-            PositionBias::Absent | PositionBias::Alibi => (false, false),
+            PositionBias::Absent | PositionBias::Alibi | PositionBias::Bucketed => (false, false),
         };
         variables.flag("RELATIVE", matches!(self.positions, PositionBias::Relative { .. }));
         variables.flag("KEY_TABLE", keys);

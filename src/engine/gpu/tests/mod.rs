@@ -34,7 +34,7 @@ fn all_kernels() -> Vec<Kernel> {
         }
     }
     for vectors in [1, 8, 16, 32] {
-        let mut positions = vec![PositionBias::Absent, PositionBias::Alibi];
+        let mut positions = vec![PositionBias::Absent, PositionBias::Alibi, PositionBias::Bucketed];
         for (keys, queries) in [(true, true), (true, false), (false, true)] {
             positions.push(PositionBias::Relative { keys, queries });
         }

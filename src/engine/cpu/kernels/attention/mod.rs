@@ -90,6 +90,8 @@ pub(crate) enum Positions<'a> {
     Absent,
     /// ALiBi (Press et al. 2021, arXiv 2108.12409): minus the distance times a slope per head.
     Alibi(&'a [f32]),
+    /// A learned bias per head and distance, `[heads, BIAS_COLUMNS]`.
+    Bucketed(&'a [f32]),
     /// DeBERTa's products of queries and keys with vectors of relative positions.
     Relative(&'a RelativePositions),
 }

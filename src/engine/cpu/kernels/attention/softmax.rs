@@ -6,6 +6,7 @@ use super::relative::PositionProducts;
 use super::{Positions, Qkv};
 use crate::engine::cpu::arch::Isa;
 use crate::engine::cpu::kernels::lanes::{min_max, reduce_sum};
+use crate::engine::positions::{BIAS_COLUMNS, bias_column};
 use crate::math;
 
 /// The factors of products in logits.
@@ -73,6 +74,13 @@ pub(super) fn row_exponentials<S: Isa>(
             let slope = slopes[logit_row.head];
             for (key, logit) in keys.zip(&mut logits[visible.clone()]) {
                 *logit = *logit * scaling.content - slope * key.abs_diff(logit_row.row) as f32;
+            }
+            1.0
+        }
+        Positions::Bucketed(biases) => {
+            let biases = &biases[logit_row.head * BIAS_COLUMNS..][..BIAS_COLUMNS];
+            for (key, logit) in keys.zip(&mut logits[visible.clone()]) {
+                *logit = *logit * scaling.content + biases[bias_column(logit_row.row, key)];
             }
             1.0
         }

@@ -4,6 +4,7 @@ use super::super::tests::{Random, assert_close, bits, each, oracle};
 use super::super::{AttentionCall, AttentionScratch, Kernels, Positions, Qkv, RowsView};
 use super::RelativePositions;
 use crate::engine::cpu::arch::MAX_TILE_ROWS;
+use crate::engine::positions::BIAS_COLUMNS;
 use crate::model::{self, Disentangled};
 
 /// Tokens, heads and `head_dim`: below, at and above the sizes of tiles and panels, and primes.
@@ -146,6 +147,23 @@ fn alibi_lowers_logits_by_distance_times_the_slope_of_the_head() {
             let want =
                 case.exact(false, 1, |head, row, key| -f64::from(slopes[head]) * row.abs_diff(key) as f64);
             check(kernels, &case, [positions; 3], &want, &mut scratch);
+        }
+    });
+}
+
+#[test]
+fn learned_biases_are_added_by_head_and_distance() {
+    each(|kernels| {
+        let mut scratch = AttentionScratch::default();
+        for case in cases() {
+            let mut random = Random(13);
+            let biases: Vec<f32> = (0..case.shape[1] * BIAS_COLUMNS).map(|_| random.value().clamp(-2.0, 2.0)).collect();
+            let want = case.exact(false, 1, |head, row, key| {
+                let distance = row.cast_signed() - key.cast_signed();
+                let column = (distance + 128).clamp(0, 256).unsigned_abs();
+                f64::from(biases[head * BIAS_COLUMNS + column])
+            });
+            check(kernels, &case, [Positions::Bucketed(&biases); 3], &want, &mut scratch);
         }
     });
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::positions::BIAS_COLUMNS;
 
 const HEADS: usize = 2;
 /// Vectors of a head.
@@ -93,6 +94,7 @@ impl AttentionCase {
         match self.positions {
             PositionBias::Absent => {}
             PositionBias::Alibi => push(input(4), floats(&SLOPES)),
+            PositionBias::Bucketed => push(input(4), floats(&biases())),
             PositionBias::Relative { .. } => {
                 push(input(4), words(&self.table_rows));
                 for (index, used) in self.uses_tables().into_iter().enumerate() {
@@ -138,8 +140,15 @@ impl AttentionCase {
         if with_queries {
             product += dot(&table(1), key);
         }
-        let slope = if self.positions == PositionBias::Alibi { f64::from(SLOPES[head]) } else { 0.0 };
-        product * f64::from(SCALE) - slope * distance.unsigned_abs() as f64
+        let bias = match self.positions {
+            PositionBias::Alibi => -f64::from(SLOPES[head]) * distance.unsigned_abs() as f64,
+            PositionBias::Bucketed => {
+                let column = (distance + 128).clamp(0, 256).unsigned_abs();
+                f64::from(biases()[head * BIAS_COLUMNS + column])
+            }
+            _ => 0.0,
+        };
+        product * f64::from(SCALE) + bias
     }
 
     /// Compares the kernel with the reference, query by query.
@@ -170,6 +179,11 @@ impl AttentionCase {
     }
 }
 
+/// Learned biases, `[HEADS, BIAS_COLUMNS]`.
+fn biases() -> Vec<f32> {
+    Random(5).many(HEADS * BIAS_COLUMNS)
+}
+
 /// One head of the row that begins at `start`.
 fn head_of(values: &[f32], start: usize, head: usize) -> Vec<f64> {
     values[start + head * HEAD_DIM..][..HEAD_DIM].iter().map(|&value| f64::from(value)).collect()
@@ -185,6 +199,7 @@ fn attention_within_each_pair() {
     let all = [
         PositionBias::Absent,
         PositionBias::Alibi,
+        PositionBias::Bucketed,
         PositionBias::Relative { keys: true, queries: true },
         PositionBias::Relative { keys: true, queries: false },
         PositionBias::Relative { keys: false, queries: true },
