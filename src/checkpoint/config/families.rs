@@ -1,8 +1,8 @@
 //! The supported families of models, and how each one writes its configuration.
 
 use super::{
-    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, mpnet, qwen3,
-    require,
+    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, mpnet,
+    qwen3, require,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};

@@ -157,7 +157,8 @@ fn learned_biases_are_added_by_head_and_distance() {
         let mut scratch = AttentionScratch::default();
         for case in cases() {
             let mut random = Random(13);
-            let biases: Vec<f32> = (0..case.shape[1] * BIAS_COLUMNS).map(|_| random.value().clamp(-2.0, 2.0)).collect();
+            let biases: Vec<f32> =
+                (0..case.shape[1] * BIAS_COLUMNS).map(|_| random.value().clamp(-2.0, 2.0)).collect();
             let want = case.exact(false, 1, |head, row, key| {
                 let distance = row.cast_signed() - key.cast_signed();
                 let column = (distance + 128).clamp(0, 256).unsigned_abs();
