@@ -15,7 +15,7 @@ test_all() {
     suite "aarch64 kernels" emulated_tests
     # Fuzzes the readers in Rust; tests/js/workers/protocol.test.js fuzzes the worker protocol for the same time.
     suite "fuzzing" fuzz
-    export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600}
+    export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600} RANKLET_LONG=1
   fi
   suite "JavaScript tests" js_tests
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
