@@ -133,7 +133,7 @@ impl Dtype {
             (Dtype::Auto | Dtype::Q4, Format::Q4(_)) | (Dtype::Auto, Format::Q8(_)) | (Dtype::Q8, _) => {
                 Ok(Dtype::Q8)
             }
-            (Dtype::Auto, Format::Plain | Format::Torch) | (Dtype::F32, _) => Ok(Dtype::F32),
+            (Dtype::Auto, Format::Plain | Format::Torch | Format::Onnx) | (Dtype::F32, _) => Ok(Dtype::F32),
             (Dtype::F16, _) if device == Device::Gpu => Ok(Dtype::F16),
             (Dtype::F16, _) => {
                 Err(unsupported("the dtype f16 needs a GPU: choose that device, or the dtype f32 or q8"))

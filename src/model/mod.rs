@@ -10,7 +10,7 @@ mod plan;
 mod tensor_names;
 
 pub(crate) use activation::apply_score_activation;
-pub(crate) use build::{build, candidate_plans, head_parameters, likely_plan};
+pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};
 pub(crate) use head::Head;

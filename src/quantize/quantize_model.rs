@@ -28,9 +28,11 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<ModelFiles> {
     let format = QuantFormat::of(dtype)?;
     let mut rest = files.clone();
-    let weights = WeightsSource::take_from(&mut rest)?.parse()?;
+    let weights = WeightsSource::take_from(&mut rest)?;
     let mut quantized = rest.clone();
     let checkpoint = Checkpoint::read(rest)?;
+    let expected = model::expected_tensors(&checkpoint.config, checkpoint.chain.as_ref(), false)?;
+    let weights = weights.parse(expected)?;
     if weights.format().golden().is_some() {
         let format = weights.format().name();
         return Err(input(format!(

@@ -3,7 +3,6 @@
 //! Nothing large is in memory twice: the tokenizer's file is freed before the weights are read, no weights file is ever
 //! whole in memory, and each tensor is freed when the engine has made its own form of it.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
@@ -15,7 +14,7 @@ use crate::checkpoint::model_folder;
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
-use crate::model::{self, Plan};
+use crate::model;
 use crate::options::{Device, Dtype, ModelSource, Options};
 
 /// Loads a checkpoint into a [`Reranker`].
@@ -45,14 +44,9 @@ impl Loader {
             spec.check_memory(options.dtype, limit)?;
         }
         let memory_bytes = spec.peak_memory(options.dtype);
-        let grids = match options.dtype {
-            Dtype::Q8 => {
-                let plans = model::candidate_plans(&spec.checkpoint.config)?;
-                plans.iter().flat_map(Plan::quant_grids).collect()
-            }
-            _ => HashMap::new(),
-        };
-        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, grids) })
+        let Checkpoint { config, chain, .. } = &spec.checkpoint;
+        let expected = model::expected_tensors(config, chain.as_ref(), options.dtype == Dtype::Q8)?;
+        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, expected) })
     }
 
     /// The reader to push the weights into.

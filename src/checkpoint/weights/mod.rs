@@ -1,6 +1,8 @@
 //! The weights of a checkpoint: readers for their file formats, and tensors by name.
 
+mod expected;
 mod index;
+mod onnx;
 mod q4_format;
 mod q8_format;
 mod quant_grid;
@@ -17,6 +19,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub(crate) use expected::{ExpectedRole, ExpectedTensor, ExpectedTensors};
 pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4_format::{BLOCK, block_scales};
@@ -57,6 +60,8 @@ pub enum Format {
     Plain,
     /// `pytorch_model.bin`.
     Torch,
+    /// ONNX.
+    Onnx,
     /// Ranklet's q8 format, with its metadata.
     Q8(q8_format::Metadata),
     /// Ranklet's q4 format, with its metadata. In memory, tensors are unpacked to q8.
@@ -69,6 +74,7 @@ impl Format {
         match self {
             Format::Plain => "safetensors",
             Format::Torch => "pytorch",
+            Format::Onnx => "onnx",
             Format::Q8(_) => q8_format::Q8,
             Format::Q4(_) => q8_format::Q4,
         }
@@ -77,7 +83,7 @@ impl Format {
     /// Returns the golden pairs in the file's metadata.
     pub fn golden(&self) -> Option<&q8_format::Golden> {
         match self {
-            Format::Plain | Format::Torch => None,
+            Format::Plain | Format::Torch | Format::Onnx => None,
             Format::Q8(metadata) | Format::Q4(metadata) => Some(&metadata.golden),
         }
     }
@@ -129,7 +135,7 @@ impl Weights {
     /// # Errors
     /// `weights` if the tensor does not exist or has an unsupported type.
     pub fn view(&self, name: &str) -> Result<&Tensor> {
-        let tensor = self.tensors.get(name).ok_or_else(|| missing(name))?;
+        let tensor = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         match tensor.encoding {
             Encoding::Unsupported(dtype) => {
                 Err(weights(format!("{name} has the type {dtype:?}; this build supports F32, F16 and BF16")))
@@ -171,6 +177,16 @@ impl Weights {
             self.tensors.remove(name);
         }
         Ok(part)
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        match self.format {
+            Format::Onnx => weights(format!(
+                "the graph of the ONNX file does not show which of its tensors is {name}: use model.safetensors, or \
+                 export the model with torch.onnx.export or optimum"
+            )),
+            _ => missing(name),
+        }
     }
 
     /// Replaces the values of a tensor, if it exists.

@@ -47,6 +47,16 @@ impl QuantGrid {
         ((self.code(value, scale) + self.offset) as i16) as u8
     }
 
+    /// Returns whether an integer is a code of the grid.
+    pub(super) fn contains(self, code: i32) -> bool {
+        (self.min as i32..=self.max as i32).contains(&code)
+    }
+
+    /// Returns an integer as it is stored. The grid must contain it.
+    pub(super) fn store(self, code: i32) -> u8 {
+        (code + self.offset as i32) as u8
+    }
+
     /// Returns the scale with the smallest squared error over a row: clipping a few outliers often costs less than
     /// coarser steps for all values. `importance` has the weight of each column's error.
     ///

@@ -1,10 +1,10 @@
 //! Reads weights in pieces, from one file or several.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use super::expected::ExpectedTensors;
 use super::index::Index;
-use super::quant_grid::QuantGrid;
+use super::onnx::OnnxReader;
 use super::safetensors::SafetensorsReader;
 use super::tensor_collector::TensorCollector;
 use super::torch::TorchReader;
@@ -35,6 +35,8 @@ pub struct WeightsReader {
     /// The names of the files that are complete.
     finished: Vec<String>,
     format: Option<Format>,
+    /// The reader of an ONNX file, while none of its files is open.
+    onnx: Option<Box<OnnxReader>>,
     /// Size of all files in bytes.
     bytes: u64,
 }
@@ -43,13 +45,16 @@ pub struct WeightsReader {
 enum FileReader {
     Safetensors(SafetensorsReader),
     Torch(Box<TorchReader>),
+    Onnx(Box<OnnxReader>),
+    /// A file next to an ONNX file without data that is needed.
+    Unused(Box<OnnxReader>),
 }
 
 impl WeightsReader {
-    /// Creates a reader for the shards of an index, or for a single file. In plain files, it quantizes the tensors in
-    /// `grids` as it reads them.
-    pub(crate) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
-        Self { collector: TensorCollector::new(index, grids), ..Self::default() }
+    /// Creates a reader for the shards of an index, or for a single file with its external data. It needs the
+    /// `expected` tensors to find them in an ONNX file, and to quantize those of plain files while it reads them.
+    pub(crate) fn new(index: Option<Index>, expected: ExpectedTensors) -> Self {
+        Self { collector: TensorCollector::new(index, expected), ..Self::default() }
     }
 
     /// Starts a file of `length` bytes. The previous file must be complete.
@@ -60,15 +65,20 @@ impl WeightsReader {
         self.close()?;
         let belongs = match &self.collector.index {
             Some(index) => index.files().any(|file| file == name),
-            None => self.finished.is_empty(),
+            None => self.finished.is_empty() || self.onnx.is_some(),
         };
         if !belongs || self.finished.iter().any(|read| read == name) {
             return Err(weights(format!("{name} is not another file of this model's weights")));
         }
-        let file = if name.ends_with(".bin") {
-            FileReader::Torch(Box::new(TorchReader::new(length)))
-        } else {
-            FileReader::Safetensors(SafetensorsReader::new(length))
+        let file = match self.onnx.take() {
+            Some(mut onnx) => {
+                let is_needed =
+                    onnx.open(name, length, &mut self.collector).map_err(|error| error.at(name))?;
+                if is_needed { FileReader::Onnx(onnx) } else { FileReader::Unused(onnx) }
+            }
+            None if name.ends_with(".onnx") => FileReader::Onnx(Box::new(OnnxReader::new(name, length))),
+            None if name.ends_with(".bin") => FileReader::Torch(Box::new(TorchReader::new(length))),
+            None => FileReader::Safetensors(SafetensorsReader::new(length)),
         };
         self.bytes = self.bytes.saturating_add(length);
         self.collector.begin_file(name);
@@ -82,6 +92,19 @@ impl WeightsReader {
         match &self.current.as_ref()?.1 {
             FileReader::Safetensors(file) => file.wanted(),
             FileReader::Torch(file) => file.wanted(),
+            FileReader::Onnx(file) => file.wanted(),
+            FileReader::Unused(_) => None,
+        }
+    }
+
+    /// Returns the names of the files with external data of an ONNX file that have yet to be opened, after the ONNX file
+    /// is complete.
+    pub fn missing_files(&self) -> Vec<String> {
+        match (&self.onnx, &self.current) {
+            (Some(onnx), _) | (None, Some((_, FileReader::Onnx(onnx) | FileReader::Unused(onnx)))) => {
+                onnx.missing_files()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -100,6 +123,8 @@ impl WeightsReader {
         match file {
             FileReader::Safetensors(file) => file.push(piece, &mut self.collector),
             FileReader::Torch(file) => file.push(piece, &mut self.collector),
+            FileReader::Onnx(file) => file.push(piece, &mut self.collector),
+            FileReader::Unused(_) => Ok(()),
         }
         .map_err(|error| error.at(name))
     }
@@ -115,6 +140,9 @@ impl WeightsReader {
         if let Some(missing_tensor) = index.and_then(|index| index.files().find(missing_tensor)) {
             return Err(weights(format!("{missing_tensor} is missing; the index of the weights names it")));
         }
+        if let Some(onnx) = &self.onnx {
+            onnx.finish()?;
+        }
         let format = self.format.ok_or_else(|| weights("the weights are missing"))?;
         Ok(Weights::new(self.collector.into_tensors(), format, self.bytes))
     }
@@ -124,6 +152,15 @@ impl WeightsReader {
         let format = match file {
             FileReader::Safetensors(file) => file.finish(),
             FileReader::Torch(file) => file.finish(),
+            FileReader::Onnx(file) => {
+                let format = file.close();
+                self.onnx = Some(file);
+                format
+            }
+            FileReader::Unused(file) => {
+                self.onnx = Some(file);
+                Ok(Format::Onnx)
+            }
         };
         let format = format.map_err(|error| error.at(&name))?;
         if format.golden().is_some() && self.collector.index.is_some() {

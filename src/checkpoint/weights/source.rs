@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "candle")]
+use super::ExpectedTensors;
 use super::Weights;
 use super::index::Index;
 use super::reader::WeightsReader;
@@ -69,13 +71,13 @@ impl WeightsSource {
         Ok(())
     }
 
-    /// Reads all tensors without quantizing any.
+    /// Reads all tensors without quantizing any; of an ONNX file, those that are `expected`.
     ///
     /// # Errors
     /// Those of [`read`](Self::read) and [`WeightsReader::finish`].
     #[cfg(feature = "candle")]
-    pub(crate) fn parse(mut self) -> Result<Weights> {
-        let mut reader = WeightsReader::new(self.index.take(), std::collections::HashMap::new());
+    pub(crate) fn parse(mut self, expected: ExpectedTensors) -> Result<Weights> {
+        let mut reader = WeightsReader::new(self.index.take(), expected);
         self.read(&mut reader)?;
         reader.finish()
     }

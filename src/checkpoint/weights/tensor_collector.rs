@@ -1,9 +1,9 @@
 //! Collects the tensors of a checkpoint from one file or several.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use super::expected::ExpectedTensors;
 use super::index::Index;
-use super::quant_grid::QuantGrid;
 use super::streaming_quantizer::StreamingQuantizer;
 use super::tensor::{Encoding, Tensor};
 use crate::error::{Result, weights};
@@ -13,8 +13,8 @@ use crate::error::{Result, weights};
 pub(super) struct TensorCollector {
     /// The index, if the weights are sharded.
     pub(super) index: Option<Index>,
-    /// The grids of tensors in plain files that are quantized on load.
-    grids: HashMap<String, QuantGrid>,
+    /// The tensors that the model needs, as far as they are known.
+    pub(super) expected: ExpectedTensors,
     /// The name of the current file.
     file: String,
     /// All tensor names of all files so far.
@@ -23,8 +23,8 @@ pub(super) struct TensorCollector {
 }
 
 impl TensorCollector {
-    pub(super) fn new(index: Option<Index>, grids: HashMap<String, QuantGrid>) -> Self {
-        Self { index, grids, ..Self::default() }
+    pub(super) fn new(index: Option<Index>, expected: ExpectedTensors) -> Self {
+        Self { index, expected, ..Self::default() }
     }
 
     /// Sets the file that the next tensors come from.
@@ -74,9 +74,14 @@ impl TensorCollector {
         bytes: usize,
     ) -> Option<StreamingQuantizer> {
         let shape = <[usize; 2]>::try_from(shape).ok()?;
-        let grid = self.grids.get(name)?;
+        let grid = self.expected.quantization(name)?;
         let is_read = bytes > 0 && !matches!(encoding, Encoding::Unsupported(_));
-        is_read.then(|| StreamingQuantizer::new(name, shape, encoding, bytes, *grid))
+        is_read.then(|| StreamingQuantizer::new(name, shape, encoding, bytes, grid))
+    }
+
+    /// Returns whether the tensors of plain files are quantized on load.
+    pub(super) fn is_quantized(&self) -> bool {
+        self.expected.is_quantized
     }
 
     /// Adds a tensor of a plain file whose bytes have all arrived, quantized if it should be.

@@ -1,10 +1,12 @@
 //! Builds a Plan and a Head from the configuration and the tensor names of a family: one builder for all families.
 
 mod embeddings;
+mod expected;
 mod head;
 mod layers;
 mod linear;
 
+pub(crate) use expected::expected_tensors;
 pub(crate) use head::head_parameters;
 
 use super::head::Head;
@@ -38,14 +40,6 @@ pub(crate) fn build(
         None => builder.head(weights)?,
     };
     Ok((plan, head))
-}
-
-/// Returns every Plan that a configuration may have before its tensors are known. They differ only in tensor names.
-///
-/// # Errors
-/// `unsupported` for a decoder, which has no Plan.
-pub(crate) fn candidate_plans(config: &ModelConfig) -> Result<Vec<Plan>> {
-    Ok(PlanBuilder::candidates(config)?.map(|builder| builder.plan()).collect())
 }
 
 /// Returns the most likely Plan of a configuration before its tensors are known. Its sizes are right; tensor names may

@@ -18,7 +18,7 @@ pub(crate) enum TensorRole {
 
 impl TensorRole {
     /// Returns the grid that a tensor of this role is rounded to for `dtype: q8`; `None` keeps it in f32.
-    fn grid(self) -> Option<QuantGrid> {
+    pub(crate) fn grid(self) -> Option<QuantGrid> {
         match self {
             Self::Matrix => Some(QuantGrid::MATRIX),
             Self::Table => Some(QuantGrid::EMBEDDING),
@@ -34,11 +34,6 @@ impl Plan {
     /// Returns the number of parameters in the tensors that the Plan reads.
     pub(crate) fn parameters(&self) -> usize {
         self.tensors().iter().map(|(.., shape)| shape.iter().product::<usize>()).sum()
-    }
-
-    /// Returns the name and the grid of every tensor that is rounded to q8 while a plain file loads.
-    pub(crate) fn quant_grids(&self) -> impl Iterator<Item = (String, QuantGrid)> {
-        self.tensors().into_iter().filter_map(|(name, role, _)| Some((name.to_owned(), role.grid()?)))
     }
 
     /// Returns every tensor that the Plan reads, once each.

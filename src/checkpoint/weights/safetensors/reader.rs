@@ -232,10 +232,8 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
-    use crate::checkpoint::{QuantGrid, Weights, WeightsReader};
+    use crate::checkpoint::{ExpectedTensors, QuantGrid, Weights, WeightsReader};
 
     /// A plain matrix, a quantized matrix with its scales, and an empty tensor before and after them.
     const HEADER: &[u8] = br#"{"__metadata__":{"ranklet":
@@ -295,7 +293,7 @@ mod tests {
         };
         let read = |file: &[u8]| {
             let grids = ["m", "i", "v"].map(|name| (name.to_owned(), QuantGrid::MATRIX));
-            let mut reader = WeightsReader::new(None, HashMap::from(grids));
+            let mut reader = WeightsReader::new(None, ExpectedTensors::of_grids(grids));
             reader.open("model.safetensors", file.len() as u64)?;
             reader.push(file)?;
             reader.finish()

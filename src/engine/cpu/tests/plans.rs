@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype as Element, TensorView, serialize};
 
-use crate::checkpoint::{Activation, Weights, WeightsReader};
+use crate::checkpoint::{Activation, ExpectedTensors, Weights, WeightsReader};
 use crate::model::*;
 use crate::options::Dtype;
 
@@ -250,8 +250,11 @@ pub(in crate::engine) fn scaled_weights(plan: &Plan, dtype: Dtype, factors: &Has
         .iter()
         .map(|(name, shape, bytes)| (name, TensorView::new(Element::F32, shape.clone(), bytes).unwrap()));
     let file = serialize(views, None).unwrap();
-    let grids = if dtype == Dtype::Q8 { plan.quant_grids().collect() } else { HashMap::new() };
-    let mut reader = WeightsReader::new(None, grids);
+    let tensors = plan.tensors();
+    let grids = tensors.iter().filter_map(|(name, role, _)| Some(((*name).to_owned(), role.grid()?)));
+    let mut expected = ExpectedTensors::of_grids(grids);
+    expected.is_quantized = dtype == Dtype::Q8;
+    let mut reader = WeightsReader::new(None, expected);
     reader.open("model.safetensors", file.len() as u64).unwrap();
     reader.push(&file).unwrap();
     reader.finish().unwrap()

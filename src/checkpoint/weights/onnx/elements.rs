@@ -1,0 +1,165 @@
+//! The elements of a stored tensor: their type, and their bytes from every field of `TensorProto`.
+
+use half::f16;
+
+use super::graph::{Data, StoredTensor};
+use super::protobuf::{Field, FieldValue, malformed, varint};
+use crate::checkpoint::weights::tensor::Encoding;
+use crate::error::{Result, unsupported, weights};
+
+/// The numbers of the fields with data in `TensorProto`.
+pub(super) const FLOAT_DATA: u64 = 4;
+const INT32_DATA: u64 = 5;
+const INT64_DATA: u64 = 7;
+const DOUBLE_DATA: u64 = 10;
+const UINT64_DATA: u64 = 11;
+
+/// The type of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ElementType {
+    F32,
+    F16,
+    Bf16,
+    F64,
+    I8,
+    U8,
+    I32,
+}
+
+impl ElementType {
+    /// Returns the type of a tensor's elements.
+    ///
+    /// # Errors
+    /// `unsupported` for a type that weights do not have, with the forms to choose instead.
+    pub(super) fn of(tensor: &StoredTensor) -> Result<Self> {
+        Ok(match tensor.data_type {
+            1 => Self::F32,
+            2 => Self::U8,
+            3 => Self::I8,
+            6 => Self::I32,
+            10 => Self::F16,
+            11 => Self::F64,
+            16 => Self::Bf16,
+            other => {
+                let kind = match other {
+                    4 => "UINT16",
+                    5 => "INT16",
+                    7 => "INT64",
+                    8 => "STRING",
+                    17..=20 | 24 => "FLOAT8",
+                    21 => "UINT4",
+                    22 => "INT4",
+                    23 => "FLOAT4",
+                    _ => "another",
+                };
+                return Err(unsupported(format!(
+                    "{} has {kind} elements (type {other}); FLOAT, FLOAT16, BFLOAT16, INT8 and UINT8 are read: choose \
+                     another file of this model, such as model.onnx, model_fp16.onnx or model_quantized.onnx",
+                    tensor.name
+                )));
+            }
+        })
+    }
+
+    /// Returns the size of an element in bytes.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 | Self::I32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// Returns the encoding of floats of this type, if a tensor can have it.
+    pub(super) fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::F32 => Some(Encoding::F32),
+            Self::F16 => Some(Encoding::F16),
+            Self::Bf16 => Some(Encoding::Bf16),
+            Self::F64 | Self::I8 | Self::U8 | Self::I32 => None,
+        }
+    }
+}
+
+/// Returns the elements in little-endian order from the bytes at the position of a tensor's data.
+///
+/// # Errors
+/// `weights` if the number of elements is not that of the shape; `unsupported` for other types.
+pub(super) fn decode(tensor: &StoredTensor, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let kind = ElementType::of(tensor)?;
+    let decoded = match tensor.data {
+        Data::Absent | Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA | DOUBLE_DATA, _) => bytes,
+        Data::Packed(field, _) => {
+            let mut rest = bytes.as_slice();
+            let mut elements = Vec::new();
+            while !rest.is_empty() {
+                append(&mut elements, field, varint(&mut rest)?, kind)?;
+            }
+            elements
+        }
+        Data::Repeated(..) => repeated(&bytes, kind)?,
+    };
+    let wanted = tensor.elements().and_then(|elements| elements.checked_mul(kind.bytes()));
+    if wanted == Some(decoded.len()) {
+        return Ok(decoded);
+    }
+    let (name, shape, found) = (&tensor.name, &tensor.shape, decoded.len());
+    Err(weights(format!("{name} has {found} bytes, which is not the size of its shape {shape:?}")))
+}
+
+/// Decodes a field that is repeated for each element.
+fn repeated(bytes: &[u8], kind: ElementType) -> Result<Vec<u8>> {
+    let mut elements = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let field = Field::read(rest)?;
+        let content = &rest[..field.header];
+        match field.value {
+            FieldValue::Varint(number) => append(&mut elements, field.number, number, kind)?,
+            FieldValue::Fixed32(bits) => elements.extend(bits.to_le_bytes()),
+            FieldValue::Fixed64 => elements.extend(&content[content.len() - 8..]),
+            FieldValue::Bytes(_) => return Err(malformed("an element is a list")),
+        }
+        rest = &rest[field.header..];
+    }
+    Ok(elements)
+}
+
+/// Appends an element that is stored as a whole number.
+fn append(elements: &mut Vec<u8>, field: u64, number: u64, kind: ElementType) -> Result<()> {
+    match field {
+        INT32_DATA | INT64_DATA | UINT64_DATA if kind != ElementType::F32 && kind != ElementType::F64 => {
+            elements.extend(&number.to_le_bytes()[..kind.bytes()]);
+            Ok(())
+        }
+        _ => Err(malformed(format!("{kind:?} elements are in the field {field}"))),
+    }
+}
+
+/// Returns elements in f32.
+pub(super) fn to_f32(bytes: &[u8], kind: ElementType) -> Vec<f32> {
+    match kind {
+        ElementType::F32 => each(bytes, f32::from_le_bytes),
+        ElementType::F16 => each(bytes, |bits| f16::from_le_bytes(bits).to_f32()),
+        ElementType::Bf16 => each(bytes, |bits| half::bf16::from_le_bytes(bits).to_f32()),
+        ElementType::F64 => each(bytes, |bits| f64::from_le_bytes(bits) as f32),
+        ElementType::I8 | ElementType::U8 | ElementType::I32 => {
+            to_i32(bytes, kind).into_iter().map(|number| number as f32).collect()
+        }
+    }
+}
+
+/// Returns whole numbers; none for floats.
+pub(super) fn to_i32(bytes: &[u8], kind: ElementType) -> Vec<i32> {
+    match kind {
+        ElementType::I8 => each(bytes, |[bits]: [u8; 1]| i32::from(bits.cast_signed())),
+        ElementType::U8 => each(bytes, |[bits]: [u8; 1]| i32::from(bits)),
+        ElementType::I32 => each(bytes, i32::from_le_bytes),
+        ElementType::F32 | ElementType::F16 | ElementType::Bf16 | ElementType::F64 => Vec::new(),
+    }
+}
+
+fn each<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks::<N>().0.iter().map(|element| convert(*element)).collect()
+}

@@ -1,0 +1,354 @@
+//! Finds the tensors of a configuration in a graph.
+//!
+//! Exporters keep the PyTorch names of tables, norms and biases. Matrices are transposed, and then have names such as
+//! `onnx::MatMul_1234`, or are merged. Evidence is used in this order:
+//!
+//! 1. the name of the stored tensor,
+//! 2. the path of the module, in the name or the metadata of a node,
+//! 3. the name of the bias that is added,
+//! 4. the order of the layers between two that are known. Queries, keys and values are told apart by the products that
+//!    they are factors of.
+
+use std::collections::{HashMap, HashSet};
+
+use super::alignment::align;
+use super::graph::Graph;
+use super::layers::{Bias, Layers, Linear, Norm, Quantization, WeightRef};
+use super::roles::{attention_role, is_positional};
+use crate::checkpoint::weights::expected::{ExpectedRole, ExpectedTensor};
+use crate::checkpoint::weights::tensor::current_name;
+
+/// Endings that quantizers add to the names of tensors.
+const ENDINGS: [&str; 2] = ["_quantized", "_Transposed"];
+
+/// A tensor of the configuration, and where its numbers are.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Source {
+    /// Index into the expected tensors.
+    pub(super) expected: usize,
+    /// Index into the tensors of the graph.
+    pub(super) tensor: usize,
+    /// Whether the stored matrix is the transposed one.
+    pub(super) is_transposed: bool,
+    /// Which of `parts` equal parts of the rows (after transposing) are meant.
+    pub(super) part: usize,
+    pub(super) parts: usize,
+    pub(super) quantization: Option<Quantization>,
+}
+
+/// Finds tensors by evidence.
+#[derive(Debug)]
+pub(super) struct Naming<'a> {
+    graph: &'a Graph,
+    expected: &'a [ExpectedTensor],
+    /// Indices into `expected`.
+    by_name: HashMap<&'a str, usize>,
+    /// A prefix of all names in the file, from a module around the model.
+    prefix: String,
+    linears: Vec<Linear>,
+    /// Indices into `expected` of the matrix of each linear layer, if it is known.
+    linear_names: Vec<Option<usize>>,
+    norms: Vec<Norm>,
+    norm_names: Vec<Option<usize>>,
+    found: Vec<Option<Source>>,
+}
+
+impl<'a> Naming<'a> {
+    /// Finds as many of the expected tensors as the graph shows. `sources` has one entry per expected tensor.
+    pub(super) fn find(
+        graph: &'a Graph,
+        layers: &Layers,
+        expected: &'a [ExpectedTensor],
+    ) -> Vec<Option<Source>> {
+        let by_name: HashMap<_, _> =
+            expected.iter().enumerate().map(|(index, tensor)| (tensor.name.as_str(), index)).collect();
+        let is_separate = expected.iter().any(|tensor| tensor.role == ExpectedRole::Query);
+        let linears: Vec<Linear> =
+            layers.linears.iter().flat_map(|linear| parts(linear, is_separate)).collect();
+        let mut naming = Self {
+            graph,
+            prefix: wrapper_prefix(graph, expected),
+            by_name,
+            expected,
+            linear_names: vec![None; linears.len()],
+            linears,
+            norm_names: vec![None; layers.norms.len()],
+            norms: layers.norms.clone(),
+            found: vec![None; expected.len()],
+        };
+        naming.by_stored_names(layers);
+        naming.by_paths(layers);
+        naming.by_biases();
+        naming.by_order();
+        naming.biases_of_known_layers();
+        naming.tables_by_shape(layers);
+        naming.found
+    }
+
+    /// Returns the name that a stored tensor has in PyTorch, as far as it has one.
+    fn torch_name(&self, tensor: usize) -> String {
+        let mut name = self.graph.tensors[tensor].name.as_str();
+        for ending in ENDINGS {
+            name = name.strip_suffix(ending).unwrap_or(name);
+        }
+        current_name(name.strip_prefix(self.prefix.as_str()).unwrap_or(name))
+    }
+
+    fn by_stored_names(&mut self, layers: &Layers) {
+        let graph = self.graph;
+        let mut linear_of = HashMap::new();
+        for (index, linear) in self.linears.iter().enumerate() {
+            linear_of.entry(linear.weight.tensor).or_insert(index);
+        }
+        let tables: HashMap<usize, &WeightRef> =
+            layers.tables.iter().map(|table| (table.weight.tensor, &table.weight)).collect();
+        for tensor in 0..graph.tensors.len() {
+            let name = self.torch_name(tensor);
+            let Some(&expected) = self.by_name.get(name.as_str()) else { continue };
+            match (linear_of.get(&tensor), tables.get(&tensor)) {
+                (Some(linear), _) => self.name_linear(*linear, expected),
+                (None, Some(table)) => self.name_table(table, expected),
+                (None, None) => self.put(expected, Source::whole(expected, tensor)),
+            }
+        }
+        for index in 0..self.norms.len() {
+            let name = self.torch_name(self.norms[index].scale);
+            let known = self.by_name.get(name.as_str()).copied();
+            self.norm_names[index] = known.filter(|expected| !self.norm_names.contains(&Some(*expected)));
+        }
+    }
+
+    fn by_paths(&mut self, layers: &Layers) {
+        // Position projections may be copies of others, so they come last.
+        let graph = self.graph;
+        let (positional, others): (Vec<_>, Vec<_>) =
+            (0..self.linears.len()).partition(|index| is_positional(graph, self.linears[*index].input));
+        for index in others.into_iter().chain(positional) {
+            if self.linear_names[index].is_none()
+                && let Some(expected) = self.expected_at(self.linears[index].node, "weight")
+            {
+                self.name_linear(index, expected);
+            }
+        }
+        for index in 0..self.norms.len() {
+            if self.norm_names[index].is_none()
+                && let Some(expected) = self.expected_at(self.norms[index].node, "weight")
+            {
+                self.name_norm(index, expected);
+            }
+        }
+        for table in &layers.tables {
+            if let Some(expected) = self.expected_at(table.node, "weight") {
+                self.name_table(&table.weight, expected);
+            }
+        }
+        // A LayerNorm in the operators of older files: its last two are the scale and the bias.
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let kind = match node.op.as_str() {
+                "Mul" => "weight",
+                "Add" => "bias",
+                _ => continue,
+            };
+            let tensor = node.inputs.iter().find_map(|input| graph.tensor(*input));
+            if let (Some(tensor), Some(expected)) = (tensor, self.expected_at(index, kind)) {
+                self.put(expected, Source::whole(expected, tensor));
+            }
+        }
+    }
+
+    /// Returns the expected tensor of a node's module.
+    fn expected_at(&self, node: usize, kind: &str) -> Option<usize> {
+        self.graph.nodes[node].module_paths().iter().find_map(|path| {
+            let path = path.strip_prefix(self.prefix.as_str()).unwrap_or(path);
+            self.by_name.get(format!("{path}.{kind}").as_str()).copied()
+        })
+    }
+
+    fn by_biases(&mut self) {
+        for index in 0..self.linears.len() {
+            let (None, Some(bias)) = (self.linear_names[index], self.linears[index].bias) else { continue };
+            let name = self.torch_name(bias.tensor);
+            let Some(module) = name.strip_suffix(".bias") else { continue };
+            if let Some(&expected) = self.by_name.get(format!("{module}.weight").as_str()) {
+                self.name_linear(index, expected);
+            }
+        }
+    }
+
+    /// Names layers by their order between layers with known names.
+    fn by_order(&mut self) {
+        let graph = self.graph;
+        let roles: Vec<_> = self.linears.iter().map(|linear| linear_role(graph, linear)).collect();
+        let mut order: Vec<usize> = (0..self.linears.len())
+            .filter(|index| !is_positional(graph, self.linears[*index].input))
+            .collect();
+        sort_attention(&mut order, &self.linears, &roles);
+        // A layer that is applied twice counts once.
+        let mut seen = HashSet::new();
+        order.retain(|index| seen.insert((self.linears[*index].weight.tensor, self.linears[*index].part)));
+        let wanted: Vec<usize> = self.expected_with(|role| {
+            matches!(
+                role,
+                ExpectedRole::Query | ExpectedRole::Key | ExpectedRole::Value | ExpectedRole::Matrix
+            )
+        });
+        let known: Vec<_> = order.iter().map(|index| self.linear_names[*index]).collect();
+        for (at, expected) in align(&known, &wanted) {
+            let index = order[at];
+            let role = self.expected[expected].role;
+            if role == ExpectedRole::Matrix || roles[index] == Some(role) {
+                self.name_linear(index, expected);
+            }
+        }
+        let order: Vec<usize> =
+            (0..self.norms.len()).filter(|index| !is_positional(graph, self.norms[*index].input)).collect();
+        let known: Vec<_> = order.iter().map(|index| self.norm_names[*index]).collect();
+        for (at, expected) in align(&known, &self.expected_with(|role| role == ExpectedRole::Norm)) {
+            self.name_norm(order[at], expected);
+        }
+    }
+
+    fn expected_with(&self, role: impl Fn(ExpectedRole) -> bool) -> Vec<usize> {
+        (0..self.expected.len()).filter(|index| role(self.expected[*index].role)).collect()
+    }
+
+    /// Takes the biases of layers whose matrix or scale is known.
+    fn biases_of_known_layers(&mut self) {
+        let linears = self.linear_names.iter().zip(&self.linears).map(|(name, linear)| (*name, linear.bias));
+        let norms = self.norm_names.iter().zip(&self.norms);
+        let norms =
+            norms.map(|(name, norm)| (*name, norm.bias.map(|tensor| Bias { tensor, part: 0, parts: 1 })));
+        for (name, bias) in linears.chain(norms).collect::<Vec<_>>() {
+            let (Some(name), Some(Bias { tensor, part, parts })) = (name, bias) else { continue };
+            let Some(module) = self.expected[name].name.strip_suffix(".weight") else { continue };
+            if let Some(&expected) = self.by_name.get(format!("{module}.bias").as_str()) {
+                self.put(expected, Source { part, parts, ..Source::whole(expected, tensor) });
+            }
+        }
+    }
+
+    /// Takes a table without a known name, if it is the only one of its size.
+    fn tables_by_shape(&mut self, layers: &Layers) {
+        for expected in self.expected_with(|role| role == ExpectedRole::Table) {
+            let used: HashSet<usize> = self.found.iter().flatten().map(|source| source.tensor).collect();
+            let fits = |table: &&WeightRef| {
+                self.graph.tensors[table.tensor].shape == self.expected[expected].shape
+                    && !used.contains(&table.tensor)
+            };
+            let mut tables: Vec<_> = layers.tables.iter().map(|table| &table.weight).filter(fits).collect();
+            tables.dedup();
+            if let [table] = tables.as_slice() {
+                self.name_table(table, expected);
+            }
+        }
+    }
+
+    fn name_linear(&mut self, index: usize, expected: usize) {
+        let linear = &self.linears[index];
+        let source = Source {
+            expected,
+            tensor: linear.weight.tensor,
+            is_transposed: !linear.is_out_in,
+            part: linear.part,
+            parts: linear.parts,
+            quantization: linear.weight.quantization.clone(),
+        };
+        if self.fits(&source) && !self.linear_names.contains(&Some(expected)) {
+            self.linear_names[index] = Some(expected);
+            self.put(expected, source);
+        }
+    }
+
+    fn name_norm(&mut self, index: usize, expected: usize) {
+        let source = Source::whole(expected, self.norms[index].scale);
+        if self.fits(&source) {
+            self.norm_names[index] = Some(expected);
+            self.put(expected, source);
+        }
+    }
+
+    fn name_table(&mut self, table: &WeightRef, expected: usize) {
+        let source = Source {
+            is_transposed: table.is_transposed,
+            quantization: table.quantization.clone(),
+            ..Source::whole(expected, table.tensor)
+        };
+        self.put(expected, source);
+    }
+
+    /// Notes where a tensor is, unless that is known or it has another shape.
+    fn put(&mut self, expected: usize, source: Source) {
+        if self.found[expected].is_none() && self.fits(&source) {
+            self.found[expected] = Some(source);
+        }
+    }
+
+    fn fits(&self, source: &Source) -> bool {
+        let mut shape = self.graph.tensors[source.tensor].shape.clone();
+        let wanted = &self.expected[source.expected].shape;
+        if source.is_transposed {
+            shape.reverse();
+        }
+        if wanted.len() == 1 {
+            shape = vec![shape.iter().product()];
+        }
+        if let Some(rows) = shape.first_mut().filter(|rows| **rows % source.parts == 0) {
+            *rows /= source.parts;
+            return shape == *wanted;
+        }
+        false
+    }
+}
+
+impl Source {
+    fn whole(expected: usize, tensor: usize) -> Self {
+        Self { expected, tensor, is_transposed: false, part: 0, parts: 1, quantization: None }
+    }
+}
+
+/// Returns a linear layer, or its parts if the matrices of attention are separate tensors in PyTorch.
+fn parts(linear: &Linear, is_separate: bool) -> Vec<Linear> {
+    if linear.parts == 1 || !is_separate {
+        return vec![Linear { parts: 1, ..linear.clone() }];
+    }
+    let part = |part| {
+        let bias = linear.bias.map(|bias| Bias { part, parts: linear.parts, ..bias });
+        Linear { part, bias, ..linear.clone() }
+    };
+    (0..linear.parts).map(part).collect()
+}
+
+fn linear_role(graph: &Graph, linear: &Linear) -> Option<ExpectedRole> {
+    match (linear.parts, linear.part) {
+        (3, 0) => Some(ExpectedRole::Query),
+        (3, 1) => Some(ExpectedRole::Key),
+        (3, 2) => Some(ExpectedRole::Value),
+        _ => attention_role(graph, linear),
+    }
+}
+
+/// Sorts neighbors that read the same value by their role: queries, keys, values.
+fn sort_attention(order: &mut [usize], linears: &[Linear], roles: &[Option<ExpectedRole>]) {
+    let rank = |index: &usize| match roles[*index] {
+        Some(ExpectedRole::Query) => 0,
+        Some(ExpectedRole::Key) => 1,
+        _ => 2,
+    };
+    for group in order.chunk_by_mut(|left, right| {
+        linears[*left].input == linears[*right].input && roles[*left].is_some() && roles[*right].is_some()
+    }) {
+        group.sort_by_key(rank);
+    }
+}
+
+/// Returns the prefix that all names in the file have, because a module around the model was exported.
+fn wrapper_prefix(graph: &Graph, expected: &[ExpectedTensor]) -> String {
+    let table = expected.iter().find(|tensor| tensor.role == ExpectedRole::Table);
+    let Some(table) = table.map(|tensor| tensor.name.as_str()) else { return String::new() };
+    let names =
+        graph.tensors.iter().map(|tensor| tensor.name.strip_suffix("_quantized").unwrap_or(&tensor.name));
+    let prefixes = names.filter_map(|name| name.strip_suffix(table));
+    let mut prefixes: Vec<_> = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.')).collect();
+    prefixes.sort_by_key(|prefix| prefix.len());
+    prefixes.first().map(|prefix| (*prefix).to_owned()).unwrap_or_default()
+}
