@@ -30,6 +30,9 @@ pub struct Options {
     pub device: Device,
     /// The format of the weights in memory.
     pub dtype: Dtype,
+    /// The file with the weights in the model's folder, or their index, such as `onnx/model_quantized.onnx`; `None` for
+    /// the preferred form that exists.
+    pub weights: Option<String>,
     /// Maximum tokens of a pair, special ones included; `None` for the maximum in the model's files.
     pub max_length: Option<usize>,
     /// Maximum memory of loading and scoring, in bytes, as predicted from sizes. A model that would take more is

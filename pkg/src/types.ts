@@ -8,8 +8,10 @@ export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
  * after the encoder have files in folders of their own, such as `2_Dense/config.json`. Other names are ignored.
  *
  * Weights are the first of these that exists, as in transformers: `model.safetensors`, `model.safetensors.index.json` with
- * the files that it lists, `pytorch_model.bin`, or `pytorch_model.bin.index.json` with the files that it lists. PyTorch files
- * are parsed without running any of their code; files from before torch 1.6 are `unsupported`.
+ * the files that it lists, `pytorch_model.bin`, `pytorch_model.bin.index.json` with the files that it lists, and in the folder
+ * `onnx`, then next to `config.json`, one of `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx`, `model_int8.onnx` and
+ * `model_uint8.onnx`, with its `model.onnx_data` or `model.onnx.data` if it has one. PyTorch and ONNX files are parsed without
+ * running any of their code; PyTorch files from before torch 1.6 are `unsupported`.
  */
 export type ModelFileSet = Readonly<Record<string, FileContent>>;
 
@@ -74,6 +76,12 @@ export interface LoadOptions {
    * started. For a number, loading waits for all workers and rejects if one cannot be started.
    */
   readonly workers?: "auto" | number | undefined;
+  /**
+   * The file of the model with its weights, or their index, such as `"onnx/model_quantized.onnx"`. Default: the first form that
+   * exists, in the order that `ModelFileSet` describes. A name that the model does not have is a `weights` error that lists those
+   * it has.
+   */
+  readonly weights?: string | undefined;
   /** Max tokens of a pair: query, document and special tokens together. Default: the model's own maximum. */
   readonly maxLength?: number | undefined;
   /**

@@ -17,6 +17,7 @@ mod sbert;
 mod tokenizer;
 mod wanted_files;
 mod weights;
+mod weights_choice;
 
 pub use config::ModelLimits;
 pub(crate) use config::{
@@ -24,8 +25,6 @@ pub(crate) use config::{
     RelativePositions, Rotary,
 };
 pub use model_files::ModelFiles;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use model_folder::model_folder;
 pub(crate) use purpose::Purpose;
 pub use sbert::ScoreActivation;
 pub(crate) use sbert::{ModelActivation, Module, ModuleChain};

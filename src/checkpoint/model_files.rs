@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use super::model_layout::layout;
 use super::other_formats::check_formats;
+use super::weights_choice::WeightsChoice;
 use crate::error::Result;
 
 /// The files of one checkpoint by name. Names are those on the Hub, such as `config.json` or `1_Pooling/config.json`.
 #[derive(Debug, Default, Clone)]
 pub struct ModelFiles {
     files: BTreeMap<String, Cow<'static, [u8]>>,
+    /// The name of the file that was chosen as the weights.
+    weights: Option<String>,
 }
 
 impl ModelFiles {
@@ -48,13 +51,44 @@ impl ModelFiles {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
     }
 
+    /// Chooses the file with the weights, or their index. By default, the preferred form that exists is read.
+    pub fn choose_weights(&mut self, name: impl Into<String>) {
+        self.weights = Some(name.into());
+    }
+
+    /// Returns the forms of the weights that may be read.
+    ///
+    /// # Errors
+    /// `input` if the chosen name is not that of a weights file.
+    pub(super) fn weights_choice(&self) -> Result<WeightsChoice> {
+        WeightsChoice::new(self.weights.as_deref())
+    }
+
     /// Checks that weights in a format that is not read are not the only ones.
     ///
     /// # Errors
     /// `weights`, with the format.
     pub(crate) fn check_formats(&self) -> Result<()> {
+        if self.weights.is_some() {
+            return Ok(());
+        }
         let names: Vec<&str> = self.files.keys().map(String::as_str).collect();
         check_formats(&names, |name| self.get(name).map(<[u8]>::to_vec))
+    }
+
+    /// Checks that a model has weights in a form that is read, where only the names of weights are known.
+    ///
+    /// # Errors
+    /// `weights` if it has other weights only, with their format, or not those that were chosen.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn check_weights_names(&self) -> Result<()> {
+        let choice = self.weights_choice()?;
+        match &choice {
+            WeightsChoice::Named(form) if self.get(&form.name).is_none() => {
+                Err(choice.missing(&self.files.keys().collect::<Vec<_>>()))
+            }
+            _ => self.check_formats(),
+        }
     }
 
     /// Returns the total size of all weights files in bytes.

@@ -6,12 +6,17 @@
 //!   that is missing or cannot be read. A model with a file that has `refused` is rejected, for the reason given there.
 //! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index. Its
 //!   `weight_map` names the shards, which are files whose names end with the suffix.
+//! - `weightsNames`: the endings of files that a caller may choose as the weights, and of an index of such files.
+//! - `onnx`: an ONNX file can have its tensors in files beside it, named as it is with one of `dataSuffixes`. More files
+//!   with the first of these are numbered from 1: `model.onnx_data`, `model.onnx_data_1`.
+//! - `otherFormats`: the endings of weights that are not read, or with `isRead` only if a caller chooses them.
 //! - `modules`: sentence-transformers lists a model's modules in the file `list`. Each module has its own folder. The
 //!   list is used only if the field `readIf.field` of `readIf.file` has the value `readIf.value`. `kinds` are the
 //!   modules with files that are read, by the last part of their type name.
 //! - `names`: the rule for names of shards and of module folders. They consist of ASCII letters, digits and
 //!   `punctuation`, do not begin with a dot and do not contain `forbidden`. No URL or file system reads such a name as
 //!   a path.
+//! - `pages`: the first bytes of pages that a server sends instead of a file, in lower case.
 //! - `limits`: longer or larger lists are rejected.
 
 use std::sync::LazyLock;
@@ -22,9 +27,14 @@ use crate::error::{Error, ErrorKind, Result, config, tokenizer, unsupported, wei
 
 /// The content of `model_files.json`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ModelLayout {
     pub(super) files: Vec<SmallFile>,
     pub(super) weights: Vec<WeightsForm>,
+    pub(super) weights_names: WeightsNames,
+    pub(super) onnx: OnnxNames,
+    pub(super) other_formats: Vec<OtherFormat>,
+    pub(super) pages: Vec<String>,
     pub(super) modules: ModuleLayout,
     names: NameRule,
     pub(super) limits: LayoutLimits,
@@ -45,12 +55,39 @@ pub(super) struct SmallFile {
 }
 
 /// A form of the weights: a file with tensors, or an index of such files.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WeightsForm {
     pub(super) name: String,
     /// The suffix of the shards' names, if this form is an index.
     pub(super) shard_suffix: Option<String>,
+}
+
+/// The endings of weights that a caller may choose.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WeightsNames {
+    pub(super) suffixes: Vec<String>,
+    pub(super) index_suffix: String,
+}
+
+/// The names of ONNX files and of the files with their tensors.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OnnxNames {
+    pub(super) suffix: String,
+    pub(super) data_suffixes: [String; 2],
+}
+
+/// A format of weights that are not read by themselves.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OtherFormat {
+    pub(super) ending: String,
+    pub(super) name: String,
+    /// Whether the file is read if a caller chooses it.
+    #[serde(default)]
+    pub(super) is_read: bool,
 }
 
 /// The files of sentence-transformers' modules.
@@ -102,6 +139,8 @@ struct NameRule {
 pub(super) struct LayoutLimits {
     pub(super) max_index_bytes: usize,
     pub(super) max_shards: usize,
+    /// Files with tensors beside an ONNX file.
+    pub(super) max_data_files: usize,
     pub(super) max_modules_bytes: usize,
     pub(super) max_modules: usize,
 }

@@ -2,21 +2,8 @@
 
 use serde_json::Value;
 
-use super::model_layout::{is_plain_name, layout, no_weights};
+use super::model_layout::{OtherFormat, is_plain_name, layout, no_weights};
 use crate::error::{Error, Result, weights};
-
-/// The endings of weights in other formats.
-const FORMATS: [(&str, &str); 9] = [
-    (".onnx", "ONNX"),
-    (".gguf", "GGUF"),
-    (".h5", "TensorFlow"),
-    (".msgpack", "Flax"),
-    (".ot", "rust-bert"),
-    (".tflite", "TensorFlow Lite"),
-    ("openvino_model.bin", "OpenVINO"),
-    (".pt", "PyTorch"),
-    (".pth", "PyTorch"),
-];
 
 /// Checks that a model without weights that are read has none in another format either. `read` gives the content of a
 /// listed file, if it can be read.
@@ -38,17 +25,23 @@ pub(super) fn check_formats(listing: &[&str], read: impl FnMut(&str) -> Option<V
 }
 
 /// Returns the first file with weights in another format, and the format.
-fn other_format<'a>(listing: &[&'a str]) -> Option<(&'a str, &'static str)> {
-    FORMATS.into_iter().find_map(|(ending, format)| {
-        let file = listing.iter().find(|name| name.to_ascii_lowercase().ends_with(ending))?;
+fn other_format<'a>(listing: &[&'a str]) -> Option<(&'a str, &'static OtherFormat)> {
+    layout().other_formats.iter().find_map(|format| {
+        let file = listing.iter().find(|name| name.to_ascii_lowercase().ends_with(&format.ending))?;
         Some((*file, format))
     })
 }
 
-fn only(file: &str, format: &str, origin: Option<String>) -> Error {
+fn only(file: &str, format: &OtherFormat, origin: Option<String>) -> Error {
+    let OtherFormat { name, is_read, .. } = format;
     let origin = origin.as_deref().unwrap_or("which this model's README.md often names");
+    let advice = if *is_read {
+        "under another name: choose the file by `weights`, or load"
+    } else {
+        "which are not read: load"
+    };
     weights(format!(
-        "{}; {file} has {format} weights, which are not read: load the model that they were made from, {origin}",
+        "{}; {file} has {name} weights, {advice} the model that they were made from, {origin}",
         no_weights().context()
     ))
 }

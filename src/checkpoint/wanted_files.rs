@@ -6,36 +6,46 @@ use std::{fs, io, path::Path};
 use super::ModelFiles;
 use super::file_content::check_content;
 use super::json::Object;
-use super::model_layout::{ModuleFiles, layout, missing_module_weights, missing_shard, no_weights};
+use super::model_layout::{ModuleFiles, layout, missing_module_weights, missing_shard};
 use super::other_formats::check_formats;
 use super::sbert;
 use super::weights::Index;
+use super::weights_choice::WeightsChoice;
 use crate::error::{ErrorKind, Result, config};
 #[cfg(not(target_arch = "wasm32"))]
 use {
     super::model_folder::{list_files, model_folder},
     super::model_layout::unreadable,
+    super::weights::WeightsSource,
     crate::error::input,
 };
 
 impl ModelFiles {
     /// Returns the files that a model is loaded from, of all files in `listing` (paths relative to its folder).
     ///
-    /// `read` gives the content of a listed file. It is called for the few small files that name further files: the
-    /// index of sharded weights, and the list of sentence-transformers' modules.
+    /// `weights` is the file that was chosen as the weights; `None` for the preferred form that exists. `read` gives the
+    /// content of a listed file. It is called for the few small files that name further files: the index of sharded
+    /// weights, and the list of sentence-transformers' modules.
     ///
     /// # Errors
     /// `config`, `tokenizer` or `weights` if a required file is not listed or a file that names others is malformed, or
-    /// if the only weights are in a format that is not read;
+    /// if the only weights are in a format that is not read; `input` for a chosen name that weights cannot have;
     /// `unsupported` for an adapter; and the errors of `read`.
-    pub fn wanted(listing: &[&str], mut read: impl FnMut(&str) -> Result<Vec<u8>>) -> Result<Vec<String>> {
+    pub fn wanted(
+        listing: &[&str],
+        weights: Option<&str>,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>>,
+    ) -> Result<Vec<String>> {
+        let choice = WeightsChoice::new(weights)?;
         let is_present = |name: &str| listing.contains(&name);
         let mut read = |name: &str| {
             let bytes = read(name)?;
             check_content(name, &bytes)?;
             Ok(bytes)
         };
-        check_formats(listing, |name| read(name).ok())?;
+        if weights.is_none() {
+            check_formats(listing, |name| read(name).ok())?;
+        }
         let mut wanted = Vec::new();
         for file in &layout().files {
             if is_present(&file.name) {
@@ -49,7 +59,7 @@ impl ModelFiles {
                 return Err(file.missing());
             }
         }
-        wanted.extend(wanted_weights(&is_present, &mut read)?);
+        wanted.extend(wanted_weights(listing, &choice, &mut read)?);
         wanted.extend(wanted_modules(&is_present, &mut read)?);
         Ok(wanted)
     }
@@ -60,11 +70,30 @@ impl ModelFiles {
     /// `input` if `directory` is not a folder; the code in `model_files.json` for a file that cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_directory(directory: &Path) -> Result<Self> {
+        Self::from_directory_with(directory, None)
+    }
+
+    /// Reads a checkpoint from a folder, with the weights in the file `weights` of the folder; `None` for the preferred
+    /// form that exists.
+    ///
+    /// # Errors
+    /// As [`from_directory`](Self::from_directory), and `weights` if the folder does not have the file.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn from_directory_with(directory: &Path, weights: Option<&str>) -> Result<Self> {
         let directory = &model_folder(directory)?;
-        let mut files = Self::without_weights(directory)?;
-        for form in &layout().weights {
+        let choice = WeightsChoice::new(weights)?;
+        let mut files = Self::without_weights(directory, &choice)?;
+        if let Some(name) = weights {
+            files.choose_weights(name);
+        }
+        let mut has_weights = false;
+        for form in choice.forms() {
             if !files.read(directory, &form.name)? {
                 continue;
+            }
+            has_weights = true;
+            for name in form.data_files() {
+                files.read(directory, &name)?;
             }
             // A malformed index and missing shards are reported when the model is loaded.
             let index = files.get(&form.name).filter(|_| form.shard_suffix.is_some());
@@ -74,7 +103,25 @@ impl ModelFiles {
             }
             break;
         }
-        Ok(files)
+        match choice {
+            WeightsChoice::Named(_) if !has_weights => Err(choice.missing(&list_files(directory))),
+            _ => Ok(files),
+        }
+    }
+
+    /// Reads a checkpoint from a folder without its weights, and finds these. Missing weights are an inner error, because
+    /// errors of the other files are reported first.
+    ///
+    /// # Errors
+    /// See [`from_directory_with`](Self::from_directory_with).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn open_directory(
+        directory: &Path,
+        weights: Option<&str>,
+    ) -> Result<(Self, Result<WeightsSource>)> {
+        let directory = &model_folder(directory)?;
+        let choice = WeightsChoice::new(weights)?;
+        Ok((Self::without_weights(directory, &choice)?, WeightsSource::open(directory, &choice)))
     }
 
     /// Reads a checkpoint from a folder without its weights.
@@ -82,16 +129,18 @@ impl ModelFiles {
     /// # Errors
     /// See [`from_directory`](Self::from_directory).
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn without_weights(directory: &Path) -> Result<Self> {
+    fn without_weights(directory: &Path, choice: &WeightsChoice) -> Result<Self> {
         if !directory.is_dir() {
             return Err(input(format!(
                 "{} is not a folder; download a model from the Hub first",
                 directory.display()
             )));
         }
-        let names = list_files(directory);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        check_formats(&names, |name| fs::read(directory.join(name)).ok())?;
+        if matches!(choice, WeightsChoice::Preferred) {
+            let names = list_files(directory);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            check_formats(&names, |name| fs::read(directory.join(name)).ok())?;
+        }
         let mut files = Self::new();
         for file in &layout().files {
             if !files.read(directory, &file.name)? {
@@ -127,13 +176,17 @@ impl ModelFiles {
     }
 }
 
-/// Returns the file of the preferred form of the weights; for an index, also its shards.
+/// Returns the file of the first form of the weights that exists, with its shards or data files.
 fn wanted_weights(
-    is_present: &impl Fn(&str) -> bool,
+    listing: &[&str],
+    choice: &WeightsChoice,
     read: &mut impl FnMut(&str) -> Result<Vec<u8>>,
 ) -> Result<Vec<String>> {
-    let form = layout().weights.iter().find(|form| is_present(&form.name)).ok_or_else(no_weights)?;
+    let is_present = |name: &str| listing.contains(&name);
+    let form = choice.forms().iter().find(|form| is_present(&form.name));
+    let form = form.ok_or_else(|| choice.missing(listing))?;
     let mut wanted = vec![form.name.clone()];
+    wanted.extend(form.data_files().into_iter().filter(|name| is_present(name)));
     if form.shard_suffix.is_some() {
         for shard in Index::parse(form, &read(&form.name)?)?.files() {
             if !is_present(shard) {
@@ -192,6 +245,8 @@ mod tests {
     struct Case {
         name: String,
         listing: Vec<String>,
+        /// The file that is chosen as the weights.
+        weights: Option<String>,
         /// The contents of small files: a string is the text of a file, any other value its JSON.
         #[serde(default)]
         contents: HashMap<String, Value>,
@@ -210,9 +265,9 @@ mod tests {
         let table = include_str!("../../tests/fixtures/model_files_cases.json");
         let cases: Vec<Case> = serde_json::from_str(table).unwrap();
         assert!(cases.len() > 25, "only {} cases", cases.len());
-        for Case { name, listing, contents, wanted, error } in cases {
+        for Case { name, listing, weights, contents, wanted, error } in cases {
             let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
-            let result = ModelFiles::wanted(&listing, |file| match contents.get(file) {
+            let result = ModelFiles::wanted(&listing, weights.as_deref(), |file| match contents.get(file) {
                 Some(Value::String(text)) => Ok(text.clone().into_bytes()),
                 Some(json) => Ok(json.to_string().into_bytes()),
                 None => Err(config(format!("{file} is not in the case"))),

@@ -9,8 +9,6 @@ use super::Reranker;
 use super::model_spec::ModelSpec;
 use super::prepared_model::PreparedModel;
 use super::session::Session;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::checkpoint::model_folder;
 use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
@@ -128,27 +126,29 @@ fn next_id() -> usize {
 }
 
 impl ModelSource {
-    /// Reads the small files and finds the weights, without reading these. Missing weights are an inner error, because
+    /// Reads the small files and finds the weights, in the file `weights` if it is given, without reading these. Missing weights are an inner error, because
     /// errors of the small files are reported first.
-    pub(super) fn open(self) -> Result<(ModelFiles, Result<WeightsSource>)> {
+    pub(super) fn open(self, weights: Option<&str>) -> Result<(ModelFiles, Result<WeightsSource>)> {
         match self {
             #[cfg(feature = "embedded")]
-            ModelSource::Embedded => Ok(split_weights(ModelFiles::embedded())),
+            ModelSource::Embedded => Ok(split_weights(ModelFiles::embedded(), weights)),
             #[cfg(not(target_arch = "wasm32"))]
-            ModelSource::Directory(path) => {
-                let path = model_folder(&path)?;
-                Ok((ModelFiles::without_weights(&path)?, WeightsSource::open(&path)))
-            }
+            ModelSource::Directory(path) => ModelFiles::open_directory(&path, weights),
             ModelSource::Files(files) => {
-                files.check_formats()?;
-                Ok(split_weights(files))
+                if weights.is_none() {
+                    files.check_formats()?;
+                }
+                Ok(split_weights(files, weights))
             }
         }
     }
 }
 
 /// Takes the weights out of the files of a checkpoint.
-fn split_weights(mut files: ModelFiles) -> (ModelFiles, Result<WeightsSource>) {
+fn split_weights(mut files: ModelFiles, chosen: Option<&str>) -> (ModelFiles, Result<WeightsSource>) {
+    if let Some(name) = chosen {
+        files.choose_weights(name);
+    }
     let weights = WeightsSource::take_from(&mut files);
     (files, weights)
 }

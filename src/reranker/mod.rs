@@ -46,7 +46,7 @@ impl Reranker {
     /// build cannot serve; `out-of-memory` for a model that would take more memory than the options allow; `input` for
     /// a bad option or an unreadable folder; `integrity` if the engine does not give the golden logits.
     pub async fn load(source: ModelSource, options: Options) -> Result<Self> {
-        let (files, weights) = source.open()?;
+        let (files, weights) = source.open(options.weights.as_deref())?;
         let checkpoint = Checkpoint::read(files)?;
         let mut weights = weights?;
         let mut loader = Loader::new(checkpoint, weights.index.take(), weights.bytes(), options)?;

@@ -37,7 +37,7 @@ pub struct ModelSummary {
 /// # Errors
 /// Those of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are missing.
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
-    let (files, weights) = source.open()?;
+    let (files, weights) = source.open(options.weights.as_deref())?;
     let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
     let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
     let config = &spec.checkpoint.config;

@@ -45,12 +45,19 @@ pub struct WasmLoader(Loader);
 #[wasm_bindgen]
 impl WasmLoader {
     /// Begins with all files but the weights. `weights_bytes` is the total size of the weights files; `options` is
-    /// [`Options`](crate::Options) as JSON.
+    /// [`Options`](crate::Options) as JSON. Without weights, the names of `files` and the model card among them tell which
+    /// other format the model has.
     #[wasm_bindgen(constructor)]
     pub fn new(files: ModelFiles, weights_bytes: u64, options: &str) -> JsResult<WasmLoader> {
-        let options = serde_json::from_str(options)
+        let options: crate::Options = serde_json::from_str(options)
             .map_err(|error| input(format!("options: {error}")).with_source(error))?;
         let mut files = files.0;
+        if let Some(name) = &options.weights {
+            files.choose_weights(name.as_str());
+        }
+        if weights_bytes == 0 {
+            files.check_weights_names()?;
+        }
         let index = Index::take_from(&mut files)?;
         Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
     }

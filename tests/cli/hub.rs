@@ -210,6 +210,38 @@ fn shards_are_downloaded_by_their_names_in_the_index() {
 }
 
 #[test]
+fn the_file_with_the_weights_can_be_chosen() {
+    let model = copy("bert-bare-h36");
+    let name = "pytorch_model.bin";
+    std::fs::copy(fixtures_directory().join("weights/bin-f32").join(name), model.path().join(name)).unwrap();
+    let endpoint = serve(model.path().to_owned());
+    let home = tempfile::tempdir().unwrap();
+    let expected = rank(model.path().to_str().unwrap(), home.path(), &endpoint).stdout;
+    let offline = [("HF_HUB_OFFLINE", "1")];
+    for variables in [&[][..], &offline] {
+        let output = rank_with("owner/model", home.path(), &endpoint, &["--weights", name], variables);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(output.stdout, expected);
+    }
+    let downloaded = home.path().join("hub/models--owner--model/snapshots/c0ffee0");
+    assert!(downloaded.join(name).exists() && !downloaded.join("model.safetensors").exists());
+
+    for (weights, message) in [
+        (
+            "onnx/model.onnx",
+            "the model has no onnx/model.onnx, which was chosen as its weights; it has model.safetensors, p",
+        ),
+        ("config.json", "is not the name of a file of weights"),
+    ] {
+        for source in ["owner/model", model.path().to_str().unwrap()] {
+            let output = rank_with(source, home.path(), &endpoint, &["--weights", weights], &[]);
+            let error = text(&output.stderr);
+            assert!(error.contains(message) && error.lines().count() == 1, "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_adapter_on_the_hub_is_refused_with_the_advice_to_merge_it() {
     let model = tempfile::tempdir().unwrap();
     for (name, bytes) in [("adapter_config.json", "{}"), ("adapter_model.safetensors", "")] {

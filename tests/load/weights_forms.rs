@@ -3,7 +3,7 @@
 use super::weights_folder::*;
 use crate::common::{fixture, load};
 use ranklet::internals::Weights;
-use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Reranker, Scores, quantize};
+use ranklet::{Dtype, ErrorKind, ModelFiles, ModelSource, Options, Reranker, Scores, quantize};
 use std::path::{Path, PathBuf};
 
 /// Folders of `fixtures/weights`, and the fixtures with the same weights.
@@ -100,6 +100,53 @@ fn forms_are_preferred_in_the_order_of_transformers() {
     assert_refused(load(held.clone()), ErrorKind::Weights, &[INDEX]);
     held.insert("model.safetensors", good.get("model.safetensors").unwrap().to_vec());
     assert!(load(held).is_ok());
+}
+
+#[test]
+fn the_file_with_the_weights_can_be_chosen() {
+    let (case, name) = CASES[2];
+    let folder = folder(case, name);
+    for file in ["model.safetensors", "other.safetensors"] {
+        std::fs::copy(fixture(name).directory.join("model.safetensors"), folder.path().join(file)).unwrap();
+    }
+    let load = |source: ModelSource, weights: &str| {
+        let options = Options { weights: Some(weights.to_owned()), ..Options::default() };
+        Reranker::load_blocking(source, options)
+    };
+    let mut all = ModelFiles::from_directory(folder.path()).unwrap();
+    for file in [BIN, "other.safetensors"] {
+        all.insert(file, std::fs::read(folder.path().join(file)).unwrap());
+    }
+    let want = logits(&load(ModelSource::Files(all.clone()), "model.safetensors").unwrap(), name);
+    for (weights, format) in [(BIN, "pytorch"), ("other.safetensors", "safetensors")] {
+        for source in [ModelSource::Directory(folder.path().into()), ModelSource::Files(all.clone())] {
+            let reranker = load(source, weights).unwrap();
+            assert_eq!(reranker.info().weights.format, format);
+            assert_eq!(logits(&reranker, name), want);
+        }
+        let files = ModelFiles::from_directory_with(folder.path(), Some(weights)).unwrap();
+        assert!(files.get("model.safetensors").is_none());
+        let reranker = Reranker::load_blocking(ModelSource::Files(files), Options::default()).unwrap();
+        assert_eq!(logits(&reranker, name), want);
+    }
+    for source in [ModelSource::Directory(folder.path().into()), ModelSource::Files(all)] {
+        let present = ["no onnx/model.onnx", "it has model.safetensors, pytorch_model.bin"];
+        assert_refused(load(source.clone(), "onnx/model.onnx"), ErrorKind::Weights, &present);
+        assert_refused(load(source, "../model.safetensors"), ErrorKind::Input, &["../model.safetensors"]);
+    }
+    let missing = ModelFiles::from_directory_with(folder.path(), Some("a.bin"));
+    assert_refused(missing, ErrorKind::Weights, &["no a.bin", BIN]);
+}
+
+#[test]
+fn a_chosen_file_can_be_quantized() {
+    let (case, name) = CASES[2];
+    let folder = folder(case, name);
+    std::fs::rename(folder.path().join(BIN), folder.path().join("other.bin")).unwrap();
+    let files = ModelFiles::from_directory_with(folder.path(), Some("other.bin")).unwrap();
+    let quantized = pollster::block_on(quantize(files, "source", Dtype::Q8)).unwrap();
+    assert!(quantized.get("other.bin").is_none());
+    assert_eq!(load(quantized).unwrap().info().backend.dtype, Dtype::Q8);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn weights_in_other_formats_are_named_with_the_model_they_were_made_from() {
     assert_folder_refused(
         folder.path(),
         ErrorKind::Weights,
-        &["ONNX weights, which are not read", "README.md"],
+        &["ONNX weights under another name", "README.md"],
     );
     let config = r#"{"model_type": "bert", "_name_or_path": "org/trained"}"#;
     let folder = folder_with(&[("onnx/model_q4f16.onnx", ""), ("config.json", config)]);

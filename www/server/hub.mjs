@@ -1,5 +1,6 @@
-// Forwards files of a model hub to the page, whose policy allows requests to its own server only. Requests for files that
-// src/checkpoint/model_files.json does not allow are refused, and nothing but the file's address is sent to the hub.
+// Forwards files of a model hub to the page, and the lists of them. The page's policy allows requests to its own server only.
+// Requests for files that src/checkpoint/model_files.json does not allow are refused, and nothing but the file's address is
+// sent to the hub.
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -16,6 +17,8 @@ const moduleFiles = new Set([layout.modules.config, ...layout.modules.weights]);
 /** The address of a file: owner, name and revision of the repository, and the path in it. */
 const segment = String.raw`[A-Za-z0-9][\w.-]{0,95}`;
 const hubAddress = new RegExp(`^/hub/(?<repository>${segment}/${segment}/resolve/${segment})/(?<path>.+)$`);
+/** The address of the list of a repository's files. */
+const listAddress = new RegExp(`^/hub/(?<list>api/models/${segment}/${segment}/revision/${segment})$`);
 
 /** Whether `path` is an address of the hub. */
 export function isHubPath(path) {
@@ -40,18 +43,27 @@ export async function answerFromHub(path, request, response) {
   await forward(found, request, response);
 }
 
-/** Returns the path of a model file on the hub, or undefined if `path` is no such address. */
+/** Returns the path of a model file on the hub, or of the list of its files; undefined if `path` is no such address. */
 function hubFile(path) {
+  const list = listAddress.exec(path)?.groups.list;
+  if (list !== undefined) return list.includes("..") ? undefined : list;
   const address = hubAddress.exec(path)?.groups;
   if (address === undefined || address.repository.includes("..") || !isModelFile(address.path)) return undefined;
   return `${address.repository}/${address.path}`;
 }
 
 function isModelFile(path) {
-  if (rootFiles.has(path)) return true;
+  if (rootFiles.has(path) || isDataFile(path)) return true;
   const [name, fileInFolder, ...deeper] = path.split("/");
   if (!isAllowedName(name) || deeper.length > 0) return false;
   return fileInFolder === undefined ? shardSuffixes.some((suffix) => name.endsWith(suffix)) : moduleFiles.has(fileInFolder);
+}
+
+/** Whether the path is that of a file beside an ONNX file that has its tensors. */
+function isDataFile(path) {
+  const { suffix, dataSuffixes } = layout.onnx;
+  const plain = path.replace(/_\d{1,2}$/, "");
+  return dataSuffixes.some((ending) => plain.endsWith(suffix + ending) && rootFiles.has(plain.slice(0, -ending.length)));
 }
 
 /** Whether a shard or a module's folder may have this name. */

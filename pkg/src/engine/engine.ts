@@ -13,6 +13,8 @@ import { engineDamage, markDamaged } from "./start.js";
 export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
+  /** The file that the caller chose as the weights. */
+  readonly weights?: string;
   readonly max_length?: number;
   readonly max_memory_bytes?: number;
   /** For "auto": the number of engines that would compute on the CPU. */
@@ -50,10 +52,12 @@ export class Engine implements Scorer {
     const smallFiles = new ModelFiles();
     const weights: [string, Blob][] = [];
     for (const [name, blob] of files) {
-      if (isWeightsName(name)) weights.push([name, blob]);
+      if (name === settings.weights ? !name.endsWith(".json") : isWeightsName(name)) weights.push([name, blob]);
       else smallFiles.set(name, await bytesOf(name, blob));
     }
     const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
+    // Without weights, their names are all that the engine needs to tell which are missing.
+    if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
     const { reason, ...engineSettings } = settings;
     const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
     try {

@@ -1,32 +1,64 @@
 import { RankletError } from "../errors.js";
-import { configFile, fixedFiles, type ModelFile, type ModelFiles, replacementsOf, weightsForms } from "../model/model-files.js";
+import {
+  chosenForm,
+  configFile,
+  dataFilesOf,
+  fixedFiles,
+  isPage,
+  type ModelFile,
+  type ModelFiles,
+  otherFormatIn,
+  replacementsOf,
+  type WeightsForm,
+  weightsForms,
+} from "../model/model-files.js";
 import { type FileChoice, listModuleFiles, listShards } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
 /** A file's name and content. */
 type ReadFile = readonly [name: string, content: Blob];
 
+/** The model card, which can name the model that another one was made from. */
+const modelCard: ModelFile = { name: "README.md", required: false, code: "config" };
+
 /**
  * Reads all files of a model, concurrently. Of several failures, the first in the order of the files is thrown; the caller
- * then aborts the source.
+ * then aborts the source. For a model without weights that are read, returns the files from which the engine can tell why.
+ * @param chosen the file that the caller chose as the weights
  * @throws RankletError `input` for a given value that is not a file; `unsupported` for a file that this runtime cannot read;
  *   `config`, `tokenizer` or `weights` for a local or given file that is missing or unreadable; `network` for one that
  *   cannot be downloaded; `integrity` for files of different commits; `out-of-memory` for weights that exceed the budget
  */
-export async function collectFiles(source: FileSource): Promise<ModelFiles> {
-  const config = source.open(configFile);
-  if (source.opensConfigFirst && (await config) === undefined) {
+export async function collectFiles(source: FileSource, chosen?: WeightsForm): Promise<ModelFiles> {
+  const config = source.opensConfigFirst ? source.open(configFile) : undefined;
+  config?.catch(() => {}); // Awaited below.
+  const listing = await source.list();
+  const otherFormat = chosen === undefined && listing !== undefined ? otherFormatOf(listing) : undefined;
+  if (otherFormat !== undefined) return new Map([[otherFormat, new Blob()], ...(await readOrigin(source))]);
+  if (config !== undefined && (await config) === undefined) {
     // A file that must not exist explains more than a missing one.
     for (const file of fixedFiles) if (file.refused !== undefined) await readFile(source, file);
     throw source.missing(configFile);
   }
   const fixed = fixedFiles.map((file) => readFile(source, file, file === configFile ? config : undefined));
-  const weights = readWeights(source);
+  const weights = readWeights(source, chosen, listing);
   for (const later of [...fixed, weights]) later.catch(() => {}); // Each is awaited below, in order.
   const read: ReadFile[] = [];
   for (const file of fixed) read.push(...(await file));
   const modules = readModules(source, new Map(read));
   return new Map([...read, ...(await Promise.all([weights, modules])).flat()]);
+}
+
+/** Returns a file with weights in another format, if a model has no weights that are read and no file that must not exist. */
+function otherFormatOf(listing: ReadonlySet<string>): string | undefined {
+  const refused = fixedFiles.filter((file) => file.refused !== undefined);
+  return [...weightsForms, ...refused].some(({ name }) => listing.has(name)) ? undefined : otherFormatIn(listing);
+}
+
+/** Reads the files that can name the model that another one was made from. Neither is needed to explain the failure. */
+async function readOrigin(source: FileSource): Promise<readonly ReadFile[]> {
+  const files = [modelCard, { ...configFile, required: false }].map((file) => readFile(source, file).catch(() => []));
+  return (await Promise.all(files)).flat();
 }
 
 /**
@@ -35,24 +67,35 @@ export async function collectFiles(source: FileSource): Promise<ModelFiles> {
  */
 async function readFile(source: FileSource, file: ModelFile, opening = source.open(file)): Promise<readonly ReadFile[]> {
   const opened = await opening;
-  if (opened === undefined) {
-    const read = (await Promise.all(replacementsOf(file).map((other) => readFile(source, other)))).flat();
-    if (file.required && read.length === 0) throw source.missing(file);
-    return read;
+  const read = opened === undefined ? undefined : await content(opened);
+  const readPage = read !== undefined && (await isPage(read[1]));
+  if (read === undefined || (readPage && source.pageIsMissing && !file.required)) {
+    const others = (await Promise.all(replacementsOf(file).map((other) => readFile(source, other)))).flat();
+    if (file.required && others.length === 0) throw source.missing(file);
+    return others;
   }
-  const read = await content(opened);
-  if (file.refused !== undefined) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
+  // The engine refuses a page.
+  if (file.refused !== undefined && !readPage) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
   return [read];
 }
 
-/** Reads the weights in the first form that exists, with the shards that an index lists. */
-async function readWeights(source: FileSource): Promise<readonly ReadFile[]> {
-  const opened = await openFirst(source, weightsForms);
-  if (opened === undefined) throw source.missingWeights();
-  const form = weightsForms.find(({ name }) => name === opened.name);
-  if (form === undefined || form.shardSuffix === null) {
-    source.announce([]);
-    return [await content(opened)];
+/**
+ * Reads the weights in the first form that exists, with the shards that an index lists, or the tensors next to an ONNX file. If
+ * the chosen file does not exist, returns the names of those that do, without content, for the engine's message.
+ */
+async function readWeights(source: FileSource, chosen: WeightsForm | undefined, listing: ReadonlySet<string> | undefined): Promise<readonly ReadFile[]> {
+  const forms = chosen === undefined ? weightsForms : [chosen];
+  const opened = await openFirst(source, forms);
+  const form = forms.find(({ name }) => name === opened?.name);
+  if (opened === undefined || form === undefined) {
+    if (chosen === undefined) throw source.missingWeights();
+    const present = listing ?? (await openAll(source, weightsForms)).map(({ name }) => name);
+    return Array.from(present).filter((name) => chosenForm(name) !== undefined).map((name) => [name, new Blob()]);
+  }
+  if (form.shardSuffix === null) {
+    const data = (await Promise.all(dataFilesOf(form).map((files) => openWhileFound(source, files)))).flat();
+    source.announce(data.map(({ name }) => name));
+    return Promise.all([opened, ...data].map(content));
   }
   const index = await content(opened);
   const shards = await listShards(form, index[1]);
@@ -79,6 +122,22 @@ async function openFirst(source: FileSource, choice: FileChoice): Promise<Opened
     if (file.required) throw source.missing(file);
   }
   return undefined;
+}
+
+/** Opens the files before the first that does not exist. */
+async function openWhileFound(source: FileSource, files: readonly ModelFile[]): Promise<readonly OpenedFile[]> {
+  const found: OpenedFile[] = [];
+  for (const file of files) {
+    const opened = await source.open(file);
+    if (opened === undefined) break;
+    found.push(opened);
+  }
+  return found;
+}
+
+/** Opens all files that exist. */
+async function openAll(source: FileSource, files: readonly ModelFile[]): Promise<readonly OpenedFile[]> {
+  return (await Promise.all(files.map((file) => source.open(file)))).filter((opened) => opened !== undefined);
 }
 
 async function content(opened: OpenedFile): Promise<ReadFile> {

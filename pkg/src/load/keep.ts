@@ -1,8 +1,9 @@
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
 import { ModelCache } from "../model/cache.js";
-import type { ModelFiles } from "../model/model-files.js";
+import type { ModelFiles, WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
+import type { ModelInfo } from "../types.js";
 import { abortable } from "../util/abort.js";
 import type { LoadedModel, ModelLocation } from "./stages.js";
 
@@ -25,9 +26,16 @@ const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", 
  * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
  * @param option the option `cache` of `load`
  * @param offline what forbids requests; then the cache is used even for a model that is not cached by default
+ * @param weights the file that the caller chose as the weights; each choice is cached by itself
  * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
  */
-export function openCache(platform: Platform, location: ModelLocation, option: boolean | string | undefined, offline: string | undefined): ModelCache | undefined {
+export function openCache(
+  platform: Platform,
+  location: ModelLocation,
+  option: boolean | string | undefined,
+  offline: string | undefined,
+  weights: WeightsForm | undefined,
+): ModelCache | undefined {
   if (option === false) return undefined;
   if (location.kind !== "remote") {
     if (option === undefined) return undefined;
@@ -37,9 +45,9 @@ export function openCache(platform: Platform, location: ModelLocation, option: b
     );
   }
   if (option === undefined && location.hub === undefined && offline === undefined) return undefined;
-  const model = location.folder.href;
+  const model = weights === undefined ? location.folder.href : `${location.folder.href}?weights=${weights.name}`;
   const store = platform.store(typeof option === "string" ? option : undefined, model);
-  if (store !== undefined) return new ModelCache(model, store);
+  if (store !== undefined) return new ModelCache(model, store, weights);
   if (option === undefined) return undefined;
   throw new RankletError(
     "unsupported",
@@ -52,13 +60,13 @@ export function openCache(platform: Platform, location: ModelLocation, option: b
  * files once an engine has accepted them.
  */
 export async function loadThroughCache(cache: ModelCache | undefined, steps: LoadSteps, signal: AbortSignal): Promise<LoadedModel> {
-  if (cache === undefined) return withWarnings(await steps.start(steps.collect()), []);
+  if (cache === undefined) return loadedWith(await steps.start(steps.collect()), []);
   const warnings: string[] = [];
   const cached = await abortable(cache.read(), signal);
   if (cached !== undefined) {
     steps.onCached(cached);
     try {
-      return withWarnings(await steps.start(Promise.resolve(cached)), warnings);
+      return loadedWith(await steps.start(Promise.resolve(cached)), warnings);
     } catch (error) {
       if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
       if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
@@ -73,10 +81,15 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
   } catch (error) {
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }
-  return withWarnings(scorer, warnings);
+  return loadedWith(scorer, warnings);
 }
 
-function withWarnings(scorer: Scorer, warnings: readonly string[]): LoadedModel {
-  if (warnings.length === 0) return { scorer, info: scorer.info };
-  return { scorer, info: Object.freeze({ ...scorer.info, warnings: Object.freeze([...scorer.info.warnings, ...warnings]) }) };
+function loadedWith(scorer: Scorer, warnings: readonly string[]): LoadedModel {
+  return withWarnings(scorer, scorer.info, warnings);
+}
+
+/** Adds warnings to the info of a loaded model. */
+export function withWarnings(scorer: Scorer, info: ModelInfo, warnings: readonly string[]): LoadedModel {
+  if (warnings.length === 0) return { scorer, info };
+  return { scorer, info: Object.freeze({ ...info, warnings: Object.freeze([...info.warnings, ...warnings]) }) };
 }

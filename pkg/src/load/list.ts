@@ -1,4 +1,3 @@
-import { messageOf, RankletError } from "../errors.js";
 import { isPlainName, isShardName, maxIndexBytes, maxModules, maxModulesBytes, maxShards, type ModelFile, type ModelFiles, moduleLayout, type WeightsForm } from "../model/model-files.js";
 import { isObject } from "../util/check.js";
 
@@ -6,19 +5,16 @@ import { isObject } from "../util/check.js";
 export type FileChoice = readonly ModelFile[];
 
 /**
- * Lists the weights files that an index names.
- * @throws RankletError `weights` for an index that is malformed, too large, or names files outside its folder
+ * Lists the weights files that an index names. Returns none for an index that is malformed, too large, or names files outside
+ * its folder: the engine reads it too, and reports what is wrong.
  */
-export async function listShards(index: WeightsForm, content: Blob): Promise<readonly ModelFile[]> {
-  const { name: listedIn, shardSuffix } = index;
-  if (content.size > maxIndexBytes) throw new RankletError("weights", `${listedIn} has ${content.size} bytes, more than ${maxIndexBytes}`);
-  const names = new Set(Object.values(parseWeightMap(listedIn, await content.text())));
-  const shards = Array.from(names, (name): ModelFile => {
-    if (typeof name === "string" && isShardName(name, shardSuffix)) return { name, required: true, code: "weights", listedIn };
-    throw new RankletError("weights", `${listedIn}: ${JSON.stringify(name)} is not the name of a ${shardSuffix} file beside it`);
-  });
-  if (shards.length > maxShards) throw new RankletError("weights", `${listedIn} names ${shards.length} files, more than ${maxShards}`);
-  return shards;
+export async function listShards({ name: listedIn, shardSuffix }: WeightsForm, content: Blob): Promise<readonly ModelFile[]> {
+  const index = content.size > maxIndexBytes ? undefined : await parsed(content);
+  const map = isObject(index) ? index["weight_map"] : undefined;
+  const names = [...new Set(isObject(map) ? Object.values(map) : [])];
+  const isShard = (name: unknown): name is string => typeof name === "string" && isShardName(name, shardSuffix);
+  if (names.length > maxShards || !names.every(isShard)) return [];
+  return names.map((name) => ({ name, required: true, code: "weights", listedIn }));
 }
 
 /**
@@ -53,18 +49,6 @@ function moduleFiles(folder: string, kind: (typeof moduleLayout.kinds)[number]):
   const last = moduleLayout.weights.length - 1;
   const weights = moduleLayout.weights.map((name, at): ModelFile => ({ name: `${folder}/${name}`, required: at === last, code: "weights", listedIn }));
   return [config, weights];
-}
-
-function parseWeightMap(index: string, text: string): Readonly<Record<string, unknown>> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new RankletError("weights", `${index}: ${messageOf(error)}`, { cause: error });
-  }
-  const map = isObject(json) ? json["weight_map"] : undefined;
-  if (isObject(map)) return map;
-  throw new RankletError("weights", `${index} has no weight_map that says which file holds which tensor`);
 }
 
 /** Parses a small JSON file. Returns `undefined` if it does not exist or is malformed. */

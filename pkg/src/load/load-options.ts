@@ -1,10 +1,11 @@
 import type { EngineSettings } from "../engine/engine.js";
 import { RankletError } from "../errors.js";
 import { accessToken, type HubOptions } from "../model/hub.js";
+import { chosenForm, unknownWeightsMessage, type WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { abortSignal, boolean, callback, checkOptions, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, boolean, callback, checkOptions, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 
 /** The options of `load`, checked and with their defaults. */
 export interface CheckedLoadOptions {
@@ -13,6 +14,8 @@ export interface CheckedLoadOptions {
   /** The number of workers that "auto" may use. */
   readonly maxAutoWorkers: number;
   readonly hub: HubOptions;
+  /** The file that the caller chose as the weights. */
+  readonly weights: WeightsForm | undefined;
   readonly cache: boolean | string | undefined;
   readonly localFilesOnly: boolean;
   readonly signal: AbortSignal | undefined;
@@ -32,13 +35,17 @@ const loadChecks = {
   cache: cacheOption,
   localFilesOnly: boolean,
   maxMemoryBytes: positiveInteger,
+  weights: weightsFile,
 };
 
 /** Options that are not offered, most of them of transformers and transformers.js. */
-const loadRefusals = {
+export const loadRefusals = {
   integrity: "fetch and check the files yourself and give them to load",
   progressCallback: "use onProgress",
-  quantized: "use dtype",
+  quantized: "use dtype, or weights to choose one of several files",
+  modelFileName: 'use weights, such as "onnx/model_quantized.onnx"',
+  subfolder: 'use weights, such as "onnx/model_quantized.onnx"',
+  useExternalDataFormat: "files with the tensors of an ONNX file are found by their names; leave it out",
   torchDtype: "use dtype",
   trustRemoteCode: "no code of a model is ever run; leave it out",
 };
@@ -54,7 +61,7 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes, weights } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -62,10 +69,11 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
   const settings: EngineSettings = {
     ...deviceSettings(platform, device, workers),
     dtype,
+    ...(weights === undefined ? {} : { weights: weights.name }),
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, cache, localFilesOnly, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, cache, localFilesOnly, signal, onProgress };
 }
 
 /**
@@ -88,6 +96,13 @@ function workerCount(value: unknown, name: string): "auto" | number {
   if (value === "auto") return value;
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maxWorkers) return value as number;
   throw wrongType(name, `"auto" or a whole number from 0 to ${maxWorkers}`, value);
+}
+
+function weightsFile(value: unknown, name: string): WeightsForm {
+  if (typeof value !== "string") throw wrongType(name, "the name of a file", value);
+  const form = chosenForm(value);
+  if (form === undefined) throw new RankletError("input", unknownWeightsMessage(name, kindOf(value)));
+  return form;
 }
 
 function cacheOption(value: unknown, name: string): boolean | string {

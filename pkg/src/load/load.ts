@@ -21,19 +21,23 @@ import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
 import type { LoadedModel } from "./stages.js";
 import { startScorer } from "./start.js";
+import { withTwin } from "./twin.js";
 
 /**
  * Checks the options of `load` and loads a model.
  * @throws RankletError see `Reranker.load`
  */
 export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
-  const { settings, workers, maxAutoWorkers, hub, cache: cacheOption, localFilesOnly, signal, onProgress } = readLoadOptions(platform, options);
+  const { settings, workers, maxAutoWorkers, hub, weights, cache: cacheOption, localFilesOnly, signal, onProgress } = readLoadOptions(platform, options);
   const location = locate(platform, source, hub);
   const offline = offlineReason(location, localFilesOnly);
-  const cache = openCache(platform, location, cacheOption, offline);
+  const cache = openCache(platform, location, cacheOption, offline, weights);
   return withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
-      collect: () => collectFiles(openSource(location, { platform, budget: new MemoryBudget(settings), offline, signal: controller.signal, onProgress })),
+      collect: async () => {
+        const context = { platform, budget: new MemoryBudget(settings), offline, signal: controller.signal, onProgress };
+        return collectFiles(openSource(location, weights, context), weights);
+      },
       start: async (collecting) => {
         const [files, module] = await Promise.all([collecting, abortable(engineModule(platform), controller.signal)]);
         return startScorer({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
@@ -41,7 +45,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
-    const loaded = await loadThroughCache(cache, steps, controller.signal);
+    const loaded = await withTwin(platform, location, loadThroughCache(cache, steps, controller.signal));
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
     return loaded;

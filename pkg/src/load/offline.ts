@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import type { WeightsForm } from "../model/model-files.js";
 import type { ModelLocation, RemoteFolder } from "./stages.js";
 
 /** Returns what forbids requests for a model, as errors say it; `undefined` if they are allowed. */
@@ -9,7 +10,8 @@ export function offlineReason(location: ModelLocation, localFilesOnly: boolean):
 }
 
 /** Creates the error for a model that is not in the cache and cannot be downloaded. */
-export function notCached({ folder, hub }: RemoteFolder, offline: string): RankletError {
-  const model = hub === undefined ? folder.href : `"${hub.id}" with the revision "${hub.revision}"`;
+export function notCached({ folder, hub }: RemoteFolder, weights: WeightsForm | undefined, offline: string): RankletError {
+  const place = hub === undefined ? folder.href : `"${hub.id}" with the revision "${hub.revision}"`;
+  const model = weights === undefined ? place : `${place} with the weights "${weights.name}"`;
   return new RankletError("network", `${model} is not in the cache and cannot be downloaded, because ${offline}; load it once without that, with the same cache`);
 }

@@ -50,6 +50,10 @@ export interface FileSource {
    * then read at.
    */
   readonly opensConfigFirst: boolean;
+  /** Whether a page in place of an optional file means that the file does not exist, as development servers answer. */
+  readonly pageIsMissing: boolean;
+  /** Lists the files of the location. Returns `undefined` if it cannot tell. */
+  list(): Promise<ReadonlySet<string> | undefined>;
   /** Opens a file. Returns `undefined` if the location does not have it. */
   open(file: ModelFile): Promise<OpenedFile | undefined>;
   /** Announces further files that will be read, so that progress can count them. */

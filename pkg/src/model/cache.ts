@@ -1,6 +1,6 @@
 import type { Store } from "../platform/store.js";
 import { createManifest, isEntryName, isOldEntry, type Manifest, newEntryName, parseManifest } from "./manifest.js";
-import { isModelFileName, type ModelFiles } from "./model-files.js";
+import { isModelFileName, type ModelFiles, type WeightsForm, weightsForms } from "./model-files.js";
 
 const manifestName = "manifest.json";
 
@@ -12,11 +12,16 @@ const manifestName = "manifest.json";
 export class ModelCache {
   readonly #model: string;
   readonly #store: Store;
+  readonly #weights: readonly WeightsForm[];
 
-  /** @param model the URL of the model's folder, which identifies it */
-  constructor(model: string, store: Store) {
+  /**
+   * @param model identifies the model: the URL of its folder, and the weights if they are chosen
+   * @param weights the chosen weights; default: any form
+   */
+  constructor(model: string, store: Store, weights?: WeightsForm) {
     this.#model = model;
     this.#store = store;
+    this.#weights = weights === undefined ? weightsForms : [weights];
   }
 
   /** Reads the model's files. Returns `undefined` if they are absent, incomplete or unreadable. */
@@ -60,7 +65,7 @@ export class ModelCache {
 
   async #manifest(): Promise<Manifest | undefined> {
     const content = await this.#store.get(manifestName);
-    return content === undefined ? undefined : parseManifest(this.#model, content);
+    return content === undefined ? undefined : parseManifest(this.#model, this.#weights, content);
   }
 
   async #file({ set, files }: Manifest, name: string): Promise<Blob> {

@@ -18,6 +18,8 @@ export interface HubModel {
   readonly tokenPlaces: string;
   /** The name of the environment variable that forbids requests, if one does. */
   readonly offline: string | undefined;
+  /** Where the Hub lists the model's files at the revision. */
+  readonly listing: URL;
   /** Returns the folder with the model's files at a branch, tag or commit. */
   folder(revision: string): URL;
 }
@@ -46,6 +48,7 @@ export function hubModel(platform: Platform, id: string, { revision = "main", ba
     token: token === undefined ? environmentToken(environment, base, endpoint) : { value: token, name: "the token" },
     tokenPlaces: environment === undefined ? "as the option token" : "as the option token or in the environment variable HF_TOKEN",
     offline: environment?.offline,
+    listing: new URL(`api/models/${id}/revision/${encodeURIComponent(revision)}`, base),
     folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base),
   };
 }

@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { fixedFiles, fixedNames, type ModelFile, type ModelFiles, replacementsOf, weightsForms } from "./model-files.js";
+import { fixedFiles, fixedNames, type ModelFile, type ModelFiles, replacementsOf, type WeightsForm } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
 export interface Manifest {
@@ -37,8 +37,8 @@ export function createManifest(model: string, entry: string, files: ModelFiles):
   return { version: 1, model, set: entry, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
 }
 
-/** Parses a manifest. Returns `undefined` unless it is of `model`, knows of every fixed file, and has weights. */
-export async function parseManifest(model: string, content: Blob): Promise<Manifest | undefined> {
+/** Parses a manifest. Returns `undefined` unless it is of `model`, knows of every fixed file, and has weights in one of the forms. */
+export async function parseManifest(model: string, weights: readonly WeightsForm[], content: Blob): Promise<Manifest | undefined> {
   if (content.size > maxManifestBytes) return undefined;
   const manifest = parseJson(await content.text());
   if (!isObject(manifest)) return undefined;
@@ -47,7 +47,7 @@ export async function parseManifest(model: string, content: Blob): Promise<Manif
   const has = ({ name }: ModelFile): boolean => Object.hasOwn(files, name);
   const isOptional = (file: ModelFile): boolean => !file.required || replacementsOf(file).some(has);
   const isComplete = fixedFiles.every((file) => has(file) || (isOptional(file) && absent.includes(file.name)));
-  const hasWeights = weightsForms.some(({ name }) => Object.hasOwn(files, name));
+  const hasWeights = weights.some(({ name }) => Object.hasOwn(files, name));
   return isComplete && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }
 

@@ -32,6 +32,9 @@ export interface WeightsForm extends ModelFile {
 interface ModelLayout {
   readonly files: readonly ModelFile[];
   readonly weights: readonly { readonly name: string; readonly shardSuffix: string | null }[];
+  readonly weightsNames: { readonly suffixes: readonly string[]; readonly indexSuffix: string };
+  readonly onnx: { readonly suffix: string; readonly dataSuffixes: readonly string[] };
+  readonly otherFormats: readonly { readonly ending: string; readonly name: string }[];
   readonly modules: {
     readonly list: string;
     readonly readIf: { readonly file: string; readonly field: string; readonly value: string };
@@ -40,7 +43,15 @@ interface ModelLayout {
     readonly kinds: readonly { readonly name: string; readonly config: Presence; readonly weights: Presence }[];
   };
   readonly names: { readonly maxBytes: number; readonly punctuation: string; readonly forbidden: string };
-  readonly limits: { readonly maxIndexBytes: number; readonly maxShards: number; readonly maxModulesBytes: number; readonly maxModules: number };
+  readonly pages: readonly string[];
+  readonly limits: {
+    readonly maxIndexBytes: number;
+    readonly maxShards: number;
+    readonly maxDataFiles: number;
+    readonly maxModulesBytes: number;
+    readonly maxModules: number;
+    readonly maxListedFiles: number;
+  };
 }
 
 type Presence = "none" | "optional" | "required";
@@ -48,7 +59,7 @@ type Presence = "none" | "optional" | "required";
 const layout: ModelLayout = modelFilesJson;
 
 /** Upper bounds on the files that list others. */
-export const { maxIndexBytes, maxShards, maxModulesBytes, maxModules } = layout.limits;
+export const { maxIndexBytes, maxShards, maxModulesBytes, maxModules, maxListedFiles } = layout.limits;
 
 /** Where modules are listed, and what their files are called. */
 export const moduleLayout = layout.modules;
@@ -78,13 +89,55 @@ export const weightsForms: readonly WeightsForm[] = layout.weights.map((form) =>
 /** Returns the message for a model without weights. `why` says where the first form was looked for. */
 export function missingWeightsMessage(why: string): string {
   const [first, ...others] = weightsForms.map(({ name }) => name);
-  const advice = "weights in ONNX, GGUF, TensorFlow or Flax are not read: load the model that they were made from";
+  const formats = new Set(layout.otherFormats.map(({ name }) => name));
+  const advice = `weights in other formats (${[...formats].join(", ")}) are not read: load the model that they were made from`;
   return `${first} is missing: ${why}; so are the other forms of weights, ${others.join(", ")}; ${advice}`;
 }
 
-/** Whether a model can have a file of this name: one with a fixed name, a shard of weights, or a module's. */
+/** Returns the first name of weights in a format that is not read. */
+export function otherFormatIn(names: Iterable<string>): string | undefined {
+  const lowerCase = Array.from(names, (name) => [name, name.toLowerCase()] as const);
+  for (const { ending } of layout.otherFormats) {
+    const found = lowerCase.find(([, name]) => name.endsWith(ending));
+    if (found !== undefined) return found[0];
+  }
+  return undefined;
+}
+
+/** Returns the form of weights in a file that a caller has chosen. Returns `undefined` for a name that weights cannot have. */
+export function chosenForm(name: string): WeightsForm | undefined {
+  const { suffixes, indexSuffix } = layout.weightsNames;
+  const [file = "", folder, ...deeper] = name.split("/").reverse();
+  if (!isPlainName(file) || !(folder === undefined || isPlainName(folder)) || deeper.length > 0) return undefined;
+  const isIndex = file.endsWith(indexSuffix);
+  const suffix = suffixes.find((known) => file.endsWith(isIndex ? known + indexSuffix : known));
+  if (suffix === undefined || (isIndex && (folder !== undefined || suffix === layout.onnx.suffix))) return undefined;
+  return { name, required: false, code: "weights", shardSuffix: isIndex ? suffix : null };
+}
+
+/** Returns the message for a name that weights cannot have. */
+export function unknownWeightsMessage(option: string, name: string): string {
+  const { suffixes, indexSuffix } = layout.weightsNames;
+  const examples = '"onnx/model_quantized.onnx" or "model.safetensors"';
+  return `${option}: ${name} is not the name of a file of weights in the model's folder, such as ${examples}; its name ends with ${suffixes.join(", ")}, or with ${indexSuffix} for an index`;
+}
+
+/**
+ * Returns the files beside an ONNX file that can have its tensors: alternatives, each a list of files that exist only if those
+ * before them do.
+ */
+export function dataFilesOf({ name }: WeightsForm): readonly (readonly ModelFile[])[] {
+  const { suffix, dataSuffixes } = layout.onnx;
+  if (!name.endsWith(suffix)) return [];
+  const [numbered, single] = dataSuffixes.map((dataSuffix): ModelFile => ({ name: `${name}${dataSuffix}`, required: false, code: "weights" })) as [ModelFile, ModelFile];
+  const more = Array.from({ length: layout.limits.maxDataFiles - 2 }, (_, at): ModelFile => ({ ...numbered, name: `${numbered.name}_${at + 1}` }));
+  return [[single], [numbered, ...more]];
+}
+
+/** Whether a model can have a file of this name: one with a fixed name, a file of weights, or a module's. */
 export function isModelFileName(name: string): boolean {
-  return [...fixedFiles, ...fixedFiles.flatMap(replacementsOf), ...weightsForms].some((file) => file.name === name) || isWeightsName(name) || isModuleFileName(name);
+  const fixed = [...fixedFiles, ...fixedFiles.flatMap(replacementsOf)];
+  return fixed.some((file) => file.name === name) || chosenForm(name) !== undefined || isWeightsName(name) || isModuleFileName(name);
 }
 
 /** Whether `name` can be one of several weights files. */
@@ -92,9 +145,23 @@ export function isShardName(name: string, suffix: string | null): boolean {
   return suffix !== null && name.endsWith(suffix) && isPlainName(name);
 }
 
-/** Whether the file has the model's tensors, or some of them. All other files are small. */
+/** Whether the file has the model's tensors, or some of them. All other files are small, unless a caller chose one. */
 export function isWeightsName(name: string): boolean {
-  return weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix));
+  return weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix)) || isOnnxName(name);
+}
+
+/** Whether the file is an ONNX file, or has the tensors of one. */
+function isOnnxName(name: string): boolean {
+  const { suffix, dataSuffixes } = layout.onnx;
+  const end = name.lastIndexOf(suffix) + suffix.length;
+  const ending = name.slice(end).replace(/_\d{1,2}$/, "");
+  return name.includes(suffix) && (ending === "" || dataSuffixes.includes(ending)) && chosenForm(name.slice(0, end)) !== undefined;
+}
+
+/** Whether a file is a page that a server sent instead of it. */
+export async function isPage(content: Blob): Promise<boolean> {
+  const start = (await content.slice(0, 64).text()).trimStart().toLowerCase();
+  return layout.pages.some((page) => start.startsWith(page));
 }
 
 /** Whether `name` is a plain file or folder name, which no URL or file system reads as a path. */

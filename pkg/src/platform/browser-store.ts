@@ -9,7 +9,7 @@ export function browserStore(name = "ranklet-models-v1", model: string): Store |
   const caches = cacheStorage();
   if (caches === undefined) return undefined;
   const openCache = (): Promise<Cache> => caches.open(name);
-  const urlOf = (path: string): string => `${model}?ranklet=${path}`;
+  const urlOf = (path: string): string => `${model}${model.includes("?") ? "&" : "?"}ranklet=${path}`;
   const paths = async (cache: Cache): Promise<string[]> => {
     const prefix = urlOf("");
     return (await cache.keys()).filter(({ url }) => url.startsWith(prefix)).map(({ url }) => url.slice(prefix.length));

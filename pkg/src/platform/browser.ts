@@ -30,6 +30,8 @@ export const browser: Platform = {
   folderUrl: (path) => new URL(path, pageUrl()),
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a page cannot read file: URLs; serve the folder over http, or give the files")),
+  listFolder: () => undefined,
+  hasPath: () => false,
   pageUrl,
   store: browserStore,
   nextTask,

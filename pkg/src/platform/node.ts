@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers";
 import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { hubEnvironment } from "./node-environment.js";
+import { hasPath, listFolder } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
 import { ifExists, nodeStore } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
@@ -23,6 +24,8 @@ export const node: Platform = {
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),
   readFile: (url, signal) => ifExists(async () => new Blob([await readFile(url, { signal })])),
+  listFolder,
+  hasPath,
   pageUrl: () => undefined,
   store: nodeStore,
   nextTask: () => new Promise((done) => void setImmediate(done)),

@@ -3,6 +3,14 @@ import type { WorkerPort } from "../worker/port.js";
 import type { HubEnvironment } from "./hub-environment.js";
 import type { Store } from "./store.js";
 
+/** The files of a model in the file system. */
+export interface ListedFolder {
+  /** The folder that has them. */
+  readonly folder: URL;
+  /** Their paths in the folder. */
+  readonly files: ReadonlySet<string>;
+}
+
 /** The differences between runtimes. Each runtime has a file in this folder. */
 export interface Platform {
   /**
@@ -35,6 +43,13 @@ export interface Platform {
    * @throws RankletError `unsupported` if the runtime cannot read files
    */
   readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
+  /**
+   * Lists the files of a model in a folder with a `file:` URL. Returns `undefined` if the runtime cannot tell.
+   * @throws RankletError `input` for a path that is not a model's folder
+   */
+  listFolder(folder: URL): ListedFolder | undefined;
+  /** Whether a file or folder exists at a relative path that has the form of a Hub id. */
+  hasPath(id: string): boolean;
   /** Returns the base of relative URLs, or `undefined` if there is none. */
   pageUrl(): string | undefined;
   /**

@@ -22,6 +22,8 @@ export const workerd: Platform = {
   },
   readFile: () =>
     Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
+  listFolder: () => undefined,
+  hasPath: () => false,
   pageUrl: () => undefined,
   store: () => undefined,
   // workerd ties a message channel to the request that created it, so this is a timeout.

@@ -161,9 +161,10 @@ function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
 
 function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
-  const { device, dtype, max_length, max_memory_bytes, cpu_workers, reason } = settings;
+  const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason } = settings;
   const limits = [max_length, max_memory_bytes, cpu_workers];
-  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && (reason === undefined || typeof reason === "string");
+  const isOptionalString = (value: unknown): boolean => value === undefined || typeof value === "string";
+  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && [weights, reason].every(isOptionalString);
 }
 
 function isDocumentLimits(limits: unknown): limits is DocumentLimits {

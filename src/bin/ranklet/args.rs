@@ -81,6 +81,9 @@ pub(crate) enum Command {
         /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
+        /// The file with the model's weights, or their index; see rank.
+        #[arg(long, value_name = "FILE")]
+        weights: Option<String>,
         /// q8: 7-bit matrices and 8-bit embeddings; q4: a little more than half the size of q8, unpacked
         /// to q8 on load.
         #[arg(long, value_parser = quantized_dtype)]
@@ -136,6 +139,10 @@ pub(crate) struct ModelArguments {
     /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
     #[arg(long, value_name = "REVISION", requires = "model")]
     revision: Option<String>,
+    /// The file of the model with its weights, or their index, such as onnx/model_quantized.onnx. By default, the first
+    /// form that exists: model.safetensors, pytorch_model.bin, onnx/model.onnx and others.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    weights: Option<String>,
     /// The engine: auto, cpu, gpu, candle.
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -164,9 +171,9 @@ pub(crate) struct ScoreArguments {
 }
 
 impl ModelArguments {
-    /// Loads another model with the same options. The revision is that of the first model alone.
+    /// Loads another model with the same options. The revision and the weights are those of the first model alone.
     pub(crate) fn load_other(&self, model: String) -> Result<Reranker> {
-        Self { model: Some(model), revision: None, ..self.clone() }.load()
+        Self { model: Some(model), revision: None, weights: None, ..self.clone() }.load()
     }
 
     /// Loads the model.
@@ -188,12 +195,16 @@ impl ModelArguments {
 
     fn source_and_options(self) -> Result<(ModelSource, Options)> {
         let source = match &self.model {
-            Some(model) => ModelSource::Directory(hub::folder(model, self.revision.as_deref())?),
+            Some(model) => {
+                let (revision, weights) = (self.revision.as_deref(), self.weights.as_deref());
+                ModelSource::Directory(hub::folder(model, revision, weights)?)
+            }
             None => ModelSource::Embedded,
         };
         let options = Options {
             device: self.device,
             dtype: self.dtype,
+            weights: self.weights,
             max_length: self.max_length,
             threads: self.threads,
             ..Options::default()

@@ -40,8 +40,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
                 .as_ref()
                 .map_or(Ok(()), |report| output::verification(report, json))
         }
-        Command::Quantize { model, revision, dtype, out } => {
-            quantize(&model, revision.as_deref(), dtype, &out)
+        Command::Quantize { model, revision, weights, dtype, out } => {
+            quantize(&model, revision.as_deref(), weights.as_deref(), dtype, &out)
         }
         Command::Eval { model, files, measures, compare, json } => {
             evaluate(model, &files, &measures, compare, json)
@@ -112,9 +112,15 @@ fn evaluate(
     Ok(())
 }
 
-fn quantize(model: &str, revision: Option<&str>, dtype: Dtype, out: &Path) -> Result<()> {
-    let folder = hub::folder(model, revision)?;
-    let files = ModelFiles::from_directory(&folder)?;
+fn quantize(
+    model: &str,
+    revision: Option<&str>,
+    weights: Option<&str>,
+    dtype: Dtype,
+    out: &Path,
+) -> Result<()> {
+    let folder = hub::folder(model, revision, weights)?;
+    let files = ModelFiles::from_directory_with(&folder, weights)?;
     let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.weights_bytes();
     let quantized = pollster::block_on(ranklet::quantize(files, &source, dtype))?;

@@ -27,7 +27,8 @@ impl Index {
     /// See [`parse`](Self::parse).
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Option<Self>> {
-        let indexes = layout().weights.iter().filter(|form| form.shard_suffix.is_some());
+        let choice = files.weights_choice()?;
+        let indexes = choice.forms().iter().filter(|form| form.shard_suffix.is_some());
         let found = indexes.filter_map(|form| Some((form, files.take(&form.name)?))).next();
         found.map(|(form, bytes)| Self::parse(form, &bytes)).transpose()
     }

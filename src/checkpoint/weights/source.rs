@@ -8,7 +8,8 @@ use super::Weights;
 use super::index::Index;
 use super::reader::WeightsReader;
 use crate::checkpoint::ModelFiles;
-use crate::checkpoint::model_layout::{layout, missing_shard, no_weights};
+use crate::checkpoint::model_layout::{layout, missing_shard};
+use crate::checkpoint::weights_choice::WeightsChoice;
 use crate::error::{Result, weights};
 
 /// The files of a checkpoint's weights, in the preferred form that exists.
@@ -35,14 +36,25 @@ impl WeightsSource {
     /// # Errors
     /// `weights` if they do not exist, their index is malformed, or a shard is missing.
     pub(crate) fn take_from(files: &mut ModelFiles) -> Result<Self> {
-        Self::find(|name| Ok(files.take(name).map(FileContent::Bytes)))
+        let choice = files.weights_choice()?;
+        let found = Self::find(&choice, |name| Ok(files.take(name).map(FileContent::Bytes)))?;
+        let names = || files.iter().map(|(name, _)| name).collect::<Vec<_>>();
+        found.ok_or_else(|| choice.missing(&names()))
     }
 
-    fn find(mut get: impl FnMut(&str) -> Result<Option<FileContent>>) -> Result<Self> {
-        for form in &layout().weights {
+    /// Returns the weights in the first form that exists.
+    fn find(
+        choice: &WeightsChoice,
+        mut get: impl FnMut(&str) -> Result<Option<FileContent>>,
+    ) -> Result<Option<Self>> {
+        for form in choice.forms() {
             let Some(content) = get(&form.name)? else { continue };
             if form.shard_suffix.is_none() {
-                return Ok(Self { index: None, files: vec![(form.name.clone(), content)] });
+                let mut files = vec![(form.name.clone(), content)];
+                for name in form.data_files() {
+                    files.extend(get(&name)?.map(|content| (name, content)));
+                }
+                return Ok(Some(Self { index: None, files }));
             }
             let index = Index::parse(form, &content.into_index_bytes(&form.name)?)?;
             let mut shard = |name: &str| match get(name)? {
@@ -50,9 +62,9 @@ impl WeightsSource {
                 None => Err(missing_shard(name, form)),
             };
             let files = index.files().map(&mut shard).collect::<Result<_>>()?;
-            return Ok(Self { index: Some(index), files });
+            return Ok(Some(Self { index: Some(index), files }));
         }
-        Err(no_weights())
+        Ok(None)
     }
 
     /// Returns the total size of the weights in bytes. The index does not count.
@@ -148,7 +160,8 @@ mod disk {
     use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
     use std::path::Path;
 
-    use super::{FileContent, Result, WeightsReader, WeightsSource};
+    use super::{FileContent, Result, WeightsChoice, WeightsReader, WeightsSource};
+    use crate::checkpoint::model_folder::list_files;
     use crate::checkpoint::model_layout::unreadable;
 
     /// An open file.
@@ -163,8 +176,8 @@ mod disk {
         ///
         /// # Errors
         /// `weights` if a file cannot be opened, and those of [`take_from`](Self::take_from).
-        pub(crate) fn open(folder: &Path) -> Result<Self> {
-            Self::find(|name| {
+        pub(crate) fn open(folder: &Path, choice: &WeightsChoice) -> Result<Self> {
+            let found = Self::find(choice, |name| {
                 let path = folder.join(name);
                 match DiskFile::open(&path) {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -172,7 +185,8 @@ mod disk {
                         .map(|file| Some(FileContent::Disk(file)))
                         .map_err(|error| unreadable(name, error).at(path.display())),
                 }
-            })
+            })?;
+            found.ok_or_else(|| choice.missing(&list_files(folder)))
         }
     }
 

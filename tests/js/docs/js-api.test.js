@@ -5,6 +5,8 @@ import { codeSpans, read, tableAfter } from "../support/docs/markdown.js";
 import { dist } from "../support/paths.js";
 
 const { errorCodes } = await import(new URL("index.node.js", dist));
+const { loadRefusals } = await import(new URL("load/load-options.js", dist));
+const { queryRefusals, rankRefusals, rerankRefusals } = await import(new URL("api/options.js", dist));
 const guide = read("docs/js-api.md");
 const types = read("pkg/src/types.ts") + read("pkg/src/errors.ts");
 
@@ -88,5 +90,12 @@ describe("docs/js-api.md", () => {
   test("lists exactly the error codes", () => {
     const rows = tableAfter(guide, "<!-- error codes -->\n");
     assert.deepEqual(rows.map(([cell]) => cell.replaceAll("`", "")), [...errorCodes]);
+  });
+
+  test("lists exactly the options that are refused, with the advice of the error", () => {
+    const rows = tableAfter(guide, "<!-- refused options -->\n");
+    const own = (refusals) => Object.entries(refusals).filter(([option]) => refusals === queryRefusals || !(option in queryRefusals));
+    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`", queryRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
+    assert.deepEqual(rows, calls.flatMap(([call, refusals]) => own(refusals).map(([option, advice]) => [call, `\`${option}\``, advice])));
   });
 });

@@ -34,15 +34,23 @@ describe("the files that are read of a model", () => {
   for (const model of cases.filter(({ wanted }) => wanted !== undefined)) {
     test(`${model.name}: the requested files are those that the table names`, async () => {
       context.hub.publish(id, filesOf(model));
-      await context.scores().catch(() => {}); // Not every case is a model that loads.
+      await context.scores({ weights: model.weights }).catch(() => {}); // Not every case is a model that loads.
       const names = requested();
       assert.deepEqual(model.listing.filter((name) => names.has(name)).sort(), model.wanted);
+    });
+
+    test(`${model.name}: no other files are requested from a Hub that lists its files`, async () => {
+      context.hub.publish(id, filesOf(model));
+      context.hub.lists = true;
+      await context.scores({ weights: model.weights }).catch(() => {});
+      assert.deepEqual([...requested()].sort(), model.wanted);
+      assert.equal(context.hub.listings.length, 1);
     });
   }
 
   for (const model of cases.filter(({ error }) => error !== undefined)) {
     test(`${model.name}: the files are refused with the error that the table names`, () =>
-      assert.rejects(scoresFrom(Object.fromEntries(filesOf(model))), ({ code, message }) => {
+      assert.rejects(scoresFrom(Object.fromEntries(filesOf(model)), { weights: model.weights }), ({ code, message }) => {
         assert.equal(code, model.error.code, message);
         for (const words of model.error.mentions) assert.ok(message.includes(words), `${message} does not mention ${words}`);
         return true;

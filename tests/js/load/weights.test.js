@@ -74,7 +74,7 @@ describe("weights", () => {
 
   test("the error for missing weights names all formats", async () => {
     const none = new Map([...files].filter(([name]) => !/^model/.test(name)));
-    const every = /model\.safetensors is missing.*model\.safetensors\.index\.json, pytorch_model\.bin, pytorch_model\.bin\.index\.json; weights in ONNX, .* are not read/;
+    const every = /model\.safetensors is missing.*model\.safetensors\.index\.json, pytorch_model\.bin, pytorch_model\.bin\.index\.json, onnx\/model\.onnx, .*; weights in other formats \(.*GGUF, TensorFlow, Flax.*\) are not read/;
     await rejectsWith("weights", every, () => scoresFrom(Object.fromEntries(none)));
     context.hub.publish(id, none);
     await rejectsWith("network", every, () => context.scores());
@@ -128,7 +128,7 @@ describe("weights with an index", () => {
   for (const name of ["../config.json", "../a.safetensors", "/a.safetensors", "https://elsewhere.example/a.safetensors", "a/b.safetensors", "a%2fb.safetensors", "..safetensors", "config.json", "", 7, null, `${"a".repeat(97)}.safetensors`]) {
     test(`an index with the file name ${JSON.stringify(name)?.slice(0, 50)} is refused without requests for weights`, async () => {
       const published = withMap((map) => (map["classifier.bias"] = name));
-      const message = /model\.safetensors\.index\.json: .* is not the name of a \.safetensors file beside it/;
+      const message = /model\.safetensors\.index\.json: .* is not the name of a \.safetensors file in the same folder/;
       await rejectsWith("weights", message, () => scoresFrom(Object.fromEntries(published)));
       context.hub.publish(id, published);
       context.hub.requests = [];

@@ -92,20 +92,30 @@ describe("the demo server's forwarding of a hub", () => {
   const { files, weights, modules } = JSON.parse(readFileSync(new URL("src/checkpoint/model_files.json", root), "utf8"));
   const shards = weights.filter(({ shardSuffix }) => shardSuffix !== null).map(({ shardSuffix }) => `part_00001-of-00002${shardSuffix}`);
   const ofModules = [modules.config, ...modules.weights].map((name) => `1_Pooling/${name}`);
-  for (const name of [...files.flatMap(({ name, replacements = [] }) => [name, ...replacements]), ...weights.map((form) => form.name), ...shards, ...ofModules]) {
+  const data = ["onnx/model.onnx_data", "onnx/model_fp16.onnx_data_2", "model.onnx.data"];
+  for (const name of [...files.flatMap(({ name, replacements = [] }) => [name, ...replacements]), ...weights.map((form) => form.name), ...shards, ...ofModules, ...data]) {
     test(`the demo server forwards ${name}, which the package may request`, async () => {
       await send(demo.url, `/hub/${id}/resolve/main/${name}`);
       assert.equal(hub.requests.at(-1), `/${id}/resolve/main/${name}`);
     });
   }
 
-  test("the demo server forwards nothing but files of a model", async () => {
+  test("the demo server forwards the list of a model's files", async () => {
+    const { status, body } = await send(demo.url, `/hub/api/models/${id}/revision/main`);
+    assert.equal(status, 404, "this hub has no lists");
+    assert.equal(hub.requests.at(-1), `/api/models/${id}/revision/main`);
+    assert.equal(body, "");
+  });
+
+  test("the demo server forwards nothing but files of a model and lists of them", async () => {
     const before = hub.requests.length;
     for (const path of ["x", "a/b/resolve/main/README.md", "a/b/resolve/main/../config.json", "../api/whoami", "a/b/raw/main/config.json",
       "a/b/resolve/main%2f..%2fx/config.json", "a/../resolve/main/config.json", "a/b/resolve/main/config.json/more", "@x/b/resolve/main/config.json",
       `a/b/resolve/main/${"a".repeat(97)}.safetensors`, `a/b/resolve/main/${"a".repeat(97)}/config.json`, "a/b/resolve/main/.a.safetensors",
       "a/b/resolve/main/a..b.safetensors", "a/b/resolve/main/.git/config.json", "a/b/resolve/main/1_Pooling/tokenizer.json",
-      "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt"]) {
+      "a/b/resolve/main/1_Pooling/a.safetensors", "a/b/resolve/main/a.bin.txt", "a/b/resolve/main/onnx/model_O3.onnx",
+      "a/b/resolve/main/onnx/model.onnx_datas", "a/b/resolve/main/x/model.onnx", "api/models/a/b", "api/models/a/b/revision/main/more",
+      "api/models/a/../revision/main", "api/models/a/b/tree/main", "api/datasets/a/b/revision/main"]) {
       assert.equal((await send(demo.url, `/hub/${path}`)).status, 404, path);
     }
     assert.equal(hub.requests.length, before, "the hub got no request");

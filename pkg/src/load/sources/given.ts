@@ -11,6 +11,7 @@ import { readLocal } from "./local.js";
 /** Reads files that the caller gave: their content, or URLs to read it from. Progress counts URLs only. */
 export class GivenSource implements FileSource {
   readonly opensConfigFirst = false;
+  readonly pageIsMissing = false;
   readonly #files: Readonly<Record<string, unknown>>;
   readonly #context: SourceContext;
   readonly #progress: ProgressTally;
@@ -19,6 +20,10 @@ export class GivenSource implements FileSource {
     this.#files = files;
     this.#context = context;
     this.#progress = new ProgressTally(fixedNames.filter((name) => this.#isUrl(name)), context.onProgress);
+  }
+
+  async list(): Promise<ReadonlySet<string>> {
+    return new Set(Object.keys(this.#files).filter((name) => this.#content(name) !== undefined));
   }
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {

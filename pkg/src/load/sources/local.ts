@@ -7,7 +7,9 @@ import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stag
 /** Reads files from a folder of the file system. */
 export class LocalSource implements FileSource {
   readonly opensConfigFirst = false;
-  readonly #folder: URL;
+  readonly pageIsMissing = false;
+  /** The folder with the files. */
+  #folder: URL;
   readonly #platform: Platform;
   readonly #signal: AbortSignal;
   readonly #progress: ProgressTally;
@@ -17,6 +19,13 @@ export class LocalSource implements FileSource {
     this.#platform = platform;
     this.#signal = signal;
     this.#progress = new ProgressTally(fixedNames, onProgress);
+  }
+
+  /** Lists the folder. A folder of Hugging Face's cache is replaced by the snapshot in it. */
+  async list(): Promise<ReadonlySet<string> | undefined> {
+    const listed = this.#platform.listFolder(this.#folder);
+    if (listed !== undefined) this.#folder = listed.folder;
+    return listed?.files;
   }
 
   /** Reads the file at once: platforms report a missing file only when it is read. */

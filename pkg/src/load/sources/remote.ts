@@ -1,5 +1,6 @@
 import { RankletError } from "../../errors.js";
 import { hubAdvice } from "../../model/hub.js";
+import { type HubListing, listHub } from "../../model/hub-listing.js";
 import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
@@ -9,16 +10,24 @@ import { Download, type DownloadOptions } from "./download.js";
 /** Downloads files from a folder on a server, all of one commit. */
 export class RemoteSource implements FileSource {
   readonly opensConfigFirst: boolean;
+  readonly pageIsMissing: boolean;
   readonly #location: RemoteFolder;
   readonly #downloads: DownloadOptions;
   readonly #verifier: DownloadVerifier;
   readonly #progress: ProgressTally;
+  readonly #signal: AbortSignal;
+  /** The files of the Hub's model, if the Hub lists them. */
+  #listing: HubListing | undefined;
+  /** The commit of `config.json`, once that is known. */
+  #commit: string | undefined;
   /** The folder at the commit, once that is known. */
   #folder: URL;
 
   constructor(location: RemoteFolder, { budget, signal, onProgress }: SourceContext) {
     const { hub, folder } = location;
     this.opensConfigFirst = hub !== undefined;
+    this.pageIsMissing = hub === undefined;
+    this.#signal = signal;
     this.#location = location;
     this.#downloads =
       hub === undefined
@@ -29,8 +38,15 @@ export class RemoteSource implements FileSource {
     this.#folder = folder;
   }
 
+  /** Lists the files of a Hub's model, so that no file has to be requested that does not exist. Not every server can. */
+  async list(): Promise<ReadonlySet<string> | undefined> {
+    const { hub } = this.#location;
+    if (hub !== undefined) this.#listing = await listHub(hub, this.#signal);
+    return this.#listing?.files;
+  }
+
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
-    const download = await Download.open(new URL(file.name, this.#folder), this.#downloads);
+    const download = this.#canHave(file) ? await Download.open(new URL(file.name, this.#folder), this.#downloads) : undefined;
     if (download === undefined) {
       if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
       return undefined;
@@ -59,7 +75,16 @@ export class RemoteSource implements FileSource {
    */
   #pin({ commit }: Download): void {
     const { hub } = this.#location;
-    if (hub !== undefined && commit !== undefined) this.#folder = hub.folder(commit);
+    if (hub === undefined || commit === undefined) return;
+    this.#folder = hub.folder(commit);
+    this.#commit = commit;
+  }
+
+  /** Whether the location may have a file. A listing of another commit does not count. */
+  #canHave({ name }: ModelFile): boolean {
+    const listing = this.#listing;
+    const isOther = listing?.commit !== undefined && this.#commit !== undefined && listing.commit !== this.#commit;
+    return listing === undefined || isOther || listing.files.has(name);
   }
 
   /** The answer for a missing file, as a message says it. */

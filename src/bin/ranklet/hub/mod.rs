@@ -13,12 +13,13 @@ use ranklet::{Error, ErrorKind, ModelFiles, Result};
 const DEFAULT_REVISION: &str = "main";
 
 /// Returns the folder of a model: `model` itself if it is a folder; otherwise the folder in the cache, after
-/// downloading the files that it lacks. `revision` is a branch, a tag, a commit or `refs/pr/N` on the Hub.
+/// downloading the files that it lacks. `revision` is a branch, a tag, a commit or `refs/pr/N` on the Hub. `weights` is
+/// the file that was chosen as the model's weights.
 ///
 /// # Errors
 /// `input` if `model` is neither a folder nor a model id, or for a revision of a folder; `network` if files cannot be
 /// downloaded; and those of [`ModelFiles::wanted`].
-pub(crate) fn folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
+pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>) -> Result<PathBuf> {
     let folder = Path::new(model);
     if folder.is_dir() {
         return local_folder(model, revision);
@@ -53,7 +54,7 @@ pub(crate) fn folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
     match repo.info() {
         Ok(info) => {
             let listing: Vec<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
-            model.download(&repo, &listing)
+            model.download(&repo, &listing, weights)
         }
         // Without a network, files from an earlier run are good enough.
         Err(error) => model.cached(&environment).ok_or_else(|| model.network_error(error)),
@@ -109,14 +110,14 @@ struct HubModel<'a> {
 impl HubModel<'_> {
     /// Downloads the files that the model is loaded from, out of all files in `listing`. Returns the folder they are
     /// in.
-    fn download(&self, repo: &ApiRepo, listing: &[&str]) -> Result<PathBuf> {
+    fn download(&self, repo: &ApiRepo, listing: &[&str], weights: Option<&str>) -> Result<PathBuf> {
         let failed = |error| self.network_error(error);
         let read = |name: &str| {
             let path = repo.get(name).map_err(failed)?;
             std::fs::read(&path).map_err(|error| input(format!("{}: {error}", path.display())))
         };
         let mut folder = PathBuf::new();
-        for file in ModelFiles::wanted(listing, read)? {
+        for file in ModelFiles::wanted(listing, weights, read)? {
             let path = repo.get(&file).map_err(failed)?;
             if file == "config.json" {
                 folder = path.parent().map(Path::to_owned).unwrap_or_default();

@@ -13,6 +13,8 @@ use crate::error::{Result, unsupported, weights};
 
 /// The start of files from before torch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c.
 const LEGACY_MAGIC: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// Size in bytes of the first piece. It shows what a file is instead, such as a page.
+const BEGINNING_BYTES: u64 = 64;
 /// Max size of the pickle in bytes, enough for the names of ten thousand tensors.
 const MAX_PICKLE_BYTES: u64 = 1 << 20;
 /// Max ratio of the tensors' size to the file's. Tensors can share a storage, but each gets its own memory.
@@ -64,7 +66,7 @@ struct OpenArchive {
 impl TorchReader {
     /// Creates a reader for a file of `length` bytes.
     pub(crate) fn new(length: u64) -> Self {
-        let wanted = 0..length.min(LEGACY_MAGIC.len() as u64);
+        let wanted = 0..length.min(BEGINNING_BYTES);
         Self { length, wanted, received: 0, buffer: Vec::new(), quantizer: None, step: Step::Beginning }
     }
 
@@ -134,7 +136,7 @@ impl TorchReader {
     }
 
     fn check_magic(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes == LEGACY_MAGIC {
+        if bytes.starts_with(&LEGACY_MAGIC) {
             return Err(unsupported(
                 "the file format from before torch 1.6 is not supported: load the model with transformers and save \
                  it with save_pretrained(folder, safe_serialization=True)",

@@ -40,13 +40,14 @@ export function withHub() {
     scores: (options) => scoresFrom(id, { baseUrl: context.hub.url, cache: context.cache, ...options }),
     /** Returns the scores of the cached model; fails if there is a request. */
     offline: async (options) => {
-      const requested = context.hub.requests.length;
+      const count = () => context.hub.requests.length + context.hub.listings.length;
+      const requested = count();
       context.hub.down = true;
       try {
         return await context.scores(options);
       } finally {
         context.hub.down = false;
-        assert.equal(context.hub.requests.length, requested, "requests made");
+        assert.equal(count(), requested, "requests made");
       }
     },
   };
@@ -58,7 +59,7 @@ export function withHub() {
   });
   afterEach(() => {
     rmSync(context.cache, { recursive: true, force: true });
-    Object.assign(context.hub, { requests: [], down: false });
+    Object.assign(context.hub, { requests: [], listings: [], down: false, lists: false });
     for (const set of [context.hub.faults, context.hub.gated, context.hub.tokens]) set.clear();
   });
   return context;

@@ -70,13 +70,14 @@ export const faults = {
  * Starts a server with the layout of the Hub, and one on another origin to which it redirects requests for large files.
  *
  * - `publish(id, files, revision)` makes a commit, sets `revision` to it, and returns it;
- * - `faults` maps file names to faults that answer instead;
+ * - `faults` maps file names to faults that answer instead, and "list" to one that answers for the list of files;
  * - `tokens` give access to the models whose ids are in `gated`;
- * - `requests` lists { path, origin, authorization } of all requests;
- * - `down`, if true, closes every connection.
+ * - `requests` lists { path, origin, authorization } of all requests for files, and `listings` those for lists of files;
+ * - `down`, if true, closes every connection;
+ * - `lists`, if true, answers requests for the list of a model's files, which not every mirror does.
  */
 export async function startHub() {
-  const hub = { faults: new Map(), gated: new Set(), tokens: new Set(), requests: [], down: false };
+  const hub = { faults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], down: false, lists: false };
   const commits = new Map();
   const revisions = new Map();
 
@@ -91,6 +92,7 @@ export async function startHub() {
 
   hub.handle = (request, response) => {
     if (!admit(request, response, "hub")) return;
+    if (isListing(request)) return answerList(request, response);
     const [, id, revision, name] = /^.*?\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^?]+)/.exec(request.url) ?? [];
     const named = decodeURIComponent(revision ?? "");
     const commit = commits.has(`${id} ${named}`) ? named : revisions.get(`${id} ${named}`);
@@ -101,8 +103,19 @@ export async function startHub() {
     const fault = hub.faults.get(name);
     if (fault !== undefined) return fault({ request, response, bytes: bytes ?? Buffer.from("{}"), head, elsewhere });
     if (bytes === undefined) return faults.status(404)({ response });
-    if (!name.endsWith(".safetensors")) return response.writeHead(200, head).end(bytes);
+    if (!/\.(safetensors|onnx|onnx_data)$/.test(name)) return response.writeHead(200, head).end(bytes);
     return response.writeHead(302, { ...crossOrigin, "x-repo-commit": commit, "x-linked-size": bytes.length, location: elsewhere }).end();
+  };
+
+  const answerList = (request, response) => {
+    const fault = hub.faults.get("list");
+    if (fault !== undefined) return fault({ request, response });
+    const [, id, revision = ""] = /\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)$/.exec(request.url) ?? [];
+    const sha = revisions.get(`${id} ${decodeURIComponent(revision)}`) ?? decodeURIComponent(revision);
+    const files = commits.get(`${id} ${sha}`);
+    if (!hub.lists || files === undefined) return faults.status(404)({ response });
+    const siblings = [...files.keys()].map((rfilename) => ({ rfilename }));
+    response.writeHead(200, { ...crossOrigin, "content-type": "application/json" }).end(JSON.stringify({ id, sha, siblings }));
   };
 
   const handleElsewhere = (request, response) => {
@@ -113,7 +126,8 @@ export async function startHub() {
   };
 
   const admit = (request, response, origin) => {
-    hub.requests.push({ path: request.url, origin, authorization: request.headers.authorization });
+    const log = isListing(request) ? hub.listings : hub.requests;
+    log.push({ path: request.url, origin, authorization: request.headers.authorization });
     if (hub.down) request.socket.destroy();
     else if (request.method === "OPTIONS") response.writeHead(204, crossOrigin).end();
     else return true;
@@ -127,6 +141,9 @@ export async function startHub() {
   hub.stop = () => Promise.all(servers.map(stop));
   return hub;
 }
+
+/** Whether a request is for the list of a model's files. */
+const isListing = ({ url }) => url.includes("/api/models/");
 
 function listen(server) {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}`)));

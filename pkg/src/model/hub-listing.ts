@@ -1,0 +1,35 @@
+import { isObject } from "../util/check.js";
+import { request } from "../util/request.js";
+import { commitOf, type HubModel } from "./hub.js";
+import { maxListedFiles } from "./model-files.js";
+
+/** The files of a model, as a Hub lists them. */
+export interface HubListing {
+  readonly files: ReadonlySet<string>;
+  /** The commit that has them, if the Hub names it. */
+  readonly commit: string | undefined;
+}
+
+/**
+ * Asks a Hub for the files of a model. Returns `undefined` if it does not answer with a list, such as a server that only has the
+ * files. Then the requests for the files themselves tell what is wrong, if anything is.
+ */
+export async function listHub({ listing, token }: HubModel, signal: AbortSignal): Promise<HubListing | undefined> {
+  try {
+    const response = await request(listing, { signal, token: token?.value });
+    if (response.status === 200) return parseListing(await response.json());
+    await response.body?.cancel();
+  } catch {
+    // Explained above.
+  }
+  return undefined;
+}
+
+function parseListing(answer: unknown): HubListing | undefined {
+  if (!isObject(answer)) return undefined;
+  const { siblings, sha } = answer;
+  if (!Array.isArray(siblings) || siblings.length > maxListedFiles) return undefined;
+  const names = siblings.map((file: unknown) => (isObject(file) ? file["rfilename"] : undefined));
+  const files = new Set(names.filter((name) => typeof name === "string"));
+  return { files, commit: commitOf(typeof sha === "string" ? sha : undefined) };
+}

@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { RankletError } from "../errors.js";
+import { isPlainName } from "../model/model-files.js";
+import type { ListedFolder } from "./platform.js";
+
+/** Files and folders that are listed, to explain missing weights. */
+const maxListed = 1000;
+/** Snapshots that a message names. */
+const maxNamed = 3;
+
+/**
+ * Lists the files of a model in a folder, and in the folders in it. For a folder `models--owner--name` of Hugging Face's cache
+ * (or `snapshots` in it), these are the files of the snapshot that its `refs/main` names, as in the native program.
+ * @returns `undefined` for a folder that does not exist or may not be read
+ * @throws RankletError `input` for a file, for the whole cache, and for a folder of the cache without `refs/main`
+ */
+export function listFolder(url: URL): ListedFolder | undefined {
+  try {
+    const folder = modelFolder(fileURLToPath(url));
+    return { folder: pathToFileURL(`${folder}/`), files: filesIn(folder) };
+  } catch (error) {
+    if (error instanceof RankletError) throw error;
+    return undefined; // The error of the first file says more.
+  }
+}
+
+/** Whether a file or folder exists at a relative path. */
+export function hasPath(path: string): boolean {
+  try {
+    return existsSync(path);
+  } catch {
+    return false; // Deno throws without the permission.
+  }
+}
+
+function modelFolder(path: string): string {
+  if (existsSync(join(path, "config.json"))) return path;
+  const file = path.replace(/[\\/]+$/, "");
+  if (statSync(file).isFile()) throw new RankletError("input", `load: ${file} is a file: give the folder that has all files of the model, or the files themselves`);
+  const folder = basename(path) === "snapshots" && isFolder(join(dirname(file), "refs")) ? dirname(file) : file;
+  const snapshots = join(folder, "snapshots");
+  if (!isFolder(snapshots)) {
+    checkWholeCache(folder);
+    return folder;
+  }
+  const commit = existsSync(join(folder, "refs", "main")) ? readFileSync(join(folder, "refs", "main"), "utf8").trim() : "";
+  const main = join(snapshots, commit);
+  if (isPlainName(commit) && isFolder(main)) return main;
+  const others = foldersIn(snapshots).sort().slice(0, maxNamed);
+  const advice = others.length === 0 ? "download the model again" : `load one of its snapshots: ${others.join(", ")}`;
+  throw new RankletError("input", `load: ${folder} is a folder of Hugging Face's cache, and its refs/main names no snapshot in it: ${advice}`);
+}
+
+function checkWholeCache(folder: string): void {
+  const model = foldersIn(folder).find((path) => basename(path).startsWith("models--"));
+  if (model === undefined) return;
+  throw new RankletError(
+    "input",
+    `load: ${folder} is Hugging Face's cache of several models: give the id of one, "owner/name", or its folder, such as ${model}`,
+  );
+}
+
+function filesIn(folder: string): ReadonlySet<string> {
+  const names = readdirSync(folder).slice(0, maxListed);
+  const nested = names.filter((name) => isFolder(join(folder, name))).map((name) => [name, readdirSync(join(folder, name)).slice(0, maxListed)] as const);
+  return new Set([...names, ...nested.flatMap(([name, files]) => files.map((file) => `${name}/${file}`))]);
+}
+
+function foldersIn(folder: string): string[] {
+  return readdirSync(folder).slice(0, maxListed).map((name) => join(folder, name)).filter(isFolder);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
