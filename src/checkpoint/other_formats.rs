@@ -36,12 +36,12 @@ fn only(file: &str, format: &OtherFormat, origin: Option<String>) -> Error {
     let OtherFormat { name, is_read, .. } = format;
     let origin = origin.as_deref().unwrap_or("which this model's README.md often names");
     let advice = if *is_read {
-        "under another name: choose the file by `weights`, or load"
+        " under another name: choose the file by `weights`, or load"
     } else {
-        "which are not read: load"
+        ", which are not read: load"
     };
     weights(format!(
-        "{}; {file} has {name} weights, {advice} the model that they were made from, {origin}",
+        "{}; {file} has {name} weights{advice} the model that they were made from, {origin}",
         no_weights().context()
     ))
 }

@@ -51,8 +51,14 @@ export function openCache(
   if (option === undefined) return undefined;
   throw new RankletError(
     "unsupported",
-    "load: cache is not available here (a page needs https for it); leave it out, or keep the files yourself and give them to load",
+    `load: cache is not available here (${platform.noStore}); leave it out, or keep the files yourself and give them to load`,
   );
+}
+
+/** Returns the warning that a model is not cached, although it is by default. */
+export function noCacheWarnings(platform: Platform, location: ModelLocation, option: boolean | string | undefined, cache: ModelCache | undefined): readonly string[] {
+  const isExpected = location.kind === "remote" && location.hub !== undefined && option === undefined;
+  return isExpected && cache === undefined ? [`the model is not stored in a cache and will be downloaded again next time: ${platform.noStore}`] : [];
 }
 
 /**
@@ -74,7 +80,7 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
       await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
     }
   }
-  const collecting = steps.collect();
+  const collecting = steps.offline ? withFailure(steps.collect(), cache) : steps.collect();
   const scorer = await steps.start(collecting);
   try {
     await cache.write(await collecting);
@@ -82,6 +88,16 @@ export async function loadThroughCache(cache: ModelCache | undefined, steps: Loa
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }
   return loadedWith(scorer, warnings);
+}
+
+/** Adds the reason why the cache could not be read to an error about files that cannot be downloaded. */
+async function withFailure(collecting: Promise<ModelFiles>, { readFailure }: ModelCache): Promise<ModelFiles> {
+  try {
+    return await collecting;
+  } catch (error) {
+    if (readFailure === undefined || !(error instanceof RankletError)) throw error;
+    throw new RankletError(error.code, `${error.message} (the cache could not be read: ${readFailure})`, { cause: error });
+  }
 }
 
 function loadedWith(scorer: Scorer, warnings: readonly string[]): LoadedModel {

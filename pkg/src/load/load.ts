@@ -12,7 +12,7 @@ import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
-import { type LoadSteps, loadThroughCache, openCache } from "./keep.js";
+import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, withWarnings } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
 import { locate } from "./locate.js";
 import { MemoryBudget } from "./memory-budget.js";
@@ -45,7 +45,8 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
-    const loaded = await withTwin(platform, location, loadThroughCache(cache, steps, controller.signal));
+    const { scorer, info } = await withTwin(platform, location, loadThroughCache(cache, steps, controller.signal));
+    const loaded = withWarnings(scorer, info, noCacheWarnings(platform, location, cacheOption, cache));
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
     return loaded;

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.js";
 import type { Store } from "../platform/store.js";
 import { createManifest, isEntryName, isOldEntry, type Manifest, newEntryName, parseManifest } from "./manifest.js";
 import { isModelFileName, type ModelFiles, type WeightsForm, weightsForms } from "./model-files.js";
@@ -13,6 +14,7 @@ export class ModelCache {
   readonly #model: string;
   readonly #store: Store;
   readonly #weights: readonly WeightsForm[];
+  #readFailure: string | undefined;
 
   /**
    * @param model identifies the model: the URL of its folder, and the weights if they are chosen
@@ -22,6 +24,11 @@ export class ModelCache {
     this.#model = model;
     this.#store = store;
     this.#weights = weights === undefined ? weightsForms : [weights];
+  }
+
+  /** Why the last `read` failed, if it did. */
+  get readFailure(): string | undefined {
+    return this.#readFailure;
   }
 
   /** Reads the model's files. Returns `undefined` if they are absent, incomplete or unreadable. */
@@ -35,7 +42,8 @@ export class ModelCache {
       // Not awaited: unfinished entries only waste space.
       void this.#removeEntries((entry) => entry !== manifest.set && isOldEntry(entry)).catch(() => {});
       return files;
-    } catch {
+    } catch (error) {
+      this.#readFailure = messageOf(error);
       return undefined; // The model will be downloaded, whatever the reason.
     }
   }

@@ -34,5 +34,6 @@ export const browser: Platform = {
   hasPath: () => false,
   pageUrl,
   store: browserStore,
+  noStore: "a page needs https for a cache",
   nextTask,
 };

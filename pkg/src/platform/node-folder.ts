@@ -27,13 +27,12 @@ export function listFolder(url: URL): ListedFolder | undefined {
   }
 }
 
-/** Whether a file or folder exists at a relative path. */
+/** Whether a file or folder exists at a relative path. `false` if that may not be known. */
 export function hasPath(path: string): boolean {
-  try {
-    return existsSync(path);
-  } catch {
-    return false; // Deno throws without the permission.
-  }
+  // Deno would ask the user for the permission.
+  const { Deno: deno } = globalThis as { readonly Deno?: { readonly permissions: { querySync(permission: object): { readonly state: string } } } };
+  const isPermitted = deno === undefined || deno.permissions.querySync({ name: "read", path }).state === "granted";
+  return isPermitted && existsSync(path);
 }
 
 function modelFolder(path: string): string {

@@ -24,6 +24,13 @@ export function nodeStore(folder: string | undefined, model: string): Store | un
   };
 }
 
+/** Why there is no folder for caches, and what to do. */
+export function noStoreReason(): string {
+  const name = "name a folder in the option cache, or in the environment variable RANKLET_CACHE";
+  if (!("Deno" in globalThis)) return `the user has no home folder: ${name}`;
+  return `Deno does not permit to find the user's folder for caches: run with --allow-env, --allow-sys=homedir, --allow-read and --allow-write, or ${name}`;
+}
+
 /** Writes a temporary file and renames it, so that the file is never incomplete. */
 async function writeAtomically(path: string, content: Blob): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

@@ -7,7 +7,7 @@ import defaultModel from "../default-model.js";
 import { hubEnvironment } from "./node-environment.js";
 import { hasPath, listFolder } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
-import { ifExists, nodeStore } from "./node-store.js";
+import { ifExists, nodeStore, noStoreReason } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
@@ -28,5 +28,6 @@ export const node: Platform = {
   hasPath,
   pageUrl: () => undefined,
   store: nodeStore,
+  noStore: noStoreReason(),
   nextTask: () => new Promise((done) => void setImmediate(done)),
 };

@@ -58,6 +58,8 @@ export interface Platform {
    * @param model the URL of the model's folder
    */
   store(name: string | undefined, model: string): Store | undefined;
+  /** Why `store` returns `undefined`, and what to do. */
+  readonly noStore: string;
   /** Resolves in a later task, after the events that are queued now. */
   nextTask(): Promise<void>;
 }

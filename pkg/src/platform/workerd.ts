@@ -26,6 +26,7 @@ export const workerd: Platform = {
   hasPath: () => false,
   pageUrl: () => undefined,
   store: () => undefined,
+  noStore: "a Worker has no cache for models",
   // workerd ties a message channel to the request that created it, so this is a timeout.
   nextTask: () => new Promise((done) => void setTimeout(done, 0)),
 };

@@ -8,7 +8,9 @@ use super::Weights;
 use super::index::Index;
 use super::reader::WeightsReader;
 use crate::checkpoint::ModelFiles;
-use crate::checkpoint::model_layout::{layout, missing_shard};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::checkpoint::model_layout::layout;
+use crate::checkpoint::model_layout::missing_shard;
 use crate::checkpoint::weights_choice::WeightsChoice;
 use crate::error::{Result, weights};
 

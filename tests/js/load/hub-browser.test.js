@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await context.close();
-  Object.assign(hub, { requests: [], down: false });
+  Object.assign(hub, { requests: [], listings: [], down: false, lists: false });
   for (const set of [hub.faults, hub.gated, hub.tokens]) set.clear();
 });
 
@@ -106,6 +106,27 @@ describe("a model of a Hub, in Chromium", () => {
     await offline({ workers: 1 });
     await offline({ cache: true }, { on: await open() });
     assert.equal((await entries()).length, files.size + 1);
+  });
+
+  test("in Chromium, a Hub that lists its files causes no failed request in the console", async () => {
+    hub.lists = true;
+    const problems = [];
+    page.on("console", (message) => void (message.type() === "error" && problems.push(message.text())));
+    await loads();
+    await offline();
+    assert.deepEqual(problems, []);
+    assert.equal(hub.listings.filter(({ path }) => path.includes(id)).length, 1);
+  });
+
+  test("in Chromium, each choice of weights is cached by itself", async () => {
+    await loads({ weights: "model.safetensors" });
+    await offline({ weights: "model.safetensors" });
+    assert.equal((await entries()).length, files.size + 1);
+    await loads();
+    await offline();
+    await offline({ weights: "model.safetensors" });
+    assert.equal((await entries()).length, 2 * (files.size + 1));
+    await fails("weights", /the model has no pytorch_model\.bin.*it has model\.safetensors$/, { weights: "pytorch_model.bin" });
   });
 
   test("in Chromium, the base URL of a Hub may be relative to the page", async () => {

@@ -42,7 +42,7 @@ export class Download implements AnnouncedFile {
     if (response.status === 200 && !page) return new Download(url, response);
     await response.body?.cancel();
     if (response.status === 404 || (page && pageIsMissing)) return undefined;
-    if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file`);
+    if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`);
     const hint = advice?.(response.status);
     throw new RankletError("network", `${url.href} answered ${statusOf(response)}${hint === undefined ? "" : `: ${hint}`}`);
   }
