@@ -68,14 +68,14 @@ async function readOrigin(source: FileSource): Promise<readonly ReadFile[]> {
 async function readFile(source: FileSource, file: ModelFile, opening = source.open(file)): Promise<readonly ReadFile[]> {
   const opened = await opening;
   const read = opened === undefined ? undefined : await content(opened);
-  const readPage = read !== undefined && (await isPage(read[1]));
-  if (read === undefined || (readPage && source.pageIsMissing && !file.required)) {
+  const isReplaced = read !== undefined && (await isPage(read[1]));
+  if (read === undefined || (isReplaced && source.pageIsMissing && !file.required)) {
     const others = (await Promise.all(replacementsOf(file).map((other) => readFile(source, other)))).flat();
     if (file.required && others.length === 0) throw source.missing(file);
     return others;
   }
   // The engine refuses a page.
-  if (file.refused !== undefined && !readPage) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
+  if (file.refused !== undefined && !isReplaced) throw new RankletError("unsupported", `${file.name}: ${file.refused}`);
   return [read];
 }
 

@@ -14,6 +14,7 @@ import { abortable, throwIfAborted, withAbortController } from "../util/abort.js
 import { collectFiles } from "./collect.js";
 import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, withWarnings } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
+import { withLocalPath } from "./local-path.js";
 import { locate } from "./locate.js";
 import { MemoryBudget } from "./memory-budget.js";
 import { offlineReason } from "./offline.js";
@@ -21,7 +22,6 @@ import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
 import type { LoadedModel } from "./stages.js";
 import { startScorer } from "./start.js";
-import { withTwin } from "./twin.js";
 
 /**
  * Checks the options of `load` and loads a model.
@@ -45,7 +45,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
-    const { scorer, info } = await withTwin(platform, location, loadThroughCache(cache, steps, controller.signal));
+    const { scorer, info } = await withLocalPath(platform, location, loadThroughCache(cache, steps, controller.signal));
     const loaded = withWarnings(scorer, info, noCacheWarnings(platform, location, cacheOption, cache));
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);

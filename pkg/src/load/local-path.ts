@@ -7,7 +7,7 @@ import type { LoadedModel, ModelLocation } from "./stages.js";
  * Waits for a model. If a Hub id is also the path of something here, a failed download says so in its error, and a loaded
  * model in a warning.
  */
-export async function withTwin(platform: Platform, location: ModelLocation, loading: Promise<LoadedModel>): Promise<LoadedModel> {
+export async function withLocalPath(platform: Platform, location: ModelLocation, loading: Promise<LoadedModel>): Promise<LoadedModel> {
   const id = location.kind === "remote" ? location.hub?.id : undefined;
   if (id === undefined) return loading;
   const here = `there is a "./${id}" here too`;
