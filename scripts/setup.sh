@@ -22,7 +22,7 @@ setup() {
   setup_npm pkg
   setup_npm www
   setup_npm tests/js
-  setup_npm tests/js/server
+  setup_npm tests/js/integrations
   setup_browsers
   setup_vulkan
 }

@@ -93,7 +93,7 @@ describe("names of the code in the documents", () => {
     assert.deepEqual([...named(read("CONTRIBUTING.md"))].sort(), [...named(help)].sort());
   });
 
-  test("ARCHITECTURE.md has at most 120 lines", () => {
-    assert.ok(read("ARCHITECTURE.md").trimEnd().split("\n").length <= 120);
+  test("ARCHITECTURE.md has at most 130 lines", () => {
+    assert.ok(read("ARCHITECTURE.md").trimEnd().split("\n").length <= 130);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 import { dist } from "../support/paths.js";
@@ -29,4 +29,12 @@ test("ranklet/server brings no engine and no model", async () => {
   visit(new URL("server/index.js", dist));
   const folders = new Set([...seen].map((href) => href.slice(new URL(dist).href.length).split("/").slice(0, -1).join("/")));
   assert.deepEqual([...folders].sort(), ["", "server", "util"]);
+});
+
+test("the adapters use the public API alone", () => {
+  for (const name of readdirSync(new URL("adapters/", dist)).filter((file) => file.endsWith(".js"))) {
+    const code = readFileSync(new URL(`adapters/${name}`, dist), "utf8");
+    const imports = [...code.matchAll(/from "([^"]+)"/g)].map(([, path]) => path);
+    assert.deepEqual(imports.filter((path) => !["ranklet", "./lazy-reranker.js", "genkit/plugin"].includes(path)), [], name);
+  }
 });

@@ -14,8 +14,8 @@ import cohere from "cohere-ai";
 import cohere7 from "cohere-ai-7";
 import { VoyageAIClient } from "voyageai";
 
-import { dist } from "../support/paths.js";
-import { question } from "../support/servers/rerank-handler.js";
+import { dist } from "../../support/paths.js";
+import { question } from "../../support/servers/rerank-handler.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { createHandler } = await import(new URL("server/index.js", dist));

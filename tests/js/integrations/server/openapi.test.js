@@ -4,8 +4,8 @@ import { after, before, describe, test } from "node:test";
 
 import Ajv from "ajv/dist/2020.js";
 
-import { dist, root } from "../support/paths.js";
-import { client } from "../support/servers/rerank-handler.js";
+import { dist, root } from "../../support/paths.js";
+import { client } from "../../support/servers/rerank-handler.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const description = JSON.parse(readFileSync(new URL("docs/openapi.json", root), "utf8"));

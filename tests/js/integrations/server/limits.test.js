@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { dist } from "../support/paths.js";
-import { client, manualReranker, question } from "../support/servers/rerank-handler.js";
+import { dist } from "../../support/paths.js";
+import { client, manualReranker, question } from "../../support/servers/rerank-handler.js";
 
 const { RankletError } = await import(new URL("index.node.js", dist));
 const { query, documents } = question;

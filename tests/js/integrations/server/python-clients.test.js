@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 
 import { serve } from "@hono/node-server";
 
-import { dist, root } from "../support/paths.js";
-import { question } from "../support/servers/rerank-handler.js";
+import { dist, root } from "../../support/paths.js";
+import { question } from "../../support/servers/rerank-handler.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { createHandler } = await import(new URL("server/index.js", dist));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { dist } from "../support/paths.js";
-import { client, question } from "../support/servers/rerank-handler.js";
+import { dist } from "../../support/paths.js";
+import { client, question } from "../../support/servers/rerank-handler.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { query, documents, best } = question;

@@ -1,0 +1,68 @@
+// The entry `ranklet/langchain`: a document compressor for LangChain.js.
+import { RankletError, type DocumentOptions, type RerankResult, type Scores } from "ranklet";
+
+import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
+
+/** A document of LangChain. */
+export interface LangChainDocument {
+  pageContent: string;
+  metadata: Record<string, unknown>;
+  id?: string | undefined;
+}
+
+/** Options of a `RankletRerank`. */
+export interface RankletRerankOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument"> {
+  /** Max number of documents that are returned, at least 1. Default: all. */
+  readonly topN?: number | undefined;
+  /** Default `"model"`. */
+  readonly scores?: Scores | undefined;
+  /** Aborts all calls. LangChain does not pass the signal of `invoke` to compressors. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A document compressor, for `ContextualCompressionRetriever` and others that call `compressDocuments`. It returns copies of
+ * the documents, best first, with the score in `metadata.relevanceScore`.
+ */
+export class RankletRerank {
+  readonly #load: ReturnType<typeof lazyReranker>;
+  readonly #options: Omit<RankletRerankOptions, keyof RerankerOptions>;
+
+  constructor({ reranker, model, loadOptions, ...options }: RankletRerankOptions = {}) {
+    this.#load = lazyReranker({ reranker, model, loadOptions });
+    this.#options = options;
+  }
+
+  /**
+   * Ranks documents by how well they answer the query.
+   * @returns copies of the best documents, best first
+   * @throws RankletError `input`, `aborted`, or an error of loading the model
+   */
+  async compressDocuments<D extends LangChainDocument>(documents: readonly D[], query: string): Promise<D[]> {
+    return (await this.#rank(documents, query)).map(({ index, score }) => withScore(documents[index] as D, score));
+  }
+
+  /**
+   * Ranks documents or texts, like `CohereRerank.rerank`.
+   * @returns indices and scores, best first
+   */
+  async rerank(documents: readonly (string | LangChainDocument | Record<string, unknown>)[], query: string): Promise<{ index: number; relevanceScore: number }[]> {
+    return (await this.#rank(documents, query)).map(({ index, score }) => ({ index, relevanceScore: score }));
+  }
+
+  async #rank(documents: readonly (string | object)[], query: string): Promise<readonly RerankResult[]> {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) throw new RankletError("aborted", "the call was aborted", { cause: signal.reason });
+    // LangChain.js calls a compressor for no documents too; they need no model.
+    if (documents.length === 0) return [];
+    const reranker = await this.#load();
+    return (await reranker.rerank({ ...this.#options, query, documents })).results;
+  }
+}
+
+/** Returns a copy of a document, of the same class, with its score. */
+function withScore<D extends LangChainDocument>(document: D, score: number): D {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(document) as object) as D, document);
+  copy.metadata = { ...document.metadata, relevanceScore: score };
+  return copy;
+}

@@ -1,0 +1,24 @@
+import { Reranker, type LoadOptions, type ModelSource } from "ranklet";
+
+/** The model of an adapter: a loaded reranker, or what `Reranker.load` takes. */
+export interface RerankerOptions {
+  /** A loaded reranker. It stays the caller's to dispose. */
+  readonly reranker?: Reranker | Promise<Reranker> | undefined;
+  /** The model to load when it is first needed. Default: the embedded model. Not with `reranker`. */
+  readonly model?: ModelSource | undefined;
+  /** Options of `Reranker.load`. Not with `reranker`. */
+  readonly loadOptions?: LoadOptions | undefined;
+}
+
+/** Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure. */
+export function lazyReranker({ reranker, model, loadOptions }: RerankerOptions): () => Promise<Reranker> {
+  if (reranker !== undefined) return async () => reranker;
+  let loading: Promise<Reranker> | undefined;
+  return () => {
+    if (loading === undefined) {
+      const attempt = (loading = Reranker.load(model, loadOptions));
+      attempt.catch(() => (loading = undefined));
+    }
+    return loading;
+  };
+}

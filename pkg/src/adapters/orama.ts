@@ -1,0 +1,50 @@
+// The entry `ranklet/orama`: a plug-in that ranks the hits of a search anew.
+import type { DocumentOptions, Scores } from "ranklet";
+
+import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
+
+/** Options of the plug-in. */
+export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields"> {
+  /** Max number of hits that are ranked anew, from the first. The others follow in Orama's order. Default 50. */
+  readonly candidates?: number | undefined;
+  /** Max number of hits that are left, at least 1. Default: all. */
+  readonly topN?: number | undefined;
+  /** Default `"model"`. */
+  readonly scores?: Scores | undefined;
+}
+
+/** One hit of Orama's results. */
+interface Hit {
+  id: string;
+  score: number;
+  document: unknown;
+}
+
+/** The part of Orama's results that the plug-in changes. */
+interface Results {
+  hits: Hit[];
+}
+
+/** A plug-in for `create({ plugins })` of Orama 3. */
+export interface OramaPlugin {
+  readonly name: "ranklet";
+  readonly afterSearch: (database: unknown, params: { readonly term?: string | undefined }, language: string | undefined, results: Results) => Promise<void>;
+}
+
+/**
+ * Creates the plug-in. After each search with a term it ranks the first hits by how well they answer the term. Orama's results
+ * hold the new order and the new scores.
+ */
+export function pluginRanklet({ reranker, model, loadOptions, candidates = 50, topN, ...options }: PluginOptions = {}): OramaPlugin {
+  const load = lazyReranker({ reranker, model, loadOptions });
+  return {
+    name: "ranklet",
+    afterSearch: async (_database, { term }, _language, results) => {
+      const hits = results.hits.slice(0, candidates);
+      if (term === undefined || term === "" || hits.length === 0) return;
+      const ranking = await (await load()).rerank({ ...options, query: term, documents: hits.map(({ document }) => document as object) });
+      const ranked = ranking.results.map(({ index, score }) => ({ ...(hits[index] as Hit), score }));
+      results.hits = [...ranked, ...results.hits.slice(candidates)].slice(0, topN);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { dist } from "../../support/paths.js";
+import { question } from "../../support/servers/rerank-handler.js";
+
+const { Reranker } = await import(new URL("index.node.js", dist));
+const { createScorer } = await import(new URL("adapters/mastra.js", dist));
+const { query, documents } = question;
+
+describe("a scorer", () => {
+  let reranker;
+  before(async () => (reranker = await Reranker.load(undefined, { workers: 1 })));
+  after(() => reranker.dispose());
+
+  test("scores the calls of one microtask at once, with a sigmoid", async () => {
+    const calls = [];
+    const counted = { score: (pairs, options) => (calls.push(pairs.length), reranker.score(pairs, options)) };
+    const scorer = createScorer({ reranker: counted });
+    const scores = await Promise.all(documents.map((text) => scorer.getRelevanceScore(query, text)));
+    const expected = await reranker.score(documents.map((text) => [query, text]), { scores: "sigmoid" });
+    assert.deepEqual(scores, [...expected]);
+    assert.deepEqual(calls, [3]);
+    assert.equal(await scorer.getRelevanceScore(query, documents[0]), expected[0]);
+    assert.deepEqual(calls, [3, 1]);
+  });
+
+  test("rejects every call of a batch that fails, and works afterwards", async () => {
+    let attempts = 0;
+    const failing = { score: async (pairs, options) => (attempts++ === 0 ? Promise.reject(new Error("failed")) : reranker.score(pairs, options)) };
+    const scorer = createScorer({ reranker: failing });
+    const results = await Promise.allSettled(documents.map((text) => scorer.getRelevanceScore(query, text)));
+    assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected", "rejected"]);
+    assert.ok((await scorer.getRelevanceScore(query, documents[0])) > 0);
+  });
+});
