@@ -1,5 +1,6 @@
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
 import { ModelCache } from "../model/cache.js";
+import type { CacheEntry } from "../model/cache-entry.js";
 import type { ModelFiles, WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
@@ -9,8 +10,8 @@ import type { LoadedModel, ModelLocation } from "./stages.js";
 
 /** The other stages of a load, as the cache calls them. */
 export interface LoadSteps {
-  /** Reads the files from their location. */
-  collect(): Promise<ModelFiles>;
+  /** Reads the files from their location. Downloads are written into `entry`. */
+  collect(entry?: CacheEntry): Promise<ModelFiles>;
   /** Starts an engine with the files. */
   start(files: Promise<ModelFiles>): Promise<Scorer>;
   /** Whether the files cannot be downloaded. */
@@ -46,8 +47,8 @@ export function openCache(
   }
   if (option === undefined && location.hub === undefined && offline === undefined) return undefined;
   const model = weights === undefined ? location.folder.href : `${location.folder.href}?weights=${weights.name}`;
-  const store = platform.store(typeof option === "string" ? option : undefined, model);
-  if (store !== undefined) return new ModelCache(model, store, weights);
+  const stores = platform.stores(typeof option === "string" ? option : undefined);
+  if (stores !== undefined) return new ModelCache(model, stores.open(model), weights);
   if (option === undefined) return undefined;
   throw new RankletError(
     "unsupported",
@@ -63,31 +64,55 @@ export function noCacheWarnings(platform: Platform, location: ModelLocation, opt
 
 /**
  * Loads from the cache. If it does not have the model, or has damaged files, loads from the model's location and keeps the
- * files once an engine has accepted them.
+ * files once an engine has accepted them. Other processes and tabs wait meanwhile, and then find them.
  */
 export async function loadThroughCache(cache: ModelCache | undefined, steps: LoadSteps, signal: AbortSignal): Promise<LoadedModel> {
   if (cache === undefined) return loadedWith(await steps.start(steps.collect()), []);
   const warnings: string[] = [];
+  if (steps.offline) return (await loadCached(cache, steps, warnings, signal)) ?? loadedWith(await steps.start(withFailure(steps.collect(), cache)), warnings);
+  return (
+    (await loadCached(cache, steps, warnings, signal)) ??
+    (await cache.lock(async (isLocked) => (await loadCached(cache, steps, warnings, signal)) ?? (await download(cache, isLocked, steps, warnings)), signal))
+  );
+}
+
+/** Loads the model from the cache. Returns `undefined` if that does not have it, or has damaged files, which it removes. */
+async function loadCached(cache: ModelCache, steps: LoadSteps, warnings: string[], signal: AbortSignal): Promise<LoadedModel | undefined> {
   const cached = await abortable(cache.read(), signal);
-  if (cached !== undefined) {
-    steps.onCached(cached);
-    try {
-      return loadedWith(await steps.start(Promise.resolve(cached)), warnings);
-    } catch (error) {
-      if (!(error instanceof RankletError) || !fileErrorCodes.includes(error.code)) throw error;
-      if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
-      warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
-      await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
-    }
-  }
-  const collecting = steps.offline ? withFailure(steps.collect(), cache) : steps.collect();
-  const scorer = await steps.start(collecting);
+  if (cached === undefined) return undefined;
+  steps.onCached(cached);
   try {
-    await cache.write(await collecting);
+    return loadedWith(await steps.start(Promise.resolve(cached)), warnings);
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
+    warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
+    await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
+    return undefined;
+  }
+}
+
+async function download(cache: ModelCache, continues: boolean, steps: LoadSteps, warnings: string[]): Promise<LoadedModel> {
+  const entry = await cache.openEntry(continues, false);
+  const collecting = steps.collect(entry);
+  let scorer: Scorer;
+  try {
+    scorer = await steps.start(collecting);
+  } catch (error) {
+    // Files that were interrupted are continued by the next load, but not those that an engine refuses.
+    if (isFileError(error)) await entry.discard().catch(() => {});
+    throw error;
+  }
+  try {
+    await cache.commit(entry, await collecting);
   } catch (error) {
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }
   return loadedWith(scorer, warnings);
+}
+
+function isFileError(error: unknown): error is RankletError {
+  return error instanceof RankletError && fileErrorCodes.includes(error.code);
 }
 
 /** Adds the reason why the cache could not be read to an error about files that cannot be downloaded. */

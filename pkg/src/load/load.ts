@@ -34,8 +34,8 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   const cache = openCache(platform, location, cacheOption, offline, weights);
   return withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
-      collect: async () => {
-        const context = { platform, budget: new MemoryBudget(settings), offline, signal: controller.signal, onProgress };
+      collect: async (entry) => {
+        const context = { platform, budget: new MemoryBudget(settings), offline, entry, signal: controller.signal, onProgress };
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {

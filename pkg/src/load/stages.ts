@@ -2,6 +2,7 @@
 // are `ModelFiles` of model/model-files.ts.
 import type { EngineSettings } from "../engine/engine.js";
 import type { RankletError } from "../errors.js";
+import type { CacheEntry } from "../model/cache-entry.js";
 import type { HubModel } from "../model/hub.js";
 import type { ModelFile, ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
@@ -38,6 +39,8 @@ export interface SourceContext {
   readonly budget: MemoryBudget;
   /** What forbids requests, as errors say it; `undefined` if they are allowed. */
   readonly offline: string | undefined;
+  /** The entry of the cache that downloads are written into, if the model is cached. */
+  readonly entry: CacheEntry | undefined;
   /** Ends reading. The caller aborts it after a failure, so that other files stop as well. */
   readonly signal: AbortSignal;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;

@@ -1,6 +1,7 @@
 import { RankletError } from "../errors.js";
 import { commitOf } from "../model/hub.js";
 import type { ModelFile } from "../model/model-files.js";
+import { TransientError } from "../util/request.js";
 import type { MemoryBudget } from "./memory-budget.js";
 
 /**
@@ -40,12 +41,27 @@ export class DownloadVerifier {
 
   #checkCommit({ url, commit }: AnnouncedFile): void {
     this.#commit ??= commit;
-    if (commit === undefined || commit === this.#commit) return;
-    throw new RankletError(
-      "integrity",
-      `${url.href} is of commit ${commit} where ${this.#commit} was expected: the model was changed while it was downloaded; try again`,
-    );
+    checkCommit(url, commit, this.#commit);
   }
+}
+
+/** @throws RankletError `integrity` if a file is not of the expected commit, where both are known */
+export function checkCommit(url: URL, commit: string | undefined, expected: string | undefined): void {
+  if (commit === undefined || expected === undefined || commit === expected) return;
+  throw new RankletError(
+    "integrity",
+    `${url.href} is of commit ${commit} where ${expected} was expected: the model was changed while it was downloaded; try again`,
+  );
+}
+
+/**
+ * Checks the SHA-256 of a downloaded file.
+ * @throws RankletError `integrity` unless it has each of the expected ones
+ */
+export function checkHash(url: URL, hash: string | undefined, expected: readonly string[]): void {
+  const other = expected.find((sha256) => sha256 !== hash);
+  if (other === undefined) return;
+  throw new RankletError("integrity", `${url.href} has the SHA-256 ${hash} where ${other} was expected: it is damaged, or another file; try again`);
 }
 
 /** The length of a file as a server announces it. */
@@ -66,7 +82,7 @@ export function checkLength(url: URL, loaded: number, announced: AnnouncedLength
   if (announced === undefined) return;
   const { bytes, exact, mayBeCompressed } = announced;
   if (loaded < bytes - (!exact && mayBeCompressed ? maxCompressionOverhead : 0)) {
-    throw new RankletError("network", `${url.href} ended after ${loaded} of ${bytes} bytes; try again`);
+    throw new TransientError(`${url.href} ended after ${loaded} of ${bytes} bytes; try again`);
   }
   if (exact && loaded > bytes) {
     throw new RankletError("network", `${url.href} has ${loaded} bytes instead of the ${bytes} that the server announced`);

@@ -1,14 +1,13 @@
 import { messageOf } from "../errors.js";
 import type { Store } from "../platform/store.js";
-import { createManifest, isEntryName, isOldEntry, type Manifest, newEntryName, parseManifest } from "./manifest.js";
+import { CacheEntry } from "./cache-entry.js";
+import { isEntryName, isOldEntry, isStaleDownload, type Manifest, manifestName, parseManifest, parseRecord, recordName } from "./manifest.js";
 import { isModelFileName, type ModelFiles, type WeightsForm, weightsForms } from "./model-files.js";
 
-const manifestName = "manifest.json";
-
 /**
- * One model in a store: complete, or absent. Each write creates a new entry, a folder that is never changed afterwards. The
- * manifest, written last, names the valid entry. So concurrent readers and writers in other processes or tabs never see a
- * mix of two writes.
+ * One model in a store: complete, or absent. Each download writes a new entry, a folder that is never changed once it is
+ * complete. The manifest, written last, names the valid entry. So concurrent readers and writers in other processes or tabs
+ * never see a mix of two writes.
  */
 export class ModelCache {
   readonly #model: string;
@@ -34,13 +33,14 @@ export class ModelCache {
   /** Reads the model's files. Returns `undefined` if they are absent, incomplete or unreadable. */
   async read(): Promise<ModelFiles | undefined> {
     try {
-      const manifest = await this.#manifest();
+      const manifest = await this.manifest();
       if (manifest === undefined) return undefined;
       // A damaged manifest may name files outside the entry.
       const names = Object.keys(manifest.files).filter(isModelFileName);
       const files = new Map(await Promise.all(names.map(async (name) => [name, await this.#file(manifest, name)] as const)));
-      // Not awaited: unfinished entries only waste space.
-      void this.#removeEntries((entry) => entry !== manifest.set && isOldEntry(entry)).catch(() => {});
+      // Not awaited: they only waste space, or say when the model was used.
+      void this.#store.markUsed().catch(() => {});
+      void this.#removeOldEntries(manifest.set).catch(() => {});
       return files;
     } catch (error) {
       this.#readFailure = messageOf(error);
@@ -48,30 +48,44 @@ export class ModelCache {
     }
   }
 
-  /** Replaces the model's files. If the store rejects, so does this, and the former files stay valid. */
-  async write(files: ModelFiles): Promise<void> {
-    const entry = newEntryName();
-    let replaced: Manifest | undefined;
-    try {
-      for (const [name, content] of files) await this.#store.put(`${entry}/${name}`, content);
-      replaced = await this.#manifest();
-      await this.#store.put(manifestName, new Blob([JSON.stringify(createManifest(this.#model, entry, files))]));
-    } catch (error) {
-      await this.#store.remove(entry).catch(() => {}); // The first failure is the informative one.
-      throw error;
-    }
+  /** Runs `task` while no other process or tab downloads the model; see `Store.lock`. */
+  lock<T>(task: (isLocked: boolean) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#store.lock(task, signal);
+  }
+
+  /**
+   * Opens the entry that a download fills.
+   * @param continues whether an interrupted download is continued. No other process or tab may write to its entry.
+   * @param refreshes whether unchanged files are taken from the cached model
+   */
+  async openEntry(continues: boolean, refreshes: boolean): Promise<CacheEntry> {
+    const cached = refreshes ? await this.manifest().catch(() => undefined) : undefined;
+    return CacheEntry.open(this.#model, this.#store, continues, cached);
+  }
+
+  /**
+   * Makes a downloaded entry the model's, and removes the former one.
+   * @throws the error of the store; then the former entry stays valid
+   */
+  async commit(entry: CacheEntry, files: ModelFiles): Promise<void> {
+    const replaced = await this.manifest().catch(() => undefined);
+    await entry.commit(files);
+    const current = await this.manifest();
     // If this fails, the next write tries again.
-    await this.#removeEntries((other) => other !== entry && (other === replaced?.set || isOldEntry(other))).catch(() => {});
+    if (replaced !== undefined && replaced.set !== current?.set) await this.#store.remove(replaced.set).catch(() => {});
+    await this.#removeOldEntries(current?.set).catch(() => {});
+    await this.#store.markUsed().catch(() => {});
   }
 
   /** Removes the model. Rejects as the store does. */
   async remove(): Promise<void> {
-    const manifest = await this.#manifest();
+    const manifest = await this.manifest();
     await this.#store.remove(manifestName);
     if (manifest !== undefined) await this.#store.remove(manifest.set);
   }
 
-  async #manifest(): Promise<Manifest | undefined> {
+  /** Returns the manifest, or `undefined` if the store has no valid one. */
+  async manifest(): Promise<Manifest | undefined> {
     const content = await this.#store.get(manifestName);
     return content === undefined ? undefined : parseManifest(this.#model, this.#weights, content);
   }
@@ -82,10 +96,15 @@ export class ModelCache {
     return content;
   }
 
-  /** Removes the entries for which `condition` holds. A process that is killed while writing leaves one without a manifest. */
-  async #removeEntries(condition: (entry: string) => boolean): Promise<void> {
+  /** Removes old entries other than the valid one and that of a download that can be continued. */
+  async #removeOldEntries(valid: string | undefined): Promise<void> {
+    const content = await this.#store.get(recordName);
+    const record = content === undefined ? undefined : await parseRecord(this.#model, content);
+    const isStale = record !== undefined && isStaleDownload(record);
+    if (isStale) await this.#store.remove(recordName);
     for (const name of await this.#store.list()) {
-      if (isEntryName(name) && condition(name)) await this.#store.remove(name);
+      if (!isEntryName(name) || name === valid || !isOldEntry(name)) continue;
+      if (isStale || name !== record?.set) await this.#store.remove(name);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { isObject } from "../util/check.js";
+import type { FileVersion } from "./file-version.js";
 import { fixedFiles, fixedNames, type ModelFile, type ModelFiles, replacementsOf, type WeightsForm } from "./model-files.js";
 
 /** The JSON that describes a cached model. A cache without a valid one does not have the model. */
@@ -12,10 +13,27 @@ export interface Manifest {
   readonly files: Readonly<Record<string, number>>;
   /** Files with fixed names that the model does not have. Weights are not listed: they come in one of several forms. */
   readonly absent: readonly string[];
+  /** ETag of each file, if its server named one. */
+  readonly etags?: Readonly<Record<string, string | undefined>>;
+  /** The commit that the files are of, if it is known. */
+  readonly commit?: string;
 }
+
+/** The JSON that describes a download that was not finished. */
+export interface DownloadRecord {
+  readonly version: 1;
+  readonly model: string;
+  /** The name of the entry that the files are written to. */
+  readonly set: string;
+  readonly files: Readonly<Record<string, FileVersion>>;
+}
+
+export const manifestName = "manifest.json";
+export const recordName = "download.json";
 
 const maxManifestBytes = 65_536;
 const hourMs = 3_600_000;
+const weekMs = 168 * hourMs;
 
 /** Creates a unique name for a cache entry. It begins with the current time. */
 export function newEntryName(): string {
@@ -29,12 +47,40 @@ export function isEntryName(name: unknown): name is string {
 
 /** Whether an entry is older than an hour, so that an unfinished write can be cleaned up. */
 export function isOldEntry(name: string): boolean {
-  return Date.now() - Number.parseInt(name, 10) > hourMs;
+  return ageOf(name) > hourMs;
 }
 
-export function createManifest(model: string, entry: string, files: ModelFiles): Manifest {
+/** Whether an unfinished download began so long ago that it is not continued. */
+export function isStaleDownload({ set }: DownloadRecord): boolean {
+  return ageOf(set) > weekMs;
+}
+
+function ageOf(entry: string): number {
+  return Date.now() - Number.parseInt(entry, 10);
+}
+
+/** @param commit the commit that the files are of, if it is known */
+export function createManifest(model: string, entry: string, files: ModelFiles, etags: Manifest["etags"] & object, commit: string | undefined): Blob {
   const absent = fixedNames.filter((name) => !files.has(name));
-  return { version: 1, model, set: entry, files: Object.fromEntries([...files].map(([name, { size }]) => [name, size])), absent };
+  const lengths = Object.fromEntries([...files].map(([name, { size }]) => [name, size]));
+  return jsonBlob<Manifest>({ version: 1, model, set: entry, files: lengths, absent, etags, ...(commit === undefined ? {} : { commit }) });
+}
+
+export function createRecord(model: string, entry: string, files: DownloadRecord["files"]): Blob {
+  return jsonBlob<DownloadRecord>({ version: 1, model, set: entry, files });
+}
+
+/** Parses a record. Returns `undefined` unless it is one of `model`. */
+export async function parseRecord(model: string, content: Blob): Promise<DownloadRecord | undefined> {
+  const record = content.size > maxManifestBytes ? undefined : parseJson(await content.text());
+  if (!isObject(record) || record["version"] !== 1 || record["model"] !== model || !isEntryName(record["set"]) || !isObject(record["files"])) return undefined;
+  return Object.values(record["files"]).every(isFileVersion) ? (record as unknown as DownloadRecord) : undefined;
+}
+
+function isFileVersion(value: unknown): boolean {
+  if (!isObject(value) || typeof value["url"] !== "string") return false;
+  const isOptional = (name: string, type: string): boolean => value[name] === undefined || typeof value[name] === type;
+  return isOptional("etag", "string") && isOptional("sha256", "string") && isOptional("bytes", "number");
 }
 
 /** Parses a manifest. Returns `undefined` unless it is of `model`, knows of every fixed file, and has weights in one of the forms. */
@@ -42,8 +88,9 @@ export async function parseManifest(model: string, weights: readonly WeightsForm
   if (content.size > maxManifestBytes) return undefined;
   const manifest = parseJson(await content.text());
   if (!isObject(manifest)) return undefined;
-  const { version, model: url, set, files, absent } = manifest;
+  const { version, model: url, set, files, absent, etags = {}, commit = "" } = manifest;
   if (version !== 1 || url !== model || !isEntryName(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
+  if (!isObject(etags) || typeof commit !== "string") return undefined;
   const has = ({ name }: ModelFile): boolean => Object.hasOwn(files, name);
   const isOptional = (file: ModelFile): boolean => !file.required || replacementsOf(file).some(has);
   const isComplete = fixedFiles.every((file) => has(file) || (isOptional(file) && absent.includes(file.name)));
@@ -57,4 +104,8 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function jsonBlob<T>(value: T): Blob {
+  return new Blob([JSON.stringify(value)]);
 }

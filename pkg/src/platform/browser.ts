@@ -2,7 +2,8 @@ import { bestEngineUrl } from "../assets.js";
 import defaultModel from "../default-model.js";
 import { RankletError } from "../errors.js";
 import { expectSuccess, request } from "../util/request.js";
-import { browserStore } from "./browser-store.js";
+import { PortableSha256 } from "../util/sha256.js";
+import { browserStores } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
 import { nextTask } from "./next-task.js";
 import type { Platform } from "./platform.js";
@@ -33,7 +34,9 @@ export const browser: Platform = {
   listFolder: () => undefined,
   hasPath: () => false,
   pageUrl,
-  store: browserStore,
+  stores: browserStores,
   noStore: "a page needs https for a cache",
+  hasCors: true,
+  newSha256: () => new PortableSha256(),
   nextTask,
 };

@@ -1,26 +1,42 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { environmentVariable } from "./node-environment.js";
-import type { Store } from "./store.js";
+import { withFileLock } from "./node-lock.js";
+import type { ModelStores, Store } from "./store.js";
 
 /**
- * Creates a store in the file system, with one folder per model, named by a hash of its URL.
+ * Creates stores in the file system, with one folder per model, named by a hash of its URL. The time of the last use is that
+ * of the folder.
  * @param folder root of all models; default: the environment variable `RANKLET_CACHE`, or "ranklet" in `HF_HOME` or in the
  *   user's folder for caches
  * @returns `undefined` if there is no such folder, as for a user without a home
  */
-export function nodeStore(folder: string | undefined, model: string): Store | undefined {
+export function nodeStores(folder: string | undefined): ModelStores | undefined {
   const root = folder === undefined ? defaultFolder() : resolve(folder);
   if (root === undefined) return undefined;
-  const modelFolder = join(root, createHash("sha256").update(model).digest("hex").slice(0, 32));
   return {
-    get: (name) => ifExists(async () => new Blob([await readFile(join(modelFolder, name))])),
-    put: (name, content) => writeAtomically(join(modelFolder, name), content),
-    list: async () => (await ifExists(() => readdir(modelFolder))) ?? [],
-    remove: (name) => rm(join(modelFolder, name), { recursive: true, force: true }),
+    open: (model) => storeIn(join(root, createHash("sha256").update(model).digest("hex").slice(0, 32))),
+    all: async () => {
+      const names = (await ifExists(() => readdir(root))) ?? [];
+      return names.filter((name) => /^[0-9a-f]{32}$/.test(name)).map((name) => storeIn(join(root, name)));
+    },
+  };
+}
+
+function storeIn(folder: string): Store {
+  return {
+    get: (name) => ifExists(async () => new Blob([await readFile(join(folder, name))])),
+    size: (name) => ifExists(async () => (await stat(join(folder, name))).size),
+    put: (name, content) => writeAtomically(join(folder, name), content),
+    append: (name, _start, bytes) => append(join(folder, name), bytes),
+    list: async () => (await ifExists(() => readdir(folder))) ?? [],
+    remove: (name = "") => rm(join(folder, name), { recursive: true, force: true }),
+    markUsed: () => utimes(folder, new Date(), new Date()),
+    lastUsed: async () => (await ifExists(() => stat(folder)))?.mtimeMs ?? 0,
+    lock: (task, signal) => withFileLock(`${folder}.lock`, task, signal),
   };
 }
 
@@ -42,6 +58,11 @@ async function writeAtomically(path: string, content: Blob): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+async function append(path: string, bytes: Blob): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await appendFile(path, new Uint8Array(await bytes.arrayBuffer()));
 }
 
 function defaultFolder(): string | undefined {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers";
@@ -7,7 +8,7 @@ import defaultModel from "../default-model.js";
 import { hubEnvironment } from "./node-environment.js";
 import { hasPath, listFolder } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
-import { ifExists, nodeStore, noStoreReason } from "./node-store.js";
+import { ifExists, nodeStores, noStoreReason } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
 import type { Platform } from "./platform.js";
 
@@ -27,7 +28,9 @@ export const node: Platform = {
   listFolder,
   hasPath,
   pageUrl: () => undefined,
-  store: nodeStore,
+  stores: nodeStores,
   noStore: noStoreReason(),
+  hasCors: false,
+  newSha256: () => createHash("sha256"),
   nextTask: () => new Promise((done) => void setImmediate(done)),
 };

@@ -1,7 +1,8 @@
 import type { ModelFileSet } from "../types.js";
+import type { Sha256 } from "../util/sha256.js";
 import type { WorkerPort } from "../worker/port.js";
 import type { HubEnvironment } from "./hub-environment.js";
-import type { Store } from "./store.js";
+import type { ModelStores } from "./store.js";
 
 /** The files of a model in the file system. */
 export interface ListedFolder {
@@ -53,13 +54,19 @@ export interface Platform {
   /** Returns the base of relative URLs, or `undefined` if there is none. */
   pageUrl(): string | undefined;
   /**
-   * Returns the store for the files of a model, or `undefined` if the runtime cannot store any.
+   * Returns the stores of a cache, or `undefined` if the runtime cannot store files.
    * @param name the cache's name or folder, as in the option `cache` of `load`; `undefined` for the default
-   * @param model the URL of the model's folder
    */
-  store(name: string | undefined, model: string): Store | undefined;
-  /** Why `store` returns `undefined`, and what to do. */
+  stores(name: string | undefined): ModelStores | undefined;
+  /** Why `stores` returns `undefined`, and what to do. */
   readonly noStore: string;
+  /**
+   * Whether requests follow the rules of CORS: the headers of redirects are hidden, and a server of another origin is asked
+   * before it gets unusual headers.
+   */
+  readonly hasCors: boolean;
+  /** Starts the computation of a SHA-256. */
+  newSha256(): Sha256;
   /** Resolves in a later task, after the events that are queued now. */
   nextTask(): Promise<void>;
 }

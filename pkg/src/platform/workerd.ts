@@ -1,6 +1,7 @@
 // workerd's V8 has relaxed SIMD, and a static import cannot choose between two files.
 import engine from "../assets/ranklet_relaxed_bg.wasm";
 import { RankletError } from "../errors.js";
+import { PortableSha256 } from "../util/sha256.js";
 import type { Platform } from "./platform.js";
 
 /** workerd (Cloudflare Workers). It has no files, and takes WebAssembly only as a static import. */
@@ -25,8 +26,10 @@ export const workerd: Platform = {
   listFolder: () => undefined,
   hasPath: () => false,
   pageUrl: () => undefined,
-  store: () => undefined,
+  stores: () => undefined,
   noStore: "a Worker has no cache for models",
+  hasCors: false,
+  newSha256: () => new PortableSha256(),
   // workerd ties a message channel to the request that created it, so this is a timeout.
   nextTask: () => new Promise((done) => void setTimeout(done, 0)),
 };

@@ -5,6 +5,20 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** A bearer token. It is sent to the URL's origin only, and not to other origins after a redirect. */
   readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Receives the headers of each redirect. Browsers hide them, and then this costs a second request. */
+  readonly onRedirect?: ((headers: Headers) => void) | undefined;
+}
+
+/** An error that may not occur again if the request is repeated. */
+export class TransientError extends RankletError {
+  /** How long the server asks to wait. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, { retryAfterMs, ...options }: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {}) {
+    super("network", message, options);
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /** Max number of redirects within one origin. */
@@ -12,12 +26,13 @@ const maxRedirects = 10;
 
 /**
  * Requests a URL and returns the response, whatever its status.
- * @throws RankletError `network` if there is no response
+ * @throws RankletError `network` if there is no response: a `TransientError` unless the server redirects wrongly
  */
-export async function request(url: URL, { signal, token }: RequestOptions = {}): Promise<Response> {
-  const withoutToken: RequestInit = signal === undefined ? {} : { signal };
-  if (token === undefined) return send(url, withoutToken);
-  return sendWithToken(url, { ...withoutToken, headers: { authorization: `Bearer ${token}` } }, withoutToken);
+export async function request(url: URL, { signal, token, headers = {}, onRedirect }: RequestOptions = {}): Promise<Response> {
+  const withoutToken: RequestInit = { headers, ...(signal === undefined ? {} : { signal }) };
+  if (token === undefined && onRedirect === undefined) return send(url, withoutToken);
+  const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
+  return follow(url, withToken, withoutToken, onRedirect);
 }
 
 /** @throws RankletError `network`, with the status, if `response` is not a success */
@@ -32,7 +47,7 @@ export function statusOf({ status, statusText }: Response): string {
 }
 
 /** Follows redirects itself, because some runtimes (Workers, older browsers) send the headers to other origins too. */
-async function sendWithToken(url: URL, withToken: RequestInit, withoutToken: RequestInit): Promise<Response> {
+async function follow(url: URL, withToken: RequestInit, withoutToken: RequestInit, onRedirect: RequestOptions["onRedirect"]): Promise<Response> {
   let current = url;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
     const response = await send(current, { ...withToken, redirect: "manual" });
@@ -40,6 +55,7 @@ async function sendWithToken(url: URL, withToken: RequestInit, withoutToken: Req
     if (response.type === "opaqueredirect" && response.status === 0) return send(current, withToken);
     const next = redirectOf(response, current);
     if (next === undefined) return response;
+    onRedirect?.(response.headers);
     await response.body?.cancel();
     if (next.origin !== url.origin) return send(next, withoutToken);
     current = next;
@@ -60,6 +76,6 @@ async function send(url: URL, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
-    throw new RankletError("network", `${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
+    throw new TransientError(`${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -224,7 +224,7 @@ describe("a cache that cannot be used", () => {
   test("in a runtime without a cache, loading works unless an option asks for one", async () => {
     const { openCache } = await import(new URL("load/keep.js", dist));
     const source = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
-    const nowhere = { store: () => undefined };
+    const nowhere = { stores: () => undefined };
     for (const wanted of [undefined, false]) assert.equal(openCache(nowhere, source, wanted), undefined);
     for (const wanted of [true, "name"]) {
       await rejectsWith("unsupported", /cache is not available here.*leave it out/, async () => openCache(nowhere, source, wanted));

@@ -1,92 +1,180 @@
 import { messageOf, RankletError } from "../../errors.js";
-import { commitOf } from "../../model/hub.js";
-import { request, type RequestOptions, statusOf } from "../../util/request.js";
-import { type AnnouncedFile, type AnnouncedLength, checkLength } from "../verify.js";
+import type { EarlierContent, FileVersion } from "../../model/file-version.js";
+import { TransientError } from "../../util/request.js";
+import { addBlob, hashOf, type Sha256 } from "../../util/sha256.js";
+import { type AnnouncedFile, checkCommit, checkHash, checkLength } from "../verify.js";
+import { Attempts } from "./attempts.js";
+import { type DownloadOptions, type FileResponse, requestFile } from "./file-response.js";
+import type { Sink } from "../../model/sink.js";
 
-/** How to request a file, and how to interpret a response without one. */
-export interface DownloadOptions extends RequestOptions {
-  /** Whether an HTML page means that the file does not exist, as development servers answer. */
-  readonly pageIsMissing: boolean;
-  /** Returns advice about a response status, for the end of an error message. */
-  readonly advice?: ((status: number) => string | undefined) | undefined;
-}
+/** A connection that brings no byte for this time is given up, and the download continues on another one. */
+const maxSilenceMs = 60_000;
 
 /** Receives the number of bytes loaded so far, and the total if the server announces it. */
 export type OnBytes = (loaded: number, total: number | undefined) => void;
 
-/** A file that a server has begun to send. */
+/** How to read a download. */
+export interface ReadOptions {
+  /** Returns the sink for a version of the file. If `start` is not 0, it has so many bytes of the earlier content. */
+  readonly openSink: (version: FileVersion, start: number) => Promise<Sink>;
+  /** Called if the earlier content is the whole file, and verified. */
+  readonly onReused?: (() => void) | undefined;
+  readonly onBytes: OnBytes;
+  readonly newSha256: () => Sha256;
+  /** Further SHA-256 that the file must have, in hexadecimal. */
+  readonly expected: readonly string[];
+}
+
+/** A file that a server has begun to send. If the connection breaks, the download continues on another one. */
 export class Download implements AnnouncedFile {
   readonly url: URL;
-  readonly commit: string | undefined;
-  readonly #response: Response;
-  readonly #announced: AnnouncedLength | undefined;
+  readonly #options: DownloadOptions;
+  readonly #attempts: Attempts;
+  readonly #earlier: EarlierContent | undefined;
+  #answer: FileResponse;
 
-  private constructor(url: URL, response: Response) {
+  private constructor(url: URL, options: DownloadOptions, attempts: Attempts, answer: FileResponse, earlier: EarlierContent | undefined) {
     this.url = url;
-    this.commit = commitOf(response.headers.get("x-repo-commit") ?? undefined);
-    this.#response = response;
-    this.#announced = announcedLength(response);
-  }
-
-  get length(): number | undefined {
-    return this.#announced?.bytes;
+    this.#options = options;
+    this.#attempts = attempts;
+    this.#answer = answer;
+    this.#earlier = earlier;
   }
 
   /**
    * Requests a file. Returns `undefined` if the server does not have it.
-   * @throws RankletError `network`
+   * @param earlier content from an earlier download. The server decides whether it is still valid.
+   * @throws RankletError `network`, `aborted`
    */
-  static async open(url: URL, { pageIsMissing, advice, ...options }: DownloadOptions): Promise<Download | undefined> {
-    const response = await request(url, options);
-    const page = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
-    if (response.status === 200 && !page) return new Download(url, response);
-    await response.body?.cancel();
-    if (response.status === 404 || (page && pageIsMissing)) return undefined;
-    if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`);
-    const hint = advice?.(response.status);
-    throw new RankletError("network", `${url.href} answered ${statusOf(response)}${hint === undefined ? "" : `: ${hint}`}`);
+  static async open(url: URL, options: DownloadOptions, earlier?: EarlierContent): Promise<Download | undefined> {
+    const attempts = new Attempts(options.signal);
+    const answer = await attempts.repeat(() => requestFile(url, options, earlier));
+    return answer === undefined ? undefined : new Download(url, options, attempts, answer, earlier);
+  }
+
+  get commit(): string | undefined {
+    return this.#answer.commit;
+  }
+
+  get length(): number | undefined {
+    return this.isUnchanged ? this.#earlier?.length : this.#answer.announced?.bytes;
+  }
+
+  /** The version of the file that the server sends. */
+  get version(): FileVersion {
+    const { etag, sha256, start } = this.#answer;
+    return { url: this.url.href, etag, bytes: this.length, sha256: sha256 ?? (start > 0 ? this.#earlier?.sha256 : undefined) };
+  }
+
+  /** Whether the earlier content is the whole file. */
+  get isUnchanged(): boolean {
+    return this.#answer.isUnchanged;
+  }
+
+  /** Whether another server sends the file, to which the first one has redirected. */
+  get isElsewhere(): boolean {
+    return this.#answer.isElsewhere;
+  }
+
+  /** Ends the download without reading the content. */
+  async cancel(): Promise<void> {
+    await this.#answer.body?.cancel();
   }
 
   /**
    * Reads the whole file.
-   * @throws RankletError `network` if the connection breaks or the length differs from the announced one
+   * @throws RankletError `network` if the connection breaks too often, or the length differs from the announced one;
+   *   `integrity` if the SHA-256 differs from an expected one
    */
-  async read(onBytes: OnBytes): Promise<Blob> {
-    let loaded = 0;
-    let failure: unknown;
-    const pieces = this.#pieces();
-    const counted = new ReadableStream<Uint8Array>({
-      pull: async (stream) => {
-        try {
-          const { done, value } = await pieces.next();
-          if (done === true) return stream.close();
-          loaded += value.length;
-          onBytes(loaded, this.length === undefined || loaded > this.length ? undefined : this.length);
-          stream.enqueue(value);
-        } catch (error) {
-          failure = error;
-          stream.error(error);
+  async read(options: ReadOptions): Promise<Blob> {
+    const { openSink, onReused, onBytes, newSha256 } = options;
+    const earlier = this.#earlier;
+    if (this.isUnchanged && earlier !== undefined) {
+      const expected = this.#expected(options);
+      if (expected.length === 0 || isExpected(await hashOf(newSha256(), earlier.content), expected)) {
+        onReused?.();
+        onBytes(earlier.length, earlier.length);
+        return earlier.content;
+      }
+      this.#answer = await this.#ask(undefined);
+    }
+    const { start } = this.#answer;
+    const sink = await openSink(this.version, start);
+    try {
+      let hash = await this.#receive(sink, options);
+      if (start > 0 && !isExpected(hash, this.#expected(options))) {
+        // The earlier bytes may have been damaged since.
+        this.#answer = await this.#ask(undefined);
+        await sink.restart(this.version);
+        hash = await this.#receive(sink, options);
+      }
+      checkHash(this.url, hash, this.#expected(options));
+      onBytes(sink.length, sink.length);
+      return await sink.finish();
+    } catch (error) {
+      await sink.close();
+      throw error;
+    }
+  }
+
+  /** Receives the file into a sink. Returns its SHA-256 if one is expected. */
+  async #receive(sink: Sink, options: ReadOptions): Promise<string | undefined> {
+    const newHash = (): Sha256 | undefined => (this.#expected(options).length === 0 ? undefined : options.newSha256());
+    let hash = newHash();
+    if (hash !== undefined && sink.length > 0 && this.#earlier !== undefined) await addBlob(hash, this.#earlier.content);
+    let longest = sink.length;
+    for (;;) {
+      try {
+        for await (const bytes of this.#pieces()) {
+          await sink.write(bytes);
+          hash?.update(bytes);
+          const total = this.length;
+          options.onBytes(sink.length, total === undefined || sink.length > total ? undefined : total);
         }
-      },
-    });
-    // Streamed into the Blob: Chromium cannot read a Blob of 400 MB that was made from buffers in the page's memory.
-    const blob = await new Response(counted).blob().catch((error: unknown) => {
-      throw failure ?? error;
-    });
-    checkLength(this.url, loaded, this.#announced);
-    onBytes(loaded, loaded);
-    return blob;
+        checkLength(this.url, sink.length, this.#answer.announced);
+        return hash?.digest("hex");
+      } catch (error) {
+        if (sink.length > longest) this.#attempts.succeed();
+        longest = Math.max(longest, sink.length);
+        await this.#attempts.waitAfter(error);
+        this.#answer = await this.#ask(sink.length);
+        if (this.#answer.start === sink.length) continue;
+        await sink.restart(this.version);
+        hash = newHash();
+      }
+    }
+  }
+
+  /**
+   * Requests the file again, from an offset on if the server can do that.
+   * @throws RankletError `network`; `integrity` if the model was changed meanwhile
+   */
+  async #ask(offset: number | undefined): Promise<FileResponse> {
+    const { etag, commit, sha256 } = this.#answer;
+    const isPinned = this.#options.isPinned || sha256 !== undefined;
+    const available = offset === undefined ? undefined : { length: offset, isComplete: false, etag, isPinned };
+    const answer = await this.#attempts.repeat(() => requestFile(this.url, this.#options, available));
+    if (answer === undefined) throw new RankletError("network", `${this.url.href} disappeared while it was downloaded; try again`);
+    checkCommit(this.url, answer.commit, commit);
+    return { ...answer, etag: answer.etag ?? (answer.start > 0 ? etag : undefined) };
+  }
+
+  #expected({ expected }: ReadOptions): readonly string[] {
+    const { sha256 } = this.version;
+    return sha256 === undefined ? expected : [...expected, sha256];
   }
 
   async *#pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    if (this.#response.body === null) return;
-    const reader = this.#response.body.getReader();
+    const { body } = this.#answer;
+    if (body === null) return;
+    const reader = body.getReader();
     for (;;) {
       let next: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
       try {
-        next = await reader.read();
+        next = await unlessSilent(reader.read());
       } catch (error) {
-        throw new RankletError("network", `${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
+        reader.cancel().catch(() => {});
+        throw new TransientError(`${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
       }
       if (next.done) return;
       yield next.value;
@@ -94,14 +182,19 @@ export class Download implements AnnouncedFile {
   }
 }
 
-function announcedLength({ headers, type }: Response): AnnouncedLength | undefined {
-  const linked = count(headers.get("x-linked-size"));
-  if (linked !== undefined) return { bytes: linked, exact: true, mayBeCompressed: false };
-  // The content-length of a compressed body is not that of the file.
-  const sent = headers.has("content-encoding") ? undefined : count(headers.get("content-length"));
-  return sent === undefined ? undefined : { bytes: sent, exact: false, mayBeCompressed: type === "cors" };
+function isExpected(hash: string | undefined, expected: readonly string[]): boolean {
+  return expected.every((other) => other === hash);
 }
 
-function count(header: string | null): number | undefined {
-  return header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+/** Returns the result of `read`, or rejects if it takes too long. */
+async function unlessSilent<T>(read: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no byte arrived for ${maxSilenceMs / 1000} seconds`)), maxSilenceMs);
+  });
+  try {
+    return await Promise.race([read, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

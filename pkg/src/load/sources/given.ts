@@ -1,5 +1,6 @@
 import { RankletError } from "../../errors.js";
 import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { BlobSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
 import { ProgressTally } from "../progress.js";
@@ -86,10 +87,15 @@ export class GivenSource implements FileSource {
       return content;
     }
     if (offline !== undefined) throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
-    const download = await Download.open(url, { signal, pageIsMissing: true });
+    const download = await Download.open(url, { signal, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
     if (download === undefined) throw new RankletError("network", `${name} is missing: ${url.href} answered 404 or a page of HTML`);
     this.#progress.expect(name, download.length);
-    return download.read((loaded, total) => this.#progress.report(name, loaded, total));
+    return download.read({
+      openSink: () => Promise.resolve(new BlobSink()),
+      onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
+      newSha256: () => platform.newSha256(),
+      expected: [],
+    });
   }
 
   #reportWhole(name: string, size: number): void {

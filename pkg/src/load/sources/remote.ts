@@ -1,18 +1,24 @@
 import { RankletError } from "../../errors.js";
-import { hubAdvice } from "../../model/hub.js";
+import type { CacheEntry } from "../../model/cache-entry.js";
+import { commitOf, hubAdvice } from "../../model/hub.js";
 import { type HubListing, listHub } from "../../model/hub-listing.js";
 import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
+import { BlobSink } from "../../model/sink.js";
+import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
 import { DownloadVerifier } from "../verify.js";
-import { Download, type DownloadOptions } from "./download.js";
+import { Download } from "./download.js";
+import type { DownloadOptions } from "./file-response.js";
 
 /** Downloads files from a folder on a server, all of one commit. */
 export class RemoteSource implements FileSource {
   readonly opensConfigFirst: boolean;
   readonly pageIsMissing: boolean;
   readonly #location: RemoteFolder;
-  readonly #downloads: DownloadOptions;
+  readonly #platform: Platform;
+  readonly #entry: CacheEntry | undefined;
+  readonly #downloads: Omit<DownloadOptions, "isPinned">;
   readonly #verifier: DownloadVerifier;
   readonly #progress: ProgressTally;
   readonly #signal: AbortSignal;
@@ -23,19 +29,23 @@ export class RemoteSource implements FileSource {
   /** The folder at the commit, once that is known. */
   #folder: URL;
 
-  constructor(location: RemoteFolder, { budget, signal, onProgress }: SourceContext) {
+  constructor(location: RemoteFolder, { platform, entry, budget, signal, onProgress }: SourceContext) {
     const { hub, folder } = location;
     this.opensConfigFirst = hub !== undefined;
     this.pageIsMissing = hub === undefined;
     this.#signal = signal;
     this.#location = location;
+    this.#platform = platform;
+    this.#entry = entry;
+    const { hasCors } = platform;
     this.#downloads =
       hub === undefined
-        ? { signal, pageIsMissing: true }
-        : { signal, token: hub.token?.value, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
+        ? { signal, hasCors, pageIsMissing: true }
+        : { signal, hasCors, token: hub.token?.value, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
     this.#verifier = new DownloadVerifier(hub?.revision, budget);
     this.#progress = new ProgressTally(fixedNames, onProgress);
     this.#folder = folder;
+    this.#commit = commitOf(hub?.revision);
   }
 
   /** Lists the files of a Hub's model, so that no file has to be requested that does not exist. Not every server can. */
@@ -46,15 +56,17 @@ export class RemoteSource implements FileSource {
   }
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
-    const download = this.#canHave(file) ? await Download.open(new URL(file.name, this.#folder), this.#downloads) : undefined;
-    if (download === undefined) {
-      if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
-      return undefined;
-    }
+    if (!this.#canHave(file)) return this.#absent(file);
+    const url = new URL(file.name, this.#folder);
+    const isPinned = this.#commit !== undefined;
+    // The answer for config.json tells the commit, so that one is always requested.
+    const earlier = file === configFile ? undefined : await this.#entry?.earlier(file.name, url, isPinned);
+    const download = await Download.open(url, { ...this.#downloads, isPinned }, earlier);
+    if (download === undefined) return this.#absent(file);
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
     if (file === configFile) this.#pin(download);
-    return { name: file.name, read: () => download.read((loaded, total) => this.#progress.report(file.name, loaded, total)) };
+    return { name: file.name, read: () => this.#read(file, download) };
   }
 
   announce(names: readonly string[]): void {
@@ -78,13 +90,30 @@ export class RemoteSource implements FileSource {
     if (hub === undefined || commit === undefined) return;
     this.#folder = hub.folder(commit);
     this.#commit = commit;
+    this.#entry?.setCommit(commit);
   }
 
   /** Whether the location may have a file. A listing of another commit does not count. */
-  #canHave({ name }: ModelFile): boolean {
+  #canHave(file: ModelFile): boolean {
+    if (file !== configFile && this.#entry?.isAbsent(file.name) === true) return false;
     const listing = this.#listing;
     const isOther = listing?.commit !== undefined && this.#commit !== undefined && listing.commit !== this.#commit;
-    return listing === undefined || isOther || listing.files.has(name);
+    return listing === undefined || isOther || listing.files.has(file.name);
+  }
+
+  #absent(file: ModelFile): undefined {
+    if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
+  }
+
+  async #read({ name }: ModelFile, download: Download): Promise<Blob> {
+    const entry = this.#entry;
+    return download.read({
+      openSink: (version, start) => (entry === undefined ? Promise.resolve(new BlobSink()) : entry.openSink(name, version, start)),
+      onReused: () => entry?.reuse(name),
+      onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
+      newSha256: () => this.#platform.newSha256(),
+      expected: [],
+    });
   }
 
   /** The answer for a missing file, as a message says it. */

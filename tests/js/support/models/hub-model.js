@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
@@ -31,10 +31,12 @@ export async function scoresFrom(source, options) {
 
 /**
  * Starts a Hub for the tests of a file. Each test finds the model on it, and an empty cache.
- * @returns {{ hub, cache, load, scores, offline }} `cache` is the folder of the cache
+ * @returns {{ hub, cache, models, load, scores, offline }} `cache` is the folder of the cache
  */
 export function withHub() {
   const context = {
+    /** Returns the folders of the cache that have a complete model. */
+    models: () => readdirSync(context.cache).filter((name) => existsSync(join(context.cache, name, "manifest.json"))),
     /** Loads the model from the Hub through the cache. */
     load: (options) => Reranker.load(id, { baseUrl: context.hub.url, cache: context.cache, workers: 0, ...options }),
     scores: (options) => scoresFrom(id, { baseUrl: context.hub.url, cache: context.cache, ...options }),
@@ -51,8 +53,15 @@ export function withHub() {
       }
     },
   };
-  before(async () => (context.hub = await startHub()));
-  after(() => context.hub.stop());
+  const { random } = Math;
+  before(async () => {
+    context.hub = await startHub();
+    Math.random = () => random() / 100; // Waits before a request is repeated are random, and so they are short.
+  });
+  after(() => {
+    Math.random = random;
+    return context.hub.stop();
+  });
   beforeEach(() => {
     context.cache = mkdtempSync(join(tmpdir(), "ranklet-cache-"));
     context.hub.publish(id, files);
@@ -60,7 +69,7 @@ export function withHub() {
   afterEach(() => {
     rmSync(context.cache, { recursive: true, force: true });
     Object.assign(context.hub, { requests: [], listings: [], down: false, lists: false });
-    for (const set of [context.hub.faults, context.hub.gated, context.hub.tokens]) set.clear();
+    for (const set of [context.hub.faults, context.hub.elsewhereFaults, context.hub.gated, context.hub.tokens]) set.clear();
   });
   return context;
 }

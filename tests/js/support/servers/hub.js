@@ -7,9 +7,23 @@ import { gzipSync } from "node:zlib";
 const crossOrigin = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers": "authorization",
-  "access-control-expose-headers": "x-repo-commit, x-linked-size",
+  "access-control-expose-headers": "x-repo-commit, x-linked-size, x-linked-etag, etag, content-range",
   "cache-control": "no-store",
 };
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const etagOf = (bytes) => `"${createHash("sha1").update(bytes).digest("hex")}"`;
+
+/** Answers a request for a file as HTTP says: its rest if a range is requested, nothing if the client has it. */
+export function sendFile({ request, response, bytes, head }) {
+  const { range, "if-range": ifRange, "if-none-match": ifNoneMatch } = request.headers;
+  if (ifNoneMatch === head.etag) return response.writeHead(304, { ...head, "content-length": 0 }).end();
+  const start = range !== undefined && (ifRange === undefined || ifRange === head.etag) ? Number(/^bytes=(\d+)-$/.exec(range)[1]) : 0;
+  if (start === 0) return response.writeHead(200, head).end(bytes);
+  if (start >= bytes.length) return response.writeHead(416, { ...head, "content-range": `bytes */${bytes.length}`, "content-length": 0 }).end();
+  const partHead = { ...head, "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}`, "content-length": bytes.length - start };
+  response.writeHead(206, partHead).end(bytes.subarray(start));
+}
 
 /** Returns the files of a model in a folder, in the form that `publish` takes. */
 export function filesIn(folder) {
@@ -71,13 +85,14 @@ export const faults = {
  *
  * - `publish(id, files, revision)` makes a commit, sets `revision` to it, and returns it;
  * - `faults` maps file names to faults that answer instead, and "list" to one that answers for the list of files;
+ * - `elsewhereFaults` does so for the other origin;
  * - `tokens` give access to the models whose ids are in `gated`;
  * - `requests` lists { path, origin, authorization } of all requests for files, and `listings` those for lists of files;
  * - `down`, if true, closes every connection;
  * - `lists`, if true, answers requests for the list of a model's files, which not every mirror does.
  */
 export async function startHub() {
-  const hub = { faults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], down: false, lists: false };
+  const hub = { faults: new Map(), elsewhereFaults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], down: false, lists: false };
   const commits = new Map();
   const revisions = new Map();
 
@@ -98,13 +113,15 @@ export async function startHub() {
     const commit = commits.has(`${id} ${named}`) ? named : revisions.get(`${id} ${named}`);
     const bytes = commits.get(`${id} ${commit}`)?.get(name);
     if (hub.gated.has(id) && !hub.tokens.has(request.headers.authorization?.replace(/^Bearer /, ""))) return faults.status(401)({ response });
-    const head = { ...crossOrigin, "x-repo-commit": commit, "content-type": "text/plain; charset=utf-8", "content-length": bytes?.length };
+    const etag = bytes && etagOf(bytes);
+    const head = { ...crossOrigin, ...(bytes && { etag }), "x-repo-commit": commit, "content-type": "text/plain; charset=utf-8", "content-length": bytes?.length };
     const elsewhere = `${hub.elsewhere}/${id}/${commit}/${name}`;
     const fault = hub.faults.get(name);
     if (fault !== undefined) return fault({ request, response, bytes: bytes ?? Buffer.from("{}"), head, elsewhere });
     if (bytes === undefined) return faults.status(404)({ response });
-    if (!/\.(safetensors|onnx|onnx_data)$/.test(name)) return response.writeHead(200, head).end(bytes);
-    return response.writeHead(302, { ...crossOrigin, "x-repo-commit": commit, "x-linked-size": bytes.length, location: elsewhere }).end();
+    if (!/\.(safetensors|onnx|onnx_data)$/.test(name)) return sendFile({ request, response, bytes, head });
+    const linked = { "x-linked-size": bytes.length, "x-linked-etag": `"${sha256(bytes)}"` };
+    return response.writeHead(302, { ...crossOrigin, "x-repo-commit": commit, ...linked, location: elsewhere }).end();
   };
 
   const answerList = (request, response) => {
@@ -122,7 +139,9 @@ export async function startHub() {
     if (!admit(request, response, "elsewhere")) return;
     const [, id, commit, name] = /^\/([^/]+\/[^/]+)\/([^/]+)\/(.+)$/.exec(request.url);
     const bytes = commits.get(`${id} ${commit}`).get(name);
-    response.writeHead(200, { ...crossOrigin, "content-length": bytes.length }).end(bytes);
+    const head = { ...crossOrigin, etag: `"${sha256(bytes)}"`, "content-length": bytes.length };
+    const exchange = { request, response, bytes, head };
+    (hub.elsewhereFaults.get(name) ?? sendFile)(exchange);
   };
 
   const admit = (request, response, origin) => {
