@@ -343,7 +343,7 @@ export interface ModelInfo {
   readonly parameters: number;
   readonly hiddenSize: number;
   readonly layers: number;
-  /** The format of the checkpoint's weights (`"safetensors"`, `"pytorch"`, `"q8"` or `"q4"`), and their size in bytes. */
+  /** The format of the checkpoint's weights (`"safetensors"`, `"pytorch"`, `"onnx"`, `"q8"` or `"q4"`), and their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
   /**
    * The predicted peak memory of loading and scoring, in bytes per worker. `maxMemoryBytes` limits it.
