@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await context.close();
-  Object.assign(hub, { requests: [], listings: [], down: false, lists: false });
+  Object.assign(hub, { requests: [], listings: [], sent: 0, down: false, lists: false });
   for (const set of [hub.faults, hub.elsewhereFaults, hub.gated, hub.tokens]) set.clear();
 });
 

@@ -166,18 +166,17 @@ export class Download implements AnnouncedFile {
 
   async *#pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const { body } = this.#answer;
-    if (body === null) return;
-    const reader = body.getReader();
+    if (body === undefined) return;
     for (;;) {
-      let next: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
+      let piece: Uint8Array<ArrayBuffer> | undefined;
       try {
-        next = await unlessSilent(reader.read());
+        piece = await unlessSilent(body.next());
       } catch (error) {
-        reader.cancel().catch(() => {});
+        void body.cancel();
         throw new TransientError(`${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
       }
-      if (next.done) return;
-      yield next.value;
+      if (piece === undefined) return;
+      yield piece;
     }
   }
 }

@@ -4,6 +4,7 @@ import { commitOf } from "../../model/hub.js";
 import { request, type RequestOptions, statusOf, TransientError } from "../../util/request.js";
 import type { AnnouncedLength } from "../verify.js";
 import { maxRetryAfterMs } from "./attempts.js";
+import { ReadAhead } from "./read-ahead.js";
 
 /** How to request a file, and how to interpret a response without one. */
 export interface DownloadOptions extends RequestOptions {
@@ -22,8 +23,8 @@ export interface DownloadOptions extends RequestOptions {
 
 /** A server's answer: the content of a file from `start` on, or that it has not changed. */
 export interface FileResponse {
-  /** The content; `null` if there is none. */
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** The content, if there is any. */
+  readonly body: ReadAhead | undefined;
   /** The offset of the content in the file. */
   readonly start: number;
   /** Whether the available bytes are the whole file. */
@@ -45,22 +46,22 @@ export interface FileResponse {
 export async function requestFile(url: URL, options: DownloadOptions, earlier?: AvailableBytes): Promise<FileResponse | undefined> {
   const available = earlier === undefined || earlier.length === 0 || (earlier.etag === undefined && !earlier.isPinned) ? undefined : earlier;
   if (available?.isComplete === true && available.isPinned) {
-    return { body: null, start: available.length, isUnchanged: true, isElsewhere: false, etag: available.etag, commit: undefined, sha256: undefined, announced: undefined };
+    return { body: undefined, start: available.length, isUnchanged: true, isElsewhere: false, etag: available.etag, commit: undefined, sha256: undefined, announced: undefined };
   }
   const redirects: Headers[] = [];
   const onRedirect = options.hasCors ? undefined : (headers: Headers): void => void redirects.push(headers);
   const response = await request(url, { ...options, headers: requestHeaders(options, available), onRedirect });
   const isElsewhere = response.redirected && new URL(response.url).origin !== url.origin;
-  const answer = { body: response.body, isElsewhere, ...describe(response, redirects) };
+  const answer = { isElsewhere, ...describe(response, redirects) };
   if (available !== undefined) {
     const { length, isComplete } = available;
     const isSame = answer.etag === undefined ? available.isPinned || response.status === 304 : answer.etag === available.etag;
     if (isComplete && isSame && (response.status === 304 || response.status === 200)) {
       await response.body?.cancel();
-      return { ...answer, body: null, start: length, isUnchanged: true, announced: undefined };
+      return { ...answer, body: undefined, start: length, isUnchanged: true, announced: undefined };
     }
     if (response.status === 206 && isSame && startOf(response, length) === length && !response.headers.has("content-encoding")) {
-      return { ...answer, start: length, isUnchanged: false, announced: wholeLength(response, length) };
+      return { ...answer, body: contentOf(response), start: length, isUnchanged: false, announced: wholeLength(response, length) };
     }
     if ([206, 304, 412, 416].includes(response.status)) {
       await response.body?.cancel();
@@ -68,11 +69,15 @@ export async function requestFile(url: URL, options: DownloadOptions, earlier?: 
     }
   }
   const page = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
-  if (response.status === 200 && !page) return { ...answer, start: 0, isUnchanged: false };
+  if (response.status === 200 && !page) return { ...answer, body: contentOf(response), start: 0, isUnchanged: false };
   await response.body?.cancel();
   if (response.status === 404 || (page && options.pageIsMissing)) return undefined;
   if (page) throw new RankletError("network", `${url.href} answered with a page of HTML instead of the file, such as a login or an error: check the address and the access to the model`);
   throw statusError(url, response, options);
+}
+
+function contentOf({ body }: Response): ReadAhead | undefined {
+  return body === null ? undefined : new ReadAhead(body);
 }
 
 function requestHeaders({ hasCors, headers }: DownloadOptions, available: AvailableBytes | undefined): Record<string, string> {

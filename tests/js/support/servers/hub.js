@@ -16,13 +16,21 @@ const etagOf = (bytes) => `"${createHash("sha1").update(bytes).digest("hex")}"`;
 
 /** Answers a request for a file as HTTP says: its rest if a range is requested, nothing if the client has it. */
 export function sendFile({ request, response, bytes, head }) {
-  const { range, "if-range": ifRange, "if-none-match": ifNoneMatch } = request.headers;
-  if (ifNoneMatch === head.etag) return response.writeHead(304, { ...head, "content-length": 0 }).end();
-  const start = range !== undefined && (ifRange === undefined || ifRange === head.etag) ? Number(/^bytes=(\d+)-$/.exec(range)[1]) : 0;
-  if (start === 0) return response.writeHead(200, head).end(bytes);
-  if (start >= bytes.length) return response.writeHead(416, { ...head, "content-range": `bytes */${bytes.length}`, "content-length": 0 }).end();
-  const partHead = { ...head, "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}`, "content-length": bytes.length - start };
-  response.writeHead(206, partHead).end(bytes.subarray(start));
+  if (request.headers["if-none-match"] === head.etag) return response.writeHead(304, { ...head, "content-length": 0 }).end();
+  const start = startOf(request, head);
+  if (start >= bytes.length && start > 0) return faults.outOfRange({ response, head });
+  response.writeHead(start === 0 ? 200 : 206, headFrom(start, bytes, head)).end(bytes.subarray(start));
+}
+
+/** Returns the offset of the first requested byte. */
+function startOf({ headers }, { etag }) {
+  const isValid = headers["if-range"] === undefined || headers["if-range"] === etag;
+  return isValid ? Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0) : 0;
+}
+
+function headFrom(start, bytes, head) {
+  if (start === 0) return head;
+  return { ...head, "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}`, "content-length": bytes.length - start };
 }
 
 /** Returns the files of a model in a folder, in the form that `publish` takes. */
@@ -43,6 +51,15 @@ export const faults = {
     response.writeHead(200, head);
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
   },
+  /** Sends the bytes before `end`, of those that are requested, and breaks off. */
+  cutAt: (end) => ({ request, response, head, bytes }) => {
+    const start = startOf(request, head);
+    response.writeHead(start === 0 ? 200 : 206, headFrom(start, bytes, head));
+    response.write(bytes.subarray(start, start + end), () => response.destroy());
+  },
+  retryAfter: (status, value) => ({ response }) => response.writeHead(status, { ...crossOrigin, "retry-after": value, "access-control-expose-headers": "retry-after" }).end(),
+  outOfRange: ({ response, head }) => response.writeHead(416, { ...head, "content-length": 0 }).end(),
+  wrongRange: ({ response, head, bytes }) => response.writeHead(206, headFrom(10, bytes, head)).end(bytes.subarray(10)),
   cutWithoutLength: ({ response, head: { "content-length": _, ...head }, bytes }) => {
     response.writeHead(200, head);
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
@@ -80,19 +97,31 @@ export const faults = {
   redirectToFile: ({ response }) => response.writeHead(302, { ...crossOrigin, location: "file:///etc/hostname" }).end(),
 };
 
+/** Counts the bytes of bodies. */
+function count(response, hub) {
+  for (const method of ["write", "end"]) {
+    const send = response[method].bind(response);
+    response[method] = (bytes, ...rest) => {
+      hub.sent += bytes instanceof Uint8Array ? bytes.length : 0;
+      return send(bytes, ...rest);
+    };
+  }
+}
+
 /**
  * Starts a server with the layout of the Hub, and one on another origin to which it redirects requests for large files.
  *
  * - `publish(id, files, revision)` makes a commit, sets `revision` to it, and returns it;
  * - `faults` maps file names to faults that answer instead, and "list" to one that answers for the list of files;
- * - `elsewhereFaults` does so for the other origin;
+ * - `elsewhereFaults` does so for the other origin, `setFault` for the origin that sends a file, and `clearFaults` ends all;
+ * - `sent` is the number of bytes sent so far;
  * - `tokens` give access to the models whose ids are in `gated`;
  * - `requests` lists { path, origin, authorization } of all requests for files, and `listings` those for lists of files;
  * - `down`, if true, closes every connection;
  * - `lists`, if true, answers requests for the list of a model's files, which not every mirror does.
  */
 export async function startHub() {
-  const hub = { faults: new Map(), elsewhereFaults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], down: false, lists: false };
+  const hub = { faults: new Map(), elsewhereFaults: new Map(), gated: new Set(), tokens: new Set(), requests: [], listings: [], sent: 0, down: false, lists: false };
   const commits = new Map();
   const revisions = new Map();
 
@@ -104,6 +133,9 @@ export async function startHub() {
     revisions.set(`${id} ${revision}`, commit);
     return commit;
   };
+
+  hub.setFault = (name, fault) => (isLarge(name) ? hub.elsewhereFaults : hub.faults).set(name, fault);
+  hub.clearFaults = () => [hub.faults, hub.elsewhereFaults].forEach((set) => set.clear());
 
   hub.handle = (request, response) => {
     if (!admit(request, response, "hub")) return;
@@ -119,7 +151,7 @@ export async function startHub() {
     const fault = hub.faults.get(name);
     if (fault !== undefined) return fault({ request, response, bytes: bytes ?? Buffer.from("{}"), head, elsewhere });
     if (bytes === undefined) return faults.status(404)({ response });
-    if (!/\.(safetensors|onnx|onnx_data)$/.test(name)) return sendFile({ request, response, bytes, head });
+    if (!isLarge(name)) return sendFile({ request, response, bytes, head });
     const linked = { "x-linked-size": bytes.length, "x-linked-etag": `"${sha256(bytes)}"` };
     return response.writeHead(302, { ...crossOrigin, "x-repo-commit": commit, ...linked, location: elsewhere }).end();
   };
@@ -146,6 +178,7 @@ export async function startHub() {
 
   const admit = (request, response, origin) => {
     const log = isListing(request) ? hub.listings : hub.requests;
+    count(response, hub);
     log.push({ path: request.url, origin, authorization: request.headers.authorization });
     if (hub.down) request.socket.destroy();
     else if (request.method === "OPTIONS") response.writeHead(204, crossOrigin).end();
@@ -160,6 +193,9 @@ export async function startHub() {
   hub.stop = () => Promise.all(servers.map(stop));
   return hub;
 }
+
+/** Whether the Hub stores a file of this name on another origin. */
+const isLarge = (name) => /\.(safetensors|onnx|onnx_data)$/.test(name);
 
 /** Whether a request is for the list of a model's files. */
 const isListing = ({ url }) => url.includes("/api/models/");
