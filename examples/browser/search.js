@@ -1,5 +1,6 @@
 // Ranks a few passages again at each key press; the newest call ends the one before.
 import { Reranker } from "ranklet";
+import "ranklet/default-model";
 
 const passages = [
   "Our office is closed on public holidays.",

@@ -1,20 +1,43 @@
-import { hasRelaxedSimd } from "./engine/relaxed-simd.js";
+// URLs of the package's files in browsers. Bundlers that understand `new URL("…", import.meta.url)` include the files; for
+// others, the application copies the folder `assets` next to the bundle. The URLs are computed when they are needed, because
+// a bundle that is no module has no import.meta.url.
+import { RankletError } from "./errors.js";
 
-// URLs of the files that are fetched at run time. Bundlers that understand `new URL(…, import.meta.url)` include the files;
-// for others, the application copies the folder `assets` next to the bundle.
+/** The URL of a script that is no module. A page knows it only while the script runs for the first time. */
+const scriptUrl = globalThis.document === undefined ? globalThis.location?.href : (document.currentScript as HTMLScriptElement | null)?.src;
 
 /** The engine for runtimes with SIMD. */
-const engineUrl = new URL("./assets/ranklet_bg.wasm", import.meta.url);
+export const engineUrl = (): URL => assetUrl(() => new URL("./assets/ranklet_bg.wasm", import.meta.url), "ranklet_bg.wasm");
 
 /** The engine for runtimes with relaxed SIMD: faster, with the same scores. */
-const relaxedEngineUrl = new URL("./assets/ranklet_relaxed_bg.wasm", import.meta.url);
+export const relaxedEngineUrl = (): URL =>
+  assetUrl(() => new URL("./assets/ranklet_relaxed_bg.wasm", import.meta.url), "ranklet_relaxed_bg.wasm");
 
-/** Returns the URL of the fastest engine that this runtime can compile. */
-export function bestEngineUrl(): URL {
-  return hasRelaxedSimd() ? relaxedEngineUrl : engineUrl;
+/**
+ * Returns the URL of a file of the package.
+ * @param fromModule returns `new URL("./assets/…", import.meta.url)`, with a literal path
+ * @param path the path in the folder `assets`, for a bundle that is no module
+ * @throws RankletError `unsupported` if neither a module nor a script has a URL
+ */
+export function assetUrl(fromModule: () => URL, path: string): URL {
+  try {
+    return fromModule();
+  } catch {
+    return scriptAssetUrl(path);
+  }
 }
 
-/** Starts the worker's program. */
+/** Starts the worker's program. Bundlers recognize the expression, and bundle the program. */
 export function newWorker(name: string): Worker {
-  return new Worker(new URL("./assets/worker.js", import.meta.url), { type: "module", name });
+  try {
+    return new Worker(new URL("./assets/worker.js", import.meta.url), { type: "module", name });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new Worker(scriptAssetUrl("worker.js"), { name }); // There is no import.meta.url.
+  }
+}
+
+function scriptAssetUrl(path: string): URL {
+  if (URL.canParse(path, scriptUrl)) return new URL(`assets/${path}`, scriptUrl);
+  throw new RankletError("unsupported", `this bundle has no URL to load ${path} from; give load the option wasm, and the model as a folder or files`);
 }

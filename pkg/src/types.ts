@@ -1,5 +1,20 @@
-/** The content of one file of a model, or the URL to read it from. */
-export type FileContent = Uint8Array | ArrayBuffer | Blob | URL;
+/**
+ * The content of one file of a model, or where to read it: a `URL`, or a string as bundlers give it for an imported file. A
+ * string is a URL, or a path that starts with `/`, `./` or `../`.
+ */
+export type FileContent = Uint8Array | ArrayBuffer | Blob | Response | ReadableStream | URL | string;
+
+/** A compiled WebAssembly module. Its type is that of the library for browsers, if the program uses that. */
+export type CompiledWasm = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module & object : object;
+
+/**
+ * The engine, a file of the package's folder `assets`: its content, or where to read it, as for a `FileContent`. Runtimes with
+ * relaxed SIMD run `ranklet_relaxed_bg.wasm`, all others `ranklet_bg.wasm`, with the same scores.
+ */
+export type EngineFile = CompiledWasm | Uint8Array | ArrayBuffer | Response | URL | string;
+
+/** Answers the requests of `load`: a function such as the global `fetch`, or an object that has it as a method. */
+export type Fetch = ((url: URL, init?: RequestInit) => Promise<Response>) | { fetch(url: URL, init?: RequestInit): Promise<Response> };
 
 /**
  * The files of a model by name, as in its folder on the Hub. Required are `config.json`, `tokenizer.json` and the weights.
@@ -116,6 +131,16 @@ export interface LoadOptions {
    * with `network`. Default `false`; in Node the environment variable `HF_HUB_OFFLINE` sets it for Hub ids.
    */
   readonly localFilesOnly?: boolean | undefined;
+  /**
+   * The engine, for applications whose bundler does not include the package's files, or puts them elsewhere. The first load
+   * of a thread decides which engine it runs. Default: the file of the package that is the fastest in this runtime.
+   */
+  readonly wasm?: EngineFile | undefined;
+  /**
+   * Answers the requests for the model and the engine. In Cloudflare Workers, `env.ASSETS` reads static assets, and
+   * a path such as `"/model/"` as the model is a folder of them. Default: the global `fetch`.
+   */
+  readonly fetch?: Fetch | undefined;
   /** Aborts loading with an `aborted` error. */
   readonly signal?: AbortSignal | undefined;
   /** Receives the progress of each file. An error that it throws rejects the call. */

@@ -1,4 +1,4 @@
-// Types of the files that workerd imports: compiled WebAssembly, and bytes ("Data" modules).
+// Types of the files that workerd imports: compiled WebAssembly, and bytes ("Data" modules) or parsed JSON.
 
 declare module "*.wasm" {
   const module: WebAssembly.Module;
@@ -6,8 +6,8 @@ declare module "*.wasm" {
 }
 
 declare module "*.json" {
-  const bytes: ArrayBuffer;
-  export default bytes;
+  const content: ArrayBuffer | object;
+  export default content;
 }
 
 declare module "*.safetensors" {

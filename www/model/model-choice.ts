@@ -1,3 +1,4 @@
+import "../../pkg/dist/default-model.js";
 import { Reranker, type DownloadProgress, type ModelFileSet } from "../../pkg/dist/index.js";
 
 /** The model to rank with. */

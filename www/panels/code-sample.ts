@@ -45,7 +45,8 @@ export class CodeSample {
 function program({ model, device, documents, query, candidates }: RankingCall): string {
   const first = candidates.slice(0, 6).join(", ");
   const rest = candidates.length > 6 ? ` /* and ${candidates.length - 6} more */` : "";
-  return `import { Reranker } from "ranklet";
+  const imported = model.kind === "embedded" ? '\nimport "ranklet/default-model";' : "";
+  return `import { Reranker } from "ranklet";${imported}
 
 const reranker = await Reranker.load(${loadArguments(model, device)});
 const collection = await reranker.prepare(passages); // ${count(documents, "passage")}

@@ -1,34 +1,87 @@
 import { messageOf, RankletError } from "../errors.js";
+import { blobOfDataUrl } from "../util/data-url.js";
 import type { Platform } from "../platform/platform.js";
+import { type FetchFunction, request, statusOf } from "../util/request.js";
+import { typeTag } from "../util/type-tag.js";
 
-let compiling: Promise<WebAssembly.Module> | undefined;
+/** Where the engine is compiled from: the options of `load`. */
+export interface EngineOptions {
+  /** The option `wasm`, with a path as a URL; `undefined` for the package's own file. */
+  readonly wasm: unknown;
+  readonly fetch: FetchFunction | undefined;
+}
+
+let latest: { readonly key: unknown; readonly module: Promise<WebAssembly.Module> } | undefined;
+
+/** @throws RankletError `unsupported` if the runtime has no WebAssembly, as Fastly's */
+export function requireWebAssembly(): void {
+  if (typeof WebAssembly !== "object") throw new RankletError("unsupported", "load: this runtime has no WebAssembly, which the engine needs");
+}
 
 /**
- * Compiles the engine, once for all rerankers and workers. After a failure, the next call tries again.
- * @throws RankletError `unsupported` if the runtime cannot compile it, `network` if it cannot be downloaded
+ * Compiles the engine, once for all rerankers and workers that use the same file. After a failure, the next call tries again.
+ * @throws RankletError `unsupported` if the runtime cannot compile it or has no such file, `network` if it cannot be downloaded
  */
-export async function engineModule(platform: Platform): Promise<WebAssembly.Module> {
-  const current = (compiling ??= compile(platform));
+export async function engineModule(platform: Platform, options: EngineOptions): Promise<WebAssembly.Module> {
+  const key = typeTag(options.wasm) === "URL" ? (options.wasm as URL).href : options.wasm;
+  if (latest === undefined || latest.key !== key) latest = { key, module: compile(platform, options) };
+  const current = latest;
   try {
-    return await current;
+    return await current.module;
   } catch (error) {
-    if (compiling === current) compiling = undefined;
+    if (latest === current) latest = undefined;
     throw error;
   }
 }
 
-async function compile(platform: Platform): Promise<WebAssembly.Module> {
-  if (typeof WebAssembly !== "object") throw new RankletError("unsupported", "this runtime has no WebAssembly");
+async function compile(platform: Platform, { wasm = platform.engine(), fetch }: EngineOptions): Promise<WebAssembly.Module> {
   try {
-    return await platform.engineModule();
+    switch (typeTag(wasm)) {
+      case "WebAssembly.Module":
+        return wasm as WebAssembly.Module;
+      case "URL":
+        return await compileUrl(platform, wasm as URL, fetch);
+      case "Response":
+        return await compileResponse(wasm as Response);
+      default:
+        return await WebAssembly.compile(wasm as BufferSource);
+    }
   } catch (error) {
     if (error instanceof RankletError) throw error;
-    // fetch and compileStreaming throw it for a broken connection.
+    throw new RankletError("unsupported", `the engine cannot be compiled (${platform.engineNeeds}): ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function compileUrl(platform: Platform, url: URL, fetch: FetchFunction | undefined): Promise<WebAssembly.Module> {
+  if (url.protocol === "file:") return WebAssembly.compile(await readEngine(platform, url));
+  if (url.protocol === "data:") return WebAssembly.compile(await blobOfDataUrl(url).arrayBuffer());
+  const response = await request(url, { fetch });
+  const page = (response.headers.get("content-type") ?? "").startsWith("text/html");
+  if (response.ok && !page) return compileResponse(response);
+  await response.body?.cancel();
+  throw new RankletError("network", `the engine is missing: ${url.href} answered ${page ? "a page of HTML" : statusOf(response)}; ${platform.missingFileAdvice}`);
+}
+
+async function readEngine(platform: Platform, url: URL): Promise<ArrayBuffer> {
+  let file: Blob | undefined;
+  try {
+    file = await platform.readFile(url);
+  } catch (error) {
+    if (error instanceof RankletError) throw error;
+    throw new RankletError("unsupported", `the engine cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  if (file !== undefined) return file.arrayBuffer();
+  throw new RankletError("unsupported", `the engine is missing: there is no ${url.href}; ${platform.missingFileAdvice}`);
+}
+
+async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+  try {
+    // compileStreaming requires the MIME type, which many servers do not send.
+    if (response.headers.get("content-type") === "application/wasm") return await WebAssembly.compileStreaming(response);
+    return await WebAssembly.compile(await response.arrayBuffer());
+  } catch (error) {
+    // The connection broke.
     if (error instanceof TypeError) throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
-    throw new RankletError(
-      "unsupported",
-      `the engine cannot be compiled (it needs WebAssembly SIMD and, under a content security policy, 'wasm-unsafe-eval'): ${messageOf(error)}`,
-      { cause: error },
-    );
+    throw error;
   }
 }

@@ -5,7 +5,9 @@ import { chosenForm, unknownWeightsMessage, type WeightsForm } from "../model/mo
 import type { Platform } from "../platform/platform.js";
 import type { DownloadProgress, LoadOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { abortSignal, boolean, callback, checkOptions, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, boolean, callback, checkOptions, isObject, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import type { FetchFunction } from "../util/request.js";
+import { typeTag } from "../util/type-tag.js";
 
 /** The options of `load`, checked and with their defaults. */
 export interface CheckedLoadOptions {
@@ -16,6 +18,9 @@ export interface CheckedLoadOptions {
   readonly hub: HubOptions;
   /** The file that the caller chose as the weights. */
   readonly weights: WeightsForm | undefined;
+  /** The engine's file: bytes, a compiled module, a response, a URL, or a URL or path as a string. */
+  readonly wasm: unknown;
+  readonly fetch: FetchFunction | undefined;
   readonly cache: boolean | string | undefined;
   readonly localFilesOnly: boolean;
   readonly signal: AbortSignal | undefined;
@@ -34,6 +39,8 @@ const loadChecks = {
   token: accessToken,
   cache: cacheOption,
   localFilesOnly: boolean,
+  wasm: engineFile,
+  fetch: fetchFunction,
   maxMemoryBytes: positiveInteger,
   weights: weightsFile,
 };
@@ -61,7 +68,7 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes, weights } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes, weights, wasm, fetch } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -73,7 +80,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, cache, localFilesOnly, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, wasm, fetch, cache, localFilesOnly, signal, onProgress };
 }
 
 /**
@@ -108,4 +115,17 @@ function weightsFile(value: unknown, name: string): WeightsForm {
 function cacheOption(value: unknown, name: string): boolean | string {
   if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
   throw wrongType(name, "true, false or the name of a cache", value);
+}
+
+function engineFile(value: unknown, name: string): unknown {
+  if (typeof value === "string" || ["Uint8Array", "ArrayBuffer", "WebAssembly.Module", "Response", "URL"].includes(typeTag(value))) return value;
+  throw wrongType(name, "the engine's bytes, a WebAssembly.Module, a Response, a URL or a path", value);
+}
+
+function fetchFunction(value: unknown, name: string): FetchFunction {
+  if (typeof value === "function") return value as FetchFunction;
+  // A binding of Cloudflare Workers, such as env.ASSETS. Its method needs its object.
+  const binding = value as { readonly fetch: FetchFunction };
+  if (isObject(value) && typeof binding.fetch === "function") return (url, init) => binding.fetch(url, init);
+  throw wrongType(name, "a function such as the global fetch, or a binding such as env.ASSETS", value);
 }

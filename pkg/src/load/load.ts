@@ -7,7 +7,7 @@
 //   collect  collect.ts   runs list, fetch and verify for every file -> ModelFiles
 //   start    start.ts     hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
-import { engineModule } from "../engine/compile.js";
+import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
@@ -15,7 +15,7 @@ import { collectFiles } from "./collect.js";
 import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, withWarnings } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
 import { withLocalPath } from "./local-path.js";
-import { locate } from "./locate.js";
+import { locate, locateEngine } from "./locate.js";
 import { MemoryBudget } from "./memory-budget.js";
 import { offlineReason } from "./offline.js";
 import { reportCached } from "./progress.js";
@@ -28,18 +28,22 @@ import { startScorer } from "./start.js";
  * @throws RankletError see `Reranker.load`
  */
 export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
-  const { settings, workers, maxAutoWorkers, hub, weights, cache: cacheOption, localFilesOnly, signal, onProgress } = readLoadOptions(platform, options);
-  const location = locate(platform, source, hub);
+  platform.checkScope();
+  requireWebAssembly();
+  const checked = readLoadOptions(platform, options);
+  const { settings, workers, maxAutoWorkers, hub, weights, wasm, fetch, cache: cacheOption, localFilesOnly, signal, onProgress } = checked;
+  const location = locate(platform, source, hub, fetch !== undefined);
+  const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
   const cache = openCache(platform, location, cacheOption, offline, weights);
   return withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
-        const context = { platform, budget: new MemoryBudget(settings), offline, entry, signal: controller.signal, onProgress };
+        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, signal: controller.signal, onProgress };
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {
-        const [files, module] = await Promise.all([collecting, abortable(engineModule(platform), controller.signal)]);
+        const [files, module] = await Promise.all([collecting, abortable(engineModule(platform, engine), controller.signal)]);
         return startScorer({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
       },
       offline: offline !== undefined,

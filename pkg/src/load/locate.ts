@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import { registeredDefaultModel } from "../model/default-model.js";
 import { hubModel, type HubOptions, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import { isObject, kindOf } from "../util/check.js";
@@ -7,15 +8,16 @@ import type { ModelLocation } from "./stages.js";
 
 /**
  * Locates the files of the model that `load` was given.
+ * @param hasFetch whether the option `fetch` was given
  * @throws RankletError `input` for a value that is not a model, or for options of another kind of model; `unsupported` for
  *   a model that this runtime cannot read
  */
-export function locate(platform: Platform, source: unknown, options: HubOptions): ModelLocation {
+export function locate(platform: Platform, source: unknown, options: HubOptions, hasFetch: boolean): ModelLocation {
   if (typeof source === "string" && isHubId(source)) {
     const hub = hubModel(platform, source, options);
     return { kind: "remote", folder: hub.folder(hub.revision), hub };
   }
-  const location = locateElsewhere(platform, source);
+  const location = locateElsewhere(platform, source, hasFetch);
   for (const name of ["revision", "baseUrl", "token"] as const) {
     if (options[name] === undefined) continue;
     throw new RankletError(
@@ -26,21 +28,49 @@ export function locate(platform: Platform, source: unknown, options: HubOptions)
   return location;
 }
 
-function locateElsewhere(platform: Platform, source: unknown): ModelLocation {
-  if (source === undefined) return { kind: "given", files: platform.defaultModel() };
-  if (typeof source === "string") return locateFolder(folderUrl(platform, source));
+function locateElsewhere(platform: Platform, source: unknown, hasFetch: boolean): ModelLocation {
+  const imported = registeredDefaultModel();
+  if (source === undefined || source === imported) {
+    return { kind: "given", files: imported ?? platform.defaultModel(), missingAdvice: platform.missingFileAdvice };
+  }
+  if (typeof source === "string") return locateFolder(folderUrl(platform, source, hasFetch));
   if (typeTag(source) === "URL") return locateFolder(source as URL);
   if (isObject(source)) return { kind: "given", files: source };
   throw new RankletError("input", `load: the model must be a Hub id, a folder's URL or its files, not ${kindOf(source)}`);
 }
 
-function folderUrl(platform: Platform, source: string): URL {
-  if (/^(\/|\.\.?(\/|$))/.test(source) || platform.isNativePath(source)) return platform.folderUrl(source);
+function folderUrl(platform: Platform, source: string, hasFetch: boolean): URL {
+  if (isPath(platform, source)) return platform.folderUrl(source, hasFetch);
   if (/^(https?:\/\/|file:\/)/i.test(source) && URL.canParse(source)) return new URL(source);
   throw new RankletError(
     "input",
     `load: ${kindOf(source)} is neither a Hub id such as "org/name", nor a folder's URL, nor a path that starts with "/", "./" or "../"`,
   );
+}
+
+/**
+ * Returns the URL of the file that a string names: a URL or a path, as bundlers give them for imported files. Returns
+ * `undefined` for other strings.
+ */
+export function fileUrl(platform: Platform, text: string, hasFetch: boolean): URL | undefined {
+  if (!isPath(platform, text)) return /^(https?|file|data|blob):/i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  const url = platform.folderUrl(text, hasFetch);
+  return new URL(url.href.replace(/\/$/, ""));
+}
+
+/**
+ * Returns the option `wasm`, with a string as a URL.
+ * @throws RankletError `input` for a string that is neither a URL nor a path
+ */
+export function locateEngine(platform: Platform, wasm: unknown, hasFetch: boolean): unknown {
+  if (typeof wasm !== "string") return wasm;
+  const url = fileUrl(platform, wasm, hasFetch);
+  if (url !== undefined) return url;
+  throw new RankletError("input", `load: wasm ${kindOf(wasm)} is neither a URL nor a path that starts with "/", "./" or "../"`);
+}
+
+function isPath(platform: Platform, text: string): boolean {
+  return /^(\/|\.\.?(\/|$))/.test(text) || platform.isNativePath(text);
 }
 
 function locateFolder(url: URL): ModelLocation {

@@ -8,6 +8,7 @@ import type { ModelFile, ModelFiles } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { DownloadProgress, ModelInfo } from "../types.js";
+import type { FetchFunction } from "../util/request.js";
 import type { MemoryBudget } from "./memory-budget.js";
 
 /** Locate: where a model's files are. */
@@ -17,6 +18,8 @@ export type ModelLocation = GivenFiles | LocalFolder | RemoteFolder;
 export interface GivenFiles {
   readonly kind: "given";
   readonly files: Readonly<Record<string, unknown>>;
+  /** What to do if the file at a URL does not exist, for the end of an error. */
+  readonly missingAdvice?: string;
 }
 
 /** A folder in the file system. */
@@ -41,6 +44,8 @@ export interface SourceContext {
   readonly offline: string | undefined;
   /** The entry of the cache that downloads are written into, if the model is cached. */
   readonly entry: CacheEntry | undefined;
+  /** The option `fetch`. */
+  readonly fetch: FetchFunction | undefined;
   /** Ends reading. The caller aborts it after a failure, so that other files stop as well. */
   readonly signal: AbortSignal;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;

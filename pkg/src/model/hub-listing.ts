@@ -1,5 +1,5 @@
 import { isObject } from "../util/check.js";
-import { request } from "../util/request.js";
+import { request, type RequestOptions } from "../util/request.js";
 import { commitOf, type HubModel } from "./hub.js";
 import { maxListedFiles } from "./model-files.js";
 
@@ -14,9 +14,9 @@ export interface HubListing {
  * Asks a Hub for the files of a model. Returns `undefined` if it does not answer with a list, such as a server that only has the
  * files. Then the requests for the files themselves tell what is wrong, if anything is.
  */
-export async function listHub({ listing, token }: HubModel, signal: AbortSignal): Promise<HubListing | undefined> {
+export async function listHub({ listing, token }: HubModel, { signal, fetch }: Pick<RequestOptions, "signal" | "fetch">): Promise<HubListing | undefined> {
   try {
-    const response = await request(listing, { signal, token: token?.value });
+    const response = await request(listing, { signal, fetch, token: token?.value });
     if (response.status === 200) return parseListing(await response.json());
     await response.body?.cancel();
   } catch {

@@ -1,10 +1,10 @@
-import { bestEngineUrl } from "../assets.js";
-import defaultModel from "../default-model.js";
+import { engineUrl, relaxedEngineUrl } from "../assets.js";
+import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { RankletError } from "../errors.js";
-import { expectSuccess, request } from "../util/request.js";
 import { PortableSha256 } from "../util/sha256.js";
 import { browserStores } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
+import { filesBeside } from "./files-beside.js";
 import { nextTask } from "./next-task.js";
 import type { Platform } from "./platform.js";
 
@@ -12,20 +12,22 @@ const pageUrl = (): string => globalThis.document?.baseURI ?? globalThis.locatio
 
 /** Pages and workers in browsers. All files are fetched, from the package's own URL. */
 export const browser: Platform = {
-  engineModule: async () => {
-    const engineUrl = bestEngineUrl();
-    const response = expectSuccess(await request(engineUrl), engineUrl);
-    // compileStreaming requires the MIME type, which many servers do not send.
-    const type = response.headers.get("content-type") ?? "";
-    if (type.startsWith("text/html")) throw new RankletError("network", `${engineUrl.href} answered with an HTML page; copy the package's folder "assets" there`);
-    const streams = type === "application/wasm";
-    return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
-  },
+  checkScope: () => {},
+  engine: () => (hasRelaxedSimd() ? relaxedEngineUrl() : engineUrl()),
+  engineNeeds: "it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'",
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
-  hasGpu: () => "gpu" in navigator,
-  cpuCount: () => navigator.hardwareConcurrency,
-  defaultModel: () => defaultModel,
+  hasGpu: () => globalThis.navigator !== undefined && "gpu" in navigator,
+  cpuCount: () => globalThis.navigator?.hardwareConcurrency ?? 1,
+  defaultModel: () => {
+    if (!isBundled()) return filesBeside(engineUrl());
+    throw new RankletError(
+      "unsupported",
+      'load: this bundle does not have the default model; add the line `import "ranklet/default-model"`, or give load the model to use',
+    );
+  },
+  missingFileAdvice:
+    'if your bundler does not copy files (esbuild, Rollup, Bun, Angular), copy node_modules/ranklet/dist/assets next to the bundle, as "assets", or give load the option wasm and a model; for Vite 7\'s development server, set optimizeDeps: { exclude: ["ranklet"] }',
   hubEnvironment: () => undefined,
   isNativePath: () => false,
   folderUrl: (path) => new URL(path, pageUrl()),
@@ -40,3 +42,17 @@ export const browser: Platform = {
   newSha256: () => new PortableSha256(),
   nextTask,
 };
+
+declare const process: { readonly env: { readonly NODE_ENV: string | undefined } };
+
+/**
+ * Whether a bundler has processed this code: it replaces the expression by a string. Without one, pages have no `process`.
+ * So development servers, which could find the default model in node_modules, behave as the bundle they stand for.
+ */
+function isBundled(): boolean {
+  try {
+    return process.env.NODE_ENV !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,12 +1,19 @@
+import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
 import { workerUrl } from "../assets.node.js";
-import { messageOf } from "../errors.js";
+import { messageOf, RankletError } from "../errors.js";
 import type { WorkerPort } from "../worker/port.js";
 
-/** Starts a worker in Node. */
+/**
+ * Starts a worker in Node.
+ * @throws RankletError `unsupported` if its program does not exist
+ */
 export function startWorker(): WorkerPort {
-  return portOf(new Worker(workerUrl, { name: "ranklet" }));
+  const url = workerUrl();
+  // Checked here, because a Worker reports it only later.
+  if (existsSync(url)) return portOf(new Worker(url, { name: "ranklet" }));
+  throw new RankletError("unsupported", `the worker cannot be started: there is no ${url.href}; copy it from node_modules/ranklet/dist/assets, or use workers: 0`);
 }
 
 /** Wraps a worker thread. */

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers";
 
-import { bestEngineUrl } from "../assets.js";
-import defaultModel from "../default-model.js";
+import { engineUrl, installedDefaultModel, relaxedEngineUrl } from "../assets.node.js";
+import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { hubEnvironment } from "./node-environment.js";
 import { hasPath, listFolder } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
@@ -16,11 +16,15 @@ const pathRules = (): PathRules => ({ windows: process.platform === "win32" });
 
 /** Node, Deno and Bun. The package's files are on disk. */
 export const node: Platform = {
-  engineModule: async () => WebAssembly.compile(await readFile(bestEngineUrl())),
+  checkScope: () => {},
+  engine: () => (hasRelaxedSimd() ? relaxedEngineUrl() : engineUrl()),
+  engineNeeds: "it needs WebAssembly with SIMD: Node 20.3 or later",
   startWorker,
   hasGpu: () => false,
   cpuCount: availableParallelism,
-  defaultModel: () => defaultModel,
+  defaultModel: () => installedDefaultModel,
+  missingFileAdvice:
+    'if this is a bundle, leave ranklet out of it (esbuild: --external:ranklet; Vite: ssr.external; Next.js: serverExternalPackages), or copy node_modules/ranklet/dist/assets next to it, as "assets", or give load the option wasm and a model',
   hubEnvironment,
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),

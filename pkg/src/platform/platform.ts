@@ -15,10 +15,17 @@ export interface ListedFolder {
 /** The differences between runtimes. Each runtime has a file in this folder. */
 export interface Platform {
   /**
-   * Compiles the engine.
-   * @throws RankletError `network` if it cannot be downloaded; another error if it cannot be compiled
+   * Called at the beginning of `load`.
+   * @throws RankletError `unsupported` if the runtime cannot load anything at this time
    */
-  engineModule(): Promise<WebAssembly.Module>;
+  checkScope(): void;
+  /**
+   * Locates the engine: compiled, or the URL of its file.
+   * @throws RankletError `unsupported` if the application has to give it
+   */
+  engine(): WebAssembly.Module | URL;
+  /** What the runtime requires to compile the engine, for the end of an error. */
+  readonly engineNeeds: string;
   /** Starts a worker; `undefined` if the runtime has none. */
   readonly startWorker: (() => WorkerPort) | undefined;
   /** Whether the runtime has WebGPU. It may still have no GPU. */
@@ -26,24 +33,27 @@ export interface Platform {
   /** Number of CPU cores, or as many as the runtime lets workers use. */
   cpuCount(): number;
   /**
-   * Returns the embedded default model.
+   * Locates the embedded default model if the application has not imported `ranklet/default-model`.
    * @throws RankletError `unsupported` if the application has to import it
    */
   defaultModel(): ModelFileSet;
+  /** What to do if a file of the package is not where it is looked for, for the end of an error. */
+  readonly missingFileAdvice: string;
   /** Returns what the environment of the process says about Hubs; `undefined` if the runtime has no environment. */
   hubEnvironment(): HubEnvironment | undefined;
   /** Whether a text is a path here, although it does not start with `/`, `./` or `../`. */
   isNativePath(text: string): boolean;
   /**
    * Returns the URL of the folder at a path: `/…`, `./…`, `../…`, or one that `isNativePath` accepts.
+   * @param hasFetch whether the caller gave the option `fetch`, which can answer requests for any host
    * @throws RankletError `unsupported` if the runtime has no paths
    */
-  folderUrl(path: string): URL;
+  folderUrl(path: string, hasFetch: boolean): URL;
   /**
    * Reads a `file:` URL. Returns `undefined` if there is no such file.
    * @throws RankletError `unsupported` if the runtime cannot read files
    */
-  readFile(url: URL, signal: AbortSignal): Promise<Blob | undefined>;
+  readFile(url: URL, signal?: AbortSignal): Promise<Blob | undefined>;
   /**
    * Lists the files of a model in a folder with a `file:` URL. Returns `undefined` if the runtime cannot tell.
    * @throws RankletError `input` for a path that is not a model's folder

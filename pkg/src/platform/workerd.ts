@@ -1,35 +1,26 @@
 // workerd's V8 has relaxed SIMD, and a static import cannot choose between two files.
 import engine from "../assets/ranklet_relaxed_bg.wasm";
-import { RankletError } from "../errors.js";
-import { PortableSha256 } from "../util/sha256.js";
+import { messageOf, RankletError } from "../errors.js";
+import { edgePlatform } from "./edge.js";
 import type { Platform } from "./platform.js";
+
+const modelAdvice =
+  'serve node_modules/ranklet/dist/assets as static assets and write `Reranker.load("/default/", { fetch: env.ASSETS })`, or give a folder\'s https URL; ' +
+  '`import "ranklet/default-model"` puts the model into the Worker, which is more than Cloudflare lets you upload, and needs the rule `{ "type": "Data", "globs": ["**/*.safetensors"] }` in wrangler\'s configuration';
 
 /** workerd (Cloudflare Workers). It has no files, and takes WebAssembly only as a static import. */
 export const workerd: Platform = {
-  engineModule: () => Promise.resolve(engine),
-  startWorker: undefined,
-  hasGpu: () => false,
-  cpuCount: () => 1,
-  defaultModel: () => {
-    throw new RankletError(
-      "unsupported",
-      'a Worker has no files to read the default model from; write `import model from "ranklet/default-model"` and `await Reranker.load(model)`',
-    );
+  ...edgePlatform({ place: "a Worker", modelAdvice }),
+  checkScope: () => {
+    try {
+      clearTimeout(setTimeout(() => {}, 0));
+    } catch (error) {
+      throw new RankletError(
+        "unsupported",
+        `load: a Worker can load a model only while it handles a request (${messageOf(error)}); write \`let loading;\` at module scope, and \`const reranker = await (loading ??= Reranker.load(…));\` in fetch`,
+        { cause: error },
+      );
+    }
   },
-  hubEnvironment: () => undefined,
-  isNativePath: () => false,
-  folderUrl: (path) => {
-    throw new RankletError("unsupported", `a Worker has no paths to read "${path}" from; give a folder's https URL, or the files`);
-  },
-  readFile: () =>
-    Promise.reject(new RankletError("unsupported", "a Worker cannot read file: URLs; give a folder's https URL, or the files")),
-  listFolder: () => undefined,
-  hasPath: () => false,
-  pageUrl: () => undefined,
-  stores: () => undefined,
-  noStore: "a Worker has no cache for models",
-  hasCors: false,
-  newSha256: () => new PortableSha256(),
-  // workerd ties a message channel to the request that created it, so this is a timeout.
-  nextTask: () => new Promise((done) => void setTimeout(done, 0)),
+  engine: () => engine,
 };

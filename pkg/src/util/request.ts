@@ -1,10 +1,16 @@
 import { messageOf, RankletError } from "../errors.js";
+import { isObject, kindOf } from "./check.js";
+
+/** Answers a request, as the global `fetch`. */
+export type FetchFunction = (url: URL, init?: RequestInit) => Promise<Response>;
 
 /** How to request a URL. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** A bearer token. It is sent to the URL's origin only, and not to other origins after a redirect. */
   readonly token?: string | undefined;
+  /** Used in place of the global `fetch`. */
+  readonly fetch?: FetchFunction | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Receives the headers of each redirect. Browsers hide them, and then this costs a second request. */
   readonly onRedirect?: ((headers: Headers) => void) | undefined;
@@ -28,17 +34,11 @@ const maxRedirects = 10;
  * Requests a URL and returns the response, whatever its status.
  * @throws RankletError `network` if there is no response: a `TransientError` unless the server redirects wrongly
  */
-export async function request(url: URL, { signal, token, headers = {}, onRedirect }: RequestOptions = {}): Promise<Response> {
+export async function request(url: URL, { signal, token, fetch = globalFetch, headers = {}, onRedirect }: RequestOptions = {}): Promise<Response> {
   const withoutToken: RequestInit = { headers, ...(signal === undefined ? {} : { signal }) };
-  if (token === undefined && onRedirect === undefined) return send(url, withoutToken);
+  if (token === undefined && onRedirect === undefined) return send(fetch, url, withoutToken);
   const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
-  return follow(url, withToken, withoutToken, onRedirect);
-}
-
-/** @throws RankletError `network`, with the status, if `response` is not a success */
-export function expectSuccess(response: Response, url: URL): Response {
-  if (response.ok) return response;
-  throw new RankletError("network", `${url.href} answered ${statusOf(response)}`);
+  return follow(fetch, url, withToken, withoutToken, onRedirect);
 }
 
 /** Returns the status of a response as text, such as "404 Not Found". */
@@ -47,17 +47,23 @@ export function statusOf({ status, statusText }: Response): string {
 }
 
 /** Follows redirects itself, because some runtimes (Workers, older browsers) send the headers to other origins too. */
-async function follow(url: URL, withToken: RequestInit, withoutToken: RequestInit, onRedirect: RequestOptions["onRedirect"]): Promise<Response> {
+async function follow(
+  fetch: FetchFunction,
+  url: URL,
+  withToken: RequestInit,
+  withoutToken: RequestInit,
+  onRedirect: RequestOptions["onRedirect"],
+): Promise<Response> {
   let current = url;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const response = await send(current, { ...withToken, redirect: "manual" });
+    const response = await send(fetch, current, { ...withToken, redirect: "manual" });
     // Browsers hide the target of a redirect. Current ones remove the token themselves if it is on another origin.
-    if (response.type === "opaqueredirect" && response.status === 0) return send(current, withToken);
+    if (response.type === "opaqueredirect" && response.status === 0) return send(fetch, current, withToken);
     const next = redirectOf(response, current);
     if (next === undefined) return response;
     onRedirect?.(response.headers);
     await response.body?.cancel();
-    if (next.origin !== url.origin) return send(next, withoutToken);
+    if (next.origin !== url.origin) return send(fetch, next, withoutToken);
     current = next;
   }
   throw new RankletError("network", `${url.href} was redirected more than ${maxRedirects} times`);
@@ -72,10 +78,19 @@ function redirectOf(response: Response, from: URL): URL | undefined {
   throw new RankletError("network", `${from.href} redirects to a URL that is not http`);
 }
 
-async function send(url: URL, init: RequestInit): Promise<Response> {
+async function send(fetch: FetchFunction, url: URL, init: RequestInit): Promise<Response> {
+  let response: Response;
   try {
-    return await fetch(url, init);
+    response = await fetch(url, init);
   } catch (error) {
     throw new TransientError(`${url.href} could not be fetched: ${messageOf(error)}`, { cause: error });
   }
+  // Checked by its members, because a Response may be of another realm or library.
+  if (isObject(response) && typeof response["status"] === "number" && isObject(response["headers"])) return response;
+  throw new RankletError("input", `load: fetch must return a Response for ${url.href}, not ${kindOf(response)}`);
+}
+
+/** Reads the global at each call, because applications replace it. */
+function globalFetch(url: URL, init?: RequestInit): Promise<Response> {
+  return fetch(url, init);
 }

@@ -3,9 +3,10 @@ import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } fro
 import { BlobSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
 import { typeTag } from "../../util/type-tag.js";
+import { fileUrl } from "../locate.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, GivenFiles, OpenedFile, SourceContext } from "../stages.js";
-import { blobOfDataUrl } from "./data-url.js";
+import { blobOfDataUrl } from "../../util/data-url.js";
 import { Download } from "./download.js";
 import { readLocal } from "./local.js";
 
@@ -14,11 +15,13 @@ export class GivenSource implements FileSource {
   readonly opensConfigFirst = false;
   readonly pageIsMissing = false;
   readonly #files: Readonly<Record<string, unknown>>;
+  readonly #missingAdvice: string | undefined;
   readonly #context: SourceContext;
   readonly #progress: ProgressTally;
 
-  constructor({ files }: GivenFiles, context: SourceContext) {
-    this.#files = files;
+  constructor({ files, missingAdvice }: GivenFiles, context: SourceContext) {
+    this.#files = withUrls(files, context);
+    this.#missingAdvice = missingAdvice;
     this.#context = context;
     this.#progress = new ProgressTally(fixedNames.filter((name) => this.#isUrl(name)), context.onProgress);
   }
@@ -61,21 +64,25 @@ export class GivenSource implements FileSource {
       case "Blob":
       case "File":
         return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer | Blob]);
+      case "Response":
+        return readLocal(file, () => (content as Response).blob());
+      case "ReadableStream":
+        return readLocal(file, () => new Response(content as ReadableStream).blob());
       case "URL":
         return this.#readUrl(file, content as URL);
       default:
-        throw new RankletError("input", `load: ${file.name} must be a Uint8Array, an ArrayBuffer, a Blob or a URL, not ${kindOf(content)}`);
+        throw new RankletError("input", `load: ${file.name} must be a Uint8Array, an ArrayBuffer, a Blob, a Response, a stream, a URL or a path, not ${kindOf(content)}`);
     }
   }
 
   /** Reads a URL. Its file must exist, even if a model can do without: the caller named it. */
   async #readUrl(file: ModelFile, url: URL): Promise<Blob> {
     const { name, code } = file;
-    const { platform, offline, signal } = this.#context;
+    const { platform, offline, fetch, signal } = this.#context;
     if (url.protocol === "file:") {
       const content = await readLocal(file, () => platform.readFile(url, signal));
       this.#reportWhole(name, content?.size ?? 0);
-      if (content === undefined) throw new RankletError(code, `${name} is missing: there is no ${url.href}`);
+      if (content === undefined) throw new RankletError(code, this.#missingMessage(name, `there is no ${url.href}`));
       return content;
     }
     if (url.username !== "" || url.password !== "") {
@@ -87,8 +94,8 @@ export class GivenSource implements FileSource {
       return content;
     }
     if (offline !== undefined) throw new RankletError("network", `${name} is not local: ${url.href} cannot be downloaded, because ${offline}`);
-    const download = await Download.open(url, { signal, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
-    if (download === undefined) throw new RankletError("network", `${name} is missing: ${url.href} answered 404 or a page of HTML`);
+    const download = await Download.open(url, { signal, fetch, pageIsMissing: true, hasCors: platform.hasCors, isPinned: false });
+    if (download === undefined) throw new RankletError("network", this.#missingMessage(name, `${url.href} answered 404 or a page of HTML`));
     this.#progress.expect(name, download.length);
     return download.read({
       openSink: () => Promise.resolve(new BlobSink()),
@@ -98,7 +105,17 @@ export class GivenSource implements FileSource {
     });
   }
 
+  #missingMessage(name: string, why: string): string {
+    return `${name} is missing: ${why}${this.#missingAdvice === undefined ? "" : `; ${this.#missingAdvice}`}`;
+  }
+
   #reportWhole(name: string, size: number): void {
     this.#progress.report(name, size, size);
   }
+}
+
+/** Returns the files with the strings that are URLs or paths as URLs. Their values are read once, because a getter may compute them. */
+function withUrls(files: Readonly<Record<string, unknown>>, { platform, fetch }: SourceContext): Readonly<Record<string, unknown>> {
+  const urlOf = (content: unknown): unknown => (typeof content === "string" ? (fileUrl(platform, content, fetch !== undefined) ?? content) : content);
+  return Object.fromEntries(Object.entries(files).map(([name, content]) => [name, urlOf(content)]));
 }

@@ -21,7 +21,6 @@ export class RemoteSource implements FileSource {
   readonly #downloads: Omit<DownloadOptions, "isPinned">;
   readonly #verifier: DownloadVerifier;
   readonly #progress: ProgressTally;
-  readonly #signal: AbortSignal;
   /** The files of the Hub's model, if the Hub lists them. */
   #listing: HubListing | undefined;
   /** The commit of `config.json`, once that is known. */
@@ -29,19 +28,18 @@ export class RemoteSource implements FileSource {
   /** The folder at the commit, once that is known. */
   #folder: URL;
 
-  constructor(location: RemoteFolder, { platform, entry, budget, signal, onProgress }: SourceContext) {
+  constructor(location: RemoteFolder, { platform, entry, budget, fetch, signal, onProgress }: SourceContext) {
     const { hub, folder } = location;
     this.opensConfigFirst = hub !== undefined;
     this.pageIsMissing = hub === undefined;
-    this.#signal = signal;
     this.#location = location;
     this.#platform = platform;
     this.#entry = entry;
     const { hasCors } = platform;
     this.#downloads =
       hub === undefined
-        ? { signal, hasCors, pageIsMissing: true }
-        : { signal, hasCors, token: hub.token?.value, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
+        ? { signal, fetch, hasCors, pageIsMissing: true }
+        : { signal, fetch, hasCors, token: hub.token?.value, pageIsMissing: false, advice: (status) => hubAdvice(hub, status) };
     this.#verifier = new DownloadVerifier(hub?.revision, budget);
     this.#progress = new ProgressTally(fixedNames, onProgress);
     this.#folder = folder;
@@ -51,7 +49,7 @@ export class RemoteSource implements FileSource {
   /** Lists the files of a Hub's model, so that no file has to be requested that does not exist. Not every server can. */
   async list(): Promise<ReadonlySet<string> | undefined> {
     const { hub } = this.#location;
-    if (hub !== undefined) this.#listing = await listHub(hub, this.#signal);
+    if (hub !== undefined) this.#listing = await listHub(hub, this.#downloads);
     return this.#listing?.files;
   }
 

@@ -158,3 +158,16 @@ export const answer: Promise<Response> = handler(new Request("https://api.exampl
 createHandler("organization/model");
 // @ts-expect-error a misspelled option
 createHandler(() => Reranker.load(), { apiKey: "key" });
+
+export async function placing(bytes: Uint8Array, response: Response): Promise<void> {
+  const env = { ASSETS: { fetch: async (url: URL, _init?: RequestInit): Promise<Response> => (await fetch(url)) } };
+  await Reranker.load("/model/", { fetch: env.ASSETS });
+  await Reranker.load("https://models.example/reranker/", { fetch, wasm: "./ranklet_bg.wasm" });
+  for (const wasm of [bytes, bytes.buffer as ArrayBuffer, response, new URL("https://models.example/ranklet_bg.wasm")]) await Reranker.load(model, { wasm });
+  await Reranker.load({ "config.json": "/assets/config-1a2b.json", "tokenizer.json": response, "model.safetensors": new URL("https://models.example/a") });
+
+  // @ts-expect-error: an engine is not a number
+  await Reranker.load(model, { wasm: 7 });
+  // @ts-expect-error: fetch must return a Response
+  await Reranker.load(model, { fetch: () => "text" });
+}

@@ -1,5 +1,6 @@
 // Code as a user of the package writes it; the tests of bundlers build it.
 import { Reranker } from "ranklet";
+import "ranklet/default-model";
 
 const documents = [
   "France is a country in Western Europe.",
