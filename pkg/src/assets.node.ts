@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import type { ModelFileSet } from "./types.js";
+import { type DefaultModelUrls, lazyDefaultModel } from "./model/default-model.js";
 
 /** The path of this module, or of the bundle that contains it, if it is a CommonJS module. */
 declare const __filename: string | undefined;
@@ -32,34 +32,24 @@ export function workerUrl(): URL {
   });
 }
 
-/** The default model of the installed package. Bundlers do not recognize these expressions, so a bundle has it only on request. */
-export const installedDefaultModel: ModelFileSet = {
-  get "config.json"() {
-    return installedFile("default/config.json", () => {
-      return join(dirname(fileURLToPath(import.meta.url)), "assets/default/config.json");
-    });
-  },
-  get "tokenizer.json"() {
-    return installedFile("default/tokenizer.json", () => {
-      return join(dirname(fileURLToPath(import.meta.url)), "assets/default/tokenizer.json");
-    });
-  },
-  get "tokenizer_config.json"() {
-    return installedFile("default/tokenizer_config.json", () => {
-      return join(dirname(fileURLToPath(import.meta.url)), "assets/default/tokenizer_config.json");
-    });
-  },
-  get "config_sentence_transformers.json"() {
-    return installedFile("default/config_sentence_transformers.json", () => {
-      return join(dirname(fileURLToPath(import.meta.url)), "assets/default/config_sentence_transformers.json");
-    });
-  },
-  get "model.safetensors"() {
-    return installedFile("default/model.safetensors", () => {
-      return join(dirname(fileURLToPath(import.meta.url)), "assets/default/model.safetensors");
-    });
-  },
-};
+/** The default model of the installed package. Bundlers do not recognize its paths, so a bundle has it only on request. */
+export const installedDefaultModel = lazyDefaultModel((name) => {
+  try {
+    return pathToFileURL(installedPaths()[name]);
+  } catch {
+    return pathToFileURL(join(moduleFolder(), "assets/default", name)); // A CommonJS bundle has no import.meta.url.
+  }
+});
+
+function installedPaths(): Readonly<Record<keyof DefaultModelUrls, string>> {
+  return {
+    "config.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/config.json"),
+    "tokenizer.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/tokenizer.json"),
+    "tokenizer_config.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/tokenizer_config.json"),
+    "config_sentence_transformers.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/config_sentence_transformers.json"),
+    "model.safetensors": join(dirname(fileURLToPath(import.meta.url)), "assets/default/model.safetensors"),
+  };
+}
 
 /**
  * Returns the URL of a file of the package: where a bundler has put it, or else in the folder `assets` next to this module.
@@ -75,18 +65,6 @@ export function bundledFile(path: string, fromModule: () => URL): URL {
     // A CommonJS bundle has no import.meta.url.
   }
   return pathToFileURL(join(moduleFolder(), "assets", path));
-}
-
-/**
- * Returns the URL of a file in the folder `assets` next to this module.
- * @param fromModule returns the path, with a literal that `@vercel/nft` recognizes
- */
-function installedFile(path: string, fromModule: () => string): URL {
-  try {
-    return pathToFileURL(fromModule());
-  } catch {
-    return pathToFileURL(join(moduleFolder(), "assets", path));
-  }
 }
 
 function moduleFolder(): string {

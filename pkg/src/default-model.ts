@@ -1,25 +1,17 @@
 import { assetUrl } from "./assets.js";
-import { registerDefaultModel } from "./model/default-model.js";
-import type { ModelFileSet } from "./types.js";
+import { type DefaultModelUrls, lazyDefaultModel, registerDefaultModel } from "./model/default-model.js";
 
-/** The embedded default model, as URLs of files in this package. They are literals so that bundlers include the files. */
-const defaultModel: ModelFileSet = {
-  get "config.json"() {
-    return assetUrl(() => new URL("./assets/default/config.json", import.meta.url), "default/config.json");
-  },
-  get "tokenizer.json"() {
-    return assetUrl(() => new URL("./assets/default/tokenizer.json", import.meta.url), "default/tokenizer.json");
-  },
-  get "tokenizer_config.json"() {
-    return assetUrl(() => new URL("./assets/default/tokenizer_config.json", import.meta.url), "default/tokenizer_config.json");
-  },
-  get "config_sentence_transformers.json"() {
-    return assetUrl(() => new URL("./assets/default/config_sentence_transformers.json", import.meta.url), "default/config_sentence_transformers.json");
-  },
-  get "model.safetensors"() {
-    return assetUrl(() => new URL("./assets/default/model.safetensors", import.meta.url), "default/model.safetensors");
-  },
-};
+/** Literals, so that bundlers include the files. */
+const urls = (): DefaultModelUrls => ({
+  "config.json": new URL("./assets/default/config.json", import.meta.url),
+  "tokenizer.json": new URL("./assets/default/tokenizer.json", import.meta.url),
+  "tokenizer_config.json": new URL("./assets/default/tokenizer_config.json", import.meta.url),
+  "config_sentence_transformers.json": new URL("./assets/default/config_sentence_transformers.json", import.meta.url),
+  "model.safetensors": new URL("./assets/default/model.safetensors", import.meta.url),
+});
+
+/** The embedded default model, as URLs of files in this package. */
+const defaultModel = lazyDefaultModel((name) => assetUrl(() => urls()[name], `default/${name}`));
 
 registerDefaultModel(defaultModel);
 

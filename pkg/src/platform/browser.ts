@@ -1,10 +1,10 @@
 import { engineUrl, relaxedEngineUrl } from "../assets.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { RankletError } from "../errors.js";
+import { lazyDefaultModel } from "../model/default-model.js";
 import { PortableSha256 } from "../util/sha256.js";
 import { browserStores } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
-import { filesBeside } from "./files-beside.js";
 import { nextTask } from "./next-task.js";
 import type { Platform } from "./platform.js";
 
@@ -20,14 +20,14 @@ export const browser: Platform = {
   hasGpu: () => globalThis.navigator !== undefined && "gpu" in navigator,
   cpuCount: () => globalThis.navigator?.hardwareConcurrency ?? 1,
   defaultModel: () => {
-    if (!isBundled()) return filesBeside(engineUrl());
+    if (!isBundled()) return lazyDefaultModel((name) => new URL(`default/${name}`, engineUrl()));
     throw new RankletError(
       "unsupported",
       'load: this bundle does not have the default model; add the line `import "ranklet/default-model"`, or give load the model to use',
     );
   },
   missingFileAdvice:
-    'if your bundler does not copy files (esbuild, Rollup, Bun, Angular), copy node_modules/ranklet/dist/assets next to the bundle, as "assets", or give load the option wasm and a model; for Vite 7\'s development server, set optimizeDeps: { exclude: ["ranklet"] }',
+    'copy node_modules/ranklet/dist/assets next to the bundle, as "assets" (esbuild, Rollup, Bun, Angular), or give load the option wasm and a model; for Vite 7\'s development server, set optimizeDeps: { exclude: ["ranklet"] }',
   hubEnvironment: () => undefined,
   isNativePath: () => false,
   folderUrl: (path) => new URL(path, pageUrl()),
