@@ -2,11 +2,11 @@ import { RankletError } from "../../errors.js";
 import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { BlobSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
+import { blobOfDataUrl } from "../../util/data-url.js";
 import { typeTag } from "../../util/type-tag.js";
 import { fileUrl } from "../locate.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, GivenFiles, OpenedFile, SourceContext } from "../stages.js";
-import { blobOfDataUrl } from "../../util/data-url.js";
 import { Download } from "./download.js";
 import { readLocal } from "./local.js";
 
