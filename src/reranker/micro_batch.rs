@@ -46,21 +46,23 @@ impl Row {
     }
 }
 
-/// A batch that is being filled, up to the token budget of the engine.
+/// A batch that is being filled, up to a token budget: that of the engine, or of the run if it is smaller.
 pub(super) struct MicroBatchBuilder<'a> {
     session: &'a Session,
+    max_tokens: usize,
     pub(super) batch: Batch,
     pub(super) rows: Vec<Row>,
 }
 
 impl<'a> MicroBatchBuilder<'a> {
-    pub(super) fn new(session: &'a Session) -> Self {
-        Self { session, batch: Batch::default(), rows: Vec::new() }
+    pub(super) fn new(session: &'a Session, max_tokens: usize) -> Self {
+        let max_tokens = session.engine().batch_tokens().min(max_tokens);
+        Self { session, max_tokens, batch: Batch::default(), rows: Vec::new() }
     }
 
-    /// Whether the batch has reached the token budget of the engine.
+    /// Whether the batch has reached its token budget.
     pub(super) fn is_full(&self) -> bool {
-        self.batch.tokens() >= self.session.engine().batch_tokens()
+        self.batch.tokens() >= self.max_tokens
     }
 
     /// Adds the pair at `index`. Of a chunked document it adds chunks after `last_chunk` until the batch is full.

@@ -18,6 +18,7 @@ pub struct ScoringRun<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
+    max_batch_tokens: usize,
     progress: Progress,
 }
 
@@ -75,7 +76,7 @@ impl PartialScores {
 impl<'a> ScoringRun<'a> {
     /// Creates a run; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
-        Self { pairs, scores, instruction: None, progress: Progress::default() }
+        Self { pairs, scores, instruction: None, max_batch_tokens: usize::MAX, progress: Progress::default() }
     }
 
     /// Sets the instruction, for models whose prompt contains one.
@@ -83,6 +84,12 @@ impl<'a> ScoringRun<'a> {
     pub fn instruction<T: Into<Cow<'a, str>>>(mut self, instruction: Option<T>) -> Self {
         self.instruction = instruction.map(Into::into);
         self
+    }
+
+    /// Limits the tokens of later micro-batches, so that a step takes less time. The scores do not depend on it. A
+    /// micro-batch with one pair may exceed the limit.
+    pub fn set_max_batch_tokens(&mut self, tokens: usize) {
+        self.max_batch_tokens = tokens;
     }
 
     /// Number of pairs.
@@ -180,10 +187,10 @@ impl<'a> ScoringRun<'a> {
         error.about(self.pairs.item(first, last))
     }
 
-    /// Fills a batch with the next pairs, in order, up to the token budget of the engine. Consecutive pairs with the
+    /// Fills a batch with the next pairs, in order, up to the token budget of the engine or the run. Consecutive pairs with the
     /// same query share its tokens.
     fn next_batch(&mut self, session: &Session) -> Result<(Batch, Vec<Row>)> {
-        let mut builder = MicroBatchBuilder::new(session);
+        let mut builder = MicroBatchBuilder::new(session, self.max_batch_tokens);
         let mut partial_document = self.progress.partial_document.take();
         let mut last_chunk = self.progress.submitted.last_chunk.clone();
         let mut last_query: Option<(&str, EncodedText)> = None;

@@ -218,6 +218,11 @@ impl WasmScoring {
         Some(Uint32Array::from(&offsets[..]))
     }
 
+    /// Limits the tokens of later micro-batches, so that a step takes less time.
+    pub fn set_max_batch_tokens(&mut self, tokens: usize) {
+        self.run.set_max_batch_tokens(tokens);
+    }
+
     /// Number of tokens scored so far.
     pub fn tokens(&self) -> usize {
         self.run.tokens()

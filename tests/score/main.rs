@@ -9,6 +9,7 @@ mod decoder;
 mod empty_pairs;
 mod eval_measures;
 mod gpu;
+mod micro_batches;
 mod parity;
 mod quality;
 mod seed;
