@@ -94,7 +94,8 @@ export function isDeviceLost(error: unknown): error is RankletError {
 
 /** Returns the message of `error`, for the end of another message. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = (error as { readonly message?: unknown } | null | undefined)?.message;
+  return typeof message === "string" ? message : String(error);
 }
 
 /** Creates the error for using a disposed object. */

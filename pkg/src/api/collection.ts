@@ -5,6 +5,7 @@ import type { Job, Scorer } from "../scoring/scorer.js";
 import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
+import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { dispose } from "../util/symbols.js";
 import { collectionChecks, queryRefusals } from "./options.js";
 import { mergeTop, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
@@ -22,6 +23,8 @@ interface RankRequest {
 
 /** Documents that a scorer has prepared. */
 export class PreparedCollection<D extends DocumentInput> implements Collection<D> {
+  /** Keeps the reranker in memory, because its engine ends with it. */
+  readonly reranker: object;
   readonly #scorer: Scorer;
   readonly #id: number;
   readonly #documents: readonly D[];
@@ -29,11 +32,16 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #lifetime = new AbortController();
   #latest: AbortController | undefined;
 
-  /** @param id the scorer's number for these documents */
-  constructor(scorer: Scorer, id: number, documents: readonly D[]) {
+  /**
+   * @param reranker the owner of the scorer
+   * @param id the scorer's number for these documents
+   */
+  constructor(reranker: object, scorer: Scorer, id: number, documents: readonly D[]) {
+    this.reranker = reranker;
     this.#scorer = scorer;
     this.#id = id;
     this.#documents = documents;
+    disposeWhenForgotten(this, preparedDocuments(scorer, id));
   }
 
   get size(): number {
@@ -59,6 +67,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
 
   dispose(): void {
     if (this.#lifetime.signal.aborted) return;
+    stopWatching(this);
     abortWithError(this.#lifetime, disposedError("collection"));
     this.#scorer.release(this.#id);
   }
@@ -108,4 +117,9 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     if (position === -1) return;
     throw new RankletError("input", `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`);
   }
+}
+
+/** Returns the resource that a collection owns. A function of its own, so that its closure cannot refer to the collection. */
+function preparedDocuments(scorer: Scorer, id: number): { dispose(): void } {
+  return { dispose: () => scorer.release(id) };
 }

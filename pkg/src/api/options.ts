@@ -1,6 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { PrepareProgress, ScoreProgress } from "../types.js";
 import { abortSignal, array, boolean, callback, iterable, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { typeTag } from "../util/type-tag.js";
 
 const scoringChecks = {
   scores: oneOf(["model", "raw", "sigmoid"]),
@@ -85,7 +86,7 @@ function fieldNames(value: unknown, name: string): readonly string[] {
 }
 
 function documentIndices(value: unknown, name: string): Uint32Array {
-  const values = value instanceof Uint32Array ? value : array(value, name);
+  const values = typeTag(value) === "Uint32Array" ? (value as Uint32Array) : array(value, name);
   return Uint32Array.from(values, (index, position) => {
     if (Number.isInteger(index) && (index as number) >= 0 && (index as number) <= 0xffff_ffff) return index as number;
     throw wrongType(`${name}[${position}]`, "the index of a document in the collection", index);

@@ -1,6 +1,8 @@
 import { loadModel } from "../load/load.js";
+import type { LoadedModel } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
+import { loadShared } from "../shared/load-shared.js";
 import type { LoadOptions, ModelInfo, ModelSource } from "../types.js";
 import { LoadedReranker, type RerankerClass } from "./reranker.js";
 
@@ -8,13 +10,20 @@ import { LoadedReranker, type RerankerClass } from "./reranker.js";
 export function rerankerOn(platform: Platform): RerankerClass {
   class Reranker extends LoadedReranker {
     static async load<R extends LoadedReranker>(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<R> {
-      const { scorer, info } = await loadModel(platform, source, options);
-      // `const { load } = Reranker` calls without a class, and a subclass calls with itself.
-      const called = isRerankerClass(this) ? this : Reranker;
-      return new (called as unknown as new (scorer: Scorer, info: ModelInfo) => R)(scorer, info);
+      return create<R>(this, Reranker, await loadModel(platform, source, options));
+    }
+
+    static async shared<R extends LoadedReranker>(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<R> {
+      return create<R>(this, Reranker, await loadShared(platform, source, options));
     }
   }
   return Reranker;
+}
+
+/** Creates a reranker. `const { load } = Reranker` calls without a class, and a subclass calls with itself. */
+function create<R extends LoadedReranker>(caller: unknown, Reranker: typeof LoadedReranker, { scorer, info }: LoadedModel): R {
+  const called = isRerankerClass(caller) ? caller : Reranker;
+  return new (called as unknown as new (scorer: Scorer, info: ModelInfo) => R)(scorer, info);
 }
 
 function isRerankerClass(value: unknown): value is typeof LoadedReranker {

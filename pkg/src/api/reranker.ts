@@ -23,6 +23,7 @@ import type {
 } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import { array, checkOptions, string } from "../util/check.js";
+import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
 import { documentTexts, type ReadDocument, readDocuments } from "./documents.js";
@@ -65,9 +66,17 @@ export type RerankerClass = typeof LoadedReranker & {
    */
   load<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
   load(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<LoadedReranker>;
+  /**
+   * As `load`, but equal models with equal options share one engine on this thread. Each caller gets a reranker of its own,
+   * with its own calls and collections. The engine ends when the last of them is disposed. `signal` and `onProgress` are those
+   * of the call: an abort ends the call, and the loading if no other waits for it.
+   * @throws RankletError as `load`
+   */
+  shared<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
+  shared(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<LoadedReranker>;
 };
 
-/** A loaded model that scores how well documents answer a query. */
+/** A loaded model that scores how well documents answer a query. Its memory is freed by `dispose`, or when it is garbage-collected. */
 export class LoadedReranker {
   readonly #scorer: Scorer;
   #info: ModelInfo;
@@ -78,6 +87,7 @@ export class LoadedReranker {
   protected constructor(scorer: Scorer, info: ModelInfo) {
     this.#scorer = scorer;
     this.#info = info;
+    disposeWhenForgotten(this, scorer);
   }
 
   /** The loaded model and its backend. The backend changes if a GPU fails and the CPU takes over. */
@@ -175,12 +185,13 @@ export class LoadedReranker {
       this.#scorer.release(id);
       throw error;
     }
-    return new PreparedCollection(this.#scorer, id, copy);
+    return new PreparedCollection(this, this.#scorer, id, copy);
   }
 
   /** Frees the model's memory. Running calls and later ones are rejected with `disposed`. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
+    stopWatching(this);
     this.#scorer.dispose();
   }
 

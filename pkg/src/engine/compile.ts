@@ -81,7 +81,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
     return await WebAssembly.compile(await response.arrayBuffer());
   } catch (error) {
     // The connection broke.
-    if (error instanceof TypeError) throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
+    if ((error as Error | undefined)?.name === "TypeError") throw new RankletError("network", `the engine could not be downloaded: ${messageOf(error)}`, { cause: error });
     throw error;
   }
 }

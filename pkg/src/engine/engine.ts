@@ -8,6 +8,7 @@ import { throwIfAborted } from "../util/abort.js";
 import { parseInfo } from "./info.js";
 import { rejectOnTrap } from "./reject-on-trap.js";
 import { engineDamage, markDamaged } from "./start.js";
+import { StepBudget } from "./step-budget.js";
 
 /** The settings that `WasmLoader` reads as JSON, and `reason`. */
 export interface EngineSettings {
@@ -23,18 +24,31 @@ export interface EngineSettings {
   readonly reason?: string;
 }
 
+/** The thread that an engine computes on. */
+export interface EngineThread {
+  /** Resolves in a later task, after the events that are queued now. */
+  readonly nextTask: () => Promise<void>;
+  /** The time in milliseconds that a micro-batch may take, unless it has one pair only. Default: that of the engine's own size. */
+  readonly maxStepMs?: number;
+}
+
+/** The content of a model's file. */
+export type FileData = Blob | ArrayBuffer | SharedArrayBuffer;
+
 /** One loaded model in this thread's WebAssembly. Concurrent jobs take turns after each micro-batch. */
 export class Engine implements Scorer {
   readonly #model: WasmReranker;
   readonly #nextTask: () => Promise<void>;
+  readonly #budget: StepBudget | undefined;
   readonly #collections = new Map<number, WasmCollection>();
   #info: ModelInfo;
   #runningJobs = 0;
   #disposed = false;
 
-  private constructor(model: WasmReranker, nextTask: () => Promise<void>, reason?: string) {
+  private constructor(model: WasmReranker, { nextTask, maxStepMs }: EngineThread, reason?: string) {
     this.#model = model;
     this.#nextTask = nextTask;
+    this.#budget = maxStepMs === undefined ? undefined : new StepBudget(maxStepMs);
     this.#info = parseInfo(model.info(), reason);
   }
 
@@ -45,29 +59,28 @@ export class Engine implements Scorer {
 
   /**
    * Loads a model.
-   * @param nextTask resolves in a later task, after the events that are queued now
    * @throws RankletError with the engine's code if it refuses the files or settings; `input` for a file that cannot be read
    */
-  static async load(files: ReadonlyMap<string, Blob>, settings: EngineSettings, nextTask: () => Promise<void>): Promise<Engine> {
+  static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, thread: EngineThread): Promise<Engine> {
     const smallFiles = new ModelFiles();
-    const weights: [string, Blob][] = [];
-    for (const [name, blob] of files) {
-      if (name === settings.weights ? !name.endsWith(".json") : isWeightsName(name)) weights.push([name, blob]);
-      else smallFiles.set(name, await bytesOf(name, blob));
+    const weights: [string, FileData][] = [];
+    for (const [name, data] of files) {
+      if (name === settings.weights ? !name.endsWith(".json") : isWeightsName(name)) weights.push([name, data]);
+      else smallFiles.set(name, await bytesOf(name, data));
     }
-    const bytes = weights.reduce((sum, [, { size }]) => sum + size, 0);
+    const bytes = weights.reduce((sum, [, data]) => sum + sizeOf(data), 0);
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
     const { reason, ...engineSettings } = settings;
     const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
     try {
-      for (const [name, blob] of weights) await pushFile(loader, name, blob);
+      for (const [name, data] of weights) await pushFile(loader, name, data);
     } catch (error) {
       freeQuietly(loader);
       throw error;
     }
     const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await callEngineAsync(() => loader.finish_async());
-    return callEngine(() => new Engine(model, nextTask, reason));
+    return callEngine(() => new Engine(model, thread, reason));
   }
 
   /** Lets other tasks run before each micro-batch: an abort, an input event, or another job's turn. */
@@ -132,11 +145,15 @@ export class Engine implements Scorer {
       await this.#nextTask();
       this.#check(options.signal);
       const started = performance.now();
+      const budget = this.#budget;
+      if (budget !== undefined) callEngine(() => scoring.set_max_batch_tokens(budget.tokens));
       const scores = await this.#step(scoring);
       if (scores === undefined) return;
       const spans = callEngine(() => scoring.spans());
       const tokensSoFar = callEngine(() => scoring.tokens());
-      engineMs += performance.now() - started;
+      const stepMs = performance.now() - started;
+      budget?.record(tokensSoFar - tokens, scores.length / this.#info.numLabels, stepMs);
+      engineMs += stepMs;
       options.onPartial({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
       tokens = tokensSoFar;
       engineMs = 0;
@@ -168,12 +185,12 @@ export class Engine implements Scorer {
 }
 
 /** Passes a large file to the engine in pieces, because WebAssembly memory that has grown never shrinks. */
-async function pushFile(loader: WasmLoader, name: string, blob: Blob): Promise<void> {
-  callEngine(() => loader.open(name, BigInt(blob.size)));
+async function pushFile(loader: WasmLoader, name: string, data: FileData): Promise<void> {
+  callEngine(() => loader.open(name, BigInt(sizeOf(data))));
   for (;;) {
     const range = callEngine(() => loader.wanted());
     if (range === undefined) return;
-    const piece = await bytesOf(name, blob.slice(range[0], range[1]));
+    const piece = await bytesOf(name, data.slice(range[0] as number, range[1]));
     callEngine(() => loader.push(piece));
   }
 }
@@ -206,10 +223,14 @@ function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLo
   }
 }
 
-/** Reads a blob. A file that the user chose may have changed on disk since. */
-async function bytesOf(name: string, blob: Blob): Promise<Uint8Array> {
+function sizeOf(data: FileData): number {
+  return "size" in data ? data.size : data.byteLength;
+}
+
+/** Returns the bytes of a file. A file that the user chose may have changed on disk since. */
+async function bytesOf(name: string, data: FileData): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await blob.arrayBuffer());
+    return new Uint8Array("size" in data ? await data.arrayBuffer() : data);
   } catch (error) {
     throw new RankletError("input", `${name} can no longer be read: ${messageOf(error)}; choose it again`, { cause: error });
   }

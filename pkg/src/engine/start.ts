@@ -12,10 +12,14 @@ let damage: RankletError | undefined;
 export function startEngine(module: WebAssembly.Module): void {
   if (damage !== undefined) throw damage;
   if (started) return;
+  // Seeds of hash tables. Without this check, the engine would trap.
+  if (typeof globalThis.crypto?.getRandomValues !== "function") {
+    throw new RankletError("unsupported", "this runtime has no crypto.getRandomValues, which the engine needs; in Node, use version 20.19 or later");
+  }
   try {
     initSync({ module });
   } catch (error) {
-    const code = error instanceof RangeError ? "out-of-memory" : "unsupported";
+    const code = (error as Error | undefined)?.name === "RangeError" ? "out-of-memory" : "unsupported";
     throw new RankletError(code, `the engine cannot be started: ${messageOf(error)}`, { cause: error });
   }
   started = true;

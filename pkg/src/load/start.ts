@@ -14,6 +14,9 @@ import type { EngineInputs } from "./stages.js";
 /** Size in bytes of the largest model that "auto" loads into several workers: each holds a copy of the weights. */
 const maxSharedBytes = 200e6;
 
+/** The time in milliseconds for which scoring may hold the calling thread: a frame at 60 Hz. One pair may take longer. */
+const maxStepMs = 16;
+
 /**
  * Starts an engine with the files: in workers, or on the calling thread if there are none.
  * @throws RankletError as the engine does for its files and settings; `unsupported` if workers are required and missing
@@ -30,7 +33,7 @@ export async function startScorer({ platform, module, files, settings, workers, 
     return size.workers === 1 || settings.device === "gpu" ? WorkerScorer.load(first, start, signal) : WorkerPool.load(first, start, size, signal);
   }
   startEngine(module);
-  const engine = await Engine.load(files, settings, () => platform.nextTask());
+  const engine = await Engine.load(files, settings, { nextTask: () => platform.nextTask(), maxStepMs });
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;

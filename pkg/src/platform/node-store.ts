@@ -3,6 +3,7 @@ import { appendFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFi
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
+import { isObject } from "../util/check.js";
 import { environmentVariable } from "./node-environment.js";
 import { withFileLock } from "./node-lock.js";
 import type { ModelStores, Store } from "./store.js";
@@ -84,7 +85,7 @@ export async function ifExists<T>(read: () => Promise<T>): Promise<T | undefined
   try {
     return await read();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isObject(error) && error["code"] === "ENOENT") return undefined;
     throw error;
   }
 }

@@ -20,6 +20,8 @@ export function startWorker(): WorkerPort {
 export function portOf(worker: Worker): WorkerPort {
   return {
     post: (request) => worker.postMessage(request),
+    // Deno 2.9 frees a Blob that is posted to a worker neither when it is collected nor when the worker ends.
+    leaksBlobs: "Deno" in globalThis,
     listen: (onMessage, onEnd) => {
       worker.on("message", onMessage);
       worker.on("messageerror", () => onEnd("it sent a message that cannot be deserialized"));

@@ -1,4 +1,4 @@
-import { Engine, type EngineSettings } from "../engine/engine.js";
+import { Engine, type EngineSettings, type FileData } from "../engine/engine.js";
 import { engineDamage, startEngine } from "../engine/start.js";
 import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
@@ -77,10 +77,10 @@ export class Host {
     }
   }
 
-  async #load(module: WebAssembly.Module, files: ReadonlyMap<string, Blob>, settings: EngineSettings): Promise<Scorer["info"]> {
+  async #load(module: WebAssembly.Module, files: ReadonlyMap<string, FileData>, settings: EngineSettings): Promise<Scorer["info"]> {
     if (this.#engine !== undefined) throw new RankletError("input", "the worker already has a model");
     startEngine(module);
-    this.#engine = await Engine.load(files, settings, () => this.#port.nextTask());
+    this.#engine = await Engine.load(files, settings, { nextTask: () => this.#port.nextTask() });
     return this.#engine.info;
   }
 

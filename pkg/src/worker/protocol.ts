@@ -1,10 +1,11 @@
 // The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
 // browser's cache, so each side validates every message it receives.
-import type { EngineSettings } from "../engine/engine.js";
+import type { EngineSettings, FileData } from "../engine/engine.js";
 import { type ErrorCode, errorCodes, type ErrorItem } from "../errors.js";
 import type { CollectionInput, DocumentLimits, Job, PartialScores } from "../scoring/scorer.js";
 import type { ModelInfo, Scores } from "../types.js";
 import { isObject } from "../util/check.js";
+import { typeTag } from "../util/type-tag.js";
 
 /** A message to the worker. `call` is the number by which the answer refers to it. */
 export type Request =
@@ -13,7 +14,7 @@ export type Request =
       readonly type: "load";
       readonly call: number;
       readonly module: WebAssembly.Module;
-      readonly files: ReadonlyMap<string, Blob>;
+      readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
     }
   | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores }
@@ -72,7 +73,7 @@ function parse<M extends { readonly type: string }>(message: unknown, guards: Gu
 
 function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
   const { call, module, files, settings } = message;
-  return isCount(call) && module instanceof WebAssembly.Module && isFiles(files) && isSettings(settings);
+  return isCount(call) && typeTag(module) === "WebAssembly.Module" && isFiles(files) && isSettings(settings);
 }
 
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
@@ -110,8 +111,8 @@ function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
   return (
     isCount(call) &&
     isObject(partial) &&
-    partial["scores"] instanceof Float32Array &&
-    (partial["spans"] === undefined || partial["spans"] instanceof Uint32Array) &&
+    typeTag(partial["scores"]) === "Float32Array" &&
+    (partial["spans"] === undefined || typeTag(partial["spans"]) === "Uint32Array") &&
     isCount(partial["tokens"]) &&
     typeof partial["engineMs"] === "number"
   );
@@ -148,15 +149,16 @@ function isJob(job: unknown): job is Job {
       return isTexts(job["queries"]) && isTexts(job["documents"]);
     case "prepared": {
       const { query, collection, candidates } = job;
-      return typeof query === "string" && isCount(collection) && (candidates === undefined || candidates instanceof Uint32Array);
+      return typeof query === "string" && isCount(collection) && (candidates === undefined || typeTag(candidates) === "Uint32Array");
     }
     default:
       return false;
   }
 }
 
-function isFiles(files: unknown): files is ReadonlyMap<string, Blob> {
-  return files instanceof Map && [...files].every(([name, content]) => typeof name === "string" && content instanceof Blob);
+function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {
+  if (typeTag(files) !== "Map") return false;
+  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data)));
 }
 
 function isSettings(settings: unknown): settings is EngineSettings {

@@ -66,6 +66,11 @@ export class WorkerConnection {
     if (this.#end === undefined) this.#port.post(request);
   }
 
+  /** Whether a Blob in a message would never be freed. */
+  get leaksBlobs(): boolean {
+    return this.#port.leaksBlobs === true;
+  }
+
   /** The model after a failed GPU has changed it. */
   get info(): ModelInfo | undefined {
     return this.#info;

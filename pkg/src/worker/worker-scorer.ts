@@ -5,6 +5,7 @@ import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer
 import type { ModelInfo } from "../types.js";
 import { abortable, abortWithError, throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
+import { sharedBytes } from "./shared-bytes.js";
 import { WorkerConnection } from "./worker-connection.js";
 
 /** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
@@ -142,7 +143,8 @@ async function connect(
   signal: AbortSignal,
 ): Promise<{ connection: WorkerConnection; info: ModelInfo }> {
   try {
-    const info = await connection.call((call) => ({ type: "load", call, module, files, settings }), { signal });
+    const sent = connection.leaksBlobs ? await sharedBytes(files) : files;
+    const info = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
     if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(info, 1) };
   } catch (error) {

@@ -1,0 +1,75 @@
+import { disposedError } from "../errors.js";
+import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { Backend, ModelInfo } from "../types.js";
+import { abortWithError, linkAbort, throwIfAborted, withAbortController } from "../util/abort.js";
+
+/** The numbers of an engine's collections, which are unique among all users of the engine. */
+export interface CollectionNumbers {
+  next: number;
+}
+
+/** One user's part of an engine that others use too. Disposing it ends the user's calls and collections, not the engine. */
+export class SharedScorer implements Scorer {
+  readonly #engine: Scorer;
+  readonly #numbers: CollectionNumbers;
+  readonly #onDispose: () => void;
+  /** The engine's numbers of the user's collections. */
+  readonly #collections = new Map<number, number>();
+  /** Aborted by `dispose`. */
+  readonly #lifetime = new AbortController();
+  #backend: { readonly of: Backend; readonly shared: Backend } | undefined;
+
+  /** @param onDispose called once, when the user no longer needs the engine */
+  constructor(engine: Scorer, numbers: CollectionNumbers, onDispose: () => void) {
+    this.#engine = engine;
+    this.#numbers = numbers;
+    this.#onDispose = onDispose;
+  }
+
+  get info(): ModelInfo {
+    const { info } = this.#engine;
+    const { backend } = info;
+    if (this.#backend?.of !== backend) this.#backend = { of: backend, shared: Object.freeze({ shared: "page", ...backend }) };
+    return Object.freeze({ ...info, backend: this.#backend.shared });
+  }
+
+  async score(job: Job, options: JobOptions): Promise<void> {
+    await withAbortController(options.signal, async (controller) => {
+      const unlink = linkAbort(controller, this.#lifetime.signal);
+      try {
+        throwIfAborted(controller.signal);
+        await this.#engine.score(this.#ofEngine(job), { ...options, signal: controller.signal });
+      } finally {
+        unlink();
+      }
+    });
+  }
+
+  async prepare(collection: number, input: CollectionInput): Promise<void> {
+    throwIfAborted(this.#lifetime.signal);
+    const number = this.#collections.get(collection) ?? this.#numbers.next++;
+    this.#collections.set(collection, number);
+    await this.#engine.prepare(number, input);
+    throwIfAborted(this.#lifetime.signal);
+  }
+
+  release(collection: number): void {
+    const number = this.#collections.get(collection);
+    this.#collections.delete(collection);
+    if (number !== undefined) this.#engine.release(number);
+  }
+
+  dispose(): void {
+    if (this.#lifetime.signal.aborted) return;
+    abortWithError(this.#lifetime, disposedError());
+    for (const collection of [...this.#collections.keys()]) this.release(collection);
+    this.#onDispose();
+  }
+
+  #ofEngine(job: Job): Job {
+    if (job.kind !== "prepared") return job;
+    const collection = this.#collections.get(job.collection);
+    if (collection === undefined) throw disposedError("collection");
+    return { ...job, collection };
+  }
+}
