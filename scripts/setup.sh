@@ -23,6 +23,7 @@ setup() {
   setup_npm www
   setup_npm tests/js
   setup_npm tests/js/integrations
+  setup_npm tests/js/hooks
   setup_browsers
   setup_vulkan
 }

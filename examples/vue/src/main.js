@@ -1,0 +1,5 @@
+import { createApp } from "vue";
+
+import Search from "./Search.vue";
+
+createApp(Search).mount("#app");
