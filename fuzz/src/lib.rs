@@ -5,6 +5,7 @@ mod frame;
 mod header;
 mod json;
 mod memory;
+pub mod onnx;
 mod tensors;
 #[path = "../../tests/common/torch.rs"]
 pub mod torch;

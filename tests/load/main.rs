@@ -11,6 +11,7 @@ mod chains;
 mod configurations;
 mod families;
 mod memory_limit;
+mod onnx;
 mod published;
 mod sharded_weights;
 mod torch_archives;

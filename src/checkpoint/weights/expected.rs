@@ -33,6 +33,11 @@ pub(crate) enum ExpectedRole {
     Position,
 }
 
+/// Returns the name of a table of relative positions whose rows are already normalized.
+pub(crate) fn normalized_table(name: &str) -> String {
+    format!("{}.normalized", name.strip_suffix(".weight").unwrap_or(name))
+}
+
 /// Every way to name the tensors of a configuration, the usual one first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExpectedTensors {

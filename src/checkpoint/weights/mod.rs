@@ -19,7 +19,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-pub(crate) use expected::{ExpectedRole, ExpectedTensor, ExpectedTensors};
+pub(crate) use expected::{ExpectedRole, ExpectedTensor, ExpectedTensors, normalized_table};
 pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4_format::{BLOCK, block_scales};

@@ -20,6 +20,9 @@ pub(crate) struct WeightsSource {
     /// The index of sharded weights. The reader takes it.
     pub(crate) index: Option<Index>,
     files: Vec<(String, FileContent)>,
+    /// The folder that they are in, for files that only an ONNX file names.
+    #[cfg(not(target_arch = "wasm32"))]
+    folder: Option<std::path::PathBuf>,
 }
 
 /// The content of a file.
@@ -44,6 +47,15 @@ impl WeightsSource {
         found.ok_or_else(|| choice.missing(&names()))
     }
 
+    fn new(index: Option<Index>, files: Vec<(String, FileContent)>) -> Self {
+        Self {
+            index,
+            files,
+            #[cfg(not(target_arch = "wasm32"))]
+            folder: None,
+        }
+    }
+
     /// Returns the weights in the first form that exists.
     fn find(
         choice: &WeightsChoice,
@@ -56,7 +68,7 @@ impl WeightsSource {
                 for name in form.data_files() {
                     files.extend(get(&name)?.map(|content| (name, content)));
                 }
-                return Ok(Some(Self { index: None, files }));
+                return Ok(Some(Self::new(None, files)));
             }
             let index = Index::parse(form, &content.into_index_bytes(&form.name)?)?;
             let mut shard = |name: &str| match get(name)? {
@@ -64,7 +76,7 @@ impl WeightsSource {
                 None => Err(missing_shard(name, form)),
             };
             let files = index.files().map(&mut shard).collect::<Result<_>>()?;
-            return Ok(Some(Self { index: Some(index), files }));
+            return Ok(Some(Self::new(Some(index), files)));
         }
         Ok(None)
     }
@@ -81,6 +93,14 @@ impl WeightsSource {
     pub(crate) fn read(self, reader: &mut WeightsReader) -> Result<()> {
         for (name, content) in self.files {
             content.read(&name, reader)?;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(folder) = self.folder {
+            for name in reader.missing_files() {
+                if let Some(content) = disk::open_in(&folder, &name)? {
+                    content.read(&name, reader)?;
+                }
+            }
         }
         Ok(())
     }
@@ -179,16 +199,20 @@ mod disk {
         /// # Errors
         /// `weights` if a file cannot be opened, and those of [`take_from`](Self::take_from).
         pub(crate) fn open(folder: &Path, choice: &WeightsChoice) -> Result<Self> {
-            let found = Self::find(choice, |name| {
-                let path = folder.join(name);
-                match DiskFile::open(&path) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                    opened => opened
-                        .map(|file| Some(FileContent::Disk(file)))
-                        .map_err(|error| unreadable(name, error).at(path.display())),
-                }
-            })?;
-            found.ok_or_else(|| choice.missing(&list_files(folder)))
+            let found = Self::find(choice, |name| open_in(folder, name))?;
+            let found = found.ok_or_else(|| choice.missing(&list_files(folder)))?;
+            Ok(Self { folder: Some(folder.to_owned()), ..found })
+        }
+    }
+
+    /// Opens a file in a folder, if it exists.
+    pub(super) fn open_in(folder: &Path, name: &str) -> Result<Option<FileContent>> {
+        let path = folder.join(name);
+        match DiskFile::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened
+                .map(|file| Some(FileContent::Disk(file)))
+                .map_err(|error| unreadable(name, error).at(path.display())),
         }
     }
 

@@ -129,11 +129,17 @@ impl ExpectedList {
         {
             self.linear(linear, if is_separate { role } else { ExpectedRole::Matrix });
         }
-        if let Positions::Disentangled(positions) = positions {
-            self.table(&positions.table, ExpectedRole::Position);
-            positions.norm.iter().for_each(|norm| self.norm(norm, ExpectedRole::Position));
-            let projections = [&positions.key, &positions.query].into_iter().flatten();
-            projections.for_each(|linear| self.linear(linear, ExpectedRole::Position));
+        match positions {
+            Positions::Disentangled(positions) => {
+                self.table(&positions.table, ExpectedRole::Position);
+                positions.norm.iter().for_each(|norm| self.norm(norm, ExpectedRole::Position));
+                let projections = [&positions.key, &positions.query].into_iter().flatten();
+                projections.for_each(|linear| self.linear(linear, ExpectedRole::Position));
+            }
+            Positions::Bucketed(Table { weight, rows, width }) => {
+                self.add(weight, vec![*rows, *width], ExpectedRole::Position, None);
+            }
+            Positions::Absent | Positions::Rotary(_) | Positions::Alibi => {}
         }
         self.linear(output, ExpectedRole::Matrix);
         self.block_norm(norm, false);

@@ -2,7 +2,7 @@
 
 use super::PlanBuilder;
 use super::linear::{linear, stacked};
-use crate::checkpoint::{AttentionPositions, RelativePositions};
+use crate::checkpoint::{AttentionPositions, RelativePositions, normalized_table};
 use crate::model::plan::{
     Attention, BlockNorm, Disentangled, FeedForward, LayerNorm, Linear, Positions, Rows, Table,
 };
@@ -54,18 +54,26 @@ impl PlanBuilder<'_> {
         };
         let width = self.config.hidden_size;
         let table = Table {
-            weight: format!("{}{}.weight", self.prefix, names.table),
+            weight: match self.relative_table() {
+                table if self.has_normalized_table => normalized_table(&table),
+                table => table,
+            },
             rows: 2 * relative.buckets.unwrap_or(relative.max_distance),
             width,
         };
         Disentangled {
             table,
-            norm: relative.normalized.then(|| self.norm(names.norm, width)),
+            norm: (relative.normalized && !self.has_normalized_table).then(|| self.norm(names.norm, width)),
             key: relative.content_to_position.then(|| projection(names.key, key)),
             query: relative.position_to_content.then(|| projection(names.query, query)),
             buckets: relative.buckets,
             max_distance: relative.max_distance,
         }
+    }
+
+    /// Returns the name of the table of relative positions.
+    pub(super) fn relative_table(&self) -> String {
+        format!("{}{}.weight", self.prefix, self.names.relative_positions.table)
     }
 
     /// Returns the projections to queries, keys and values.

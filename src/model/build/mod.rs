@@ -12,7 +12,7 @@ pub(crate) use head::head_parameters;
 use super::head::Head;
 use super::plan::{Plan, Step};
 use super::tensor_names::TensorNames;
-use crate::checkpoint::{ModelConfig, ModuleChain, Weights};
+use crate::checkpoint::{ModelConfig, ModuleChain, Weights, normalized_table};
 use crate::error::Result;
 use head::module_chain_head;
 
@@ -55,6 +55,8 @@ struct PlanBuilder<'a> {
     config: &'a ModelConfig,
     names: &'static TensorNames,
     prefix: &'static str,
+    /// Whether the weights have the table of relative positions with normalized rows.
+    has_normalized_table: bool,
 }
 
 impl<'a> PlanBuilder<'a> {
@@ -62,12 +64,12 @@ impl<'a> PlanBuilder<'a> {
     fn candidates(config: &'a ModelConfig) -> Result<impl Iterator<Item = Self> + Clone> {
         let names = TensorNames::of(config.family)?.iter();
         let candidates = names.flat_map(|names| names.prefixes().map(|prefix| (names, prefix)));
-        Ok(candidates.map(move |(names, prefix)| Self { config, names, prefix }))
+        Ok(candidates.map(move |(names, prefix)| Self { config, names, prefix, has_normalized_table: false }))
     }
 
     fn likely(config: &'a ModelConfig) -> Result<Self> {
         let names = &TensorNames::of(config.family)?[0];
-        Ok(Self { config, names, prefix: names.prefix })
+        Ok(Self { config, names, prefix: names.prefix, has_normalized_table: false })
     }
 
     /// Chooses the names that both the word embeddings and the first layer have; else names that the word embeddings
@@ -81,7 +83,9 @@ impl<'a> PlanBuilder<'a> {
         };
         let mut with_words = Self::candidates(config)?.filter(has_words);
         let found = with_words.clone().find(has_layer).or_else(|| with_words.next());
-        found.map_or_else(|| Self::likely(config), Ok)
+        let mut builder = found.map_or_else(|| Self::likely(config), Ok)?;
+        builder.has_normalized_table = weights.contains(&normalized_table(&builder.relative_table()));
+        Ok(builder)
     }
 
     fn plan(&self) -> Plan {

@@ -39,6 +39,21 @@ impl Matrix<'_> {
     }
 }
 
+/// Returns the numbers of a tensor of the model in f32.
+///
+/// # Errors
+/// As [`assemble`].
+pub(super) fn values(
+    source: &Source,
+    expected: &ExpectedTensor,
+    stored: Stored,
+    quantization: Option<(Stored, Option<Stored>)>,
+) -> Result<Vec<f32>> {
+    let mut collector = TensorCollector::default();
+    assemble(source, expected, stored, quantization, &mut collector)?;
+    Ok(collector.into_tensors().pop_first().map(|(_, tensor)| tensor.to_f32()).unwrap_or_default())
+}
+
 /// Adds a tensor of the model to the collector.
 ///
 /// # Errors
@@ -125,7 +140,13 @@ fn plain(
     Ok(())
 }
 
-fn tensor(expected: &ExpectedTensor, encoding: Encoding, data: Vec<u8>, scales: Vec<f32>) -> Tensor {
+/// Makes a tensor of the model.
+pub(super) fn tensor(
+    expected: &ExpectedTensor,
+    encoding: Encoding,
+    data: Vec<u8>,
+    scales: Vec<f32>,
+) -> Tensor {
     let (name, shape) = (expected.name.clone(), expected.shape.clone());
     Tensor { name, shape, encoding, data, scales, input_scales: Vec::new() }
 }

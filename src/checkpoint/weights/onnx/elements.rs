@@ -89,23 +89,28 @@ impl ElementType {
 pub(super) fn decode(tensor: &StoredTensor, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let kind = ElementType::of(tensor)?;
     let decoded = match tensor.data {
-        Data::Absent | Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA | DOUBLE_DATA, _) => bytes,
-        Data::Packed(field, _) => {
-            let mut rest = bytes.as_slice();
-            let mut elements = Vec::new();
-            while !rest.is_empty() {
-                append(&mut elements, field, varint(&mut rest)?, kind)?;
-            }
-            elements
+        Data::Absent | Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA | DOUBLE_DATA, _) => {
+            Ok(bytes)
         }
-        Data::Repeated(..) => repeated(&bytes, kind)?,
+        Data::Packed(field, _) => packed(&bytes, field, kind),
+        Data::Repeated(..) => repeated(&bytes, kind),
     };
+    let decoded = decoded.map_err(|error| error.at(&tensor.name))?;
     let wanted = tensor.elements().and_then(|elements| elements.checked_mul(kind.bytes()));
     if wanted == Some(decoded.len()) {
         return Ok(decoded);
     }
     let (name, shape, found) = (&tensor.name, &tensor.shape, decoded.len());
     Err(weights(format!("{name} has {found} bytes, which is not the size of its shape {shape:?}")))
+}
+
+/// Decodes packed whole numbers.
+fn packed(mut bytes: &[u8], field: u64, kind: ElementType) -> Result<Vec<u8>> {
+    let mut elements = Vec::new();
+    while !bytes.is_empty() {
+        append(&mut elements, field, varint(&mut bytes)?, kind)?;
+    }
+    Ok(elements)
 }
 
 /// Decodes a field that is repeated for each element.

@@ -7,6 +7,7 @@
 mod alignment;
 mod assemble;
 mod elements;
+mod folded_positions;
 mod graph;
 mod graph_builder;
 mod layers;
@@ -17,5 +18,7 @@ mod reader;
 mod roles;
 mod scanner;
 mod tensor_loader;
+#[cfg(test)]
+mod tests;
 
 pub(super) use reader::OnnxReader;

@@ -12,6 +12,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::alignment::align;
+use super::folded_positions::FoldedTable;
 use super::graph::Graph;
 use super::layers::{Bias, Layers, Linear, Norm, Quantization, WeightRef};
 use super::roles::{attention_role, is_positional};
@@ -54,12 +55,12 @@ pub(super) struct Naming<'a> {
 }
 
 impl<'a> Naming<'a> {
-    /// Finds as many of the expected tensors as the graph shows. `sources` has one entry per expected tensor.
+    /// Finds as many of the expected tensors as the graph shows.
     pub(super) fn find(
         graph: &'a Graph,
         layers: &Layers,
         expected: &'a [ExpectedTensor],
-    ) -> Vec<Option<Source>> {
+    ) -> (Vec<Source>, Option<FoldedTable>) {
         let by_name: HashMap<_, _> =
             expected.iter().enumerate().map(|(index, tensor)| (tensor.name.as_str(), index)).collect();
         let is_separate = expected.iter().any(|tensor| tensor.role == ExpectedRole::Query);
@@ -82,7 +83,9 @@ impl<'a> Naming<'a> {
         naming.by_order();
         naming.biases_of_known_layers();
         naming.tables_by_shape(layers);
-        naming.found
+        let Self { linears, linear_names, found, .. } = naming;
+        let folded = FoldedTable::find(graph, expected, &linears, &linear_names, &found);
+        (found.into_iter().flatten().collect(), folded)
     }
 
     /// Returns the name that a stored tensor has in PyTorch, as far as it has one.

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 
-use super::assemble::{Stored, assemble};
+use super::assemble::{Stored, assemble, values};
 use super::elements::{ElementType, FLOAT_DATA, decode};
+use super::folded_positions::{FoldedTable, NormalEquations, Product, check_product, in_rows, table};
 use super::graph::{Data, Graph, StoredTensor};
 use super::layers::Layers;
 use super::naming::{Naming, Source};
 use crate::checkpoint::weights::MAX_PIECE_BYTES;
 use crate::checkpoint::weights::expected::ExpectedTensor;
 use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
+use crate::checkpoint::weights::tensor::Tensor;
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
-use crate::error::{Result, weights};
+use crate::error::{Error, Result, weights};
 
 /// Loads stored tensors, and makes the model's tensors from them as soon as all parts of one are there.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct TensorLoader {
     expected: Vec<ExpectedTensor>,
     /// The tensors of the model that have yet to be made.
     sources: Vec<Source>,
+    /// The table of relative positions that has yet to be made from its products.
+    folded: Option<FoldedTable>,
     /// The stored tensors that are needed, by their index in the graph.
     stored: HashMap<usize, StoredTensor>,
     /// The elements that have been read and are still needed.
@@ -55,11 +59,13 @@ impl TensorLoader {
     /// `weights` if the same tensor is in another file of the model; `unsupported` for types of elements that are not
     /// read.
     pub(super) fn new(graph: &Graph, collector: &mut TensorCollector) -> Result<Self> {
-        let (expected, sources) = find_sources(graph, collector);
-        collector.register(sources.iter().map(|source| &expected[source.expected].name))?;
+        let (expected, sources, folded) = find_sources(graph, collector);
+        let names = sources.iter().map(|source| &expected[source.expected].name);
+        collector.register(names.chain(folded.iter().map(|folded| &folded.expected.name)))?;
         let mut loader = Self {
             expected,
             sources,
+            folded,
             stored: HashMap::new(),
             elements: HashMap::new(),
             queue: VecDeque::new(),
@@ -67,7 +73,8 @@ impl TensorLoader {
             current: None,
         };
         let mut reads = BTreeMap::<Option<String>, Vec<Read>>::new();
-        for tensor in loader.sources.iter().flat_map(Source::tensors) {
+        let folded = loader.folded.iter().flat_map(FoldedTable::tensors);
+        for tensor in loader.sources.iter().flat_map(Source::tensors).chain(folded).collect::<Vec<_>>() {
             let stored = &graph.tensors[tensor];
             if loader.stored.insert(tensor, stored.clone()).is_none() {
                 let (file, range) = position(stored)?;
@@ -160,6 +167,9 @@ impl TensorLoader {
         let mut users =
             self.sources.iter().filter(|source| source.tensors().any(|tensor| tensor == read.tensor));
         let (Some(source), None) = (users.next(), users.next()) else { return None };
+        if self.folded.iter().flat_map(FoldedTable::tensors).any(|tensor| tensor == read.tensor) {
+            return None;
+        }
         let stored = &self.stored[&read.tensor];
         let is_stored_in_order =
             matches!(stored.data, Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA, _));
@@ -181,7 +191,7 @@ impl TensorLoader {
             return Ok(());
         }
         let stored = &self.stored[&read.tensor];
-        let elements = decode(stored, bytes).map_err(|error| error.at(&stored.name))?;
+        let elements = decode(stored, bytes)?;
         self.elements.insert(read.tensor, elements);
         self.assemble_complete(collector)
     }
@@ -194,18 +204,74 @@ impl TensorLoader {
             std::mem::take(&mut self.sources).into_iter().partition(is_complete);
         self.sources = rest;
         for source in complete {
-            let part =
-                |tensor: usize| Stored { tensor: &self.stored[&tensor], elements: &self.elements[&tensor] };
-            let quantization =
-                source.quantization.as_ref().map(|found| (part(found.scale), found.zero_point.map(part)));
-            let expected = &self.expected[source.expected];
-            assemble(&source, expected, part(source.tensor), quantization, collector)?;
+            let (stored, quantization) = self.parts_of(&source);
+            assemble(&source, &self.expected[source.expected], stored, quantization, collector)?;
         }
-        let sources = &self.sources;
-        let is_needed =
-            |tensor: &usize| sources.iter().any(|source| source.tensors().any(|other| other == *tensor));
+        let is_complete =
+            |folded: &mut FoldedTable| folded.tensors().all(|tensor| self.elements.contains_key(&tensor));
+        if let Some(folded) = self.folded.take_if(is_complete) {
+            collector.insert_whole(self.unfold(&folded)?)?;
+        }
+        let (sources, folded) = (&self.sources, &self.folded);
+        let is_needed = |tensor: &usize| {
+            sources.iter().any(|source| source.tensors().any(|other| other == *tensor))
+                || folded.iter().flat_map(FoldedTable::tensors).any(|other| other == *tensor)
+        };
         self.elements.retain(|tensor, _| is_needed(tensor));
         Ok(())
+    }
+}
+
+impl TensorLoader {
+    fn part(&self, tensor: usize) -> Stored<'_> {
+        Stored { tensor: &self.stored[&tensor], elements: &self.elements[&tensor] }
+    }
+
+    /// Returns the stored tensor of a source, with its scale and zero point. All of them must have been read.
+    fn parts_of(&self, source: &Source) -> (Stored<'_>, Option<(Stored<'_>, Option<Stored<'_>>)>) {
+        let quantization = source.quantization.as_ref();
+        let quantization = quantization
+            .map(|found| (self.part(found.scale), found.zero_point.map(|tensor| self.part(tensor))));
+        (self.part(source.tensor), quantization)
+    }
+
+    /// Makes a table from its products, all of whose tensors have been read.
+    fn unfold(&self, folded: &FoldedTable) -> Result<Tensor> {
+        let values_of = |source: &Source| {
+            let (stored, quantization) = self.parts_of(source);
+            values(source, &self.expected[source.expected], stored, quantization)
+        };
+        let products = || {
+            folded.products.iter().map(|product| {
+                let Stored { tensor, elements } = self.part(product.tensor);
+                let rows = in_rows(&folded.expected, &tensor.shape, elements, ElementType::of(tensor)?);
+                let rows =
+                    rows.ok_or_else(|| weights(format!("{} has the shape {:?}", tensor.name, tensor.shape)))?;
+                Ok::<_, Error>((rows, values_of(&product.weight)?, values_of(&product.bias)?))
+            })
+        };
+        let mut equations = NormalEquations::new(&folded.expected);
+        for product in products() {
+            let (rows, weight, bias) = product?;
+            equations.add(&rows, &weight, &bias);
+        }
+        let solution = equations.solve(&folded.expected.name)?;
+        for product in products() {
+            let (rows, weight, bias) = product?;
+            check_product(&folded.expected, &solution, &rows, &weight, &bias)?;
+        }
+        Ok(table(&folded.expected, &solution))
+    }
+}
+
+impl FoldedTable {
+    /// Returns the stored tensors that it is made of.
+    fn tensors(&self) -> impl Iterator<Item = usize> {
+        let tensors = |product: &Product| {
+            let parts = product.weight.tensors().chain(product.bias.tensors());
+            parts.chain([product.tensor]).collect::<Vec<_>>()
+        };
+        self.products.iter().flat_map(tensors).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -219,13 +285,16 @@ impl Source {
 }
 
 /// Returns the expected tensors under the names of which the graph shows most, and where they are.
-fn find_sources(graph: &Graph, collector: &TensorCollector) -> (Vec<ExpectedTensor>, Vec<Source>) {
+fn find_sources(
+    graph: &Graph,
+    collector: &TensorCollector,
+) -> (Vec<ExpectedTensor>, Vec<Source>, Option<FoldedTable>) {
     let layers = Layers::find(graph);
-    let mut best = (Vec::new(), Vec::new());
+    let mut best = (Vec::new(), Vec::new(), None);
     for expected in &collector.expected.namings {
-        let sources: Vec<Source> = Naming::find(graph, &layers, expected).into_iter().flatten().collect();
+        let (sources, folded) = Naming::find(graph, &layers, expected);
         if sources.len() > best.1.len() {
-            best = (expected.clone(), sources);
+            best = (expected.clone(), sources, folded);
         }
     }
     best
