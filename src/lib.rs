@@ -32,6 +32,7 @@ mod engine;
 mod error;
 pub mod eval;
 mod info;
+mod json_error;
 mod math;
 mod memory;
 mod model;
@@ -64,6 +65,7 @@ pub mod internals {
     pub use crate::checkpoint::{
         Checkpoint, Format, ModelLimits, TokenizerClass, TokenizerConfig, Weights, WeightsReader,
     };
+    pub use crate::json_error::json_problem;
     pub use crate::model::Plan;
     pub use crate::text::{Batch, PairTokenizer};
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result, unsupported};
+use crate::json_error::json_problem;
 
 /// Lengths from here on mean "no limit": HF writes 1e30.
 const UNLIMITED_LENGTH: f64 = 1e9;
@@ -21,7 +22,10 @@ impl Object {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self { kind, path: file.to_owned(), fields }),
             Ok(_) => Err(Error::new(kind, format!("{file} is not a JSON object"))),
-            Err(error) => Err(Error::new(kind, format!("{file}: {error}")).with_source(error)),
+            Err(error) => {
+                Err(Error::new(kind, format!("{file} is not JSON: {}", json_problem(&error)))
+                    .with_source(error))
+            }
         }
     }
 

@@ -10,6 +10,8 @@ mod plan;
 mod tensor_names;
 
 pub(crate) use activation::apply_score_activation;
+#[cfg(feature = "candle")]
+pub(crate) use build::check_purpose;
 pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};
 #[cfg(feature = "decoder")]
 pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};

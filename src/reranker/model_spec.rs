@@ -1,7 +1,7 @@
 //! A model without its weights: the start of loading, and all that a summary needs.
 
-use crate::checkpoint::Checkpoint;
-use crate::error::{Result, out_of_memory};
+use crate::checkpoint::{Checkpoint, Numbering};
+use crate::error::{Result, out_of_memory, unsupported};
 use crate::memory::{DecoderMemoryEstimate, MemoryEstimate};
 use crate::model::{self, Plan};
 use crate::options::{Dtype, Options};
@@ -44,6 +44,14 @@ impl ModelSpec {
             tokenizer.check_max_length(max_length)?;
         }
         let config = &checkpoint.config;
+        if let Some(Numbering::PastPadding { padding }) = config.position_table
+            && tokenizer.puts_token(padding)
+        {
+            return Err(unsupported(format!(
+                "config.json: pad_token_id {padding} is also a token around the texts of every pair, so positions would \
+                 not be counted; set it to the id of the padding token"
+            )));
+        }
         let likely_plan = match config.decoder {
             Some(_) => None,
             None => Some(model::likely_plan(config)?),

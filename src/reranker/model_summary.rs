@@ -1,10 +1,14 @@
-//! A summary of a model from its small files, without reading its weights.
+//! A summary of a model from its small files. Weights are read only to tell models of another kind.
 
 use serde::Serialize;
 
 use super::model_spec::ModelSpec;
 use crate::checkpoint::{Checkpoint, ScoreActivation};
+#[cfg(feature = "candle")]
+use crate::checkpoint::{Purpose, WeightsSource};
 use crate::error::Result;
+#[cfg(feature = "candle")]
+use crate::model;
 use crate::model::Plan;
 use crate::options::{Dtype, ModelSource, Options};
 
@@ -35,10 +39,14 @@ pub struct ModelSummary {
 /// Summarizes a model as it would be loaded with `options`.
 ///
 /// # Errors
-/// Those of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are missing.
+/// Those of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are missing;
+/// `unsupported` for a model of another kind, such as an embedding model.
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open(options.weights.as_deref())?;
-    let spec = ModelSpec::new(Checkpoint::read(files)?, weights?.bytes(), options)?;
+    let weights = weights?;
+    let spec = ModelSpec::new(Checkpoint::read(files)?, weights.bytes(), options)?;
+    #[cfg(feature = "candle")]
+    check_purpose(&spec.checkpoint, weights)?;
     let memory_bytes = spec.dtypes().iter().map(|dtype| (*dtype, spec.peak_memory(*dtype))).collect();
     let config = &spec.checkpoint.config;
     let body_parameters = match (&spec.likely_plan, &config.decoder) {
@@ -59,4 +67,18 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
         model_type: config.model_type,
         architecture: config.architecture,
     })
+}
+
+/// Checks that a model is a reranker. Only its tensors can tell, if its files declare another purpose.
+///
+/// # Errors
+/// `unsupported` for a model of another kind; those of the weights.
+#[cfg(feature = "candle")]
+fn check_purpose(checkpoint: &Checkpoint, weights: WeightsSource) -> Result<()> {
+    let Checkpoint { config, chain, .. } = checkpoint;
+    if config.purpose == Purpose::Classifier || chain.is_some() || config.decoder.is_some() {
+        return Ok(());
+    }
+    let expected = model::expected_tensors(config, None, false)?;
+    model::check_purpose(config, &weights.parse(expected)?)
 }

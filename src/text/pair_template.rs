@@ -65,6 +65,11 @@ impl PairTemplate {
         self.pieces.len() - 2
     }
 
+    /// Returns whether a special token of the template has this id.
+    pub(super) fn has(&self, wanted: u32) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, TemplatePiece::Special { id, .. } if *id == wanted))
+    }
+
     /// Returns the maximum token id and the maximum token type of the template.
     pub(super) fn max_ids(&self) -> (u32, u32) {
         self.pieces.iter().fold((0, 0), |(id, max_type), piece| match *piece {

@@ -86,6 +86,15 @@ impl PairTokenizer {
         self.encoder.table_bytes()
     }
 
+    /// Returns whether a token around the texts has this id.
+    pub(crate) fn puts_token(&self, id: u32) -> bool {
+        match &self.format {
+            PairFormat::Template(template) => template.has(id),
+            #[cfg(feature = "decoder")]
+            PairFormat::Prompt(_) => false,
+        }
+    }
+
     /// Returns the maximum length of a pair in tokens, special tokens included.
     pub fn model_max_length(&self) -> usize {
         self.model_max_length

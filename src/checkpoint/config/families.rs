@@ -100,6 +100,7 @@ const ROBERTA: FamilyConfig = FamilyConfig {
     architecture: "RobertaForSequenceClassification",
     vocab_size: 50265,
     read_family_fields: |json, config| {
+        json.reject_nulls(&["pad_token_id"])?;
         let padding = json.count("pad_token_id", 1, 0, MAX_ROWS)? as u32;
         config.position_table = Some(Numbering::PastPadding { padding });
         Ok(())

@@ -53,6 +53,15 @@ pub enum Module {
 const EMBEDDING_VALUE: &str = "sentence_embedding";
 const SCORES_VALUE: &str = "scores";
 const MAX_WIDTH: usize = 1 << 16;
+const DENSE_FIELDS: [&str; 7] = [
+    "in_features",
+    "out_features",
+    "bias",
+    "activation_function",
+    "module_input_name",
+    "module_output_name",
+    "use_residual",
+];
 
 impl ModuleChain {
     /// Reads the modules after an encoder with rows of `hidden_size` numbers. `prompt` is the text before every query.
@@ -97,6 +106,14 @@ impl ModuleChain {
 /// Returns the pooling mode, from its name or from the flags in older files.
 fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
+    let flags = LEGACY_POOLING_FLAGS.map(|(flag, _)| flag);
+    json.reject_other_fields(&[&POOLING_FIELDS[..], &flags].concat())?;
+    if ["embedding_dimension", "word_embedding_dimension"].iter().all(|name| json.get(name).is_none()) {
+        return Err(config(format!(
+            "{}/config.json has no embedding_dimension, which every Pooling module has",
+            folder.path
+        )));
+    }
     if json.bool("include_prompt")? == Some(false) && !prompt.is_empty() {
         return Err(unsupported(format!(
             "{}/config.json: include_prompt is false, which is not supported for a model with a prompt",
@@ -125,6 +142,9 @@ fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     }
 }
 
+/// The other fields of a Pooling module. The dimension is that of the encoder's rows.
+const POOLING_FIELDS: [&str; 4] =
+    ["embedding_dimension", "word_embedding_dimension", "pooling_mode", "include_prompt"];
 const LEGACY_POOLING_FLAGS: [(&str, &str); 6] = [
     ("pooling_mode_cls_token", "cls"),
     ("pooling_mode_max_tokens", "max"),
@@ -155,8 +175,9 @@ impl Module {
             "Dense" => Self::dense(&ModuleFolder::read(files, entry)?, last),
             "LayerNorm" => {
                 let folder = ModuleFolder::read(files, entry)?;
+                folder.json.reject_other_fields(&["dimension"])?;
                 let width = folder.json.count("dimension", 0, 1, MAX_WIDTH)?;
-                Ok(Module::LayerNorm { width, weights: folder.weights()? })
+                Ok(Module::LayerNorm { width, weights: folder.weights(&["norm.weight", "norm.bias"])? })
             }
             "Normalize" => {
                 let folder = ModuleFolder::read_optional(files, entry)?;
@@ -170,6 +191,8 @@ impl Module {
     }
 
     fn dense(folder: &ModuleFolder, last: bool) -> Result<Self> {
+        folder.json.reject_other_fields(&DENSE_FIELDS)?;
+        folder.json.reject_nulls(&["activation_function", "module_input_name", "bias"])?;
         folder.json.require("module_input_name", EMBEDDING_VALUE)?;
         // Without an output name, the output replaces the input value.
         let output = if last { SCORES_VALUE } else { EMBEDDING_VALUE };
@@ -180,13 +203,20 @@ impl Module {
                 folder.path
             )));
         }
+        let in_features = folder.json.count("in_features", 0, 1, MAX_WIDTH)?;
+        let out_features = folder.json.count("out_features", 0, 1, MAX_WIDTH)?;
+        let bias = folder.json.bool("bias")?.unwrap_or(true);
+        let residual = folder.json.bool("use_residual")?.unwrap_or(false);
+        let mut tensors = vec!["linear.weight"];
+        tensors.extend(bias.then_some("linear.bias"));
+        tensors.extend((residual && in_features != out_features).then_some("residual.weight"));
         Ok(Module::Dense {
-            in_features: folder.json.count("in_features", 0, 1, MAX_WIDTH)?,
-            out_features: folder.json.count("out_features", 0, 1, MAX_WIDTH)?,
-            bias: folder.json.bool("bias")?.unwrap_or(true),
+            in_features,
+            out_features,
+            bias,
             activation: activation(folder)?,
-            residual: folder.json.bool("use_residual")?.unwrap_or(false),
-            weights: folder.weights()?,
+            residual,
+            weights: folder.weights(&tensors)?,
         })
     }
 

@@ -6,6 +6,7 @@ use crate::checkpoint::json::Object;
 use crate::checkpoint::model_layout::{ModuleLayout, check_folder_name, layout, missing_module_weights};
 use crate::checkpoint::{ModelFiles, Weights};
 use crate::error::{Error, ErrorKind, Result, config, unsupported};
+use crate::json_error::json_problem;
 
 /// An entry of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -32,7 +33,7 @@ pub(crate) fn parse_modules(bytes: &[u8]) -> Result<Vec<ModuleEntry>> {
         )));
     }
     let entries: Vec<ModuleEntry> = serde_json::from_slice(bytes)
-        .map_err(|error| config(format!("modules.json: {error}")).with_source(error))?;
+        .map_err(|error| config(format!("modules.json: {}", json_problem(&error))).with_source(error))?;
     if entries.len() > limits.max_modules {
         return Err(config(format!("modules.json lists {} modules", entries.len())));
     }
@@ -92,10 +93,19 @@ impl<'a> ModuleFolder<'a> {
         Ok(Some(Self { files, path, json: Object::parse(ErrorKind::Config, &name, bytes)? }))
     }
 
-    pub(crate) fn weights(&self) -> Result<Weights> {
+    /// Reads the module's weights, which have no other tensors than `known`: another one would count in the module
+    /// that was saved.
+    pub(crate) fn weights(&self, known: &[&str]) -> Result<Weights> {
         for name in layout().modules.weights.iter().map(|name| format!("{}/{name}", self.path)) {
             if let Some(bytes) = self.files.get(&name) {
-                return Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path));
+                let weights = Weights::parse_file(&name, bytes).map_err(|error| error.at(self.path))?;
+                if let Some(other) = weights.names().find(|name| !known.contains(name)) {
+                    return Err(crate::error::weights(format!(
+                        "{name} has the tensor {other:.60}, which {}/config.json leaves out",
+                        self.path
+                    )));
+                }
+                return Ok(weights);
             }
         }
         Err(missing_module_weights(self.path))

@@ -148,26 +148,29 @@ impl TransformerConfig {
         Ok(())
     }
 
-    /// Returns the length of the longest pair in tokens, if the module states it. It overrides the tokenizer's files,
-    /// and `max_position_embeddings` does not limit it.
+    /// Returns the length of the longest pair in tokens, if the module states it; an inner `None` is HF's value for "no
+    /// limit". It overrides the tokenizer's files, and `max_position_embeddings` does not limit it.
     ///
     /// # Errors
     /// `config` for a value that is not a length.
-    pub(crate) fn max_length(&self) -> Result<Option<usize>> {
+    pub(crate) fn max_length(&self) -> Result<Option<Option<usize>>> {
         let processing = self.processing()?;
         for kind in ["common", "text"] {
             let Some(options) = processing.as_ref().map(|all| all.object(kind)).transpose()?.flatten() else {
                 continue;
             };
-            if let Some(length) = options.token_count("max_length")? {
-                return Ok(Some(length));
+            if options.get("max_length").is_some() {
+                return options.token_count("max_length").map(Some);
             }
         }
         match self.either("tokenizer_args", "processor_kwargs")? {
             Some(options) if options.get("model_max_length").is_some() => {
-                options.token_count("model_max_length")
+                options.token_count("model_max_length").map(Some)
             }
-            _ => self.json.token_count("max_seq_length"),
+            _ if self.json.get("max_seq_length").is_some() => {
+                self.json.token_count("max_seq_length").map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -110,6 +110,17 @@ impl TokenizerClass {
         }
     }
 
+    /// Returns the fields of special tokens that the class's constructor does not allow to be `null`, or takes for the
+    /// text "None".
+    pub(crate) fn required_tokens(self) -> &'static [&'static str] {
+        match self {
+            Self::Backend | Self::Qwen2 => &[],
+            Self::Bert | Self::DistilBert => &["cls_token", "sep_token", "unk_token"],
+            Self::Roberta | Self::MpNet | Self::DebertaV2 => &["cls_token", "sep_token"],
+            Self::XlmRoberta | Self::Camembert => &["bos_token", "eos_token", "unk_token"],
+        }
+    }
+
     /// Returns whether the class passes token types to the model by default.
     pub(crate) fn uses_token_types(self) -> bool {
         matches!(self, Self::Bert | Self::DebertaV2)

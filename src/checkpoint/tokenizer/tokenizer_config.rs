@@ -10,7 +10,8 @@ use super::{TokenizerClass, vocab_files};
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::json::Object;
 use crate::checkpoint::sbert::{CrossEncoderFiles, TransformerConfig};
-use crate::error::{ErrorKind, Result, tokenizer};
+use crate::error::{Error, ErrorKind, Result, tokenizer, unsupported};
+use crate::json_error::json_problem;
 
 /// The end of a text that truncation removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,19 +174,26 @@ impl TokenizerConfig {
             Some(name) => Some(name),
             None => config.string("tokenizer_class")?,
         };
+        if json.bool("add_special_tokens")? == Some(false) {
+            return Err(unsupported(
+                "tokenizer_config.json: add_special_tokens is false, which transformers 5 does not read either; remove \
+                 it from a copy, unless the model was trained without special tokens",
+            ));
+        }
         let transformer = cross_encoder.transformer();
         let module_max_length = transformer.map(TransformerConfig::max_length).transpose()?.flatten();
         let class = TokenizerClass::resolve(named, config.string("model_type")?)?;
+        json.reject_nulls(class.required_tokens())?;
         let is_conv_bert = named.is_some_and(|name| name.starts_with("ConvBertTokenizer"));
         let special_tokens = special_tokens(&json)?;
         Ok(Self {
             model_max_length: match module_max_length {
-                Some(length) => Some(length),
+                Some(length) => length,
                 // The older name counts only alone, even if the newer one says "no limit".
                 None if json.contains("model_max_length") => json.token_count("model_max_length")?,
                 None => json.token_count("max_len")?,
             },
-            overrides_max_positions: module_max_length.is_some(),
+            overrides_max_positions: module_max_length.flatten().is_some(),
             lower_case: transformer.map(TransformerConfig::lower_case).transpose()?.unwrap_or(false),
             uses_token_types: json
                 .strings("model_input_names")?
@@ -240,16 +248,19 @@ fn options(json: &Object) -> Result<TokenizerOptions> {
 
 fn added_tokens(json: &Object) -> Result<Option<Vec<AddedToken>>> {
     let Some(listed) = json.get("added_tokens_decoder") else { return Ok(None) };
-    let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed).map_err(|error| {
-        tokenizer(format!("tokenizer_config.json: added_tokens_decoder: {error}")).with_source(error)
-    })?;
+    let by_id: BTreeMap<u32, AddedToken> = serde::Deserialize::deserialize(listed)
+        .map_err(|error| malformed_token("added_tokens_decoder", &error))?;
     Ok(Some(by_id.into_values().collect()))
+}
+
+fn malformed_token(name: &str, error: &serde_json::Error) -> Error {
+    tokenizer(format!("tokenizer_config.json: {name}: {}", json_problem(error)))
 }
 
 fn legacy_added_tokens(files: &ModelFiles, special: &SpecialTokens) -> Result<Vec<(u32, AddedToken)>> {
     const NAME: &str = "added_tokens.json";
     let ids: BTreeMap<String, u32> = serde_json::from_slice(files.get(NAME).unwrap_or(b"{}"))
-        .map_err(|error| tokenizer(format!("{NAME}: {error}")).with_source(error))?;
+        .map_err(|error| tokenizer(format!("{NAME}: {}", json_problem(&error))).with_source(error))?;
     let named = special.named.iter().flatten().chain(special.extra.iter().flatten());
     let named: HashSet<&str> = named.map(|token| token.content.as_str()).collect();
     let token = |content: String| match named.contains(content.as_str()) {
@@ -284,11 +295,13 @@ fn extra(json: &Object, name: &str) -> Result<Option<Vec<AddedToken>>> {
 
 /// Reads a token: a string, or an object with `content` in older files.
 fn special_token(name: &str, value: &Value) -> Result<AddedToken> {
-    let token = match value {
+    match value {
         Value::String(content) => Ok(AddedToken::special(content)),
-        value => serde::Deserialize::deserialize(value),
-    };
-    token
-        .map(|token| AddedToken { special: true, ..token })
-        .map_err(|error| tokenizer(format!("tokenizer_config.json: {name}: {error}")).with_source(error))
+        Value::Object(_) => AddedToken::deserialize(value)
+            .map(|token| AddedToken { special: true, ..token })
+            .map_err(|error| malformed_token(name, &error)),
+        _ => Err(tokenizer(format!(
+            "tokenizer_config.json: {name} is neither a string nor an object with content"
+        ))),
+    }
 }

@@ -11,6 +11,7 @@ use super::TokenizerClass;
 use crate::checkpoint::ModelFiles;
 use crate::checkpoint::model_layout::missing_tokenizer;
 use crate::error::{Result, tokenizer};
+use crate::json_error::json_problem;
 
 /// Takes `tokenizer.json` out of the files, or makes it from the vocabulary files that `class` reads.
 ///
@@ -56,7 +57,7 @@ fn word_piece(text: &[u8]) -> Result<Value> {
 /// Reads `vocab.json`, which has the id of each token, and `merges.txt`, which has a pair of tokens per line.
 fn byte_pairs(vocab: &[u8], merges: &[u8]) -> Result<Value> {
     let vocab: Map<String, Value> = serde_json::from_slice(vocab)
-        .map_err(|error| tokenizer(format!("vocab.json: {error}")).with_source(error))?;
+        .map_err(|error| tokenizer(format!("vocab.json: {}", json_problem(&error))).with_source(error))?;
     let lines = utf8("merges.txt", merges)?.lines().enumerate();
     let pairs = lines.filter(|(_, line)| !line.starts_with("#version")).map(|(index, line)| {
         match line.split(' ').collect::<Vec<_>>()[..] {

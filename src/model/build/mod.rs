@@ -42,6 +42,15 @@ pub(crate) fn build(
     Ok((plan, head))
 }
 
+/// Checks that the weights have a head, unless the checkpoint claims to be a classifier.
+///
+/// # Errors
+/// `unsupported` for a checkpoint that was made for something else.
+#[cfg(feature = "candle")]
+pub(crate) fn check_purpose(config: &ModelConfig, weights: &Weights) -> Result<()> {
+    PlanBuilder::for_weights(config, weights)?.check_purpose(weights)
+}
+
 /// Returns the most likely Plan of a configuration before its tensors are known. Its sizes are right; tensor names may
 /// differ.
 ///

@@ -55,12 +55,13 @@ pub(super) fn library_token(token: &AddedToken) -> tokenizers::AddedToken {
         .normalized(token.normalized)
 }
 
-/// Rejects added tokens that are empty after normalization, and tokens that start with the white space they strip,
-/// because that may already belong to the token before.
+/// Rejects added tokens that are empty after normalization, tokens that start with the white space they strip, because
+/// that may already belong to the token before, and tokens that normalization makes equal to another.
 ///
 /// # Errors
 /// `tokenizer`, naming the token.
 pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
+    let mut normalized = HashSet::new();
     for token in tokenizer.get_added_tokens_decoder().into_values() {
         let mut text = NormalizedString::from(token.content.as_str());
         if let Some(normalizer) = tokenizer.get_normalizer().filter(|_| token.normalized) {
@@ -71,6 +72,12 @@ pub(super) fn check(tokenizer: &Pipeline) -> Result<()> {
         }
         if token.lstrip && text.get().starts_with(char::is_whitespace) {
             return Err(invalid(&token.content, "starts with white space, which it strips (lstrip)"));
+        }
+        if token.normalized && !normalized.insert(text.get().to_owned()) {
+            return Err(invalid(
+                &token.content,
+                "is the same as another one after normalization, and transformers takes a random one of the two",
+            ));
         }
     }
     Ok(())

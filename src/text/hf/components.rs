@@ -70,6 +70,8 @@ impl ComponentBuilder {
             "Nmt" => Nmt.into(),
             "Strip" => deserialize::<Strip>(json)?.into(),
             "StripAccents" => StripAccents.into(),
+            // The library can panic at an empty text, which adds nothing.
+            "Prepend" if json["prepend"] == "" => Normalizers::new(Vec::new()).into(),
             "Prepend" => prepend(json)?.into(),
             "Replace" => self.replace(json)?.into(),
             "Precompiled" => charsmap::read(charsmap_field(&json)?)?.into(),

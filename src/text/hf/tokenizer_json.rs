@@ -3,10 +3,10 @@
 //! The sections `truncation`, `padding` and `decoder` do not belong to the model, so the library never gets them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokenizers::models::bpe::BPE;
@@ -61,6 +61,22 @@ enum Merge {
     Pair(String, String),
     Text(String),
 }
+
+/// The fields that the library reads.
+const WORD_PIECE_FIELDS: [&str; 5] =
+    ["type", "vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"];
+const BPE_FIELDS: [&str; 10] = [
+    "type",
+    "vocab",
+    "merges",
+    "dropout",
+    "unk_token",
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "fuse_unk",
+    "byte_fallback",
+    "ignore_merges",
+];
 
 // WordPiece looks up every substring of a word after the prefix, so its time grows with the cube of the word's length
 // and with the length of the prefix. Published files have 100 and "##".
@@ -122,7 +138,7 @@ impl<'a> TokenizerJson<'a> {
     /// As [`model`](Self::model); `unsupported` for a prefix so long that a text could take minutes.
     pub(super) fn word_piece(&self) -> Result<WordPiece> {
         self.model_header("WordPiece")?;
-        let model: WordPiece = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        let model: WordPiece = self.library_model(&WORD_PIECE_FIELDS)?;
         if model.continuing_subword_prefix.len() > MAX_PREFIX_BYTES {
             let length = model.continuing_subword_prefix.len();
             return Err(unsupported(format!(
@@ -162,10 +178,22 @@ impl<'a> TokenizerJson<'a> {
             ));
         }
         self.check_merges()?;
-        let mut model: BPE = serde_json::from_str(self.model.get()).map_err(malformed)?;
+        let mut model: BPE = self.library_model(&BPE_FIELDS)?;
         // The library's cache is thread-local and outlives the model.
         model.resize_cache(0);
         Ok(model)
+    }
+
+    /// Deserializes a model of the library, which fails at fields that it does not know; transformers ignores them.
+    fn library_model<T: DeserializeOwned>(&self, known: &[&str]) -> Result<T> {
+        let fields: BTreeMap<Cow<str>, &RawValue> =
+            serde_json::from_str(self.model.get()).map_err(malformed)?;
+        if fields.keys().all(|name| known.contains(&name.as_ref())) {
+            return serde_json::from_str(self.model.get()).map_err(malformed);
+        }
+        let known: BTreeMap<_, _> =
+            fields.iter().filter(|(name, _)| known.contains(&name.as_ref())).collect();
+        serde_json::from_str(&serde_json::to_string(&known).map_err(malformed)?).map_err(malformed)
     }
 
     fn check_merges(&self) -> Result<()> {
