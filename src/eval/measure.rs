@@ -54,12 +54,13 @@ impl FromStr for Measure {
                 "unknown measure {text:?}: use ndcg@K, ndcg_exp@K, mrr@K, map, map@K, recall@K or p@K, such as ndcg@10"
             )
         };
+        let text = text.trim().to_ascii_lowercase();
         let (name, depth) = match text.split_once('@') {
             Some((name, depth)) => {
                 let depth = depth.parse().ok().filter(|depth| *depth >= 1);
                 (name, Some(depth.ok_or_else(unknown)?))
             }
-            None => (text, None),
+            None => (text.as_str(), None),
         };
         let (_, kind) = NAMES.into_iter().find(|(known, _)| *known == name).ok_or_else(unknown)?;
         // Precision divides by the depth.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::program::{ranklet, stdout};
+use crate::program::{Folder, ranklet, stdout};
 
 #[path = "../../examples/rust/main.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the test calls a function of the example instead of its main")]
@@ -94,4 +94,50 @@ fn the_rust_example_ranks_the_lines_of_the_file() {
     let best = example::best("How do I reset my password?", &documents).unwrap();
     assert_eq!(best.len(), 3);
     assert_eq!(best[0].1, "Open Settings, choose Account, then select Forgot password.");
+}
+
+/// The shell commands in a guide that run the program.
+#[cfg(unix)]
+fn shell_commands(guide: &str) -> Vec<String> {
+    let text = repository_file(guide);
+    let blocks = text.split("\n```sh\n").skip(1).map(|rest| rest.split_once("\n```").unwrap().0.to_owned());
+    blocks.filter(|block| block.lines().any(|line| line.trim_start().starts_with("ranklet "))).collect()
+}
+
+/// The model of an example is a folder with the name of its Hub id.
+#[cfg(unix)]
+#[test]
+fn the_commands_in_the_guides_run_as_they_are_written() {
+    let folder = Folder::new();
+    folder.write("documents.txt", repository_file("examples/documents.txt"));
+    let model = folder.path("BAAI/bge-reranker-base");
+    std::fs::create_dir_all(&model).unwrap();
+    for entry in
+        std::fs::read_dir(crate::common::fixture("families/xlm-roberta-plain-h44").directory).unwrap()
+    {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_ranklet")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut count = 0;
+    for guide in ["README.md", "docs/cli.md", "docs/models.md", "docs/rust.md", "docs/choosing-a-reranker.md"]
+    {
+        for command in shell_commands(guide) {
+            let mut shell = std::process::Command::new("bash");
+            let output = shell
+                .args(["-c", &command])
+                .current_dir(folder.0.path())
+                .env("PATH", &path)
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{guide}: {command}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "only {count} commands");
 }

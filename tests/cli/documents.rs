@@ -120,3 +120,77 @@ fn a_line_that_is_no_document_is_named_once_with_what_it_lacks() {
         assert!(!text.contains("line 1") && !text.contains("untagged"), "{text}");
     }
 }
+
+/// Documents as other programs write them, with one text.
+#[test]
+fn documents_of_other_programs_are_read() {
+    let folder = Folder::new();
+    for (name, content) in [
+        (
+            "langchain.json",
+            r#"[{"id": null, "metadata": {"source": "a"}, "page_content": "one river", "type": "Document"}]"#,
+        ),
+        (
+            "langchain-dumps.json",
+            r#"[{"lc": 1, "type": "constructor", "id": ["Document"], "kwargs": {"page_content": "one river"}}]"#,
+        ),
+        (
+            "llama-index.json",
+            r#"[{"node": {"id_": "x", "text": "one river", "class_name": "TextNode"}, "score": 0.5}]"#,
+        ),
+        ("haystack.json", r#"[{"id": "1", "content": "one river", "blob": null, "meta": {}}]"#),
+        ("cohere.json", r#"{"query": "q", "documents": ["one river"], "top_n": 2}"#),
+        (
+            "cohere-response.json",
+            r#"{"results": [{"index": 0, "relevance_score": 0.9, "document": {"text": "one river"}}]}"#,
+        ),
+        (
+            "elasticsearch.json",
+            "{\n\"hits\": {\"total\": 1, \"hits\": [{\"_id\": \"7\", \"_source\": {\"text\": \"one river\"}}]}\n}",
+        ),
+        ("elasticsearch.jsonl", r#"{"_id": "7", "_source": {"content": "one river"}}"#),
+        ("one.json", r#"{"text": "one river"}"#),
+        ("lines.json", "{\"text\": \"one river\"}\n\n"),
+        ("array.jsonl", "[\n{\"text\": \"one river\"}\n]\n"),
+        ("windows.jsonl", "\u{feff}{\"text\": \"one river\"}\r\n\r\n"),
+    ] {
+        let found = results(&[], &folder.write(name, content), "");
+        assert_eq!(found.as_array().unwrap().len(), 1, "{name}");
+        assert_eq!(found[0]["document"], "one river", "{name}");
+    }
+    let hit = folder.write("hit.json", r#"[{"_id": "7", "_source": {"text": "one river"}}]"#);
+    assert_eq!(results(&[], &hit, "")[0]["id"], "7");
+    let response = "{\n\"documents\": [\"one river\"]\n}\n";
+    assert_eq!(results(&[], "-", response)[0]["document"], "one river");
+    assert_eq!(results(&[], "-", "[\n\"one river\",\n\"two roads\"]\n").as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_broken_line_on_stdin_does_not_turn_the_others_into_text() {
+    let model = model("bert-gelu-h36");
+    let arguments = ["rank", "--model", &model, "--query", "q", "--documents", "-"];
+    let output = ranklet_with_input(&arguments, "{\"text\": \"one\"}\n{\"text\": \"two\"\n");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && text.contains("line 2 is not JSON: it ends inside a value"),
+        "{text}"
+    );
+}
+
+#[test]
+fn files_that_are_no_text_are_named_with_a_way_to_read_them() {
+    let folder = Folder::new();
+    for (name, content, problem) in [
+        ("a.json.gz", &b"\x1f\x8b\x08\x00"[..], "gunzip"),
+        ("a.json", b"\x1f\x8b\x08\x00", "gunzip"),
+        ("a.txt", b"\xff\xfeP\x00", "iconv -f UTF-16"),
+        ("a.parquet", b"PAR1\x15", "Parquet"),
+        ("latin.txt", b"caf\xe9\n", "not UTF-8 text (from byte 3 on)"),
+        ("empty.json", b"\n", "is empty"),
+        ("list.json", b"{\"took\": 1}", "has no \"text\" (it has took)"),
+        ("trailing.json", b"[\"a\",]", "trailing comma"),
+    ] {
+        let file = folder.write(name, content);
+        assert_fails(&["rank", "--query", "q", "--documents", &file], &[&file, problem]);
+    }
+}

@@ -53,6 +53,8 @@ fn eval_reads_judgments_of_trec_and_beir_with_whole_gains_in_any_form() {
         ("float.txt", "7 0 paris 1.0\n"),
         ("beir.tsv", "query-id\tcorpus-id\tscore\n7\tparis\t1\n"),
         ("windows.txt", "\u{feff}7 0 paris 1\r\n"),
+        ("header.tsv", "query_id\titer\tdoc_id\trelevance\n7\t0\tparis\t1\n"),
+        ("negative.txt", "7 0 paris +1\n7 0 berlin -2.0\n"),
     ] {
         let qrels = folder.write(name, qrels);
         let evaluation = evaluation(&["--run", &run, "--qrels", &qrels]);
@@ -61,6 +63,9 @@ fn eval_reads_judgments_of_trec_and_beir_with_whole_gains_in_any_form() {
     for (qrels, problem) in [
         ("7 0 paris 0.5\n", "not a whole number"),
         ("7 paris\n", "line 1 is neither"),
+        ("7,0,paris,1\n", "with spaces or tabs between"),
+        ("7 0 1 paris\n", "the gain \"paris\" is not a whole number"),
+        ("7 0 paris 99999999999\n", "of up to 31 bits"),
         ("", "no judgments"),
         ("7 0 paris 1\n7 0 paris 2\n", "judged 2 here and 1 earlier"),
         ("8 0 paris 1\n", "no query has a judgment"),
@@ -156,4 +161,38 @@ fn eval_writes_a_report_that_shows_queries_as_text() {
     for part in ["<svg", "nDCG@10", "&lt;script&gt;", "1 queries gain"] {
         assert!(html.contains(part), "{part}");
     }
+}
+
+#[test]
+fn eval_reads_a_run_in_json_lines_and_names_what_is_wrong_in_words_of_json() {
+    let folder = Folder::new();
+    let qrels = folder.write("qrels.txt", "7 0 paris 1\n");
+    let lines = run_json().trim_matches(['[', ']']).to_owned() + "\n";
+    let run = folder.write("run.jsonl", lines.replace("\"content\"", "\"text\""));
+    let values = evaluation(&["--run", &run, "--qrels", &qrels, "--measures", "nDCG@10, MAP"]);
+    assert_eq!(values["reranked"], json!({ "ndcg@10": 1.0, "map": 1.0 }));
+    let hit = |score: &str| {
+        format!(
+            r#"[{{"query": "q", "qid": 7, "hits": [{{"docid": "a", "score": {score}, "content": "b"}}]}}]"#
+        )
+    };
+    for (run, problem) in [
+        (hit("\"1\""), "string \"1\" in place of a number"),
+        (hit("1").replace("\"score\": 1, ", ""), "missing field \"score\""),
+        (hit("1").replace("7", "7.5"), "an id must be a string or a whole number"),
+    ] {
+        let run = folder.write("run.json", run);
+        assert_fails(&["eval", "--run", &run, "--qrels", &qrels], &[&run, problem]);
+    }
+    assert_fails(&["eval", "--run", "-", "--qrels", "-"], &["only one of the files can be -"]);
+}
+
+#[test]
+fn eval_compares_a_model_with_a_revision_of_its_own() {
+    let folder = Folder::new();
+    let (run, qrels) = (folder.write("run.json", run_json()), folder.write("qrels.txt", "7 0 paris 1\n"));
+    let arguments = ["eval", "--run", &run, "--qrels", &qrels, "--compare-revision", "v1"];
+    assert_eq!(ranklet(&arguments).status.code(), Some(2));
+    let compared = model("bert-gelu-h36");
+    assert_fails(&[&arguments[..], &["--compare", &compared]].concat(), &[&compared, "is a folder here"]);
 }

@@ -25,6 +25,15 @@ fn bad_files_are_named_with_their_line() {
         let pairs = folder.write("pairs.jsonl", text);
         assert_fails(&["score", "--pairs", &pairs], &[&pairs, "line 2"]);
     }
+    for (text, problem) in [
+        ("{\"query\": \"q\"}", "it is an object"),
+        ("[\"q\", null]", "it has a string and null"),
+        ("[\"q\"]", "it has 1 elements"),
+        ("q\td", "expected value at column 1"),
+    ] {
+        let pairs = folder.write("pairs.jsonl", text);
+        assert_fails(&["score", "--pairs", &pairs], &["line 1 is not [\"query\", \"document\"]", problem]);
+    }
     let run = folder.write("run.json", "[]");
     let qrels = folder.write("qrels.txt", "1 0 d 1\n1 0 d x\n");
     assert_fails(&["eval", "--run", &run, "--qrels", &qrels], &[&qrels, "line 2"]);
@@ -89,4 +98,52 @@ fn bad_usage_exits_with_two() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(output.stdout, b"", "{arguments:?}");
     }
+}
+
+#[test]
+fn verify_is_only_for_a_gpu() {
+    assert_fails(&["verify", "--device", "cpu"], &["--device is gpu or auto"]);
+}
+
+/// An encoder whose files declare an embedding model.
+#[test]
+fn info_says_what_a_model_is_that_is_no_reranker() {
+    let folder = Folder::new();
+    let source = fixture("families/chain-mean-sigmoid-h36").directory;
+    for name in
+        ["config.json", "model.safetensors", "modules.json", "tokenizer.json", "tokenizer_config.json"]
+    {
+        std::fs::copy(source.join(name), folder.path(name)).unwrap();
+    }
+    let model = folder.0.path().to_str().unwrap();
+    for command in [&["info"][..], &["info", "--json"], &["score", "--pairs", "-"]] {
+        assert_fails(
+            &[command, &["--model", model]].concat(),
+            &["this is an embedding model, not a cross-encoder"],
+        );
+    }
+}
+
+#[test]
+fn arguments_that_are_no_values_or_folders_are_explained() {
+    let folder = Folder::new();
+    for (arguments, problem) in [
+        (&["info", "--device", "cuda"][..], "unknown device \"cuda\": use one of"),
+        (&["info", "--threads", "0"], "use a whole number of at least 1"),
+    ] {
+        let text = String::from_utf8(ranklet(arguments).stderr).unwrap();
+        assert!(text.contains(problem) && !text.contains("input error"), "{text}");
+    }
+    let empty = folder.0.path().to_str().unwrap();
+    assert_fails(&["info", "--model", empty], &["is an empty folder", "config.json"]);
+    assert_fails(&["info", "--model", "https://huggingface.co/owner/name"], &["pass owner/name"]);
+    let file = folder.write("file", "");
+    let source = model("bert-gelu-h36");
+    assert_fails(
+        &["quantize", "--model", &source, "--dtype", "q8", "--out", &file],
+        &["--out names a folder"],
+    );
+    let output = ranklet_with_input(&["bench", "--serve"], "{\"query\": 1}\n");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("the number 1 in place of a string") && !text.contains("line 1"), "{text}");
 }

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use ranklet::eval::Measure;
 use ranklet::{
-    Device, Dtype, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result, Scores, describe,
+    Device, Dtype, Error, ErrorKind, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result,
+    Scores, describe,
 };
 
 use crate::eval::EvalFiles;
@@ -42,7 +44,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", value_parser = positive_integer)]
         top_n: Option<usize>,
         /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks and show the best one.
-        #[arg(long, value_name = "WAY", default_value = "truncate")]
+        #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
         long_documents: LongDocuments,
         #[command(flatten)]
         numbers: ScoreArguments,
@@ -104,6 +106,9 @@ pub(crate) enum Command {
         /// Folder or Hub id of a second model, to compare with the first.
         #[arg(long, value_name = "DIR|ID")]
         compare: Option<String>,
+        /// The revision of the second model on the Hub. The default is main.
+        #[arg(long, value_name = "REVISION", requires = "compare")]
+        compare_revision: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -144,16 +149,16 @@ pub(crate) struct ModelArguments {
     #[arg(long, value_name = "FILE", requires = "model")]
     weights: Option<String>,
     /// The engine: auto, cpu, gpu, candle.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_parser = option::<Device>)]
     device: Device,
     /// The format of the weights in memory: auto, f32, f16, q8, q4.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_parser = option::<Dtype>)]
     dtype: Dtype,
     /// Maximum tokens of a pair. The default is the model's limit.
     #[arg(long, value_name = "TOKENS", value_parser = positive_integer)]
     max_length: Option<usize>,
     /// Number of threads. The default is the number that run in parallel on this machine.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
 }
 
@@ -163,7 +168,7 @@ pub(crate) struct ScoreArguments {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) instruction: Option<String>,
     /// model: with the activation of the checkpoint; raw: logits; sigmoid: the sigmoid of the logits.
-    #[arg(long, default_value = "model")]
+    #[arg(long, default_value = "model", value_parser = option::<Scores>)]
     pub(crate) scores: Scores,
     /// Print JSON.
     #[arg(long)]
@@ -171,9 +176,9 @@ pub(crate) struct ScoreArguments {
 }
 
 impl ModelArguments {
-    /// Loads another model with the same options. The revision and the weights are those of the first model alone.
-    pub(crate) fn load_other(&self, model: String) -> Result<Reranker> {
-        Self { model: Some(model), revision: None, weights: None, ..self.clone() }.load()
+    /// Loads another model with the same options. The form of the weights is that of the first model alone.
+    pub(crate) fn load_other(&self, model: String, revision: Option<String>) -> Result<Reranker> {
+        Self { model: Some(model), revision, weights: None, ..self.clone() }.load()
     }
 
     /// Loads the model.
@@ -183,8 +188,18 @@ impl ModelArguments {
     }
 
     /// Loads the model on a GPU.
+    ///
+    /// # Errors
+    /// `input` if another device is requested.
     pub(crate) fn load_on_gpu(self) -> Result<Reranker> {
-        Self { device: Device::Gpu, ..self }.load()
+        match self.device {
+            Device::Auto | Device::Gpu => Self { device: Device::Gpu, ..self }.load(),
+            _ => Err(Error::new(
+                ErrorKind::Input,
+                "verify compares a GPU with known scores, so --device is gpu or auto; known scores are checked on every \
+                 device whenever a model is loaded",
+            )),
+        }
     }
 
     /// Summarizes the model.
@@ -219,6 +234,15 @@ fn quantized_dtype(text: &str) -> Result<Dtype, String> {
         "q4" => Ok(Dtype::Q4),
         _ => Err("use q8 or q4".to_owned()),
     }
+}
+
+/// Reads an option of the library. Its errors have a kind, which the command line does not print here.
+fn option<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: Error| error.context().to_owned())
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    positive_integer(text).and_then(|count| NonZeroUsize::try_from(count).map_err(|error| error.to_string()))
 }
 
 fn positive_integer(text: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
+use ranklet::internals::json_problem;
 use ranklet::{Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun};
 use serde_json::json;
 
@@ -64,7 +65,8 @@ pub(crate) fn serve(model: ModelArguments) -> Result<()> {
     }))?;
     for line in io::stdin().lock().lines() {
         let line = line.map_err(|error| invalid_workload(&error))?;
-        let workload = serde_json::from_str(&line).map_err(|error| invalid_workload(&error))?;
+        let workload =
+            serde_json::from_str(&line).map_err(|error| invalid_workload(&json_problem(&error)))?;
         let scored = score(&reranker, &workload)?;
         respond(&json!({
             "ms": milliseconds(scored.elapsed),

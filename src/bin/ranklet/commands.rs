@@ -43,7 +43,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Quantize { model, revision, weights, dtype, out } => {
             quantize(&model, revision.as_deref(), weights.as_deref(), dtype, &out)
         }
-        Command::Eval { model, files, measures, compare, json } => {
+        Command::Eval { model, files, measures, compare, compare_revision, json } => {
+            let compare = compare.map(|compare| (compare, compare_revision));
             evaluate(model, &files, &measures, compare, json)
         }
         Command::Bench { model, serve: true, .. } => bench::serve(model),
@@ -98,12 +99,12 @@ fn evaluate(
     model: ModelArguments,
     files: &EvalFiles,
     measures: &[Measure],
-    compare: Option<String>,
+    compare: Option<(String, Option<String>)>,
     json: bool,
 ) -> Result<()> {
     // Files first: an error in them should not wait for a model.
     let set = EvalSet::read(files)?;
-    let compared = compare.map(|compare| model.load_other(compare)).transpose()?;
+    let compared = compare.map(|(compare, revision)| model.load_other(compare, revision)).transpose()?;
     let reranker = model.load()?;
     let mut models = vec![(System::Reranked, &reranker)];
     models.extend(compared.as_ref().map(|compared| (System::Compared, compared)));

@@ -162,6 +162,10 @@ pub(crate) fn measurement(measured: &Measurement, json: bool) -> Result<()> {
 pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()> {
     let failed =
         |path: &Path, error: io::Error| Error::new(ErrorKind::Input, format!("{}: {error}", path.display()));
+    if folder.is_file() {
+        let message = format!("{} is a file: --out names a folder", folder.display());
+        return Err(Error::new(ErrorKind::Input, message));
+    }
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     if folder.canonicalize().ok() == from.canonicalize().ok() {
         let message = format!("{} is the model itself: name another folder with --out", folder.display());

@@ -62,6 +62,11 @@ impl EvalSet {
     /// # Errors
     /// `input` for a file that is malformed, and if no query or no document of the run has a judgment.
     pub(crate) fn read(files: &EvalFiles) -> Result<Self> {
+        let stdin = Path::new("-");
+        let inputs = [Some(&files.run), Some(&files.qrels), files.corpus.as_ref(), files.queries.as_ref()];
+        if inputs.into_iter().flatten().filter(|path| *path == stdin).count() > 1 {
+            return Err(invalid(stdin, "only one of the files can be -"));
+        }
         let collection = Collection::read(files.corpus.as_deref(), files.queries.as_deref())?;
         let run = Run::read(&files.run, &collection)?;
         let mut qrels = Qrels::read(&files.qrels)?;

@@ -31,22 +31,31 @@ impl Qrels {
         for (index, (number, line)) in lines.enumerate() {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (query, document, gain) = match fields[..] {
+                // BEIR's header, query-id corpus-id score, or one of four columns.
+                [_, _, score] if index == 0 && score.parse::<f64>().is_err() => continue,
+                [_, iteration, _, gain]
+                    if index == 0 && [iteration, gain].iter().all(|field| field.parse::<f64>().is_err()) =>
+                {
+                    continue;
+                }
                 // TREC's second column, the iteration, is not used.
                 [query, _, document, gain] => (query, document, gain),
-                // BEIR's header: query-id, corpus-id, score.
-                [_, _, score] if index == 0 && score.parse::<f64>().is_err() => continue,
                 [query, document, gain] => (query, document, gain),
                 _ => {
                     return Err(invalid(
                         path,
                         format!(
-                            "line {number} is neither \"query 0 document gain\" nor \"query document gain\""
+                            "line {number} is neither \"query 0 document gain\" nor \"query document gain\", with spaces \
+                             or tabs between"
                         ),
                     ));
                 }
             };
             let gain = parse_gain(gain).ok_or_else(|| {
-                invalid(path, format!("line {number}: the gain {gain:?} is not a whole number"))
+                invalid(
+                    path,
+                    format!("line {number}: the gain {gain:?} is not a whole number of up to 31 bits"),
+                )
             })?;
             let gains = qrels.by_query.entry(query.to_owned()).or_default();
             match gains.insert(document.to_owned(), gain) {

@@ -1,13 +1,17 @@
-//! Results of a first stage: Ranklet's JSON with texts, or a TREC run whose texts are in a collection.
+//! Results of a first stage: Ranklet's JSON or JSON Lines with texts, or a TREC run whose texts are in a collection.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ranklet::Result;
+use ranklet::internals::json_problem;
 use serde::Deserialize;
 
 use super::collection::Collection;
-use crate::input::{Id, invalid, json_problem, read};
+use crate::input::{Id, invalid, json_lines, read};
+
+/// The form of a query in JSON, for messages.
+const QUERY_FORM: &str = r#"{"query", "qid", "hits": [{"docid", "score", "content"}]}"#;
 
 /// The queries of a run.
 #[derive(Debug)]
@@ -50,6 +54,7 @@ struct JsonHit {
     qid: Option<Id>,
     docid: Id,
     score: f64,
+    #[serde(alias = "text", alias = "contents")]
     content: String,
 }
 
@@ -63,6 +68,7 @@ impl Run {
         let text = read(path)?;
         let queries = match text.trim_start().chars().next() {
             Some('[') => read_json(path, &text)?,
+            Some('{') => read_json_lines(path, &text)?,
             _ => read_trec(path, &text, collection)?,
         };
         let run = Self { queries };
@@ -95,10 +101,14 @@ impl Run {
 }
 
 fn read_json(path: &Path, text: &str) -> Result<Vec<RunQuery>> {
-    let queries: Vec<JsonQuery> = serde_json::from_str(text).map_err(|error| {
-        let form = "an array of {\"query\", \"qid\", \"hits\": [{\"docid\", \"score\", \"content\"}]}";
-        invalid(path, format!("not {form}: {}", json_problem(&error)))
-    })?;
+    let queries: Vec<JsonQuery> = serde_json::from_str(text)
+        .map_err(|error| invalid(path, format!("not an array of {QUERY_FORM}: {}", json_problem(&error))))?;
+    queries.into_iter().map(|query| checked(path, query)).collect()
+}
+
+/// Reads one query per line.
+fn read_json_lines(path: &Path, text: &str) -> Result<Vec<RunQuery>> {
+    let queries = json_lines(path, text, QUERY_FORM, |line| serde_json::from_str(line))?;
     queries.into_iter().map(|query| checked(path, query)).collect()
 }
 

@@ -28,7 +28,9 @@ pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>)
         return Err(input(format!("{model} is a file: pass the folder that has all files of the model")));
     }
     if !is_id(model) {
-        return Err(input(format!("{model} is neither a folder nor the id of a model, owner/name")));
+        let id = model.strip_prefix("https://huggingface.co/").map(|id| id.trim_end_matches('/'));
+        let advice = id.filter(|id| is_id(id)).map_or_else(String::new, |id| format!(": pass {id}"));
+        return Err(input(format!("{model} is neither a folder nor the id of a model, owner/name{advice}")));
     }
     let revision = revision.unwrap_or(DEFAULT_REVISION);
     if !is_revision(revision) {
@@ -76,6 +78,9 @@ fn local_folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
             "{model} is a folder here, and it has no files of a model; to load the model with this id from the Hub, \
              rename the folder, or run the command in another one"
         )));
+    }
+    if !is_model && folder.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+        return Err(input(format!("{model} is an empty folder: a model has config.json and other files")));
     }
     Ok(folder)
 }

@@ -2,10 +2,13 @@
 
 mod documents;
 
+use std::io::Read;
 use std::path::Path;
 
+use ranklet::internals::json_problem;
 use ranklet::{Error, ErrorKind, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 pub(crate) use documents::{Document, DocumentFormat, documents, with_title};
 
@@ -36,9 +39,43 @@ impl Id {
     }
 }
 
-/// Reads pairs, one JSON array of two strings per line.
+/// Reads pairs: one JSON array of two strings per line, or an array of such arrays.
 pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
-    json_lines(path, &read(path)?, "[\"query\", \"document\"]", |line| serde_json::from_str(line))
+    let text = read(path)?;
+    if let Ok(pairs) = serde_json::from_str::<Vec<[String; 2]>>(&text) {
+        return Ok(pairs.into_iter().map(|[query, document]| (query, document)).collect());
+    }
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let parse = |(number, line)| {
+        pair(line).map_err(|problem| {
+            invalid(path, format!("line {number} is not [\"query\", \"document\"]: {problem}"))
+        })
+    };
+    lines.map(parse).collect()
+}
+
+/// Reads a pair, or says what its line has instead.
+fn pair(line: &str) -> std::result::Result<(String, String), String> {
+    match serde_json::from_str(line).map_err(|error| json_problem(&error))? {
+        Value::Array(parts) => match &parts[..] {
+            [Value::String(query), Value::String(document)] => Ok((query.clone(), document.clone())),
+            [query, document] => Err(format!("it has {} and {}", json_kind(query), json_kind(document))),
+            _ => Err(format!("it has {} elements", parts.len())),
+        },
+        other => Err(format!("it is {}", json_kind(&other))),
+    }
+}
+
+/// Names the kind of a JSON value for messages.
+pub(crate) fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
 }
 
 /// Parses each line that is not blank.
@@ -62,28 +99,46 @@ pub(crate) fn json_lines<T>(
         .collect()
 }
 
-/// Describes what is wrong with JSON. Leaves out serde's line number if the text is one line of a file, because the
-/// caller names the line of the file.
-pub(crate) fn json_problem(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match (error.line(), text.rsplit_once(" at line ")) {
-        (0 | 1, Some((problem, _))) => format!("{problem} at column {}", error.column()),
-        _ => text,
-    }
-}
-
 /// Reads a file or stdin as text, without a byte order mark.
+///
+/// # Errors
+/// `input` for an unreadable file and for bytes that are not UTF-8, which says what they are.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        std::fs::read_to_string(path)
+        std::fs::read(path)
     };
-    let text = text.map_err(|error| invalid(path, error))?;
+    let bytes = bytes.map_err(|error| invalid(path, error))?;
+    if let Some(problem) = other_content(&bytes) {
+        return Err(invalid(path, problem));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        invalid(
+            path,
+            format!("not UTF-8 text (from byte {at} on): convert it, for example with iconv -f ISO-8859-1 -t UTF-8"),
+        )
+    })?;
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
         None => Ok(text),
     }
+}
+
+/// Names the content of a file that is not UTF-8 text, and a way to read it.
+fn other_content(bytes: &[u8]) -> Option<&'static str> {
+    const FORMS: [(&[u8], &str); 7] = [
+        (b"\x1f\x8b", "compressed with gzip: decompress it first, for example with gunzip"),
+        (b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first, for example with unzstd"),
+        (b"BZh", "compressed with bzip2: decompress it first, for example with bunzip2"),
+        (b"\xfd7zXZ", "compressed with xz: decompress it first, for example with unxz"),
+        (b"PK\x03\x04", "a zip archive: unpack it first"),
+        (b"PAR1", "a Parquet file: convert it to JSON Lines first"),
+        (b"\xff\xfe", "UTF-16 text: convert it first, for example with iconv -f UTF-16 -t UTF-8"),
+    ];
+    FORMS.into_iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, problem)| problem)
 }
 
 pub(crate) fn invalid(path: &Path, problem: impl std::fmt::Display) -> Error {
