@@ -11,7 +11,7 @@ test_all() {
   suite "Rust tests" cargo test --release --no-fail-fast
   if [ "$long" = --long ]; then
     suite "dependencies" deny_test
-    suite "long Rust tests" cargo test --release --no-fail-fast -- --ignored long_
+    suite "long Rust tests" long_rust_tests
     suite "aarch64 kernels" emulated_tests
     # Fuzzes the readers in Rust; tests/js/workers/protocol.test.js fuzzes the worker protocol for the same time.
     suite "fuzzing" fuzz
@@ -38,6 +38,16 @@ suite() {
     failed=$((failed + 1))
     printf 'build.sh: the suite "%s" ended with status %s\n' "$name" "$status" >&2
   fi
+}
+
+# Runs the slow tests. One of them compares with sentence-transformers and is left out without it.
+long_rust_tests() {
+  local arguments=(--ignored long_) python=${RANKLET_PYTHON:-python3}
+  if ! "$python" -c 'import sentence_transformers' 2>/dev/null; then
+    say "variations of files: ignored, because $python has no sentence_transformers (RANKLET_PYTHON names another)"
+    arguments+=(--skip long_generated)
+  fi
+  cargo test --release --no-fail-fast -- "${arguments[@]}"
 }
 
 js_tests() { (cd tests/js && node --test --test-concurrency=1 --test-reporter=spec); }
