@@ -46,7 +46,7 @@ export async function answerFromHub(path, request, response) {
 /** Returns the path of a model file on the hub, or of the list of its files; undefined if `path` is no such address. */
 function hubFile(path) {
   const list = listAddress.exec(path)?.groups.list;
-  if (list !== undefined) return list.includes("..") ? undefined : list;
+  if (list !== undefined) return list.includes("..") ? undefined : `${list}?blobs=true`;
   const address = hubAddress.exec(path)?.groups;
   if (address === undefined || address.repository.includes("..") || !isModelFile(address.path)) return undefined;
   return `${address.repository}/${address.path}`;

@@ -1,14 +1,22 @@
+import { downloadSize } from "../load/download-size.js";
 import { loadModel } from "../load/load.js";
 import type { LoadedModel } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { loadShared } from "../shared/load-shared.js";
-import type { LoadOptions, ModelInfo, ModelSource } from "../types.js";
+import type { CachedModels, LoadOptions, ModelInfo, ModelSource } from "../types.js";
+import { PlatformCache } from "./cached-models.js";
 import { LoadedReranker, type RerankerClass } from "./reranker.js";
 
 /** Returns the class `Reranker` for one platform, which an entry point of the package exports. */
 export function rerankerOn(platform: Platform): RerankerClass {
   class Reranker extends LoadedReranker {
+    static readonly cache: CachedModels = new PlatformCache(platform);
+
+    static downloadSize(source?: ModelSource, options?: LoadOptions): Promise<number> {
+      return downloadSize(platform, source, options);
+    }
+
     static async load<R extends LoadedReranker>(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<R> {
       return create<R>(this, Reranker, await loadModel(platform, source, options));
     }

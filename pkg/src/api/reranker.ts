@@ -4,6 +4,7 @@ import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
 import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
+  CachedModels,
   CallOptions,
   Collection,
   DocumentInput,
@@ -74,6 +75,14 @@ export type RerankerClass = typeof LoadedReranker & {
    */
   shared<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
   shared(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<LoadedReranker>;
+  /** The models that `load` has stored. */
+  readonly cache: CachedModels;
+  /**
+   * Returns the number of bytes that `load` would download with the same arguments: 0 for a model that is in the cache or needs
+   * no download. The weights are requested, and not read.
+   * @throws RankletError as `load` does for its arguments and for files that are missing
+   */
+  downloadSize(source?: ModelSource, options?: LoadOptions): Promise<number>;
 };
 
 /** A loaded model that scores how well documents answer a query. Its memory is freed by `dispose`, or when it is garbage-collected. */

@@ -1,11 +1,14 @@
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
-import { ModelCache } from "../model/cache.js";
+import type { ModelCache } from "../model/cache.js";
 import type { CacheEntry } from "../model/cache-entry.js";
+import { cacheKey, openModelCache, removeLeastUsed } from "../model/cached-models.js";
 import type { ModelFiles, WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
+import type { ModelStores } from "../platform/store.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable } from "../util/abort.js";
+import type { CacheSetting } from "./cache-options.js";
 import type { LoadedModel, ModelLocation } from "./stages.js";
 
 /** The other stages of a load, as the cache calls them. */
@@ -23,9 +26,18 @@ export interface LoadSteps {
 /** Errors of an engine about the files themselves: cached files that cause one are damaged. */
 const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", "integrity"];
 
+/** The cache of a model, and how to use it. */
+export interface OpenedCache {
+  readonly model: ModelCache;
+  /** The caches of all models in the same place. */
+  readonly stores: ModelStores;
+  readonly maxBytes: number;
+  readonly refresh: boolean;
+}
+
 /**
  * Opens the cache of a model. Returns `undefined` if the model is not to be cached.
- * @param option the option `cache` of `load`
+ * @param setting the option `cache` of `load`
  * @param offline what forbids requests; then the cache is used even for a model that is not cached by default
  * @param weights the file that the caller chose as the weights; each choice is cached by itself
  * @throws RankletError `input` if a cache is requested for files that are not downloaded, `unsupported` if there is none
@@ -33,23 +45,26 @@ const fileErrorCodes: readonly ErrorCode[] = ["config", "tokenizer", "weights", 
 export function openCache(
   platform: Platform,
   location: ModelLocation,
-  option: boolean | string | undefined,
+  setting: CacheSetting,
   offline: string | undefined,
   weights: WeightsForm | undefined,
-): ModelCache | undefined {
-  if (option === false) return undefined;
+): OpenedCache | undefined {
+  const { isWanted, name, maxBytes = Infinity, refresh = false } = setting;
+  if (isWanted === false) return undefined;
   if (location.kind !== "remote") {
-    if (option === undefined) return undefined;
+    if (isWanted === undefined) return undefined;
     throw new RankletError(
       "input",
       "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for the default model",
     );
   }
-  if (option === undefined && location.hub === undefined && offline === undefined) return undefined;
-  const model = weights === undefined ? location.folder.href : `${location.folder.href}?weights=${weights.name}`;
-  const stores = platform.stores(typeof option === "string" ? option : undefined);
-  if (stores !== undefined) return new ModelCache(model, stores.open(model), weights);
-  if (option === undefined) return undefined;
+  if (isWanted === undefined && location.hub === undefined && offline === undefined) return undefined;
+  if (refresh && offline !== undefined) {
+    throw new RankletError("input", `load: cache.refresh needs requests, which are not possible, because ${offline}; leave it out`);
+  }
+  const stores = platform.stores(name);
+  if (stores !== undefined) return { model: openModelCache(stores, cacheKey(location, weights)), stores, maxBytes, refresh };
+  if (isWanted === undefined) return undefined;
   throw new RankletError(
     "unsupported",
     `load: cache is not available here (${platform.noStore}); leave it out, or keep the files yourself and give them to load`,
@@ -57,8 +72,8 @@ export function openCache(
 }
 
 /** Returns the warning that a model is not cached, although it is by default. */
-export function noCacheWarnings(platform: Platform, location: ModelLocation, option: boolean | string | undefined, cache: ModelCache | undefined): readonly string[] {
-  const isExpected = location.kind === "remote" && location.hub !== undefined && option === undefined;
+export function noCacheWarnings(platform: Platform, location: ModelLocation, { isWanted }: CacheSetting, cache: OpenedCache | undefined): readonly string[] {
+  const isExpected = location.kind === "remote" && location.hub !== undefined && isWanted === undefined;
   return isExpected && cache === undefined ? [`the model is not stored in a cache and will be downloaded again next time: ${platform.noStore}`] : [];
 }
 
@@ -66,19 +81,19 @@ export function noCacheWarnings(platform: Platform, location: ModelLocation, opt
  * Loads from the cache. If it does not have the model, or has damaged files, loads from the model's location and keeps the
  * files once an engine has accepted them. Other processes and tabs wait meanwhile, and then find them.
  */
-export async function loadThroughCache(cache: ModelCache | undefined, steps: LoadSteps, signal: AbortSignal): Promise<LoadedModel> {
+export async function loadThroughCache(cache: OpenedCache | undefined, steps: LoadSteps, signal: AbortSignal): Promise<LoadedModel> {
   if (cache === undefined) return loadedWith(await steps.start(steps.collect()), []);
+  const { model, refresh } = cache;
   const warnings: string[] = [];
-  if (steps.offline) return (await loadCached(cache, steps, warnings, signal)) ?? loadedWith(await steps.start(withFailure(steps.collect(), cache)), warnings);
-  return (
-    (await loadCached(cache, steps, warnings, signal)) ??
-    (await cache.lock(async (isLocked) => (await loadCached(cache, steps, warnings, signal)) ?? (await download(cache, isLocked, steps, warnings)), signal))
-  );
+  const cached = (): Promise<LoadedModel | undefined> => loadCached(model, steps, warnings, signal);
+  if (steps.offline) return (await cached()) ?? loadedWith(await steps.start(withFailure(steps.collect(), model)), warnings);
+  if (refresh) return model.lock((isLocked) => loadRefreshed(cache, isLocked, steps, warnings, cached), signal);
+  return (await cached()) ?? (await model.lock(async (isLocked) => (await cached()) ?? (await download(cache, isLocked, steps, warnings)), signal));
 }
 
 /** Loads the model from the cache. Returns `undefined` if that does not have it, or has damaged files, which it removes. */
-async function loadCached(cache: ModelCache, steps: LoadSteps, warnings: string[], signal: AbortSignal): Promise<LoadedModel | undefined> {
-  const cached = await abortable(cache.read(), signal);
+async function loadCached(model: ModelCache, steps: LoadSteps, warnings: string[], signal: AbortSignal): Promise<LoadedModel | undefined> {
+  const cached = await abortable(model.read(), signal);
   if (cached === undefined) return undefined;
   steps.onCached(cached);
   try {
@@ -87,13 +102,27 @@ async function loadCached(cache: ModelCache, steps: LoadSteps, warnings: string[
     if (!isFileError(error)) throw error;
     if (steps.offline) throw new RankletError(error.code, `the model's files in the cache are damaged: ${error.message}`, { cause: error });
     warnings.push(`the model was downloaded again, because its files in the cache were damaged: ${error.message}`);
-    await cache.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
+    await model.remove().catch(() => {}); // If removing fails, writing fails too, and adds its warning below.
     return undefined;
   }
 }
 
-async function download(cache: ModelCache, continues: boolean, steps: LoadSteps, warnings: string[]): Promise<LoadedModel> {
-  const entry = await cache.openEntry(continues, false);
+/** Downloads what has changed. If the server cannot be reached, loads from the cache. */
+async function loadRefreshed(cache: OpenedCache, isLocked: boolean, steps: LoadSteps, warnings: string[], cached: () => Promise<LoadedModel | undefined>): Promise<LoadedModel> {
+  try {
+    return await download(cache, isLocked, steps, warnings);
+  } catch (error) {
+    if (!(error instanceof RankletError) || error.code !== "network") throw error;
+    warnings.push(`the model is the one in the cache, because it could not be refreshed: ${error.message}`);
+    const loaded = await cached();
+    if (loaded === undefined) throw error;
+    return loaded;
+  }
+}
+
+/** @param continues whether an interrupted download may be continued */
+async function download({ model, stores, maxBytes, refresh }: OpenedCache, continues: boolean, steps: LoadSteps, warnings: string[]): Promise<LoadedModel> {
+  const entry = await model.openEntry(continues, refresh);
   const collecting = steps.collect(entry);
   let scorer: Scorer;
   try {
@@ -104,7 +133,8 @@ async function download(cache: ModelCache, continues: boolean, steps: LoadSteps,
     throw error;
   }
   try {
-    await cache.commit(entry, await collecting);
+    await model.commit(entry, await collecting, maxBytes);
+    await removeLeastUsed(stores, model.key, maxBytes).catch(() => {}); // The next download tries again.
   } catch (error) {
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }

@@ -8,6 +8,8 @@ import { throwIfAborted } from "../util/abort.js";
 import { abortSignal, boolean, callback, checkOptions, isObject, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import type { FetchFunction } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
+import { type CacheSetting, cacheSetting } from "./cache-options.js";
+import { type Integrity, integrityOption } from "./integrity.js";
 
 /** The options of `load`, checked and with their defaults. */
 export interface CheckedLoadOptions {
@@ -18,10 +20,11 @@ export interface CheckedLoadOptions {
   readonly hub: HubOptions;
   /** The file that the caller chose as the weights. */
   readonly weights: WeightsForm | undefined;
+  readonly integrity: Integrity | undefined;
   /** The engine's file: bytes, a compiled module, a response, a URL, or a URL or path as a string. */
   readonly wasm: unknown;
   readonly fetch: FetchFunction | undefined;
-  readonly cache: boolean | string | undefined;
+  readonly cache: CacheSetting;
   readonly localFilesOnly: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
@@ -37,17 +40,17 @@ const loadChecks = {
   revision: string,
   baseUrl: string,
   token: accessToken,
-  cache: cacheOption,
+  cache: cacheSetting,
   localFilesOnly: boolean,
   wasm: engineFile,
   fetch: fetchFunction,
   maxMemoryBytes: positiveInteger,
   weights: weightsFile,
+  integrity: integrityOption,
 };
 
 /** Options that are not offered, most of them of transformers and transformers.js. */
 export const loadRefusals = {
-  integrity: "fetch and check the files yourself and give them to load",
   progressCallback: "use onProgress",
   quantized: "use dtype, or weights to choose one of several files",
   modelFileName: 'use weights, such as "onnx/model_quantized.onnx"',
@@ -68,7 +71,7 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache, localFilesOnly = false, maxLength, maxMemoryBytes, weights, wasm, fetch } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, wasm, fetch } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -80,7 +83,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, wasm, fetch, cache, localFilesOnly, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, integrity, wasm, fetch, cache, localFilesOnly, signal, onProgress };
 }
 
 /**
@@ -105,16 +108,12 @@ function workerCount(value: unknown, name: string): "auto" | number {
   throw wrongType(name, `"auto" or a whole number from 0 to ${maxWorkers}`, value);
 }
 
-function weightsFile(value: unknown, name: string): WeightsForm {
+/** Checks the option `weights` of `load`. */
+export function weightsFile(value: unknown, name: string): WeightsForm {
   if (typeof value !== "string") throw wrongType(name, "the name of a file", value);
   const form = chosenForm(value);
   if (form === undefined) throw new RankletError("input", unknownWeightsMessage(name, kindOf(value)));
   return form;
-}
-
-function cacheOption(value: unknown, name: string): boolean | string {
-  if (typeof value === "boolean" || (typeof value === "string" && value !== "")) return value;
-  throw wrongType(name, "true, false or the name of a cache", value);
 }
 
 function engineFile(value: unknown, name: string): unknown {

@@ -12,6 +12,7 @@ import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
+import { checkIntegrity } from "./integrity.js";
 import { type LoadSteps, loadThroughCache, noCacheWarnings, openCache, withWarnings } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
 import { withLocalPath } from "./local-path.js";
@@ -31,11 +32,11 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   platform.checkScope();
   requireWebAssembly();
   const checked = readLoadOptions(platform, options);
-  const { settings, workers, maxAutoWorkers, hub, weights, wasm, fetch, cache: cacheOption, localFilesOnly, signal, onProgress } = checked;
+  const { settings, workers, maxAutoWorkers, hub, weights, integrity, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
   const location = locate(platform, source, hub, fetch !== undefined);
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
-  const cache = openCache(platform, location, cacheOption, offline, weights);
+  const cache = openCache(platform, location, cacheSetting, offline, weights);
   return withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
@@ -43,14 +44,15 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {
-        const [files, module] = await Promise.all([collecting, abortable(engineModule(platform, engine), controller.signal)]);
+        const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
+        const [files, module] = await Promise.all([verified, abortable(engineModule(platform, engine), controller.signal)]);
         return startScorer({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
     };
     const { scorer, info } = await withLocalPath(platform, location, loadThroughCache(cache, steps, controller.signal));
-    const loaded = withWarnings(scorer, info, noCacheWarnings(platform, location, cacheOption, cache));
+    const loaded = withWarnings(scorer, info, noCacheWarnings(platform, location, cacheSetting, cache));
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
     return loaded;

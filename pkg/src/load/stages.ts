@@ -75,8 +75,12 @@ export interface FileSource {
 /** Verify: a file whose content can be read. Checks that need no content have passed. */
 export interface OpenedFile {
   readonly name: string;
+  /** Its length, if it is downloaded and the server says so. */
+  readonly length?: number | undefined;
   /** Reads the content, verifies it, and reports progress. May be called once. */
   read(): Promise<Blob>;
+  /** Ends the download without reading the content; only for a file that is downloaded. */
+  readonly cancel?: (() => Promise<void>) | undefined;
 }
 
 /** Start: what an engine needs, on whichever thread it runs. */

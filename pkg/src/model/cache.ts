@@ -25,6 +25,11 @@ export class ModelCache {
     this.#weights = weights === undefined ? weightsForms : [weights];
   }
 
+  /** What identifies the model. */
+  get key(): string {
+    return this.#model;
+  }
+
   /** Why the last `read` failed, if it did. */
   get readFailure(): string | undefined {
     return this.#readFailure;
@@ -48,6 +53,15 @@ export class ModelCache {
     }
   }
 
+  /** Whether the store has all files of the model. */
+  async isComplete(): Promise<boolean> {
+    const manifest = await this.manifest();
+    if (manifest === undefined) return false;
+    const { set, files } = manifest;
+    const sizes = await Promise.all(Object.keys(files).filter(isModelFileName).map(async (name) => (await this.#store.size(`${set}/${name}`)) === files[name]));
+    return sizes.every((isRight) => isRight);
+  }
+
   /** Runs `task` while no other process or tab downloads the model; see `Store.lock`. */
   lock<T>(task: (isLocked: boolean) => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#store.lock(task, signal);
@@ -65,9 +79,14 @@ export class ModelCache {
 
   /**
    * Makes a downloaded entry the model's, and removes the former one.
-   * @throws the error of the store; then the former entry stays valid
+   * @throws the error of the store, or one that the files have more than `maxBytes`; then the former entry stays valid
    */
-  async commit(entry: CacheEntry, files: ModelFiles): Promise<void> {
+  async commit(entry: CacheEntry, files: ModelFiles, maxBytes: number): Promise<void> {
+    const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
+    if (bytes > maxBytes) {
+      await entry.discard();
+      throw new Error(`it has ${bytes} bytes, more than cache.maxBytes, ${maxBytes}`);
+    }
     const replaced = await this.manifest().catch(() => undefined);
     await entry.commit(files);
     const current = await this.manifest();

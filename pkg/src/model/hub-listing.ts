@@ -6,6 +6,8 @@ import { maxListedFiles } from "./model-files.js";
 /** The files of a model, as a Hub lists them. */
 export interface HubListing {
   readonly files: ReadonlySet<string>;
+  /** The SHA-256 of the large files, in hexadecimal. */
+  readonly sha256: ReadonlyMap<string, string>;
   /** The commit that has them, if the Hub names it. */
   readonly commit: string | undefined;
 }
@@ -31,5 +33,13 @@ function parseListing(answer: unknown): HubListing | undefined {
   if (!Array.isArray(siblings) || siblings.length > maxListedFiles) return undefined;
   const names = siblings.map((file: unknown) => (isObject(file) ? file["rfilename"] : undefined));
   const files = new Set(names.filter((name) => typeof name === "string"));
-  return { files, commit: commitOf(typeof sha === "string" ? sha : undefined) };
+  const hashes = siblings.map(hashOf).filter((hash) => hash !== undefined);
+  return { files, sha256: new Map(hashes), commit: commitOf(typeof sha === "string" ? sha : undefined) };
+}
+
+/** Returns the name of a large file and its SHA-256. */
+function hashOf(file: unknown): readonly [name: string, sha256: string] | undefined {
+  const { rfilename, lfs } = isObject(file) ? file : {};
+  const sha256 = isObject(lfs) ? lfs["sha256"] : undefined;
+  return typeof rfilename === "string" && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? [rfilename, sha256] : undefined;
 }

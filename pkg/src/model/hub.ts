@@ -18,7 +18,7 @@ export interface HubModel {
   readonly tokenPlaces: string;
   /** The name of the environment variable that forbids requests, if one does. */
   readonly offline: string | undefined;
-  /** Where the Hub lists the model's files at the revision. */
+  /** Where the Hub lists the model's files at the revision, with their hashes. */
   readonly listing: URL;
   /** Returns the folder with the model's files at a branch, tag or commit. */
   folder(revision: string): URL;
@@ -48,7 +48,7 @@ export function hubModel(platform: Platform, id: string, { revision = "main", ba
     token: token === undefined ? environmentToken(environment, base, endpoint) : { value: token, name: "the token" },
     tokenPlaces: environment === undefined ? "as the option token" : "as the option token or in the environment variable HF_TOKEN",
     offline: environment?.offline,
-    listing: new URL(`api/models/${id}/revision/${encodeURIComponent(revision)}`, base),
+    listing: new URL(`api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`, base),
     folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base),
   };
 }

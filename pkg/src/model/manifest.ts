@@ -33,7 +33,8 @@ export const recordName = "download.json";
 
 const maxManifestBytes = 65_536;
 const hourMs = 3_600_000;
-const weekMs = 168 * hourMs;
+const dayMs = 24 * hourMs;
+const weekMs = 7 * dayMs;
 
 /** Creates a unique name for a cache entry. It begins with the current time. */
 export function newEntryName(): string {
@@ -53,6 +54,11 @@ export function isOldEntry(name: string): boolean {
 /** Whether an unfinished download began so long ago that it is not continued. */
 export function isStaleDownload({ set }: DownloadRecord): boolean {
   return ageOf(set) > weekMs;
+}
+
+/** Whether an unfinished download began so long ago that it hardly runs any more. */
+export function isOldDownload({ set }: DownloadRecord): boolean {
+  return ageOf(set) > dayMs;
 }
 
 function ageOf(entry: string): number {
@@ -98,7 +104,8 @@ export async function parseManifest(model: string, weights: readonly WeightsForm
   return isComplete && hasWeights && Object.values(files).every(Number.isSafeInteger) ? (manifest as unknown as Manifest) : undefined;
 }
 
-function parseJson(text: string): unknown {
+/** Parses JSON. Returns `undefined` for other texts. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -56,7 +56,7 @@ describe("docs/js-api.md", () => {
       const members = membersOf(name);
       const documented = rows.map(([cell]) => /^`(\w+)/.exec(cell)?.[1]);
       assert.deepEqual(documented.toSorted(), [...members.keys()].sort());
-      if (name === "Collection") return;
+      if (name === "Collection" || name === "CachedModels") return; // Their tables show calls.
       for (const [cell, type] of rows) {
         const member = cell.replaceAll("`", "");
         assert.deepEqual(strings(type), strings(expanded(members.get(member))), `${name}.${member}: ${type}`);

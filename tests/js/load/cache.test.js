@@ -225,8 +225,8 @@ describe("a cache that cannot be used", () => {
     const { openCache } = await import(new URL("load/keep.js", dist));
     const source = { kind: "remote", folder: new URL("https://hub.example/a/b/resolve/main/"), hub: {} };
     const nowhere = { stores: () => undefined };
-    for (const wanted of [undefined, false]) assert.equal(openCache(nowhere, source, wanted), undefined);
-    for (const wanted of [true, "name"]) {
+    for (const wanted of [{}, { isWanted: false }]) assert.equal(openCache(nowhere, source, wanted), undefined);
+    for (const wanted of [{ isWanted: true }, { isWanted: true, name: "name" }]) {
       await rejectsWith("unsupported", /cache is not available here.*leave it out/, async () => openCache(nowhere, source, wanted));
     }
   });

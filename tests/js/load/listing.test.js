@@ -17,7 +17,7 @@ describe("a Hub that lists a model's files", () => {
     const commit = context.hub.publish(id, new Map([...files, ["README.md", Buffer.from("# A model")]]), "refs/pr/1");
     context.hub.lists = true;
     assert.deepEqual(await context.scores({ revision: "refs/pr/1" }), expected);
-    assert.deepEqual(context.hub.listings.map(({ path }) => path), [`/api/models/${id}/revision/refs%2Fpr%2F1`]);
+    assert.deepEqual(context.hub.listings.map(({ path }) => path), [`/api/models/${id}/revision/refs%2Fpr%2F1?blobs=true`]);
     const wanted = [...files.keys()].filter((name) => name !== "config.json").map((name) => `/${id}/resolve/${commit}/${name}`);
     assert.deepEqual(paths().sort(), [`/${id}/resolve/refs%2Fpr%2F1/config.json`, ...wanted].sort());
     assert.deepEqual(await context.offline({ revision: "refs/pr/1" }), expected);
@@ -29,7 +29,7 @@ describe("a Hub that lists a model's files", () => {
     context.hub.tokens.add("hf_SECRET");
     assert.deepEqual(await context.scores({ baseUrl: `${context.hub.url}/mirror`, token: "hf_SECRET" }), expected);
     const [{ path, authorization }] = context.hub.listings;
-    assert.deepEqual([path, authorization], [`/mirror/api/models/${id}/revision/main`, "Bearer hf_SECRET"]);
+    assert.deepEqual([path, authorization], [`/mirror/api/models/${id}/revision/main?blobs=true`, "Bearer hf_SECRET"]);
   });
 
   test("progress ends with the bytes of all files", async () => {

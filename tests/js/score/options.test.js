@@ -38,6 +38,11 @@ describe("load", () => {
     [{ token: 1 }, /token must be an access token/],
     [{ cache: "" }, /cache must be true, false or the name of a cache/],
     [{ cache: 1 }, /cache must be true, false or/],
+    [{ cache: { maxBytes: 0 } }, /cache: maxBytes must be a whole number of 1 or more/],
+    [{ cache: { name: "" } }, /cache: name must not be empty/],
+    [{ cache: { max: 1 } }, /cache: unknown option "max"/],
+    [{ integrity: [] }, /integrity must be an object/],
+    [{ integrity: { "config.json": "md5" } }, /integrity\["config\.json"\] must be "sha256-" and 44 characters of base64, or 64 hexadecimal digits/],
   ];
   for (const [options, message] of wrong) {
     test(`load refuses the options ${JSON.stringify(options)}`, () => rejectsWith("input", message, loadWith(options)));
@@ -47,7 +52,6 @@ describe("load", () => {
     [{ device: "webgpu" }, /"webgpu" is not available: this runtime has no WebGPU .* use "auto" or "cpu"/],
     [{ dtype: "f16" }, /the dtype f16 needs a GPU/],
     [{ dtype: "q4" }, /needs a q4 file: make one with ranklet quantize/],
-    [{ integrity: {} }, /integrity is not available: .*files/],
   ];
   for (const [options, message] of unsupported) {
     test(`load answers ${JSON.stringify(options)} with the code unsupported`, () => rejectsWith("unsupported", message, loadWith(options)));

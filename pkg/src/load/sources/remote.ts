@@ -64,7 +64,7 @@ export class RemoteSource implements FileSource {
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
     if (file === configFile) this.#pin(download);
-    return { name: file.name, read: () => this.#read(file, download) };
+    return { name: file.name, length: download.length, read: () => this.#read(file, download), cancel: () => download.cancel() };
   }
 
   announce(names: readonly string[]): void {
@@ -91,12 +91,16 @@ export class RemoteSource implements FileSource {
     this.#entry?.setCommit(commit);
   }
 
-  /** Whether the location may have a file. A listing of another commit does not count. */
+  /** Whether the location may have a file. */
   #canHave(file: ModelFile): boolean {
     if (file !== configFile && this.#entry?.isAbsent(file.name) === true) return false;
-    const listing = this.#listing;
-    const isOther = listing?.commit !== undefined && this.#commit !== undefined && listing.commit !== this.#commit;
-    return listing === undefined || isOther || listing.files.has(file.name);
+    return this.#validListing?.files.has(file.name) ?? true;
+  }
+
+  /** The listing, unless it is of another commit. */
+  get #validListing(): HubListing | undefined {
+    const commit = this.#listing?.commit;
+    return commit !== undefined && this.#commit !== undefined && commit !== this.#commit ? undefined : this.#listing;
   }
 
   #absent(file: ModelFile): undefined {
@@ -105,12 +109,13 @@ export class RemoteSource implements FileSource {
 
   async #read({ name }: ModelFile, download: Download): Promise<Blob> {
     const entry = this.#entry;
+    const listed = this.#validListing?.sha256.get(name);
     return download.read({
       openSink: (version, start) => (entry === undefined ? Promise.resolve(new BlobSink()) : entry.openSink(name, version, start)),
       onReused: () => entry?.reuse(name),
       onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
       newSha256: () => this.#platform.newSha256(),
-      expected: [],
+      expected: listed === undefined ? [] : [listed],
     });
   }
 

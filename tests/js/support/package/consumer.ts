@@ -74,8 +74,11 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await Reranker.load("organization/model", { baseUrl: new URL("https://mirror.example/") });
   // @ts-expect-error: a token is a string
   await Reranker.load("organization/model", { token: () => "secret" });
-  // @ts-expect-error: an option that is not supported
-  await Reranker.load("organization/model", { integrity: {} });
+  await Reranker.load("organization/model", { integrity: { "config.json": "0".repeat(64) }, cache: { maxBytes: 1e9, refresh: true } });
+  const total: number = (await Reranker.downloadSize("organization/model")) + (await Reranker.cache.size());
+  for (const { url, complete } of await Reranker.cache.list()) if (!complete || total > 1e9) await Reranker.cache.delete(url);
+  // @ts-expect-error: a hash is a string
+  await Reranker.load("organization/model", { integrity: { "config.json": 1 } });
   // @ts-expect-error: rerankers are loaded, not constructed
   new Reranker();
   // @ts-expect-error: info is read-only

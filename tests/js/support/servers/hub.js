@@ -159,11 +159,11 @@ export async function startHub() {
   const answerList = (request, response) => {
     const fault = hub.faults.get("list");
     if (fault !== undefined) return fault({ request, response });
-    const [, id, revision = ""] = /\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)$/.exec(request.url) ?? [];
+    const [, id, revision = ""] = /\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)\?blobs=true$/.exec(request.url) ?? [];
     const sha = revisions.get(`${id} ${decodeURIComponent(revision)}`) ?? decodeURIComponent(revision);
     const files = commits.get(`${id} ${sha}`);
     if (!hub.lists || files === undefined) return faults.status(404)({ response });
-    const siblings = [...files.keys()].map((rfilename) => ({ rfilename }));
+    const siblings = [...files].map(([rfilename, bytes]) => ({ rfilename, ...(isLarge(rfilename) && { lfs: { sha256: sha256(bytes) } }) }));
     response.writeHead(200, { ...crossOrigin, "content-type": "application/json" }).end(JSON.stringify({ id, sha, siblings }));
   };
 

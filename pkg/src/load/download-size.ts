@@ -1,0 +1,83 @@
+import type { RankletError } from "../errors.js";
+import { configFile, type ModelFile, moduleLayout } from "../model/model-files.js";
+import type { Platform } from "../platform/platform.js";
+import type { LoadOptions, ModelSource } from "../types.js";
+import { withAbortController } from "../util/abort.js";
+import { collectFiles } from "./collect.js";
+import { openCache } from "./keep.js";
+import { readLoadOptions } from "./load-options.js";
+import { locate } from "./locate.js";
+import { MemoryBudget } from "./memory-budget.js";
+import { offlineReason } from "./offline.js";
+import { openSource } from "./sources/open-source.js";
+import type { FileSource, OpenedFile } from "./stages.js";
+
+/** Files that tell which others a model has, besides the indices of weights. */
+const listingNames: readonly string[] = [configFile.name, moduleLayout.list, moduleLayout.readIf.file];
+
+/**
+ * Returns the number of bytes that `load` would download: 0 for a model that is in the cache or needs no download. Large files
+ * are requested, and not read.
+ * @throws RankletError as `load` does for its arguments and for files that are missing
+ */
+export async function downloadSize(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<number> {
+  const { settings, hub, weights, fetch, cache: cacheSetting, localFilesOnly, signal } = readLoadOptions(platform, options);
+  const location = locate(platform, source, hub, fetch !== undefined);
+  if (location.kind === "local") return 0;
+  const offline = offlineReason(location, localFilesOnly);
+  const cache = openCache(platform, location, cacheSetting, offline, weights);
+  if (cache !== undefined && !cache.refresh && (await cache.model.isComplete())) return 0;
+  return withAbortController(signal, async (controller) => {
+    const context = { platform, budget: new MemoryBudget(settings), offline, entry: undefined, fetch, signal: controller.signal, onProgress: undefined };
+    const measuring = new MeasuringSource(openSource(location, weights, context));
+    await collectFiles(measuring, weights);
+    return measuring.bytes;
+  });
+}
+
+/** Adds up the lengths of files instead of reading those that are large. */
+class MeasuringSource implements FileSource {
+  bytes = 0;
+  readonly opensConfigFirst: boolean;
+  readonly pageIsMissing: boolean;
+  readonly #source: FileSource;
+
+  constructor(source: FileSource) {
+    this.opensConfigFirst = source.opensConfigFirst;
+    this.pageIsMissing = source.pageIsMissing;
+    this.#source = source;
+  }
+
+  list(): Promise<ReadonlySet<string> | undefined> {
+    return this.#source.list();
+  }
+
+  async open(file: ModelFile): Promise<OpenedFile | undefined> {
+    const opened = await this.#source.open(file);
+    return opened && { name: opened.name, read: () => this.#measure(opened) };
+  }
+
+  announce(): void {}
+
+  missing(file: ModelFile): RankletError {
+    return this.#source.missing(file);
+  }
+
+  missingWeights(): RankletError {
+    return this.#source.missingWeights();
+  }
+
+  /** Reads the files that tell which others there are, and those whose length is not known. */
+  async #measure(opened: OpenedFile): Promise<Blob> {
+    const { name, length, cancel } = opened;
+    if (cancel === undefined) return opened.read();
+    if (length !== undefined && !listingNames.includes(name) && !name.endsWith(".index.json")) {
+      this.bytes += length;
+      await cancel();
+      return new Blob();
+    }
+    const content = await opened.read();
+    this.bytes += content.size;
+    return content;
+  }
+}
