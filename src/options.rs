@@ -46,11 +46,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// Checks that this build has the engine for an encoder on this device, and that it takes these options.
+    /// Checks, before the weights are read, that an engine of this build runs the model with these options.
     ///
     /// # Errors
-    /// `unsupported` if not.
-    pub(crate) fn check_encoder(&self) -> Result<()> {
+    /// `unsupported`, naming the option.
+    pub(crate) fn check_engine(&self, is_decoder: bool) -> Result<()> {
+        if is_decoder { self.check_decoder(self.dtype) } else { self.check_encoder() }
+    }
+
+    fn check_encoder(&self) -> Result<()> {
         match self.device {
             #[cfg(not(feature = "candle"))]
             Device::Candle => {
@@ -64,25 +68,18 @@ impl Options {
         }
     }
 
-    /// Checks that a decoder runs with these options and this resolved dtype.
+    /// Checks that a decoder runs with these options and this dtype.
     ///
     /// # Errors
-    /// `unsupported` for the GPU, for any dtype but f32, and for a number of threads.
-    #[cfg(feature = "decoder")]
+    /// `unsupported` for the GPU and for any dtype but f32.
     pub(crate) fn check_decoder(&self, dtype: Dtype) -> Result<()> {
-        if self.device == Device::Gpu {
-            return Err(unsupported("a decoder does not run on a GPU: use the device \"cpu\" or \"auto\""));
-        }
-        if dtype != Dtype::F32 {
-            return Err(unsupported("a decoder is not quantised: its dtype is f32"));
-        }
-        #[cfg(not(target_arch = "wasm32"))]
-        if self.threads.is_some() {
-            return Err(unsupported(
-                "candle, which runs decoders, chooses its threads by itself: leave the option out",
-            ));
-        }
-        Ok(())
+        let what = match (self.device, dtype) {
+            (Device::Gpu, _) => "the device gpu: choose cpu or auto",
+            (_, Dtype::F16) => "the dtype f16, which needs a GPU: choose f32 or auto",
+            (_, Dtype::Q8 | Dtype::Q4) => "quantized weights: choose the dtype f32 or auto",
+            (_, Dtype::Auto | Dtype::F32) => return Ok(()),
+        };
+        Err(unsupported(format!("this model is a decoder, which runs in f32 on the CPU and not with {what}")))
     }
 
     #[cfg(not(target_arch = "wasm32"))]

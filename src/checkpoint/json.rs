@@ -114,6 +114,12 @@ impl Object {
         self.fields.len()
     }
 
+    /// Returns the names and values of all fields.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// Returns the names of the fields that are not `null`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())

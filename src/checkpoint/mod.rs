@@ -30,7 +30,7 @@ pub use sbert::ScoreActivation;
 pub(crate) use sbert::{ModelActivation, Module, ModuleChain};
 pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
 #[cfg(feature = "decoder")]
-pub(crate) use tokenizer::{LabelTokens, PromptConfig};
+pub(crate) use tokenizer::{LabelTokens, PromptConfig, PromptForm};
 pub use tokenizer::{TokenizerClass, TokenizerConfig};
 #[cfg(feature = "candle")]
 pub(crate) use weights::{BLOCK, GoldenPair, Writer, block_scales};
@@ -92,7 +92,8 @@ impl Checkpoint {
         let cross_encoder = CrossEncoderFiles::read(&files)?;
         let purpose = Purpose::read(&files, &config_json, cross_encoder.modules.is_some())?;
         let mut config = ModelConfig::read(&config_json).map_err(|error| purpose.explain(error))?;
-        purpose.check_decoder(&config)?;
+        let has_head = config_json.contains("architectures") || cross_encoder.modules.is_some();
+        purpose.check_decoder(&config, has_head)?;
         config.purpose = purpose;
         let tokenizer_fields = tokenizer::parse_config(&files)?;
         let prompt = sbert::read_prompt(cross_encoder.config.as_ref())?;
@@ -110,8 +111,8 @@ impl Checkpoint {
                 &files,
                 &cross_encoder,
                 &tokenizer_fields,
-                decoder.logit_head,
-                config.vocab_size,
+                (decoder.logit_head, &config),
+                config::is_zerank(&config_json)?,
             )?),
             None => None,
         };
@@ -119,8 +120,12 @@ impl Checkpoint {
             config.pooling = chain.pooling;
             config.num_labels = chain.num_labels;
         }
-        let activation =
+        let mut activation =
             ScoreActivation::resolve(cross_encoder.config.as_ref(), &config_json, config.num_labels)?;
+        #[cfg(feature = "decoder")]
+        if prompt_config.as_ref().is_some_and(|prompt| prompt.form == PromptForm::Zerank) {
+            activation = ModelActivation::from(ScoreActivation::Sigmoid);
+        }
         let mut tokenizer_config =
             TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &cross_encoder)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;

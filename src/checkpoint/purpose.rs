@@ -39,7 +39,7 @@ impl Purpose {
         let (kind, advice) = match self {
             Self::Classifier => return None,
             Self::Embedding => return Some(embedding_model()),
-            Self::Other(name) if name.ends_with("ForMaskedLM") => {
+            Self::Other(name) if name.ends_with("ForMaskedLM") || name.ends_with("ForPreTraining") => {
                 (format!("a masked language model ({name})"), "fine-tune it as a cross-encoder first")
             }
             Self::Other(name) if name.ends_with("Model") => (
@@ -62,14 +62,21 @@ impl Purpose {
         }
     }
 
-    /// Rejects a decoder that was made for embeddings. It has a vocabulary, so no tensor of its head would be missing.
+    /// Rejects a decoder that was made for embeddings, or whose head is unknown. It has a vocabulary, so no tensor of a
+    /// head would be missing. `has_head` says that `architectures` or the modules of a cross-encoder name the head.
     ///
     /// # Errors
     /// `unsupported` for such a decoder.
-    pub(super) fn check_decoder(&self, config: &ModelConfig) -> Result<()> {
+    pub(super) fn check_decoder(&self, config: &ModelConfig, has_head: bool) -> Result<()> {
         match self {
-            Self::Embedding if config.decoder.is_some() => Err(embedding_model()),
-            _ => Ok(()),
+            _ if config.decoder.is_none() => Ok(()),
+            Self::Embedding => Err(embedding_model()),
+            _ if has_head => Ok(()),
+            _ => Err(unsupported(format!(
+                "config.json has no architectures, so the head of this decoder is unknown: add the class that the model \
+                 was published with, such as {}, to a copy",
+                config.architecture
+            ))),
         }
     }
 }

@@ -122,15 +122,16 @@ impl Engine {
         gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await.map(Box::new)
     }
 
-    /// Prepares the engine of a decoder for pairs of at most `max_length` tokens. All its tensors must have been
-    /// validated.
+    /// Prepares the engine of a decoder for pairs of at most `max_length` tokens, on this number of threads if it is
+    /// given. All its tensors must have been validated.
     #[cfg(feature = "decoder")]
     pub(crate) fn prepare_decoder(
         (config, decoder): (&ModelConfig, &Decoder),
         weights: Weights,
         max_length: usize,
+        threads: Option<std::num::NonZeroUsize>,
     ) -> Result<Self> {
-        decoder::DecoderEngine::prepare(config, decoder, weights, max_length).map(Engine::Decoder)
+        decoder::DecoderEngine::prepare(config, decoder, weights, max_length, threads).map(Engine::Decoder)
     }
 
     /// Returns the device, `"cpu"` or `"gpu"`.

@@ -37,15 +37,17 @@ impl DecoderMemoryEstimate<'_> {
         3 * 4 * (self.max_length * self.decoder.head_dim / 2) as u64
     }
 
-    /// Returns the bytes that a run allocates: keys and values of all layers, and the rows of one layer. These are its
-    /// input twice, and either queries, keys and values in two orders with the output of attention, or both halves of
-    /// the feed-forward block and their product.
+    /// Returns the bytes that a run allocates, for one layer at a time: its keys and values, the mask of a window, and its
+    /// rows. These are its input twice, and either queries, keys and values in two orders with the output of attention,
+    /// or both halves of the feed-forward block and their product.
     fn run_bytes(&self) -> u64 {
         let keys = self.decoder.key_value_heads * self.decoder.head_dim;
         let queries = self.config.num_attention_heads * self.decoder.head_dim;
         let attention = 3 * queries + 4 * keys;
         let feed_forward = 3 * self.config.intermediate_size;
         let layer = 2 * self.config.hidden_size + attention.max(feed_forward);
-        4 * (self.max_length * (2 * keys * self.config.num_hidden_layers + layer)) as u64
+        let has_mask = self.decoder.windows.iter().flatten().any(|window| *window < self.max_length);
+        let mask = if has_mask { self.max_length } else { 0 };
+        4 * (self.max_length * (2 * keys + layer + mask)) as u64
     }
 }

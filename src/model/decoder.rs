@@ -25,37 +25,50 @@ fn layer_tensors(config: &ModelConfig, decoder: &Decoder) -> Vec<(String, Vec<us
     let (hidden, inner) = (config.hidden_size, config.intermediate_size);
     let queries = config.num_attention_heads * decoder.head_dim;
     let keys = decoder.key_value_heads * decoder.head_dim;
-    let attention =
-        [("q", queries, hidden), ("k", keys, hidden), ("v", keys, hidden), ("o", hidden, queries)];
+    let attention = [
+        ("q", queries, hidden, decoder.input_biases),
+        ("k", keys, hidden, decoder.input_biases),
+        ("v", keys, hidden, decoder.input_biases),
+        ("o", hidden, queries, decoder.output_bias),
+    ];
     let mut tensors = vec![
         ("input_layernorm.weight".to_owned(), vec![hidden]),
         ("post_attention_layernorm.weight".to_owned(), vec![hidden]),
-        ("self_attn.q_norm.weight".to_owned(), vec![decoder.head_dim]),
-        ("self_attn.k_norm.weight".to_owned(), vec![decoder.head_dim]),
         ("mlp.gate_proj.weight".to_owned(), vec![inner, hidden]),
         ("mlp.up_proj.weight".to_owned(), vec![inner, hidden]),
         ("mlp.down_proj.weight".to_owned(), vec![hidden, inner]),
     ];
-    for (name, out_features, in_features) in attention {
+    if decoder.head_norms {
+        tensors.push(("self_attn.q_norm.weight".to_owned(), vec![decoder.head_dim]));
+        tensors.push(("self_attn.k_norm.weight".to_owned(), vec![decoder.head_dim]));
+    }
+    for (name, out_features, in_features, bias) in attention {
         tensors.push((format!("self_attn.{name}_proj.weight"), vec![out_features, in_features]));
-        if decoder.attention_bias {
+        if bias {
             tensors.push((format!("self_attn.{name}_proj.bias"), vec![out_features]));
         }
     }
     tensors
 }
 
+/// The tokens whose logits are the score: the logit of `yes`, minus that of `no` if it is given, divided by `divisor`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenLogits {
+    pub(crate) yes: usize,
+    pub(crate) no: Option<usize>,
+    pub(crate) divisor: f32,
+}
+
 /// Builds the head of a decoder and checks that all its tensors exist, have the right shape and are finite.
 ///
-/// `label_ids` are the token ids of "yes" and, optionally, "no": the logit is that of "yes" minus that of "no". Without
-/// them, the layer `score` gives the logits.
+/// Without `tokens`, the layer `score` gives the logits.
 ///
 /// # Errors
 /// `weights`, naming the tensor.
 pub(crate) fn decoder_head(
     config: &ModelConfig,
     decoder: &Decoder,
-    label_ids: Option<(usize, Option<usize>)>,
+    tokens: Option<TokenLogits>,
     weights: &Weights,
 ) -> Result<Head> {
     for (name, shape) in tensors(config, decoder) {
@@ -71,9 +84,11 @@ pub(crate) fn decoder_head(
         LogitHead::Vocabulary { tied: false } => ("lm_head.weight", config.vocab_size),
         LogitHead::Score => ("score.weight", config.num_labels),
     };
-    let layer = match label_ids {
+    let layer = match tokens {
         None => Layer::Dense(Dense::read(weights, rows(tensor, 0..total_rows, total_rows))?),
-        Some((yes, no)) => Dense::row_difference(weights, rows(tensor, yes..yes + 1, total_rows), no)?,
+        Some(TokenLogits { yes, no, divisor }) => {
+            Dense::row_difference(weights, rows(tensor, yes..yes + 1, total_rows), no, divisor)?
+        }
     };
     Ok(Head::new(vec![layer]))
 }

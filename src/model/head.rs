@@ -133,13 +133,14 @@ impl Dense {
         Ok(Self { linear, weight, bias })
     }
 
-    /// Makes a layer from the first row of `minuend` minus row `subtrahend` of the same tensor. The difference of two
-    /// logits is the logit of the difference of their rows.
+    /// Makes a layer from the first row of `minuend` minus row `subtrahend` of the same tensor, divided by `divisor`. The
+    /// difference of two logits is the logit of the difference of their rows.
     #[cfg(feature = "decoder")]
     pub(super) fn row_difference(
         weights: &Weights,
         minuend: Linear,
         subtrahend: Option<usize>,
+        divisor: f32,
     ) -> Result<Layer> {
         let tensor = weights.require(&minuend.weight.tensor, &minuend.stored_shape())?;
         let row = |index: usize| {
@@ -151,6 +152,7 @@ impl Dense {
         for (value, other) in weight.iter_mut().zip(subtrahend.map(row).unwrap_or_default()) {
             *value -= other;
         }
+        weight.iter_mut().for_each(|value| *value /= divisor);
         Ok(Layer::Dense(Self { linear: minuend, weight, bias: vec![0.0] }))
     }
 

@@ -14,7 +14,7 @@ pub(crate) use activation::apply_score_activation;
 pub(crate) use build::check_purpose;
 pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};
 #[cfg(feature = "decoder")]
-pub(crate) use decoder::{decoder_head, tensors as decoder_tensors};
+pub(crate) use decoder::{TokenLogits, decoder_head, tensors as decoder_tensors};
 pub(crate) use head::Head;
 pub use plan::Plan;
 #[cfg(test)]

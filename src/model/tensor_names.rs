@@ -290,7 +290,7 @@ impl TensorNames {
             Family::Gte => &[GTE, NEW, GTE_SEPARATE],
             Family::MpNet => &[MPNET],
             Family::Deberta => &[DEBERTA],
-            Family::Qwen3 => return Err(unsupported("decoders cannot be quantized: use the dtype f32")),
+            Family::Qwen => return Err(unsupported("decoders cannot be quantized: use the dtype f32")),
         })
     }
 }

@@ -6,8 +6,8 @@ use crate::checkpoint::{Decoder, LabelTokens, PromptConfig, Weights};
 use crate::engine::Engine;
 use crate::error::{Result, config};
 use crate::info;
-use crate::model;
-use crate::options::{Dtype, Options};
+use crate::model::{self, TokenLogits};
+use crate::options::Options;
 
 /// Prepares the engine and the head of a decoder.
 ///
@@ -18,16 +18,14 @@ pub(super) fn prepare(
     spec: &ModelSpec,
     (decoder, prompt_config): (&Decoder, &PromptConfig),
     weights: Weights,
-    dtype: Dtype,
 ) -> Result<PreparedModel> {
     let config = &spec.checkpoint.config;
-    let head =
-        model::decoder_head(config, decoder, label_token_ids(spec, prompt_config.label_tokens)?, &weights)?;
+    let tokens = token_logits(spec, prompt_config.label_tokens)?;
+    let head = model::decoder_head(config, decoder, tokens, &weights)?;
     let tensors = model::decoder_tensors(config, decoder);
     let used = tensors.iter().map(|(name, _)| name.as_str()).chain(head.tensors());
     let warnings = info::warnings(used, &weights, &spec.tokenizer);
-    options.check_decoder(dtype)?;
-    let engine = Engine::prepare_decoder((config, decoder), weights, spec.max_length)?;
+    let engine = Engine::prepare_decoder((config, decoder), weights, spec.max_length, options.threads)?;
     let parameters = decoder.parameters(config) as usize + head.parameters();
     Ok(PreparedModel {
         engine,
@@ -39,17 +37,24 @@ pub(super) fn prepare(
     })
 }
 
-/// The token ids of a decoder's labels: of "yes", and of "no" if the score is a difference.
-fn label_token_ids(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<(usize, Option<usize>)>> {
-    let word = |word: &str| {
-        let id = spec.tokenizer.token_id(word).map(|id| id as usize);
-        id.filter(|id| *id < spec.checkpoint.config.vocab_size).ok_or_else(|| {
+/// The tokens whose logits are the score of a decoder; `None` if it has a layer for the score.
+fn token_logits(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<TokenLogits>> {
+    let word = |word: &str, id: Option<u32>| {
+        let id = id.map(|id| id as usize).filter(|id| *id < spec.checkpoint.config.vocab_size);
+        id.ok_or_else(|| {
             config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
         })
     };
+    let token = |text| word(text, spec.tokenizer.token_id(text));
     match label_tokens {
-        LabelTokens::YesNo => Ok(Some((word("yes")?, Some(word("no")?)))),
-        LabelTokens::Ids { yes, no } => Ok(Some((yes, no))),
+        LabelTokens::YesNo => {
+            Ok(Some(TokenLogits { yes: token("yes")?, no: Some(token("no")?), divisor: 1.0 }))
+        }
+        LabelTokens::Ids { yes, no } => Ok(Some(TokenLogits { yes, no, divisor: 1.0 })),
+        LabelTokens::Zerank => {
+            let yes = word("Yes", spec.tokenizer.first_token("Yes")?)?;
+            Ok(Some(TokenLogits { yes, no: None, divisor: 5.0 }))
+        }
         LabelTokens::Score => Ok(None),
     }
 }

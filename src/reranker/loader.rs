@@ -37,6 +37,7 @@ impl Loader {
         weights_bytes: u64,
         options: Options,
     ) -> Result<Self> {
+        options.check_engine(checkpoint.config.decoder.is_some())?;
         let spec = ModelSpec::new(checkpoint, weights_bytes, &options)?;
         if let Some(limit) = options.max_memory_bytes {
             spec.check_memory(options.dtype, limit)?;

@@ -106,6 +106,11 @@ impl Reranker {
         Ok(collection)
     }
 
+    /// Returns whether the model's prompt contains an instruction.
+    pub fn takes_instruction(&self) -> bool {
+        self.session.tokenizer.takes_instruction()
+    }
+
     /// Checks that the model can rank: that it has one label.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ impl ModelSpec {
             checkpoint.limits(),
         )?;
         #[cfg(feature = "decoder")]
-        let tokenizer = tokenizer.with_prompt(checkpoint.prompt_config.as_ref())?;
+        let tokenizer = tokenizer.with_prompt(checkpoint.prompt_config.as_ref(), &checkpoint.prompt)?;
         let tokenizer_json_bytes = std::mem::take(&mut checkpoint.tokenizer_json).len();
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;

@@ -40,7 +40,8 @@ impl PreparedModel {
         #[cfg(feature = "decoder")]
         if let (Some(decoder), Some(prompt_config)) = (&checkpoint.config.decoder, &checkpoint.prompt_config)
         {
-            return decoder::prepare(options, spec, (decoder, prompt_config), weights, dtype);
+            options.check_decoder(dtype)?;
+            return decoder::prepare(options, spec, (decoder, prompt_config), weights);
         }
         let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
@@ -57,7 +58,6 @@ impl PreparedModel {
             Some(adapter) => Some(Engine::prepare_gpu(adapter, &plan, &weights, dtype).await),
             None => None,
         };
-        options.check_encoder()?;
         let engine = match options.device {
             #[cfg(feature = "candle")]
             Device::Candle => Engine::prepare_candle(&plan, weights)?,

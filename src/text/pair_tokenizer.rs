@@ -54,14 +54,15 @@ impl PairTokenizer {
         Self { encoder, format: PairFormat::Template(template), model_max_length }.checked()
     }
 
-    /// Writes pairs into the prompt of a decoder, if it has one.
+    /// Writes pairs into the prompt of a decoder, if it has one. `instruction` is its default instruction.
     ///
     /// # Errors
     /// `unsupported` for a chat template outside the supported subset, `config` for a maximum length that fits no pair,
     /// `tokenizer` if tokenizing the prompt fails.
     #[cfg(feature = "decoder")]
-    pub fn with_prompt(mut self, prompt_config: Option<&PromptConfig>) -> Result<Self> {
-        let Some(prompt) = prompt_config.map(PairPrompt::read).transpose()?.flatten() else {
+    pub fn with_prompt(mut self, prompt_config: Option<&PromptConfig>, instruction: &str) -> Result<Self> {
+        let read = |config| PairPrompt::read(config, instruction);
+        let Some(prompt) = prompt_config.map(read).transpose()?.flatten() else {
             return Ok(self);
         };
         self.format = PairFormat::Prompt(PromptedPairs::new(prompt, &self.encoder)?);
@@ -120,6 +121,15 @@ impl PairTokenizer {
     #[cfg(feature = "decoder")]
     pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
         self.encoder.token_id(token)
+    }
+
+    /// Returns the first token of a text.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn first_token(&self, text: &str) -> Result<Option<u32>> {
+        Ok(self.encoder.ids(text)?.first().copied())
     }
 
     /// Returns the number of tokens whose ids have no row in the model's embedding table. Texts that contain one of

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod decoders;
 mod documentation;
 mod documents;
 mod eval;

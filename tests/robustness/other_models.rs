@@ -43,7 +43,7 @@ fn an_embedding_model_is_refused_by_its_kind() {
         let config: Value = serde_json::from_slice(files.get("config.json").unwrap()).unwrap();
         // A chain has its own head, and so has a decoder; without a model_type, `architectures` names the family.
         if files.get("modules.json").is_some()
-            || matches!(config["model_type"].as_str(), None | Some("qwen3"))
+            || matches!(config["model_type"].as_str(), None | Some("qwen2" | "qwen3"))
         {
             continue;
         }
@@ -93,6 +93,56 @@ fn architectures_explain_a_missing_head() {
     assert!(crate::common::load(reranker).is_ok());
     // `architectures` of the encoder that a cross-encoder was trained from.
     assert!(crate::common::load(with_architecture(good(), "BertModel")).is_ok());
+}
+
+#[test]
+fn refusals_of_published_families_name_a_model_that_is_read() {
+    let decoder = "Qwen/Qwen3-Reranker-0.6B";
+    let encoder = "BAAI/bge-reranker-v2-m3";
+    let cases = [
+        ("gemma", "GemmaForCausalLM", "BAAI/bge-reranker-v2-gemma", decoder),
+        ("gemma2", "CostWiseGemmaForCausalLM", "a decoder", decoder),
+        ("minicpm", "LayerWiseMiniCPMForCausalLM", "minicpm-layerwise", decoder),
+        ("llama", "LlamaForCausalLM", "a decoder", decoder),
+        ("mistral", "MistralForCausalLM", "castorini/rank_zephyr", decoder),
+        ("t5", "T5ForConditionalGeneration", "monoT5", encoder),
+        ("mt5", "MT5ForConditionalGeneration", "RankT5", encoder),
+        ("qwen2_vl", "JinaVLForRanking", "jina-reranker-m0", encoder),
+        ("qwen3_vl", "Qwen3VLForConditionalGeneration", "images and texts", decoder),
+        ("qwen3", "JinaForRanking", "listwise", decoder),
+        ("bert", "HF_ColBERT", "a ColBERT", encoder),
+        ("longformer", "LongformerForSequenceClassification", "another family", encoder),
+        ("brand_new", "BrandNewForSequenceClassification", "brand_new", encoder),
+    ];
+    for (model_type, architecture, named, instead) in cases {
+        let mut files = good();
+        let config = json!({ "model_type": model_type, "architectures": [architecture] });
+        files.insert("config.json", config.to_string().into_bytes());
+        assert_refused(files, ErrorKind::Unsupported, &["config.json", named, instead]);
+    }
+}
+
+#[test]
+fn architectures_explain_a_decoder_without_a_head() {
+    for name in ["families/qwen2-window-h24", "families/qwen3-tied-h40"] {
+        let family = if name.contains("qwen2") { "Qwen2" } else { "Qwen3" };
+        for head in ["Model", "ForTokenClassification"] {
+            let architecture = format!("{family}{head}");
+            let names = [architecture.as_str(), "no layer for the scores", "Qwen/Qwen3-Reranker-0.6B"];
+            let mut files = with_architecture(fixture(name).files(), &architecture);
+            assert_refused(files.clone(), ErrorKind::Unsupported, &names);
+            for name in ["modules.json", "sentence_bert_config.json", "1_LogitScore/config.json"] {
+                files.take(name);
+            }
+            assert_refused(files.clone(), ErrorKind::Unsupported, &names);
+            // Without the field, the head is unknown.
+            let config: Value = serde_json::from_slice(files.get("config.json").unwrap()).unwrap();
+            let mut config = config.as_object().unwrap().clone();
+            config.remove("architectures");
+            files.insert("config.json", json!(config).to_string().into_bytes());
+            assert_refused(files, ErrorKind::Unsupported, &["has no architectures", "ForCausalLM"]);
+        }
+    }
 }
 
 /// Writes the valid files into a folder, except weights, and adds others.

@@ -6,6 +6,7 @@ mod common;
 mod chunks;
 mod collection;
 mod decoder;
+mod decoder_forms;
 mod empty_pairs;
 mod eval_measures;
 mod gpu;

@@ -54,7 +54,7 @@ fn token_ids_and_types_are_those_of_the_hf_tokenizers() {
             &checkpoint.tokenizer_config,
             checkpoint.limits(),
         )
-        .and_then(|tokenizer| tokenizer.with_prompt(checkpoint.prompt_config.as_ref()))
+        .and_then(|tokenizer| tokenizer.with_prompt(checkpoint.prompt_config.as_ref(), ""))
         .unwrap();
         let length = tokenizer.model_max_length();
         for (index, (query, document)) in fixture.expected.pairs.iter().enumerate() {

@@ -109,6 +109,9 @@ pub(crate) enum Command {
         /// The revision of the second model on the Hub. The default is main.
         #[arg(long, value_name = "REVISION", requires = "compare")]
         compare_revision: Option<String>,
+        /// The instruction, for the models whose prompt contains one.
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+        instruction: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -120,6 +123,9 @@ pub(crate) enum Command {
         /// Passages per repetition. A hundred have about ten thousand tokens.
         #[arg(long, value_name = "N", default_value = "100", value_parser = positive_integer)]
         documents: usize,
+        /// The instruction, for a model whose prompt contains one.
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+        instruction: Option<String>,
         /// Number of measurements, after one repetition to warm up.
         #[arg(long, value_name = "N", default_value = "5", value_parser = positive_integer)]
         repetitions: usize,
@@ -127,7 +133,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
         /// Show only the time of each GPU kernel, for all passages in one batch.
-        #[arg(long, conflicts_with = "repetitions")]
+        #[arg(long, conflicts_with_all = ["repetitions", "instruction"])]
         kernels: bool,
         /// For benchmark harnesses: read {"query", "documents"} lines from stdin, and answer each with a line of JSON.
         #[arg(long, conflicts_with_all = ["documents", "repetitions", "json", "kernels"])]
@@ -198,6 +204,18 @@ impl ModelArguments {
                 ErrorKind::Input,
                 "verify compares a GPU with known scores, so --device is gpu or auto; known scores are checked on every \
                  device whenever a model is loaded",
+            )),
+        }
+    }
+
+    /// Checks, before the weights are read, that the model reads documents in chunks.
+    pub(crate) fn check_chunks(self) -> Result<()> {
+        match self.describe()?.plan {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                "--long-documents chunk: this model is a decoder, which reads query and document as one prompt: leave the \
+                 option out",
             )),
         }
     }

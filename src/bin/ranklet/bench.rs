@@ -20,12 +20,17 @@ struct TimedScores {
 }
 
 /// Loads, warms up, and scores workloads of `documents` documents, a new one per repetition.
-pub(crate) fn measure(model: ModelArguments, documents: usize, repetitions: usize) -> Result<Measurement> {
+pub(crate) fn measure(
+    model: ModelArguments,
+    documents: usize,
+    repetitions: usize,
+    instruction: Option<&str>,
+) -> Result<Measurement> {
     let (reranker, load) = load(model)?;
     let mut workloads = WorkloadGenerator::new();
-    score(&reranker, &workloads.next(documents))?;
-    let scored =
-        (0..repetitions).map(|_| score(&reranker, &workloads.next(documents))).collect::<Result<Vec<_>>>()?;
+    let mut score = || score(&reranker, &workloads.next(documents), instruction);
+    score()?;
+    let scored = (0..repetitions).map(|_| score()).collect::<Result<Vec<_>>>()?;
     let ms: Vec<f64> = scored.iter().map(|scored| milliseconds(scored.elapsed)).collect();
     let mut sorted = ms.clone();
     sorted.sort_by(f64::total_cmp);
@@ -55,7 +60,7 @@ pub(crate) fn kernels(model: ModelArguments, documents: usize) -> Result<Vec<Ker
 
 /// Prints the loaded model, then scores the workloads on stdin, one per line, until stdin ends. Each answer is a line
 /// of JSON.
-pub(crate) fn serve(model: ModelArguments) -> Result<()> {
+pub(crate) fn serve(model: ModelArguments, instruction: Option<&str>) -> Result<()> {
     let (reranker, load) = load(model)?;
     respond(&json!({
         "load_ms": milliseconds(load),
@@ -67,7 +72,7 @@ pub(crate) fn serve(model: ModelArguments) -> Result<()> {
         let line = line.map_err(|error| invalid_workload(&error))?;
         let workload =
             serde_json::from_str(&line).map_err(|error| invalid_workload(&json_problem(&error)))?;
-        let scored = score(&reranker, &workload)?;
+        let scored = score(&reranker, &workload, instruction)?;
         respond(&json!({
             "ms": milliseconds(scored.elapsed),
             "tokens": scored.tokens,
@@ -87,14 +92,14 @@ fn load(model: ModelArguments) -> Result<(Reranker, Duration)> {
     Ok((reranker, elapsed))
 }
 
-fn score(reranker: &Reranker, workload: &Workload) -> Result<TimedScores> {
+fn score(reranker: &Reranker, workload: &Workload, instruction: Option<&str>) -> Result<TimedScores> {
     let started = Instant::now();
     let pairs = Pairs::OneQuery {
         query: workload.query.as_str().into(),
         documents: workload.documents.iter().map(|document| document.as_str().into()).collect(),
         options: RankOptions::default().into(),
     };
-    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
+    let mut scoring = ScoringRun::new(pairs, Scores::Raw).instruction(instruction);
     let mut scores = Vec::with_capacity(workload.documents.len());
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use ranklet::eval::Measure;
-use ranklet::{Dtype, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first};
+use ranklet::{
+    Dtype, LongDocuments, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first,
+};
 
 use crate::args::{Command, ModelArguments, ScoreArguments};
 use crate::eval::{EvalFiles, EvalSet, System};
@@ -17,6 +19,9 @@ pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Rank { model, query, documents, format, top_n, long_documents, numbers } => {
             let documents = input::documents(&documents, format)?;
+            if long_documents == LongDocuments::Chunk {
+                model.clone().check_chunks()?;
+            }
             let options = RankOptions {
                 top_n,
                 scores: numbers.scores,
@@ -43,16 +48,17 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Quantize { model, revision, weights, dtype, out } => {
             quantize(&model, revision.as_deref(), weights.as_deref(), dtype, &out)
         }
-        Command::Eval { model, files, measures, compare, compare_revision, json } => {
+        Command::Eval { model, files, measures, compare, compare_revision, instruction, json } => {
             let compare = compare.map(|compare| (compare, compare_revision));
-            evaluate(model, &files, &measures, compare, json)
+            evaluate(model, &files, &measures, (compare, instruction), json)
         }
-        Command::Bench { model, serve: true, .. } => bench::serve(model),
+        Command::Bench { model, instruction, serve: true, .. } => bench::serve(model, instruction.as_deref()),
         Command::Bench { model, documents, json, kernels: true, .. } => {
             output::kernels(&bench::kernels(model, documents)?, json)
         }
-        Command::Bench { model, documents, repetitions, json, .. } => {
-            output::measurement(&bench::measure(model, documents, repetitions)?, json)
+        Command::Bench { model, documents, instruction, repetitions, json, .. } => {
+            let measured = bench::measure(model, documents, repetitions, instruction.as_deref())?;
+            output::measurement(&measured, json)
         }
     }
 }
@@ -99,7 +105,7 @@ fn evaluate(
     model: ModelArguments,
     files: &EvalFiles,
     measures: &[Measure],
-    compare: Option<(String, Option<String>)>,
+    (compare, instruction): (Option<(String, Option<String>)>, Option<String>),
     json: bool,
 ) -> Result<()> {
     // Files first: an error in them should not wait for a model.
@@ -108,7 +114,7 @@ fn evaluate(
     let reranker = model.load()?;
     let mut models = vec![(System::Reranked, &reranker)];
     models.extend(compared.as_ref().map(|compared| (System::Compared, compared)));
-    eval::output(&eval::evaluate(&set, &models, measures)?, files, json)?;
+    eval::output(&eval::evaluate(&set, &models, instruction.as_deref(), measures)?, files, json)?;
     models.iter().for_each(|(_, model)| terminal::warnings(&model.info().warnings));
     Ok(())
 }

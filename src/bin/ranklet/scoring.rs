@@ -1,6 +1,6 @@
 //! Scoring with and without progress.
 
-use ranklet::{PartialScores, Reranker, Result, Scores, ScoringRun};
+use ranklet::{Pairs, PartialScores, Reranker, Result, Scores, ScoringRun};
 
 use crate::terminal::Progress;
 
@@ -16,7 +16,17 @@ pub(crate) fn score_with_progress(reranker: &Reranker, scoring: &mut ScoringRun)
 }
 
 /// Returns the raw scores of documents for one query, without showing progress.
-pub(crate) fn raw_scores(reranker: &Reranker, query: &str, documents: &[&str]) -> Result<Vec<f32>> {
-    let pairs: Vec<(&str, &str)> = documents.iter().map(|document| (query, *document)).collect();
-    reranker.score_blocking(&pairs, Scores::Raw)
+pub(crate) fn raw_scores(
+    reranker: &Reranker,
+    query: &str,
+    documents: &[&str],
+    instruction: Option<&str>,
+) -> Result<Vec<f32>> {
+    let pairs = documents.iter().map(|document| (query.into(), (*document).into())).collect();
+    let mut scoring = ScoringRun::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
+    let mut scores = Vec::with_capacity(documents.len());
+    while let Some(part) = pollster::block_on(scoring.step(reranker))? {
+        scores.extend(part.scores);
+    }
+    Ok(scores)
 }

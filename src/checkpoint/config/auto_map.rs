@@ -13,15 +13,19 @@ const USED: [&str; 4] =
     ["AutoConfig", "AutoModel", "AutoModelForSequenceClassification", "AutoModelForCausalLM"];
 
 /// Published classes that Ranklet computes, by the `model_type` of their family.
-const KNOWN: [(&str, &[&str]); 3] = [
+const KNOWN: [(&str, &[&str]); 4] = [
     ("bert", &["JinaBertConfig", "JinaBertModel", "JinaBertForSequenceClassification"]),
     ("new", &["NewConfig", "NewModel", "NewForSequenceClassification"]),
+    ("qwen3", &[ZERANK_CONFIG]),
     ("xlm-roberta", &[FLASH_CONFIG, "XLMRobertaModel", "XLMRobertaForSequenceClassification"]),
 ];
 
 /// The configuration class of XLM-RoBERTa in the code for flash attention, as jinaai/jina-reranker-v2 has it. Its
 /// `config.json` has no `model_type`.
 const FLASH_CONFIG: &str = "XLMRobertaFlashConfig";
+/// The configuration class of zeroentropy/zerank-1 and zerank-1-small. It is transformers' own; the code next to it
+/// replaces the prompt and the score.
+const ZERANK_CONFIG: &str = "ZEConfig";
 /// The values of `hidden_act` that the code for flash attention accepts.
 const FLASH_ACTIVATIONS: [&str; 4] = ["gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh"];
 
@@ -31,8 +35,13 @@ pub(super) fn model_type(json: &Object) -> Result<Option<&'static str>> {
     Ok(is_flash(json)?.then_some("xlm-roberta"))
 }
 
-/// Checks that the model's own code, if there is any, computes what the family `model_type` computes. No code of a
-/// decoder is known: zerank, for example, writes another prompt and scales the logit.
+/// Returns whether the model's own code is that of zerank, which writes another prompt and scales the logit.
+#[cfg(feature = "decoder")]
+pub(crate) fn is_zerank(json: &Object) -> Result<bool> {
+    Ok(classes(json)?.iter().any(|class| class.ends_with(&format!(".{ZERANK_CONFIG}"))))
+}
+
+/// Checks that the model's own code, if there is any, is known.
 ///
 /// # Errors
 /// `unsupported`, naming the class and a model that can be used instead; `config` for a malformed `auto_map`.
@@ -41,7 +50,11 @@ pub(super) fn check(json: &Object, model_type: &str) -> Result<()> {
         KNOWN.iter().find(|(family, _)| *family == model_type).map_or(&[][..], |(_, classes)| *classes);
     // Other classes of the code for flash attention have the names of transformers' own.
     let known = if model_type == "xlm-roberta" && !is_flash(json)? { &[] } else { known };
-    let example = if model_type == "qwen3" { "Qwen/Qwen3-Reranker-0.6B" } else { "BAAI/bge-reranker-v2-m3" };
+    let example = if matches!(model_type, "qwen2" | "qwen3") {
+        "Qwen/Qwen3-Reranker-0.6B"
+    } else {
+        "BAAI/bge-reranker-v2-m3"
+    };
     for class in classes(json)? {
         if !known.contains(&class.rsplit('.').next().unwrap_or_default()) {
             return Err(unsupported(format!(

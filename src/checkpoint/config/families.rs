@@ -2,7 +2,7 @@
 
 use super::{
     MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, mpnet,
-    qwen3, require,
+    other_families, qwen, require,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -30,8 +30,8 @@ pub enum Family {
     MpNet,
     /// DeBERTa 2 and 3: disentangled attention with relative positions.
     Deberta,
-    /// Qwen3, a decoder. It does not run as a Plan.
-    Qwen3,
+    /// Qwen2 and Qwen3, decoders. They do not run as a Plan.
+    Qwen,
 }
 
 /// The names of a size in `config.json`, the preferred one first, and the default of HF.
@@ -213,7 +213,7 @@ const DEBERTA: FamilyConfig = FamilyConfig {
 
 const QWEN3: FamilyConfig = FamilyConfig {
     model_type: "qwen3",
-    family: Family::Qwen3,
+    family: Family::Qwen,
     architecture: "Qwen3ForCausalLM",
     vocab_size: 151_936,
     hidden_size: (&["hidden_size"], 4096),
@@ -224,8 +224,15 @@ const QWEN3: FamilyConfig = FamilyConfig {
     min_token_types: 1,
     layer_norm_eps: (Some("rms_norm_eps"), 1e-6),
     required: &[],
-    read_family_fields: qwen3::read,
+    read_family_fields: qwen::read_qwen3,
     ..BERT
+};
+
+const QWEN2: FamilyConfig = FamilyConfig {
+    model_type: "qwen2",
+    architecture: "Qwen2ForCausalLM",
+    read_family_fields: qwen::read_qwen2,
+    ..QWEN3
 };
 
 /// BERT and JinaBERT, which have the same `model_type`.
@@ -254,7 +261,7 @@ const NOT_NULL: [&str; 17] = [
 ];
 
 /// All families. Defaults are those of transformers 5.24.
-const FAMILIES: [FamilyConfig; 12] = [
+const FAMILIES: [FamilyConfig; 13] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
     ROBERTA,
@@ -266,12 +273,14 @@ const FAMILIES: [FamilyConfig; 12] = [
     GTE,
     MPNET,
     DEBERTA,
+    QWEN2,
     QWEN3,
 ];
 
 impl FamilyConfig {
     /// Returns the family with the `model_type` of this configuration.
     pub(super) fn for_model_type(json: &Object) -> Result<&'static Self> {
+        other_families::check_architectures(json)?;
         let name = match json.string("model_type")? {
             Some(name) => name,
             None => auto_map::model_type(json)?.ok_or_else(|| {
@@ -283,7 +292,7 @@ impl FamilyConfig {
         };
         FAMILIES.iter().find(|family| family.model_type == name).ok_or_else(|| {
             let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
-            unsupported(format!("config.json: model_type {name:?}; this build supports {}", known.join(", ")))
+            other_families::unsupported_family(name, &known)
         })
     }
 

@@ -11,16 +11,19 @@ mod limits;
 mod model_config;
 mod modernbert;
 mod mpnet;
-mod qwen3;
+mod other_families;
+mod qwen;
 mod rotary;
 
 pub(crate) use activation::Activation;
+#[cfg(feature = "decoder")]
+pub(super) use auto_map::is_zerank;
 pub(crate) use families::Family;
 pub(super) use labels::is_classifier;
 pub use limits::ModelLimits;
 pub(crate) use model_config::{
     AttentionPositions, Biases, ModelConfig, Numbering, Pooling, RelativePositions, Rotary, RotaryLayer,
 };
-pub(crate) use qwen3::{Decoder, LogitHead};
+pub(crate) use qwen::{Decoder, LogitHead};
 
 use model_config::{MAX_HIDDEN, MAX_LABELS, MAX_LAYERS, MAX_ROWS, activation, require, require_width};

@@ -57,6 +57,12 @@ pub(crate) struct ModelActivation {
     error: Option<Error>,
 }
 
+impl From<ScoreActivation> for ModelActivation {
+    fn from(function: ScoreActivation) -> Self {
+        Self { function, error: None }
+    }
+}
+
 impl ModelActivation {
     /// Returns the activation for a kind of scores.
     ///

@@ -134,10 +134,24 @@ impl TransformerConfig {
                 "{FILE}: modality_config has \"message\", a chat, which is not supported for encoders"
             )));
         }
+        self.check_text_options()
+    }
+
+    /// Rejects options of the tokenizer that may change the tokens of a pair.
+    ///
+    /// # Errors
+    /// `unsupported`, naming the field.
+    pub(crate) fn check_text_options(&self) -> Result<()> {
         let Some(processing) = self.processing()? else { return Ok(()) };
         for kind in ["text", "common"] {
             let Some(options) = processing.object(kind)? else { continue };
-            options.reject_other_fields(&["max_length", "padding", "truncation", "return_tensors"])?;
+            options.reject_other_fields(&[
+                "logits_to_keep",
+                "max_length",
+                "padding",
+                "return_tensors",
+                "truncation",
+            ])?;
             let longest_first = |value: &Value| value == true || value == "longest_first";
             if !options.get("truncation").is_none_or(longest_first) {
                 return Err(unsupported(format!(

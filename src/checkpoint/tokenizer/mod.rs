@@ -9,7 +9,7 @@ mod vocab_files;
 
 pub(super) use chat_template::reject as reject_chat_template;
 #[cfg(feature = "decoder")]
-pub(crate) use prompt_config::{LabelTokens, PromptConfig};
+pub(crate) use prompt_config::{LabelTokens, PromptConfig, PromptForm};
 pub use tokenizer_class::TokenizerClass;
 pub use tokenizer_config::TokenizerConfig;
 pub(super) use tokenizer_config::parse_config;

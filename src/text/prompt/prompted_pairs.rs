@@ -57,7 +57,8 @@ impl PromptedPairs {
         [query, document]: [&EncodedText; 2],
         max_length: usize,
     ) -> Result<()> {
-        let text = [&query.text, &document.text, self.prompt.text_after_document()].concat();
+        let text =
+            [&query.text, self.prompt.document(&document.text), self.prompt.text_after_document()].concat();
         let (ids, _) = encoder.ids_up_to(&text, max_length + 1)?;
         let mut pair = encoder.truncate(&ids, max_length).to_vec();
         if ids.len() > max_length {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import { assertClose, rejectsWith } from "../support/assert.js";
@@ -174,6 +174,27 @@ describe("scoring", () => {
     assert.equal(results[0].score, raw);
     const [ranked] = await reranker.rank(pairs[0][0], [pairs[0][1]], { scores: "raw" });
     assert.equal(ranked.score, raw);
+  });
+
+  test("an unknown activation stops only the model's own scores", async () => {
+    const read = (name) => readFileSync(new URL(name, url));
+    const config = JSON.parse(read("config.json"));
+    const names = ["tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+    const files = Object.fromEntries(names.map((name) => [name, new Uint8Array(read(name))]));
+    const load = (activation_fn) => {
+      const named = JSON.stringify({ ...config, sentence_transformers: { activation_fn } });
+      return Reranker.load({ ...files, "config.json": new TextEncoder().encode(named) }, { workers: 0 });
+    };
+    const known = await load("torch.nn.modules.linear.Identity");
+    const unknown = await load("torch.nn.modules.activation.Tanhshrink");
+    const pairs = [["a query", "a document"]];
+    for (const scores of ["raw", "sigmoid"]) {
+      assert.deepEqual(await unknown.score(pairs, { scores }), await known.score(pairs, { scores }));
+    }
+    await rejectsWith("config", /Tanhshrink.*request them with `scores`/, () => unknown.score(pairs));
+    await rejectsWith("config", /Tanhshrink/, () => unknown.rank("a query", ["a document"]));
+    known.dispose();
+    unknown.dispose();
   });
 
   test("maxTokensPerDocument limits the tokens of each document", async () => {

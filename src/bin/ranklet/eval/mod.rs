@@ -111,12 +111,19 @@ impl EvalSet {
 /// Reranks the run with each model and measures all orders.
 ///
 /// # Errors
-/// Those of scoring; `input` for a model with several labels.
+/// Those of scoring; `input` for a model with several labels; `unsupported` for an instruction if no model takes one.
 pub(crate) fn evaluate(
     set: &EvalSet,
     models: &[(System, &Reranker)],
+    instruction: Option<&str>,
     measures: &[Measure],
 ) -> Result<Evaluation> {
+    if instruction.is_some() && !models.iter().any(|(_, reranker)| reranker.takes_instruction()) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "no model takes an instruction: put it into the queries".to_owned(),
+        ));
+    }
     models.iter().try_for_each(|(_, reranker)| reranker.check_rankable())?;
     let mut progress = Progress::new(set.documents() * models.len());
     let mut done = 0;
@@ -125,7 +132,8 @@ pub(crate) fn evaluate(
         let mut rankings = vec![ranking(query, &query.first_stage_scores())];
         for (_, reranker) in models {
             let contents: Vec<&str> = query.hits.iter().map(|hit| hit.content.as_str()).collect();
-            let scores = raw_scores(reranker, &query.text, &contents)
+            let instruction = instruction.filter(|_| reranker.takes_instruction());
+            let scores = raw_scores(reranker, &query.text, &contents, instruction)
                 .map_err(|error| Error::new(error.kind(), format!("query {}: {error}", query.id)))?;
             rankings.push(ranking(query, &scores.into_iter().map(f64::from).collect::<Vec<_>>()));
             done += contents.len();

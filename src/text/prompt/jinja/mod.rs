@@ -1,133 +1,97 @@
-//! The subset of Jinja that the chat templates of rerankers use.
+//! The subset of Jinja that chat templates use.
 //!
-//! Running a template could take any amount of memory and time, so it is only parsed, into the pieces that it writes:
-//! texts, `messages` selected by role, `default`, `set` and `if add_generation_prompt`. Anything else is an error that
-//! names it. An interpreter such as `minijinja` would add about 150 kB and need limits of its own; it is worth it once
-//! decoders of other families have templates outside this subset.
+//! A template is run once, when a model is loaded, with placeholders for the texts of the pair, and gives the pieces of
+//! the prompt. So the time and memory that it takes are bounded by its own size. A template whose result depends on the
+//! words of the texts, or that uses anything outside the subset, is an error that names it.
 
 mod expression;
+mod filters;
+mod interpreter;
 mod segments;
-
-use std::collections::HashMap;
+mod template;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod value;
 
 use crate::error::{Error, Result, unsupported};
-use expression::{Value, pieces};
-use segments::{Segment, segments};
+use interpreter::Interpreter;
+use value::Value;
+pub(super) use value::{PromptPiece, Source, is_space};
 
-/// A piece of the text that a template writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PromptPiece {
-    /// Literal text.
-    Text(String),
-    /// The message of the role "system", or this default.
-    Instruction(Option<String>),
-    /// The message of the role "query".
-    Query,
-    /// The message of the role "document".
-    Document,
-}
-
-/// Maximum size of a template and of the text it writes. A template could otherwise double a variable until memory is
+/// Maximum size of a template and of the texts it writes. A template could otherwise double a variable until memory is
 /// full.
 const MAX_BYTES: usize = 1 << 16;
-/// Maximum number of nested ifs or parentheses.
+/// Maximum size of all texts that variables are set to.
+const MAX_SET_BYTES: usize = 16 * MAX_BYTES;
+/// Maximum number of nested blocks or parentheses.
 const MAX_DEPTH: usize = 32;
+/// Maximum number of operations in an expression, each of which can nest it once.
+const MAX_OPERATIONS: usize = 200;
+/// Maximum number of steps of a run: statements, items of loops and operations.
+const MAX_STEPS: usize = 20_000;
 
-/// Parses a template into the pieces that it writes for a pair.
+/// A message for a template: its role and content.
+pub(super) type Message = (&'static str, Source);
+
+/// How messages and variables are passed to a template.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TemplateInput<'a> {
+    /// The messages.
+    pub(super) messages: &'a [Message],
+    /// Whether contents are lists of typed parts.
+    pub(super) structured: bool,
+    /// Variables by name.
+    pub(super) variables: &'a [(String, serde_json::Value)],
+}
+
+/// Runs a template.
 ///
 /// # Errors
-/// `unsupported` for anything outside the subset.
-pub(super) fn parse(template: &str, add_generation_prompt: bool) -> Result<Vec<PromptPiece>> {
+/// `unsupported` for anything outside the subset, and for a template that rejects the messages.
+pub(super) fn render(template: &str, input: TemplateInput) -> Result<Vec<PromptPiece>> {
     if template.len() > MAX_BYTES {
         return Err(not_supported(&format!("it has more than {MAX_BYTES} bytes")));
     }
     let template = template.replace("\r\n", "\n");
-    let mut reader = TemplateReader {
-        variables: HashMap::new(),
-        add_generation_prompt,
-        branches: Vec::new(),
-        out: Vec::new(),
+    let nodes = template::parse(template.strip_suffix('\n').unwrap_or(&template))?;
+    let content = |source| match input.structured {
+        false => Value::content(source),
+        true => {
+            Value::list(vec![Value::map(&[("type", Value::text("text")), ("text", Value::content(source))])])
+        }
     };
-    for segment in segments(template.strip_suffix('\n').unwrap_or(&template))? {
-        reader.read_segment(segment)?;
+    let message =
+        |(role, source): &Message| Value::map(&[("role", Value::text(role)), ("content", content(*source))]);
+    let messages = Value::list(input.messages.iter().map(message).collect());
+    let mut variables = vec![("messages".to_owned(), messages)];
+    for name in ["tools", "documents"] {
+        variables.push((name.to_owned(), Value::None));
     }
-    if reader.branches.is_empty() { Ok(reader.out) } else { Err(not_supported("an if has no endif")) }
+    for (name, value) in input.variables {
+        variables.push((name.clone(), variable(name, value)?));
+    }
+    Interpreter::new(variables).run(&nodes)
+}
+
+/// Converts a variable from JSON.
+fn variable(name: &str, value: &serde_json::Value) -> Result<Value> {
+    match value {
+        serde_json::Value::Null => Ok(Value::None),
+        serde_json::Value::Bool(flag) => Ok(Value::Bool(*flag)),
+        serde_json::Value::String(text) => Ok(Value::text(text)),
+        serde_json::Value::Number(number) if number.as_i64().is_some() => {
+            Ok(Value::Int(number.as_i64().unwrap_or_default()))
+        }
+        _ => Err(unsupported(format!(
+            "the variable {} of the chat template is no text or flag",
+            excerpt(name)
+        ))),
+    }
 }
 
 fn not_supported(what: &str) -> Error {
     unsupported(format!("the chat template is not supported: {what}"))
-}
-
-struct TemplateReader {
-    variables: HashMap<String, Value>,
-    add_generation_prompt: bool,
-    /// Whether the current branch of each enclosing if is active.
-    branches: Vec<bool>,
-    out: Vec<PromptPiece>,
-}
-
-impl TemplateReader {
-    fn read_segment(&mut self, segment: Segment) -> Result<()> {
-        let active = self.branches.iter().all(|active| *active);
-        match segment {
-            Segment::Text(text) if active => self.write(vec![PromptPiece::Text(text.to_owned())]),
-            Segment::Expression(text) if active => {
-                let value = expression::parse(text, &self.variables)?;
-                self.write(pieces(value)?)
-            }
-            Segment::Statement(text) => self.statement(text, active),
-            Segment::Text(_) | Segment::Expression(_) => Ok(()),
-        }
-    }
-
-    fn statement(&mut self, text: &str, active: bool) -> Result<()> {
-        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        match name {
-            "if" if self.branches.len() < MAX_DEPTH => {
-                let truth = match rest.trim() {
-                    "add_generation_prompt" => self.add_generation_prompt,
-                    "not add_generation_prompt" => !self.add_generation_prompt,
-                    other => {
-                        return Err(not_supported(&format!("the condition {:?} is unknown", excerpt(other))));
-                    }
-                };
-                self.branches.push(truth);
-                Ok(())
-            }
-            "else" => {
-                let branch = self.branches.last_mut().ok_or_else(|| not_supported("an else has no if"))?;
-                *branch = !*branch;
-                Ok(())
-            }
-            "endif" => self.branches.pop().map(drop).ok_or_else(|| not_supported("an endif has no if")),
-            "set" if !active => Ok(()),
-            "set" => {
-                let (name, value) = rest
-                    .split_once('=')
-                    .ok_or_else(|| not_supported(&format!("{:?} assigns nothing", excerpt(text))))?;
-                let value = expression::parse(value, &self.variables)?;
-                self.variables.insert(name.trim().to_owned(), value);
-                Ok(())
-            }
-            _ => Err(not_supported(&format!("the statement {:?} is unknown", excerpt(text)))),
-        }
-    }
-
-    fn write(&mut self, pieces: Vec<PromptPiece>) -> Result<()> {
-        self.out.extend(pieces);
-        check_length(&self.out)
-    }
-}
-
-fn check_length(pieces: &[PromptPiece]) -> Result<()> {
-    let length = |piece: &PromptPiece| match piece {
-        PromptPiece::Text(text) | PromptPiece::Instruction(Some(text)) => text.len(),
-        _ => 1,
-    };
-    if pieces.len() > MAX_BYTES || pieces.iter().map(length).sum::<usize>() > MAX_BYTES {
-        return Err(not_supported(&format!("it writes more than {MAX_BYTES} bytes")));
-    }
-    Ok(())
 }
 
 fn excerpt(text: &str) -> String {
