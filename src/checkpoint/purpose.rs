@@ -12,6 +12,8 @@ pub enum Purpose {
     Classifier,
     /// Embeddings of single texts: the modules of sentence-transformers end with a pooling.
     Embedding,
+    /// Embeddings of every token, as a ColBERT has them.
+    TokenEmbeddings,
     /// The class in `architectures`, which is no classifier.
     Other(String),
 }
@@ -27,7 +29,10 @@ impl Purpose {
             return Ok(Self::Classifier);
         }
         Ok(match names.first() {
-            _ if !is_cross_encoder && has_pooling_module(files) => Self::Embedding,
+            _ if !is_cross_encoder && has_module(files, |kind| kind.starts_with("pylate.")) => {
+                Self::TokenEmbeddings
+            }
+            _ if !is_cross_encoder && has_module(files, |kind| kind.ends_with(".Pooling")) => Self::Embedding,
             Some(name) => Self::Other((*name).to_owned()),
             None => Self::Classifier,
         })
@@ -39,6 +44,7 @@ impl Purpose {
         let (kind, advice) = match self {
             Self::Classifier => return None,
             Self::Embedding => return Some(embedding_model()),
+            Self::TokenEmbeddings => return Some(token_embedding_model()),
             Self::Other(name) if name.ends_with("ForMaskedLM") || name.ends_with("ForPreTraining") => {
                 (format!("a masked language model ({name})"), "fine-tune it as a cross-encoder first")
             }
@@ -58,6 +64,7 @@ impl Purpose {
     pub(super) fn explain(&self, error: Error) -> Error {
         match self {
             Self::Embedding if error.kind() == ErrorKind::Unsupported => embedding_model(),
+            Self::TokenEmbeddings if error.kind() == ErrorKind::Unsupported => token_embedding_model(),
             _ => error,
         }
     }
@@ -71,6 +78,7 @@ impl Purpose {
         match self {
             _ if config.decoder.is_none() => Ok(()),
             Self::Embedding => Err(embedding_model()),
+            Self::TokenEmbeddings => Err(token_embedding_model()),
             _ if has_head => Ok(()),
             _ => Err(unsupported(format!(
                 "config.json has no architectures, so the head of this decoder is unknown: add the class that the model \
@@ -92,8 +100,15 @@ fn embedding_model() -> Error {
     ))
 }
 
-/// Returns whether the modules of sentence-transformers pool the rows of a text.
-fn has_pooling_module(files: &ModelFiles) -> bool {
+fn token_embedding_model() -> Error {
+    unsupported(format!(
+        "this is a ColBERT, not a cross-encoder: it compares the tokens of query and document after it has read each \
+         alone; load a reranker, such as {EXAMPLE}, or use this model with PyLate"
+    ))
+}
+
+/// Returns whether `modules.json` lists a module whose class is one of a kind.
+fn has_module(files: &ModelFiles, is_kind: impl Fn(&str) -> bool) -> bool {
     let modules = files.get("modules.json").and_then(|bytes| parse_modules(bytes).ok());
-    modules.unwrap_or_default().iter().any(|module| module.kind() == "Pooling")
+    modules.unwrap_or_default().iter().any(|module| is_kind(module.class()))
 }

@@ -56,6 +56,19 @@ fn an_embedding_model_is_refused_by_its_kind() {
     }
 }
 
+#[test]
+fn a_colbert_is_refused_by_its_kind() {
+    let mut files = with_architecture(without_head(&good()), "BertModel");
+    let module = |name: &str, path: &str| json!({ "type": name, "path": path });
+    let modules = [
+        module("sentence_transformers.models.Transformer", ""),
+        module("pylate.models.Dense.Dense", "1_Dense"),
+    ];
+    files.insert("modules.json", json!(modules).to_string().into_bytes());
+    let names = ["a ColBERT, not a cross-encoder", "cross-encoder/ms-marco"];
+    assert_refused(files, ErrorKind::Unsupported, &names);
+}
+
 /// Its vocabulary could serve as a head, but its scores would mean nothing.
 #[test]
 fn a_decoder_for_embeddings_is_refused() {

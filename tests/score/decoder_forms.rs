@@ -157,3 +157,18 @@ fn ranking_takes_the_instruction_of_a_qwen2() {
     assert_eq!(rank(None), rank(Some("")));
     assert_ne!(rank(None), rank(Some("Be strict.")));
 }
+
+/// A run can be stopped after each long pair.
+#[test]
+fn a_run_computes_one_long_pair_per_step() {
+    let reranker = fixture("families/qwen3-tied-h40").load();
+    let documents = vec!["a document ".repeat(200).into(); 3];
+    let pairs =
+        Pairs::OneQuery { query: "a query".into(), documents, options: RankOptions::default().into() };
+    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
+    let mut steps = Vec::new();
+    while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
+        steps.push(part.scores.len());
+    }
+    assert_eq!(steps, [1, 1, 1]);
+}

@@ -18,6 +18,11 @@ pub(crate) struct ModuleEntry {
 }
 
 impl ModuleEntry {
+    /// Returns the path of the module's class in Python.
+    pub(crate) fn class(&self) -> &str {
+        &self.type_name
+    }
+
     pub(crate) fn kind(&self) -> &str {
         self.type_name.rsplit('.').next().unwrap_or_default()
     }

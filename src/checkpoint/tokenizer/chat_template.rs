@@ -48,14 +48,17 @@ impl ChatTemplates {
     /// the only or the default one. A text that is no name is a template itself.
     ///
     /// # Errors
-    /// `unsupported` for several templates without a default.
+    /// `unsupported` for several templates without a default, and for a name that no template has.
     pub(crate) fn select<'a>(&'a self, option: Option<&'a str>) -> Result<Option<&'a str>> {
+        let is_name = option.is_some_and(|text| !text.contains('{'));
         match self {
+            Self::One(_) if is_name => Err(other_file(option)),
             Self::One(template) => Ok(option.or(template.as_deref())),
             Self::Named(templates) => {
                 let name = option.unwrap_or("default");
                 match (templates.iter().find(|(other, _)| other == name), option) {
                     (Some((_, template)), _) => Ok(Some(template)),
+                    (None, Some(_)) if is_name => Err(other_file(option)),
                     (None, Some(text)) => Ok(Some(text)),
                     (None, None) => Err(unsupported(
                         "tokenizer_config.json: chat_template has several templates, and none with the name \"default\"",
@@ -75,6 +78,15 @@ impl ChatTemplates {
             _ => true,
         }
     }
+}
+
+fn other_file(name: Option<&str>) -> crate::Error {
+    unsupported(format!(
+        "sentence_bert_config.json: processing_kwargs: chat_template names the template {:?}, which is not in \
+         tokenizer_config.json; additional_chat_templates is not read: copy the template to chat_template.jinja and \
+         remove the name",
+        name.unwrap_or_default().chars().take(60).collect::<String>()
+    ))
 }
 
 /// Rejects an encoder that has a chat template. sentence-transformers would write pairs into the template, unless the

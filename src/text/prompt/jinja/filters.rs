@@ -1,7 +1,7 @@
 //! Filters, tests, methods and operators.
 
-use super::interpreter::{Interpreter, flag, joined};
-use super::value::{PromptPiece, Value, depends_on_the_texts, is_space};
+use super::interpreter::Interpreter;
+use super::value::{PromptPiece, Value, depends_on_the_texts, flag, is_space, joined};
 use super::{excerpt, not_supported};
 use crate::error::Result;
 
@@ -107,7 +107,11 @@ pub(super) fn test(value: &Value, name: &str, arguments: &[Value]) -> Result<Opt
         "none" => *value == Value::None,
         "string" => matches!(value, Value::Text(_)),
         "mapping" => matches!(value, Value::Map(_)),
-        "sequence" | "iterable" => matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_)),
+        "iterable" if matches!(value, Value::Generator(_)) => true,
+        // A value that is undefined has no items.
+        "sequence" | "iterable" => {
+            matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_) | Value::Undefined)
+        }
         "boolean" => matches!(value, Value::Bool(_)),
         "number" => matches!(value, Value::Int(_) | Value::Bool(_)),
         "integer" => matches!(value, Value::Int(_)),

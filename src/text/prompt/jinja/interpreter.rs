@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::expression::{Arguments, Expression};
 use super::filters;
 use super::template::{Loop, Node};
-use super::value::{PromptPiece, Value, append, depends_on_the_texts};
-use super::{MAX_BYTES, MAX_DEPTH, MAX_SET_BYTES, MAX_STEPS, excerpt, not_supported};
+use super::value::{PromptPiece, Value, append, depends_on_the_texts, flag};
+use super::{MAX_DEPTH, MAX_SET_BYTES, MAX_STEPS, excerpt, not_supported};
 use crate::error::Result;
 
 type Scope = HashMap<String, Value>;
@@ -378,24 +378,4 @@ fn item(value: &Value, index: &Value) -> Result<Value> {
         (Value::Text(_), Value::Int(_)) => Ok(Value::Unknown),
         _ => Err(not_supported("an index is not into a list")),
     }
-}
-
-/// Makes a value of a truth that may be unknown.
-pub(super) fn flag(truth: Option<bool>) -> Value {
-    truth.map_or(Value::Unknown, Value::Bool)
-}
-
-/// Joins the printed forms of values.
-pub(super) fn joined(values: &[Value]) -> Result<Value> {
-    let mut pieces = Vec::new();
-    for value in values {
-        if *value == Value::Unknown {
-            return Ok(Value::Unknown);
-        }
-        append(&mut pieces, &value.printed()?)?;
-        if pieces.len() > MAX_BYTES {
-            return Err(not_supported(&format!("it writes more than {MAX_BYTES} bytes")));
-        }
-    }
-    Ok(Value::Text(Rc::new(pieces)))
 }

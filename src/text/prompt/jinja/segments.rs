@@ -39,15 +39,18 @@ pub(super) fn segments(template: &str) -> Result<Vec<Segment<'_>>> {
         rest = &body[end + 2..];
         if let Some(stripped) = inner.strip_prefix('-') {
             (inner, text) = (stripped, text.trim_end());
-        } else if open != "{{" && !inner.starts_with('+') {
+        } else if let Some(stripped) = inner.strip_prefix('+') {
+            // Keeps the white space before the tag.
+            inner = stripped;
+        } else if open != "{{" {
             let lines = before.trim_end_matches([' ', '\t']);
             if lines.ends_with('\n') || (lines.is_empty() && segments.is_empty()) {
                 text = text.trim_end_matches([' ', '\t']);
             }
         }
         trim_start = inner.ends_with('-');
-        newline_start = open != "{{";
-        inner = inner.strip_suffix('-').unwrap_or(inner).trim();
+        newline_start = open != "{{" && !inner.ends_with('+');
+        inner = inner.strip_suffix(['-', '+']).unwrap_or(inner).trim();
         segments.push(Segment::Text(text));
         match open {
             "{{" => segments.push(Segment::Expression(inner)),

@@ -205,3 +205,20 @@ pub(super) fn append(pieces: &mut Vec<PromptPiece>, more: &[PromptPiece]) -> Res
 pub(super) fn depends_on_the_texts() -> crate::Error {
     not_supported("what it writes depends on the words of query or document")
 }
+
+/// Makes a value of a truth that may be unknown.
+pub(super) fn flag(truth: Option<bool>) -> Value {
+    truth.map_or(Value::Unknown, Value::Bool)
+}
+
+/// Joins the printed forms of values.
+pub(super) fn joined(values: &[Value]) -> Result<Value> {
+    let mut pieces = Vec::new();
+    for value in values {
+        if *value == Value::Unknown {
+            return Ok(Value::Unknown);
+        }
+        append(&mut pieces, &value.printed()?)?;
+    }
+    Ok(Value::Text(Rc::new(pieces)))
+}
