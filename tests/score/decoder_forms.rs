@@ -158,17 +158,22 @@ fn ranking_takes_the_instruction_of_a_qwen2() {
     assert_ne!(rank(None), rank(Some("Be strict.")));
 }
 
-/// A run can be stopped after each long pair.
+/// A run can be stopped after each long pair, and after each pair if the tokens of its micro-batches are limited.
 #[test]
-fn a_run_computes_one_long_pair_per_step() {
+fn a_run_computes_one_pair_per_step() {
     let reranker = fixture("families/qwen3-tied-h40").load();
-    let documents = vec!["a document ".repeat(200).into(); 3];
-    let pairs =
-        Pairs::OneQuery { query: "a query".into(), documents, options: RankOptions::default().into() };
-    let mut scoring = ScoringRun::new(pairs, Scores::Raw);
-    let mut steps = Vec::new();
-    while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
-        steps.push(part.scores.len());
-    }
-    assert_eq!(steps, [1, 1, 1]);
+    let steps = |document: String, max_batch_tokens| {
+        let documents = vec![document.into(); 3];
+        let options = RankOptions::default().into();
+        let mut run =
+            ScoringRun::new(Pairs::OneQuery { query: "a query".into(), documents, options }, Scores::Raw);
+        run.set_max_batch_tokens(max_batch_tokens);
+        let mut steps = Vec::new();
+        while let Some(part) = pollster::block_on(run.step(&reranker)).unwrap() {
+            steps.push(part.scores.len());
+        }
+        steps
+    };
+    assert_eq!(steps("a document ".repeat(200), usize::MAX), [1, 1, 1]);
+    assert_eq!(steps("a document".into(), 1), [1, 1, 1]);
 }
