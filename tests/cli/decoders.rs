@@ -76,13 +76,16 @@ fn eval_and_bench_pass_the_instruction_to_the_models_that_take_one() {
         ["eval", "--run", &run, "--qrels", &qrels, "--instruction", "Be strict.", "--model", &encoder];
     assert_fails(&alone, &["instruction", "queries"]);
 
-    let bench = ["bench", "--documents", "2", "--repetitions", "1", "--json", "--instruction", "Be strict."];
-    let measured = |more: &[&str]| -> Value {
-        let arguments = [&bench[..6], &["--model", decoder.as_str()], more].concat();
-        serde_json::from_str(&stdout(&ranklet(&arguments))).unwrap()
+    let workload = json!({ "query": "a query", "documents": ["a river", "an old city"] }).to_string();
+    let served = |more: &[&str]| {
+        let arguments = [&["bench", "--serve", "--model", decoder.as_str()], more].concat();
+        let answers = stdout(&ranklet_with_input(&arguments, &workload));
+        serde_json::from_str::<Value>(answers.lines().nth(1).unwrap()).unwrap()["scores"].clone()
     };
-    let tokens = |measured: &Value| measured["tokens"][0].as_u64().unwrap();
-    assert!(tokens(&measured(&bench[6..])) > tokens(&measured(&[])));
+    assert_ne!(served(&["--instruction", "Be strict."]), served(&[]));
+    assert_eq!(served(&["--instruction", ""]), served(&[]));
+    let bench = ["bench", "--documents", "2", "--repetitions", "1", "--instruction", "Be strict."];
+    stdout(&ranklet(&[&bench[..], &["--model", decoder.as_str()]].concat()));
     assert_fails(&bench, &["put it into the query"]);
 }
 
