@@ -113,7 +113,7 @@ describe("weights with an index", () => {
     await rejectsWith("weights", new RegExp(`${second} is missing`), () => scoresFrom(rest));
     context.hub.publish(id, new Map(Object.entries(rest)));
     await rejectsWith("network", new RegExp(`${second} is missing: http\\S+ answered 404`), () => context.scores());
-    assert.deepEqual(readdirSync(context.cache), [], "nothing is cached");
+    assert.deepEqual(context.models(), [], "nothing is cached");
   });
 
   test("a cached weights file that is missing is downloaded again", async () => {
