@@ -108,7 +108,11 @@ fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
     let json = &folder.json;
     let flags = LEGACY_POOLING_FLAGS.map(|(flag, _)| flag);
     json.reject_other_fields(&[&POOLING_FIELDS[..], &flags].concat())?;
-    if ["embedding_dimension", "word_embedding_dimension"].iter().all(|name| json.get(name).is_none()) {
+    let dimensions = ["embedding_dimension", "word_embedding_dimension"];
+    for name in dimensions {
+        json.count(name, 1, 1, MAX_WIDTH)?;
+    }
+    if dimensions.iter().all(|name| json.get(name).is_none()) {
         return Err(config(format!(
             "{}/config.json has no embedding_dimension, which every Pooling module has",
             folder.path
