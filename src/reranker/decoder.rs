@@ -42,7 +42,10 @@ fn token_logits(spec: &ModelSpec, label_tokens: LabelTokens) -> Result<Option<To
     let word = |word: &str, id: Option<u32>| {
         let id = id.map(|id| id as usize).filter(|id| *id < spec.checkpoint.config.vocab_size);
         id.ok_or_else(|| {
-            config(format!("the vocabulary has no token {word:?}, which a decoder answers with"))
+            config(format!(
+                "the vocabulary has no token {word:?}, which a decoder without modules.json answers with: get the modules \
+                 of the published model"
+            ))
         })
     };
     let token = |text| word(text, spec.tokenizer.token_id(text));

@@ -100,6 +100,20 @@ impl TransformerConfig {
         Ok(self.json.object("modality_config")?.map(|all| all.object(name)).transpose()?.flatten())
     }
 
+    /// Checks that the file names a task. Without one, the module gives rows of tokens, which no head of a decoder reads.
+    ///
+    /// # Errors
+    /// `unsupported` otherwise.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn check_has_task(&self) -> Result<()> {
+        match self.json.get("transformer_task") {
+            Some(_) => Ok(()),
+            None => Err(unsupported(format!(
+                "{FILE} has no transformer_task, which a decoder with modules needs: get the file of the published model"
+            ))),
+        }
+    }
+
     /// Checks that the module performs `task` and reads pairs as `modality`.
     ///
     /// # Errors

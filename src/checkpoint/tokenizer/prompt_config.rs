@@ -108,6 +108,7 @@ impl PromptConfig {
             LogitHead::Score => &SEQUENCE_CLASSIFICATION,
             LogitHead::Vocabulary { .. } => &TEXT_GENERATION,
         };
+        transformer.check_has_task()?;
         let prompt = Self { label_tokens, ..Self::plain(label_tokens) };
         let Some(message) = transformer.modality("message")? else {
             transformer.check(task, "text")?;
