@@ -120,12 +120,13 @@ impl Checkpoint {
             config.pooling = chain.pooling;
             config.num_labels = chain.num_labels;
         }
-        let mut activation =
+        let activation =
             ScoreActivation::resolve(cross_encoder.config.as_ref(), &config_json, config.num_labels)?;
         #[cfg(feature = "decoder")]
-        if prompt_config.as_ref().is_some_and(|prompt| prompt.form == PromptForm::Zerank) {
-            activation = ModelActivation::from(ScoreActivation::Sigmoid);
-        }
+        let activation = match &prompt_config {
+            Some(PromptConfig { form: PromptForm::Zerank, .. }) => ScoreActivation::Sigmoid.into(),
+            _ => activation,
+        };
         let mut tokenizer_config =
             TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &cross_encoder)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;

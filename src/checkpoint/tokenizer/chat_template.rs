@@ -12,6 +12,7 @@ pub(crate) enum ChatTemplates {
     /// One template, or none.
     One(Option<String>),
     /// Templates by name.
+    #[cfg_attr(not(feature = "decoder"), expect(dead_code, reason = "only decoders use templates"))]
     Named(Vec<(String, String)>),
 }
 
@@ -43,6 +44,7 @@ fn malformed() -> crate::Error {
     )
 }
 
+#[cfg(feature = "decoder")]
 impl ChatTemplates {
     /// Returns the template that an option of `apply_chat_template` selects: one with this name or, without an option,
     /// the only or the default one. A text that is no name is a template itself.
@@ -80,6 +82,7 @@ impl ChatTemplates {
     }
 }
 
+#[cfg(feature = "decoder")]
 fn other_file(name: Option<&str>) -> crate::Error {
     unsupported(format!(
         "sentence_bert_config.json: processing_kwargs: chat_template names the template {:?}, which is not in \
