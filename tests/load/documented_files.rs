@@ -58,12 +58,6 @@ impl DocumentedFiles {
         self.errors.iter().position(has)
     }
 
-    /// Returns the messages of the rows whose index is not among `met`.
-    pub(crate) fn unmet(&self, met: &[usize]) -> Vec<&str> {
-        let rows = self.errors.iter().enumerate().filter(|(index, _)| !met.contains(index));
-        rows.map(|(_, row)| row.message.as_str()).collect()
-    }
-
     /// Returns whether a value is listed as one that only Ranklet reads.
     pub(crate) fn is_lenient(&self, file: &str, path: &[Value], value: Option<&Value>) -> bool {
         let part = |part: &Value| part.as_str().map_or_else(|| "*".to_owned(), str::to_owned);
