@@ -27,6 +27,9 @@ export function assetUrl(fromModule: () => URL, path: string): URL {
   }
 }
 
+/** The worker's program, for pages of another origin. */
+export const workerUrl = (): URL => assetUrl(() => new URL("./assets/worker.js", import.meta.url), "worker.js");
+
 /** Starts the worker's program. Bundlers recognize the expression, and bundle the program. */
 export function newWorker(name: string): Worker {
   try {

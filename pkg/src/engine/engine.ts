@@ -5,7 +5,7 @@ import { isWeightsName } from "../model/model-files.js";
 import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { parseInfo } from "./info.js";
+import { parseInfo, withWarnings } from "./info.js";
 import { rejectOnTrap } from "./reject-on-trap.js";
 import { engineDamage, markDamaged } from "./start.js";
 import { StepBudget } from "./step-budget.js";
@@ -30,6 +30,8 @@ export interface EngineThread {
   readonly nextTask: () => Promise<void>;
   /** The time in milliseconds that a micro-batch may take, unless it has one pair only. Default: that of the engine's own size. */
   readonly maxStepMs?: number;
+  /** Warnings of loading that `info` has in addition to the engine's own. */
+  readonly warnings?: readonly string[];
 }
 
 /** The content of a model's file. */
@@ -45,11 +47,11 @@ export class Engine implements Scorer {
   #runningJobs = 0;
   #disposed = false;
 
-  private constructor(model: WasmReranker, { nextTask, maxStepMs }: EngineThread, reason?: string) {
+  private constructor(model: WasmReranker, { nextTask, maxStepMs, warnings = [] }: EngineThread, reason?: string) {
     this.#model = model;
     this.#nextTask = nextTask;
     this.#budget = maxStepMs === undefined ? undefined : new StepBudget(maxStepMs);
-    this.#info = parseInfo(model.info(), reason);
+    this.#info = withWarnings(parseInfo(model.info(), reason), warnings);
   }
 
   /** Changes if a GPU fails and the CPU takes over. */
@@ -165,7 +167,7 @@ export class Engine implements Scorer {
     try {
       return await callEngineAsync(() => scoring.step_async());
     } catch (error) {
-      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = parseInfo(callEngine(() => this.#model.info()));
+      if (isDeviceLost(error) && engineDamage() === undefined) this.#info = { ...parseInfo(callEngine(() => this.#model.info())), warnings: this.#info.warnings };
       throw error;
     }
   }

@@ -43,6 +43,11 @@ export function inWorkers(info: ModelInfo, workers: number): ModelInfo {
   return frozen({ ...info, backend: { ...info.backend, workers } });
 }
 
+/** Returns the info with further warnings. */
+export function withWarnings(info: ModelInfo, warnings: readonly string[]): ModelInfo {
+  return frozen({ ...info, warnings: [...info.warnings, ...warnings] });
+}
+
 /** Freezes an info. A copy that came from a worker has to be frozen again. */
 function frozen(info: ModelInfo): ModelInfo {
   for (const part of [info.weights, info.backend, info.warnings]) Object.freeze(part);

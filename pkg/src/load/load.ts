@@ -21,7 +21,7 @@ import { MemoryBudget } from "./memory-budget.js";
 import { offlineReason } from "./offline.js";
 import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
-import type { LoadedModel } from "./stages.js";
+import type { LoadedModel, ModelLocation } from "./stages.js";
 import { startScorer } from "./start.js";
 
 /**
@@ -52,9 +52,15 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       onCached: (files) => reportCached(files, onProgress),
     };
     const { scorer, info } = await withLocalPath(platform, location, loadThroughCache(cache, steps, controller.signal));
-    const loaded = withWarnings(scorer, info, noCacheWarnings(platform, location, cacheSetting, cache));
+    const loaded = withWarnings(scorer, info, [...noCacheWarnings(platform, location, cacheSetting, cache), ...environmentWarnings(platform, location)]);
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
     return loaded;
   });
+}
+
+/** Warns if the settings for a Hub could not be read. */
+function environmentWarnings(platform: Platform, location: ModelLocation): readonly string[] {
+  const warning = location.kind === "remote" && location.hub !== undefined ? platform.hubEnvironment()?.warning : undefined;
+  return warning === undefined ? [] : [warning];
 }

@@ -9,6 +9,7 @@ import { type PoolSize, WorkerPool } from "../worker/pool.js";
 import type { WorkerPort } from "../worker/port.js";
 import { PrestartedWorkers } from "../worker/prestarted-workers.js";
 import { WorkerScorer, type WorkerStart } from "../worker/worker-scorer.js";
+import { WorkerStartError } from "../worker/worker-start-error.js";
 import type { EngineInputs } from "./stages.js";
 
 /** Size in bytes of the largest model that "auto" loads into several workers: each holds a copy of the weights. */
@@ -21,22 +22,37 @@ const maxStepMs = 16;
  * Starts an engine with the files: in workers, or on the calling thread if there are none.
  * @throws RankletError as the engine does for its files and settings; `unsupported` if workers are required and missing
  */
-export async function startScorer({ platform, module, files, settings, workers, maxAutoWorkers }: EngineInputs, signal: AbortSignal): Promise<Scorer> {
+export async function startScorer(inputs: EngineInputs, signal: AbortSignal): Promise<Scorer> {
   throwIfAborted(signal);
-  const { startWorker } = platform;
-  const first = workers === 0 ? undefined : firstWorker(startWorker, workers);
-  if (first !== undefined && startWorker !== undefined) {
-    const start = { startWorker, module, files, settings };
-    const size: PoolSize =
-      workers === "auto" ? { workers: Math.min(autoWorkers(platform, files), maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
-    if (settings.device === "auto") return raceDevices(first, start, size, signal);
-    return size.workers === 1 || settings.device === "gpu" ? WorkerScorer.load(first, start, signal) : WorkerPool.load(first, start, size, signal);
+  const { startWorker } = inputs.platform;
+  if (inputs.workers === 0 || (inputs.workers === "auto" && startWorker === undefined)) return startHere(inputs, [], signal);
+  if (startWorker === undefined) {
+    throw new RankletError("unsupported", `load: workers ${inputs.workers} is not available: this runtime has no workers; use "auto" or 0`);
   }
+  try {
+    return await startInWorkers(inputs, startWorker, signal);
+  } catch (error) {
+    if (inputs.workers !== "auto" || !(error instanceof WorkerStartError)) throw error;
+    const warning = `no worker can be started, so scoring runs on the calling thread: ${error.message}`;
+    return startHere(inputs, [warning], signal);
+  }
+}
+
+async function startHere({ platform, module, files, settings }: EngineInputs, warnings: readonly string[], signal: AbortSignal): Promise<Scorer> {
   startEngine(module);
-  const engine = await Engine.load(files, settings, { nextTask: () => platform.nextTask(), maxStepMs });
+  const engine = await Engine.load(files, settings, { nextTask: () => platform.nextTask(), maxStepMs, warnings });
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;
+}
+
+async function startInWorkers({ platform, module, files, settings, workers, maxAutoWorkers }: EngineInputs, startWorker: () => WorkerPort, signal: AbortSignal): Promise<Scorer> {
+  const first = startWorker();
+  const start = { startWorker, module, files, settings };
+  const size: PoolSize =
+    workers === "auto" ? { workers: Math.min(autoWorkers(platform, files), maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
+  if (settings.device === "auto") return raceDevices(first, start, size, signal);
+  return size.workers === 1 || settings.device === "gpu" ? WorkerScorer.load(first, start, signal) : WorkerPool.load(first, start, size, signal);
 }
 
 /**
@@ -58,18 +74,4 @@ function autoWorkers(platform: Platform, files: ModelFiles): number {
   let bytes = 0;
   for (const { size } of files.values()) bytes += size;
   return bytes > maxSharedBytes ? 1 : platform.cpuCount();
-}
-
-/**
- * Starts the first worker. With "auto", returns `undefined` if the runtime has no workers or the page may not start one.
- * @throws RankletError `unsupported` if a number of workers was requested and none can be started
- */
-function firstWorker(startWorker: Platform["startWorker"], workers: "auto" | number): WorkerPort | undefined {
-  try {
-    if (startWorker !== undefined) return startWorker();
-  } catch (error) {
-    if (workers !== "auto") throw error;
-  }
-  if (workers === "auto") return undefined;
-  throw new RankletError("unsupported", `load: workers ${workers} is not available: this runtime has no workers; use "auto" or 0`);
 }

@@ -1,7 +1,8 @@
-import { newWorker } from "../assets.js";
-import { messageOf, RankletError } from "../errors.js";
+import { newWorker, workerUrl } from "../assets.js";
+import { messageOf } from "../errors.js";
 import { isObject } from "../util/check.js";
 import type { WorkerPort } from "../worker/port.js";
+import { WorkerStartError } from "../worker/worker-start-error.js";
 
 let count = 0;
 
@@ -19,7 +20,7 @@ export function startWorker(): WorkerPort {
         if (isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without an error"));
         onMessage(data);
       };
-      worker.onerror = (event) => onEnd(event.message || "its program could not be loaded");
+      worker.onerror = (event) => onEnd(event.message || "its program could not be loaded; if a content security policy forbids it, allow it with worker-src");
       worker.onmessageerror = () => onEnd("it sent a message that cannot be deserialized");
     },
     keepAlive: () => {},
@@ -35,13 +36,26 @@ function whenFree(name: string, signal: AbortSignal, then: () => void): void {
   navigator.locks?.request(name, { signal }, then).catch(() => {}); // The wait was aborted, or locks are not allowed here.
 }
 
-/** Starts the worker. Pages may not start workers from other origins, and in some frames none at all. */
+/** Starts the worker. Pages may not start workers from other origins directly, and in some frames none at all. */
 function open(name: string): Worker {
   try {
     return newWorker(name);
   } catch (error) {
-    throw new RankletError("unsupported", `the worker cannot be started (${messageOf(error)}); serve the package from the page's own origin, or use workers: 0`, { cause: error });
+    try {
+      if (workerUrl().origin !== globalThis.location.origin) return openForeign(workerUrl(), name);
+    } catch {
+      // The first error says more.
+    }
+    throw new WorkerStartError("unsupported", `the worker cannot be started (${messageOf(error)}); serve the package from the page's own origin, or use workers: 0`, { cause: error });
   }
+}
+
+/** Starts a program from another origin, with a script of the page's own origin. A policy that forbids it is reported later. */
+function openForeign(program: URL, name: string): Worker {
+  const script = URL.createObjectURL(new Blob([`importScripts(${JSON.stringify(program.href)});`], { type: "text/javascript" }));
+  const worker = new Worker(script, { name });
+  for (const event of ["message", "error"]) worker.addEventListener(event, () => URL.revokeObjectURL(script), { once: true });
+  return worker;
 }
 
 function isReady(message: unknown): boolean {

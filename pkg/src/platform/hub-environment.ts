@@ -12,4 +12,6 @@ export interface HubEnvironment {
   readonly token?: Setting;
   /** The name of the variable that forbids requests, if one does. */
   readonly offline?: string;
+  /** What keeps the environment from being read, as `info.warnings` says it. */
+  readonly warning?: string;
 }

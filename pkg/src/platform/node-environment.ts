@@ -3,11 +3,15 @@ import { join } from "node:path";
 
 import type { HubEnvironment, Setting } from "./hub-environment.js";
 
+/** Whether a variable could not be read. */
+let isDenied = false;
+
 /** Returns an environment variable. Returns `undefined` if it is not set, is empty, or may not be read. */
 export function environmentVariable(name: string): string | undefined {
   try {
     return process.env[name] || undefined;
   } catch {
+    isDenied = true;
     return undefined; // Deno throws without the permission.
   }
 }
@@ -21,6 +25,7 @@ export function hubEnvironment(): HubEnvironment {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(token === undefined ? {} : { token }),
     ...(offline === undefined ? {} : { offline }),
+    ...(isDenied ? { warning: "HF_TOKEN, HF_ENDPOINT and other environment variables were not read, because Deno does not permit it: run with --allow-env" } : {}),
   };
 }
 

@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
 import { workerUrl } from "../assets.node.js";
-import { messageOf, RankletError } from "../errors.js";
+import { messageOf } from "../errors.js";
 import type { WorkerPort } from "../worker/port.js";
+import { WorkerStartError } from "../worker/worker-start-error.js";
 
 /**
  * Starts a worker in Node.
@@ -13,7 +14,7 @@ export function startWorker(): WorkerPort {
   const url = workerUrl();
   // Checked here, because a Worker reports it only later.
   if (existsSync(url)) return portOf(new Worker(url, { name: "ranklet" }));
-  throw new RankletError("unsupported", `the worker cannot be started: there is no ${url.href}; copy it from node_modules/ranklet/dist/assets, or use workers: 0`);
+  throw new WorkerStartError("unsupported", `the worker cannot be started: there is no ${url.href}; copy it from node_modules/ranklet/dist/assets, or use workers: 0`);
 }
 
 /** Wraps a worker thread. */

@@ -18,7 +18,7 @@ const pathRules = (): PathRules => ({ windows: process.platform === "win32" });
 export const node: Platform = {
   checkScope: () => {},
   engine: () => (hasRelaxedSimd() ? relaxedEngineUrl() : engineUrl()),
-  engineNeeds: "it needs WebAssembly with SIMD: Node 20.3 or later",
+  engineNeeds: "it needs WebAssembly with SIMD: Node 20.19 or later",
   startWorker,
   hasGpu: () => false,
   cpuCount: availableParallelism,

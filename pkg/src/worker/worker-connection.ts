@@ -5,6 +5,7 @@ import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
 import { parseReply, type Reply, type Request } from "./protocol.js";
+import { WorkerStartError } from "./worker-start-error.js";
 
 interface PendingCall {
   readonly onPartial: ((partial: PartialScores) => void) | undefined;
@@ -28,12 +29,14 @@ export class WorkerConnection {
   /** Resolves when the worker has ended. */
   readonly ended = new Promise<void>((resolve) => (this.#resolveEnded = resolve));
   #info: ModelInfo | undefined;
+  /** Whether the worker has sent a message, so that its program runs. */
+  #started = false;
 
   constructor(port: WorkerPort) {
     this.#port = port;
     port.listen(
       (message) => this.#receive(message),
-      (reason) => this.close(new RankletError("internal", `the worker ended (${reason})`)),
+      (reason) => this.close(new (this.#started ? RankletError : WorkerStartError)("internal", `the worker ended (${reason})`)),
     );
   }
 
@@ -100,6 +103,7 @@ export class WorkerConnection {
   }
 
   #receive(message: unknown): void {
+    this.#started = true;
     const reply = parseReply(message);
     if (typeof reply === "string") this.close(new RankletError("internal", `the worker sent an invalid reply: ${reply}`));
     else this.#handle(reply);

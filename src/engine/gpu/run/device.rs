@@ -156,7 +156,14 @@ async fn adapter() -> Result<wgpu::Adapter> {
         ..Default::default()
     };
     instance.request_adapter(&options).await.map_err(|error| {
-        unsupported(format!("there is no GPU to compute with: {error}. Use the device \"cpu\""))
+        // wgpu's own message lists the backends that were not compiled in.
+        let why = match cfg!(target_family = "wasm") {
+            true => {
+                "the browser has WebGPU but offers no GPU; it may be switched off or blocked for this driver"
+            }
+            false => "Vulkan, Metal and DX12 found none",
+        };
+        unsupported(format!("there is no GPU to compute with: {why}. Use the device \"cpu\""))
             .with_source(error)
     })
 }
