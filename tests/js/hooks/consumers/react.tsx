@@ -1,0 +1,23 @@
+// Compiled and never run: components of React, and code that must not compile.
+import { useRanking, useReranker, type Ranking, type RerankerState } from "ranklet/react";
+
+interface Row { readonly id: number; readonly text: string }
+
+export function Search({ query, rows }: { query: string; rows: readonly Row[] }) {
+  const state: RerankerState = useReranker("org/name", { workers: 1, revision: "main" });
+  const ranking: Ranking<Row> = useRanking(state.reranker, query, rows, { topN: 3, rankFields: ["text"] });
+  // @ts-expect-error the component's life takes the place of the signal
+  useReranker(undefined, { signal: new AbortController().signal });
+  // @ts-expect-error an unknown option
+  useRanking(state.reranker, query, rows, { top: 3 });
+  if (state.error !== undefined) return <p>{state.error.code}</p>;
+  return (
+    <ul onClick={ranking.cancel}>
+      {ranking.results.map(({ index, document, score }) => (
+        <li key={index}>
+          {document?.id} {score.toFixed(2)} {state.progress?.overall.loaded}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,13 @@
+// Compiled and never run: what a component of Svelte writes, and code that must not compile.
+import { useRanking, useReranker, type Ranking } from "ranklet/svelte";
+
+interface Row { readonly id: number; readonly text: string }
+
+export function search(query: () => string, rows: () => readonly Row[]): number | undefined {
+  const model = useReranker(() => "org/name", { workers: 1 });
+  const ranking: Ranking<Row> = useRanking(() => model.reranker, query, rows, () => ({ topN: 3 }));
+  // @ts-expect-error the arguments are functions
+  useRanking(model.reranker, query, rows);
+  ranking.cancel();
+  return ranking.results[0]?.document?.id;
+}
