@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { openPage, rank, screenshot, texts, whenReady, withDemo } from "../support/browsers/page.js";
+import { chooseHub, openPage, rank, screenshot, texts, whenCached, whenReady, withDemo } from "../support/browsers/page.js";
 import { checkpoint, family } from "../support/models/fixtures.js";
 import { root } from "../support/paths.js";
 import { startModelHost } from "../support/servers/model-host.js";
@@ -165,18 +165,4 @@ describe("the demo page on the network", () => {
 function fileInTwo(file, weights) {
   const isWeights = /^(model|pytorch_model)[.-]/.test(file);
   return new URL(file, new URL(isWeights ? `weights/${weights}/` : "bert-bare-h36/", fixtures));
-}
-
-/** Waits until the service worker has cached a file. */
-function whenCached(page, name) {
-  return page.waitForFunction(async (wanted) => {
-    const keys = await (await caches.open("ranklet-page")).keys();
-    return keys.some(({ url }) => new URL(url).pathname.endsWith(wanted));
-  }, name);
-}
-
-async function chooseHub(page, id) {
-  await page.click("#choose-model");
-  await page.fill("#model-id", id);
-  await page.getByRole("button", { name: "Load this model" }).click();
 }

@@ -89,3 +89,20 @@ export async function screenshot(page, name, { fullPage = false } = {}) {
   // Animations are not disabled, so that the screenshot shows what users see.
   await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage });
 }
+
+/** Waits until the service worker has cached files whose names end so. */
+export async function whenCached(page, ...endings) {
+  const areCached = () =>
+    page.evaluate(async (endings) => {
+      const paths = (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname);
+      return endings.every((ending) => paths.some((path) => path.endsWith(ending)));
+    }, endings);
+  while (!(await areCached())) await page.waitForTimeout(100);
+}
+
+/** Loads a model by its id on the Hub. */
+export async function chooseHub(page, id) {
+  await page.click("#choose-model");
+  await page.fill("#model-id", id);
+  await page.getByRole("button", { name: "Load this model" }).click();
+}
