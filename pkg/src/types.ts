@@ -452,6 +452,6 @@ export interface ModelInfo {
    */
   readonly memoryBytes: number;
   readonly backend: Backend;
-  /** Oddities of the checkpoint, and failures of the cache that did not prevent loading. */
+  /** Oddities of the checkpoint, and problems with the cache, workers or permissions, that did not prevent loading. */
   readonly warnings: readonly string[];
 }
