@@ -21,8 +21,8 @@ mod weights_choice;
 
 pub use config::ModelLimits;
 pub(crate) use config::{
-    Activation, AttentionPositions, Decoder, Family, LogitHead, ModelConfig, Numbering, Pooling,
-    RelativePositions, Rotary,
+    Activation, AttentionPositions, ConvolutionConfig, Decoder, Family, LogitHead, ModelConfig, Numbering,
+    Pooling, RelativePositions, Rotary, SharedLayers,
 };
 pub use model_files::ModelFiles;
 pub(crate) use purpose::Purpose;
@@ -103,7 +103,7 @@ impl Checkpoint {
                 tokenizer::reject_chat_template(&files, &tokenizer_fields)?;
                 None
             }
-            None => ModuleChain::read(&files, &cross_encoder, config.hidden_size, &prompt)?,
+            None => ModuleChain::read(&files, &cross_encoder, config.hidden_size)?,
         };
         #[cfg(feature = "decoder")]
         let prompt_config = match &config.decoder {
@@ -117,7 +117,8 @@ impl Checkpoint {
             None => None,
         };
         if let Some(chain) = &chain {
-            config.pooling = chain.pooling;
+            config.poolings.clone_from(&chain.poolings);
+            config.head_before_pooling = false;
             config.num_labels = chain.num_labels;
         }
         let activation =

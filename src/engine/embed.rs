@@ -12,6 +12,8 @@ pub(super) struct Embedding {
     word: Tensor,
     position: Option<(Tensor, Numbering)>,
     token_type: Option<Tensor>,
+    /// Added to every row.
+    task: Option<Vec<f32>>,
 }
 
 impl Embedding {
@@ -25,7 +27,15 @@ impl Embedding {
                 Some(position) => Some((table(&position.table)?, position.numbering)),
                 None => None,
             },
-            token_type: embed.token_type.as_ref().map(table).transpose()?,
+            token_type: embed.token_type.as_ref().map(&mut table).transpose()?,
+            task: match &embed.task {
+                None => None,
+                Some(task) => {
+                    let mut row = vec![0.0; task.width];
+                    table(task)?.read_row(0, &mut row);
+                    Some(row)
+                }
+            },
         })
     }
 
@@ -48,6 +58,11 @@ impl Embedding {
             add(&self.word, *id as usize);
             if let Some(table) = &self.token_type {
                 add(table, *token_type as usize);
+            }
+        }
+        if let Some(task) = &self.task {
+            for row in rows.chunks_exact_mut(self.width) {
+                row.iter_mut().zip(task).for_each(|(sum, value)| *sum += value);
             }
         }
         if let Some((table, numbering)) = &self.position {

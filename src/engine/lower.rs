@@ -5,10 +5,11 @@
 //! of the contract: embeddings first, then step by step, and in attention the position tables before the projections.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::checkpoint::Activation;
 use crate::error::Result;
-use crate::model::{self, Plan, Pooling};
+use crate::model::{self, Plan, Pool, Unfold};
 
 /// The forms that the parts of a [`Step`] have in one engine.
 pub(super) trait StepTypes {
@@ -33,10 +34,31 @@ pub(super) trait StepTypes {
 pub(super) enum Step<E: StepTypes> {
     Embed(E::Embedding),
     Norm(E::Norm),
-    Project(E::Linear),
-    Attention(Box<Attention<E>>),
-    FeedForward(Box<FeedForward<E>>),
-    Pool(Pooling),
+    Project(E::Linear, Option<Activation>),
+    Unfold(Unfold),
+    Convolve(Box<Convolution<E>>),
+    Attention(Arc<Attention<E>>),
+    FeedForward(Arc<FeedForward<E>>),
+    Pool(Pool),
+}
+
+impl<E: StepTypes> Step<E> {
+    /// Returns the same layer again.
+    fn shared(&self) -> Option<Self> {
+        match self {
+            Step::Attention(attention) => Some(Step::Attention(Arc::clone(attention))),
+            Step::FeedForward(block) => Some(Step::FeedForward(Arc::clone(block))),
+            _ => None,
+        }
+    }
+}
+
+/// The convolution after the first layer.
+#[derive(Debug)]
+pub(super) struct Convolution<E: StepTypes> {
+    pub(super) linear: E::Linear,
+    pub(super) activation: Activation,
+    pub(super) norm: E::Norm,
 }
 
 /// The attention block.
@@ -45,6 +67,8 @@ pub(super) struct Attention<E: StepTypes> {
     pub(super) qkv: QkvProjections<E::Linear>,
     pub(super) output: E::Linear,
     pub(super) heads: usize,
+    /// Heads of keys and values, each for `heads / key_value_heads` heads of queries.
+    pub(super) key_value_heads: usize,
     pub(super) head_dim: usize,
     pub(super) positions: Positions<E>,
     /// Maximum distance between a row and the rows it attends to; `None`: no limit.
@@ -127,7 +151,7 @@ pub(super) trait Lower<E: StepTypes> {
     fn linear(&mut self, layers: &[&model::Linear]) -> Result<E::Linear>;
 
     /// Loads layers whose outputs are heads, for engines that pad each head.
-    fn head_projections(&mut self, layers: &[&model::Linear], _heads: usize) -> Result<E::Linear> {
+    fn head_projections(&mut self, layers: &[&model::Linear], _head_dim: usize) -> Result<E::Linear> {
         self.linear(layers)
     }
 
@@ -171,7 +195,14 @@ pub(super) trait Lower<E: StepTypes> {
 /// Those of the methods of [`Lower`].
 pub(super) fn lower<E: StepTypes>(plan: &Plan, lower: &mut impl Lower<E>) -> Result<Vec<Step<E>>> {
     let mut walk = Walk { lower, rotary: Vec::new(), tables: Vec::new() };
-    plan.steps.iter().map(|step| walk.step(step)).collect()
+    let mut steps: Vec<Step<E>> = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        // Layers with the same tensors are lowered once.
+        let same = plan.steps[..index].iter().position(|other| other == step);
+        let shared = same.and_then(|same| steps[same].shared());
+        steps.push(shared.map_or_else(|| walk.step(step), Ok)?);
+    }
+    Ok(steps)
 }
 
 struct Walk<'a, E: StepTypes, L: Lower<E>> {
@@ -187,10 +218,20 @@ impl<E: StepTypes, L: Lower<E>> Walk<'_, E, L> {
         Ok(match step {
             model::Step::Embed(embed) => Step::Embed(self.lower.embedding(embed)?),
             model::Step::Norm(norm) => Step::Norm(self.lower.norm(norm)?),
-            model::Step::Project(layer) => Step::Project(self.lower.linear(&[layer])?),
-            model::Step::Attention(attention) => Step::Attention(Box::new(self.attention(attention)?)),
-            model::Step::FeedForward(block) => Step::FeedForward(Box::new(self.feed_forward(block)?)),
-            model::Step::Pool(pooling) => Step::Pool(*pooling),
+            model::Step::Project(model::Projection { linear, activation }) => {
+                Step::Project(self.lower.linear(&[linear])?, *activation)
+            }
+            model::Step::Unfold(unfold) => Step::Unfold(*unfold),
+            model::Step::Convolve(model::Convolution { linear, activation, norm }) => {
+                Step::Convolve(Box::new(Convolution {
+                    linear: self.lower.linear(&[linear])?,
+                    activation: *activation,
+                    norm: self.lower.norm(norm)?,
+                }))
+            }
+            model::Step::Attention(attention) => Step::Attention(Arc::new(self.attention(attention)?)),
+            model::Step::FeedForward(block) => Step::FeedForward(Arc::new(self.feed_forward(block)?)),
+            model::Step::Pool(pool) => Step::Pool(pool.clone()),
         })
     }
 
@@ -202,17 +243,18 @@ impl<E: StepTypes, L: Lower<E>> Walk<'_, E, L> {
         let positions = self.positions(positions, heads, head_dim)?;
         let qkv = match rows {
             model::Rows::All => {
-                QkvProjections::All(self.lower.head_projections(&[query, key, value], heads)?)
+                QkvProjections::All(self.lower.head_projections(&[query, key, value], head_dim)?)
             }
             model::Rows::Cls => QkvProjections::Cls {
-                query: self.lower.head_projections(&[query], heads)?,
-                key_value: self.lower.head_projections(&[key, value], heads)?,
+                query: self.lower.head_projections(&[query], head_dim)?,
+                key_value: self.lower.head_projections(&[key, value], head_dim)?,
             },
         };
         Ok(Attention {
             qkv,
             output: self.lower.attention_output(output, heads)?,
             heads,
+            key_value_heads: key.out_features() / head_dim,
             head_dim,
             positions,
             window: *window,

@@ -4,7 +4,7 @@
 //!
 //! - *prepare*: [`lower`] walks over the Plan once, and the engine packs or uploads each tensor it meets;
 //! - *submit*: a [`Batch`] goes to the engine. A GPU starts to compute; other engines do nothing yet;
-//! - *finish*: the engine returns one pooled row per pair, `[pairs, hidden_size]`. A GPU's rows are awaited; other
+//! - *finish*: the engine returns one pooled row per pair, `[pairs, pooled_size]`. A GPU's rows are awaited; other
 //!   engines compute now, on this thread.
 //!
 //! Between submit and finish the caller can tokenize the next batch while a GPU works.
@@ -192,7 +192,7 @@ impl Engine {
         }
     }
 
-    /// Returns the pooled rows of a submitted batch, `[pairs, hidden_size]`.
+    /// Returns the pooled rows of a submitted batch, `[pairs, pooled_size]`.
     ///
     /// # Errors
     /// `internal` if an activation is not finite; on a GPU also `device-lost` and `out-of-memory`.
@@ -216,7 +216,7 @@ impl Engine {
         }
     }
 
-    /// Submits a batch and returns its pooled rows, `[pairs, hidden_size]`.
+    /// Submits a batch and returns its pooled rows, `[pairs, pooled_size]`.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).

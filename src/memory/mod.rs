@@ -13,7 +13,8 @@ use crate::engine::cpu::{
     RotaryCache,
 };
 use crate::model::{
-    Attention, BlockNorm, FeedForward, Linear, Plan, PlanTensor, Positions, Rows, Step, TensorRole,
+    Attention, BlockNorm, Convolution, FeedForward, Linear, Plan, PlanTensor, Positions, Projection, Rows,
+    Step, TensorRole,
 };
 use crate::options::Dtype;
 
@@ -94,7 +95,10 @@ impl MemoryEstimate<'_> {
         self.read_weights(&mut tracker);
         // The head's tensors are copied out of the weights. The originals are freed when all weights are packed.
         tracker.alloc(4 * self.head_parameters as u64);
-        self.plan.steps.iter().for_each(|step| self.pack(step, &mut tracker));
+        let steps = &self.plan.steps;
+        // Layers with the same tensors are packed once.
+        let packed = (0..steps.len()).filter(|index| !steps[..*index].contains(&steps[*index]));
+        packed.for_each(|index| self.pack(&steps[index], &mut tracker));
         tracker.free(4 * self.head_parameters as u64);
         // Packing leaves gaps in the heap that are too small for the buffers of a run, so these add to the peak.
         tracker.current = tracker.peak;
@@ -117,8 +121,10 @@ impl MemoryEstimate<'_> {
     /// Packs one layer after the other and frees the tensors that it is made from.
     fn pack(&self, step: &Step, tracker: &mut PeakTracker) {
         match step {
-            Step::Embed(_) | Step::Norm(_) | Step::Pool(_) => {}
-            Step::Project(layer) => self.pack_linear(&[layer], tracker),
+            Step::Embed(_) | Step::Norm(_) | Step::Unfold(_) | Step::Pool(_) => {}
+            Step::Project(Projection { linear, .. }) | Step::Convolve(Convolution { linear, .. }) => {
+                self.pack_linear(&[linear], tracker);
+            }
             Step::Attention(Attention { query, key, value, output, positions, rows, .. }) => {
                 if let Positions::Disentangled(positions) = positions {
                     let terms = [&positions.key, &positions.query].into_iter().flatten().count() as u64;
@@ -172,14 +178,16 @@ impl MemoryEstimate<'_> {
     fn run_bytes(&self) -> u64 {
         let hidden = self.plan.hidden_size as u64;
         let tokens = (self.max_length + BATCH_TOKENS - 1) as u64;
-        let mut arena = ArenaSizes { tokens, hidden, qkv: 0, inner: 0, normed: false, q8: self.is_q8() };
+        let mut arena =
+            ArenaSizes { tokens, hidden, qkv: 0, unfolded: 0, inner: 0, normed: false, q8: self.is_q8() };
         let mut pair_bytes = 0;
         for step in &self.plan.steps {
             let norm = match step {
                 Step::Attention(attention) => {
+                    let keys = 2 * attention.key.out_features() as u64;
                     arena.qkv = arena.qkv.max(match attention.rows {
-                        Rows::All => 3 * hidden,
-                        Rows::Cls => 2 * hidden,
+                        Rows::All => hidden + keys,
+                        Rows::Cls => keys,
                     });
                     pair_bytes = pair_bytes.max(self.attention_bytes(attention));
                     &attention.norm
@@ -188,6 +196,10 @@ impl MemoryEstimate<'_> {
                     let inner_layers = if block.gate.is_some() { 2 } else { 1 };
                     arena.inner = arena.inner.max(inner_layers * block.intermediate.out_features() as u64);
                     &block.norm
+                }
+                Step::Unfold(unfold) => {
+                    arena.unfolded = unfold.kernel_size as u64 * hidden;
+                    continue;
                 }
                 _ => continue,
             };

@@ -96,9 +96,9 @@ impl Head {
         })
     }
 
-    /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, hidden_size]`.
-    pub(crate) fn logits(&self, pooled: &[f32], hidden_size: usize) -> Vec<f32> {
-        pooled.chunks_exact(hidden_size).flat_map(|row| self.row_logits(row)).collect()
+    /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, pooled_size]`.
+    pub(crate) fn logits(&self, pooled: &[f32], pooled_size: usize) -> Vec<f32> {
+        pooled.chunks_exact(pooled_size).flat_map(|row| self.row_logits(row)).collect()
     }
 
     fn row_logits(&self, row: &[f32]) -> Vec<f32> {

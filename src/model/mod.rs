@@ -20,6 +20,7 @@ pub use plan::Plan;
 #[cfg(test)]
 pub(crate) use plan::PositionTable;
 pub(crate) use plan::{
-    Attention, BlockNorm, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering, PlanTensor,
-    Pooling, Positions, Rotary, Rows, Step, Table, TensorRole, TensorRows,
+    Attention, BlockNorm, Convolution, Disentangled, Embed, FeedForward, LayerNorm, Linear, Numbering,
+    PlanTensor, Pool, Pooling, Positions, Projection, Rotary, Rows, Step, Table, TensorRole, TensorRows,
+    Unfold,
 };

@@ -12,11 +12,14 @@ pub(super) struct TensorNames {
     pub(super) word_embeddings: &'static str,
     pub(super) position_embeddings: &'static str,
     pub(super) token_type_embeddings: &'static str,
-    pub(super) embedding_norm: &'static str,
+    /// `None` if embeddings are not normalized.
+    pub(super) embedding_norm: Option<&'static str>,
     /// Projection of embeddings to the width of the layers, if these differ.
     pub(super) embedding_projection: EmbeddingProjection,
     /// Relative positions in the attention scores, for families that have them.
     pub(super) relative_positions: RelativePositionNames,
+    /// The convolution after the first layer, for families that have it.
+    pub(super) convolution: ConvolutionNames,
     /// Prefix of the number of a layer.
     pub(super) layers: &'static str,
     /// Projections to queries, keys and values.
@@ -40,6 +43,8 @@ pub(super) struct TensorNames {
 pub(super) enum EmbeddingProjection {
     /// No projection.
     Absent,
+    /// After their norm, with a bias, even if the widths are equal.
+    Always(&'static str),
     /// After their norm, with a bias.
     AfterNorm(&'static str),
     /// Before their norm, without a bias.
@@ -53,6 +58,13 @@ pub(super) struct RelativePositionNames {
     pub(super) norm: &'static str,
     pub(super) key: &'static str,
     pub(super) query: &'static str,
+}
+
+/// A convolution and its norm.
+#[derive(Clone, Copy)]
+pub(super) struct ConvolutionNames {
+    pub(super) layer: &'static str,
+    pub(super) norm: &'static str,
 }
 
 /// The projections to queries, keys and values.
@@ -87,6 +99,8 @@ pub(super) enum FeedForwardIn {
 pub(super) enum NormPlacement {
     /// After each block.
     After,
+    /// Before each block.
+    Before,
     /// Before each block except the first, whose input is the normalized embeddings.
     BeforeAllButFirst,
 }
@@ -113,7 +127,7 @@ const BERT: TensorNames = TensorNames {
     word_embeddings: "embeddings.word_embeddings",
     position_embeddings: "embeddings.position_embeddings",
     token_type_embeddings: "embeddings.token_type_embeddings",
-    embedding_norm: "embeddings.LayerNorm",
+    embedding_norm: Some("embeddings.LayerNorm"),
     embedding_projection: EmbeddingProjection::Absent,
     relative_positions: RelativePositionNames {
         table: "encoder.rel_embeddings",
@@ -121,6 +135,7 @@ const BERT: TensorNames = TensorNames {
         key: "attention.self.pos_key_proj",
         query: "attention.self.pos_query_proj",
     },
+    convolution: ConvolutionNames { layer: "encoder.conv.conv", norm: "encoder.conv.LayerNorm" },
     layers: "encoder.layer",
     qkv: Qkv::Separate(["attention.self.query", "attention.self.key", "attention.self.value"]),
     attn_output: "attention.output.dense",
@@ -165,9 +180,50 @@ const ROBERTA: TensorNames = TensorNames {
     ..BERT
 };
 
+const ROBERTA_PRE_LAYER_NORM: TensorNames = TensorNames {
+    prefix: "roberta_prelayernorm.",
+    attention_norm: "attention.LayerNorm",
+    feed_forward_norm: "intermediate.LayerNorm",
+    norm_placement: NormPlacement::Before,
+    final_norm: Some("LayerNorm"),
+    ..ROBERTA
+};
+
+const XLM_ROBERTA_XL: TensorNames = TensorNames {
+    embedding_norm: None,
+    attention_norm: "attention.self_attn_layer_norm",
+    feed_forward_norm: "LayerNorm",
+    norm_placement: NormPlacement::Before,
+    final_norm: Some("encoder.LayerNorm"),
+    ..ROBERTA
+};
+
+const DATA2VEC: TensorNames = TensorNames { prefix: "data2vec_text.", ..ROBERTA };
+
+const ERNIE: TensorNames = TensorNames { prefix: "ernie.", ..BERT };
+
+/// ALBERT. Layers have a number in their group, too.
+const ALBERT: TensorNames = TensorNames {
+    prefix: "albert.",
+    embedding_projection: EmbeddingProjection::Always("encoder.embedding_hidden_mapping_in"),
+    layers: "encoder.albert_layer_groups",
+    qkv: Qkv::Separate(["attention.query", "attention.key", "attention.value"]),
+    attn_output: "attention.dense",
+    attention_norm: "attention.LayerNorm",
+    feed_forward_in: FeedForwardIn::Plain("ffn"),
+    feed_forward_out: "ffn_output",
+    feed_forward_norm: "full_layer_layer_norm",
+    head: &[
+        HeadLayer::Pooler("pooler"),
+        HeadLayer::Activate(Activation::Tanh),
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
 /// XLM-RoBERTa as code for flash attention names it.
 const ROBERTA_FLASH: TensorNames = TensorNames {
-    embedding_norm: "emb_ln",
+    embedding_norm: Some("emb_ln"),
     layers: "encoder.layers",
     qkv: Qkv::Fused("mixer.Wqkv"),
     attn_output: "mixer.out_proj",
@@ -210,7 +266,7 @@ const MPNET: TensorNames = TensorNames {
 const MODERNBERT: TensorNames = TensorNames {
     prefix: "model.",
     word_embeddings: "embeddings.tok_embeddings",
-    embedding_norm: "embeddings.norm",
+    embedding_norm: Some("embeddings.norm"),
     layers: "layers",
     qkv: Qkv::Fused("attn.Wqkv"),
     attn_output: "attn.Wo",
@@ -256,6 +312,27 @@ const GTE_SEPARATE: TensorNames = TensorNames {
     ..GTE
 };
 
+const EUROBERT: TensorNames = TensorNames {
+    prefix: "model.",
+    word_embeddings: "embed_tokens",
+    embedding_norm: None,
+    layers: "layers",
+    qkv: Qkv::Separate(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+    attn_output: "self_attn.o_proj",
+    attention_norm: "input_layernorm",
+    feed_forward_in: FeedForwardIn::Separate { activated: "mlp.gate_proj", gate: "mlp.up_proj" },
+    feed_forward_out: "mlp.down_proj",
+    feed_forward_norm: "post_attention_layernorm",
+    norm_placement: NormPlacement::Before,
+    final_norm: Some("norm"),
+    head: &[
+        HeadLayer::Dense("dense"),
+        HeadLayer::Activate(Activation::Gelu),
+        HeadLayer::Classifier("classifier"),
+    ],
+    ..BERT
+};
+
 const DEBERTA: TensorNames = TensorNames {
     prefix: "deberta.",
     embedding_projection: EmbeddingProjection::BeforeNorm("embeddings.embed_proj"),
@@ -284,11 +361,17 @@ impl TensorNames {
             Family::JinaBert => &[JINA_BERT],
             Family::Electra => &[ELECTRA],
             Family::Roberta => &[ROBERTA, ROBERTA_FLASH],
+            Family::RobertaPreLayerNorm => &[ROBERTA_PRE_LAYER_NORM],
+            Family::XlmRobertaXl => &[XLM_ROBERTA_XL],
+            Family::Data2Vec => &[DATA2VEC],
+            Family::Ernie => &[ERNIE],
+            Family::Albert => &[ALBERT],
             Family::DistilBert => &[DISTILBERT],
             Family::ModernBert => &[MODERNBERT],
             Family::New => &[NEW],
             Family::Gte => &[GTE, NEW, GTE_SEPARATE],
             Family::MpNet => &[MPNET],
+            Family::EuroBert => &[EUROBERT],
             Family::Deberta => &[DEBERTA],
             Family::Qwen => return Err(unsupported("decoders cannot be quantized: use the dtype f32")),
         })

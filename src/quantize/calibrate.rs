@@ -15,7 +15,7 @@ use super::smoothquant::{self, SmoothingGroup};
 use crate::checkpoint::{Checkpoint, QuantGrid, Weights};
 use crate::engine::candle::{CandleEngine, Linear};
 use crate::error::{Error, Result, internal};
-use crate::model::{Plan, Pooling, Step, TensorRows};
+use crate::model::{Plan, Step, TensorRows};
 use crate::text::{Batch, PairTokenizer};
 
 /// The calibration text, written for Ranklet: a query, a tab and a document per line, on twenty subjects.
@@ -54,9 +54,15 @@ pub(super) fn calibrate(
     let mut quantized = QuantizedTensors::nearest(plan, weights, format)?;
     let mut with_tables = weights.clone();
     quantized.tables.iter().for_each(|(name, rows)| with_tables.replace(name, &rows.values_after_load()));
+    let is_shared = plan.steps.iter().enumerate().any(|(index, step)| plan.steps[..index].contains(step));
+    let mut of_shared_layers: HashMap<TensorRows, Linear> = HashMap::new();
     let mut failure = None;
     CandleEngine::prepare(plan, with_tables)?.run_with(&batch, &mut |linear, inputs| {
         let part = &linear.name.weight;
+        // Layers that share a matrix use it as the first of them quantized it.
+        if let Some(quantized) = of_shared_layers.get(part) {
+            return quantized.forward(inputs);
+        }
         let group = groups.iter().find(|group| group.weights.contains(&part));
         match quantize_linear(weights, format, linear, group, inputs, &cls_rows, &exact_means[part]) {
             Ok((matrix, bias)) => {
@@ -67,6 +73,9 @@ pub(super) fn calibrate(
                 quantized.matrices.insert(key(part), matrix);
                 if let Some((part, bias)) = bias {
                     quantized.biases.insert(key(part), bias);
+                }
+                if is_shared {
+                    of_shared_layers.insert(part.clone(), effective.clone());
                 }
                 effective.forward(inputs)
             }
@@ -118,11 +127,8 @@ impl ClsRows<'_> {
 
 /// The matrices that are applied to one row per pair after the last layer is collapsed.
 fn last_layers(plan: &Plan) -> Vec<&TensorRows> {
-    let (Some(Step::Pool(Pooling::First)), Some(last)) =
-        (plan.steps.last(), plan.steps.iter().rposition(|step| matches!(step, Step::Attention(_))))
-    else {
-        return Vec::new();
-    };
+    let last = plan.steps.iter().rposition(|step| matches!(step, Step::Attention(_)));
+    let Some(last) = last.filter(|_| plan.pools_first_row()) else { return Vec::new() };
     let linears = plan.steps[last..].iter().flat_map(|step| match step {
         Step::Attention(attention) => vec![&attention.query, &attention.output],
         Step::FeedForward(block) => [Some(&block.intermediate), block.gate.as_ref(), Some(&block.output)]
@@ -145,7 +151,7 @@ fn mean_outputs(
         let outputs = linear.forward(inputs)?;
         let cls_outputs = rows.select(linear, &outputs)?;
         let mean = cls_outputs.as_ref().unwrap_or(&outputs).mean(0)?.to_vec1()?;
-        means.insert(linear.name.weight.clone(), mean);
+        means.entry(linear.name.weight.clone()).or_insert(mean);
         Ok(outputs)
     })?;
     Ok(means)

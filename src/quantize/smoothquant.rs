@@ -38,7 +38,12 @@ pub(super) fn groups(plan: &Plan) -> Vec<SmoothingGroup<'_>> {
                 // After the activation, a few columns are much larger than the others.
                 groups.push(SmoothingGroup { weights: vec![&block.output.weight], power: 0.6 });
             }
-            Step::Embed(_) | Step::Norm(_) | Step::Project(_) | Step::Pool(_) => {}
+            Step::Embed(_)
+            | Step::Norm(_)
+            | Step::Project(_)
+            | Step::Unfold(_)
+            | Step::Convolve(_)
+            | Step::Pool(_) => {}
         }
     }
     groups

@@ -39,6 +39,13 @@ impl ModelSpec {
         )?;
         #[cfg(feature = "decoder")]
         let tokenizer = tokenizer.with_prompt(checkpoint.prompt_config.as_ref(), &checkpoint.prompt)?;
+        let tokenizer = match &checkpoint.chain {
+            Some(chain) if chain.excludes_prompt && !checkpoint.prompt.is_empty() => {
+                tokenizer.without_pooling_prompt(&checkpoint.prompt)?
+            }
+            _ => tokenizer,
+        };
+        checkpoint.config.unpooled_rows = tokenizer.unpooled_tokens();
         let tokenizer_json_bytes = std::mem::take(&mut checkpoint.tokenizer_json).len();
         if let Some(max_length) = options.max_length {
             tokenizer.check_max_length(max_length)?;

@@ -167,7 +167,7 @@ impl Session {
         activation: ScoreActivation,
     ) -> Result<Vec<f32>> {
         let pooled = self.engine().finish(batch, submission).await?;
-        let mut logits = self.head_logits(&pooled)?;
+        let mut logits = self.head_logits(&pooled, batch)?;
         logits
             .chunks_exact_mut(self.head.num_labels())
             .for_each(|pair| model::apply_score_activation(activation, pair));
@@ -176,12 +176,12 @@ impl Session {
 
     /// Raw logits of a batch on one of the engines, `[pairs, num_labels]`.
     pub(super) async fn logits(&self, engine: &Engine, batch: &Batch) -> Result<Vec<f32>> {
-        self.head_logits(&engine.run(batch).await?)
+        self.head_logits(&engine.run(batch).await?, batch)
     }
 
-    /// Logits of pooled rows. The item of an error is the row in the batch.
-    fn head_logits(&self, pooled: &[f32]) -> Result<Vec<f32>> {
-        let logits = self.head.logits(pooled, self.info.hidden_size);
+    /// Logits of the pooled rows of a batch. The item of an error is the row in the batch.
+    fn head_logits(&self, pooled: &[f32], batch: &Batch) -> Result<Vec<f32>> {
+        let logits = self.head.logits(pooled, pooled.len() / batch.pairs().max(1));
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             let row = index / self.head.num_labels();
             let error =

@@ -70,6 +70,11 @@ impl PairTemplate {
         self.pieces.iter().any(|piece| matches!(piece, TemplatePiece::Special { id, .. } if *id == wanted))
     }
 
+    /// Returns the number of tokens before the query.
+    pub(super) fn tokens_before_query(&self) -> usize {
+        self.pieces.iter().take_while(|piece| matches!(piece, TemplatePiece::Special { .. })).count()
+    }
+
     /// Returns the maximum token id and the maximum token type of the template.
     pub(super) fn max_ids(&self) -> (u32, u32) {
         self.pieces.iter().fold((0, 0), |(id, max_type), piece| match *piece {

@@ -23,6 +23,8 @@ pub struct PairTokenizer {
     encoder: TextEncoder,
     format: PairFormat,
     model_max_length: usize,
+    /// Tokens at the start of each pair that are not pooled.
+    unpooled_tokens: usize,
 }
 
 /// How the two texts of a pair become one sequence.
@@ -51,7 +53,8 @@ impl PairTokenizer {
         let model_max_length =
             files.model_max_length.unwrap_or(usize::MAX).min(limits.max_tokens.unwrap_or(usize::MAX));
         let encoder = TextEncoder::new(pipeline, truncation_side, limits.vocab_size);
-        Self { encoder, format: PairFormat::Template(template), model_max_length }.checked()
+        Self { encoder, format: PairFormat::Template(template), model_max_length, unpooled_tokens: 0 }
+            .checked()
     }
 
     /// Writes pairs into the prompt of a decoder, if it has one. `instruction` is its default instruction.
@@ -67,6 +70,26 @@ impl PairTokenizer {
         };
         self.format = PairFormat::Prompt(PromptedPairs::new(prompt, &self.encoder)?);
         self.checked()
+    }
+
+    /// Leaves the prompt out of the pooling: the tokens that it has by itself, and those of the template before it.
+    ///
+    /// # Errors
+    /// `tokenizer` if tokenizing the prompt fails, `config` for a prompt that leaves no room for text.
+    pub(crate) fn without_pooling_prompt(mut self, prompt: &str) -> Result<Self> {
+        self.unpooled_tokens = self.template()?.tokens_before_query() + self.encoder.ids(prompt)?.len();
+        if self.unpooled_tokens >= self.model_max_length {
+            return Err(config(format!(
+                "the prompt has {} tokens, which leaves no room for text in {} tokens",
+                self.unpooled_tokens, self.model_max_length
+            )));
+        }
+        Ok(self)
+    }
+
+    /// Returns the number of tokens at the start of each pair that are not pooled.
+    pub(crate) fn unpooled_tokens(&self) -> usize {
+        self.unpooled_tokens
     }
 
     /// Checks that a pair of the maximum length has room for text.
@@ -289,6 +312,12 @@ impl PairTokenizer {
     ) -> Result<()> {
         self.encoder.check_ids(query)?;
         self.encoder.check_ids(document)?;
+        if query.len() + document.len() + template.special_tokens() <= self.unpooled_tokens {
+            return Err(input(format!(
+                "the pair is truncated within the prompt of {} tokens: use a larger maximum length",
+                self.unpooled_tokens
+            )));
+        }
         template.push(batch, query, document)
     }
 

@@ -145,13 +145,25 @@ fn outputs_of_other_tasks_are_rejected() {
     assert_refused(with(CHAIN, MODULE, &fields), ErrorKind::Unsupported, &["message"], "a chat");
 }
 
+/// sentence-transformers pools nothing then, and the score is that of no text.
 #[test]
-fn pooling_without_the_prompt_is_rejected() {
-    let mut files = with(CHAIN, "1_Pooling/config.json", &json!({ "include_prompt": false }));
-    let prompts = json!({ "prompts": { "q": "Find: " }, "default_prompt_name": "q" });
-    let name = "config_sentence_transformers.json";
-    files.insert(name, with(CHAIN, name, &prompts).take(name).unwrap());
-    assert_refused(files, ErrorKind::Unsupported, &["1_Pooling", "include_prompt"], "a prompt left out");
+fn a_pair_without_tokens_besides_the_prompt_is_an_error() {
+    let files = || {
+        let mut files = with(CHAIN, "1_Pooling/config.json", &json!({ "include_prompt": false }));
+        let prompts = json!({ "prompts": { "q": "Find the answer: " }, "default_prompt_name": "q" });
+        let name = "config_sentence_transformers.json";
+        files.insert(name, with(CHAIN, name, &prompts).take(name).unwrap());
+        files
+    };
+    let load = |max_length| {
+        let options = Options { max_length: Some(max_length), device: Device::Cpu, ..Options::default() };
+        Reranker::load_blocking(ModelSource::Files(files()), options).unwrap()
+    };
+    let pairs = [(String::new(), "a document of some length, which is longer than the prompt".to_owned())];
+    let error = load(12).score_blocking(&pairs, Scores::Raw).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input, "{error}");
+    assert!(error.context().contains("prompt"), "{error}");
+    assert!(load(13).score_blocking(&pairs, Scores::Raw).is_ok());
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn components_that_take_exponential_time_or_memory_are_rejected() {
 /// Each of these builds a pipeline of its own, which `tokenizer.json` need not match.
 #[test]
 fn classes_that_build_another_tokenizer_are_rejected() {
-    for class in ["AlbertTokenizer", "T5TokenizerFast", "BertJapaneseTokenizer", "LlamaTokenizerFast"] {
+    for class in ["BigBirdTokenizer", "T5TokenizerFast", "BertJapaneseTokenizer", "LlamaTokenizerFast"] {
         let mut files = ModelFiles::new();
         files.insert("tokenizer_config.json", json!({ "tokenizer_class": class }).to_string().into_bytes());
         let error = TokenizerConfig::read(&files).unwrap_err();

@@ -37,6 +37,7 @@ fn class_name(class: TokenizerClass) -> &'static str {
         TokenizerClass::Camembert => "CamembertTokenizer",
         TokenizerClass::DebertaV2 => "DebertaV2Tokenizer",
         TokenizerClass::Qwen2 => "Qwen2Tokenizer",
+        TokenizerClass::Albert => "AlbertTokenizer",
         TokenizerClass::MpNet => "MPNetTokenizer",
     }
 }

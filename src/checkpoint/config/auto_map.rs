@@ -13,8 +13,9 @@ const USED: [&str; 4] =
     ["AutoConfig", "AutoModel", "AutoModelForSequenceClassification", "AutoModelForCausalLM"];
 
 /// Published classes that Ranklet computes, by the `model_type` of their family.
-const KNOWN: [(&str, &[&str]); 4] = [
+const KNOWN: [(&str, &[&str]); 5] = [
     ("bert", &["JinaBertConfig", "JinaBertModel", "JinaBertForSequenceClassification"]),
+    ("eurobert", &["EuroBertConfig", "EuroBertModel", "EuroBertForSequenceClassification"]),
     ("new", &["NewConfig", "NewModel", "NewForSequenceClassification"]),
     ("qwen3", &[ZERANK_CONFIG]),
     ("xlm-roberta", &[FLASH_CONFIG, "XLMRobertaModel", "XLMRobertaForSequenceClassification"]),

@@ -1,7 +1,8 @@
 //! Configuration of DeBERTa, versions 2 and 3.
 
 use super::{
-    AttentionPositions, MAX_HIDDEN, MAX_ROWS, ModelConfig, RelativePositions, activation, require_width,
+    AttentionPositions, ConvolutionConfig, MAX_HIDDEN, MAX_INTERMEDIATE, MAX_ROWS, ModelConfig,
+    RelativePositions, activation, require_width,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
@@ -19,6 +20,7 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         config.position_table = None;
     }
     config.head_act = activation(json, "pooler_hidden_act", "gelu")?;
+    config.convolution = convolution(json, config.hidden_size)?;
     let terms = Terms::read(json)?;
     if json.bool("relative_attention")? != Some(true) {
         return match terms {
@@ -34,11 +36,22 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
 }
 
 fn reject_variants(json: &Object, config: &ModelConfig) -> Result<()> {
-    if positive(json, "conv_kernel_size", MAX_ROWS)?.is_some() {
-        return Err(unsupported("config.json: conv_kernel_size needs a convolution, which is not supported"));
-    }
     require_width(json, "attention_head_size", config.hidden_size / config.num_attention_heads)?;
     require_width(json, "pooler_hidden_size", config.hidden_size)
+}
+
+fn convolution(json: &Object, hidden_size: usize) -> Result<Option<ConvolutionConfig>> {
+    let max = MAX_INTERMEDIATE / hidden_size;
+    let Some(kernel_size) = positive(json, "conv_kernel_size", max)? else { return Ok(None) };
+    if kernel_size.is_multiple_of(2) {
+        return Err(config(format!(
+            "config.json: conv_kernel_size {kernel_size} is even, which transformers cannot compute"
+        )));
+    }
+    match json.count("conv_groups", 1, 1, MAX_HIDDEN)? {
+        1 => Ok(Some(ConvolutionConfig { kernel_size, activation: activation(json, "conv_act", "tanh")? })),
+        groups => Err(unsupported(format!("config.json: conv_groups {groups}; this build supports 1"))),
+    }
 }
 
 /// The position terms of the attention logits.

@@ -1,38 +1,11 @@
 //! The supported families of models, and how each one writes its configuration.
 
 use super::{
-    MAX_HIDDEN, MAX_ROWS, ModelConfig, Numbering, auto_map, deberta, gte, jina_bert, modernbert, mpnet,
-    other_families, qwen, require,
+    Family, MAX_HIDDEN, MAX_LAYERS, MAX_ROWS, ModelConfig, Numbering, SharedLayers, activation, auto_map,
+    deberta, eurobert, gte, jina_bert, modernbert, mpnet, other_families, qwen, require,
 };
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
-
-/// A family of models. It determines the names of the tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// BERT, with a pooler.
-    Bert,
-    /// JinaBERT: BERT with ALiBi and gated feed-forward blocks.
-    JinaBert,
-    /// ELECTRA: embeddings may have another width than the residual stream; the head has two layers.
-    Electra,
-    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions start after the padding token's id; the head has two layers.
-    Roberta,
-    /// DistilBERT: no token types, and different tensor names.
-    DistilBert,
-    /// ModernBERT: rotary positions, sliding windows, gated feed-forward blocks, and a norm before each block.
-    ModernBert,
-    /// GTE with the tensor names of its published code: rotary positions, fused projections, gated feed-forward blocks.
-    New,
-    /// GTE with the tensor names of transformers, or those of its published code.
-    Gte,
-    /// MPNet: learned biases by distance, positions as in RoBERTa, no token types.
-    MpNet,
-    /// DeBERTa 2 and 3: disentangled attention with relative positions.
-    Deberta,
-    /// Qwen2 and Qwen3, decoders. They do not run as a Plan.
-    Qwen,
-}
 
 /// The names of a size in `config.json`, the preferred one first, and the default of HF.
 type Size = (&'static [&'static str], usize);
@@ -122,6 +95,70 @@ const CAMEMBERT: FamilyConfig = FamilyConfig {
     ..ROBERTA
 };
 
+const ROBERTA_PRE_LAYER_NORM: FamilyConfig = FamilyConfig {
+    model_type: "roberta-prelayernorm",
+    family: Family::RobertaPreLayerNorm,
+    architecture: "RobertaPreLayerNormForSequenceClassification",
+    ..ROBERTA
+};
+
+const XLM_ROBERTA_XL: FamilyConfig = FamilyConfig {
+    model_type: "xlm-roberta-xl",
+    family: Family::XlmRobertaXl,
+    architecture: "XLMRobertaXLForSequenceClassification",
+    vocab_size: 250_880,
+    hidden_size: (&["hidden_size"], 2560),
+    num_hidden_layers: (&["num_hidden_layers"], 36),
+    num_attention_heads: (&["num_attention_heads"], 32),
+    intermediate_size: (&["intermediate_size"], 10240),
+    max_position_embeddings: 514,
+    type_vocab_size: 1,
+    layer_norm_eps: (Some("layer_norm_eps"), 1e-5),
+    ..ROBERTA
+};
+
+const DATA2VEC: FamilyConfig = FamilyConfig {
+    model_type: "data2vec-text",
+    family: Family::Data2Vec,
+    architecture: "Data2VecTextForSequenceClassification",
+    vocab_size: 30522,
+    ..ROBERTA
+};
+
+const ERNIE: FamilyConfig = FamilyConfig {
+    model_type: "ernie",
+    family: Family::Ernie,
+    architecture: "ErnieForSequenceClassification",
+    read_family_fields: |json, config| {
+        json.reject_nulls(&["use_task_id", "task_type_vocab_size"])?;
+        if json.bool("use_task_id")? == Some(true) {
+            config.task_vocab_size = Some(json.count("task_type_vocab_size", 3, 1, MAX_HIDDEN)?);
+        }
+        Ok(())
+    },
+    ..BERT
+};
+
+const ALBERT: FamilyConfig = FamilyConfig {
+    model_type: "albert",
+    family: Family::Albert,
+    architecture: "AlbertForSequenceClassification",
+    vocab_size: 30000,
+    hidden_size: (&["hidden_size"], 4096),
+    num_attention_heads: (&["num_attention_heads"], 64),
+    intermediate_size: (&["intermediate_size"], 16384),
+    read_family_fields: |json, config| {
+        json.reject_nulls(&["embedding_size", "num_hidden_groups", "inner_group_num"])?;
+        config.embedding_size = json.count("embedding_size", 128, 1, MAX_HIDDEN)?;
+        config.hidden_act = activation(json, "hidden_act", "gelu_new")?;
+        let groups = json.count("num_hidden_groups", 1, 1, config.num_hidden_layers)?;
+        let layers = json.count("inner_group_num", 1, 1, MAX_LAYERS / config.num_hidden_layers)?;
+        config.shared_layers = Some(SharedLayers { groups, layers });
+        Ok(())
+    },
+    ..BERT
+};
+
 const DISTILBERT: FamilyConfig = FamilyConfig {
     model_type: "distilbert",
     family: Family::DistilBert,
@@ -180,6 +217,20 @@ const GTE: FamilyConfig = FamilyConfig {
     min_token_types: 1,
     read_family_fields: gte::read,
     ..NEW
+};
+
+const EUROBERT: FamilyConfig = FamilyConfig {
+    model_type: "eurobert",
+    family: Family::EuroBert,
+    architecture: "EuroBertForSequenceClassification",
+    vocab_size: 128_256,
+    max_position_embeddings: 8192,
+    type_vocab_size: 0,
+    min_token_types: 1,
+    layer_norm_eps: (Some("rms_norm_eps"), 1e-5),
+    required: &[],
+    read_family_fields: eurobert::read,
+    ..BERT
 };
 
 const MPNET: FamilyConfig = FamilyConfig {
@@ -261,16 +312,22 @@ const NOT_NULL: [&str; 17] = [
 ];
 
 /// All families. Defaults are those of transformers 5.24.
-const FAMILIES: [FamilyConfig; 13] = [
+const FAMILIES: [FamilyConfig; 19] = [
     BERT_OR_JINA_BERT,
     ELECTRA,
     ROBERTA,
     XLM_ROBERTA,
     CAMEMBERT,
+    ROBERTA_PRE_LAYER_NORM,
+    XLM_ROBERTA_XL,
+    DATA2VEC,
+    ERNIE,
+    ALBERT,
     DISTILBERT,
     MODERNBERT,
     NEW,
     GTE,
+    EUROBERT,
     MPNET,
     DEBERTA,
     QWEN2,

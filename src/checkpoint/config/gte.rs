@@ -17,13 +17,7 @@ pub(super) fn read_new(json: &Object, config: &mut ModelConfig) -> Result<()> {
 
 /// Reads the fields as transformers does.
 pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
-    let theta = rotary::theta(json, "rope_theta", 160_000.0)?;
-    // If both fields exist, transformers uses the older one.
-    let rotary = match json.object("rope_scaling")?.or(json.object("rope_parameters")?) {
-        Some(parameters) => rotary::angles(&parameters, theta)?,
-        None => Rotary { theta, divisor: 1.0 },
-    };
-    rotate(json, config, rotary)
+    rotate(json, config, rotary::shared_angles(json, 160_000.0)?)
 }
 
 fn rotate(json: &Object, config: &mut ModelConfig, rotary: Rotary) -> Result<()> {

@@ -3,6 +3,7 @@
 mod activation;
 mod auto_map;
 mod deberta;
+mod eurobert;
 mod families;
 mod gte;
 mod jina_bert;
@@ -18,12 +19,14 @@ mod rotary;
 pub(crate) use activation::Activation;
 #[cfg(feature = "decoder")]
 pub(super) use auto_map::is_zerank;
-pub(crate) use families::Family;
 pub(super) use labels::is_classifier;
 pub use limits::ModelLimits;
 pub(crate) use model_config::{
-    AttentionPositions, Biases, ModelConfig, Numbering, Pooling, RelativePositions, Rotary, RotaryLayer,
+    AttentionPositions, Biases, ConvolutionConfig, Family, ModelConfig, Numbering, Pooling,
+    RelativePositions, Rotary, RotaryLayer, SharedLayers,
 };
 pub(crate) use qwen::{Decoder, LogitHead};
 
-use model_config::{MAX_HIDDEN, MAX_LABELS, MAX_LAYERS, MAX_ROWS, activation, require, require_width};
+use model_config::{
+    MAX_HIDDEN, MAX_INTERMEDIATE, MAX_LABELS, MAX_LAYERS, MAX_ROWS, activation, require, require_width,
+};

@@ -3,10 +3,49 @@
 use serde::Serialize;
 
 use super::families::FamilyConfig;
-use super::{Activation, Decoder, Family, labels};
+use super::{Activation, Decoder, labels};
 use crate::checkpoint::Purpose;
 use crate::checkpoint::json::Object;
 use crate::error::{Result, config, unsupported};
+
+/// A family of models. It determines the names of the tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// BERT, with a pooler.
+    Bert,
+    /// JinaBERT: BERT with ALiBi and gated feed-forward blocks.
+    JinaBert,
+    /// ELECTRA: embeddings may have another width than the residual stream; the head has two layers.
+    Electra,
+    /// RoBERTa, XLM-RoBERTa and CamemBERT: positions start after the padding token's id; the head has two layers.
+    Roberta,
+    /// RoBERTa with a norm before each block.
+    RobertaPreLayerNorm,
+    /// XLM-RoBERTa-XL: a norm before each block, and none of the embeddings.
+    XlmRobertaXl,
+    /// Data2Vec for texts: RoBERTa with another prefix.
+    Data2Vec,
+    /// ERNIE: BERT with another prefix and, if it was trained so, embeddings of tasks.
+    Ernie,
+    /// ALBERT: all layers, or all of a group, share their weights; embeddings have another width.
+    Albert,
+    /// DistilBERT: no token types, and different tensor names.
+    DistilBert,
+    /// ModernBERT: rotary positions, sliding windows, gated feed-forward blocks, and a norm before each block.
+    ModernBert,
+    /// GTE with the tensor names of its published code: rotary positions, fused projections, gated feed-forward blocks.
+    New,
+    /// GTE with the tensor names of transformers, or those of its published code.
+    Gte,
+    /// EuroBERT: rotary positions, fewer heads of keys than of queries, RMSNorm before each block.
+    EuroBert,
+    /// MPNet: learned biases by distance, positions as in RoBERTa, no token types.
+    MpNet,
+    /// DeBERTa 2 and 3: disentangled attention with relative positions.
+    Deberta,
+    /// Qwen2 and Qwen3, decoders. They do not run as a Plan.
+    Qwen,
+}
 
 /// A checked configuration, in one form for all families.
 ///
@@ -27,8 +66,12 @@ pub struct ModelConfig {
     pub hidden_size: usize,
     /// Number of encoder layers.
     pub num_hidden_layers: usize,
+    /// How layers share their weights, if they do.
+    pub shared_layers: Option<SharedLayers>,
     /// Number of attention heads per layer. It divides `hidden_size`.
     pub num_attention_heads: usize,
+    /// Number of heads of keys and values. It divides the number of attention heads.
+    pub num_key_value_heads: usize,
     /// Width inside the feed-forward block.
     pub intermediate_size: usize,
     /// Activation inside the feed-forward block.
@@ -41,14 +84,24 @@ pub struct ModelConfig {
     pub attention: AttentionPositions,
     /// Rows of the token type table.
     pub type_vocab_size: usize,
+    /// Rows of the table of tasks, whose first row is added to every token. `None` without such a table.
+    pub task_vocab_size: Option<usize>,
     /// Whether token types change the scores.
     pub reads_token_types: bool,
     /// Epsilon of every LayerNorm.
     pub layer_norm_eps: f64,
     /// The layers that have a bias.
     pub biases: Biases,
-    /// How the rows of a pair are combined into one.
-    pub pooling: Pooling,
+    /// Whether norms are RMSNorms, which do not subtract the mean.
+    pub rms_norm: bool,
+    /// The convolution after the first layer, if there is one.
+    pub convolution: Option<ConvolutionConfig>,
+    /// How the rows of a pair are combined into one. Several results are put side by side.
+    pub poolings: Vec<Pooling>,
+    /// Number of rows at the start of each pair that are not pooled: those of a prompt.
+    pub unpooled_rows: usize,
+    /// Whether the first layer of the head is applied to every row before the rows are pooled.
+    pub head_before_pooling: bool,
     /// Activation inside the head. Only some families read it from the configuration.
     pub head_act: Activation,
     /// Number of logits per pair.
@@ -57,6 +110,25 @@ pub struct ModelConfig {
     pub purpose: Purpose,
     /// The fields that only decoders have.
     pub decoder: Option<Decoder>,
+}
+
+/// How layers share their weights: each of the encoder's layers is a group of layers, and several of them are the same
+/// group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedLayers {
+    /// Number of different groups.
+    pub groups: usize,
+    /// Number of layers in a group.
+    pub layers: usize,
+}
+
+/// A convolution over the embeddings of neighboring tokens, added to the result of the first layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvolutionConfig {
+    /// Number of tokens, odd.
+    pub kernel_size: usize,
+    /// The activation.
+    pub activation: Activation,
 }
 
 /// How the tokens of a pair are numbered for a table of positions.
@@ -173,6 +245,7 @@ impl ModelConfig {
         family.reject_variants(json)?;
         let size = |field, min, max| family.size(json, field, min, max);
         let hidden_size = size(family.hidden_size, 1, MAX_HIDDEN)?;
+        let num_attention_heads = size(family.num_attention_heads, 1, MAX_HIDDEN)?;
         let mut config = Self {
             family: family.family,
             model_type: family.model_type,
@@ -181,7 +254,9 @@ impl ModelConfig {
             embedding_size: hidden_size,
             hidden_size,
             num_hidden_layers: size(family.num_hidden_layers, 1, MAX_LAYERS)?,
-            num_attention_heads: size(family.num_attention_heads, 1, MAX_HIDDEN)?,
+            shared_layers: None,
+            num_attention_heads,
+            num_key_value_heads: num_attention_heads,
             intermediate_size: size(family.intermediate_size, 1, MAX_INTERMEDIATE)?,
             hidden_act: activation(json, family.hidden_act, "gelu")?,
             max_position_embeddings: json.count(
@@ -193,10 +268,15 @@ impl ModelConfig {
             position_table: Some(Numbering::FromZero),
             attention: AttentionPositions::Absent,
             type_vocab_size: json.count("type_vocab_size", family.type_vocab_size, 0, MAX_HIDDEN)?,
+            task_vocab_size: None,
             reads_token_types: true,
             layer_norm_eps: family.layer_norm_eps(json)?,
             biases: Biases { attention: true, intermediate: true, output: true, norm: true, head: true },
-            pooling: Pooling::First,
+            rms_norm: false,
+            convolution: None,
+            poolings: vec![Pooling::First],
+            unpooled_rows: 0,
+            head_before_pooling: false,
             head_act: Activation::Gelu,
             num_labels: labels::count(json)?,
             purpose: Purpose::Classifier,

@@ -39,9 +39,9 @@ pub(super) fn read(json: &Object, config: &mut ModelConfig) -> Result<()> {
         head: flag("classifier_bias")?,
     };
     config.head_act = activation(json, "classifier_activation", "gelu")?;
-    config.pooling = match json.string("classifier_pooling")? {
-        None | Some("cls") => Pooling::First,
-        Some("mean") => Pooling::Mean,
+    config.poolings = match json.string("classifier_pooling")? {
+        None | Some("cls") => vec![Pooling::First],
+        Some("mean") => vec![Pooling::Mean],
         Some(other) => {
             return Err(self::config(format!(
                 "config.json: classifier_pooling {other:?} is not cls or mean"

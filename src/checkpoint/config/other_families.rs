@@ -60,15 +60,16 @@ const OTHER_KINDS: [OtherKind; 6] = [
     },
     OtherKind {
         model_types: &[
-            "mpnet",
             "xlnet",
             "longformer",
             "big_bird",
-            "albert",
             "mobilebert",
             "deberta",
             "luke",
             "nystromformer",
+            "roformer",
+            "convbert",
+            "megatron-bert",
         ],
         what: "an encoder of another family",
         instead: ENCODERS,

@@ -136,7 +136,7 @@ fn logit_head(json: &Object, config: &ModelConfig) -> Result<LogitHead> {
     }
 }
 
-fn key_value_heads(json: &Object, heads: usize) -> Result<usize> {
+pub(super) fn key_value_heads(json: &Object, heads: usize) -> Result<usize> {
     let count = json.count("num_key_value_heads", heads, 1, heads)?;
     if heads.is_multiple_of(count) {
         return Ok(count);

@@ -29,6 +29,17 @@ pub(super) fn angles(parameters: &Object, default: f64) -> Result<Rotary> {
     }
 }
 
+/// Reads the angles as transformers 5 does where all layers have the same: from `rope_scaling` or `rope_parameters`.
+/// `default` is the base if no field has it.
+pub(super) fn shared_angles(json: &Object, default: f64) -> Result<Rotary> {
+    let theta = theta(json, "rope_theta", default)?;
+    // If both fields exist, transformers uses the older one.
+    match json.object("rope_scaling")?.or(json.object("rope_parameters")?) {
+        Some(parameters) => angles(&parameters, theta),
+        None => Ok(Rotary { theta, divisor: 1.0 }),
+    }
+}
+
 /// Reads the factor that divides the frequencies.
 pub(super) fn factor(parameters: &Object) -> Result<f64> {
     let factor = parameters.number("factor")?.unwrap_or(f64::NAN);

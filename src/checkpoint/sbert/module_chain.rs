@@ -11,8 +11,10 @@ use crate::error::{Result, config, unsupported};
 /// The modules after the encoder. They pool the rows of a pair and turn the pooled row into logits.
 #[derive(Debug)]
 pub struct ModuleChain {
-    /// How the rows of a pair are combined into one.
-    pub pooling: Pooling,
+    /// How the rows of a pair are combined into one. Several results are put side by side.
+    pub poolings: Vec<Pooling>,
+    /// Whether the pooling leaves the tokens of the prompt out.
+    pub excludes_prompt: bool,
     /// The layers after the pooling. The last one is a dense layer.
     pub modules: Vec<Module>,
     /// Number of logits per pair.
@@ -62,9 +64,11 @@ const DENSE_FIELDS: [&str; 7] = [
     "module_output_name",
     "use_residual",
 ];
+/// More than the modes that exist.
+const MAX_POOLINGS: usize = 8;
 
 impl ModuleChain {
-    /// Reads the modules after an encoder with rows of `hidden_size` numbers. `prompt` is the text before every query.
+    /// Reads the modules after an encoder with rows of `hidden_size` numbers.
     /// Returns `None` if the model has no modules, or only a Transformer.
     ///
     /// # Errors
@@ -73,7 +77,6 @@ impl ModuleChain {
         files: &ModelFiles,
         cross_encoder: &CrossEncoderFiles,
         hidden_size: usize,
-        prompt: &str,
     ) -> Result<Option<Self>> {
         let Some((entries, transformer)) = &cross_encoder.modules else { return Ok(None) };
         let rest = after_transformer(entries)?;
@@ -86,8 +89,10 @@ impl ModuleChain {
             return Err(unsupported_module(pooling));
         }
         transformer.check(&FEATURE_EXTRACTION, "text")?;
-        let pooling = read_pooling(&ModuleFolder::read(files, pooling)?, prompt)?;
-        let mut width = hidden_size;
+        let pooling = ModuleFolder::read(files, pooling)?;
+        let poolings = read_poolings(&pooling)?;
+        let excludes_prompt = pooling.json.bool("include_prompt")? == Some(false);
+        let mut width = poolings.len() * hidden_size;
         let mut modules = Vec::new();
         // Dropout has an effect only in training.
         let rest: Vec<_> = rest.iter().filter(|entry| entry.kind() != "Dropout").collect();
@@ -97,14 +102,16 @@ impl ModuleChain {
             modules.push(module);
         }
         match modules.last() {
-            Some(Module::Dense { .. }) => Ok(Some(Self { pooling, modules, num_labels: width })),
+            Some(Module::Dense { .. }) => {
+                Ok(Some(Self { poolings, excludes_prompt, modules, num_labels: width }))
+            }
             _ => Err(unsupported("modules.json does not end with a Dense module, which gives the scores")),
         }
     }
 }
 
-/// Returns the pooling mode, from its name or from the flags in older files.
-fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
+/// Returns the pooling modes, from their names or from the flags in older files.
+fn read_poolings(folder: &ModuleFolder) -> Result<Vec<Pooling>> {
     let json = &folder.json;
     let flags = LEGACY_POOLING_FLAGS.map(|(flag, _)| flag);
     json.reject_other_fields(&[&POOLING_FIELDS[..], &flags].concat())?;
@@ -118,32 +125,28 @@ fn read_pooling(folder: &ModuleFolder, prompt: &str) -> Result<Pooling> {
             folder.path
         )));
     }
-    if json.bool("include_prompt")? == Some(false) && !prompt.is_empty() {
-        return Err(unsupported(format!(
-            "{}/config.json: include_prompt is false, which is not supported for a model with a prompt",
-            folder.path
-        )));
-    }
     if json.get("pooling_mode").is_none() {
-        let mut pooling = None;
+        let mut poolings = Vec::new();
         for (flag, mode) in LEGACY_POOLING_FLAGS {
-            if json.bool(flag)? == Some(true) && pooling.replace(mode).is_some() {
-                return Err(unsupported(format!(
-                    "{}/config.json has several pooling modes; one is supported",
-                    folder.path
-                )));
+            if json.bool(flag)? == Some(true) {
+                poolings.push(pooling_mode(folder, mode)?);
             }
         }
-        return pooling_mode(folder, pooling.unwrap_or("mean"));
+        return Ok(if poolings.is_empty() { vec![Pooling::Mean] } else { poolings });
     }
-    match json.strings("pooling_mode") {
-        Ok(Some(modes)) if modes.len() == 1 => pooling_mode(folder, modes[0]),
-        Ok(_) => Err(unsupported(format!(
-            "{}/config.json has several pooling modes; one is supported",
-            folder.path
-        ))),
-        Err(_) => pooling_mode(folder, json.string("pooling_mode")?.unwrap_or("mean")),
+    let modes = json.strings("pooling_mode").unwrap_or_default();
+    let modes = match modes {
+        Some(modes) => modes,
+        None => vec![json.string("pooling_mode")?.unwrap_or("mean")],
+    };
+    if modes.is_empty() || modes.len() > MAX_POOLINGS {
+        return Err(config(format!(
+            "{}/config.json: pooling_mode lists {} modes, not 1 to {MAX_POOLINGS}",
+            folder.path,
+            modes.len()
+        )));
     }
+    modes.into_iter().map(|mode| pooling_mode(folder, mode)).collect()
 }
 
 /// The other fields of a Pooling module. The dimension is that of the encoder's rows.

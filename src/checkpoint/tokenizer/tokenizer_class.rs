@@ -18,6 +18,8 @@ pub enum TokenizerClass {
     Roberta,
     /// `XLMRobertaTokenizer`.
     XlmRoberta,
+    /// `AlbertTokenizer`: XLM-RoBERTa's words after more normalization, in BERT's template.
+    Albert,
     /// `CamembertTokenizer`.
     Camembert,
     /// `DebertaV2Tokenizer`.
@@ -27,7 +29,7 @@ pub enum TokenizerClass {
 }
 
 /// Class names, without the suffix `Fast` of older files.
-const CLASSES: [(&str, TokenizerClass); 22] = [
+const CLASSES: [(&str, TokenizerClass); 23] = [
     ("TokenizersBackend", TokenizerClass::Backend),
     ("BloomTokenizer", TokenizerClass::Backend),
     // Its constructor is BERT's, but it reads tokenizer.json as it is.
@@ -48,6 +50,7 @@ const CLASSES: [(&str, TokenizerClass); 22] = [
     ("LEDTokenizer", TokenizerClass::Roberta),
     ("MvpTokenizer", TokenizerClass::Roberta),
     ("XLMRobertaTokenizer", TokenizerClass::XlmRoberta),
+    ("AlbertTokenizer", TokenizerClass::Albert),
     ("CamembertTokenizer", TokenizerClass::Camembert),
     ("DebertaV2Tokenizer", TokenizerClass::DebertaV2),
     ("Qwen2Tokenizer", TokenizerClass::Qwen2),
@@ -55,7 +58,7 @@ const CLASSES: [(&str, TokenizerClass); 22] = [
 
 /// Other classes of transformers that build a tokenizer of their own or need other files than `tokenizer.json`.
 /// Transformers reads `tokenizer.json` as it is for any name that it does not know.
-const UNSUPPORTED: &str = "Albert Barthez Bartpho BertGeneration BertJapanese BertTokenizerLegacy Bertweet BigBird BioGpt \
+const UNSUPPORTED: &str = "Barthez Bartpho BertGeneration BertJapanese BertTokenizerLegacy Bertweet BigBird BioGpt \
     Blenderbot BlenderbotSmall ByT5 CLIP CTRL Canine Clvp CodeGen CodeLlama Cohere Cpm CpmAnt \
     DPRContextEncoder DPRQuestionEncoder DPRReader Deberta Dia Esm Esmc FNet FSMT FastSpeech2Conformer \
     Flaubert Funnel GPT2 GPTNeoX GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 \
@@ -65,13 +68,16 @@ const UNSUPPORTED: &str = "Albert Barthez Bartpho BertGeneration BertJapanese Be
     Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLNet";
 
 /// The classes for model types, if no file names a class.
-const MODEL_TYPES: [(&str, TokenizerClass); 13] = [
+const MODEL_TYPES: [(&str, TokenizerClass); 17] = [
+    ("albert", TokenizerClass::Albert),
     ("bert", TokenizerClass::Bert),
     ("camembert", TokenizerClass::Camembert),
+    ("data2vec-text", TokenizerClass::Roberta),
     ("deberta-v2", TokenizerClass::DebertaV2),
     // Not DistilBertTokenizer: if no class is named, HF passes token types.
     ("distilbert", TokenizerClass::Bert),
     ("electra", TokenizerClass::Bert),
+    ("ernie", TokenizerClass::Bert),
     ("gte", TokenizerClass::XlmRoberta),
     ("jina_embeddings_v3", TokenizerClass::XlmRoberta),
     ("mpnet", TokenizerClass::MpNet),
@@ -79,6 +85,7 @@ const MODEL_TYPES: [(&str, TokenizerClass); 13] = [
     ("qwen2", TokenizerClass::Qwen2),
     ("qwen3", TokenizerClass::Qwen2),
     ("roberta", TokenizerClass::Roberta),
+    ("roberta-prelayernorm", TokenizerClass::Roberta),
     ("xlm-roberta", TokenizerClass::XlmRoberta),
 ];
 

@@ -60,6 +60,8 @@ pub struct TokenizerOptions {
     pub do_lower_case: Option<bool>,
     /// Whether to strip accents. `None` means the value of `do_lower_case`.
     pub strip_accents: Option<bool>,
+    /// Whether to keep accents (ALBERT).
+    pub keep_accents: Option<bool>,
     /// Whether to put spaces around CJK characters.
     pub tokenize_chinese_chars: Option<bool>,
     /// Whether to split at punctuation.
@@ -232,6 +234,7 @@ fn options(json: &Object) -> Result<TokenizerOptions> {
     Ok(TokenizerOptions {
         do_lower_case: json.bool("do_lower_case")?,
         strip_accents: json.bool("strip_accents")?,
+        keep_accents: json.bool("keep_accents")?,
         tokenize_chinese_chars: json.bool("tokenize_chinese_chars")?,
         split_by_punct: json.bool("split_by_punct")?,
         // To HF's classes a null is Python's None, which counts as false, and not as absent.

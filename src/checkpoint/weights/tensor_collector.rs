@@ -59,8 +59,11 @@ impl TensorCollector {
         Ok(())
     }
 
-    /// Adds a tensor.
-    pub(super) fn insert(&mut self, tensor: Tensor) {
+    /// Adds a tensor. The kernels of a convolution, `[outputs, inputs, width]`, become a matrix with a row per output.
+    pub(super) fn insert(&mut self, mut tensor: Tensor) {
+        if let Some(shape) = matrix_shape(&tensor.shape) {
+            tensor.shape = shape.to_vec();
+        }
         self.tensors.insert(tensor.name.clone(), tensor);
     }
 
@@ -73,7 +76,7 @@ impl TensorCollector {
         encoding: Encoding,
         bytes: usize,
     ) -> Option<StreamingQuantizer> {
-        let shape = <[usize; 2]>::try_from(shape).ok()?;
+        let shape = matrix_shape(shape)?;
         let grid = self.expected.quantization(name)?;
         let is_read = bytes > 0 && !matches!(encoding, Encoding::Unsupported(_));
         is_read.then(|| StreamingQuantizer::new(name, shape, encoding, bytes, grid))
@@ -101,5 +104,14 @@ impl TensorCollector {
 
     pub(super) fn into_tensors(self) -> BTreeMap<String, Tensor> {
         self.tensors
+    }
+}
+
+/// Returns the shape of a matrix, or of a convolution's kernels as a matrix. Returns `None` for other tensors.
+fn matrix_shape(shape: &[usize]) -> Option<[usize; 2]> {
+    match *shape {
+        [rows, columns] => Some([rows, columns]),
+        [rows, inputs, width] => Some([rows, inputs.checked_mul(width)?]),
+        _ => None,
     }
 }

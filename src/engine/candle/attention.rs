@@ -5,10 +5,10 @@ use std::ops::Range;
 use candle_core::{D, Device, Tensor};
 
 use super::linear::split_columns;
-use super::{ApplyLinear, CandleEngine, pool};
+use super::{ApplyLinear, CandleEngine, first_rows};
 use crate::engine::lower::{self, QkvProjections};
 use crate::engine::positions::{BIAS_COLUMNS, RotaryTable, bias_column};
-use crate::model::{Disentangled, Pooling, Rotary};
+use crate::model::{Disentangled, Rotary};
 use crate::text::Batch;
 
 /// Query rows per block. The logits of a block of a pair of 8,192 tokens take 2 MB per head, those of all rows 268 MB.
@@ -44,13 +44,16 @@ impl Attention {
         let inputs = self.norm.pre(x)?;
         let (residual, projected) = match &self.qkv {
             QkvProjections::All(layers) => {
-                let [query, key, value] = split_columns(&layers.apply(&inputs, apply)?)?;
+                let widths = [self.heads, self.key_value_heads, self.key_value_heads];
+                let widths = widths.map(|heads| heads * self.head_dim);
+                let [query, key, value] = split_columns(&layers.apply(&inputs, apply)?, widths)?;
                 (x.clone(), Projected { query, key, value })
             }
             QkvProjections::Cls { query, key_value } => {
-                let query = query.apply(&pool(Pooling::First, &inputs, batch)?, apply)?;
-                let [key, value] = split_columns(&key_value.apply(&inputs, apply)?)?;
-                (pool(Pooling::First, x, batch)?, Projected { query, key, value })
+                let query = query.apply(&first_rows(&inputs, batch)?, apply)?;
+                let widths = [self.key_value_heads * self.head_dim; 2];
+                let [key, value] = split_columns(&key_value.apply(&inputs, apply)?, widths)?;
+                (first_rows(x, batch)?, Projected { query, key, value })
             }
         };
         let contexts = batch
@@ -75,11 +78,12 @@ impl Attention {
     ) -> candle_core::Result<Tensor> {
         let mut query = self.split_heads(&projected.query, &pair.queries)?;
         let mut key = self.split_heads(&projected.key, &pair.keys)?;
-        let value = self.split_heads(&projected.value, &pair.keys)?;
+        let value = self.repeat_heads(&self.split_heads(&projected.value, &pair.keys)?)?;
         if let Positions::Rotary(rotary) = &self.positions {
             query = rotations.rotate(rotary, &query)?;
             key = rotations.rotate(rotary, &key)?;
         }
+        let key = self.repeat_heads(&key)?;
         let count = pair.queries.len();
         let blocks = (0..count)
             .step_by(BLOCK_ROWS)
@@ -174,9 +178,16 @@ impl Attention {
     /// Reshapes some rows of `[tokens, hidden]` to `[heads, rows, head_dim]`.
     fn split_heads(&self, x: &Tensor, rows: &Range<usize>) -> candle_core::Result<Tensor> {
         x.narrow(0, rows.start, rows.len())?
-            .reshape((rows.len(), self.heads, ()))?
+            .reshape((rows.len(), (), self.head_dim))?
             .transpose(0, 1)?
             .contiguous()
+    }
+
+    /// Repeats heads of keys or values, `[key_value_heads, rows, head_dim]`, for the heads of queries that share them.
+    fn repeat_heads(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (heads, rows, head_dim) = x.dims3()?;
+        let group = self.heads / self.key_value_heads;
+        x.unsqueeze(1)?.expand((heads, group, rows, head_dim))?.contiguous()?.flatten(0, 1)
     }
 }
 

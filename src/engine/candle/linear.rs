@@ -52,12 +52,16 @@ impl Layers {
     }
 }
 
-/// Splits the columns of `x` into `N` parts of the same width.
-pub(super) fn split_columns<const N: usize>(x: &Tensor) -> candle_core::Result<[Tensor; N]> {
-    let width = x.dim(1)? / N;
+/// Splits the columns of `x` into parts of these widths.
+pub(super) fn split_columns<const N: usize>(
+    x: &Tensor,
+    widths: [usize; N],
+) -> candle_core::Result<[Tensor; N]> {
     let mut parts = std::array::from_fn(|_| x.clone());
-    for (index, part) in parts.iter_mut().enumerate() {
-        *part = x.narrow(1, index * width, width)?;
+    let mut start = 0;
+    for (part, width) in parts.iter_mut().zip(widths) {
+        *part = x.narrow(1, start, width)?;
+        start += width;
     }
     Ok(parts)
 }

@@ -42,7 +42,7 @@ impl Lower<CandleEngine> for Lowering {
     fn norm(&mut self, norm: &model::LayerNorm) -> Result<LayerNorm> {
         let mut values = |name: &str| self.weights.take(name).map(|tensor| tensor.to_f32());
         let bias = norm.bias.as_deref().map_or_else(|| Ok(vec![0.0; norm.width]), &mut values)?;
-        Ok(LayerNorm { weight: values(&norm.weight)?, bias, eps: norm.eps })
+        Ok(LayerNorm { weight: values(&norm.weight)?, bias, eps: norm.eps, rms: norm.rms })
     }
 
     fn linear(&mut self, layers: &[&model::Linear]) -> Result<Layers> {

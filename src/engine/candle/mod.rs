@@ -3,6 +3,7 @@
 //! It is written to be read: one function per step, attention pair by pair, no fused operations.
 
 mod attention;
+mod convolution;
 mod linear;
 mod lower;
 mod norm;
@@ -13,7 +14,7 @@ pub(crate) use linear::{ApplyLinear, Linear};
 
 use crate::checkpoint::{Activation, Weights};
 use crate::error::{Error, Result, internal};
-use crate::model::{Plan, Pooling};
+use crate::model::{Plan, Pool, Pooling};
 use crate::text::Batch;
 use attention::Rotations;
 use linear::split_columns;
@@ -37,7 +38,7 @@ impl CandleEngine {
         Ok(Self { hidden_size: plan.hidden_size, steps: lower::steps(plan, weights)? })
     }
 
-    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
+    /// Runs a batch and returns the pooled rows, `[pairs, pooled_size]`.
     pub(super) fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
         self.run_with(batch, &mut Linear::forward)
     }
@@ -49,6 +50,7 @@ impl CandleEngine {
 
     fn forward(&self, batch: &Batch, apply: ApplyLinear) -> candle_core::Result<Vec<f32>> {
         let mut rotations = Rotations::for_batch(batch);
+        let mut unfolded = None;
         let mut x = Tensor::zeros((0, self.hidden_size), DType::F32, &Device::Cpu)?;
         for step in &self.steps {
             x = match step {
@@ -59,10 +61,18 @@ impl CandleEngine {
                     Tensor::from_vec(rows, shape, &Device::Cpu)?
                 }
                 Step::Norm(norm) => norm.forward(&x)?,
-                Step::Project(layer) => layer.apply(&x, apply)?,
+                Step::Project(layer, activation) => {
+                    let projected = layer.apply(&x, apply)?;
+                    activation.map_or(Ok(projected.clone()), |activation| activate(activation, &projected))?
+                }
+                Step::Unfold(unfold) => {
+                    unfolded = Some(convolution::unfold(*unfold, &x, batch)?);
+                    x
+                }
+                Step::Convolve(convolution) => convolution.forward(&x, unfolded.take(), apply)?,
                 Step::Attention(attention) => attention.forward(&x, batch, &mut rotations, apply)?,
                 Step::FeedForward(block) => block.forward(&x, apply)?,
-                Step::Pool(pooling) => pool(*pooling, &x, batch)?,
+                Step::Pool(pooling) => pool(pooling, &x, batch)?,
             };
         }
         x.flatten_all()?.to_vec1()
@@ -74,7 +84,8 @@ impl FeedForward {
         let inputs = self.norm.pre(x)?;
         let projected = self.intermediate.apply(&inputs, apply)?;
         let inner = if self.gated {
-            let [activated, gate] = split_columns(&projected)?;
+            let half = projected.dim(1)? / 2;
+            let [activated, gate] = split_columns(&projected, [half; 2])?;
             (activate(self.activation, &activated)? * gate)?
         } else {
             activate(self.activation, &projected)?
@@ -83,24 +94,31 @@ impl FeedForward {
     }
 }
 
-/// Reduces the rows of each pair to one, `[pairs, hidden]`.
-fn pool(pooling: Pooling, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+/// Reduces the rows of each pair to one, `[pairs, hidden]` for each pooling side by side.
+fn pool(Pool { poolings, skipped }: &Pool, x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
     let pooled = batch.ranges().map(|range| {
-        let count = range.len();
-        let rows = x.narrow(0, range.start, count)?;
-        match pooling {
+        let count = range.len() - skipped;
+        let rows = x.narrow(0, range.start + skipped, count)?;
+        let pool = |pooling: &Pooling| match pooling {
             Pooling::First => rows.narrow(0, 0, 1),
             Pooling::Last => rows.narrow(0, count - 1, 1),
             Pooling::Mean => rows.mean_keepdim(0),
             Pooling::MeanSqrtLen => rows.sum_keepdim(0)? / (count as f64).sqrt(),
             Pooling::WeightedMean => {
-                let weights = Tensor::arange(1.0, count as f32 + 1.0, &Device::Cpu)?.unsqueeze(1)?;
+                let positions = (skipped + 1) as f32..(range.len() + 1) as f32;
+                let weights = Tensor::arange(positions.start, positions.end, &Device::Cpu)?.unsqueeze(1)?;
                 rows.broadcast_mul(&weights)?.sum_keepdim(0)?.broadcast_div(&weights.sum_keepdim(0)?)
             }
             Pooling::Max => rows.max_keepdim(0),
-        }
+        };
+        Tensor::cat(&poolings.iter().map(pool).collect::<candle_core::Result<Vec<_>>>()?, 1)
     });
     Tensor::cat(&pooled.collect::<candle_core::Result<Vec<_>>>()?, 0)
+}
+
+/// Returns the first row of each pair, `[pairs, hidden]`.
+fn first_rows(x: &Tensor, batch: &Batch) -> candle_core::Result<Tensor> {
+    pool(&Pool { poolings: vec![Pooling::First], skipped: 0 }, x, batch)
 }
 
 fn activate(activation: Activation, x: &Tensor) -> candle_core::Result<Tensor> {

@@ -1,4 +1,4 @@
-//! Layer norms.
+//! Layer norms, with and without the mean.
 
 use candle_core::{Device, Tensor};
 
@@ -8,6 +8,8 @@ pub(crate) struct LayerNorm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
     pub(super) eps: f64,
+    /// Whether the mean counts as zero.
+    pub(super) rms: bool,
 }
 
 type BlockNorm = crate::engine::lower::BlockNorm<LayerNorm>;
@@ -40,7 +42,7 @@ impl LayerNorm {
 
     fn normalize(&self, row: &mut [f32]) {
         let size = row.len() as f64;
-        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size;
+        let mean = if self.rms { 0.0 } else { row.iter().map(|&x| f64::from(x)).sum::<f64>() / size };
         let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size;
         let scale = (variance + self.eps).sqrt().recip();
         for ((x, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {

@@ -65,6 +65,7 @@ impl Lower<CpuEngine> for Lowering {
             weight: whole(&norm.weight)?,
             bias: bias.unwrap_or_else(|| vec![0.0; norm.width]),
             eps: norm.eps as f32,
+            rms: norm.rms,
         })
     }
 

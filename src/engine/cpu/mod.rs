@@ -94,7 +94,7 @@ impl CpuEngine {
         if self.threads == 1 { BATCH_TOKENS } else { 4 * BATCH_TOKENS * self.threads }
     }
 
-    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
+    /// Runs a batch and returns the pooled rows, `[pairs, pooled_size]`.
     ///
     /// # Errors
     /// `internal` if an activation is not finite.

@@ -10,7 +10,7 @@ use crate::text::Batch;
 /// Minimum number of tokens in a shard.
 const MIN_TOKENS: usize = 128;
 
-/// Runs a batch on the engine's threads and returns the pooled rows, `[pairs, hidden_size]`.
+/// Runs a batch on the engine's threads and returns the pooled rows, `[pairs, pooled_size]`.
 pub(super) fn run(engine: &CpuEngine, batch: &Batch) -> Result<Vec<f32>> {
     // More shards than threads, so that a thread that finishes early takes another.
     let tokens = (batch.tokens() / (2 * engine.threads)).clamp(MIN_TOKENS, BATCH_TOKENS);

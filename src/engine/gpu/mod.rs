@@ -56,6 +56,8 @@ pub(crate) struct GpuEngine {
     tile: GemmTile,
     executor: Executor,
     hidden_size: usize,
+    /// Number of pooled rows of each pair.
+    poolings: usize,
 }
 
 /// A submitted micro-batch.
@@ -123,6 +125,7 @@ impl GpuEngine {
             tile,
             executor,
             hidden_size: plan.hidden_size,
+            poolings: plan.pooled_size() / plan.hidden_size,
         })
     }
 
@@ -149,7 +152,7 @@ impl GpuEngine {
         BATCH_TOKENS
     }
 
-    /// Runs a batch and returns the pooled rows, `[pairs, hidden_size]`.
+    /// Runs a batch and returns the pooled rows, `[pairs, pooled_size]`.
     ///
     /// # Errors
     /// As [`submit`](Self::submit) and [`receive`](Self::receive).
@@ -181,7 +184,7 @@ impl GpuEngine {
         Ok(PendingBatch { parts: parts?, scope_error })
     }
 
-    /// Waits for the pooled rows of a submitted batch, `[pairs, hidden_size]`.
+    /// Waits for the pooled rows of a submitted batch, `[pairs, pooled_size]`.
     ///
     /// # Errors
     /// `device-lost`, `out-of-memory`; `internal` if an activation is not finite.
@@ -217,10 +220,13 @@ impl GpuEngine {
         self.executor.profile(&self.gpu, &recording, uploads).await
     }
 
-    /// Returns the elements of rows without their padding.
+    /// Returns the pooled rows of each pair side by side, without their padding. In `rows`, all pairs of one pooling come
+    /// before those of the next.
     fn without_padding(&self, rows: &[f32]) -> impl Iterator<Item = f32> {
         let (width, stride) = (self.hidden_size, self.hidden_size.next_multiple_of(VEC4));
-        rows.chunks_exact(stride).flat_map(move |row| &row[..width]).copied()
+        let (poolings, pairs) = (self.poolings, rows.len() / stride / self.poolings);
+        let of_pair = move |pair| (0..poolings).map(move |pooling| (pooling * pairs + pair) * stride);
+        (0..pairs).flat_map(of_pair).flat_map(move |start| &rows[start..start + width]).copied()
     }
 
     /// Splits a batch into parts whose scratch buffers the GPU can bind.

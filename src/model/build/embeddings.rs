@@ -4,7 +4,7 @@ use super::PlanBuilder;
 use super::linear::linear;
 use crate::checkpoint::Weights;
 use crate::error::{Result, weights};
-use crate::model::plan::{Embed, PositionTable, Step, Table};
+use crate::model::plan::{Embed, PositionTable, Projection, Step, Table};
 use crate::model::tensor_names::EmbeddingProjection;
 
 impl PlanBuilder<'_> {
@@ -21,11 +21,14 @@ impl PlanBuilder<'_> {
     /// Returns the steps that normalize embeddings and project them to the width of the layers.
     pub(super) fn embedding_norm_and_projection(&self) -> Vec<Step> {
         let (embedding, hidden) = (self.config.embedding_size, self.config.hidden_size);
-        let norm = |width| Step::Norm(self.norm(self.names.embedding_norm, width));
+        let Some(name) = self.names.embedding_norm else { return Vec::new() };
+        let norm = |width| Step::Norm(self.norm(name, width));
         let project = |name: &str, bias| {
-            Step::Project(linear(&format!("{}{name}", self.prefix), embedding, hidden, bias))
+            let linear = linear(&format!("{}{name}", self.prefix), embedding, hidden, bias);
+            Step::Project(Projection { linear, activation: None })
         };
         match self.names.embedding_projection {
+            EmbeddingProjection::Always(name) => vec![norm(embedding), project(name, true)],
             _ if embedding == hidden => vec![norm(hidden)],
             EmbeddingProjection::Absent => vec![norm(embedding)],
             EmbeddingProjection::AfterNorm(name) => vec![norm(embedding), project(name, true)],
@@ -49,6 +52,7 @@ impl PlanBuilder<'_> {
             word: table(self.names.word_embeddings, config.vocab_size),
             position,
             token_type: (types > 0).then(|| table(self.names.token_type_embeddings, types)),
+            task: config.task_vocab_size.map(|tasks| table("embeddings.task_type_embeddings", tasks)),
         }
     }
 }

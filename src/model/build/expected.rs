@@ -29,11 +29,16 @@ impl PlanBuilder<'_> {
             match step {
                 Step::Embed(embed) => {
                     let position = embed.position.as_ref().map(|position| &position.table);
-                    let tables = [Some(&embed.word), position, embed.token_type.as_ref()];
+                    let tables =
+                        [Some(&embed.word), position, embed.token_type.as_ref(), embed.task.as_ref()];
                     tables.into_iter().flatten().for_each(|table| list.table(table, ExpectedRole::Table));
                 }
                 Step::Norm(norm) => list.norm(norm, ExpectedRole::Norm),
-                Step::Project(linear) => list.linear(linear, ExpectedRole::Matrix),
+                Step::Project(projection) => list.linear(&projection.linear, ExpectedRole::Matrix),
+                Step::Convolve(convolution) => {
+                    list.linear(&convolution.linear, ExpectedRole::Matrix);
+                    list.norm(&convolution.norm, ExpectedRole::Norm);
+                }
                 Step::Attention(attention) => list.attention(attention),
                 Step::FeedForward(block) => {
                     list.block_norm(&block.norm, true);
@@ -42,7 +47,7 @@ impl PlanBuilder<'_> {
                     list.linear(&block.output, ExpectedRole::Matrix);
                     list.block_norm(&block.norm, false);
                 }
-                Step::Pool(_) => {}
+                Step::Unfold(_) | Step::Pool(_) => {}
             }
         }
         if !is_chain {

@@ -5,13 +5,28 @@ use super::linear::linear;
 use crate::checkpoint::{LogitHead, ModelConfig, Module, ModuleChain, Weights};
 use crate::error::Result;
 use crate::model::head::{Dense, Head, Layer, Norm};
-use crate::model::plan::LayerNorm;
+use crate::model::plan::{LayerNorm, Projection};
 use crate::model::tensor_names::{HeadLayer, TensorNames};
+
+/// The layers of a head that [`PlanBuilder::projected_head`] moves to the Plan.
+const PROJECTED_LAYERS: usize = 2;
 
 impl PlanBuilder<'_> {
     pub(super) fn head(&self, weights: &Weights) -> Result<Head> {
-        let layers = self.names.head.iter().map(|layer| self.head_layer(*layer, weights));
+        let skipped = if self.config.head_before_pooling { PROJECTED_LAYERS } else { 0 };
+        let layers = self.names.head.iter().skip(skipped).map(|layer| self.head_layer(*layer, weights));
         Ok(Head::new(layers.collect::<Result<_>>()?))
+    }
+
+    /// Returns the first layer of the head with its activation, for a model that applies them before pooling.
+    pub(super) fn projected_head(&self) -> Option<Projection> {
+        match self.names.head {
+            [HeadLayer::Dense(name), HeadLayer::Activate(activation), ..] => Some(Projection {
+                linear: self.square(name, self.config.biases.head),
+                activation: Some(*activation),
+            }),
+            _ => None,
+        }
     }
 
     /// Checks that the weights have a head, unless the checkpoint claims to be a classifier: then [`head`](Self::head)
@@ -72,7 +87,8 @@ pub(crate) fn head_parameters(config: &ModelConfig, chain: Option<&ModuleChain>)
         HeadLayer::Classifier(_) => (hidden + 1) * config.num_labels,
         HeadLayer::Activate(_) | HeadLayer::ActivateWithHeadAct => 0,
     };
-    Ok(TensorNames::of(config.family)?[0].head.iter().map(layer).sum())
+    let skipped = if config.head_before_pooling { PROJECTED_LAYERS } else { 0 };
+    Ok(TensorNames::of(config.family)?[0].head.iter().skip(skipped).map(layer).sum())
 }
 
 /// Builds the head of a chain of modules, each of which has its own weights file.
@@ -101,6 +117,7 @@ pub(super) fn module_chain_head(chain: &ModuleChain) -> Result<Head> {
                     width: *width,
                     // torch's default; the module's files do not store it.
                     eps: 1e-5,
+                    rms: false,
                 };
                 layers.push(Norm::read(weights, norm)?);
             }

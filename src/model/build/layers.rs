@@ -2,9 +2,12 @@
 
 use super::PlanBuilder;
 use super::linear::{linear, stacked};
-use crate::checkpoint::{AttentionPositions, RelativePositions, normalized_table};
+use crate::checkpoint::{
+    AttentionPositions, ConvolutionConfig, ModelConfig, RelativePositions, SharedLayers, normalized_table,
+};
 use crate::model::plan::{
-    Attention, BlockNorm, Disentangled, FeedForward, LayerNorm, Linear, Positions, Rows, Table,
+    Attention, BlockNorm, Convolution, Disentangled, FeedForward, LayerNorm, Linear, Positions, Rows, Table,
+    Unfold,
 };
 use crate::model::tensor_names::{FeedForwardIn, NormPlacement, Qkv};
 
@@ -80,7 +83,12 @@ impl PlanBuilder<'_> {
     fn qkv(&self, layer: usize) -> [Linear; 3] {
         let bias = self.config.biases.attention;
         match self.names.qkv {
-            Qkv::Separate(names) => names.map(|name| self.square(&self.in_layer(layer, name), bias)),
+            Qkv::Separate([query, key, value]) => {
+                let ModelConfig { hidden_size, num_attention_heads, num_key_value_heads, .. } = *self.config;
+                let key_size = hidden_size / num_attention_heads * num_key_value_heads;
+                [(query, hidden_size), (key, key_size), (value, key_size)]
+                    .map(|(name, size)| linear(&self.in_layer(layer, name), hidden_size, size, bias))
+            }
             Qkv::Fused(name) => {
                 let hidden = self.config.hidden_size;
                 stacked(&self.in_layer(layer, name), hidden, hidden, bias)
@@ -114,6 +122,16 @@ impl PlanBuilder<'_> {
         }
     }
 
+    /// Returns the convolution after the first layer, if there is one, and the step that saves its input.
+    pub(super) fn convolution(&self) -> Option<(Unfold, Convolution)> {
+        let ConvolutionConfig { kernel_size, activation } = self.config.convolution?;
+        let hidden = self.config.hidden_size;
+        let names = self.names.convolution;
+        let linear = linear(&format!("{}{}", self.prefix, names.layer), kernel_size * hidden, hidden, true);
+        let norm = self.norm(names.norm, hidden);
+        Some((Unfold { kernel_size, width: hidden }, Convolution { linear, activation, norm }))
+    }
+
     fn attention_norm(&self, layer: usize) -> BlockNorm {
         match (self.names.norm_placement, layer) {
             (NormPlacement::BeforeAllButFirst, 0) => BlockNorm::Absent,
@@ -125,7 +143,7 @@ impl PlanBuilder<'_> {
         let norm = self.norm_at(name, self.config.hidden_size);
         match self.names.norm_placement {
             NormPlacement::After => BlockNorm::After(norm),
-            NormPlacement::BeforeAllButFirst => BlockNorm::Before(norm),
+            NormPlacement::Before | NormPlacement::BeforeAllButFirst => BlockNorm::Before(norm),
         }
     }
 
@@ -139,6 +157,7 @@ impl PlanBuilder<'_> {
             weight: format!("{name}.weight"),
             width,
             eps: self.config.layer_norm_eps,
+            rms: self.config.rms_norm,
         }
     }
 
@@ -147,6 +166,22 @@ impl PlanBuilder<'_> {
     }
 
     pub(super) fn in_layer(&self, layer: usize, name: &str) -> String {
-        format!("{}{}.{layer}.{name}", self.prefix, self.names.layers)
+        let (prefix, layers) = (self.prefix, self.names.layers);
+        match self.config.shared_layers {
+            None => format!("{prefix}{layers}.{layer}.{name}"),
+            Some(shared) => {
+                let (group, layer) = shared.position(layer, self.config.num_hidden_layers);
+                format!("{prefix}{layers}.{group}.albert_layers.{layer}.{name}")
+            }
+        }
+    }
+}
+
+impl SharedLayers {
+    /// Returns the group of a layer, and the layer within it. The encoder has `count` groups, some of them the same.
+    fn position(self, layer: usize, count: usize) -> (usize, usize) {
+        // As transformers rounds it.
+        let per_group = count as f64 / self.groups as f64;
+        (((layer / self.layers) as f64 / per_group) as usize, layer % self.layers)
     }
 }

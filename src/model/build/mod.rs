@@ -10,7 +10,7 @@ pub(crate) use expected::expected_tensors;
 pub(crate) use head::head_parameters;
 
 use super::head::Head;
-use super::plan::{Plan, Step};
+use super::plan::{Plan, Pool, Step};
 use super::tensor_names::TensorNames;
 use crate::checkpoint::{ModelConfig, ModuleChain, Weights, normalized_table};
 use crate::error::Result;
@@ -101,14 +101,23 @@ impl<'a> PlanBuilder<'a> {
         let config = self.config;
         let mut steps = vec![Step::Embed(self.embed())];
         steps.extend(self.embedding_norm_and_projection());
-        for layer in 0..config.num_hidden_layers {
+        let convolution = self.convolution();
+        steps.extend(convolution.as_ref().map(|(unfold, _)| Step::Unfold(*unfold)));
+        let inner_layers = config.shared_layers.map_or(1, |shared| shared.layers);
+        for layer in 0..config.num_hidden_layers * inner_layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
+            if let (0, Some((_, convolution))) = (layer, &convolution) {
+                steps.push(Step::Convolve(convolution.clone()));
+            }
         }
         if let Some(name) = self.names.final_norm {
             steps.push(Step::Norm(self.norm(name, config.hidden_size)));
         }
-        steps.push(Step::Pool(config.pooling));
+        if config.head_before_pooling {
+            steps.extend(self.projected_head().map(Step::Project));
+        }
+        steps.push(Step::Pool(Pool { poolings: config.poolings.clone(), skipped: config.unpooled_rows }));
         Plan { hidden_size: config.hidden_size, steps }
     }
 }

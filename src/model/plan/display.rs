@@ -16,7 +16,7 @@ impl fmt::Display for Plan {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Embed(Embed { word, position, token_type }) => {
+            Step::Embed(Embed { word, position, token_type, .. }) => {
                 write!(f, "embed         {} words", word.rows)?;
                 if let Some(PositionTable { table, .. }) = position {
                     write!(f, ", {} positions", table.rows)?;
@@ -27,12 +27,22 @@ impl fmt::Display for Step {
                 write!(f, " -> {}", word.width)
             }
             Step::Norm(_) => write!(f, "norm"),
-            Step::Project(linear) => {
-                write!(f, "project       {} -> {}", linear.in_features, linear.out_features())
+            Step::Project(Projection { linear, activation }) => {
+                write!(f, "project       {} -> {}", linear.in_features, linear.out_features())?;
+                activation.map_or(Ok(()), |activation| write!(f, " {activation:?}"))
+            }
+            Step::Unfold(Unfold { kernel_size, .. }) => write!(f, "unfold        {kernel_size} rows"),
+            Step::Convolve(Convolution { activation, .. }) => {
+                write!(f, "convolve      {activation:?}, norm after")
             }
             Step::Attention(attention) => {
                 let heads = attention.heads;
-                write!(f, "attention     {heads} heads of {}", attention.query.out_features() / heads)?;
+                let head_dim = attention.query.out_features() / heads;
+                write!(f, "attention     {heads} heads of {head_dim}")?;
+                match attention.key.out_features() / head_dim {
+                    key_heads if key_heads == heads => {}
+                    key_heads => write!(f, ", {key_heads} of keys")?,
+                }
                 write!(f, "{}", attention.positions)?;
                 if let Some(window) = attention.window {
                     write!(f, ", window {window} each side")?;
@@ -44,12 +54,24 @@ impl fmt::Display for Step {
                 let width = block.intermediate.out_features();
                 write!(f, "feed-forward  {width} {:?}{gated}, norm {}", block.activation, block.norm)
             }
-            Step::Pool(Pooling::First) => write!(f, "pool          first row"),
-            Step::Pool(Pooling::Mean) => write!(f, "pool          mean of rows"),
-            Step::Pool(Pooling::MeanSqrtLen) => write!(f, "pool          sum of rows / sqrt(number of rows)"),
-            Step::Pool(Pooling::WeightedMean) => write!(f, "pool          mean of rows weighted by position"),
-            Step::Pool(Pooling::Max) => write!(f, "pool          maximum of rows"),
-            Step::Pool(Pooling::Last) => write!(f, "pool          last row"),
+            Step::Pool(Pool { poolings, skipped }) => {
+                let names: Vec<&str> = poolings.iter().map(|pooling| pooling.description()).collect();
+                write!(f, "pool          {}", names.join(", "))?;
+                if *skipped > 0 { write!(f, ", without the first {skipped}") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl Pooling {
+    fn description(self) -> &'static str {
+        match self {
+            Pooling::First => "first row",
+            Pooling::Mean => "mean of rows",
+            Pooling::MeanSqrtLen => "sum of rows / sqrt(number of rows)",
+            Pooling::WeightedMean => "mean of rows weighted by position",
+            Pooling::Max => "maximum of rows",
+            Pooling::Last => "last row",
         }
     }
 }

@@ -16,14 +16,14 @@ pub(crate) use tensors::{PlanTensor, TensorRole};
 use crate::checkpoint::Activation;
 pub(crate) use crate::checkpoint::{Numbering, Pooling, Rotary};
 
-/// All steps that an engine computes, in order. The result is one pooled row per pair: `[pairs, hidden_size]`.
+/// All steps that an engine computes, in order. The result is one pooled row per pair: `[pairs, pooled_size]`.
 #[cfg_attr(
     target_arch = "wasm32",
     allow(unreachable_pub, reason = "only `describe` returns a Plan, and WebAssembly has no `describe`")
 )]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// Width of the residual stream and of the result.
+    /// Width of the residual stream.
     pub(crate) hidden_size: usize,
     /// The steps, first to last.
     pub(crate) steps: Vec<Step>,
@@ -36,14 +36,18 @@ pub(crate) enum Step {
     Embed(Embed),
     /// Normalizes every row, after the embeddings or after the last layer.
     Norm(LayerNorm),
-    /// Projects embeddings to the width of the layers.
-    Project(Linear),
+    /// Projects every row: embeddings to the width of the layers, or rows before they are pooled.
+    Project(Projection),
+    /// Saves each row with its neighbors for [`Step::Convolve`].
+    Unfold(Unfold),
     /// Multi-head self-attention within each pair, with its residual connection.
     Attention(Attention),
     /// A feed-forward block with its residual connection.
     FeedForward(FeedForward),
+    /// Adds a convolution of the rows that [`Step::Unfold`] saved.
+    Convolve(Convolution),
     /// Reduces the rows of each pair to one.
-    Pool(Pooling),
+    Pool(Pool),
 }
 
 /// `word[input_ids] + position[number of the token in the pair] + token_type[token_type_ids]`, all of the same width.
@@ -55,6 +59,41 @@ pub(crate) struct Embed {
     pub(crate) position: Option<PositionTable>,
     /// Rows by token type, if the model has them.
     pub(crate) token_type: Option<Table>,
+    /// Rows by task. The first row is added to every token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<Table>,
+}
+
+/// `activation(x W^T + b)`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Projection {
+    /// `W` and `b`.
+    #[serde(flatten)]
+    pub(crate) linear: Linear,
+    /// The activation, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) activation: Option<Activation>,
+}
+
+/// The rows around each row of a pair, itself included: `u[i][c * kernel_size + k] = x[i + k - kernel_size / 2][c]`.
+/// Rows outside the pair are zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Unfold {
+    /// Number of rows, odd.
+    pub(crate) kernel_size: usize,
+    /// Columns of a row.
+    pub(crate) width: usize,
+}
+
+/// `norm(x + activation(u W^T + b))` with the rows `u` of [`Unfold`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Convolution {
+    /// `W` and `b`. The stored tensor is `[hidden, hidden, kernel_size]`.
+    pub(crate) linear: Linear,
+    /// The activation.
+    pub(crate) activation: Activation,
+    /// The norm of the sum.
+    pub(crate) norm: LayerNorm,
 }
 
 /// Learned positions.
@@ -72,13 +111,14 @@ pub(crate) struct PositionTable {
 pub(crate) struct Attention {
     /// Projection to the queries of all heads, `[hidden, hidden]`.
     pub(crate) query: Linear,
-    /// Projection to the keys, of the same shape.
+    /// Projection to the keys, of the same shape, or of fewer heads. Then several heads of queries, one after the other,
+    /// share a head of keys and values.
     pub(crate) key: Linear,
-    /// Projection to the values, of the same shape.
+    /// Projection to the values, of the shape of the keys.
     pub(crate) value: Linear,
-    /// Projection of the concatenated heads, of the same shape.
+    /// Projection of the concatenated heads, `[hidden, hidden]`.
     pub(crate) output: Linear,
-    /// Number of heads; `head_dim = hidden / heads`.
+    /// Number of heads of queries; `head_dim = hidden / heads`.
     pub(crate) heads: usize,
     /// How attention depends on positions.
     pub(crate) positions: Positions,
@@ -198,7 +238,8 @@ pub(crate) struct Table {
     pub(crate) width: usize,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, with the biased variance.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, with the biased variance; with `rms`, the mean
+/// counts as zero (RMSNorm, Zhang and Sennrich, 2019, arXiv:1910.07467).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LayerNorm {
     /// Name of the scale, `[width]`.
@@ -209,6 +250,28 @@ pub(crate) struct LayerNorm {
     pub(crate) width: usize,
     /// Added to the variance.
     pub(crate) eps: f64,
+    /// Whether the mean counts as zero.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rms: bool,
+}
+
+/// Reduces the rows of each pair to one, in each of several ways, and puts the results side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pool {
+    /// The ways.
+    pub(crate) poolings: Vec<Pooling>,
+    /// Number of rows at the start of each pair that are left out.
+    pub(crate) skipped: usize,
+}
+
+impl Serialize for Pool {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.poolings[..], self.skipped) {
+            ([one], 0) => one.serialize(serializer),
+            (several, 0) => several.serialize(serializer),
+            (several, skipped) => (several, skipped).serialize(serializer),
+        }
+    }
 }
 
 impl Plan {
@@ -216,13 +279,38 @@ impl Plan {
     /// the attention of the last layer returns only that row. Exact, and saves most of the last layer.
     #[must_use]
     pub(crate) fn collapse_last_layer(mut self) -> Self {
-        let Some(Step::Pool(Pooling::First)) = self.steps.last() else { return self };
+        if !self.pools_first_row() {
+            return self;
+        }
         let last = self.steps.iter().rposition(|step| matches!(step, Step::Attention(_)));
+        // Other layers may share the weights, which then would be packed twice.
+        if last.is_some_and(|last| self.steps[..last].contains(&self.steps[last])) {
+            return self;
+        }
+        // A convolution needs all rows of the layer before it.
+        if last.is_some_and(|last| self.steps[last..].iter().any(|step| matches!(step, Step::Convolve(_)))) {
+            return self;
+        }
         if let Some(Step::Attention(attention)) = last.and_then(|index| self.steps.get_mut(index)) {
             attention.rows = Rows::Cls;
             self.steps.pop();
         }
         self
+    }
+}
+
+impl Plan {
+    /// Returns whether the result is only the first row of each pair.
+    pub(crate) fn pools_first_row(&self) -> bool {
+        matches!(self.steps.last(), Some(Step::Pool(Pool { poolings, skipped: 0 })) if poolings[..] == [Pooling::First])
+    }
+
+    /// Returns the width of the result.
+    pub(crate) fn pooled_size(&self) -> usize {
+        match self.steps.last() {
+            Some(Step::Pool(pool)) => pool.poolings.len() * self.hidden_size,
+            _ => self.hidden_size,
+        }
     }
 }
 

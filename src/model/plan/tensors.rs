@@ -72,11 +72,15 @@ impl Step {
         match self {
             Step::Embed(embed) => {
                 let position = embed.position.as_ref().map(|position| &position.table);
-                let tables = [Some(&embed.word), position, embed.token_type.as_ref()];
+                let tables = [Some(&embed.word), position, embed.token_type.as_ref(), embed.task.as_ref()];
                 tables.into_iter().flatten().map(Table::tensor).collect()
             }
             Step::Norm(norm) => norm.tensors(),
-            Step::Project(linear) => linear.tensors(),
+            Step::Project(projection) => projection.linear.tensors(),
+            Step::Unfold(_) => Vec::new(),
+            Step::Convolve(Convolution { linear, norm, .. }) => {
+                linear.tensors().into_iter().chain(norm.tensors()).collect()
+            }
             Step::Attention(Attention { query, key, value, output, positions, norm, .. }) => {
                 let linears = [query, key, value, output].into_iter().flat_map(Linear::tensors);
                 linears.chain(positions.tensors()).chain(norm.tensors()).collect()

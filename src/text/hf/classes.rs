@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 
 use tokenizers::normalizers::replace::ReplacePattern;
-use tokenizers::normalizers::{BertNormalizer, Lowercase, NFC, Replace, Sequence as Normalizers, Strip};
+use tokenizers::normalizers::{
+    BertNormalizer, Lowercase, NFC, NFKD, Replace, Sequence as Normalizers, Strip, StripAccents,
+};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
@@ -90,6 +92,10 @@ fn stages(
             Ok((byte_pairs(json)?, Some(NFC.into()), Some(qwen_pre_tokenizer(options)?)))
         }
         TokenizerClass::XlmRoberta => sentence_piece(json, options, |_| 3),
+        TokenizerClass::Albert => {
+            let (model, charsmap, pre_tokenizer) = sentence_piece(json, options, |_| 1)?;
+            Ok((model, Some(albert_normalizer(options, charsmap)?), pre_tokenizer))
+        }
         TokenizerClass::Camembert => {
             let unk_token = unk_token()?;
             sentence_piece(json, options, |vocab| {
@@ -124,6 +130,22 @@ fn sentence_piece(
         if options.add_prefix_space.unwrap_or(true) { PrependScheme::Always } else { PrependScheme::Never };
     let steps = vec![WhitespaceSplit.into(), Metaspace::new(SPACE, prepend, true).into()];
     Ok((Model::Unigram(model), json.charsmap()?, Some(PreTokenizers::new(steps).into())))
+}
+
+fn albert_normalizer(
+    options: &TokenizerOptions,
+    charsmap: Option<NormalizerWrapper>,
+) -> Result<NormalizerWrapper> {
+    let quote = |quote: &str| Replace::new(ReplacePattern::String(quote.to_owned()), "\"").map_err(failed);
+    let mut steps: Vec<NormalizerWrapper> = vec![quote("``")?.into(), quote("''")?.into()];
+    if !options.keep_accents.unwrap_or(false) {
+        steps.extend([NFKD.into(), StripAccents.into()]);
+    }
+    if options.do_lower_case.unwrap_or(true) {
+        steps.push(Lowercase.into());
+    }
+    steps.extend(charsmap);
+    Ok(Normalizers::new(steps).into())
 }
 
 fn deberta(json: &TokenizerJson, options: &TokenizerOptions, unk_token: &str) -> Result<Stages> {
@@ -182,9 +204,10 @@ fn template(
     };
     Ok(match class {
         TokenizerClass::Backend | TokenizerClass::Qwen2 => json.pair_template()?,
-        TokenizerClass::Bert | TokenizerClass::DistilBert | TokenizerClass::DebertaV2 => {
-            PairTemplate::bert(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?)
-        }
+        TokenizerClass::Bert
+        | TokenizerClass::DistilBert
+        | TokenizerClass::DebertaV2
+        | TokenizerClass::Albert => PairTemplate::bert(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?),
         TokenizerClass::Roberta | TokenizerClass::MpNet => {
             PairTemplate::roberta(id(SpecialToken::Cls)?, id(SpecialToken::Sep)?)
         }

@@ -36,22 +36,23 @@ impl ForwardPass<'_> {
     /// Fills `wide` with the projections, and `query` if only the CLS rows have queries.
     fn project_qkv(&mut self, attention: &Attention) {
         let Attention { qkv, norm, .. } = attention;
+        let keys = attention.key_value_heads * attention.head_dim;
         let buffer = take(&mut self.arena.wide);
         match qkv {
             QkvProjections::All(projection) => {
-                self.arena.wide = self.project(projection, norm, buffer);
-                self.rotate(attention, 2 * self.width, projection.columns());
+                self.arena.wide = self.project(projection, norm, buffer, Epilogue::Store);
+                self.rotate(attention, self.width + keys, projection.columns());
             }
             QkvProjections::Cls { query, key_value } => {
-                self.arena.wide = self.project(key_value, norm, buffer);
-                self.rotate(attention, self.width, key_value.columns());
+                self.arena.wide = self.project(key_value, norm, buffer, Epilogue::Store);
+                self.rotate(attention, keys, key_value.columns());
                 // CLS queries are at position 0, where the rotation is the identity.
                 if let BlockNorm::Before(_) = norm {
                     move_rows_to_front(&mut self.arena.normed, self.width, self.batch.ranges());
                 }
                 self.keep_cls_rows();
                 let buffer = take(&mut self.arena.query);
-                self.arena.query = self.project(query, norm, buffer);
+                self.arena.query = self.project(query, norm, buffer, Epilogue::Store);
             }
         }
     }
@@ -81,21 +82,24 @@ impl ForwardPass<'_> {
         let Arena { wide, query, context, scratch, .. } = &mut self.arena;
         arena::rows(context, self.rows, hidden);
         for (index, rows) in self.batch.ranges().enumerate() {
-            let part = |index: usize, of: usize| RowsView {
-                values: &wide[index * hidden..],
-                stride: of * hidden,
+            let Attention { heads, key_value_heads, head_dim, window, .. } = *attention;
+            let keys = key_value_heads * head_dim;
+            let part = |column: usize, stride: usize| RowsView {
+                values: &wide[column..],
+                stride,
                 first: rows.start,
                 count: rows.len(),
             };
             let (first, [query, key, value]) = match attention.qkv {
-                QkvProjections::All(_) => (rows.start, [part(0, 3), part(1, 3), part(2, 3)]),
+                QkvProjections::All(_) => {
+                    (rows.start, [0, hidden, hidden + keys].map(|column| part(column, hidden + 2 * keys)))
+                }
                 QkvProjections::Cls { .. } => {
                     let query = RowsView { values: query, stride: hidden, first: index, count: 1 };
-                    (index, [query, part(0, 2), part(1, 2)])
+                    (index, [query, part(0, 2 * keys), part(keys, 2 * keys)])
                 }
             };
-            let Attention { heads, head_dim, window, .. } = *attention;
-            let qkv = Qkv { query, key, value, heads, head_dim, window };
+            let qkv = Qkv { query, key, value, heads, key_value_heads, head_dim, window };
             let call = AttentionCall { qkv, positions, context: &mut context[first * hidden..], scratch };
             if quantizes { kernels.attend_i16(call) } else { kernels.attend_f32(call) }
         }

@@ -2,6 +2,7 @@
 
 mod arena;
 mod attention;
+mod convolution;
 mod feed_forward;
 mod linear;
 mod pooling;
@@ -13,6 +14,7 @@ pub(crate) use rotary::RotaryCache;
 
 use std::mem::{swap, take};
 
+use crate::checkpoint::Activation;
 use crate::engine::cpu::kernels::{Epilogue, Norm, Output};
 use crate::engine::cpu::{BlockNorm, CpuEngine, Step};
 use crate::engine::embed::Embedding;
@@ -55,10 +57,12 @@ impl<'a> ForwardPass<'a> {
         match step {
             Step::Embed(embedding) => self.embed(embedding),
             Step::Norm(norm) => self.norm(norm),
-            Step::Project(layer) => self.project_stream(layer),
+            Step::Project(layer, activation) => self.project_stream(layer, *activation),
+            Step::Unfold(unfold) => self.unfold(*unfold),
+            Step::Convolve(convolution) => self.convolve(convolution),
             Step::Attention(attention) => self.attention(attention),
             Step::FeedForward(block) => self.feed_forward(block),
-            Step::Pool(pooling) => self.pool(*pooling),
+            Step::Pool(pool) => self.pool(pool),
         }
     }
 
@@ -83,10 +87,11 @@ impl<'a> ForwardPass<'a> {
         self.normed = true;
     }
 
-    fn project_stream(&mut self, layer: &Linear) {
+    fn project_stream(&mut self, layer: &Linear, activation: Option<Activation>) {
         self.check_magnitude();
         let buffer = take(&mut self.arena.wide);
-        self.arena.wide = self.project(layer, &BlockNorm::Absent, buffer);
+        let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
+        self.arena.wide = self.project(layer, &BlockNorm::Absent, buffer, epilogue);
         swap(&mut self.arena.x, &mut self.arena.wide);
         (self.width, self.normed) = (layer.columns(), false);
     }
@@ -101,15 +106,21 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// Checks that rows which no norm has checked are within [`MAX_UNNORMED`].
-    fn check_magnitude(&mut self) {
+    pub(crate) fn check_magnitude(&mut self) {
         let x = &self.arena.x[..self.rows * self.width];
         self.finite &= self.normed || x.iter().all(|value| value.abs() <= MAX_UNNORMED);
     }
 
     /// Projects all rows of a block's input into the buffer `to`, and returns it.
-    pub(crate) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
+    pub(crate) fn project(
+        &mut self,
+        projection: &Linear,
+        norm: &BlockNorm,
+        mut to: Vec<f32>,
+        epilogue: Epilogue,
+    ) -> Vec<f32> {
         arena::rows(&mut to, self.rows, projection.columns());
-        let output = Output { values: &mut to, epilogue: Epilogue::Store };
+        let output = Output { values: &mut to, epilogue };
         let Arena { x, normed, cls_rows, quantized, .. } = &mut self.arena;
         let input = Input { values: norm.input(x, normed), rows: 0..self.rows, cls_rows };
         projection.apply(self.engine.kernels, &input, quantized, output);

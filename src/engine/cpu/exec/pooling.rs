@@ -1,25 +1,26 @@
 //! Pooling: the rows of each pair to one row.
 
+use std::mem::swap;
 use std::ops::Range;
 
 use super::ForwardPass;
-use crate::model::Pooling;
+use super::arena::{self, Arena};
+use crate::model::{Pool, Pooling};
 
 impl ForwardPass<'_> {
-    pub(crate) fn pool(&mut self, pooling: Pooling) {
-        let (x, width, pairs) = (&mut self.arena.x, self.width, self.batch.ranges());
-        let sums = &mut self.arena.pooling_sums;
-        match pooling {
-            Pooling::First => move_rows_to_front(x, width, pairs),
-            Pooling::Last => move_rows_to_front(x, width, pairs.map(|rows| rows.end - 1..rows.end)),
-            Pooling::Max => max_of_rows(x, width, pairs),
-            Pooling::Mean => sum_rows(x, width, pairs, sums, |_| 1.0, |count| count),
-            Pooling::MeanSqrtLen => sum_rows(x, width, pairs, sums, |_| 1.0, f64::sqrt),
-            Pooling::WeightedMean => {
-                let weights = |count| count * (count + 1.0) / 2.0;
-                sum_rows(x, width, pairs, sums, |position| (position + 1) as f64, weights);
+    pub(crate) fn pool(&mut self, pool: &Pool) {
+        let width = self.width;
+        let pooled_width = pool.poolings.len() * width;
+        let Arena { x, wide, pooling_sums, .. } = &mut self.arena;
+        let pooled = arena::rows(wide, self.batch.pairs(), pooled_width);
+        for (to, rows) in pooled.chunks_exact_mut(pooled_width).zip(self.batch.ranges()) {
+            let rows = &x[rows.start * width..rows.end * width];
+            for (pooling, to) in pool.poolings.iter().zip(to.chunks_exact_mut(width)) {
+                pool_rows(*pooling, rows, pool.skipped, to, pooling_sums);
             }
         }
+        swap(x, wide);
+        self.width = pooled_width;
         self.set_one_row_per_pair();
     }
 
@@ -43,64 +44,100 @@ pub(crate) fn move_rows_to_front(x: &mut [f32], width: usize, pairs: impl Iterat
     }
 }
 
-/// Moves the maximum of each column of each pair to the front. The maximum with NaN is NaN.
-fn max_of_rows(x: &mut [f32], width: usize, pairs: impl Iterator<Item = Range<usize>>) {
-    let nan_max = |max: f32, value: f32| if value > max || value.is_nan() { value } else { max };
-    for (pair, rows) in pairs.enumerate() {
-        for column in 0..width {
-            let values = rows.clone().map(|row| x[row * width + column]);
-            x[pair * width + column] = values.fold(f32::NEG_INFINITY, nan_max);
+/// Reduces the rows of one pair, without the first `skipped`, to the row `to`. There must be more rows than that.
+fn pool_rows(pooling: Pooling, rows: &[f32], skipped: usize, to: &mut [f32], sums: &mut Vec<f64>) {
+    let width = to.len();
+    let (from, count) = (&rows[skipped * width..], rows.len() / width);
+    match pooling {
+        Pooling::First => to.copy_from_slice(&from[..width]),
+        Pooling::Last => to.copy_from_slice(&from[from.len() - width..]),
+        Pooling::Max => {
+            to.fill(f32::NEG_INFINITY);
+            for row in from.chunks_exact(width) {
+                to.iter_mut().zip(row).for_each(|(max, &value)| *max = nan_max(*max, value));
+            }
+        }
+        Pooling::Mean => weighted_mean(from, to, sums, |_| 1.0, (count - skipped) as f64),
+        Pooling::MeanSqrtLen => weighted_mean(from, to, sums, |_| 1.0, ((count - skipped) as f64).sqrt()),
+        Pooling::WeightedMean => {
+            let weights = |count: usize| count as f64 * (count as f64 + 1.0) / 2.0;
+            let weight = |row| (skipped + row + 1) as f64;
+            weighted_mean(from, to, sums, weight, weights(count) - weights(skipped));
         }
     }
 }
 
-/// Moves `sum(weight(position) * row) / divisor(rows)` over the rows of each pair to the front. Sums are f64, row by
-/// row: bit-identical everywhere, and as accurate for thousands of rows as for a few.
-fn sum_rows(
-    x: &mut [f32],
-    width: usize,
-    pairs: impl Iterator<Item = Range<usize>>,
+/// Returns the larger number. The maximum with NaN is NaN.
+fn nan_max(max: f32, value: f32) -> f32 {
+    if value > max || value.is_nan() { value } else { max }
+}
+
+/// Writes `sum(weight(index) * row) / divisor` over all rows to `to`. Sums are f64, row by row: bit-identical
+/// everywhere, and as accurate for thousands of rows as for a few.
+fn weighted_mean(
+    rows: &[f32],
+    to: &mut [f32],
     sums: &mut Vec<f64>,
     weight: impl Fn(usize) -> f64,
-    divisor: impl Fn(f64) -> f64,
+    divisor: f64,
 ) {
-    for (pair, rows) in pairs.enumerate() {
-        sums.clear();
-        sums.resize(width, 0.0);
-        for (position, row) in x[rows.start * width..rows.end * width].chunks_exact(width).enumerate() {
-            let weight = weight(position);
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f64::from(value));
-        }
-        let divisor = divisor(rows.len() as f64);
-        let to = &mut x[pair * width..(pair + 1) * width];
-        to.iter_mut().zip(&*sums).for_each(|(pooled, sum)| *pooled = (sum / divisor) as f32);
+    sums.clear();
+    sums.resize(to.len(), 0.0);
+    for (index, row) in rows.chunks_exact(to.len()).enumerate() {
+        let weight = weight(index);
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f64::from(value));
     }
+    to.iter_mut().zip(&*sums).for_each(|(pooled, sum)| *pooled = (sum / divisor) as f32);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn pooled(pooling: Pooling, rows: &[f32], width: usize, skipped: usize) -> Vec<f32> {
+        let mut to = vec![f32::NAN; width];
+        pool_rows(pooling, rows, skipped, &mut to, &mut Vec::new());
+        to
+    }
+
     #[test]
-    fn a_mean_is_over_the_rows_of_its_pair() {
-        let mut x = vec![1.0, -2.0, 3.0, 4.0, 8.0, 1e30, 5.0, 6.0, 7.0, 8.0, 0.0, -1e30];
-        sum_rows(&mut x, 2, [0..2, 2..3, 3..6].into_iter(), &mut Vec::new(), |_| 1.0, |count| count);
-        assert_eq!(x[..6], [2.0, 1.0, 8.0, 1e30, 4.0, (14.0 - 1e30_f64 / 1.0) as f32 / 3.0]);
+    fn each_pooling_reduces_columns() {
+        let rows = [1.0, -2.0, 3.0, 4.0, 8.0, 1.0];
+        assert_eq!(pooled(Pooling::First, &rows, 2, 0), [1.0, -2.0]);
+        assert_eq!(pooled(Pooling::Last, &rows, 2, 0), [8.0, 1.0]);
+        assert_eq!(pooled(Pooling::Max, &rows, 2, 0), [8.0, 4.0]);
+        assert_eq!(pooled(Pooling::Mean, &rows, 2, 0), [4.0, 1.0]);
+        assert_eq!(pooled(Pooling::WeightedMean, &rows, 2, 0), [31.0 / 6.0, 1.5]);
+        assert_eq!(pooled(Pooling::MeanSqrtLen, &rows, 2, 0)[0], (12.0 / 3_f64.sqrt()) as f32);
+    }
+
+    /// Positions count from the start of the pair, as in sentence-transformers 6.2.
+    #[test]
+    fn skipped_rows_are_left_out_and_keep_their_positions() {
+        let rows = [100.0, 3.0, 8.0];
+        for pooling in [Pooling::First, Pooling::Mean, Pooling::WeightedMean, Pooling::Max, Pooling::Last] {
+            let expected = match pooling {
+                Pooling::First => 3.0,
+                Pooling::Mean => 5.5,
+                Pooling::WeightedMean => (2.0 * 3.0 + 3.0 * 8.0) / 5.0,
+                _ => 8.0,
+            };
+            assert_eq!(pooled(pooling, &rows, 1, 1), [expected], "{pooling:?}");
+        }
     }
 
     #[test]
     fn a_mean_of_thousands_of_rows_is_exact() {
-        let mut x = vec![16.1_f32; 10_000];
-        sum_rows(&mut x, 1, std::iter::once(0..10_000), &mut Vec::new(), |_| 1.0, |count| count);
-        assert_eq!(x[0], 16.1);
+        assert_eq!(pooled(Pooling::Mean, &vec![16.1_f32; 10_000], 1, 0), [16.1]);
+        let rows = [5.0, 6.0, 7.0, 8.0, 0.0, -1e30];
+        assert_eq!(pooled(Pooling::Mean, &rows, 2, 0), [4.0, (14.0 - 1e30_f64) as f32 / 3.0]);
     }
 
     #[test]
-    fn a_maximum_is_over_the_rows_of_its_pair_and_keeps_nan() {
-        let mut x = vec![-1.0, 2.0, -3.0, 4.0, 8.0, f32::NAN, 5.0, 6.0];
-        max_of_rows(&mut x, 2, [0..2, 2..4].into_iter());
-        assert_eq!(x[..3], [-1.0, 4.0, 8.0]);
-        assert!(x[3].is_nan());
+    fn a_maximum_keeps_nan() {
+        let pooled = pooled(Pooling::Max, &[8.0, f32::NAN, 5.0, 6.0], 2, 0);
+        assert_eq!(pooled[0], 8.0);
+        assert!(pooled[1].is_nan());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! LayerNorm, row by row.
+//! LayerNorm and RMSNorm, row by row.
 
 use super::lanes::{Add, Fold, fold, pad_to_eight, reduce_sum};
 use crate::engine::cpu::arch::Isa;
@@ -12,6 +12,8 @@ pub(crate) struct Norm {
     pub(crate) bias: Vec<f32>,
     /// Added to the variance.
     pub(crate) eps: f32,
+    /// Whether the mean counts as zero (RMSNorm).
+    pub(crate) rms: bool,
 }
 
 /// Computes `(x - mean) / sqrt(variance + eps) * weight + bias` for each row, in place, and returns whether every row
@@ -22,7 +24,7 @@ pub(super) fn norm<S: Isa>(isa: S, rows: &mut [f32], norm: &Norm) -> bool {
     let size = norm.weight.len() as f32;
     for row in rows.chunks_exact_mut(norm.weight.len()) {
         // Two passes, mean first: the one-pass formula E[x²] - E[x]² cancels if the mean is large.
-        let mean = reduce_sum(isa, fold(isa, row, 0.0, 0.0, &Add)) / size;
+        let mean = if norm.rms { 0.0 } else { reduce_sum(isa, fold(isa, row, 0.0, 0.0, &Add)) / size };
         // Padded with the mean, whose deviation is zero.
         let squares = fold(isa, row, 0.0, mean, &SquaredDeviation::<S> { mean: isa.splat(mean) });
         let variance = reduce_sum(isa, squares) / size;

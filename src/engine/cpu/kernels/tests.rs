@@ -83,8 +83,9 @@ fn quantized(kernels: &dyn Kernels, values: &[f32], rows: usize, columns: usize)
 fn norms_are_bit_identical_everywhere_and_right() {
     each(|kernels| {
         let mut random = Random(1);
-        for columns in SIZES {
-            let weights = Norm { weight: random.values(columns), bias: random.values(columns), eps: 1e-12 };
+        for (columns, rms) in SIZES.into_iter().flat_map(|columns| [(columns, false), (columns, true)]) {
+            let (weight, bias) = (random.values(columns), random.values(columns));
+            let weights = Norm { weight, bias, eps: 1e-12, rms };
             let rows: Vec<f32> = (0..3 * columns).map(|_| random.value().clamp(-9.0, 9.0)).collect();
             let (mut got, mut want) = (rows.clone(), rows.clone());
             kernels.norm(&mut got, &weights);
@@ -94,14 +95,15 @@ fn norms_are_bit_identical_everywhere_and_right() {
                 assert_close(&got, &exact_norm(&rows, &weights), 1e-4, kernels.name());
             }
         }
-        kernels.norm(&mut [], &Norm { weight: vec![1.0], bias: vec![0.0], eps: 1e-5 });
+        kernels.norm(&mut [], &Norm { weight: vec![1.0], bias: vec![0.0], eps: 1e-5, rms: false });
     });
 }
 
 fn exact_norm(rows: &[f32], norm: &Norm) -> Vec<f64> {
     let size = norm.weight.len();
     let normalize = |row: &[f32]| {
-        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / size as f64;
+        let sum = row.iter().map(|&x| f64::from(x)).sum::<f64>();
+        let mean = if norm.rms { 0.0 } else { sum / size as f64 };
         let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / size as f64;
         let scale = (variance + f64::from(norm.eps)).sqrt().recip();
         let at = |(index, &x): (usize, &f32)| {

@@ -28,9 +28,20 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
             before: true,
             positions,
             windows,
-            pooling,
+            poolings: vec![pooling],
             ..bert(3)
         }
+    };
+    let euro = || Shape {
+        width: 24,
+        heads: 4,
+        key_heads: 2,
+        rms: true,
+        bias: false,
+        gated: true,
+        before: true,
+        positions: vec![Positions::Rotary(Rotary { theta: 250_000.0, divisor: 1.0 })],
+        ..bert(2)
     };
     let relative = |positions| Shape { width: 40, heads: 4, positions: vec![positions], ..bert(2) };
     vec![
@@ -44,18 +55,30 @@ pub(in crate::engine) fn every_plan() -> Vec<(&'static str, Plan)> {
         ("modernbert, collapsed", modern(Pooling::First).plan_without_last_norm().collapse_last_layer()),
         (
             "jina",
-            Shape { gated: true, positions: vec![Positions::Alibi], pooling: Pooling::Mean, ..bert(2) }
-                .plan(),
+            Shape {
+                gated: true,
+                positions: vec![Positions::Alibi],
+                poolings: vec![Pooling::Mean],
+                ..bert(2)
+            }
+            .plan(),
         ),
         ("mpnet", Shape { learned: true, positions: vec![bucketed()], ..bert(2) }.plan()),
         (
             "mpnet, collapsed",
             Shape { learned: true, positions: vec![bucketed()], ..bert(2) }.plan().collapse_last_layer(),
         ),
-        ("max", Shape { pooling: Pooling::Max, ..bert(1) }.plan()),
-        ("sum over the root", Shape { pooling: Pooling::MeanSqrtLen, ..bert(1) }.plan()),
-        ("weighted mean", Shape { pooling: Pooling::WeightedMean, ..bert(1) }.plan()),
-        ("last", Shape { pooling: Pooling::Last, ..bert(1) }.plan()),
+        ("max", Shape { poolings: vec![Pooling::Max], ..bert(1) }.plan()),
+        ("sum over the root", Shape { poolings: vec![Pooling::MeanSqrtLen], ..bert(1) }.plan()),
+        ("weighted mean", Shape { poolings: vec![Pooling::WeightedMean], ..bert(1) }.plan()),
+        ("last", Shape { poolings: vec![Pooling::Last], ..bert(1) }.plan()),
+        (
+            "two poolings",
+            Shape { poolings: vec![Pooling::Mean, Pooling::Last, Pooling::Max], ..bert(1) }.plan(),
+        ),
+        ("convolution", Shape { convolved: true, ..bert(2) }.plan()),
+        ("eurobert, late", Shape { late: true, poolings: vec![Pooling::Mean], ..euro() }.plan()),
+        ("eurobert, collapsed", euro().plan_without_last_norm().collapse_last_layer()),
         ("deberta", relative(disentangled(true, [true, true], Some(8))).plan()),
         (
             "deberta, collapsed",
@@ -84,7 +107,15 @@ struct Shape {
     learned: bool,
     positions: Vec<Positions>,
     windows: Vec<Option<usize>>,
-    pooling: Pooling,
+    poolings: Vec<Pooling>,
+    /// Heads of keys and values; 0 for as many as of queries.
+    key_heads: usize,
+    /// Whether all norms are RMSNorms.
+    rms: bool,
+    /// Whether rows are projected and activated before they are pooled.
+    late: bool,
+    /// Whether a convolution follows the first layer.
+    convolved: bool,
 }
 
 impl Default for Shape {
@@ -101,7 +132,11 @@ impl Default for Shape {
             learned: false,
             positions: vec![Positions::Absent],
             windows: vec![None],
-            pooling: Pooling::First,
+            poolings: vec![Pooling::First],
+            key_heads: 0,
+            rms: false,
+            late: false,
+            convolved: false,
         }
     }
 }
@@ -111,19 +146,37 @@ impl Shape {
         let embedding = if self.embedding == 0 { self.width } else { self.embedding };
         let mut steps = vec![Step::Embed(self.embed(embedding))];
         if embedding != self.width {
-            steps.push(Step::Project(linear("project", embedding, self.width, true)));
+            let linear = linear("project", embedding, self.width, true);
+            steps.push(Step::Project(Projection { linear, activation: None }));
         }
         let normalized = if self.project_first { self.width } else { embedding };
         let index = if self.project_first { steps.len() } else { 1 };
         steps.insert(index, Step::Norm(norm("embed", normalized, self.bias)));
+        if self.convolved {
+            steps.push(Step::Unfold(Unfold { kernel_size: 3, width: self.width }));
+        }
         for layer in 0..self.layers {
             steps.push(Step::Attention(self.attention(layer)));
             steps.push(Step::FeedForward(self.feed_forward(layer)));
+            if self.convolved && layer == 0 {
+                steps.push(Step::Convolve(Convolution {
+                    linear: linear("convolution", 3 * self.width, self.width, true),
+                    activation: Activation::Gelu,
+                    norm: norm("convolution", self.width, true),
+                }));
+            }
         }
         if self.before {
             steps.push(Step::Norm(norm("last", self.width, self.bias)));
         }
-        steps.push(Step::Pool(self.pooling));
+        if self.late {
+            let linear = linear("late", self.width, self.width, true);
+            steps.push(Step::Project(Projection { linear, activation: Some(Activation::Gelu) }));
+        }
+        steps.push(Step::Pool(Pool { poolings: self.poolings.clone(), skipped: 0 }));
+        if self.rms {
+            steps.iter_mut().filter_map(norm_of).for_each(|norm| norm.rms = true);
+        }
         Plan { hidden_size: self.width, steps }
     }
 
@@ -141,11 +194,16 @@ impl Shape {
             word: table("words", WORDS),
             position: self.learned.then_some(position),
             token_type: Some(table("types", 2)),
+            task: None,
         }
     }
 
     fn attention(&self, layer: usize) -> Attention {
         let projection = |name: &str| linear(&format!("{layer}.{name}"), self.width, self.width, self.bias);
+        let key_heads = if self.key_heads == 0 { self.heads } else { self.key_heads };
+        let key_width = self.width / self.heads * key_heads;
+        let key_projection =
+            |name: &str| linear(&format!("{layer}.{name}"), self.width, key_width, self.bias);
         let mut positions = self.positions[layer % self.positions.len()].clone();
         if let Positions::Disentangled(positions) = &mut positions {
             // Each layer has projections of its own names.
@@ -156,8 +214,8 @@ impl Shape {
         }
         Attention {
             query: projection("query"),
-            key: projection("key"),
-            value: projection("value"),
+            key: key_projection("key"),
+            value: key_projection("value"),
             output: projection("output"),
             heads: self.heads,
             positions,
@@ -225,7 +283,19 @@ fn linear(name: &str, in_features: usize, out_features: usize, bias: bool) -> Li
 
 fn norm(name: &str, width: usize, bias: bool) -> LayerNorm {
     let bias = bias.then(|| format!("{name}_norm.bias"));
-    LayerNorm { weight: format!("{name}_norm.weight"), bias, width, eps: 1e-5 }
+    LayerNorm { weight: format!("{name}_norm.weight"), bias, width, eps: 1e-5, rms: false }
+}
+
+/// Returns the norm of a step, if it has one.
+fn norm_of(step: &mut Step) -> Option<&mut LayerNorm> {
+    match step {
+        Step::Norm(norm) | Step::Convolve(Convolution { norm, .. }) => Some(norm),
+        Step::Attention(Attention { norm, .. }) | Step::FeedForward(FeedForward { norm, .. }) => match norm {
+            BlockNorm::Before(norm) | BlockNorm::After(norm) => Some(norm),
+            BlockNorm::Absent => None,
+        },
+        _ => None,
+    }
 }
 
 pub(in crate::engine) fn random_weights(plan: &Plan, dtype: Dtype) -> Weights {

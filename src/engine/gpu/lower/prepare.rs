@@ -84,10 +84,14 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         self.packer.linear(layers, &columns, &padded_features(layers[0].in_features))
     }
 
-    fn head_projections(&mut self, layers: &[&model::Linear], heads: usize) -> Result<Linear> {
-        let features = head_features(layers[0].out_features(), heads);
-        let columns: Vec<Column> = (0..layers.len())
-            .flat_map(|layer| features.iter().map(move |feature| feature.map(|feature| (layer, feature))))
+    fn head_projections(&mut self, layers: &[&model::Linear], head_dim: usize) -> Result<Linear> {
+        let columns: Vec<Column> = layers
+            .iter()
+            .enumerate()
+            .flat_map(|(layer, linear)| {
+                let features = head_features(linear.out_features(), head_dim).into_iter();
+                features.map(move |feature| feature.map(|feature| (layer, feature)))
+            })
             .collect();
         self.packer.linear(layers, &columns, &padded_features(layers[0].in_features))
     }
@@ -95,7 +99,7 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
     fn attention_output(&mut self, layer: &model::Linear, heads: usize) -> Result<Linear> {
         let columns: Vec<Column> =
             padded(layer.out_features()).map(|feature| feature.map(|feature| (0, feature))).collect();
-        self.packer.linear(&[layer], &columns, &head_features(layer.in_features, heads))
+        self.packer.linear(&[layer], &columns, &head_features(layer.in_features, layer.in_features / heads))
     }
 
     fn gated(&mut self, layer: &model::Linear, gate: &model::Linear) -> Result<Linear> {
@@ -142,7 +146,7 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         layer: &model::Linear,
         heads: usize,
     ) -> Result<Constant> {
-        let linear = self.head_projections(&[layer], heads)?;
+        let linear = self.head_projections(&[layer], layer.out_features() / heads)?;
         let size = bytes(rows, linear.column_vectors);
         let projected = self.packer.upload.create("relative positions", size)?;
         let buffers = [table, projected].map(Slot::Constant);
@@ -175,9 +179,8 @@ fn padded_features(count: usize) -> Vec<Option<usize>> {
 }
 
 /// Returns the feature at each column of a row of heads, each padded to whole vectors.
-fn head_features(count: usize, heads: usize) -> Vec<Option<usize>> {
-    let head_dim = count / heads;
-    (0..heads)
+fn head_features(count: usize, head_dim: usize) -> Vec<Option<usize>> {
+    (0..count / head_dim)
         .flat_map(|head| {
             padded(head_dim).map(move |feature| feature.map(|feature| head * head_dim + feature))
         })

@@ -100,6 +100,7 @@ impl<U: Upload> Packer<'_, U> {
             bias: self.upload_f32(&norm.weight, &bias)?,
             width: norm.width,
             eps: norm.eps as f32,
+            rms: norm.rms,
         })
     }
 

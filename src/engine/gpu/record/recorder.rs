@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
-use super::steps::{Attention, BlockNorm, FeedForward, Linear, Norm, Positions, Step, VEC4};
+use super::steps::{Attention, BlockNorm, Convolution, FeedForward, Linear, Norm, Positions, Step, VEC4};
 use crate::engine::gpu::shader::{
     AttentionKernel, AttentionParams, Epilogue, GatherParams, GemmKernel, GemmParams, GemmTile, Kernel,
-    NormParams, Params, PoolKernel, PoolParams, RotateParams, row_grid,
+    NormParams, Params, PoolKernel, PoolParams, RotateParams, UnfoldParams, row_grid,
 };
 use crate::engine::lower::QkvProjections;
-use crate::model::Pooling;
+use crate::model::{Pool, Pooling, Unfold};
 
 /// A window larger than any pair.
 const NO_WINDOW: usize = 1 << 30;
@@ -33,6 +33,15 @@ pub(crate) fn record(steps: &[Step], shape: BatchShape, tile: GemmTile) -> Recor
     }
     let Recorder { dispatches, scratch, residual, rows, vectors, .. } = recorder;
     Recording { dispatches, scratch, result: residual, rows, vectors }
+}
+
+/// The rows that a pooling reads and writes.
+#[derive(Clone, Copy, Default)]
+struct PoolPlace {
+    /// Rows at the start of each pair that it leaves out.
+    skipped: usize,
+    /// The row for the first pair.
+    first_row: usize,
 }
 
 struct Recorder {
@@ -68,14 +77,22 @@ impl Recorder {
                 self.reserve(Scratch::ResidualA, self.rows, *vectors);
             }
             Step::Norm(norm) => self.norm(norm),
-            Step::Project(linear) => {
+            Step::Project(linear, activation) => {
                 let to = self.other_residual();
-                self.linear(linear, self.residual, to, Epilogue::Store, self.rows);
+                let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
+                self.linear(linear, self.residual, to, epilogue, self.rows);
                 (self.residual, self.vectors) = (to, linear.column_vectors);
+            }
+            Step::Unfold(unfold) => self.unfold(*unfold),
+            Step::Convolve(convolution) => {
+                let Convolution { linear, activation, norm } = &**convolution;
+                let epilogue = Epilogue::AddActivated(*activation);
+                self.linear(linear, Scratch::Unfolded, self.residual, epilogue, self.rows);
+                self.norm(norm);
             }
             Step::Attention(attention) => self.attention(attention),
             Step::FeedForward(block) => self.feed_forward(block),
-            Step::Pool(pooling) => self.pool(*pooling),
+            Step::Pool(pool) => self.pool(pool),
         }
     }
 
@@ -85,26 +102,28 @@ impl Recorder {
         match &attention.qkv {
             QkvProjections::All(projection) => {
                 self.linear(projection, input, Scratch::Qkv, Epilogue::Store, self.rows);
-                self.rotate(attention, 2 * attention.heads, 3 * width);
-                self.attend(attention, [Scratch::Qkv; 2], [3 * width, width]);
+                let stride = width + 2 * attention.key_vectors();
+                self.rotate(attention, attention.heads + attention.key_value_heads, stride);
+                self.attend(attention, [Scratch::Qkv; 2], [stride, width]);
             }
             QkvProjections::Cls { query, key_value } => {
                 self.linear(key_value, input, Scratch::Qkv, Epilogue::Store, self.rows);
                 // CLS queries are at position 0, where the rotation is the identity.
-                self.rotate(attention, attention.heads, 2 * width);
+                let stride = 2 * attention.key_vectors();
+                self.rotate(attention, attention.key_value_heads, stride);
                 let query_input = match input {
                     Scratch::Normed => {
-                        self.gather(input, Scratch::ClsNormed, false);
+                        self.gather(input, Scratch::ClsNormed, false, PoolPlace::default());
                         Scratch::ClsNormed
                     }
                     // The CLS rows of the residual stream, gathered below.
                     _ => self.other_residual(),
                 };
                 let to = self.other_residual();
-                self.gather(self.residual, to, false);
+                self.gather(self.residual, to, false, PoolPlace::default());
                 (self.residual, self.rows) = (to, self.shape.pairs);
                 self.linear(query, query_input, Scratch::ClsQuery, Epilogue::Store, self.rows);
-                self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [2 * width, 0]);
+                self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [stride, 0]);
             }
         }
         self.linear(&attention.output, Scratch::Context, self.residual, Epilogue::Add, self.rows);
@@ -164,13 +183,14 @@ impl Recorder {
             query_stride: count(if all_queries { key_stride } else { width }),
             key_stride: count(key_stride),
             key_column: count(key_column),
-            value_column: count(key_column + width),
+            value_column: count(key_column + attention.key_vectors()),
             output_stride: count(width),
             scale: attention.scale(),
             window: count(attention.window.unwrap_or(NO_WINDOW).min(NO_WINDOW)),
             all_queries: u32::from(all_queries),
             max_distance: count(self.shape.max_seqlen.saturating_sub(1)),
             table_stride: count(width),
+            group: count(attention.heads / attention.key_value_heads),
         };
         self.dispatches.push(Dispatch {
             kernel: Kernel::Attention(attention.kernel()),
@@ -211,40 +231,68 @@ impl Recorder {
         self.dispatches.push(norm_in_place(norm, Slot::Scratch(self.residual), self.rows));
     }
 
-    fn pool(&mut self, pooling: Pooling) {
-        let to = self.other_residual();
-        match pooling {
-            Pooling::First => self.gather(self.residual, to, false),
-            Pooling::Last => self.gather(self.residual, to, true),
-            Pooling::Mean => self.reduce(PoolKernel::Mean, to),
-            Pooling::MeanSqrtLen => self.reduce(PoolKernel::MeanSqrtLen, to),
-            Pooling::WeightedMean => self.reduce(PoolKernel::WeightedMean, to),
-            Pooling::Max => self.reduce(PoolKernel::Max, to),
+    /// Pools in each of the ways listed. All rows of the first way come before those of the second.
+    fn pool(&mut self, pool: &Pool) {
+        let (to, pairs) = (self.other_residual(), self.shape.pairs);
+        for (index, pooling) in pool.poolings.iter().enumerate() {
+            let place = PoolPlace { skipped: pool.skipped, first_row: index * pairs };
+            match pooling {
+                Pooling::First => self.gather(self.residual, to, false, place),
+                Pooling::Last => self.gather(self.residual, to, true, place),
+                Pooling::Mean => self.reduce(PoolKernel::Mean, to, place),
+                Pooling::MeanSqrtLen => self.reduce(PoolKernel::MeanSqrtLen, to, place),
+                Pooling::WeightedMean => self.reduce(PoolKernel::WeightedMean, to, place),
+                Pooling::Max => self.reduce(PoolKernel::Max, to, place),
+            }
         }
-        (self.residual, self.rows) = (to, self.shape.pairs);
+        (self.residual, self.rows) = (to, pool.poolings.len() * pairs);
     }
 
     /// Reduces the rows of each pair to one.
-    fn reduce(&mut self, pool: PoolKernel, to: Scratch) {
-        let params = PoolParams { rows: count(self.shape.pairs), vectors: count(self.vectors) };
-        self.row_per_pair(Kernel::Pool(pool), self.residual, to, Params::Pool(params));
+    fn reduce(&mut self, pool: PoolKernel, to: Scratch, place: PoolPlace) {
+        let params = PoolParams {
+            rows: count(self.shape.pairs),
+            vectors: count(self.vectors),
+            skipped: count(place.skipped),
+            first_row: count(place.first_row),
+        };
+        self.row_per_pair(Kernel::Pool(pool), self.residual, to, Params::Pool(params), place);
     }
 
     /// Copies the first row of each pair, or the last.
-    fn gather(&mut self, from: Scratch, to: Scratch, last: bool) {
+    fn gather(&mut self, from: Scratch, to: Scratch, last: bool, place: PoolPlace) {
         let params = GatherParams {
             rows: count(self.shape.pairs),
             vectors: count(self.vectors),
             last: u32::from(last),
+            skipped: if last { 0 } else { count(place.skipped) },
+            first_row: count(place.first_row),
         };
-        self.row_per_pair(Kernel::Gather, from, to, Params::Gather(params));
+        self.row_per_pair(Kernel::Gather, from, to, Params::Gather(params), place);
     }
 
-    fn row_per_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, params: Params) {
+    fn row_per_pair(&mut self, kernel: Kernel, from: Scratch, to: Scratch, params: Params, place: PoolPlace) {
         let pairs = self.shape.pairs;
-        self.reserve(to, pairs, self.vectors);
+        self.reserve(to, place.first_row + pairs, self.vectors);
         let buffers = [Slot::Input(Input::CuSeqlens), Slot::Scratch(from), Slot::Scratch(to)];
         self.push(kernel, buffers, params, pairs);
+    }
+
+    /// Saves each row with its neighbors, padded with zeros to whole vectors.
+    fn unfold(&mut self, Unfold { kernel_size, width }: Unfold) {
+        let vectors = (width * kernel_size).div_ceil(VEC4);
+        self.reserve(Scratch::Unfolded, self.rows, vectors);
+        let buffers =
+            [Slot::Input(Input::CuSeqlens), Slot::Scratch(self.residual), Slot::Scratch(Scratch::Unfolded)];
+        let params = UnfoldParams {
+            rows: count(self.rows),
+            pairs: count(self.shape.pairs),
+            width: count(width),
+            input_stride: count(self.vectors * VEC4),
+            output_stride: count(vectors * VEC4),
+            kernel_size: count(kernel_size),
+        };
+        self.push(Kernel::Unfold, buffers, Params::Unfold(params), self.rows);
     }
 
     /// Records a linear layer over `rows` rows.
@@ -292,6 +340,7 @@ fn norm_params(norm: &Norm, rows: usize) -> Params {
         width: count(norm.width),
         vectors: count(norm.width.div_ceil(VEC4)),
         eps: norm.eps,
+        rms: u32::from(norm.rms),
     })
 }
 

@@ -77,4 +77,6 @@ pub(crate) enum Scratch {
     Context,
     /// The activations inside a feed-forward block.
     Intermediate,
+    /// The rows with their neighbors, for a convolution.
+    Unfolded,
 }

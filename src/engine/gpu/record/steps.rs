@@ -14,6 +14,7 @@ pub(crate) const VEC4: usize = 4;
 
 pub(crate) type Step = lower::Step<GpuEngine>;
 pub(crate) type Attention = lower::Attention<GpuEngine>;
+pub(crate) type Convolution = lower::Convolution<GpuEngine>;
 pub(crate) type FeedForward = lower::FeedForward<GpuEngine>;
 pub(crate) type Positions = lower::Positions<GpuEngine>;
 pub(crate) type BlockNorm = lower::BlockNorm<Norm>;
@@ -26,6 +27,8 @@ pub(crate) struct Norm {
     /// Elements of a row, without padding.
     pub(crate) width: usize,
     pub(crate) eps: f32,
+    /// Whether the mean counts as zero.
+    pub(crate) rms: bool,
 }
 
 /// One or more linear layers over the same input, with their columns side by side.
@@ -48,6 +51,11 @@ impl Attention {
     /// Returns the vectors of a padded head.
     pub(crate) fn head_vectors(&self) -> usize {
         self.head_dim.div_ceil(VEC4)
+    }
+
+    /// Returns the vectors of the keys of all heads, and of the values.
+    pub(crate) fn key_vectors(&self) -> usize {
+        self.key_value_heads * self.head_vectors()
     }
 
     /// Returns the factor of logits, `1 / sqrt(head_dim * terms)`.

@@ -15,6 +15,7 @@ struct Params {
   all_queries: u32,   // 1: every row has a query; 0: only the CLS row of each pair
   max_distance: u32,  // the largest distance that `table_rows` covers
   table_stride: u32,
+  group: u32,         // heads of queries that share a head of keys and values
 }
 
 // The queries of a workgroup, and the rows of their pair.
@@ -58,6 +59,7 @@ var<workgroup> value_tile: array<vec4<f32>, KEYS * VECTORS>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let tile = tiles[group.x];
   let head = group.y;
+  let key_head = head / params.group;
   // Invocations without a query repeat the last one, because all are needed to load keys and to reach the barriers.
   let row = tile.first_query + min(index, tile.queries - 1u);
   var first_position = 0u;
@@ -77,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var block = window_start; block < window_end; block += KEYS) {
     let count = min(KEYS, window_end - block);
     for (var item = index; item < count * VECTORS; item += QUERIES) {
-      let start = (tile.first_row + block + item / VECTORS) * params.key_stride + head * VECTORS + item % VECTORS;
+      let start = (tile.first_row + block + item / VECTORS) * params.key_stride + key_head * VECTORS + item % VECTORS;
       key_tile[item] = keys[start + params.key_column];
       value_tile[item] = keys[start + params.value_column];
     }

@@ -80,6 +80,10 @@ fn store(row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
   output[index] = low;
   if (both) { output[index + 1u] = high; }
 #end
+#if ADD_ACTIVATED
+  output[index] += activate(low);
+  if (both) { output[index + 1u] += activate(high); }
+#end
 #if ACTIVATE
   output[index] = activate(low);
   if (both) { output[index + 1u] = activate(high); }

@@ -28,6 +28,8 @@ pub(crate) enum Kernel {
     Pool(PoolKernel),
     /// Applies rotary positions.
     Rotate,
+    /// Copies each row with its neighbors in the pair.
+    Unfold,
 }
 
 /// See `gemm.wgsl`.
@@ -70,6 +72,8 @@ pub(crate) enum Epilogue {
     Add,
     /// Writes its activation.
     Activate(Activation),
+    /// Adds its activation to the output, which holds the residual.
+    AddActivated(Activation),
     /// Gated linear unit: writes `activation(even vectors) * odd vectors`.
     Glu(Activation),
 }
@@ -126,6 +130,7 @@ impl Kernel {
             Kernel::Gather => "gather",
             Kernel::Pool(_) => "pool",
             Kernel::Rotate => "rotate",
+            Kernel::Unfold => "unfold",
         }
     }
 
@@ -147,7 +152,7 @@ impl Kernel {
             }
             Kernel::Norm { in_place: true } => vec![Read, Read, ReadWrite],
             Kernel::Norm { in_place: false } => vec![Read, Read, ReadWrite, Read],
-            Kernel::Gather | Kernel::Pool(_) | Kernel::Rotate => vec![Read, Read, ReadWrite],
+            Kernel::Gather | Kernel::Pool(_) | Kernel::Rotate | Kernel::Unfold => vec![Read, Read, ReadWrite],
         }
     }
 }

@@ -12,5 +12,6 @@ pub(super) use kernel::{
 #[cfg(test)]
 pub(super) use params::ParamField;
 pub(super) use params::{
-    AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, Params, PoolParams, RotateParams,
+    AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, Params, PoolParams,
+    RotateParams, UnfoldParams,
 };

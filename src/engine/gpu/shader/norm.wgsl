@@ -6,6 +6,7 @@ struct Params {
   width: u32,    // elements of a row, without padding
   vectors: u32,  // of a row, the last padded with zeros
   eps: f32,
+  rms: u32,      // 1: the mean counts as zero (RMSNorm)
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -59,7 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (row >= params.rows) { return; }
   var sum = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) { sum += load(start + vector); }
-  let mean = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
+  let average = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
+  let mean = select(average, 0.0, params.rms == 1u);
   var squares = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) {
     let value = center(load(start + vector), vector, mean);

@@ -108,6 +108,8 @@ params! {
         /// The largest distance that `table_rows` covers.
         max_distance: u32,
         table_stride: u32,
+        /// Heads of queries that share a head of keys and values.
+        group: u32,
     })
 
     /// See `norm.wgsl`.
@@ -118,6 +120,8 @@ params! {
         /// Vectors of a row.
         vectors: u32,
         eps: f32,
+        /// 1 if the mean counts as zero.
+        rms: u32,
     })
 
     /// See `gather.wgsl`.
@@ -128,6 +132,10 @@ params! {
         vectors: u32,
         /// 0 for the first row of each pair, 1 for the last.
         last: u32,
+        /// Rows at the start of each pair before its first row.
+        skipped: u32,
+        /// Row of the output for the first pair.
+        first_row: u32,
     })
 
     /// See `pool.wgsl`.
@@ -136,6 +144,24 @@ params! {
         rows: u32,
         /// Vectors of a row.
         vectors: u32,
+        /// Rows at the start of each pair that are left out.
+        skipped: u32,
+        /// Row of the output for the first pair.
+        first_row: u32,
+    })
+
+    /// See `unfold.wgsl`. All counts but the first two are in elements.
+    Unfold(UnfoldParams {
+        rows: u32,
+        pairs: u32,
+        /// Elements of a row, without padding.
+        width: u32,
+        /// Elements from one row of the input to the next.
+        input_stride: u32,
+        /// Elements from one row of the output to the next.
+        output_stride: u32,
+        /// Number of rows that are copied for each one.
+        kernel_size: u32,
     })
 
     /// See `rotate.wgsl`. All counts are in elements.

@@ -3,6 +3,8 @@
 struct Params {
   rows: u32,     // pairs
   vectors: u32,  // of a row
+  skipped: u32,    // rows at the start of each pair that are left out
+  first_row: u32,  // of the output, for the first pair
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,7 +18,8 @@ const BLOCK: u32 = 128u;  // rows
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
   let pair = group.y * {GRID_WIDTH}u + group.x;
   if (pair >= params.rows) { return; }
-  let first = cu_seqlens[pair];
+  let start = cu_seqlens[pair];
+  let first = start + params.skipped;
   let end = cu_seqlens[pair + 1u];
   for (var vector = index; vector < params.vectors; vector += {THREADS}u) {
 #if MAX
@@ -31,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       var partial = vec4<f32>();
       for (var row = block; row < min(block + BLOCK, end); row++) {
 #if WEIGHTED_MEAN
-        partial += f32(row - first + 1u) * input[row * params.vectors + vector];
+        partial += f32(row - start + 1u) * input[row * params.vectors + vector];
 #else
         partial += input[row * params.vectors + vector];
 #end
@@ -40,7 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let count = f32(end - first);
 #if WEIGHTED_MEAN
-    let pooled = sum / (0.5 * count * (count + 1.0));
+    let skipped = f32(params.skipped);
+    let pooled = sum / (0.5 * (count * (count + 1.0) + 2.0 * skipped * count));
 #end
 #if MEAN_SQRT_LEN
     let pooled = sum / sqrt(count);
@@ -49,6 +53,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let pooled = sum / count;
 #end
 #end
-    output[pair * params.vectors + vector] = pooled;
+    output[(params.first_row + pair) * params.vectors + vector] = pooled;
   }
 }

@@ -45,6 +45,7 @@ impl Kernel {
                 include_str!("pool.wgsl")
             }
             Kernel::Rotate => include_str!("rotate.wgsl"),
+            Kernel::Unfold => include_str!("unfold.wgsl"),
         };
         expand(template, variables)
     }
@@ -75,9 +76,10 @@ impl GemmKernel {
             Epilogue::Store => ("STORE", None),
             Epilogue::Add => ("ADD", None),
             Epilogue::Activate(activation) => ("ACTIVATE", Some(activation)),
+            Epilogue::AddActivated(activation) => ("ADD_ACTIVATED", Some(activation)),
             Epilogue::Glu(activation) => ("GLU", Some(activation)),
         };
-        variables.one_of(&["STORE", "ADD", "ACTIVATE", "GLU"], Some(epilogue));
+        variables.one_of(&["STORE", "ADD", "ACTIVATE", "ADD_ACTIVATED", "GLU"], Some(epilogue));
         declare_activation(activation, variables);
     }
 }

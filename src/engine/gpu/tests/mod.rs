@@ -14,6 +14,7 @@ fn all_kernels() -> Vec<Kernel> {
     let epilogues: Vec<Epilogue> = [Epilogue::Store, Epilogue::Add]
         .into_iter()
         .chain(Activation::ALL.map(Epilogue::Activate))
+        .chain(Activation::ALL.map(Epilogue::AddActivated))
         .chain(Activation::ALL.map(Epilogue::Glu))
         .collect();
     let mut kernels = vec![
@@ -21,6 +22,7 @@ fn all_kernels() -> Vec<Kernel> {
         Kernel::Norm { in_place: false },
         Kernel::Gather,
         Kernel::Rotate,
+        Kernel::Unfold,
     ];
     kernels.extend(
         [PoolKernel::Mean, PoolKernel::MeanSqrtLen, PoolKernel::WeightedMean, PoolKernel::Max]

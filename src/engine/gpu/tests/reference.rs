@@ -53,9 +53,10 @@ pub(super) fn activate(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`.
-pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f64> {
-    let mean = x.iter().map(|&value| f64::from(value)).sum::<f64>() / x.len() as f64;
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`. With `rms`, the mean counts as zero.
+pub(super) fn norm(x: &[f32], weight: &[f32], bias: &[f32], (eps, rms): (f64, bool)) -> Vec<f64> {
+    let sum = x.iter().map(|&value| f64::from(value)).sum::<f64>();
+    let mean = if rms { 0.0 } else { sum / x.len() as f64 };
     let variance = x.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / x.len() as f64;
     x.iter()
         .zip(weight.iter().zip(bias))

@@ -5,7 +5,7 @@ use naga::{AddressSpace, Module, StorageAccess};
 
 use super::super::shader::{
     Access, AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, ParamField, PoolParams,
-    RotateParams,
+    RotateParams, UnfoldParams,
 };
 use super::*;
 
@@ -45,6 +45,7 @@ pub(super) fn param_fields(kernel: Kernel) -> Vec<ParamField> {
         Kernel::Gather => GatherParams::fields(),
         Kernel::Pool(_) => PoolParams::fields(),
         Kernel::Rotate => RotateParams::fields(),
+        Kernel::Unfold => UnfoldParams::fields(),
     }
 }
 
@@ -72,9 +73,9 @@ fn parameters_have_the_names_types_and_offsets_of_the_wgsl() {
 
 #[test]
 fn parameters_are_written_where_the_wgsl_reads_them() {
-    let params = NormParams { rows: 1, width: 2, vectors: 3, eps: 0.5 };
+    let params = NormParams { rows: 1, width: 2, vectors: 3, eps: 0.5, rms: 4 };
     let mut expected = [0; MAX_PARAMS_BYTES];
-    let words = [1u32, 2, 3, 0.5f32.to_bits()];
+    let words = [1u32, 2, 3, 0.5f32.to_bits(), 4];
     expected.as_chunks_mut().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_le_bytes());
     assert_eq!(super::super::shader::Params::Norm(params).bytes(), expected);
 }

@@ -36,7 +36,11 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
 
     #[inline(always)]
     fn begin_head(&mut self, qkv: &Qkv, head: usize) {
-        let columns = head * qkv.head_dim..(head + 1) * qkv.head_dim;
+        let key_head = qkv.key_head(head);
+        if head > 0 && key_head == qkv.key_head(head - 1) {
+            return;
+        }
+        let columns = key_head * qkv.head_dim..(key_head + 1) * qkv.head_dim;
         self.keys.clear();
         self.keys.resize(qkv.key.count.next_multiple_of(S::PANEL) * qkv.head_dim, 0.0);
         pack_keys::<S>(qkv.key, columns.clone(), &mut self.keys);
@@ -88,7 +92,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         (packed, positions): (&PackedPositions, &Range<usize>),
         to: &mut [f32],
     ) {
-        let rows = qkv.key.from(row, head * qkv.head_dim);
+        let rows = qkv.key.from(row, qkv.key_head(head) * qkv.head_dim);
         products(isa, qkv, rows, qkv.key.stride, of_head(packed, qkv.heads, head), positions, to);
     }
 

@@ -18,8 +18,13 @@ pub(super) struct HeadShape {
 }
 
 impl HeadShape {
+    /// Returns the sizes of queries.
     pub(super) fn of(qkv: &Qkv) -> Self {
         Self { heads: qkv.heads, head_dim: qkv.head_dim }
+    }
+    /// Returns the sizes of keys and values.
+    pub(super) fn of_keys(qkv: &Qkv) -> Self {
+        Self { heads: qkv.key_value_heads, head_dim: qkv.head_dim }
     }
     pub(super) fn hidden(self) -> usize {
         self.heads * self.head_dim

@@ -49,7 +49,8 @@ impl IntegerArithmetic {
 impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     #[inline(always)]
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2] {
-        let (shape, max_code) = (HeadShape::of(qkv), HeadShape::of(qkv).max_code());
+        let (shape, keys) = (HeadShape::of(qkv), HeadShape::of_keys(qkv));
+        let max_code = shape.max_code();
         // The probabilities of a row sum to MAX_INT16, and to at most half a unit more per key after rounding. Values
         // are limited so that their products with such probabilities fit i32.
         let sum = MAX_INT16 + 0.5 * qkv.key.count as f32;
@@ -57,11 +58,11 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         let [row, other] = &mut self.rows;
         let query_scale = self.queries.quantize(isa, qkv.query, shape, max_code, row);
         if matches!(positions, Positions::Relative(relative) if relative.queries.is_some()) {
-            self.key_rows.quantize(isa, qkv.key, shape, max_code, row);
+            self.key_rows.quantize(isa, qkv.key, keys, max_code, row);
         }
-        let key_scale = quantize_keys(isa, qkv.key, shape, max_code, row, &mut self.keys);
+        let key_scale = quantize_keys(isa, qkv.key, keys, max_code, row, &mut self.keys);
         self.value_scale =
-            quantize_values(isa, qkv.value, shape, max_value_code, [row, other], &mut self.values);
+            quantize_values(isa, qkv.value, keys, max_value_code, [row, other], &mut self.values);
         [query_scale, key_scale]
     }
 
@@ -81,7 +82,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         let shape = HeadShape::of(qkv);
         let size = shape.key_pairs::<S>(qkv.key.count);
         let queries = self.queries.from(shape, qkv.query.count, head, row);
-        products(isa, shape, queries, &self.keys[head * size..][..size], key_range, to);
+        products(isa, shape, queries, &self.keys[qkv.key_head(head) * size..][..size], key_range, to);
     }
 
     #[inline(always)]
@@ -110,7 +111,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         to: &mut [f32],
     ) {
         let shape = HeadShape::of(qkv);
-        let keys = self.key_rows.from(shape, qkv.key.count, head, row);
+        let keys = self.key_rows.from(HeadShape::of_keys(qkv), qkv.key.count, qkv.key_head(head), row);
         products(isa, shape, keys, of_head(packed, shape, head), positions, to);
     }
 
@@ -128,7 +129,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         let (shape, key_range) = (HeadShape::of(qkv), weights.key_range);
         let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
         let size = shape.value_pairs::<S>(qkv.key.count);
-        let values = &self.values[head * size..][..size];
+        let values = &self.values[qkv.key_head(head) * size..][..size];
         for (panel, values) in values.chunks_exact(qkv.key.count.div_ceil(2) * S::PANEL).enumerate() {
             let end = key_range.end.min(qkv.key.count).div_ceil(2);
             let values = &values[key_range.start / 2 * S::PANEL..end * S::PANEL];

@@ -57,13 +57,22 @@ pub(crate) struct Qkv<'a> {
     pub(crate) query: RowsView<'a>,
     pub(crate) key: RowsView<'a>,
     pub(crate) value: RowsView<'a>,
+    /// Heads of queries.
     pub(crate) heads: usize,
+    /// Heads of keys and values. It divides `heads`: heads of queries that follow each other share one.
+    pub(crate) key_value_heads: usize,
     pub(crate) head_dim: usize,
     /// Largest distance of a visible key, on either side.
     pub(crate) window: Option<usize>,
 }
 
 impl Qkv<'_> {
+    /// Returns the head of keys and values for a head of queries.
+    #[inline(always)]
+    fn key_head(&self, head: usize) -> usize {
+        head / (self.heads / self.key_value_heads)
+    }
+
     /// Returns the keys that are visible to a query row.
     #[inline(always)]
     fn visible(&self, row: usize) -> Range<usize> {

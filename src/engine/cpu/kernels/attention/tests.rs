@@ -41,7 +41,7 @@ impl Case {
             count,
         };
         let (query, key, value) = (part(0, self.queries), part(1, tokens), part(2, tokens));
-        Qkv { query, key, value, heads, head_dim, window: self.window }
+        Qkv { query, key, value, heads, key_value_heads: heads, head_dim, window: self.window }
     }
 
     fn run(
@@ -165,6 +165,57 @@ fn learned_biases_are_added_by_head_and_distance() {
                 f64::from(biases[head * BIAS_COLUMNS + column])
             });
             check(kernels, &case, [Positions::Bucketed(&biases); 3], &want, &mut scratch);
+        }
+    });
+}
+
+/// Heads that share keys and values give the bits that copies of these keys and values give.
+#[test]
+fn heads_share_keys_and_values_in_groups() {
+    each(|kernels| {
+        let mut scratch = AttentionScratch::default();
+        for (tokens, [heads, key_heads], head_dim) in [(17, [4, 2], 6), (40, [6, 1], 9), (33, [6, 3], 16)] {
+            for window in [None, Some(4)] {
+                let case = Case::new([tokens, heads, head_dim], tokens, window);
+                let (wide, width) = (case.pair(), heads * head_dim);
+                let columns = |head: usize| head * head_dim..(head + 1) * head_dim;
+                let mut copies = case.projections.clone();
+                let mut shared = Vec::new();
+                for row in copies.chunks_exact_mut(3 * width) {
+                    shared.extend_from_slice(&row[..width + key_heads * head_dim]);
+                    shared.extend_from_slice(&row[2 * width..2 * width + key_heads * head_dim]);
+                    for part in [width, 2 * width] {
+                        let of_groups = row[part..part + width].to_vec();
+                        for head in 0..heads {
+                            let group = head / (heads / key_heads);
+                            row[part..part + width][columns(head)]
+                                .copy_from_slice(&of_groups[columns(group)]);
+                        }
+                    }
+                }
+                let copies = Case { projections: copies, ..case };
+                let stride = width + 2 * key_heads * head_dim;
+                let part = |column: usize| RowsView {
+                    values: &shared[column..],
+                    stride,
+                    first: BEFORE,
+                    count: tokens,
+                };
+                let (query, key, value) = (part(0), part(width), part(width + key_heads * head_dim));
+                let qkv = Qkv { query, key, value, key_value_heads: key_heads, ..wide };
+                for attend in [Kernels::attend_i16, Kernels::attend_f32] {
+                    let want = copies.run(|call| attend(kernels, call), Positions::Absent, &mut scratch);
+                    let mut context = vec![0.0; tokens * width];
+                    let call = AttentionCall {
+                        qkv,
+                        positions: Positions::Absent,
+                        context: &mut context,
+                        scratch: &mut scratch,
+                    };
+                    attend(kernels, call);
+                    assert_eq!(bits(&context), bits(&want), "{} {heads} {key_heads}", kernels.name());
+                }
+            }
         }
     });
 }

@@ -116,6 +116,7 @@ impl AttentionCase {
             all_queries: u32::from(self.all_queries),
             max_distance: MAX_DISTANCE as u32,
             table_stride: stride,
+            group: 1,
         });
         let kernel = AttentionKernel { vectors: HEAD_VECTORS, positions: self.positions };
         let work = (Kernel::Attention(kernel), AttentionKernel::grid(tiles.len(), HEADS));

@@ -93,6 +93,9 @@ impl GemmCase {
             let expected = match gemm.epilogue {
                 Epilogue::Store => product(column),
                 Epilogue::Add => f64::from(before) + product(column),
+                Epilogue::AddActivated(activation) => {
+                    f64::from(before) + reference::activate(activation, product(column))
+                }
                 Epilogue::Activate(activation) => reference::activate(activation, product(column)),
                 Epilogue::Glu(activation) => {
                     // Vectors of the layer and of its gate alternate.

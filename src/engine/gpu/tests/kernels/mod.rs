@@ -6,6 +6,7 @@ mod gemm;
 mod norm;
 mod pool;
 mod rotate;
+mod unfold;
 
 use std::collections::BTreeMap;
 

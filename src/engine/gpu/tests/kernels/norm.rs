@@ -3,7 +3,8 @@ use super::*;
 #[test]
 fn norm_of_rows_with_a_partial_last_vector() {
     let gpu = gpu();
-    for (width, in_place) in [(7usize, true), (384, true), (1030, true), (7, false), (384, false)] {
+    let cases = [(7usize, true), (384, true), (1030, true), (7, false), (384, false)];
+    for ((width, in_place), rms) in cases.into_iter().flat_map(|case| [(case, false), (case, true)]) {
         let (rows, stride) = (5, width.next_multiple_of(VEC4));
         let mut random = Random(3);
         let mut random_rows = |scale: f32, offset: f32, count: usize| -> Vec<f32> {
@@ -30,11 +31,12 @@ fn norm_of_rows_with_a_partial_last_vector() {
             width: width as u32,
             vectors: (stride / 4) as u32,
             eps: 1e-12,
+            rms: u32::from(rms),
         });
         let work = (Kernel::Norm { in_place }, row_grid(rows));
         let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
         for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
-            let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], 1e-12);
+            let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], (1e-12, rms));
             // The values are 5 +- 0.01, so f32 resolves the part that counts to 15 of its 24 bits.
             expected
                 .iter()
