@@ -125,6 +125,7 @@ impl TokenizerClass {
             Self::Bert | Self::DistilBert => &["cls_token", "sep_token", "unk_token"],
             Self::Roberta | Self::MpNet | Self::DebertaV2 => &["cls_token", "sep_token"],
             Self::XlmRoberta | Self::Camembert => &["bos_token", "eos_token", "unk_token"],
+            Self::Albert => &["cls_token", "sep_token"],
         }
     }
 
