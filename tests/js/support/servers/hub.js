@@ -51,11 +51,11 @@ export const faults = {
     response.writeHead(200, head);
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
   },
-  /** Sends the bytes before `end`, of those that are requested, and breaks off. */
-  cutAt: (end) => ({ request, response, head, bytes }) => {
+  /** Sends `count` bytes, from the first that is requested, and breaks off. */
+  cutAt: (count, afterMs = 0) => ({ request, response, head, bytes }) => {
     const start = startOf(request, head);
     response.writeHead(start === 0 ? 200 : 206, headFrom(start, bytes, head));
-    response.write(bytes.subarray(start, start + end), () => response.destroy());
+    response.write(bytes.subarray(start, start + count), () => setTimeout(() => response.destroy(), afterMs));
   },
   retryAfter: (status, value) => ({ response }) => response.writeHead(status, { ...crossOrigin, "retry-after": value, "access-control-expose-headers": "retry-after" }).end(),
   outOfRange: ({ response, head }) => response.writeHead(416, { ...head, "content-length": 0 }).end(),
@@ -116,7 +116,7 @@ function count(response, hub) {
  * - `elsewhereFaults` does so for the other origin, `setFault` for the origin that sends a file, and `clearFaults` ends all;
  * - `sent` is the number of bytes sent so far;
  * - `tokens` give access to the models whose ids are in `gated`;
- * - `requests` lists { path, origin, authorization } of all requests for files, and `listings` those for lists of files;
+ * - `requests` lists { path, origin, authorization, range } of all requests for files, and `listings` those for lists of files;
  * - `down`, if true, closes every connection;
  * - `lists`, if true, answers requests for the list of a model's files, which not every mirror does.
  */
@@ -179,7 +179,7 @@ export async function startHub() {
   const admit = (request, response, origin) => {
     const log = isListing(request) ? hub.listings : hub.requests;
     count(response, hub);
-    log.push({ path: request.url, origin, authorization: request.headers.authorization });
+    log.push({ path: request.url, origin, authorization: request.headers.authorization, range: request.headers.range });
     if (hub.down) request.socket.destroy();
     else if (request.method === "OPTIONS") response.writeHead(204, crossOrigin).end();
     else return true;
