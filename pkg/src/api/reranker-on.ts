@@ -1,10 +1,11 @@
+import type { CachedModels } from "../cache-types.js";
 import { downloadSize } from "../load/download-size.js";
 import { loadModel } from "../load/load.js";
 import type { LoadedModel } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { loadShared } from "../shared/load-shared.js";
-import type { CachedModels, LoadOptions, ModelInfo, ModelSource } from "../types.js";
+import type { LoadOptions, ModelInfo, ModelSource } from "../types.js";
 import { PlatformCache } from "./cached-models.js";
 import { LoadedReranker, type RerankerClass } from "./reranker.js";
 

@@ -1,10 +1,10 @@
+import type { CachedModels } from "../cache-types.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
 import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
 import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
-  CachedModels,
   CallOptions,
   Collection,
   DocumentInput,
