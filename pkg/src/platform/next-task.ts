@@ -6,6 +6,7 @@ let channel: MessageChannel | undefined;
  * timeout (by 4 ms after the fifth).
  */
 export function nextTask(): Promise<void> {
+  if (typeof MessageChannel !== "function") return new Promise((done) => void setTimeout(done, 0)); // Some edge runtimes have none.
   if (channel === undefined) {
     channel = new MessageChannel();
     channel.port1.onmessage = () => waiting.shift()?.();

@@ -8,13 +8,21 @@ import { WorkerStartError } from "../worker/worker-start-error.js";
 
 /**
  * Starts a worker in Node.
- * @throws RankletError `unsupported` if its program does not exist
+ * @throws WorkerStartError if its program does not exist, or the runtime starts no workers
  */
 export function startWorker(): WorkerPort {
   const url = workerUrl();
   // Checked here, because a Worker reports it only later.
-  if (existsSync(url)) return portOf(new Worker(url, { name: "ranklet" }));
-  throw new WorkerStartError("unsupported", `the worker cannot be started: there is no ${url.href}; copy it from node_modules/ranklet/dist/assets, or use workers: 0`);
+  if (!existsSync(url)) throw cannotStart(`there is no ${url.href}; copy it from node_modules/ranklet/dist/assets, or use workers: 0`);
+  try {
+    return portOf(new Worker(url, { name: "ranklet" }));
+  } catch (error) {
+    throw cannotStart(messageOf(error), error);
+  }
+}
+
+function cannotStart(why: string, cause?: unknown): WorkerStartError {
+  return new WorkerStartError("unsupported", `the worker cannot be started: ${why}`, { cause });
 }
 
 /** Wraps a worker thread. */

@@ -80,6 +80,6 @@ describe("examples/browser", () => {
 
 describe("examples/README.md", () => {
   test("names every example", () => {
-    for (const folder of ["node", "browser", "react", "vue", "svelte", "rust"]) assert.ok(read("examples/README.md").includes(`[${folder}](${folder})`));
+    for (const folder of ["node", "browser", "react", "vue", "svelte", "worker", "rust"]) assert.ok(read("examples/README.md").includes(`[${folder}](${folder})`));
   });
 });
