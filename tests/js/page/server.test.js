@@ -103,7 +103,7 @@ describe("the demo server's forwarding of a hub", () => {
   test("the demo server forwards the list of a model's files", async () => {
     const { status, body } = await send(demo.url, `/hub/api/models/${id}/revision/main`);
     assert.equal(status, 404, "this hub has no lists");
-    assert.equal(hub.requests.at(-1), `/api/models/${id}/revision/main`);
+    assert.equal(hub.requests.at(-1), `/api/models/${id}/revision/main?blobs=true`);
     assert.equal(body, "");
   });
 
