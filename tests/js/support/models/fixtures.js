@@ -26,7 +26,7 @@ export function family(name) {
 }
 
 /** Fixtures of models that the package does not support. */
-export const refused = /^(qwen[23]|deberta-convolution)-/;
+export const refused = /^qwen[23]-/;
 
 function checkpointsIn(folder) {
   const found = [];
