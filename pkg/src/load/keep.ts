@@ -128,6 +128,7 @@ async function download({ model, stores, maxBytes, refresh }: OpenedCache, conti
   try {
     scorer = await steps.start(collecting);
   } catch (error) {
+    await entry.close();
     // Files that were interrupted are continued by the next load, but not those that an engine refuses.
     if (isFileError(error)) await entry.discard().catch(() => {});
     throw error;

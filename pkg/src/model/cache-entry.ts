@@ -20,6 +20,8 @@ export class CacheEntry {
   readonly #finished = new Set<string>();
   /** Files that are those of the cached model. */
   readonly #reused = new Set<string>();
+  readonly #sinks: StoredSink[] = [];
+  #isClosed = false;
   #commit: string | undefined;
   #recording: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
@@ -79,13 +81,14 @@ export class CacheEntry {
    * @param start the number of bytes of the file that this entry has already, and that are used
    */
   async openSink(name: string, version: FileVersion, start: number): Promise<Sink> {
-    if (start === 0 && this.#failure !== undefined) return new BlobSink();
+    if (start === 0 && (this.#failure !== undefined || this.#isClosed)) return new BlobSink();
     const path = `${this.#name}/${name}`;
     const sink = new StoredSink(this.#store, path, start, {
       onStart: (next) => this.#record(name, next),
       onFailure: (error) => (this.#failure ??= { error }),
       onFinish: () => void this.#finished.add(name),
     });
+    this.#sinks.push(sink);
     await sink.start(version);
     return sink;
   }
@@ -109,6 +112,15 @@ export class CacheEntry {
     }
     await this.#recording.catch(() => {});
     await this.#store.remove(recordName);
+  }
+
+  /**
+   * Ends all writing into the entry after a failed load, whose other downloads may still run. When this resolves, another
+   * load may continue the entry.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#sinks.map((sink) => sink.shut()));
   }
 
   /** Removes the entry. */

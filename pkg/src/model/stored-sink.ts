@@ -27,6 +27,9 @@ export class StoredSink implements Sink {
   #buffer: Uint8Array<ArrayBuffer>[] = [];
   #buffered = 0;
   #pieceBytes = 0;
+  /** The write to the store that runs now. It does not reject. */
+  #running: Promise<unknown> = Promise.resolve();
+  #isShut = false;
   /** Collects the file if the store has failed. */
   #memory: BlobSink | undefined;
 
@@ -53,8 +56,10 @@ export class StoredSink implements Sink {
   async start(version: FileVersion): Promise<void> {
     this.#pieceBytes = Math.min(maxPieceBytes, (version.bytes ?? 0) / minPieces);
     try {
-      if (this.#stored === 0) await this.#store.remove(this.#path);
-      await this.#listener.onStart(version);
+      await this.#run(async () => {
+        if (this.#stored === 0) await this.#store.remove(this.#path);
+        await this.#listener.onStart(version);
+      });
     } catch (error) {
       await this.#moveToMemory(error);
     }
@@ -78,15 +83,21 @@ export class StoredSink implements Sink {
     return content;
   }
 
+  /** Ends the writing to the store. When this resolves, nothing writes any more. The download can only fail then. */
+  async shut(): Promise<void> {
+    this.#isShut = true;
+    await this.#running;
+  }
+
   async close(): Promise<void> {
-    await this.#flush();
+    if (!this.#isShut) await this.#flush();
     await this.#memory?.close();
   }
 
   async #flush(): Promise<void> {
     if (this.#buffered === 0 || this.#memory !== undefined) return;
     try {
-      await this.#store.append(this.#path, this.#stored, new Blob(this.#buffer));
+      await this.#run(() => this.#store.append(this.#path, this.#stored, new Blob(this.#buffer)));
       this.#stored += this.#buffered;
       this.#buffer = [];
       this.#buffered = 0;
@@ -95,8 +106,16 @@ export class StoredSink implements Sink {
     }
   }
 
+  async #run(write: () => Promise<void>): Promise<void> {
+    if (this.#isShut) throw this.#removed();
+    const running = write();
+    this.#running = running.catch(() => {});
+    await running;
+  }
+
   /** Continues in memory, with what the store has and the buffer. */
   async #moveToMemory(error: unknown): Promise<void> {
+    if (this.#isShut) throw this.#removed(error);
     this.#listener.onFailure(error);
     const memory = new BlobSink();
     if (this.#stored > 0) {
