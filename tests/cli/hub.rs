@@ -14,11 +14,13 @@ struct Repository {
     revisions: Vec<(&'static str, PathBuf)>,
     /// The token without which the server answers 401.
     token: Option<&'static str>,
+    /// The ETag of `model.safetensors`; default: one that is no hash.
+    weights_etag: Option<&'static str>,
 }
 
 impl Repository {
     fn of(root: PathBuf) -> Self {
-        Self { revisions: vec![("main", root)], token: None }
+        Self { revisions: vec![("main", root)], token: None, weights_etag: None }
     }
 
     /// The index of a revision and its folder.
@@ -95,9 +97,10 @@ fn response(path: &str, headers: &[String], repository: &Repository) -> (&'stati
     let (start, end) = range.and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
     let start: usize = start.parse().unwrap();
     let end = end.parse().map_or(bytes.len(), |end: usize| (end + 1).min(bytes.len()));
+    let etag = repository.weights_etag.filter(|_| path.ends_with("model.safetensors"));
     let extra = format!(
         "x-repo-commit: c0ffee{index}\r\netag: \"{}\"\r\ncontent-range: bytes {start}-{}/{}\r\n",
-        path.replace('/', "_"),
+        etag.map_or_else(|| path.replace('/', "_"), str::to_owned),
         end - 1,
         bytes.len()
     );
@@ -362,4 +365,20 @@ fn a_folder_is_told_from_the_model_with_the_same_id() {
     fails("owner/model", &[], "it has no files of a model");
     fails("owner/model", &["--revision", "main"], "--revision does not apply");
     fails("owner/file", &[], "pass the folder");
+}
+
+#[test]
+fn a_file_with_another_sha256_than_the_hub_names_is_refused_and_removed() {
+    const WRONG: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+    let repository = Repository::of(fixtures_directory().join("bert-gelu-h36"));
+    let home = tempfile::tempdir().unwrap();
+    let endpoint = Repository { weights_etag: Some(WRONG), ..repository.clone() }.serve();
+    let output = rank("owner/model", home.path(), &endpoint);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("model.safetensors has the SHA-256 "), "{stderr}");
+    assert!(stderr.contains(&format!(" where {WRONG} was expected")), "{stderr}");
+    assert!(!home.path().join("hub/models--owner--model/blobs").join(WRONG).exists());
+    let again = rank("owner/model", home.path(), &repository.serve());
+    assert!(again.status.success(), "{}", text(&again.stderr));
 }

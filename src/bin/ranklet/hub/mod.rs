@@ -1,6 +1,7 @@
 //! Downloads models by their Hub id, into the cache of HF's own programs.
 
 mod environment;
+mod verify;
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use hf_hub::{Repo, RepoType};
 use ranklet::{Error, ErrorKind, ModelFiles, Result};
 
 const DEFAULT_REVISION: &str = "main";
+/// How often a download that breaks off is continued.
+const MAX_RETRIES: usize = 4;
 
 /// Returns the folder of a model: `model` itself if it is a folder; otherwise the folder in the cache, after
 /// downloading the files that it lacks. `revision` is a branch, a tag, a commit or `refs/pr/N` on the Hub. `weights` is
@@ -18,7 +21,7 @@ const DEFAULT_REVISION: &str = "main";
 ///
 /// # Errors
 /// `input` if `model` is neither a folder nor a model id, or for a revision of a folder; `network` if files cannot be
-/// downloaded; and those of [`ModelFiles::wanted`].
+/// downloaded; `integrity` for a file with another SHA-256 than the Hub names; and those of [`ModelFiles::wanted`].
 pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>) -> Result<PathBuf> {
     let folder = Path::new(model);
     if folder.is_dir() {
@@ -50,13 +53,14 @@ pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>)
         .with_endpoint(environment.endpoint.clone())
         .with_token(environment.token.clone())
         .with_progress(stderr().is_terminal())
+        .with_retries(MAX_RETRIES)
         .build()
         .map_err(|error| model.network_error(error))?;
     let repo = api.repo(model.repo.clone());
     match repo.info() {
         Ok(info) => {
             let listing: Vec<&str> = info.siblings.iter().map(|file| file.rfilename.as_str()).collect();
-            model.download(&repo, &listing, weights)
+            model.download(&repo, &environment, &listing, weights)
         }
         // Without a network, files from an earlier run are good enough.
         Err(error) => model.cached(&environment).ok_or_else(|| model.network_error(error)),
@@ -115,15 +119,29 @@ struct HubModel<'a> {
 impl HubModel<'_> {
     /// Downloads the files that the model is loaded from, out of all files in `listing`. Returns the folder they are
     /// in.
-    fn download(&self, repo: &ApiRepo, listing: &[&str], weights: Option<&str>) -> Result<PathBuf> {
-        let failed = |error| self.network_error(error);
+    fn download(
+        &self,
+        repo: &ApiRepo,
+        environment: &HubEnvironment,
+        listing: &[&str],
+        weights: Option<&str>,
+    ) -> Result<PathBuf> {
+        let cache = environment.cache.repo(self.repo.clone());
+        let get = |name: &str| {
+            if let Some(path) = cache.get(name) {
+                return Ok(path);
+            }
+            let path = repo.download(name).map_err(|error| self.network_error(error))?;
+            verify::check_hash(&path)?;
+            Ok(path)
+        };
         let read = |name: &str| {
-            let path = repo.get(name).map_err(failed)?;
+            let path = get(name)?;
             std::fs::read(&path).map_err(|error| input(format!("{}: {error}", path.display())))
         };
         let mut folder = PathBuf::new();
         for file in ModelFiles::wanted(listing, weights, read)? {
-            let path = repo.get(&file).map_err(failed)?;
+            let path = get(&file)?;
             if file == "config.json" {
                 folder = path.parent().map(Path::to_owned).unwrap_or_default();
             }
