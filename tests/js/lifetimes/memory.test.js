@@ -12,7 +12,9 @@ const long = process.env.RANKLET_LONG !== undefined;
 const loads = long ? 50 : 10;
 /** Loads before the first measurement. Deno's threads and allocators grow during the first ten or so. */
 const warmUp = 10;
-const maxMegabytes = 30;
+// Deno's allocators keep up to three buffers of the model's size (24 MB) for a while: 90 loads took 208 MB after 10, 232 after 30
+// to 80, and 281 after 90. A model that is lost at each load takes 240 MB after 10.
+const maxMegabytes = { Node: 30, Deno: 100 };
 
 const child = fileURLToPath(new URL("../support/children/lifetime-child.js", import.meta.url));
 const deno = fileURLToPath(new URL("../node_modules/.bin/deno", import.meta.url));
@@ -31,7 +33,7 @@ describe("memory", { skip: !existsSync("/proc/self/task") }, () => {
         const { stdout } = await promisify(execFile)(command, given, { timeout: 600_000 });
         const { before, after } = JSON.parse(stdout);
         t.diagnostic(`${before.megabytes.toFixed(0)} MB and ${before.threads} threads before, ${after.megabytes.toFixed(0)} MB and ${after.threads} after`);
-        assert.ok(after.megabytes - before.megabytes < maxMegabytes, `${before.megabytes} MB before, ${after.megabytes} MB after`);
+        assert.ok(after.megabytes - before.megabytes < maxMegabytes[runtime], `${before.megabytes} MB before, ${after.megabytes} MB after`);
         assert.ok(after.threads < before.threads + loads, `${after.threads} threads: workers are still alive`);
       });
     }
