@@ -71,11 +71,6 @@ export class Download implements AnnouncedFile {
     return this.#answer.isUnchanged;
   }
 
-  /** Whether another server sends the file, to which the first one has redirected. */
-  get isElsewhere(): boolean {
-    return this.#answer.isElsewhere;
-  }
-
   /** Ends the download without reading the content. */
   async cancel(): Promise<void> {
     await this.#answer.body?.cancel();

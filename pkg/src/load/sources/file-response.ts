@@ -29,8 +29,6 @@ export interface FileResponse {
   readonly start: number;
   /** Whether the available bytes are the whole file. */
   readonly isUnchanged: boolean;
-  /** Whether a server of another origin has answered, after a redirect. */
-  readonly isElsewhere: boolean;
   readonly etag: string | undefined;
   readonly commit: string | undefined;
   /** The SHA-256 of the file in hexadecimal, if the server says so. */
@@ -46,13 +44,12 @@ export interface FileResponse {
 export async function requestFile(url: URL, options: DownloadOptions, earlier?: AvailableBytes): Promise<FileResponse | undefined> {
   const available = earlier === undefined || earlier.length === 0 || (earlier.etag === undefined && !earlier.isPinned) ? undefined : earlier;
   if (available?.isComplete === true && available.isPinned) {
-    return { body: undefined, start: available.length, isUnchanged: true, isElsewhere: false, etag: available.etag, commit: undefined, sha256: undefined, announced: undefined };
+    return { body: undefined, start: available.length, isUnchanged: true, etag: available.etag, commit: undefined, sha256: undefined, announced: undefined };
   }
   const redirects: Headers[] = [];
   const onRedirect = options.hasCors ? undefined : (headers: Headers): void => void redirects.push(headers);
   const response = await request(url, { ...options, headers: requestHeaders(options, available), onRedirect });
-  const isElsewhere = response.redirected && new URL(response.url).origin !== url.origin;
-  const answer = { isElsewhere, ...describe(response, redirects) };
+  const answer = describe(response, redirects);
   if (available !== undefined) {
     const { length, isComplete } = available;
     const isSame = answer.etag === undefined ? available.isPinned || response.status === 304 : answer.etag === available.etag;
