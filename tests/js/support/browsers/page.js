@@ -90,14 +90,17 @@ export async function screenshot(page, name, { fullPage = false } = {}) {
   await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage });
 }
 
-/** Waits until the service worker has cached files whose names end so. */
+/** Waits until the service worker has cached files whose names end so, at most a minute. */
 export async function whenCached(page, ...endings) {
   const areCached = () =>
     page.evaluate(async (endings) => {
       const paths = (await (await caches.open("ranklet-page")).keys()).map(({ url }) => new URL(url).pathname);
       return endings.every((ending) => paths.some((path) => path.endsWith(ending)));
     }, endings);
-  while (!(await areCached())) await page.waitForTimeout(100);
+  for (const deadline = Date.now() + 60_000; !(await areCached()); ) {
+    if (Date.now() > deadline) throw new Error(`the service worker has not cached ${endings.join()}`);
+    await page.waitForTimeout(100);
+  }
 }
 
 /** Loads a model by its id on the Hub. */
