@@ -48,6 +48,23 @@ impl Loader {
         Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, expected) })
     }
 
+    /// Takes the name of a weights file before it is opened. `auto` means f32 for an ONNX file, also if its size is that of
+    /// a q8 file.
+    ///
+    /// # Errors
+    /// `out-of-memory` if the model would take more memory than the options allow.
+    pub(crate) fn expect_file(&mut self, name: &str) -> Result<()> {
+        if self.options.dtype == Dtype::Auto && name.ends_with(".onnx") {
+            self.options.dtype = Dtype::F32;
+            self.spec.has_onnx_weights = true;
+            if let Some(limit) = self.options.max_memory_bytes {
+                self.spec.check_memory(Dtype::F32, limit)?;
+            }
+            self.memory_bytes = self.spec.peak_memory(Dtype::F32);
+        }
+        Ok(())
+    }
+
     /// The reader to push the weights into.
     pub(crate) fn weights(&mut self) -> &mut WeightsReader {
         &mut self.weights

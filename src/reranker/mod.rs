@@ -50,6 +50,9 @@ impl Reranker {
         let checkpoint = Checkpoint::read(files)?;
         let mut weights = weights?;
         let mut loader = Loader::new(checkpoint, weights.index.take(), weights.bytes(), options)?;
+        if let Some(name) = weights.first_file() {
+            loader.expect_file(name)?;
+        }
         weights.read(loader.weights())?;
         loader.finish().await
     }

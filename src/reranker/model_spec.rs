@@ -21,6 +21,8 @@ pub(super) struct ModelSpec {
     pub(super) head_parameters: usize,
     /// Total bytes of the weights files.
     pub(super) weights_bytes: u64,
+    /// Whether these are ONNX files, whose 8-bit integers are kept as floats unless the dtype is q8.
+    pub(super) has_onnx_weights: bool,
     /// Bytes of `tokenizer.json`.
     tokenizer_json_bytes: usize,
     threads: usize,
@@ -70,6 +72,7 @@ impl ModelSpec {
             checkpoint,
             tokenizer,
             weights_bytes,
+            has_onnx_weights: false,
             tokenizer_json_bytes,
             threads: options.threads(),
         })
@@ -84,11 +87,13 @@ impl ModelSpec {
     }
 
     fn encoder_memory(&self, plan: &Plan, dtype: Dtype) -> u64 {
+        let parameters = (plan.parameters() + self.head_parameters) as u64;
+        let is_of_integers = self.has_onnx_weights && 2 * self.weights_bytes < 3 * parameters;
         let estimate = MemoryEstimate {
             plan,
             head_parameters: self.head_parameters,
             tokenizer: self.tokenizer_bytes(),
-            weights: self.weights_bytes,
+            weights: if is_of_integers && dtype != Dtype::Q8 { 4 * parameters } else { self.weights_bytes },
             dtype,
             max_length: self.max_length,
             threads: self.threads,

@@ -64,6 +64,7 @@ impl WasmLoader {
 
     /// Begins with a weights file of `length` bytes.
     pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
+        self.0.expect_file(name)?;
         Ok(self.0.weights().open(name, length)?)
     }
 

@@ -86,6 +86,11 @@ impl WeightsSource {
         self.files.iter().map(|(_, content)| content.length()).sum()
     }
 
+    /// Returns the name of the file that is read first.
+    pub(crate) fn first_file(&self) -> Option<&str> {
+        self.files.first().map(|(name, _)| name.as_str())
+    }
+
     /// Pushes all files into `reader`.
     ///
     /// # Errors

@@ -5,8 +5,6 @@
 //! the table is the solution of a linear least-squares problem. Two layers determine it well; their normal equations
 //! are solved in f64.
 
-use std::collections::HashSet;
-
 use super::elements::{ElementType, to_f32};
 use super::graph::{Graph, ValueId};
 use super::layers::Linear;
@@ -84,12 +82,13 @@ impl FoldedTable {
 
 /// Returns the stored tensor of `elements` that a value is multiplied by.
 fn factor(graph: &Graph, value: ValueId, elements: usize) -> Option<usize> {
-    let mut seen = HashSet::new();
+    let mut seen = Vec::new();
     let mut open = vec![value];
     while let Some(value) = open.pop() {
-        if !seen.insert(value) || seen.len() > MAX_VALUES {
+        if seen.contains(&value) || seen.len() > MAX_VALUES {
             continue;
         }
+        seen.push(value);
         for (index, input) in graph.consumers(value) {
             let node = &graph.nodes[*index];
             match node.op.as_str() {

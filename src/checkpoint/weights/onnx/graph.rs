@@ -6,16 +6,19 @@ use std::ops::Range;
 use crate::error::{Result, unsupported};
 
 /// Max number of nodes. The graphs of large models have some ten thousand.
-const MAX_NODES: usize = 200_000;
+const MAX_NODES: usize = 100_000;
 /// Max number of tensors.
-const MAX_TENSORS: usize = 100_000;
+const MAX_TENSORS: usize = 50_000;
 /// Max size of all names in bytes.
-const MAX_NAME_BYTES: usize = 32 << 20;
+const MAX_NAME_BYTES: usize = 16 << 20;
 /// Max number of inputs and outputs of all nodes.
-const MAX_EDGES: usize = 1_000_000;
+const MAX_EDGES: usize = 300_000;
+
+/// Max number of nodes that are followed from one value.
+const MAX_CONSUMERS: usize = 64;
 
 /// A value that flows between nodes. 0 is the empty name of an omitted input.
-pub(super) type ValueId = u32;
+pub(super) type ValueId = usize;
 
 /// A graph. Its nodes are in the order of the file, which is topological.
 #[derive(Debug, Default)]
@@ -27,12 +30,19 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// Initializers and the tensors of Constant nodes.
     pub(super) tensors: Vec<StoredTensor>,
-    /// Indices into `tensors` by value.
-    tensor_by_value: HashMap<ValueId, usize>,
-    /// The node that computes a value.
-    producers: HashMap<ValueId, usize>,
-    /// The nodes that read a value, and the number of the input.
-    consumers: HashMap<ValueId, Vec<(usize, usize)>>,
+    /// The origin and the readers of each value.
+    values: Vec<Value>,
+}
+
+/// The origin of a value, and the nodes that read it.
+#[derive(Debug, Default, Clone)]
+struct Value {
+    /// Index into the tensors of the graph.
+    tensor: Option<usize>,
+    /// The node that computes it.
+    producer: Option<usize>,
+    /// The nodes that read it, and the number of the input.
+    consumers: Vec<(usize, usize)>,
 }
 
 /// An operation.
@@ -129,7 +139,7 @@ impl Graph {
         if self.name_bytes > MAX_NAME_BYTES {
             return Err(too_large("names of values", MAX_NAME_BYTES));
         }
-        let id = self.ids.len() as ValueId + 1;
+        let id = self.ids.len() + 1;
         self.ids.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -167,38 +177,46 @@ impl Graph {
     /// # Errors
     /// `unsupported` if there are too many names.
     pub(super) fn connect(&mut self) -> Result<()> {
-        let named = self.tensors.iter().enumerate().map(|(index, tensor)| (index, tensor.name.clone()));
-        for (index, name) in named.filter(|(_, name)| !name.is_empty()).collect::<Vec<_>>() {
-            let value = self.value(&name)?;
-            self.tensor_by_value.entry(value).or_insert(index);
+        let mut initializers = Vec::new();
+        for index in 0..self.tensors.len() {
+            let name = self.tensors[index].name.clone();
+            initializers.push(self.value(&name)?);
+        }
+        let mut values = vec![Value::default(); self.ids.len() + 1];
+        for (index, value) in initializers.into_iter().enumerate() {
+            values[value].tensor.get_or_insert(index);
         }
         for (index, node) in self.nodes.iter().enumerate() {
-            for (input, value) in node.inputs.iter().enumerate().filter(|(_, value)| **value != 0) {
-                self.consumers.entry(*value).or_default().push((index, input));
+            for (input, value) in node.inputs.iter().enumerate() {
+                values[*value].consumers.push((index, input));
             }
-            for value in node.outputs.iter().filter(|value| **value != 0) {
-                self.producers.entry(*value).or_insert(index);
+            for value in &node.outputs {
+                values[*value].producer.get_or_insert(index);
             }
             if let (Some(tensor), Some(value)) = (node.constant, node.outputs.first()) {
-                self.tensor_by_value.entry(*value).or_insert(tensor);
+                values[*value].tensor.get_or_insert(tensor);
             }
         }
+        // The empty name is no value.
+        values[0] = Value::default();
+        self.values = values;
         Ok(())
     }
 
     /// Returns the tensor that a value is, if it is one: an initializer or the output of a Constant node.
     pub(super) fn tensor(&self, value: ValueId) -> Option<usize> {
-        self.tensor_by_value.get(&value).copied()
+        self.values[value].tensor
     }
 
     /// Returns the index of the node that computes a value.
     pub(super) fn producer(&self, value: ValueId) -> Option<usize> {
-        self.producers.get(&value).copied()
+        self.values[value].producer
     }
 
-    /// Returns the nodes that read a value, and the number of the input.
+    /// Returns the first nodes that read a value, and the number of the input.
     pub(super) fn consumers(&self, value: ValueId) -> &[(usize, usize)] {
-        self.consumers.get(&value).map_or(&[], Vec::as_slice)
+        let consumers = self.values[value].consumers.as_slice();
+        consumers.get(..MAX_CONSUMERS).unwrap_or(consumers)
     }
 }
 

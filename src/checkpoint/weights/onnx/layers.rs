@@ -5,6 +5,9 @@ use super::graph::{Graph, Node, ValueId};
 /// Max number of nodes between a layer and its weights or its bias.
 const MAX_STEPS: usize = 8;
 
+/// Max number of layers of each kind. Large models have some hundred.
+const MAX_LAYERS: usize = 2000;
+
 /// A matrix or a table as a node reads it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WeightRef {
@@ -94,6 +97,9 @@ impl Layers {
                 _ => layers.linears.extend(linear(graph, index)),
             }
         }
+        layers.linears.truncate(MAX_LAYERS);
+        layers.norms.truncate(MAX_LAYERS);
+        layers.tables.truncate(MAX_LAYERS);
         layers
     }
 }
@@ -212,7 +218,7 @@ fn linear(graph: &Graph, index: usize) -> Option<Linear> {
     let (bias, output) = match bias.and_then(|bias| vector(graph, node.input(bias))) {
         Some(bias) => (Some(whole(bias)), output),
         None if parts > 1 => (None, output),
-        None => match bias_after(graph, output, outputs, 0) {
+        None => match bias_after(graph, output, outputs) {
             Some((bias, output)) => (Some(bias), output),
             None => (None, output),
         },
@@ -249,25 +255,31 @@ fn scale_after(graph: &Graph, mut value: ValueId) -> Option<(ValueId, usize)> {
 }
 
 /// Returns the bias that is added to a value, and the sum.
-fn bias_after(graph: &Graph, value: ValueId, outputs: usize, steps: usize) -> Option<(Bias, ValueId)> {
+fn bias_after(graph: &Graph, value: ValueId, outputs: usize) -> Option<(Bias, ValueId)> {
     let of_size = |tensor: &usize| graph.tensors[*tensor].elements() == Some(outputs);
-    graph.consumers(value).iter().find_map(|(index, input)| {
-        let node = &graph.nodes[*index];
-        let at = |bias: usize| vector(graph, node.input(bias)).filter(of_size);
-        let whole = |tensor| (Bias { tensor, part: 0, parts: 1 }, node.output());
-        match (node.op.as_str(), input) {
-            ("Add" | "BiasAdd", 0 | 1) => at(1 - input).map(whole),
-            ("SkipLayerNormalization", 0 | 1) => at(4).map(whole),
-            ("BiasGelu" | "FastGelu", 0) => at(1).map(whole),
-            ("MultiHeadAttention", 0..=2) => {
-                let merged = vector(graph, node.input(3))?;
-                let of_all = graph.tensors[merged].elements() == outputs.checked_mul(3);
-                of_all.then(|| (Bias { tensor: merged, part: *input, parts: 3 }, value))
+    let mut open = vec![value];
+    for _ in 0..MAX_STEPS {
+        for (index, input) in graph.consumers(open.pop()?) {
+            let node = &graph.nodes[*index];
+            let bias = match (node.op.as_str(), input) {
+                ("Add" | "BiasAdd", 0 | 1) => node.input(1 - input),
+                ("SkipLayerNormalization", 0 | 1) => node.input(4),
+                ("BiasGelu" | "FastGelu", 0) => node.input(1),
+                ("MultiHeadAttention", 0..=2) => {
+                    let merged = vector(graph, node.input(3))?;
+                    let of_all = graph.tensors[merged].elements() == outputs.checked_mul(3);
+                    return of_all.then_some((Bias { tensor: merged, part: *input, parts: 3 }, value));
+                }
+                ("Cast" | "Reshape" | "Identity", 0) => {
+                    open.push(node.output());
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(tensor) = vector(graph, bias).filter(of_size) {
+                return Some((Bias { tensor, part: 0, parts: 1 }, node.output()));
             }
-            ("Cast" | "Reshape" | "Identity", 0) if steps < MAX_STEPS => {
-                bias_after(graph, node.output(), outputs, steps + 1)
-            }
-            _ => None,
         }
-    })
+    }
+    None
 }

@@ -9,7 +9,7 @@
 //! 4. the order of the layers between two that are known. Queries, keys and values are told apart by the products that
 //!    they are factors of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::alignment::align;
 use super::folded_positions::FoldedTable;
@@ -99,18 +99,14 @@ impl<'a> Naming<'a> {
 
     fn by_stored_names(&mut self, layers: &Layers) {
         let graph = self.graph;
-        let mut linear_of = HashMap::new();
-        for (index, linear) in self.linears.iter().enumerate() {
-            linear_of.entry(linear.weight.tensor).or_insert(index);
-        }
-        let tables: HashMap<usize, &WeightRef> =
-            layers.tables.iter().map(|table| (table.weight.tensor, &table.weight)).collect();
         for tensor in 0..graph.tensors.len() {
             let name = self.torch_name(tensor);
             let Some(&expected) = self.by_name.get(name.as_str()) else { continue };
-            match (linear_of.get(&tensor), tables.get(&tensor)) {
-                (Some(linear), _) => self.name_linear(*linear, expected),
-                (None, Some(table)) => self.name_table(table, expected),
+            let linear = self.linears.iter().position(|linear| linear.weight.tensor == tensor);
+            let table = layers.tables.iter().find(|table| table.weight.tensor == tensor);
+            match (linear, table) {
+                (Some(linear), _) => self.name_linear(linear, expected),
+                (None, Some(table)) => self.name_table(&table.weight, expected),
                 (None, None) => self.put(expected, Source::whole(expected, tensor)),
             }
         }
@@ -187,8 +183,13 @@ impl<'a> Naming<'a> {
             .collect();
         sort_attention(&mut order, &self.linears, &roles);
         // A layer that is applied twice counts once.
-        let mut seen = HashSet::new();
-        order.retain(|index| seen.insert((self.linears[*index].weight.tensor, self.linears[*index].part)));
+        let mut seen = Vec::new();
+        order.retain(|index| {
+            let weight = (self.linears[*index].weight.tensor, self.linears[*index].part);
+            let is_new = !seen.contains(&weight);
+            seen.push(weight);
+            is_new
+        });
         let wanted: Vec<usize> = self.expected_with(|role| {
             matches!(
                 role,
@@ -233,10 +234,10 @@ impl<'a> Naming<'a> {
     /// Takes a table without a known name, if it is the only one of its size.
     fn tables_by_shape(&mut self, layers: &Layers) {
         for expected in self.expected_with(|role| role == ExpectedRole::Table) {
-            let used: HashSet<usize> = self.found.iter().flatten().map(|source| source.tensor).collect();
+            let is_used = |tensor: usize| self.found.iter().flatten().any(|source| source.tensor == tensor);
             let fits = |table: &&WeightRef| {
                 self.graph.tensors[table.tensor].shape == self.expected[expected].shape
-                    && !used.contains(&table.tensor)
+                    && !is_used(table.tensor)
             };
             let mut tables: Vec<_> = layers.tables.iter().map(|table| &table.weight).filter(fits).collect();
             tables.dedup();
@@ -340,7 +341,14 @@ fn sort_attention(order: &mut [usize], linears: &[Linear], roles: &[Option<Expec
     for group in order.chunk_by_mut(|left, right| {
         linears[*left].input == linears[*right].input && roles[*left].is_some() && roles[*right].is_some()
     }) {
-        group.sort_by_key(rank);
+        // Groups are small, and a sort of the standard library is large in WebAssembly.
+        for end in 1..group.len() {
+            let mut at = end;
+            while at > 0 && rank(&group[at]) < rank(&group[at - 1]) {
+                group.swap(at, at - 1);
+                at -= 1;
+            }
+        }
     }
 }
 
@@ -351,7 +359,6 @@ fn wrapper_prefix(graph: &Graph, expected: &[ExpectedTensor]) -> String {
     let names =
         graph.tensors.iter().map(|tensor| tensor.name.strip_suffix("_quantized").unwrap_or(&tensor.name));
     let prefixes = names.filter_map(|name| name.strip_suffix(table));
-    let mut prefixes: Vec<_> = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.')).collect();
-    prefixes.sort_by_key(|prefix| prefix.len());
-    prefixes.first().map(|prefix| (*prefix).to_owned()).unwrap_or_default()
+    let prefixes = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+    prefixes.min_by_key(|prefix| prefix.len()).map(str::to_owned).unwrap_or_default()
 }

@@ -50,7 +50,7 @@ impl OnnxReader {
             State::Graph(scanner) => {
                 if let Some(graph) = scanner.push(piece)? {
                     check_operators(&graph)?;
-                    let mut loader = TensorLoader::new(&graph, collector)?;
+                    let mut loader = TensorLoader::new(graph, collector)?;
                     loader.open(None, self.length, collector)?;
                     self.state = State::Tensors(Box::new(loader));
                 }

@@ -1,13 +1,13 @@
 //! What linear layers do in attention, from the nodes that read them.
 
-use std::collections::HashSet;
-
 use super::graph::{Graph, ValueId};
 use super::layers::{Linear, weight};
 use crate::checkpoint::weights::expected::ExpectedRole;
 
 /// Max number of values that are followed from one layer.
-const MAX_VALUES: usize = 200;
+const MAX_VALUES: usize = 100;
+/// Max number of nodes between a Softmax and the product with its result.
+const MAX_NODES_TO_SOFTMAX: usize = 32;
 
 /// Returns whether a linear layer projects to queries, keys or values; `None` if it does neither or it is not clear.
 ///
@@ -15,12 +15,13 @@ const MAX_VALUES: usize = 200;
 /// are the first factor of another product.) Values are multiplied by the result of a Softmax.
 pub(super) fn attention_role(graph: &Graph, linear: &Linear) -> Option<ExpectedRole> {
     let mut found: Option<ExpectedRole> = None;
-    let mut seen = HashSet::new();
+    let mut seen = Vec::new();
     let mut open = vec![linear.output];
     while let Some(value) = open.pop() {
-        if !seen.insert(value) || seen.len() > MAX_VALUES {
+        if seen.contains(&value) || seen.len() > MAX_VALUES {
             continue;
         }
+        seen.push(value);
         for (index, input) in graph.consumers(value) {
             let node = &graph.nodes[*index];
             let role = match (node.op.as_str(), input) {
@@ -83,15 +84,14 @@ pub(super) fn is_positional(graph: &Graph, mut value: ValueId) -> bool {
 
 /// Returns whether a value is the result of a Softmax, perhaps converted.
 fn is_softmax(graph: &Graph, value: ValueId) -> bool {
-    let mut open = vec![(value, 0)];
-    while let Some((value, depth)) = open.pop() {
+    let mut open = vec![value];
+    for _ in 0..MAX_NODES_TO_SOFTMAX {
+        let Some(value) = open.pop() else { return false };
         let Some(node) = graph.producer(value).map(|index| &graph.nodes[index]) else { continue };
         match node.op.as_str() {
             "Softmax" => return true,
-            "Cast" | "Identity" | "Dropout" | "DynamicQuantizeLinear" | "Mul" | "Where" | "Reshape"
-                if depth < 6 =>
-            {
-                open.extend(node.inputs.iter().filter(|input| **input != 0).map(|input| (*input, depth + 1)));
+            "Cast" | "Identity" | "Dropout" | "DynamicQuantizeLinear" | "Mul" | "Where" | "Reshape" => {
+                open.extend(node.inputs.iter().take(3).filter(|input| **input != 0));
             }
             _ => {}
         }

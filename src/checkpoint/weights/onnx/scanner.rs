@@ -133,6 +133,11 @@ impl Scanner {
             Action::Text => {
                 let length = range.end - content;
                 if length > MAX_TEXT_BYTES {
+                    if message == Message::Attribute {
+                        // A list of numbers that no attribute has which is read.
+                        self.position = range.end;
+                        return Ok(Step::Read);
+                    }
                     return Err(malformed(format!("a name has {length} bytes")));
                 }
                 let Some(text) = bytes.get(field.header..field.header + length as usize) else {

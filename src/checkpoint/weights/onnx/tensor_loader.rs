@@ -1,18 +1,19 @@
 //! Loads the tensors that a model needs, in the order of the files.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
+use std::vec::IntoIter;
 
-use super::assemble::{Stored, assemble, values};
+use super::assemble::{Stored, assemble, tensor, values};
 use super::elements::{ElementType, FLOAT_DATA, decode};
 use super::folded_positions::{FoldedTable, NormalEquations, Product, check_product, in_rows, table};
 use super::graph::{Data, Graph, StoredTensor};
 use super::layers::Layers;
 use super::naming::{Naming, Source};
+use super::protobuf::malformed;
 use crate::checkpoint::weights::MAX_PIECE_BYTES;
 use crate::checkpoint::weights::expected::ExpectedTensor;
 use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
-use crate::checkpoint::weights::tensor::Tensor;
+use crate::checkpoint::weights::tensor::{Encoding, Tensor};
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
 use crate::error::{Error, Result, weights};
 
@@ -24,14 +25,14 @@ pub(super) struct TensorLoader {
     sources: Vec<Source>,
     /// The table of relative positions that has yet to be made from its products.
     folded: Option<FoldedTable>,
-    /// The stored tensors that are needed, by their index in the graph.
-    stored: HashMap<usize, StoredTensor>,
-    /// The elements that have been read and are still needed.
-    elements: HashMap<usize, Vec<u8>>,
+    /// The tensors of the graph.
+    stored: Vec<StoredTensor>,
+    /// The elements of each of them, if they have been read and are still needed.
+    elements: Vec<Option<Vec<u8>>>,
     /// The tensors to read from the open file.
-    queue: VecDeque<Read>,
+    queue: IntoIter<Read>,
     /// The tensors to read from other files.
-    external: BTreeMap<String, Vec<Read>>,
+    external: Vec<(String, Vec<Read>)>,
     current: Option<Current>,
 }
 
@@ -58,44 +59,54 @@ impl TensorLoader {
     /// # Errors
     /// `weights` if the same tensor is in another file of the model; `unsupported` for types of elements that are not
     /// read.
-    pub(super) fn new(graph: &Graph, collector: &mut TensorCollector) -> Result<Self> {
-        let (expected, sources, folded) = find_sources(graph, collector);
+    pub(super) fn new(graph: Graph, collector: &mut TensorCollector) -> Result<Self> {
+        let (expected, sources, folded) = find_sources(&graph, collector);
         let names = sources.iter().map(|source| &expected[source.expected].name);
         collector.register(names.chain(folded.iter().map(|folded| &folded.expected.name)))?;
         let mut loader = Self {
             expected,
             sources,
             folded,
-            stored: HashMap::new(),
-            elements: HashMap::new(),
-            queue: VecDeque::new(),
-            external: BTreeMap::new(),
+            elements: vec![None; graph.tensors.len()],
+            stored: graph.tensors,
+            queue: Vec::new().into_iter(),
+            external: Vec::new(),
             current: None,
         };
-        let mut reads = BTreeMap::<Option<String>, Vec<Read>>::new();
-        let folded = loader.folded.iter().flat_map(FoldedTable::tensors);
-        for tensor in loader.sources.iter().flat_map(Source::tensors).chain(folded).collect::<Vec<_>>() {
-            let stored = &graph.tensors[tensor];
-            if loader.stored.insert(tensor, stored.clone()).is_none() {
-                let (file, range) = position(stored)?;
-                reads.entry(file).or_default().push(Read { tensor, range });
-            }
-        }
-        for (file, mut reads) in reads {
-            // Scales and zero points first, so that no matrix has to wait for them.
-            let is_part = |read: &Read| loader.sources.iter().all(|source| source.tensor != read.tensor);
-            reads.sort_by_cached_key(|read| (!is_part(read), read.range.start));
-            match file {
-                None => loader.queue = reads.into(),
-                Some(file) => drop(loader.external.insert(file, reads)),
-            }
-        }
+        loader.queue_tensors()?;
         Ok(loader)
+    }
+
+    /// Queues the tensors that are needed: scales and zero points first, so that no matrix has to wait for them, and
+    /// both in the order of the file.
+    fn queue_tensors(&mut self) -> Result<()> {
+        let mut is_main = vec![false; self.stored.len()];
+        let mut is_part = is_main.clone();
+        self.sources.iter().for_each(|source| is_main[source.tensor] = true);
+        let mut needed = self.folded.as_ref().map(FoldedTable::tensors).unwrap_or_default();
+        self.sources.iter().for_each(|source| needed.extend(source.tensors()));
+        needed.into_iter().for_each(|tensor| is_part[tensor] = !is_main[tensor]);
+        let mut queue = Vec::new();
+        for needed in [is_part, is_main] {
+            for tensor in (0..self.stored.len()).filter(|tensor| needed[*tensor]) {
+                let (file, range) = position(&self.stored[tensor])?;
+                let read = Read { tensor, range };
+                match file {
+                    None => queue.push(read),
+                    Some(file) => match self.external.iter_mut().find(|(name, _)| *name == file) {
+                        Some((_, reads)) => reads.push(read),
+                        None => self.external.push((file, vec![read])),
+                    },
+                }
+            }
+        }
+        self.queue = queue.into_iter();
+        Ok(())
     }
 
     /// Returns the names of the files with data that has yet to be read, without their folder.
     pub(super) fn missing_files(&self) -> impl Iterator<Item = &str> {
-        self.external.keys().map(String::as_str)
+        self.external.iter().map(|(name, _)| name.as_str())
     }
 
     /// Begins a file of `length` bytes: the model's own, or one of the missing ones.
@@ -108,12 +119,13 @@ impl TensorLoader {
         length: u64,
         collector: &mut TensorCollector,
     ) -> Result<()> {
-        if let Some(reads) = file.and_then(|file| self.external.remove(file)) {
-            self.queue = reads.into();
+        let position = file.and_then(|file| self.external.iter().position(|(name, _)| name == file));
+        if let Some(position) = position {
+            self.queue = self.external.remove(position).1.into_iter();
         }
-        for Read { tensor, range } in &self.queue {
+        for Read { tensor, range } in self.queue.as_slice() {
             if range.end > length {
-                let name = &self.stored[tensor].name;
+                let name = &self.stored[*tensor].name;
                 return Err(weights(format!(
                     "{name} ends at byte {}, but the file has {length} bytes: download it again",
                     range.end
@@ -141,7 +153,11 @@ impl TensorLoader {
             Some(quantizer) => quantizer.push(piece)?,
             None => current.bytes.extend_from_slice(piece),
         }
-        if current.read.range.start + current.received >= current.read.range.end {
+        let end = current.read.range.end - current.read.range.start;
+        if current.received > end {
+            return Err(malformed("more bytes came than were wanted"));
+        }
+        if current.received == end {
             self.finish_current(collector)?;
             self.next(collector)?;
         }
@@ -151,10 +167,13 @@ impl TensorLoader {
     /// Begins the next tensor of the open file. Tensors without bytes are complete at once.
     fn next(&mut self, collector: &mut TensorCollector) -> Result<()> {
         while self.current.is_none() {
-            let Some(read) = self.queue.pop_front() else { return Ok(()) };
+            let Some(read) = self.queue.next() else { return Ok(()) };
             let quantizer = self.quantizer(&read, collector);
             let is_empty = read.range.is_empty();
-            self.current = Some(Current { read, received: 0, bytes: Vec::new(), quantizer });
+            // The range lies within the file.
+            let capacity = if quantizer.is_some() { 0 } else { (read.range.end - read.range.start) as usize };
+            let bytes = Vec::with_capacity(capacity);
+            self.current = Some(Current { read, received: 0, bytes, quantizer });
             if is_empty {
                 self.finish_current(collector)?;
             }
@@ -162,25 +181,31 @@ impl TensorLoader {
         Ok(())
     }
 
+    /// Returns how many tensors of the model are made of a stored one.
+    fn uses_of(&self, tensor: usize) -> usize {
+        let sources = self.sources.iter().filter(|source| source.tensors().contains(&tensor)).count();
+        sources + self.folded.iter().filter(|folded| folded.tensors().contains(&tensor)).count()
+    }
+
+    /// Returns the only tensor of the model that is made of a stored one, and its encoding, if the elements are floats in
+    /// the order of the model.
+    fn copy_of(&self, tensor: usize) -> Option<(&ExpectedTensor, Encoding)> {
+        let source = self.sources.iter().find(|source| source.tensor == tensor)?;
+        let is_copy = !source.is_transposed && source.parts == 1 && source.quantization.is_none();
+        let encoding = ElementType::of(&self.stored[tensor]).ok()?.encoding()?;
+        (is_copy && self.uses_of(tensor) == 1).then_some((&self.expected[source.expected], encoding))
+    }
+
     /// Returns a quantizer for a stored tensor that is a matrix or table of the model as it is.
     fn quantizer(&self, read: &Read, collector: &TensorCollector) -> Option<StreamingQuantizer> {
-        let mut users =
-            self.sources.iter().filter(|source| source.tensors().any(|tensor| tensor == read.tensor));
-        let (Some(source), None) = (users.next(), users.next()) else { return None };
-        if self.folded.iter().flat_map(FoldedTable::tensors).any(|tensor| tensor == read.tensor) {
+        let (ExpectedTensor { name, shape, .. }, encoding) = self.copy_of(read.tensor)?;
+        let stored = &self.stored[read.tensor];
+        if !matches!(stored.data, Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA, _)) {
             return None;
         }
-        let stored = &self.stored[&read.tensor];
-        let is_stored_in_order =
-            matches!(stored.data, Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA, _));
-        if source.is_transposed || source.parts > 1 || source.quantization.is_some() || !is_stored_in_order {
-            return None;
-        }
-        let kind = ElementType::of(stored).ok()?;
-        let bytes = stored.elements()?.checked_mul(kind.bytes())?;
-        let ExpectedTensor { name, shape, .. } = &self.expected[source.expected];
+        let bytes = stored.elements()?.checked_mul(ElementType::of(stored).ok()?.bytes())?;
         let is_complete = bytes as u64 == read.range.end - read.range.start;
-        if is_complete { collector.quantizer(name, shape, kind.encoding()?, bytes) } else { None }
+        if is_complete { collector.quantizer(name, shape, encoding, bytes) } else { None }
     }
 
     fn finish_current(&mut self, collector: &mut TensorCollector) -> Result<()> {
@@ -190,41 +215,52 @@ impl TensorLoader {
             self.sources.retain(|source| source.tensor != read.tensor);
             return Ok(());
         }
-        let stored = &self.stored[&read.tensor];
-        let elements = decode(stored, bytes)?;
-        self.elements.insert(read.tensor, elements);
+        let elements = decode(&self.stored[read.tensor], bytes)?;
+        if let Some((expected, encoding)) = self.copy_of(read.tensor) {
+            collector.insert_whole(tensor(expected, encoding, elements, Vec::new()))?;
+            self.sources.retain(|source| source.tensor != read.tensor);
+            return Ok(());
+        }
+        self.elements[read.tensor] = Some(elements);
         self.assemble_complete(collector)
     }
 
     /// Makes the tensors of the model whose parts have all been read, and drops elements that are not needed any more.
     fn assemble_complete(&mut self, collector: &mut TensorCollector) -> Result<()> {
-        let is_complete =
-            |source: &Source| source.tensors().all(|tensor| self.elements.contains_key(&tensor));
-        let (complete, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.sources).into_iter().partition(is_complete);
-        self.sources = rest;
-        for source in complete {
-            let (stored, quantization) = self.parts_of(&source);
-            assemble(&source, &self.expected[source.expected], stored, quantization, collector)?;
+        for source in std::mem::take(&mut self.sources) {
+            if self.has_all(&source.tensors()) {
+                let (stored, quantization) = self.parts_of(&source);
+                assemble(&source, &self.expected[source.expected], stored, quantization, collector)?;
+            } else {
+                self.sources.push(source);
+            }
         }
-        let is_complete =
-            |folded: &mut FoldedTable| folded.tensors().all(|tensor| self.elements.contains_key(&tensor));
-        if let Some(folded) = self.folded.take_if(is_complete) {
-            collector.insert_whole(self.unfold(&folded)?)?;
+        if let Some(folded) = self.folded.take() {
+            if self.has_all(&folded.tensors()) {
+                collector.insert_whole(self.unfold(&folded)?)?;
+            } else {
+                self.folded = Some(folded);
+            }
         }
-        let (sources, folded) = (&self.sources, &self.folded);
-        let is_needed = |tensor: &usize| {
-            sources.iter().any(|source| source.tensors().any(|other| other == *tensor))
-                || folded.iter().flat_map(FoldedTable::tensors).any(|other| other == *tensor)
-        };
-        self.elements.retain(|tensor, _| is_needed(tensor));
+        for tensor in 0..self.elements.len() {
+            if self.elements[tensor].is_some() && self.uses_of(tensor) == 0 {
+                self.elements[tensor] = None;
+            }
+        }
         Ok(())
     }
 }
 
 impl TensorLoader {
+    fn has_all(&self, tensors: &[usize]) -> bool {
+        tensors.iter().all(|tensor| self.elements[*tensor].is_some())
+    }
+
     fn part(&self, tensor: usize) -> Stored<'_> {
-        Stored { tensor: &self.stored[&tensor], elements: &self.elements[&tensor] }
+        Stored {
+            tensor: &self.stored[tensor],
+            elements: self.elements[tensor].as_deref().unwrap_or_default(),
+        }
     }
 
     /// Returns the stored tensor of a source, with its scale and zero point. All of them must have been read.
@@ -266,21 +302,26 @@ impl TensorLoader {
 
 impl FoldedTable {
     /// Returns the stored tensors that it is made of.
-    fn tensors(&self) -> impl Iterator<Item = usize> {
-        let tensors = |product: &Product| {
-            let parts = product.weight.tensors().chain(product.bias.tensors());
-            parts.chain([product.tensor]).collect::<Vec<_>>()
-        };
-        self.products.iter().flat_map(tensors).collect::<Vec<_>>().into_iter()
+    fn tensors(&self) -> Vec<usize> {
+        let mut tensors = Vec::new();
+        for Product { tensor, weight, bias } in &self.products {
+            tensors.push(*tensor);
+            tensors.extend(weight.tensors());
+            tensors.extend(bias.tensors());
+        }
+        tensors
     }
 }
 
 impl Source {
     /// Returns the stored tensors that it is made of.
-    fn tensors(&self) -> impl Iterator<Item = usize> {
-        let quantization = self.quantization.as_ref();
-        let parts = quantization.map(|quantization| [Some(quantization.scale), quantization.zero_point]);
-        std::iter::once(self.tensor).chain(parts.into_iter().flatten().flatten())
+    fn tensors(&self) -> Vec<usize> {
+        let mut tensors = vec![self.tensor];
+        if let Some(quantization) = &self.quantization {
+            tensors.push(quantization.scale);
+            tensors.extend(quantization.zero_point);
+        }
+        tensors
     }
 }
 
