@@ -1,9 +1,9 @@
 //! DeBERTa's table of relative positions, in files where an optimizer has computed what does not depend on the text.
 //!
-//! Each layer projects the (normalized) table with its matrices for keys and queries. onnxslim and onnxruntime replace
-//! the table by these products: `P = T W^T + b` for each matrix `W` of every layer. As `W` and `b` are in the file, too,
-//! the table is the solution of a linear least-squares problem. Two layers determine it well; their normal equations
-//! are solved in f64.
+//! Each layer projects the (normalized) table with its matrices for keys and queries. onnxslim and onnxruntime
+//! replace the table by these products: `P = T W^T + b` for each matrix `W` of every layer. As `W` and `b` are in the
+//! file, too, the table is the solution of a linear least-squares problem. Three layers determine it well; their normal
+//! equations are solved in f64.
 
 use super::elements::{ElementType, to_f32};
 use super::graph::{Graph, ValueId};

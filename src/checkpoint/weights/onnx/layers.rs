@@ -37,6 +37,8 @@ pub(super) struct Linear {
     /// Whether the stored matrix is `[out, in]`, as in PyTorch, and not `[in, out]`.
     pub(super) is_out_in: bool,
     pub(super) bias: Option<Bias>,
+    /// Whether the graph adds no bias. Optimizers remove biases of zero.
+    pub(super) is_unbiased: bool,
     /// The value with or without bias.
     pub(super) output: ValueId,
     /// Which of `parts` equal parts of the outputs are meant. Attention nodes have the projections to queries, keys
@@ -60,6 +62,8 @@ pub(super) struct Norm {
     pub(super) input: ValueId,
     pub(super) scale: usize,
     pub(super) bias: Option<usize>,
+    /// Whether the node has no bias, which stands for zero.
+    pub(super) is_unbiased: bool,
 }
 
 /// A table whose rows are looked up.
@@ -85,6 +89,7 @@ impl Layers {
             match node.op.as_str() {
                 "LayerNormalization" => layers.norms.extend(norm(graph, index, [0, 1, 2])),
                 "SkipLayerNormalization" => layers.norms.extend(norm(graph, index, [0, 2, 3])),
+                "Div" => layers.norms.extend(norm_in_operators(graph, index)),
                 "EmbedLayerNormalization" => {
                     layers.norms.extend(norm(graph, index, [0, 5, 6]));
                     let table =
@@ -151,7 +156,34 @@ fn vector(graph: &Graph, value: Option<ValueId>) -> Option<usize> {
 fn norm(graph: &Graph, index: usize, [input, scale, bias]: [usize; 3]) -> Option<Norm> {
     let node = &graph.nodes[index];
     let scale = vector(graph, node.input(scale))?;
-    Some(Norm { node: index, input: node.input(input)?, scale, bias: vector(graph, node.input(bias)) })
+    let is_unbiased = node.input(bias).is_none();
+    Some(Norm {
+        node: index,
+        input: node.input(input)?,
+        scale,
+        bias: vector(graph, node.input(bias)),
+        is_unbiased,
+    })
+}
+
+/// Returns a norm that consists of several operators, as in files before version 17 of the operators, from the division
+/// by the standard deviation.
+fn norm_in_operators(graph: &Graph, index: usize) -> Option<Norm> {
+    let node = &graph.nodes[index];
+    let producer = |input: usize| graph.producer(node.input(input)?).map(|index| &graph.nodes[index]);
+    let difference = producer(0).filter(|node| node.op == "Sub")?;
+    producer(1).filter(|node| node.op == "Sqrt")?;
+    // Returns the node that combines a value with a vector, and the vector.
+    let combined = |value: ValueId, op: &str| {
+        graph.consumers(value).iter().find_map(|(index, input)| {
+            let node = &graph.nodes[*index];
+            let tensor = vector(graph, node.input(1 - (*input).min(1)))?;
+            (node.op == op).then_some((*index, tensor))
+        })
+    };
+    let (scaled, scale) = combined(node.output(), "Mul")?;
+    let bias = combined(graph.nodes[scaled].output(), "Add").map(|(_, bias)| bias);
+    Some(Norm { node: scaled, input: difference.input(0)?, scale, bias, is_unbiased: false })
 }
 
 /// Returns the table of a Gather node. Integers are dequantized after it.
@@ -215,6 +247,7 @@ fn linear(graph: &Graph, index: usize) -> Option<Linear> {
         weight.quantization = Some(Quantization { scale, zero_point: constant(graph, node.input(3)), axis });
     }
     let whole = |tensor| Bias { tensor, part: 0, parts: 1 };
+    let is_unbiased = bias.is_none_or(|bias| node.input(bias).is_none()) && adds_no_bias(graph, output);
     let (bias, output) = match bias.and_then(|bias| vector(graph, node.input(bias))) {
         Some(bias) => (Some(whole(bias)), output),
         None if parts > 1 => (None, output),
@@ -223,7 +256,8 @@ fn linear(graph: &Graph, index: usize) -> Option<Linear> {
             None => (None, output),
         },
     };
-    Some(Linear { node: index, input: node.input(0)?, weight, is_out_in, bias, output, part: 0, parts })
+    let input = node.input(0)?;
+    Some(Linear { node: index, input, weight, is_out_in, bias, is_unbiased, output, part: 0, parts })
 }
 
 fn equal_parts(sizes: &[i64]) -> bool {
@@ -283,3 +317,53 @@ fn bias_after(graph: &Graph, value: ValueId, outputs: usize) -> Option<(Bias, Va
     }
     None
 }
+
+/// Returns whether all nodes that read a value are known not to add a constant to it.
+fn adds_no_bias(graph: &Graph, value: ValueId) -> bool {
+    graph.consumers(value).iter().all(|(index, input)| {
+        let node = &graph.nodes[*index];
+        let is_constant =
+            |input: usize| node.input(input).is_some_and(|value| weight(graph, value).is_some());
+        match node.op.as_str() {
+            "Add" | "Sub" => !is_constant(1 - (*input).min(1)),
+            "SkipLayerNormalization" => node.input(4).is_none(),
+            "MultiHeadAttention" => node.input(3).is_none(),
+            "FastGelu" => node.input(1).is_none(),
+            op => PLAIN_OPERATORS.contains(&op),
+        }
+    })
+}
+
+/// Operators without a bias that read the results of linear layers.
+const PLAIN_OPERATORS: [&str; 30] = [
+    "Attention",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Div",
+    "DynamicQuantizeLinear",
+    "Elu",
+    "Erf",
+    "Flatten",
+    "Gather",
+    "Gelu",
+    "Gemm",
+    "HardSwish",
+    "Identity",
+    "LayerNormalization",
+    "LeakyRelu",
+    "MatMul",
+    "MatMulInteger",
+    "Mul",
+    "Pow",
+    "Relu",
+    "Reshape",
+    "Shape",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Split",
+    "Squeeze",
+    "Tanh",
+    "Transpose",
+];

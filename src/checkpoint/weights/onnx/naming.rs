@@ -52,15 +52,22 @@ pub(super) struct Naming<'a> {
     norms: Vec<Norm>,
     norm_names: Vec<Option<usize>>,
     found: Vec<Option<Source>>,
+    /// Indices into `expected` of biases that the graph does not add.
+    zeros: Vec<usize>,
+}
+
+/// The tensors that a graph shows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sources: Vec<Source>,
+    pub(super) folded: Option<FoldedTable>,
+    /// Indices into the expected tensors of those that are zero.
+    pub(super) zeros: Vec<usize>,
 }
 
 impl<'a> Naming<'a> {
     /// Finds as many of the expected tensors as the graph shows.
-    pub(super) fn find(
-        graph: &'a Graph,
-        layers: &Layers,
-        expected: &'a [ExpectedTensor],
-    ) -> (Vec<Source>, Option<FoldedTable>) {
+    pub(super) fn find(graph: &'a Graph, layers: &Layers, expected: &'a [ExpectedTensor]) -> Found {
         let by_name: HashMap<_, _> =
             expected.iter().enumerate().map(|(index, tensor)| (tensor.name.as_str(), index)).collect();
         let is_separate = expected.iter().any(|tensor| tensor.role == ExpectedRole::Query);
@@ -76,6 +83,7 @@ impl<'a> Naming<'a> {
             norm_names: vec![None; layers.norms.len()],
             norms: layers.norms.clone(),
             found: vec![None; expected.len()],
+            zeros: Vec::new(),
         };
         naming.by_stored_names(layers);
         naming.by_paths(layers);
@@ -83,9 +91,9 @@ impl<'a> Naming<'a> {
         naming.by_order();
         naming.biases_of_known_layers();
         naming.tables_by_shape(layers);
-        let Self { linears, linear_names, found, .. } = naming;
+        let Self { linears, linear_names, found, zeros, .. } = naming;
         let folded = FoldedTable::find(graph, expected, &linears, &linear_names, &found);
-        (found.into_iter().flatten().collect(), folded)
+        Found { sources: found.into_iter().flatten().collect(), folded, zeros }
     }
 
     /// Returns the name that a stored tensor has in PyTorch, as far as it has one.
@@ -210,6 +218,16 @@ impl<'a> Naming<'a> {
         for (at, expected) in align(&known, &self.expected_with(|role| role == ExpectedRole::Norm)) {
             self.name_norm(order[at], expected);
         }
+        // There is at most one norm of positions.
+        let positional = (0..self.norms.len()).find(|index| is_positional(graph, self.norms[*index].input));
+        let is_norm = |tensor: &ExpectedTensor| {
+            tensor.role == ExpectedRole::Position
+                && tensor.shape.len() == 1
+                && tensor.name.ends_with(".weight")
+        };
+        if let (Some(index), Some(expected)) = (positional, self.expected.iter().position(is_norm)) {
+            self.name_norm(index, expected);
+        }
     }
 
     fn expected_with(&self, role: impl Fn(ExpectedRole) -> bool) -> Vec<usize> {
@@ -218,15 +236,25 @@ impl<'a> Naming<'a> {
 
     /// Takes the biases of layers whose matrix or scale is known.
     fn biases_of_known_layers(&mut self) {
-        let linears = self.linear_names.iter().zip(&self.linears).map(|(name, linear)| (*name, linear.bias));
-        let norms = self.norm_names.iter().zip(&self.norms);
-        let norms =
-            norms.map(|(name, norm)| (*name, norm.bias.map(|tensor| Bias { tensor, part: 0, parts: 1 })));
-        for (name, bias) in linears.chain(norms).collect::<Vec<_>>() {
-            let (Some(name), Some(Bias { tensor, part, parts })) = (name, bias) else { continue };
-            let Some(module) = self.expected[name].name.strip_suffix(".weight") else { continue };
-            if let Some(&expected) = self.by_name.get(format!("{module}.bias").as_str()) {
-                self.put(expected, Source { part, parts, ..Source::whole(expected, tensor) });
+        let mut biases = Vec::new();
+        for (name, linear) in self.linear_names.iter().zip(&self.linears) {
+            biases.push((*name, linear.bias, linear.is_unbiased));
+        }
+        for (name, norm) in self.norm_names.iter().zip(&self.norms) {
+            let bias = norm.bias.map(|tensor| Bias { tensor, part: 0, parts: 1 });
+            biases.push((*name, bias, norm.is_unbiased));
+        }
+        for (name, bias, is_unbiased) in biases {
+            let Some(module) = name.and_then(|name| self.expected[name].name.strip_suffix(".weight")) else {
+                continue;
+            };
+            let Some(&expected) = self.by_name.get(format!("{module}.bias").as_str()) else { continue };
+            match bias {
+                Some(Bias { tensor, part, parts }) => {
+                    self.put(expected, Source { part, parts, ..Source::whole(expected, tensor) });
+                }
+                None if is_unbiased && self.found[expected].is_none() => self.zeros.push(expected),
+                None => {}
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Operators whose weights are not read.
 
-use super::graph::Graph;
+use super::graph::{Graph, Node};
 use crate::error::{Result, unsupported};
 
 /// Operators with weights in a form that is not read, and the form.
@@ -26,15 +26,14 @@ pub(super) fn check_operators(graph: &Graph) -> Result<()> {
         Some((node, form))
     });
     let blocks = || {
-        let in_blocks =
-            |node: &&super::graph::Node| node.op == "DequantizeLinear" && node.attributes.block_size > 0;
+        let in_blocks = |node: &&Node| node.op == "DequantizeLinear" && node.attributes.block_size > 0;
         graph.nodes.iter().find(in_blocks).map(|node| (node, &"blocks with a scale each"))
     };
     match refused.or_else(blocks) {
         None => Ok(()),
         Some((node, form)) => Err(unsupported(format!(
-            "the weights of the operator {} ({:?}) are in {form}, which is not read: choose another file of this model, \
-             such as model.onnx, model_fp16.onnx or model_quantized.onnx, or its model.safetensors",
+            "the weights of the operator {} ({:?}) are in {form}, which is not read: choose another file of this \
+             model, such as model.onnx, model_fp16.onnx or model_quantized.onnx, or its model.safetensors",
             node.op, node.name
         ))),
     }

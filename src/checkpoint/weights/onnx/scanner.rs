@@ -134,7 +134,7 @@ impl Scanner {
                 let length = range.end - content;
                 if length > MAX_TEXT_BYTES {
                     if message == Message::Attribute {
-                        // A list of numbers that no attribute has which is read.
+                        // The attributes that are read have few numbers.
                         self.position = range.end;
                         return Ok(Step::Read);
                     }

@@ -8,7 +8,7 @@ use super::elements::{ElementType, FLOAT_DATA, decode};
 use super::folded_positions::{FoldedTable, NormalEquations, Product, check_product, in_rows, table};
 use super::graph::{Data, Graph, StoredTensor};
 use super::layers::Layers;
-use super::naming::{Naming, Source};
+use super::naming::{Found, Naming, Source};
 use super::protobuf::malformed;
 use crate::checkpoint::weights::MAX_PIECE_BYTES;
 use crate::checkpoint::weights::expected::ExpectedTensor;
@@ -60,9 +60,14 @@ impl TensorLoader {
     /// `weights` if the same tensor is in another file of the model; `unsupported` for types of elements that are not
     /// read.
     pub(super) fn new(graph: Graph, collector: &mut TensorCollector) -> Result<Self> {
-        let (expected, sources, folded) = find_sources(&graph, collector);
-        let names = sources.iter().map(|source| &expected[source.expected].name);
+        let (expected, Found { sources, folded, zeros }) = find_sources(&graph, collector);
+        let indices = sources.iter().map(|source| source.expected).chain(zeros.iter().copied());
+        let names = indices.map(|index| &expected[index].name);
         collector.register(names.chain(folded.iter().map(|folded| &folded.expected.name)))?;
+        for expected in zeros.into_iter().map(|index| &expected[index]) {
+            let bytes = vec![0; 4 * expected.shape.iter().product::<usize>()];
+            collector.insert(tensor(expected, Encoding::F32, bytes, Vec::new()));
+        }
         let mut loader = Self {
             expected,
             sources,
@@ -326,16 +331,13 @@ impl Source {
 }
 
 /// Returns the expected tensors under the names of which the graph shows most, and where they are.
-fn find_sources(
-    graph: &Graph,
-    collector: &TensorCollector,
-) -> (Vec<ExpectedTensor>, Vec<Source>, Option<FoldedTable>) {
+fn find_sources(graph: &Graph, collector: &TensorCollector) -> (Vec<ExpectedTensor>, Found) {
     let layers = Layers::find(graph);
-    let mut best = (Vec::new(), Vec::new(), None);
+    let mut best = (Vec::new(), Found::default());
     for expected in &collector.expected.namings {
-        let (sources, folded) = Naming::find(graph, &layers, expected);
-        if sources.len() > best.1.len() {
-            best = (expected.clone(), sources, folded);
+        let found = Naming::find(graph, &layers, expected);
+        if found.sources.len() > best.1.sources.len() {
+            best = (expected.clone(), found);
         }
     }
     best
