@@ -51,6 +51,8 @@ pub(super) struct GraphBuilder {
     graph: Graph,
     has_graph: bool,
     node: Node,
+    /// The name of the first output of the node, which its tensor takes.
+    output: String,
     attribute: Attribute,
     tensor: StoredTensor,
     /// Whether the open message is a tensor.
@@ -110,7 +112,10 @@ impl GraphBuilder {
             Message::Model => {}
             Message::Graph if self.has_graph => return Err(malformed("the file has two graphs")),
             Message::Graph => self.has_graph = true,
-            Message::Node => self.node = Node::default(),
+            Message::Node => {
+                self.node = Node::default();
+                self.output.clear();
+            }
             Message::Metadata | Message::ExternalEntry => self.key.clear(),
             Message::Attribute => self.attribute = Attribute::default(),
             Message::Initializer | Message::AttributeTensor => {
@@ -154,7 +159,12 @@ impl GraphBuilder {
     fn name(&mut self, message: Message, number: u64, text: &str) -> Result<()> {
         match (message, number) {
             (Message::Node, 1) => self.node.inputs.push(self.graph.value(text)?),
-            (Message::Node, 2) => self.node.outputs.push(self.graph.value(text)?),
+            (Message::Node, 2) => {
+                if self.node.outputs.is_empty() {
+                    text.clone_into(&mut self.output);
+                }
+                self.node.outputs.push(self.graph.value(text)?);
+            }
             (Message::Node, 3) => text.clone_into(&mut self.node.name),
             (Message::Node, 4) => text.clone_into(&mut self.node.op),
             (Message::Metadata, _) => {
@@ -241,7 +251,13 @@ impl GraphBuilder {
     pub(super) fn close(&mut self, message: Message) -> Result<()> {
         match message {
             Message::Model | Message::Graph | Message::Metadata | Message::ExternalEntry => {}
-            Message::Node => self.graph.add_node(std::mem::take(&mut self.node))?,
+            Message::Node => {
+                let node = std::mem::take(&mut self.node);
+                if let Some(tensor) = node.constant {
+                    self.output.clone_into(&mut self.graph.tensors[tensor].name);
+                }
+                self.graph.add_node(node)?;
+            }
             Message::Attribute => self.close_attribute()?,
             Message::Initializer => {
                 let tensor = self.take_tensor()?;
@@ -272,7 +288,7 @@ impl GraphBuilder {
     fn close_attribute(&mut self) -> Result<()> {
         let Attribute { name, int, float, ints, tensor } = std::mem::take(&mut self.attribute);
         if let (VALUE, Some(mut tensor)) = (name.as_str(), tensor) {
-            // The value has the name of the node's output.
+            // The name comes from the node's output.
             tensor.name = String::new();
             self.node.constant = Some(self.graph.add_tensor(tensor)?);
             return Ok(());
