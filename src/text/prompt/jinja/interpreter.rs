@@ -11,6 +11,8 @@ use super::{MAX_DEPTH, MAX_SET_BYTES, MAX_STEPS, excerpt, not_supported};
 use crate::error::Result;
 
 type Scope = HashMap<String, Value>;
+/// The values of named arguments.
+type NamedValues = Vec<(String, Value)>;
 
 /// The state of a run.
 pub(super) struct Interpreter {
@@ -305,7 +307,7 @@ impl Interpreter {
         Ok(Value::Generator(Rc::new(items)))
     }
 
-    fn arguments(&mut self, arguments: &Arguments) -> Result<(Vec<Value>, Vec<(String, Value)>)> {
+    fn arguments(&mut self, arguments: &Arguments) -> Result<(Vec<Value>, NamedValues)> {
         let positional = arguments.positional.iter().map(|value| self.value(value)).collect::<Result<_>>()?;
         let named = arguments.named.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
         Ok((positional, named.collect::<Result<_>>()?))
