@@ -44,11 +44,11 @@ impl Repository {
 }
 
 /// Serves the folder `root` as the repository `owner/model` until the process ends. Returns the server's URL.
-fn serve(root: PathBuf) -> String {
+pub(super) fn serve(root: PathBuf) -> String {
     Repository::of(root).serve()
 }
 
-fn files(root: &Path) -> Vec<String> {
+pub(super) fn files(root: &Path) -> Vec<String> {
     let names = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
@@ -107,12 +107,12 @@ fn response(path: &str, headers: &[String], repository: &Repository) -> (&'stati
     ("206 Partial Content", extra, bytes[start..end].to_vec())
 }
 
-fn rank(model: &str, home: &Path, endpoint: &str) -> Output {
+pub(super) fn rank(model: &str, home: &Path, endpoint: &str) -> Output {
     rank_with(model, home, endpoint, &[], &[])
 }
 
 /// Ranks two documents, with further arguments and variables.
-fn rank_with(
+pub(super) fn rank_with(
     model: &str,
     home: &Path,
     endpoint: &str,
@@ -134,7 +134,7 @@ fn rank_with(
         .unwrap()
 }
 
-fn text(output: &[u8]) -> String {
+pub(super) fn text(output: &[u8]) -> String {
     String::from_utf8_lossy(output).into_owned()
 }
 
@@ -158,7 +158,7 @@ fn a_model_is_downloaded_only_once() {
 }
 
 /// Copies a fixture's folder, so that a test can change it.
-fn copy(fixture: &str) -> tempfile::TempDir {
+pub(super) fn copy(fixture: &str) -> tempfile::TempDir {
     let root = fixtures_directory().join(fixture);
     let target = tempfile::tempdir().unwrap();
     for name in files(&root) {
@@ -210,38 +210,6 @@ fn shards_are_downloaded_by_their_names_in_the_index() {
     }
     replace(&model.path().join("model.safetensors.index.json"), "model-0000", "part_");
     assert_same_from_hub(model.path());
-}
-
-#[test]
-fn the_file_with_the_weights_can_be_chosen() {
-    let model = copy("bert-bare-h36");
-    let name = "pytorch_model.bin";
-    std::fs::copy(fixtures_directory().join("weights/bin-f32").join(name), model.path().join(name)).unwrap();
-    let endpoint = serve(model.path().to_owned());
-    let home = tempfile::tempdir().unwrap();
-    let expected = rank(model.path().to_str().unwrap(), home.path(), &endpoint).stdout;
-    let offline = [("HF_HUB_OFFLINE", "1")];
-    for variables in [&[][..], &offline] {
-        let output = rank_with("owner/model", home.path(), &endpoint, &["--weights", name], variables);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        assert_eq!(output.stdout, expected);
-    }
-    let downloaded = home.path().join("hub/models--owner--model/snapshots/c0ffee0");
-    assert!(downloaded.join(name).exists() && !downloaded.join("model.safetensors").exists());
-
-    for (weights, message) in [
-        (
-            "onnx/model.onnx",
-            "the model has no onnx/model.onnx, which was chosen as its weights; it has model.safetensors, p",
-        ),
-        ("config.json", "is not the name of a file of weights"),
-    ] {
-        for source in ["owner/model", model.path().to_str().unwrap()] {
-            let output = rank_with(source, home.path(), &endpoint, &["--weights", weights], &[]);
-            let error = text(&output.stderr);
-            assert!(error.contains(message) && error.lines().count() == 1, "{error}");
-        }
-    }
 }
 
 #[test]

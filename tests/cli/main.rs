@@ -8,6 +8,7 @@ mod documentation;
 mod documents;
 mod eval;
 mod hub;
+mod hub_weights;
 mod other_commands;
 mod program;
 mod rank_and_score;
