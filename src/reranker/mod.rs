@@ -73,7 +73,7 @@ impl Reranker {
         scores: Scores,
     ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
-        Ok(self.run_to_end(ScoringRun::new(Pairs::Each(pairs.collect()), scores)).await?.scores)
+        Ok(self.run_to_end(ScoringRun::new(Pairs::truncated(pairs.collect()), scores)).await?.scores)
     }
 
     /// Ranks documents for a query, best first; equal scores keep input order.

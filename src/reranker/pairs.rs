@@ -22,7 +22,12 @@ pub enum Pairs<'a> {
         options: DocumentOptions,
     },
     /// Pairs of a query and a document.
-    Each(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+    Each {
+        /// The pairs.
+        pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+        /// How documents are tokenized.
+        options: DocumentOptions,
+    },
     /// One query and documents that are already tokenized.
     Prepared {
         /// The query.
@@ -49,12 +54,17 @@ impl RunDocument<'_> {
     }
 }
 
-impl Pairs<'_> {
+impl<'a> Pairs<'a> {
+    /// Pairs whose documents are truncated.
+    pub fn truncated(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
+        Pairs::Each { pairs, options: RankOptions::default().into() }
+    }
+
     /// Number of pairs.
     pub(super) fn len(&self) -> usize {
         match self {
             Pairs::OneQuery { documents, .. } => documents.len(),
-            Pairs::Each(pairs) => pairs.len(),
+            Pairs::Each { pairs, .. } => pairs.len(),
             Pairs::Prepared { collection, candidates, .. } => {
                 candidates.as_ref().map_or(collection.len(), Vec::len)
             }
@@ -65,7 +75,7 @@ impl Pairs<'_> {
     pub(super) fn query(&self, index: usize) -> &str {
         match self {
             Pairs::OneQuery { query, .. } | Pairs::Prepared { query, .. } => query,
-            Pairs::Each(pairs) => &pairs[index].0,
+            Pairs::Each { pairs, .. } => &pairs[index].0,
         }
     }
 
@@ -74,7 +84,7 @@ impl Pairs<'_> {
         let encode = |text, options| session.encode_document(text, options).map(RunDocument::Encoded);
         match self {
             Pairs::OneQuery { documents, options, .. } => encode(&documents[index], *options),
-            Pairs::Each(pairs) => encode(&pairs[index].1, RankOptions::default().into()),
+            Pairs::Each { pairs, options } => encode(&pairs[index].1, *options),
             Pairs::Prepared { collection, candidates, .. } => {
                 let document = candidates.as_ref().map_or(index, |indices| indices[index] as usize);
                 collection.document(session, document).map(RunDocument::Prepared)
@@ -86,7 +96,7 @@ impl Pairs<'_> {
     pub(super) fn item(&self, first: usize, last: usize) -> ErrorItem {
         let kind = match self {
             Pairs::OneQuery { .. } | Pairs::Prepared { .. } => ItemKind::Document,
-            Pairs::Each(_) => ItemKind::Pair,
+            Pairs::Each { .. } => ItemKind::Pair,
         };
         ErrorItem { kind, range: first..last + 1 }
     }

@@ -33,6 +33,8 @@ struct Progress {
     prefetched: Option<InFlightBatch>,
     /// The score and the span of the best chunk so far of the pair at `done`.
     best_chunk: Option<(f32, Span)>,
+    /// Tokens of the chunks so far of the pair at `done`.
+    chunk_tokens: usize,
     /// The index of a pair and its document, if some of its chunks did not fit in the last batch.
     partial_document: Option<(usize, Chunks)>,
     /// Tokens of the pairs that are scored.
@@ -56,6 +58,8 @@ pub struct PartialScores {
     pub scores: Vec<f32>,
     /// `[pairs]`, where the best chunk of each document is; `None` if documents are not chunked.
     pub spans: Option<Vec<Span>>,
+    /// `[pairs]`, the number of tokens of each, special ones included; of all chunks together.
+    pub tokens: Vec<usize>,
     /// The run has begun again on another engine: earlier scores are void.
     pub restarted: bool,
 }
@@ -67,6 +71,7 @@ impl PartialScores {
             *self = PartialScores::default();
         }
         self.scores.extend(later.scores);
+        self.tokens.extend(later.tokens);
         if let Some(spans) = later.spans {
             self.spans.get_or_insert_default().extend(spans);
         }
@@ -142,7 +147,7 @@ impl<'a> ScoringRun<'a> {
         match session.score_batch(&batch, submission, activation).await {
             Ok(scores) => {
                 self.progress.tokens += batch.tokens();
-                Ok(Some(self.finish(rows, &scores)))
+                Ok(Some(self.finish(rows, &batch, &scores)))
             }
             // A concurrent run may have caused the fallback a moment earlier.
             Err(error) if session.fall_back(&error) || session.has_fallen_back() != fallen_back => {
@@ -221,14 +226,20 @@ impl<'a> ScoringRun<'a> {
     }
 
     /// Takes the scores of a batch, `[rows, num_labels]`, and returns those of the pairs that it finished.
-    fn finish(&mut self, rows: Vec<Row>, scores: &[f32]) -> PartialScores {
+    fn finish(&mut self, rows: Vec<Row>, batch: &Batch, scores: &[f32]) -> PartialScores {
         let mut finished = PartialScores::default();
         let num_labels = scores.len() / rows.len();
-        for (row, scores) in rows.into_iter().zip(scores.chunks_exact(num_labels)) {
+        for ((row, tokens), scores) in rows.into_iter().zip(batch.ranges()).zip(scores.chunks_exact(num_labels)) {
             self.progress.done = row.next_position();
             match row.chunk {
-                None => finished.scores.extend_from_slice(scores),
-                Some(chunk) => self.finish_chunk(&chunk, scores[0], &mut finished),
+                None => {
+                    finished.scores.extend_from_slice(scores);
+                    finished.tokens.push(tokens.len());
+                }
+                Some(chunk) => {
+                    self.progress.chunk_tokens += tokens.len();
+                    self.finish_chunk(&chunk, scores[0], &mut finished);
+                }
             }
         }
         finished
@@ -242,6 +253,7 @@ impl<'a> ScoringRun<'a> {
         let spans = finished.spans.get_or_insert_default();
         if chunk.is_last {
             finished.scores.push(score);
+            finished.tokens.push(std::mem::take(&mut self.progress.chunk_tokens));
             spans.push(span);
         } else {
             self.progress.best_chunk = Some((score, span));

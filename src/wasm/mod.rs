@@ -129,7 +129,7 @@ impl WasmReranker {
             return Err(input(format!("{} queries, but {} documents", queries.len(), documents.len())).into());
         }
         let pairs = queries.into_iter().map(Cow::Owned).zip(documents.into_iter().map(Cow::Owned)).collect();
-        self.begin(Pairs::Each(pairs), scores)
+        self.begin(Pairs::truncated(pairs), scores)
     }
 
     /// Begins to score documents of a collection for one query: those at the indices `candidates`, or all.

@@ -13,3 +13,5 @@ mod other_commands;
 mod program;
 mod rank_and_score;
 mod refusals;
+#[cfg(feature = "serve")]
+mod serve;

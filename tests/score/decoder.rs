@@ -83,7 +83,7 @@ fn check(name: &str, files: ModelFiles, forms: &Forms, bare: &[f32], instructed:
     assert_eq!(reranker.info().warnings, Vec::<String>::new(), "{name}");
     for (instruction, wanted) in [(None, bare), (Some(forms.instruction.as_str()), instructed)] {
         let pairs = forms.pairs.iter().map(|(query, document)| (query.into(), document.into())).collect();
-        let mut scoring = ScoringRun::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
+        let mut scoring = ScoringRun::new(Pairs::truncated(pairs), Scores::Raw).instruction(instruction);
         let mut got = Vec::new();
         while let Some(part) = pollster::block_on(scoring.step(&reranker)).unwrap() {
             got.extend(part.scores);

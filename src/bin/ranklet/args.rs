@@ -14,6 +14,8 @@ use ranklet::{
 use crate::eval::EvalFiles;
 use crate::hub;
 use crate::input::DocumentFormat;
+#[cfg(feature = "serve")]
+use crate::serve::ServeArguments;
 
 /// Rank documents for a query with a cross-encoder, on this machine.
 #[derive(Debug, Parser)]
@@ -116,6 +118,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Serve a model over HTTP, to the clients of Cohere, Jina, Voyage, Text Embeddings Inference and others.
+    #[cfg(feature = "serve")]
+    Serve {
+        #[command(flatten)]
+        model: ModelArguments,
+        #[command(flatten)]
+        server: ServeArguments,
+    },
     /// Measure the speed of a model on generated passages, new ones in each repetition.
     Bench {
         #[command(flatten)]
@@ -191,6 +201,12 @@ impl ModelArguments {
     pub(crate) fn load(self) -> Result<Reranker> {
         let (source, options) = self.source_and_options()?;
         Reranker::load_blocking(source, options)
+    }
+
+    /// The name of the model, for people.
+    #[cfg(feature = "serve")]
+    pub(crate) fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or("ranklet")
     }
 
     /// Loads the model on a GPU.

@@ -13,6 +13,8 @@ use crate::eval::{EvalFiles, EvalSet, System};
 use crate::input::Document;
 use crate::report::Ranking;
 use crate::scoring::score_with_progress;
+#[cfg(feature = "serve")]
+use crate::serve;
 use crate::{bench, eval, hub, input, output, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
@@ -51,6 +53,11 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Eval { model, files, measures, compare, compare_revision, instruction, json } => {
             let compare = compare.map(|compare| (compare, compare_revision));
             evaluate(model, &files, &measures, (compare, instruction), json)
+        }
+        #[cfg(feature = "serve")]
+        Command::Serve { model, server } => {
+            let name = model.name().to_owned();
+            serve::serve(model.load()?, &name, server)
         }
         Command::Bench { model, instruction, serve: true, .. } => bench::serve(model, instruction.as_deref()),
         Command::Bench { model, documents, json, kernels: true, .. } => {
@@ -94,7 +101,7 @@ fn rank(
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &ScoreArguments) -> Result<()> {
     let pairs = pairs.into_iter().map(|(query, document)| (query.into(), document.into())).collect();
     let mut scoring =
-        ScoringRun::new(Pairs::Each(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
+        ScoringRun::new(Pairs::truncated(pairs), numbers.scores).instruction(numbers.instruction.as_deref());
     let scored = score_with_progress(reranker, &mut scoring)?;
     output::scores(&scored.scores, reranker.info().num_labels, numbers.json)?;
     terminal::warnings(&reranker.info().warnings);

@@ -12,6 +12,8 @@ mod input;
 mod output;
 mod report;
 mod scoring;
+#[cfg(feature = "serve")]
+mod serve;
 mod terminal;
 mod workload;
 

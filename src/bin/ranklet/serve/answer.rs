@@ -1,0 +1,108 @@
+//! The bodies of answers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ranklet::Ranked;
+use serde_json::{Value, json};
+
+use super::dialect::Dialect;
+use super::documents::text_of;
+use super::fields::RerankRequest;
+
+/// The number of documents that Cohere counts as one search.
+const DOCUMENTS_PER_SEARCH: usize = 100;
+
+/// Returns the body of a ranking. One object has the fields that all clients read: `results` of Cohere, Jina and others,
+/// `data` and `usage` of Voyage, `meta` of Cohere. TEI's clients expect a bare array.
+pub(super) fn rerank_body(
+    dialect: Dialect,
+    request: &RerankRequest,
+    ranking: &[Ranked],
+    tokens: usize,
+    model: &str,
+) -> Value {
+    if dialect == Dialect::Texts {
+        let rows = ranking.iter().map(|ranked| {
+            let mut row = json!({ "index": ranked.index, "score": ranked.score });
+            if request.return_documents {
+                row["text"] = json!(text_of(&request.documents[ranked.index]));
+            }
+            row
+        });
+        return rows.collect();
+    }
+    let rows = ranking.iter().map(|ranked| {
+        let mut row = json!({ "index": ranked.index, "relevance_score": ranked.score });
+        if request.return_documents {
+            row["document"] = echo(dialect, &request.documents[ranked.index]);
+        }
+        row
+    });
+    let rows: Value = rows.collect();
+    json!({
+        "id": unique_id(),
+        "object": "rerank",
+        "model": model,
+        "created": seconds_since_1970(),
+        "results": rows,
+        "data": rows,
+        "usage": usage(tokens),
+        "meta": {
+            "api_version": { "version": "2" },
+            "billed_units": { "search_units": request.documents.len().div_ceil(DOCUMENTS_PER_SEARCH) },
+            "tokens": { "input_tokens": tokens },
+        },
+    })
+}
+
+/// Returns the body of scores in input order, as vLLM has it.
+pub(super) fn score_body(scores: &[f32], tokens: usize, model: &str) -> Value {
+    let rows = scores.iter().enumerate().map(|(index, score)| json!({ "index": index, "object": "score", "score": score }));
+    json!({
+        "id": unique_id(),
+        "object": "list",
+        "model": model,
+        "created": seconds_since_1970(),
+        "data": rows.collect::<Value>(),
+        "usage": usage(tokens),
+    })
+}
+
+/// Returns the body that lists the model.
+pub(super) fn models_body(model: &str) -> Value {
+    json!({
+        "object": "list",
+        "data": [{
+            "id": model,
+            "object": "model",
+            "created": 0,
+            "owned_by": "ranklet",
+            "backend": "ranklet",
+            "capabilities": ["rerank"],
+        }],
+    })
+}
+
+fn usage(tokens: usize) -> Value {
+    json!({ "prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens })
+}
+
+/// Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object.
+fn echo(dialect: Dialect, document: &Value) -> Value {
+    match dialect {
+        Dialect::Voyage | Dialect::Infinity => text_of(document).map_or_else(|| document.clone(), Value::from),
+        Dialect::Documents | Dialect::Texts if document.is_string() => json!({ "text": document }),
+        Dialect::Documents | Dialect::Texts => document.clone(),
+    }
+}
+
+/// Returns an id that no other answer of this process has.
+fn unique_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("rerank-{:x}-{:x}", seconds_since_1970(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,43 @@
+//! Answers with a status of 400 or more.
+
+use axum::http::{HeaderName, StatusCode, header};
+use ranklet::{Error, ErrorKind};
+
+/// An answer with a status of 400 or more. The message is for the client.
+#[derive(Debug)]
+pub(super) struct HttpError {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+    pub(super) header: Option<(HeaderName, String)>,
+}
+
+impl HttpError {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), header: None }
+    }
+
+    pub(super) fn with_header(self, name: HeaderName, value: impl Into<String>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
+    }
+
+    /// Returns an answer that asks the client to try again after some seconds.
+    pub(super) fn retry(status: StatusCode, message: &str, seconds: u64) -> Self {
+        Self::new(status, message).with_header(header::RETRY_AFTER, seconds.to_string())
+    }
+}
+
+impl From<Error> for HttpError {
+    /// An error of the caller's input is the client's to mend; the text of any other error stays on the server.
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Input => {
+                let item = error.item().map(|item| format!("{item}: ")).unwrap_or_default();
+                Self::new(StatusCode::BAD_REQUEST, format!("{item}{}", error.context()))
+            }
+            ErrorKind::DeviceLost | ErrorKind::OutOfMemory => {
+                Self::retry(StatusCode::SERVICE_UNAVAILABLE, "the model is not available", 5)
+            }
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the model failed"),
+        }
+    }
+}

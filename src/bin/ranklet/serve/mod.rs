@@ -1,0 +1,112 @@
+//! `ranklet serve`: an HTTP server that existing rerank clients speak to.
+//!
+//! The paths and bodies are those of `ranklet/server` in the npm package; docs/openapi.json describes them.
+
+mod access;
+mod answer;
+mod dialect;
+mod documents;
+mod fields;
+mod http_error;
+mod metrics;
+mod routes;
+mod scheduler;
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+
+use clap::Args;
+use ranklet::{Error, ErrorKind, Reranker, Result};
+use tokio::net::TcpListener;
+
+use crate::terminal;
+use access::Keys;
+use routes::{Server, Settings};
+use scheduler::Scheduler;
+
+/// Options of the server.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The address to listen on. The default is for programs of this machine only; 0.0.0.0 is for all machines.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// The port to listen on; 0 for a free one.
+    #[arg(long, value_name = "PORT", default_value = "8787")]
+    port: u16,
+    /// A key that clients must send as Authorization: Bearer KEY. May be given several times.
+    #[arg(long, value_name = "KEY", env = "RANKLET_API_KEY", hide_env_values = true, value_parser = key)]
+    api_key: Vec<String>,
+    /// An origin that web pages may call from, or *. May be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// Tokens that are scored before other requests take their turn.
+    #[arg(long, value_name = "N", default_value = "4096")]
+    max_batch_tokens: NonZeroUsize,
+    /// Maximum number of requests that are scored or wait. One more is answered with 429.
+    #[arg(long, value_name = "N", default_value = "256")]
+    max_queue: NonZeroUsize,
+    /// Maximum number of documents of a request.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    max_documents: NonZeroUsize,
+    /// Maximum size of a request's body in bytes.
+    #[arg(long, value_name = "N", default_value = "16777216")]
+    max_body_bytes: NonZeroUsize,
+}
+
+fn key(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty key would let every client in".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Serves a model until the process is told to stop.
+///
+/// # Errors
+/// `input` for a model with several labels, or for an address that cannot be used.
+pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) -> Result<()> {
+    reranker.check_rankable()?;
+    terminal::warnings(&reranker.info().warnings);
+    let backend = &reranker.info().backend;
+    let dtype = serde_json::json!(backend.dtype);
+    let running = format!("{model} ({}) on {}", dtype.as_str().unwrap_or_default(), backend.engine);
+    let address = SocketAddr::new(arguments.host, arguments.port);
+    let settings = Settings {
+        model: model.to_owned(),
+        cors: arguments.cors,
+        max_documents: arguments.max_documents.get(),
+        max_body_bytes: arguments.max_body_bytes.get(),
+    };
+    let scheduler = Scheduler::start(reranker, arguments.max_batch_tokens.get(), arguments.max_queue.get());
+    let server = Server::new(settings, Keys::new(arguments.api_key), scheduler);
+    let failed = |error: std::io::Error| {
+        Error::new(ErrorKind::Input, format!("cannot listen on {address}: {error}")).with_source(error)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        terminal::status(&format!("ranklet: serving {running} at http://{address}"));
+        axum::serve(listener, routes::router(server)).with_graceful_shutdown(stop()).await.map_err(failed)
+    })?;
+    terminal::status("ranklet: stopped");
+    Ok(())
+}
+
+/// Resolves when the process is told to stop. The requests under way are answered then.
+async fn stop() {
+    let interrupt = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+    terminal::status("ranklet: stopping; requests under way are answered");
+}

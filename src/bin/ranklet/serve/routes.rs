@@ -1,0 +1,247 @@
+//! The routes and their handlers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use ranklet::{DocumentOptions, PartialScores, RankOptions, Scores, best_first};
+use serde_json::{Map, Value, json};
+use tower_http::cors::{Any, CorsLayer};
+
+use super::access::Keys;
+use super::answer::{models_body, rerank_body, score_body};
+use super::dialect::Dialect;
+use super::fields::{RerankRequest, ScoreRequest};
+use super::http_error::HttpError;
+use super::metrics::Metrics;
+use super::scheduler::{QueueFull, Scheduler, Scored, Work};
+
+/// Maximum time for a client to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The settings of a server.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The model's name in answers.
+    pub(super) model: String,
+    /// Origins that web pages may call from; `*` for all.
+    pub(super) cors: Vec<String>,
+    pub(super) max_documents: usize,
+    pub(super) max_body_bytes: usize,
+}
+
+/// The state that all requests share.
+#[derive(Debug)]
+pub(super) struct Server {
+    settings: Settings,
+    keys: Keys,
+    scheduler: Scheduler,
+    metrics: Metrics,
+}
+
+impl Server {
+    pub(super) fn new(settings: Settings, keys: Keys, scheduler: Scheduler) -> Arc<Self> {
+        Arc::new(Self { settings, keys, scheduler, metrics: Metrics::default() })
+    }
+}
+
+/// A route: its path and the kind of its handler.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    Rerank,
+    Score,
+    Health,
+    Models,
+    Metrics,
+}
+
+const ROUTES: [(&str, Route); 9] = [
+    ("/rerank", Route::Rerank),
+    ("/v1/rerank", Route::Rerank),
+    ("/v2/rerank", Route::Rerank),
+    ("/score", Route::Score),
+    ("/v1/score", Route::Score),
+    ("/health", Route::Health),
+    ("/models", Route::Models),
+    ("/v1/models", Route::Models),
+    ("/metrics", Route::Metrics),
+];
+
+impl Route {
+    fn method(self) -> Method {
+        match self {
+            Self::Rerank | Self::Score => Method::POST,
+            Self::Health | Self::Models | Self::Metrics => Method::GET,
+        }
+    }
+}
+
+/// Creates the router.
+pub(super) fn router(server: Arc<Server>) -> Router {
+    let cors = cors(&server.settings.cors);
+    let mut router = Router::new();
+    for (path, route) in ROUTES {
+        let handler = move |State(server): State<Arc<Server>>, request: Request<Body>| async move {
+            server.answer(path, route, request).await
+        };
+        let methods: MethodRouter<Arc<Server>> = if route.method() == Method::POST { post(handler) } else { get(handler) };
+        router = router.route(path, methods.fallback(move || async move { wrong_method(path, &route.method()) }));
+    }
+    router.fallback(unknown_path).layer(cors).with_state(server)
+}
+
+/// Lets pages of these origins read answers.
+fn cors(origins: &[String]) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .max_age(Duration::from_secs(24 * 60 * 60));
+    if origins.iter().any(|origin| origin == "*") {
+        return layer.allow_origin(Any);
+    }
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    layer.allow_origin(origins)
+}
+
+async fn unknown_path(request: Request<Body>) -> Response<Body> {
+    let paths: Vec<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
+    let message = format!("there is nothing at {}; known paths are {}", request.uri().path(), paths.join(", "));
+    failure(Dialect::Documents, &HttpError::new(StatusCode::NOT_FOUND, message))
+}
+
+fn wrong_method(path: &str, method: &Method) -> Response<Body> {
+    let message = format!("{path} answers {method} only");
+    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header(header::ALLOW, method.as_str());
+    failure(Dialect::Documents, &error)
+}
+
+fn failure(dialect: Dialect, error: &HttpError) -> Response<Body> {
+    let mut response = (error.status, Json(dialect.error_body(error))).into_response();
+    if let Some((name, value)) = &error.header
+        && let Ok(value) = HeaderValue::from_str(value)
+    {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+impl Server {
+    async fn answer(&self, path: &'static str, route: Route, request: Request<Body>) -> Response<Body> {
+        let mut dialect = Dialect::Documents;
+        let response = match self.respond(path, route, request, &mut dialect).await {
+            Ok(response) => response,
+            Err(error) => failure(dialect, &error),
+        };
+        self.metrics.count_request(path, response.status().as_u16());
+        response
+    }
+
+    async fn respond(
+        &self,
+        path: &'static str,
+        route: Route,
+        request: Request<Body>,
+        dialect: &mut Dialect,
+    ) -> Result<Response<Body>, HttpError> {
+        let model = self.settings.model.as_str();
+        if let Route::Health = route {
+            return Ok(Json(json!({ "status": "ok", "model": model })).into_response());
+        }
+        self.keys.check(request.headers())?;
+        match route {
+            Route::Metrics => {
+                let text = self.metrics.text(self.scheduler.pending());
+                Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+            }
+            Route::Score => {
+                let started = Instant::now();
+                let body = self.json_object(request).await?;
+                let ScoreRequest { pairs, raw_scores } = ScoreRequest::read(body, self.settings.max_documents)?;
+                let options = RankOptions::default().into();
+                let Scored { scores, tokens } = self.score(shared_queries(pairs), options, raw_scores).await?;
+                self.metrics.count_scored(scores.len(), tokens, started.elapsed());
+                Ok(Json(score_body(&scores, tokens, model)).into_response())
+            }
+            Route::Rerank => {
+                let started = Instant::now();
+                let body = self.json_object(request).await?;
+                *dialect = Dialect::of(path, &body);
+                let mut request = RerankRequest::read(body, *dialect, self.settings.max_documents)?;
+                let max_tokens_per_document = request.max_tokens_per_document;
+                let options = RankOptions { max_tokens_per_document, ..RankOptions::default() };
+                let query: Arc<str> = request.query.as_str().into();
+                let texts = std::mem::take(&mut request.texts);
+                let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
+                let Scored { scores, tokens } = self.score(pairs, options.into(), request.raw_scores).await?;
+                let documents = scores.len();
+                let ranking = best_first(&PartialScores { scores, ..PartialScores::default() }, request.top_n);
+                self.metrics.count_scored(documents, tokens, started.elapsed());
+                Ok(Json(rerank_body(*dialect, &request, &ranking, tokens, model)).into_response())
+            }
+            Route::Health | Route::Models => Ok(Json(models_body(model)).into_response()),
+        }
+    }
+
+    /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.
+    async fn score(
+        &self,
+        pairs: Vec<(Arc<str>, String)>,
+        options: DocumentOptions,
+        raw_scores: bool,
+    ) -> Result<Scored, HttpError> {
+        let scores = if raw_scores { Scores::Raw } else { Scores::Sigmoid };
+        let receiver = self.scheduler.submit(Work { pairs, options, scores }).map_err(|QueueFull| {
+            HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
+        })?;
+        let stopped = HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
+        Ok(receiver.await.map_err(|_| stopped)??)
+    }
+
+    /// Reads a body that is a JSON object.
+    async fn json_object(&self, request: Request<Body>) -> Result<Map<String, Value>, HttpError> {
+        let bad = |message: &str| HttpError::new(StatusCode::BAD_REQUEST, message);
+        let max = self.settings.max_body_bytes;
+        let too_large = || {
+            let message = format!("the body has more than {max} bytes; send fewer documents per request");
+            HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        };
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > max) {
+            return Err(too_large());
+        }
+        let bytes = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), max)).await {
+            Err(_) => return Err(bad(&format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()))),
+            Ok(Err(error)) if is_over_limit(&error) => return Err(too_large()),
+            Ok(Err(_)) => return Err(bad("the body was cut off")),
+            Ok(Ok(bytes)) => bytes,
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(bad("the body must be a JSON object")),
+            Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
+            Err(error) => Err(bad(&format!("the body is not valid JSON in UTF-8, or too deep: column {}", error.column()))),
+        }
+    }
+}
+
+/// Whether a body had more bytes than its limit.
+fn is_over_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
+/// Shares equal queries, and keeps the order of the pairs.
+fn shared_queries(pairs: Vec<(String, String)>) -> Vec<(Arc<str>, String)> {
+    let mut queries: BTreeMap<String, Arc<str>> = BTreeMap::new();
+    let shared = pairs.into_iter().map(|(query, document)| {
+        let query = queries.entry(query).or_insert_with_key(|query| query.as_str().into());
+        (Arc::clone(query), document)
+    });
+    shared.collect()
+}

@@ -1,0 +1,275 @@
+//! `ranklet serve`, over HTTP. The recorded requests are those of rerank clients.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const QUERY: &str = "What is the capital of France?";
+const DOCUMENTS: [&str; 3] =
+    ["Berlin is the capital of Germany.", "Paris is the capital of France.", "Bananas are yellow."];
+
+/// A server that ends with the test.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(arguments: &[&str]) -> Server {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_ranklet"))
+        .args(["serve", "--port", "0", "--device", "cpu"])
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit_once("http://").unwrap_or_else(|| panic!("{line}")).1.to_owned();
+    Server { process, address }
+}
+
+impl Server {
+    /// Opens a connection and sends a request.
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
+        stream
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        Answer::read(self.send(method, path, headers, body))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path, &[("content-type", "application/json")], &body.to_string())
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl Answer {
+    fn read(mut stream: TcpStream) -> Self {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: body.to_owned() }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    fn expect_error(&self, status: u16, message: &str) {
+        let body = self.json();
+        assert_eq!(self.status, status, "{body}");
+        assert!(body["message"].as_str().unwrap().contains(message), "{body}");
+        assert_eq!(body["error"]["message"], body["message"]);
+    }
+}
+
+/// The scores of the documents, as `ranklet score` computes them.
+fn expected() -> Vec<(usize, f64)> {
+    let pairs: String = DOCUMENTS.iter().map(|document| format!("{}\n", json!([QUERY, document]))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pairs.jsonl");
+    std::fs::write(&path, pairs).unwrap();
+    let arguments = ["score", "--device", "cpu", "--scores", "sigmoid", "--json", "--pairs", path.to_str().unwrap()];
+    let scores = crate::program::stdout(&crate::program::ranklet(&arguments));
+    let scores: Vec<f64> = serde_json::from_str(&scores).unwrap();
+    let mut ranking: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
+    ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ranking
+}
+
+fn rows(body: &Value, score: &str) -> Vec<(usize, f64)> {
+    let rows = body.as_array().unwrap_or_else(|| panic!("no rows: {body}"));
+    rows.iter().map(|row| (row["index"].as_u64().unwrap() as usize, row[score].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn recorded_requests_of_clients_are_answered_as_they_read_them() {
+    let recording = include_str!("../fixtures/rerank_clients.json");
+    let recording: BTreeMap<String, Value> = serde_json::from_str(recording).unwrap();
+    let server = serve(&["--api-key", "key of the test"]);
+    let expected = expected();
+    assert_eq!(expected[0].0, 1);
+    for (client, request) in recording {
+        let headers = request["headers"].as_object().unwrap();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let answer =
+            server.request("POST", request["path"].as_str().unwrap(), &headers, &request["body"].to_string());
+        assert_eq!(answer.status, 200, "{client}: {}", answer.body);
+        let body = answer.json();
+        let found = if body.is_array() { rows(&body, "score") } else { rows(&body["results"], "relevance_score") };
+        let asked = request["body"].get("top_n").or(request["body"].get("top_k"));
+        let number = asked.and_then(Value::as_u64).map_or(3, |number| number as usize);
+        assert_eq!(found, expected[..number], "{client}");
+        if body.is_object() {
+            assert_eq!(body["data"], body["results"], "{client}");
+            assert!(body["usage"]["total_tokens"].as_u64().unwrap() > 0, "{client}");
+            assert_eq!(body["meta"]["tokens"]["input_tokens"], body["usage"]["total_tokens"], "{client}");
+            assert_eq!(body["object"], "rerank", "{client}");
+        }
+    }
+}
+
+#[test]
+fn forms_of_requests_and_answers() {
+    let server = serve(&[]);
+    let body = |extra: Value| {
+        let mut body = json!({ "query": QUERY, "documents": DOCUMENTS });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body
+    };
+    let results = |path: &str, extra: Value| server.post(path, &body(extra)).json()["results"].clone();
+    let plain = results("/v1/rerank", json!({}));
+    let nulls = json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
+    assert_eq!(results("/v2/rerank", nulls), plain);
+    assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
+    assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
+    let echo = json!({ "return_documents": true });
+    assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
+    assert_eq!(results("/rerank", echo)[0]["document"], DOCUMENTS[1]);
+    let objects: Vec<Value> = DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
+    let fields = results("/v1/rerank", json!({ "documents": objects, "rank_fields": ["words"] }));
+    assert_eq!(fields, plain);
+    let raw = server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
+    for ((_, logit), (_, score)) in rows(&raw, "score").into_iter().zip(rows(&plain, "relevance_score")) {
+        assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
+    }
+    let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
+    let mut ranking = rows(&scores["data"], "score");
+    ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
+    assert_eq!(ranking, rows(&plain, "relevance_score"));
+    let empty = server.post("/v1/rerank", &json!({ "query": QUERY, "documents": [] })).json();
+    assert_eq!(empty["results"], json!([]));
+    let cut = server.post("/v1/rerank", &body(json!({ "max_tokens_per_doc": 1 }))).json();
+    assert_eq!(cut["usage"]["total_tokens"], 3 * (3 + 7 + 1));
+}
+
+#[test]
+fn bad_requests_are_refused_and_the_next_one_is_right() {
+    let server = serve(&["--max-body-bytes", "5000", "--max-documents", "5"]);
+    for (body, status, message) in [
+        ("", 400, "the body is empty"),
+        ("query=q", 400, "not valid JSON"),
+        ("[1]", 400, "must be a JSON object"),
+        (r#"{"documents":["a"]}"#, 400, "query is missing; it must be a string"),
+        (r#"{"query":5,"documents":["a"]}"#, 400, "query must be a string, not 5"),
+        (r#"{"query":"q","documents":["a",null]}"#, 400, "documents[1] must be a string or an object, not null"),
+        (r#"{"query":"q","documents":["a"],"top_n":"3"}"#, 400, "top_n must be a whole number"),
+        (r#"{"query":"q","documents":["a"],"top_n":1.5}"#, 400, "top_n must be a whole number"),
+        (r#"{"query":"q","documents":["a"],"max_tokens_per_doc":0}"#, 400, "1 or more"),
+        (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "documents[0] has no string text"),
+        (r#"{"query":"q","documents":["a","b","c","d","e","f"]}"#, 413, "has 6 documents, and the server takes 5"),
+    ] {
+        server.request("POST", "/v1/rerank", &[], body).expect_error(status, message);
+    }
+    server.request("POST", "/v1/rerank", &[], &"x".repeat(6000)).expect_error(413, "more than 5000 bytes");
+    server.request("GET", "/nothing", &[], "").expect_error(404, "known paths are /rerank,");
+    let wrong = server.request("GET", "/v1/rerank", &[], "");
+    wrong.expect_error(405, "answers POST only");
+    assert_eq!(wrong.headers["allow"], "POST");
+    let tei = server.post("/rerank", &json!({ "query": QUERY, "texts": 5 }));
+    assert_eq!(tei.status, 422);
+    assert_eq!(tei.json()["error_type"], "Validation");
+    let infinity = server.post("/rerank", &json!({ "query": 5, "documents": ["a"] }));
+    assert_eq!(infinity.json()["detail"][0]["msg"], "query must be a string, not 5");
+    assert_eq!(server.post("/v1/rerank", &json!({ "query": QUERY, "documents": ["a"] })).status, 200);
+    let metrics = server.request("GET", "/metrics", &[], "").body;
+    assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 10\n"), "{metrics}");
+    assert!(metrics.contains("ranklet_documents_total 1\n"), "{metrics}");
+}
+
+#[test]
+fn keys_and_origins() {
+    let server = serve(&["--api-key", "first", "--api-key", "second", "--cors", "https://a.example"]);
+    let post = |headers: &[(&str, &str)]| {
+        server.request("POST", "/v1/rerank", headers, r#"{"query":"q","documents":["a"]}"#)
+    };
+    for key in ["Bearer first", "bearer second", "second"] {
+        assert_eq!(post(&[("authorization", key)]).status, 200, "{key}");
+    }
+    post(&[]).expect_error(401, "an API key is needed");
+    for key in ["Bearer third", "Bearer firs", "Bearer firstfirst", "Basic first"] {
+        post(&[("authorization", key)]).expect_error(401, "the API key is wrong");
+    }
+    assert_eq!(server.request("GET", "/health", &[], "").status, 200);
+    assert_eq!(server.request("GET", "/models", &[], "").status, 401);
+    let page = post(&[("origin", "https://a.example")]);
+    assert_eq!(page.headers["access-control-allow-origin"], "https://a.example");
+    assert!(!post(&[("origin", "https://b.example")]).headers.contains_key("access-control-allow-origin"));
+    let empty = crate::program::ranklet(&["serve", "--api-key", ""]);
+    assert_eq!(empty.status.code(), Some(2));
+}
+
+#[test]
+fn a_full_server_answers_at_once_and_a_short_request_does_not_wait() {
+    let server = serve(&["--max-queue", "2", "--max-batch-tokens", "512"]);
+    let long = json!({ "query": QUERY, "documents": vec!["word ".repeat(200); 1000] });
+    let running = server.send("POST", "/v1/rerank", &[], &long.to_string());
+    std::thread::sleep(Duration::from_millis(500));
+    let started = Instant::now();
+    assert_eq!(server.post("/v1/rerank", &json!({ "query": QUERY, "documents": DOCUMENTS })).status, 200);
+    let second = server.send("POST", "/v1/rerank", &[], &long.to_string());
+    std::thread::sleep(Duration::from_millis(200));
+    let refused = server.post("/v1/rerank", &json!({ "query": QUERY, "documents": DOCUMENTS }));
+    refused.expect_error(429, "too many requests");
+    assert!(refused.headers["retry-after"].parse::<u32>().unwrap() >= 1);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    // Clients that hang up make room.
+    drop((running, second));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.post("/v1/rerank", &json!({ "query": QUERY, "documents": DOCUMENTS })).status != 200 {
+        assert!(Instant::now() < deadline, "the work of clients that have gone goes on");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let metrics = server.request("GET", "/metrics", &[], "").body;
+    assert!(metrics.contains("ranklet_documents_total 6\n"), "{metrics}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_the_server_after_the_requests_under_way() {
+    let mut server = serve(&[]);
+    let body = json!({ "query": QUERY, "documents": vec!["word ".repeat(100); 100] });
+    let running = server.send("POST", "/v1/rerank", &[], &body.to_string());
+    std::thread::sleep(Duration::from_millis(300));
+    let id = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(Answer::read(running).status, 200);
+    assert!(server.process.wait().unwrap().success());
+}
+
+#[test]
+fn an_address_in_use_is_an_error() {
+    let server = serve(&[]);
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let output = crate::program::ranklet(&["serve", "--port", port]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("cannot listen on 127.0.0.1:"), "{message}");
+}
