@@ -83,7 +83,7 @@ fn score(
     instruction: Option<&str>,
 ) -> Result<Vec<f32>> {
     let pairs = pairs.iter().map(|(query, document)| (query.into(), document.into())).collect();
-    let mut scoring = ScoringRun::new(Pairs::Each(pairs), scores).instruction(instruction);
+    let mut scoring = ScoringRun::new(Pairs::truncated(pairs), scores).instruction(instruction);
     let mut got = Vec::new();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         got.extend(part.scores);

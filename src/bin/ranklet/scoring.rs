@@ -23,7 +23,7 @@ pub(crate) fn raw_scores(
     instruction: Option<&str>,
 ) -> Result<Vec<f32>> {
     let pairs = documents.iter().map(|document| (query.into(), (*document).into())).collect();
-    let mut scoring = ScoringRun::new(Pairs::Each(pairs), Scores::Raw).instruction(instruction);
+    let mut scoring = ScoringRun::new(Pairs::truncated(pairs), Scores::Raw).instruction(instruction);
     let mut scores = Vec::with_capacity(documents.len());
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         scores.extend(part.scores);
