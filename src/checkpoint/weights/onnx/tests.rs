@@ -221,22 +221,22 @@ fn what_is_not_read_is_refused_with_the_way_out() {
     let cases = [
         (with(&[bits], &[]), ErrorKind::Unsupported, ["MatMulNBits", "/a/MatMul_Q4", "model_quantized.onnx"]),
         (
-            with(&[matmul.clone()], &[tensor("w", &[2, 2], 7).bytes(9, [0; 32])]),
+            with(std::slice::from_ref(&matmul), &[tensor("w", &[2, 2], 7).bytes(9, [0; 32])]),
             ErrorKind::Unsupported,
             ["w has INT64 elements", "model_fp16.onnx", "onnx/model.onnx: "],
         ),
         (
-            with(&[matmul.clone()], &[tensor("w", &[2, 2], 3).bytes(9, [0; 4])]),
+            with(std::slice::from_ref(&matmul), &[tensor("w", &[2, 2], 3).bytes(9, [0; 4])]),
             ErrorKind::Unsupported,
             ["w has whole numbers", "a.weight", "model_fp16.onnx"],
         ),
         (
-            with(&[matmul.clone()], &[tensor("w", &[2, 2], 1).bytes(9, [0; 12])]),
+            with(std::slice::from_ref(&matmul), &[tensor("w", &[2, 2], 1).bytes(9, [0; 12])]),
             ErrorKind::Weights,
             ["w has 12 bytes", "[2, 2]", "onnx/model.onnx: "],
         ),
         (
-            with(&[matmul.clone()], &[external("../secret")]),
+            with(std::slice::from_ref(&matmul), &[external("../secret")]),
             ErrorKind::Weights,
             ["w is in the file \"../secret\"", "not the name of a file next to it", "save_as_external_data"],
         ),
