@@ -229,7 +229,9 @@ impl<'a> ScoringRun<'a> {
     fn finish(&mut self, rows: Vec<Row>, batch: &Batch, scores: &[f32]) -> PartialScores {
         let mut finished = PartialScores::default();
         let num_labels = scores.len() / rows.len();
-        for ((row, tokens), scores) in rows.into_iter().zip(batch.ranges()).zip(scores.chunks_exact(num_labels)) {
+        for ((row, tokens), scores) in
+            rows.into_iter().zip(batch.ranges()).zip(scores.chunks_exact(num_labels))
+        {
             self.progress.done = row.next_position();
             match row.chunk {
                 None => {

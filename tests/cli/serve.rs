@@ -45,7 +45,9 @@ impl Server {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n"
+        );
         stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
         stream
     }
@@ -95,7 +97,8 @@ fn expected() -> Vec<(usize, f64)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pairs.jsonl");
     std::fs::write(&path, pairs).unwrap();
-    let arguments = ["score", "--device", "cpu", "--scores", "sigmoid", "--json", "--pairs", path.to_str().unwrap()];
+    let arguments =
+        ["score", "--device", "cpu", "--scores", "sigmoid", "--json", "--pairs", path.to_str().unwrap()];
     let scores = crate::program::stdout(&crate::program::ranklet(&arguments));
     let scores: Vec<f64> = serde_json::from_str(&scores).unwrap();
     let mut ranking: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
@@ -123,7 +126,8 @@ fn recorded_requests_of_clients_are_answered_as_they_read_them() {
             server.request("POST", request["path"].as_str().unwrap(), &headers, &request["body"].to_string());
         assert_eq!(answer.status, 200, "{client}: {}", answer.body);
         let body = answer.json();
-        let found = if body.is_array() { rows(&body, "score") } else { rows(&body["results"], "relevance_score") };
+        let found =
+            if body.is_array() { rows(&body, "score") } else { rows(&body["results"], "relevance_score") };
         let asked = request["body"].get("top_n").or(request["body"].get("top_k"));
         let number = asked.and_then(Value::as_u64).map_or(3, |number| number as usize);
         assert_eq!(found, expected[..number], "{client}");
@@ -146,17 +150,20 @@ fn forms_of_requests_and_answers() {
     };
     let results = |path: &str, extra: Value| server.post(path, &body(extra)).json()["results"].clone();
     let plain = results("/v1/rerank", json!({}));
-    let nulls = json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
+    let nulls =
+        json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
     assert_eq!(results("/v2/rerank", nulls), plain);
     assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
     assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
     let echo = json!({ "return_documents": true });
     assert_eq!(results("/v1/rerank", echo.clone())[0]["document"], json!({ "text": DOCUMENTS[1] }));
     assert_eq!(results("/rerank", echo)[0]["document"], DOCUMENTS[1]);
-    let objects: Vec<Value> = DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
+    let objects: Vec<Value> =
+        DOCUMENTS.iter().map(|text| json!({ "title": "A page", "words": text })).collect();
     let fields = results("/v1/rerank", json!({ "documents": objects, "rank_fields": ["words"] }));
     assert_eq!(fields, plain);
-    let raw = server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
+    let raw =
+        server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "raw_scores": true })).json();
     for ((_, logit), (_, score)) in rows(&raw, "score").into_iter().zip(rows(&plain, "relevance_score")) {
         assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
     }
@@ -179,12 +186,20 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
         ("[1]", 400, "must be a JSON object"),
         (r#"{"documents":["a"]}"#, 400, "query is missing; it must be a string"),
         (r#"{"query":5,"documents":["a"]}"#, 400, "query must be a string, not 5"),
-        (r#"{"query":"q","documents":["a",null]}"#, 400, "documents[1] must be a string or an object, not null"),
+        (
+            r#"{"query":"q","documents":["a",null]}"#,
+            400,
+            "documents[1] must be a string or an object, not null",
+        ),
         (r#"{"query":"q","documents":["a"],"top_n":"3"}"#, 400, "top_n must be a whole number"),
         (r#"{"query":"q","documents":["a"],"top_n":1.5}"#, 400, "top_n must be a whole number"),
         (r#"{"query":"q","documents":["a"],"max_tokens_per_doc":0}"#, 400, "1 or more"),
         (r#"{"query":"q","documents":[{"a":1}]}"#, 400, "documents[0] has no string text"),
-        (r#"{"query":"q","documents":["a","b","c","d","e","f"]}"#, 413, "has 6 documents, and the server takes 5"),
+        (
+            r#"{"query":"q","documents":["a","b","c","d","e","f"]}"#,
+            413,
+            "has 6 documents, and the server takes 5",
+        ),
     ] {
         server.request("POST", "/v1/rerank", &[], body).expect_error(status, message);
     }

@@ -32,7 +32,8 @@ impl Keys {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer "))
             .map_or(authorization, |(_, key)| key.trim_start());
         // Every key is compared, so that the time says nothing about which one is similar.
-        let known = self.0.iter().fold(false, |found, known| found | is_equal(key.as_bytes(), known.as_bytes()));
+        let known =
+            self.0.iter().fold(false, |found, known| found | is_equal(key.as_bytes(), known.as_bytes()));
         if known { Ok(()) } else { Err(unauthorized("the API key is wrong")) }
     }
 }
@@ -56,9 +57,13 @@ mod tests {
 
     #[test]
     fn keys_are_equal_only_if_all_bytes_are() {
-        for (sent, known, equal) in
-            [("abc", "abc", true), ("abd", "abc", false), ("ab", "abc", false), ("abcabc", "abc", false), ("", "abc", false)]
-        {
+        for (sent, known, equal) in [
+            ("abc", "abc", true),
+            ("abd", "abc", false),
+            ("ab", "abc", false),
+            ("abcabc", "abc", false),
+            ("", "abc", false),
+        ] {
             assert_eq!(is_equal(sent.as_bytes(), known.as_bytes()), equal, "{sent} {known}");
         }
     }

@@ -58,7 +58,10 @@ pub(super) fn rerank_body(
 
 /// Returns the body of scores in input order, as vLLM has it.
 pub(super) fn score_body(scores: &[f32], tokens: usize, model: &str) -> Value {
-    let rows = scores.iter().enumerate().map(|(index, score)| json!({ "index": index, "object": "score", "score": score }));
+    let rows = scores
+        .iter()
+        .enumerate()
+        .map(|(index, score)| json!({ "index": index, "object": "score", "score": score }));
     json!({
         "id": unique_id(),
         "object": "list",
@@ -91,7 +94,9 @@ fn usage(tokens: usize) -> Value {
 /// Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object.
 fn echo(dialect: Dialect, document: &Value) -> Value {
     match dialect {
-        Dialect::Voyage | Dialect::Infinity => text_of(document).map_or_else(|| document.clone(), Value::from),
+        Dialect::Voyage | Dialect::Infinity => {
+            text_of(document).map_or_else(|| document.clone(), Value::from)
+        }
         Dialect::Documents | Dialect::Texts if document.is_string() => json!({ "text": document }),
         Dialect::Documents | Dialect::Texts => document.clone(),
     }

@@ -56,7 +56,9 @@ impl Dialect {
         };
         // infinity_client reads a list for 422; the clients of the other dialects show `detail` as it is.
         let detail = match *status {
-            StatusCode::UNPROCESSABLE_ENTITY => json!([{ "loc": ["body"], "msg": message, "type": "value_error" }]),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                json!([{ "loc": ["body"], "msg": message, "type": "value_error" }])
+            }
             _ => json!(message),
         };
         json!({ "message": message, "detail": detail, "error": { "message": message, "type": kind, "code": status.as_u16() } })

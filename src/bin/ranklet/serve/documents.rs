@@ -19,10 +19,13 @@ pub(super) fn texts(
     fields: Option<&[String]>,
     status: StatusCode,
 ) -> Result<Vec<String>, HttpError> {
-    let wrong = |index: usize, problem: String| HttpError::new(status, format!("documents[{index}] {problem}"));
+    let wrong =
+        |index: usize, problem: String| HttpError::new(status, format!("documents[{index}] {problem}"));
     let Some(fields) = fields else {
         let texts = documents.iter().enumerate();
-        return texts.map(|(index, document)| plain_text(document).map_err(|problem| wrong(index, problem))).collect();
+        return texts
+            .map(|(index, document)| plain_text(document).map_err(|problem| wrong(index, problem)))
+            .collect();
     };
     let has_field = |document: &Value| fields.iter().any(|field| document.get(field).is_some());
     if !documents.is_empty() && !documents.iter().any(has_field) {
@@ -31,7 +34,10 @@ pub(super) fn texts(
     }
     let texts = documents.iter().enumerate().map(|(index, document)| match document {
         Value::Object(object) => fields_text(object, fields).map_err(|problem| wrong(index, problem)),
-        other => Err(wrong(index, format!("must be an object with the fields of rank_fields, not {}", kind_of(other)))),
+        other => Err(wrong(
+            index,
+            format!("must be an object with the fields of rank_fields, not {}", kind_of(other)),
+        )),
     });
     texts.collect()
 }
@@ -47,7 +53,10 @@ fn plain_text(document: &Value) -> Result<String, String> {
     }
     let text = TEXT_FIELDS.iter().find_map(|field| document.get(field)?.as_str());
     text.map(str::to_owned).ok_or_else(|| {
-        format!("has no string text, nor any of {}; name the fields in rank_fields", TEXT_FIELDS[1..].join(", "))
+        format!(
+            "has no string text, nor any of {}; name the fields in rank_fields",
+            TEXT_FIELDS[1..].join(", ")
+        )
     })
 }
 
@@ -56,7 +65,9 @@ fn fields_text(document: &Map<String, Value>, fields: &[String]) -> Result<Strin
     for field in fields {
         let Some(value) = document.get(field).filter(|value| !is_missing(value)) else { continue };
         let text = value_text(value).ok_or_else(|| {
-            format!("field {field:?} of rank_fields must be a string, a number, a boolean or an array of these")
+            format!(
+                "field {field:?} of rank_fields must be a string, a number, a boolean or an array of these"
+            )
         })?;
         values.push((field, text));
     }

@@ -47,7 +47,10 @@ impl RerankRequest {
             documents,
             // The clients of TEI expect all texts back.
             top_n: top_n.filter(|_| dialect != Dialect::Texts),
-            return_documents: fields.flag("return_documents")?.or(fields.flag("return_text")?).unwrap_or(false),
+            return_documents: fields
+                .flag("return_documents")?
+                .or(fields.flag("return_text")?)
+                .unwrap_or(false),
             max_tokens_per_document: fields.positive("max_tokens_per_doc")?,
             raw_scores: fields.raw_scores()?,
         })

@@ -56,7 +56,9 @@ impl Metrics {
         let single = |value: f64| [(String::new(), value)];
         let answered = counters.requests.iter();
         let answered: Vec<_> = answered
-            .map(|((route, status), count)| (format!("{{path=\"{route}\",status=\"{status}\"}}"), *count as f64))
+            .map(|((route, status), count)| {
+                (format!("{{path=\"{route}\",status=\"{status}\"}}"), *count as f64)
+            })
             .collect();
         family("ranklet_requests_total", "counter", "Answered requests.", &answered);
         family("ranklet_documents_total", "counter", "Scored documents.", &single(counters.documents as f64));

@@ -54,7 +54,11 @@ pub(crate) struct ServeArguments {
 }
 
 fn key(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("an empty key would let every client in".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        Err("an empty key would let every client in".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// Serves a model until the process is told to stop.
@@ -79,7 +83,8 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
     let failed = |error: std::io::Error| {
         Error::new(ErrorKind::Input, format!("cannot listen on {address}: {error}")).with_source(error)
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

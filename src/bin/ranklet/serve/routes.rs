@@ -90,8 +90,10 @@ pub(super) fn router(server: Arc<Server>) -> Router {
         let handler = move |State(server): State<Arc<Server>>, request: Request<Body>| async move {
             server.answer(path, route, request).await
         };
-        let methods: MethodRouter<Arc<Server>> = if route.method() == Method::POST { post(handler) } else { get(handler) };
-        router = router.route(path, methods.fallback(move || async move { wrong_method(path, &route.method()) }));
+        let methods: MethodRouter<Arc<Server>> =
+            if route.method() == Method::POST { post(handler) } else { get(handler) };
+        router =
+            router.route(path, methods.fallback(move || async move { wrong_method(path, &route.method()) }));
     }
     router.fallback(unknown_path).layer(cors).with_state(server)
 }
@@ -105,19 +107,22 @@ fn cors(origins: &[String]) -> CorsLayer {
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(Any);
     }
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     layer.allow_origin(origins)
 }
 
 async fn unknown_path(request: Request<Body>) -> Response<Body> {
     let paths: Vec<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
-    let message = format!("there is nothing at {}; known paths are {}", request.uri().path(), paths.join(", "));
+    let message =
+        format!("there is nothing at {}; known paths are {}", request.uri().path(), paths.join(", "));
     failure(Dialect::Documents, &HttpError::new(StatusCode::NOT_FOUND, message))
 }
 
 fn wrong_method(path: &str, method: &Method) -> Response<Body> {
     let message = format!("{path} answers {method} only");
-    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header(header::ALLOW, method.as_str());
+    let error =
+        HttpError::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header(header::ALLOW, method.as_str());
     failure(Dialect::Documents, &error)
 }
 
@@ -157,14 +162,17 @@ impl Server {
         match route {
             Route::Metrics => {
                 let text = self.metrics.text(self.scheduler.pending());
-                Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+                Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+                    .into_response())
             }
             Route::Score => {
                 let started = Instant::now();
                 let body = self.json_object(request).await?;
-                let ScoreRequest { pairs, raw_scores } = ScoreRequest::read(body, self.settings.max_documents)?;
+                let ScoreRequest { pairs, raw_scores } =
+                    ScoreRequest::read(body, self.settings.max_documents)?;
                 let options = RankOptions::default().into();
-                let Scored { scores, tokens } = self.score(shared_queries(pairs), options, raw_scores).await?;
+                let Scored { scores, tokens } =
+                    self.score(shared_queries(pairs), options, raw_scores).await?;
                 self.metrics.count_scored(scores.len(), tokens, started.elapsed());
                 Ok(Json(score_body(&scores, tokens, model)).into_response())
             }
@@ -180,7 +188,8 @@ impl Server {
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
                 let Scored { scores, tokens } = self.score(pairs, options.into(), request.raw_scores).await?;
                 let documents = scores.len();
-                let ranking = best_first(&PartialScores { scores, ..PartialScores::default() }, request.top_n);
+                let ranking =
+                    best_first(&PartialScores { scores, ..PartialScores::default() }, request.top_n);
                 self.metrics.count_scored(documents, tokens, started.elapsed());
                 Ok(Json(rerank_body(*dialect, &request, &ranking, tokens, model)).into_response())
             }
@@ -217,7 +226,9 @@ impl Server {
             return Err(too_large());
         }
         let bytes = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), max)).await {
-            Err(_) => return Err(bad(&format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()))),
+            Err(_) => {
+                return Err(bad(&format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs())));
+            }
             Ok(Err(error)) if is_over_limit(&error) => return Err(too_large()),
             Ok(Err(_)) => return Err(bad("the body was cut off")),
             Ok(Ok(bytes)) => bytes,
@@ -226,7 +237,10 @@ impl Server {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(bad("the body must be a JSON object")),
             Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
-            Err(error) => Err(bad(&format!("the body is not valid JSON in UTF-8, or too deep: column {}", error.column()))),
+            Err(error) => Err(bad(&format!(
+                "the body is not valid JSON in UTF-8, or too deep: column {}",
+                error.column()
+            ))),
         }
     }
 }

@@ -172,7 +172,8 @@ impl Round {
                 }
             }
         }
-        let (taken, left): (Vec<_>, Vec<_>) = waiting.drain(..).zip(counts).partition(|(_, count)| *count > 0);
+        let (taken, left): (Vec<_>, Vec<_>) =
+            waiting.drain(..).zip(counts).partition(|(_, count)| *count > 0);
         waiting.extend(left.into_iter().map(|(job, _)| job));
         let (jobs, counts) = taken.into_iter().unzip();
         Some(Self { jobs, counts })
@@ -189,10 +190,13 @@ impl Round {
     }
 
     fn run(&self, reranker: &Reranker) -> Result<PartialScores> {
-        let pairs = self.jobs.iter().zip(&self.counts).flat_map(|(job, count)| {
-            job.work.pairs[job.scored.scores.len()..][..*count].iter()
-        });
-        let pairs = pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
+        let pairs = self
+            .jobs
+            .iter()
+            .zip(&self.counts)
+            .flat_map(|(job, count)| job.work.pairs[job.scored.scores.len()..][..*count].iter());
+        let pairs =
+            pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
         let Some(Job { work: Work { options, scores, .. }, .. }) = self.jobs.first() else {
             return Ok(PartialScores::default());
         };
@@ -243,7 +247,10 @@ mod tests {
         let (reply, receiver) = oneshot::channel();
         let options = RankOptions::default().into();
         let pairs = vec![(Arc::from(""), "x".repeat(bytes)); pairs];
-        (Job { work: Work { pairs, options, scores: Scores::Raw }, scored: Scored::default(), reply }, receiver)
+        (
+            Job { work: Work { pairs, options, scores: Scores::Raw }, scored: Scored::default(), reply },
+            receiver,
+        )
     }
 
     #[test]
