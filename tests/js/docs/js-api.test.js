@@ -7,7 +7,7 @@ import { dist } from "../support/paths.js";
 const { errorCodes } = await import(new URL("index.node.js", dist));
 const { loadRefusals } = await import(new URL("load/load-options.js", dist));
 const { queryRefusals, rankRefusals, rerankRefusals } = await import(new URL("api/options.js", dist));
-const guide = read("docs/js-api.md");
+const guide = ["js-api", "js-errors", "caching"].map((name) => read(`docs/${name}.md`)).join("\n");
 const types = read("pkg/src/types.ts") + read("pkg/src/cache-types.ts") + read("pkg/src/errors.ts");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
@@ -36,7 +36,7 @@ function expanded(type) {
   return type.replace(/\b\w+\b/g, (word) => new RegExp(`^export type ${word} = ((?:"[^"]*"(?: \\| )?)+);$`, "m").exec(types)?.[1] ?? word);
 }
 
-describe("docs/js-api.md", () => {
+describe("the guide to the JavaScript API", () => {
   // Interfaces that others extend and that no call takes by themselves.
   const bases = ["ScoringOptions", "DocumentOptions"];
 
