@@ -56,6 +56,11 @@ impl ModelFiles {
         self.weights = Some(name.into());
     }
 
+    /// Forgets the chosen file: the preferred form that exists is read.
+    pub(crate) fn choose_preferred_weights(&mut self) {
+        self.weights = None;
+    }
+
     /// Returns the forms of the weights that may be read.
     ///
     /// # Errors

@@ -91,7 +91,8 @@ mod tests {
         {
             assert_eq!(name.parse::<Measure>().unwrap().to_string(), name);
         }
-        for name in ["", "ndcg@0", "ndcg@", "ndcg@-1", "NDCG@10", "p", "f1@10", "ndcg@10@10"] {
+        assert_eq!("nDCG@10".parse(), "ndcg@10".parse::<Measure>());
+        for name in ["", "ndcg@0", "ndcg@", "ndcg@-1", "p", "f1@10", "ndcg@10@10"] {
             assert!(name.parse::<Measure>().is_err(), "{name}");
         }
     }

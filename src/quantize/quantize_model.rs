@@ -49,7 +49,7 @@ pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<M
         Reranker::load(ModelSource::Files(files.clone()), options)
     };
     let exact = load(&files, Dtype::F32).await?;
-    quantized.choose_weights("model.safetensors");
+    quantized.choose_preferred_weights();
     quantized.insert("model.safetensors", writer.write(source, Golden::default())?);
     let reranker = load(&quantized, Dtype::Auto).await?;
     quantized.insert("model.safetensors", writer.write(source, golden(&reranker, &exact).await?)?);

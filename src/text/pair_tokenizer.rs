@@ -312,7 +312,9 @@ impl PairTokenizer {
     ) -> Result<()> {
         self.encoder.check_ids(query)?;
         self.encoder.check_ids(document)?;
-        if query.len() + document.len() + template.special_tokens() <= self.unpooled_tokens {
+        // A pair without any token is an error of the batch.
+        let tokens = query.len() + document.len() + template.special_tokens();
+        if (1..=self.unpooled_tokens).contains(&tokens) {
             return Err(input(format!(
                 "the pair is truncated within the prompt of {} tokens: use a larger maximum length",
                 self.unpooled_tokens

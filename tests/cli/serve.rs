@@ -100,8 +100,8 @@ fn expected() -> Vec<(usize, f64)> {
     let arguments =
         ["score", "--device", "cpu", "--scores", "sigmoid", "--json", "--pairs", path.to_str().unwrap()];
     let scores = crate::program::stdout(&crate::program::ranklet(&arguments));
-    let scores: Vec<f64> = serde_json::from_str(&scores).unwrap();
-    let mut ranking: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
+    let scores: Vec<[f64; 1]> = serde_json::from_str(&scores).unwrap();
+    let mut ranking: Vec<(usize, f64)> = scores.into_iter().map(|[score]| score).enumerate().collect();
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
     ranking
 }

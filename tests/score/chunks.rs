@@ -158,6 +158,7 @@ fn collections_keep_documents_in_chunks() {
         );
         unprepared.scores.reverse();
         unprepared.spans.as_mut().unwrap().reverse();
+        unprepared.tokens.reverse();
         assert_eq!(prepared, unprepared);
     }
 }
