@@ -57,6 +57,7 @@ impl ModelFiles {
     }
 
     /// Forgets the chosen file: the preferred form that exists is read.
+    #[cfg(feature = "candle")]
     pub(crate) fn choose_preferred_weights(&mut self) {
         self.weights = None;
     }
