@@ -147,7 +147,8 @@ export class Engine implements Scorer {
       await this.#nextTask();
       this.#check(options.signal);
       const started = performance.now();
-      const budget = this.#budget;
+      // A GPU computes without holding this thread.
+      const budget = this.#info.backend.device === "cpu" ? this.#budget : undefined;
       if (budget !== undefined) callEngine(() => scoring.set_max_batch_tokens(budget.tokens));
       const scores = await this.#step(scoring);
       if (scores === undefined) return;
