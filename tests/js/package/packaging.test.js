@@ -12,8 +12,8 @@ import { inRepository } from "../support/paths.js";
 
 const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 
-// Maximum sizes in bytes: the model takes 23.9 MB, the engine has a budget of 3.9 MB, the code takes 0.5 MB.
-const unpackedBudget = 30_500_000;
+// Maximum sizes in bytes: the model takes 23.9 MB, the two files of the engine 6.3 MB, the code 0.8 MB.
+const unpackedBudget = 31_500_000;
 const tarballBudget = 23_000_000;
 
 describe("the packed package", () => {
