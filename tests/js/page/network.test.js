@@ -142,7 +142,7 @@ describe("the demo page on the network", () => {
       await rank(page, "Why do astronauts float?");
       assert.ok(hub.requests.some((path) => path.startsWith(`/${id}/`) && /\.(safetensors|bin)$/.test(path)));
       assert.match(await page.textContent("#code"), new RegExp(`Reranker\\.load\\("${id}", \\{ baseUrl: "\\./hub/" \\}\\)`));
-      // A worker of the page's first model may start late, and requests its program.
+      // Other requests after loading, such as the program of a worker that starts late, are not counted here.
       const late = await page.locator("#requests li.late .path").allTextContents();
       assert.deepEqual(late.filter((path) => path.includes("/hub/")), [], "a model's files are no requests of a ranking");
       assert.deepEqual(problems.filter((problem) => !problem.includes("404")), []);
