@@ -6,7 +6,7 @@
 # gets other token ids from the two versions, without an error or a warning. What counts in version 5 is the
 # post-processor in tokenizer.json alone.
 #
-# Seen, for the text "ab" with <s> as token 0 and </s> as token 1: [0, 3, 4, 1] with transformers 4.57.3, [3, 4] with
+# Seen: the text "ab", where <s> is token 0 and </s> is token 1, gives [0, 3, 4, 1] in transformers 4.57.3 and [3, 4] in
 # 5.24.0 (Python 3.11, tokenizers as each version pins it).
 set -euo pipefail
 folder=$(mktemp -d)

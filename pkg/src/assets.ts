@@ -16,7 +16,7 @@ export const relaxedEngineUrl = (): URL =>
 /**
  * Returns the URL of a file of the package.
  * @param fromModule returns `new URL("./assets/…", import.meta.url)`, with a literal path
- * @param path the path in the folder `assets`, for a bundle that is no module
+ * @param path the path in the folder `assets`, used if the bundle is not a module
  * @throws RankletError `unsupported` if neither a module nor a script has a URL
  */
 export function assetUrl(fromModule: () => URL, path: string): URL {

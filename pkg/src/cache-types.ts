@@ -35,8 +35,8 @@ export interface CacheOptions {
    */
   readonly name?: string | undefined;
   /**
-   * Max bytes of all models in the place. After a download, those that were not used for the longest time are removed. A model
-   * that is larger is not stored. Default: no limit but that of the browser or disk.
+   * Max bytes of all models in this cache. After a download, the least recently used models are removed. A model that is
+   * larger than the limit is not stored. Default: the limit of the browser or disk.
    */
   readonly maxBytes?: number | undefined;
   /**

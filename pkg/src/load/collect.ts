@@ -81,7 +81,7 @@ async function readFile(source: FileSource, file: ModelFile, opening = source.op
 
 /**
  * Reads the weights in the first form that exists, with the shards that an index lists, or the tensors next to an ONNX file. If
- * the chosen file does not exist, returns the names of those that do, without content, for the engine's message.
+ * the chosen file does not exist, returns the names of the forms that exist, without content, for the engine's message.
  */
 async function readWeights(source: FileSource, chosen: WeightsForm | undefined, listing: ReadonlySet<string> | undefined): Promise<readonly ReadFile[]> {
   const forms = chosen === undefined ? weightsForms : [chosen];

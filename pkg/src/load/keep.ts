@@ -129,7 +129,7 @@ async function download({ model, stores, maxBytes, refresh }: OpenedCache, conti
     scorer = await steps.start(collecting);
   } catch (error) {
     await entry.close();
-    // Files that were interrupted are continued by the next load, but not those that an engine refuses.
+    // The next load continues an interrupted download, but not a file that the engine has refused.
     if (isFileError(error)) await entry.discard().catch(() => {});
     throw error;
   }

@@ -15,7 +15,7 @@ const maxNamed = 3;
  * Lists the files of a model in a folder, and in the folders in it. For a folder `models--owner--name` of Hugging Face's cache
  * (or `snapshots` in it), these are the files of the snapshot that its `refs/main` names, as in the native program.
  * @returns `undefined` for a folder that does not exist or may not be read
- * @throws RankletError `input` for a file, for the whole cache, and for a folder of the cache without `refs/main`
+ * @throws RankletError `input` if the path is a file, the whole cache, or a folder of the cache without `refs/main`
  */
 export function listFolder(url: URL): ListedFolder | undefined {
   try {

@@ -7,7 +7,7 @@ import type { HttpError } from "./http-error.js";
  * - `documents`: `/v1/rerank` of Cohere, Jina, Together and vLLM, and `/v2/rerank` of Cohere.
  * - `infinity`: `/rerank` of Infinity.
  * - `voyage`: a body with `top_k`.
- * - `tei`: a body with `texts`, as Text Embeddings Inference has it.
+ * - `tei`: a body with `texts`, the format of Text Embeddings Inference.
  */
 export type Dialect = "documents" | "infinity" | "voyage" | "tei";
 

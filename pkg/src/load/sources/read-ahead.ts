@@ -2,8 +2,8 @@
 const maxBytes = 1_048_576;
 
 /**
- * Reads a stream ahead. When a stream fails, it drops the bytes that nobody has read yet, although they have arrived. These
- * are kept here, so that they need not be fetched again.
+ * Reads a stream ahead. A stream that fails drops bytes that have arrived and are not read yet. Reading ahead saves them, so
+ * they are not fetched again.
  */
 export class ReadAhead {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;

@@ -15,7 +15,7 @@ pub(super) enum Dialect {
     Infinity,
     /// A body with `top_k`.
     Voyage,
-    /// A body with `texts`, as Text Embeddings Inference has it.
+    /// A body with `texts`, the format of Text Embeddings Inference.
     Texts,
 }
 
