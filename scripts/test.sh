@@ -31,10 +31,11 @@ suite() {
   mkdir -p .build
   log=".build/$(echo "$name" | tr ' ' '-').log"
   "$@" 2>&1 | tee "$log" || status=$?
-  # cargo: "test result: ok. 4 passed; 0 failed; ..."; node: "# pass 4", "# fail 0" (or with an info sign).
+  # cargo: "test result: ok. 4 passed; 0 failed; ..."; node: "# pass 4", "# fail 0", "# cancelled 0" (or with an info
+  # sign). Node cancels the tests of a file that takes too long.
   passed=$((passed + $(awk '/^test result:/ {n += $4} /^(#|ℹ) pass / {n += $3} END {print n + 0}' "$log")))
-  failed=$((failed + $(awk '/^test result:/ {n += $6} /^(#|ℹ) fail / {n += $3} END {print n + 0}' "$log")))
-  if [ "$status" != 0 ] && ! grep -qE '^test result: FAILED|^(#|ℹ) fail [1-9]' "$log"; then
+  failed=$((failed + $(awk '/^test result:/ {n += $6} /^(#|ℹ) (fail|cancelled) / {n += $3} END {print n + 0}' "$log")))
+  if [ "$status" != 0 ] && ! grep -qE '^test result: FAILED|^(#|ℹ) (fail|cancelled) [1-9]' "$log"; then
     failed=$((failed + 1))
     printf 'build.sh: the suite "%s" ended with status %s\n' "$name" "$status" >&2
   fi
@@ -50,7 +51,13 @@ long_rust_tests() {
   cargo test --release --no-fail-fast -- "${arguments[@]}"
 }
 
-js_tests() { (cd tests/js && node --test --test-concurrency=1 --test-reporter=spec); }
+# Runs each file of JavaScript tests for at most ten minutes, an hour with --long, so that a test that hangs fails. The
+# slowest file takes about two minutes.
+js_tests() {
+  local timeout_ms=600000
+  [ "${RANKLET_LONG:-}" != 1 ] || timeout_ms=3600000
+  (cd tests/js && node --test --test-concurrency=1 --test-timeout="$timeout_ms" --test-reporter=spec)
+}
 
 # Reports cargo-deny's verdict in cargo test's words, so that `suite` counts it.
 deny_test() {

@@ -126,8 +126,9 @@ export default { async fetch(request, env) { return Response.json(await (async (
       await reranker.rank("q", many);
       return memory.buffer.byteLength;`;
     const worker = await start(body, head, { assets, inspectorPort });
-    const isolate = await inspectIsolate(inspectorPort);
+    let isolate;
     try {
+      isolate = await inspectIsolate(inspectorPort);
       for (let request = 1; request <= 2; request++) {
         const engine = await jsonFrom(worker);
         assert.ok(engine > 20e6, `${engine} bytes of WebAssembly`);
@@ -137,14 +138,14 @@ export default { async fetch(request, env) { return Response.json(await (async (
         assert.ok(bytes < maxIsolateBytes, `${bytes} bytes`);
       }
     } finally {
-      isolate.close();
+      isolate?.close();
       await worker.stop();
     }
   });
 });
 
 async function jsonFrom({ url, errors }) {
-  const response = await fetch(url);
+  const response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   assert.equal(response.status, 200, errors());
   return response.json();
 }

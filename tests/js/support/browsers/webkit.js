@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 
-import { startServer } from "../children/processes.js";
+import { startServer, stopperOf } from "../children/processes.js";
 
 /** The reason why WebKit cannot be tested on this system, or false. */
 export const noWebKit = process.platform === "darwin" && "WebKitGTK does not run on macOS, and Safari's driver needs a manual permission";
@@ -21,9 +21,9 @@ export async function launchWebKit() {
   const port = await freePort();
   const child = spawn(driver, [`--port=${port}`], { env: { ...process.env, DISPLAY: `:${screen.found}` }, stdio: "ignore" });
   const ended = once(child, "exit");
+  const stopDriver = stopperOf(child);
   const stop = async () => {
-    child.kill();
-    await ended;
+    await stopDriver();
     await screen.stop();
   };
   try {

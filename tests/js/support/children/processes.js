@@ -6,6 +6,21 @@ export function runNode(script, cwd) {
   return { status, stdout, stderr };
 }
 
+/** Max time in milliseconds until a server has written its address, and until a process has ended after SIGTERM. */
+const maxStartMs = 60_000;
+const maxStopMs = 5_000;
+
+/** Returns a function that ends `child`, by SIGKILL if SIGTERM does not, and resolves once it has ended. */
+export function stopperOf(child) {
+  const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
+  return async () => {
+    child.kill();
+    const timer = setTimeout(() => child.kill("SIGKILL"), maxStopMs);
+    await ended;
+    clearTimeout(timer);
+  };
+}
+
 /**
  * Starts a server and waits for the line with its address.
  * @param {RegExp} pattern matches the line; its first group is returned as `found`
@@ -13,24 +28,27 @@ export function runNode(script, cwd) {
  */
 export async function startServer(command, args, { pattern, descriptor = 1, env = {} }) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  const stop = stopperOf(child);
+  let timer;
+  let output = "";
   let errors = "";
   child.stdio[2].on("data", (data) => (errors += data));
-  const found = await new Promise((resolve, reject) => {
-    let output = "";
-    child.once("error", reject);
-    child.once("exit", (status) => reject(new Error(`${command} ended with ${status}: ${errors}`)));
-    child.stdio[descriptor].on("data", (data) => {
-      output += data;
-      const match = pattern.exec(output);
-      if (match !== null) resolve(match[1]);
+  try {
+    const found = await new Promise((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`${command} did not write its address: ${output}${errors}`)), maxStartMs);
+      child.once("error", reject);
+      child.once("exit", (status, signal) => reject(new Error(`${command} ended with ${status ?? signal}: ${errors}`)));
+      child.stdio[descriptor].on("data", (data) => {
+        output += data;
+        const match = pattern.exec(output);
+        if (match !== null) resolve(match[1]);
+      });
     });
-  });
-  const stop = () => {
-    if (child.exitCode !== null) return Promise.resolve();
-    child.removeAllListeners("exit");
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill();
-    return ended;
-  };
-  return { found, stop, errors: () => errors };
+    return { found, stop, errors: () => errors };
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
