@@ -9,8 +9,9 @@ import { build } from "esbuild";
 const dist = new URL("dist/", import.meta.url);
 const assets = new URL("assets/", dist);
 const model = new URL("../models/default/", import.meta.url);
-// The list of a model's files, which the engine reads too.
+// Tables that the Rust code reads too: a model's files, and the fields with a document's text.
 const modelFiles = JSON.parse(readFileSync(new URL("../src/checkpoint/model_files.json", import.meta.url), "utf8"));
+const textFields = JSON.parse(readFileSync(new URL("../src/bin/ranklet/text_fields.json", import.meta.url), "utf8"));
 
 const engines = ["ranklet_bg.wasm", "ranklet_relaxed_bg.wasm"];
 
@@ -23,10 +24,12 @@ for (const engine of engines) {
 for (const name of readdirSync(dist)) {
   if (name !== "wasm") rmSync(new URL(name, dist), { recursive: true });
 }
-// As a JavaScript module, because not all supported runtimes can import JSON. tsc finds it through rootDirs.
-mkdirSync(new URL("model/", dist), { recursive: true });
-writeFileSync(new URL("model/model_files.js", dist), `export default ${JSON.stringify(modelFiles)};\n`);
-writeFileSync(new URL("model/model_files.d.ts", dist), "declare const modelFiles: any;\nexport default modelFiles;\n");
+// As JavaScript modules, because not all supported runtimes can import JSON. tsc finds them through rootDirs.
+for (const [name, table] of Object.entries({ "model/model_files": modelFiles, "api/text_fields": textFields })) {
+  mkdirSync(new URL(".", new URL(name, dist)), { recursive: true });
+  writeFileSync(new URL(`${name}.js`, dist), `export default ${JSON.stringify(table)};\n`);
+  writeFileSync(new URL(`${name}.d.ts`, dist), "declare const table: any;\nexport default table;\n");
+}
 execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new URL(".", import.meta.url)), stdio: "inherit" });
 mkdirSync(new URL("default/", assets), { recursive: true });
 for (const engine of engines) copyFileSync(new URL(`wasm/${engine}`, dist), new URL(engine, assets));

@@ -87,8 +87,30 @@ fn a_document_of_a_beir_corpus_is_its_title_and_its_text() {
     let folder = Folder::new();
     let beir = folder.write("corpus.jsonl", "{\"_id\": \"d\", \"title\": \"one\", \"text\": \"river\"}\n");
     assert_eq!(results(&[], &beir, "")[0]["document"], "one river");
+    let title = folder.write("title.jsonl", "{\"_id\": \"d\", \"title\": \"one\", \"text\": null}\n");
+    assert_eq!(results(&[], &title, "")[0]["document"], "one");
     let other = folder.write("other.jsonl", "{\"id\": \"d\", \"title\": \"one\", \"text\": \"river\"}\n");
     assert_eq!(results(&[], &other, "")[0]["document"], "river");
+}
+
+/// The package and `ranklet serve` read the same texts.
+#[test]
+fn the_text_of_a_document_is_the_first_field_that_is_a_string() {
+    let folder = Folder::new();
+    let (cases, refused): (Vec<_>, Vec<_>) =
+        document_texts().into_iter().partition(|(_, text)| text.is_some());
+    let lines: String = cases.iter().map(|(document, _)| format!("{document}\n")).collect();
+    let file = folder.write("cases.jsonl", lines);
+    let mut rows = results(&["--top-n", "100"], &file, "").as_array().unwrap().clone();
+    rows.sort_by_key(|row| row["index"].as_u64());
+    assert_eq!(rows.len(), cases.len());
+    for (row, (document, text)) in rows.iter().zip(cases) {
+        assert_eq!(row["document"].as_str(), text.as_deref(), "{document}");
+    }
+    for (document, _) in refused {
+        let file = folder.write("refused.jsonl", format!("\"a text\"\n{document}\n"));
+        assert_fails(&["rank", "--query", "q", "--documents", &file], &["line 2"]);
+    }
 }
 
 #[test]
@@ -108,7 +130,7 @@ fn a_line_that_is_no_document_is_named_once_with_what_it_lacks() {
     let folder = Folder::new();
     for (line, problem) in [
         ("{\"text\": null}", "its \"text\" is null"),
-        ("{\"id\": 1, \"body\": \"x\"}", "has no \"text\" (it has body, id)"),
+        ("{\"id\": 1, \"name\": \"x\"}", "has no \"text\" (it has id, name)"),
         ("{\"text\": \"x\"", "line 2 is not JSON"),
         ("7", "is a number"),
         ("{}", "it has no field"),

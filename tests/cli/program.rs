@@ -1,6 +1,7 @@
 //! Runs the program and reads what it prints.
 
 use crate::common::fixtures_directory;
+use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -40,6 +41,15 @@ pub(super) fn assert_fails(arguments: &[&str], names: &[&str]) {
     for name in names {
         assert!(stderr.contains(name), "{stderr:?} does not name {name:?}");
     }
+}
+
+/// Documents, and the text that each of them has.
+pub(super) fn document_texts() -> Vec<(Value, Option<String>)> {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../fixtures/document_texts.json")).unwrap();
+    cases
+        .into_iter()
+        .map(|case| (case["document"].clone(), case["text"].as_str().map(str::to_owned)))
+        .collect()
 }
 
 pub(super) struct Folder(pub(super) TempDir);

@@ -111,6 +111,24 @@ fn rows(body: &Value, score: &str) -> Vec<(usize, f64)> {
     rows.iter().map(|row| (row["index"].as_u64().unwrap() as usize, row[score].as_f64().unwrap())).collect()
 }
 
+/// The package and `ranklet rank` read the same texts.
+#[test]
+fn the_text_of_a_document_is_the_first_field_that_is_a_string() {
+    let server = serve(&[]);
+    let rank = |documents: &[Value]| {
+        server.post("/v1/rerank", &json!({ "model": "m", "query": "rivers", "documents": documents }))
+    };
+    let (cases, refused): (Vec<_>, Vec<_>) =
+        crate::program::document_texts().into_iter().partition(|(_, text)| text.is_some());
+    let (documents, texts): (Vec<Value>, Vec<Value>) =
+        cases.into_iter().map(|(document, text)| (document, Value::from(text))).unzip();
+    let expected = rows(&rank(&texts).json()["results"], "relevance_score");
+    assert_eq!(rows(&rank(&documents).json()["results"], "relevance_score"), expected);
+    for (document, _) in refused {
+        rank(&[json!("a text"), document]).expect_error(400, "documents[1] ");
+    }
+}
+
 #[test]
 fn recorded_requests_of_clients_are_answered_as_they_read_them() {
     let recording = include_str!("../fixtures/rerank_clients.json");

@@ -1,6 +1,7 @@
 import { RankletError } from "../errors.js";
 import { isObject, kindOf } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
+import textFieldsJson from "./text_fields.js";
 
 /** A document and its text that is scored. */
 export interface ReadDocument<D> {
@@ -10,8 +11,11 @@ export interface ReadDocument<D> {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. */
-const textFields = ["text", "pageContent", "page_content", "content", "contents", "body", "passage", "snippet", "title"];
+/**
+ * The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. The
+ * `ranklet` program reads the same list, `src/bin/ranklet/text_fields.json`.
+ */
+const textFields: readonly string[] = textFieldsJson;
 
 /**
  * Reads the texts of documents: the string itself, an object's text, or with `rankFields` the value of the only field, or of

@@ -15,6 +15,7 @@ mod scoring;
 #[cfg(feature = "serve")]
 mod serve;
 mod terminal;
+mod text_fields;
 mod workload;
 
 use std::process::ExitCode;

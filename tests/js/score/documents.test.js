@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { runInNewContext } from "node:vm";
 
 import { rejectsWith } from "../support/assert.js";
 import { collect, lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
-import { dist } from "../support/paths.js";
+import { dist, root } from "../support/paths.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
@@ -51,6 +52,15 @@ describe("the text of a document", () => {
   for (const [name, document] of Object.entries(documents)) {
     test(`a document with its text in a field of another name is scored as this text: ${name}`, () => scoredAs([document], [text]));
   }
+
+  const cases = JSON.parse(readFileSync(new URL("tests/fixtures/document_texts.json", root), "utf8"));
+  test("documents have the same texts as in ranklet rank and ranklet serve", async () => {
+    const read = cases.filter(({ text }) => text !== null);
+    await scoredAs(read.map(({ document }) => document), read.map(({ text }) => text));
+    for (const { document } of cases.filter(({ text }) => text === null)) {
+      await rejectsWith("input", /documents\[1\] (has no string|must be a string)/, () => results([text, document]));
+    }
+  });
 
   test("the field text precedes all others, also if it is empty", () => scoredAs([{ text: "", content: text, title: text }], [""]));
 

@@ -64,7 +64,7 @@ fn texts(path: &Path) -> Result<HashMap<String, String>> {
     } else {
         json_lines(path, &content, "an object with \"_id\" and \"text\"", |line| {
             serde_json::from_str::<Entry>(line)
-                .map(|entry| (entry.id.as_str().to_owned(), with_title(entry.title, entry.text)))
+                .map(|entry| (entry.id.as_str().to_owned(), with_title(entry.title.as_deref(), &entry.text)))
         })?
     };
     let mut texts = HashMap::with_capacity(entries.len());

@@ -8,10 +8,8 @@ use ranklet::internals::json_problem;
 use serde_json::{Map, Value};
 
 use super::{invalid, json_kind, read};
+use crate::text_fields::{text_field, text_fields};
 
-/// The fields that can have a document's text, first found: ours, Pyserini's, and those of LangChain, LlamaIndex and
-/// Haystack.
-const TEXT_FIELDS: [&str; 5] = ["text", "contents", "content", "pageContent", "page_content"];
 const ID_FIELDS: [&str; 4] = ["_id", "id", "docid", "doc_id"];
 /// The fields in which other programs put a whole document: LangChain's dumps, LlamaIndex's scored nodes, results of
 /// rerank services, and hits of Elasticsearch.
@@ -171,7 +169,7 @@ fn list(mut object: Map<String, Value>) -> std::result::Result<Vec<Value>, Map<S
 
 /// Reads one document, or says what is wrong with it.
 fn document(value: Value) -> std::result::Result<Document, String> {
-    let mut fields = match value {
+    let fields = match value {
         Value::String(text) => return Ok(Document { id: None, text }),
         Value::Object(fields) => fields,
         other => {
@@ -186,33 +184,34 @@ fn document(value: Value) -> std::result::Result<Document, String> {
         Some(Value::Number(id)) => Some(id.to_string()),
         _ => None,
     });
-    let Some(name) = TEXT_FIELDS.into_iter().find(|name| fields.contains_key(*name)) else {
+    let Some((name, text)) = text_field(&fields) else {
         if let Some(inner) =
             WRAPPERS.iter().find_map(|name| fields.get(*name).filter(|inner| inner.is_object()))
         {
             let inner = document(inner.clone())?;
             return Ok(Document { id: id.or(inner.id), ..inner });
         }
+        if let Some((name, value)) =
+            text_fields().iter().find_map(|name| Some((name, fields.get(name.as_str())?)))
+        {
+            return Err(format!("has no text: its {name:?} is {}", json_kind(value)));
+        }
         let found: Vec<&str> = fields.keys().map(String::as_str).collect();
         let found = if found.is_empty() { "no field".to_owned() } else { found.join(", ") };
         return Err(format!("has no \"text\" (it has {found})"));
     };
     // A document of a BEIR corpus is its title and its text.
-    let title = match (fields.contains_key("_id"), fields.remove("title")) {
-        (true, Some(Value::String(title))) => Some(title),
+    let title = match fields.get("title") {
+        Some(Value::String(title)) if name != "title" && fields.contains_key("_id") => Some(title.as_str()),
         _ => None,
     };
-    match fields.remove(name) {
-        Some(Value::String(text)) => Ok(Document { id, text: with_title(title, text) }),
-        Some(other) => Err(format!("has no text: its {name:?} is {}", json_kind(&other))),
-        None => Err(format!("has no {name:?}")),
-    }
+    Ok(Document { id, text: with_title(title, text) })
 }
 
 /// Joins the title and the text of a document as BEIR does for rerankers.
-pub(crate) fn with_title(title: Option<String>, text: String) -> String {
+pub(crate) fn with_title(title: Option<&str>, text: &str) -> String {
     match title.filter(|title| !title.is_empty()) {
         Some(title) => format!("{title} {text}").trim().to_owned(),
-        None => text,
+        None => text.to_owned(),
     }
 }

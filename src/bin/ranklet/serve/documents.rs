@@ -4,10 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::http_error::HttpError;
-
-/// The fields that hold a document's text, as in the npm package. The first string counts.
-const TEXT_FIELDS: [&str; 9] =
-    ["text", "pageContent", "page_content", "content", "contents", "body", "passage", "snippet", "title"];
+use crate::text_fields::{text_field, text_fields};
 
 /// Returns the texts of documents: the string itself, an object's text, or the value of the only field, or of several
 /// as lines `field: value`. A field that is missing or `null` is left out.
@@ -51,11 +48,11 @@ fn plain_text(document: &Value) -> Result<String, String> {
     if let Some(text) = document.as_str() {
         return Ok(text.to_owned());
     }
-    let text = TEXT_FIELDS.iter().find_map(|field| document.get(field)?.as_str());
-    text.map(str::to_owned).ok_or_else(|| {
+    let text = document.as_object().and_then(text_field);
+    text.map(|(_, text)| text.to_owned()).ok_or_else(|| {
         format!(
             "has no string text, nor any of {}; name the fields in rank_fields",
-            TEXT_FIELDS[1..].join(", ")
+            text_fields()[1..].join(", ")
         )
     })
 }
