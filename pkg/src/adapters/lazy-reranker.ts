@@ -1,5 +1,7 @@
 import { Reranker, type LoadOptions, type ModelSource } from "ranklet";
 
+import { loadOnce } from "../util/load-once.js";
+
 /** The model of an adapter: a loaded reranker, or what `Reranker.load` takes. */
 export interface RerankerOptions {
   /** A loaded reranker. It stays the caller's to dispose. */
@@ -13,12 +15,5 @@ export interface RerankerOptions {
 /** Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure. */
 export function lazyReranker({ reranker, model, loadOptions }: RerankerOptions): () => Promise<Reranker> {
   if (reranker !== undefined) return async () => reranker;
-  let loading: Promise<Reranker> | undefined;
-  return () => {
-    if (loading === undefined) {
-      const attempt = (loading = Reranker.load(model, loadOptions));
-      attempt.catch(() => (loading = undefined));
-    }
-    return loading;
-  };
+  return loadOnce(() => Reranker.load(model, loadOptions));
 }

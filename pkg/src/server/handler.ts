@@ -1,11 +1,11 @@
+import { loadOnce } from "../util/load-once.js";
 import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
 import { Admission } from "./admission.js";
 import { readJsonObject } from "./body.js";
 import { type Dialect, dialectOf, errorBody } from "./dialect.js";
 import { HttpError, toHttpError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
-import { ModelLoader } from "./model-loader.js";
-import { type HandlerOptions, readSettings, type RerankerSource, type Settings } from "./options.js";
+import { type HandlerOptions, readSettings, type RerankerSource, type ServedReranker, type Settings } from "./options.js";
 import { readRerankRequest, readScoreRequest } from "./rerank-request.js";
 import { rerankBody, scoreBody } from "./rerank-response.js";
 import { scorePairs } from "./score-pairs.js";
@@ -49,14 +49,14 @@ interface Exchange {
 
 class Server {
   readonly #settings: Settings;
-  readonly #model: ModelLoader;
+  readonly #reranker: () => Promise<ServedReranker>;
   readonly #keys: KeyCheck;
   readonly #admission: Admission;
   readonly #metrics = new Metrics();
 
   constructor(source: RerankerSource, settings: Settings) {
     this.#settings = settings;
-    this.#model = new ModelLoader(source);
+    this.#reranker = loadOnce(async () => (typeof source === "function" ? source() : source));
     this.#keys = new KeyCheck(settings.apiKeys);
     this.#admission = new Admission(settings);
   }
@@ -131,7 +131,7 @@ class Server {
     const fields = readRerankRequest(body, exchange.dialect, this.#settings);
     const { longDocuments, model } = this.#settings;
     const response = await this.#admission.run(request.signal, async () => {
-      const reranker = await this.#model.get();
+      const reranker = await this.#reranker();
       return reranker.rerank({
         query: fields.query,
         documents: fields.documents,
@@ -151,7 +151,7 @@ class Server {
     const started = performance.now();
     const fields = readScoreRequest(await readJsonObject(request, this.#settings), this.#settings);
     const { scores, tokens } = await this.#admission.run(request.signal, async () => {
-      return scorePairs(await this.#model.get(), fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
+      return scorePairs(await this.#reranker(), fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
     });
     this.#metrics.countScored(fields.documents.length, tokens, (performance.now() - started) / 1000);
     return Response.json(scoreBody(scores, tokens, this.#settings.model));
