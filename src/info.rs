@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::checkpoint::{ScoreActivation, Weights};
+use crate::checkpoint::{Calibration, ScoreActivation, Weights};
 use crate::engine::Engine;
 use crate::options::Dtype;
 use crate::text::PairTokenizer;
@@ -18,6 +18,8 @@ pub struct Info {
     pub num_labels: usize,
     /// The function from logits to scores; a call may choose another one by [`Scores`](crate::Scores).
     pub activation: ScoreActivation,
+    /// The function from logits to probabilities, if the model is calibrated.
+    pub calibration: Option<Calibration>,
     /// Maximum tokens of a pair, special ones included; longer pairs are truncated.
     pub max_length: usize,
     /// Number of parameters.

@@ -44,7 +44,7 @@ mod text;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-pub use checkpoint::{ModelFiles, ScoreActivation};
+pub use checkpoint::{Calibration, ModelFiles, ScoreActivation};
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]

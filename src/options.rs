@@ -157,6 +157,8 @@ pub enum Scores {
     Raw,
     /// The sigmoid of the logits, whatever the checkpoint's activation is.
     Sigmoid,
+    /// Calibrated probabilities of a model that `ranklet calibrate` wrote.
+    Probability,
 }
 
 /// Options of ranking.
@@ -231,5 +233,5 @@ from_str! {
     Device, "device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
     Dtype, "dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
     LongDocuments, "long-documents option": "truncate" => LongDocuments::Truncate, "chunk" => LongDocuments::Chunk;
-    Scores, "kind of scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid;
+    Scores, "kind of scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid, "probability" => Scores::Probability;
 }

@@ -4,6 +4,7 @@
 //! Nothing here computes a score. Everything that leaves this module has been checked: sizes are bounded and
 //! consistent, every tensor lies within its file, and every number that is used is finite.
 
+mod calibration;
 mod config;
 mod file_content;
 mod json;
@@ -19,6 +20,7 @@ mod wanted_files;
 mod weights;
 mod weights_choice;
 
+pub use calibration::Calibration;
 pub use config::ModelLimits;
 pub(crate) use config::{
     Activation, AttentionPositions, ConvolutionConfig, Decoder, Family, LogitHead, ModelConfig, Numbering,
@@ -27,7 +29,7 @@ pub(crate) use config::{
 pub use model_files::ModelFiles;
 pub(crate) use purpose::Purpose;
 pub use sbert::ScoreActivation;
-pub(crate) use sbert::{ModelActivation, Module, ModuleChain};
+pub(crate) use sbert::{ModelActivation, Module, ModuleChain, ScoreFunction};
 pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, TruncationSide};
 #[cfg(feature = "decoder")]
 pub(crate) use tokenizer::{LabelTokens, PromptConfig, PromptForm};
@@ -121,13 +123,13 @@ impl Checkpoint {
             config.head_before_pooling = false;
             config.num_labels = chain.num_labels;
         }
-        let activation =
+        let mut activation =
             ScoreActivation::resolve(cross_encoder.config.as_ref(), &config_json, config.num_labels)?;
+        activation.calibration = Calibration::read(&config_json, config.num_labels)?;
         #[cfg(feature = "decoder")]
-        let activation = match &prompt_config {
-            Some(PromptConfig { form: PromptForm::Zerank, .. }) => ScoreActivation::Sigmoid.into(),
-            _ => activation,
-        };
+        if let Some(PromptConfig { form: PromptForm::Zerank, .. }) = &prompt_config {
+            activation.replace(ScoreActivation::Sigmoid);
+        }
         let mut tokenizer_config =
             TokenizerConfig::from_parsed(&files, tokenizer_fields, &config_json, &cross_encoder)?;
         tokenizer_config.uses_token_types &= config.reads_token_types;

@@ -3,8 +3,18 @@
 //! The CPU engine's `activate` computes the same functions for vectors. It multiplies in another order, so sharing one
 //! formula would change the last bits of scores.
 
-use crate::checkpoint::{Activation, ScoreActivation};
+use crate::checkpoint::{Activation, Calibration, ScoreActivation, ScoreFunction};
 use crate::math::{self, ScalarF32};
+
+/// Turns the logits of a pair into its scores, in place.
+pub(crate) fn apply_score_function(function: ScoreFunction, logits: &mut [f32]) {
+    match function {
+        ScoreFunction::Activation(activation) => apply_score_activation(activation, logits),
+        ScoreFunction::Probability(Calibration { scale, offset }) => {
+            logits.iter_mut().for_each(|logit| *logit = sigmoid(scale * *logit + offset));
+        }
+    }
+}
 
 /// Applies an activation to a row, such as the logits of one pair, in place.
 pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32]) {

@@ -9,7 +9,7 @@ mod head;
 mod plan;
 mod tensor_names;
 
-pub(crate) use activation::apply_score_activation;
+pub(crate) use activation::apply_score_function;
 #[cfg(feature = "candle")]
 pub(crate) use build::check_purpose;
 pub(crate) use build::{build, expected_tensors, head_parameters, likely_plan};

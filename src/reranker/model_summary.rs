@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::model_spec::ModelSpec;
-use crate::checkpoint::{Checkpoint, ScoreActivation};
+use crate::checkpoint::{Calibration, Checkpoint, ScoreActivation};
 #[cfg(feature = "candle")]
 use crate::checkpoint::{Purpose, WeightsSource};
 use crate::error::Result;
@@ -25,6 +25,8 @@ pub struct ModelSummary {
     pub num_labels: usize,
     /// The function from logits to scores; a call may choose another one by [`Scores`](crate::Scores).
     pub activation: ScoreActivation,
+    /// The function from logits to probabilities, if the model is calibrated.
+    pub calibration: Option<Calibration>,
     /// Maximum tokens of a pair, special ones included.
     pub max_length: usize,
     /// Total bytes of the weights files.
@@ -60,6 +62,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
         parameters,
         num_labels: config.num_labels,
         activation: activation.function,
+        calibration: activation.calibration,
         max_length: spec.max_length,
         weights_bytes: spec.weights_bytes,
         memory_bytes,

@@ -91,6 +91,7 @@ impl PreparedModel {
             architecture: config.architecture.clone(),
             num_labels: self.head.num_labels(),
             activation: spec.checkpoint.activation.function,
+            calibration: spec.checkpoint.activation.calibration,
             max_length: spec.max_length,
             parameters: self.parameters,
             hidden_size: config.hidden_size,

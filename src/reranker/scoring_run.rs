@@ -131,7 +131,7 @@ impl<'a> ScoringRun<'a> {
             return Ok(None);
         }
         session.check_instruction(self.instruction.as_deref())?;
-        let activation = session.activation.of(self.scores)?;
+        let function = session.activation.of(self.scores)?;
         let fallen_back = session.has_fallen_back();
         if *self.progress.fallen_back.get_or_insert(fallen_back) != fallen_back {
             return Ok(Some(self.restart()));
@@ -144,7 +144,7 @@ impl<'a> ScoringRun<'a> {
         if submission.is_async() && self.progress.submitted.next < self.len() {
             self.progress.prefetched = self.submit_next(session).ok();
         }
-        match session.score_batch(&batch, submission, activation).await {
+        match session.score_batch(&batch, submission, function).await {
             Ok(scores) => {
                 self.progress.tokens += batch.tokens();
                 Ok(Some(self.finish(rows, &batch, &scores)))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::checkpoint::{ModelActivation, ScoreActivation};
+use crate::checkpoint::{ModelActivation, ScoreFunction};
 use crate::engine::{Engine, Submission};
 use crate::error::{Error, ErrorItem, ItemKind, Result, internal, unsupported};
 use crate::info::Info;
@@ -164,13 +164,13 @@ impl Session {
         &self,
         batch: &Batch,
         submission: Submission,
-        activation: ScoreActivation,
+        function: ScoreFunction,
     ) -> Result<Vec<f32>> {
         let pooled = self.engine().finish(batch, submission).await?;
         let mut logits = self.head_logits(&pooled, batch)?;
         logits
             .chunks_exact_mut(self.head.num_labels())
-            .for_each(|pair| model::apply_score_activation(activation, pair));
+            .for_each(|pair| model::apply_score_function(function, pair));
         Ok(logits)
     }
 

@@ -103,8 +103,8 @@ impl WasmReranker {
             .map_err(|error| internal(format!("info: {error}")).with_source(error))?)
     }
 
-    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` is
-    /// `"truncate"` or `"chunk"`.
+    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"`, `"sigmoid"` or `"probability"`,
+    /// `long_documents` is `"truncate"` or `"chunk"`.
     pub fn scoring(
         &self,
         query: String,

@@ -183,7 +183,8 @@ pub(crate) struct ScoreArguments {
     /// The instruction, for a model whose prompt contains one.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) instruction: Option<String>,
-    /// model: with the activation of the checkpoint; raw: logits; sigmoid: the sigmoid of the logits.
+    /// model: with the activation of the checkpoint; raw: logits; sigmoid: the sigmoid of the logits; probability:
+    /// calibrated, of a model that ranklet calibrate wrote.
     #[arg(long, default_value = "model", value_parser = option::<Scores>)]
     pub(crate) scores: Scores,
     /// Print JSON.

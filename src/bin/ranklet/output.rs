@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ranklet::{Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
+use ranklet::{Calibration, Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
 use serde_json::json;
 
 use crate::report::{Measurement, Ranking};
@@ -59,7 +59,15 @@ pub(crate) fn summary(summary: &ModelSummary, json: bool) -> Result<()> {
         return print(|out| writeln!(out, "{}", json!(summary)));
     }
     let ModelSummary {
-        model_type, architecture, parameters, num_labels, activation, max_length, plan, ..
+        model_type,
+        architecture,
+        parameters,
+        num_labels,
+        activation,
+        calibration,
+        max_length,
+        plan,
+        ..
     } = summary;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     print(|out| {
@@ -67,6 +75,9 @@ pub(crate) fn summary(summary: &ModelSummary, json: bool) -> Result<()> {
         writeln!(out, "parameters      {parameters}")?;
         writeln!(out, "labels          {num_labels}")?;
         writeln!(out, "activation      {}", json!(activation).as_str().unwrap_or_default())?;
+        if let Some(Calibration { scale, offset }) = calibration {
+            writeln!(out, "calibration     scale {scale}, offset {offset}")?;
+        }
         writeln!(out, "maximum length  {max_length} tokens")?;
         writeln!(out, "weights files   {:.1} MB", megabytes(summary.weights_bytes))?;
         for (dtype, bytes) in &summary.memory_bytes {

@@ -14,8 +14,8 @@ pub(super) use modules_json::parse_modules;
 #[cfg(feature = "decoder")]
 pub(super) use modules_json::{ModuleEntry, ModuleFolder, after_transformer, unsupported_module};
 pub(super) use prompt::read as read_prompt;
-pub(crate) use score_activation::ModelActivation;
 pub use score_activation::ScoreActivation;
+pub(crate) use score_activation::{ModelActivation, ScoreFunction};
 pub(super) use transformer_config::TransformerConfig;
 #[cfg(feature = "decoder")]
 pub(super) use transformer_config::{SEQUENCE_CLASSIFICATION, TEXT_GENERATION};

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::checkpoint::Calibration;
 use crate::checkpoint::json::Object;
-use crate::error::{Error, Result, config};
+use crate::error::{Error, Result, config, unsupported};
 use crate::options::Scores;
 
 /// A function of torch on a row: it turns the logits of a pair into scores, or follows a dense layer of a chain.
@@ -50,30 +51,45 @@ pub enum ScoreActivation {
     Unsupported,
 }
 
-/// The activation of a model's scores, and the reason if it is [`ScoreActivation::Unsupported`].
+/// The activation of a model's scores, the reason if it is [`ScoreActivation::Unsupported`], and the model's
+/// calibration.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelActivation {
     pub(crate) function: ScoreActivation,
+    pub(crate) calibration: Option<Calibration>,
     error: Option<Error>,
 }
 
-impl From<ScoreActivation> for ModelActivation {
-    fn from(function: ScoreActivation) -> Self {
-        Self { function, error: None }
-    }
+/// The function from the logits of a pair to the scores of a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ScoreFunction {
+    Activation(ScoreActivation),
+    Probability(Calibration),
 }
 
 impl ModelActivation {
-    /// Returns the activation for a kind of scores.
+    /// Replaces the activation. The calibration is that of the logits and stays.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn replace(&mut self, function: ScoreActivation) {
+        (self.function, self.error) = (function, None);
+    }
+
+    /// Returns the function for a kind of scores.
     ///
     /// # Errors
-    /// `config` for the model's own scores if their activation is unknown.
-    pub(crate) fn of(&self, scores: Scores) -> Result<ScoreActivation> {
-        match (scores, &self.error) {
-            (Scores::Raw, _) => Ok(ScoreActivation::Identity),
-            (Scores::Sigmoid, _) => Ok(ScoreActivation::Sigmoid),
-            (Scores::Model, None) => Ok(self.function),
-            (Scores::Model, Some(error)) => Err(error.clone()),
+    /// `config` for the model's own scores if their activation is unknown; `unsupported` for probabilities of a model
+    /// without a calibration.
+    pub(crate) fn of(&self, scores: Scores) -> Result<ScoreFunction> {
+        match (scores, &self.error, self.calibration) {
+            (Scores::Raw, ..) => Ok(ScoreFunction::Activation(ScoreActivation::Identity)),
+            (Scores::Sigmoid, ..) => Ok(ScoreFunction::Activation(ScoreActivation::Sigmoid)),
+            (Scores::Model, None, _) => Ok(ScoreFunction::Activation(self.function)),
+            (Scores::Model, Some(error), _) => Err(error.clone()),
+            (Scores::Probability, _, Some(calibration)) => Ok(ScoreFunction::Probability(calibration)),
+            (Scores::Probability, _, None) => Err(unsupported(
+                "this model is not calibrated, so it has no probabilities: calibrate it with ranklet calibrate, or use the \
+                 scores \"sigmoid\"",
+            )),
         }
     }
 }
@@ -106,7 +122,7 @@ impl ScoreActivation {
                 None => (ScoreActivation::Unsupported, Some(unknown(&path).at(file))),
             },
         };
-        Ok(ModelActivation { function, error })
+        Ok(ModelActivation { function, calibration: None, error })
     }
 
     /// Returns the path of the activation and the place that names it.
@@ -197,8 +213,8 @@ mod tests {
         let st_config = object(r#"{"activation_fn": "torch.nn.modules.activation.Tanhshrink"}"#);
         let resolved = ScoreActivation::resolve(Some(&st_config), &object("{}"), 1).unwrap();
         assert_eq!(resolved.function, ScoreActivation::Unsupported);
-        assert_eq!(resolved.of(Scores::Raw), Ok(ScoreActivation::Identity));
-        assert_eq!(resolved.of(Scores::Sigmoid), Ok(ScoreActivation::Sigmoid));
+        assert_eq!(resolved.of(Scores::Raw), Ok(ScoreFunction::Activation(ScoreActivation::Identity)));
+        assert_eq!(resolved.of(Scores::Sigmoid), Ok(ScoreFunction::Activation(ScoreActivation::Sigmoid)));
         let error = resolved.of(Scores::Model).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Config);
         assert!(error.context().contains("Tanhshrink"), "{error}");
