@@ -28,6 +28,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoint;
+mod documents;
 mod engine;
 mod error;
 pub mod eval;
@@ -39,24 +40,34 @@ mod model;
 mod options;
 #[cfg(feature = "candle")]
 mod quantize;
+mod ranking;
 mod reranker;
+mod score_cache;
 mod text;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub use checkpoint::{Calibration, ModelFiles, ScoreActivation};
+pub use documents::{JsonValue, Structured, document_texts};
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
 pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
+#[cfg(not(target_arch = "wasm32"))]
+pub use options::ScoreCacheOptions;
 pub use options::{Device, DocumentOptions, Dtype, LongDocuments, ModelSource, Options, RankOptions, Scores};
 #[cfg(feature = "candle")]
 pub use quantize::quantize;
-pub use reranker::{Collection, Pairs, PartialScores, Ranked, Reranker, ScoringRun, best_first};
+pub use ranking::{Fuse, FuseMethod, Ranked, Selection, best_first};
+pub use reranker::{
+    Collection, Pairs, PartialScores, RerankOptions, Reranker, Reranking, ScoreOptions, ScoredPair,
+    ScoredPairs, ScoringRun,
+};
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{ModelSummary, describe};
+pub use score_cache::ScoreCacheUsage;
 pub use text::{OffsetUnit, Span};
 
 /// Items that the tests and fuzz targets of this repository need. They are not part of the API.

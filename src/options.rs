@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Format, ModelFiles};
 use crate::error::{Error, Result, input, unsupported};
+use crate::score_cache::ScoreCache;
 use crate::text::OffsetUnit;
 
 /// The source of a model's files.
@@ -43,6 +44,18 @@ pub struct Options {
     /// Threads of the CPU engine; `None` for the available parallelism. WebAssembly always has one.
     #[cfg(not(target_arch = "wasm32"))]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Keeps the scores of pairs for later calls; `None` for no cache. See [`Reranker::score_pairs`](crate::Reranker::score_pairs).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub score_cache: Option<ScoreCacheOptions>,
+}
+
+/// Options of the cache of scores.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreCacheOptions {
+    /// Maximum memory in bytes. A pair takes about 300. The least recently used pairs are removed first.
+    pub max_bytes: usize,
 }
 
 impl Options {
@@ -90,6 +103,17 @@ impl Options {
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn threads(&self) -> usize {
         1
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn score_cache(&self) -> Option<ScoreCache> {
+        self.score_cache.map(|options| ScoreCache::new(options.max_bytes))
+    }
+
+    /// The package keeps scores in JavaScript, where all workers share them.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn score_cache(&self) -> Option<ScoreCache> {
+        None
     }
 }
 
@@ -146,7 +170,7 @@ impl Dtype {
 }
 
 /// The kind of scores that a call returns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Scores {
@@ -177,7 +201,7 @@ pub struct RankOptions<'a> {
 }
 
 /// Treatment of documents that do not fit in a pair with the query.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LongDocuments {
@@ -189,7 +213,7 @@ pub enum LongDocuments {
 }
 
 /// Options of tokenizing documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DocumentOptions {
     /// See [`RankOptions::max_tokens_per_document`].
     pub max_tokens_per_document: Option<usize>,

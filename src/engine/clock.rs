@@ -13,7 +13,7 @@ pub(crate) fn now_ms() -> f64 {
 }
 
 /// Returns the time since an arbitrary origin, in milliseconds.
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn now_ms() -> f64 {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     START.elapsed().as_secs_f64() * 1e3

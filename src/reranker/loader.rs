@@ -93,6 +93,7 @@ impl Loader {
             fallback: None,
             head: prepared.head,
             activation: spec.checkpoint.activation,
+            cache: options.score_cache(),
             info,
         };
         if let Some(golden) = &golden {

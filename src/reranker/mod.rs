@@ -1,6 +1,7 @@
 //! The reranker: load, score, rank.
 
 mod collection;
+mod deadline;
 #[cfg(feature = "decoder")]
 mod decoder;
 #[cfg(feature = "gpu")]
@@ -12,7 +13,8 @@ mod model_spec;
 mod model_summary;
 mod pairs;
 mod prepared_model;
-mod ranking;
+mod rerank;
+mod scored_pairs;
 mod scoring_run;
 mod session;
 
@@ -20,6 +22,8 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Result, input};
 use crate::info::Info;
 use crate::options::{ModelSource, Options, RankOptions, Scores};
+use crate::ranking::Ranked;
+use crate::score_cache::{ScoreCache, ScoreCacheUsage};
 use session::Session;
 
 pub use collection::Collection;
@@ -27,7 +31,8 @@ pub(crate) use loader::Loader;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model_summary::{ModelSummary, describe};
 pub use pairs::Pairs;
-pub use ranking::{Ranked, best_first};
+pub use rerank::{RerankOptions, Reranking};
+pub use scored_pairs::{ScoreOptions, ScoredPair, ScoredPairs};
 pub use scoring_run::{PartialScores, ScoringRun};
 
 /// A cross-encoder that is ready to score.
@@ -73,7 +78,9 @@ impl Reranker {
         scores: Scores,
     ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
-        Ok(self.run_to_end(ScoringRun::new(Pairs::truncated(pairs.collect()), scores)).await?.scores)
+        let pairs = Pairs::truncated(pairs.collect());
+        let scored = self.score_pairs(&pairs, ScoreOptions { scores, ..ScoreOptions::default() }).await?;
+        Ok(scored.pairs.into_iter().flatten().flat_map(|pair| pair.scores).collect())
     }
 
     /// Ranks documents for a query, best first; equal scores keep input order.
@@ -87,14 +94,7 @@ impl Reranker {
         documents: &[D],
         options: RankOptions<'_>,
     ) -> Result<Vec<Ranked>> {
-        self.check_rankable()?;
-        let pairs = Pairs::OneQuery {
-            query: query.into(),
-            documents: documents.iter().map(|document| document.as_ref().into()).collect(),
-            options: options.into(),
-        };
-        let run = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
-        Ok(best_first(&self.run_to_end(run).await?, options.top_n))
+        Ok(self.rerank(query, documents, options.into()).await?.results)
     }
 
     /// Tokenizes documents once, for many queries.
@@ -107,6 +107,11 @@ impl Reranker {
             collection.push(self, document.as_ref(), RankOptions::default().into())
         })?;
         Ok(collection)
+    }
+
+    /// Describes the content of the cache of scores, if there is one.
+    pub fn score_cache_usage(&self) -> Option<ScoreCacheUsage> {
+        self.session.cache.as_ref().map(ScoreCache::usage)
     }
 
     /// Returns whether the model's prompt contains an instruction.
@@ -129,14 +134,6 @@ impl Reranker {
 
     fn session(&self) -> &Session {
         &self.session
-    }
-
-    async fn run_to_end(&self, mut run: ScoringRun<'_>) -> Result<PartialScores> {
-        let mut all = PartialScores::default();
-        while let Some(scores) = run.step(self).await? {
-            all.append(scores);
-        }
-        Ok(all)
     }
 }
 
@@ -170,6 +167,27 @@ impl Reranker {
     #[cfg(feature = "gpu")]
     pub fn profile_blocking(&self, pairs: &[(&str, &str)]) -> Result<Vec<crate::KernelTime>> {
         pollster::block_on(self.session.engine().profile(&self.session.batch_of(pairs)?))
+    }
+
+    /// [`score_pairs`](Self::score_pairs), waiting for it.
+    ///
+    /// # Errors
+    /// As [`score_pairs`](Self::score_pairs).
+    pub fn score_pairs_blocking(&self, pairs: &Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
+        pollster::block_on(self.score_pairs(pairs, options))
+    }
+
+    /// [`rerank`](Self::rerank), waiting for it.
+    ///
+    /// # Errors
+    /// As [`rerank`](Self::rerank).
+    pub fn rerank_blocking<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: RerankOptions<'_>,
+    ) -> Result<Reranking> {
+        pollster::block_on(self.rerank(query, documents, options))
     }
 
     /// [`rank`](Self::rank), waiting for it.

@@ -71,6 +71,48 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    /// How documents are tokenized; `None` for documents that are tokenized already.
+    pub(super) fn document_options(&self) -> Option<DocumentOptions> {
+        match self {
+            Pairs::OneQuery { options, .. } | Pairs::Each { options, .. } => Some(*options),
+            Pairs::Prepared { .. } => None,
+        }
+    }
+
+    /// The text of a pair's document; empty for a document that is tokenized already.
+    pub(super) fn text(&self, index: usize) -> &str {
+        match self {
+            Pairs::OneQuery { documents, .. } => &documents[index],
+            Pairs::Each { pairs, .. } => &pairs[index].1,
+            Pairs::Prepared { .. } => "",
+        }
+    }
+
+    /// The pairs at these indices, in their order, without copies of their texts.
+    pub(super) fn subset(&self, indices: &[usize]) -> Pairs<'_> {
+        match self {
+            Pairs::OneQuery { query, documents, options } => Pairs::OneQuery {
+                query: Cow::Borrowed(query),
+                documents: indices.iter().map(|&index| Cow::Borrowed(&*documents[index])).collect(),
+                options: *options,
+            },
+            Pairs::Each { pairs, options } => {
+                let pair =
+                    |&index: &usize| (Cow::Borrowed(&*pairs[index].0), Cow::Borrowed(&*pairs[index].1));
+                Pairs::Each { pairs: indices.iter().map(pair).collect(), options: *options }
+            }
+            Pairs::Prepared { query, collection, candidates } => {
+                let document =
+                    |&index: &usize| candidates.as_ref().map_or(index as u32, |candidates| candidates[index]);
+                Pairs::Prepared {
+                    query: Cow::Borrowed(query),
+                    collection: Arc::clone(collection),
+                    candidates: Some(indices.iter().map(document).collect()),
+                }
+            }
+        }
+    }
+
     /// The query of a pair.
     pub(super) fn query(&self, index: usize) -> &str {
         match self {

@@ -2,12 +2,15 @@
 //! continue in between.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::Reranker;
+use super::deadline::Deadline;
 use super::micro_batch::{Chunk, MicroBatchBuilder, Position, Row};
 use super::pairs::{Pairs, RunDocument};
 use super::session::Session;
 use crate::engine::Submission;
+use crate::engine::clock::now_ms;
 use crate::error::{Error, Result};
 use crate::options::Scores;
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
@@ -19,6 +22,7 @@ pub struct ScoringRun<'a> {
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
     max_batch_tokens: usize,
+    deadline: Option<Deadline>,
     progress: Progress,
 }
 
@@ -39,6 +43,8 @@ struct Progress {
     partial_document: Option<(usize, Chunks)>,
     /// Tokens of the pairs that are scored.
     tokens: usize,
+    /// The time of the first step, if there is a deadline.
+    start_ms: Option<f64>,
     /// Whether the session had fallen back when the run began.
     fallen_back: Option<bool>,
 }
@@ -65,6 +71,11 @@ pub struct PartialScores {
 }
 
 impl PartialScores {
+    /// Returns where the best chunk of a document is.
+    pub(crate) fn span(&self, pair: usize) -> Option<Span> {
+        self.spans.as_ref()?.get(pair).copied()
+    }
+
     /// Appends the scores of a later step, or replaces these by them if the run has begun again.
     pub fn append(&mut self, later: PartialScores) {
         if later.restarted {
@@ -81,13 +92,32 @@ impl PartialScores {
 impl<'a> ScoringRun<'a> {
     /// Creates a run; nothing is computed yet.
     pub fn new(pairs: Pairs<'a>, scores: Scores) -> Self {
-        Self { pairs, scores, instruction: None, max_batch_tokens: usize::MAX, progress: Progress::default() }
+        Self {
+            pairs,
+            scores,
+            instruction: None,
+            max_batch_tokens: usize::MAX,
+            deadline: None,
+            progress: Progress::default(),
+        }
     }
 
     /// Sets the instruction, for models whose prompt contains one.
     #[must_use]
     pub fn instruction<T: Into<Cow<'a, str>>>(mut self, instruction: Option<T>) -> Self {
         self.instruction = instruction.map(Into::into);
+        self
+    }
+
+    /// Ends the run some time from now, though not all pairs are scored then: the next step returns `None`. Micro-batches
+    /// become small enough to end soon after it.
+    #[must_use]
+    pub fn deadline(self, limit: Option<Duration>) -> Self {
+        self.until(limit.map(Deadline::after))
+    }
+
+    pub(super) fn until(mut self, deadline: Option<Deadline>) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -117,7 +147,7 @@ impl<'a> ScoringRun<'a> {
         self.progress.tokens
     }
 
-    /// Scores the next micro-batch; returns `None` after the last one.
+    /// Scores the next micro-batch; returns `None` after the last one, and after the deadline.
     ///
     /// If the GPU fails and the CPU takes over, the run begins again: see [`PartialScores::restarted`].
     ///
@@ -127,7 +157,7 @@ impl<'a> ScoringRun<'a> {
     /// stays usable.
     pub async fn step(&mut self, reranker: &Reranker) -> Result<Option<PartialScores>> {
         let session = reranker.session();
-        if self.done() == self.len() {
+        if self.done() == self.len() || self.deadline.is_some_and(|deadline| deadline.has_passed()) {
             return Ok(None);
         }
         session.check_instruction(self.instruction.as_deref())?;
@@ -192,10 +222,18 @@ impl<'a> ScoringRun<'a> {
         error.about(self.pairs.item(first, last))
     }
 
+    /// The maximum number of tokens of the next micro-batch.
+    fn batch_tokens(&mut self) -> usize {
+        let Some(deadline) = self.deadline else { return self.max_batch_tokens };
+        let now = now_ms();
+        let ms = now - *self.progress.start_ms.get_or_insert(now);
+        deadline.batch_tokens(self.progress.tokens, ms).min(self.max_batch_tokens)
+    }
+
     /// Fills a batch with the next pairs, in order, up to the token budget of the engine or the run. Consecutive pairs with the
     /// same query share its tokens.
     fn next_batch(&mut self, session: &Session) -> Result<(Batch, Vec<Row>)> {
-        let mut builder = MicroBatchBuilder::new(session, self.max_batch_tokens);
+        let mut builder = MicroBatchBuilder::new(session, self.batch_tokens());
         let mut partial_document = self.progress.partial_document.take();
         let mut last_chunk = self.progress.submitted.last_chunk.clone();
         let mut last_query: Option<(&str, EncodedText)> = None;

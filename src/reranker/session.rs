@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorItem, ItemKind, Result, internal, unsupported};
 use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{DocumentOptions, LongDocuments};
+use crate::score_cache::ScoreCache;
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer};
 
 /// A tokenizer, an engine and a head that belong together.
@@ -27,6 +28,8 @@ pub(super) struct Session {
     pub(super) head: Head,
     /// The activation of the checkpoint. A call may choose another one by [`Scores`].
     pub(super) activation: ModelActivation,
+    /// The scores of earlier calls.
+    pub(super) cache: Option<ScoreCache>,
     pub(super) info: Info,
 }
 

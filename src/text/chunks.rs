@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokenizers::Encoding;
 
 /// The unit of the offsets in a [`Span`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OffsetUnit {
     /// UTF-8 bytes, as in Rust strings.
     Byte,

@@ -1,0 +1,270 @@
+//! Scores pairs to the end, with the cache of scores if the reranker has one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::deadline::Deadline;
+use super::{Pairs, PartialScores, Reranker, ScoringRun};
+use crate::error::{Error, Result};
+use crate::model::apply_score_function;
+use crate::options::{DocumentOptions, LongDocuments, Scores};
+use crate::score_cache::{Claim, Key, PairScore, ScoreCache, Ticket, Waiter};
+use crate::text::Span;
+
+/// Options of scoring pairs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ScoreOptions<'a> {
+    /// The kind of scores.
+    pub scores: Scores,
+    /// The instruction, for a model whose prompt contains one; `None` for the default of the model's files.
+    pub instruction: Option<&'a str>,
+    /// The time after which no further micro-batch begins; `None` for no limit.
+    pub deadline: Option<Duration>,
+}
+
+/// The scores of a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredPair {
+    /// `[num_labels]`.
+    pub scores: Box<[f32]>,
+    /// Where the best chunk of the document is; `None` if documents are not chunked.
+    pub span: Option<Span>,
+    /// Number of tokens that the model has read for it: 0 for a score from the cache.
+    pub tokens: usize,
+}
+
+/// The scores of pairs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScoredPairs {
+    /// `[pairs]`, in input order; `None` for a pair that was not scored before the deadline.
+    pub pairs: Vec<Option<ScoredPair>>,
+    /// Number of pairs whose scores come from the cache, from another call, or from an equal pair of this call.
+    pub cache_hits: usize,
+}
+
+impl ScoredPairs {
+    /// Number of tokens that the model has read.
+    pub fn tokens(&self) -> usize {
+        self.pairs.iter().flatten().map(|pair| pair.tokens).sum()
+    }
+}
+
+/// Pairs to score until a deadline.
+struct Work<'a> {
+    pairs: &'a Pairs<'a>,
+    options: ScoreOptions<'a>,
+    deadline: Option<Deadline>,
+}
+
+impl Reranker {
+    /// Scores pairs. If the reranker has a cache of scores, pairs that it knows are not scored again, and calls at the same
+    /// time share the pairs that they have in common. Pairs of a [`Collection`](crate::Collection) are not cached.
+    ///
+    /// # Errors
+    /// As [`ScoringRun::step`].
+    pub async fn score_pairs(&self, pairs: &Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
+        let work = Work { pairs, options, deadline: options.deadline.map(Deadline::after) };
+        match (self.session.cache.as_ref(), pairs.document_options()) {
+            (Some(cache), Some(documents)) if pairs.len() > 0 => {
+                CachedScoring::new(self, cache, &work, documents)?.run().await
+            }
+            _ => self.score_without_cache(&work).await,
+        }
+    }
+
+    async fn score_without_cache(&self, work: &Work<'_>) -> Result<ScoredPairs> {
+        let mut run =
+            work.run(work.pairs.subset(&(0..work.pairs.len()).collect::<Vec<_>>()), work.options.scores);
+        let mut all = PartialScores::default();
+        while let Some(part) = run.step(self).await? {
+            all.append(part);
+        }
+        let mut pairs: Vec<Option<ScoredPair>> = self.split(all).map(Some).collect();
+        pairs.resize(work.pairs.len(), None);
+        Ok(ScoredPairs { pairs, cache_hits: 0 })
+    }
+
+    /// Returns the scores of each pair.
+    fn split(&self, scores: PartialScores) -> impl Iterator<Item = ScoredPair> {
+        let PartialScores { scores, spans, tokens, .. } = scores;
+        let num_labels = self.session.head.num_labels();
+        tokens.into_iter().enumerate().map(move |(index, tokens)| ScoredPair {
+            scores: scores[index * num_labels..][..num_labels].into(),
+            span: spans.as_ref().map(|spans| spans[index]),
+            tokens,
+        })
+    }
+}
+
+impl Work<'_> {
+    fn run<'b>(&'b self, pairs: Pairs<'b>, scores: Scores) -> ScoringRun<'b> {
+        ScoringRun::new(pairs, scores).instruction(self.options.instruction).until(self.deadline)
+    }
+}
+
+/// Scores pairs that the cache does not have.
+struct CachedScoring<'a> {
+    reranker: &'a Reranker,
+    cache: &'a ScoreCache,
+    work: &'a Work<'a>,
+    /// What the cache has: logits, or for documents in chunks the scores, which decide about the best chunk.
+    cached_kind: Scores,
+    documents: DocumentOptions,
+    pairs: Vec<Option<ScoredPair>>,
+    cache_hits: usize,
+}
+
+/// The pairs without a score, by what to do about them. Each has the index of the pair.
+#[derive(Default)]
+struct Claims {
+    /// To score; without a ticket if another call scores the pair too.
+    mine: Vec<(usize, Option<Ticket>)>,
+    /// To wait for.
+    others: Vec<(usize, Waiter)>,
+    /// Equal to an earlier pair in `mine`.
+    repeated: Vec<(usize, usize)>,
+}
+
+/// The pairs must be scored from the start, because another engine has taken over.
+struct Restart;
+
+impl<'a> CachedScoring<'a> {
+    fn new(
+        reranker: &'a Reranker,
+        cache: &'a ScoreCache,
+        work: &'a Work<'a>,
+        documents: DocumentOptions,
+    ) -> Result<Self> {
+        reranker.session.check_instruction(work.options.instruction)?;
+        reranker.session.activation.of(work.options.scores)?;
+        let cached_kind = match documents.long_documents {
+            LongDocuments::Truncate => Scores::Raw,
+            LongDocuments::Chunk => work.options.scores,
+        };
+        Ok(Self { reranker, cache, work, cached_kind, documents, pairs: Vec::new(), cache_hits: 0 })
+    }
+
+    async fn run(mut self) -> Result<ScoredPairs> {
+        loop {
+            let has_fallen_back = self.reranker.session.has_fallen_back();
+            (self.pairs, self.cache_hits) = (vec![None; self.work.pairs.len()], 0);
+            let outcome = self.run_on_one_engine(has_fallen_back).await?;
+            if outcome.is_ok() && self.reranker.session.has_fallen_back() == has_fallen_back {
+                return Ok(ScoredPairs { pairs: self.pairs, cache_hits: self.cache_hits });
+            }
+        }
+    }
+
+    /// Scores all pairs, or those before the deadline.
+    async fn run_on_one_engine(&mut self, has_fallen_back: bool) -> Result<Result<(), Restart>> {
+        let keys = self.keys(has_fallen_back);
+        loop {
+            let Claims { mine, others, repeated } = self.claim(&keys)?;
+            if self.score(mine, &keys).await?.is_err() {
+                return Ok(Err(Restart));
+            }
+            for (index, earlier) in repeated {
+                self.pairs[index] = self.pairs[earlier].clone().map(|pair| ScoredPair { tokens: 0, ..pair });
+                self.cache_hits += usize::from(self.pairs[index].is_some());
+            }
+            for (index, waiter) in others {
+                if let Some(score) = waiter.await {
+                    self.set_cached(index, score)?;
+                }
+            }
+            let has_ended = self.work.deadline.is_some_and(|deadline| deadline.has_passed());
+            if has_ended || self.pairs.iter().all(Option::is_some) {
+                return Ok(Ok(()));
+            }
+        }
+    }
+
+    fn keys(&self, has_fallen_back: bool) -> Vec<Key> {
+        let Work { pairs, options, .. } = self.work;
+        let options = (self.documents, self.cached_kind, options.instruction, has_fallen_back);
+        let key = |index| self.cache.keys().key(&options, pairs.query(index), pairs.text(index));
+        (0..pairs.len()).map(key).collect()
+    }
+
+    /// Takes the scores that the cache has, and claims the other pairs.
+    fn claim(&mut self, keys: &[Key]) -> Result<Claims> {
+        let mut claims = Claims::default();
+        let mut first_of: HashMap<Key, usize> = HashMap::new();
+        for (index, key) in keys.iter().enumerate() {
+            if self.pairs[index].is_some() {
+                continue;
+            }
+            if let Some(&earlier) = first_of.get(key) {
+                claims.repeated.push((index, earlier));
+                continue;
+            }
+            match self.cache.claim(*key) {
+                Claim::Cached(score) => {
+                    self.set_cached(index, score)?;
+                    continue;
+                }
+                Claim::Mine(ticket) => claims.mine.push((index, Some(ticket))),
+                // Another call may end after the deadline of this one.
+                Claim::Other(_) if self.work.deadline.is_some() => claims.mine.push((index, None)),
+                Claim::Other(waiter) => {
+                    claims.others.push((index, waiter));
+                    continue;
+                }
+            }
+            first_of.insert(*key, index);
+        }
+        Ok(claims)
+    }
+
+    /// Scores claimed pairs until the deadline. The tickets of those that are not scored are dropped.
+    async fn score(
+        &mut self,
+        mine: Vec<(usize, Option<Ticket>)>,
+        keys: &[Key],
+    ) -> Result<Result<(), Restart>> {
+        let (indices, tickets): (Vec<usize>, Vec<Option<Ticket>>) = mine.into_iter().unzip();
+        let mut run = self.work.run(self.work.pairs.subset(&indices), self.cached_kind);
+        let mut claimed = indices.iter().copied().zip(tickets);
+        loop {
+            let step = run.step(self.reranker).await;
+            let Some(part) = step.map_err(|error| in_caller_order(error, &indices))? else {
+                return Ok(Ok(()));
+            };
+            if part.restarted {
+                return Ok(Err(Restart));
+            }
+            for (pair, (index, ticket)) in self.reranker.split(part).zip(claimed.by_ref()) {
+                let score = PairScore { logits: pair.scores.clone(), span: pair.span };
+                match ticket {
+                    Some(ticket) => ticket.fulfill(score),
+                    None => self.cache.insert(keys[index], score),
+                }
+                self.pairs[index] = Some(self.with_function(pair)?);
+            }
+        }
+    }
+
+    fn set_cached(&mut self, index: usize, score: PairScore) -> Result<()> {
+        self.cache_hits += 1;
+        let pair = ScoredPair { scores: score.logits, span: score.span, tokens: 0 };
+        self.pairs[index] = Some(self.with_function(pair)?);
+        Ok(())
+    }
+
+    /// Turns what the cache has into the scores of this call.
+    fn with_function(&self, mut pair: ScoredPair) -> Result<ScoredPair> {
+        if self.cached_kind != self.work.options.scores {
+            let function = self.reranker.session.activation.of(self.work.options.scores)?;
+            apply_score_function(function, &mut pair.scores);
+        }
+        Ok(pair)
+    }
+}
+
+/// Returns an error about some of the pairs at `indices` as one about the caller's pairs.
+fn in_caller_order(error: Error, indices: &[usize]) -> Error {
+    let Some(item) = error.item().cloned() else { return error };
+    let first = indices.get(item.range.start).copied().unwrap_or(item.range.start);
+    let last = indices.get(item.range.end.saturating_sub(1)).copied().unwrap_or(first);
+    error.about(crate::error::ErrorItem { range: first..last + 1, ..item })
+}
