@@ -16,10 +16,11 @@ import { families } from "./sections/families.mjs";
 import { gpu } from "./sections/gpu.mjs";
 import { load } from "./sections/load.mjs";
 import { memory } from "./sections/memory.mjs";
+import { serve } from "./sections/serve.mjs";
 import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
 import { versions } from "./sections/versions.mjs";
 
-const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, versions };
+const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, serve, versions };
 
 let options;
 try {
@@ -41,7 +42,7 @@ for (const [path, what] of [[program, "the command line"], [inRepository("pkg/di
 
 const config = benchConfig(options);
 const hasPeers = options.only.some((section) => section !== "versions");
-const python = hasPeers ? preparePython() : undefined;
+const python = hasPeers ? preparePython(options.only) : undefined;
 // The sections "families" and "versions" prepare their own models.
 const commonModels = options.only.some((section) => section !== "families" && section !== "versions") ? config.shapes.slice(0, 1) : [];
 const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;

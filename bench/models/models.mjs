@@ -105,12 +105,24 @@ function fingerprint(name, source) {
   return hash.digest("hex");
 }
 
+/** Modules of Python that sections need beyond those of the exporter. */
+const modules = { serve: ["fastapi", "uvicorn", "sentence_transformers"] };
+
 /**
- * Returns the path of a Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON, or that of an environment which
- * this function makes.
+ * Returns the path of a Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON or RANKLET_PYTHON, or that of an
+ * environment which this function makes.
+ * @param {string[]} sections the sections of the run
+ * @throws {Error} if the named Python lacks modules
  */
-export function preparePython() {
-  if (process.env.RANKLET_BENCH_PYTHON !== undefined) return process.env.RANKLET_BENCH_PYTHON;
+export function preparePython(sections) {
+  const named = process.env.RANKLET_BENCH_PYTHON ?? process.env.RANKLET_PYTHON;
+  if (named !== undefined) {
+    const needed = ["onnxruntime", "onnxslim", "tokenizers", "torch", "transformers", ...sections.flatMap((section) => modules[section] ?? [])];
+    const script = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))";
+    const missing = execFileSync(named, ["-c", script, ...needed], { encoding: "utf8" }).trim();
+    if (missing !== "") throw new Error(`${named} has no ${missing.split(" ").join(", ")}; bench/requirements.txt lists what is needed`);
+    return named;
+  }
   const folder = inRepository(".build/bench-venv");
   const [python, stampPath] = [`${folder}/bin/python`, `${folder}/requirements.txt`];
   const requirements = inRepository("bench/requirements.txt");

@@ -1,5 +1,6 @@
 // Ranklet's performance targets, as ratios within one run.
 import { median } from "../measure/statistics.mjs";
+import { p99Ratio, rateRatio } from "./serving.mjs";
 
 /**
  * Compares a run with the targets.
@@ -28,6 +29,7 @@ export function checkTargets(report) {
     atLeast("Chromium, q8, caches full: import to first score, times as fast as transformers.js", 3, loads(report.load)),
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
     ...gpuTargets(report.gpu),
+    ...servingTargets(report.serve?.servers),
     atLeast("rankings agree, f32: minimum tau of Ranklet with transformers.js in fp32", 0.99, minTau(report, "f32")),
     atLeast("rankings agree, q8: minimum tau of Ranklet with transformers.js in fp32", 0.97, minTau(report, "q8")),
   ];
@@ -36,6 +38,14 @@ export function checkTargets(report) {
 function gpuTargets(gpu) {
   const [ours, theirs] = ["chromium/ranklet-webgpu/f32/1", "chromium/transformers.js-webgpu-sorted/f32/1"];
   return [atLeast("Chromium, WebGPU, f32: times as fast as transformers.js on the same adapter", 2, ratio(gpu?.pages, theirs, ours))];
+}
+
+function servingTargets(servers) {
+  const peers = [["sentence-transformers", "FastAPI with sentence-transformers", 6], ["onnxruntime", "FastAPI with onnxruntime int8", 3]];
+  return peers.flatMap(([id, name, times]) => [
+    atLeast(`serve, q8: requests per second, over those of ${name}`, times, rateRatio(servers, id)),
+    atMost(`serve, q8: p99, over that of ${name}`, 1, p99Ratio(servers, id)),
+  ]);
 }
 
 /** Returns the size at which targets are checked: 100 documents, or the largest size below it. */

@@ -1,0 +1,31 @@
+"""The request and the response of the servers that Ranklet is compared with."""
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class RerankRequest(BaseModel):
+    """A query and its documents."""
+
+    query: str
+    documents: list[str]
+
+
+def create_app(score, lifespan=None):
+    """Return an app that answers POST /rerank with a ranking, best first.
+
+    `score(query, documents)` is awaited and returns probabilities in document order.
+    """
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/health")
+    async def health():
+        return {"status": "ok"}
+
+    @app.post("/rerank")
+    async def rerank(request: RerankRequest):
+        scores = await score(request.query, request.documents)
+        ranking = sorted(enumerate(scores), key=lambda row: -row[1])
+        return {"results": [{"index": index, "relevance_score": float(value)} for index, value in ranking]}
+
+    return app
