@@ -3,6 +3,7 @@
 // Functions with block bodies return the URLs: @vercel/nft, with which Next.js, Nuxt and Vercel find the files that a
 // deployment needs, does not look into concise arrow functions.
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -35,10 +36,12 @@ export function workerUrl(): URL {
 /** The default model of the installed package. Bundlers do not recognize its paths, so a bundle has it only on request. */
 export const installedDefaultModel = lazyDefaultModel((name) => {
   try {
-    return pathToFileURL(installedPaths()[name]);
+    const path = installedPaths()[name];
+    if (existsSync(path)) return pathToFileURL(path);
   } catch {
-    return pathToFileURL(join(moduleFolder(), "assets/default", name)); // A CommonJS bundle has no import.meta.url.
+    // A CommonJS bundle has no import.meta.url.
   }
+  return assetUrl(`default/${name}`);
 });
 
 function installedPaths(): Readonly<Record<keyof DefaultModelUrls, string>> {
@@ -52,7 +55,7 @@ function installedPaths(): Readonly<Record<keyof DefaultModelUrls, string>> {
 }
 
 /**
- * Returns the URL of a file of the package: where a bundler has put it, or else in the folder `assets` next to this module.
+ * Returns the URL of a file of the package: where a bundler has put it, or else as `assetUrl`.
  * @param path the path in the folder `assets`
  * @param fromModule returns `new URL("./assets/…", import.meta.url)`, with a literal path that bundlers recognize
  */
@@ -64,7 +67,21 @@ export function bundledFile(path: string, fromModule: () => URL): URL {
   } catch {
     // A CommonJS bundle has no import.meta.url.
   }
-  return pathToFileURL(join(moduleFolder(), "assets", path));
+  return assetUrl(path);
+}
+
+/**
+ * Returns the URL of a file in the folder `assets` next to this module. If a bundle has no such file, returns that of the
+ * package that is installed where the bundle runs, if there is one.
+ */
+function assetUrl(path: string): URL {
+  const copied = pathToFileURL(join(moduleFolder(), "assets", path));
+  try {
+    if (!existsSync(copied)) return pathToFileURL(createRequire(copied).resolve(`ranklet/assets/${path}`));
+  } catch {
+    // The package is not installed there, or may not be read.
+  }
+  return copied;
 }
 
 function moduleFolder(): string {

@@ -21,10 +21,19 @@ export const relaxedEngineUrl = (): URL =>
  */
 export function assetUrl(fromModule: () => URL, path: string): URL {
   try {
-    return fromModule();
+    return installedUrl(fromModule());
   } catch {
     return scriptAssetUrl(path);
   }
+}
+
+/** The folder in which the development server of Vite 7 puts a bundle of each package, without the package's files. */
+const bundledByVite = /\/node_modules\/\.[^?]*\/deps\/assets\//;
+const installed = "/node_modules/ranklet/dist/assets/";
+
+/** Returns the URL of a file in the installed package, if Vite 7 has put only the code elsewhere. */
+function installedUrl(url: URL): URL {
+  return bundledByVite.test(url.href) ? new URL(url.href.replace(bundledByVite, installed)) : url;
 }
 
 /** The worker's program, for pages of another origin. */
@@ -32,6 +41,8 @@ export const workerUrl = (): URL => assetUrl(() => new URL("./assets/worker.js",
 
 /** Starts the worker's program. Bundlers recognize the expression, and bundle the program. */
 export function newWorker(name: string): Worker {
+  const url = workerUrl();
+  if (url.pathname.includes(installed)) return new Worker(url, { type: "module", name });
   try {
     return new Worker(new URL("./assets/worker.js", import.meta.url), { type: "module", name });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { assetUrl } from "./assets.js";
+import { RankletError } from "./errors.js";
 import { type DefaultModelUrls, lazyDefaultModel, registerDefaultModel } from "./model/default-model.js";
 
 /** Literals, so that bundlers include the files. */
@@ -11,7 +12,14 @@ const urls = (): DefaultModelUrls => ({
 });
 
 /** The embedded default model, as URLs of files in this package. */
-const defaultModel = lazyDefaultModel((name) => assetUrl(() => urls()[name], `default/${name}`));
+const defaultModel = lazyDefaultModel((name) => {
+  const url = assetUrl(() => urls()[name], `default/${name}`);
+  if (!url.pathname.endsWith(".js")) return url;
+  throw new RankletError(
+    "unsupported",
+    `load: the bundler made JavaScript of ${name}; with Parcel, write { "extends": "@parcel/config-default", "transformers": { "node_modules/ranklet/dist/assets/default/*.json": ["@parcel/transformer-raw"] } } into .parcelrc`,
+  );
+});
 
 registerDefaultModel(defaultModel);
 

@@ -27,7 +27,7 @@ export const browser: Platform = {
     );
   },
   missingFileAdvice:
-    'copy node_modules/ranklet/dist/assets next to the bundle, as "assets" (esbuild, Rollup, Bun, Angular), or give load the option wasm and a model; for Vite 7\'s development server, set optimizeDeps: { exclude: ["ranklet"] }',
+    'copy node_modules/ranklet/dist/assets next to the bundle, as "assets" (esbuild, Rollup, Bun, Parcel; Angular: { "glob": "**/*", "input": "node_modules/ranklet/dist/assets", "output": "assets" } in assets in angular.json), or give load the option wasm and a model; in Vite 7\'s development server, optimizeDeps: { exclude: ["ranklet"] } helps',
   hubEnvironment: () => undefined,
   isNativePath: () => false,
   folderUrl: (path) => new URL(path, pageUrl()),

@@ -24,7 +24,7 @@ export const node: Platform = {
   cpuCount: availableParallelism,
   defaultModel: () => installedDefaultModel,
   missingFileAdvice:
-    'if this is a bundle, leave ranklet out of it (esbuild: --external:ranklet; Vite: ssr.external; Next.js: serverExternalPackages), or copy node_modules/ranklet/dist/assets next to it, as "assets", or give load the option wasm and a model',
+    'if this is a bundle, leave ranklet out of it (esbuild: --external:ranklet; Vite: ssr.external; Next.js: serverExternalPackages; SvelteKit: install it as a dependency, not as a devDependency), or copy node_modules/ranklet/dist/assets next to it, as "assets", or give load the option wasm and a model',
   hubEnvironment,
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),

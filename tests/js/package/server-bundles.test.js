@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -39,7 +40,7 @@ describe("the packed package in bundles for Node", () => {
     const script = join(project.folder, "call.mjs");
     writeFileSync(script, `
 import { readFileSync } from "node:fs";
-const { handler } = await import(${JSON.stringify(join(project.folder, out))}).then((module) => module.handler ? module : module.default);
+const { handler } = await import(${JSON.stringify(resolve(project.folder, out))}).then((module) => module.handler ? module : module.default);
 const assets = ${JSON.stringify(assets)};
 const answers = [];
 for (const call of [${calls.map((code) => `() => handler(${code})`).join()}]) answers.push(await call().catch(({ name, code, message }) => ({ name, code, message })));
@@ -58,12 +59,27 @@ process.exit();
         assert.equal(status, 0, stdout + stderr);
       });
 
-      test("without the package's files it ranks with the options wasm and a model, and otherwise load says what to do", () => {
+      /** Copies the bundle to a folder from which no package is found, for one test, and returns its path there. */
+      function copyElsewhere(t) {
+        const elsewhere = mkdtempSync(join(tmpdir(), "ranklet-bundle-"));
+        t.after(() => rmSync(elsewhere, { recursive: true, force: true }));
+        cpSync(join(project.folder, out, ".."), elsewhere, { recursive: true });
+        return join(elsewhere, basename(out));
+      }
+
+      test("it ranks without any option where the package is installed", () => {
+        const [{ best, workers, warnings }] = call(out, "");
+        assert.deepEqual([best, warnings], [1, []]);
+        assert.ok(workers > 0);
+      });
+
+      test("without the package's files it ranks with the options wasm and a model, and otherwise load says what to do", (t) => {
+        const out = copyElsewhere(t);
         const wasm = "`${assets}/ranklet_bg.wasm`";
         const [missing, noModel, ...ranked] = call(out, "", `undefined, { wasm: ${wasm} }`, `\`\${assets}/default\`, { wasm: ${wasm} }`, `\`\${assets}/default\`, { wasm: readFileSync(${wasm}) }`);
         assert.deepEqual([missing.name, missing.code], ["RankletError", "unsupported"]);
         assert.match(missing.message, /^the engine is missing: there is no file:.*assets\/ranklet_(relaxed_)?bg\.wasm; /);
-        const advice = /--external:ranklet; Vite: ssr\.external; Next\.js: serverExternalPackages.*copy node_modules\/ranklet\/dist\/assets/;
+        const advice = /--external:ranklet; Vite: ssr\.external; Next\.js: serverExternalPackages; SvelteKit: .* as a dependency.*copy node_modules\/ranklet\/dist\/assets/;
         assert.match(missing.message, advice);
         assert.match(noModel.message, /^config\.json is missing: there is no file:/);
         assert.match(noModel.message, advice);
@@ -73,11 +89,10 @@ process.exit();
         }
       });
 
-      test("with the package's folder of files next to it, it ranks in workers without any option", () => {
-        const copy = join(project.folder, out, "../assets");
-        cpSync(assets, copy, { recursive: true });
+      test("with the package's folder of files next to it, it ranks in workers without any option", (t) => {
+        const out = copyElsewhere(t);
+        cpSync(assets, join(out, "../assets"), { recursive: true });
         const [{ best, workers, warnings }] = call(out, "");
-        rmSync(copy, { recursive: true });
         assert.deepEqual([best, warnings], [1, []]);
         assert.ok(workers > 0);
       });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -7,6 +6,7 @@ import { inspectIsolate } from "../support/children/isolate.js";
 import { startWorker } from "../support/children/workerd.js";
 import { installPacked } from "../support/package/packed.js";
 import { serveFolder } from "../support/servers/folder.js";
+import { freePort } from "../support/servers/free-port.js";
 
 const question = "What is the capital of France?";
 const documents = ["Berlin is the capital of Germany.", "Paris is the capital of France and its largest city."];
@@ -148,13 +148,4 @@ async function jsonFrom({ url, errors }) {
   const response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   assert.equal(response.status, 200, errors());
   return response.json();
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 
 import { startServer, stopperOf } from "../children/processes.js";
+import { freePort } from "../servers/free-port.js";
 
 /** The reason why WebKit cannot be tested on this system, or false. */
 export const noWebKit = process.platform === "darwin" && "WebKitGTK does not run on macOS, and Safari's driver needs a manual permission";
@@ -69,13 +69,4 @@ async function command(method, url, body) {
   const { value } = await response.json();
   if (!response.ok) throw new Error(`WebKit: ${value.error}: ${value.message}`);
   return value;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,0 +1,10 @@
+"use client";
+import { useEffect, useState } from "react";
+
+import { best } from "../rank.js";
+
+export default function Page() {
+  const [text, setText] = useState("");
+  useEffect(() => void best().then(setText), []);
+  return <p id="best">{text}</p>;
+}

@@ -1,0 +1,3 @@
+import { best } from "./rank.js";
+
+document.querySelector("#best").textContent = await best();
