@@ -18,6 +18,7 @@ help() {
 ./build.sh wasm          builds the WebAssembly files and their glue, within the size budget
 ./build.sh wasm-parts    prints the size of each crate in the WebAssembly file
 ./build.sh pkg           builds the npm package in pkg/
+./build.sh wheel         builds the Python wheel in .build/wheels/
 ./build.sh bench [...]   measures speed, load time and memory next to transformers.js and onnxruntime; see --help
 ./build.sh fuzz [target] [seconds]  fuzzes the readers of untrusted files (part of test --long)
 TEXT
@@ -27,7 +28,7 @@ TEXT
 {
   case "${1:-help}" in
     help | -h | --help) help ;;
-    setup | demo | check | deny | wasm | pkg) "$1" ;;
+    setup | demo | check | deny | wasm | pkg | wheel) "$1" ;;
     wasm-parts) wasm_parts ;;
     fuzz) fuzz "${@:2}" ;;
     bench) bench "${@:2}" ;;

@@ -16,7 +16,7 @@ bench() {
     setup_chromium
     pkg
     say "command line"
-    cargo build --quiet --release --bin ranklet
+    cargo build --quiet --release --workspace --bin ranklet
   fi
   node bench/bench.mjs ${options[@]+"${options[@]}"}
 }

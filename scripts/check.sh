@@ -4,10 +4,10 @@ check() {
   setup_wasm
   setup_npm pkg
   say "formatting"
-  cargo fmt --check
+  cargo fmt --all --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
-  cargo clippy --quiet --release --all-targets -- -D warnings
+  cargo clippy --quiet --release --workspace --all-targets -- -D warnings
   wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features gpu -- -D warnings
   say "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib

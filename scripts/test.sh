@@ -8,7 +8,8 @@ test_all() {
   setup
   [ "$long" != --long ] || { setup_fuzz && setup_emulator; }
   check
-  suite "Rust tests" cargo test --release --no-fail-fast
+  # With the features of the whole workspace, as in the wheel: nothing is compiled twice.
+  suite "Rust tests" cargo test --release --workspace --no-fail-fast
   if [ "$long" = --long ]; then
     suite "dependencies" deny_test
     suite "long Rust tests" long_rust_tests
@@ -17,6 +18,7 @@ test_all() {
     suite "fuzzing" fuzz
     export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600} RANKLET_LONG=1
   fi
+  suite "Python tests" python_tests
   suite "JavaScript tests" js_tests
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
@@ -48,7 +50,7 @@ long_rust_tests() {
     say "variations of files: ignored, because $python has no sentence_transformers (RANKLET_PYTHON names another)"
     arguments+=(--skip long_generated)
   fi
-  cargo test --release --no-fail-fast -- "${arguments[@]}"
+  cargo test --release --workspace --no-fail-fast -- "${arguments[@]}"
 }
 
 # Runs each file of JavaScript tests for at most ten minutes, an hour with --long, so that a test that hangs fails. The

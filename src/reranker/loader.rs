@@ -87,6 +87,7 @@ impl Loader {
         let mut session = Session {
             id: next_id(),
             prompt: spec.checkpoint.prompt,
+            excludes_prompt: spec.checkpoint.chain.as_ref().is_some_and(|chain| chain.excludes_prompt),
             tokenizer: spec.tokenizer,
             max_length: spec.max_length,
             engine: prepared.engine,

@@ -21,6 +21,8 @@ pub struct ScoringRun<'a> {
     pairs: Pairs<'a>,
     scores: Scores,
     instruction: Option<Cow<'a, str>>,
+    /// Whether the instruction was given as a prompt, which every model takes.
+    is_prompt: bool,
     max_batch_tokens: usize,
     deadline: Option<Deadline>,
     progress: Progress,
@@ -96,6 +98,7 @@ impl<'a> ScoringRun<'a> {
             pairs,
             scores,
             instruction: None,
+            is_prompt: false,
             max_batch_tokens: usize::MAX,
             deadline: None,
             progress: Progress::default(),
@@ -119,6 +122,13 @@ impl<'a> ScoringRun<'a> {
     pub(super) fn until(mut self, deadline: Option<Deadline>) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Sets the text before every query in place of the prompt in the model's files; for a decoder, its instruction.
+    #[must_use]
+    pub fn prompt<T: Into<Cow<'a, str>>>(mut self, prompt: Option<T>) -> Self {
+        self.is_prompt = prompt.is_some();
+        self.instruction(prompt)
     }
 
     /// Limits the tokens of later micro-batches, so that a step takes less time. The scores do not depend on it. A
@@ -160,7 +170,7 @@ impl<'a> ScoringRun<'a> {
         if self.done() == self.len() || self.deadline.is_some_and(|deadline| deadline.has_passed()) {
             return Ok(None);
         }
-        session.check_instruction(self.instruction.as_deref())?;
+        session.check_instruction(self.instruction.as_deref(), self.is_prompt)?;
         let function = session.activation.of(self.scores)?;
         let fallen_back = session.has_fallen_back();
         if *self.progress.fallen_back.get_or_insert(fallen_back) != fallen_back {

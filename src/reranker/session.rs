@@ -19,6 +19,8 @@ pub(super) struct Session {
     pub(super) id: usize,
     /// Text before every query; for a decoder, its default instruction.
     pub(super) prompt: String,
+    /// Whether the tokens of the prompt are left out of the pooling.
+    pub(super) excludes_prompt: bool,
     pub(super) tokenizer: PairTokenizer,
     /// Maximum tokens of a pair, special ones included.
     pub(super) max_length: usize,
@@ -80,21 +82,25 @@ impl Session {
         true
     }
 
-    /// Checks that the model takes an instruction, if there is one.
+    /// Checks that the model takes an instruction, if there is one. Every model takes a prompt, unless its own is left out
+    /// of the pooling.
     ///
     /// # Errors
-    /// `unsupported` for an instruction to a model that takes none.
-    pub(super) fn check_instruction(&self, instruction: Option<&str>) -> Result<()> {
+    /// `unsupported` for an instruction or a prompt to a model that does not take it.
+    pub(super) fn check_instruction(&self, instruction: Option<&str>, is_prompt: bool) -> Result<()> {
         match instruction {
-            Some(_) if !self.tokenizer.takes_instruction() => {
+            Some(prompt) if is_prompt && self.excludes_prompt && prompt != self.prompt => Err(unsupported(
+                "this model leaves its prompt out of the pooling, so it takes no other prompt",
+            )),
+            Some(_) if !is_prompt && !self.tokenizer.takes_instruction() => {
                 Err(unsupported("this model takes no instruction: put it into the query"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Tokenizes a query after the prompt. For decoders an instruction replaces the prompt; for encoders
-    /// [`check_instruction`](Self::check_instruction) has rejected it.
+    /// Tokenizes a query after the prompt. An instruction, or another prompt, replaces it;
+    /// [`check_instruction`](Self::check_instruction) has rejected those that the model does not take.
     pub(super) fn encode_query<'a>(
         &self,
         query: &'a str,

@@ -12,6 +12,9 @@ pub enum OffsetUnit {
     Byte,
     /// UTF-16 code units, as in JavaScript strings.
     Utf16,
+    /// Unicode code points, as in Python strings.
+    #[cfg(not(target_arch = "wasm32"))]
+    CodePoint,
 }
 
 /// A part of a text, in the [`OffsetUnit`] that the caller chose.
@@ -38,16 +41,13 @@ impl Chunks {
     /// Takes a range of the tokens of a text. `encoding` has byte offsets.
     pub(super) fn new(text: &str, encoding: &Encoding, tokens: Range<usize>, unit: OffsetUnit) -> Self {
         let ids = encoding.get_ids()[tokens.clone()].to_vec();
-        let mut cursor = Utf16Cursor { text, byte: 0, utf16: 0 };
+        let mut cursor = OffsetCursor { text, unit, byte: 0, offset: 0 };
         let offsets = encoding.get_offsets()[tokens].iter().map(|&(start, end)| {
             let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
             let token = text.get(start..end).unwrap_or_default();
             let white_space = token.len() - token.trim_start().len();
             let start = if white_space == token.len() { start } else { start + white_space };
-            [start, end].map(|byte| match unit {
-                OffsetUnit::Byte => byte as u32,
-                OffsetUnit::Utf16 => cursor.utf16_offset(byte) as u32,
-            })
+            [start, end].map(|byte| cursor.offset(byte) as u32)
         });
         Self { offsets: offsets.collect(), ids }
     }
@@ -93,25 +93,30 @@ impl Chunks {
     }
 }
 
-/// Converts byte offsets of a text to UTF-16 offsets, starting from the last one it converted.
-struct Utf16Cursor<'a> {
+/// Converts byte offsets of a text to a unit, starting from the last one it converted.
+struct OffsetCursor<'a> {
     text: &'a str,
+    unit: OffsetUnit,
     byte: usize,
-    utf16: usize,
+    offset: usize,
 }
 
-impl Utf16Cursor<'_> {
-    /// Returns the UTF-16 offset of a character at `byte`. The cost grows with the distance from the last call's
-    /// offset.
-    fn utf16_offset(&mut self, byte: usize) -> usize {
-        let units = |range: Range<usize>| self.text[range].chars().map(char::len_utf16).sum::<usize>();
-        self.utf16 = if byte >= self.byte {
-            self.utf16 + units(self.byte..byte)
+impl OffsetCursor<'_> {
+    /// Returns the offset of a character at `byte`. The cost grows with the distance from the last call's offset.
+    fn offset(&mut self, byte: usize) -> usize {
+        let length = |range: Range<usize>| match self.unit {
+            OffsetUnit::Byte => range.len(),
+            OffsetUnit::Utf16 => self.text[range].chars().map(char::len_utf16).sum(),
+            #[cfg(not(target_arch = "wasm32"))]
+            OffsetUnit::CodePoint => self.text[range].chars().count(),
+        };
+        self.offset = if byte >= self.byte {
+            self.offset + length(self.byte..byte)
         } else {
-            self.utf16 - units(byte..self.byte)
+            self.offset - length(byte..self.byte)
         };
         self.byte = byte;
-        self.utf16
+        self.offset
     }
 }
 

@@ -177,6 +177,9 @@ fn spans_are_in_the_chosen_unit() {
     let utf16 = |byte: usize| document[..byte].encode_utf16().count();
     assert!(document[bytes.start..bytes.end].ends_with(ANSWER));
     assert_eq!(span(OffsetUnit::Utf16), Span { start: utf16(bytes.start), end: utf16(bytes.end) });
+    let code_points = |byte: usize| document[..byte].chars().count();
+    let expected = Span { start: code_points(bytes.start), end: code_points(bytes.end) };
+    assert_eq!(span(OffsetUnit::CodePoint), expected);
     assert!(bytes.start > 0);
 }
 

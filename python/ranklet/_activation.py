@@ -1,0 +1,83 @@
+"""Functions from logits to scores."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Activation:
+    """A function from logits to scores that the engine applies."""
+
+    def __init__(self, name: str, scores: str) -> None:
+        self.name = name
+        self.scores = scores
+
+    def __repr__(self) -> str:
+        return f"{self.name}()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Activation) and (self.name, self.scores) == (other.name, other.scores)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.scores))
+
+
+class Identity(Activation):
+    """The logits themselves, as torch.nn.Identity."""
+
+    def __init__(self) -> None:
+        super().__init__("Identity", "raw")
+
+    def __call__(self, logits: Any) -> np.ndarray:
+        return np.asarray(logits)
+
+
+class Sigmoid(Activation):
+    """The sigmoid of the logits, as torch.nn.Sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__("Sigmoid", "sigmoid")
+
+    def __call__(self, logits: Any) -> np.ndarray:
+        return np.exp(-np.logaddexp(0, -np.asarray(logits)))
+
+
+def of_model(name: str) -> Activation:
+    """Returns the activation of a model by its name in the model's info."""
+    known: dict[str, Callable[[], Activation]] = {"identity": Identity, "sigmoid": Sigmoid}
+    if name in known:
+        return known[name]()
+    return Activation("".join(part.capitalize() for part in name.split("_")), "model")
+
+
+def scores_of(function: Any) -> str | None:
+    """Returns the kind of scores with which the engine applies a function; None if the function must be called."""
+    if isinstance(function, Activation):
+        return function.scores
+    if type(function).__name__ in ("Identity", "Sigmoid") and type(function).__module__.startswith("torch."):
+        return {"Identity": "raw", "Sigmoid": "sigmoid"}[type(function).__name__]
+    return None
+
+
+def apply(function: Callable[[Any], Any], logits: np.ndarray) -> np.ndarray:
+    """Calls a function on logits: one of torch on a tensor, any other on the array, or on a tensor if it needs one."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return to_numpy(function(logits))
+    if type(function).__module__.startswith("torch."):
+        return to_numpy(function(torch.from_numpy(logits)))
+    try:
+        return to_numpy(function(logits))
+    except (AttributeError, TypeError):
+        return to_numpy(function(torch.from_numpy(logits)))
+
+
+def to_numpy(values: Any) -> np.ndarray:
+    """Returns an array in f32, also of a tensor."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().float().numpy()
+    return np.asarray(values, dtype=np.float32)

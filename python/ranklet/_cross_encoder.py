@@ -1,0 +1,387 @@
+"""The class CrossEncoder, in place of that of sentence-transformers."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from . import _activation, _model
+from ._cross_encoder_arguments import (
+    call_arguments,
+    device_of,
+    init_arguments,
+    keyword_options,
+    replacements,
+    saved_prompts,
+)
+from ._hub import find_model
+from ._pairs import is_single_pair, read_pairs
+from .errors import unsupported_error
+
+logger = logging.getLogger("ranklet")
+
+
+class Device(str):
+    """The name of a device, with the attributes of a torch.device."""
+
+    @property
+    def type(self) -> str:
+        """The kind of device: "cpu" or "gpu"."""
+        return str(self)
+
+    index = None
+
+
+class CrossEncoder:
+    """Scores pairs of texts with a cross-encoder.
+
+    It takes the arguments of sentence-transformers' CrossEncoder for inference and returns the same scores. Arguments
+    that only torch has are ignored with a warning.
+
+    Args:
+        model_name_or_path: a folder, the id of a model on the Hub, the contents of the model's files by name, or None
+            for the model in this package.
+        device: "cpu" (the default), "gpu", or "auto" for the faster of both. "cuda" and "mps" mean "gpu".
+        dtype: "f32", "q8", or "auto" for the format of the file.
+        threads: number of threads; by default that of the processors.
+    """
+
+    @init_arguments
+    def __init__(
+        self,
+        model_name_or_path: _model.Source = None,
+        *,
+        device: Any = None,
+        prompts: Mapping[str, str | None] | None = None,
+        default_prompt_name: str | None = None,
+        cache_folder: str | os.PathLike[str] | None = None,
+        trust_remote_code: bool = False,
+        revision: str | None = None,
+        local_files_only: bool = False,
+        token: bool | str | None = None,
+        model_kwargs: Mapping[str, Any] | None = None,
+        processor_kwargs: Mapping[str, Any] | None = None,
+        config_kwargs: Mapping[str, Any] | None = None,
+        model_card_data: Any = None,
+        backend: str = "torch",
+        num_labels: int | None = None,
+        max_length: int | None = None,
+        activation_fn: Callable[[Any], Any] | None = None,
+        keep_in_fp32_modules: Sequence[str] | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
+        weights: str | None = None,
+        max_memory_bytes: int | None = None,
+    ) -> None:
+        del trust_remote_code, model_card_data, keep_in_fp32_modules
+        options = {
+            "device": device_of(device),
+            "dtype": dtype,
+            "threads": threads,
+            "max_length": max_length,
+            "max_memory_bytes": max_memory_bytes,
+            "weights": weights,
+        }
+        options, num_labels = keyword_options(
+            options, num_labels, backend, model_kwargs or {}, processor_kwargs or {}, config_kwargs or {}
+        )
+        self._options = options
+        self._source = find_model(
+            model_name_or_path,
+            revision=revision,
+            token=token,
+            cache_folder=cache_folder,
+            local_files_only=local_files_only,
+            weights=options["weights"],
+        )
+        self._load()
+        if num_labels is not None and num_labels != self.num_labels:
+            raise ValueError(
+                f"num_labels is {num_labels}, and the model has {self.num_labels} labels: a head with another number "
+                "of labels would have to be trained first"
+            )
+        self.activation_fn = activation_fn if activation_fn is not None else self.get_default_activation_fn()
+        saved, saved_default = saved_prompts(self._source)
+        self.prompts = {**saved, **{k: v for k, v in (prompts or {}).items() if v is not None}}
+        for name in prompts or {}:
+            self.prompts.setdefault(name, "")
+        self.default_prompt_name = default_prompt_name if default_prompt_name is not None else saved_default
+        if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
+            raise ValueError(
+                f"Default prompt name '{self.default_prompt_name}' not found in the configured prompts dictionary "
+                f"with keys {list(self.prompts)!r}."
+            )
+
+    def _load(self) -> None:
+        self._native = _model.load(self._source, self._options)
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"CrossEncoder({info['model_type']}, {info['num_labels']} labels, {info['backend']['dtype']})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the native model, so that a pickle is small: it is loaded again from its source."""
+        return {name: value for name, value in self.__dict__.items() if name != "_native"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._load()
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The model and the engine that computes."""
+        info: dict[str, Any] = json.loads(self._native.info())
+        return info
+
+    @functools.cached_property
+    def num_labels(self) -> int:
+        """Number of scores per pair."""
+        return int(self.info["num_labels"])
+
+    @property
+    def max_seq_length(self) -> int:
+        """Maximum number of tokens of a pair. Setting it loads the model again."""
+        return int(self.info["max_length"])
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: int) -> None:
+        self._options = {**self._options, "max_length": _model.positive_int(value, "max_seq_length")}
+        self._load()
+
+    max_length = max_seq_length
+
+    @property
+    def default_activation_function(self) -> Callable[[Any], Any]:
+        """The old name of activation_fn."""
+        return self.activation_fn
+
+    @property
+    def device(self) -> Device:
+        """The device that computes."""
+        return Device(self.info["backend"]["device"])
+
+    @property
+    def dtype(self) -> str:
+        """The format of the weights in memory: "f32" or "q8"."""
+        return str(self.info["backend"]["dtype"])
+
+    @property
+    def config(self) -> SimpleNamespace:
+        """Some fields of the model's config.json."""
+        info = self.info
+        return SimpleNamespace(
+            model_type=info["model_type"],
+            architectures=[info["architecture"]],
+            num_labels=info["num_labels"],
+            hidden_size=info["hidden_size"],
+            num_hidden_layers=info["layers"],
+        )
+
+    @property
+    def modalities(self) -> list[str]:
+        """The kinds of inputs."""
+        return ["text"]
+
+    def supports(self, modality: Any) -> bool:
+        """Returns whether the model takes this kind of inputs."""
+        return modality == "text"
+
+    def get_backend(self) -> str:
+        """Returns the name of the engine."""
+        return "ranklet"
+
+    def get_max_seq_length(self) -> int:
+        """Returns the maximum number of tokens of a pair."""
+        return self.max_seq_length
+
+    def get_default_activation_fn(self) -> Callable[[Any], Any]:
+        """Returns the activation that the model's files name."""
+        return _activation.of_model(self.info["activation"])
+
+    def is_singular_input(self, inputs: Any) -> bool:
+        """Returns whether an input is one pair and not a list of pairs."""
+        return is_single_pair(inputs)
+
+    def eval(self) -> CrossEncoder:
+        """Returns the model itself, which can only infer."""
+        return self
+
+    def to(self, device: Any = None, *args: Any, **kwargs: Any) -> CrossEncoder:
+        """Returns the model itself. Raises for another device than its own."""
+        if args or kwargs or device_of(device) != self.device:
+            raise unsupported_error(f"the model stays on the device {self.device}: pass device= to CrossEncoder")
+        return self
+
+    def cpu(self) -> CrossEncoder:
+        """As to("cpu")."""
+        return self.to("cpu")
+
+    @call_arguments
+    def predict(
+        self,
+        inputs: Any,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        activation_fn: Callable[[Any], Any] | None = None,
+        apply_softmax: bool | None = False,
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: Any = None,
+        pool: Any = None,
+        chunk_size: int | None = None,
+    ) -> Any:
+        """Scores pairs.
+
+        Args:
+            inputs: a list of pairs, each a list or tuple of two texts; or one pair.
+            prompt: text before every query.
+            prompt_name: the name of a text in `prompts`.
+            batch_size: accepted, and without effect: pairs are not padded.
+            activation_fn: a function from logits to scores, such as torch.nn.Sigmoid() or a function on arrays.
+
+        Returns:
+            an array in f32, [pairs], or [pairs, labels] for several labels; a scalar, or [labels], for one pair.
+            Tensors with `convert_to_tensor` or without `convert_to_numpy`, which need torch.
+        """
+        if batch_size <= 0:
+            raise ValueError(f"batch_size must be a positive integer, got {batch_size}.")
+        self._check_call(device, pool)
+        queries, documents, is_single = read_pairs(inputs)
+        scoring_of = functools.partial(self._native.scoring_pairs, queries, documents)
+        scores = self._scores(
+            scoring_of, len(queries), self._resolve_prompt(prompt, prompt_name), show_progress_bar, activation_fn
+        )
+        if apply_softmax and scores.ndim > 1:
+            exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+            scores = exponentials / exponentials.sum(axis=1, keepdims=True)
+        converted = _converted(scores, convert_to_numpy, convert_to_tensor)
+        return converted[0] if is_single else converted
+
+    @call_arguments
+    def rank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        top_k: int | None = None,
+        return_documents: bool = False,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        activation_fn: Callable[[Any], Any] | None = None,
+        device: Any = None,
+        pool: Any = None,
+        chunk_size: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Ranks documents for a query, best first. Equal scores keep the order of the documents.
+
+        Returns:
+            dictionaries with "corpus_id", the document's index, and "score"; with `return_documents` also "text".
+        """
+        if self.num_labels != 1:
+            raise ValueError(
+                "CrossEncoder.rank() only works for models with num_labels=1. "
+                "Consider using CrossEncoder.predict() with input pairs instead."
+            )
+        scores = self.predict(
+            [[query, document] for document in documents],
+            prompt_name=prompt_name,
+            prompt=prompt,
+            batch_size=batch_size,
+            show_progress_bar=show_progress_bar,
+            activation_fn=activation_fn,
+            device=device,
+            pool=pool,
+        ).tolist()
+        results: list[dict[str, Any]] = [{"corpus_id": index, "score": score} for index, score in enumerate(scores)]
+        if return_documents:
+            for result in results:
+                result["text"] = documents[result["corpus_id"]]
+        return sorted(results, key=lambda result: result["score"], reverse=True)[:top_k]
+
+    def _check_call(self, device: Any, pool: Any) -> None:
+        if pool is not None or isinstance(device, list):
+            raise unsupported_error("pools of processes are not needed: CrossEncoder(threads=...) uses all cores")
+        if device is not None and device_of(device) not in (self.device, "auto"):
+            raise unsupported_error(f"the model is on the device {self.device}: pass device= to CrossEncoder")
+
+    def _resolve_prompt(self, prompt: str | None, prompt_name: str | None) -> str | None:
+        if prompt is not None:
+            if prompt_name is not None:
+                logger.warning("prompt_name is ignored, because prompt is given too")
+            return prompt
+        if prompt_name is None:
+            return None if self.default_prompt_name is None else self.prompts[self.default_prompt_name]
+        if prompt_name not in self.prompts:
+            raise ValueError(
+                f"Prompt name '{prompt_name}' not found in the configured prompts dictionary with keys "
+                f"{list(self.prompts)!r}."
+            )
+        return self.prompts[prompt_name]
+
+    def _scores(
+        self,
+        scoring_of: Callable[[str, str | None], Any],
+        total: int,
+        prompt: str | None,
+        show_progress_bar: bool | None,
+        activation_fn: Callable[[Any], Any] | None,
+    ) -> np.ndarray:
+        """Returns the scores, [pairs], or [pairs, labels] for several labels."""
+        if total == 0:
+            return np.array([])
+        function = self.activation_fn if activation_fn is None else activation_fn
+        kind = _activation.scores_of(function)
+        with _progress_bar(total, show_progress_bar) as on_progress:
+            scores = _model.collect(scoring_of(kind or "raw", prompt), self.num_labels, on_progress)
+        if kind is None:
+            scores = _activation.apply(function, scores)
+        return scores.squeeze(-1) if self.num_labels == 1 and scores.ndim > 1 else scores
+
+    def __getattr__(self, name: str) -> Any:
+        if name in replacements:
+            raise unsupported_error(f"CrossEncoder.{name}: {replacements[name]}")
+        raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")
+
+
+class _progress_bar:
+    """A progress bar of tqdm, if it is wanted and installed. By default it is wanted if INFO is logged."""
+
+    def __init__(self, total: int, show: bool | None) -> None:
+        if show is None:
+            show = logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG)
+        self.bar: Any = None
+        if show:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self.bar = tqdm(total=total, desc="Pairs")
+
+    def __enter__(self) -> Callable[[int], object] | None:
+        return None if self.bar is None else lambda done: self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _converted(scores: np.ndarray, to_numpy: bool, to_tensor: bool) -> Any:
+    """Converts scores to what the caller wants: an array, a tensor, or a list of tensors."""
+    if to_numpy and not to_tensor:
+        return scores
+    try:
+        import torch
+    except ImportError:
+        raise unsupported_error("tensors need torch, which is not installed: leave convert_to_numpy at True") from None
+    tensor = torch.from_numpy(np.asarray(scores, np.float32))
+    return tensor if to_tensor else list(tensor)

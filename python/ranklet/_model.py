@@ -1,0 +1,61 @@
+"""Loads models and runs the native module's scoring runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ._ranklet import NativeReranker, NativeScoring
+from .errors import input_error
+
+Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, bytes] | None"
+"""A folder, the id of a model on the Hub, the contents of the files by name, or None for the embedded model."""
+
+DEVICES = ("auto", "cpu", "gpu")
+DTYPES = ("auto", "f32", "f16", "q8", "q4")
+
+
+def load(source: Source, options: Mapping[str, Any]) -> NativeReranker:
+    """Loads a model from a folder, from the contents of its files, or the embedded one. Options of None are left out."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in ("threads", "max_length", "max_memory_bytes"):
+        if name in given:
+            given[name] = positive_int(given[name], name)
+    for name, known in (("device", DEVICES), ("dtype", DTYPES)):
+        if name in given:
+            one_of(given[name], name, known)
+    if isinstance(source, Mapping):
+        source = {name: bytes(content) for name, content in source.items()}
+    return NativeReranker.load(source, json.dumps(given))
+
+
+def collect(
+    scoring: NativeScoring, labels: int, on_progress: Callable[[int], object] | None = None
+) -> np.ndarray:
+    """Runs all micro-batches of a run and returns the scores, [pairs, labels]. Ctrl-C stops it between two of them."""
+    scores = bytearray()
+    while (part := scoring.step()) is not None:
+        if scoring.restarted:
+            scores.clear()
+        scores += part
+        if on_progress is not None:
+            on_progress(scoring.done)
+    return np.frombuffer(scores, np.float32).reshape(-1, labels)
+
+
+def positive_int(value: Any, name: str) -> int:
+    """Returns an integer of at least 1, also one of numpy's."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0:
+        return int(value)
+    raise input_error(f"{name} must be an integer of at least 1, not {value!r}")
+
+
+def one_of(value: Any, name: str, known: tuple[str, ...]) -> str:
+    """Returns a value that is one of the known names."""
+    if value in known:
+        return str(value)
+    raise input_error(f"{name} must be one of {', '.join(known)}, not {value!r}")

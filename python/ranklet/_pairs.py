@@ -1,0 +1,48 @@
+"""Reads the inputs of CrossEncoder.predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def read_pairs(inputs: Any) -> tuple[list[str], list[str], bool]:
+    """Returns the queries, the documents, and whether the input was a single pair instead of a list of pairs."""
+    is_single = is_single_pair(inputs)
+    if isinstance(inputs, np.ndarray):
+        inputs = inputs.tolist()
+    pairs = [inputs] if is_single else list(inputs)
+    queries, documents = [], []
+    for index, pair in enumerate(pairs):
+        if isinstance(pair, np.ndarray):
+            pair = pair.tolist()
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(f"pair {index} must be a query and a document, not {_shown(pair)}")
+        query, document = pair
+        for name, text in (("query", query), ("document", document)):
+            if not isinstance(text, str):
+                raise TypeError(f"pair {index}: the {name} must be a str, not {_shown(text)}")
+        queries.append(query)
+        documents.append(document)
+    return queries, documents, is_single
+
+
+def is_single_pair(inputs: Any) -> bool:
+    """Returns whether an input is a pair, with the rules of sentence-transformers."""
+    if isinstance(inputs, np.ndarray):
+        return inputs.size > 0 and inputs.ndim < 2
+    if isinstance(inputs, (list, tuple)) or _is_column(inputs):
+        return len(inputs) > 0 and not (isinstance(inputs[0], (list, tuple, np.ndarray)) or _is_column(inputs[0]))
+    return not hasattr(inputs, "__iter__") or isinstance(inputs, (str, dict))
+
+
+def _is_column(value: Any) -> bool:
+    """Returns whether a value is a column of the library datasets."""
+    return type(value).__name__ == "Column" and type(value).__module__.startswith("datasets.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 80 else text[:79] + '…'}"

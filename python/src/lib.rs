@@ -1,0 +1,28 @@
+//! The native part of the Python package, which only converts types.
+//!
+//! It is internal to the package: the API is the Python in `ranklet/`.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod error;
+mod model;
+mod scoring;
+
+use pyo3::prelude::*;
+
+/// The bindings of the crate `ranklet`.
+#[pymodule(name = "_ranklet")]
+mod native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::model::{NativeCollection, NativeReranker};
+    #[pymodule_export]
+    use super::scoring::NativeScoring;
+
+    /// Returns all codes that an error can have.
+    #[pyfunction]
+    fn error_codes() -> Vec<&'static str> {
+        ranklet::ErrorKind::ALL.iter().map(|kind| kind.code()).collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! Loaded models and prepared collections.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use ranklet::{
+    Collection, DocumentOptions, Error, ErrorKind, ModelFiles, ModelSource, OffsetUnit, Options, Pairs,
+    Reranker, Result,
+};
+
+use crate::error::{NativeError, detached};
+use crate::scoring::NativeScoring;
+
+/// The source of a model: a folder, or the contents of its files by name.
+#[derive(FromPyObject)]
+pub(crate) enum Source {
+    Files(HashMap<String, PyBackedBytes>),
+    Folder(PathBuf),
+}
+
+impl From<Source> for ModelSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Folder(path) => ModelSource::Directory(path),
+            Source::Files(contents) => {
+                let mut files = ModelFiles::new();
+                contents.into_iter().for_each(|(name, bytes)| files.insert(name, bytes.to_vec()));
+                ModelSource::Files(files)
+            }
+        }
+    }
+}
+
+/// A loaded model.
+#[pyclass(frozen)]
+pub(crate) struct NativeReranker(Arc<Reranker>);
+
+#[pymethods]
+impl NativeReranker {
+    /// Loads a model: the embedded one without a source. `options` is [`Options`] as JSON.
+    #[staticmethod]
+    #[pyo3(signature = (source, options))]
+    fn load(py: Python<'_>, source: Option<Source>, options: &str) -> Result<Self, NativeError> {
+        let options: Options = serde_json::from_str(options)
+            .map_err(|error| Error::new(ErrorKind::Input, format!("options: {error}")).with_source(error))?;
+        let source = source.map_or(ModelSource::Embedded, ModelSource::from);
+        let reranker = detached(py, || Reranker::load_blocking(source, options))?;
+        Ok(Self(Arc::new(reranker)))
+    }
+
+    /// Returns [`Info`](ranklet::Info) as JSON.
+    fn info(&self) -> Result<String, NativeError> {
+        let json = serde_json::to_string(self.0.info());
+        Ok(json
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("info: {error}")).with_source(error))?)
+    }
+
+    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` is
+    /// `"truncate"` or `"chunk"`.
+    #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, prompt))]
+    fn scoring(
+        &self,
+        query: String,
+        documents: Vec<String>,
+        scores: &str,
+        max_tokens_per_document: Option<usize>,
+        long_documents: &str,
+        prompt: Option<String>,
+    ) -> Result<NativeScoring, NativeError> {
+        let documents = documents.into_iter().map(Cow::Owned).collect();
+        let options = document_options(max_tokens_per_document, long_documents)?;
+        self.begin(Pairs::OneQuery { query: query.into(), documents, options }, scores, prompt)
+    }
+
+    /// Begins to score pairs, given as two lists of equal length.
+    #[pyo3(signature = (queries, documents, scores, prompt))]
+    fn scoring_pairs(
+        &self,
+        queries: Vec<String>,
+        documents: Vec<String>,
+        scores: &str,
+        prompt: Option<String>,
+    ) -> Result<NativeScoring, NativeError> {
+        let pairs = queries.into_iter().map(Cow::Owned).zip(documents.into_iter().map(Cow::Owned)).collect();
+        self.begin(Pairs::truncated(pairs), scores, prompt)
+    }
+
+    /// Begins to score documents of a collection for one query: those at the indices `candidates`, or all.
+    #[pyo3(signature = (query, collection, candidates, scores))]
+    fn scoring_prepared(
+        &self,
+        query: String,
+        collection: &NativeCollection,
+        candidates: Option<Vec<u32>>,
+        scores: &str,
+    ) -> Result<NativeScoring, NativeError> {
+        let collection = Arc::clone(&collection.0);
+        self.begin(Pairs::Prepared { query: query.into(), collection, candidates }, scores, None)
+    }
+
+    /// Tokenizes documents for many queries.
+    #[pyo3(signature = (documents, max_tokens_per_document, long_documents))]
+    fn prepare(
+        &self,
+        py: Python<'_>,
+        documents: Vec<String>,
+        max_tokens_per_document: Option<usize>,
+        long_documents: &str,
+    ) -> Result<NativeCollection, NativeError> {
+        let options = document_options(max_tokens_per_document, long_documents)?;
+        let collection = detached(py, || {
+            let mut collection = Collection::new(&self.0);
+            documents.iter().try_for_each(|document| collection.push(&self.0, document, options))?;
+            Ok(collection)
+        })?;
+        Ok(NativeCollection(Arc::new(collection)))
+    }
+}
+
+impl NativeReranker {
+    fn begin(
+        &self,
+        pairs: Pairs<'static>,
+        scores: &str,
+        prompt: Option<String>,
+    ) -> Result<NativeScoring, NativeError> {
+        Ok(NativeScoring::new(Arc::clone(&self.0), pairs, scores.parse()?, prompt))
+    }
+}
+
+/// Tokenized documents.
+#[pyclass(frozen)]
+pub(crate) struct NativeCollection(Arc<Collection>);
+
+fn document_options(max_tokens_per_document: Option<usize>, long_documents: &str) -> Result<DocumentOptions> {
+    Ok(DocumentOptions {
+        max_tokens_per_document,
+        long_documents: long_documents.parse()?,
+        unit: OffsetUnit::CodePoint,
+    })
+}

@@ -1,0 +1,68 @@
+"""Fixtures of the tests, and the report in the words of cargo test, which build.sh counts."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "tests" / "fixtures"
+# No test waits without a bound: after this time, in seconds, the run ends with the stacks of all threads.
+MAX_SECONDS = 1200 if os.environ.get("RANKLET_LONG") == "1" else 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("RANKLET_LONG") != "1":
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="RANKLET_LONG is not 1"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    count = {name: len(terminalreporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
+    failed = count["failed"] + count["error"]
+    verdict = "FAILED" if failed else "ok"
+    terminalreporter.write_line(
+        f"test result: {verdict}. {count['passed']} passed; {failed} failed; {count['skipped']} ignored"
+    )
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+class Fixture:
+    """A tiny model and what sentence-transformers computes with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.expected: dict[str, Any] = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+        self.pairs: list[list[str]] = self.expected["pairs"]
+
+    def __repr__(self) -> str:
+        return self.folder.name
+
+    def files(self) -> dict[str, bytes]:
+        """The contents of its files by name."""
+        paths = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "expected.json"]
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def all_fixtures() -> list[Fixture]:
+    folders = [path.parent for path in FIXTURES.glob("*/expected.json")]
+    folders += [path.parent for path in FIXTURES.glob("families/*/expected.json")]
+    return [Fixture(folder) for folder in sorted(folders)]
+
+
+def fixture(name: str) -> Fixture:
+    folder = FIXTURES / name
+    return Fixture(folder if folder.is_dir() else FIXTURES / "families" / name)

@@ -1,0 +1,94 @@
+"""Errors have codes, and those that Python has exceptions for are these too."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, fixture
+
+from ranklet import CrossEncoder, ErrorItem, RankletError, _ranklet
+from ranklet.errors import make_error
+
+
+def test_codes_are_those_of_javascript() -> None:
+    source = (ROOT / "pkg" / "src" / "errors.ts").read_text(encoding="utf-8")
+    names = source.split("errorCodes = [")[1].split("]")[0]
+    codes = [name.strip().strip('"') for name in names.split(",") if name.strip()]
+    assert _ranklet.error_codes() == codes
+    assert all(f'"{code}"' in RankletError.__doc__ for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("input", ValueError), ("unsupported", NotImplementedError), ("network", OSError), ("out-of-memory", MemoryError)],
+)
+def test_codes_with_an_exception_of_python(code: str, kind: type[Exception]) -> None:
+    error = make_error(code, "wrong", ErrorItem("pair", 1, 2))
+    assert isinstance(error, kind) and (error.code, str(error)) == (code, "wrong")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.code, str(copy), copy.item) == (type(error), code, "wrong", error.item)
+
+
+def test_broken_files_have_their_code(tmp_path: Path) -> None:
+    files = fixture("bert-gelu-h36").files()
+    for name, content, code in [
+        ("config.json", b"{", "config"),
+        ("tokenizer.json", b"{}", "tokenizer"),
+        ("model.safetensors", b"\0" * 20, "weights"),
+    ]:
+        with pytest.raises(RankletError) as caught:
+            CrossEncoder({**files, name: content})
+        assert caught.value.code == code, name
+    with pytest.raises(RankletError) as caught:
+        CrossEncoder(tmp_path)
+    assert caught.value.code == "input" or caught.value.code == "config"
+
+
+def test_error_names_the_pair() -> None:
+    """A pair is refused whose token has no embedding."""
+    files = fixture("bert-gelu-h36").files()
+    added = b'{"id": 100000, "content": "xyzzy", "single_word": false, "lstrip": false, "rstrip": false, '
+    added += b'"normalized": false, "special": false}, '
+    files["tokenizer.json"] = files["tokenizer.json"].replace(b'"added_tokens": [', b'"added_tokens": [' + added, 1)
+    model = CrossEncoder(files)
+    with pytest.raises(RankletError) as caught:
+        model.predict([["a", "b"], ["a", "xyzzy"], ["a", "c"]])
+    assert caught.value.code == "tokenizer"
+    assert caught.value.item == ("pair", 1, 2)
+    assert str(caught.value).startswith("pair 1: ")
+    assert model.predict([["a", "b"]]).shape == (1,)
+
+
+def test_memory_limit_is_an_error_before_the_weights_are_read() -> None:
+    with pytest.raises(MemoryError) as caught:
+        CrossEncoder(max_memory_bytes=1_000_000)
+    assert caught.value.code == "out-of-memory"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dtype": "int8"},
+        {"device": "tpu"},
+        {"threads": 0},
+        {"threads": True},
+        {"max_length": -1},
+        {"num_labels": 3},
+        {"default_prompt_name": "query"},
+    ],
+)
+def test_wrong_options_are_value_errors(options: dict) -> None:
+    with pytest.raises(ValueError):
+        CrossEncoder(**options)
+
+
+def test_members_for_training_say_what_to_use() -> None:
+    model = CrossEncoder()
+    for name in ("fit", "save_pretrained", "push_to_hub", "start_multi_process_pool", "tokenizer", "half"):
+        with pytest.raises(RankletError, match=name) as caught:
+            getattr(model, name)
+        assert caught.value.code == "unsupported"
+    with pytest.raises(AttributeError):
+        model.no_such_member

@@ -1,0 +1,118 @@
+"""Scores of the fixtures, which sentence-transformers has computed, in every form of input."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from conftest import Fixture, all_fixtures, fixture
+
+from ranklet import CrossEncoder, Identity, Sigmoid
+
+TOLERANCE = 1e-4
+
+
+def expected_scores(model: Fixture) -> np.ndarray:
+    scores = np.array(model.expected["scores"], np.float32)
+    return scores[:, 0] if model.expected["num_labels"] == 1 else scores
+
+
+@pytest.mark.parametrize("model", all_fixtures(), ids=repr)
+def test_fixture_has_the_scores_of_sentence_transformers_in_every_form_of_input(model: Fixture) -> None:
+    encoder = CrossEncoder(str(model.folder), dtype="f32")
+    expected = expected_scores(model)
+    pairs = model.pairs
+    logits = encoder.predict(pairs, activation_fn=Identity())
+    assert np.abs(logits.reshape(len(pairs), -1) - np.array(model.expected["logits"])).max() <= TOLERANCE
+    scores = encoder.predict(pairs)
+    assert scores.dtype == np.float32 and scores.shape == expected.shape
+    assert np.abs(scores - expected).max() <= TOLERANCE
+    forms = [
+        [tuple(pair) for pair in pairs],
+        tuple(tuple(pair) for pair in pairs),
+        np.array(pairs, dtype=object),
+        [np.array(pair, dtype=object) for pair in pairs],
+    ]
+    for form in forms:
+        assert np.array_equal(encoder.predict(form), scores)
+    for index, pair in enumerate(pairs[:3]):
+        for single in (pair, tuple(pair), np.array(pair)):
+            score = encoder.predict(single)
+            assert np.shape(score) == expected.shape[1:]
+            assert np.array_equal(score, scores[index])
+
+
+def test_loads_the_contents_of_files_and_folders_as_paths() -> None:
+    model = fixture("bert-gelu-h36")
+    expected = CrossEncoder(str(model.folder)).predict(model.pairs)
+    files = model.files()
+    assert np.array_equal(CrossEncoder(files).predict(model.pairs), expected)
+    views = {name: memoryview(content) for name, content in files.items()}
+    assert np.array_equal(CrossEncoder(views).predict(model.pairs), expected)
+    assert np.array_equal(CrossEncoder(model.folder).predict(model.pairs), expected)
+
+
+def test_embedded_model_ranks_the_example_of_the_readme() -> None:
+    documents = [
+        "Our office is closed on public holidays.",
+        "Passwords must have at least twelve characters.",
+        "Open Settings, choose Account, then select Forgot password.",
+    ]
+    ranked = CrossEncoder().rank("How do I reset my password?", documents, return_documents=True)
+    assert [(hit["corpus_id"], round(hit["score"], 3)) for hit in ranked] == [(2, 0.394), (1, 0.143), (0, 0.085)]
+    assert [hit["text"] for hit in ranked] == [documents[2], documents[1], documents[0]]
+
+
+def test_q8_is_close_to_f32_and_info_says_which_it_is() -> None:
+    pairs = [["capital of France", "Paris is the capital of France."], ["capital of France", "Bread is tasty."]]
+    exact, quantized = CrossEncoder(dtype="f32"), CrossEncoder(dtype="q8", threads=1)
+    assert (exact.dtype, quantized.dtype, CrossEncoder().dtype) == ("f32", "q8", "q8")
+    difference = np.abs(exact.predict(pairs, activation_fn=Identity()) - quantized.predict(pairs, activation_fn=Identity()))
+    assert 0 < difference.max() < 0.3
+    assert quantized.info["backend"]["device"] == "cpu" and str(quantized.device) == quantized.device.type == "cpu"
+
+
+def test_scores_do_not_depend_on_the_batch_the_order_or_the_number_of_threads() -> None:
+    model = fixture("modernbert-cls-h48")
+    pairs = model.pairs * 4
+    one, four = CrossEncoder(model.folder, threads=1), CrossEncoder(model.folder, threads=4)
+    scores = one.predict(pairs)
+    assert np.array_equal(four.predict(pairs, batch_size=1), scores)
+    assert np.array_equal(one.predict(pairs[::-1], batch_size=1000), scores[::-1])
+
+
+def test_activations_are_applied_by_the_engine_or_called_on_logits() -> None:
+    model = fixture("bert-gelu-h36")
+    encoder = CrossEncoder(model.folder)
+    logits = np.array(model.expected["logits"], np.float32)[:, 0]
+    sigmoid = encoder.predict(model.pairs, activation_fn=Sigmoid())
+    assert np.allclose(sigmoid, 1 / (1 + np.exp(-logits)), atol=TOLERANCE)
+    shapes = []
+
+    def doubled(values: np.ndarray) -> np.ndarray:
+        shapes.append(values.shape)
+        return values * 2
+
+    assert np.allclose(encoder.predict(model.pairs, activation_fn=doubled), logits * 2, atol=TOLERANCE)
+    assert shapes == [(len(model.pairs), 1)]
+    encoder.activation_fn = Identity()
+    assert np.allclose(encoder.predict(model.pairs), logits, atol=TOLERANCE)
+
+
+def test_softmax_over_labels() -> None:
+    model = fixture("bert-labels3-cjk-h60")
+    encoder = CrossEncoder(model.folder)
+    scores = encoder.predict(model.pairs, apply_softmax=True)
+    exponentials = np.exp(np.array(model.expected["scores"]))
+    assert np.allclose(scores, exponentials / exponentials.sum(axis=1, keepdims=True), atol=TOLERANCE)
+
+
+def test_pickled_model_is_small_and_scores_the_same() -> None:
+    model = fixture("bert-gelu-h36")
+    encoder = CrossEncoder(str(model.folder), max_length=20)
+    pickled = pickle.dumps(encoder)
+    copy = pickle.loads(pickled)
+    assert len(pickled) < 2000
+    assert copy.max_seq_length == 20
+    assert np.array_equal(copy.predict(model.pairs), encoder.predict(model.pairs))
