@@ -135,7 +135,7 @@ impl<'a> CachedScoring<'a> {
         work: &'a Work<'a>,
         documents: DocumentOptions,
     ) -> Result<Self> {
-        reranker.session.check_instruction(work.options.instruction)?;
+        reranker.session.check_instruction(work.options.instruction, false)?;
         reranker.session.activation.of(work.options.scores)?;
         let cached_kind = match documents.long_documents {
             LongDocuments::Truncate => Scores::Raw,
