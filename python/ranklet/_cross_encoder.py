@@ -20,10 +20,12 @@ from ._cross_encoder_arguments import (
     keyword_options,
     replacements,
     saved_prompts,
+    warn_once,
 )
 from ._hub import find_model
-from ._pairs import is_single_pair, read_pairs
-from .errors import unsupported_error
+from ._pairs import is_single_pair, not_unicode, read_pairs
+from ._ranklet import NativeScoring
+from .errors import input_error, unsupported_error
 
 logger = logging.getLogger("ranklet")
 
@@ -103,7 +105,7 @@ class CrossEncoder:
         )
         self._load()
         if num_labels is not None and num_labels != self.num_labels:
-            raise ValueError(
+            raise input_error(
                 f"num_labels is {num_labels}, and the model has {self.num_labels} labels: a head with another number "
                 "of labels would have to be trained first"
             )
@@ -114,7 +116,7 @@ class CrossEncoder:
             self.prompts.setdefault(name, "")
         self.default_prompt_name = default_prompt_name if default_prompt_name is not None else saved_default
         if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
-            raise ValueError(
+            raise input_error(
                 f"Default prompt name '{self.default_prompt_name}' not found in the configured prompts dictionary "
                 f"with keys {list(self.prompts)!r}."
             )
@@ -238,6 +240,7 @@ class CrossEncoder:
         device: Any = None,
         pool: Any = None,
         chunk_size: int | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Scores pairs.
 
@@ -253,10 +256,18 @@ class CrossEncoder:
             Tensors with `convert_to_tensor` or without `convert_to_numpy`, which need torch.
         """
         if batch_size <= 0:
-            raise ValueError(f"batch_size must be a positive integer, got {batch_size}.")
+            raise input_error(f"batch_size must be a positive integer, got {batch_size}.")
+        if kwargs:
+            warn_once(f"CrossEncoder.predict: ignored, because only torch's models take them: {', '.join(kwargs)}")
         self._check_call(device, pool)
         queries, documents, is_single = read_pairs(inputs)
-        scoring_of = functools.partial(self._native.scoring_pairs, queries, documents)
+
+        def scoring_of(kind: str, prompt: str | None) -> NativeScoring:
+            try:
+                return self._native.scoring_pairs(queries, documents, kind, prompt)
+            except UnicodeEncodeError:
+                raise not_unicode([*queries, *documents]) from None
+
         scores = self._scores(
             scoring_of, len(queries), self._resolve_prompt(prompt, prompt_name), show_progress_bar, activation_fn
         )
@@ -288,7 +299,7 @@ class CrossEncoder:
             dictionaries with "corpus_id", the document's index, and "score"; with `return_documents` also "text".
         """
         if self.num_labels != 1:
-            raise ValueError(
+            raise input_error(
                 "CrossEncoder.rank() only works for models with num_labels=1. "
                 "Consider using CrossEncoder.predict() with input pairs instead."
             )
@@ -322,7 +333,7 @@ class CrossEncoder:
         if prompt_name is None:
             return None if self.default_prompt_name is None else self.prompts[self.default_prompt_name]
         if prompt_name not in self.prompts:
-            raise ValueError(
+            raise input_error(
                 f"Prompt name '{prompt_name}' not found in the configured prompts dictionary with keys "
                 f"{list(self.prompts)!r}."
             )
@@ -330,7 +341,7 @@ class CrossEncoder:
 
     def _scores(
         self,
-        scoring_of: Callable[[str, str | None], Any],
+        scoring_of: Callable[[str, str | None], NativeScoring],
         total: int,
         prompt: str | None,
         show_progress_bar: bool | None,

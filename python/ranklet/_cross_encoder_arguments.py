@@ -74,7 +74,7 @@ def init_arguments(function: Function) -> Function:
 
 def call_arguments(function: Function) -> Function:
     """Accepts the old names of arguments, and those without an effect, with a warning."""
-    without_effect = ["num_workers", "processing_kwargs"]
+    without_effect = ["num_workers"]
     if function.__name__ == "rank":
         without_effect += ["apply_softmax", "convert_to_numpy", "convert_to_tensor"]
 
