@@ -16,7 +16,7 @@ help() {
 ./build.sh check         checks formatting, lints, documentation and types
 ./build.sh deny          checks the licenses and duplicates of the dependencies (part of test --long)
 ./build.sh wasm          builds the WebAssembly files and their glue, within the size budget
-./build.sh wasm-parts    prints the size of each crate in the WebAssembly file
+./build.sh wasm-parts [feature]  prints the size of each crate in the WebAssembly file, or of a feature such as onnx
 ./build.sh pkg           builds the npm package in pkg/
 ./build.sh wheel         builds the Python wheel in .build/wheels/
 ./build.sh bench [...]   measures speed, load time and memory next to transformers.js and onnxruntime; see --help
@@ -29,7 +29,7 @@ TEXT
   case "${1:-help}" in
     help | -h | --help) help ;;
     setup | demo | check | deny | wasm | pkg | wheel) "$1" ;;
-    wasm-parts) wasm_parts ;;
+    wasm-parts) wasm_parts "${@:2}" ;;
     fuzz) fuzz "${@:2}" ;;
     bench) bench "${@:2}" ;;
     test) test_all "${2:-}" ;;

@@ -8,7 +8,7 @@ check() {
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
   cargo clippy --quiet --release --workspace --all-targets -- -D warnings
-  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features gpu -- -D warnings
+  wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features "$wasm_features" -- -D warnings
   say "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib
   # tsc --strict checks the package and the page against the types of the engine that was just built.

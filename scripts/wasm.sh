@@ -4,13 +4,14 @@
 # says why.
 wasm_budget=3200000
 wasm_gzip_budget=1125000
+wasm_features=gpu,onnx
 
 # Builds two files from one source, without and with relaxed SIMD. They share their glue.
 wasm() {
   setup_wasm
   say "WebAssembly"
-  wasm_engine .build/relaxed --features gpu,relaxed-simd
-  wasm_engine pkg/dist/wasm --features gpu
+  wasm_engine .build/relaxed "$wasm_features,relaxed-simd"
+  wasm_engine pkg/dist/wasm "$wasm_features"
   node pkg/glue.mjs .build/relaxed pkg/dist/wasm
   cmp .build/relaxed/ranklet.js pkg/dist/wasm/ranklet.js || fail "the glue of the two WebAssembly files differs"
   mv .build/relaxed/ranklet_bg.wasm pkg/dist/wasm/ranklet_relaxed_bg.wasm
@@ -18,13 +19,12 @@ wasm() {
   wasm_size pkg/dist/wasm/ranklet_relaxed_bg.wasm
 }
 
-# wasm_engine FOLDER [cargo options]: builds one file and its glue. LLVM must keep the instruction order of the source:
+# wasm_engine FOLDER FEATURES: builds one file and its glue. LLVM must keep the instruction order of the source:
 # its scheduler ignores register pressure here, and the tiles of the CPU engine would spill.
 wasm_engine() {
-  local folder=$1
-  shift
-  wasm_cargo rustc --quiet --profile wasm --lib --no-default-features "$@" -- -Cllvm-args=-pre-RA-sched=source
-  wasm-bindgen --target web --omit-default-module-path --out-dir "$folder" --out-name ranklet \
+  wasm_cargo rustc --quiet --profile wasm --lib --no-default-features --features "$2" -- \
+    -Cllvm-args=-pre-RA-sched=source
+  wasm-bindgen --target web --omit-default-module-path --out-dir "$1" --out-name ranklet \
     target/wasm32-unknown-unknown/wasm/ranklet.wasm
 }
 
@@ -41,16 +41,35 @@ wasm_cargo() {
 wasm_size() {
   local raw gzipped
   raw=$(wc -c <"$1" | tr -d ' ')
-  gzipped=$(gzip -9 -c "$1" | wc -c | tr -d ' ')
+  gzipped=$(gzipped_bytes "$1")
   printf 'wasm: %s bytes, %s gzipped (budget %s, %s)\n' "$raw" "$gzipped" "$wasm_budget" "$wasm_gzip_budget"
   [ "$raw" -le "$wasm_budget" ] && [ "$gzipped" -le "$wasm_gzip_budget" ] ||
     fail "$1 is over the size budget in scripts/wasm.sh"
 }
 
-# Builds the same file with function names, which the published file leaves out, and prints the size of each crate.
+gzipped_bytes() {
+  gzip -9 -c "$1" | wc -c | tr -d ' '
+}
+
+# wasm_parts [FEATURE]: builds the same file with function names, which the published file leaves out, and prints the size
+# of each crate. With a feature, prints what it adds to the published file.
 wasm_parts() {
   setup_wasm
-  wasm_cargo build --quiet --profile wasm --config profile.wasm.strip=false --lib --no-default-features --features gpu \
-    --target-dir target/named
+  if [ $# -gt 0 ]; then
+    wasm_part "$1"
+    return
+  fi
+  CARGO_PROFILE_WASM_STRIP=false wasm_cargo build --quiet --profile wasm --lib --no-default-features \
+    --features "$wasm_features" --target-dir target/named
   node pkg/wasm-parts.mjs target/named/wasm32-unknown-unknown/wasm/ranklet.wasm
+}
+
+wasm_part() {
+  local with without
+  [[ ",$wasm_features," == *",$1,"* ]] || fail "choose one of the features $wasm_features"
+  wasm_engine .build/part "$wasm_features"
+  with=$(gzipped_bytes .build/part/ranklet_bg.wasm)
+  wasm_engine .build/part "${wasm_features/$1/}"
+  without=$(gzipped_bytes .build/part/ranklet_bg.wasm)
+  printf '%s: %s bytes gzipped (%s with it, %s without)\n' "$1" $((with - without)) "$with" "$without"
 }

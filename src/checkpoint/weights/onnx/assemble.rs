@@ -51,7 +51,7 @@ pub(super) fn values(
 ) -> Result<Vec<f32>> {
     let mut collector = TensorCollector::default();
     assemble(source, expected, stored, quantization, &mut collector)?;
-    Ok(collector.into_tensors().pop_first().map(|(_, tensor)| tensor.to_f32()).unwrap_or_default())
+    Ok(collector.into_tensors().into_values().next().map(|tensor| tensor.to_f32()).unwrap_or_default())
 }
 
 /// Adds a tensor of the model to the collector.
@@ -107,27 +107,19 @@ fn plain(
     stored: &StoredTensor,
     collector: &mut TensorCollector,
 ) -> Result<()> {
-    let convert = match kind {
-        ElementType::F32 | ElementType::F16 | ElementType::Bf16 => None,
-        ElementType::F64 => Some(kind),
-        ElementType::I8 | ElementType::U8 | ElementType::I32 => {
-            return Err(unsupported(format!(
-                "{} has whole numbers, and the graph does not show the scale of {}: choose another file of this model, \
-                 such as model.onnx or model_fp16.onnx",
-                stored.name, expected.name
-            )));
-        }
+    let Some(encoding) = kind.encoding() else {
+        return Err(unsupported(format!(
+            "{} has whole numbers, and the graph does not show the scale of {}: choose another file of this model, \
+             such as model.onnx or model_fp16.onnx",
+            stored.name, expected.name
+        )));
     };
-    let encoding = kind.encoding().unwrap_or(Encoding::F32);
-    let bytes = matrix.rows * matrix.columns * if convert.is_some() { 4 } else { matrix.element_bytes };
+    let bytes = matrix.rows * matrix.columns * matrix.element_bytes;
     let mut quantizer = collector.quantizer(&expected.name, &expected.shape, encoding, bytes);
     let mut data = Vec::with_capacity(if quantizer.is_some() { 0 } else { bytes });
     let mut row = Vec::new();
     for index in 0..matrix.rows {
         matrix.row(index, &mut row);
-        if let Some(kind) = convert {
-            row = to_f32(&row, kind).into_iter().flat_map(f32::to_le_bytes).collect();
-        }
         match &mut quantizer {
             Some(quantizer) => quantizer.push(&row)?,
             None => data.extend_from_slice(&row),
@@ -214,46 +206,47 @@ impl Scales {
         kind: ElementType,
         is_quantized: bool,
     ) -> Result<Tensor> {
-        let grid = expected.grid.filter(|_| expected.shape.len() == 2);
-        let mut row = Vec::new();
-        let mut integers = |index: usize| {
-            matrix.row(index, &mut row);
-            let at = matrix.start + index;
-            let integers = to_i32(&row, kind).into_iter().enumerate();
-            integers
-                .map(|(column, code)| code.saturating_sub(self.zero_point(at, column)))
-                .collect::<Vec<i32>>()
-        };
-        let values = |index: usize, integers: &[i32]| -> Vec<f32> {
-            let at = matrix.start + index;
-            integers.iter().enumerate().map(|(column, code)| *code as f32 * self.scale(at, column)).collect()
-        };
-        if kind != ElementType::I8 && kind != ElementType::U8 {
+        if kind.bytes() > 1 {
             return Err(unsupported(format!("{} has scales, but no 8-bit elements", expected.name)));
         }
         let fits = |grid: QuantGrid, integers: &[i32]| {
             self.is_by_row && integers.iter().all(|code| grid.contains(*code))
         };
-        let all_fit =
-            grid.is_some_and(|grid| is_quantized || (0..matrix.rows).all(|row| fits(grid, &integers(row))));
-        let Some(grid) = grid.filter(|_| all_fit) else {
-            let bytes = (0..matrix.rows).flat_map(|row| values(row, &integers(row)));
-            let data = bytes.flat_map(f32::to_le_bytes).collect();
-            return Ok(tensor(expected, Encoding::F32, data, Vec::new()));
-        };
-        let (mut data, mut scales) = (Vec::with_capacity(matrix.rows * matrix.columns), Vec::new());
+        let grid = expected.grid.filter(|_| expected.shape.len() == 2).filter(|grid| {
+            is_quantized || (0..matrix.rows).all(|row| fits(*grid, &self.integers(matrix, kind, row)))
+        });
+        let (mut data, mut scales) = (Vec::new(), Vec::new());
         for index in 0..matrix.rows {
-            let integers = integers(index);
-            if fits(grid, &integers) {
-                scales.push(self.scale(matrix.start + index, 0));
+            let row = matrix.start + index;
+            let integers = self.integers(matrix, kind, index);
+            if let Some(grid) = grid.filter(|grid| fits(*grid, &integers)) {
+                scales.push(self.scale(row, 0));
                 data.extend(integers.iter().map(|code| grid.store(*code)));
-            } else {
-                let values = values(index, &integers);
-                let scale = grid.fast_scale(&values);
-                scales.push(scale);
-                data.extend(values.iter().map(|value| grid.encode(*value, scale)));
+                continue;
+            }
+            let columns = integers.iter().enumerate();
+            let values: Vec<f32> =
+                columns.map(|(column, code)| *code as f32 * self.scale(row, column)).collect();
+            match grid {
+                Some(grid) => {
+                    let scale = grid.fast_scale(&values);
+                    scales.push(scale);
+                    data.extend(values.iter().map(|value| grid.encode(*value, scale)));
+                }
+                None => values.iter().for_each(|value| data.extend_from_slice(&value.to_le_bytes())),
             }
         }
-        Ok(tensor(expected, grid.encoding(), data, scales))
+        Ok(tensor(expected, grid.map_or(Encoding::F32, QuantGrid::encoding), data, scales))
+    }
+
+    /// Returns the integers of a row of the model's matrix, relative to their zero points.
+    fn integers(&self, matrix: &Matrix, kind: ElementType, index: usize) -> Vec<i32> {
+        let mut row = Vec::new();
+        matrix.row(index, &mut row);
+        let mut integers = to_i32(&row, kind);
+        for (column, integer) in integers.iter_mut().enumerate() {
+            *integer -= self.zero_point(matrix.start + index, column);
+        }
+        integers
     }
 }

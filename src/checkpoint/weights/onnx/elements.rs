@@ -1,12 +1,12 @@
 //! The elements of a stored tensor: their type, and their bytes from every field of `TensorProto`.
 
-use half::f16;
-
 use super::graph::{Data, StoredTensor};
 use super::protobuf::{Field, FieldValue, malformed, varint};
-use crate::checkpoint::weights::tensor::Encoding;
+use crate::checkpoint::weights::tensor::{Encoding, Tensor};
 use crate::error::{Result, unsupported, weights};
 
+/// The number of the type of floats in `TensorProto.DataType`.
+const FLOAT: u64 = 1;
 /// The numbers of the fields with data in `TensorProto`.
 pub(super) const FLOAT_DATA: u64 = 4;
 const INT32_DATA: u64 = 5;
@@ -23,7 +23,6 @@ pub(super) enum ElementType {
     F64,
     I8,
     U8,
-    I32,
 }
 
 impl ElementType {
@@ -36,7 +35,6 @@ impl ElementType {
             1 => Self::F32,
             2 => Self::U8,
             3 => Self::I8,
-            6 => Self::I32,
             10 => Self::F16,
             11 => Self::F64,
             16 => Self::Bf16,
@@ -44,6 +42,7 @@ impl ElementType {
                 let kind = match other {
                     4 => "UINT16",
                     5 => "INT16",
+                    6 => "INT32",
                     7 => "INT64",
                     8 => "STRING",
                     17..=20 | 24 => "FLOAT8",
@@ -66,7 +65,7 @@ impl ElementType {
         match self {
             Self::I8 | Self::U8 => 1,
             Self::F16 | Self::Bf16 => 2,
-            Self::F32 | Self::I32 => 4,
+            Self::F32 => 4,
             Self::F64 => 8,
         }
     }
@@ -77,16 +76,16 @@ impl ElementType {
             Self::F32 => Some(Encoding::F32),
             Self::F16 => Some(Encoding::F16),
             Self::Bf16 => Some(Encoding::Bf16),
-            Self::F64 | Self::I8 | Self::U8 | Self::I32 => None,
+            Self::F64 | Self::I8 | Self::U8 => None,
         }
     }
 }
 
-/// Returns the elements in little-endian order from the bytes at the position of a tensor's data.
+/// Returns the elements in little-endian order from the bytes at the position of a tensor's data. Doubles become floats.
 ///
 /// # Errors
 /// `weights` if the number of elements is not that of the shape; `unsupported` for other types.
-pub(super) fn decode(tensor: &StoredTensor, bytes: Vec<u8>) -> Result<Vec<u8>> {
+pub(super) fn decode(tensor: &mut StoredTensor, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let kind = ElementType::of(tensor)?;
     let decoded = match tensor.data {
         Data::Absent | Data::Raw(_) | Data::External(_) | Data::Packed(FLOAT_DATA | DOUBLE_DATA, _) => {
@@ -97,11 +96,18 @@ pub(super) fn decode(tensor: &StoredTensor, bytes: Vec<u8>) -> Result<Vec<u8>> {
     };
     let decoded = decoded.map_err(|error| error.at(&tensor.name))?;
     let wanted = tensor.elements().and_then(|elements| elements.checked_mul(kind.bytes()));
-    if wanted == Some(decoded.len()) {
+    if wanted != Some(decoded.len()) {
+        let (name, shape, found) = (&tensor.name, &tensor.shape, decoded.len());
+        return Err(weights(format!(
+            "{name} has {found} bytes, which is not the size of its shape {shape:?}"
+        )));
+    }
+    if kind != ElementType::F64 {
         return Ok(decoded);
     }
-    let (name, shape, found) = (&tensor.name, &tensor.shape, decoded.len());
-    Err(weights(format!("{name} has {found} bytes, which is not the size of its shape {shape:?}")))
+    tensor.data_type = FLOAT;
+    let doubles = decoded.as_chunks().0.iter().map(|bits| f64::from_le_bytes(*bits));
+    Ok(doubles.flat_map(|double| (double as f32).to_le_bytes()).collect())
 }
 
 /// Decodes packed whole numbers.
@@ -138,33 +144,30 @@ fn append(elements: &mut Vec<u8>, field: u64, number: u64, kind: ElementType) ->
             elements.extend(&number.to_le_bytes()[..kind.bytes()]);
             Ok(())
         }
-        _ => Err(malformed(format!("{kind:?} elements are in the field {field}"))),
+        _ => Err(malformed(&format!("{kind:?} elements are in the field {field}"))),
     }
 }
 
-/// Returns elements in f32.
-pub(super) fn to_f32(bytes: &[u8], kind: ElementType) -> Vec<f32> {
-    match kind {
-        ElementType::F32 => each(bytes, f32::from_le_bytes),
-        ElementType::F16 => each(bytes, |bits| f16::from_le_bytes(bits).to_f32()),
-        ElementType::Bf16 => each(bytes, |bits| half::bf16::from_le_bytes(bits).to_f32()),
-        ElementType::F64 => each(bytes, |bits| f64::from_le_bytes(bits) as f32),
-        ElementType::I8 | ElementType::U8 | ElementType::I32 => {
-            to_i32(bytes, kind).into_iter().map(|number| number as f32).collect()
-        }
-    }
+/// Returns floats in f32; none for whole numbers.
+pub(super) fn to_f32(elements: &[u8], kind: ElementType) -> Vec<f32> {
+    let Some(encoding) = kind.encoding() else { return Vec::new() };
+    let tensor = Tensor {
+        name: String::new(),
+        shape: vec![elements.len() / kind.bytes()],
+        encoding,
+        data: elements.to_vec(),
+        scales: Vec::new(),
+        input_scales: Vec::new(),
+    };
+    tensor.to_f32()
 }
 
-/// Returns whole numbers; none for floats.
-pub(super) fn to_i32(bytes: &[u8], kind: ElementType) -> Vec<i32> {
-    match kind {
-        ElementType::I8 => each(bytes, |[bits]: [u8; 1]| i32::from(bits.cast_signed())),
-        ElementType::U8 => each(bytes, |[bits]: [u8; 1]| i32::from(bits)),
-        ElementType::I32 => each(bytes, i32::from_le_bytes),
-        ElementType::F32 | ElementType::F16 | ElementType::Bf16 | ElementType::F64 => Vec::new(),
-    }
-}
-
-fn each<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks::<N>().0.iter().map(|element| convert(*element)).collect()
+/// Returns 8-bit integers; none for floats.
+pub(super) fn to_i32(elements: &[u8], kind: ElementType) -> Vec<i32> {
+    let convert = match kind {
+        ElementType::I8 => |element: &u8| i32::from(element.cast_signed()),
+        ElementType::U8 => |element: &u8| i32::from(*element),
+        _ => return Vec::new(),
+    };
+    elements.iter().map(convert).collect()
 }

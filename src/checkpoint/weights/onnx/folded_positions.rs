@@ -9,17 +9,16 @@ use super::elements::{ElementType, to_f32};
 use super::graph::{Graph, ValueId};
 use super::layers::Linear;
 use super::naming::Source;
+use super::operators::Operator;
 use crate::checkpoint::weights::expected::{ExpectedRole, ExpectedTensor, normalized_table};
 use crate::checkpoint::weights::tensor::Tensor;
 use crate::error::{Result, unsupported};
 
 /// Max number of products that are used.
 const MAX_PRODUCTS: usize = 6;
-/// Max number of values that are followed.
-const MAX_VALUES: usize = 200;
 /// Max error of the products of the solution, relative to the largest number in them. Weights of 8 bits reach a few
 /// percent.
-const MAX_ERROR: f64 = 0.1;
+const MAX_ERROR: f32 = 0.1;
 
 /// A table whose projections are known.
 #[derive(Debug, Clone)]
@@ -51,8 +50,8 @@ impl FoldedTable {
         let mut positions = expected.iter().filter(of_positions);
         let table = positions.next().filter(|table| table.shape.len() == 2)?;
         let is_normalized = positions.next().is_some_and(|tensor| tensor.shape.len() == 1);
-        let source = |index: usize| found.get(index).cloned().flatten();
-        if source(expected.iter().position(|tensor| tensor.name == table.name)?).is_some() {
+        let index_of = |name: &str| expected.iter().position(|tensor| tensor.name == name);
+        if found[index_of(&table.name)?].is_some() {
             return None;
         }
         let mut products = Vec::new();
@@ -68,9 +67,9 @@ impl FoldedTable {
             };
             let Some(other) = other else { continue };
             let module = expected[other].name.strip_suffix(".weight")?;
-            let bias = expected.iter().position(|tensor| tensor.name == format!("{module}.bias"))?;
+            let bias = index_of(&format!("{module}.bias"))?;
             let tensor = factor(graph, linear.output, table.shape.iter().product());
-            if let (Some(tensor), Some(weight), Some(bias)) = (tensor, source(other), source(bias)) {
+            if let (Some(tensor), Some(weight), Some(bias)) = (tensor, found[other], found[bias]) {
                 products.push(Product { tensor, weight, bias });
             }
         }
@@ -82,90 +81,47 @@ impl FoldedTable {
 
 /// Returns the stored tensor of `elements` that a value is multiplied by.
 fn factor(graph: &Graph, value: ValueId, elements: usize) -> Option<usize> {
-    let mut seen = Vec::new();
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        if seen.contains(&value) || seen.len() > MAX_VALUES {
-            continue;
+    let mut found = None;
+    graph.follow(value, &mut |node, input| match node.op {
+        Operator::MatMul | Operator::FusedMatMul | Operator::MatMulInteger if input == 0 => {
+            let tensor = node.input(1).and_then(|other| origin(graph, other));
+            let fits = |tensor: &usize| graph.tensors[*tensor].elements() == Some(elements);
+            found = found.or(tensor.filter(fits));
+            false
         }
-        seen.push(value);
-        for (index, input) in graph.consumers(value) {
-            let node = &graph.nodes[*index];
-            match node.op.as_str() {
-                "MatMul" | "FusedMatMul" | "MatMulInteger" if *input == 0 => {
-                    let tensor = node.input(1).and_then(|other| origin(graph, other));
-                    if let Some(tensor) =
-                        tensor.filter(|tensor| graph.tensors[*tensor].elements() == Some(elements))
-                    {
-                        return Some(tensor);
-                    }
-                }
-                "Add"
-                | "Reshape"
-                | "Transpose"
-                | "Cast"
-                | "Squeeze"
-                | "Unsqueeze"
-                | "Div"
-                | "Mul"
-                | "Identity"
-                | "DynamicQuantizeLinear" => open.push(node.output()),
-                _ => {}
-            }
-        }
-    }
-    None
+        op => op.keeps_numbers() || matches!(op, Operator::Add | Operator::Div | Operator::Mul),
+    });
+    found
 }
 
 /// Returns the stored tensor that a value is a copy of, repeated for each pair and perhaps transposed.
-fn origin(graph: &Graph, mut value: ValueId) -> Option<usize> {
-    for _ in 0..MAX_VALUES {
-        if let Some(tensor) = graph.tensor(value) {
-            return Some(tensor);
-        }
-        let node = &graph.nodes[graph.producer(value)?];
-        match node.op.as_str() {
-            "Tile"
-            | "Expand"
-            | "Transpose"
-            | "Reshape"
-            | "Cast"
-            | "Squeeze"
-            | "Unsqueeze"
-            | "Identity"
-            | "DynamicQuantizeLinear"
-            | "Div" => value = node.input(0)?,
-            _ => return None,
-        }
-    }
-    None
+fn origin(graph: &Graph, value: ValueId) -> Option<usize> {
+    graph.origin(value, |op| op.keeps_numbers() || op == Operator::Div)
 }
 
-/// The normal equations `T A = B` of a table `T`, with the sums over all products of `A = W^T W` and
-/// `B = (P - b) W`.
+/// The normal equations of a table `T`: `A T^T = B`, with the sums over all products of `A = W^T W` and
+/// `B = W^T (P - b)^T`.
 pub(super) struct NormalEquations {
-    rows: usize,
     width: usize,
-    a: Vec<f64>,
-    b: Vec<f64>,
+    /// The rows of `A`, each followed by the row of `B`.
+    equations: Vec<Vec<f64>>,
 }
 
 impl NormalEquations {
     pub(super) fn new(expected: &ExpectedTensor) -> Self {
         let (rows, width) = (expected.shape[0], expected.shape[1]);
-        Self { rows, width, a: vec![0.0; width * width], b: vec![0.0; rows * width] }
+        Self { width, equations: vec![vec![0.0; width + rows]; width] }
     }
 
     /// Adds a product: `[rows, width]`, with the matrix `[width, width]` and the bias `[width]`.
     pub(super) fn add(&mut self, product: &[f32], weight: &[f32], bias: &[f32]) {
-        let width = self.width;
-        for (output, (weights, bias)) in weight.chunks_exact(width).zip(bias).enumerate() {
-            let weights: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
-            for (row, factor) in self.a.chunks_exact_mut(width).zip(&weights) {
-                add_scaled(row, &weights, *factor);
-            }
-            for (row, values) in self.b.chunks_exact_mut(width).zip(product.chunks_exact(width)) {
-                add_scaled(row, &weights, f64::from(values[output]) - f64::from(*bias));
+        for (output, (weights, bias)) in weight.chunks_exact(self.width).zip(bias).enumerate() {
+            let weights = weights.iter().map(|weight| f64::from(*weight));
+            let values = product.iter().skip(output).step_by(self.width);
+            let values = values.map(|value| f64::from(*value) - f64::from(*bias));
+            let observation: Vec<f64> = weights.chain(values).collect();
+            for (equation, factor) in self.equations.iter_mut().zip(&observation) {
+                add_scaled(equation, &observation, *factor);
             }
         }
     }
@@ -175,36 +131,23 @@ impl NormalEquations {
     /// # Errors
     /// `unsupported` if the products do not determine it.
     pub(super) fn solve(mut self, name: &str) -> Result<Vec<f32>> {
-        let width = self.width;
-        // The Cholesky decomposition A = L L^T. L replaces the lower half of A.
-        for row in 0..width {
-            let (before, rest) = self.a.split_at_mut(row * width);
-            let (current, _) = rest.split_at_mut(width);
-            for column in 0..row {
-                let other = &before[column * width..][..width];
-                current[column] =
-                    (current[column] - dot(&current[..column], &other[..column])) / other[column];
-            }
-            let pivot = current[row] - dot(&current[..row], &current[..row]);
-            if pivot <= current[row] * 1e-13 {
+        // Gauss-Jordan elimination. A is positive definite, so that no rows have to be swapped.
+        let diagonal: Vec<f64> = self.equations.iter().enumerate().map(|(at, row)| row[at]).collect();
+        for (column, diagonal) in diagonal.into_iter().enumerate() {
+            let mut pivot = std::mem::take(&mut self.equations[column]);
+            let divisor = pivot[column];
+            if divisor <= diagonal * 1e-13 {
                 return Err(undetermined(name));
             }
-            current[row] = pivot.sqrt();
-        }
-        for values in self.b.chunks_exact_mut(width) {
-            for row in 0..width {
-                let factors = &self.a[row * width..][..width];
-                values[row] = (values[row] - dot(&factors[..row], &values[..row])) / factors[row];
+            pivot.iter_mut().for_each(|value| *value /= divisor);
+            for equation in self.equations.iter_mut().filter(|equation| !equation.is_empty()) {
+                let factor = -equation[column];
+                add_scaled(&mut equation[column..], &pivot[column..], factor);
             }
-            for row in (0..width).rev() {
-                let factors = &self.a[row * width..][..width];
-                values[row] /= factors[row];
-                let value = values[row];
-                add_scaled(&mut values[..row], &factors[..row], -value);
-            }
+            self.equations[column] = pivot;
         }
-        debug_assert_eq!(self.b.len(), self.rows * width);
-        Ok(self.b.into_iter().map(|value| value as f32).collect())
+        let columns = |row: usize| self.equations.iter().map(move |equation| equation[row] as f32);
+        Ok((self.width..self.equations[0].len()).flat_map(columns).collect())
     }
 }
 
@@ -220,14 +163,13 @@ pub(super) fn check_product(
     bias: &[f32],
 ) -> Result<()> {
     let width = expected.shape[1];
-    let largest = product.iter().fold(0.0f64, |largest, value| largest.max(f64::from(value.abs())));
+    let largest = product.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     // Every 16th row is enough to see that the tensors do not belong together.
     for (row, values) in table.chunks_exact(width).zip(product.chunks_exact(width)).step_by(16) {
-        let row: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
         for ((weights, bias), value) in weight.chunks_exact(width).zip(bias).zip(values) {
-            let weights: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
-            let error = dot(&row, &weights) + f64::from(*bias) - f64::from(*value);
-            if error.is_nan() || error.abs() > MAX_ERROR * largest {
+            let sum: f32 = row.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+            let error = (sum + bias - value).abs();
+            if error.is_nan() || error > MAX_ERROR * largest {
                 return Err(undetermined(&expected.name));
             }
         }
@@ -251,22 +193,20 @@ pub(super) fn in_rows(
 ) -> Option<Vec<f32>> {
     let (rows, width) = (expected.shape[0], expected.shape[1]);
     let sizes: Vec<usize> = shape.iter().copied().skip_while(|size| *size == 1).collect();
-    let values = to_f32(elements, kind);
     let (heads, is_swapped) = match *sizes.as_slice() {
-        [a, b] if (a, b) == (rows, width) => return Some(values),
+        [a, b] if (a, b) == (rows, width) => (1, false),
         [heads, a, b] if a == rows && heads * b == width => (heads, false),
         [heads, a, b] if b == rows && heads * a == width => (heads, true),
-        [a, b] if a == rows && b == width => (1, false),
         _ => return None,
     };
+    let values = to_f32(elements, kind);
     let head_dim = width / heads;
     let mut result = Vec::with_capacity(values.len());
     for row in 0..rows {
-        for head in 0..heads {
-            for dimension in 0..head_dim {
-                let at = if is_swapped { dimension * rows + row } else { row * head_dim + dimension };
-                result.push(*values.get(head * rows * head_dim + at)?);
-            }
+        for column in 0..width {
+            let (head, dimension) = (column / head_dim, column % head_dim);
+            let at = if is_swapped { dimension * rows + row } else { row * head_dim + dimension };
+            result.push(*values.get(head * rows * head_dim + at)?);
         }
     }
     Some(result)
@@ -282,18 +222,4 @@ fn add_scaled(target: &mut [f64], values: &[f64], factor: f64) {
     for (target, value) in target.iter_mut().zip(values) {
         *target += factor * value;
     }
-}
-
-/// Returns the sum of products, in 8 lanes so that the compiler can vectorize it.
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    let mut lanes = [0.0; 8];
-    for (left, right) in left.iter().zip(right) {
-        for lane in 0..8 {
-            lanes[lane] += left[lane] * right[lane];
-        }
-    }
-    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
-    lanes.iter().sum::<f64>() + rest
 }

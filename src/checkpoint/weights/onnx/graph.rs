@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::operators::Operator;
 use crate::error::{Result, unsupported};
 
 /// Max number of nodes. The graphs of large models have some ten thousand.
@@ -14,8 +15,10 @@ const MAX_NAME_BYTES: usize = 16 << 20;
 /// Max number of inputs and outputs of all nodes.
 const MAX_EDGES: usize = 300_000;
 
-/// Max number of nodes that are followed from one value.
+/// Max number of nodes that read one value and are followed.
 const MAX_CONSUMERS: usize = 64;
+/// Max number of values that are followed from one value.
+const MAX_VALUES: usize = 100;
 
 /// A value that flows between nodes. 0 is the empty name of an omitted input.
 pub(super) type ValueId = usize;
@@ -46,9 +49,9 @@ struct Value {
 }
 
 /// An operation.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Node {
-    pub(super) op: String,
+    pub(super) op: Operator,
     pub(super) name: String,
     /// The path of its module in PyTorch, as torch's newer exporter records it, such as `bert.pooler.dense`.
     pub(super) scopes: Vec<String>,
@@ -60,30 +63,31 @@ pub(super) struct Node {
 }
 
 /// The attributes that are read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Attributes {
     pub(super) trans_a: bool,
     pub(super) trans_b: bool,
     pub(super) alpha: f32,
     pub(super) beta: f32,
     pub(super) axis: Option<i64>,
-    pub(super) perm: Vec<i64>,
+    /// Whether a Transpose has another order of dimensions than 1, 0.
+    pub(super) is_permutation: bool,
     pub(super) block_size: i64,
-    pub(super) qkv_hidden_sizes: Vec<i64>,
+    /// Whether the projections to queries, keys and values have different sizes.
+    pub(super) has_unequal_parts: bool,
 }
 
 impl Default for Attributes {
     fn default() -> Self {
-        let (perm, qkv_hidden_sizes) = Default::default();
         Self {
             trans_a: false,
             trans_b: false,
             alpha: 1.0,
             beta: 1.0,
             axis: None,
-            perm,
+            is_permutation: false,
             block_size: 0,
-            qkv_hidden_sizes,
+            has_unequal_parts: false,
         }
     }
 }
@@ -208,15 +212,47 @@ impl Graph {
         self.values[value].tensor
     }
 
-    /// Returns the index of the node that computes a value.
-    pub(super) fn producer(&self, value: ValueId) -> Option<usize> {
-        self.values[value].producer
+    /// Returns the node that computes a value.
+    pub(super) fn producer(&self, value: ValueId) -> Option<&Node> {
+        self.values[value].producer.map(|index| &self.nodes[index])
     }
 
     /// Returns the first nodes that read a value, and the number of the input.
     pub(super) fn consumers(&self, value: ValueId) -> &[(usize, usize)] {
         let consumers = self.values[value].consumers.as_slice();
         consumers.get(..MAX_CONSUMERS).unwrap_or(consumers)
+    }
+
+    /// Calls `visit` for each node that reads a value, with the number of the input, and for those that read the results
+    /// of nodes for which it returns true.
+    pub(super) fn follow(&self, value: ValueId, visit: &mut dyn FnMut(&Node, usize) -> bool) {
+        let mut seen = Vec::new();
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            if value == 0 || seen.contains(&value) || seen.len() > MAX_VALUES {
+                continue;
+            }
+            seen.push(value);
+            for (index, input) in self.consumers(value) {
+                let node = &self.nodes[*index];
+                if visit(node, *input) {
+                    open.extend_from_slice(&node.outputs);
+                }
+            }
+        }
+    }
+
+    /// Returns the tensor that a value is computed from by operators that `passes` accepts, through their first inputs.
+    pub(super) fn origin(&self, mut value: ValueId, passes: fn(Operator) -> bool) -> Option<usize> {
+        for _ in 0..MAX_VALUES {
+            let tensor = self.tensor(value);
+            if tensor.is_some() {
+                return tensor;
+            }
+            let node = self.producer(value).filter(|node| passes(node.op))?;
+            value = node.input(0)?;
+        }
+        None
     }
 }
 

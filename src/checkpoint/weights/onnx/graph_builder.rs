@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::graph::{Data, ExternalData, Graph, Node, StoredTensor};
+use super::operators::Operator;
 use super::protobuf::{Field, FieldValue, malformed, varint};
 use crate::checkpoint::model_layout::is_plain_name;
 use crate::error::{Result, unsupported, weights};
@@ -166,7 +167,7 @@ impl GraphBuilder {
                 self.node.outputs.push(self.graph.value(text)?);
             }
             (Message::Node, 3) => text.clone_into(&mut self.node.name),
-            (Message::Node, 4) => text.clone_into(&mut self.node.op),
+            (Message::Node, 4) => self.node.op = Operator::named(text),
             (Message::Metadata, _) => {
                 // A list as Python prints it: "['', 'bert', 'bert.pooler', 'linear']".
                 let scopes = text.split('\'').skip(1).step_by(2).filter(|scope| !scope.is_empty());
@@ -176,7 +177,7 @@ impl GraphBuilder {
             (Message::ExternalEntry, _) => {
                 let number = || {
                     text.parse().map_err(|_| {
-                        malformed(format!("{} has the external position {text:?}", self.tensor.name))
+                        malformed(&format!("{} has the external position {text:?}", self.tensor.name))
                     })
                 };
                 match self.key.as_slice() {
@@ -216,7 +217,7 @@ impl GraphBuilder {
 
     fn push_size(&mut self, size: u64) -> Result<()> {
         let size = usize::try_from(size).ok().filter(|_| self.tensor.shape.len() < MAX_INTEGERS);
-        let size = size.ok_or_else(|| malformed(format!("{} has impossible sizes", self.tensor.name)))?;
+        let size = size.ok_or_else(|| malformed(&format!("{} has impossible sizes", self.tensor.name)))?;
         self.tensor.shape.push(size);
         Ok(())
     }
@@ -301,8 +302,8 @@ impl GraphBuilder {
             "beta" => attributes.beta = float,
             "axis" => attributes.axis = Some(int),
             "block_size" => attributes.block_size = int,
-            "perm" => attributes.perm = ints,
-            "qkv_hidden_sizes" => attributes.qkv_hidden_sizes = ints,
+            "perm" => attributes.is_permutation = ints != [1, 0],
+            "qkv_hidden_sizes" => attributes.has_unequal_parts = ints.iter().any(|size| *size != ints[0]),
             _ => {}
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The layers in a graph that have weights: linear layers, norms and tables.
 
 use super::graph::{Graph, Node, ValueId};
+use super::operators::Operator;
 
 /// Max number of nodes between a layer and its weights or its bias.
 const MAX_STEPS: usize = 8;
@@ -9,7 +10,7 @@ const MAX_STEPS: usize = 8;
 const MAX_LAYERS: usize = 2000;
 
 /// A matrix or a table as a node reads it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct WeightRef {
     /// Index into the tensors of the graph.
     pub(super) tensor: usize,
@@ -19,7 +20,7 @@ pub(super) struct WeightRef {
 }
 
 /// How integers stand for numbers: `(integer - zero_point) * scale`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Quantization {
     /// Indices into the tensors of the graph.
     pub(super) scale: usize,
@@ -29,10 +30,12 @@ pub(super) struct Quantization {
 }
 
 /// A linear layer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Linear {
     pub(super) node: usize,
     pub(super) input: ValueId,
+    /// Whether the input does not depend on the text.
+    pub(super) is_positional: bool,
     pub(super) weight: WeightRef,
     /// Whether the stored matrix is `[out, in]`, as in PyTorch, and not `[in, out]`.
     pub(super) is_out_in: bool,
@@ -56,10 +59,11 @@ pub(super) struct Bias {
 }
 
 /// A LayerNorm.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Norm {
     pub(super) node: usize,
-    pub(super) input: ValueId,
+    /// Whether the input does not depend on the text.
+    pub(super) is_positional: bool,
     pub(super) scale: usize,
     pub(super) bias: Option<usize>,
     /// Whether the node has no bias, which stands for zero.
@@ -67,7 +71,7 @@ pub(super) struct Norm {
 }
 
 /// A table whose rows are looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) node: usize,
     pub(super) weight: WeightRef,
@@ -86,17 +90,18 @@ impl Layers {
     pub(super) fn find(graph: &Graph) -> Self {
         let mut layers = Self::default();
         for (index, node) in graph.nodes.iter().enumerate() {
-            match node.op.as_str() {
-                "LayerNormalization" => layers.norms.extend(norm(graph, index, [0, 1, 2])),
-                "SkipLayerNormalization" => layers.norms.extend(norm(graph, index, [0, 2, 3])),
-                "Div" => layers.norms.extend(norm_in_operators(graph, index)),
-                "EmbedLayerNormalization" => {
+            match node.op {
+                Operator::LayerNormalization => layers.norms.extend(norm(graph, index, [0, 1, 2])),
+                Operator::SkipLayerNormalization => layers.norms.extend(norm(graph, index, [0, 2, 3])),
+                Operator::Div => layers.norms.extend(norm_in_operators(graph, node)),
+                Operator::EmbedLayerNormalization => {
                     layers.norms.extend(norm(graph, index, [0, 5, 6]));
-                    let table =
-                        |input| Some(Table { node: index, weight: weight(graph, node.input(input)?)? });
-                    layers.tables.extend([2, 3, 4].into_iter().filter_map(table));
+                    for input in 2..5 {
+                        let weight = node.input(input).and_then(|value| weight(graph, value));
+                        layers.tables.extend(weight.map(|weight| Table { node: index, weight }));
+                    }
                 }
-                "Gather" if node.attributes.axis.unwrap_or(0) == 0 => {
+                Operator::Gather if node.attributes.axis.unwrap_or(0) == 0 => {
                     layers.tables.extend(lookup(graph, index));
                 }
                 _ => layers.linears.extend(linear(graph, index)),
@@ -116,16 +121,16 @@ pub(super) fn weight(graph: &Graph, mut value: ValueId) -> Option<WeightRef> {
         if let Some(tensor) = graph.tensor(value) {
             return Some(WeightRef { tensor, ..found });
         }
-        let node = &graph.nodes[graph.producer(value)?];
-        match node.op.as_str() {
-            "Identity" | "Cast" => {}
-            "Transpose" if matches!(node.attributes.perm.as_slice(), [] | [1, 0]) => {
+        let node = graph.producer(value)?;
+        match node.op {
+            Operator::Identity | Operator::Cast => {}
+            Operator::Transpose if !node.attributes.is_permutation => {
                 found.is_transposed = !found.is_transposed;
                 if let Some(quantization) = &mut found.quantization {
                     quantization.axis = 1 - quantization.axis;
                 }
             }
-            "DequantizeLinear" if node.attributes.block_size == 0 => {
+            Operator::DequantizeLinear if node.attributes.block_size == 0 => {
                 found.quantization = Some(Quantization {
                     scale: constant(graph, node.input(1))?,
                     zero_point: constant(graph, node.input(2)),
@@ -137,6 +142,13 @@ pub(super) fn weight(graph: &Graph, mut value: ValueId) -> Option<WeightRef> {
         value = node.input(0)?;
     }
     None
+}
+
+/// Returns whether a value does not depend on the text: the rows of relative positions.
+fn is_positional(graph: &Graph, value: ValueId) -> bool {
+    let passes =
+        |op: Operator| op.keeps_numbers() || matches!(op, Operator::LayerNormalization | Operator::Slice);
+    graph.origin(value, passes).is_some()
 }
 
 /// Returns the tensor that a value is, without transposing it.
@@ -159,7 +171,7 @@ fn norm(graph: &Graph, index: usize, [input, scale, bias]: [usize; 3]) -> Option
     let is_unbiased = node.input(bias).is_none();
     Some(Norm {
         node: index,
-        input: node.input(input)?,
+        is_positional: is_positional(graph, node.input(input)?),
         scale,
         bias: vector(graph, node.input(bias)),
         is_unbiased,
@@ -168,22 +180,23 @@ fn norm(graph: &Graph, index: usize, [input, scale, bias]: [usize; 3]) -> Option
 
 /// Returns a norm that consists of several operators, as in files before version 17 of the operators, from the division
 /// by the standard deviation.
-fn norm_in_operators(graph: &Graph, index: usize) -> Option<Norm> {
-    let node = &graph.nodes[index];
-    let producer = |input: usize| graph.producer(node.input(input)?).map(|index| &graph.nodes[index]);
-    let difference = producer(0).filter(|node| node.op == "Sub")?;
-    producer(1).filter(|node| node.op == "Sqrt")?;
-    // Returns the node that combines a value with a vector, and the vector.
-    let combined = |value: ValueId, op: &str| {
-        graph.consumers(value).iter().find_map(|(index, input)| {
-            let node = &graph.nodes[*index];
-            let tensor = vector(graph, node.input(1 - (*input).min(1)))?;
-            (node.op == op).then_some((*index, tensor))
-        })
-    };
-    let (scaled, scale) = combined(node.output(), "Mul")?;
-    let bias = combined(graph.nodes[scaled].output(), "Add").map(|(_, bias)| bias);
-    Some(Norm { node: scaled, input: difference.input(0)?, scale, bias, is_unbiased: false })
+fn norm_in_operators(graph: &Graph, node: &Node) -> Option<Norm> {
+    let producer = |input: usize, op| graph.producer(node.input(input)?).filter(|node| node.op == op);
+    let difference = producer(0, Operator::Sub)?;
+    producer(1, Operator::Sqrt)?;
+    let (scaled, scale) = combined(graph, node.output(), Operator::Mul)?;
+    let bias = combined(graph, graph.nodes[scaled].output(), Operator::Add).map(|(_, bias)| bias);
+    let is_positional = is_positional(graph, difference.input(0)?);
+    Some(Norm { node: scaled, is_positional, scale, bias, is_unbiased: false })
+}
+
+/// Returns the node that combines a value with a vector, and the vector.
+fn combined(graph: &Graph, value: ValueId, op: Operator) -> Option<(usize, usize)> {
+    graph.consumers(value).iter().find_map(|(index, input)| {
+        let node = &graph.nodes[*index];
+        let tensor = vector(graph, node.input(1 - (*input).min(1)))?;
+        (node.op == op).then_some((*index, tensor))
+    })
 }
 
 /// Returns the table of a Gather node. Integers are dequantized after it.
@@ -192,7 +205,7 @@ fn lookup(graph: &Graph, index: usize) -> Option<Table> {
     let mut weight = weight(graph, node.input(0)?)?;
     let after = graph.consumers(node.output()).iter().find(|(_, input)| *input == 0);
     if let Some(node) =
-        after.map(|(node, _)| &graph.nodes[*node]).filter(|node| node.op == "DequantizeLinear")
+        after.map(|(node, _)| &graph.nodes[*node]).filter(|node| node.op == Operator::DequantizeLinear)
     {
         let (scale, zero_point) = (constant(graph, node.input(1))?, constant(graph, node.input(2)));
         weight.quantization = Some(Quantization { scale, zero_point, axis: 1 });
@@ -200,9 +213,8 @@ fn lookup(graph: &Graph, index: usize) -> Option<Table> {
     (graph.tensors[weight.tensor].shape.len() == 2).then_some(Table { node: index, weight })
 }
 
-/// The inputs of an operator with a matrix: the matrix, its scale and zero point, and the bias.
+/// The inputs of an operator with a matrix, which is input 1: its scale and zero point, and the bias.
 struct Operands {
-    matrix: usize,
     quantization: Option<[usize; 2]>,
     bias: Option<usize>,
     parts: usize,
@@ -211,39 +223,38 @@ struct Operands {
 fn operands(node: &Node) -> Option<Operands> {
     let attributes = &node.attributes;
     let plain = !attributes.trans_a && attributes.alpha == 1.0 && attributes.beta == 1.0;
-    let (matrix, quantization, bias, parts) = match node.op.as_str() {
-        "MatMul" | "MatMulInteger" => (1, None, None, 1),
-        "FusedMatMul" if plain => (1, None, None, 1),
-        "Gemm" | "FusedGemm" if plain => (1, None, Some(2), 1),
-        "DynamicQuantizeMatMul" => (1, Some([2, 3]), Some(4), 1),
-        "MatMulIntegerToFloat" => (1, Some([3, 5]), Some(6), 1),
-        "Attention" => (1, None, Some(2), 3),
-        "QAttention" => (1, Some([4, 7]), Some(2), 3),
+    let (quantization, bias, parts) = match node.op {
+        Operator::MatMul | Operator::MatMulInteger => (None, None, 1),
+        Operator::FusedMatMul if plain => (None, None, 1),
+        Operator::Gemm | Operator::FusedGemm if plain => (None, Some(2), 1),
+        Operator::DynamicQuantizeMatMul => (Some([2, 3]), Some(4), 1),
+        Operator::MatMulIntegerToFloat => (Some([3, 5]), Some(6), 1),
+        Operator::Attention => (None, Some(2), 3),
+        Operator::QAttention => (Some([4, 7]), Some(2), 3),
         _ => return None,
     };
-    Some(Operands { matrix, quantization, bias, parts })
+    Some(Operands { quantization, bias, parts })
 }
 
 fn linear(graph: &Graph, index: usize) -> Option<Linear> {
     let node = &graph.nodes[index];
-    let Operands { matrix, quantization, bias, parts } = operands(node)?;
-    let mut weight = weight(graph, node.input(matrix)?)?;
+    let Operands { quantization, bias, parts } = operands(node)?;
+    let mut weight = weight(graph, node.input(1)?)?;
     let shape = <[usize; 2]>::try_from(graph.tensors[weight.tensor].shape.as_slice()).ok()?;
     let is_out_in = node.attributes.trans_b != weight.is_transposed;
     let outputs = shape[usize::from(!is_out_in)];
-    if parts > 1 && (outputs % parts != 0 || !equal_parts(&node.attributes.qkv_hidden_sizes)) {
+    if parts > 1 && (outputs % parts != 0 || node.attributes.has_unequal_parts) {
         return None;
     }
     let axis = usize::from(!is_out_in);
+    let mut output = node.output();
     if let Some([scale, zero_point]) = quantization {
         let (scale, zero_point) =
             (constant(graph, node.input(scale))?, constant(graph, node.input(zero_point)));
         weight.quantization = Some(Quantization { scale, zero_point, axis });
-    }
-    let mut output = node.output();
-    if node.op == "MatMulInteger" {
-        let (scaled, scale) = scale_after(graph, output)?;
-        output = scaled;
+    } else if node.op == Operator::MatMulInteger {
+        let scale;
+        (output, scale) = scale_after(graph, output)?;
         weight.quantization = Some(Quantization { scale, zero_point: constant(graph, node.input(3)), axis });
     }
     let whole = |tensor| Bias { tensor, part: 0, parts: 1 };
@@ -257,11 +268,19 @@ fn linear(graph: &Graph, index: usize) -> Option<Linear> {
         },
     };
     let input = node.input(0)?;
-    Some(Linear { node: index, input, weight, is_out_in, bias, is_unbiased, output, part: 0, parts })
-}
-
-fn equal_parts(sizes: &[i64]) -> bool {
-    sizes.windows(2).all(|pair| pair[0] == pair[1])
+    let is_positional = is_positional(graph, input);
+    Some(Linear {
+        node: index,
+        input,
+        is_positional,
+        weight,
+        is_out_in,
+        bias,
+        is_unbiased,
+        output,
+        part: 0,
+        parts,
+    })
 }
 
 /// Returns the product of a MatMulInteger's result with its scales, and the scale of the matrix.
@@ -269,13 +288,13 @@ fn scale_after(graph: &Graph, mut value: ValueId) -> Option<(ValueId, usize)> {
     for _ in 0..MAX_STEPS {
         let (index, input) = *graph.consumers(value).first()?;
         let node = &graph.nodes[index];
-        match node.op.as_str() {
-            "Cast" => {}
-            "Mul" => {
+        match node.op {
+            Operator::Cast => {}
+            Operator::Mul => {
                 let scales = node.input(1 - input.min(1))?;
                 let scale = constant(graph, Some(scales)).or_else(|| {
                     // The product of the scale of the activations and that of the matrix.
-                    let product = graph.producer(scales).map(|index| &graph.nodes[index])?;
+                    let product = graph.producer(scales)?;
                     let factors = [product.input(0), product.input(1)];
                     factors.into_iter().find_map(|factor| constant(graph, factor))
                 });
@@ -290,80 +309,90 @@ fn scale_after(graph: &Graph, mut value: ValueId) -> Option<(ValueId, usize)> {
 
 /// Returns the bias that is added to a value, and the sum.
 fn bias_after(graph: &Graph, value: ValueId, outputs: usize) -> Option<(Bias, ValueId)> {
-    let of_size = |tensor: &usize| graph.tensors[*tensor].elements() == Some(outputs);
     let mut open = vec![value];
     for _ in 0..MAX_STEPS {
         for (index, input) in graph.consumers(open.pop()?) {
             let node = &graph.nodes[*index];
-            let bias = match (node.op.as_str(), input) {
-                ("Add" | "BiasAdd", 0 | 1) => node.input(1 - input),
-                ("SkipLayerNormalization", 0 | 1) => node.input(4),
-                ("BiasGelu" | "FastGelu", 0) => node.input(1),
-                ("MultiHeadAttention", 0..=2) => {
-                    let merged = vector(graph, node.input(3))?;
-                    let of_all = graph.tensors[merged].elements() == outputs.checked_mul(3);
-                    return of_all.then_some((Bias { tensor: merged, part: *input, parts: 3 }, value));
-                }
-                ("Cast" | "Reshape" | "Identity", 0) => {
+            let Some(bias) = bias_input(node.op, *input) else {
+                if matches!(node.op, Operator::Cast | Operator::Reshape | Operator::Identity) {
                     open.push(node.output());
-                    continue;
                 }
-                _ => continue,
+                continue;
             };
-            if let Some(tensor) = vector(graph, bias).filter(of_size) {
-                return Some((Bias { tensor, part: 0, parts: 1 }, node.output()));
+            // An attention node has the biases of queries, keys and values in one vector.
+            let is_merged = node.op == Operator::MultiHeadAttention;
+            let (part, parts, sum) = if is_merged { (*input, 3, value) } else { (0, 1, node.output()) };
+            if let Some(tensor) = vector(graph, node.input(bias))
+                && graph.tensors[tensor].elements() == outputs.checked_mul(parts)
+            {
+                return Some((Bias { tensor, part, parts }, sum));
             }
         }
     }
     None
 }
 
+/// Returns the number of the input that an operator adds to another.
+fn bias_input(op: Operator, input: usize) -> Option<usize> {
+    match (op, input) {
+        (Operator::Add | Operator::BiasAdd, 0 | 1) => Some(1 - input),
+        (Operator::SkipLayerNormalization, 0 | 1) => Some(4),
+        (Operator::BiasGelu | Operator::FastGelu, 0) => Some(1),
+        (Operator::MultiHeadAttention, 0..=2) => Some(3),
+        _ => None,
+    }
+}
+
 /// Returns whether all nodes that read a value are known not to add a constant to it.
 fn adds_no_bias(graph: &Graph, value: ValueId) -> bool {
     graph.consumers(value).iter().all(|(index, input)| {
         let node = &graph.nodes[*index];
-        let is_constant =
-            |input: usize| node.input(input).is_some_and(|value| weight(graph, value).is_some());
-        match node.op.as_str() {
-            "Add" | "Sub" => !is_constant(1 - (*input).min(1)),
-            "SkipLayerNormalization" => node.input(4).is_none(),
-            "MultiHeadAttention" => node.input(3).is_none(),
-            "FastGelu" => node.input(1).is_none(),
-            op => PLAIN_OPERATORS.contains(&op),
+        match node.op {
+            Operator::Add | Operator::Sub => {
+                node.input(1 - (*input).min(1)).is_none_or(|other| weight(graph, other).is_none())
+            }
+            op => match bias_input(op, *input) {
+                Some(bias) => node.input(bias).is_none(),
+                None => is_plain(op),
+            },
         }
     })
 }
 
-/// Operators without a bias that read the results of linear layers.
-const PLAIN_OPERATORS: [&str; 30] = [
-    "Attention",
-    "Cast",
-    "Clip",
-    "Concat",
-    "Div",
-    "DynamicQuantizeLinear",
-    "Elu",
-    "Erf",
-    "Flatten",
-    "Gather",
-    "Gelu",
-    "Gemm",
-    "HardSwish",
-    "Identity",
-    "LayerNormalization",
-    "LeakyRelu",
-    "MatMul",
-    "MatMulInteger",
-    "Mul",
-    "Pow",
-    "Relu",
-    "Reshape",
-    "Shape",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Split",
-    "Squeeze",
-    "Tanh",
-    "Transpose",
-];
+/// Returns whether an operator reads the results of linear layers and has no bias.
+fn is_plain(op: Operator) -> bool {
+    use Operator::*;
+    matches!(
+        op,
+        Attention
+            | Cast
+            | Clip
+            | Concat
+            | Div
+            | DynamicQuantizeLinear
+            | Elu
+            | Erf
+            | Flatten
+            | Gather
+            | Gelu
+            | Gemm
+            | HardSwish
+            | Identity
+            | LayerNormalization
+            | LeakyRelu
+            | MatMul
+            | MatMulInteger
+            | Mul
+            | Pow
+            | Relu
+            | Reshape
+            | Shape
+            | Sigmoid
+            | Slice
+            | Softmax
+            | Split
+            | Squeeze
+            | Tanh
+            | Transpose
+    )
+}

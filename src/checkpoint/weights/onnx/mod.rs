@@ -18,7 +18,7 @@ mod reader;
 mod roles;
 mod scanner;
 mod tensor_loader;
-#[cfg(test)]
+#[cfg(all(test, feature = "onnx"))]
 mod tests;
 
 pub(super) use reader::OnnxReader;

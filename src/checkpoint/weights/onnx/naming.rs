@@ -9,13 +9,12 @@
 //! 4. the order of the layers between two that are known. Queries, keys and values are told apart by the products that
 //!    they are factors of.
 
-use std::collections::HashMap;
-
 use super::alignment::align;
 use super::folded_positions::FoldedTable;
 use super::graph::Graph;
 use super::layers::{Bias, Layers, Linear, Norm, Quantization, WeightRef};
-use super::roles::{attention_role, is_positional};
+use super::operators::Operator;
+use super::roles::attention_role;
 use crate::checkpoint::weights::expected::{ExpectedRole, ExpectedTensor};
 use crate::checkpoint::weights::tensor::current_name;
 
@@ -23,7 +22,7 @@ use crate::checkpoint::weights::tensor::current_name;
 const ENDINGS: [&str; 2] = ["_quantized", "_Transposed"];
 
 /// A tensor of the configuration, and where its numbers are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Source {
     /// Index into the expected tensors.
     pub(super) expected: usize,
@@ -42,8 +41,6 @@ pub(super) struct Source {
 pub(super) struct Naming<'a> {
     graph: &'a Graph,
     expected: &'a [ExpectedTensor],
-    /// Indices into `expected`.
-    by_name: HashMap<&'a str, usize>,
     /// A prefix of all names in the file, from a module around the model.
     prefix: String,
     linears: Vec<Linear>,
@@ -68,15 +65,10 @@ pub(super) struct Found {
 impl<'a> Naming<'a> {
     /// Finds as many of the expected tensors as the graph shows.
     pub(super) fn find(graph: &'a Graph, layers: &Layers, expected: &'a [ExpectedTensor]) -> Found {
-        let by_name: HashMap<_, _> =
-            expected.iter().enumerate().map(|(index, tensor)| (tensor.name.as_str(), index)).collect();
-        let is_separate = expected.iter().any(|tensor| tensor.role == ExpectedRole::Query);
-        let linears: Vec<Linear> =
-            layers.linears.iter().flat_map(|linear| parts(linear, is_separate)).collect();
+        let linears = separate_linears(layers, expected);
         let mut naming = Self {
             graph,
             prefix: wrapper_prefix(graph, expected),
-            by_name,
             expected,
             linear_names: vec![None; linears.len()],
             linears,
@@ -96,6 +88,11 @@ impl<'a> Naming<'a> {
         Found { sources: found.into_iter().flatten().collect(), folded, zeros }
     }
 
+    /// Returns the expected tensor with a name.
+    fn expected_named(&self, name: &str) -> Option<usize> {
+        self.expected.iter().position(|tensor| tensor.name == name)
+    }
+
     /// Returns the name that a stored tensor has in PyTorch, as far as it has one.
     fn torch_name(&self, tensor: usize) -> String {
         let mut name = self.graph.tensors[tensor].name.as_str();
@@ -108,8 +105,7 @@ impl<'a> Naming<'a> {
     fn by_stored_names(&mut self, layers: &Layers) {
         let graph = self.graph;
         for tensor in 0..graph.tensors.len() {
-            let name = self.torch_name(tensor);
-            let Some(&expected) = self.by_name.get(name.as_str()) else { continue };
+            let Some(expected) = self.expected_named(&self.torch_name(tensor)) else { continue };
             let linear = self.linears.iter().position(|linear| linear.weight.tensor == tensor);
             let table = layers.tables.iter().find(|table| table.weight.tensor == tensor);
             match (linear, table) {
@@ -119,22 +115,22 @@ impl<'a> Naming<'a> {
             }
         }
         for index in 0..self.norms.len() {
-            let name = self.torch_name(self.norms[index].scale);
-            let known = self.by_name.get(name.as_str()).copied();
+            let known = self.expected_named(&self.torch_name(self.norms[index].scale));
             self.norm_names[index] = known.filter(|expected| !self.norm_names.contains(&Some(*expected)));
         }
     }
 
     fn by_paths(&mut self, layers: &Layers) {
-        // Position projections may be copies of others, so they come last.
         let graph = self.graph;
-        let (positional, others): (Vec<_>, Vec<_>) =
-            (0..self.linears.len()).partition(|index| is_positional(graph, self.linears[*index].input));
-        for index in others.into_iter().chain(positional) {
-            if self.linear_names[index].is_none()
-                && let Some(expected) = self.expected_at(self.linears[index].node, "weight")
-            {
-                self.name_linear(index, expected);
+        // Position projections may be copies of others, so they come last.
+        for positional in [false, true] {
+            for index in 0..self.linears.len() {
+                if self.linear_names[index].is_none()
+                    && self.linears[index].is_positional == positional
+                    && let Some(expected) = self.expected_at(self.linears[index].node, "weight")
+                {
+                    self.name_linear(index, expected);
+                }
             }
         }
         for index in 0..self.norms.len() {
@@ -151,13 +147,14 @@ impl<'a> Naming<'a> {
         }
         // A LayerNorm in the operators of older files: its last two are the scale and the bias.
         for (index, node) in graph.nodes.iter().enumerate() {
-            let kind = match node.op.as_str() {
-                "Mul" => "weight",
-                "Add" => "bias",
+            let kind = match node.op {
+                Operator::Mul => "weight",
+                Operator::Add => "bias",
                 _ => continue,
             };
-            let tensor = node.inputs.iter().find_map(|input| graph.tensor(*input));
-            if let (Some(tensor), Some(expected)) = (tensor, self.expected_at(index, kind)) {
+            if let Some(tensor) = node.inputs.iter().find_map(|input| graph.tensor(*input))
+                && let Some(expected) = self.expected_at(index, kind)
+            {
                 self.put(expected, Source::whole(expected, tensor));
             }
         }
@@ -167,7 +164,7 @@ impl<'a> Naming<'a> {
     fn expected_at(&self, node: usize, kind: &str) -> Option<usize> {
         self.graph.nodes[node].module_paths().iter().find_map(|path| {
             let path = path.strip_prefix(self.prefix.as_str()).unwrap_or(path);
-            self.by_name.get(format!("{path}.{kind}").as_str()).copied()
+            self.expected_named(&format!("{path}.{kind}"))
         })
     }
 
@@ -176,7 +173,7 @@ impl<'a> Naming<'a> {
             let (None, Some(bias)) = (self.linear_names[index], self.linears[index].bias) else { continue };
             let name = self.torch_name(bias.tensor);
             let Some(module) = name.strip_suffix(".bias") else { continue };
-            if let Some(&expected) = self.by_name.get(format!("{module}.weight").as_str()) {
+            if let Some(expected) = self.expected_named(&format!("{module}.weight")) {
                 self.name_linear(index, expected);
             }
         }
@@ -186,9 +183,8 @@ impl<'a> Naming<'a> {
     fn by_order(&mut self) {
         let graph = self.graph;
         let roles: Vec<_> = self.linears.iter().map(|linear| linear_role(graph, linear)).collect();
-        let mut order: Vec<usize> = (0..self.linears.len())
-            .filter(|index| !is_positional(graph, self.linears[*index].input))
-            .collect();
+        let mut order: Vec<usize> =
+            (0..self.linears.len()).filter(|index| !self.linears[*index].is_positional).collect();
         sort_attention(&mut order, &self.linears, &roles);
         // A layer that is applied twice counts once.
         let mut seen = Vec::new();
@@ -198,28 +194,26 @@ impl<'a> Naming<'a> {
             seen.push(weight);
             is_new
         });
-        let wanted: Vec<usize> = self.expected_with(|role| {
-            matches!(
-                role,
-                ExpectedRole::Query | ExpectedRole::Key | ExpectedRole::Value | ExpectedRole::Matrix
-            )
-        });
-        let known: Vec<_> = order.iter().map(|index| self.linear_names[*index]).collect();
-        for (at, expected) in align(&known, &wanted) {
-            let index = order[at];
+        let wanted = self.expected_with(&[
+            ExpectedRole::Query,
+            ExpectedRole::Key,
+            ExpectedRole::Value,
+            ExpectedRole::Matrix,
+        ]);
+        for (index, expected) in align_layers(&order, &self.linear_names, &wanted) {
             let role = self.expected[expected].role;
             if role == ExpectedRole::Matrix || roles[index] == Some(role) {
                 self.name_linear(index, expected);
             }
         }
         let order: Vec<usize> =
-            (0..self.norms.len()).filter(|index| !is_positional(graph, self.norms[*index].input)).collect();
-        let known: Vec<_> = order.iter().map(|index| self.norm_names[*index]).collect();
-        for (at, expected) in align(&known, &self.expected_with(|role| role == ExpectedRole::Norm)) {
-            self.name_norm(order[at], expected);
+            (0..self.norms.len()).filter(|index| !self.norms[*index].is_positional).collect();
+        let wanted = self.expected_with(&[ExpectedRole::Norm]);
+        for (index, expected) in align_layers(&order, &self.norm_names, &wanted) {
+            self.name_norm(index, expected);
         }
         // There is at most one norm of positions.
-        let positional = (0..self.norms.len()).find(|index| is_positional(graph, self.norms[*index].input));
+        let positional = self.norms.iter().position(|norm| norm.is_positional);
         let is_norm = |tensor: &ExpectedTensor| {
             tensor.role == ExpectedRole::Position
                 && tensor.shape.len() == 1
@@ -230,8 +224,9 @@ impl<'a> Naming<'a> {
         }
     }
 
-    fn expected_with(&self, role: impl Fn(ExpectedRole) -> bool) -> Vec<usize> {
-        (0..self.expected.len()).filter(|index| role(self.expected[*index].role)).collect()
+    /// Returns the expected tensors that have one of `roles`.
+    fn expected_with(&self, roles: &[ExpectedRole]) -> Vec<usize> {
+        (0..self.expected.len()).filter(|index| roles.contains(&self.expected[*index].role)).collect()
     }
 
     /// Takes the biases of layers whose matrix or scale is known.
@@ -248,7 +243,7 @@ impl<'a> Naming<'a> {
             let Some(module) = name.and_then(|name| self.expected[name].name.strip_suffix(".weight")) else {
                 continue;
             };
-            let Some(&expected) = self.by_name.get(format!("{module}.bias").as_str()) else { continue };
+            let Some(expected) = self.expected_named(&format!("{module}.bias")) else { continue };
             match bias {
                 Some(Bias { tensor, part, parts }) => {
                     self.put(expected, Source { part, parts, ..Source::whole(expected, tensor) });
@@ -261,7 +256,7 @@ impl<'a> Naming<'a> {
 
     /// Takes a table without a known name, if it is the only one of its size.
     fn tables_by_shape(&mut self, layers: &Layers) {
-        for expected in self.expected_with(|role| role == ExpectedRole::Table) {
+        for expected in self.expected_with(&[ExpectedRole::Table]) {
             let is_used = |tensor: usize| self.found.iter().flatten().any(|source| source.tensor == tensor);
             let fits = |table: &&WeightRef| {
                 self.graph.tensors[table.tensor].shape == self.expected[expected].shape
@@ -283,7 +278,7 @@ impl<'a> Naming<'a> {
             is_transposed: !linear.is_out_in,
             part: linear.part,
             parts: linear.parts,
-            quantization: linear.weight.quantization.clone(),
+            quantization: linear.weight.quantization,
         };
         if self.fits(&source) && !self.linear_names.contains(&Some(expected)) {
             self.linear_names[index] = Some(expected);
@@ -302,7 +297,7 @@ impl<'a> Naming<'a> {
     fn name_table(&mut self, table: &WeightRef, expected: usize) {
         let source = Source {
             is_transposed: table.is_transposed,
-            quantization: table.quantization.clone(),
+            quantization: table.quantization,
             ..Source::whole(expected, table.tensor)
         };
         self.put(expected, source);
@@ -338,16 +333,26 @@ impl Source {
     }
 }
 
-/// Returns a linear layer, or its parts if the matrices of attention are separate tensors in PyTorch.
-fn parts(linear: &Linear, is_separate: bool) -> Vec<Linear> {
-    if linear.parts == 1 || !is_separate {
-        return vec![Linear { parts: 1, ..linear.clone() }];
+/// Returns the linear layers, or their parts if the matrices of attention are separate tensors in PyTorch.
+fn separate_linears(layers: &Layers, expected: &[ExpectedTensor]) -> Vec<Linear> {
+    let is_separate = expected.iter().any(|tensor| tensor.role == ExpectedRole::Query);
+    let mut linears = Vec::new();
+    for &linear in &layers.linears {
+        let parts = if is_separate { linear.parts } else { 1 };
+        for part in 0..parts {
+            let bias = linear.bias.map(|bias| if parts > 1 { Bias { part, parts, ..bias } } else { bias });
+            linears.push(Linear { part, parts, bias, ..linear });
+        }
     }
-    let part = |part| {
-        let bias = linear.bias.map(|bias| Bias { part, parts: linear.parts, ..bias });
-        Linear { part, bias, ..linear.clone() }
-    };
-    (0..linear.parts).map(part).collect()
+    linears
+}
+
+/// Returns layers in `order` and the tensors that they have by it, for layers without a known name.
+fn align_layers(order: &[usize], names: &[Option<usize>], wanted: &[usize]) -> Vec<(usize, usize)> {
+    let known: Vec<_> = order.iter().map(|index| names[*index]).collect();
+    let mut pairs = align(&known, wanted);
+    pairs.iter_mut().for_each(|(index, _)| *index = order[*index]);
+    pairs
 }
 
 fn linear_role(graph: &Graph, linear: &Linear) -> Option<ExpectedRole> {

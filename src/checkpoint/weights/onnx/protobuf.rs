@@ -47,7 +47,7 @@ impl Field {
                 rest = after;
                 FieldValue::Fixed32(u32::from_le_bytes(*bits))
             }
-            other => return Err(malformed(format!("a field has the wire type {other}"))),
+            other => return Err(malformed(&format!("a field has the wire type {other}"))),
         };
         Ok(Self { number: tag >> 3, value, header: bytes.len() - rest.len() })
     }
@@ -71,7 +71,7 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64> {
 }
 
 /// Returns the error for a file that is not ONNX.
-pub(super) fn malformed(what: impl std::fmt::Display) -> Error {
+pub(super) fn malformed(what: &str) -> Error {
     weights(format!("malformed: {what}; download or export the file again"))
 }
 

@@ -8,7 +8,7 @@ use super::scanner::Scanner;
 use super::tensor_loader::TensorLoader;
 use crate::checkpoint::weights::Format;
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
-use crate::error::{Result, weights};
+use crate::error::{Result, unsupported, weights};
 
 /// Reads a model and the files with its external data, in pieces of any size.
 #[derive(Debug)]
@@ -46,6 +46,9 @@ impl OnnxReader {
     /// `weights` if the file is malformed, or a tensor lies outside it or has a number that is not finite;
     /// `unsupported` for weights in forms that are not read.
     pub(crate) fn push(&mut self, piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
+        if cfg!(not(feature = "onnx")) {
+            return Err(unsupported("ONNX files are not read: build Ranklet with the feature onnx"));
+        }
         match &mut self.state {
             State::Graph(scanner) => {
                 if let Some(graph) = scanner.push(piece)? {
@@ -71,6 +74,9 @@ impl OnnxReader {
     /// # Errors
     /// `weights` if a tensor lies outside it.
     pub(crate) fn open(&mut self, name: &str, length: u64, collector: &mut TensorCollector) -> Result<bool> {
+        if cfg!(not(feature = "onnx")) {
+            return Ok(false);
+        }
         let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
         let same_folder = folder == self.folder();
         self.length = length;

@@ -114,7 +114,7 @@ impl Scanner {
             _ => self.position..content,
         };
         if range.end > end {
-            return Err(malformed(format!(
+            return Err(malformed(&format!(
                 "a field of {} bytes ends after its message",
                 range.end - range.start
             )));
@@ -138,7 +138,7 @@ impl Scanner {
                         self.position = range.end;
                         return Ok(Step::Read);
                     }
-                    return Err(malformed(format!("a name has {length} bytes")));
+                    return Err(malformed(&format!("a name has {length} bytes")));
                 }
                 let Some(text) = bytes.get(field.header..field.header + length as usize) else {
                     return Ok(Step::NeedsBytes);

@@ -15,7 +15,7 @@ use crate::checkpoint::weights::expected::ExpectedTensor;
 use crate::checkpoint::weights::streaming_quantizer::StreamingQuantizer;
 use crate::checkpoint::weights::tensor::{Encoding, Tensor};
 use crate::checkpoint::weights::tensor_collector::TensorCollector;
-use crate::error::{Error, Result, weights};
+use crate::error::{Result, weights};
 
 /// Loads stored tensors, and makes the model's tensors from them as soon as all parts of one are there.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl TensorLoader {
             self.sources.retain(|source| source.tensor != read.tensor);
             return Ok(());
         }
-        let elements = decode(&self.stored[read.tensor], bytes)?;
+        let elements = decode(&mut self.stored[read.tensor], bytes)?;
         if let Some((expected, encoding)) = self.copy_of(read.tensor) {
             collector.insert_whole(tensor(expected, encoding, elements, Vec::new()))?;
             self.sources.retain(|source| source.tensor != read.tensor);
@@ -282,25 +282,24 @@ impl TensorLoader {
             let (stored, quantization) = self.parts_of(source);
             values(source, &self.expected[source.expected], stored, quantization)
         };
-        let products = || {
-            folded.products.iter().map(|product| {
+        let each_product = |take: &mut dyn FnMut(&[f32], &[f32], &[f32]) -> Result<()>| {
+            folded.products.iter().try_for_each(|product| {
                 let Stored { tensor, elements } = self.part(product.tensor);
                 let rows = in_rows(&folded.expected, &tensor.shape, elements, ElementType::of(tensor)?);
                 let rows =
                     rows.ok_or_else(|| weights(format!("{} has the shape {:?}", tensor.name, tensor.shape)))?;
-                Ok::<_, Error>((rows, values_of(&product.weight)?, values_of(&product.bias)?))
+                take(&rows, &values_of(&product.weight)?, &values_of(&product.bias)?)
             })
         };
         let mut equations = NormalEquations::new(&folded.expected);
-        for product in products() {
-            let (rows, weight, bias) = product?;
-            equations.add(&rows, &weight, &bias);
-        }
+        each_product(&mut |rows, weight, bias| {
+            equations.add(rows, weight, bias);
+            Ok(())
+        })?;
         let solution = equations.solve(&folded.expected.name)?;
-        for product in products() {
-            let (rows, weight, bias) = product?;
-            check_product(&folded.expected, &solution, &rows, &weight, &bias)?;
-        }
+        each_product(&mut |rows, weight, bias| {
+            check_product(&folded.expected, &solution, rows, weight, bias)
+        })?;
         Ok(table(&folded.expected, &solution))
     }
 }
