@@ -56,6 +56,12 @@ export interface DownloadProgress {
   readonly overall: { readonly loaded: number; readonly total: number | undefined };
 }
 
+/** A cache of scores. */
+export interface ScoreCacheOptions {
+  /** Max memory of the cache, in bytes. A score takes about 200. The scores that were not used for the longest time make room. */
+  readonly maxBytes: number;
+}
+
 export interface LoadOptions {
   /**
    * The device that computes the scores. `"auto"`, the default, times this model on GPU and CPU if the browser has WebGPU, and
@@ -128,6 +134,11 @@ export interface LoadOptions {
    * of a thread decides which engine it runs. Default: the file of the package that is the fastest in this runtime.
    */
   readonly wasm?: EngineFile | undefined;
+  /**
+   * Keeps scores in memory, so that a pair of a query and a document that was scored before is not scored again. Calls that run
+   * at the same time score a pair once. Scores do not change. Default: no cache.
+   */
+  readonly scoreCache?: ScoreCacheOptions | undefined;
   /**
    * Answers the requests for the model and the engine. In Cloudflare Workers, `env.ASSETS` reads static assets, and
    * a path such as `"/model/"` as the model is a folder of them. Default: the global `fetch`.

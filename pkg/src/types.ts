@@ -16,9 +16,10 @@ export interface PrepareProgress {
 
 /**
  * The activation of scores: `"model"` applies the model's own, `"raw"` none (the score is the logit), `"sigmoid"` always a
- * sigmoid.
+ * sigmoid. `"probability"` is the probability that the document is relevant, of a model that `ranklet calibrate` wrote; it is
+ * `unsupported` for others.
  */
-export type Scores = "model" | "raw" | "sigmoid";
+export type Scores = "model" | "raw" | "sigmoid" | "probability";
 
 /** Options of all calls that score. */
 export interface ScoringOptions {
@@ -44,14 +45,23 @@ export type DocumentInput = string | object;
 /** How to score documents that do not fit into a pair with the query. */
 export type LongDocuments = "truncate" | "chunk";
 
+/** How to write a document with fields: as YAML, or as a line `path: value` for each of its values. */
+export type StructuredText = "yaml" | "lines";
+
 /** Options for the text of documents. */
 export interface DocumentOptions {
   /**
    * The fields of each document that are scored: the value of one field as it is, several as lines `field: value` in this
-   * order. A value is a string, a number, a boolean, a `Date`, or an array of these, which is joined with ", ". A document
+   * order. A field is a name, or a path with dots through objects and arrays, such as `"author.name"`. A value is a string, a
+   * number, a boolean, a `Date`, or an array of these, which is joined with ", "; with `structured` also an object. A document
    * that lacks a field, or has `null` there, is scored by its other fields. Default: only the document's text.
    */
   readonly rankFields?: readonly string[] | undefined;
+  /**
+   * Writes the fields in `rankFields`, or without it the whole document, in one of these forms: `"yaml"` as PyYAML does,
+   * `"lines"` as lines such as `author.name: Ann`. A document that is a string stays as it is. Default: see `rankFields`.
+   */
+  readonly structured?: StructuredText | undefined;
   /**
    * How to score a document that does not fit. `"truncate"`, the default, cuts off its end. `"chunk"` scores it in overlapping
    * chunks: the best chunk's score is the document's, and `span` of the result is that chunk.
@@ -64,11 +74,39 @@ export interface DocumentOptions {
   readonly maxTokensPerDocument?: number | undefined;
 }
 
-export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions {
-  readonly query: string;
-  readonly documents: readonly D[];
+/** Combines the ranking of the model with that of a first stage, such as a keyword search. */
+export interface FuseOptions {
+  /** The first stage's score of each document that is scored, in the same order. Higher is better; `null` if it did not return the document. */
+  readonly firstStage: readonly (number | null)[];
+  /**
+   * `"rrf"`, reciprocal rank fusion, adds `1 / (k + rank)` of both rankings, whose first rank is 1. `"linear"` scales the scores
+   * of both to 0..1 and adds `weight * model + (1 - weight) * firstStage`.
+   */
+  readonly method: "rrf" | "linear";
+  /** Only for `"rrf"`: 0 or more. Larger values give the first ranks less weight. Default 60. */
+  readonly k?: number | undefined;
+  /** Only for `"linear"`: the model's share, 0 to 1. Default 0.5. */
+  readonly weight?: number | undefined;
+}
+
+/** Options of calls that choose and order results. */
+export interface RankingOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topN?: number | undefined;
+  /** Leaves out results with a lower score than this. With `fuse`, the score is the model's. Default: none is left out. */
+  readonly minScore?: number | undefined;
+  /**
+   * Ends the call after this number of milliseconds, with a ranking of the documents that are scored by then. `unscored` lists
+   * the others. Documents are then scored in order. Default: the call ends when all are scored.
+   */
+  readonly deadlineMs?: number | undefined;
+  /** Orders the results by the model and a first stage together. Default: by the model alone. */
+  readonly fuse?: FuseOptions | undefined;
+}
+
+export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, RankingOptions {
+  readonly query: string;
+  readonly documents: readonly D[];
   /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
@@ -77,6 +115,8 @@ export interface StreamOptions<D extends DocumentInput = DocumentInput> extends 
   readonly query: string;
   /** An array or another iterable. It is read a little ahead of scoring. */
   readonly documents: Iterable<D>;
+  /** Leaves out results with a lower score than this. Default: none is left out. */
+  readonly minScore?: number | undefined;
   /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
@@ -88,9 +128,7 @@ export interface PrepareOptions extends DocumentOptions {
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 
-export interface CollectionRankOptions extends ScoringOptions {
-  /** Max number of results, at least 1. Default: all. */
-  readonly topN?: number | undefined;
+export interface CollectionRankOptions extends ScoringOptions, RankingOptions {
   /**
    * The documents to score, as indices in the collection: for example those that a first stage has retrieved. Equal scores keep
    * this order. Default: all documents.
@@ -108,13 +146,15 @@ export interface CollectionRankOptions extends ScoringOptions {
 export interface RankOptions extends CallOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topK?: number | undefined;
+  /** Leaves out results with a lower score than this. Default: none is left out. */
+  readonly minScore?: number | undefined;
   /** Whether each result includes the document's text. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
 
 /**
- * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's text, or with `rankFields` the
- * fields as they are scored.
+ * A part of the scored text, `text.slice(start, end)`. The text is the string, the object's text, or with `rankFields` or
+ * `structured` the fields as they are scored.
  */
 export interface Span {
   readonly start: number;
@@ -124,7 +164,10 @@ export interface Span {
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
   /** The document's index in `documents`. */
   readonly index: number;
+  /** With `fuse`: the fused score. */
   readonly score: number;
+  /** With `fuse`: the score of the model alone. */
+  readonly modelScore?: number;
   /** With `longDocuments: "chunk"`: the chunk with the best score. */
   readonly span?: Span;
   /** With `returnDocuments`: the document itself. */
@@ -134,8 +177,10 @@ export interface RerankResult<D extends DocumentInput = DocumentInput> {
 export interface RerankResponse<D extends DocumentInput = DocumentInput> {
   /** Best first. Equal scores keep the order of the documents. */
   readonly results: RerankResult<D>[];
+  /** The indices in order of the documents that were not scored by the deadline. Empty for a call that was not ended by `deadlineMs`. */
+  readonly unscored: readonly number[];
   readonly usage: {
-    /** Number of tokens that the model has processed, in all pairs together. */
+    /** Number of tokens that the model has processed, in all pairs together. Pairs whose score was known have none. */
     readonly tokens: number;
     readonly documents: number;
   };
@@ -148,6 +193,8 @@ export interface RerankResponse<D extends DocumentInput = DocumentInput> {
      * because other calls and tasks run in between.
      */
     readonly engineMs: number;
+    /** Number of pairs that this call did not score, because `scoreCache` had their score or another call was scoring them. */
+    readonly cacheHits: number;
   };
 }
 
@@ -231,6 +278,10 @@ export interface ModelInfo {
   readonly numLabels: number;
   /** The function that `scores: "model"` applies to logits. */
   readonly activation: string;
+  /** Whether the model has probabilities, that is, `scores: "probability"`. */
+  readonly calibrated: boolean;
+  /** Only of a calibrated model: its probability is `sigmoid(scale * logit + offset)`. */
+  readonly calibration?: { readonly scale: number; readonly offset: number };
   /** Max tokens of a pair. */
   readonly maxLength: number;
   /** Number of parameters. */

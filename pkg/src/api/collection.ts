@@ -1,14 +1,16 @@
 import { disposedError, RankletError, renumbered, withItemInMessage } from "../errors.js";
 import { withRestart } from "../scoring/fallback.js";
-import { type IndexedScores, streamJob } from "../scoring/score.js";
+import { Deadline } from "../scoring/deadline.js";
+import { addTotals, type IndexedScores, noTotals, streamJob } from "../scoring/score.js";
 import type { Job, Scorer } from "../scoring/scorer.js";
 import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { dispose } from "../util/symbols.js";
+import { checkFirstStage } from "./fusion.js";
 import { collectionChecks, queryRefusals } from "./options.js";
-import { mergeTop, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
+import { atLeast, chooseResults, mergeTop, type ResultChoice, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
 /** The checked arguments of `rank`. */
 interface RankRequest {
@@ -17,7 +19,8 @@ interface RankRequest {
   readonly signal: AbortSignal | undefined;
   /** Aborted when a newer call replaces this one. */
   readonly controller: AbortController;
-  readonly topN: number | undefined;
+  readonly choice: ResultChoice;
+  readonly deadlineMs: number | undefined;
   readonly returnDocuments: boolean;
 }
 
@@ -49,12 +52,13 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
-    const { scores = "model", signal, topN, candidates, returnDocuments = false, latest = false } = checkOptions(
+    const { scores = "model", signal, candidates, deadlineMs, returnDocuments = false, latest = false, ...choice } = checkOptions(
       "collection.rank",
       options,
       collectionChecks,
       queryRefusals,
     );
+    checkFirstStage("collection.rank", choice.fuse, candidates?.length ?? this.size);
     const job = { kind: "prepared", query: string(query, "collection.rank: query"), collection: this.#id, candidates } as const;
     this.#checkCandidates(candidates);
     const controller = new AbortController();
@@ -62,7 +66,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       abortWithError(this.#latest, new RankletError("aborted", "a newer call replaced this one"));
       this.#latest = controller;
     }
-    return this.#rank({ job, scores, signal, controller, topN, returnDocuments });
+    return this.#rank({ job, scores, signal, controller, choice, deadlineMs, returnDocuments });
   }
 
   dispose(): void {
@@ -76,38 +80,55 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.dispose();
   }
 
-  async *#rank({ job, scores, signal, controller, topN, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank({ job, scores, signal, controller, choice, deadlineMs, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
     const started = performance.now();
     const total = job.candidates?.length ?? this.size;
-    let [done, tokens, engineMs] = [0, 0, 0];
+    let totals = noTotals();
+    let done = 0;
+    // The best so far; with a fusion all, because their ranks are not known before the end.
     let top: ScoredDocument[] = [];
+    const isScored = new Uint8Array(total);
     // Until the results, indices are positions in the job, because equal scores keep that order.
     const documentIndex = (index: number): number => job.candidates?.[index] ?? index;
-    const ranking = (): CollectionRanking<D> => ({
-      results: top.map((scored) => toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined)),
+    const ranking = (unscored: readonly number[] = []): CollectionRanking<D> => ({
+      results: (choice.fuse === undefined ? top : chooseResults(top, choice)).map((scored) =>
+        toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined),
+      ),
+      unscored: unscored.map(documentIndex),
       done,
       total,
-      usage: { tokens, documents: done },
+      usage: { tokens: totals.tokens, documents: done },
       backend: this.#scorer.info.backend,
-      timings: { totalMs: performance.now() - started, engineMs },
+      timings: { totalMs: performance.now() - started, engineMs: totals.engineMs, cacheHits: totals.cacheHits },
     });
     const add = (partial: IndexedScores): void => {
-      top = mergeTop(top, scoredDocuments(partial, partial.indices), topN);
+      const scored = scoredDocuments(partial, partial.indices);
+      if (choice.fuse === undefined) top = mergeTop(top, atLeast(scored, choice.minScore), choice.topN);
+      else top = [...top, ...scored].sort((a, b) => a.index - b.index);
+      for (const index of partial.indices) isScored[index] = 1;
       done += partial.indices.length;
-      tokens += partial.tokens;
-      engineMs += partial.engineMs;
+      addTotals(totals, partial);
+    };
+    const restart = (): void => {
+      [top, done, totals] = [[], 0, noTotals()];
+      isScored.fill(0);
     };
     const unlinks = [signal, this.#lifetime.signal].map((other) => linkAbort(controller, other));
-    const partials = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, { scores, signal: controller.signal });
+    const deadline = new Deadline(started, deadlineMs, controller.signal);
+    const options = { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal };
+    const partials = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, options);
     try {
-      for await (const ready of withRestart(this.#scorer, partials, () => ([top, done, tokens, engineMs] = [[], 0, 0, 0]))) {
+      for await (const ready of withRestart(this.#scorer, partials, restart)) {
         ready.forEach(add);
         yield ranking();
+        if (done < total) deadline.check();
       }
       if (total === 0) yield ranking();
     } catch (error) {
-      throw withItemInMessage(renumbered(error, documentIndex));
+      if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, documentIndex));
+      if (done < total) yield ranking(Array.from(isScored.keys()).filter((index) => isScored[index] === 0));
     } finally {
+      deadline.stop();
       for (const unlink of unlinks) unlink();
     }
   }

@@ -2,9 +2,10 @@ import { RankletError } from "../errors.js";
 import type { PrepareProgress, ScoreProgress } from "../types.js";
 import { abortSignal, array, boolean, callback, iterable, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
+import { fuseOptions } from "./fusion.js";
 
 const scoringChecks = {
-  scores: oneOf(["model", "raw", "sigmoid"]),
+  scores: oneOf(["model", "raw", "sigmoid", "probability"]),
   signal: abortSignal,
 };
 
@@ -13,12 +14,31 @@ const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 /** Checks of `DocumentOptions`. */
 const documentChecks = {
   rankFields: fieldNames,
+  structured: oneOf(["yaml", "lines"]),
   maxTokensPerDocument: tokenCount,
   longDocuments: oneOf(["truncate", "chunk"]),
 };
 
+/** Checks of `RankingOptions`. */
+const rankingChecks = { topN: positiveInteger, minScore: finiteNumber, deadlineMs: positiveNumber, fuse: fuseOptions };
+
 /** Options of all calls with one query that cannot be applied. */
 export const queryRefusals = { instruction: "put the instruction into the query" };
+
+/** Options of other calls that `stream` cannot apply. */
+export const streamRefusals = {
+  ...queryRefusals,
+  topN: "the best results are known at the end; use rerank, or collection.rank, which yields the best so far",
+  deadlineMs: "leave the loop when the time is up",
+  fuse: "ranks are known at the end; use rerank or collection.rank",
+};
+
+/** Options of other calls that `score` cannot apply. */
+export const scoreRefusals = {
+  minScore: "score returns the scores of all pairs; use rerank",
+  deadlineMs: "score returns the scores of all pairs; use rerank",
+  fuse: "score has no ranking; use rerank",
+};
 
 /** Options of other rerankers' APIs (Cohere, Jina, Voyage) that cannot be applied. */
 export const rerankRefusals = {
@@ -36,6 +56,10 @@ export const rankRefusals = {
   batchSize: "the engine divides documents into micro-batches itself, and scores do not depend on it; leave it out",
   showProgressBar: "use onProgress",
   numWorkers: "give workers to Reranker.load",
+  deadlineMs: "use rerank, which lists the documents that were not scored",
+  fuse: "use rerank, which returns both scores",
+  rankFields: "use rerank",
+  structured: "use rerank",
   activationFn: 'use scores, with "raw" or "sigmoid"',
   activationFct: 'use scores, with "raw" or "sigmoid"',
   applySoftmax: "a softmax needs several labels, and rank needs a model with one; use score()",
@@ -46,9 +70,9 @@ export const rankRefusals = {
 export const rerankChecks = {
   ...callChecks,
   ...documentChecks,
+  ...rankingChecks,
   query: string,
   documents: array,
-  topN: positiveInteger,
   returnDocuments: boolean,
 };
 
@@ -57,18 +81,19 @@ export const streamChecks = {
   ...documentChecks,
   query: string,
   documents: iterable,
+  minScore: finiteNumber,
   returnDocuments: boolean,
 };
 
 export const scoreChecks = callChecks;
 
-export const rankChecks = { ...callChecks, topK: positiveInteger, returnDocuments: boolean };
+export const rankChecks = { ...callChecks, topK: positiveInteger, minScore: finiteNumber, returnDocuments: boolean };
 
 export const prepareChecks = { ...documentChecks, signal: abortSignal, onProgress: callback<PrepareProgress> };
 
 export const collectionChecks = {
   ...scoringChecks,
-  topN: positiveInteger,
+  ...rankingChecks,
   candidates: documentIndices,
   returnDocuments: boolean,
   latest: boolean,
@@ -77,6 +102,16 @@ export const collectionChecks = {
 /** Checks a number of tokens, and caps it at the largest that WebAssembly can count, more than any document has. */
 function tokenCount(value: unknown, name: string): number {
   return Math.min(positiveInteger(value, name), 0xffff_ffff);
+}
+
+function finiteNumber(value: unknown, name: string): number {
+  if (Number.isFinite(value)) return value as number;
+  throw wrongType(name, "a finite number", value);
+}
+
+function positiveNumber(value: unknown, name: string): number {
+  if (Number.isFinite(value) && (value as number) > 0) return value as number;
+  throw wrongType(name, "a number above 0", value);
 }
 
 function fieldNames(value: unknown, name: string): readonly string[] {

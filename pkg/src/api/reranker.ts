@@ -1,7 +1,8 @@
 import type { CachedModels } from "../cache-types.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
-import { fellBackToCpu, withRestart } from "../scoring/fallback.js";
-import { scoreJobs, streamJob, type Totals } from "../scoring/score.js";
+import { expectSameDevice, fellBackToCpu, withRestart } from "../scoring/fallback.js";
+import { Deadline } from "../scoring/deadline.js";
+import { addTotals, noTotals, scoreJobs, streamJob, type Totals } from "../scoring/score.js";
 import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
@@ -28,14 +29,18 @@ import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
 import { documentTexts, type ReadDocument, readDocuments } from "./documents.js";
-import { prepareChecks, queryRefusals, rankChecks, rankRefusals, rerankChecks, rerankRefusals, scoreChecks, streamChecks } from "./options.js";
-import { scoredDocuments, topDocuments, toResult } from "./results.js";
+import { checkFirstStage } from "./fusion.js";
+import { prepareChecks, rankChecks, rankRefusals, rerankChecks, rerankRefusals, scoreChecks, scoreRefusals, streamChecks, streamRefusals } from "./options.js";
+import { atLeast, chooseResults, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
 /** The checked options of calls that return one result. */
 interface CallSettings {
   readonly scores?: Scores | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
+  /** The time from `started`, by `performance.now()`, at which the call ends. Default: when all pairs are scored. */
+  readonly deadlineMs?: number | undefined;
+  readonly started?: number;
 }
 
 /** The checked options of `stream`. */
@@ -43,7 +48,8 @@ interface StreamSettings {
   readonly query: string;
   readonly documents: Iterable<unknown>;
   readonly total: number | undefined;
-  readonly rankFields: readonly string[] | undefined;
+  readonly text: Pick<DocumentOptions, "rankFields" | "structured">;
+  readonly minScore: number | undefined;
   readonly limits: DocumentLimits;
   readonly returnDocuments: boolean;
   readonly scores: Scores;
@@ -55,6 +61,8 @@ interface CallScores {
   readonly scores: Float32Array;
   readonly spans: Uint32Array | undefined;
   readonly totals: Totals;
+  /** The indices of the pairs that were not scored when the call had to end. */
+  readonly unscored: readonly number[];
 }
 
 /** The class `Reranker` that an entry point exports. */
@@ -117,14 +125,16 @@ export class LoadedReranker {
     // Copied, because the caller may change the array before the call ends.
     const documents = [...array(checked.documents, "rerank: documents")] as readonly D[];
     this.#expectOneLabel("rerank");
-    const texts = documentTexts(documents, checked.rankFields);
-    const { totals, ...scores } = await this.#score(() => queryJobs(query, texts, documentLimits(checked), this.#workers), texts.length, checked);
-    const results = topDocuments(scoredDocuments(scores), checked.topN).map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined));
+    checkFirstStage("rerank", checked.fuse, documents.length);
+    const texts = documentTexts(documents, checked);
+    const scores = await this.#score(() => queryJobs(query, texts, documentLimits(checked), this.#workers), texts.length, { ...checked, started });
+    const { tokens, engineMs, cacheHits } = scores.totals;
     return {
-      results,
-      usage: { tokens: totals.tokens, documents: texts.length },
+      results: chooseResults(finished(scores), checked).map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined)),
+      unscored: scores.unscored,
+      usage: { tokens, documents: texts.length },
       backend: this.info.backend,
-      timings: { totalMs: performance.now() - started, engineMs: totals.engineMs },
+      timings: { totalMs: performance.now() - started, engineMs, cacheHits },
     };
   }
 
@@ -135,13 +145,13 @@ export class LoadedReranker {
    *   `disposed`, or an error of the engine
    */
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
-    const checked = checkOptions("stream", options, streamChecks, queryRefusals);
+    const checked = checkOptions("stream", options, streamChecks, streamRefusals);
     const query = string(checked.query, "stream: query");
-    const { documents, rankFields, returnDocuments = false, scores = "model", signal } = checked;
+    const { documents, minScore, returnDocuments = false, scores = "model", signal } = checked;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, rankFields, limits: documentLimits(checked), returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, text: checked, minScore, limits: documentLimits(checked), returnDocuments, scores, signal });
   }
 
   /**
@@ -150,7 +160,7 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
-    const checked = checkOptions("score", options, scoreChecks);
+    const checked = checkOptions("score", options, scoreChecks, scoreRefusals);
     const checkedPairs = Array.from(array(pairs, "score: pairs"), checkPair);
     return (await this.#score(() => pairJobs(checkedPairs, this.#workers), checkedPairs.length, checked)).scores;
   }
@@ -165,7 +175,7 @@ export class LoadedReranker {
     const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
     const scores = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, checked);
-    return topDocuments(scoredDocuments(scores), checked.topK).map(({ index, score }) =>
+    return chooseResults(scoredDocuments(scores), { topN: checked.topK, minScore: checked.minScore }).map(({ index, score }) =>
       checked.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
   }
@@ -175,9 +185,9 @@ export class LoadedReranker {
    * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
    */
   async prepare<D extends DocumentInput>(documents: readonly D[], options?: PrepareOptions): Promise<Collection<D>> {
-    const { rankFields, signal, onProgress, ...settings } = checkOptions("prepare", options, prepareChecks);
+    const { rankFields, structured, signal, onProgress, ...settings } = checkOptions("prepare", options, prepareChecks);
     const copy = [...array(documents, "prepare: documents")] as readonly D[];
-    const texts = documentTexts(copy, rankFields);
+    const texts = documentTexts(copy, { rankFields, structured });
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
     let done = 0;
@@ -225,32 +235,50 @@ export class LoadedReranker {
     }
   }
 
-  /** Scores `total` pairs. Returns their scores and spans in order, and the totals. */
+  /** Scores `total` pairs, or those that can be scored in time. Returns their scores and spans in order, and the totals. */
   async #scoreOnce(jobs: Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
     if (this.#disposed) throw disposedError();
     throwIfAborted(settings.signal);
     const { numLabels } = this.info;
     const scores = new Float32Array(total * numLabels);
+    const isScored = new Uint8Array(total);
+    const totals = noTotals();
+    const deadline = new Deadline(settings.started ?? 0, settings.deadlineMs, settings.signal);
     let spans: Uint32Array | undefined;
     let done = 0;
-    const totals = await scoreJobs(this.#scorer, jobs, {
+    const scoring = scoreJobs(this.#scorer, jobs, {
       scores: settings.scores ?? "model",
-      signal: settings.signal,
+      signal: deadline.signal,
+      maxStepMs: deadline.maxStepMs,
       onPartial: (partial) => {
         done += partial.indices.length;
+        addTotals(totals, partial);
         const spansFit = partial.spans === undefined || partial.spans.length === 2 * partial.indices.length;
         if (done > total || partial.scores.length !== partial.indices.length * numLabels || !spansFit) throw this.#miscounted(total);
-        partial.indices.forEach((index, position) => scores.set(partial.scores.subarray(position * numLabels, (position + 1) * numLabels), index * numLabels));
+        partial.indices.forEach((index, position) => {
+          isScored[index] = 1;
+          scores.set(partial.scores.subarray(position * numLabels, (position + 1) * numLabels), index * numLabels);
+        });
         if (partial.spans !== undefined) {
           const all = (spans ??= new Uint32Array(2 * total));
           partial.indices.forEach((index, position) => all.set(partial.spans?.subarray(2 * position, 2 * position + 2) ?? [], 2 * index));
         }
         settings.onProgress?.({ stage: "score", done, total });
+        deadline.check();
       },
     });
-    if (done < total) throw this.#miscounted(total);
+    let hasEnded = false;
+    try {
+      await scoring;
+    } catch (error) {
+      hasEnded = deadline.hasCaused(error);
+      if (!hasEnded) throw error;
+    } finally {
+      deadline.stop();
+    }
+    if (done < total && !hasEnded) throw this.#miscounted(total);
     throwIfAborted(settings.signal);
-    return { scores, spans, totals };
+    return { scores, spans, totals, unscored: Array.from(isScored.keys()).filter((index) => isScored[index] === 0) };
   }
 
   async *#stream<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
@@ -265,16 +293,19 @@ export class LoadedReranker {
 
   async *#streamOnce<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
     let done = 0;
-    for (const window of windows(readDocuments(settings.documents as Iterable<D>, settings.rankFields), ({ text }) => text.length, this.#workers)) {
+    const { device } = this.info.backend;
+    for (const window of windows(readDocuments(settings.documents as Iterable<D>, settings.text), ({ text }) => text.length, this.#workers)) {
       const first = done;
       const documents = window.map(({ text }) => text);
       const job = { kind: "query", query: settings.query, documents, limits: settings.limits } as const;
+      expectSameDevice(this.#scorer, device);
       for await (const partials of streamJob(this.#scorer, job, first, settings)) {
-        const results = partials.flatMap((partial) => scoredDocuments(partial, partial.indices)).map((scored) => {
+        const scored = partials.flatMap((partial) => scoredDocuments(partial, partial.indices));
+        done += scored.length;
+        const results = atLeast(scored, settings.minScore).map((scored) => {
           const { document } = window[scored.index - first] as ReadDocument<D>;
           return settings.returnDocuments ? { ...scored, document } : scored;
         });
-        done += results.length;
         if (results.length > 0) yield { results, done, total: settings.total };
       }
     }
@@ -295,6 +326,14 @@ export class LoadedReranker {
   #miscounted(pairs: number): RankletError {
     return new RankletError("internal", `the engine returned a wrong number of scores for ${pairs} pairs`);
   }
+}
+
+/** Returns the documents that were scored, in order. */
+function finished({ unscored, ...scores }: CallScores): ScoredDocument[] {
+  const all = scoredDocuments(scores);
+  if (unscored.length === 0) return all;
+  const left = new Set(unscored);
+  return all.filter(({ index }) => !left.has(index));
 }
 
 /** Returns the limits on documents, with their defaults. */

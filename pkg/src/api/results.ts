@@ -1,11 +1,21 @@
 import type { PartialScores } from "../scoring/scorer.js";
 import type { DocumentInput, RerankResult, Span } from "../types.js";
+import { fused, type Fusion } from "./fusion.js";
 
 /** A document's index and score, and the span of its best chunk if it was scored in chunks. */
 export interface ScoredDocument {
   readonly index: number;
   readonly score: number;
+  /** The model's score, if `score` is fused. */
+  readonly modelScore?: number;
   readonly span?: Span;
+}
+
+/** The checked options that choose and order results. */
+export interface ResultChoice {
+  readonly minScore?: number | undefined;
+  readonly topN?: number | undefined;
+  readonly fuse?: Fusion | undefined;
 }
 
 /** Converts the scores of a model with one label. `indices` are 0, 1, 2, … by default. */
@@ -16,9 +26,17 @@ export function scoredDocuments({ scores, spans }: Pick<PartialScores, "scores" 
   });
 }
 
-/** Returns the best `count` documents, best first. Equal scores keep their order. */
-export function topDocuments<S extends ScoredDocument>(scored: readonly S[], count = scored.length): S[] {
-  return [...scored].sort((a, b) => b.score - a.score).slice(0, count);
+/** Chooses results and orders them, best first. Equal scores keep their order. */
+export function chooseResults(scored: readonly ScoredDocument[], { minScore, topN, fuse }: ResultChoice): ScoredDocument[] {
+  const ranked = fuse === undefined ? [...scored] : fused(scored, fuse);
+  return atLeast(ranked, minScore)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, topN);
+}
+
+/** Leaves out the documents whose model gives them a lower score than `minScore`. */
+export function atLeast(scored: ScoredDocument[], minScore: number | undefined): ScoredDocument[] {
+  return minScore === undefined ? scored : scored.filter(({ score, modelScore = score }) => modelScore >= minScore);
 }
 
 /** Merges newly scored documents into the best so far and keeps `count`. Of equal scores, the lower index comes first. */

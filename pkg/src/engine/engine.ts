@@ -143,12 +143,13 @@ export class Engine implements Scorer {
   async #finish(scoring: WasmScoring, options: JobOptions, startMs: number): Promise<void> {
     let engineMs = startMs;
     let tokens = 0;
+    const stepBudget = this.#budget ?? (options.maxStepMs === undefined ? undefined : new StepBudget(options.maxStepMs));
     for (;;) {
       await this.#nextTask();
       this.#check(options.signal);
       const started = performance.now();
       // A GPU computes without holding this thread.
-      const budget = this.#info.backend.device === "cpu" ? this.#budget : undefined;
+      const budget = this.#info.backend.device === "cpu" ? stepBudget : undefined;
       if (budget !== undefined) callEngine(() => scoring.set_max_batch_tokens(budget.tokens));
       const scores = await this.#step(scoring);
       if (scores === undefined) return;

@@ -6,6 +6,7 @@ interface EngineInfo {
   architecture: string;
   num_labels: number;
   activation: string;
+  calibration: { scale: number; offset: number } | null;
   max_length: number;
   parameters: number;
   hidden_size: number;
@@ -27,6 +28,8 @@ export function parseInfo(json: string, reason?: string): ModelInfo {
     architecture: info.architecture,
     numLabels: info.num_labels,
     activation: info.activation,
+    calibrated: info.calibration !== null,
+    ...(info.calibration === null ? {} : { calibration: info.calibration }),
     maxLength: info.max_length,
     parameters: info.parameters,
     hiddenSize: info.hidden_size,
@@ -50,6 +53,6 @@ export function withWarnings(info: ModelInfo, warnings: readonly string[]): Mode
 
 /** Freezes an info. A copy that came from a worker has to be frozen again. */
 function frozen(info: ModelInfo): ModelInfo {
-  for (const part of [info.weights, info.backend, info.warnings]) Object.freeze(part);
+  for (const part of [info.weights, info.backend, info.warnings, info.calibration]) Object.freeze(part);
   return Object.freeze(info);
 }

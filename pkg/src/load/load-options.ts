@@ -3,7 +3,7 @@ import { RankletError } from "../errors.js";
 import { accessToken, type HubOptions } from "../model/hub.js";
 import { chosenForm, unknownWeightsMessage, type WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
-import type { DownloadProgress, LoadOptions } from "../types.js";
+import type { DownloadProgress, LoadOptions, ScoreCacheOptions } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import { abortSignal, boolean, callback, checkOptions, isObject, kindOf, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import type { FetchFunction } from "../util/request.js";
@@ -21,6 +21,7 @@ export interface CheckedLoadOptions {
   /** The file that the caller chose as the weights. */
   readonly weights: WeightsForm | undefined;
   readonly integrity: Integrity | undefined;
+  readonly scoreCache: ScoreCacheOptions | undefined;
   /** The engine's file: bytes, a compiled module, a response, a URL, or a URL or path as a string. */
   readonly wasm: unknown;
   readonly fetch: FetchFunction | undefined;
@@ -47,6 +48,7 @@ const loadChecks = {
   maxMemoryBytes: positiveInteger,
   weights: weightsFile,
   integrity: integrityOption,
+  scoreCache: scoreCacheOptions,
 };
 
 /** Options that are not offered, most of them of transformers and transformers.js. */
@@ -71,7 +73,7 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, wasm, fetch } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, scoreCache, wasm, fetch } = checked;
   throwIfAborted(signal);
   // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
   const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
@@ -83,7 +85,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, integrity, wasm, fetch, cache, localFilesOnly, signal, onProgress };
+  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, integrity, scoreCache, wasm, fetch, cache, localFilesOnly, signal, onProgress };
 }
 
 /**
@@ -100,6 +102,12 @@ function deviceSettings(platform: Platform, device: "auto" | "webgpu" | "cpu", w
     throw new RankletError("unsupported", `load: workers ${workers} cannot share a GPU; use "auto", 1 or 0 with the device "webgpu"`);
   }
   return { device: "gpu" };
+}
+
+function scoreCacheOptions(value: unknown, name: string): ScoreCacheOptions {
+  const { maxBytes } = checkOptions(name, value, { maxBytes: positiveInteger });
+  if (maxBytes === undefined) throw new RankletError("input", `${name} must have maxBytes, the max memory of the cache`);
+  return { maxBytes };
 }
 
 function workerCount(value: unknown, name: string): "auto" | number {

@@ -9,6 +9,7 @@
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import type { Platform } from "../platform/platform.js";
+import { CachedScorer } from "../scoring/cache/cached-scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
@@ -32,7 +33,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   platform.checkScope();
   requireWebAssembly();
   const checked = readLoadOptions(platform, options);
-  const { settings, workers, maxAutoWorkers, hub, weights, integrity, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
+  const { settings, workers, maxAutoWorkers, hub, weights, integrity, scoreCache, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
   const location = locate(platform, source, hub, fetch !== undefined);
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
@@ -55,7 +56,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
     const loaded = withWarnings(scorer, info, [...noCacheWarnings(platform, location, cacheSetting, cache), ...environmentWarnings(platform, location)]);
     if (controller.signal.aborted) loaded.scorer.dispose();
     throwIfAborted(controller.signal);
-    return loaded;
+    return scoreCache === undefined ? loaded : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
   });
 }
 

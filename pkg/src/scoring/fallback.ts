@@ -10,12 +10,22 @@
 // 3. JavaScript. `fellBackToCpu` recognizes the error of step 2: `device-lost` although the device is "cpu". The call drops
 //    its scores and starts over, once: `withRestart` for calls that yield, `LoadedReranker.#score` for the others. A stream
 //    over an iterable that is not an array cannot, because its documents are gone; it ends with `device-lost`.
-import { isDeviceLost } from "../errors.js";
+import { isDeviceLost, RankletError } from "../errors.js";
+import type { Backend } from "../types.js";
 import type { Scorer } from "./scorer.js";
 
 /** Whether a call failed because its GPU was lost, and the CPU has taken over, so that the call can start over. */
 export function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
   return isDeviceLost(error) && info.backend.device === "cpu";
+}
+
+/**
+ * Checks that a call can go on. Between two of its jobs, or while it waits for scores of another call, the CPU may have taken over.
+ * @param device what computed the scores of the call so far
+ * @throws RankletError `device-lost`, after which the call starts over
+ */
+export function expectSameDevice({ info }: Scorer, device: Backend["device"]): void {
+  if (info.backend.device !== device) throw new RankletError("device-lost", info.backend.reason);
 }
 
 /**

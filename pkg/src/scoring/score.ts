@@ -1,12 +1,25 @@
 import { renumbered } from "../errors.js";
 import { linkAbort, throwIfAborted } from "../util/abort.js";
 import { AsyncQueue } from "../util/async-queue.js";
+import { expectSameDevice } from "./fallback.js";
 import type { Job, JobOptions, PartialScores, Scorer } from "./scorer.js";
 
 /** Sums over a call. */
 export interface Totals {
   tokens: number;
   engineMs: number;
+  cacheHits: number;
+}
+
+export function noTotals(): Totals {
+  return { tokens: 0, engineMs: 0, cacheHits: 0 };
+}
+
+/** Adds the numbers of one micro-batch. */
+export function addTotals(totals: Totals, { tokens, engineMs, cacheHits = 0 }: PartialScores): void {
+  totals.tokens += tokens;
+  totals.engineMs += engineMs;
+  totals.cacheHits += cacheHits;
 }
 
 /** The scores of one micro-batch, with the index in the call of each pair. */
@@ -20,16 +33,13 @@ interface IndexedJobOptions extends Omit<JobOptions, "onPartial"> {
 }
 
 /** Scores jobs one after the other, and passes on the scores of each micro-batch. */
-export async function scoreJobs(scorer: Scorer, jobs: Iterable<Job>, options: IndexedJobOptions): Promise<Totals> {
-  const totals: Totals = { tokens: 0, engineMs: 0 };
-  const onPartial = (partial: IndexedScores): void => {
-    totals.tokens += partial.tokens;
-    totals.engineMs += partial.engineMs;
-    options.onPartial(partial);
-  };
+export async function scoreJobs(scorer: Scorer, jobs: Iterable<Job>, options: IndexedJobOptions): Promise<void> {
+  const { device } = scorer.info.backend;
   let first = 0;
-  for (const job of jobs) first += await scoreJob(scorer, job, first, { ...options, onPartial });
-  return totals;
+  for (const job of jobs) {
+    expectSameDevice(scorer, device);
+    first += await scoreJob(scorer, job, first, options);
+  }
 }
 
 /**
@@ -41,12 +51,12 @@ export async function* streamJob(
   scorer: Scorer,
   job: Job,
   first: number,
-  { scores, signal }: Omit<JobOptions, "onPartial">,
+  { scores, signal, maxStepMs }: Omit<JobOptions, "onPartial">,
 ): AsyncGenerator<IndexedScores[], void> {
   const partials = new AsyncQueue<IndexedScores>();
   const controller = new AbortController();
   const unlink = linkAbort(controller, signal);
-  scoreJob(scorer, job, first, { scores, signal: controller.signal, onPartial: (partial) => partials.push(partial) }).then(
+  scoreJob(scorer, job, first, { scores, maxStepMs, signal: controller.signal, onPartial: (partial) => partials.push(partial) }).then(
     () => partials.end(),
     (error: unknown) => partials.end({ error }),
   );

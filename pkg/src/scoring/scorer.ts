@@ -34,11 +34,15 @@ export interface PartialScores {
   readonly tokens: number;
   /** Time spent in the engine, in milliseconds. */
   readonly engineMs: number;
+  /** Number of pairs whose scores were known; 0 by default. */
+  readonly cacheHits?: number;
 }
 
 /** How to score a job, and the receiver of its scores. */
 export interface JobOptions {
   readonly scores: Scores;
+  /** Max time of a micro-batch with several pairs, in milliseconds. The pairs are then scored in order, as far as workers allow it. */
+  readonly maxStepMs?: number | undefined;
   readonly signal: AbortSignal | undefined;
   /**
    * Receives the scores of each micro-batch. An error that it throws ends the job and rejects it. `indices` are those of the

@@ -137,6 +137,11 @@ class Server {
         documents: fields.documents,
         topN: fields.topN,
         rankFields: fields.rankFields,
+        structured: fields.structured,
+        minScore: fields.minScore,
+        // The time that the request has waited counts.
+        deadlineMs: fields.deadlineMs === undefined ? undefined : Math.max(1, started + fields.deadlineMs - performance.now()),
+        fuse: fields.fuse,
         maxTokensPerDocument: fields.maxTokensPerDocument,
         longDocuments,
         scores: fields.rawScores ? "raw" : "sigmoid",

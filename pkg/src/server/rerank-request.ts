@@ -1,4 +1,5 @@
 import { isObject, kindOf } from "../util/check.js";
+import type { FuseOptions, StructuredText } from "../types.js";
 import type { Dialect } from "./dialect.js";
 import { HttpError } from "./http-error.js";
 import type { Settings } from "./options.js";
@@ -12,6 +13,12 @@ export interface RerankRequest {
   /** Whether each result includes its document. */
   readonly returnDocuments: boolean;
   readonly rankFields: readonly string[] | undefined;
+  readonly structured: StructuredText | undefined;
+  readonly minScore: number | undefined;
+  /** The time from the request to the answer. */
+  readonly deadlineMs: number | undefined;
+  /** An object without `null`. The reranker checks its fields. */
+  readonly fuse: FuseOptions | undefined;
   readonly maxTokensPerDocument: number | undefined;
   /** Whether scores are logits. */
   readonly rawScores: boolean;
@@ -39,6 +46,10 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
     topN: dialect === "tei" ? undefined : (fields.count("top_n") ?? fields.count("top_k")),
     returnDocuments: fields.flag("return_documents") ?? fields.flag("return_text") ?? false,
     rankFields: fields.names("rank_fields"),
+    structured: fields.choice("structured", ["yaml", "lines"]),
+    minScore: fields.number("min_score"),
+    deadlineMs: fields.number("deadline_ms", 0),
+    fuse: fields.object("fuse") as FuseOptions | undefined,
     maxTokensPerDocument: allTokens.length === 0 ? undefined : Math.min(...allTokens),
     rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false,
   };
@@ -108,6 +119,25 @@ class Fields {
   flag(name: string): boolean | undefined {
     const value = this.#get(name);
     return value === undefined || typeof value === "boolean" ? value : this.fail(name, "true or false", value);
+  }
+
+  choice<const T extends string>(name: string, choices: readonly T[]): T | undefined {
+    const value = this.#get(name);
+    return value === undefined ? undefined : (choices.find((choice) => choice === value) ?? this.fail(name, choices.map((choice) => `"${choice}"`).join(" or "), value));
+  }
+
+  /** Reads a finite number above `above`. */
+  number(name: string, above = -Infinity): number | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    return Number.isFinite(value) && (value as number) > above ? (value as number) : this.fail(name, above === -Infinity ? "a number" : `a number above ${above}`, value);
+  }
+
+  /** Reads an object. Its fields that are `null` are left out. */
+  object(name: string): object | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    return isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) : this.fail(name, "an object", value);
   }
 
   /** Reads a list of names. An empty list is no list. */

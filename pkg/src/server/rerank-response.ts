@@ -9,13 +9,19 @@ const documentsPerSearch = 100;
  * Returns the body of a ranking. One object has the fields that all clients read: `results` of Cohere, Jina and others, `data`
  * and `usage` of Voyage, `meta` of Cohere. TEI's clients expect a bare array.
  */
-export function rerankBody(dialect: Dialect, request: RerankRequest, { results, usage }: RerankResponse, model: string): unknown {
+export function rerankBody(dialect: Dialect, request: RerankRequest, { results, unscored, usage }: RerankResponse, model: string): unknown {
   if (dialect === "tei") {
-    return results.map(({ index, score }) => ({ index, score, ...(request.returnDocuments && { text: textOf(request.documents[index]) }) }));
+    return results.map(({ index, score, modelScore }) => ({
+      index,
+      score,
+      ...(modelScore !== undefined && { model_score: modelScore }),
+      ...(request.returnDocuments && { text: textOf(request.documents[index]) }),
+    }));
   }
-  const rows = results.map(({ index, score }) => ({
+  const rows = results.map(({ index, score, modelScore }) => ({
     index,
     relevance_score: score,
+    ...(modelScore !== undefined && { model_score: modelScore }),
     ...(request.returnDocuments && { document: echo(dialect, request.documents[index]) }),
   }));
   return {
@@ -25,6 +31,7 @@ export function rerankBody(dialect: Dialect, request: RerankRequest, { results, 
     created: now(),
     results: rows,
     data: rows,
+    ...(request.deadlineMs !== undefined && { unscored }),
     usage: usageBody(usage.tokens),
     meta: {
       api_version: { version: "2" },

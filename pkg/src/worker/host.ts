@@ -67,6 +67,7 @@ export class Host {
       case "score":
         await this.#requireEngine().score(request.job, {
           scores: request.scores,
+          maxStepMs: request.maxStepMs,
           signal,
           onPartial: (partial) => this.#port.post({ type: "partial", call, partial }, [partial.scores.buffer as ArrayBuffer]),
         });

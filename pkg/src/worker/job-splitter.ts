@@ -36,13 +36,18 @@ const maxCharactersPerToken = 6;
  */
 export class JobSplitter {
   readonly #job: TextJob;
+  readonly #inOrder: boolean;
   /** Cumulative costs: entry `i` is the cost of pairs 0 to `i`. */
   readonly #costs: Float64Array;
   #next = 0;
 
-  /** @param maxLength max tokens of a pair */
-  constructor(job: TextJob, maxLength: number) {
+  /**
+   * @param maxLength max tokens of a pair
+   * @param inOrder whether chunks are small, so that pairs are scored about in order
+   */
+  constructor(job: TextJob, maxLength: number, inOrder = false) {
     this.#job = job;
+    this.#inOrder = inOrder;
     let cost = 0;
     const maxCost = job.kind === "query" && job.limits.longDocuments === "chunk" ? Infinity : maxLength * maxCharactersPerToken;
     this.#costs = Float64Array.from(job.documents, (document, index) => (cost += specialTokenCharacters + Math.min(maxCost, queryOf(job, index).length + document.length)));
@@ -58,7 +63,7 @@ export class JobSplitter {
     if (this.done) return undefined;
     const from = this.#next;
     const end = this.#job.documents.length;
-    const target = Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
+    const target = this.#inOrder ? minChunkCharacters : Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
     let to = from + 1;
     while (to < end && this.#cost(from, to) < target) to++;
     if (this.#cost(to, end) < minChunkCharacters) to = end;

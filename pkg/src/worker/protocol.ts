@@ -17,7 +17,7 @@ export type Request =
       readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
     }
-  | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores }
+  | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores; readonly maxStepMs?: number | undefined }
   | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly input: CollectionInput }
   | { readonly type: "release"; readonly collection: number }
   | { readonly type: "cancel"; readonly call: number };
@@ -77,8 +77,9 @@ function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
 }
 
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
-  const { call, job, scores } = message;
-  return isCount(call) && isJob(job) && (scores === "model" || scores === "raw" || scores === "sigmoid");
+  const { call, job, scores, maxStepMs } = message;
+  const isTime = maxStepMs === undefined || typeof maxStepMs === "number";
+  return isCount(call) && isJob(job) && isTime && (scores === "model" || scores === "raw" || scores === "sigmoid" || scores === "probability");
 }
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {

@@ -28,7 +28,7 @@ export class JobScheduler {
   constructor(workers: Workers, job: TextJob, maxLength: number, options: JobOptions) {
     this.#workers = workers;
     this.#options = options;
-    this.#splitter = new JobSplitter(job, maxLength);
+    this.#splitter = new JobSplitter(job, maxLength, options.maxStepMs !== undefined);
   }
 
   /** Assigns a chunk to each free worker. Called at the start, and whenever a worker becomes free or has started. */

@@ -70,9 +70,9 @@ export class WorkerScorer implements Scorer {
     await this.#connected();
   }
 
-  async score(job: Job, { scores, signal, onPartial }: JobOptions): Promise<void> {
+  async score(job: Job, { scores, maxStepMs, signal, onPartial }: JobOptions): Promise<void> {
     const connection = await abortable(this.#connected(), signal);
-    await connection.call((call) => ({ type: "score", call, job, scores }), { signal, onPartial });
+    await connection.call((call) => ({ type: "score", call, job, scores, maxStepMs }), { signal, onPartial });
   }
 
   async prepare(collection: number, input: CollectionInput): Promise<void> {

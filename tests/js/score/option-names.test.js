@@ -65,7 +65,7 @@ describe("spellings of options", () => {
   for (const [name, suggested] of [["tokK", "topK"], ["TopK", "topK"], ["top-k", "topK"], ["returndocument", "returnDocuments"], ["return_docs", undefined], ["x".repeat(1e6), undefined]]) {
     test(`the error for the unknown option ${name.slice(0, 20)} ${suggested === undefined ? "lists the known ones" : `suggests ${suggested}`}`, () => {
       const words = suggested === undefined ? '"; known are' : `"; did you mean "${suggested}"\\? Known are`;
-      return rejectsWith("input", new RegExp(`^rank: unknown option ".*${words} scores, signal, onProgress, topK, returnDocuments$`), () =>
+      return rejectsWith("input", new RegExp(`^rank: unknown option ".*${words} scores, signal, onProgress, topK, minScore, returnDocuments$`), () =>
         reranker.rank(query, documents, { [name]: 1 }),
       );
     });

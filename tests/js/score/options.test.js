@@ -134,7 +134,7 @@ describe("scoring", () => {
     [{ rankFields: [] }, /rankFields must name at least one field/],
     [{ rankFields: [1] }, /rankFields\[0\] must be a string/],
     [{ rankFields: ["title"] }, /documents\[0\] must be an object with the fields/],
-    [{ scores: "logits" }, /scores must be "model" or "raw" or "sigmoid", not "logits"/],
+    [{ scores: "logits" }, /scores must be "model" or "raw" or "sigmoid" or "probability", not "logits"/],
     [{ longDocuments: "split" }, /longDocuments must be/],
     [{ maxTokensPerDocument: 0 }, /maxTokensPerDocument must be/],
     [{ signal: "stop" }, /signal must be an AbortSignal/],

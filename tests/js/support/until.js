@@ -1,0 +1,8 @@
+/** Resolves once a condition holds. Rejects if it does not within `maxMs`. */
+export async function until(condition, maxMs = 10_000) {
+  const end = performance.now() + maxMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${maxMs} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
