@@ -45,4 +45,5 @@ const program = { bundle: true, minify: true, target: "es2022", legalComments: "
 const bundle = (source, name, options) =>
   build({ ...program, ...options, entryPoints: [fileURLToPath(new URL(source, dist))], outfile: fileURLToPath(new URL(name, assets)) });
 await bundle("worker/browser.js", "worker.js", { format: "iife" });
+await bundle("shared/tabs/program.js", "shared-worker.js", { format: "iife" });
 await bundle("worker/node.js", "worker.mjs", { format: "esm", platform: "node" });

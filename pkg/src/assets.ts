@@ -51,6 +51,16 @@ export function newWorker(name: string): Worker {
   }
 }
 
+/** Starts the shared worker's program, unless one of this name runs in the origin. Bundlers recognize the expression. */
+export function newSharedWorker(name: string): SharedWorker {
+  try {
+    return new SharedWorker(new URL("./assets/shared-worker.js", import.meta.url), { type: "module", name });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new SharedWorker(scriptAssetUrl("shared-worker.js"), { name }); // There is no import.meta.url.
+  }
+}
+
 function scriptAssetUrl(path: string): URL {
   if (URL.canParse(path, scriptUrl)) return new URL(`assets/${path}`, scriptUrl);
   throw new RankletError("unsupported", `this bundle has no URL to load ${path} from; give load the option wasm, and the model as a folder or files`);

@@ -254,8 +254,11 @@ export interface Backend {
   readonly reason: string;
   /** The comparison of a GPU with known scores when the model was loaded, whether the GPU is used or not. */
   readonly verification?: Verification;
-  /** Only for `Reranker.shared`: `"page"` if all rerankers on this thread may share the engine. */
-  readonly shared?: "page";
+  /**
+   * Only for `Reranker.shared`: `"tabs"` if all tabs of this origin may share the engine, `"page"` if only rerankers on this
+   * thread may.
+   */
+  readonly shared?: "tabs" | "page";
   /** Number of workers; with `workers: "auto"` the max number. 0 is the calling thread. */
   readonly workers: number;
 }

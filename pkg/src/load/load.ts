@@ -5,11 +5,12 @@
 //   fetch    sources/     ModelLocation -> FileSource, which opens a listed file and reads it
 //   verify   verify.ts    a file's commit, length and memory
 //   collect  collect.ts   runs list, fetch and verify for every file -> ModelFiles
-//   start    start.ts     hands the files to an engine: EngineInputs -> Scorer
+//   start    start/       hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import type { Platform } from "../platform/platform.js";
 import { CachedScorer } from "../scoring/cache/cached-scorer.js";
+import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
@@ -22,14 +23,18 @@ import { MemoryBudget } from "./memory-budget.js";
 import { offlineReason } from "./offline.js";
 import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
-import type { LoadedModel, ModelLocation } from "./stages.js";
-import { startScorer } from "./start.js";
+import type { EngineInputs, LoadedModel, ModelLocation } from "./stages.js";
+import { startScorer } from "./start/start.js";
+
+/** Starts an engine with the files of a model. */
+export type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
 
 /**
  * Checks the options of `load` and loads a model.
+ * @param start starts the engine elsewhere than in workers of this thread, or on it
  * @throws RankletError see `Reranker.load`
  */
-export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
+export async function loadModel(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined, start: StartScorer = startScorer): Promise<LoadedModel> {
   platform.checkScope();
   requireWebAssembly();
   const checked = readLoadOptions(platform, options);
@@ -47,7 +52,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       start: async (collecting) => {
         const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
         const [files, module] = await Promise.all([verified, abortable(engineModule(platform, engine), controller.signal)]);
-        return startScorer({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
+        return start({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),

@@ -1,23 +1,23 @@
 import { newWorker, workerUrl } from "../assets.js";
 import { messageOf } from "../errors.js";
 import { isObject } from "../util/check.js";
+import { uniqueName, whenFree } from "../util/locks.js";
 import type { WorkerPort } from "../worker/port.js";
+import { isReady } from "../worker/protocol.js";
 import { WorkerStartError } from "../worker/worker-start-error.js";
-
-let count = 0;
 
 /** Starts a worker in a browser. */
 export function startWorker(): WorkerPort {
-  // The name is also that of a lock, so it must be unique in this origin.
-  const name = `ranklet ${count++} ${Date.now()} ${Math.random()}`;
-  const worker = open(name);
+  // The name is also that of a lock.
+  const name = uniqueName();
+  const worker = openWorker(name);
   const watching = new AbortController();
   return {
     post: (request) => worker.postMessage(request),
     listen: (onMessage, onEnd) => {
       worker.onmessage = ({ data }: MessageEvent<unknown>) => {
         // After "ready" the worker holds its lock until it ends, so getting the lock means that it has ended.
-        if (isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without an error"));
+        if (isObject(data) && isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without an error"));
         onMessage(data);
       };
       worker.onerror = (event) => onEnd(event.message || "its program could not be loaded; if a content security policy forbids it, allow it with worker-src");
@@ -31,13 +31,11 @@ export function startWorker(): WorkerPort {
   };
 }
 
-/** Calls `then` when the lock is free. Pages without https have no locks, and cannot detect a worker that stops silently. */
-function whenFree(name: string, signal: AbortSignal, then: () => void): void {
-  navigator.locks?.request(name, { signal }, then).catch(() => {}); // The wait was aborted, or locks are not allowed here.
-}
-
-/** Starts the worker. Pages may not start workers from other origins directly, and in some frames none at all. */
-function open(name: string): Worker {
+/**
+ * Starts the worker's program. Pages may not start workers from other origins directly, and in some frames none at all.
+ * @throws WorkerStartError
+ */
+export function openWorker(name: string): Worker {
   try {
     return newWorker(name);
   } catch (error) {
@@ -56,8 +54,4 @@ function openForeign(program: URL, name: string): Worker {
   const worker = new Worker(script, { name });
   for (const event of ["message", "error"]) worker.addEventListener(event, () => URL.revokeObjectURL(script), { once: true });
   return worker;
-}
-
-function isReady(message: unknown): boolean {
-  return isObject(message) && message["type"] === "ready";
 }

@@ -2,6 +2,7 @@ import { engineUrl, relaxedEngineUrl } from "../assets.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { RankletError } from "../errors.js";
 import { lazyDefaultModel } from "../model/default-model.js";
+import { TabLink } from "../shared/tabs/tab-link.js";
 import { PortableSha256 } from "../util/sha256.js";
 import { browserStores } from "./browser-store.js";
 import { startWorker } from "./browser-worker.js";
@@ -17,6 +18,8 @@ export const browser: Platform = {
   engineNeeds: "it needs WebAssembly with SIMD and, under a content security policy, 'wasm-unsafe-eval'",
   // A service worker has no workers.
   startWorker: typeof Worker === "function" ? startWorker : undefined,
+  // Only pages have shared workers, and not in Chrome on Android. Their tabs are found by locks, which need https.
+  openTabLink: typeof SharedWorker === "function" && globalThis.navigator?.locks !== undefined ? TabLink.open : undefined,
   hasGpu: () => globalThis.navigator !== undefined && "gpu" in navigator,
   cpuCount: () => globalThis.navigator?.hardwareConcurrency ?? 1,
   defaultModel: () => {

@@ -1,3 +1,4 @@
+import type { OpenTabLink } from "../shared/tabs/tabs.js";
 import type { ModelFileSet } from "../types.js";
 import type { Sha256 } from "../util/sha256.js";
 import type { WorkerPort } from "../worker/port.js";
@@ -28,6 +29,8 @@ export interface Platform {
   readonly engineNeeds: string;
   /** Starts a worker; `undefined` if the runtime has none. */
   readonly startWorker: (() => WorkerPort) | undefined;
+  /** Connects a tab to the shared worker that holds a model for all tabs; `undefined` if the runtime has none. */
+  readonly openTabLink?: OpenTabLink | undefined;
   /** Whether the runtime has WebGPU. It may still have no GPU. */
   hasGpu(): boolean;
   /** Number of CPU cores, or as many as the runtime lets workers use. */

@@ -1,6 +1,8 @@
-// Engines that several users of this thread share: `Reranker.shared`.
+// Engines that several users share: `Reranker.shared`. Users on this thread share a connection to the engine of all tabs, or an
+// engine of this thread if tabs cannot share one.
 import { readLoadOptions } from "../load/load-options.js";
 import { loadModel } from "../load/load.js";
+import { withWarnings } from "../load/keep.js";
 import { locate } from "../load/locate.js";
 import type { LoadedModel } from "../load/stages.js";
 import type { Platform } from "../platform/platform.js";
@@ -8,6 +10,8 @@ import type { DownloadProgress, LoadOptions, ModelSource } from "../types.js";
 import { abortable } from "../util/abort.js";
 import { type CollectionNumbers, SharedScorer } from "./shared-scorer.js";
 import { sharingKey } from "./sharing-key.js";
+import { loadInTabs } from "./tabs/load-in-tabs.js";
+import { NotSharedError, type OpenTabLink } from "./tabs/tabs.js";
 
 type Listener = (progress: DownloadProgress) => void;
 
@@ -30,12 +34,14 @@ const models = new Map<string, SharedModel>();
  */
 export async function loadShared(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined): Promise<LoadedModel> {
   const checked = readLoadOptions(platform, options);
-  const key = sharingKey(locate(platform, source, checked.hub, checked.fetch !== undefined), checked);
-  const model = models.get(key) ?? startLoading(platform, source, options, key);
+  const { text: key, isPortable } = sharingKey(locate(platform, source, checked.hub, checked.fetch !== undefined), checked);
+  // With workers: 0 the engine is on this thread.
+  const open = isPortable && checked.workers !== 0 ? platform.openTabLink : undefined;
+  const model = models.get(key) ?? startLoading(platform, source, options, key, open);
   model.users++;
   try {
     const { scorer, info } = await whileListening(model, checked.onProgress, abortable(model.loading, checked.signal));
-    const shared = new SharedScorer(scorer, model.numbers, () => leave(key, model));
+    const shared = new SharedScorer(scorer, model.numbers, "page", () => leave(key, model));
     return { scorer: shared, info: Object.freeze({ ...info, backend: shared.info.backend }) };
   } catch (error) {
     leave(key, model);
@@ -43,7 +49,7 @@ export async function loadShared(platform: Platform, source: ModelSource | undef
   }
 }
 
-function startLoading(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined, key: string): SharedModel {
+function startLoading(platform: Platform, source: ModelSource | undefined, options: LoadOptions | undefined, key: string, open: OpenTabLink | undefined): SharedModel {
   const controller = new AbortController();
   const listeners = new Set<Listener>();
   const onProgress = (progress: DownloadProgress): void => {
@@ -52,7 +58,17 @@ function startLoading(platform: Platform, source: ModelSource | undefined, optio
   };
   // Without the other spelling of an option that is replaced.
   const { on_progress: _, ...others } = { on_progress: undefined, ...options };
-  const loading = loadModel(platform, source, { ...others, signal: controller.signal, onProgress });
+  const loadHere = (): Promise<LoadedModel> => loadModel(platform, source, { ...others, signal: controller.signal, onProgress });
+  const loadShared = async (name: string, open: OpenTabLink): Promise<LoadedModel> => {
+    try {
+      return await loadInTabs(platform, { open, name, source, options: { ...others, signal: undefined, onProgress: undefined } }, controller.signal, onProgress);
+    } catch (error) {
+      if (!(error instanceof NotSharedError)) throw error;
+      const { scorer, info } = await loadHere();
+      return withWarnings(scorer, info, [error.message]);
+    }
+  };
+  const loading = open === undefined ? loadHere() : loadShared(nameOf(platform, key), open);
   const model: SharedModel = { loading, controller, listeners, numbers: { next: 0 }, lastProgress: undefined, users: 0 };
   models.set(key, model);
   // After a failure, the next user tries again.
@@ -79,6 +95,13 @@ async function whileListening(model: SharedModel, onProgress: Listener | undefin
   } finally {
     model.listeners.delete(listener);
   }
+}
+
+/** Returns the name of a model for all tabs, which does not tell an access token. */
+function nameOf(platform: Platform, key: string): string {
+  const hash = platform.newSha256();
+  hash.update(new TextEncoder().encode(key));
+  return `ranklet ${hash.digest("hex")}`;
 }
 
 function leave(key: string, model: SharedModel): void {

@@ -12,6 +12,7 @@ export interface CollectionNumbers {
 export class SharedScorer implements Scorer {
   readonly #engine: Scorer;
   readonly #numbers: CollectionNumbers;
+  readonly #users: NonNullable<Backend["shared"]>;
   readonly #onDispose: () => void;
   /** The engine's numbers of the user's collections. */
   readonly #collections = new Map<number, number>();
@@ -19,17 +20,21 @@ export class SharedScorer implements Scorer {
   readonly #lifetime = new AbortController();
   #backend: { readonly of: Backend; readonly shared: Backend } | undefined;
 
-  /** @param onDispose called once, when the user no longer needs the engine */
-  constructor(engine: Scorer, numbers: CollectionNumbers, onDispose: () => void) {
+  /**
+   * @param users who else may use the engine
+   * @param onDispose called once, when the user no longer needs the engine
+   */
+  constructor(engine: Scorer, numbers: CollectionNumbers, users: NonNullable<Backend["shared"]>, onDispose: () => void) {
     this.#engine = engine;
     this.#numbers = numbers;
+    this.#users = users;
     this.#onDispose = onDispose;
   }
 
   get info(): ModelInfo {
     const { info } = this.#engine;
     const { backend } = info;
-    if (this.#backend?.of !== backend) this.#backend = { of: backend, shared: Object.freeze({ shared: "page", ...backend }) };
+    if (this.#backend?.of !== backend) this.#backend = { of: backend, shared: Object.freeze({ shared: this.#users, ...backend }) };
     return Object.freeze({ ...info, backend: this.#backend.shared });
   }
 

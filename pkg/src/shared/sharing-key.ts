@@ -9,19 +9,26 @@ let count = 0;
 /** Options that concern one call of `shared` only. */
 const ownOptions = ["signal", "onProgress"];
 
-/** Returns a text that is equal for equal models with equal options. Contents of files are equal if they are the same object. */
-export function sharingKey(location: ModelLocation, options: CheckedLoadOptions): string {
-  return JSON.stringify([location, options], function (this: Readonly<Record<string, unknown>>, name) {
-    // Not the given value, on which toJSON was called already: a Buffer has that method.
-    return ownOptions.includes(name) ? undefined : comparable(this[name]);
-  });
+/** Models with equal texts are equal, and have equal options. */
+export interface SharingKey {
+  readonly text: string;
+  /** Whether the text means the same in other tabs. */
+  readonly isPortable: boolean;
 }
 
-function comparable(value: unknown): unknown {
-  if (typeTag(value) === "URL") return (value as URL).href;
-  if (typeof value === "function") return identity(value);
-  if (!isObject(value) || isPlain(value)) return value;
-  return identity(value);
+/** Returns the key of a model. Contents of files are equal if they are the same object, so they are never equal in two tabs. */
+export function sharingKey(location: ModelLocation, options: CheckedLoadOptions): SharingKey {
+  let isPortable = true;
+  const text = JSON.stringify([location, options], function (this: Readonly<Record<string, unknown>>, name) {
+    if (ownOptions.includes(name)) return undefined;
+    // Not the given value, on which toJSON was called already: a Buffer has that method.
+    const value = this[name];
+    if (typeTag(value) === "URL") return (value as URL).href;
+    if (typeof value !== "function" && (!isObject(value) || isPlain(value))) return value;
+    isPortable = false;
+    return identity(value);
+  });
+  return { text, isPortable };
 }
 
 function isPlain(value: object): boolean {

@@ -1,5 +1,8 @@
 // The worker's program in browsers. It fetches nothing: the compiled engine and the model arrive as messages.
+import { ThreadEngine } from "../engine/thread-engine.js";
 import { nextTask } from "../platform/next-task.js";
+import { isObject } from "../util/check.js";
+import { typeTag } from "../util/type-tag.js";
 import { Host } from "./host.js";
 import type { Reply } from "./protocol.js";
 
@@ -11,17 +14,35 @@ declare const self: {
   postMessage(reply: Reply, transfer: ArrayBuffer[]): void;
 };
 
-const host = new Host({ post: (reply, transfer = []) => self.postMessage(reply, transfer), nextTask });
-self.onmessage = ({ data }) => host.receive(data);
+/** The connection to the thread that uses this worker: a page, or a shared worker for which a page has started it. */
+type Port = Pick<typeof self, "postMessage">;
 
-// Browsers do not report a worker that stops. So it holds a lock of its own name, and the page waits for that lock.
-const ready = (): void => self.postMessage({ type: "ready" }, []);
-const { locks } = self.navigator;
-if (locks === undefined) ready();
-else {
+// Browsers do not report a worker that stops. So it holds a lock of its own name, and its user waits for that lock.
+const watched = new Promise<void>((resolve) => {
+  const { locks } = self.navigator;
   const holdForever = (): Promise<never> => {
-    ready();
+    resolve();
     return new Promise(() => {});
   };
-  locks.request(self.name, holdForever).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and the page does not watch this worker.
+  if (locks === undefined) resolve();
+  else locks.request(self.name, holdForever).catch(() => {}); // Locks are not allowed here. Then "ready" is never sent, and this worker is not watched.
+});
+
+const host = serve(self);
+self.onmessage = ({ data, ports }) => {
+  const module = isObject(data) && data["type"] === "connect" ? data["module"] : undefined;
+  const [port] = ports;
+  // A compiled module cannot be sent from a shared worker to this one, so the page sends it.
+  if (port !== undefined && typeTag(module) === "WebAssembly.Module") connect(port, module as WebAssembly.Module);
+  else host.receive(data);
+};
+
+function connect(port: MessagePort, module: WebAssembly.Module): void {
+  const connected = serve(port, module);
+  port.onmessage = ({ data }) => connected.receive(data);
+}
+
+function serve(port: Port, module?: WebAssembly.Module): Host {
+  void watched.then(() => port.postMessage({ type: "ready" }, []));
+  return new Host({ post: (reply, transfer = []) => port.postMessage(reply, transfer) }, new ThreadEngine(nextTask, module));
 }

@@ -1,26 +1,37 @@
-import { Engine, type EngineSettings, type FileData } from "../engine/engine.js";
-import { engineDamage, startEngine } from "../engine/start.js";
+import type { EngineSettings, FileData } from "../engine/engine.js";
 import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 
-/** The worker's thread, as the host uses it. */
+/** Sends the replies of a host. */
 export interface HostPort {
   post(reply: Reply, transfer?: ArrayBuffer[]): void;
-  /** Resolves in a later task, after the messages that are queued now. */
-  nextTask(): Promise<void>;
+}
+
+/** The engine that a host answers with. */
+export interface HostedEngine {
+  /** The loaded model. */
+  readonly scorer: Scorer | undefined;
+  /** Whether the engine can no longer be used. */
+  readonly isDamaged: boolean;
+  /**
+   * Loads the model.
+   * @throws RankletError `input` if there is one already; or as `Engine.load`
+   */
+  load(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings): Promise<Scorer>;
 }
 
 type AnsweredRequest = Exclude<Request, { type: "release" | "cancel" }>;
 
-/** The worker's side of the protocol: answers requests with an engine on this thread. */
+/** The worker's side of the protocol: answers requests with an engine. */
 export class Host {
   readonly #port: HostPort;
   readonly #running = new Map<number, AbortController>();
-  #engine: Scorer | undefined;
+  readonly #engine: HostedEngine;
 
-  constructor(port: HostPort) {
+  constructor(port: HostPort, engine: HostedEngine) {
     this.#port = port;
+    this.#engine = engine;
   }
 
   /** Receives a message and never throws: an invalid request is answered with `failed`. */
@@ -32,7 +43,7 @@ export class Host {
     }
     switch (request.type) {
       case "release":
-        this.#engine?.release(request.collection);
+        this.#engine.scorer?.release(request.collection);
         break;
       case "cancel":
         this.#running.get(request.call)?.abort();
@@ -63,7 +74,7 @@ export class Host {
     const { call } = request;
     switch (request.type) {
       case "load":
-        return { type: "loaded", call, info: await this.#load(request.module, request.files, request.settings) };
+        return { type: "loaded", call, info: (await this.#engine.load(request.module, request.files, request.settings)).info };
       case "score":
         await this.#requireEngine().score(request.job, {
           scores: request.scores,
@@ -78,21 +89,15 @@ export class Host {
     }
   }
 
-  async #load(module: WebAssembly.Module, files: ReadonlyMap<string, FileData>, settings: EngineSettings): Promise<Scorer["info"]> {
-    if (this.#engine !== undefined) throw new RankletError("input", "the worker already has a model");
-    startEngine(module);
-    this.#engine = await Engine.load(files, settings, { nextTask: () => this.#port.nextTask() });
-    return this.#engine.info;
-  }
-
   #requireEngine(): Scorer {
-    if (this.#engine === undefined) throw new RankletError("input", "the worker has no model yet");
-    return this.#engine;
+    const { scorer } = this.#engine;
+    if (scorer === undefined) throw new RankletError("input", "the worker has no model yet");
+    return scorer;
   }
 
   #fail(call: number | undefined, error: unknown): void {
     const { code, item } = error instanceof RankletError ? error : { code: "internal" as const, item: undefined };
-    const info = isDeviceLost(error) ? this.#engine?.info : undefined;
-    this.#port.post({ type: "failed", call, code, message: messageOf(error), item, fatal: engineDamage() !== undefined, info });
+    const info = isDeviceLost(error) ? this.#engine.scorer?.info : undefined;
+    this.#port.post({ type: "failed", call, code, message: messageOf(error), item, fatal: this.#engine.isDamaged, info });
   }
 }

@@ -1,5 +1,6 @@
 import { RankletError, renumbered } from "../errors.js";
 import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scorer.js";
+import type { ModelInfo } from "../types.js";
 import { type JobChunk, remainder } from "./job-splitter.js";
 import type { WorkerScorer } from "./worker-scorer.js";
 
@@ -14,6 +15,10 @@ export class PoolWorker {
 
   constructor(scorer: WorkerScorer) {
     this.#scorer = scorer;
+  }
+
+  get info(): ModelInfo {
+    return this.#scorer.info;
   }
 
   /** Whether it can compute now. */
@@ -52,7 +57,7 @@ export class PoolWorker {
    *   too many
    */
   async score(chunk: JobChunk, options: JobOptions): Promise<JobChunk | undefined> {
-    const { numLabels } = this.#scorer.info;
+    const { numLabels } = this.info;
     let done = 0;
     const onPartial = (partial: PartialScores): void => {
       const indices = chunk.indices.subarray(done, done + partial.scores.length / numLabels);

@@ -9,7 +9,8 @@ import { PoolWorker } from "./pool-worker.js";
 import type { WorkerPort } from "./port.js";
 import { PrestartedWorkers } from "./prestarted-workers.js";
 import { JobScheduler, type Workers } from "./scheduler.js";
-import { WorkerScorer, type WorkerStart } from "./worker-scorer.js";
+import { WorkerScorer } from "./worker-scorer.js";
+import { type WorkerStart, WorkerStarter } from "./worker-starter.js";
 
 /** The number of workers, and whether loading waits for all of them. */
 export interface PoolSize {
@@ -23,7 +24,7 @@ export interface PoolSize {
  * and its chunk is scored again. A call fails only if it costs several workers.
  */
 export class WorkerPool implements Scorer, Workers {
-  readonly info: ModelInfo;
+  readonly #info: ModelInfo;
   readonly #workers: readonly PoolWorker[];
   /** Workers that are being started. Each promise resolves when its worker runs or has failed. */
   readonly #starting = new Map<PoolWorker, Promise<void>>();
@@ -33,7 +34,13 @@ export class WorkerPool implements Scorer, Workers {
 
   private constructor(scorers: readonly WorkerScorer[], info: ModelInfo) {
     this.#workers = scorers.map((scorer) => new PoolWorker(scorer));
-    this.info = inWorkers(info, scorers.length);
+    this.#info = inWorkers(info, scorers.length);
+  }
+
+  /** Changes if the only worker has a GPU that fails. */
+  get info(): ModelInfo {
+    const [only, another] = this.#workers;
+    return only !== undefined && another === undefined ? only.info : this.#info;
   }
 
   /**
@@ -57,7 +64,7 @@ export class WorkerPool implements Scorer, Workers {
    * @throws RankletError if all are waited for and one cannot be started
    */
   static async withFirst(first: WorkerScorer, start: WorkerStart, { workers, waitForAll }: PoolSize, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<WorkerPool> {
-    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(start, first.info, prestarted.take()));
+    const later = Array.from({ length: workers - 1 }, () => new WorkerScorer(new WorkerStarter(start, prestarted.take()), first.info));
     const pool = new WorkerPool([first, ...later], first.info);
     try {
       if (waitForAll) await abortable(Promise.all(later.map((scorer) => scorer.start())), signal);

@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import { WorkerConnection } from "./worker-connection.js";
-import type { WorkerStart } from "./worker-scorer.js";
+import type { WorkerStart } from "./worker-starter.js";
 
 /**
  * Workers that were started before the model is loaded, and get it later. Their program loads at the same time as the model,

@@ -9,11 +9,11 @@ import { typeTag } from "../util/type-tag.js";
 
 /** A message to the worker. `call` is the number by which the answer refers to it. */
 export type Request =
-  /** The first message. Sent once. */
+  /** The first message. Sent once, with a module unless the worker got one when it was connected. */
   | {
       readonly type: "load";
       readonly call: number;
-      readonly module: WebAssembly.Module;
+      readonly module: WebAssembly.Module | undefined;
       readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
     }
@@ -27,6 +27,8 @@ export type Reply =
   /** The worker holds the lock that shows that it runs. Other messages may come first. */
   | { readonly type: "ready" }
   | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
+  /** The model after a failed GPU has changed it during a call of another user. */
+  | { readonly type: "changed"; readonly info: ModelInfo }
   | { readonly type: "partial"; readonly call: number; readonly partial: PartialScores }
   | { readonly type: "done"; readonly call: number }
   | {
@@ -50,7 +52,7 @@ export function parseRequest(message: unknown): Request | string {
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, partial: isPartial, done: isDone, failed: isFailed });
+  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, failed: isFailed });
 }
 
 /** Returns the call's number in a message that may be malformed otherwise. */
@@ -58,12 +60,13 @@ export function callOf(message: unknown): number | undefined {
   return isObject(message) && isCount(message["call"]) ? message["call"] : undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-type Guards<M extends { readonly type: string }> = { readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }> };
+export type Fields = Readonly<Record<string, unknown>>;
+export type Guards<M extends { readonly type: string }> = { readonly [T in M["type"]]: (message: Fields) => message is Fields & Extract<M, { type: T }> };
 type RequestOf<T extends Request["type"]> = Extract<Request, { type: T }>;
 type ReplyOf<T extends Reply["type"]> = Extract<Reply, { type: T }>;
 
-function parse<M extends { readonly type: string }>(message: unknown, guards: Guards<M>): M | string {
+/** Validates a message by the guard of its type. Returns what is wrong with it if it is not one. */
+export function parse<M extends { readonly type: string }>(message: unknown, guards: Guards<M>): M | string {
   if (!isObject(message)) return "it is not an object";
   const { type } = message;
   if (typeof type !== "string" || !Object.hasOwn(guards, type)) return "its type is unknown";
@@ -73,7 +76,7 @@ function parse<M extends { readonly type: string }>(message: unknown, guards: Gu
 
 function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
   const { call, module, files, settings } = message;
-  return isCount(call) && typeTag(module) === "WebAssembly.Module" && isFiles(files) && isSettings(settings);
+  return isCount(call) && (module === undefined || typeTag(module) === "WebAssembly.Module") && isFiles(files) && isSettings(settings);
 }
 
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
@@ -95,7 +98,8 @@ function isCancel(message: Fields): message is Fields & RequestOf<"cancel"> {
   return isCount(message["call"]);
 }
 
-function isReady(message: Fields): message is Fields & ReplyOf<"ready"> {
+/** Whether a worker says that it holds the lock of its name. */
+export function isReady(message: Fields): message is Fields & ReplyOf<"ready"> {
   return message["type"] === "ready";
 }
 
@@ -103,7 +107,11 @@ function isLoaded(message: Fields): message is Fields & ReplyOf<"loaded"> {
   return isCount(message["call"]) && isInfo(message["info"]);
 }
 
-function isInfo(info: unknown): info is ModelInfo {
+function isChanged(message: Fields): message is Fields & ReplyOf<"changed"> {
+  return isInfo(message["info"]);
+}
+
+export function isInfo(info: unknown): info is ModelInfo {
   return isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
 }
 
@@ -135,7 +143,7 @@ function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
   );
 }
 
-function isItem(item: unknown): item is ErrorItem {
+export function isItem(item: unknown): item is ErrorItem {
   if (!isObject(item)) return false;
   const { kind, start, end } = item;
   return (kind === "document" || kind === "pair") && isCount(start) && isCount(end) && start < end;
@@ -157,12 +165,12 @@ function isJob(job: unknown): job is Job {
   }
 }
 
-function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {
+export function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {
   if (typeTag(files) !== "Map") return false;
   return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data)));
 }
 
-function isSettings(settings: unknown): settings is EngineSettings {
+export function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
   const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason } = settings;
   const limits = [max_length, max_memory_bytes, cpu_workers];
@@ -184,6 +192,6 @@ function isLimit(limit: unknown): limit is number | undefined {
 }
 
 /** Whether `value` is a non-negative integer. */
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -19,6 +19,20 @@ interface CallListener {
   readonly onPartial?: (partial: PartialScores) => void;
 }
 
+/** A connection to a worker that has the model. */
+export interface ConnectedModel {
+  readonly connection: WorkerConnection;
+  readonly info: ModelInfo;
+}
+
+/** Connects to workers, one after the other: a worker that is lost is replaced by the next. */
+export interface Connector {
+  /** @throws RankletError as `Engine.load`; `internal` if the worker ends */
+  connect(signal: AbortSignal): Promise<ConnectedModel>;
+  /** Ends workers that were started in advance. */
+  end(reason: RankletError): void;
+}
+
 /** A running worker and its unanswered calls, which are rejected when it ends. */
 export class WorkerConnection {
   readonly #port: WorkerPort;
@@ -115,6 +129,9 @@ export class WorkerConnection {
         break;
       case "loaded":
         this.#pending.get(reply.call)?.resolve(reply.info);
+        break;
+      case "changed":
+        this.#info = reply.info;
         break;
       case "partial":
         this.#receivePartial(reply.call, reply.partial);

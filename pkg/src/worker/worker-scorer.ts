@@ -1,43 +1,28 @@
-import type { EngineSettings } from "../engine/engine.js";
-import { inWorkers } from "../engine/info.js";
 import { disposedError, RankletError } from "../errors.js";
 import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable, abortWithError, throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
-import { sharedBytes } from "./shared-bytes.js";
-import { WorkerConnection } from "./worker-connection.js";
-
-/** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
-export interface WorkerStart {
-  readonly startWorker: () => WorkerPort;
-  readonly module: WebAssembly.Module;
-  readonly files: ReadonlyMap<string, Blob>;
-  readonly settings: EngineSettings;
-}
+import { type Connector, WorkerConnection } from "./worker-connection.js";
+import { loadIntoWorker, type WorkerStart, WorkerStarter } from "./worker-starter.js";
 
 /** A model in a worker. If the worker is lost, running jobs are rejected, and the next job starts another worker. */
 export class WorkerScorer implements Scorer {
   readonly #info: ModelInfo;
-  readonly #start: WorkerStart;
+  readonly #connector: Connector;
   /** The documents of each collection, for a replacement of the worker. */
   readonly #prepared = new Map<number, CollectionInput[]>();
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
-  /** A started worker that has no model yet. */
-  #prestarted: WorkerConnection | undefined;
   #connection: Promise<WorkerConnection> | undefined;
   /** The connected worker, once it has the model and the collections. */
   #current: WorkerConnection | undefined;
 
-  /**
-   * Creates a scorer whose worker gets the model when the first job needs it.
-   * @param prestarted a started worker without a model
-   */
-  constructor(start: WorkerStart, info: ModelInfo, prestarted?: WorkerConnection) {
-    this.#start = start;
+  /** @param connection a worker that has the model; by default, the first job connects to one */
+  constructor(connector: Connector, info: ModelInfo, connection?: WorkerConnection) {
+    this.#connector = connector;
     this.#info = info;
-    this.#prestarted = prestarted;
+    if (connection !== undefined) void this.#use(Promise.resolve(connection));
   }
 
   /**
@@ -47,10 +32,8 @@ export class WorkerScorer implements Scorer {
    * @throws RankletError as `Engine.load`; `internal` if the worker ends
    */
   static async load(first: WorkerPort, start: WorkerStart, signal: AbortSignal, onCpu = start): Promise<WorkerScorer> {
-    const { connection, info } = await connect(new WorkerConnection(first), start, signal);
-    const scorer = new WorkerScorer(info.backend.device === "cpu" ? onCpu : start, info);
-    scorer.#use(Promise.resolve(connection));
-    return scorer;
+    const { connection, info } = await loadIntoWorker(new WorkerConnection(first), start, signal);
+    return new WorkerScorer(new WorkerStarter(info.backend.device === "cpu" ? onCpu : start), info, connection);
   }
 
   get info(): ModelInfo {
@@ -95,7 +78,7 @@ export class WorkerScorer implements Scorer {
     const disposed = disposedError();
     abortWithError(this.#lifetime, disposed);
     this.#prepared.clear();
-    this.#prestarted?.close(disposed);
+    this.#connector.end(disposed);
     void this.#connection?.then(
       (connection) => connection.close(disposed),
       () => {}, // Nothing to end.
@@ -122,9 +105,7 @@ export class WorkerScorer implements Scorer {
   async #reconnect(): Promise<WorkerConnection> {
     const { signal } = this.#lifetime;
     throwIfAborted(signal);
-    const prestarted = this.#prestarted;
-    this.#prestarted = undefined;
-    const { connection } = await connect(prestarted ?? new WorkerConnection(this.#start.startWorker()), this.#start, signal);
+    const { connection } = await this.#connector.connect(signal);
     try {
       for (const [collection, inputs] of this.#prepared) {
         for (const input of inputs) await connection.call((call) => ({ type: "prepare", call, collection, input }), { signal });
@@ -134,21 +115,5 @@ export class WorkerScorer implements Scorer {
       throw error;
     }
     return connection;
-  }
-}
-
-async function connect(
-  connection: WorkerConnection,
-  { module, files, settings }: WorkerStart,
-  signal: AbortSignal,
-): Promise<{ connection: WorkerConnection; info: ModelInfo }> {
-  try {
-    const sent = connection.leaksBlobs ? await sharedBytes(files) : files;
-    const info = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
-    if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
-    return { connection, info: inWorkers(info, 1) };
-  } catch (error) {
-    connection.close(new RankletError("internal", "the worker could not load the model"));
-    throw error;
   }
 }

@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
 
+const { ThreadEngine } = await import(new URL("engine/thread-engine.js", dist));
 const { Host } = await import(new URL("worker/host.js", dist));
 const { WorkerConnection } = await import(new URL("worker/worker-connection.js", dist));
 const { parseRequest } = await import(new URL("worker/protocol.js", dist));
@@ -89,7 +90,7 @@ describe("the worker protocol", () => {
 
   test("a worker survives any message, answers every call once, and continues to score", async (t) => {
     const replies = [];
-    const host = new Host({ post: (message) => replies.push(message), nextTask: () => nextTask() });
+    const host = new Host({ post: (message) => replies.push(message) }, new ThreadEngine(() => nextTask()));
     const answer = async (message) => {
       host.receive(message);
       const settled = () => replies.find(({ type, call }) => call === message.call && type !== "partial");

@@ -1,0 +1,59 @@
+import { engineModule } from "../../engine/compile.js";
+import { readLoadOptions } from "../../load/load-options.js";
+import { loadModel } from "../../load/load.js";
+import { locateEngine } from "../../load/locate.js";
+import type { EngineInputs, LoadedModel } from "../../load/stages.js";
+import type { Platform } from "../../platform/platform.js";
+import type { Scorer } from "../../scoring/scorer.js";
+import type { DownloadProgress, LoadOptions, ModelInfo, ModelSource } from "../../types.js";
+import { abortable } from "../../util/abort.js";
+import { type ConnectedModel, type Connector, WorkerConnection } from "../../worker/worker-connection.js";
+import { WorkerScorer } from "../../worker/worker-scorer.js";
+import { RankletError } from "../../errors.js";
+import type { OpenTabLink } from "./tabs.js";
+
+/** The model that all tabs of an origin use, and how this tab would load it. */
+export interface ModelOfTabs {
+  readonly open: OpenTabLink;
+  /** The model's name, the same in all tabs. */
+  readonly name: string;
+  readonly source: ModelSource | undefined;
+  /** Those of `load`, without a signal and a listener. */
+  readonly options: LoadOptions;
+}
+
+/**
+ * Loads a model that all tabs share.
+ * @throws NotSharedError if this is not possible; or as `loadModel`
+ */
+export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal: AbortSignal, onProgress: (progress: DownloadProgress) => void): Promise<LoadedModel> {
+  const { wasm } = readLoadOptions(platform, model.options);
+  const module = (): Promise<WebAssembly.Module> => engineModule(platform, { wasm: locateEngine(platform, wasm, false), fetch: undefined });
+  const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
+    const link = await model.open(model.name, module, connectSignal);
+    const connection = new WorkerConnection(link.calls);
+    try {
+      const joined = await abortable(link.join(report), connectSignal);
+      if (joined !== undefined) return { connection, info: joined };
+      const start = async (inputs: EngineInputs, startSignal: AbortSignal): Promise<Scorer> => startedOn(connection, await abortable(link.load(inputs), startSignal));
+      const onOwnProgress = (progress: DownloadProgress): void => {
+        link.reportProgress(progress);
+        report(progress);
+      };
+      const { info } = await loadModel(platform, model.source, { ...model.options, signal: connectSignal, onProgress: onOwnProgress }, start);
+      return { connection, info };
+    } catch (error) {
+      connection.close(new RankletError("internal", "the model could not be loaded"));
+      throw error;
+    }
+  };
+  const connector: Connector = { connect: (connectSignal) => connect(connectSignal, () => {}), end: () => {} };
+  const { connection, info } = await connect(signal, onProgress);
+  return { scorer: new WorkerScorer(connector, info, connection), info };
+}
+
+/** Returns a connection as loading expects it: as a scorer that it may dispose. */
+function startedOn(connection: WorkerConnection, info: ModelInfo): Scorer {
+  const never: Connector = { connect: () => Promise.reject(new RankletError("internal", "the worker ended")), end: () => {} };
+  return new WorkerScorer(never, info, connection);
+}

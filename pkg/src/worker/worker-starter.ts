@@ -1,0 +1,53 @@
+import type { EngineSettings } from "../engine/engine.js";
+import { inWorkers } from "../engine/info.js";
+import { RankletError } from "../errors.js";
+import type { WorkerPort } from "./port.js";
+import { sharedBytes } from "./shared-bytes.js";
+import { type ConnectedModel, type Connector, WorkerConnection } from "./worker-connection.js";
+
+/** The inputs of a worker. They are kept, so that a lost worker can be replaced without reading the files again. */
+export interface WorkerStart {
+  readonly startWorker: () => WorkerPort;
+  /** `undefined` if whoever starts the worker gives it the module. */
+  readonly module: WebAssembly.Module | undefined;
+  readonly files: ReadonlyMap<string, Blob>;
+  readonly settings: EngineSettings;
+}
+
+/** Starts workers and loads the model into them. */
+export class WorkerStarter implements Connector {
+  readonly #start: WorkerStart;
+  #prestarted: WorkerConnection | undefined;
+
+  /** @param prestarted a started worker without a model, which is the first to be used */
+  constructor(start: WorkerStart, prestarted?: WorkerConnection) {
+    this.#start = start;
+    this.#prestarted = prestarted;
+  }
+
+  async connect(signal: AbortSignal): Promise<ConnectedModel> {
+    const prestarted = this.#prestarted;
+    this.#prestarted = undefined;
+    return loadIntoWorker(prestarted ?? new WorkerConnection(this.#start.startWorker()), this.#start, signal);
+  }
+
+  end(reason: RankletError): void {
+    this.#prestarted?.close(reason);
+  }
+}
+
+/**
+ * Loads the model into a started worker.
+ * @throws RankletError as `Engine.load`; `internal` if the worker ends
+ */
+export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal): Promise<ConnectedModel> {
+  try {
+    const sent = connection.leaksBlobs ? await sharedBytes(files) : files;
+    const info = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
+    if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
+    return { connection, info: inWorkers(info, 1) };
+  } catch (error) {
+    connection.close(new RankletError("internal", "the worker could not load the model"));
+    throw error;
+  }
+}
