@@ -2,7 +2,7 @@
 // and with pieces of 8 MB. Prints the times to write, open and read it, and the memory of all processes meanwhile.
 //
 //   node bench/measure/browser-stores.mjs [MB]
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 import { chromiumExecutable, quietFlags } from "../../tests/js/support/browsers/chromium-flags.js";
+import { memoryOfDescendants } from "../../tests/js/support/browsers/memory.js";
 
 const megabytes = Number(process.argv[2] ?? 1024);
 
@@ -92,9 +93,9 @@ server.close();
 
 /** Runs a step in a page. Returns its time and the peak of memory beyond that at its start. */
 async function measured(page, step) {
-  const before = memory();
+  const before = memoryOfDescendants();
   let peak = before;
-  const watching = setInterval(() => (peak = Math.max(peak, memory())), 150);
+  const watching = setInterval(() => (peak = Math.max(peak, memoryOfDescendants())), 150);
   const ms = await page.evaluate(
     async ([code, MB, size]) => {
       const started = performance.now();
@@ -105,26 +106,4 @@ async function measured(page, step) {
   );
   clearInterval(watching);
   return { ms, peak: peak - before };
-}
-
-/** Returns the memory in MB of this process's descendants, without files that are mapped into it. Linux only. */
-function memory() {
-  let sum = 0;
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!isDescendant(Number(pid))) continue;
-      const usage = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-      for (const kind of ["Pss_Anon", "Pss_Shmem"]) sum += Number(new RegExp(`^${kind}: +(\\d+)`, "m").exec(usage)?.[1] ?? 0);
-    } catch {
-      // The process has ended.
-    }
-  }
-  return sum / 1024;
-}
-
-function isDescendant(pid) {
-  for (let current = pid; current > 1; current = Number(readFileSync(`/proc/${current}/stat`, "utf8").replace(/^.*\) /s, "").split(" ")[1])) {
-    if (current === process.pid) return pid !== process.pid;
-  }
-  return false;
 }

@@ -76,8 +76,9 @@ export type RerankerClass = typeof LoadedReranker & {
   load<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;
   load(this: unknown, source?: ModelSource, options?: LoadOptions): Promise<LoadedReranker>;
   /**
-   * As `load`, but equal models with equal options share one engine on this thread. Each caller gets a reranker of its own,
-   * with its own calls and collections. The engine ends when the last of them is disposed. `signal` and `onProgress` are those
+   * As `load`, but equal models with equal options share one engine: on this thread, and between the tabs of an origin if the
+   * browser has shared workers. Each caller gets a reranker of its own, with its own calls and collections. The engine ends
+   * when the last of them is disposed. `signal` and `onProgress` are those
    * of the call: an abort ends the call, and the loading if no other waits for it.
    * @throws RankletError as `load`
    */

@@ -80,7 +80,7 @@ export class Host {
           scores: request.scores,
           maxStepMs: request.maxStepMs,
           signal,
-          onPartial: (partial) => this.#port.post({ type: "partial", call, partial }, [partial.scores.buffer as ArrayBuffer]),
+          onPartial: (partial, indices) => this.#port.post({ type: "partial", call, partial, ...(indices === undefined ? {} : { indices }) }, [partial.scores.buffer as ArrayBuffer]),
         });
         return { type: "done", call };
       case "prepare":

@@ -29,7 +29,13 @@ export type Reply =
   | { readonly type: "loaded"; readonly call: number; readonly info: ModelInfo }
   /** The model after a failed GPU has changed it during a call of another user. */
   | { readonly type: "changed"; readonly info: ModelInfo }
-  | { readonly type: "partial"; readonly call: number; readonly partial: PartialScores }
+  | {
+      readonly type: "partial";
+      readonly call: number;
+      readonly partial: PartialScores;
+      /** The indices of the pairs in the job, if several workers score it. */
+      readonly indices?: Uint32Array | undefined;
+    }
   | { readonly type: "done"; readonly call: number }
   | {
       readonly type: "failed";
@@ -116,14 +122,15 @@ export function isInfo(info: unknown): info is ModelInfo {
 }
 
 function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
-  const { call, partial } = message;
+  const { call, partial, indices } = message;
   return (
     isCount(call) &&
     isObject(partial) &&
     typeTag(partial["scores"]) === "Float32Array" &&
     (partial["spans"] === undefined || typeTag(partial["spans"]) === "Uint32Array") &&
     isCount(partial["tokens"]) &&
-    typeof partial["engineMs"] === "number"
+    typeof partial["engineMs"] === "number" &&
+    (indices === undefined || typeTag(indices) === "Uint32Array")
   );
 }
 

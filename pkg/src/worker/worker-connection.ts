@@ -1,6 +1,6 @@
 import { inWorkers } from "../engine/info.js";
 import { RankletError } from "../errors.js";
-import type { PartialScores } from "../scoring/scorer.js";
+import type { JobOptions } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
@@ -8,7 +8,7 @@ import { parseReply, type Reply, type Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 
 interface PendingCall {
-  readonly onPartial: ((partial: PartialScores) => void) | undefined;
+  readonly onPartial: JobOptions["onPartial"] | undefined;
   readonly resolve: (info: ModelInfo | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -16,7 +16,7 @@ interface PendingCall {
 /** How to abort a call, and the receiver of its partial scores. */
 interface CallListener {
   readonly signal?: AbortSignal | undefined;
-  readonly onPartial?: (partial: PartialScores) => void;
+  readonly onPartial?: JobOptions["onPartial"];
 }
 
 /** A connection to a worker that has the model. */
@@ -134,7 +134,7 @@ export class WorkerConnection {
         this.#info = reply.info;
         break;
       case "partial":
-        this.#receivePartial(reply.call, reply.partial);
+        this.#receivePartial(reply);
         break;
       case "done":
         this.#pending.get(reply.call)?.resolve(undefined);
@@ -150,10 +150,10 @@ export class WorkerConnection {
   }
 
   /** An error that a listener throws ends its call, but not the worker. */
-  #receivePartial(call: number, partial: PartialScores): void {
+  #receivePartial({ call, partial, indices }: Extract<Reply, { type: "partial" }>): void {
     const pending = this.#pending.get(call);
     try {
-      pending?.onPartial?.(partial);
+      pending?.onPartial?.(partial, indices);
     } catch (error) {
       this.post({ type: "cancel", call });
       pending?.reject(error);

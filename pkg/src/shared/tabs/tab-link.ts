@@ -12,6 +12,9 @@ import { NotSharedError } from "./tabs.js";
 /** Max time for starting a shared worker. */
 const maxStartMs = 10_000;
 
+/** Time after which a tab connects again, because the shared worker may have ended when it connected. */
+const reconnectMs = 1000;
+
 /** A tab's connection to the shared worker that holds a model. */
 export class TabLink {
   readonly #worker: SharedWorker;
@@ -57,8 +60,8 @@ export class TabLink {
         releases.push(await holdLock(name, { mode: "shared", signal: controller.signal }));
         const lock = uniqueName();
         releases.push(await holdLock(lock, { mode: "exclusive", signal: controller.signal }));
-        const worker = newSharedWorker(name);
-        const link = new TabLink(worker, lock, await whenReady(worker, controller.signal), module);
+        const { worker, sharedLock } = await start(name, controller.signal);
+        const link = new TabLink(worker, lock, sharedLock, module);
         link.#lifetime.signal.addEventListener("abort", release);
         return link;
       } catch (error) {
@@ -167,15 +170,22 @@ export class TabLink {
   }
 }
 
-/** Waits until the shared worker runs. Returns the name of its lock. */
-function whenReady(worker: SharedWorker, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error));
-    worker.onerror = () => reject(new Error("its program could not be loaded; if a content security policy forbids it, allow it with worker-src"));
-    worker.port.onmessage = ({ data }: MessageEvent<unknown>) => {
-      const message = parseSharedMessage(data);
-      if (typeof message !== "string" && message.type === "ready") resolve(message.lock);
-      else reject(new Error("it is of another version of the package"));
+/** Connects to a shared worker until one answers. Returns it with the name of its lock. */
+function start(name: string, signal: AbortSignal): Promise<{ worker: SharedWorker; sharedLock: string }> {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const started = new Promise<{ worker: SharedWorker; sharedLock: string }>((resolve, reject) => {
+    const connect = (): void => {
+      const worker = newSharedWorker(name);
+      worker.onerror = () => reject(new Error("its program could not be loaded; if a content security policy forbids it, allow it with worker-src"));
+      worker.port.onmessage = ({ data }: MessageEvent<unknown>) => {
+        const message = parseSharedMessage(data);
+        if (typeof message !== "string" && message.type === "ready") resolve({ worker, sharedLock: message.lock });
+        else reject(new Error("it is of another version of the package"));
+      };
     };
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    timer = setInterval(connect, reconnectMs);
+    connect();
   });
+  return started.finally(() => clearInterval(timer));
 }

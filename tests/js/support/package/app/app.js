@@ -17,3 +17,8 @@ for (const { document: text } of results) {
   item.textContent = text;
   document.querySelector("#results").append(item);
 }
+const shared = await Reranker.shared();
+const sharing = document.createElement("p");
+sharing.textContent = `shared: ${shared.info.backend.shared}, ${shared.info.warnings.length} warnings`;
+document.body.append(sharing);
+shared.dispose();

@@ -1,0 +1,303 @@
+// Reranker.shared in two tabs of Chromium: one engine, which outlives the tab that started it and ends with the last.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { buildSync } from "esbuild";
+
+import { launchChromium } from "../support/browsers/chromium.js";
+import { memoryOfDescendants } from "../support/browsers/memory.js";
+import { checkpoint } from "../support/models/fixtures.js";
+import { dist } from "../support/paths.js";
+import { sendFixture, startSite } from "../support/servers/package-site.js";
+
+const query = "how do bees survive the winter";
+const small = `/fixtures/${checkpoint((labels) => labels === 1).name}/`;
+// One file loads faster than the package's many.
+const bundled = buildSync({ entryPoints: [fileURLToPath(new URL("index.js", dist))], bundle: true, format: "esm", write: false }).outputFiles[0].contents;
+
+describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
+  let site;
+  let browser;
+  let context;
+  before(async () => {
+    const sendBundle = (_, response) => response.setHeader("content-type", "text/javascript").end(bundled);
+    site = await startSite({ "/fixtures/": sendFixture, "/pkg/bundled.js": sendBundle });
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+  beforeEach(async () => (context = await browser.newContext()));
+  afterEach(async () => {
+    await context.close();
+    site.requests.length = 0;
+  });
+
+  /** Opens a tab with functions that tests call in it. */
+  async function openTab(prepare = () => {}) {
+    const tab = await context.newPage();
+    await tab.addInitScript(prepare);
+    await tab.goto(site.url);
+    await tab.evaluate(async (small) => {
+      const { Reranker } = await import("/pkg/bundled.js");
+      Object.assign(globalThis, {
+        Reranker,
+        small,
+        defaultModel: "/pkg/assets/default/",
+        documents: Array.from({ length: 60 }, (_, at) => `Document ${at} tells how bees keep their hive warm in winter, and that ${at * 7919} of them take turns.`),
+        share: async (options, model = small) => {
+          globalThis.reranker = await Reranker.shared(model, options);
+          return { backend: reranker.info.backend, warnings: reranker.info.warnings };
+        },
+        all: async (parts) => {
+          const list = [];
+          for await (const part of parts) list.push(part);
+          return list;
+        },
+        errorOf: (promise) => promise.then(() => ({}), ({ name, code, message }) => ({ name, code, message })),
+      });
+    }, small);
+    return tab;
+  }
+
+  const share = (tab, options = {}) => tab.evaluate((options) => share(options), options);
+  const ranked = (tab) => tab.evaluate((query) => reranker.rank(query, documents), query);
+  const dispose = (tab) => tab.evaluate(() => reranker.dispose());
+
+  /** Waits until no worker or tab holds a lock, so that the shared worker and its workers have ended. */
+  async function whenEnded(tab) {
+    for (let round = 0; ; round++) {
+      const names = await tab.evaluate(async () => (await navigator.locks.query()).held.map(({ name }) => name));
+      if (names.length === 0) return;
+      assert.ok(round < 100, `locks are held: ${names}`);
+      await sleep(50);
+    }
+  }
+
+  test("two tabs have one engine, whose scores are those of load, and the last release ends it", async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    const expected = await first.evaluate(async (query) => {
+      const own = await Reranker.load(small);
+      const results = await own.rank(query, documents);
+      own.dispose();
+      return results;
+    }, query);
+    site.requests.length = 0;
+    const shared = await Promise.all([share(first), share(second)]);
+    for (const { backend, warnings } of shared) assert.deepEqual([backend.shared, warnings], ["tabs", []]);
+    assert.deepEqual(shared[0].backend, shared[1].backend);
+    assert.equal(site.requests.filter((path) => path.endsWith("model.safetensors")).length, 1);
+    const { workers } = shared[0].backend;
+    assert.deepEqual([first, second].map((tab) => tab.workers().length).sort(), [0, workers]);
+    assert.deepEqual(await Promise.all([ranked(first), ranked(second)]), [expected, expected]);
+    await dispose(first);
+    assert.deepEqual(await ranked(second), expected);
+    assert.deepEqual([first, second].map((tab) => tab.workers().length), [0, workers]);
+    await dispose(second);
+    await whenEnded(second);
+    assert.equal(second.workers().length, 0);
+    // A new shared worker starts after the one that has ended.
+    for (let round = 0; round < 3; round++) {
+      assert.equal((await share(first)).backend.shared, "tabs");
+      await dispose(first);
+    }
+  });
+
+  test("a second tab takes hardly any memory, and one with an engine of its own does", { skip: !existsSync("/proc/self/smaps_rollup") }, async (t) => {
+    const [first, second, third] = [await openTab(), await openTab(), await openTab()];
+    const settled = async () => (await sleep(500), memoryOfDescendants());
+    const ranks = async (tab, load) => (await tab.evaluate(load), await ranked(tab), settled());
+    const blank = await settled();
+    const one = await ranks(first, () => share({ workers: 1 }, defaultModel));
+    const two = await ranks(second, () => share({ workers: 1 }, defaultModel));
+    const own = await ranks(third, async () => void (globalThis.reranker = await Reranker.load(defaultModel, { workers: 1 })));
+    const [firstMB, secondMB, ownMB] = [one - blank, two - one, own - two].map(Math.round);
+    t.diagnostic(`the first tab takes ${firstMB} MB, a second ${secondMB} MB, a tab with an engine of its own ${ownMB} MB`);
+    assert.ok(secondMB < firstMB / 4 && secondMB < ownMB / 3, `${firstMB}, ${secondMB}, ${ownMB} MB`);
+  });
+
+  for (const [how, end] of [
+    ["is closed", (tab) => tab.close()],
+    ["crashes", (tab) => void tab.goto("chrome://crash").catch(() => {})],
+    ["goes to another page", (tab) => tab.goto("about:blank")],
+  ]) {
+    test(`a tab and its calls survive that the tab with the workers ${how}`, async () => {
+      const [first, second] = [await openTab(), await openTab()];
+      await share(first);
+      await share(second);
+      const [prepared, expected] = await second.evaluate(async (query) => {
+        globalThis.collection = await reranker.prepare(documents);
+        return [(await all(collection.rank(query))).at(-1).results, await reranker.rank(query, documents)];
+      }, query);
+      assert.ok(first.workers().length > 0);
+      const running = second.evaluate(async (query) => {
+        const many = Array.from({ length: 100 }, () => documents).flat();
+        const parts = reranker.stream({ query, documents: many });
+        let done = 0;
+        for await (const part of parts) {
+          done = part.done;
+          globalThis.isStreaming = true;
+        }
+        return done;
+      }, query);
+      while (!(await second.evaluate(() => globalThis.isStreaming === true))) await sleep(5);
+      await end(first);
+      // Chromium runs the shared worker in the process of the tab that started it.
+      if (how === "crashes") await assert.rejects(running, /the shared worker stopped/);
+      else assert.equal(await running, 6000);
+      assert.deepEqual(await ranked(second), expected);
+      assert.deepEqual(await second.evaluate(async (query) => (await all(collection.rank(query))).at(-1).results, query), prepared);
+      assert.ok(second.workers().length > 0);
+      await dispose(second);
+      await whenEnded(second);
+    });
+  }
+
+  test("abort, stream, progress, collections and errors are those of a reranker of the tab", async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    await share(first);
+    await share(second);
+    const seen = await second.evaluate(async (query) => {
+      const progress = [];
+      const controller = new AbortController();
+      const onProgress = ({ done, total }) => progress.push([done, total]);
+      await reranker.rerank({ query, documents, onProgress });
+      const aborted = reranker.rerank({ query, documents: Array.from({ length: 100 }, () => documents).flat(), signal: controller.signal, onProgress: () => controller.abort("enough") });
+      const cause = await aborted.catch((error) => [error.code, error.cause]);
+      const parts = await all(reranker.stream({ query, documents }));
+      const collection = await reranker.prepare(documents, {});
+      const candidates = (await all(collection.rank(query, { candidates: [3, 1] }))).at(-1);
+      collection.dispose();
+      const disposed = await errorOf(all(collection.rank(query)));
+      const input = await errorOf(reranker.rerank({ query, documents: [3] }));
+      return { progress: progress.at(-1), cause, done: parts.at(-1).done, candidates: candidates.results.length, disposed, input };
+    }, query);
+    assert.deepEqual([seen.progress, seen.cause, seen.done, seen.candidates], [[60, 60], ["aborted", "enough"], 60, 2]);
+    assert.deepEqual([seen.disposed.name, seen.disposed.code, seen.input.code], ["RankletError", "disposed", "input"]);
+    // Each tab has its own collections and calls.
+    const others = await first.evaluate(async (query) => {
+      globalThis.collection = await reranker.prepare(["a", "b", "c"]);
+      globalThis.call = errorOf(reranker.rerank({ query, documents: Array.from({ length: 100 }, () => documents).flat() }));
+      return (await all(collection.rank(query))).at(-1).total;
+    }, query);
+    assert.equal(others, 3);
+    const code = await first.evaluate(async () => (reranker.dispose(), (await call).code));
+    assert.equal(code, "disposed");
+    assert.equal((await ranked(second)).length, 60);
+  });
+
+  test("a tab that waits for another one's download gets its progress, and takes over if that tab leaves", async () => {
+    const [first, second, third] = [await openTab(), await openTab(), await openTab()];
+    let requests = 0;
+    await context.route("**/model.safetensors", async (route) => {
+      // The first tab's download never ends.
+      if (++requests > 1) await route.continue();
+    });
+    const loading = first.evaluate(() => errorOf(share({}))).catch(() => "closed");
+    while (requests === 0) await sleep(20);
+    const waits = (tab, onProgress) => tab.evaluate(onProgress);
+    const shared = waits(second, async () => {
+      globalThis.files = new Set();
+      return share({ onProgress: ({ file }) => files.add(file) });
+    });
+    const aborted = waits(third, () => errorOf(share({ signal: AbortSignal.timeout(300) })));
+    assert.equal((await aborted).code, "aborted");
+    await first.close();
+    assert.equal(await loading, "closed");
+    assert.equal((await shared).backend.shared, "tabs");
+    assert.ok((await second.evaluate(() => [...files])).includes("model.safetensors"));
+    assert.equal((await ranked(second)).length, 60);
+  });
+
+  test("an invalid message ends the connection of the tab that sent it, and no other", async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    await share(first);
+    const expected = await ranked(first);
+    const answers = await second.evaluate(async () => {
+      const { name } = (await navigator.locks.query()).held.find(({ name }) => /^ranklet [0-9a-f]{64}$/.test(name));
+      const holdForever = (name) => new Promise((resolve) => void navigator.locks.request(name, () => (resolve(), new Promise(() => {}))));
+      await holdForever("mine");
+      const answers = [];
+      const connect = (messages, calls = []) => {
+        const { port } = new SharedWorker("/pkg/assets/shared-worker.js", { type: "module", name });
+        port.onmessage = ({ data }) => answers.push(data.type === "failed" ? data.message : data.type);
+        for (const message of messages) {
+          const channel = new MessageChannel();
+          port.postMessage(message, [channel.port2]);
+          for (const call of calls) channel.port1.postMessage(call);
+          channel.port1.onmessage = ({ data }) => answers.push(`${data.type} ${data.code}`);
+        }
+      };
+      const join = { type: "join", lock: "mine" };
+      const load = { type: "load", files: new Map([["config.json", new Blob(["{"])]]), settings: { device: "cpu", dtype: "auto" }, workers: 1, maxAutoWorkers: 1 };
+      const wrong = [null, 7, [], "leave", {}, { type: "constructor" }, { type: "join" }, { type: "progress", progress: {} }, { ...load, workers: 1e9 }, load, join];
+      for (const message of wrong) connect([join, message]);
+      connect([null, { type: "leave" }, load]);
+      connect([{ type: "join", lock: "nobody holds it" }]);
+      const score = { type: "score", call: 1, scores: "raw", job: { kind: "prepared", query: "q", collection: 0, candidates: Uint32Array.of(99) } };
+      connect([join], [null, {}, { type: "score", call: 2 }, score, { type: "load", call: 3, files: new Map(), settings: load.settings }, { type: "cancel", call: 77 }, { type: "release", collection: 5 }]);
+      await new Promise((done) => setTimeout(done, 500));
+      return answers;
+    });
+    const count = (pattern) => answers.filter((answer) => pattern.test(answer)).length;
+    assert.equal(count(/^the tab (sent an invalid message|was not asked)/), 11, answers.join("\n"));
+    assert.equal(count(/^failed (input|disposed)/), 5, answers.join("\n"));
+    assert.deepEqual(await ranked(first), expected);
+    await second.close();
+    assert.deepEqual(await ranked(first), expected);
+  });
+
+  test("a shared worker that stops is replaced, with the collections of its tabs", async () => {
+    const tab = await openTab();
+    await share(tab);
+    const rank = () => tab.evaluate(async (query) => (await all(collection.rank(query))).at(-1).results, query);
+    await tab.evaluate(async () => void (globalThis.collection = await reranker.prepare(documents)));
+    const expected = await rank();
+    const running = tab.evaluate((query) => errorOf(reranker.rank(query, Array.from({ length: 100 }, () => documents).flat())), query);
+    await sleep(100);
+    const session = await browser.newBrowserCDPSession();
+    const { targetInfos } = await session.send("Target.getTargets");
+    const { targetId } = targetInfos.find(({ type }) => type === "shared_worker");
+    const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });
+    await sleep(100);
+    await session.send("Target.sendMessageToTarget", { sessionId, message: JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: "self.close()" } }) });
+    // Chromium starts no other shared worker of this name while a debugger is attached.
+    await session.send("Target.detachFromTarget", { sessionId });
+    const { code, message } = await running;
+    assert.equal(code, "internal", message);
+    assert.deepEqual(await rank(), expected);
+    await dispose(tab);
+    await whenEnded(tab);
+  });
+
+  describe("without a shared worker, an engine is shared on the thread", () => {
+    const shareBytes = async () => {
+      const files = {};
+      for (const name of ["config.json", "tokenizer.json", "model.safetensors"]) files[name] = await (await fetch(small + name)).blob();
+      return share({}, files);
+    };
+    for (const [why, load, { prepare, blocked, warning } = {}] of [
+      ["the browser has none, as Chrome on Android", () => share({}), { prepare: () => delete globalThis.SharedWorker }],
+      ["the tab is not allowed to use locks", () => share({}), { prepare: () => (LockManager.prototype.request = () => Promise.reject(new DOMException("denied", "SecurityError"))), warning: /denied/ }],
+      ["its program is missing", () => share({}), { blocked: "**/shared-worker.js", warning: /not shared with other tabs.*program could not be loaded/ }],
+      ["workers is 0", () => share({ workers: 0 })],
+      ["the option fetch is given", () => share({ fetch: (...args) => fetch(...args) })],
+      ["the files are bytes", shareBytes],
+    ]) {
+      test(`if ${why}`, async () => {
+        const tab = await openTab(prepare);
+        if (blocked !== undefined) await tab.route(blocked, (route) => route.fulfill({ status: 404 }));
+        const { backend, warnings } = await tab.evaluate(load);
+        assert.equal(backend.shared, "page");
+        assert.equal(warnings.length, warning === undefined ? 0 : 1, warnings.join());
+        if (warning !== undefined) assert.match(warnings[0], warning);
+        assert.equal((await ranked(tab)).length, 60);
+        await dispose(tab);
+      });
+    }
+  });
+});
