@@ -5,7 +5,7 @@ use crate::checkpoint::Golden;
 use crate::engine::Engine;
 use crate::engine::clock::now_ms;
 use crate::engine::gpu::GpuEngine;
-use crate::error::{Result, integrity};
+use crate::error::{Error, Result, integrity};
 use crate::info::{Verification, VerifiedPair};
 use crate::options::{Device, Options};
 
@@ -47,7 +47,7 @@ impl Session {
             Err(error) if options.device == Device::Auto => {
                 self.info.backend.reason = error.context().to_owned()
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(advising_cpu(error)),
             Ok(gpu) if options.device == Device::Auto => match self.compare_speed(&gpu, options).await {
                 Ok((true, reason)) => {
                     let cpu = self.replace_engine(gpu, reason);
@@ -139,6 +139,11 @@ impl Session {
     }
 }
 
+/// Adds what to do to an error about a GPU that was requested. With the device `auto`, the CPU is in use already.
+fn advising_cpu(error: Error) -> Error {
+    Error::new(error.kind(), format!("{}; use the device \"cpu\"", error.context())).with_source(error)
+}
+
 /// The message about a GPU whose logits are outside the tolerance.
 fn disagreement_message(verification: &Verification) -> String {
     let Verification { adapter, reference, tolerance, pairs } = verification;
@@ -147,8 +152,7 @@ fn disagreement_message(verification: &Verification) -> String {
         format!(": {:?} instead of {:?} for the query {:?}", pair.logits, pair.expected, pair.query)
     });
     format!(
-        "the GPU {adapter} does not give the scores of {reference}{numbers}; the difference is {:e}, the tolerance {tolerance:e}. \
-         Use the device \"cpu\"",
+        "the GPU {adapter} does not give the scores of {reference}{numbers}; the difference is {:e}, the tolerance {tolerance:e}",
         verification.difference()
     )
 }

@@ -53,7 +53,7 @@ impl Upload for Constants<'_> {
         let max = self.gpu.max_binding_bytes();
         if bytes > max {
             return Err(unsupported(format!(
-                "{name} needs a buffer of {bytes} bytes, and this GPU allows at most {max}: use the device \"cpu\""
+                "{name} needs a buffer of {bytes} bytes, and this GPU allows at most {max}"
             )));
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;

@@ -78,8 +78,7 @@ impl Gpu {
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
             let name = adapter.get_info().name;
-            unsupported(format!("the GPU {name:?} cannot be used: {error}. Use the device \"cpu\""))
-                .with_source(error)
+            unsupported(format!("the GPU {name:?} cannot be used: {error}")).with_source(error)
         })?;
         let lost = Arc::default();
         let reported = Arc::clone(&lost);
@@ -163,8 +162,7 @@ async fn adapter() -> Result<wgpu::Adapter> {
             }
             false => "Vulkan, Metal and DX12 found none",
         };
-        unsupported(format!("there is no GPU to compute with: {why}. Use the device \"cpu\""))
-            .with_source(error)
+        unsupported(format!("there is no GPU to compute with: {why}")).with_source(error)
     })
 }
 
