@@ -4,6 +4,7 @@ import { loadModel } from "../../load/load.js";
 import { locateEngine } from "../../load/locate.js";
 import type { EngineInputs, LoadedModel } from "../../load/stages.js";
 import type { Platform } from "../../platform/platform.js";
+import { CachedScorer } from "../../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../../scoring/scorer.js";
 import type { DownloadProgress, LoadOptions, ModelInfo, ModelSource } from "../../types.js";
 import { abortable } from "../../util/abort.js";
@@ -27,7 +28,7 @@ export interface ModelOfTabs {
  * @throws NotSharedError if this is not possible; or as `loadModel`
  */
 export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal: AbortSignal, onProgress: (progress: DownloadProgress) => void): Promise<LoadedModel> {
-  const { wasm } = readLoadOptions(platform, model.options);
+  const { wasm, scoreCache } = readLoadOptions(platform, model.options);
   const module = (): Promise<WebAssembly.Module> => engineModule(platform, { wasm: locateEngine(platform, wasm, false), fetch: undefined });
   const connect = async (connectSignal: AbortSignal, report: (progress: DownloadProgress) => void): Promise<ConnectedModel> => {
     const link = await model.open(model.name, module, connectSignal);
@@ -49,7 +50,8 @@ export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal:
   };
   const connector: Connector = { connect: (connectSignal) => connect(connectSignal, () => {}), end: () => {} };
   const { connection, info } = await connect(signal, onProgress);
-  return { scorer: new WorkerScorer(connector, info, connection), info };
+  const scorer = new WorkerScorer(connector, info, connection);
+  return { scorer: scoreCache === undefined ? scorer : new CachedScorer(scorer, scoreCache.maxBytes, () => platform.newSha256()), info };
 }
 
 /** Returns a connection as loading expects it: as a scorer that it may dispose. */
