@@ -90,7 +90,7 @@ export interface FuseOptions {
 }
 
 /** Options of calls that choose and order results. */
-export interface RankingOptions {
+export interface ResultOptions {
   /** Max number of results, at least 1. Default: all. */
   readonly topN?: number | undefined;
   /** Leaves out results with a lower score than this. With `fuse`, the score is the model's. Default: none is left out. */
@@ -104,7 +104,7 @@ export interface RankingOptions {
   readonly fuse?: FuseOptions | undefined;
 }
 
-export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, RankingOptions {
+export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, ResultOptions {
   readonly query: string;
   readonly documents: readonly D[];
   /** Whether each result includes the document itself. Default `false`. */
@@ -128,7 +128,7 @@ export interface PrepareOptions extends DocumentOptions {
   readonly onProgress?: ((progress: PrepareProgress) => void) | undefined;
 }
 
-export interface CollectionRankOptions extends ScoringOptions, RankingOptions {
+export interface CollectionRankOptions extends ScoringOptions, ResultOptions {
   /**
    * The documents to score, as indices in the collection: for example those that a first stage has retrieved. Equal scores keep
    * this order. Default: all documents.

@@ -31,6 +31,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #scorer: Scorer;
   readonly #id: number;
   readonly #documents: readonly D[];
+  /** The controllers of running calls, which `dispose` aborts. */
+  readonly #running = new Set<AbortController>();
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
   #latest: AbortController | undefined;
@@ -72,7 +74,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   dispose(): void {
     if (this.#lifetime.signal.aborted) return;
     stopWatching(this);
-    abortWithError(this.#lifetime, disposedError("collection"));
+    const disposed = disposedError("collection");
+    for (const controller of [this.#lifetime, ...this.#running]) abortWithError(controller, disposed);
     this.#scorer.release(this.#id);
   }
 
@@ -113,7 +116,9 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       [top, done, totals] = [[], 0, noTotals()];
       isScored.fill(0);
     };
-    const unlinks = [signal, this.#lifetime.signal].map((other) => linkAbort(controller, other));
+    const unlink = linkAbort(controller, signal);
+    if (this.#lifetime.signal.aborted) abortWithError(controller, disposedError("collection"));
+    this.#running.add(controller);
     const deadline = new Deadline(started, deadlineMs, controller.signal);
     const options = { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal };
     const partials = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, options);
@@ -129,7 +134,8 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       if (done < total) yield ranking(Array.from(isScored.keys()).filter((index) => isScored[index] === 0));
     } finally {
       deadline.stop();
-      for (const unlink of unlinks) unlink();
+      this.#running.delete(controller);
+      unlink();
     }
   }
 

@@ -19,7 +19,7 @@ const documentChecks = {
   longDocuments: oneOf(["truncate", "chunk"]),
 };
 
-/** Checks of `RankingOptions`. */
+/** Checks of `ResultOptions`. */
 const rankingChecks = { topN: positiveInteger, minScore: finiteNumber, deadlineMs: positiveNumber, fuse: fuseOptions };
 
 /** Options of all calls with one query that cannot be applied. */

@@ -1,7 +1,7 @@
 import { disposedError } from "../errors.js";
 import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { Backend, ModelInfo } from "../types.js";
-import { abortWithError, linkAbort, throwIfAborted, withAbortController } from "../util/abort.js";
+import { abortWithError, throwIfAborted, withAbortController } from "../util/abort.js";
 
 /** The numbers of an engine's collections, which are unique among all users of the engine. */
 export interface CollectionNumbers {
@@ -16,6 +16,8 @@ export class SharedScorer implements Scorer {
   readonly #onDispose: () => void;
   /** The engine's numbers of the user's collections. */
   readonly #collections = new Map<number, number>();
+  /** The controllers of running jobs, which `dispose` aborts. */
+  readonly #running = new Set<AbortController>();
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
   #backend: { readonly of: Backend; readonly shared: Backend } | undefined;
@@ -40,12 +42,13 @@ export class SharedScorer implements Scorer {
 
   async score(job: Job, options: JobOptions): Promise<void> {
     await withAbortController(options.signal, async (controller) => {
-      const unlink = linkAbort(controller, this.#lifetime.signal);
+      this.#running.add(controller);
       try {
+        throwIfAborted(this.#lifetime.signal);
         throwIfAborted(controller.signal);
         await this.#engine.score(this.#ofEngine(job), { ...options, signal: controller.signal });
       } finally {
-        unlink();
+        this.#running.delete(controller);
       }
     });
   }
@@ -66,7 +69,8 @@ export class SharedScorer implements Scorer {
 
   dispose(): void {
     if (this.#lifetime.signal.aborted) return;
-    abortWithError(this.#lifetime, disposedError());
+    const disposed = disposedError();
+    for (const controller of [this.#lifetime, ...this.#running]) abortWithError(controller, disposed);
     for (const collection of [...this.#collections.keys()]) this.release(collection);
     this.#onDispose();
   }

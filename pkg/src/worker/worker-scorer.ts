@@ -15,6 +15,8 @@ export class WorkerScorer implements Scorer {
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
   #connection: Promise<WorkerConnection> | undefined;
+  /** The same until `dispose`, and rejected by it. One for all jobs, because Node warns of a signal with many listeners. */
+  #usable: Promise<WorkerConnection> | undefined;
   /** The connected worker, once it has the model and the collections. */
   #current: WorkerConnection | undefined;
 
@@ -85,21 +87,24 @@ export class WorkerScorer implements Scorer {
     );
   }
 
-  #connected(): Promise<WorkerConnection> {
-    return abortable(this.#connection ?? this.#use(this.#reconnect()), this.#lifetime.signal);
+  async #connected(): Promise<WorkerConnection> {
+    throwIfAborted(this.#lifetime.signal);
+    return this.#usable ?? this.#use(this.#reconnect());
   }
 
   /** Makes `connection` the current one until it fails or ends. */
   #use(connection: Promise<WorkerConnection>): Promise<WorkerConnection> {
     const disconnect = (): void => {
-      if (this.#connection === connection) this.#connection = undefined;
+      if (this.#connection === connection) this.#connection = this.#usable = undefined;
     };
     this.#connection = connection;
+    this.#usable = abortable(connection, this.#lifetime.signal);
+    this.#usable.catch(() => {}); // Jobs that wait for it report it.
     connection.then((current) => {
       this.#current = current;
       void current.ended.then(disconnect);
     }, disconnect);
-    return connection;
+    return this.#usable;
   }
 
   async #reconnect(): Promise<WorkerConnection> {

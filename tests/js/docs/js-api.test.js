@@ -38,7 +38,7 @@ function expanded(type) {
 
 describe("the guide to the JavaScript API", () => {
   // Interfaces that others extend and that no call takes by themselves.
-  const bases = ["ScoringOptions", "DocumentOptions", "RankingOptions"];
+  const bases = ["ScoringOptions", "DocumentOptions", "ResultOptions"];
 
   test("the types are found", () => {
     assert.ok(exported.size >= 20, [...exported.keys()].join());
