@@ -36,6 +36,9 @@ pub(super) struct TensorLoader {
     current: Option<Current>,
 }
 
+/// Takes a product of a folded table, with its matrix and its bias.
+type TakeProduct<'a> = dyn FnMut(&[f32], &[f32], &[f32]) -> Result<()> + 'a;
+
 /// A stored tensor and the range of its bytes in its file.
 #[derive(Debug)]
 struct Read {
@@ -282,7 +285,7 @@ impl TensorLoader {
             let (stored, quantization) = self.parts_of(source);
             values(source, &self.expected[source.expected], stored, quantization)
         };
-        let each_product = |take: &mut dyn FnMut(&[f32], &[f32], &[f32]) -> Result<()>| {
+        let each_product = |take: &mut TakeProduct| {
             folded.products.iter().try_for_each(|product| {
                 let Stored { tensor, elements } = self.part(product.tensor);
                 let rows = in_rows(&folded.expected, &tensor.shape, elements, ElementType::of(tensor)?);
