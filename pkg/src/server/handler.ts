@@ -148,17 +148,18 @@ class Server {
         signal: request.signal,
       });
     });
-    this.#metrics.countScored(fields.documents.length, response.usage.tokens, (performance.now() - started) / 1000);
+    const { usage, timings } = response;
+    this.#metrics.countScored({ documents: fields.documents.length, tokens: usage.tokens, cacheHits: timings.cacheHits }, (performance.now() - started) / 1000);
     return Response.json(rerankBody(exchange.dialect, fields, response, model));
   }
 
   async #score({ request }: Exchange): Promise<Response> {
     const started = performance.now();
     const fields = readScoreRequest(await readJsonObject(request, this.#settings), this.#settings);
-    const { scores, tokens } = await this.#admission.run(request.signal, async () => {
+    const { scores, tokens, cacheHits } = await this.#admission.run(request.signal, async () => {
       return scorePairs(await this.#reranker(), fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
     });
-    this.#metrics.countScored(fields.documents.length, tokens, (performance.now() - started) / 1000);
+    this.#metrics.countScored({ documents: fields.documents.length, tokens, cacheHits }, (performance.now() - started) / 1000);
     return Response.json(scoreBody(scores, tokens, this.#settings.model));
   }
 

@@ -7,6 +7,14 @@ export interface Gauges {
   readonly queued: number;
 }
 
+/** Numbers of a request that was answered. */
+export interface ScoredCounts {
+  readonly documents: number;
+  /** Tokens that the model has processed. */
+  readonly tokens: number;
+  readonly cacheHits: number;
+}
+
 /** Counters of a handler since it was made. */
 export class Metrics {
   readonly #requests = new Map<string, number>();
@@ -15,6 +23,7 @@ export class Metrics {
   #durationCount = 0;
   #documents = 0;
   #tokens = 0;
+  #cacheHits = 0;
 
   /** Counts an answer. `route` is one of the handler's routes, so that the number of labels is bounded. */
   countRequest(route: string, status: number): void {
@@ -22,10 +31,11 @@ export class Metrics {
     this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
   }
 
-  /** Counts the documents of an answered request, their tokens, and the time from the request to the answer. */
-  countScored(documents: number, tokens: number, seconds: number): void {
+  /** Counts the documents of an answered request, and the time from the request to the answer. */
+  countScored({ documents, tokens, cacheHits }: ScoredCounts, seconds: number): void {
     this.#documents += documents;
     this.#tokens += tokens;
+    this.#cacheHits += cacheHits;
     this.#durationSum += seconds;
     this.#durationCount++;
     durationBuckets.forEach((bound, index) => {
@@ -43,6 +53,8 @@ export class Metrics {
       sample("ranklet_documents_total", this.#documents),
       ...family("ranklet_tokens_total", "counter", "Tokens that the model has processed."),
       sample("ranklet_tokens_total", this.#tokens),
+      ...family("ranklet_score_cache_hits_total", "counter", "Documents whose score was in the score cache."),
+      sample("ranklet_score_cache_hits_total", this.#cacheHits),
       ...family("ranklet_requests_running", "gauge", "Requests that are scored now."),
       sample("ranklet_requests_running", running),
       ...family("ranklet_requests_queued", "gauge", "Requests that wait."),

@@ -47,8 +47,8 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
     returnDocuments: fields.flag("return_documents") ?? fields.flag("return_text") ?? false,
     rankFields: fields.names("rank_fields"),
     structured: fields.choice("structured", ["yaml", "lines"]),
-    minScore: fields.number("min_score"),
-    deadlineMs: fields.number("deadline_ms", 0),
+    minScore: fields.number("min_score", "minScore"),
+    deadlineMs: fields.number("deadline_ms", "deadlineMs", 0),
     fuse: fields.object("fuse") as FuseOptions | undefined,
     maxTokensPerDocument: allTokens.length === 0 ? undefined : Math.min(...allTokens),
     rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false,
@@ -126,9 +126,9 @@ class Fields {
     return value === undefined ? undefined : (choices.find((choice) => choice === value) ?? this.fail(name, choices.map((choice) => `"${choice}"`).join(" or "), value));
   }
 
-  /** Reads a finite number above `above`. */
-  number(name: string, above = -Infinity): number | undefined {
-    const value = this.#get(name);
+  /** Reads a finite number above `above`. The field has no name in any dialect, so it may be spelled as in JavaScript too. */
+  number(name: string, camelCase: string, above = -Infinity): number | undefined {
+    const value = this.#get(name) ?? this.#get(camelCase);
     if (value === undefined) return undefined;
     return Number.isFinite(value) && (value as number) > above ? (value as number) : this.fail(name, above === -Infinity ? "a number" : `a number above ${above}`, value);
   }

@@ -7,11 +7,11 @@ export async function scorePairs(
   reranker: ServedReranker,
   { queries, documents, rawScores }: ScoreRequest,
   options: DocumentOptions & { readonly signal: AbortSignal },
-): Promise<{ readonly scores: readonly number[]; readonly tokens: number }> {
+): Promise<{ readonly scores: readonly number[]; readonly tokens: number; readonly cacheHits: number }> {
   const scores = new Array<number>(documents.length);
-  let tokens = 0;
+  let [tokens, cacheHits] = [0, 0];
   for (const [query, indices] of pairsByQuery(queries, documents.length)) {
-    const { results, usage } = await reranker.rerank({
+    const { results, usage, timings } = await reranker.rerank({
       ...options,
       query,
       documents: indices.map((index) => documents[index] as string | object),
@@ -19,8 +19,9 @@ export async function scorePairs(
     });
     for (const { index, score } of results) scores[indices[index] as number] = score;
     tokens += usage.tokens;
+    cacheHits += timings.cacheHits;
   }
-  return { scores, tokens };
+  return { scores, tokens, cacheHits };
 }
 
 /** Returns the indices of the pairs of each query. A single query belongs to all pairs. */

@@ -91,6 +91,25 @@ describe("a request for a ranking", () => {
     }
   });
 
+  test("a request that was answered before is answered from the cache, and metrics count it", async () => {
+    const { post: send, get } = client(reranker);
+    const body = { query: "Which fruit is yellow?", documents };
+    const first = await (await send("/v1/rerank", body)).json();
+    const second = await (await send("/v1/rerank", body)).json();
+    assert.deepEqual(second.results, first.results);
+    assert.ok(first.usage.total_tokens > 0 && second.usage.total_tokens === 0);
+    const scored = await (await send("/score", { text_1: body.query, text_2: documents })).json();
+    assert.equal(scored.usage.total_tokens, 0);
+    assert.match(await (await get("/metrics")).text(), /^ranklet_score_cache_hits_total 6$/m);
+  });
+
+  test("names may be spelled as in JavaScript", async () => {
+    assert.equal((await post("/v1/rerank", { query, documents, minScore: all[0].score })).results.length, 1);
+    assert.deepEqual((await post("/v1/rerank", { query, documents, deadlineMs: 1e7 })).unscored, []);
+    const fuse = { firstStage: [1, 2, 3], method: "rrf" };
+    assert.ok((await (await client(reranker).post("/v1/rerank", { query, documents, fuse })).json()).results[0].model_score !== undefined);
+  });
+
   test("the fields may be null", async () => {
     const nulls = { min_score: null, deadline_ms: null, fuse: null, structured: null };
     assert.deepEqual(scoresOf((await post("/v1/rerank", { query, documents, ...nulls })).results), all);

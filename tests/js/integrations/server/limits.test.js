@@ -12,7 +12,7 @@ const valid = { query, documents };
 /** A reranker that answers at once. */
 const quick = {
   info: { numLabels: 1 },
-  rerank: async ({ documents }) => ({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: 1, documents: documents.length } }),
+  rerank: async ({ documents }) => ({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: 1, documents: documents.length }, timings: { cacheHits: 0 } }),
 };
 
 async function expectError(response, status, message) {

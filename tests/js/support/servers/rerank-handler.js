@@ -28,7 +28,7 @@ export function manualReranker() {
     info: { numLabels: 1 },
     rerank: ({ query, documents, signal }) =>
       new Promise((resolve, reject) => {
-        const release = () => resolve({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: documents.length, documents: documents.length } });
+        const release = () => resolve({ results: documents.map((_, index) => ({ index, score: 0.5 })), usage: { tokens: documents.length, documents: documents.length }, timings: { cacheHits: 0 } });
         calls.push({ query, signal, release, reject });
       }),
   };
