@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { columns, runtimes } from "../runtimes/runtimes.js";
+import { columns, groups, runtimes } from "../runtimes/runtimes.js";
 import { read, tableAfter } from "../support/docs/markdown.js";
 
 describe("the tables of runtimes", () => {
@@ -11,5 +11,15 @@ describe("the tables of runtimes", () => {
     assert.ok(text.includes(`<!-- runtimes -->\n| runtime | ${Object.keys(columns).join(" | ")} |\n`));
     const expected = Object.entries(runtimes).map(([name, runtime]) => [name, ...Object.values(columns).map((cell) => cell(runtime))]);
     assert.deepEqual(tableAfter(text, "<!-- runtimes -->"), expected);
+  });
+
+  test("README.md's groups have every runtime, and the range of each group's figures", () => {
+    const range = (values) => [...new Set([Math.min(...values), Math.max(...values)])].join(" to ");
+    const expected = Object.entries(groups).map(([group, names]) => {
+      const of = (key) => range(names.map((name) => runtimes[name][key]));
+      return [group, "yes", `about ${of("memory")} MB`, `about ${of("firstScore")} s`];
+    });
+    assert.deepEqual(tableAfter(read("README.md"), "cargo add ranklet      # Rust\n```\n"), expected);
+    assert.deepEqual(Object.values(groups).flat().sort(), Object.keys(runtimes).sort());
   });
 });
