@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,19 +20,48 @@ export const bestDocument = "Paris is the capital of France and its largest city
  */
 export async function createProject(framework, tarball) {
   const project = projectIn(mkdtempSync(join(tmpdir(), "ranklet-framework-")));
-  const { packages, ranklet = "dependencies", rank = "rank.js" } = framework;
+  const { packages, ranklet = "dependencies", rank = "rank.js", line } = framework;
+  const path = (name) => join(project.folder, name);
   cpSync(join(templates, framework.project), project.folder, { recursive: true });
-  const manifest = { name: "project", private: true, type: "module", dependencies: packages };
+  const manifest = { name: "project", private: true, type: "module", ...framework.manifest, devDependencies: packages };
   manifest[ranklet] = { ...manifest[ranklet], ranklet: `file:${tarball}` };
-  writeFileSync(join(project.folder, "package.json"), JSON.stringify(manifest));
+  writeFileSync(path("package.json"), JSON.stringify(manifest));
   await project.run("npm install --no-audit --no-fund --no-package-lock");
+
+  /** Writes the files of a line of configuration. */
+  const writeLine = ({ files = {} } = {}) => {
+    for (const [name, edit] of Object.entries(files)) writeFileSync(path(name), edit(existsSync(path(name)) ? readFileSync(path(name), "utf8") : ""));
+  };
   /** Writes the module that the project's pages and routes import. It loads a model of its own if `model` is given. */
   const writeRank = (model) => {
-    const path = join(project.folder, rank);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, rankModule(model));
+    mkdirSync(dirname(path(rank)), { recursive: true });
+    writeFileSync(path(rank), rankModule(model));
   };
-  return { ...project, writeRank };
+  const build = async (commands = []) => {
+    for (const folder of framework.output) rmSync(path(folder), { recursive: true, force: true });
+    for (const command of [...framework.build, ...commands]) await project.run(command);
+  };
+  return {
+    ...project,
+    /** Writes a project that uses the default model, as docs/bundlers.md says. */
+    write: () => {
+      writeRank();
+      writeLine(line);
+    },
+    /** Builds what `write` wrote. */
+    build: () => build(line?.commands),
+    /** Writes and builds a project that does without the line. */
+    buildWithoutLine: () => {
+      writeRank();
+      return build();
+    },
+    /** Writes and builds a project that loads the model at a URL. */
+    buildOwn: (model) => {
+      writeRank(model);
+      writeLine(line?.own);
+      return build(line?.own.commands);
+    },
+  };
 }
 
 function projectIn(folder) {
