@@ -1,7 +1,9 @@
-// The table of runtimes says what the tests in tests/js/runtimes show.
+// docs/bundlers.md and README.md say what the tests in tests/js/runtimes and tests/js/frameworks show.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 
+import { frameworks } from "../frameworks/frameworks.js";
 import { columns, groups, runtimes } from "../runtimes/runtimes.js";
 import { read, tableAfter } from "../support/docs/markdown.js";
 
@@ -21,5 +23,15 @@ describe("the tables of runtimes", () => {
     });
     assert.deepEqual(tableAfter(read("README.md"), "cargo add ranklet      # Rust\n```\n"), expected);
     assert.deepEqual(Object.values(groups).flat().sort(), Object.keys(runtimes).sort());
+  });
+
+  test("docs/bundlers.md has every framework that is tested, and the configuration that it needs", () => {
+    const text = read("docs/bundlers.md");
+    const blocks = [...text.matchAll(/^```json\n(.*?)^```/gms)].map(([, json]) => JSON.parse(json));
+    for (const [name, { line }] of Object.entries(frameworks)) {
+      const [framework] = name.split(/,| with /);
+      assert.ok(text.includes(framework) || text.includes(framework.replace(/ \d+$/, "")), framework);
+      for (const documented of line?.documented ?? []) assert.ok(blocks.some((block) => isDeepStrictEqual(block, documented)), JSON.stringify(documented));
+    }
   });
 });

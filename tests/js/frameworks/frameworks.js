@@ -9,7 +9,8 @@
 // `output`    folders of the build that are deployed
 // `pages`     paths whose page ranks in the browser; `routes` paths that rank on the server
 // `line`      configuration that docs/bundlers.md requires: `files` to write, `commands` after the build, and both for a
-//             build that loads its own model (`own`); `error` is the message without it, of the page or of the build
+//             build that loads its own model (`own`); `error` is the message without it, of the page or of the build;
+//             `documented` has the JSON that docs/bundlers.md shows
 // `alone`     files of the output that are started in another folder by `command`, and the error that they give
 
 const node24 = "24.21.0";
@@ -39,10 +40,11 @@ const sveltekit = {
 
 const page = { project: "page", serve: "dist/", output: ["dist"], pages: [""] };
 
-const angularAssets = (glob) => ({
+const angularEntry = { glob: "**/*", input: "node_modules/ranklet/dist/assets", output: "assets" };
+const withEntry = (entry) => ({
   "angular.json": (text) => {
     const configuration = JSON.parse(text);
-    configuration.projects.project.architect.build.options.assets = [{ glob, input: "node_modules/ranklet/dist/assets", output: "assets" }];
+    configuration.projects.project.architect.build.options.assets = [entry];
     return JSON.stringify(configuration);
   },
 });
@@ -50,11 +52,13 @@ const angularPackages = ["build", "cli", "common", "compiler", "compiler-cli", "
 
 const copyAssets = "cp -r node_modules/ranklet/dist/assets dist/assets";
 
-const parcelExports = { "package.json": (text) => JSON.stringify({ ...JSON.parse(text), "@parcel/resolver-default": { packageExports: true } }) };
-const parcelRaw = JSON.stringify({
+const parcelSettings = { "@parcel/resolver-default": { packageExports: true } };
+const parcelExports = { "package.json": (text) => JSON.stringify({ ...JSON.parse(text), ...parcelSettings }) };
+const parcelConfiguration = {
   extends: "@parcel/config-default",
   transformers: { "node_modules/ranklet/dist/assets/default/*.json": ["@parcel/transformer-raw"] },
-});
+};
+const parcelRaw = { ".parcelrc": () => JSON.stringify(parcelConfiguration) };
 
 export const frameworks = {
   "Next.js 16 with Turbopack": { ...next, build: ["next build"], dev: "next dev --port PORT" },
@@ -87,30 +91,33 @@ export const frameworks = {
     output: ["dist"],
     pages: [""],
     line: {
-      files: angularAssets("**/*"),
-      own: { files: angularAssets("*") },
+      files: withEntry(angularEntry),
+      own: { files: withEntry({ ...angularEntry, glob: "*" }) },
+      documented: [angularEntry],
       error: /^RankletError network: the engine is missing: .*\{ "glob": "\*\*\/\*", "input": "node_modules\/ranklet\/dist\/assets", "output": "assets" \} in assets in angular\.json/,
     },
   },
   Parcel: {
     ...page,
     packages: { parcel: "2.16.4" },
-    build: ["parcel build index.html"],
+    build: ["parcel build --no-cache index.html"],
     dev: "parcel index.html --host 127.0.0.1 --port PORT",
     line: {
-      files: { ...parcelExports, ".parcelrc": () => parcelRaw },
+      files: { ...parcelExports, ...parcelRaw },
       own: { files: parcelExports },
+      documented: [parcelSettings],
       error: /Failed to resolve 'ranklet/,
     },
   },
-  "Parcel with exports alone": {
+  "Parcel, with exports": {
     ...page,
     packages: { parcel: "2.16.4" },
-    manifest: { "@parcel/resolver-default": { packageExports: true } },
-    build: ["parcel build index.html"],
+    manifest: parcelSettings,
+    build: ["parcel build --no-cache index.html"],
     line: {
-      files: { ".parcelrc": () => parcelRaw },
+      files: parcelRaw,
       own: {},
+      documented: [parcelConfiguration],
       error: /^RankletError unsupported: load: the bundler made JavaScript of config\.json; with Parcel, write \{ .*"node_modules\/ranklet\/dist\/assets\/default\/\*\.json": \["@parcel\/transformer-raw"\] \} \} into \.parcelrc$/,
     },
   },
@@ -120,6 +127,7 @@ export const frameworks = {
     build: ["rollup --config rollup.config.mjs", "cp index.html dist"],
     line: {
       commands: [copyAssets],
+      documented: [],
       own: { commands: [copyAssets, "rm -r dist/assets/default"] },
       error: /^RankletError network: the engine is missing: .*; copy node_modules\/ranklet\/dist\/assets next to the bundle, as "assets"/,
     },

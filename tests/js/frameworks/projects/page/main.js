@@ -1,3 +1,4 @@
 import { best } from "./rank.js";
 
-document.querySelector("#best").textContent = await best();
+// Parcel's development server has no await at the top level.
+best().then((text) => (document.querySelector("#best").textContent = text));
