@@ -4,6 +4,8 @@
 //!
 //! - `files`: the small files, in the order in which missing ones are reported. `code` is the error code for a file
 //!   that is missing or cannot be read. A model with a file that has `refused` is rejected, for the reason given there.
+//!   `unlisted` is for locations that do not list their files, where the package requests as few files as it can that may
+//!   not exist: `false` for a file that it does not request there, or another file that must exist, or be `without` some fields.
 //! - `weights`: the forms of the weights, the preferred one first. A form with a `shardSuffix` is an index. Its
 //!   `weight_map` names the shards, which are files whose names end with the suffix.
 //! - `weightsNames`: the endings of files that a caller may choose as the weights, and of an index of such files.

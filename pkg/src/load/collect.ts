@@ -14,6 +14,7 @@ import {
 } from "../model/model-files.js";
 import { type FileChoice, listModuleFiles, listShards } from "./list.js";
 import type { FileSource, OpenedFile } from "./stages.js";
+import { filesInConfig, mayMatter } from "./unlisted-files.js";
 
 /** A file's name and content. */
 type ReadFile = readonly [name: string, content: Blob];
@@ -36,17 +37,56 @@ export async function collectFiles(source: FileSource, chosen?: WeightsForm): Pr
   const otherFormat = chosen === undefined && listing !== undefined ? otherFormatOf(listing) : undefined;
   if (otherFormat !== undefined) return new Map([[otherFormat, new Blob()], ...(await readOrigin(source))]);
   if (config !== undefined && (await config) === undefined) {
-    // A file that must not exist explains more than a missing one.
-    for (const file of fixedFiles) if (file.refused !== undefined) await readFile(source, file);
+    await checkRefused(source);
     throw source.missing(configFile);
   }
-  const fixed = fixedFiles.map((file) => readFile(source, file, file === configFile ? config : undefined));
-  const weights = readWeights(source, chosen, listing);
+  const readConfig = readFile(source, configFile, config);
+  const files = listing ?? (await filesIn(readConfig));
+  if (listing === undefined && files !== undefined) source.restrict(files);
+  const fixed = readFixed(source, readConfig, files === undefined && source.asksSparingly);
+  const weights = readWeights(source, chosen, files);
   for (const later of [...fixed, weights]) later.catch(() => {}); // Each is awaited below, in order.
   const read: ReadFile[] = [];
   for (const file of fixed) read.push(...(await file));
   const modules = readModules(source, new Map(read));
   return new Map([...read, ...(await Promise.all([weights, modules])).flat()]);
+}
+
+/** Lists the files that `config.json` names. */
+async function filesIn(config: Promise<readonly ReadFile[]>): Promise<ReadonlySet<string> | undefined> {
+  const [read] = await config;
+  return read === undefined ? undefined : filesInConfig(read[1]);
+}
+
+/**
+ * Reads the files with fixed names.
+ * @param asksSparingly whether to leave out those that cannot matter
+ */
+function readFixed(source: FileSource, readConfig: Promise<readonly ReadFile[]>, asksSparingly: boolean): Promise<readonly ReadFile[]>[] {
+  const reading = new Map([[configFile.name, readConfig]]);
+  const contentOf = async (name: string): Promise<Blob | undefined> => {
+    const file = fixedFiles.find((other) => other.name === name);
+    return file === undefined ? undefined : (await read(file)).find(([other]) => other === name)?.[1];
+  };
+  const readUnlessUseless = async (file: ModelFile): Promise<readonly ReadFile[]> => {
+    if (!asksSparingly || (await mayMatter(file, contentOf))) return readFile(source, file);
+    source.skip(file);
+    return [];
+  };
+  const read = (file: ModelFile): Promise<readonly ReadFile[]> => {
+    const result = reading.get(file.name) ?? readUnlessUseless(file);
+    reading.set(file.name, result);
+    return result;
+  };
+  return fixedFiles.map(read);
+}
+
+/**
+ * Looks for files that must not exist, which explain more than a missing one.
+ * @throws RankletError `unsupported` if one exists
+ */
+async function checkRefused(source: FileSource): Promise<void> {
+  for (const file of fixedFiles) if (file.refused !== undefined) await readFile(source, file);
 }
 
 /** Returns a file with weights in another format, if a model has no weights that are read and no file that must not exist. */
@@ -88,7 +128,10 @@ async function readWeights(source: FileSource, chosen: WeightsForm | undefined, 
   const opened = await openFirst(source, forms);
   const form = forms.find(({ name }) => name === opened?.name);
   if (opened === undefined || form === undefined) {
-    if (chosen === undefined) throw source.missingWeights();
+    if (chosen === undefined) {
+      if (source.asksSparingly) await checkRefused(source);
+      throw source.missingWeights();
+    }
     const present = listing ?? (await openAll(source, weightsForms)).map(({ name }) => name);
     return Array.from(present).filter((name) => chosenForm(name) !== undefined).map((name) => [name, new Blob()]);
   }

@@ -1,5 +1,5 @@
 import type { RankletError } from "../errors.js";
-import { configFile, type ModelFile, moduleLayout } from "../model/model-files.js";
+import { configFile, fixedFiles, type ModelFile, moduleLayout } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
 import { withAbortController } from "../util/abort.js";
@@ -13,7 +13,12 @@ import { openSource } from "./sources/open-source.js";
 import type { FileSource, OpenedFile } from "./stages.js";
 
 /** Files that tell which others a model has, besides the indices of weights. */
-const listingNames: readonly string[] = [configFile.name, moduleLayout.list, moduleLayout.readIf.file];
+const listingNames: readonly string[] = [
+  configFile.name,
+  moduleLayout.list,
+  moduleLayout.readIf.file,
+  ...fixedFiles.flatMap(({ unlisted = false }) => (unlisted === false ? [] : [unlisted.file])),
+];
 
 /**
  * Returns the number of bytes that `load` would download: 0 for a model that is in the cache or needs no download. Large files
@@ -40,16 +45,26 @@ class MeasuringSource implements FileSource {
   bytes = 0;
   readonly opensConfigFirst: boolean;
   readonly pageIsMissing: boolean;
+  readonly asksSparingly: boolean;
   readonly #source: FileSource;
 
   constructor(source: FileSource) {
     this.opensConfigFirst = source.opensConfigFirst;
     this.pageIsMissing = source.pageIsMissing;
+    this.asksSparingly = source.asksSparingly;
     this.#source = source;
   }
 
   list(): Promise<ReadonlySet<string> | undefined> {
     return this.#source.list();
+  }
+
+  restrict(names: ReadonlySet<string>): void {
+    this.#source.restrict(names);
+  }
+
+  skip(file: ModelFile): void {
+    this.#source.skip(file);
   }
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {

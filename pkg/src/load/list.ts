@@ -9,7 +9,7 @@ export type FileChoice = readonly ModelFile[];
  * its folder: the engine reads it too, and reports what is wrong.
  */
 export async function listShards({ name: listedIn, shardSuffix }: WeightsForm, content: Blob): Promise<readonly ModelFile[]> {
-  const index = content.size > maxIndexBytes ? undefined : await parsed(content);
+  const index = content.size > maxIndexBytes ? undefined : await parseSmallJson(content);
   const map = isObject(index) ? index["weight_map"] : undefined;
   const names = [...new Set(isObject(map) ? Object.values(map) : [])];
   const isShard = (name: unknown): name is string => typeof name === "string" && isShardName(name, shardSuffix);
@@ -26,9 +26,9 @@ export async function listModuleFiles(files: ModelFiles): Promise<readonly FileC
   const { list, readIf } = moduleLayout;
   const content = files.get(list);
   if (content === undefined || content.size > maxModulesBytes) return [];
-  const config = await parsed(files.get(readIf.file));
+  const config = await parseSmallJson(files.get(readIf.file));
   if (!isObject(config) || config[readIf.field] !== readIf.value) return [];
-  const entries = await parsed(content);
+  const entries = await parseSmallJson(content);
   if (!Array.isArray(entries) || entries.length > maxModules) return [];
   // By folder, because two modules may share one.
   const choices = new Map<string, readonly FileChoice[]>();
@@ -52,7 +52,7 @@ function moduleFiles(folder: string, kind: (typeof moduleLayout.kinds)[number]):
 }
 
 /** Parses a small JSON file. Returns `undefined` if it does not exist or is malformed. */
-async function parsed(content: Blob | undefined): Promise<unknown> {
+export async function parseSmallJson(content: Blob | undefined): Promise<unknown> {
   try {
     return content === undefined ? undefined : (JSON.parse(await content.text()) as unknown);
   } catch {

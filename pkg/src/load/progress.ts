@@ -12,6 +12,7 @@ export class ProgressTally {
   /** Lists of further files that are not known yet. Until they are, the overall total is not known either. */
   #pendingLists: number;
   readonly #listener: Listener;
+  #latest: Pick<DownloadProgress, "file" | "loaded" | "total"> | undefined;
 
   /**
    * @param files names of files that will be read or reported missing
@@ -27,6 +28,8 @@ export class ProgressTally {
   addListed(names: readonly string[]): void {
     for (const name of names) if (!this.#files.has(name)) this.expect(name, undefined);
     this.#pendingLists--;
+    // After the last list the total is known, and no other file may follow.
+    if (this.#pendingLists === 0 && this.#latest !== undefined) this.#emit(this.#latest);
   }
 
   /** Sets the length of a file before its content is read. */
@@ -37,7 +40,12 @@ export class ProgressTally {
   /** Reports the progress of a file. A missing one is reported as 0 of 0. */
   report(file: string, loaded: number, total: number | undefined): void {
     this.#files.set(file, { loaded, total });
-    this.#listener?.({ stage: "download", file, loaded, total, overall: this.#overall() });
+    this.#latest = { file, loaded, total };
+    this.#emit(this.#latest);
+  }
+
+  #emit(latest: Pick<DownloadProgress, "file" | "loaded" | "total">): void {
+    this.#listener?.({ stage: "download", ...latest, overall: this.#overall() });
   }
 
   #overall(): DownloadProgress["overall"] {

@@ -60,8 +60,14 @@ export interface FileSource {
   readonly opensConfigFirst: boolean;
   /** Whether a page in place of an optional file means that the file does not exist, as development servers answer. */
   readonly pageIsMissing: boolean;
+  /** Whether a request for a file that does not exist is to be avoided, because browsers report it as an error. */
+  readonly asksSparingly: boolean;
   /** Lists the files of the location. Returns `undefined` if it cannot tell. */
   list(): Promise<ReadonlySet<string> | undefined>;
+  /** Sets the files that the location has, if it does not list them itself. */
+  restrict(names: ReadonlySet<string>): void;
+  /** Counts a file as missing without opening it. */
+  skip(file: ModelFile): void;
   /** Opens a file. Returns `undefined` if the location does not have it. */
   open(file: ModelFile): Promise<OpenedFile | undefined>;
   /** Announces further files that will be read, so that progress can count them. */

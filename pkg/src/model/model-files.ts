@@ -18,6 +18,11 @@ export interface ModelFile {
   readonly replacements?: readonly string[];
   /** What to do if it is missing, for messages. */
   readonly advice?: string;
+  /**
+   * When the file is requested from a location that does not list its files: never, if another file exists, or unless that has
+   * one of some fields.
+   */
+  readonly unlisted?: false | { readonly file: string; readonly without?: readonly string[] };
   /** The file that lists this one, if its name is not fixed. */
   readonly listedIn?: string;
 }

@@ -14,6 +14,7 @@ import { readLocal } from "./local.js";
 export class GivenSource implements FileSource {
   readonly opensConfigFirst = false;
   readonly pageIsMissing = false;
+  readonly asksSparingly = false;
   readonly #files: Readonly<Record<string, unknown>>;
   readonly #missingAdvice: string | undefined;
   readonly #context: SourceContext;
@@ -29,6 +30,10 @@ export class GivenSource implements FileSource {
   async list(): Promise<ReadonlySet<string>> {
     return new Set(Object.keys(this.#files).filter((name) => this.#content(name) !== undefined));
   }
+
+  restrict(): void {}
+
+  skip(): void {}
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
     const content = this.#content(file.name);

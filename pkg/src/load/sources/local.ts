@@ -8,6 +8,7 @@ import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stag
 export class LocalSource implements FileSource {
   readonly opensConfigFirst = false;
   readonly pageIsMissing = false;
+  readonly asksSparingly = false;
   /** The folder with the files. */
   #folder: URL;
   readonly #platform: Platform;
@@ -26,6 +27,12 @@ export class LocalSource implements FileSource {
     const listed = this.#platform.listFolder(this.#folder);
     if (listed !== undefined) this.#folder = listed.folder;
     return listed?.files;
+  }
+
+  restrict(): void {}
+
+  skip({ name }: ModelFile): void {
+    this.#progress.report(name, 0, 0);
   }
 
   /** Reads the file at once: platforms report a missing file only when it is read. */

@@ -13,8 +13,9 @@ import type { DownloadOptions } from "./file-response.js";
 
 /** Downloads files from a folder on a server, all of one commit. */
 export class RemoteSource implements FileSource {
-  readonly opensConfigFirst: boolean;
+  readonly opensConfigFirst = true;
   readonly pageIsMissing: boolean;
+  readonly asksSparingly: boolean;
   readonly #location: RemoteFolder;
   readonly #platform: Platform;
   readonly #entry: CacheEntry | undefined;
@@ -23,6 +24,8 @@ export class RemoteSource implements FileSource {
   readonly #progress: ProgressTally;
   /** The files of the Hub's model, if the Hub lists them. */
   #listing: HubListing | undefined;
+  /** The files of the model, if `config.json` lists them. */
+  #restricted: ReadonlySet<string> | undefined;
   /** The commit of `config.json`, once that is known. */
   #commit: string | undefined;
   /** The folder at the commit, once that is known. */
@@ -30,8 +33,9 @@ export class RemoteSource implements FileSource {
 
   constructor(location: RemoteFolder, { platform, entry, budget, fetch, signal, onProgress }: SourceContext) {
     const { hub, folder } = location;
-    this.opensConfigFirst = hub !== undefined;
     this.pageIsMissing = hub === undefined;
+    // A Hub lists its files.
+    this.asksSparingly = hub === undefined;
     this.#location = location;
     this.#platform = platform;
     this.#entry = entry;
@@ -51,6 +55,14 @@ export class RemoteSource implements FileSource {
     const { hub } = this.#location;
     if (hub !== undefined) this.#listing = await listHub(hub, this.#downloads);
     return this.#listing?.files;
+  }
+
+  restrict(names: ReadonlySet<string>): void {
+    this.#restricted = names;
+  }
+
+  skip(file: ModelFile): void {
+    this.#absent(file);
   }
 
   async open(file: ModelFile): Promise<OpenedFile | undefined> {
@@ -94,7 +106,7 @@ export class RemoteSource implements FileSource {
   /** Whether the location may have a file. */
   #canHave(file: ModelFile): boolean {
     if (file !== configFile && this.#entry?.isAbsent(file.name) === true) return false;
-    return this.#validListing?.files.has(file.name) ?? true;
+    return (this.#validListing?.files ?? this.#restricted)?.has(file.name) ?? true;
   }
 
   /** The listing, unless it is of another commit. */
