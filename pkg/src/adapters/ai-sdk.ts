@@ -20,7 +20,7 @@ export interface RerankingCall {
 }
 
 /** The options in `providerOptions.ranklet`. */
-export interface RankletProviderOptions extends Pick<DocumentOptions, "rankFields" | "longDocuments" | "maxTokensPerDocument"> {
+export interface RankletProviderOptions extends Pick<DocumentOptions, "rankFields" | "structured" | "longDocuments" | "maxTokensPerDocument"> {
   readonly scores?: Scores | undefined;
 }
 
@@ -107,16 +107,16 @@ async function rerank(load: () => Promise<Reranker>, modelId: string, call: Rera
 }
 
 /**
- * Returns the document to score: a text, or with `rankFields` the object itself. The AI SDK decides the type of all documents
+ * Returns the document to score: a text, or with `rankFields` or `structured` the object itself. The AI SDK decides the type of all documents
  * by the first, so each is checked.
  */
-function documentOf(value: unknown, index: number, type: "text" | "object", { rankFields }: RankletProviderOptions): string | object {
+function documentOf(value: unknown, index: number, type: "text" | "object", { rankFields, structured }: RankletProviderOptions): string | object {
   const isText = typeof value === "string";
   if (isText !== (type === "text") || value === null || value === undefined) {
     throw new RankletError("input", `documents[${index}] must be ${type === "text" ? "a string" : "an object"}, like documents[0]`);
   }
   if (isText) return value;
-  if (rankFields !== undefined) return value as object;
+  if (rankFields !== undefined || structured !== undefined) return value as object;
   const { text } = value as { readonly text?: unknown };
   return typeof text === "string" ? (value as object) : JSON.stringify(value);
 }

@@ -4,7 +4,7 @@ import type { DocumentOptions, Scores } from "ranklet";
 import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
-export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields"> {
+export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
   /** Max number of hits that are ranked anew, from the first. The others follow in Orama's order. Default 50. */
   readonly candidates?: number | undefined;
   /** Max number of hits that are left, at least 1. Default: all. */

@@ -13,6 +13,7 @@ const { Reranker } = await import(new URL("index.node.js", dist));
 const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
 const { CachedScorer } = await import(new URL("scoring/cache/cached-scorer.js", dist));
 const { ScoreCache } = await import(new URL("scoring/cache/score-cache.js", dist));
+const { PortableSha256 } = await import(new URL("util/sha256.js", dist));
 const { RankletError } = await import(new URL("errors.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 const several = checkpoint((labels) => labels > 1);
@@ -160,7 +161,7 @@ describe("calls in flight", () => {
       },
       dispose() {},
     };
-    const scorer = new CachedScorer(engine, 1e6, () => createHash("sha256"));
+    const scorer = new CachedScorer(engine, 1e6, () => new PortableSha256());
     const reranker = new (class extends LoadedReranker {
       constructor() {
         super(scorer, scorer.info);

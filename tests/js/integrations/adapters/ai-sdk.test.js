@@ -47,6 +47,12 @@ for (const [version, ai] of [["6", ai6], ["7", ai7]]) {
       assert.deepEqual(rows(await rerank({ documents: fields, providerOptions: { ranklet: { rankFields: ["body"] } } })), expected);
     });
 
+    test("writes objects as YAML if providerOptions says so", async () => {
+      const objects = documents.map((body, id) => ({ page: { body, id } }));
+      const { results } = await reranker.rerank({ query, documents: objects, structured: "yaml" });
+      assert.deepEqual(rows(await rerank({ documents: objects, providerOptions: { ranklet: { structured: "yaml" } } })), results);
+    });
+
     test("scores other objects as JSON, with a warning", async () => {
       const objects = documents.map((body) => ({ body }));
       const { results } = await reranker.rerank({ query, documents: objects.map((object) => JSON.stringify(object)) });

@@ -58,6 +58,15 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   const info: ModelInfo = reranker.info;
   console.log(id, scores, rank, info.numLabels, info.backend.workers.toFixed(), response.timings.totalMs);
 
+  const cached = await Reranker.load(model, { scoreCache: { maxBytes: 1e6 } });
+  const fused: RerankResponse = await cached.rerank({ query: "q", documents: rows, structured: "yaml", minScore: 0, deadlineMs: 100, scores: "probability", fuse: { firstStage: [1, null], method: "rrf", k: 10 } });
+  const modelScore: number | undefined = fused.results[0]?.modelScore;
+  console.log(modelScore, fused.unscored.length, fused.timings.cacheHits.toFixed(), cached.info.calibrated, cached.info.calibration?.scale.toFixed());
+  // @ts-expect-error: a method that does not exist
+  await cached.rerank({ query: "q", documents: rows, fuse: { firstStage: [1], method: "sum" } });
+  // @ts-expect-error: an array has no place for what was not scored
+  await cached.rank("q", ["d"], { deadlineMs: 100 });
+
   // @ts-expect-error: an unknown option
   await reranker.rerank({ query: "q", documents: ["d"], top_n: 1 });
   // @ts-expect-error: a document must be a string or an object
