@@ -32,6 +32,8 @@ mod documents;
 mod engine;
 mod error;
 pub mod eval;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod info;
 mod json_error;
 mod math;

@@ -1,8 +1,35 @@
 """Reranks search results with a cross-encoder on the CPU, with the scores of sentence-transformers."""
 
-from ._activation import Identity, Sigmoid
-from ._cross_encoder import CrossEncoder
+from ._cross_encoder import CrossEncoder, Identity, Sigmoid
+from ._reranker import (
+    AsyncCollection,
+    AsyncReranker,
+    Collection,
+    CollectionRanking,
+    Reranker,
+    RerankResponse,
+    RerankResult,
+    StreamPart,
+    Timings,
+    Usage,
+)
 from .errors import ErrorItem, RankletError
 
-__all__ = ["CrossEncoder", "ErrorItem", "Identity", "RankletError", "Sigmoid"]
+__all__ = [
+    "AsyncCollection",
+    "AsyncReranker",
+    "Collection",
+    "CollectionRanking",
+    "CrossEncoder",
+    "ErrorItem",
+    "Identity",
+    "RankletError",
+    "RerankResponse",
+    "RerankResult",
+    "Reranker",
+    "Sigmoid",
+    "StreamPart",
+    "Timings",
+    "Usage",
+]
 __version__ = "0.1.0"

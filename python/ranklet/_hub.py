@@ -4,22 +4,66 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from . import _ranklet
 from ._model import Source
-from .errors import input_error, unsupported_error
+from .errors import RankletError, input_error, make_error
 
 
 def find_model(
     model: Source,
     *,
-    revision: str | None,
-    token: bool | str | None,
-    cache_folder: str | os.PathLike[str] | None,
-    local_files_only: bool,
-    weights: str | None,
+    revision: str | None = None,
+    token: bool | str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    weights: str | None = None,
 ) -> Source:
-    """Returns the folder of a model, after downloading it if it is the id of one on the Hub."""
+    """Returns the folder of a model, after downloading it if it is the id of one on the Hub.
+
+    huggingface_hub downloads where it is installed, so its settings count; Ranklet downloads itself otherwise. Both
+    use the same cache.
+    """
     if model is None or isinstance(model, Mapping) or os.path.isdir(model):
+        if revision is not None:
+            raise input_error("revision is for models on the Hub, and this model is not one")
         return model
-    raise unsupported_error("models are loaded from folders: download it first")
+    name = os.fspath(model)
+    if not isinstance(model, str):
+        raise input_error(f"{name} is not a folder")
+    try:
+        import huggingface_hub
+    except ImportError:
+        text = token if isinstance(token, str) else None
+        cache = None if cache_dir is None else os.fspath(cache_dir)
+        return _ranklet.download(name, revision, weights, text, cache, local_files_only)
+    options = {"revision": revision, "token": token, "cache_dir": cache_dir}
+    try:
+        return _download(huggingface_hub, name, weights, local_files_only, options)
+    except (RankletError, MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise make_error("network", f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _download(hub: Any, name: str, weights: str | None, local_files_only: bool, options: dict[str, Any]) -> str:
+    """Downloads the files that the model is loaded from with huggingface_hub, and returns their folder."""
+    if not local_files_only:
+        try:
+            listing = hub.list_repo_files(name, revision=options["revision"], token=options["token"])
+        except (OSError, hub.errors.OfflineModeIsEnabled) as error:
+            # The Hub has answered that the model does not exist, or may not be read.
+            if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403, 404):
+                raise
+        else:
+
+            def get(file: str) -> str:
+                return str(hub.hf_hub_download(name, file, **options))
+
+            files = _ranklet.wanted_files(list(listing), weights, lambda file: Path(get(file)).read_bytes())
+            paths = {file: get(file) for file in files}
+            return os.path.dirname(paths["config.json"])
+    # Files from an earlier run are good enough without a network.
+    return str(hub.snapshot_download(name, local_files_only=True, **options))

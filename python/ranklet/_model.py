@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, bytes] | None"
 """A folder, the id of a model on the Hub, the contents of the files by name, or None for the embedded model."""
 
 DEVICES = ("auto", "cpu", "gpu")
+SCORES = ("model", "raw", "sigmoid", "probability")
 DTYPES = ("auto", "f32", "f16", "q8", "q4")
 
 
@@ -28,6 +29,10 @@ def load(source: Source, options: Mapping[str, Any]) -> NativeReranker:
     for name, known in (("device", DEVICES), ("dtype", DTYPES)):
         if name in given:
             one_of(given[name], name, known)
+    if "score_cache" in given:
+        if set(given["score_cache"]) != {"max_bytes"}:
+            raise input_error(f"score_cache must be {{'max_bytes': n}}, not {given['score_cache']!r}")
+        given["score_cache"] = {"max_bytes": positive_int(given["score_cache"]["max_bytes"], "score_cache: max_bytes")}
     if isinstance(source, Mapping):
         source = {name: bytes(content) for name, content in source.items()}
     return NativeReranker.load(source, json.dumps(given))
@@ -59,3 +64,24 @@ def one_of(value: Any, name: str, known: tuple[str, ...]) -> str:
     if value in known:
         return str(value)
     raise input_error(f"{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def text(value: Any, name: str) -> str:
+    """Returns a text."""
+    if isinstance(value, str):
+        return value
+    raise input_error(f"{name} must be a str, not {type(value).__name__}")
+
+
+def listed(values: Any, name: str) -> list[Any]:
+    """Returns the items of a list or another iterable, but not those of a text or a mapping."""
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping)):
+        return list(values)
+    raise input_error(f"{name} must be a list, not {type(values).__name__}")
+
+
+def number(value: Any, name: str) -> float:
+    """Returns a number, also one of numpy's."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return float(value)
+    raise input_error(f"{name} must be a number, not {value!r}")

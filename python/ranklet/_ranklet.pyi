@@ -1,9 +1,25 @@
 """The native module. Only this package uses it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 
 def error_codes() -> list[str]: ...
+def document_texts(documents: str, rank_fields: Sequence[str] | None, structured: str | None) -> list[str]: ...
+def rank_scores(
+    scores: Sequence[float | None],
+    top_n: int | None,
+    min_score: float | None,
+    fuse: tuple[Sequence[float | None], str, float | None, float | None] | None,
+) -> list[tuple[int, float, float | None]]: ...
+def download(
+    model: str,
+    revision: str | None,
+    weights: str | None,
+    token: str | None,
+    cache: str | None,
+    local_files_only: bool,
+) -> str: ...
+def wanted_files(listing: Sequence[str], weights: str | None, read: Callable[[str], bytes]) -> list[str]: ...
 
 class NativeReranker:
     @staticmethod
@@ -16,8 +32,19 @@ class NativeReranker:
         scores: str,
         max_tokens_per_document: int | None,
         long_documents: str,
-        prompt: str | None,
+        instruction: str | None,
+        deadline: float | None,
     ) -> NativeScoring: ...
+    def score_cached(
+        self,
+        query: str,
+        documents: Sequence[str],
+        scores: str,
+        max_tokens_per_document: int | None,
+        long_documents: str,
+        instruction: str | None,
+        deadline: float | None,
+    ) -> tuple[list[float | None], list[tuple[int, int] | None], int, int]: ...
     def scoring_pairs(
         self, queries: Sequence[str], documents: Sequence[str], scores: str, prompt: str | None
     ) -> NativeScoring: ...

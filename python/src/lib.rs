@@ -4,8 +4,11 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod documents;
 mod error;
+mod hub;
 mod model;
+mod ranking;
 mod scoring;
 
 use pyo3::prelude::*;
@@ -16,7 +19,13 @@ mod native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::documents::document_texts;
+    #[pymodule_export]
+    use super::hub::{download, wanted_files};
+    #[pymodule_export]
     use super::model::{NativeCollection, NativeReranker};
+    #[pymodule_export]
+    use super::ranking::rank_scores;
     #[pymodule_export]
     use super::scoring::NativeScoring;
 

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use ranklet::{
     Collection, DocumentOptions, Error, ErrorKind, ModelFiles, ModelSource, OffsetUnit, Options, Pairs,
-    Reranker, Result,
+    Reranker, Result, ScoreOptions, Scores, ScoringRun,
 };
 
 use crate::error::{NativeError, detached};
@@ -34,6 +35,9 @@ impl From<Source> for ModelSource {
         }
     }
 }
+
+/// Scores, spans, tokens and hits of the cache.
+type CachedScores = (Vec<Option<f32>>, Vec<Option<(usize, usize)>>, usize, usize);
 
 /// A loaded model.
 #[pyclass(frozen)]
@@ -61,7 +65,8 @@ impl NativeReranker {
 
     /// Begins to score documents for one query. `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` is
     /// `"truncate"` or `"chunk"`.
-    #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, prompt))]
+    #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, instruction, deadline))]
+    #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
     fn scoring(
         &self,
         query: String,
@@ -69,11 +74,15 @@ impl NativeReranker {
         scores: &str,
         max_tokens_per_document: Option<usize>,
         long_documents: &str,
-        prompt: Option<String>,
+        instruction: Option<String>,
+        deadline: Option<f64>,
     ) -> Result<NativeScoring, NativeError> {
         let documents = documents.into_iter().map(Cow::Owned).collect();
         let options = document_options(max_tokens_per_document, long_documents)?;
-        self.begin(Pairs::OneQuery { query: query.into(), documents, options }, scores, prompt)
+        let pairs = Pairs::OneQuery { query: query.into(), documents, options };
+        let run =
+            ScoringRun::new(pairs, scores.parse()?).instruction(instruction).deadline(seconds(deadline)?);
+        Ok(self.begin(run))
     }
 
     /// Begins to score pairs, given as two lists of equal length.
@@ -86,7 +95,7 @@ impl NativeReranker {
         prompt: Option<String>,
     ) -> Result<NativeScoring, NativeError> {
         let pairs = queries.into_iter().map(Cow::Owned).zip(documents.into_iter().map(Cow::Owned)).collect();
-        self.begin(Pairs::truncated(pairs), scores, prompt)
+        Ok(self.begin(ScoringRun::new(Pairs::truncated(pairs), scores.parse()?).prompt(prompt)))
     }
 
     /// Begins to score documents of a collection for one query: those at the indices `candidates`, or all.
@@ -99,7 +108,42 @@ impl NativeReranker {
         scores: &str,
     ) -> Result<NativeScoring, NativeError> {
         let collection = Arc::clone(&collection.0);
-        self.begin(Pairs::Prepared { query: query.into(), collection, candidates }, scores, None)
+        let pairs = Pairs::Prepared { query: query.into(), collection, candidates };
+        Ok(self.begin(ScoringRun::new(pairs, scores.parse()?)))
+    }
+
+    /// Scores documents for one query with the cache of scores. Returns the scores, `None` for a document that was not
+    /// scored before the deadline; the spans of the best chunks; the number of tokens that the model has read; and the
+    /// number of documents whose score the cache has.
+    #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, instruction, deadline))]
+    #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
+    fn score_cached(
+        &self,
+        py: Python<'_>,
+        query: String,
+        documents: Vec<String>,
+        scores: &str,
+        max_tokens_per_document: Option<usize>,
+        long_documents: &str,
+        instruction: Option<String>,
+        deadline: Option<f64>,
+    ) -> Result<CachedScores, NativeError> {
+        let options = document_options(max_tokens_per_document, long_documents)?;
+        let documents = documents.into_iter().map(Cow::Owned).collect();
+        let pairs = Pairs::OneQuery { query: query.into(), documents, options };
+        let scores: Scores = scores.parse()?;
+        let deadline = seconds(deadline)?;
+        let scored = detached(py, || {
+            let options = ScoreOptions { scores, instruction: instruction.as_deref(), deadline };
+            pollster::block_on(self.0.score_pairs(&pairs, options))
+        })?;
+        let pairs = || scored.pairs.iter().map(Option::as_ref);
+        Ok((
+            pairs().map(|pair| pair?.scores.first().copied()).collect(),
+            pairs().map(|pair| pair?.span.map(|span| (span.start, span.end))).collect(),
+            scored.tokens(),
+            scored.cache_hits,
+        ))
     }
 
     /// Tokenizes documents for many queries.
@@ -122,13 +166,8 @@ impl NativeReranker {
 }
 
 impl NativeReranker {
-    fn begin(
-        &self,
-        pairs: Pairs<'static>,
-        scores: &str,
-        prompt: Option<String>,
-    ) -> Result<NativeScoring, NativeError> {
-        Ok(NativeScoring::new(Arc::clone(&self.0), pairs, scores.parse()?, prompt))
+    fn begin(&self, run: ScoringRun<'static>) -> NativeScoring {
+        NativeScoring::new(Arc::clone(&self.0), run)
     }
 }
 
@@ -142,4 +181,14 @@ fn document_options(max_tokens_per_document: Option<usize>, long_documents: &str
         long_documents: long_documents.parse()?,
         unit: OffsetUnit::CodePoint,
     })
+}
+
+/// Converts a number of seconds.
+fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
+    let convert = |seconds| {
+        Duration::try_from_secs_f64(seconds).map_err(|error| {
+            Error::new(ErrorKind::Input, format!("the deadline: {error}")).with_source(error)
+        })
+    };
+    deadline.map(convert).transpose()
 }

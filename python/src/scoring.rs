@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
-use ranklet::{Pairs, PartialScores, Reranker, Scores, ScoringRun};
+use ranklet::{PartialScores, Reranker, ScoringRun};
 
 use crate::error::{NativeError, detached};
 
@@ -21,13 +21,7 @@ pub(crate) struct NativeScoring {
 }
 
 impl NativeScoring {
-    pub(crate) fn new(
-        reranker: Arc<Reranker>,
-        pairs: Pairs<'static>,
-        scores: Scores,
-        prompt: Option<String>,
-    ) -> Self {
-        let run = ScoringRun::new(pairs, scores).prompt(prompt);
+    pub(crate) fn new(reranker: Arc<Reranker>, run: ScoringRun<'static>) -> Self {
         Self { reranker, run: Mutex::new(run), done: 0, tokens: 0, last: PartialScores::default() }
     }
 }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +68,19 @@ def all_fixtures() -> list[Fixture]:
 def fixture(name: str) -> Fixture:
     folder = FIXTURES / name
     return Fixture(folder if folder.is_dir() else FIXTURES / "families" / name)
+
+
+@pytest.fixture(scope="session")
+def environment_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes a virtual environment with the wheel and other packages; returns its Python."""
+
+    def make(*packages: str, python: str = sys.executable) -> str:
+        folder = tmp_path_factory.mktemp("environment")
+        wheel = next((ROOT / ".build" / "wheels").glob("ranklet-*.whl"))
+        subprocess.run([python, "-m", "venv", str(folder)], check=True, timeout=300)
+        own = str(folder / "bin" / "python")
+        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
+        subprocess.run([*pip, str(wheel), *packages], check=True, timeout=1000)
+        return own
+
+    return make

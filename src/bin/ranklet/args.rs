@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use ranklet::eval::Measure;
+use ranklet::hub::{self, HubOptions};
 use ranklet::{
     Device, Dtype, Error, ErrorKind, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result,
     Scores, describe,
 };
 
 use crate::eval::EvalFiles;
-use crate::hub;
 use crate::input::DocumentFormat;
 #[cfg(feature = "serve")]
 use crate::serve::ServeArguments;
@@ -247,7 +247,10 @@ impl ModelArguments {
         let source = match &self.model {
             Some(model) => {
                 let (revision, weights) = (self.revision.as_deref(), self.weights.as_deref());
-                ModelSource::Directory(hub::folder(model, revision, weights)?)
+                ModelSource::Directory(hub::folder(
+                    model,
+                    HubOptions { revision, weights, ..HubOptions::default() },
+                )?)
             }
             None => ModelSource::Embedded,
         };

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ranklet::eval::Measure;
+use ranklet::hub::{self, HubOptions};
 use ranklet::{
     Dtype, LongDocuments, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first,
 };
@@ -15,7 +16,7 @@ use crate::report::Ranking;
 use crate::scoring::score_with_progress;
 #[cfg(feature = "serve")]
 use crate::serve;
-use crate::{bench, eval, hub, input, output, terminal};
+use crate::{bench, eval, input, output, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
@@ -133,7 +134,7 @@ fn quantize(
     dtype: Dtype,
     out: &Path,
 ) -> Result<()> {
-    let folder = hub::folder(model, revision, weights)?;
+    let folder = hub::folder(model, HubOptions { revision, weights, ..HubOptions::default() })?;
     let files = ModelFiles::from_directory_with(&folder, weights)?;
     let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());
     let before = files.weights_bytes();

@@ -7,7 +7,6 @@ mod args;
 mod bench;
 mod commands;
 mod eval;
-mod hub;
 mod input;
 mod output;
 mod report;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use hf_hub::Cache;
 
+use super::HubOptions;
+
 /// The Hub's settings in the environment.
 pub(super) struct HubEnvironment {
     /// In `HF_HUB_CACHE`, else in `HF_HOME/hub`, else in the home folder.
@@ -20,6 +22,18 @@ pub(super) struct HubEnvironment {
 impl HubEnvironment {
     pub(super) fn read() -> Self {
         Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// Replaces what the options of a call give.
+    pub(super) fn with(mut self, options: HubOptions<'_>) -> Self {
+        if let Some(token) = options.token {
+            self.token = Some(token.to_owned());
+        }
+        if let Some(cache) = options.cache {
+            self.cache = Cache::new(cache.to_owned());
+        }
+        self.is_offline |= options.local_files_only;
+        self
     }
 
     /// Reads variables. An empty one counts as unset.

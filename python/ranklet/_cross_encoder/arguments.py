@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from .errors import input_error
+from ..errors import input_error
 
 logger = logging.getLogger("ranklet")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -105,6 +105,13 @@ def device_of(device: Any) -> str:
     if name not in ("auto", "cpu", "gpu"):
         raise input_error(f'device must be "cpu", "gpu" or "auto", not {device!r}')
     return name
+
+
+def with_organization(model: Any) -> Any:
+    """Returns the id of a model, of the organization cross-encoder if it names none; anything else as it is."""
+    if isinstance(model, str) and "/" not in model and "\\" not in model and not os.path.exists(model):
+        return f"cross-encoder/{model}"
+    return model
 
 
 def keyword_options(

@@ -6,23 +6,39 @@ mod verify;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::ModelFiles;
+use crate::error::{Error, ErrorKind, Result, input};
 use environment::HubEnvironment;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Repo, RepoType};
-use ranklet::{Error, ErrorKind, ModelFiles, Result};
 
 const DEFAULT_REVISION: &str = "main";
 /// How often a download that breaks off is continued.
 const MAX_RETRIES: usize = 4;
 
+/// Options of finding a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HubOptions<'a> {
+    /// A branch, a tag, a commit or `refs/pr/N` on the Hub; `None` for `main`.
+    pub revision: Option<&'a str>,
+    /// The file that was chosen as the model's weights; `None` for the preferred form.
+    pub weights: Option<&'a str>,
+    /// The access token; `None` for that of the environment.
+    pub token: Option<&'a str>,
+    /// The folder of the cache; `None` for that of HF's own programs.
+    pub cache: Option<&'a Path>,
+    /// Whether to send no requests.
+    pub local_files_only: bool,
+}
+
 /// Returns the folder of a model: `model` itself if it is a folder; otherwise the folder in the cache, after
-/// downloading the files that it lacks. `revision` is a branch, a tag, a commit or `refs/pr/N` on the Hub. `weights` is
-/// the file that was chosen as the model's weights.
+/// downloading the files that it lacks.
 ///
 /// # Errors
 /// `input` if `model` is neither a folder nor a model id, or for a revision of a folder; `network` if files cannot be
 /// downloaded; `integrity` for a file with another SHA-256 than the Hub names; and those of [`ModelFiles::wanted`].
-pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>) -> Result<PathBuf> {
+pub fn folder(model: &str, options: HubOptions<'_>) -> Result<PathBuf> {
+    let HubOptions { revision, weights, .. } = options;
     let folder = Path::new(model);
     if folder.is_dir() {
         return local_folder(model, revision);
@@ -41,7 +57,7 @@ pub(crate) fn folder(model: &str, revision: Option<&str>, weights: Option<&str>)
             "{revision:?} is not a revision: pass a branch, a tag, a commit or refs/pr/N"
         )));
     }
-    let environment = HubEnvironment::read();
+    let environment = HubEnvironment::read().with(options);
     let model = HubModel {
         name: model,
         repo: Repo::with_revision(model.to_owned(), RepoType::Model, revision.to_owned()),
@@ -104,10 +120,6 @@ fn is_revision(text: &str) -> bool {
     text.len() <= 255
         && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.+/".contains(char))
         && text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains(".."))
-}
-
-fn input(message: String) -> Error {
-    Error::new(ErrorKind::Input, message)
 }
 
 /// A revision of a model on the Hub.

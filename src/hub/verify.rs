@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use ranklet::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use ring::digest::{Context, SHA256};
 
 const BUFFER_BYTES: usize = 1 << 20;

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _activation, _model
-from ._cross_encoder_arguments import (
+from .. import _model
+from . import activation
+from .arguments import (
     call_arguments,
     device_of,
     init_arguments,
@@ -21,11 +22,13 @@ from ._cross_encoder_arguments import (
     replacements,
     saved_prompts,
     warn_once,
+    with_organization,
 )
-from ._hub import find_model
-from ._pairs import is_single_pair, not_unicode, read_pairs
-from ._ranklet import NativeScoring
-from .errors import input_error, unsupported_error
+from .progress import progress_bar
+from .._hub import find_model
+from .._pairs import is_single_pair, not_unicode, read_pairs
+from .._ranklet import NativeScoring
+from ..errors import input_error, unsupported_error
 
 logger = logging.getLogger("ranklet")
 
@@ -96,10 +99,10 @@ class CrossEncoder:
         )
         self._options = options
         self._source = find_model(
-            model_name_or_path,
+            with_organization(model_name_or_path),
             revision=revision,
             token=token,
-            cache_folder=cache_folder,
+            cache_dir=cache_folder or os.environ.get("SENTENCE_TRANSFORMERS_HOME"),
             local_files_only=local_files_only,
             weights=options["weights"],
         )
@@ -205,7 +208,7 @@ class CrossEncoder:
 
     def get_default_activation_fn(self) -> Callable[[Any], Any]:
         """Returns the activation that the model's files name."""
-        return _activation.of_model(self.info["activation"])
+        return activation.of_model(self.info["activation"])
 
     def is_singular_input(self, inputs: Any) -> bool:
         """Returns whether an input is one pair and not a list of pairs."""
@@ -351,39 +354,17 @@ class CrossEncoder:
         if total == 0:
             return np.array([])
         function = self.activation_fn if activation_fn is None else activation_fn
-        kind = _activation.scores_of(function)
-        with _progress_bar(total, show_progress_bar) as on_progress:
+        kind = activation.scores_of(function)
+        with progress_bar(total, show_progress_bar) as on_progress:
             scores = _model.collect(scoring_of(kind or "raw", prompt), self.num_labels, on_progress)
         if kind is None:
-            scores = _activation.apply(function, scores)
+            scores = activation.apply(function, scores)
         return scores.squeeze(-1) if self.num_labels == 1 and scores.ndim > 1 else scores
 
     def __getattr__(self, name: str) -> Any:
         if name in replacements:
             raise unsupported_error(f"CrossEncoder.{name}: {replacements[name]}")
         raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")
-
-
-class _progress_bar:
-    """A progress bar of tqdm, if it is wanted and installed. By default it is wanted if INFO is logged."""
-
-    def __init__(self, total: int, show: bool | None) -> None:
-        if show is None:
-            show = logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG)
-        self.bar: Any = None
-        if show:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                return
-            self.bar = tqdm(total=total, desc="Pairs")
-
-    def __enter__(self) -> Callable[[int], object] | None:
-        return None if self.bar is None else lambda done: self.bar.update(done - self.bar.n)
-
-    def __exit__(self, *exception: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 def _converted(scores: np.ndarray, to_numpy: bool, to_tensor: bool) -> Any:

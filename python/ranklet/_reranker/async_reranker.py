@@ -1,0 +1,112 @@
+"""The classes of Reranker for asyncio: the same calls, with await."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import _model
+from .collection import Collection
+from .reranker import Reranker
+from .results import CollectionRanking, RerankResponse, StreamPart
+
+Result = TypeVar("Result")
+_END = object()
+
+
+async def _in_thread(call: Callable[[Callable[[], bool]], Result]) -> Result:
+    """Runs a call in a thread. If the task is canceled, the call ends after its micro-batch."""
+    canceled = threading.Event()
+    try:
+        return await asyncio.to_thread(call, canceled.is_set)
+    except asyncio.CancelledError:
+        canceled.set()
+        raise
+
+
+async def _iterate(make: Callable[[Callable[[], bool]], Iterator[Result]]) -> AsyncIterator[Result]:
+    """Takes each item of an iterator in a thread."""
+    canceled = threading.Event()
+    iterator = make(canceled.is_set)
+    try:
+        while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
+            yield item  # type: ignore[misc]
+    finally:
+        canceled.set()
+
+
+class AsyncReranker:
+    """As `Reranker`, for asyncio: calls are awaited, and canceling a task ends its call after a micro-batch."""
+
+    def __init__(self, reranker: Reranker) -> None:
+        self._reranker = reranker
+
+    @classmethod
+    async def load(cls, source: _model.Source = None, **options: Any) -> AsyncReranker:
+        """Loads a model, with the options of `Reranker.load`."""
+        return cls(await asyncio.to_thread(lambda: Reranker.load(source, **options)))
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The model and the engine that computes."""
+        return self._reranker.info
+
+    async def rerank(self, query: str, documents: Any, **options: Any) -> RerankResponse:
+        """Ranks documents, with the options of `Reranker.rerank`."""
+        return await _in_thread(lambda stop: self._reranker.rerank(query, documents, _stop=stop, **options))
+
+    def stream(self, query: str, documents: Any, **options: Any) -> AsyncIterator[StreamPart]:
+        """Scores documents and yields them after each micro-batch, with the options of `Reranker.stream`."""
+        return _iterate(lambda stop: self._reranker.stream(query, documents, _stop=stop, **options))
+
+    async def score(self, pairs: Any, **options: Any) -> np.ndarray:
+        """Scores pairs, with the options of `Reranker.score`."""
+        return await _in_thread(lambda stop: self._reranker.score(pairs, _stop=stop, **options))
+
+    async def rank(self, query: str, documents: Any, **options: Any) -> list[dict[str, Any]]:
+        """Ranks documents, with the options of `Reranker.rank`."""
+        return await _in_thread(lambda stop: self._reranker.rank(query, documents, _stop=stop, **options))
+
+    async def prepare(self, documents: Any, **options: Any) -> AsyncCollection:
+        """Tokenizes documents, with the options of `Reranker.prepare`."""
+        return AsyncCollection(await asyncio.to_thread(lambda: self._reranker.prepare(documents, **options)))
+
+    def dispose(self) -> None:
+        """Frees the model."""
+        self._reranker.dispose()
+
+    async def __aenter__(self) -> AsyncReranker:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.dispose()
+
+
+class AsyncCollection:
+    """As `Collection`, for asyncio."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    @property
+    def size(self) -> int:
+        """Number of documents."""
+        return self._collection.size
+
+    def rank(self, query: str, **options: Any) -> AsyncIterator[CollectionRanking]:
+        """Ranks the documents and yields the best so far, with the options of `Collection.rank`."""
+        return _iterate(lambda stop: self._collection.rank(query, _stop=stop, **options))
+
+    def dispose(self) -> None:
+        """Frees the tokens."""
+        self._collection.dispose()
+
+    async def __aenter__(self) -> AsyncCollection:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.dispose()

@@ -1,0 +1,329 @@
+"""The class Reranker: Ranklet's own API."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _model
+from .._documents import document_texts
+from .._hub import find_model
+from .._pairs import read_pairs
+from .._ranklet import NativeReranker, rank_scores
+from ..errors import input_error, make_error
+from .collection import Collection
+from .results import RerankResponse, RerankResult, StreamPart, Timings, Usage
+from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop
+
+LONG_DOCUMENTS = ("truncate", "chunk")
+
+
+class Reranker:
+    """A loaded model that scores how well documents answer a query. Create it with `Reranker.load`."""
+
+    def __init__(self, native: NativeReranker, has_cache: bool) -> None:
+        self._loaded: NativeReranker | None = native
+        self._has_cache = has_cache
+
+    @classmethod
+    def load(
+        cls,
+        source: _model.Source = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        threads: int | None = None,
+        weights: str | None = None,
+        max_length: int | None = None,
+        max_memory_bytes: int | None = None,
+        score_cache: Mapping[str, int] | None = None,
+        revision: str | None = None,
+        token: bool | str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> Reranker:
+        """Loads a model.
+
+        Args:
+            source: a folder, the id of a model on the Hub, the contents of the model's files by name, or None for the
+                model in this package.
+            device: "cpu", "gpu", or "auto", which measures both and takes the faster one.
+            dtype: "f32", "q8", "f16" on a GPU, or "auto" for the format of the file.
+            threads: number of threads; by default that of the processors.
+            weights: the file with the weights, such as "onnx/model_quantized.onnx".
+            max_length: maximum number of tokens of a pair.
+            max_memory_bytes: a model that would take more is refused before its weights are read.
+            score_cache: {"max_bytes": n} keeps the scores of pairs for later calls.
+        """
+        path = find_model(
+            source,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            weights=weights,
+        )
+        options = {
+            "device": device,
+            "dtype": dtype,
+            "threads": threads,
+            "weights": weights,
+            "max_length": max_length,
+            "max_memory_bytes": max_memory_bytes,
+            "score_cache": None if score_cache is None else dict(score_cache),
+        }
+        return cls(_model.load(path, options), score_cache is not None)
+
+    @property
+    def _native(self) -> NativeReranker:
+        if self._loaded is None:
+            raise make_error("disposed", "the reranker was disposed; load the model again")
+        return self._loaded
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The model and the engine that computes."""
+        info: dict[str, Any] = json.loads(self._native.info())
+        return info
+
+    def dispose(self) -> None:
+        """Frees the model. Later calls raise an error with the code "disposed"."""
+        self._loaded = None
+
+    def __enter__(self) -> Reranker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.dispose()
+
+    def rerank(
+        self,
+        query: str,
+        documents: Sequence[Any],
+        *,
+        top_n: int | None = None,
+        return_documents: bool = False,
+        rank_fields: Sequence[str] | None = None,
+        structured: str | None = None,
+        scores: str = "model",
+        long_documents: str = "truncate",
+        max_tokens_per_document: int | None = None,
+        instruction: str | None = None,
+        min_score: float | None = None,
+        deadline_ms: float | None = None,
+        fuse: Mapping[str, Any] | None = None,
+        on_progress: Progress | None = None,
+        _stop: Stop | None = None,
+    ) -> RerankResponse:
+        """Ranks documents by how well they answer a query, best first. Equal scores keep the order of the documents.
+
+        Args:
+            documents: texts, mappings with a text, or objects with a text, such as those of LangChain.
+            top_n: maximum number of results.
+            return_documents: whether each result has its document.
+            rank_fields: the fields of each document that are scored.
+            structured: "yaml" or "lines", the form of a document with fields.
+            scores: "model" applies the model's activation, "raw" none, "sigmoid" a sigmoid, "probability" the
+                calibration that `ranklet calibrate` has written.
+            long_documents: "truncate", or "chunk" to score a document by its best part.
+            min_score: results below it are left out.
+            deadline_ms: the call ends after this time with the documents scored so far; `unscored` has the others.
+            fuse: {"first_stage": [...], "method": "rrf" | "linear", "k": 60, "weight": 0.5}.
+            on_progress: called with the numbers of scored documents and of all.
+        """
+        started = time.perf_counter()
+        native = self._expect_one_label("rerank")
+        if top_n is not None:
+            top_n = _model.positive_int(top_n, "top_n")
+        first_stage = _first_stage(fuse)
+        options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
+        documents = _model.listed(documents, "documents")
+        texts = document_texts(documents, rank_fields, structured)
+        # Refuses wrong options before anything is scored.
+        rank_scores([None] * len(texts), None, min_score, first_stage)
+        scored = Scored(len(texts), on_progress, _stop)
+        query = _model.text(query, "query")
+        if deadline_ms is not None and not deadline_ms > 0:
+            raise input_error(f"deadline_ms must be a number above 0, not {deadline_ms!r}")
+
+        def remaining() -> float | None:
+            return None if deadline_ms is None else deadline_ms / 1000 - (time.perf_counter() - started)
+
+        if self._has_cache:
+            scored.run_cached(native, query, texts, options, remaining)
+        elif (seconds := remaining()) is None or seconds > 0:
+            scored.run(native.scoring(query, texts, *options, seconds))
+        ranked = rank_scores(scored.scores, top_n, min_score, first_stage)
+        results = [
+            RerankResult(
+                index=index,
+                score=score,
+                model_score=model_score,
+                span=scored.spans.get(index),
+                document=documents[index] if return_documents else None,
+            )
+            for index, score, model_score in ranked
+        ]
+        return RerankResponse(
+            results=results,
+            usage=Usage(tokens=scored.tokens, documents=len(texts)),
+            backend=self.info["backend"],
+            timings=Timings(total_ms=(time.perf_counter() - started) * 1000, cache_hits=scored.cache_hits),
+            unscored=[index for index, score in enumerate(scored.scores) if score is None],
+        )
+
+    def stream(
+        self,
+        query: str,
+        documents: Iterable[Any],
+        *,
+        return_documents: bool = False,
+        rank_fields: Sequence[str] | None = None,
+        structured: str | None = None,
+        scores: str = "model",
+        long_documents: str = "truncate",
+        max_tokens_per_document: int | None = None,
+        instruction: str | None = None,
+        _stop: Stop | None = None,
+    ) -> Iterator[StreamPart]:
+        """Scores documents and yields them after each micro-batch, in order. `documents` may be any iterable; it is read
+        a little ahead. Leaving the loop ends the work.
+
+        If a GPU fails and the CPU takes over, the documents of the current window are yielded again.
+        """
+        native = self._expect_one_label("stream")
+        query = _model.text(query, "query")
+        options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
+        total = len(documents) if isinstance(documents, Sequence) else None
+        if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
+            raise input_error(f"documents must be an iterable of documents, not {type(documents).__name__}")
+        return self._stream(native, query, documents, total, (rank_fields, structured), options, return_documents, _stop)
+
+    def _stream(
+        self,
+        native: NativeReranker,
+        query: str,
+        documents: Iterable[Any],
+        total: int | None,
+        fields: tuple[Sequence[str] | None, str | None],
+        options: ScoringOptions,
+        return_documents: bool,
+        stop: Stop | None,
+    ) -> Iterator[StreamPart]:
+        iterator, first = iter(documents), 0
+        while window := list(itertools.islice(iterator, WINDOW)):
+            scoring = native.scoring(query, document_texts(window, *fields), *options, None)
+            scored = Scored(len(window), None, stop)
+            for begin, end in scored.steps(scoring):
+                results = [
+                    RerankResult(
+                        index=first + index,
+                        score=float(scored.scores[index] or 0.0),
+                        span=scored.spans.get(index),
+                        document=window[index] if return_documents else None,
+                    )
+                    for index in range(begin, end)
+                ]
+                if results:
+                    yield StreamPart(results=results, done=first + end, total=total)
+            first += len(window)
+
+    def score(
+        self,
+        pairs: Iterable[Sequence[str]],
+        *,
+        scores: str = "model",
+        on_progress: Progress | None = None,
+        _stop: Stop | None = None,
+    ) -> np.ndarray:
+        """Scores pairs of a query and a document: [pairs], or [pairs, labels] for several labels, in input order."""
+        queries, documents, is_single = read_pairs(pairs if isinstance(pairs, np.ndarray) else _model.listed(pairs, "pairs"))
+        if is_single:
+            raise input_error("pairs must be a list of pairs, not one pair")
+        run = self._native.scoring_pairs(queries, documents, _model.one_of(scores, "scores", _model.SCORES), None)
+
+        def progress(done: int) -> None:
+            if on_progress is not None:
+                on_progress(done, len(queries))
+            if _stop is not None and _stop():
+                raise make_error("aborted", "the call was canceled")
+
+        labels = int(self.info["num_labels"])
+        values = _model.collect(run, labels, progress)
+        return values[:, 0] if labels == 1 else values
+
+    def rank(
+        self,
+        query: str,
+        documents: Sequence[Any],
+        *,
+        top_k: int | None = None,
+        return_documents: bool = False,
+        scores: str = "model",
+        on_progress: Progress | None = None,
+        _stop: Stop | None = None,
+    ) -> list[dict[str, Any]]:
+        """Ranks documents with the result of sentence-transformers' `CrossEncoder.rank`."""
+        documents = _model.listed(documents, "documents")
+        response = self.rerank(query, documents, top_n=top_k, scores=scores, on_progress=on_progress, _stop=_stop)
+        ranked: list[dict[str, Any]] = [{"corpus_id": result.index, "score": result.score} for result in response.results]
+        if return_documents:
+            texts = document_texts(documents)
+            for result in ranked:
+                result["text"] = texts[result["corpus_id"]]
+        return ranked
+
+    def prepare(
+        self,
+        documents: Sequence[Any],
+        *,
+        rank_fields: Sequence[str] | None = None,
+        structured: str | None = None,
+        long_documents: str = "truncate",
+        max_tokens_per_document: int | None = None,
+    ) -> Collection:
+        """Tokenizes documents once, for many queries."""
+        native = self._expect_one_label("prepare")
+        _, limit, long_documents, _ = self._scoring_options("model", long_documents, max_tokens_per_document, None)
+        documents = _model.listed(documents, "documents")
+        prepared = native.prepare(document_texts(documents, rank_fields, structured), limit, long_documents)
+        return Collection(self, prepared, documents)
+
+    def _scoring_options(
+        self, scores: str, long_documents: str, max_tokens_per_document: int | None, instruction: str | None
+    ) -> ScoringOptions:
+        if max_tokens_per_document is not None:
+            max_tokens_per_document = _model.positive_int(max_tokens_per_document, "max_tokens_per_document")
+        return (
+            _model.one_of(scores, "scores", _model.SCORES),
+            max_tokens_per_document,
+            _model.one_of(long_documents, "long_documents", LONG_DOCUMENTS),
+            instruction,
+        )
+
+    def _expect_one_label(self, call: str) -> NativeReranker:
+        labels = self.info["num_labels"]
+        if labels != 1:
+            raise input_error(f"{call} needs a model with one label, and this one has {labels}; use score()")
+        return self._native
+
+
+def _first_stage(fuse: Mapping[str, Any] | None) -> tuple[list[float | None], str, float | None, float | None] | None:
+    """Reads the option `fuse`."""
+    if fuse is None:
+        return None
+    unknown = sorted(set(fuse) - {"first_stage", "method", "k", "weight"})
+    if unknown or not {"first_stage", "method"} <= set(fuse):
+        raise input_error(
+            "fuse has first_stage and method, and may have k or weight" + "".join(f"; not {name}" for name in unknown)
+        )
+    scores = _model.listed(fuse["first_stage"], "fuse: first_stage")
+    first_stage = [None if score is None else _model.number(score, "fuse: first_stage") for score in scores]
+    k, weight = (None if fuse.get(name) is None else _model.number(fuse[name], f"fuse: {name}") for name in ("k", "weight"))
+    return first_stage, _model.text(fuse["method"], "fuse: method"), k, weight

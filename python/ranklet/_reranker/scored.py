@@ -1,0 +1,80 @@
+"""Collects the scores of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .._ranklet import NativeReranker, NativeScoring
+from ..errors import make_error
+
+# Documents that a call with a cache of scores hands to the engine at once.
+WINDOW = 64
+
+Stop = Callable[[], bool]
+Progress = Callable[[int, int], object]
+ScoringOptions = tuple[str, "int | None", str, "str | None"]
+
+
+class Scored:
+    """The scores of the documents of a call, for a model with one label."""
+
+    def __init__(self, total: int, on_progress: Progress | None, stop: Stop | None) -> None:
+        self.scores: list[float | None] = [None] * total
+        self.spans: dict[int, tuple[int, int]] = {}
+        self.tokens = 0
+        self.cache_hits = 0
+        self._on_progress = on_progress
+        self._stop = stop
+
+    def steps(self, scoring: NativeScoring) -> Iterator[tuple[int, int]]:
+        """Runs the micro-batches of a run; yields the range of documents that each has finished."""
+        done = 0
+        self._check()
+        while (part := scoring.step()) is not None:
+            if scoring.restarted:
+                self.scores, self.spans, done = [None] * len(self.scores), {}, 0
+                continue
+            scores = np.frombuffer(part, np.float32).tolist()
+            begin, done = done, done + len(scores)
+            self.scores[begin:done] = scores
+            self.spans.update(enumerate(scoring.spans or (), begin))
+            self.tokens = scoring.tokens
+            self._report(done)
+            yield begin, done
+
+    def run(self, scoring: NativeScoring) -> None:
+        """Runs all micro-batches of a run."""
+        for _ in self.steps(scoring):
+            pass
+
+    def run_cached(
+        self,
+        native: NativeReranker,
+        query: str,
+        texts: list[str],
+        options: ScoringOptions,
+        remaining: Callable[[], float | None],
+    ) -> None:
+        """Scores documents with the cache of scores. `remaining` returns the seconds until the deadline."""
+        for begin in range(0, len(texts), WINDOW):
+            self._check()
+            seconds = remaining()
+            if seconds is not None and seconds <= 0:
+                return
+            scores, spans, tokens, hits = native.score_cached(query, texts[begin : begin + WINDOW], *options, seconds)
+            self.scores[begin : begin + len(scores)] = scores
+            self.spans.update((begin + at, span) for at, span in enumerate(spans) if span is not None)
+            self.tokens += tokens
+            self.cache_hits += hits
+            self._report(begin + len(scores))
+
+    def _report(self, done: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, len(self.scores))
+        self._check()
+
+    def _check(self) -> None:
+        if self._stop is not None and self._stop():
+            raise make_error("aborted", "the call was canceled")

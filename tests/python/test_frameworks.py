@@ -1,0 +1,128 @@
+"""The adapters, in the real frameworks."""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+from collections.abc import Callable
+
+import pytest
+
+DOCUMENTS = """
+documents = [
+    "Bananas are rich in potassium.",
+    "Python was created by Guido van Rossum.",
+    "Deep learning uses neural networks with many layers.",
+    "The quick brown fox jumps over the lazy dog.",
+]
+query = "Who created Python?"
+"""
+
+LANGCHAIN = """
+import asyncio
+from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
+from ranklet import CrossEncoder
+from ranklet.langchain import RankletCrossEncoder, RankletRerank
+
+store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+store.add_texts(documents)
+retriever = store.as_retriever(search_kwargs={"k": 4})
+for compressor in (CrossEncoderReranker(model=RankletCrossEncoder(), top_n=3), RankletRerank(top_n=3), RankletRerank(CrossEncoder())):
+    compression = ContextualCompressionRetriever(base_compressor=compressor, base_retriever=retriever)
+    found = compression.invoke(query)
+    assert len(found) == 3 and found[0].page_content == documents[1], found
+    assert asyncio.run(compression.ainvoke(query)) == found
+best = CrossEncoder().rank(query, documents, top_k=1)[0]["score"]
+assert found[0].metadata["relevance_score"] == best
+assert "relevance_score" not in retriever.invoke(query)[0].metadata
+assert list(RankletRerank().compress_documents([], query)) == []
+"""
+
+LLAMA_INDEX = """
+import asyncio
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from ranklet import CrossEncoder
+from ranklet.llama_index import RankletRerank
+
+nodes = [NodeWithScore(node=TextNode(text=text), score=0.5) for text in documents]
+rerank = RankletRerank(top_n=2, keep_retrieval_score=True)
+best = rerank.postprocess_nodes(nodes, query_str=query)
+assert [node.get_content() for node in best][0] == documents[1] and len(best) == 2
+assert best[0].score == CrossEncoder().rank(query, documents, top_k=1)[0]["score"]
+assert best[0].metadata["retrieval_score"] == 0.5
+again = asyncio.run(RankletRerank(1).apostprocess_nodes(nodes, query_bundle=QueryBundle(query)))
+assert [node.get_content() for node in again] == [documents[1]]
+assert rerank.postprocess_nodes([], query_str=query) == []
+try:
+    rerank.postprocess_nodes(nodes)
+except ValueError as error:
+    assert "query" in str(error)
+else:
+    raise AssertionError("a call without a query is refused")
+"""
+
+HAYSTACK = """
+from haystack import Document, Pipeline
+from ranklet import CrossEncoder, Identity
+from ranklet.haystack import RankletRanker
+
+pipeline = Pipeline()
+pipeline.add_component("ranker", RankletRanker(top_k=2))
+pipeline = Pipeline.loads(pipeline.dumps())
+found = [Document(content=text, meta={"title": "T"}) for text in documents]
+result = pipeline.run({"ranker": {"query": query, "documents": [*found, found[0]]}})["ranker"]["documents"]
+assert len(result) == 2 and result[0].content == documents[1]
+assert found[1].score is None
+logits = RankletRanker(scale_score=False).run(query, found)["documents"]
+assert len(logits) == 4
+expected = CrossEncoder().rank(query, documents, activation_fn=Identity())
+assert [document.score for document in logits] == [hit["score"] for hit in expected]
+assert RankletRanker(score_threshold=2.0).run(query, found)["documents"] == []
+assert RankletRanker(meta_fields_to_embed=["title"])._text(found[0]) == "T\\n" + documents[0]
+assert RankletRanker().run(query, [])["documents"] == []
+"""
+
+LANCEDB = """
+import tempfile
+import lancedb
+from ranklet import CrossEncoder
+from ranklet.lancedb import RankletReranker
+
+table = lancedb.connect(tempfile.mkdtemp()).create_table(
+    "t", [{"vector": [float(at), 1.0], "text": text} for at, text in enumerate(documents)]
+)
+table.create_fts_index("text", use_tantivy=False)
+reranker = RankletReranker()
+expected = CrossEncoder().rank(query, documents)
+rows = table.search([0.0, 1.0]).rerank(reranker, query_string=query).to_list()
+assert [row["text"] for row in rows] == [documents[hit["corpus_id"]] for hit in expected]
+assert [row["_relevance_score"] for row in rows] == [hit["score"] for hit in expected]
+assert "_distance" not in rows[0]
+rows = table.search(query, query_type="fts").rerank(reranker).to_list()
+assert rows[0]["text"] == documents[1]
+hybrid = table.search(query_type="hybrid").vector([0.0, 1.0]).text(query)
+rows = hybrid.rerank(RankletReranker(return_score="all")).to_list()
+assert rows[0]["text"] == documents[1] and len({row["text"] for row in rows}) == len(rows)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("packages", "program"),
+    [
+        (["langchain-core==1.8.3", "langchain-classic==1.0.8"], LANGCHAIN),
+        (["llama-index-core==0.14.25"], LLAMA_INDEX),
+        (["haystack-ai==3.4.1"], HAYSTACK),
+        (["lancedb==0.40.0"], LANCEDB),
+    ],
+    ids=["langchain", "llama_index", "haystack", "lancedb"],
+)
+def test_adapter_works_in_its_framework(
+    packages: list[str], program: str, environment_with: Callable[..., str]
+) -> None:
+    python = environment_with(*packages)
+    run = subprocess.run([python, "-c", DOCUMENTS + textwrap.dedent(program)], capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stderr[-3000:]

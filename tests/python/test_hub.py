@@ -1,0 +1,115 @@
+"""Models by their id, from a local server that answers like the Hub."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import fixture
+
+MODEL = fixture("chain-cls-h40")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Has the repository cross-encoder/model."""
+
+    requests: list[str] = []
+
+    def do_GET(self) -> None:
+        Hub.requests.append(self.path)
+        files = MODEL.files()
+        if self.path.startswith("/api/models/cross-encoder/model"):
+            siblings = [{"rfilename": name} for name in files]
+            body = json.dumps({"id": "cross-encoder/model", "sha": COMMIT, "siblings": siblings}).encode()
+            self.answer(200, body)
+            return
+        name = self.path.removeprefix("/cross-encoder/model/resolve/").partition("/")[2]
+        if name not in files:
+            self.answer(404, b"", [("x-error-code", "EntryNotFound" if "model" in self.path else "RepoNotFound")])
+            return
+        body, headers = files[name], [("etag", f'"{name}"'.replace("/", "_")), ("x-repo-commit", COMMIT)]
+        if asked := self.headers.get("range"):
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            start, end = int(first), int(last) + 1 if last else len(body)
+            headers.append(("content-range", f"bytes {start}-{min(end, len(body)) - 1}/{len(body)}"))
+            self.answer(206, body[start:end], headers)
+        else:
+            self.answer(200, body, headers)
+
+    do_HEAD = do_GET
+
+    def answer(self, status: int, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
+        self.send_response(status)
+        for name, value in [*(headers or []), ("content-length", str(len(body)))]:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Hub.requests.clear()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def scores(endpoint: str, home: Path, arguments: str, python: str = sys.executable, **variables: str) -> str:
+    """Loads a model in another process, because programs read the environment once. Returns its scores or its error."""
+    program = f"""
+import json, ranklet
+try:
+    print(json.dumps(ranklet.CrossEncoder({arguments}).predict({MODEL.pairs[:3]!r}).tolist()))
+except ranklet.RankletError as error:
+    print(error.code, error)
+"""
+    environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PATH": "/usr/bin", "HF_HUB_DISABLE_XET": "1"}
+    run = subprocess.run(
+        [python, "-c", program], capture_output=True, text=True, timeout=60, env={**environment, **variables}
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+def check(endpoint: str, home: Path, python: str = sys.executable) -> None:
+    expected = np.array(MODEL.expected["scores"])[:3, 0]
+    for arguments in ("'cross-encoder/model'", "'model'", "'cross-encoder/model', revision='main'"):
+        assert np.allclose(json.loads(scores(endpoint, home, arguments, python)), expected, atol=1e-4)
+    downloads = [path for path in Hub.requests if path.endswith("model.safetensors")]
+    assert downloads and not any("expected" in path for path in Hub.requests)
+    Hub.requests.clear()
+    for offline in ({"HF_HUB_OFFLINE": "1"}, {}):
+        arguments = "'model'" if offline else "'model', local_files_only=True"
+        assert np.allclose(json.loads(scores(endpoint, home, arguments, python, **offline)), expected, atol=1e-4)
+    assert Hub.requests == []
+    assert scores(endpoint, home, "'cross-encoder/other'", python).startswith("network ")
+    assert scores(endpoint, home, "'model', local_files_only=True, cache_folder='/nonexistent'", python).startswith(
+        "network "
+    )
+
+
+def test_downloads_once_into_the_cache_of_huggingface(endpoint: str, tmp_path: Path) -> None:
+    check(endpoint, tmp_path)
+    assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()
+
+
+@pytest.mark.long
+def test_huggingface_hub_downloads_where_it_is_installed(
+    endpoint: str, tmp_path: Path, environment_with: object
+) -> None:
+    check(endpoint, tmp_path, environment_with("huggingface_hub==2.4.0"))  # type: ignore[operator]
+    assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()

@@ -1,0 +1,211 @@
+"""The class Reranker: Ranklet's own API in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import FIXTURES, fixture
+
+from ranklet import AsyncReranker, RankletError, Reranker
+from ranklet._documents import document_texts
+from ranklet._ranklet import rank_scores
+from ranklet._reranker.reranker import _first_stage
+
+QUERY = "What is the capital of France?"
+DOCUMENTS = [
+    "Berlin is the capital of Germany.",
+    "Paris is the capital of France and its largest city.",
+    "Bread is tasty.",
+    "The Eiffel Tower is in Paris.",
+]
+APPLICATION = json.loads((FIXTURES / "application.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def reranker() -> Reranker:
+    return Reranker.load(device="cpu")
+
+
+def code_of(call: Any) -> str:
+    with pytest.raises(RankletError) as caught:
+        call()
+    return str(caught.value.code)
+
+
+def test_rerank_returns_the_best_first_with_usage_and_timings(reranker: Reranker) -> None:
+    response = reranker.rerank(QUERY, DOCUMENTS, return_documents=True, top_n=2)
+    assert [result.index for result in response.results][0] == 1 and len(response.results) == 2
+    assert response.results[0].document == DOCUMENTS[1]
+    assert response.usage.documents == 4 and response.usage.tokens > 40
+    assert response.backend["device"] == "cpu" and response.timings.total_ms > 0 and response.unscored == []
+    pairs = [[QUERY, document] for document in DOCUMENTS]
+    scores = reranker.score(pairs)
+    assert response.results[0].score == scores.max() and scores.dtype == np.float32
+    ranked = reranker.rank(QUERY, DOCUMENTS, top_k=1, return_documents=True)
+    assert ranked == [{"corpus_id": 1, "score": float(scores.max()), "text": DOCUMENTS[1]}]
+    assert reranker.rerank(QUERY, []).results == []
+
+
+def test_stream_yields_every_document_in_order_and_reads_little_ahead(reranker: Reranker) -> None:
+    read = 0
+
+    def documents() -> Any:
+        nonlocal read
+        for read in range(1, 100_000):
+            yield DOCUMENTS[read % 4]
+
+    seen: list[int] = []
+    for part in reranker.stream(QUERY, documents(), return_documents=True):
+        seen += [result.index for result in part.results]
+        assert part.done == len(seen) and part.total is None
+        assert part.results[0].document == DOCUMENTS[(part.results[0].index + 1) % 4]
+        if part.done > 100:
+            break
+    assert seen == list(range(len(seen))) and read < 1000
+    scores = [result.score for part in reranker.stream(QUERY, DOCUMENTS) for result in part.results]
+    assert scores == reranker.score([[QUERY, document] for document in DOCUMENTS]).tolist()
+
+
+def test_collection_ranks_as_rerank_and_newer_calls_end_older_ones(reranker: Reranker) -> None:
+    with reranker.prepare([{"text": document, "id": index} for index, document in enumerate(DOCUMENTS)]) as collection:
+        assert collection.size == len(collection) == 4
+        final = list(collection.rank(QUERY, top_n=3, return_documents=True))[-1]
+        expected = reranker.rerank(QUERY, DOCUMENTS, top_n=3).results
+        assert [(result.index, result.score) for result in final.results] == [(r.index, r.score) for r in expected]
+        assert final.results[0].document == {"text": DOCUMENTS[1], "id": 1} and final.done == final.total == 4
+        chosen = list(collection.rank(QUERY, candidates=np.array([3, 1])))[-1]
+        assert [result.index for result in chosen.results] == [1, 3]
+        older = collection.rank(QUERY, latest=True)
+        newer = collection.rank(QUERY, latest=True)
+        assert code_of(lambda: list(older)) == "aborted"
+        assert list(newer)[-1].done == 4
+        assert code_of(lambda: collection.rank(QUERY, candidates=[4])) == "input"
+    assert code_of(lambda: collection.rank(QUERY)) == "disposed"
+
+
+def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
+    forms = [
+        DOCUMENTS,
+        tuple(DOCUMENTS),
+        np.array(DOCUMENTS),
+        [{"page_content": document} for document in DOCUMENTS],
+        [SimpleNamespace(page_content=document, metadata={}) for document in DOCUMENTS],
+        [SimpleNamespace(content=document) for document in DOCUMENTS],
+    ]
+    expected = [(r.index, r.score) for r in reranker.rerank(QUERY, DOCUMENTS).results]
+    for form in forms:
+        assert [(r.index, r.score) for r in reranker.rerank(QUERY, form).results] == expected
+    assert document_texts(["a\ud800b"]) == ["a\ufffdb"]
+
+    @dataclasses.dataclass
+    class Page:
+        title: str
+        tags: list[str]
+
+    page = Page("Rivers", ["one", "two"])
+    assert document_texts([page], ["title", "tags"]) == ["title: Rivers\ntags: one, two"]
+    assert code_of(lambda: document_texts([{"title": 1}], "title")) == "input"
+    assert code_of(lambda: reranker.rerank(QUERY, "one text")) == "input"
+    assert code_of(lambda: reranker.rerank(QUERY, [7])) == "input"
+
+
+@pytest.mark.parametrize("case", APPLICATION["texts"], ids=lambda case: json.dumps(case["document"])[:40])
+def test_texts_of_structured_documents(case: dict[str, Any]) -> None:
+    # A second document has all fields, so that a missing one is no error.
+    documents = [case["document"], dict.fromkeys(case.get("rank_fields") or (), "x") or "x"]
+    assert document_texts(documents, case.get("rank_fields"), case.get("structured"))[0] == case["text"]
+
+
+@pytest.mark.parametrize("case", APPLICATION["rankings"])
+def test_rankings_of_scores(case: dict[str, Any]) -> None:
+    ranked = rank_scores(case["scores"], case.get("top_n"), case.get("min_score"), _first_stage(case.get("fuse")))
+    assert [index for index, _, _ in ranked] == [result["index"] for result in case["results"]]
+    for (_, score, model_score), expected in zip(ranked, case["results"]):
+        assert score == pytest.approx(expected["score"], abs=1e-6)
+        assert model_score == expected.get("model_score")
+
+
+@pytest.mark.parametrize("fuse", [fuse for fuse, _ in APPLICATION["refused_fusions"]], ids=json.dumps)
+def test_wrong_fusions_are_refused(reranker: Reranker, fuse: Any) -> None:
+    assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS[:2], fuse=fuse)) == "input"
+
+
+def test_min_score_fusion_and_deadline(reranker: Reranker) -> None:
+    scores = reranker.score([[QUERY, document] for document in DOCUMENTS])
+    kept = reranker.rerank(QUERY, DOCUMENTS, min_score=float(scores.max())).results
+    assert [result.index for result in kept] == [1]
+    fused = reranker.rerank(QUERY, DOCUMENTS, fuse={"first_stage": [3, None, 2, 1], "method": "rrf"}).results
+    assert {result.index: result.model_score for result in fused} == dict(enumerate(scores.tolist()))
+    late = reranker.rerank(QUERY, DOCUMENTS * 2000, deadline_ms=50)
+    assert late.unscored and late.unscored == list(range(8000 - len(late.unscored), 8000))
+    assert len(late.results) == 8000 - len(late.unscored)
+    assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=0)) == "input"
+
+
+def test_score_cache_gives_the_same_scores_without_reading_tokens() -> None:
+    cached = Reranker.load(device="cpu", score_cache={"max_bytes": 1_000_000})
+    first, second = (cached.rerank(QUERY, DOCUMENTS * 30) for _ in range(2))
+    assert [(r.index, r.score) for r in first.results] == [(r.index, r.score) for r in second.results]
+    assert (second.usage.tokens, second.timings.cache_hits) == (0, 120)
+    assert first.usage.tokens > 0
+
+
+def test_long_documents_are_scored_in_chunks_with_spans_in_code_points(reranker: Reranker) -> None:
+    document = "😀 é filler words " * 300 + DOCUMENTS[1] + " more words" * 300
+    result = reranker.rerank(QUERY, [document], long_documents="chunk").results[0]
+    assert result.span is not None and DOCUMENTS[1] in document[slice(*result.span)]
+    assert result.score > reranker.rerank(QUERY, [document]).results[0].score
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scores": "softmax"},
+        {"long_documents": "cut"},
+        {"top_n": 0},
+        {"max_tokens_per_document": -1},
+        {"rank_fields": ["no_such_field"]},
+        {"structured": "xml"},
+    ],
+)
+def test_wrong_options_are_refused(reranker: Reranker, options: dict[str, Any]) -> None:
+    assert code_of(lambda: reranker.rerank(QUERY, [{"text": "a"}], **options)) == "input"
+    with pytest.raises(TypeError):
+        reranker.rerank(QUERY, ["a"], topn=1)
+
+
+def test_unsupported_options_and_several_labels() -> None:
+    model = fixture("bert-labels3-cjk-h60")
+    several = Reranker.load(model.folder, device="cpu")
+    assert several.score(model.pairs).shape == (len(model.pairs), 3)
+    assert code_of(lambda: several.rerank(QUERY, DOCUMENTS)) == "input"
+    with Reranker.load(device="cpu") as one:
+        assert code_of(lambda: one.rerank(QUERY, DOCUMENTS, instruction="find")) == "unsupported"
+        assert code_of(lambda: one.rerank(QUERY, DOCUMENTS, scores="probability")) == "unsupported"
+    assert code_of(lambda: one.rerank(QUERY, DOCUMENTS)) == "disposed"
+
+
+def test_async_calls_return_the_same_and_end_when_canceled() -> None:
+    async def run() -> None:
+        async with await AsyncReranker.load(device="cpu", threads=1) as reranker:
+            one, two = await asyncio.gather(reranker.rerank(QUERY, DOCUMENTS), reranker.rank(QUERY, DOCUMENTS))
+            assert [result.index for result in one.results] == [hit["corpus_id"] for hit in two]
+            parts = [part async for part in reranker.stream(QUERY, DOCUMENTS)]
+            assert sum(len(part.results) for part in parts) == 4
+            async with await reranker.prepare(DOCUMENTS) as collection:
+                rankings = [ranking async for ranking in collection.rank(QUERY)]
+                assert rankings[-1].results[0].index == 1
+            before = threading.active_count()
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(reranker.score([[QUERY, DOCUMENTS[1]]] * 50_000), timeout=0.2)
+            assert (await asyncio.wait_for(reranker.score([[QUERY, "a"]]), timeout=30)).shape == (1,)
+            assert threading.active_count() <= before + 2
+
+    asyncio.run(run())
