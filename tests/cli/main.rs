@@ -15,3 +15,5 @@ mod rank_and_score;
 mod refusals;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_faults;

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const QUERY: &str = "What is the capital of France?";
-const DOCUMENTS: [&str; 3] =
+pub(super) const QUERY: &str = "What is the capital of France?";
+pub(super) const DOCUMENTS: [&str; 3] =
     ["Berlin is the capital of Germany.", "Paris is the capital of France.", "Bananas are yellow."];
 
 /// A server that ends with the test.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Drop for Server {
@@ -25,7 +25,7 @@ impl Drop for Server {
     }
 }
 
-fn serve(arguments: &[&str]) -> Server {
+pub(super) fn serve(arguments: &[&str]) -> Server {
     let mut process = Command::new(env!("CARGO_BIN_EXE_ranklet"))
         .args(["serve", "--port", "0", "--device", "cpu"])
         .args(arguments)
@@ -52,23 +52,23 @@ impl Server {
         stream
     }
 
-    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         Answer::read(self.send(method, path, headers, body))
     }
 
-    fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(super) fn post(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path, &[("content-type", "application/json")], &body.to_string())
     }
 }
 
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     headers: BTreeMap<String, String>,
     body: String,
 }
 
 impl Answer {
-    fn read(mut stream: TcpStream) -> Self {
+    pub(super) fn read(mut stream: TcpStream) -> Self {
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
@@ -79,11 +79,11 @@ impl Answer {
         Self { status, headers, body: body.to_owned() }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    fn expect_error(&self, status: u16, message: &str) {
+    pub(super) fn expect_error(&self, status: u16, message: &str) {
         let body = self.json();
         assert_eq!(self.status, status, "{body}");
         assert!(body["message"].as_str().unwrap().contains(message), "{body}");

@@ -13,7 +13,8 @@ mod routes;
 mod scheduler;
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
 
 use clap::Args;
 use ranklet::{Error, ErrorKind, Reranker, Result};
@@ -51,6 +52,9 @@ pub(crate) struct ServeArguments {
     /// Maximum size of a request's body in bytes.
     #[arg(long, value_name = "N", default_value = "16777216")]
     max_body_bytes: NonZeroUsize,
+    /// Maximum time in milliseconds that a request's body may take to arrive.
+    #[arg(long, value_name = "N", default_value = "30000")]
+    body_timeout_ms: NonZeroU64,
 }
 
 fn key(text: &str) -> Result<String, String> {
@@ -77,6 +81,7 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         cors: arguments.cors,
         max_documents: arguments.max_documents.get(),
         max_body_bytes: arguments.max_body_bytes.get(),
+        body_timeout: Duration::from_millis(arguments.body_timeout_ms.get()),
     };
     let scheduler = Scheduler::start(reranker, arguments.max_batch_tokens.get(), arguments.max_queue.get());
     let server = Server::new(settings, Keys::new(arguments.api_key), scheduler);

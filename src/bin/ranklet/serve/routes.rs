@@ -22,9 +22,6 @@ use super::http_error::HttpError;
 use super::metrics::Metrics;
 use super::scheduler::{QueueFull, Scheduler, Scored, Work};
 
-/// Maximum time for a client to send its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The settings of a server.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -34,6 +31,8 @@ pub(super) struct Settings {
     pub(super) cors: Vec<String>,
     pub(super) max_documents: usize,
     pub(super) max_body_bytes: usize,
+    /// Maximum time for a client to send its body.
+    pub(super) body_timeout: Duration,
 }
 
 /// The state that all requests share.
@@ -215,7 +214,7 @@ impl Server {
     /// Reads a body that is a JSON object.
     async fn json_object(&self, request: Request<Body>) -> Result<Map<String, Value>, HttpError> {
         let bad = |message: &str| HttpError::new(StatusCode::BAD_REQUEST, message);
-        let max = self.settings.max_body_bytes;
+        let Settings { max_body_bytes: max, body_timeout: timeout, .. } = self.settings;
         let too_large = || {
             let message = format!("the body has more than {max} bytes; send fewer documents per request");
             HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
@@ -225,9 +224,9 @@ impl Server {
         if length.is_some_and(|length| length > max) {
             return Err(too_large());
         }
-        let bytes = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), max)).await {
+        let bytes = match tokio::time::timeout(timeout, to_bytes(request.into_body(), max)).await {
             Err(_) => {
-                return Err(bad(&format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs())));
+                return Err(bad(&format!("the body did not arrive within {} ms", timeout.as_millis())));
             }
             Ok(Err(error)) if is_over_limit(&error) => return Err(too_large()),
             Ok(Err(_)) => return Err(bad("the body was cut off")),

@@ -1,0 +1,126 @@
+//! `ranklet serve` when clients or the model fail: each fault has its answer, and the next request is right.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::common::fixtures_directory;
+use crate::serve::{Answer, DOCUMENTS, QUERY, Server, serve};
+
+/// Sends a request whose body does not end, and leaves the connection open.
+fn send_part(server: &Server, headers: &str, part: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let head = "POST /v1/rerank HTTP/1.1\r\nhost: test\r\nconnection: close\r\n";
+    stream.write_all(format!("{head}{headers}\r\n\r\n{part}").as_bytes()).unwrap();
+    stream
+}
+
+#[track_caller]
+fn assert_right(server: &Server) {
+    let answer = server.post("/v1/rerank", &json!({ "query": QUERY, "documents": DOCUMENTS }));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["results"][0]["index"], 1);
+}
+
+#[test]
+fn slow_bodies_are_given_up() {
+    let server = serve(&["--body-timeout-ms", "300"]);
+    let slow = send_part(&server, "content-length: 100", r#"{"query": "#);
+    assert_right(&server);
+    Answer::read(slow).expect_error(400, "the body did not arrive within 300 ms");
+    assert_right(&server);
+}
+
+#[test]
+fn bodies_that_are_cut_off_are_refused() {
+    let server = serve(&[]);
+    let cut = send_part(&server, "content-length: 100", r#"{"query": "#);
+    cut.shutdown(Shutdown::Write).unwrap();
+    Answer::read(cut).expect_error(400, "the body was cut off");
+    assert_right(&server);
+    let broken = send_part(&server, "transfer-encoding: chunked", "9\r\n{\"query\":\r\nno number\r\n");
+    Answer::read(broken).expect_error(400, "the body was cut off");
+    assert_right(&server);
+    // A client that goes away gets no answer.
+    drop(send_part(&server, "content-length: 100", r#"{"query": "#));
+    assert_right(&server);
+}
+
+#[test]
+fn deep_bodies_and_bodies_of_many_bytes_are_refused() {
+    let server = serve(&["--max-body-bytes", "300000"]);
+    let depth = 100_000;
+    let deep = format!(r#"{{"query":"q","documents":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    server.request("POST", "/v1/rerank", &[], &deep).expect_error(400, "too deep");
+    assert_right(&server);
+    // The size of chunks is not known when they begin.
+    let chunk = format!("{:x}\r\n{}\r\n", 200_000, " ".repeat(200_000));
+    let huge = send_part(&server, "transfer-encoding: chunked", &format!("{chunk}{chunk}"));
+    Answer::read(huge).expect_error(413, "more than 300000 bytes");
+    assert_right(&server);
+}
+
+/// Copies a small model to a folder and makes its logits overflow for some pairs: the first value of the pooler is 1 or -1,
+/// and the logit is that value times the largest number, plus the largest number.
+fn write_failing_model(folder: &Path) {
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        let file = fixtures_directory().join("bert-gelu-h36").join(name);
+        if file.exists() {
+            std::fs::copy(file, folder.join(name)).unwrap();
+        }
+    }
+    let mut bytes = std::fs::read(fixtures_directory().join("bert-gelu-h36/model.safetensors")).unwrap();
+    let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+    let mut row = [0.0; 36];
+    row[3] = 1000.0;
+    let mut weights = [0.0; 36];
+    weights[0] = f32::MAX;
+    for (name, values) in [
+        ("bert.pooler.dense.weight", &row[..]),
+        ("bert.pooler.dense.bias", &[0.0]),
+        ("classifier.weight", &weights),
+        ("classifier.bias", &[f32::MAX]),
+    ] {
+        let start = data + header[name]["data_offsets"][0].as_u64().unwrap() as usize;
+        for (at, value) in values.iter().enumerate() {
+            bytes[start + 4 * at..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+}
+
+#[test]
+fn a_model_that_fails_for_a_request_answers_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    write_failing_model(folder.path());
+    let server = serve(&["--model", folder.path().to_str().unwrap(), "--dtype", "f32"]);
+    let words = ["Paris", "France", "capital", "the", "of", "is", "a", "Berlin", "Germany", "yellow"];
+    let bodies: Vec<Value> =
+        words.iter().map(|word| json!({ "query": "Paris", "documents": [word] })).collect();
+    let statuses: Vec<u16> = bodies.iter().map(|body| server.post("/v1/rerank", body).status).collect();
+    assert!(statuses.iter().all(|status| [200, 500].contains(status)), "{statuses:?}");
+    let (failing, working) = (position(&statuses, 500), position(&statuses, 200));
+    server.post("/v1/rerank", &bodies[failing]).expect_error(500, "the model failed");
+
+    // Requests of one micro-batch, each with its own answer.
+    let answers: Vec<u16> = std::thread::scope(|scope| {
+        let server = &server;
+        let send = |body| scope.spawn(move || server.post("/v1/rerank", body).status);
+        let running: Vec<_> = bodies.iter().map(send).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(answers, statuses);
+    let score = &server.post("/v1/rerank", &bodies[working]).json()["results"][0]["relevance_score"];
+    assert!(score.as_f64().unwrap().is_finite());
+}
+
+#[track_caller]
+fn position(statuses: &[u16], wanted: u16) -> usize {
+    let at = statuses.iter().position(|status| *status == wanted);
+    at.unwrap_or_else(|| panic!("no request is answered with {wanted}: {statuses:?}"))
+}
