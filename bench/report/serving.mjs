@@ -6,8 +6,8 @@ import { megabytes, millisecondsText, ratioText, table } from "./tables.mjs";
 export function serving({ serve: { connections, documents, tokens, steady, servers }, software }) {
   if (servers.length === 0) return undefined;
   const versions = ["fastapi", "sentence-transformers", "onnxruntime"].filter((name) => software[name] !== undefined);
-  const rows = servers.map(({ id, label, rates, p50_ms, p99_ms }) => [
-    label,
+  const rows = servers.map(({ id, label, settings, rates, p50_ms, p99_ms }) => [
+    settings === undefined ? label : `${label}; ${settings}`,
     median(rates).toFixed(1),
     ...[p50_ms, p99_ms].map(millisecondsText),
     ratioText(rateRatio(servers, id)),

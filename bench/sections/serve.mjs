@@ -54,7 +54,7 @@ export async function serve({ python, model, workloads, config, notes }) {
       documents,
       tokens: jobs.reduce((sum, { tokens }) => sum + tokens, 0) / jobs.length,
       steady,
-      servers: opened.map(({ server: { id, label }, rates, latencies }) => ({ id, label, rates, ...times(latencies) })),
+      servers: opened.map(({ server: { id, label }, runner, rates, latencies }) => ({ id, label, settings: runner.settings, rates, ...times(latencies) })),
     };
   }
 

@@ -11,16 +11,17 @@ class RerankRequest(BaseModel):
     documents: list[str]
 
 
-def create_app(score, lifespan=None):
+def create_app(score, settings, lifespan=None):
     """Return an app that answers POST /rerank with a ranking, best first.
 
     `score(query, documents)` is awaited and returns probabilities in document order.
+    `settings` is a text for the report.
     """
     app = FastAPI(lifespan=lifespan)
 
     @app.get("/health")
     async def health():
-        return {"status": "ok"}
+        return {"status": "ok", "settings": settings}
 
     @app.post("/rerank")
     async def rerank(request: RerankRequest):

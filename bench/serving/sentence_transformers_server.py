@@ -28,7 +28,8 @@ def main(folder, port):
     async def score(query, documents):
         return await asyncio.get_running_loop().run_in_executor(executor, predict, query, documents)
 
-    uvicorn.run(create_app(score), host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
+    app = create_app(score, "one call at a time")
+    uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

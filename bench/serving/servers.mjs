@@ -1,7 +1,7 @@
 // The servers that are measured, and how to start them.
 //
-// A server is { id, label, open }. `open()` resolves to { url, pid, close }; `url` takes POST requests with a query and
-// documents, and answers with Cohere's `results`.
+// A server is { id, label, open }. `open()` resolves to { url, pid, settings, close }; `url` takes POST requests with a query
+// and documents, and answers with Cohere's `results`.
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:net";
 
@@ -51,21 +51,24 @@ async function open(command) {
   };
   const origin = `http://127.0.0.1:${port}`;
   const deadline = performance.now() + startTimeoutMs;
-  while (!(await isHealthy(origin))) {
+  for (;;) {
+    const health = await healthOf(origin);
+    if (health !== undefined) return { url: `${origin}/rerank`, pid: child.pid, settings: health.settings, close };
     if (hasEnded || performance.now() > deadline) {
       await close();
       throw new Error(`${file} ${args[0]} did not start: ${errors.trim().split("\n").slice(-3).join(" ") || "it printed no error"}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return { url: `${origin}/rerank`, pid: child.pid, close };
 }
 
-async function isHealthy(origin) {
+/** Returns what a server says of itself; undefined if it does not answer yet. */
+async function healthOf(origin) {
   try {
-    return (await fetch(`${origin}/health`, { signal: AbortSignal.timeout(1000) })).ok;
+    const answer = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(1000) });
+    return answer.ok ? await answer.json() : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
