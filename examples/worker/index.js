@@ -1,24 +1,14 @@
-// Ranks the documents of a request: POST { "query": "…", "documents": ["…", "…"] }. The engine is part of the Worker, and the
-// default model is one of its static assets.
+// An endpoint for rerank clients: Cohere, Jina, Voyage, Text Embeddings Inference and others. The engine is part of the Worker,
+// and the default model is one of its static assets.
 import { Reranker } from "ranklet";
+import { createHandler } from "ranklet/server";
 
-let loading;
-
-/** Loads the model for the first request and keeps it for later ones. A failure is not kept. */
-function load(env) {
-  loading ??= Reranker.load("/default/", { fetch: env.ASSETS }).catch((error) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
+let handler;
 
 export default {
-  async fetch(request, env) {
-    if (request.method !== "POST") return new Response("POST a query and documents as JSON", { status: 405 });
-    const reranker = await load(env);
-    const { query, documents } = await request.json();
-    const { results } = await reranker.rerank({ query, documents, topN: 3, returnDocuments: true });
-    return Response.json(results);
+  fetch(request, env) {
+    // The model is loaded for the first request that needs it, and kept. `wrangler secret put API_KEY` sets a key.
+    handler ??= createHandler(() => Reranker.load("/default/", { fetch: env.ASSETS }), { apiKeys: env.API_KEY });
+    return handler(request);
   },
 };

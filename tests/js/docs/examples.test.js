@@ -6,7 +6,6 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
-import { read } from "../support/docs/markdown.js";
 import { installPacked } from "../support/package/packed.js";
 import { inRepository } from "../support/paths.js";
 import { serveFolder } from "../support/servers/folder.js";
@@ -75,11 +74,5 @@ describe("examples/browser", () => {
     await page.locator("#results li").nth(2).waitFor(); // The first rankings may have fewer.
     assert.equal(await page.locator("#results li").count(), 3);
     assert.deepEqual(problems, []);
-  });
-});
-
-describe("examples/README.md", () => {
-  test("names every example", () => {
-    for (const folder of ["node", "browser", "react", "vue", "svelte", "worker", "rust"]) assert.ok(read("examples/README.md").includes(`[${folder}](${folder})`));
   });
 });

@@ -24,12 +24,14 @@ describe("examples/worker", () => {
   after(() => project.remove());
 
   test("ranks in workerd with the model as a static asset", async () => {
-    const source = ({ ranklet }) => readFileSync(inProject("index.js"), "utf8").replace('"ranklet"', `"${ranklet}"`);
+    const source = ({ ranklet, server }) =>
+      readFileSync(inProject("index.js"), "utf8").replace('"ranklet"', `"${ranklet}"`).replace('"ranklet/server"', `"${server}"`);
     const worker = await startWorker(project.folder, source, { assets: inProject("node_modules/ranklet/dist/assets") });
     try {
-      const results = await (await fetch(worker.url, { method: "POST", body })).json();
-      assert.equal(results[0].index, 1);
-      assert.equal((await fetch(worker.url)).status, 405);
+      const ranking = await (await fetch(`${worker.url}v1/rerank`, { method: "POST", body })).json();
+      assert.equal(ranking.results[0].index, 1);
+      assert.equal((await fetch(`${worker.url}health`)).status, 200);
+      assert.equal((await fetch(`${worker.url}v1/rerank`)).status, 405);
       assert.equal(worker.errors(), "");
     } finally {
       await worker.stop();
