@@ -72,7 +72,7 @@ def fastest(folder):
     Return the number of calls at a time and the model for them.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    pairs = [("how many words", "word " * count) for count in range(25, 225, 3)]
+    pairs = [("how many words", "word " * count) for count in range(25, 225, 5)]
     best = None
     for calls, threads in {(1, cores), (cores, 1)}:
         model = Model(folder, threads)
@@ -81,7 +81,7 @@ def fastest(folder):
                 model.batch = batch
                 model.score(pairs)
                 started = time.perf_counter()
-                list(executor.map(model.score, [pairs] * 2 * cores))
+                list(executor.map(model.score, [pairs] * cores))
                 seconds = time.perf_counter() - started
                 if best is None or seconds < best[0]:
                     best = (seconds, calls, model, batch)

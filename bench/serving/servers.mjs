@@ -8,8 +8,8 @@ import { createServer } from "node:net";
 import { program } from "../models/models.mjs";
 import { inRepository } from "../paths.mjs";
 
-/** Loading a model may take this long. */
-const startTimeoutMs = 120_000;
+/** Loading a model, and measuring settings, may take this long. */
+const startTimeoutMs = 300_000;
 
 /** `ranklet serve` with the default model. */
 export function rankletServer() {
