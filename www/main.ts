@@ -21,7 +21,10 @@ import { StatusLine } from "./ui/status-line.js";
 
 const query = element("query", HTMLInputElement);
 const ranker = new Ranker();
-const modelDialog = new ModelDialog((choice) => void modelController.load(choice));
+const modelDialog = new ModelDialog(
+  (choice) => void modelController.load(choice),
+  (choice, signal) => modelController.downloadSize(choice, signal),
+);
 const devices = new DevicePanel((choice) => void modelController.load(modelController.current, choice));
 const modelController = new ModelController({
   ranker,

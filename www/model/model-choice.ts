@@ -43,6 +43,20 @@ export function loadModel(choice: ModelChoice, settings: LoadSettings): Promise<
   }
 }
 
+/** Returns the number of bytes that `loadModel` would download. */
+export function downloadSize(choice: ModelChoice, signal: AbortSignal): Promise<number> {
+  switch (choice.kind) {
+    case "embedded":
+      return Reranker.downloadSize(undefined, { signal });
+    case "hub":
+      return Reranker.downloadSize(choice.id, { baseUrl: hubPath, signal });
+    case "folder":
+      return Reranker.downloadSize(choice.url, { signal });
+    case "files":
+      return Promise.resolve(0);
+  }
+}
+
 /** Returns the name that the page shows for a model. */
 export function modelName(choice: ModelChoice): string {
   switch (choice.kind) {

@@ -7,7 +7,7 @@ import { bytes, messageOf } from "../ui/format.js";
 import { announce } from "../ui/status-line.js";
 import type { LoadCard } from "./load-card.js";
 import { adviceFor } from "./model-advice.js";
-import { loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
+import { downloadSize, loadModel, modelName, type DeviceChoice, type ModelChoice } from "./model-choice.js";
 
 export interface ModelControllerDependencies {
   readonly ranker: Ranker;
@@ -63,6 +63,16 @@ export class ModelController {
       this.#deps.devices.show(ranker.reranker?.info.backend, this.#device);
       endLoad();
       if (this.#loading === controller) this.#loading = undefined;
+    }
+  }
+
+  /** Returns the number of bytes that loading a model would download. The requests count as those of loading. */
+  async downloadSize(choice: ModelChoice, signal: AbortSignal): Promise<number> {
+    const endLoad = this.#deps.network.beginLoad();
+    try {
+      return await downloadSize(choice, signal);
+    } finally {
+      endLoad();
     }
   }
 

@@ -1,4 +1,5 @@
 import { element } from "../ui/dom.js";
+import { DownloadHint, type DownloadSizeOf } from "./download-hint.js";
 import type { ModelChoice } from "./model-choice.js";
 
 /** The dialog in which users choose the model. */
@@ -10,8 +11,11 @@ export class ModelDialog {
   readonly #files = element("model-files", HTMLInputElement);
   readonly #error = element("model-error", HTMLElement);
 
+  readonly #hint: DownloadHint;
+
   /** @param onChoice called with a valid choice */
-  constructor(onChoice: (choice: ModelChoice) => void) {
+  constructor(onChoice: (choice: ModelChoice) => void, sizeOf: DownloadSizeOf) {
+    this.#hint = new DownloadHint(sizeOf);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const choice = this.#read();
@@ -20,6 +24,10 @@ export class ModelDialog {
       this.#dialog.close();
       onChoice(choice);
     });
+    this.#dialog.addEventListener("close", () => this.#hint.clear());
+    // At the end of typing, and not for each character, because the id of an unfinished name does not exist.
+    this.#form.addEventListener("change", () => this.#showSize());
+    for (const field of [this.#id, this.#url]) field.addEventListener("paste", () => setTimeout(() => this.#showSize()));
     // Filling in a field selects its choice.
     for (const [field, kind] of [[this.#id, "hub"], [this.#url, "folder"], [this.#files, "from-files"]] as const) {
       field.addEventListener("input", () => (element(`model-${kind}`, HTMLInputElement).checked = true));
@@ -30,6 +38,12 @@ export class ModelDialog {
   open(): void {
     this.#showError("");
     this.#dialog.showModal();
+  }
+
+  #showSize(): void {
+    const choice = this.#read();
+    if (typeof choice === "string") this.#hint.clear();
+    else void this.#hint.show(choice);
   }
 
   /** Returns the choice, or a message that says what is wrong with it. */

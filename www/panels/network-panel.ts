@@ -9,8 +9,8 @@ interface Span {
 /** Shows the requests that the browser recorded for this page, during and after loading. */
 export class NetworkPanel {
   readonly #requests: PerformanceResourceTiming[] = [];
-  /** Time spans in which a model was loading. The first one begins with the page. */
-  readonly #loads: Span[] = [{ from: 0, to: Infinity }];
+  /** Time spans in which a model was loading. The first one begins with the page; others may overlap. */
+  readonly #loads: Span[] = [];
 
   constructor() {
     const observer = new PerformanceObserver((list) => {
@@ -22,9 +22,8 @@ export class NetworkPanel {
 
   /** Starts a time span in which requests belong to loading a model. Returns a function that ends it. */
   beginLoad(): () => void {
-    const last = this.#loads.at(-1);
-    const load = last?.to === Infinity ? last : { from: performance.now(), to: Infinity };
-    if (load !== last) this.#loads.push(load);
+    const load = { from: this.#loads.length === 0 ? 0 : performance.now(), to: Infinity };
+    this.#loads.push(load);
     return () => {
       load.to = performance.now();
       this.#render();
@@ -42,7 +41,7 @@ export class NetworkPanel {
   }
 
   #belongsToLoad({ startTime }: PerformanceEntry): boolean {
-    return this.#loads.some(({ from, to }) => startTime >= from && startTime <= to);
+    return this.#loads.length === 0 || this.#loads.some(({ from, to }) => startTime >= from && startTime <= to);
   }
 
   #line(request: PerformanceResourceTiming): HTMLElement {

@@ -150,6 +150,30 @@ describe("the demo page on the network", () => {
     });
   }
 
+  test("the dialog shows how much a model would download, and nothing for an unfinished id", async () => {
+    const { page, open, close } = await openPage(suite.browser, proxy.url);
+    await open();
+    await whenReady(page);
+    await page.click("#choose-model");
+    await page.locator("#model-id").pressSequentially("someone/small");
+    assert.equal(await page.textContent("#model-download"), "");
+    await page.fill("#model-id", "someone/small-model");
+    await page.locator("#model-id").blur();
+    await page.getByText(/^Download: \d+ kB\.$/).waitFor();
+    await screenshot(page, "model-dialog-size");
+    await page.fill("#model-id", "someone/missing");
+    await page.locator("#model-id").blur();
+    await page.getByText("The size is not known.").waitFor();
+    await page.fill("#model-id", "someone/small-model");
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await page.locator("#model-name", { hasText: "someone/small-model" }).waitFor();
+    assert.equal(await page.textContent("#requests-after-load"), "0");
+    await page.click("#choose-model");
+    await page.locator("#model-id").evaluate((field) => field.dispatchEvent(new Event("change", { bubbles: true })));
+    await page.getByText("Nothing to download: this browser has the model.").waitFor();
+    await close();
+  });
+
   test("for an id that the hub does not have, the page gives advice and keeps the current model", async () => {
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
