@@ -11,7 +11,7 @@ const assets = new URL("assets/", dist);
 const model = new URL("../models/default/", import.meta.url);
 // Tables that the Rust code reads too: a model's files, and the fields with a document's text.
 const modelFiles = JSON.parse(readFileSync(new URL("../src/checkpoint/model_files.json", import.meta.url), "utf8"));
-const textFields = JSON.parse(readFileSync(new URL("../src/bin/ranklet/text_fields.json", import.meta.url), "utf8"));
+const textFields = JSON.parse(readFileSync(new URL("../src/documents/text_fields.json", import.meta.url), "utf8"));
 
 const engines = ["ranklet_bg.wasm", "ranklet_relaxed_bg.wasm"];
 

@@ -49,8 +49,10 @@ mod text;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use checkpoint::model_folder;
 pub use checkpoint::{Calibration, ModelFiles, ScoreActivation};
-pub use documents::{JsonValue, Structured, document_texts};
+pub use documents::{JsonValue, Structured, document_texts, text_field, text_fields};
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]

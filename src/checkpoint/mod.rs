@@ -27,6 +27,8 @@ pub(crate) use config::{
     Pooling, RelativePositions, Rotary, SharedLayers,
 };
 pub use model_files::ModelFiles;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model_folder::model_folder;
 pub(crate) use purpose::Purpose;
 pub use sbert::ScoreActivation;
 pub(crate) use sbert::{ModelActivation, Module, ModuleChain, ScoreFunction};

@@ -16,7 +16,7 @@ const MAX_NAMED: usize = 3;
 ///
 /// # Errors
 /// `input` for the whole cache, and for a folder of the cache without `refs/main`, naming the snapshots in it.
-pub(crate) fn model_folder(directory: &Path) -> Result<PathBuf> {
+pub fn model_folder(directory: &Path) -> Result<PathBuf> {
     if directory.join("config.json").exists() {
         return Ok(directory.to_owned());
     }

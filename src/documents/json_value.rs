@@ -1,8 +1,10 @@
 //! JSON values whose objects keep the order of their fields, as the texts of documents need it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 /// A JSON value whose objects keep the order of their fields. `serde_json::Value` sorts them.
@@ -24,7 +26,7 @@ pub enum JsonValue {
 
 impl JsonValue {
     /// Returns the field of an object.
-    pub(super) fn get(&self, name: &str) -> Option<&JsonValue> {
+    pub fn get(&self, name: &str) -> Option<&JsonValue> {
         match self {
             JsonValue::Object(fields) => {
                 fields.iter().find_map(|(field, value)| (field == name).then_some(value))
@@ -33,7 +35,34 @@ impl JsonValue {
         }
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    /// Returns the value of a field, named or by a path with dots, such as `author.name`. A field whose own name has the
+    /// dots wins, and the longer name over the shorter one. A path goes through the items of arrays, and gives an array of
+    /// all values there.
+    pub fn at(&self, path: &str) -> Option<Cow<'_, JsonValue>> {
+        match self {
+            JsonValue::Array(items) => items_at(items, path).map(Cow::Owned),
+            JsonValue::Object(_) => match self.get(path) {
+                Some(field) => Some(Cow::Borrowed(field)),
+                None => {
+                    let mut dots = path.rmatch_indices('.').map(|(at, _)| at);
+                    dots.find_map(|at| self.get(&path[..at])?.at(&path[at + 1..]))
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns whether the value has no text: `null`, or an array of nothing else.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            JsonValue::Null => true,
+            JsonValue::Array(items) => items.iter().all(Self::is_missing),
+            _ => false,
+        }
+    }
+
+    /// Returns the text of a string.
+    pub fn as_str(&self) -> Option<&str> {
         match self {
             JsonValue::String(text) => Some(text),
             _ => None,
@@ -53,6 +82,18 @@ impl JsonValue {
     }
 }
 
+fn items_at(items: &[JsonValue], path: &str) -> Option<JsonValue> {
+    let mut found = None;
+    for value in items.iter().filter_map(|item| item.at(path)) {
+        let values: &mut Vec<JsonValue> = found.get_or_insert_default();
+        match value.into_owned() {
+            JsonValue::Array(inner) => values.extend(inner),
+            other => values.push(other),
+        }
+    }
+    found.map(JsonValue::Array)
+}
+
 impl From<Value> for JsonValue {
     fn from(value: Value) -> Self {
         match value {
@@ -63,6 +104,21 @@ impl From<Value> for JsonValue {
             Value::Array(items) => JsonValue::Array(items.into_iter().map(Self::from).collect()),
             Value::Object(fields) => {
                 JsonValue::Object(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
+        }
+    }
+}
+
+impl Serialize for JsonValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            JsonValue::Null => serializer.serialize_unit(),
+            JsonValue::Bool(value) => serializer.serialize_bool(*value),
+            JsonValue::Number(number) => number.serialize(serializer),
+            JsonValue::String(text) => serializer.serialize_str(text),
+            JsonValue::Array(items) => serializer.collect_seq(items),
+            JsonValue::Object(fields) => {
+                serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
             }
         }
     }

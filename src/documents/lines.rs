@@ -1,6 +1,5 @@
 //! Documents as lines `path: value`.
 
-use super::fields::is_missing;
 use super::json_value::JsonValue;
 
 /// Writes a line per leaf of an object: the names from the root joined by dots, and the value. The values of an array of
@@ -15,7 +14,7 @@ pub(super) fn lines(fields: &[(String, JsonValue)]) -> String {
 
 fn push_leaves(path: &str, value: &JsonValue, lines: &mut Vec<String>) {
     match value {
-        _ if is_missing(value) => {}
+        _ if value.is_missing() => {}
         JsonValue::Object(fields) => {
             for (name, value) in fields {
                 // An empty name at the root adds no dot, like a name that is not there.
@@ -40,7 +39,7 @@ pub(super) fn flat_text(value: &JsonValue) -> Option<String> {
 
 /// Joins the items of an array; `None` if one is an array or an object.
 fn scalars_text(items: &[JsonValue]) -> Option<String> {
-    let texts = items.iter().filter(|item| !is_missing(item)).map(scalar_text);
+    let texts = items.iter().filter(|item| !item.is_missing()).map(scalar_text);
     Some(texts.collect::<Option<Vec<String>>>()?.join(", "))
 }
 

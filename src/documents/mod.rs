@@ -1,22 +1,18 @@
 //! The texts of documents that are JSON values: which fields are scored, and how they are written.
 
-mod fields;
 mod json_value;
 mod lines;
+mod text_fields;
 mod yaml;
 
 use std::collections::HashSet;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorItem, ItemKind, Result, input};
-use fields::{is_missing, lookup};
 use lines::flat_text;
 
 pub use json_value::JsonValue;
-
-/// The fields that hold a document's text, as in the npm package. The first string counts.
-const TEXT_FIELDS: [&str; 9] =
-    ["text", "pageContent", "page_content", "content", "contents", "body", "passage", "snippet", "title"];
+pub use text_fields::{text_field, text_fields};
 
 /// How the fields of a document become its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +56,7 @@ pub fn document_texts<F: AsRef<str>>(
     if let Some(fields) = rank_fields {
         let is_text = |document: &JsonValue| structured.is_some() && document.as_str().is_some();
         let has_field = |document: &JsonValue| {
-            is_text(document) || fields.iter().any(|field| lookup(document, field.as_ref()).is_some())
+            is_text(document) || fields.iter().any(|field| document.at(field.as_ref()).is_some())
         };
         if !documents.is_empty() && !documents.iter().any(has_field) {
             let names: Vec<&str> = fields.iter().map(AsRef::as_ref).collect();
@@ -81,12 +77,11 @@ pub fn document_texts<F: AsRef<str>>(
 }
 
 fn plain_text(document: &JsonValue) -> Result<String, String> {
-    let text =
-        document.as_str().or_else(|| TEXT_FIELDS.iter().find_map(|field| document.get(field)?.as_str()));
+    let text = document.as_str().or_else(|| text_field(document).map(|(_, text)| text));
     text.map(str::to_owned).ok_or_else(|| {
         format!(
             "has no string text, nor any of {}; name the fields in rank_fields",
-            TEXT_FIELDS[1..].join(", ")
+            text_fields()[1..].join(", ")
         )
     })
 }
@@ -123,7 +118,7 @@ fn chosen_fields<F: AsRef<str>>(
     }
     let mut chosen: Vec<(String, JsonValue)> = Vec::with_capacity(fields.len());
     for field in fields.iter().map(AsRef::as_ref) {
-        if let Some(value) = lookup(document, field).filter(|value| !is_missing(value)) {
+        if let Some(value) = document.at(field).filter(|value| !value.is_missing()) {
             chosen.push((field.to_owned(), value.into_owned()));
         }
     }

@@ -38,7 +38,7 @@ pub struct Reranking {
     /// Number of tokens that the model has read.
     pub tokens: usize,
     /// Number of documents whose scores were not computed by this call; see
-    /// [`ScoredPairs::cache_hits`](crate::ScoredPairs::cache_hits).
+    /// [`ScoredPair::is_cached`](crate::ScoredPair::is_cached).
     pub cache_hits: usize,
 }
 
@@ -76,7 +76,7 @@ impl Reranker {
             results: selection.rank(&scores)?.into_iter().map(with_span).collect(),
             unscored: (0..documents.len()).filter(is_unscored).collect(),
             tokens: scored.tokens(),
-            cache_hits: scored.cache_hits,
+            cache_hits: scored.cache_hits(),
         })
     }
 }

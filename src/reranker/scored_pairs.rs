@@ -31,6 +31,8 @@ pub struct ScoredPair {
     pub span: Option<Span>,
     /// Number of tokens that the model has read for it: 0 for a score from the cache.
     pub tokens: usize,
+    /// Whether the scores come from the cache, from another call, or from an equal pair of this call.
+    pub is_cached: bool,
 }
 
 /// The scores of pairs.
@@ -38,14 +40,17 @@ pub struct ScoredPair {
 pub struct ScoredPairs {
     /// `[pairs]`, in input order; `None` for a pair that was not scored before the deadline.
     pub pairs: Vec<Option<ScoredPair>>,
-    /// Number of pairs whose scores come from the cache, from another call, or from an equal pair of this call.
-    pub cache_hits: usize,
 }
 
 impl ScoredPairs {
     /// Number of tokens that the model has read.
     pub fn tokens(&self) -> usize {
         self.pairs.iter().flatten().map(|pair| pair.tokens).sum()
+    }
+
+    /// Number of pairs that were not scored by this call; see [`ScoredPair::is_cached`].
+    pub fn cache_hits(&self) -> usize {
+        self.pairs.iter().flatten().filter(|pair| pair.is_cached).count()
     }
 }
 
@@ -81,7 +86,7 @@ impl Reranker {
         }
         let mut pairs: Vec<Option<ScoredPair>> = self.split(all).map(Some).collect();
         pairs.resize(work.pairs.len(), None);
-        Ok(ScoredPairs { pairs, cache_hits: 0 })
+        Ok(ScoredPairs { pairs })
     }
 
     /// Returns the scores of each pair.
@@ -92,6 +97,7 @@ impl Reranker {
             scores: scores[index * num_labels..][..num_labels].into(),
             span: spans.as_ref().map(|spans| spans[index]),
             tokens,
+            is_cached: false,
         })
     }
 }
@@ -111,7 +117,6 @@ struct CachedScoring<'a> {
     cached_kind: Scores,
     documents: DocumentOptions,
     pairs: Vec<Option<ScoredPair>>,
-    cache_hits: usize,
 }
 
 /// The pairs without a score, by what to do about them. Each has the index of the pair.
@@ -141,16 +146,16 @@ impl<'a> CachedScoring<'a> {
             LongDocuments::Truncate => Scores::Raw,
             LongDocuments::Chunk => work.options.scores,
         };
-        Ok(Self { reranker, cache, work, cached_kind, documents, pairs: Vec::new(), cache_hits: 0 })
+        Ok(Self { reranker, cache, work, cached_kind, documents, pairs: Vec::new() })
     }
 
     async fn run(mut self) -> Result<ScoredPairs> {
         loop {
             let has_fallen_back = self.reranker.session.has_fallen_back();
-            (self.pairs, self.cache_hits) = (vec![None; self.work.pairs.len()], 0);
+            self.pairs = vec![None; self.work.pairs.len()];
             let outcome = self.run_on_one_engine(has_fallen_back).await?;
             if outcome.is_ok() && self.reranker.session.has_fallen_back() == has_fallen_back {
-                return Ok(ScoredPairs { pairs: self.pairs, cache_hits: self.cache_hits });
+                return Ok(ScoredPairs { pairs: self.pairs });
             }
         }
     }
@@ -164,8 +169,8 @@ impl<'a> CachedScoring<'a> {
                 return Ok(Err(Restart));
             }
             for (index, earlier) in repeated {
-                self.pairs[index] = self.pairs[earlier].clone().map(|pair| ScoredPair { tokens: 0, ..pair });
-                self.cache_hits += usize::from(self.pairs[index].is_some());
+                let pair = self.pairs[earlier].clone();
+                self.pairs[index] = pair.map(|pair| ScoredPair { tokens: 0, is_cached: true, ..pair });
             }
             for (index, waiter) in others {
                 if let Some(score) = waiter.await {
@@ -245,8 +250,7 @@ impl<'a> CachedScoring<'a> {
     }
 
     fn set_cached(&mut self, index: usize, score: PairScore) -> Result<()> {
-        self.cache_hits += 1;
-        let pair = ScoredPair { scores: score.logits, span: score.span, tokens: 0 };
+        let pair = ScoredPair { scores: score.logits, span: score.span, tokens: 0, is_cached: true };
         self.pairs[index] = Some(self.with_function(pair)?);
         Ok(())
     }

@@ -34,12 +34,12 @@ fn a_second_identical_call_scores_nothing() {
         for kind in [Scores::Model, Scores::Raw, Scores::Sigmoid] {
             let options = ScoreOptions { scores: kind, ..ScoreOptions::default() };
             let expected = plain.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap();
-            assert_eq!(expected.cache_hits, 0);
+            assert_eq!(expected.cache_hits(), 0);
             let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap();
             assert_eq!(scores(&scored), scores(&expected), "{name} {kind:?}");
             // Logits serve all kinds of scores.
             let hits = if kind == Scores::Model { 0 } else { 4 };
-            assert_eq!((scored.cache_hits, scored.tokens() == 0), (hits, hits == 4));
+            assert_eq!((scored.cache_hits(), scored.tokens() == 0), (hits, hits == 4));
         }
         assert_eq!(reranker.score_cache_usage().unwrap().pairs, 4);
         assert_eq!(plain.score_cache_usage(), None);
@@ -121,7 +121,7 @@ fn a_call_that_ends_early_leaves_its_pairs_to_the_next() {
     let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ended).unwrap();
     assert!(scored.pairs.iter().all(Option::is_none));
     let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
-    assert_eq!((scored.cache_hits, scores(&scored).len()), (0, 4));
+    assert_eq!((scored.cache_hits(), scores(&scored).len()), (0, 4));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn errors_name_the_pairs_of_the_caller_and_refused_options_are_refused_for_cache
     let error = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     // Without special tokens, a pair of empty texts has no tokens, which is an error.
-    let mut files = fixture("bert-gelu-h36").files();
+    let mut files = fixture("families/modernbert-cls-h48").files();
     let mut tokenizer: Value = serde_json::from_slice(files.get("tokenizer.json").unwrap()).unwrap();
     tokenizer["post_processor"] = Value::Null;
     files.insert("tokenizer.json", tokenizer.to_string().into_bytes());

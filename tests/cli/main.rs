@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod calibrate;
 mod decoders;
 mod documentation;
 mod documents;
@@ -12,8 +13,11 @@ mod hub_weights;
 mod other_commands;
 mod program;
 mod rank_and_score;
+mod rank_options;
 mod refusals;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod serve_faults;
+#[cfg(feature = "serve")]
+mod serve_options;

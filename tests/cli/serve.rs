@@ -40,7 +40,7 @@ pub(super) fn serve(arguments: &[&str]) -> Server {
 
 impl Server {
     /// Opens a connection and sends a request.
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+    pub(super) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -64,7 +64,7 @@ impl Server {
 pub(super) struct Answer {
     pub(super) status: u16,
     headers: BTreeMap<String, String>,
-    body: String,
+    pub(super) body: String,
 }
 
 impl Answer {
@@ -106,7 +106,7 @@ fn expected() -> Vec<(usize, f64)> {
     ranking
 }
 
-fn rows(body: &Value, score: &str) -> Vec<(usize, f64)> {
+pub(super) fn rows(body: &Value, score: &str) -> Vec<(usize, f64)> {
     let rows = body.as_array().unwrap_or_else(|| panic!("no rows: {body}"));
     rows.iter().map(|row| (row["index"].as_u64().unwrap() as usize, row[score].as_f64().unwrap())).collect()
 }

@@ -17,7 +17,7 @@ type TextOptions = Pick<DocumentOptions, "rankFields" | "structured">;
 
 /**
  * The fields that hold a document's text in LangChain, LlamaIndex, Haystack, Pyserini and others. The first string counts. The
- * `ranklet` program reads the same list, `src/bin/ranklet/text_fields.json`.
+ * `ranklet` program reads the same list, `src/documents/text_fields.json`.
  */
 const textFields: readonly string[] = textFieldsJson;
 

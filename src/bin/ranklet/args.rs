@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "serve")]
+use ranklet::ScoreCacheOptions;
 use ranklet::eval::Measure;
 use ranklet::hub::{self, HubOptions};
 use ranklet::{
-    Device, Dtype, Error, ErrorKind, LongDocuments, ModelSource, ModelSummary, Options, Reranker, Result,
-    Scores, describe,
+    Device, Dtype, Error, ErrorKind, ModelSource, ModelSummary, Options, Reranker, Result, Scores, describe,
+    model_folder,
 };
 
+use crate::calibrate::CalibrateArguments;
 use crate::eval::EvalFiles;
-use crate::input::DocumentFormat;
+use crate::rank::RankArguments;
 #[cfg(feature = "serve")]
 use crate::serve::ServeArguments;
 
@@ -31,25 +34,8 @@ pub(crate) enum Command {
     Rank {
         #[command(flatten)]
         model: ModelArguments,
-        /// The search query.
-        #[arg(long, allow_hyphen_values = true)]
-        query: String,
-        /// .json (array), .jsonl or .ndjson (one object or string per line), .txt (one document per line), or - for
-        /// stdin.
-        #[arg(long, value_name = "FILE")]
-        documents: PathBuf,
-        /// Format of the documents. By default the extension decides; stdin and pipes are JSON Lines if every line is an
-        /// object, and text otherwise.
-        #[arg(long, value_name = "FORMAT")]
-        format: Option<DocumentFormat>,
-        /// Maximum number of results.
-        #[arg(long, value_name = "N", value_parser = positive_integer)]
-        top_n: Option<usize>,
-        /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks and show the best one.
-        #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
-        long_documents: LongDocuments,
         #[command(flatten)]
-        numbers: ScoreArguments,
+        ranking: RankArguments,
     },
     /// Score pairs: one line per pair, in input order, labels separated by tabs.
     Score {
@@ -117,6 +103,13 @@ pub(crate) enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Calibrate a model: fit probabilities to judgments, and write the model with them.
+    Calibrate {
+        #[command(flatten)]
+        model: ModelArguments,
+        #[command(flatten)]
+        calibration: CalibrateArguments,
     },
     /// Serve a model over HTTP, to the clients of Cohere, Jina, Voyage, Text Embeddings Inference and others.
     #[cfg(feature = "serve")]
@@ -198,10 +191,25 @@ impl ModelArguments {
         Self { model: Some(model), revision, weights: None, ..self.clone() }.load()
     }
 
+    /// Returns the folder of the model; `None` for the model in this program.
+    pub(crate) fn folder(&self) -> Result<Option<PathBuf>> {
+        let (revision, weights) = (self.revision.as_deref(), self.weights.as_deref());
+        let folder = |model| hub::folder(model, HubOptions { revision, weights, ..HubOptions::default() });
+        self.model.as_deref().map(|model| model_folder(&folder(model)?)).transpose()
+    }
+
     /// Loads the model.
     pub(crate) fn load(self) -> Result<Reranker> {
         let (source, options) = self.source_and_options()?;
         Reranker::load_blocking(source, options)
+    }
+
+    /// Loads the model with a cache of scores of up to some bytes.
+    #[cfg(feature = "serve")]
+    pub(crate) fn load_with_score_cache(self, max_bytes: Option<usize>) -> Result<Reranker> {
+        let (source, options) = self.source_and_options()?;
+        let score_cache = max_bytes.map(|max_bytes| ScoreCacheOptions { max_bytes });
+        Reranker::load_blocking(source, Options { score_cache, ..options })
     }
 
     /// The name of the model, for people.
@@ -275,7 +283,7 @@ fn quantized_dtype(text: &str) -> Result<Dtype, String> {
 }
 
 /// Reads an option of the library. Its errors have a kind, which the command line does not print here.
-fn option<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+pub(crate) fn option<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: Error| error.context().to_owned())
 }
 
@@ -283,7 +291,7 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
     positive_integer(text).and_then(|count| NonZeroUsize::try_from(count).map_err(|error| error.to_string()))
 }
 
-fn positive_integer(text: &str) -> Result<usize, String> {
+pub(crate) fn positive_integer(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| *number >= 1)

@@ -1,39 +1,21 @@
 //! Runs each command, from arguments to output.
 
 use std::path::Path;
-use std::time::Instant;
 
 use ranklet::eval::Measure;
 use ranklet::hub::{self, HubOptions};
-use ranklet::{
-    Dtype, LongDocuments, ModelFiles, Pairs, RankOptions, Reranker, Result, ScoringRun, best_first,
-};
+use ranklet::{Dtype, ModelFiles, Pairs, Reranker, Result, ScoringRun};
 
 use crate::args::{Command, ModelArguments, ScoreArguments};
 use crate::eval::{EvalFiles, EvalSet, System};
-use crate::input::Document;
-use crate::report::Ranking;
 use crate::scoring::score_with_progress;
 #[cfg(feature = "serve")]
 use crate::serve;
-use crate::{bench, eval, input, output, terminal};
+use crate::{bench, calibrate, eval, input, output, rank, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
-        Command::Rank { model, query, documents, format, top_n, long_documents, numbers } => {
-            let documents = input::documents(&documents, format)?;
-            if long_documents == LongDocuments::Chunk {
-                model.clone().check_chunks()?;
-            }
-            let options = RankOptions {
-                top_n,
-                scores: numbers.scores,
-                long_documents,
-                instruction: numbers.instruction.as_deref(),
-                ..RankOptions::default()
-            };
-            rank(&model.load()?, &query, &documents, options, numbers.json)
-        }
+        Command::Rank { model, ranking } => rank::rank(model, &ranking),
         Command::Score { model, pairs, numbers } => {
             let pairs = input::pairs(&pairs)?;
             score(&model.load()?, pairs, &numbers)
@@ -55,10 +37,11 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let compare = compare.map(|compare| (compare, compare_revision));
             evaluate(model, &files, &measures, (compare, instruction), json)
         }
+        Command::Calibrate { model, calibration } => calibrate::calibrate(model, &calibration),
         #[cfg(feature = "serve")]
         Command::Serve { model, server } => {
             let name = model.name().to_owned();
-            serve::serve(model.load()?, &name, server)
+            serve::serve(model.load_with_score_cache(server.score_cache)?, &name, server)
         }
         Command::Bench { model, instruction, serve: true, .. } => bench::serve(model, instruction.as_deref()),
         Command::Bench { model, documents, json, kernels: true, .. } => {
@@ -69,34 +52,6 @@ pub(crate) fn run(command: Command) -> Result<()> {
             output::measurement(&measured, json)
         }
     }
-}
-
-fn rank(
-    reranker: &Reranker,
-    query: &str,
-    documents: &[Document],
-    options: RankOptions<'_>,
-    json: bool,
-) -> Result<()> {
-    reranker.check_rankable()?;
-    let started = Instant::now();
-    let pairs = Pairs::OneQuery {
-        query: query.into(),
-        documents: documents.iter().map(|document| document.text.as_str().into()).collect(),
-        options: options.into(),
-    };
-    let mut scoring = ScoringRun::new(pairs, options.scores).instruction(options.instruction);
-    let scored = score_with_progress(reranker, &mut scoring)?;
-    let ranking = Ranking {
-        results: best_first(&scored, options.top_n),
-        documents,
-        tokens: scoring.tokens(),
-        seconds: started.elapsed().as_secs_f64(),
-        backend: &reranker.info().backend,
-    };
-    output::ranking(&ranking, json)?;
-    terminal::warnings(&reranker.info().warnings);
-    Ok(())
 }
 
 fn score(reranker: &Reranker, pairs: Vec<(String, String)>, numbers: &ScoreArguments) -> Result<()> {
@@ -117,7 +72,7 @@ fn evaluate(
     json: bool,
 ) -> Result<()> {
     // Files first: an error in them should not wait for a model.
-    let set = EvalSet::read(files)?;
+    let set = EvalSet::read(&files.inputs())?;
     let compared = compare.map(|(compare, revision)| model.load_other(compare, revision)).transpose()?;
     let reranker = model.load()?;
     let mut models = vec![(System::Reranked, &reranker)];

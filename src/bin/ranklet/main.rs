@@ -5,16 +5,17 @@
 
 mod args;
 mod bench;
+mod calibrate;
 mod commands;
 mod eval;
 mod input;
 mod output;
+mod rank;
 mod report;
 mod scoring;
 #[cfg(feature = "serve")]
 mod serve;
 mod terminal;
-mod text_fields;
 mod workload;
 
 use std::process::ExitCode;

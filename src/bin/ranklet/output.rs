@@ -26,7 +26,9 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
             .collect();
         return print(|out| {
             let usage = json!({ "documents": ranking.documents.len(), "tokens": ranking.tokens });
-            writeln!(out, "{}", json!({ "results": results, "usage": usage, "backend": ranking.backend }))
+            let mut report = json!({ "results": results, "usage": usage, "backend": ranking.backend });
+            report["unscored"] = json!(ranking.unscored);
+            writeln!(out, "{report}")
         });
     }
     print(|out| {
@@ -42,6 +44,10 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
         }
         Ok(())
     })?;
+    if !ranking.unscored.is_empty() {
+        let unscored = ranking.unscored.len();
+        status(&format!("ranklet: the deadline passed: the last {unscored} documents are not scored"));
+    }
     status(&format!(
         "{} documents, {} tokens, {:.2} s, {} ({})",
         ranking.documents.len(),

@@ -9,6 +9,8 @@ use crate::input::Document;
 #[derive(Debug)]
 pub(crate) struct Ranking<'a> {
     pub(crate) results: Vec<Ranked>,
+    /// Indices of the documents that were not scored before the deadline.
+    pub(crate) unscored: Vec<usize>,
     pub(crate) documents: &'a [Document],
     pub(crate) tokens: usize,
     pub(crate) seconds: f64,

@@ -13,6 +13,7 @@ use clap::Args;
 use ranklet::eval::{Measure, trec_order};
 use ranklet::{Error, ErrorKind, Reranker, Result};
 
+use crate::calibrate::JudgedPairs;
 use crate::input::invalid;
 use crate::scoring::raw_scores;
 use crate::terminal::{self, Progress};
@@ -47,6 +48,26 @@ pub(crate) struct EvalFiles {
     report: Option<PathBuf>,
 }
 
+/// The files of a run and its judgments.
+#[derive(Debug)]
+pub(crate) struct EvalInputs<'a> {
+    pub(crate) run: &'a Path,
+    pub(crate) qrels: &'a Path,
+    pub(crate) corpus: Option<&'a Path>,
+    pub(crate) queries: Option<&'a Path>,
+}
+
+impl EvalFiles {
+    pub(crate) fn inputs(&self) -> EvalInputs<'_> {
+        EvalInputs {
+            run: &self.run,
+            qrels: &self.qrels,
+            corpus: self.corpus.as_deref(),
+            queries: self.queries.as_deref(),
+        }
+    }
+}
+
 /// The judged queries of a run.
 #[derive(Debug)]
 pub(crate) struct EvalSet {
@@ -61,15 +82,15 @@ impl EvalSet {
     ///
     /// # Errors
     /// `input` for a file that is malformed, and if no query or no document of the run has a judgment.
-    pub(crate) fn read(files: &EvalFiles) -> Result<Self> {
+    pub(crate) fn read(files: &EvalInputs) -> Result<Self> {
         let stdin = Path::new("-");
-        let inputs = [Some(&files.run), Some(&files.qrels), files.corpus.as_ref(), files.queries.as_ref()];
+        let inputs = [Some(files.run), Some(files.qrels), files.corpus, files.queries];
         if inputs.into_iter().flatten().filter(|path| *path == stdin).count() > 1 {
             return Err(invalid(stdin, "only one of the files can be -"));
         }
-        let collection = Collection::read(files.corpus.as_deref(), files.queries.as_deref())?;
-        let run = Run::read(&files.run, &collection)?;
-        let mut qrels = Qrels::read(&files.qrels)?;
+        let collection = Collection::read(files.corpus, files.queries)?;
+        let run = Run::read(files.run, &collection)?;
+        let mut qrels = Qrels::read(files.qrels)?;
         let total = run.queries.len();
         let queries: Vec<(RunQuery, Gains)> = run
             .queries
@@ -83,11 +104,11 @@ impl EvalSet {
     }
 
     /// Fails if the ids of the run and of the judgments never meet.
-    fn check_judged(&self, files: &EvalFiles) -> Result<()> {
+    fn check_judged(&self, files: &EvalInputs) -> Result<()> {
         let qrels = files.qrels.display();
         if self.queries.is_empty() {
             return Err(invalid(
-                &files.run,
+                files.run,
                 format!("no query has a judgment in {qrels}: check that both use the same query ids"),
             ));
         }
@@ -96,11 +117,33 @@ impl EvalSet {
         let has_hits = |(query, _): &(RunQuery, Gains)| !query.hits.is_empty();
         if self.queries.iter().any(has_hits) && !self.queries.iter().any(is_judged) {
             return Err(invalid(
-                &files.run,
+                files.run,
                 format!("no document has a judgment in {qrels}: check that both use the same document ids"),
             ));
         }
         Ok(())
+    }
+
+    /// Returns the judged documents of all queries: relevant from a gain of `min_gain` on. Documents without a judgment
+    /// are left out, unless no judged document is not relevant: then they count as not relevant.
+    pub(crate) fn judged_pairs(self, min_gain: i32) -> JudgedPairs {
+        let is_relevant = |gain: &i32| *gain >= min_gain;
+        let gains = |(query, gains): &(RunQuery, Gains)| -> Vec<Option<bool>> {
+            query.hits.iter().map(|hit| gains.get(&hit.docid).map(is_relevant)).collect()
+        };
+        let all: Vec<Vec<Option<bool>>> = self.queries.iter().map(gains).collect();
+        let unjudged =
+            if all.iter().flatten().any(|judged| *judged == Some(false)) { None } else { Some(false) };
+        let mut pairs = JudgedPairs::default();
+        for ((query, _), judged) in self.queries.into_iter().zip(all) {
+            for (hit, judged) in query.hits.into_iter().zip(judged) {
+                if let Some(relevant) = judged.or(unjudged) {
+                    pairs.texts.push((query.text.clone(), hit.content));
+                    pairs.relevant.push(f64::from(u8::from(relevant)));
+                }
+            }
+        }
+        pairs
     }
 
     fn documents(&self) -> usize {

@@ -1,16 +1,17 @@
 //! Reads the files named by arguments, with errors that name the file and the line.
 
+mod document;
 mod documents;
 
 use std::io::Read;
 use std::path::Path;
 
 use ranklet::internals::json_problem;
-use ranklet::{Error, ErrorKind, Result};
+use ranklet::{Error, ErrorKind, JsonValue, Result};
 use serde::Deserialize;
-use serde_json::Value;
 
-pub(crate) use documents::{Document, DocumentFormat, documents, with_title};
+pub(crate) use document::{Document, DocumentFields, with_title};
+pub(crate) use documents::{DocumentFormat, documents};
 
 /// An id, written as a string or as a number.
 #[derive(Debug, Deserialize)]
@@ -57,8 +58,8 @@ pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
 /// Reads a pair, or says what its line has instead.
 fn pair(line: &str) -> std::result::Result<(String, String), String> {
     match serde_json::from_str(line).map_err(|error| json_problem(&error))? {
-        Value::Array(parts) => match &parts[..] {
-            [Value::String(query), Value::String(document)] => Ok((query.clone(), document.clone())),
+        JsonValue::Array(parts) => match &parts[..] {
+            [JsonValue::String(query), JsonValue::String(document)] => Ok((query.clone(), document.clone())),
             [query, document] => Err(format!("it has {} and {}", json_kind(query), json_kind(document))),
             _ => Err(format!("it has {} elements", parts.len())),
         },
@@ -67,14 +68,14 @@ fn pair(line: &str) -> std::result::Result<(String, String), String> {
 }
 
 /// Names the kind of a JSON value for messages.
-pub(crate) fn json_kind(value: &Value) -> &'static str {
+pub(crate) fn json_kind(value: &JsonValue) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        JsonValue::Null => "null",
+        JsonValue::Bool(_) => "a boolean",
+        JsonValue::Number(_) => "a number",
+        JsonValue::String(_) => "a string",
+        JsonValue::Array(_) => "an array",
+        JsonValue::Object(_) => "an object",
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ranklet::Ranked;
+use ranklet::{JsonValue, Ranked};
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::documents::text_of;
 use super::fields::RerankRequest;
+use super::scheduler::Scored;
 
 /// The number of documents that Cohere counts as one search.
 const DOCUMENTS_PER_SEARCH: usize = 100;
@@ -19,12 +20,16 @@ pub(super) fn rerank_body(
     dialect: Dialect,
     request: &RerankRequest,
     ranking: &[Ranked],
-    tokens: usize,
+    scored: &Scored,
     model: &str,
 ) -> Value {
+    let tokens = scored.tokens;
     if dialect == Dialect::Texts {
         let rows = ranking.iter().map(|ranked| {
             let mut row = json!({ "index": ranked.index, "score": ranked.score });
+            if let Some(score) = ranked.model_score {
+                row["model_score"] = json!(score);
+            }
             if request.return_documents {
                 row["text"] = json!(text_of(&request.documents[ranked.index]));
             }
@@ -34,13 +39,16 @@ pub(super) fn rerank_body(
     }
     let rows = ranking.iter().map(|ranked| {
         let mut row = json!({ "index": ranked.index, "relevance_score": ranked.score });
+        if let Some(score) = ranked.model_score {
+            row["model_score"] = json!(score);
+        }
         if request.return_documents {
             row["document"] = echo(dialect, &request.documents[ranked.index]);
         }
         row
     });
     let rows: Value = rows.collect();
-    json!({
+    let mut body = json!({
         "id": unique_id(),
         "object": "rerank",
         "model": model,
@@ -53,7 +61,12 @@ pub(super) fn rerank_body(
             "billed_units": { "search_units": request.documents.len().div_ceil(DOCUMENTS_PER_SEARCH) },
             "tokens": { "input_tokens": tokens },
         },
-    })
+    });
+    if request.deadline.is_some() {
+        // Documents are scored in input order.
+        body["unscored"] = (scored.scores.len()..request.documents.len()).collect();
+    }
+    body
 }
 
 /// Returns the body of scores in input order, as vLLM has it.
@@ -92,13 +105,11 @@ fn usage(tokens: usize) -> Value {
 }
 
 /// Returns a document as the dialect's clients read it: Voyage and Infinity a string, the others an object.
-fn echo(dialect: Dialect, document: &Value) -> Value {
+fn echo(dialect: Dialect, document: &JsonValue) -> Value {
     match dialect {
-        Dialect::Voyage | Dialect::Infinity => {
-            text_of(document).map_or_else(|| document.clone(), Value::from)
-        }
-        Dialect::Documents | Dialect::Texts if document.is_string() => json!({ "text": document }),
-        Dialect::Documents | Dialect::Texts => document.clone(),
+        Dialect::Voyage | Dialect::Infinity => text_of(document).map_or_else(|| json!(document), Value::from),
+        Dialect::Documents | Dialect::Texts if document.as_str().is_some() => json!({ "text": document }),
+        Dialect::Documents | Dialect::Texts => json!(document),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The wire formats of the services whose clients are answered.
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::fields::Body;
 use super::http_error::HttpError;
 
 /// A wire format. All forms of requests are read on every path; the dialect decides how documents are echoed and what
@@ -20,7 +21,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    pub(super) fn of(path: &str, body: &Map<String, Value>) -> Self {
+    pub(super) fn of(path: &str, body: &Body) -> Self {
         match path {
             _ if body.contains_key("texts") => Self::Texts,
             _ if body.contains_key("top_k") => Self::Voyage,

@@ -1,11 +1,17 @@
 //! The fields of requests, in any dialect.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use serde_json::{Map, Value};
+use ranklet::{Fuse, FuseMethod, JsonValue, Selection, Structured};
 
 use super::dialect::Dialect;
 use super::documents::{self, text_of};
 use super::http_error::HttpError;
+
+/// The fields of a body that is a JSON object.
+pub(super) type Body = HashMap<String, JsonValue>;
 
 type Result<T> = std::result::Result<T, HttpError>;
 
@@ -14,7 +20,7 @@ type Result<T> = std::result::Result<T, HttpError>;
 pub(super) struct RerankRequest {
     pub(super) query: String,
     /// The documents as they were sent.
-    pub(super) documents: Vec<Value>,
+    pub(super) documents: Vec<JsonValue>,
     /// The texts of the documents.
     pub(super) texts: Vec<String>,
     /// Maximum number of results; `None` for all.
@@ -24,6 +30,12 @@ pub(super) struct RerankRequest {
     pub(super) max_tokens_per_document: Option<usize>,
     /// Whether scores are logits.
     pub(super) raw_scores: bool,
+    /// Minimum score of a result.
+    pub(super) min_score: Option<f64>,
+    /// The time after which the answer has the documents scored so far.
+    pub(super) deadline: Option<Duration>,
+    /// The scores of a first stage, and how its order is fused with the model's.
+    pub(super) fuse: Option<(Vec<Option<f64>>, FuseMethod)>,
 }
 
 impl RerankRequest {
@@ -32,18 +44,20 @@ impl RerankRequest {
     ///
     /// # Errors
     /// 400 for a field with a wrong value (422 for Infinity and TEI), 413 for too many documents.
-    pub(super) fn read(body: Map<String, Value>, dialect: Dialect, max_documents: usize) -> Result<Self> {
+    pub(super) fn read(body: Body, dialect: Dialect, max_documents: usize) -> Result<Self> {
         let mut fields = Fields { body, dialect };
         let documents = fields.documents(if dialect == Dialect::Texts { "texts" } else { "documents" })?;
         check_number(documents.len(), max_documents, "documents")?;
         let rank_fields = fields.names("rank_fields")?;
+        let structured = fields.structured()?;
         let top_n = match fields.count("top_n")? {
             Some(number) => Some(number),
             None => fields.count("top_k")?,
         };
-        Ok(Self {
+        let texts = documents::texts(&documents, rank_fields.as_deref(), structured, dialect.wrong_field())?;
+        let request = Self {
             query: fields.text("query")?,
-            texts: documents::texts(&documents, rank_fields.as_deref(), dialect.wrong_field())?,
+            texts,
             documents,
             // The clients of TEI expect all texts back.
             top_n: top_n.filter(|_| dialect != Dialect::Texts),
@@ -53,7 +67,18 @@ impl RerankRequest {
                 .unwrap_or(false),
             max_tokens_per_document: fields.positive("max_tokens_per_doc")?,
             raw_scores: fields.raw_scores()?,
-        })
+            min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
+            deadline: fields.deadline()?,
+            fuse: fields.fuse()?,
+        };
+        let check = request.selection().check(request.documents.len());
+        check.map(|()| request).map_err(|error| HttpError::new(dialect.wrong_field(), error.context()))
+    }
+
+    /// The choice of results.
+    pub(super) fn selection(&self) -> Selection<'_> {
+        let fuse = self.fuse.as_ref().map(|(first_stage, method)| Fuse { first_stage, method: *method });
+        Selection { top_n: self.top_n, min_score: self.min_score, fuse }
     }
 }
 
@@ -70,7 +95,7 @@ impl ScoreRequest {
     ///
     /// # Errors
     /// 400 for a field with a wrong value, 413 for too many pairs.
-    pub(super) fn read(body: Map<String, Value>, max_documents: usize) -> Result<Self> {
+    pub(super) fn read(body: Body, max_documents: usize) -> Result<Self> {
         let mut fields = Fields { body, dialect: Dialect::Documents };
         let query_field = fields.first_of(&["text_1", "queries", "query"]);
         let document_field = fields.first_of(&["text_2", "documents"]);
@@ -86,8 +111,8 @@ impl ScoreRequest {
             return Err(HttpError::new(StatusCode::BAD_REQUEST, message));
         }
         let raw_scores = fields.raw_scores()?;
-        let queries = documents::texts(&queries, None, StatusCode::BAD_REQUEST)?;
-        let texts = documents::texts(&documents, None, StatusCode::BAD_REQUEST)?;
+        let queries = documents::texts(&queries, None, None, StatusCode::BAD_REQUEST)?;
+        let texts = documents::texts(&documents, None, None, StatusCode::BAD_REQUEST)?;
         let queries = queries.iter().cycle().take(texts.len()).cloned();
         Ok(Self { pairs: queries.zip(texts).collect(), raw_scores })
     }
@@ -103,13 +128,77 @@ fn check_number(number: usize, max: usize, what: &str) -> Result<()> {
 
 /// The fields of a body. `null` counts as absent.
 struct Fields {
-    body: Map<String, Value>,
+    body: Body,
     dialect: Dialect,
 }
 
 impl Fields {
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.body.remove(name).filter(|value| !value.is_null())
+    fn take(&mut self, name: &str) -> Option<JsonValue> {
+        self.body.remove(name).filter(|value| *value != JsonValue::Null)
+    }
+
+    /// Takes a field that has no name in any dialect, in snake_case or in camelCase.
+    fn take_own(&mut self, name: &str, camel_case: &str) -> Option<JsonValue> {
+        self.take(name).or_else(|| self.take(camel_case))
+    }
+
+    fn number(
+        &mut self,
+        name: &str,
+        camel_case: &str,
+        expected: &str,
+        is_valid: impl Fn(f64) -> bool,
+    ) -> Result<Option<f64>> {
+        let Some(value) = self.take_own(name, camel_case) else { return Ok(None) };
+        match as_number(&value).filter(|number| is_valid(*number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.wrong(name, expected, Some(&value))),
+        }
+    }
+
+    fn deadline(&mut self) -> Result<Option<Duration>> {
+        let ms = self.number("deadline_ms", "deadlineMs", "a number above 0", |ms| ms > 0.0)?;
+        // A deadline that is too far away to count is none.
+        Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()))
+    }
+
+    fn structured(&mut self) -> Result<Option<Structured>> {
+        let Some(value) = self.take("structured") else { return Ok(None) };
+        match value.as_str().and_then(|name| name.parse().ok()) {
+            Some(structured) => Ok(Some(structured)),
+            None => Err(self.wrong("structured", "\"yaml\" or \"lines\"", Some(&value))),
+        }
+    }
+
+    /// Takes the scores of a first stage, and the method of fusing.
+    fn fuse(&mut self) -> Result<Option<(Vec<Option<f64>>, FuseMethod)>> {
+        let body = match self.take("fuse") {
+            None => return Ok(None),
+            Some(JsonValue::Object(fields)) => fields.into_iter().collect(),
+            Some(other) => return Err(self.wrong("fuse", "an object", Some(&other))),
+        };
+        let mut fields = Self { body, dialect: self.dialect };
+        let scores = fields.take_own("first_stage", "firstStage");
+        let first_stage = scores.as_ref().and_then(first_stage).ok_or_else(|| {
+            self.wrong(
+                "fuse.first_stage",
+                "an array of numbers and null, one for each document",
+                scores.as_ref(),
+            )
+        })?;
+        let method = fields.take("method");
+        let name = method.as_ref().and_then(JsonValue::as_str);
+        let name = name.ok_or_else(|| self.wrong("fuse.method", "\"rrf\" or \"linear\"", method.as_ref()))?;
+        let k = fields.number("k", "k", "a number", |_| true)?;
+        let weight = fields.number("weight", "weight", "a number", |_| true)?;
+        if let Some(name) = fields.body.keys().min() {
+            let message = format!("fuse.{name} is unknown: fuse has first_stage, method, k and weight");
+            return Err(HttpError::new(self.dialect.wrong_field(), message));
+        }
+        match FuseMethod::named(name, k, weight) {
+            Ok(method) => Ok(Some((first_stage, method))),
+            Err(error) => Err(HttpError::new(self.dialect.wrong_field(), error.context())),
+        }
     }
 
     /// The first of these fields that the body has; else the first name.
@@ -124,13 +213,15 @@ impl Fields {
     }
 
     /// Takes a list of strings and objects. One string is a list of one.
-    fn documents(&mut self, name: &str) -> Result<Vec<Value>> {
+    fn documents(&mut self, name: &str) -> Result<Vec<JsonValue>> {
         let documents = match self.take(name) {
-            Some(Value::Array(documents)) => documents,
-            Some(text @ Value::String(_)) => vec![text],
+            Some(JsonValue::Array(documents)) => documents,
+            Some(text @ JsonValue::String(_)) => vec![text],
             other => return Err(self.wrong(name, "an array of strings or objects", other.as_ref())),
         };
-        match documents.iter().position(|document| !document.is_string() && !document.is_object()) {
+        let is_document =
+            |document: &JsonValue| matches!(document, JsonValue::String(_) | JsonValue::Object(_));
+        match documents.iter().position(|document| !is_document(document)) {
             Some(index) => {
                 Err(self.wrong(&format!("{name}[{index}]"), "a string or an object", documents.get(index)))
             }
@@ -158,7 +249,7 @@ impl Fields {
     fn flag(&mut self, name: &str) -> Result<Option<bool>> {
         match self.take(name) {
             None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(JsonValue::Bool(flag)) => Ok(Some(flag)),
             other => Err(self.wrong(name, "true or false", other.as_ref())),
         }
     }
@@ -166,9 +257,14 @@ impl Fields {
     /// Takes a list of names. An empty list is no list.
     fn names(&mut self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        match serde_json::from_value::<Vec<String>>(value.clone()) {
-            Ok(names) => Ok(Some(names).filter(|names| !names.is_empty())),
-            Err(_) => Err(self.wrong(name, "an array of strings", Some(&value))),
+        let name_of = |item: &JsonValue| item.as_str().map(str::to_owned);
+        let names: Option<Vec<String>> = match &value {
+            JsonValue::Array(items) => items.iter().map(name_of).collect(),
+            _ => None,
+        };
+        match names {
+            Some(names) => Ok(Some(names).filter(|names| !names.is_empty())),
+            None => Err(self.wrong(name, "an array of strings", Some(&value))),
         }
     }
 
@@ -176,7 +272,7 @@ impl Fields {
         Ok(self.flag("raw_scores")? == Some(true) || self.flag("use_activation")? == Some(false))
     }
 
-    fn wrong(&self, name: &str, expected: &str, value: Option<&Value>) -> HttpError {
+    fn wrong(&self, name: &str, expected: &str, value: Option<&JsonValue>) -> HttpError {
         let message = match value {
             None => format!("{name} is missing; it must be {expected}"),
             Some(value) => format!("{name} must be {expected}, not {}", documents::kind_of(value)),
@@ -186,7 +282,26 @@ impl Fields {
 }
 
 /// Returns a number without a fraction, which JSON may also write as 3.0.
-fn whole_number(value: &Value) -> Option<usize> {
-    let number = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=9e15).contains(number))?;
+fn whole_number(value: &JsonValue) -> Option<usize> {
+    let number = as_number(value).filter(|number| number.fract() == 0.0 && (0.0..=9e15).contains(number))?;
     Some(number as usize)
+}
+
+fn as_number(value: &JsonValue) -> Option<f64> {
+    match value {
+        JsonValue::Number(number) => number.as_f64(),
+        _ => None,
+    }
+}
+
+/// Reads the scores of a first stage: numbers, and `null` for a document that it did not return.
+fn first_stage(value: &JsonValue) -> Option<Vec<Option<f64>>> {
+    let score = |item: &JsonValue| match item {
+        JsonValue::Null => Some(None),
+        other => as_number(other).map(Some),
+    };
+    match value {
+        JsonValue::Array(items) => items.iter().map(score).collect(),
+        _ => None,
+    }
 }

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ranklet::ScoreCacheUsage;
+
+use super::scheduler::Scored;
+
 /// The upper bounds of the buckets of durations, in seconds.
 const DURATION_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -22,6 +26,7 @@ struct Counters {
     duration_count: u64,
     documents: u64,
     tokens: u64,
+    cache_hits: u64,
 }
 
 impl Metrics {
@@ -30,11 +35,13 @@ impl Metrics {
         *self.lock().requests.entry((route, status)).or_default() += 1;
     }
 
-    /// Counts the documents of an answered request, their tokens, and the time from the request to the answer.
-    pub(super) fn count_scored(&self, documents: usize, tokens: usize, duration: Duration) {
+    /// Counts the documents of an answered request, their tokens, those that the cache of scores had, and the time from
+    /// the request to the answer.
+    pub(super) fn count_scored(&self, scored: &Scored, duration: Duration) {
         let mut counters = self.lock();
-        counters.documents += documents as u64;
-        counters.tokens += tokens as u64;
+        counters.documents += scored.scores.len() as u64;
+        counters.tokens += scored.tokens as u64;
+        counters.cache_hits += scored.cache_hits as u64;
         let seconds = duration.as_secs_f64();
         counters.duration_sum += seconds;
         counters.duration_count += 1;
@@ -44,7 +51,7 @@ impl Metrics {
     }
 
     /// Writes all metrics. `requests` is the number of requests that are scored or wait.
-    pub(super) fn text(&self, requests: usize) -> String {
+    pub(super) fn text(&self, requests: usize, cache: Option<ScoreCacheUsage>) -> String {
         let counters = self.lock();
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
@@ -66,6 +73,19 @@ impl Metrics {
         family("ranklet_tokens_total", "counter", help, &single(counters.tokens as f64));
         let help = "Requests that are scored or wait.";
         family("ranklet_requests_pending", "gauge", help, &single(requests as f64));
+        if let Some(ScoreCacheUsage { pairs, bytes }) = cache {
+            let hits = single(counters.cache_hits as f64);
+            let help = "Documents whose scores came from the cache.";
+            family("ranklet_score_cache_hits_total", "counter", help, &hits);
+            family(
+                "ranklet_score_cache_pairs",
+                "gauge",
+                "Pairs in the cache of scores.",
+                &single(pairs as f64),
+            );
+            let help = "Memory of the cache of scores in bytes.";
+            family("ranklet_score_cache_bytes", "gauge", help, &single(bytes as f64));
+        }
         let buckets = DURATION_BUCKETS.iter().zip(counters.buckets);
         let mut durations: Vec<_> =
             buckets.map(|(bound, count)| (format!("_bucket{{le=\"{bound}\"}}"), count as f64)).collect();

@@ -14,6 +14,7 @@ mod scheduler;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -46,6 +47,9 @@ pub(crate) struct ServeArguments {
     /// Maximum number of requests that are scored or wait. One more is answered with 429.
     #[arg(long, value_name = "N", default_value = "256")]
     max_queue: NonZeroUsize,
+    /// Keep the scores of documents for later requests, in up to this many bytes. A document takes about 300.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) score_cache: Option<usize>,
     /// Maximum number of documents of a request.
     #[arg(long, value_name = "N", default_value = "1000")]
     max_documents: NonZeroUsize,
@@ -83,8 +87,10 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         max_body_bytes: arguments.max_body_bytes.get(),
         body_timeout: Duration::from_millis(arguments.body_timeout_ms.get()),
     };
-    let scheduler = Scheduler::start(reranker, arguments.max_batch_tokens.get(), arguments.max_queue.get());
-    let server = Server::new(settings, Keys::new(arguments.api_key), scheduler);
+    let reranker = Arc::new(reranker);
+    let scheduler =
+        Scheduler::start(Arc::clone(&reranker), arguments.max_batch_tokens.get(), arguments.max_queue.get());
+    let server = Server::new(settings, Keys::new(arguments.api_key), scheduler, reranker);
     let failed = |error: std::io::Error| {
         Error::new(ErrorKind::Input, format!("cannot listen on {address}: {error}")).with_source(error)
     };

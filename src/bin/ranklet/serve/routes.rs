@@ -10,17 +10,17 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::{DocumentOptions, PartialScores, RankOptions, Scores, best_first};
-use serde_json::{Map, Value, json};
+use ranklet::{JsonValue, RankOptions, Reranker, Scores};
+use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
 use super::dialect::Dialect;
-use super::fields::{RerankRequest, ScoreRequest};
+use super::fields::{Body as Fields, RerankRequest, ScoreRequest};
 use super::http_error::HttpError;
 use super::metrics::Metrics;
-use super::scheduler::{QueueFull, Scheduler, Scored, Work};
+use super::scheduler::{Deadline, QueueFull, Scheduler, Scored, Work};
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -41,12 +41,18 @@ pub(super) struct Server {
     settings: Settings,
     keys: Keys,
     scheduler: Scheduler,
+    reranker: Arc<Reranker>,
     metrics: Metrics,
 }
 
 impl Server {
-    pub(super) fn new(settings: Settings, keys: Keys, scheduler: Scheduler) -> Arc<Self> {
-        Arc::new(Self { settings, keys, scheduler, metrics: Metrics::default() })
+    pub(super) fn new(
+        settings: Settings,
+        keys: Keys,
+        scheduler: Scheduler,
+        reranker: Arc<Reranker>,
+    ) -> Arc<Self> {
+        Arc::new(Self { settings, keys, scheduler, reranker, metrics: Metrics::default() })
     }
 }
 
@@ -160,7 +166,7 @@ impl Server {
         self.keys.check(request.headers())?;
         match route {
             Route::Metrics => {
-                let text = self.metrics.text(self.scheduler.pending());
+                let text = self.metrics.text(self.scheduler.pending(), self.reranker.score_cache_usage());
                 Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
                     .into_response())
             }
@@ -170,10 +176,11 @@ impl Server {
                 let ScoreRequest { pairs, raw_scores } =
                     ScoreRequest::read(body, self.settings.max_documents)?;
                 let options = RankOptions::default().into();
-                let Scored { scores, tokens } =
-                    self.score(shared_queries(pairs), options, raw_scores).await?;
-                self.metrics.count_scored(scores.len(), tokens, started.elapsed());
-                Ok(Json(score_body(&scores, tokens, model)).into_response())
+                let work =
+                    Work { pairs: shared_queries(pairs), options, scores: kind(raw_scores), deadline: None };
+                let scored = self.score(work).await?;
+                self.metrics.count_scored(&scored, started.elapsed());
+                Ok(Json(score_body(&scored.scores, scored.tokens, model)).into_response())
             }
             Route::Rerank => {
                 let started = Instant::now();
@@ -185,34 +192,37 @@ impl Server {
                 let query: Arc<str> = request.query.as_str().into();
                 let texts = std::mem::take(&mut request.texts);
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                let Scored { scores, tokens } = self.score(pairs, options.into(), request.raw_scores).await?;
-                let documents = scores.len();
-                let ranking =
-                    best_first(&PartialScores { scores, ..PartialScores::default() }, request.top_n);
-                self.metrics.count_scored(documents, tokens, started.elapsed());
-                Ok(Json(rerank_body(*dialect, &request, &ranking, tokens, model)).into_response())
+                let deadline = request.deadline.map(|limit| Deadline { started, limit });
+                let scores = kind(request.raw_scores);
+                let scored = self.score(Work { pairs, options: options.into(), scores, deadline }).await?;
+                let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
+                scores.resize(request.documents.len(), None);
+                let ranking = request.selection().rank(&scores)?;
+                self.metrics.count_scored(&scored, started.elapsed());
+                Ok(Json(rerank_body(*dialect, &request, &ranking, &scored, model)).into_response())
             }
             Route::Health | Route::Models => Ok(Json(models_body(model)).into_response()),
         }
     }
 
     /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.
-    async fn score(
-        &self,
-        pairs: Vec<(Arc<str>, String)>,
-        options: DocumentOptions,
-        raw_scores: bool,
-    ) -> Result<Scored, HttpError> {
-        let scores = if raw_scores { Scores::Raw } else { Scores::Sigmoid };
-        let receiver = self.scheduler.submit(Work { pairs, options, scores }).map_err(|QueueFull| {
+    async fn score(&self, work: Work) -> Result<Scored, HttpError> {
+        let deadline = work.deadline;
+        let mut receiver = self.scheduler.submit(work).map_err(|QueueFull| {
             HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
         })?;
-        let stopped = HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
-        Ok(receiver.await.map_err(|_| stopped)??)
+        let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
+        if let Some(deadline) = deadline {
+            match tokio::time::timeout(deadline.remaining(), &mut receiver).await {
+                Ok(scored) => return Ok(scored.map_err(stopped)??),
+                Err(_) => self.scheduler.end_late_jobs(),
+            }
+        }
+        Ok(receiver.await.map_err(stopped)??)
     }
 
     /// Reads a body that is a JSON object.
-    async fn json_object(&self, request: Request<Body>) -> Result<Map<String, Value>, HttpError> {
+    async fn json_object(&self, request: Request<Body>) -> Result<Fields, HttpError> {
         let bad = |message: &str| HttpError::new(StatusCode::BAD_REQUEST, message);
         let Settings { max_body_bytes: max, body_timeout: timeout, .. } = self.settings;
         let too_large = || {
@@ -233,7 +243,7 @@ impl Server {
             Ok(Ok(bytes)) => bytes,
         };
         match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(object)) => Ok(object),
+            Ok(JsonValue::Object(object)) => Ok(object.into_iter().collect()),
             Ok(_) => Err(bad("the body must be a JSON object")),
             Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
             Err(error) => Err(bad(&format!(
@@ -242,6 +252,10 @@ impl Server {
             ))),
         }
     }
+}
+
+fn kind(raw_scores: bool) -> Scores {
+    if raw_scores { Scores::Raw } else { Scores::Sigmoid }
 }
 
 /// Whether a body had more bytes than its limit.

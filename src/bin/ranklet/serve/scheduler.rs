@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ranklet::{
-    DocumentOptions, Error, ErrorKind, Pairs, PartialScores, Reranker, Result, Scores, ScoringRun,
+    DocumentOptions, Error, ErrorKind, Pairs, Reranker, Result, ScoreOptions, ScoredPairs, Scores,
 };
 use tokio::sync::oneshot;
 
@@ -17,14 +18,36 @@ pub(super) struct Work {
     pub(super) pairs: Vec<(Arc<str>, String)>,
     pub(super) options: DocumentOptions,
     pub(super) scores: Scores,
+    pub(super) deadline: Option<Deadline>,
+}
+
+/// The end of a request's work, whose scores so far are the answer then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) started: Instant,
+    pub(super) limit: Duration,
+}
+
+impl Deadline {
+    pub(super) fn remaining(&self) -> Duration {
+        self.limit.saturating_sub(self.started.elapsed())
+    }
+
+    /// The time that one round may take.
+    fn round(&self) -> Duration {
+        self.remaining().min(self.limit / 10)
+    }
 }
 
 /// The scores of a [`Work`].
 #[derive(Debug, Default)]
 pub(super) struct Scored {
-    /// `[pairs]`, in the order of the work.
+    /// `[pairs]`, in the order of the work; fewer if the deadline has passed.
     pub(super) scores: Vec<f32>,
+    /// Tokens that the model has read.
     pub(super) tokens: usize,
+    /// Pairs whose scores the cache had.
+    pub(super) cache_hits: usize,
 }
 
 /// Hands requests to the thread that scores them.
@@ -44,6 +67,36 @@ struct State {
     waiting: VecDeque<Job>,
     /// Number of requests in the current round.
     in_round: usize,
+    /// The speed of the rounds so far.
+    speed: Speed,
+}
+
+/// Tokens that the model has read, and the seconds that they took.
+#[derive(Debug, Clone, Copy, Default)]
+struct Speed {
+    tokens: f64,
+    seconds: f64,
+}
+
+impl Speed {
+    /// Returns the tokens of a time; those of one pair while the speed is not known.
+    fn tokens_in(self, time: Duration) -> usize {
+        if self.seconds > 0.0 {
+            (self.tokens / self.seconds * time.as_secs_f64()).max(1.0) as usize
+        } else {
+            1
+        }
+    }
+
+    /// Counts a round. Later rounds count more.
+    fn count(&mut self, tokens: usize, time: Duration) {
+        const OLD_SHARE: f64 = 0.8;
+        if tokens == 0 {
+            return;
+        }
+        self.tokens = OLD_SHARE * self.tokens + tokens as f64;
+        self.seconds = OLD_SHARE * self.seconds + time.as_secs_f64();
+    }
 }
 
 /// A request under way.
@@ -61,13 +114,16 @@ pub(super) struct QueueFull;
 
 impl Scheduler {
     /// Starts the thread. It scores about `max_batch_tokens` tokens before other requests take their turn.
-    pub(super) fn start(reranker: Reranker, max_batch_tokens: usize, max_jobs: usize) -> Self {
+    pub(super) fn start(reranker: Arc<Reranker>, max_batch_tokens: usize, max_jobs: usize) -> Self {
         let queue = Arc::new(Queue { state: Mutex::default(), has_jobs: Condvar::new(), max_jobs });
         let served = Arc::clone(&queue);
         thread::spawn(move || {
             loop {
                 let round = served.next_round(max_batch_tokens);
-                served.end_round(round.score(&reranker));
+                let (earlier_tokens, started) = (tokens_read(&round.jobs), Instant::now());
+                let jobs = round.score(&reranker);
+                let tokens = tokens_read(&jobs).saturating_sub(earlier_tokens);
+                served.end_round(jobs, tokens, started.elapsed());
             }
         });
         Self(queue)
@@ -93,6 +149,11 @@ impl Scheduler {
         Ok(receiver)
     }
 
+    /// Answers the waiting requests whose deadline has passed. Those of the current round are answered at its end.
+    pub(super) fn end_late_jobs(&self) {
+        self.0.lock().answer_finished();
+    }
+
     /// Number of requests that are scored or wait.
     pub(super) fn pending(&self) -> usize {
         let state = self.0.lock();
@@ -109,6 +170,8 @@ impl Queue {
     fn next_round(&self, max_tokens: usize) -> Round {
         let mut state = self.lock();
         loop {
+            state.answer_finished();
+            let max_tokens = state.round_tokens(max_tokens);
             if let Some(round) = Round::take(&mut state.waiting, max_tokens) {
                 state.in_round = round.jobs.len();
                 return round;
@@ -118,26 +181,50 @@ impl Queue {
     }
 
     /// Answers the finished requests of a round. The others go to the end of the queue, so that each gets its turn.
-    fn end_round(&self, jobs: Vec<Job>) {
+    fn end_round(&self, jobs: Vec<Job>, tokens: usize, time: Duration) {
         let mut state = self.lock();
         state.in_round = 0;
-        for job in jobs {
-            if job.scored.scores.len() < job.work.pairs.len() {
-                state.waiting.push_back(job);
-            } else {
-                let _ = job.reply.send(Ok(job.scored));
-            }
+        state.speed.count(tokens, time);
+        state.waiting.extend(jobs);
+        state.answer_finished();
+    }
+}
+
+impl State {
+    /// Answers the requests that are scored, and those whose deadline has passed.
+    fn answer_finished(&mut self) {
+        let (finished, waiting): (Vec<Job>, Vec<Job>) =
+            self.waiting.drain(..).partition(|job| job.is_finished());
+        self.waiting = waiting.into();
+        for job in finished {
+            let _ = job.reply.send(Ok(job.scored));
         }
+    }
+
+    /// The tokens of the next round: fewer if a request has a deadline.
+    fn round_tokens(&self, max_tokens: usize) -> usize {
+        let deadlines = self.waiting.iter().filter_map(|job| job.work.deadline);
+        let time = deadlines.map(|deadline| deadline.round()).min();
+        time.map_or(max_tokens, |time| self.speed.tokens_in(time).min(max_tokens))
     }
 }
 
 impl Job {
+    fn is_finished(&self) -> bool {
+        let is_late = self.work.deadline.is_some_and(|deadline| deadline.remaining().is_zero());
+        is_late || self.scored.scores.len() == self.work.pairs.len()
+    }
+
     /// The number of tokens of a pair, estimated by its length.
     fn estimated_tokens(&self, pair: usize) -> usize {
         const BYTES_PER_TOKEN: usize = 4;
         let (query, document) = &self.work.pairs[pair];
         (query.len() + document.len()) / BYTES_PER_TOKEN + 1
     }
+}
+
+fn tokens_read(jobs: &[Job]) -> usize {
+    jobs.iter().map(|job| job.scored.tokens).sum()
 }
 
 /// Some pairs of some requests, which are scored together.
@@ -189,7 +276,7 @@ impl Round {
         }
     }
 
-    fn run(&self, reranker: &Reranker) -> Result<PartialScores> {
+    fn run(&self, reranker: &Reranker) -> Result<ScoredPairs> {
         let pairs = self
             .jobs
             .iter()
@@ -198,22 +285,19 @@ impl Round {
         let pairs =
             pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
         let Some(Job { work: Work { options, scores, .. }, .. }) = self.jobs.first() else {
-            return Ok(PartialScores::default());
+            return Ok(ScoredPairs::default());
         };
-        let mut run = ScoringRun::new(Pairs::Each { pairs, options: *options }, *scores);
-        let mut all = PartialScores::default();
-        while let Some(part) = pollster::block_on(run.step(reranker))? {
-            all.append(part);
-        }
-        Ok(all)
+        let pairs = Pairs::Each { pairs, options: *options };
+        reranker.score_pairs_blocking(&pairs, ScoreOptions { scores: *scores, ..ScoreOptions::default() })
     }
 
-    fn with_scores(mut self, scored: PartialScores) -> Vec<Job> {
-        let mut scores = scored.scores.into_iter().zip(scored.tokens);
+    fn with_scores(mut self, scored: ScoredPairs) -> Vec<Job> {
+        let mut pairs = scored.pairs.into_iter().flatten();
         for (job, count) in self.jobs.iter_mut().zip(&self.counts) {
-            for (score, tokens) in scores.by_ref().take(*count) {
-                job.scored.scores.push(score);
-                job.scored.tokens += tokens;
+            for pair in pairs.by_ref().take(*count) {
+                job.scored.scores.extend(pair.scores);
+                job.scored.tokens += pair.tokens;
+                job.scored.cache_hits += usize::from(pair.is_cached);
             }
         }
         self.jobs
@@ -248,7 +332,11 @@ mod tests {
         let options = RankOptions::default().into();
         let pairs = vec![(Arc::from(""), "x".repeat(bytes)); pairs];
         (
-            Job { work: Work { pairs, options, scores: Scores::Raw }, scored: Scored::default(), reply },
+            Job {
+                work: Work { pairs, options, scores: Scores::Raw, deadline: None },
+                scored: Scored::default(),
+                reply,
+            },
             receiver,
         )
     }

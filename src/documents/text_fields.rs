@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
+use super::json_value::JsonValue;
 
 static TEXT_FIELDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the file is part of the program, and every test reads it")]
@@ -11,11 +11,11 @@ static TEXT_FIELDS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Returns the names of the fields, the preferred one first.
-pub(crate) fn text_fields() -> &'static [String] {
+pub fn text_fields() -> &'static [String] {
     &TEXT_FIELDS
 }
 
-/// Returns the text of a document and the name of its field: the first one that is a string.
-pub(crate) fn text_field(document: &Map<String, Value>) -> Option<(&'static str, &str)> {
+/// Returns the text of a document that is an object, and the name of its field: the first one that is a string.
+pub fn text_field(document: &JsonValue) -> Option<(&'static str, &str)> {
     text_fields().iter().find_map(|name| Some((name.as_str(), document.get(name)?.as_str()?)))
 }

@@ -1,0 +1,169 @@
+//! `ranklet serve`: fields of requests beside those of the services, and the cache of scores.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::serve::{DOCUMENTS, QUERY, Server, rows, serve};
+
+/// A request with some more fields.
+fn body(extra: Value) -> Value {
+    let mut body = json!({ "query": QUERY, "documents": DOCUMENTS });
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    body
+}
+
+fn results(server: &Server, extra: Value) -> Value {
+    let answer = server.post("/v1/rerank", &body(extra));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+fn indices(body: &Value) -> Vec<usize> {
+    rows(&body["results"], "relevance_score").into_iter().map(|(index, _)| index).collect()
+}
+
+#[test]
+fn results_are_chosen_by_score_and_fused_with_a_first_stage() {
+    let server = serve(&[]);
+    let plain = results(&server, json!({}));
+    assert_eq!(indices(&plain), [1, 0, 2]);
+    assert!(plain.get("unscored").is_none());
+    let scores = rows(&plain["results"], "relevance_score");
+    for name in ["min_score", "minScore"] {
+        assert_eq!(indices(&results(&server, json!({ name: scores[1].1 }))), [1, 0], "{name}");
+    }
+    assert_eq!(indices(&results(&server, json!({ "min_score": scores[1].1, "top_n": 1 }))), [1]);
+    let none = results(&server, json!({ "min_score": 2, "fuse": null, "deadline_ms": null }));
+    assert_eq!(none["results"], json!([]));
+    for (first_stage, order) in [(json!([1, null, 9]), [2, 0, 1]), (json!([null, null, null]), [0, 1, 2])] {
+        for name in ["first_stage", "firstStage"] {
+            let fuse = json!({ "fuse": { name: first_stage, "method": "linear", "weight": 0, "k": null } });
+            let fused = results(&server, fuse);
+            assert_eq!(indices(&fused), order);
+            for result in fused["results"].as_array().unwrap() {
+                let score =
+                    scores.iter().find(|(index, _)| *index as u64 == result["index"].as_u64().unwrap());
+                assert_eq!(result["model_score"].as_f64(), score.map(|(_, score)| *score));
+            }
+        }
+    }
+    let fuse = json!({ "first_stage": [3, 2, 1], "method": "rrf" });
+    let texts = json!({ "query": QUERY, "texts": DOCUMENTS, "fuse": fuse, "min_score": scores[1].1 });
+    let tei = server.post("/rerank", &texts).json();
+    assert_eq!(tei.as_array().unwrap().len(), 2);
+    assert_eq!(tei[0]["score"].as_f64().unwrap() as f32, (1.0f64 / 61.0 + 1.0 / 62.0) as f32);
+    assert!(tei[0]["model_score"].is_number());
+}
+
+#[test]
+fn fields_of_documents_are_scored_by_path_and_in_both_forms() {
+    let server = serve(&[]);
+    let plain = results(&server, json!({}))["results"].clone();
+    let nested: Vec<Value> =
+        DOCUMENTS.iter().map(|text| json!({ "page": [{ "text": text }], "id": 7 })).collect();
+    let scored = |extra: Value| {
+        let mut extra = extra;
+        extra["documents"] = json!(nested);
+        results(&server, extra)["results"].clone()
+    };
+    assert_eq!(scored(json!({ "rank_fields": ["page.text"] })), plain);
+    // The same texts, written by hand. The order of the fields is that of the request.
+    let request = format!(
+        r#"{{"query": {0}, "structured": "yaml", "documents": [{{"z": {1}, "a": [1]}}, {{"z": {2}, "a": [1]}}]}}"#,
+        json!(QUERY),
+        json!(DOCUMENTS[0]),
+        json!(DOCUMENTS[1])
+    );
+    let structured = server.request("POST", "/v1/rerank", &[], &request).json()["results"].clone();
+    let texts: Vec<String> = DOCUMENTS[..2].iter().map(|text| format!("z: {text}\na:\n- 1\n")).collect();
+    assert_eq!(structured, results(&server, json!({ "documents": texts }))["results"]);
+    let lines = scored(json!({ "structured": "lines" }));
+    let texts: Vec<String> = DOCUMENTS.iter().map(|text| format!("id: 7\npage.text: {text}")).collect();
+    assert_eq!(lines, results(&server, json!({ "documents": texts }))["results"]);
+}
+
+#[test]
+fn bad_fields_are_refused_and_the_next_request_is_right() {
+    let server = serve(&[]);
+    for (extra, message) in [
+        (json!({ "min_score": "high" }), "min_score must be a number, not \"high\""),
+        (json!({ "deadline_ms": 0 }), "deadline_ms must be a number above 0, not 0"),
+        (json!({ "deadline_ms": "5" }), "deadline_ms must be a number above 0"),
+        (json!({ "structured": "json" }), "structured must be \"yaml\" or \"lines\", not \"json\""),
+        (json!({ "fuse": [1, 2, 3] }), "fuse must be an object, not an array"),
+        (json!({ "fuse": { "first_stage": [1, 2, 3], "method": "rrf", "wait": 1 } }), "fuse.wait"),
+        (json!({ "rank_fields": ["a"] }), "no document has a field of rank_fields: a"),
+    ] {
+        server.post("/v1/rerank", &body(extra)).expect_error(400, message);
+    }
+    let cases: Value = serde_json::from_str(include_str!("../fixtures/application.json")).unwrap();
+    for case in cases["refused_fusions"].as_array().unwrap() {
+        let extra = json!({ "documents": ["a", "b"], "fuse": case[0] });
+        server.post("/v1/rerank", &body(extra)).expect_error(400, case[1].as_str().unwrap());
+    }
+    let tei = server.post("/rerank", &json!({ "query": QUERY, "texts": DOCUMENTS, "min_score": [] }));
+    assert_eq!(tei.status, 422);
+    assert_eq!(indices(&results(&server, json!({}))), [1, 0, 2]);
+}
+
+#[test]
+fn a_request_with_a_deadline_is_answered_with_the_documents_scored_so_far() {
+    let server = serve(&["--threads", "1"]);
+    let long: Vec<String> = (0..1000).map(|number| format!("word {number} ").repeat(150)).collect();
+    // The first request tells the server its speed.
+    assert_eq!(indices(&results(&server, json!({ "deadline_ms": 3_600_000 }))), [1, 0, 2]);
+    let check = |deadline: u64| {
+        let started = Instant::now();
+        let answer = results(&server, json!({ "documents": long, "deadline_ms": deadline }));
+        let scored = answer["results"].as_array().unwrap().len();
+        assert_eq!(answer["unscored"], json!((scored..1000).collect::<Vec<_>>()));
+        assert!(scored < 1000 && indices(&answer).iter().all(|index| *index < scored));
+        // Generous: another program may need the processor.
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        scored
+    };
+    check(1);
+    check(200);
+    // A long request is under way; the deadline holds for the wait too.
+    let running = server.send("POST", "/v1/rerank", &[], &body(json!({ "documents": long })).to_string());
+    std::thread::sleep(Duration::from_millis(300));
+    check(200);
+    drop(running);
+    let soon = results(&server, json!({ "deadline_ms": 60_000 }));
+    assert_eq!((indices(&soon), &soon["unscored"]), (vec![1, 0, 2], &json!([])));
+}
+
+#[test]
+fn a_repeated_request_is_answered_from_the_cache() {
+    let metric = |server: &Server, name: &str| -> f64 {
+        let metrics = server.request("GET", "/metrics", &[], "").body;
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name}: {metrics}")).rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    let server = serve(&["--score-cache", "1000000"]);
+    let first = results(&server, json!({}));
+    assert_eq!(metric(&server, "ranklet_score_cache_hits_total"), 0.0);
+    let tokens = metric(&server, "ranklet_tokens_total");
+    assert_eq!(first["usage"]["total_tokens"].as_f64(), Some(tokens));
+    let second = results(&server, json!({}));
+    assert_eq!(second["results"], first["results"]);
+    assert_eq!(second["usage"]["total_tokens"], 0);
+    assert_eq!(metric(&server, "ranklet_score_cache_hits_total"), 3.0);
+    assert_eq!(metric(&server, "ranklet_tokens_total"), tokens);
+    assert_eq!(metric(&server, "ranklet_score_cache_pairs"), 3.0);
+    assert!((1.0..1e6).contains(&metric(&server, "ranklet_score_cache_bytes")));
+    // Logits serve both kinds of scores.
+    let raw = results(&server, json!({ "raw_scores": true }));
+    assert_eq!((indices(&raw), &raw["usage"]["total_tokens"]), (vec![1, 0, 2], &json!(0)));
+    // Requests at the same time share their documents, in one round or in two.
+    let others = json!({ "query": "another", "documents": (0..50).map(|number| format!("river {number}")).collect::<Vec<_>>() });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(server.post("/v1/rerank", &others).status, 200));
+        }
+    });
+    assert_eq!(metric(&server, "ranklet_score_cache_hits_total"), 6.0 + 150.0);
+    let without = serve(&[]);
+    assert!(!without.request("GET", "/metrics", &[], "").body.contains("score_cache"));
+}
