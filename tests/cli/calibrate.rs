@@ -166,7 +166,7 @@ fn bad_judgments_and_folders_are_refused() {
             "line 2 is not {\"query\", \"document\", \"relevant\"}",
         ),
         (r#"["q", "a"]"#.to_owned(), "line 1 is not"),
-        (r#"{"query": "q", "document": "a"}"#.to_owned(), "missing field `relevant`"),
+        (r#"{"query": "q", "document": "a"}"#.to_owned(), "missing field \"relevant\""),
         (String::new(), "needs judgments of both kinds"),
         (format!("{}\n{}", line("true"), line("false")), "the same score"),
     ] {

@@ -241,9 +241,9 @@ pub(super) fn escaped(text: &str) -> String {
             '\u{2029}' => 'P',
             _ => {
                 let code = u32::from(char);
-                escaped.push_str(&match code {
-                    ..=0xff => format!("x{code:02X}"),
-                    ..=0xffff => format!("u{code:04X}"),
+                escaped.push_str(&match char.len_utf16() {
+                    1 if code <= 0xff => format!("x{code:02X}"),
+                    1 => format!("u{code:04X}"),
                     _ => format!("U{code:08X}"),
                 });
                 continue;
