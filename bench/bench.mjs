@@ -16,11 +16,12 @@ import { families } from "./sections/families.mjs";
 import { gpu } from "./sections/gpu.mjs";
 import { load } from "./sections/load.mjs";
 import { memory } from "./sections/memory.mjs";
+import { python as pythonSection } from "./sections/python.mjs";
 import { serve } from "./sections/serve.mjs";
 import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
 import { versions } from "./sections/versions.mjs";
 
-const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, serve, versions };
+const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, serve, python: pythonSection, versions };
 
 let options;
 try {

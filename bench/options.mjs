@@ -1,7 +1,7 @@
 // The command line's options, and what they mean for a run.
 import { parseArgs } from "node:util";
 
-const peerSections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu", "serve"];
+const peerSections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu", "serve", "python"];
 const sections = [...peerSections, "versions"];
 
 export const help = `./build.sh bench [options]
@@ -87,6 +87,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
       "bge-reranker-base", "bge-reranker-large",
     ],
     family: 20,
+    python: [100, 7],
     serve: { connections: 64, documents: 10, requests: 256, steadySeconds: 60, turns: 3, turnSeconds: 20 },
   };
   const quickConfig = {
@@ -101,6 +102,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,
+    python: [4, 2],
     serve: { connections: 4, documents: 2, requests: 8, steadySeconds: 11, turns: 2, turnSeconds: 1 },
   };
   const engines = new RegExp(pattern);
@@ -115,6 +117,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     noVnni: withRepetitions(chosen.noVnni),
     shape: withRepetitions(chosen.shape),
     versions: withRepetitions(chosen.versions),
+    python: withRepetitions(chosen.python),
     loads: repetitions,
     flat: chosen.flat.map(withRepetitions),
     serve: { ...chosen.serve, turns: repetitions },

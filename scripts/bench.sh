@@ -17,6 +17,14 @@ bench() {
     pkg
     say "command line"
     cargo build --quiet --release --workspace --bin ranklet
+    case " ${options[*]-} " in
+      *" --only "*python*)
+        wheel
+        rm -rf .build/bench/wheel
+        "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+          --target .build/bench/wheel .build/wheels/ranklet-*.whl
+        ;;
+    esac
   fi
   node bench/bench.mjs ${options[@]+"${options[@]}"}
 }

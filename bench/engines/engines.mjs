@@ -2,7 +2,7 @@
 //
 // An engine is { id, label, where, peer, dtype, threads, maxDocuments?, open }. `open()` resolves to a runner
 // { loaded, score(workload) -> { ms, scores, tokens? }, close }. An id is where/peer/dtype/threads; targets refer to it.
-import { startCuda, startOnnxruntime, startRanklet } from "./native.mjs";
+import { startCuda, startOnnxruntime, startPythonPackage, startRanklet } from "./native.mjs";
 
 /** The workload of a page's first call, which ends the time of loading. */
 export const warmUpWorkload = { query: "what is loaded", documents: ["One short passage, to see that everything is there."] };
@@ -93,6 +93,16 @@ export function onnxruntimeProgram({ python, model, dtype, threads }) {
   return {
     ...registered({ label: `onnxruntime ${dtype === "q8" ? "int8" : "fp32"}`, where: "native", peer: "onnxruntime", dtype, threads }),
     open: () => startOnnxruntime({ python, folder: model.folders.f32, file: onnxFile[dtype], threads }),
+  };
+}
+
+/** A Python package: "ranklet", "sentence-transformers" or "fastembed"; `batch` is its batch size, if that matters. */
+export function pythonPackage({ python, model, name, dtype, threads, batch }) {
+  const peer = batch === undefined ? `python-${name}` : `python-${name}-${batch}`;
+  const folder = model.folders[name === "ranklet" ? dtype : "f32"];
+  return {
+    ...registered({ label: name, where: "native", peer, dtype, threads, package: name, batch }),
+    open: () => startPythonPackage({ python, name, folder, dtype, threads, batch: batch ?? 32 }),
   };
 }
 

@@ -23,6 +23,13 @@ export function startCuda({ python, folder, dtype }) {
   return start(python, [inRepository("bench/engines/pytorch_server.py"), folder, dtype]);
 }
 
+/** Starts a Python package on a checkpoint. `.build/bench/wheel` has the package of this repository. */
+export function startPythonPackage({ python, name, folder, dtype, threads, batch }) {
+  const args = [inRepository("bench/engines/python_package.py"), name, folder, dtype, threads, batch].map(String);
+  // OpenMP and the libraries below it take their number of threads from this variable.
+  return start(python, args, { PYTHONPATH: inRepository(".build/bench/wheel"), OMP_NUM_THREADS: String(threads), HF_HUB_OFFLINE: "1" });
+}
+
 /** @returns {Promise<{ loaded: object, score: (workload: object) => Promise<object>, close: () => Promise<void> }>} */
 async function start(command, args, environment = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ["pipe", "pipe", "pipe"] });

@@ -106,7 +106,7 @@ function fingerprint(name, source) {
 }
 
 /** Modules of Python that sections need beyond those of the exporter. */
-const modules = { serve: ["fastapi", "uvicorn", "sentence_transformers"] };
+const modules = { serve: ["fastapi", "uvicorn", "sentence_transformers"], python: ["fastembed", "sentence_transformers"] };
 
 /**
  * Returns the path of a Python with onnxruntime and the exporter: RANKLET_BENCH_PYTHON or RANKLET_PYTHON, or that of an

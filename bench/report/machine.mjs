@@ -15,7 +15,7 @@ export async function describeMachine(site, python) {
   const withoutVnniFeatures = await processorFeatures(withoutVnni.split("=").at(-1));
   const installed = (name) => JSON.parse(readFileSync(inRepository(`bench/node_modules/${name}/package.json`), "utf8")).version;
   const run = (command, ...args) => execFileSync(command, args, { encoding: "utf8", cwd: inRepository("."), stdio: "pipe" }).trim();
-  const packages = ["onnxruntime", "onnx", "torch", "transformers", "sentence-transformers", "fastapi", "uvicorn"];
+  const packages = ["onnxruntime", "onnx", "torch", "transformers", "sentence-transformers", "fastembed", "fastapi", "uvicorn"];
   const packageVersions = `import importlib.metadata as m; print(*(f"{d.name} {d.version}" for d in m.distributions() if d.name in ${JSON.stringify(packages)}), sep="\\n")`;
   return {
     machine: {

@@ -1,5 +1,6 @@
 // The sections of the report as Markdown, without their headings.
 import { median } from "../measure/statistics.mjs";
+import { pythonPackages } from "./python.mjs";
 import { serving } from "./serving.mjs";
 import { megabytes, millisecondsText, numberText, rangeText, ratioText, table, timeText } from "./tables.mjs";
 import { ratio, targetSize } from "./targets.mjs";
@@ -23,6 +24,7 @@ const sections = [
   { name: "families", title: "Model families", part: "families", render: families },
   { name: "gpu", title: "WebGPU", part: "gpu", render: gpu },
   { name: "serve", title: "Servers under load", part: "serve", render: serving },
+  { name: "python", title: "Python packages", part: "python", render: pythonPackages },
   { name: "agreement", title: "Agreement of rankings", part: "speed", render: agreement },
 ];
 

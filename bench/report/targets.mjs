@@ -1,5 +1,6 @@
 // Ranklet's performance targets, as ratios within one run.
 import { median } from "../measure/statistics.mjs";
+import { packageRatio, startRatio } from "./python.mjs";
 import { p99Ratio, rateRatio } from "./serving.mjs";
 
 /**
@@ -30,6 +31,7 @@ export function checkTargets(report) {
     atMost("Chromium, q8: peak of WebAssembly memory without the arena, over the weights' bytes", 1.6, memory(report)),
     ...gpuTargets(report.gpu),
     ...servingTargets(report.serve?.servers),
+    ...pythonTargets(report),
     atLeast("rankings agree, f32: minimum tau of Ranklet with transformers.js in fp32", 0.99, minTau(report, "f32")),
     atLeast("rankings agree, q8: minimum tau of Ranklet with transformers.js in fp32", 0.97, minTau(report, "q8")),
   ];
@@ -46,6 +48,14 @@ function servingTargets(servers) {
     atLeast(`serve, q8: requests per second, over those of ${name}`, times, rateRatio(servers, id)),
     atMost(`serve, q8: p99, over that of ${name}`, 1, p99Ratio(servers, id)),
   ]);
+}
+
+function pythonTargets(report) {
+  const targets = [["sentence-transformers", "q8", 8], ["fastembed", "q8", 3], ["sentence-transformers", "f32", 2.5]];
+  const speeds = targets.flatMap(([name, dtype, times]) =>
+    [1, 2].map((threads) => atLeast(`Python, ${dtype}, threads: ${threads}: times as fast as ${name} in f32`, times, packageRatio(report, name, dtype, threads))),
+  );
+  return [...speeds, atLeast("Python, q8: import to first score, times as fast as sentence-transformers", 10, startRatio(report))];
 }
 
 /** Returns the size at which targets are checked: 100 documents, or the largest size below it. */

@@ -71,7 +71,7 @@ from ranklet.haystack import RankletRanker
 
 pipeline = Pipeline()
 pipeline.add_component("ranker", RankletRanker(top_k=2))
-pipeline = Pipeline.loads(pipeline.dumps())
+pipeline = Pipeline.loads(pipeline.dumps(), allowed_modules=["ranklet.haystack"])
 found = [Document(content=text, meta={"title": "T"}) for text in documents]
 result = pipeline.run({"ranker": {"query": query, "documents": [*found, found[0]]}})["ranker"]["documents"]
 assert len(result) == 2 and result[0].content == documents[1]
@@ -88,13 +88,14 @@ assert RankletRanker().run(query, [])["documents"] == []
 LANCEDB = """
 import tempfile
 import lancedb
+from lancedb.index import FTS
 from ranklet import CrossEncoder
 from ranklet.lancedb import RankletReranker
 
 table = lancedb.connect(tempfile.mkdtemp()).create_table(
     "t", [{"vector": [float(at), 1.0], "text": text} for at, text in enumerate(documents)]
 )
-table.create_fts_index("text", use_tantivy=False)
+table.create_index("text", config=FTS())
 reranker = RankletReranker()
 expected = CrossEncoder().rank(query, documents)
 rows = table.search([0.0, 1.0]).rerank(reranker, query_string=query).to_list()
