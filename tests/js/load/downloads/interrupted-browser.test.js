@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { withHubPage } from "../support/browsers/hub-page.js";
-import { files, id } from "../support/models/hub-model.js";
-import { faults, sendFile } from "../support/servers/hub.js";
+import { withHubPage } from "../../support/browsers/hub-page.js";
+import { files, id } from "../../support/models/hub-model.js";
+import { faults, sendFile } from "../../support/servers/hub.js";
 
 const context = withHubPage();
 const { load, assertRight, loads, fails, offline, open, models } = context;

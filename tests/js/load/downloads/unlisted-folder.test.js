@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { assertClose } from "../support/assert.js";
-import { launchChromium } from "../support/browsers/chromium.js";
-import { pairs, scoresFrom } from "../support/models/hub-model.js";
-import { root } from "../support/paths.js";
-import { filesIn } from "../support/servers/hub.js";
-import { startSite } from "../support/servers/package-site.js";
+import { assertClose } from "../../support/assert.js";
+import { launchChromium } from "../../support/browsers/chromium.js";
+import { pairs, scoresFrom } from "../../support/models/hub-model.js";
+import { root } from "../../support/paths.js";
+import { filesIn } from "../../support/servers/hub.js";
+import { startSite } from "../../support/servers/package-site.js";
 
 const chain = filesIn(new URL("tests/fixtures/families/chain-cls-h40/", root));
 /** As transformers 5 saves a model. */
