@@ -39,10 +39,16 @@ function installedUrl(url: URL): URL {
 /** The worker's program, for pages of another origin. */
 export const workerUrl = (): URL => assetUrl(() => new URL("./assets/worker.js", import.meta.url), "worker.js");
 
+/** Returns the URL of a worker's program in the installed package, if this code is not bundled, or by Vite 7's development server. */
+function installedProgram(name: string): URL | undefined {
+  const url = workerUrl();
+  return url.pathname.includes(installed) ? new URL(name, url) : undefined;
+}
+
 /** Starts the worker's program. Bundlers recognize the expression, and bundle the program. */
 export function newWorker(name: string): Worker {
-  const url = workerUrl();
-  if (url.pathname.includes(installed)) return new Worker(url, { type: "module", name });
+  const url = installedProgram("worker.js");
+  if (url !== undefined) return new Worker(url, { type: "module", name });
   try {
     return new Worker(new URL("./assets/worker.js", import.meta.url), { type: "module", name });
   } catch (error) {
@@ -53,6 +59,8 @@ export function newWorker(name: string): Worker {
 
 /** Starts the shared worker's program, unless one of this name runs in the origin. Bundlers recognize the expression. */
 export function newSharedWorker(name: string): SharedWorker {
+  const url = installedProgram("shared-worker.js");
+  if (url !== undefined) return new SharedWorker(url, { type: "module", name });
   try {
     return new SharedWorker(new URL("./assets/shared-worker.js", import.meta.url), { type: "module", name });
   } catch (error) {

@@ -1,8 +1,8 @@
 // The frameworks and bundlers, each with a project that is written as its own documentation does.
 //
 // `project`   the folder in projects/
-// `packages`  the packages of its manifest, with exact versions; `ranklet` the part of the manifest with the package,
-//             "dependencies" unless given
+// `packages`  the packages of its manifest, with exact versions, and `part` the part of the manifest that has them;
+//             `ranklet` is the part that has the package. Both are "dependencies" unless given.
 // `rank`      the path of the module that loads and ranks, which the test writes
 // `build`     the commands of the production build; `serve` the command, or the folder with a slash, that runs it
 // `dev`       the command of the development server
@@ -28,6 +28,7 @@ const next = {
 
 const sveltekit = {
   project: "sveltekit",
+  part: "devDependencies",
   packages: { "@sveltejs/adapter-node": "5.5.7", "@sveltejs/kit": "2.70.4", "@sveltejs/vite-plugin-svelte": "7.3.1", svelte: "5.57.3", vite },
   rank: "src/lib/rank.js",
   build: ["vite build"],
@@ -63,11 +64,15 @@ const parcelRaw = { ".parcelrc": () => JSON.stringify(parcelConfiguration) };
 export const frameworks = {
   "Next.js 16 with Turbopack": { ...next, build: ["next build"], dev: "next dev --port PORT" },
   "Next.js 16 with webpack": { ...next, build: ["next build --webpack"], dev: "next dev --webpack --port PORT" },
-  "SvelteKit, as a dependency": sveltekit,
-  "SvelteKit, as a development dependency": {
+  "SvelteKit 2, as a dependency": sveltekit,
+  "SvelteKit 2, as a development dependency": {
     ...sveltekit,
     ranklet: "devDependencies",
     alone: { files: ["build", "package.json"], command: "node build", error: /^RankletError unsupported: the engine is missing: .*SvelteKit: install it as a dependency, not as a devDependency/ },
+  },
+  "SvelteKit 3, as a dependency": {
+    ...sveltekit,
+    packages: { ...sveltekit.packages, "@sveltejs/adapter-node": "6.0.1", "@sveltejs/kit": "3.2.0", node: node24 },
   },
   "Vite 7": { ...page, packages: { vite: "7.3.8" }, build: ["vite build"], dev: "vite --host 127.0.0.1 --port PORT" },
   "Astro 7": {

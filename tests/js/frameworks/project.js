@@ -23,7 +23,7 @@ export async function createProject(framework, tarball) {
   const { packages, ranklet = "dependencies", rank = "rank.js", line } = framework;
   const path = (name) => join(project.folder, name);
   cpSync(join(templates, framework.project), project.folder, { recursive: true });
-  const manifest = { name: "project", private: true, type: "module", ...framework.manifest, devDependencies: packages };
+  const manifest = { name: "project", private: true, type: "module", ...framework.manifest, [framework.part ?? "dependencies"]: packages };
   manifest[ranklet] = { ...manifest[ranklet], ranklet: `file:${tarball}` };
   writeFileSync(path("package.json"), JSON.stringify(manifest));
   await project.run("npm install --no-audit --no-fund --no-package-lock");

@@ -1,4 +1,4 @@
-import { best } from "$lib/rank.js";
+import { best } from "../../../lib/rank.js";
 
 export async function GET() {
   return new Response(await best());
