@@ -142,7 +142,7 @@ impl NativeReranker {
             pairs().map(|pair| pair?.scores.first().copied()).collect(),
             pairs().map(|pair| pair?.span.map(|span| (span.start, span.end))).collect(),
             scored.tokens(),
-            scored.cache_hits,
+            scored.cache_hits(),
         ))
     }
 
