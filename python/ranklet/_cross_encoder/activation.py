@@ -43,7 +43,8 @@ class Sigmoid(Activation):
         super().__init__("Sigmoid", "sigmoid")
 
     def __call__(self, logits: Any) -> np.ndarray:
-        return np.exp(-np.logaddexp(0, -np.asarray(logits)))
+        sigmoids: np.ndarray = np.exp(-np.logaddexp(0, -np.asarray(logits)))
+        return sigmoids
 
 
 def of_model(name: str) -> Activation:

@@ -34,14 +34,12 @@ logger = logging.getLogger("ranklet")
 
 
 class Device(str):
-    """The name of a device, with the attributes of a torch.device."""
+    """The name of a device, with the attribute `type` of a torch.device."""
 
     @property
     def type(self) -> str:
         """The kind of device: "cpu" or "gpu"."""
         return str(self)
-
-    index = None
 
 
 class CrossEncoder:
@@ -86,7 +84,7 @@ class CrossEncoder:
         max_memory_bytes: int | None = None,
     ) -> None:
         del trust_remote_code, model_card_data, keep_in_fp32_modules
-        options = {
+        options: dict[str, Any] = {
             "device": device_of(device),
             "dtype": dtype,
             "threads": threads,
@@ -196,7 +194,7 @@ class CrossEncoder:
 
     def supports(self, modality: Any) -> bool:
         """Returns whether the model takes this kind of inputs."""
-        return modality == "text"
+        return bool(modality == "text")
 
     def get_backend(self) -> str:
         """Returns the name of the engine."""
@@ -206,7 +204,7 @@ class CrossEncoder:
         """Returns the maximum number of tokens of a pair."""
         return self.max_seq_length
 
-    def get_default_activation_fn(self) -> Callable[[Any], Any]:
+    def get_default_activation_fn(self) -> Any:
         """Returns the activation that the model's files name."""
         return activation.of_model(self.info["activation"])
 

@@ -1,0 +1,60 @@
+"""The wheel in fresh environments of every Python that is here, and the source distribution without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from test_documents import blocks
+
+VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+
+
+def find_python(version: str) -> str | None:
+    """Returns a Python of this version in the search path, or one that pyenv or uv has installed."""
+    homes = [Path.home() / ".pyenv" / "versions", Path.home() / ".local" / "share" / "uv" / "python"]
+    installed = [path for home in homes for path in sorted(home.glob(f"*{version}*/bin/python{version}"))]
+    candidates = [*map(str, installed), shutil.which(f"python{version}")]
+    check = f"import sys, venv, ensurepip; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
+    for python in filter(None, candidates):
+        if subprocess.run([python, "-c", check], capture_output=True, timeout=60, check=False).returncode == 0:
+            return python
+    return None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", VERSIONS)
+def test_wheel_runs_the_readme_in_a_fresh_environment(version: str, environment_with: Callable[..., str]) -> None:
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version}")
+    own = environment_with(python=python)
+    program = "\n".join(blocks("README.md", "python"))
+    # Without the folder of this repository in the path of modules.
+    run = subprocess.run([own, "-I", "-c", program], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert "Paris" in run.stdout.splitlines()[0]
+
+
+@pytest.mark.long
+def test_source_distribution_builds_without_a_network(tmp_path: Path) -> None:
+    """The crates are those of Cargo.lock, which cargo has fetched before; maturin is installed before as well."""
+    maturin = str(Path(sys.executable).with_name("maturin"))
+    sdist = [maturin, "sdist", "--manifest-path", str(ROOT / "python" / "Cargo.toml"), "--out", str(tmp_path)]
+    subprocess.run(sdist, check=True, timeout=300)
+    archive = next(tmp_path.glob("ranklet-*.tar.gz"))
+    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    environment = {**os.environ, "CARGO_NET_OFFLINE": "true", "CARGO_TARGET_DIR": target}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    packages = tmp_path / "packages"
+    install = [sys.executable, "-m", "pip", "install", "--no-index", "--no-build-isolation", "--no-deps"]
+    subprocess.run([*install, "--target", str(packages), str(archive)], check=True, timeout=1100, env=environment)
+    program = f"import sys; sys.path.insert(0, {str(packages)!r}); import ranklet; print(ranklet.CrossEncoder().num_labels)"
+    run = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=120)
+    assert run.stdout == "1\n", run.stderr
