@@ -5,13 +5,14 @@ import { describe, test } from "node:test";
 import { launchFirefox } from "../support/browsers/firefox.js";
 import { launchWebKit, noWebKit } from "../support/browsers/webkit.js";
 import { checkpoint } from "../support/models/fixtures.js";
+import { bundlePath, sendBundle } from "../support/package/bundled.js";
 import { sendFixture, startSite } from "../support/servers/package-site.js";
 
 const small = `/fixtures/${checkpoint((labels) => labels === 1).name}/`;
 
 /** Runs in a page: loads the shared reranker and ranks. */
 async function rankShared(small) {
-  const { Reranker } = await import("/pkg/index.js");
+  const { Reranker } = await import("/pkg/bundled.js");
   globalThis.reranker ??= await Reranker.shared(small);
   const { backend, warnings } = globalThis.reranker.info;
   return { shared: backend.shared, warnings, results: await globalThis.reranker.rank("q", ["a", "b c", "d"]) };
@@ -19,7 +20,7 @@ async function rankShared(small) {
 
 describe("Reranker.shared in other browsers", { timeout: 120_000 }, () => {
   test("two tabs of Firefox have one engine, and the second one works after the first is closed", async () => {
-    const site = await startSite({ "/fixtures/": sendFixture });
+    const site = await startSite({ "/fixtures/": sendFixture, [bundlePath]: sendBundle });
     const browser = await launchFirefox();
     try {
       const open = async () => {
@@ -44,6 +45,7 @@ describe("Reranker.shared in other browsers", { timeout: 120_000 }, () => {
     const send = (type, text) => (_, response) => response.setHeader("content-type", type).end(text);
     const site = await startSite({
       "/fixtures/": sendFixture,
+      [bundlePath]: sendBundle,
       "/frame.html": send("text/html", "<!doctype html><script src=frame.js></script>"),
       "/frame.js": send("text/javascript", rankShared.toString()),
     });

@@ -3,28 +3,22 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-
-import { buildSync } from "esbuild";
 
 import { launchChromium } from "../support/browsers/chromium.js";
 import { memoryOfDescendants } from "../support/browsers/memory.js";
 import { checkpoint } from "../support/models/fixtures.js";
-import { dist } from "../support/paths.js";
+import { bundlePath, sendBundle } from "../support/package/bundled.js";
 import { sendFixture, startSite } from "../support/servers/package-site.js";
 
 const query = "how do bees survive the winter";
 const small = `/fixtures/${checkpoint((labels) => labels === 1).name}/`;
-// One file loads faster than the package's many.
-const bundled = buildSync({ entryPoints: [fileURLToPath(new URL("index.js", dist))], bundle: true, format: "esm", write: false }).outputFiles[0].contents;
 
 describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   let site;
   let browser;
   let context;
   before(async () => {
-    const sendBundle = (_, response) => response.setHeader("content-type", "text/javascript").end(bundled);
-    site = await startSite({ "/fixtures/": sendFixture, "/pkg/bundled.js": sendBundle });
+    site = await startSite({ "/fixtures/": sendFixture, [bundlePath]: sendBundle });
     browser = await launchChromium();
   });
   after(async () => {

@@ -9,6 +9,7 @@ import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { startServer } from "../support/children/processes.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
+import { installTools, runTool, skipUnlessLong } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
 
 const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
@@ -89,6 +90,19 @@ describe("the packed package in a page", () => {
       await server.stop();
     }
   });
+
+  for (const [tool, packages, args] of [
+    ["webpack", ["webpack@5.113.0", "webpack-cli@7.3.1"], ["./app.js", "--mode", "production"]],
+    ["rspack", ["@rspack/core@2.2.8", "@rspack/cli@2.2.8"], ["build", "--entry", "./app.js", "--mode", "production"]],
+  ]) {
+    test(`the package works in a page that ${tool} built without configuration`, { skip: skipUnlessLong }, async () => {
+      installTools(project.folder, ...packages);
+      const { status, output } = runTool(project.folder, tool, [...args, "-o", `by-${tool}`]);
+      assert.equal(status, 0, output);
+      writeFileSync(inProject(`by-${tool}/index.html`), '<!doctype html><title>A page</title><ol id="results"></ol><script src="main.js"></script>');
+      await assertServedWorks(inProject(`by-${tool}`));
+    });
+  }
 
   test("the package works in Vite's development server without configuration", async () => {
     const server = await startServer(process.execPath, [join(tools, "vite"), inProject("."), "--port", "0", "--host", "127.0.0.1"], {

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { assertClose } from "../../support/assert.js";
 import { launchChromium } from "../../support/browsers/chromium.js";
 import { pairs, scoresFrom } from "../../support/models/hub-model.js";
+import { bundlePath, sendBundle } from "../../support/package/bundled.js";
 import { root } from "../../support/paths.js";
 import { filesIn } from "../../support/servers/hub.js";
 import { startSite } from "../../support/servers/package-site.js";
@@ -32,6 +33,7 @@ describe("a folder that does not list its files, in Chromium", { timeout: 120_00
   let files;
   before(async () => {
     site = await startSite({
+      [bundlePath]: sendBundle,
       "/folder/": (request, response) => {
         const bytes = files.get(request.url.slice("/folder/".length));
         return bytes === undefined ? response.writeHead(404).end() : response.end(bytes);
@@ -58,7 +60,7 @@ describe("a folder that does not list its files, in Chromium", { timeout: 120_00
     try {
       await page.goto(site.url);
       const outcome = await page.evaluate(async (pairs) => {
-        const { Reranker } = await import("/pkg/index.js");
+        const { Reranker } = await import("/pkg/bundled.js");
         try {
           const bytes = await Reranker.downloadSize("/folder/");
           const reranker = await Reranker.load("/folder/", { workers: 0 });
