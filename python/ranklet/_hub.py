@@ -52,7 +52,7 @@ def _download(hub: Any, name: str, weights: str | None, local_files_only: bool, 
     """Downloads the files that the model is loaded from with huggingface_hub, and returns their folder."""
     if not local_files_only:
         try:
-            listing = hub.list_repo_files(name, revision=options["revision"], token=options["token"])
+            info = hub.model_info(name, revision=options["revision"], token=options["token"])
         except (OSError, hub.errors.OfflineModeIsEnabled) as error:
             # The Hub has answered that the model does not exist, or may not be read.
             if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403, 404):
@@ -62,7 +62,8 @@ def _download(hub: Any, name: str, weights: str | None, local_files_only: bool, 
             def get(file: str) -> str:
                 return str(hub.hf_hub_download(name, file, **options))
 
-            files = _ranklet.wanted_files(list(listing), weights, lambda file: Path(get(file)).read_bytes())
+            listing = [file.rfilename for file in info.siblings]
+            files = _ranklet.wanted_files(listing, weights, lambda file: Path(get(file)).read_bytes())
             paths = {file: get(file) for file in files}
             return os.path.dirname(paths["config.json"])
     # Files from an earlier run are good enough without a network.
