@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import numpy as np
 import pytest
 from conftest import Fixture, all_fixtures, fixture
 
-from ranklet import CrossEncoder, Identity, Sigmoid
+from ranklet import CrossEncoder, Identity, RankletError, Reranker, Sigmoid
 
 TOLERANCE = 1e-4
 
@@ -116,3 +117,27 @@ def test_pickled_model_is_small_and_scores_the_same() -> None:
     assert len(pickled) < 2000
     assert copy.max_seq_length == 20
     assert np.array_equal(copy.predict(model.pairs), encoder.predict(model.pairs))
+
+
+def test_prompt_replaces_that_of_the_files_unless_it_is_left_out_of_the_pooling() -> None:
+    files = fixture("chain-mean-sigmoid-h36").files()
+    model = CrossEncoder(files)
+    pairs = [["one river", "a bridge"], ["two", "three"]]
+    prefixed = [[f"find: {query}", document] for query, document in pairs]
+    assert np.array_equal(model.predict(pairs, prompt="find: "), model.predict(prefixed))
+    pooling = json.loads(files["1_Pooling/config.json"])
+    files["1_Pooling/config.json"] = json.dumps({**pooling, "include_prompt": False}).encode()
+    with pytest.raises(RankletError, match="prompt") as caught:
+        CrossEncoder(files).predict(pairs, prompt="find: ")
+    assert caught.value.code == "unsupported"
+
+
+def test_prompt_of_a_decoder_is_its_instruction() -> None:
+    model = fixture("qwen2-window-h24")
+    pairs = model.pairs[:2]
+    prompted = CrossEncoder(model.folder).predict(pairs, prompt="Find rivers.", activation_fn=Identity())
+    reranker = Reranker.load(model.folder)
+    for (query, document), score in zip(pairs, prompted):
+        response = reranker.rerank(query, [document], instruction="Find rivers.", scores="raw")
+        assert response.results[0].score == score
+    assert not np.array_equal(prompted, CrossEncoder(model.folder).predict(pairs, activation_fn=Identity()))
