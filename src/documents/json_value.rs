@@ -175,7 +175,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(JsonValue::Array(values))
     }
 
-    /// The last of several fields with the same name counts, in the place of the first.
+    /// The last of several fields with the same name counts, at the position of the first.
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<JsonValue, A::Error> {
         let mut values: Vec<(String, JsonValue)> = Vec::new();
         let mut indices = std::collections::HashMap::new();

@@ -27,7 +27,7 @@ pub struct ScoreOptions<'a> {
 pub struct ScoredPair {
     /// `[num_labels]`.
     pub scores: Box<[f32]>,
-    /// Where the best chunk of the document is; `None` if documents are not chunked.
+    /// The position of the document's best chunk; `None` if documents are not chunked.
     pub span: Option<Span>,
     /// Number of tokens that the model has read for it: 0 for a score from the cache.
     pub tokens: usize,
@@ -113,7 +113,7 @@ struct CachedScoring<'a> {
     reranker: &'a Reranker,
     cache: &'a ScoreCache,
     work: &'a Work<'a>,
-    /// What the cache has: logits, or for documents in chunks the scores, which decide about the best chunk.
+    /// The kind of the cached scores: logits, but for documents in chunks that of the call, which decides about the best chunk.
     cached_kind: Scores,
     documents: DocumentOptions,
     pairs: Vec<Option<ScoredPair>>,
@@ -221,7 +221,7 @@ impl<'a> CachedScoring<'a> {
         Ok(claims)
     }
 
-    /// Scores claimed pairs until the deadline. The tickets of those that are not scored are dropped.
+    /// Scores claimed pairs until the deadline. The tickets of the other pairs are dropped.
     async fn score(
         &mut self,
         mine: Vec<(usize, Option<Ticket>)>,

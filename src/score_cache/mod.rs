@@ -16,12 +16,12 @@ pub(crate) use key::KeyMaker;
 /// A hash of a pair and of all options that change its score.
 pub(crate) type Key = u128;
 
-/// What the cache has for a pair.
+/// The cached score of a pair.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PairScore {
     /// `[num_labels]`; the score of the best chunk for a document in chunks.
     pub(crate) logits: Box<[f32]>,
-    /// Where the best chunk is.
+    /// The position of the best chunk.
     pub(crate) span: Option<Span>,
 }
 
@@ -56,7 +56,7 @@ struct Flight {
     waiting: Vec<Waker>,
 }
 
-/// What a call that needs a pair's score does.
+/// The way in which a call gets the score of a pair.
 #[derive(Debug)]
 pub(crate) enum Claim {
     /// It takes the score.

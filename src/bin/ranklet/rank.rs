@@ -15,7 +15,7 @@ use crate::report::Ranking;
 use crate::scoring::score_with_progress;
 use crate::{output, terminal};
 
-/// What is ranked, and which results are shown.
+/// The query, the documents, and the choice of results.
 #[derive(Debug, Args)]
 pub(crate) struct RankArguments {
     /// The search query.

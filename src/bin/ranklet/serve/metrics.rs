@@ -35,8 +35,8 @@ impl Metrics {
         *self.lock().requests.entry((route, status)).or_default() += 1;
     }
 
-    /// Counts the documents of an answered request, their tokens, those that the cache of scores had, and the time from
-    /// the request to the answer.
+    /// Counts the documents of an answered request, their tokens, their cached scores, and the time from the request to
+    /// the answer.
     pub(super) fn count_scored(&self, scored: &Scored, duration: Duration) {
         let mut counters = self.lock();
         counters.documents += scored.scores.len() as u64;
