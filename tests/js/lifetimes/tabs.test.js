@@ -207,6 +207,23 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     assert.equal((await ranked(second)).length, 60);
   });
 
+  test("a tab with another version of the package, which has the same model, does not keep others waiting", async () => {
+    const [first, other, third] = [await openTab(), await openTab(), await openTab()];
+    await share(first);
+    // Its shared worker is another one, and has the same lock.
+    await other.evaluate(async () => {
+      const { name } = (await navigator.locks.query()).held.find(({ name }) => /^ranklet [0-9a-f]{64}$/.test(name));
+      await new Promise((resolve) => void navigator.locks.request(name, { mode: "shared" }, () => (resolve(), new Promise(() => {}))));
+    });
+    await dispose(first);
+    await sleep(400);
+    const { backend, warnings } = await share(third);
+    assert.deepEqual([backend.shared, warnings], ["tabs", []]);
+    await dispose(third);
+    await other.close();
+    await whenEnded(third);
+  });
+
   test("an invalid message ends the connection of the tab that sent it, and no other", async () => {
     const [first, second] = [await openTab(), await openTab()];
     await share(first);

@@ -20,19 +20,31 @@ const watched = new Promise<void>((resolve) => {
   navigator.locks.request(lock, holdForever).catch(() => {}); // Then "ready" is never sent, and the tab does without this worker.
 });
 
-let ending = new AbortController();
+/** The first wait in milliseconds before another attempt to end. It doubles up to the second. */
+const [firstEndMs, maxEndMs] = [100, 10_000];
+
+let ending: ReturnType<typeof setTimeout> | undefined;
 const model = new SharedModel({
-  onFirst: () => ending.abort(),
-  // A tab that begins to connect now holds the lock. It either joins, or this worker ends after it has given up.
-  onLast: () => {
-    ending = new AbortController();
-    const end = (): Promise<never> => {
-      self.close();
-      return forever(); // So that no tab connects to a worker that is ending.
-    };
-    navigator.locks.request(self.name, { signal: ending.signal }, end).catch(() => {}); // A tab has joined.
-  },
+  onFirst: () => clearTimeout(ending),
+  onLast: () => endLater(firstEndMs),
 });
+
+/**
+ * Ends this worker if it gets the lock alone, so that no tab connects to a worker that is ending. It does not wait for the lock,
+ * because other tabs would wait behind it, such as those with another version of the package, whose shared worker is another one.
+ */
+function endLater(waitMs: number): void {
+  ending = setTimeout(() => {
+    const end = (lock: Lock | null): Promise<never> | undefined => {
+      if (lock === null || model.isUsed) return undefined;
+      self.close();
+      return forever();
+    };
+    void navigator.locks.request(self.name, { ifAvailable: true }, end).then(() => {
+      if (!model.isUsed) endLater(Math.min(2 * waitMs, maxEndMs));
+    });
+  }, waitMs);
+}
 
 self.onconnect = ({ ports }) => {
   for (const port of ports) {

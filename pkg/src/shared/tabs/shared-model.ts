@@ -35,6 +35,11 @@ export class SharedModel {
     this.#occupancy = occupancy;
   }
 
+  /** Whether a tab has joined. */
+  get isUsed(): boolean {
+    return this.#tabs.size > 0;
+  }
+
   /** Receives the messages of a new connection. An invalid one ends it, and no other. */
   connect(port: MessagePort): void {
     let tab: Tab | undefined;
