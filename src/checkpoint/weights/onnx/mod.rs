@@ -18,7 +18,8 @@ mod reader;
 mod roles;
 mod scanner;
 mod tensor_loader;
-#[cfg(all(test, feature = "onnx"))]
+#[cfg(feature = "onnx")]
+#[cfg(test)]
 mod tests;
 
 pub(super) use reader::OnnxReader;
