@@ -32,6 +32,7 @@ mod documents;
 mod engine;
 mod error;
 pub mod eval;
+mod explain;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod info;
@@ -42,6 +43,7 @@ mod model;
 mod options;
 #[cfg(feature = "candle")]
 mod quantize;
+mod random;
 mod ranking;
 mod reranker;
 mod score_cache;
@@ -58,6 +60,7 @@ pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
 pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
+pub use explain::{Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, PairText, TextUnit};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 #[cfg(not(target_arch = "wasm32"))]
 pub use options::ScoreCacheOptions;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Format, ModelFiles};
 use crate::error::{Error, Result, input, unsupported};
+use crate::explain::{ExplainedTexts, TextUnit};
 use crate::score_cache::ScoreCache;
 use crate::text::OffsetUnit;
 
@@ -257,5 +258,7 @@ from_str! {
     Device, "device": "auto" => Device::Auto, "cpu" => Device::Cpu, "gpu" => Device::Gpu, "candle" => Device::Candle;
     Dtype, "dtype": "auto" => Dtype::Auto, "f32" => Dtype::F32, "f16" => Dtype::F16, "q8" => Dtype::Q8, "q4" => Dtype::Q4;
     LongDocuments, "long-documents option": "truncate" => LongDocuments::Truncate, "chunk" => LongDocuments::Chunk;
+    TextUnit, "unit": "word" => TextUnit::Word, "sentence" => TextUnit::Sentence;
+    ExplainedTexts, "texts": "document" => ExplainedTexts::Document, "query" => ExplainedTexts::Query, "both" => ExplainedTexts::Both;
     Scores, "kind of scores": "model" => Scores::Model, "raw" => Scores::Raw, "sigmoid" => Scores::Sigmoid, "probability" => Scores::Probability;
 }

@@ -1,5 +1,7 @@
 //! How sure a mean over queries is, and a difference of two means.
 
+use crate::random::Random;
+
 /// Resamples of the bootstrap, and random assignments of the permutation test.
 const RESAMPLES: usize = 10_000;
 
@@ -54,22 +56,6 @@ pub fn permutation_test(first: &[f64], second: &[f64]) -> f64 {
     let extreme = (0..RESAMPLES).filter(|_| sum_of_random_signs() >= threshold).count();
     // The observed assignment is one of the possible ones.
     (extreme + 1) as f64 / (RESAMPLES + 1) as f64
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    /// Returns a number from 0 to `bound - 1`.
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // Multiplication instead of a remainder: the bias is below 2^-32 for the sizes of a run.
-        ((u128::from(mixed) * bound as u128) >> 64) as usize
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Chunks {
     /// Takes a range of the tokens of a text. `encoding` has byte offsets.
     pub(super) fn new(text: &str, encoding: &Encoding, tokens: Range<usize>, unit: OffsetUnit) -> Self {
         let ids = encoding.get_ids()[tokens.clone()].to_vec();
-        let mut cursor = OffsetCursor { text, unit, byte: 0, offset: 0 };
+        let mut cursor = OffsetCursor::new(text, unit);
         let offsets = encoding.get_offsets()[tokens].iter().map(|&(start, end)| {
             let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
             let token = text.get(start..end).unwrap_or_default();
@@ -94,16 +94,21 @@ impl Chunks {
 }
 
 /// Converts byte offsets of a text to a unit, starting from the last one it converted.
-struct OffsetCursor<'a> {
+#[derive(Debug)]
+pub(crate) struct OffsetCursor<'a> {
     text: &'a str,
     unit: OffsetUnit,
     byte: usize,
     offset: usize,
 }
 
-impl OffsetCursor<'_> {
+impl<'a> OffsetCursor<'a> {
+    pub(crate) fn new(text: &'a str, unit: OffsetUnit) -> Self {
+        Self { text, unit, byte: 0, offset: 0 }
+    }
+
     /// Returns the offset of a character at `byte`. The cost grows with the distance from the last call's offset.
-    fn offset(&mut self, byte: usize) -> usize {
+    pub(crate) fn offset(&mut self, byte: usize) -> usize {
         let length = |range: Range<usize>| match self.unit {
             OffsetUnit::Byte => range.len(),
             OffsetUnit::Utf16 => self.text[range].chars().map(char::len_utf16).sum(),

@@ -13,7 +13,7 @@ mod text_encoder;
 mod truncation;
 
 pub use batch::Batch;
-pub(crate) use chunks::Chunks;
+pub(crate) use chunks::{Chunks, OffsetCursor};
 pub use chunks::{OffsetUnit, Span};
 pub(crate) use encoded_text::{EncodedDocument, EncodedText};
 pub use pair_tokenizer::PairTokenizer;

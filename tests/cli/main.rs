@@ -8,6 +8,7 @@ mod decoders;
 mod documentation;
 mod documents;
 mod eval;
+mod explain;
 mod hub;
 mod hub_weights;
 mod other_commands;

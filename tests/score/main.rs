@@ -9,6 +9,7 @@ mod decoder;
 mod decoder_forms;
 mod empty_pairs;
 mod eval_measures;
+mod explain;
 mod gpu;
 mod micro_batches;
 mod parity;

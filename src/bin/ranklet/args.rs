@@ -16,6 +16,7 @@ use ranklet::{
 
 use crate::calibrate::CalibrateArguments;
 use crate::eval::EvalFiles;
+use crate::explain::ExplainArguments;
 use crate::rank::RankArguments;
 #[cfg(feature = "serve")]
 use crate::serve::ServeArguments;
@@ -46,6 +47,13 @@ pub(crate) enum Command {
         pairs: PathBuf,
         #[command(flatten)]
         numbers: ScoreArguments,
+    },
+    /// Explain a score: show what each word or sentence adds to the logit.
+    Explain {
+        #[command(flatten)]
+        model: ModelArguments,
+        #[command(flatten)]
+        explain: ExplainArguments,
     },
     /// Show a model, the steps that it computes and how much memory it would take, without reading its weights.
     Info {

@@ -11,7 +11,7 @@ use crate::eval::{EvalFiles, EvalSet, System};
 use crate::scoring::score_with_progress;
 #[cfg(feature = "serve")]
 use crate::serve;
-use crate::{bench, calibrate, eval, input, output, rank, terminal};
+use crate::{bench, calibrate, eval, explain, input, output, rank, terminal};
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
@@ -38,6 +38,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             evaluate(model, &files, &measures, (compare, instruction), json)
         }
         Command::Calibrate { model, calibration } => calibrate::calibrate(model, &calibration),
+        Command::Explain { model, explain } => explain::explain(|| model.load(), &explain),
         #[cfg(feature = "serve")]
         Command::Serve { model, server } => {
             let name = model.name().to_owned();

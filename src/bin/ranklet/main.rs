@@ -8,6 +8,8 @@ mod bench;
 mod calibrate;
 mod commands;
 mod eval;
+mod explain;
+mod html;
 mod input;
 mod output;
 mod rank;

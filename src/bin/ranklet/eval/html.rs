@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::evaluation::{Evaluation, System};
 use super::table::title;
+use crate::html::escaped;
 
 /// Bars of a histogram.
 const BINS: usize = 10;
@@ -219,8 +220,4 @@ fn color(system: System) -> &'static str {
 fn push(html: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = html.write_fmt(text);
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,0 +1,127 @@
+//! `ranklet explain`: what each word or sentence of a pair adds to its logit.
+
+mod html;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ranklet::{
+    Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, PairText, Reranker, Result,
+    TextUnit,
+};
+use serde_json::json;
+
+use crate::args::option;
+use crate::input::{invalid, read};
+use crate::output::print;
+use crate::terminal::{self, Progress, one_line};
+
+/// The pair to explain, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The search query.
+    #[arg(long, allow_hyphen_values = true)]
+    query: String,
+    /// A text file with the document, or - for stdin.
+    #[arg(long, value_name = "FILE")]
+    document: PathBuf,
+    /// word or sentence.
+    #[arg(long, default_value = "word", value_parser = option::<TextUnit>)]
+    unit: TextUnit,
+    /// The texts whose units are left out: document, query or both.
+    #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
+    of: ExplainedTexts,
+    /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each
+    /// unit is left out alone.
+    #[arg(long, value_name = "N", default_value = "0")]
+    samples: usize,
+    /// The instruction, for a model whose prompt contains one.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    instruction: Option<String>,
+    /// Print JSON, with offsets in bytes.
+    #[arg(long)]
+    json: bool,
+    /// Write a web page with the texts as heat maps.
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+}
+
+/// An explanation and its texts.
+struct Explained<'a> {
+    query: &'a str,
+    document: &'a str,
+    explanation: &'a Explanation,
+}
+
+impl Explained<'_> {
+    fn text(&self, text: PairText) -> &str {
+        match text {
+            PairText::Query => self.query,
+            PairText::Document => self.document,
+        }
+    }
+
+    fn content(&self, unit: &Contribution) -> &str {
+        &self.text(unit.text)[unit.span.start..unit.span.end]
+    }
+
+    /// Returns the largest size of a contribution; not 0.
+    fn max(&self) -> f32 {
+        self.explanation.units.iter().map(|unit| unit.contribution.abs()).fold(f32::MIN_POSITIVE, f32::max)
+    }
+}
+
+/// Explains a pair.
+///
+/// # Errors
+/// As [`Reranker::explain`]; `input` for files that cannot be read or written.
+pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &ExplainArguments) -> Result<()> {
+    let document = read(&arguments.document)?;
+    let reranker = load()?;
+    let options = ExplainOptions {
+        unit: arguments.unit,
+        of: arguments.of,
+        samples: arguments.samples,
+        instruction: arguments.instruction.as_deref(),
+        ..ExplainOptions::default()
+    };
+    let mut explainer = Explainer::new(&arguments.query, &document, options);
+    let mut progress = Progress::new(explainer.variants());
+    while pollster::block_on(explainer.step(&reranker))? {
+        progress.show(explainer.scored());
+    }
+    drop(progress);
+    let explanation = explainer.explanation();
+    let explained = Explained { query: &arguments.query, document: &document, explanation: &explanation };
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, html::page(&explained)).map_err(|error| invalid(path, error))?;
+    }
+    if arguments.json { print_json(&explained) } else { print_table(&explained) }?;
+    terminal::warnings(&reranker.info().warnings);
+    Ok(())
+}
+
+fn print_json(explained: &Explained) -> Result<()> {
+    let mut value = json!(explained.explanation);
+    value["additivity_error"] = json!(explained.explanation.additivity_error());
+    for (row, unit) in explained.explanation.units.iter().enumerate() {
+        value["units"][row]["content"] = json!(explained.content(unit));
+    }
+    print(|out| writeln!(out, "{value}"))
+}
+
+fn print_table(explained: &Explained) -> Result<()> {
+    const BAR: f32 = 20.0;
+    let Explanation { logit, base, units, variants } = explained.explanation;
+    print(|out| {
+        for unit in units {
+            let length = (unit.contribution.abs() / explained.max() * BAR).round() as usize;
+            let bar = if unit.contribution < 0.0 { "-" } else { "+" }.repeat(length);
+            let content = one_line(explained.content(unit));
+            writeln!(out, "{:>+9.4}  {bar:<20}  {content}", unit.contribution)?;
+        }
+        Ok(())
+    })?;
+    terminal::status(&format!("logit {logit:.4}, {base:.4} without these; {variants} pairs scored"));
+    Ok(())
+}
