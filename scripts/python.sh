@@ -18,24 +18,21 @@ setup_python() {
   local python requirements=tests/python/requirements.txt
   python=$(find_python)
   [ -n "$python" ] || fail "the wheel needs Python 3.10 or later with venv (Debian: sudo apt-get install python3-venv; or set PYTHON)"
-  if ! cmp -s "$requirements" "$python_environment/requirements.txt"; then
-    say "Python tools into $python_environment"
-    rm -rf "$python_environment"
-    "$python" -m venv "$python_environment"
-    "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+  ! cmp -s "$requirements" "$python_environment/requirements.txt" || return 0
+  say "Python tools into $python_environment"
+  rm -rf "$python_environment"
+  "$python" -m venv "$python_environment" &&
+    "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" &&
     cp "$requirements" "$python_environment/requirements.txt"
-  fi
 }
 
 # Builds .build/wheels/ranklet-*.whl for Python 3.10 and later. cargo builds the tests with the features of the whole
-# workspace, so that this finds the library compiled.
+# workspace, so that this finds the library compiled. Steps are joined by &&, because `suite` runs this without errexit.
 wheel() {
-  setup_python
-  say "wheel"
-  rm -f .build/wheels/ranklet-*
-  "$python_environment/bin/maturin" build --quiet --release --locked --manifest-path python/Cargo.toml \
-    --interpreter "$python_environment/bin/python" --out .build/wheels
-  ls -l .build/wheels
+  setup_python && say "wheel" && rm -f .build/wheels/ranklet-* &&
+    "$python_environment/bin/maturin" build --quiet --release --locked --manifest-path python/Cargo.toml \
+      --interpreter "$python_environment/bin/python" --out .build/wheels &&
+    ls -l .build/wheels/ranklet-*.whl
 }
 
 python_tests() {
@@ -43,8 +40,8 @@ python_tests() {
     say "Python tests: skipped, because there is no Python 3.10 or later with venv (Debian: python3-venv)"
     return 0
   fi
-  wheel
-  "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
-    .build/wheels/ranklet-*.whl
-  "$python_environment/bin/python" -m pytest -q tests/python
+  wheel &&
+    "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+      .build/wheels/ranklet-*.whl &&
+    "$python_environment/bin/python" -m pytest -q tests/python
 }
