@@ -18,7 +18,7 @@ function expanded(path) {
 /** The paths in the code spans of a text. */
 function paths(text) {
   const folders = readdirSync(inRepository("."), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const generated = /^(?:target|node_modules|pkg\/dist)\//;
+  const generated = /^(?:target|node_modules|\.build|pkg\/dist)\//;
   return codeSpans(text).filter((span) => folders.some((folder) => span.startsWith(`${folder}/`)) && !generated.test(span) && !span.includes(" ")).flatMap(expanded);
 }
 
