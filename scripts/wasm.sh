@@ -35,7 +35,8 @@ wasm_cargo() {
   for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
     flags="$flags, \"--remap-path-prefix=$folder=crates\""
   done
-  cargo --config 'build.target="wasm32-unknown-unknown"' --config "target.wasm32-unknown-unknown.rustflags=[$flags]" "$@"
+  # After the subcommand, because cargo does not hand options before it to clippy.
+  cargo "$1" --config 'build.target="wasm32-unknown-unknown"' --config "target.wasm32-unknown-unknown.rustflags=[$flags]" "${@:2}"
 }
 
 wasm_size() {

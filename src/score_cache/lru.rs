@@ -30,6 +30,7 @@ struct Entry {
 }
 
 impl Lru {
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,

@@ -80,6 +80,7 @@ pub(crate) struct Ticket {
 pub(crate) struct Waiter(Arc<Mutex<Flight>>);
 
 impl ScoreCache {
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn new(max_bytes: usize) -> Self {
         let state = State { scores: Lru::new(max_bytes), in_flight: HashMap::new() };
         Self { keys: KeyMaker::default(), state: Arc::new(Mutex::new(state)) }
