@@ -135,7 +135,7 @@ impl NativeReranker {
         let deadline = seconds(deadline)?;
         let scored = detached(py, || {
             let options = ScoreOptions { scores, instruction: instruction.as_deref(), deadline };
-            pollster::block_on(self.0.score_pairs(&pairs, options))
+            pollster::block_on(self.0.score_pairs(pairs, options))
         })?;
         let pairs = || scored.pairs.iter().map(Option::as_ref);
         Ok((

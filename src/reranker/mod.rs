@@ -79,7 +79,11 @@ impl Reranker {
     ) -> Result<Vec<f32>> {
         let pairs = pairs.iter().map(|(query, document)| (query.as_ref().into(), document.as_ref().into()));
         let pairs = Pairs::truncated(pairs.collect());
-        let scored = self.score_pairs(&pairs, ScoreOptions { scores, ..ScoreOptions::default() }).await?;
+        let options = ScoreOptions { scores, ..ScoreOptions::default() };
+        if self.session.cache.is_none() {
+            return Ok(self.score_without_cache(pairs, options).await?.scores);
+        }
+        let scored = self.score_pairs(pairs, options).await?;
         Ok(scored.pairs.into_iter().flatten().flat_map(|pair| pair.scores).collect())
     }
 
@@ -173,7 +177,7 @@ impl Reranker {
     ///
     /// # Errors
     /// As [`score_pairs`](Self::score_pairs).
-    pub fn score_pairs_blocking(&self, pairs: &Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
+    pub fn score_pairs_blocking(&self, pairs: Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
         pollster::block_on(self.score_pairs(pairs, options))
     }
 

@@ -64,7 +64,7 @@ impl Reranker {
             options: rank.into(),
         };
         let options = ScoreOptions { scores: rank.scores, instruction: rank.instruction, deadline };
-        let scored = self.score_pairs(&pairs, options).await?;
+        let scored = self.score_pairs(pairs, options).await?;
         let scores: Vec<Option<f32>> =
             scored.pairs.iter().map(|pair| Some(*pair.as_ref()?.scores.first()?)).collect();
         let with_span = |ranked: Ranked| Ranked {

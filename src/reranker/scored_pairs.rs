@@ -67,26 +67,36 @@ impl Reranker {
     ///
     /// # Errors
     /// As [`ScoringRun::step`].
-    pub async fn score_pairs(&self, pairs: &Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
-        let work = Work { pairs, options, deadline: options.deadline.map(Deadline::after) };
+    pub async fn score_pairs(&self, pairs: Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
         match (self.session.cache.as_ref(), pairs.document_options()) {
             (Some(cache), Some(documents)) if pairs.len() > 0 => {
+                let work = Work { pairs: &pairs, options, deadline: options.deadline.map(Deadline::after) };
                 CachedScoring::new(self, cache, &work, documents)?.run().await
             }
-            _ => self.score_without_cache(&work).await,
+            _ => {
+                let len = pairs.len();
+                let scored = self.score_without_cache(pairs, options).await?;
+                let mut pairs: Vec<Option<ScoredPair>> = self.split(scored).map(Some).collect();
+                pairs.resize(len, None);
+                Ok(ScoredPairs { pairs })
+            }
         }
     }
 
-    async fn score_without_cache(&self, work: &Work<'_>) -> Result<ScoredPairs> {
-        let mut run =
-            work.run(work.pairs.subset(&(0..work.pairs.len()).collect::<Vec<_>>()), work.options.scores);
+    /// Returns the scores of all pairs, or of those before the deadline.
+    pub(super) async fn score_without_cache(
+        &self,
+        pairs: Pairs<'_>,
+        options: ScoreOptions<'_>,
+    ) -> Result<PartialScores> {
+        let mut run = ScoringRun::new(pairs, options.scores)
+            .instruction(options.instruction)
+            .deadline(options.deadline);
         let mut all = PartialScores::default();
         while let Some(part) = run.step(self).await? {
             all.append(part);
         }
-        let mut pairs: Vec<Option<ScoredPair>> = self.split(all).map(Some).collect();
-        pairs.resize(work.pairs.len(), None);
-        Ok(ScoredPairs { pairs })
+        Ok(all)
     }
 
     /// Returns the scores of each pair.

@@ -33,9 +33,9 @@ fn a_second_identical_call_scores_nothing() {
         let (reranker, plain) = (load(&fixture, 1 << 20), fixture.load());
         for kind in [Scores::Model, Scores::Raw, Scores::Sigmoid] {
             let options = ScoreOptions { scores: kind, ..ScoreOptions::default() };
-            let expected = plain.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap();
+            let expected = plain.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap();
             assert_eq!(expected.cache_hits(), 0);
-            let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap();
+            let scored = reranker.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap();
             assert_eq!(scores(&scored), scores(&expected), "{name} {kind:?}");
             // Logits serve all kinds of scores.
             let hits = if kind == Scores::Model { 0 } else { 4 };
@@ -118,18 +118,18 @@ fn a_call_that_ends_early_leaves_its_pairs_to_the_next() {
     let reranker = load(&fixture("bert-gelu-h36"), 1 << 20);
     let deadline = Some(std::time::Duration::ZERO);
     let ended = ScoreOptions { deadline, ..ScoreOptions::default() };
-    let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ended).unwrap();
+    let scored = reranker.score_pairs_blocking(pairs(&DOCUMENTS), ended).unwrap();
     assert!(scored.pairs.iter().all(Option::is_none));
-    let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
+    let scored = reranker.score_pairs_blocking(pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
     assert_eq!((scored.cache_hits(), scores(&scored).len()), (0, 4));
 }
 
 #[test]
 fn errors_name_the_pairs_of_the_caller_and_refused_options_are_refused_for_cached_pairs() {
     let reranker = load(&fixture("bert-gelu-h36"), 1 << 20);
-    reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
+    reranker.score_pairs_blocking(pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
     let options = ScoreOptions { scores: Scores::Probability, ..ScoreOptions::default() };
-    let error = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap_err();
+    let error = reranker.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     // Without special tokens, a pair of empty texts has no tokens, which is an error.
     let mut files = fixture("families/modernbert-cls-h48").files();
@@ -146,18 +146,18 @@ fn errors_name_the_pairs_of_the_caller_and_refused_options_are_refused_for_cache
         .unwrap_err();
     assert!(error.to_string().starts_with("input error: pair 2: this pair has no tokens"), "{error}");
     let options = ScoreOptions { instruction: Some("Find it."), ..ScoreOptions::default() };
-    let error = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), options).unwrap_err();
+    let error = reranker.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
 #[test]
 fn a_small_cache_gives_the_same_scores_and_stays_within_its_bound() {
     let fixture = fixture("bert-gelu-h36");
-    let expected = fixture.load().score_pairs_blocking(&pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
+    let expected = fixture.load().score_pairs_blocking(pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
     for max_bytes in [0, 300, 700] {
         let reranker = load(&fixture, max_bytes);
         for _ in 0..3 {
-            let scored = reranker.score_pairs_blocking(&pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
+            let scored = reranker.score_pairs_blocking(pairs(&DOCUMENTS), ScoreOptions::default()).unwrap();
             assert_eq!(scores(&scored), scores(&expected));
             assert!(reranker.score_cache_usage().unwrap().bytes <= max_bytes);
         }

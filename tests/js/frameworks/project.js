@@ -26,7 +26,12 @@ export async function createProject(framework, tarball) {
   const manifest = { name: "project", private: true, type: "module", ...framework.manifest, [framework.part ?? "dependencies"]: packages };
   manifest[ranklet] = { ...manifest[ranklet], ranklet: `file:${tarball}` };
   writeFileSync(path("package.json"), JSON.stringify(manifest));
-  await project.run("npm install --no-audit --no-fund --no-package-lock");
+  try {
+    await project.run("npm install --no-audit --no-fund --no-package-lock");
+  } catch (error) {
+    project.remove();
+    throw error;
+  }
 
   /** Writes the files of a line of configuration. */
   const writeLine = ({ files = {} } = {}) => {

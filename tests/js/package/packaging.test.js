@@ -39,6 +39,7 @@ describe("the packed package", () => {
       "dist/assets/default/tokenizer_config.json",
       "dist/assets/ranklet_bg.wasm",
       "dist/assets/ranklet_relaxed_bg.wasm",
+      "dist/assets/shared-worker.js",
       "dist/assets/worker.js",
       "dist/assets/worker.mjs",
       "package.json",

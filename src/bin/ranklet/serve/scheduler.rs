@@ -288,7 +288,7 @@ impl Round {
             return Ok(ScoredPairs::default());
         };
         let pairs = Pairs::Each { pairs, options: *options };
-        reranker.score_pairs_blocking(&pairs, ScoreOptions { scores: *scores, ..ScoreOptions::default() })
+        reranker.score_pairs_blocking(pairs, ScoreOptions { scores: *scores, ..ScoreOptions::default() })
     }
 
     fn with_scores(mut self, scored: ScoredPairs) -> Vec<Job> {
