@@ -47,7 +47,7 @@ export class Deadline {
 
   /** Frees the timer. To be called when the call ends. */
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#unlink();
   }
 

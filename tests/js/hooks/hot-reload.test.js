@@ -41,6 +41,8 @@ describe("hot reload", () => {
     const code = readFileSync(file, "utf8");
     const max = Math.max(page.workers().length, 1);
     for (const label of ["First", "Second", "Third"]) {
+      // The watcher of files drops a change that follows another one at once.
+      await page.waitForTimeout(500);
       writeFileSync(file, code.replace("Question", label));
       await page.getByText(label).waitFor();
       await page.locator("#query:enabled").waitFor();
