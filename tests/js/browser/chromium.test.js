@@ -43,17 +43,6 @@ describe("in Chromium", () => {
     }
   });
 
-  test("the reason for the CPU gives no advice, and the error for a GPU that is required does", async () => {
-    const seen = await page.evaluate(async () => {
-      const { Reranker } = await import("/pkg/index.js");
-      const { message } = await Reranker.load(undefined, { device: "webgpu", workers: 1 }).catch((error) => error);
-      return { reason: reranker.info.backend.reason, message };
-    });
-    assert.match(seen.message, /no (GPU|WebGPU)\b.*use (the device )?("auto" or )?"cpu"$/i);
-    assert.match(seen.reason, /no (GPU|WebGPU)\b/);
-    assert.doesNotMatch(seen.reason, /use the device/i);
-  });
-
   test("in a page, an abort rejects within one micro-batch, and the next call works", async () => {
     const seen = await page.evaluate(async () => {
       const expected = await reranker.rank("bees", documents.slice(0, 5));
@@ -158,6 +147,17 @@ describe("in Chromium", () => {
   test("after loading, a page requests neither the engine nor the model, not even for a new worker", () => {
     // The browser may load the worker's program again for a new worker.
     assert.deepEqual(site.requests.filter((path) => path !== "/pkg/assets/worker.js"), []);
+  });
+
+  test("the reason for the CPU gives no advice, and the error for a GPU that is required does", async () => {
+    const seen = await page.evaluate(async () => {
+      const { Reranker } = await import("/pkg/index.js");
+      const { message } = await Reranker.load(undefined, { device: "webgpu", workers: 1 }).catch((error) => error);
+      return { reason: reranker.info.backend.reason, message };
+    });
+    assert.match(seen.message, /no (GPU|WebGPU)\b.*use (the device )?("auto" or )?"cpu"$/i);
+    assert.match(seen.reason, /no (GPU|WebGPU)\b/);
+    assert.doesNotMatch(seen.reason, /use the device/i);
   });
 
   test("a worker that gets its lock after its first answers does not count as lost", async () => {
