@@ -98,7 +98,7 @@ class Batcher:
         self.waiting = asyncio.Queue()
         self.executor = ThreadPoolExecutor(calls)
 
-    async def score(self, query, documents):
+    async def score(self, query, documents, _is_disconnected):
         """Return the probabilities of a request."""
         done = asyncio.get_running_loop().create_future()
         await self.waiting.put(([(query, document) for document in documents], done))
