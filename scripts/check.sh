@@ -8,6 +8,7 @@ check() {
   cargo fmt --check --manifest-path fuzz/Cargo.toml
   say "lints"
   cargo clippy --quiet --release --workspace --all-targets -- -D warnings
+  cargo clippy --quiet --release --lib --no-default-features -- -D warnings
   wasm_cargo clippy --quiet --profile wasm --lib --no-default-features --features "$wasm_features" -- -D warnings
   say "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --lib

@@ -24,7 +24,6 @@
 
 #[cfg(feature = "candle")]
 pub(crate) mod candle;
-#[cfg(any(feature = "gpu", target_arch = "wasm32"))]
 pub(crate) mod clock;
 pub(crate) mod cpu;
 #[cfg(feature = "decoder")]

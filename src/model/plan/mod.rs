@@ -306,6 +306,7 @@ impl Plan {
     }
 
     /// Returns the width of the result.
+    #[cfg(feature = "gpu")]
     pub(crate) fn pooled_size(&self) -> usize {
         match self.steps.last() {
             Some(Step::Pool(pool)) => pool.poolings.len() * self.hidden_size,
