@@ -16,7 +16,7 @@ pub(crate) struct NativeScoring {
     run: Mutex<ScoringRun<'static>>,
     done: usize,
     tokens: usize,
-    /// What the last step returned besides the scores.
+    /// The spans and token counts of the last step. Its scores are not kept.
     last: PartialScores,
 }
 
@@ -40,7 +40,7 @@ impl NativeScoring {
         Ok(Some(PyByteArray::new(py, &bytes)))
     }
 
-    /// Whether the run has begun again in the last step, because the CPU took over from a GPU: earlier scores are void.
+    /// Whether the last step began the run again, because the CPU took over from a GPU. Earlier scores are void then.
     #[getter]
     fn restarted(&self) -> bool {
         self.last.restarted

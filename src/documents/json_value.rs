@@ -69,7 +69,7 @@ impl JsonValue {
         }
     }
 
-    /// Describes the value, for the end of "must be ..., not ...".
+    /// Returns a name of the value for error messages: "must be a list, not NAME".
     pub(super) fn kind(&self) -> String {
         match self {
             JsonValue::Null => "null".to_owned(),

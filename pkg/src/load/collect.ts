@@ -43,7 +43,7 @@ export async function collectFiles(source: FileSource, chosen?: WeightsForm): Pr
   const readConfig = readFile(source, configFile, config);
   const files = listing ?? (await filesIn(readConfig));
   if (listing === undefined && files !== undefined) source.restrict(files);
-  const fixed = readFixed(source, readConfig, files === undefined && source.asksSparingly);
+  const fixed = readFixed(source, readConfig, files === undefined && source.skipsUnneededFiles);
   const weights = readWeights(source, chosen, files);
   for (const later of [...fixed, weights]) later.catch(() => {}); // Each is awaited below, in order.
   const read: ReadFile[] = [];
@@ -60,16 +60,16 @@ async function filesIn(config: Promise<readonly ReadFile[]>): Promise<ReadonlySe
 
 /**
  * Reads the files with fixed names.
- * @param asksSparingly whether to leave out those that cannot matter
+ * @param skipsUnneededFiles whether to leave out optional files that cannot matter for the model
  */
-function readFixed(source: FileSource, readConfig: Promise<readonly ReadFile[]>, asksSparingly: boolean): Promise<readonly ReadFile[]>[] {
+function readFixed(source: FileSource, readConfig: Promise<readonly ReadFile[]>, skipsUnneededFiles: boolean): Promise<readonly ReadFile[]>[] {
   const reading = new Map([[configFile.name, readConfig]]);
   const contentOf = async (name: string): Promise<Blob | undefined> => {
     const file = fixedFiles.find((other) => other.name === name);
     return file === undefined ? undefined : (await read(file)).find(([other]) => other === name)?.[1];
   };
   const readUnlessUseless = async (file: ModelFile): Promise<readonly ReadFile[]> => {
-    if (!asksSparingly || (await mayMatter(file, contentOf))) return readFile(source, file);
+    if (!skipsUnneededFiles || (await mayMatter(file, contentOf))) return readFile(source, file);
     source.skip(file);
     return [];
   };
@@ -129,7 +129,7 @@ async function readWeights(source: FileSource, chosen: WeightsForm | undefined, 
   const form = forms.find(({ name }) => name === opened?.name);
   if (opened === undefined || form === undefined) {
     if (chosen === undefined) {
-      if (source.asksSparingly) await checkRefused(source);
+      if (source.skipsUnneededFiles) await checkRefused(source);
       throw source.missingWeights();
     }
     const present = listing ?? (await openAll(source, weightsForms)).map(({ name }) => name);

@@ -45,13 +45,13 @@ class MeasuringSource implements FileSource {
   bytes = 0;
   readonly opensConfigFirst: boolean;
   readonly pageIsMissing: boolean;
-  readonly asksSparingly: boolean;
+  readonly skipsUnneededFiles: boolean;
   readonly #source: FileSource;
 
   constructor(source: FileSource) {
     this.opensConfigFirst = source.opensConfigFirst;
     this.pageIsMissing = source.pageIsMissing;
-    this.asksSparingly = source.asksSparingly;
+    this.skipsUnneededFiles = source.skipsUnneededFiles;
     this.#source = source;
   }
 

@@ -60,8 +60,8 @@ export interface FileSource {
   readonly opensConfigFirst: boolean;
   /** Whether a page in place of an optional file means that the file does not exist, as development servers answer. */
   readonly pageIsMissing: boolean;
-  /** Whether a request for a file that does not exist is to be avoided, because browsers report it as an error. */
-  readonly asksSparingly: boolean;
+  /** Whether to request only the optional files that can matter, because browsers report a missing file as an error. */
+  readonly skipsUnneededFiles: boolean;
   /** Lists the files of the location. Returns `undefined` if it cannot tell. */
   list(): Promise<ReadonlySet<string> | undefined>;
   /** Sets the files that the location has, if it does not list them itself. */

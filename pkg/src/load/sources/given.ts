@@ -14,7 +14,7 @@ import { readLocal } from "./local.js";
 export class GivenSource implements FileSource {
   readonly opensConfigFirst = false;
   readonly pageIsMissing = false;
-  readonly asksSparingly = false;
+  readonly skipsUnneededFiles = false;
   readonly #files: Readonly<Record<string, unknown>>;
   readonly #missingAdvice: string | undefined;
   readonly #context: SourceContext;

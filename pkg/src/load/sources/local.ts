@@ -8,7 +8,7 @@ import type { FileSource, LocalFolder, OpenedFile, SourceContext } from "../stag
 export class LocalSource implements FileSource {
   readonly opensConfigFirst = false;
   readonly pageIsMissing = false;
-  readonly asksSparingly = false;
+  readonly skipsUnneededFiles = false;
   /** The folder with the files. */
   #folder: URL;
   readonly #platform: Platform;

@@ -15,7 +15,7 @@ import type { DownloadOptions } from "./file-response.js";
 export class RemoteSource implements FileSource {
   readonly opensConfigFirst = true;
   readonly pageIsMissing: boolean;
-  readonly asksSparingly: boolean;
+  readonly skipsUnneededFiles: boolean;
   readonly #location: RemoteFolder;
   readonly #platform: Platform;
   readonly #entry: CacheEntry | undefined;
@@ -35,7 +35,7 @@ export class RemoteSource implements FileSource {
     const { hub, folder } = location;
     this.pageIsMissing = hub === undefined;
     // A Hub lists its files.
-    this.asksSparingly = hub === undefined;
+    this.skipsUnneededFiles = hub === undefined;
     this.#location = location;
     this.#platform = platform;
     this.#entry = entry;

@@ -14,8 +14,8 @@ body{font:16px/1.9 system-ui,sans-serif;color:var(--text);background:var(--page)
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p.note{color:var(--muted);line-height:1.5}.text{white-space:pre-wrap;overflow-wrap:anywhere}\
 mark{color:inherit;background:none;border-radius:.2rem}";
 
-/// Returns the page. Color shows the sign and the size of a contribution, and so does the line below a unit: solid for
-/// units that raise the logit, dashed for those that lower it.
+/// Returns the page. Color shows the sign and the size of a contribution. The line below a unit shows the sign too: it is
+/// solid if the unit raises the logit and dashed if the unit lowers it.
 pub(super) fn page(explained: &Explained) -> String {
     let explanation = explained.explanation;
     let (logit, base) = (explanation.logit, explanation.base);

@@ -70,10 +70,10 @@ pub(super) struct Attributes {
     pub(super) alpha: f32,
     pub(super) beta: f32,
     pub(super) axis: Option<i64>,
-    /// Whether a Transpose has another order of dimensions than 1, 0.
+    /// Whether a Transpose has an order of dimensions other than 1, 0.
     pub(super) is_permutation: bool,
     pub(super) block_size: i64,
-    /// Whether the projections to queries, keys and values have different sizes.
+    /// Whether queries, keys and values have different widths.
     pub(super) has_unequal_parts: bool,
 }
 
@@ -223,8 +223,8 @@ impl Graph {
         consumers.get(..MAX_CONSUMERS).unwrap_or(consumers)
     }
 
-    /// Calls `visit` for each node that reads a value, with the number of the input, and for those that read the results
-    /// of nodes for which it returns true.
+    /// Calls `visit` for each node that reads a value, with the index of the input. Where `visit` returns true, continues
+    /// with the nodes that read the results of that node.
     pub(super) fn follow(&self, value: ValueId, visit: &mut dyn FnMut(&Node, usize) -> bool) {
         let mut seen = Vec::new();
         let mut open = vec![value];
