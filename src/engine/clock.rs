@@ -1,4 +1,4 @@
-//! The clock that engines and kernels are compared with.
+//! The clock of deadlines and of comparisons between engines and kernels.
 
 /// Returns the time since an arbitrary origin, in milliseconds.
 ///
