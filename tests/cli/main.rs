@@ -18,7 +18,3 @@ mod rank_options;
 mod refusals;
 #[cfg(feature = "serve")]
 mod serve;
-#[cfg(feature = "serve")]
-mod serve_faults;
-#[cfg(feature = "serve")]
-mod serve_options;

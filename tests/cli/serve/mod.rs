@@ -1,5 +1,8 @@
 //! `ranklet serve`, over HTTP. The recorded requests are those of rerank clients.
 
+mod faults;
+mod options;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -131,7 +134,7 @@ fn the_text_of_a_document_is_the_first_field_that_is_a_string() {
 
 #[test]
 fn recorded_requests_of_clients_are_answered_as_they_read_them() {
-    let recording = include_str!("../fixtures/rerank_clients.json");
+    let recording = include_str!("../../fixtures/rerank_clients.json");
     let recording: BTreeMap<String, Value> = serde_json::from_str(recording).unwrap();
     let server = serve(&["--api-key", "key of the test"]);
     let expected = expected();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::serve::{DOCUMENTS, QUERY, Server, rows, serve};
+use super::{DOCUMENTS, QUERY, Server, rows, serve};
 
 /// A request with some more fields.
 fn body(extra: Value) -> Value {
@@ -97,7 +97,7 @@ fn bad_fields_are_refused_and_the_next_request_is_right() {
     ] {
         server.post("/v1/rerank", &body(extra)).expect_error(400, message);
     }
-    let cases: Value = serde_json::from_str(include_str!("../fixtures/application.json")).unwrap();
+    let cases: Value = serde_json::from_str(include_str!("../../fixtures/application.json")).unwrap();
     for case in cases["refused_fusions"].as_array().unwrap() {
         let extra = json!({ "documents": ["a", "b"], "fuse": case[0] });
         server.post("/v1/rerank", &body(extra)).expect_error(400, case[1].as_str().unwrap());
