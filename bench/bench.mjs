@@ -35,7 +35,9 @@ if (options.help) {
   process.exit(0);
 }
 
-for (const [path, what] of [[program, "the command line"], [inRepository("pkg/dist/index.js"), "the package"]]) {
+const needsProgram = [[program, "the command line"]];
+const needsPackage = [[inRepository("pkg/dist/index.js"), "the package"]];
+for (const [path, what] of options.parts.join() === "native" ? needsProgram : [...needsProgram, ...needsPackage]) {
   if (existsSync(path)) continue;
   console.error(`bench: ${what} is not built: run without --no-build`);
   process.exit(1);
@@ -49,7 +51,7 @@ const commonModels = options.only.some((section) => section !== "families" && se
 const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;
 const models = modelNames.map((name) => prepareModel(name, python, options.checkpoint));
 const workloads = new WorkloadGenerator(options.w100);
-const site = await startSite(options.baseline);
+const site = await startSite();
 
 const notes = [];
 const report = {
@@ -69,7 +71,8 @@ const context = {
   workloads,
   config,
   notes,
-  baseline: options.baseline,
+  against: options.against,
+  parts: options.parts,
   prepare: (name) => prepareFamily(name, python, options.xlmr),
 };
 for (const section of options.only) {

@@ -1,13 +1,17 @@
 // The command line's options, and what they mean for a run.
 import { parseArgs } from "node:util";
 
-const peerSections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu", "serve", "python"];
-const sections = [...peerSections, "versions"];
+const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu", "serve", "python"];
+
+/** The parts of a comparison with another revision. */
+const comparedParts = ["native", "browser", "node"];
 
 export const help = `./build.sh bench [options]
   --quick              few documents and repetitions, small shapes; checks that everything runs
   --no-build           measure the existing build
   --only SECTIONS      comma-separated sections: ${sections.join(", ")}
+  --against REV        compare this build with that of another revision, and measure nothing else; --only then takes some of
+                       ${comparedParts.join(", ")}
   --repetitions N      repetitions in all sections
   --max-documents N    skip runs with more than N documents
   --engines PATTERN    engines of the section "speed" whose name (where/engine/weights/threads) matches, e.g. chromium/.*/1
@@ -16,7 +20,6 @@ export const help = `./build.sh bench [options]
   --xlmr DIR           folder with XLM-R's tokenizer for the shapes that have it, instead of a synthetic one
   --hardware           in the section "gpu", use the GPU of this machine instead of a software adapter
   --shapes NAMES       comma-separated shapes of the section "families"
-  --baseline DIR       with --only versions: the repository of another build to compare with this one
   --publish            also write the measured sections into docs/benchmarks.md, and docs/bench.svg`;
 
 const optionTypes = {
@@ -30,7 +33,7 @@ const optionTypes = {
   xlmr: { type: "string" },
   shapes: { type: "string" },
   hardware: { type: "boolean", default: false },
-  baseline: { type: "string" },
+  against: { type: "string" },
   publish: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 };
@@ -41,16 +44,18 @@ const optionTypes = {
  */
 export function readOptions(args) {
   const { values } = parseArgs({ args, options: optionTypes });
-  const only = values.only?.split(",") ?? peerSections;
-  const unknown = only.find((section) => !sections.includes(section));
-  if (unknown !== undefined) throw new Error(`--only takes ${sections.join(", ")}, not ${unknown}`);
-  if (only.includes("versions") !== (values.baseline !== undefined)) throw new Error("--only versions and --baseline DIR must be used together");
+  const isComparison = values.against !== undefined;
+  const known = isComparison ? comparedParts : sections;
+  const only = values.only?.split(",") ?? known;
+  const unknown = only.find((section) => !known.includes(section));
+  if (unknown !== undefined) throw new Error(`--only takes ${known.join(", ")}${isComparison ? " with --against" : ""}, not ${unknown}`);
+  if (values.publish && isComparison) throw new Error("--publish cannot be used with --against: docs/benchmarks.md has no such section");
   const repetitions = wholeNumber("repetitions", values.repetitions);
   const maxDocuments = wholeNumber("max-documents", values["max-documents"]);
   if (!isPattern(values.engines ?? "")) throw new Error(`--engines takes a regular expression, not ${values.engines}`);
   if (values.publish && values.quick) throw new Error("--publish cannot be used with --quick: the figures of a quick run mean nothing");
   if (values.publish && values.engines !== undefined) throw new Error("--publish cannot be used with --engines: a section needs all its engines");
-  return { ...values, only, repetitions, maxDocuments };
+  return { ...values, only: isComparison ? ["versions"] : only, parts: isComparison ? only : [], repetitions, maxDocuments };
 }
 
 function isPattern(text) {
@@ -68,8 +73,7 @@ function wholeNumber(name, text) {
 }
 
 /**
- * Returns the sizes of all sections. `speed`, `noVnni`, `shape`, `versions` and `flat` have pairs [documents, repetitions]; in
- * `flat` all documents have the same length. A quick run runs everything once or twice with very few documents.
+ * Returns the sizes of all sections. `speed`, `noVnni`, `shape` and `flat` have pairs [documents, repetitions]; in `flat` all documents have the same length. A quick run runs everything once or twice with very few documents.
  */
 export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", maxDocuments = Infinity }) {
   const fullConfig = {
@@ -80,7 +84,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
-    versions: [100, 7],
+    versions: { documents: 100, repetitions: 9, loads: 9 },
     gpu: hardware ? { pages: [100, 7], native: [100, 7] } : { pages: [4, 3], native: [4, 2] },
     families: [
       "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
@@ -98,7 +102,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 2,
     memory: 6,
     flat: [[4, 2], [16, 2]],
-    versions: [6, 2],
+    versions: { documents: 6, repetitions: 2, loads: 2 },
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,
@@ -116,7 +120,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     speed: chosen.speed.map(withRepetitions),
     noVnni: withRepetitions(chosen.noVnni),
     shape: withRepetitions(chosen.shape),
-    versions: withRepetitions(chosen.versions),
+    versions: { ...chosen.versions, repetitions, loads: repetitions },
     python: withRepetitions(chosen.python),
     loads: repetitions,
     flat: chosen.flat.map(withRepetitions),

@@ -16,11 +16,11 @@ export const engineInfo = {};
 const onnxFile = { q8: "onnx/model_quantized.onnx", f32: "onnx/model.onnx" };
 
 /**
- * Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get; `version` is another build
- * of Ranklet, as in sections/versions.mjs.
+ * Ranklet in Chromium. `build` is "simd128" for the file that browsers without relaxed SIMD get; `version` is one of several
+ * builds of Ranklet, as in sections/versions.mjs.
  */
 export function rankletPage({ browser, site, model, dtype, threads, build, version, device = "cpu", watch = false }) {
-  const variant = device === "webgpu" ? device : (build ?? version?.name);
+  const variant = device === "webgpu" ? device : ([version?.name, build].filter(Boolean).join("-") || undefined);
   const label = `Ranklet${variant === undefined ? "" : device === "webgpu" ? ", WebGPU" : `, ${variant} build`}`;
   return {
     ...registered({ label, where: "Chromium", peer: variant === undefined ? "ranklet" : `ranklet-${variant}`, dtype, threads }),
@@ -30,10 +30,7 @@ export function rankletPage({ browser, site, model, dtype, threads, build, versi
       const loaded = await page.load({
         library: version?.library ?? "/ranklet/index.js",
         model: `bench/${dtype === "q8" && model.folders.q8 !== model.folders.f32 ? `${model.name}-q8` : model.name}`,
-        baseUrl: `${site.url}models`,
-        dtype,
-        workers: threads,
-        device,
+        options: { baseUrl: `${site.url}models`, dtype, workers: threads, device },
         simd128: build === "simd128",
         watch,
         warmUp: warmUpWorkload,

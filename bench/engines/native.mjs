@@ -1,13 +1,14 @@
 // Native engines: processes that read one workload per line and answer with one line.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 import { program as builtProgram } from "../models/models.mjs";
 import { inRepository } from "../paths.mjs";
 
-/** Starts `ranklet bench --serve`. */
+/** Starts `ranklet bench --serve` on the model of a folder, or on the default model. */
 export function startRanklet({ program = builtProgram, folder, device, dtype, threads }) {
-  const args = ["bench", "--serve", "--model", folder, "--device", device, "--dtype", dtype];
+  const args = ["bench", "--serve", "--device", device, "--dtype", dtype, ...(folder === undefined ? [] : ["--model", folder])];
   if (device !== "candle") args.push("--threads", String(threads));
   // candle takes its number of threads from this variable.
   return start(program, args, { RAYON_NUM_THREADS: String(threads) });
@@ -28,6 +29,16 @@ export function startPythonPackage({ python, name, folder, dtype, threads, batch
   const args = [inRepository("bench/engines/python_package.py"), name, folder, dtype, threads, batch].map(String);
   // OpenMP and the libraries below it take their number of threads from this variable.
   return start(python, args, { PYTHONPATH: inRepository(".build/bench/wheel"), OMP_NUM_THREADS: String(threads), HF_HUB_OFFLINE: "1" });
+}
+
+/**
+ * Loads the default model in a new Node process and scores a workload.
+ * @param {string} dist the folder of a built package
+ * @returns {Promise<{ ms: number, processor_ms: number }>} the time from the import to the first score, and the process's processor time
+ */
+export async function loadInNode(dist, workload) {
+  const { stdout } = await promisify(execFile)(process.execPath, [inRepository("bench/engines/node-load.mjs"), dist, JSON.stringify(workload)]);
+  return JSON.parse(stdout);
 }
 
 /** @returns {Promise<{ loaded: object, score: (workload: object) => Promise<object>, close: () => Promise<void> }>} */

@@ -21,6 +21,8 @@ const compressed = new Set([".html", ".js", ".json", ".mjs", ".wasm"]);
 const folders = {
   page: inRepository("bench/engines/page"),
   ranklet: inRepository("pkg/dist"),
+  // The package of another revision, for sections/versions.mjs.
+  "ranklet-baseline": inRepository(".build/against/pkg/dist"),
   transformers: inRepository("bench/node_modules/@huggingface/transformers/dist"),
   onnxruntime: inRepository("bench/node_modules/onnxruntime-web/dist"),
   models: inOutput("models"),
@@ -35,18 +37,16 @@ const headers = {
 };
 
 /**
- * Starts the server on a free port. `baseline` is the repository of another build, whose package is under
- * `/ranklet-baseline/`.
+ * Starts the server on a free port.
  * @returns {Promise<{ url: string, answers: { path: string, bytes: number }[], stop: () => Promise<void> }>} `url`
  *   ends with a slash; `answers` are the files sent so far, with the bytes that went over the wire
  */
-export async function startSite(baseline) {
-  const served = baseline === undefined ? folders : { ...folders, "ranklet-baseline": resolve(baseline, "pkg/dist") };
+export async function startSite() {
   const answers = [];
   const packed = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://site");
-    const path = filePath(served, decodeURIComponent(pathname));
+    const path = filePath(decodeURIComponent(pathname));
     if (path === undefined) {
       response.writeHead(404, headers).end();
       return;
@@ -79,9 +79,9 @@ export async function startSite(baseline) {
 }
 
 /** Returns the file for an address: `/{folder}/{path}`, and for models `/models/{org}/{name}/resolve/{revision}/{path}`. */
-function filePath(served, pathname) {
+function filePath(pathname) {
   const [, name, ...rest] = pathname.split("/");
-  const folder = served[name];
+  const folder = folders[name];
   if (folder === undefined) return undefined;
   if (name === "models") rest.splice(2, 2);
   const path = resolve(folder, rest.join("/") || "index.html");

@@ -23,3 +23,10 @@ export function kendallTau(a, b) {
 export function maxDifference(a, b) {
   return Math.max(...a.map((score, index) => Math.abs(score - b[index])));
 }
+
+/** Returns the first and the third quartile: the medians of the lower and of the upper half. The middle value is in both. */
+export function quartiles(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.ceil(sorted.length / 2);
+  return [median(sorted.slice(0, half)), median(sorted.slice(-half))];
+}

@@ -1,7 +1,8 @@
 // The whole report as a page of Markdown.
 import { measuredSections } from "./sections.mjs";
-import { rangeText, table, timeText } from "./tables.mjs";
+import { table } from "./tables.mjs";
 import { targetSize } from "./targets.mjs";
+import { versions } from "./versions.mjs";
 
 export function markdown(report) {
   return [
@@ -32,21 +33,6 @@ function conditions({ when, machine, software, models, texts }) {
 
 function modelLine(models) {
   return `- Models: ${models.map(({ name, layers, hidden, weights }) => `${name} (${layers} layers of ${hidden}; ${weights})`).join(", ")}. The peers' ONNX files are exported from the same weights.`;
-}
-
-/** The comparison of two builds. */
-function versions({ versions: { documents, tokens, model, comparisons } }) {
-  const rows = comparisons.map(({ where, dtype, threads, baseline_ms, current_ms, ratio, same_bits, max_difference }) => [
-    where,
-    dtype,
-    threads,
-    timeText(baseline_ms),
-    timeText(current_ms),
-    ratio.toFixed(3),
-    same_bits ? "the same bits" : `differ by up to ${max_difference.toExponential(1)}`,
-  ]);
-  const text = `${documents} documents, ${rangeText(tokens)} tokens, ${model}. The ratio is the baseline's median time over this build's.`;
-  return `## Versions\n\n${text}\n\n${table(["where", "weights", "threads", "baseline", "this build", "ratio", "scores"], rows)}`;
 }
 
 function targets(report) {

@@ -12,8 +12,8 @@ import { inRepository } from "../paths.mjs";
 const startTimeoutMs = 300_000;
 
 /** `ranklet serve` with the default model. */
-export function rankletServer() {
-  return { id: "ranklet", label: "ranklet serve, q8", open: () => open((port) => [program, ["serve", "--device", "cpu", "--port", port]]) };
+export function rankletServer(options = []) {
+  return { id: "ranklet", label: "ranklet serve, q8", open: () => open((port) => [program, ["serve", "--device", "cpu", "--port", port, ...options]]) };
 }
 
 /** FastAPI with sentence-transformers. */

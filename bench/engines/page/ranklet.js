@@ -4,16 +4,16 @@ import { wasmBytes, watchMemories } from "./memory.js";
 let reranker;
 
 /**
- * Imports the library, loads a model and scores `warmUp`; times begin with the import.
- * @param {{ library: string, model: string, baseUrl: string, dtype: string, workers: number, device: string, simd128: boolean, watch: boolean, warmUp: object }} settings
+ * Imports the library, loads a model (the default model if it has no name) and scores `warmUp`; times begin with the import.
+ * @param {{ library: string, model?: string, options: object, simd128: boolean, watch: boolean, warmUp: object }} settings
  */
-export async function load({ library, model, baseUrl, dtype, workers, device, simd128, watch, warmUp }) {
+export async function load({ library, model, options, simd128, watch, warmUp }) {
   if (watch) watchMemories();
   // Ranklet asks `validate` whether the browser has relaxed SIMD, and loads the other file if it does not.
   if (simd128) WebAssembly.validate = () => false;
   const started = performance.now();
   const { Reranker } = await import(library);
-  reranker = await Reranker.load(model, { baseUrl, dtype, workers, device });
+  reranker = await Reranker.load(model, options);
   const loaded = performance.now();
   const loadedBytes = watch ? wasmBytes() : undefined;
   await reranker.rerank(warmUp);

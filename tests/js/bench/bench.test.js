@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 
-import { kendallTau, median } from "../../../bench/measure/statistics.mjs";
+import { descendantsMs } from "../../../bench/measure/processor-time.mjs";
+import { kendallTau, median, quartiles } from "../../../bench/measure/statistics.mjs";
+import { benchConfig, readOptions } from "../../../bench/options.mjs";
 import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
 import { speedReport } from "../support/bench-report.js";
@@ -37,10 +42,45 @@ test("the speed chart has a bar per engine and escapes special characters", () =
   assert.match(svg, /&#60;x&#62;/);
 });
 
-test("the report of two builds has the ratio of their medians and says whether the scores are the same bits", () => {
-  const times = { where: "native", dtype: "q8", threads: 1, baseline_ms: [30, 20, 10], current_ms: [10, 10, 10], ratio: 2 };
-  const comparisons = [{ ...times, same_bits: true, max_difference: 0 }, { ...times, dtype: "f32", same_bits: false, max_difference: 0.001 }];
-  const text = markdown(speedReport({ versions: { documents: 6, tokens: [7], model: "a model", comparisons } }));
-  assert.match(text, /\| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \| the same bits \|/);
+test("the quartiles are the medians of both halves", () => {
+  assert.deepEqual(quartiles([4, 1, 3, 2]), [1.5, 3.5]);
+  assert.deepEqual(quartiles([5, 1, 3]), [2, 4]);
+  assert.deepEqual(quartiles([7]), [7, 7]);
+});
+
+test("the report of two builds has the ratio of the repetitions with its quartiles and says whether the scores are the same bits", () => {
+  const times = { what: "score", where: "native", dtype: "q8", threads: 1, baseline: { ms: [30, 20, 10], processor_ms: [30, 30, 30] }, current: { ms: [10, 10, 10], processor_ms: [10, 10, 20] } };
+  const comparisons = [
+    { ...times, same_bits: true, max_difference: 0 },
+    { ...times, dtype: "f32", same_bits: false, max_difference: 0.001 },
+    { ...times, what: "load", where: "Node", current: { ms: [10, 10, 10], processor_ms: [undefined, undefined, undefined] } },
+  ];
+  const text = markdown(speedReport({ versions: { baseline: "abc, 2026-01-01, Some change", documents: 6, tokens: [7], comparisons } }));
+  assert.match(text, /The baseline is abc, 2026-01-01, Some change\./);
+  assert.match(text, /\| 6 documents \| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \(1\.500, 2\.500\) \| 3\.000 \(2\.250, 3\.000\) \| the same bits \|/);
   assert.match(text, /\| native \| f32 \| 1 \| .* \| differ by up to 1\.0e-3 \|/);
+  assert.match(text, /\| load to first score \| Node \| q8 \| 1 \| .* \| 2\.000 .* \| - \| {2}\|/);
+});
+
+test("--against takes the parts of a comparison, and other runs the sections", () => {
+  const { only, parts } = readOptions(["--against", "HEAD~1"]);
+  assert.deepEqual([only, parts], [["versions"], ["native", "browser", "node"]]);
+  assert.deepEqual(readOptions(["--against=HEAD~1", "--only", "native"]).parts, ["native"]);
+  assert.throws(() => readOptions(["--against", "HEAD", "--only", "speed"]), /--only takes native, browser, node with --against, not speed/);
+  assert.throws(() => readOptions(["--only", "native"]), /--only takes speed, .*, not native/);
+  assert.throws(() => readOptions(["--against", "HEAD", "--publish"]), /--publish cannot be used with --against/);
+  assert.equal(benchConfig(readOptions(["--against", "HEAD", "--repetitions", "3"])).versions.repetitions, 3);
+});
+
+test("processor time is that of running descendants", { skip: !existsSync("/proc/self/task") && "the system does not report it" }, async () => {
+  const before = descendantsMs();
+  const child = spawn(process.execPath, ["-e", "const end = Date.now() + 200; while (Date.now() < end); console.log(process.cpuUsage().user / 1000); setInterval(() => {}, 1000)"]);
+  try {
+    const [output] = await once(child.stdout, "data");
+    const spent = descendantsMs() - before;
+    assert.ok(spent > 0.8 * Number(output) && spent < 5000, `${spent} ms, and the program counted ${output}`);
+  } finally {
+    child.kill();
+    await once(child, "close");
+  }
 });
