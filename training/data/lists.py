@@ -1,0 +1,91 @@
+"""Chooses candidates for every query, gives them targets, and samples lists from them."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+
+from data.bm25 import Index
+from teachers.targets import Standardizer, combine, splade_scores
+
+# Candidates per query from each source.
+FROM_DENSE, FROM_BM25, FROM_RANDOM = 24, 24, 4
+# A list has so many documents of each part of the candidates, sorted by target: of the best 4, of the next 16, of the rest.
+STRATA = ((0, 4, 2), (4, 20, 3), (20, None, 3))
+LIST_SIZE = sum(count for *_, count in STRATA)
+
+
+def candidates(query, ids, position, dense, index, rng):
+    """Returns row numbers of candidates in a pool: the best by each first stage, answers, and a few random ones."""
+    chosen = [position[document] for run in query.runs.values() for document in run]
+    if not chosen:
+        chosen += np.argpartition(-dense, min(FROM_DENSE, len(ids) - 1))[:FROM_DENSE].tolist()
+        chosen += index.top(query.text, FROM_BM25).tolist()
+    chosen += [position[answer] for answer in query.answers]
+    chosen += rng.sample(range(len(ids)), min(FROM_RANDOM, len(ids)))
+    return list(dict.fromkeys(chosen))
+
+
+def build(collection, embeddings, query_embeddings, seed, weights=None):
+    """Yields an entry per query: its text, candidates, targets, and the scores of each teacher.
+
+    `embeddings` and `query_embeddings` have a matrix per bi-encoder, in the order of the passages and queries.
+    """
+    rng = random.Random(f"{seed}-{collection.name}")
+    ids = list(collection.passages)
+    position = {document: row for row, document in enumerate(ids)}
+    index = Index(collection.passages.values())
+    names = list(embeddings)
+    tables = {name: embeddings[name].astype(np.float32) for name in names}
+    entries = []
+    for number, query in enumerate(collection.queries):
+        scores = {name: tables[name] @ query_embeddings[name][number].astype(np.float32) for name in names}
+        dense = sum(scores[name] for name in names)
+        rows = candidates(query, ids, position, dense, index, rng)
+        scores = {name: scores[name][rows] for name in names}
+        scores["bm25"] = index.scores(query.text)[rows]
+        entries.append((query, [ids[row] for row in rows], scores))
+    scales = {name: Standardizer([scores[name] for *_, scores in entries]) for name in (*names, "bm25")}
+    for query, documents, scores in entries:
+        standardized = {name: scales[name](values) for name, values in scores.items()}
+        splade = query.runs.get("SPLADE_P_P_ENSEMBLE_DISTIL")
+        if splade:
+            standardized["splade"] = splade_scores(splade, documents)
+        is_answer = np.array([document in query.answers for document in documents], np.float32)
+        targets = combine(standardized, is_answer, weights)
+        order = np.argsort(-targets)
+        yield {
+            "collection": collection.name,
+            "query": query.text,
+            "development": query.development,
+            "documents": [documents[at] for at in order],
+            "targets": [round(float(targets[at]), 3) for at in order],
+        }
+
+
+def write(path, entries):
+    """Writes entries as JSON lines, whole or not at all."""
+    path = Path(path)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w") as file:
+        for entry in entries:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    temporary.rename(path)
+
+
+def read(path):
+    """Reads the entries of a file."""
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def sample(entry, rng):
+    """Samples a list: indices of the entry's documents, some from each stratum."""
+    count = len(entry["documents"])
+    chosen = []
+    for first, end, size in STRATA:
+        stratum = range(min(first, count), count if end is None else min(end, count))
+        chosen += rng.sample(stratum, min(size, len(stratum)))
+    rest = [at for at in range(count) if at not in chosen]
+    return chosen + rng.sample(rest, LIST_SIZE - len(chosen))

@@ -1,0 +1,109 @@
+"""Reads the public collections: passages, queries and labels.
+
+`root` is the folder that the user gives, with one folder per collection (see README.md). What is held out is decided
+here and nowhere else: nothing below reads TREC DL21, WikiQA's development set or Cranfield.
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field
+
+DL22_RUNS = ("BM25", "BM25_RM3", "SPLADE_P_P_ENSEMBLE_DISTIL")
+# Every n-th query of a collection chooses settings and is never trained on.
+DEVELOPMENT = {"dl22": 4, "xquad": 10, "wikiqa": 5, "scifact": 8}
+
+
+@dataclass
+class Collection:
+    """Passages by id, and queries over them."""
+
+    name: str
+    passages: dict[str, str] = field(default_factory=dict)
+    queries: list["Query"] = field(default_factory=list)
+
+
+@dataclass
+class Query:
+    """A query with the ids of passages that are labeled as answers, and of first stages by name, best first."""
+
+    text: str
+    answers: list[str] = field(default_factory=list)
+    runs: dict[str, list[str]] = field(default_factory=dict)
+    development: bool = False
+
+
+def split(collection):
+    """Marks the queries of the development split."""
+    for index, query in enumerate(collection.queries):
+        query.development = index % DEVELOPMENT[collection.name] == 0
+    return collection
+
+
+def dl22(root):
+    """TREC DL22: the top 100 of three first stages, without judgments."""
+    collection = Collection("dl22")
+    queries = {}
+    for run in DL22_RUNS:
+        for entry in json.loads((root / f"trec-dl22/{run}_dl22.json").read_text()):
+            query = queries.setdefault(entry["query"], Query(entry["query"]))
+            query.runs[run] = [hit["docid"] for hit in entry["hits"]]
+            collection.passages.update((hit["docid"], hit["content"]) for hit in entry["hits"])
+    collection.queries = list(queries.values())
+    return split(collection)
+
+
+def xquad(root):
+    """The English part of XQuAD: questions on Wikipedia's paragraphs."""
+    collection = Collection("xquad")
+    for article in json.loads((root / "xquad/xquad.en.json").read_text())["data"]:
+        for paragraph in article["paragraphs"]:
+            name = f"xquad-{len(collection.passages)}"
+            collection.passages[name] = paragraph["context"]
+            collection.queries += [Query(qa["question"], [name]) for qa in paragraph["qas"]]
+    return split(collection)
+
+
+def wikiqa(root):
+    """WikiQA's test set: questions on the sentences of an article. Its development set is held out."""
+    collection, queries = Collection("wikiqa"), {}
+    with open(root / "wikiqa/WikiQA-test-gold.tsv", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            name = f"wikiqa-{row['SentenceID']}"
+            collection.passages[name] = row["Sentence"]
+            query = queries.setdefault(row["QuestionID"], Query(row["Question"]))
+            if row["Label"] == "1":
+                query.answers.append(name)
+    collection.queries = list(queries.values())
+    return split(collection)
+
+
+def scifact(root):
+    """SciFact: claims and the abstracts that support or refute them."""
+    collection = Collection("scifact")
+    archive = zipfile.ZipFile(root / "scifact-hf/scifact.zip")
+
+    def rows(name):
+        return csv.DictReader(io.StringIO(archive.read(name).decode()))
+
+    for row in rows("corpus_train.csv"):
+        # The abstract is the text of a list of strings: 'One.'\n 'Two.'
+        sentences = re.sub(r"['\"]\s*\n\s*['\"]", " ", row["abstract"].strip("[]"))
+        text = f"{row['title']} {sentences}".replace("\\n", " ")
+        collection.passages[f"scifact-{row['doc_id']}"] = re.sub(r"\s+", " ", text)[:1200]
+    claims = {}
+    for name in ("claims_train.csv", "claims_validation.csv"):
+        for row in rows(name):
+            query = claims.setdefault(row["claim"], Query(row["claim"]))
+            answer = f"scifact-{row['evidence_doc_id']}"
+            if answer in collection.passages and answer not in query.answers:
+                query.answers.append(answer)
+    collection.queries = list(claims.values())
+    return split(collection)
+
+
+def read_all(root):
+    """Reads every collection that is used in training."""
+    return [dl22(root), xquad(root), wikiqa(root), scifact(root)]

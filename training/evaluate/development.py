@@ -1,0 +1,95 @@
+"""Measures a model on the development queries: cheap enough to run while training.
+
+TREC DL22 has no judgments. SPLADE++'s ranks stand for them here: gain 3 for its best 5 passages, 2 for the next 15, 1 for
+the next 30, over BM25's top 100. The other collections have labels; their candidates are BM25's best 30.
+"""
+
+import json
+import math
+import random
+
+import torch
+from tokenizers import Tokenizer
+
+from data.bm25 import Index
+from train.batches import PairEncoder, score
+
+SPLADE_GAINS = ((5, 3), (20, 2), (50, 1))
+BM25_CANDIDATES = 30
+# Queries per collection.
+QUERIES = 40
+
+
+def ndcg(gains, judged, depth=10):
+    """nDCG with linear gain, as trec_eval computes it."""
+    ideal = sorted(judged, reverse=True)[:depth]
+    best = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(ideal))
+    return sum(gain / math.log2(rank + 2) for rank, gain in enumerate(gains[:depth])) / best if best else 0.0
+
+
+def splade_gain(rank):
+    """The gain that stands for a judgment of a passage with this rank, from 0."""
+    return next((gain for end, gain in SPLADE_GAINS if rank < end), 0)
+
+
+def development_sets(collections):
+    """Returns `{collection: [(query, texts, gains, judged)]}`."""
+    sets = {}
+    for collection in collections:
+        queries = [query for query in collection.queries if query.development and (query.answers or query.runs)]
+        if len(queries) > QUERIES:
+            queries = random.Random(0).sample(queries, QUERIES)
+        ids = list(collection.passages)
+        index = Index(collection.passages.values())
+        entries = []
+        for query in queries:
+            if query.runs:
+                chosen = query.runs["BM25"]
+                ranked = {name: rank for rank, name in enumerate(query.runs["SPLADE_P_P_ENSEMBLE_DISTIL"])}
+                gains = [splade_gain(ranked[name]) if name in ranked else 0 for name in chosen]
+                judged = [splade_gain(rank) for rank in ranked.values()]
+            else:
+                chosen = [ids[at] for at in index.top(query.text, BM25_CANDIDATES)]
+                gains = [int(name in query.answers) for name in chosen]
+                judged = [1] * len(query.answers)
+            if any(gains):
+                entries.append((query.text, [collection.passages[name] for name in chosen], gains, judged))
+        sets[collection.name] = entries
+    return sets
+
+
+def mean_ndcg(entries, score_query):
+    """The mean nDCG@10 of `score_query(query, texts)`."""
+    values = []
+    for query, texts, gains, judged in entries:
+        scores = score_query(query, texts)
+        order = sorted(range(len(texts)), key=lambda at: -scores[at])
+        values.append(ndcg([gains[at] for at in order], judged))
+    return sum(values) / len(values)
+
+
+def measure(model, tokenizer_path, sets, max_length=256, batch=32):
+    """Returns the mean nDCG@10 of a cross-encoder per collection, and their mean."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    encoder = PairEncoder(tokenizer, max_length)
+
+    def score_query(query, texts):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            return score(model, [encoder.pair(query, text) for text in texts], batch).tolist()
+
+    values = {name: round(mean_ndcg(entries, score_query), 4) for name, entries in sets.items()}
+    return {**values, "mean": round(sum(values.values()) / len(values), 4)}
+
+
+def main(arguments):
+    """Prints the measure of checkpoints: `development.py DATA FOLDER...`."""
+    from pathlib import Path
+
+    from data.sources import read_all
+    from model import bert
+
+    sets = development_sets(read_all(Path(arguments[0])))
+    for folder in arguments[1:]:
+        print(folder, json.dumps(measure(bert.load(folder).eval(), Path(folder) / "tokenizer.json", sets)), flush=True)

@@ -1,0 +1,182 @@
+"""Makes a model, in stages that can be repeated and resumed.
+
+    python training/make.py --data DIR --packages DIR --start DIR --work DIR all small
+
+The stages, which can be named instead of `all`: `lists` (for all models), `distill`, `train`, `export`.
+
+`--data` has the public collections, `--packages` the installed packages with the bi-encoders, `--start` the cross-encoder
+to start from. `--work` gets everything else; delete a part of it to make that part anew.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+from data import lists
+from data.sources import Query, read_all
+from data.queries import from_passages
+from recipes import RECIPES
+
+SEED = 20261129
+# Queries made from the passages of TREC DL22.
+MADE_QUERIES = 9000
+TOKENIZER_FILES = ("tokenizer_config.json", "config_sentence_transformers.json")
+
+
+def log_to(path):
+    """Returns a function that prints a line and appends it to a file with the time."""
+
+    def log(line):
+        text = f"{time.strftime('%H:%M:%S')} {line}"
+        print(text, flush=True)
+        with open(path, "a") as file:
+            file.write(text + "\n")
+
+    return log
+
+
+def read_pools(data):
+    """Returns the collections; TREC DL22 gets a twin with the queries made from its passages."""
+    collections = read_all(data)
+    web = collections[0]
+    made = type(web)("made", web.passages)
+    texts = from_passages(web.passages.values(), MADE_QUERIES, random.Random(SEED))
+    made.queries = [Query(text) for text in texts]
+    return [*collections, made]
+
+
+def make_lists(options):
+    """Embeds all texts and writes `lists.jsonl` and `passages.json`."""
+    from teachers.encoder import ENCODERS, embeddings
+
+    pools = read_pools(options.data)
+    entries, passages = [], {}
+    for pool in pools:
+        texts = list(pool.passages.values())
+        queries = [query.text for query in pool.queries]
+        tables = {name: embeddings(encoder, options.packages, options.work, texts) for name, encoder in ENCODERS.items()}
+        asked = {name: embeddings(encoder, options.packages, options.work, queries, True) for name, encoder in ENCODERS.items()}
+        entries += lists.build(pool, tables, asked, SEED)
+        passages.update(pool.passages)
+    lists.write(options.work / "lists.jsonl", entries)
+    (options.work / "passages.json").write_text(json.dumps(passages, ensure_ascii=False))
+    print(f"{len(entries)} queries, {len(passages)} passages")
+
+
+def copy_tokenizer(source, target, tokenizer=None):
+    """Copies the tokenizer's files, or writes another `tokenizer.json`."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(source / name, target / name)
+    (target / "tokenizer.json").write_text(tokenizer or (source / "tokenizer.json").read_text())
+
+
+def training_data(options):
+    """Returns the entries to train on and the passages by id."""
+    entries = [entry for entry in lists.read(options.work / "lists.jsonl") if not entry["development"]]
+    return entries, json.loads((options.work / "passages.json").read_text())
+
+
+def distill(options, recipe):
+    """Repairs a model without some of its layers; writes it to `distilled/model`. Models with all layers need none."""
+    if recipe.distillation is None:
+        return
+    from model import bert
+    from model.student import round_embeddings, student
+    from train.distill import Distillation
+
+    folder = options.work / recipe.name / "distilled"
+    teacher = bert.load(options.start)
+    if not (folder / "start" / "tokenizer.json").exists():
+        model = student(teacher, recipe.layers)
+        round_embeddings(model, recipe.embeddings)
+        bert.save(model, folder / "start", torch.float32)
+        copy_tokenizer(options.start, folder / "start")
+    run = Distillation(folder, recipe.distillation, *training_data(options), teacher)
+    run.train(log_to(folder / "log.txt"))
+    bert.save(run.averaged_model(), folder / "model", torch.float32)
+    copy_tokenizer(options.start, folder / "model")
+
+
+def make_start(options, recipe):
+    """Writes the model that training starts from, with the tokenizer of its vocabulary."""
+    from model import bert, vocabulary
+    from model.student import round_embeddings, student
+
+    folder = options.work / recipe.name
+    source = options.start if recipe.distillation is None else folder / "distilled" / "model"
+    tokenizer, chosen = None, None
+    if recipe.vocabulary is not None:
+        tokenizer = (source / "tokenizer.json").read_text()
+        texts = list(json.loads((options.work / "passages.json").read_text()).values())
+        chosen = vocabulary.chosen_pieces(tokenizer, texts, recipe.vocabulary)
+        tokenizer = vocabulary.cut_tokenizer(tokenizer, chosen)
+    model = bert.load(source)
+    model = student(model, range(len(model.layers)), chosen)
+    if recipe.embeddings:
+        round_embeddings(model, recipe.embeddings)
+    bert.save(model, folder / "start", torch.float32)
+    copy_tokenizer(source, folder / "start", tokenizer)
+
+
+def train(options, recipe):
+    """Trains until the recipe's last step, from the last checkpoint if there is one."""
+    from train.loop import Run
+
+    folder = options.work / recipe.name
+    if not (folder / "start" / "tokenizer.json").exists():
+        make_start(options, recipe)
+    Run(folder, recipe.settings, *training_data(options)).train(log_to(folder / "log.txt"))
+
+
+def export(options, recipe):
+    """Writes the averaged weights in f16 to `model/`, and the quantized file to `quantized/`, with the built `ranklet`."""
+    from model import bert
+    from train.loop import Run
+
+    folder = options.work / recipe.name
+    model = Run(folder, recipe.settings, [], {}).averaged_model()
+    bert.save(model, folder / "model")
+    copy_tokenizer(folder / "start", folder / "model")
+    command = [options.ranklet, "quantize", "--model", folder / "model", "--dtype", recipe.dtype, "--out", folder / "quantized"]
+    subprocess.run(command, check=True)
+
+
+STAGES = {"distill": distill, "train": train, "export": export}
+
+
+def main():
+    """Runs the stage that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--packages", type=Path, required=True)
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--ranklet", type=Path, default=Path("target/release/ranklet"))
+    parser.add_argument("--threads", type=int, default=1, help="more than one only on idle cores")
+    parser.add_argument("stage", choices=["lists", *STAGES, "all"])
+    parser.add_argument("model", nargs="?", choices=list(RECIPES))
+    options = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.stage == "lists" or options.stage == "all" and not (options.work / "lists.jsonl").exists():
+        make_lists(options)
+    if options.stage == "lists":
+        return
+    if options.model is None:
+        parser.error("name a model")
+    for name, stage in STAGES.items():
+        if options.stage in (name, "all"):
+            stage(options, RECIPES[options.model])
+
+
+if __name__ == "__main__":
+    main()
