@@ -60,7 +60,10 @@ pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
 pub use engine::gpu::gpu_bytes;
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
-pub use explain::{Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, PairText, TextUnit};
+pub use explain::{
+    Comparison, Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, Highlight, Highlights,
+    PairText, TextUnit,
+};
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 #[cfg(not(target_arch = "wasm32"))]
 pub use options::ScoreCacheOptions;
@@ -75,7 +78,7 @@ pub use reranker::{
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{ModelSummary, describe};
 pub use score_cache::ScoreCacheUsage;
-pub use text::{OffsetUnit, Span};
+pub use text::{OffsetUnit, PairVariants, Span};
 
 /// Items that the tests and fuzz targets of this repository need. They are not part of the API.
 #[doc(hidden)]

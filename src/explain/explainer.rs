@@ -1,68 +1,78 @@
-//! Scores the variants of a pair, and computes contributions from their logits.
+//! Explains a pair in steps.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::units::Units;
-use super::{Contribution, ExplainOptions, ExplainedTexts, Explanation, PairText};
+use super::plan::ExplanationPlan;
+use super::{ExplainOptions, Explanation};
 use crate::error::Result;
-use crate::options::Scores;
-use crate::random::Random;
+use crate::options::{DocumentOptions, LongDocuments, Scores};
 use crate::reranker::{Pairs, PartialScores, Reranker, ScoringRun};
-use crate::text::OffsetUnit;
 
-/// An explanation, under way. All variants of the pair are in one run of packed batches.
+/// An explanation, under way.
 #[derive(Debug)]
 pub struct Explainer<'a> {
-    query: Units<'a>,
-    document: Units<'a>,
-    offsets: OffsetUnit,
-    /// The orders in which all units are left out, for Shapley values.
-    orders: Vec<Vec<usize>>,
+    query: &'a str,
+    document: &'a str,
+    options: ExplainOptions<'a>,
+    plan: ExplanationPlan,
+    /// Scores the chunks of a long document, then the variants.
     run: ScoringRun<'a>,
+    /// Number of chunks that are scored before the variants.
+    chunks: usize,
+    /// The logits of the variants so far.
     logits: PartialScores,
 }
 
 impl<'a> Explainer<'a> {
-    /// Finds the units of a pair. Nothing is computed yet.
-    pub fn new(query: &'a str, document: &'a str, options: ExplainOptions<'a>) -> Self {
-        let units = |text, is_explained: bool| match is_explained {
-            true => Units::find(text, options.unit),
-            false => Units::none(text),
+    /// Finds the units of a pair. Nothing is scored yet.
+    ///
+    /// # Errors
+    /// As [`Reranker::explain`].
+    pub fn new(
+        reranker: &Reranker,
+        query: &'a str,
+        document: &'a str,
+        options: ExplainOptions<'a>,
+    ) -> Result<Self> {
+        reranker.check_rankable()?;
+        let plan = ExplanationPlan::new(reranker, query, document, options, None)?;
+        let chunks = plan.chunks();
+        let pairs = match chunks {
+            0 => variants(&plan),
+            _ => Pairs::OneQuery {
+                query: query.into(),
+                documents: vec![document.into()],
+                options: DocumentOptions {
+                    max_tokens_per_document: None,
+                    long_documents: LongDocuments::Chunk,
+                    unit: options.offsets,
+                },
+            },
         };
-        let query = units(query, options.of != ExplainedTexts::Document);
-        let document = units(document, options.of != ExplainedTexts::Query);
-        let count = query.len() + document.len();
-        // A single unit has one order, which is what occlusion computes.
-        let orders = orders(count, if count > 1 { options.samples } else { 0 });
-        // The whole pair, the pair without units, and the other variants.
-        let mut left_out = vec![vec![false; count], vec![true; count]];
-        if orders.is_empty() {
-            left_out.extend((0..count).map(|unit| (0..count).map(|other| other == unit).collect()));
-        }
-        for order in &orders {
-            let mut without = vec![false; count];
-            for unit in order.iter().take(count.saturating_sub(1)) {
-                without[*unit] = true;
-                left_out.push(without.clone());
-            }
-        }
-        let pair = |without: &Vec<bool>| {
-            let in_document = |unit: usize| without[query.len() + unit];
-            (Cow::Owned(query.without(|unit| without[unit])), Cow::Owned(document.without(in_document)))
-        };
-        let run = ScoringRun::new(Pairs::truncated(left_out.iter().map(pair).collect()), Scores::Raw)
-            .instruction(options.instruction);
-        Self { query, document, offsets: options.offsets, orders, run, logits: PartialScores::default() }
+        let run = ScoringRun::new(pairs, Scores::Raw).instruction(options.instruction);
+        Ok(Self { query, document, options, plan, run, chunks, logits: PartialScores::default() })
     }
 
-    /// Returns the number of pairs that are scored in all.
+    /// Replaces the tokens of units by a special token instead of leaving them out, to compare both. Returns whether the
+    /// model has the token. Called before the first step.
+    #[doc(hidden)]
+    #[cfg(feature = "decoder")]
+    pub fn replace_units(&mut self, reranker: &Reranker, token: &str) -> bool {
+        let Some(id) = reranker.token_id(token) else { return false };
+        self.plan.replace_units(id);
+        self.run = ScoringRun::new(variants(&self.plan), Scores::Raw).instruction(self.options.instruction);
+        true
+    }
+
+    /// Returns the number of pairs that are scored in all. For a document in chunks, it is the maximum until the best
+    /// chunk is known.
     pub fn variants(&self) -> usize {
-        self.run.len()
+        self.chunks + self.plan.variants().len()
     }
 
     /// Returns the number of pairs scored so far.
     pub fn scored(&self) -> usize {
-        self.run.done()
+        if self.plan.chunks() > 0 { 0 } else { self.chunks + self.run.done() }
     }
 
     /// Scores the next micro-batch. Returns whether there was one.
@@ -70,88 +80,24 @@ impl<'a> Explainer<'a> {
     /// # Errors
     /// As [`Reranker::explain`].
     pub async fn step(&mut self, reranker: &Reranker) -> Result<bool> {
-        reranker.check_rankable()?;
-        match self.run.step(reranker).await? {
-            Some(scores) => {
-                self.logits.append(scores);
-                Ok(true)
-            }
-            None => Ok(false),
+        let Some(scores) = self.run.step(reranker).await? else { return Ok(false) };
+        if self.plan.chunks() == 0 {
+            self.logits.append(scores);
+        } else if let Some(best) = scores.span(0) {
+            self.plan = ExplanationPlan::new(reranker, self.query, self.document, self.options, Some(best))?;
+            self.run =
+                ScoringRun::new(variants(&self.plan), Scores::Raw).instruction(self.options.instruction);
         }
+        Ok(true)
     }
 
-    /// Returns the contributions as far as they are known. Before the last step, those of units whose variants have yet
-    /// to be scored are 0, and Shapley values are those of the orders that are complete.
+    /// Returns the contributions as far as they are known. Those of units whose variants have yet to be scored are 0.
     pub fn explanation(&self) -> Explanation {
-        let logits = &self.logits.scores;
-        let logit = |variant: usize| logits.get(variant).copied().unwrap_or_default();
-        let (whole, base) = (logit(0), logit(1));
-        let rest = logits.get(2..).unwrap_or_default();
-        let count = self.query.len() + self.document.len();
-        let mut contributions = vec![0.0; count];
-        if self.orders.is_empty() {
-            for (contribution, without) in contributions.iter_mut().zip(rest) {
-                *contribution = f64::from(whole) - f64::from(*without);
-            }
-        }
-        let complete = self.orders.iter().zip(rest.chunks_exact(count.saturating_sub(1).max(1)));
-        let samples = complete.len() as f64;
-        for (order, without) in complete {
-            let mut before = whole;
-            for (unit, after) in order.iter().zip(without.iter().copied().chain([base])) {
-                contributions[*unit] += (f64::from(before) - f64::from(after)) / samples;
-                before = after;
-            }
-        }
-        let query = self.query.spans(self.offsets).into_iter().map(|span| (PairText::Query, span));
-        let document = self.document.spans(self.offsets).into_iter().map(|span| (PairText::Document, span));
-        let units = query.chain(document).zip(contributions).map(|((text, span), contribution)| {
-            Contribution { text, span, contribution: contribution as f32 }
-        });
-        Explanation { logit: whole, base, units: units.collect(), variants: logits.len() }
+        let explanation = self.plan.explanation(&self.logits.scores);
+        Explanation { variants: self.scored(), ..explanation }
     }
 }
 
-/// Returns `samples` orders of units: random ones, each followed by its reverse, which halves the variance for units
-/// whose contribution depends on how much is left.
-fn orders(units: usize, samples: usize) -> Vec<Vec<usize>> {
-    let mut random = Random(0);
-    let mut orders: Vec<Vec<usize>> = Vec::with_capacity(samples);
-    for sample in 0..samples {
-        let mut order: Vec<usize> = (0..units).collect();
-        match orders.last().filter(|_| sample % 2 == 1) {
-            Some(last) => order = last.iter().rev().copied().collect(),
-            None => (1..units).rev().for_each(|end| order.swap(end, random.below(end + 1))),
-        }
-        orders.push(order);
-    }
-    orders
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn orders_are_permutations_in_pairs_of_opposites() {
-        let orders = orders(20, 5);
-        for order in &orders {
-            let mut sorted = order.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..20).collect::<Vec<_>>());
-        }
-        assert!(orders[0].iter().eq(orders[1].iter().rev()) && orders[2].iter().eq(orders[3].iter().rev()));
-        assert_ne!(orders[0], orders[2]);
-    }
-
-    #[test]
-    fn the_cost_is_known_beforehand() {
-        let cost = |samples| {
-            let options = ExplainOptions { samples, of: ExplainedTexts::Both, ..Default::default() };
-            Explainer::new("a b", "c d e", options).variants()
-        };
-        assert_eq!(cost(0), 2 + 5);
-        assert_eq!(cost(3), 2 + 3 * 4);
-        assert_eq!(Explainer::new("a", "...", ExplainOptions::default()).variants(), 2);
-    }
+fn variants(plan: &ExplanationPlan) -> Pairs<'static> {
+    Pairs::Variants { variants: Arc::clone(plan.variants()), candidates: None }
 }

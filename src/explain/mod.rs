@@ -5,14 +5,22 @@
 //! the other in random orders, so that units that say the same share their contribution; their sum is the difference
 //! between the logit and the logit without any unit.
 
+mod comparison;
 mod explainer;
+mod highlights;
+mod plan;
 mod units;
 
+pub use comparison::Comparison;
 pub use explainer::Explainer;
+pub use highlights::{Highlight, Highlights};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use plan::ExplanationPlan;
 
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::options::LongDocuments;
 use crate::reranker::Reranker;
 use crate::text::{OffsetUnit, Span};
 
@@ -25,6 +33,9 @@ pub struct ExplainOptions<'a> {
     pub of: ExplainedTexts,
     /// Number of random orders to sample for Shapley values; 0 for occlusion.
     pub samples: usize,
+    /// What is explained of a document that does not fit in a pair with the query: its beginning, or its best chunk. A
+    /// decoder always reads the beginning.
+    pub long_documents: LongDocuments,
     /// The unit of the spans.
     pub offsets: OffsetUnit,
     /// The instruction, for a model whose prompt contains one; `None` for the default of the model's files.
@@ -37,6 +48,7 @@ impl Default for ExplainOptions<'_> {
             unit: TextUnit::Word,
             of: ExplainedTexts::Document,
             samples: 0,
+            long_documents: LongDocuments::Chunk,
             offsets: OffsetUnit::Byte,
             instruction: None,
         }
@@ -47,7 +59,8 @@ impl Default for ExplainOptions<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TextUnit {
-    /// A word, without the punctuation around it. In scripts without spaces it may be a single character.
+    /// A word, without the punctuation around it. In scripts without spaces it may be a single character. Words that have
+    /// a token in common are one unit.
     Word,
     /// A sentence.
     Sentence,
@@ -86,6 +99,9 @@ pub struct Explanation {
     pub units: Vec<Contribution>,
     /// Number of pairs that were scored.
     pub variants: usize,
+    /// The position of the chunk that the explanation is about, if the document was read in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
 }
 
 /// What a unit adds to the logit.
@@ -100,8 +116,11 @@ pub struct Contribution {
 }
 
 impl Explanation {
-    /// Returns the difference between the sum of the contributions and that of the two logits. It is a rounding error
-    /// for Shapley values. For occlusion, it shows how much units repeat or complement each other.
+    /// Returns the difference between the sum of the contributions and that of the two logits.
+    ///
+    /// Shapley values add up to that difference, apart from the rounding of each to f32: the error is at most 2⁻²⁴ times
+    /// the sum of the absolute values of the contributions. For occlusion, it shows how much units repeat or complement
+    /// each other.
     pub fn additivity_error(&self) -> f32 {
         let sum: f64 = self.units.iter().map(|unit| f64::from(unit.contribution)).sum();
         (sum - (f64::from(self.logit) - f64::from(self.base))) as f32
@@ -112,19 +131,18 @@ impl Reranker {
     /// Computes what each word or sentence of a pair adds to its logit. [`Explainer`] shows the cost beforehand and runs
     /// in steps.
     ///
-    /// A document that does not fit is cut, so that what lies beyond the model's limit adds nothing; leaving out earlier
-    /// units moves some of it within the limit.
+    /// Units beyond what the model reads add 0 and are not scored.
     ///
     /// # Errors
-    /// As [`score`](Self::score); `input` for a model with several labels; `unsupported` for an instruction that the
-    /// model does not take.
+    /// As [`score`](Self::score); `input` for a model with several labels, or if more than 100,000 pairs would be scored;
+    /// `unsupported` for an instruction that the model does not take.
     pub async fn explain(
         &self,
         query: &str,
         document: &str,
         options: ExplainOptions<'_>,
     ) -> Result<Explanation> {
-        let mut explainer = Explainer::new(query, document, options);
+        let mut explainer = Explainer::new(self, query, document, options)?;
         while explainer.step(self).await? {}
         Ok(explainer.explanation())
     }

@@ -1,110 +1,84 @@
-//! The units of a text.
+//! The units of a text, and the tokens that each of them has.
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
-
 use super::TextUnit;
-use crate::text::{OffsetCursor, OffsetUnit, Span};
+use crate::text::{OffsetCursor, OffsetUnit, Span, TextTokens, sentences, words};
 
-/// A text and where its units are, in bytes.
-#[derive(Debug)]
-pub(super) struct Units<'a> {
-    text: &'a str,
-    spans: Vec<Range<usize>>,
+/// Finds the units of a text, in bytes.
+pub(super) fn find(text: &str, unit: TextUnit) -> Vec<Range<usize>> {
+    match unit {
+        TextUnit::Word => words(text),
+        TextUnit::Sentence => sentences(text),
+    }
 }
 
-impl<'a> Units<'a> {
-    /// Finds the units of a text.
-    pub(super) fn find(text: &'a str, unit: TextUnit) -> Self {
-        let span = |(start, part): (usize, &str)| {
-            let start = start + part.len() - part.trim_start().len();
-            start..start + part.trim().len()
-        };
-        let spans: Vec<Range<usize>> = match unit {
-            TextUnit::Word => text.unicode_word_indices().map(span).collect(),
-            TextUnit::Sentence => {
-                text.split_sentence_bound_indices().map(span).filter(|span| !span.is_empty()).collect()
-            }
-        };
-        Self { text, spans }
+/// Merges neighboring units that have a token in common, because the model cannot read one without the other. Returns the
+/// units, and the unit of each token; `None` for tokens between units.
+pub(super) fn with_tokens(
+    units: Vec<Range<usize>>,
+    tokens: &TextTokens,
+) -> (Vec<Range<usize>>, Vec<Option<usize>>) {
+    // The units that a token overlaps, from the first to before the last.
+    let overlapped = |token: &Range<usize>| {
+        let first = units.partition_point(|unit| unit.end <= token.start);
+        let last = units.partition_point(|unit| unit.start < token.end);
+        (first < last && !token.is_empty()).then_some(first..last)
+    };
+    let overlaps: Vec<Option<Range<usize>>> = tokens.offsets.iter().map(overlapped).collect();
+    let mut joins_previous = vec![false; units.len()];
+    for range in overlaps.iter().flatten() {
+        joins_previous[range.start + 1..range.end].fill(true);
     }
-
-    /// Returns a text without units.
-    pub(super) fn none(text: &'a str) -> Self {
-        Self { text, spans: Vec::new() }
-    }
-
-    /// Returns the number of units.
-    pub(super) fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Returns the text without the units for which `is_left_out` returns true, and without the white space after them.
-    pub(super) fn without(&self, is_left_out: impl Fn(usize) -> bool) -> String {
-        let mut text = String::with_capacity(self.text.len());
-        let mut end = 0;
-        for (_, span) in self.spans.iter().enumerate().filter(|(index, _)| is_left_out(*index)) {
-            text.push_str(&self.text[end..span.start]);
-            let rest = &self.text[span.end..];
-            end = span.end + rest.len() - rest.trim_start().len();
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(units.len());
+    let mut index_of = Vec::with_capacity(units.len());
+    for (unit, joins) in units.iter().zip(joins_previous) {
+        match merged.last_mut() {
+            Some(last) if joins => last.end = unit.end,
+            _ => merged.push(unit.clone()),
         }
-        text.push_str(&self.text[end..]);
-        text
+        index_of.push(merged.len() - 1);
     }
+    let unit_of = |range: Option<Range<usize>>| range.map(|range| index_of[range.start]);
+    (merged, overlaps.into_iter().map(unit_of).collect())
+}
 
-    /// Returns the spans of the units.
-    pub(super) fn spans(&self, offsets: OffsetUnit) -> Vec<Span> {
-        let mut cursor = OffsetCursor::new(self.text, offsets);
-        let span =
-            |span: &Range<usize>| Span { start: cursor.offset(span.start), end: cursor.offset(span.end) };
-        self.spans.iter().map(span).collect()
-    }
+/// Converts ranges of bytes to spans.
+pub(super) fn spans(text: &str, ranges: &[Range<usize>], offsets: OffsetUnit) -> Vec<Span> {
+    let mut cursor = OffsetCursor::new(text, offsets);
+    let span =
+        |range: &Range<usize>| Span { start: cursor.offset(range.start), end: cursor.offset(range.end) };
+    ranges.iter().map(span).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(text: &str, unit: TextUnit) -> Vec<&str> {
-        Units::find(text, unit).spans.iter().map(|span| &text[span.clone()]).collect()
+    fn tokens(offsets: &[Range<usize>]) -> TextTokens {
+        TextTokens { ids: vec![0; offsets.len()], offsets: offsets.to_vec() }
     }
 
     #[test]
-    fn words_have_no_punctuation_and_keep_their_marks() {
-        assert_eq!(
-            found("Don't panic, said 3.5 people!", TextUnit::Word),
-            ["Don't", "panic", "said", "3.5", "people"]
-        );
-        assert_eq!(found("cafe\u{301} नमस्ते दुनिया", TextUnit::Word), ["cafe\u{301}", "नमस्ते", "दुनिया"]);
-        assert_eq!(found("東京は", TextUnit::Word), ["東", "京", "は"]);
-        assert_eq!(found(" ... ", TextUnit::Word), [""; 0]);
-    }
-
-    #[test]
-    fn sentences_have_no_white_space_around_them() {
-        let text = " Berlin is a city. It has parks!\n\nIs it old? 東京は都市です。大きいです。";
-        let expected =
-            ["Berlin is a city.", "It has parks!", "Is it old?", "東京は都市です。", "大きいです。"];
-        assert_eq!(found(text, TextUnit::Sentence), expected);
-        assert_eq!(found(" \n ", TextUnit::Sentence), [""; 0]);
-    }
-
-    #[test]
-    fn units_are_left_out_with_the_space_after_them() {
-        let units = Units::find("one, two three.", TextUnit::Word);
-        assert_eq!(units.without(|_| false), "one, two three.");
-        assert_eq!(units.without(|unit| unit == 0), ", two three.");
-        assert_eq!(units.without(|unit| unit == 1), "one, three.");
-        assert_eq!(units.without(|_| true), ", .");
-        assert_eq!(Units::none("one").without(|_| true), "one");
+    fn units_with_a_common_token_are_one() {
+        // "ab cd ef": a token for each letter of the first word, one for the others together.
+        let units = vec![0..2, 3..5, 6..8];
+        let (merged, of) = with_tokens(units.clone(), &tokens(&[0..1, 1..2, 2..3, 3..8]));
+        assert_eq!(merged, [0..2, 3..8]);
+        assert_eq!(of, [Some(0), Some(0), None, Some(1)]);
+        let (merged, of) = with_tokens(units.clone(), &tokens(&[0..8, 0..0, 8..9]));
+        assert_eq!((merged, of), (vec![0..8], vec![Some(0), None, None]));
+        assert_eq!(with_tokens(units.clone(), &tokens(&[])).0, units);
+        assert_eq!(with_tokens(Vec::new(), &tokens(&[0..2])).1, [None]);
     }
 
     #[test]
     fn spans_are_in_the_unit_of_the_caller() {
-        let units = Units::find("🦀 é a", TextUnit::Word);
-        let ends =
-            |offsets| units.spans(offsets).iter().map(|span| (span.start, span.end)).collect::<Vec<_>>();
+        let text = "🦀 é a";
+        let ranges = find(text, TextUnit::Word);
+        let ends = |offsets| {
+            spans(text, &ranges, offsets).iter().map(|span| (span.start, span.end)).collect::<Vec<_>>()
+        };
         assert_eq!(ends(OffsetUnit::Byte), [(5, 7), (8, 9)]);
         assert_eq!(ends(OffsetUnit::Utf16), [(3, 4), (5, 6)]);
         assert_eq!(ends(OffsetUnit::CodePoint), [(2, 3), (4, 5)]);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::session::Session;
 use crate::error::{Result, input};
-use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
+use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairVariants, Span};
 
 /// A position in a scoring run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -81,6 +81,19 @@ impl<'a> MicroBatchBuilder<'a> {
             }
             EncodedDocument::Chunked(chunks) => self.push_chunks(index, query, chunks, last_chunk),
         }
+    }
+
+    /// Adds a variant of a pair, which is the pair at `index` of the run.
+    pub(super) fn push_variant(
+        &mut self,
+        index: usize,
+        variants: &PairVariants,
+        variant: usize,
+        instruction: Option<&str>,
+    ) -> Result<()> {
+        self.session.push_variant(&mut self.batch, variants, variant, instruction)?;
+        self.rows.push(Row { index, chunk: None });
+        Ok(())
     }
 
     fn push_chunks(

@@ -21,9 +21,10 @@ mod session;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, input};
 use crate::info::Info;
-use crate::options::{ModelSource, Options, RankOptions, Scores};
+use crate::options::{DocumentOptions, ModelSource, Options, RankOptions, Scores};
 use crate::ranking::Ranked;
 use crate::score_cache::{ScoreCache, ScoreCacheUsage};
+use crate::text::PairTokens;
 use session::Session;
 
 pub use collection::Collection;
@@ -134,6 +135,26 @@ impl Reranker {
                 "this model has {labels} labels, so it cannot rank; use score() for its scores per label"
             ))),
         }
+    }
+
+    /// Returns the tokens of a pair that the model reads; `None` if it reads pairs in a prompt.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails, `unsupported` for an instruction that the model does not take.
+    pub(crate) fn pair_tokens(
+        &self,
+        query: &str,
+        document: &str,
+        options: DocumentOptions,
+        instruction: Option<&str>,
+    ) -> Result<Option<PairTokens>> {
+        self.session.pair_tokens(query, document, options, instruction)
+    }
+
+    /// Returns the id of a token, spelled as in the vocabulary.
+    #[cfg(feature = "decoder")]
+    pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
+        self.session.tokenizer.token_id(token)
     }
 
     fn session(&self) -> &Session {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Collection;
 use super::session::Session;
-use crate::error::{ErrorItem, ItemKind, Result};
+use crate::error::{ErrorItem, ItemKind, Result, internal};
 use crate::options::{DocumentOptions, RankOptions};
-use crate::text::EncodedDocument;
+use crate::text::{EncodedDocument, PairVariants};
 
 /// The pairs of a scoring run.
 #[derive(Debug, Clone)]
@@ -35,6 +35,13 @@ pub enum Pairs<'a> {
         /// The documents.
         collection: Arc<Collection>,
         /// Indices in the collection of the documents to score, in the order of the scores; `None` for all, in order.
+        candidates: Option<Vec<u32>>,
+    },
+    /// Variants of one pair that explain its score.
+    Variants {
+        /// The variants.
+        variants: Arc<PairVariants>,
+        /// The variants to score, in the order of the scores; `None` for all, in order.
         candidates: Option<Vec<u32>>,
     },
 }
@@ -68,6 +75,7 @@ impl<'a> Pairs<'a> {
             Pairs::Prepared { collection, candidates, .. } => {
                 candidates.as_ref().map_or(collection.len(), Vec::len)
             }
+            Pairs::Variants { variants, candidates } => candidates.as_ref().map_or(variants.len(), Vec::len),
         }
     }
 
@@ -75,7 +83,7 @@ impl<'a> Pairs<'a> {
     pub(super) fn document_options(&self) -> Option<DocumentOptions> {
         match self {
             Pairs::OneQuery { options, .. } | Pairs::Each { options, .. } => Some(*options),
-            Pairs::Prepared { .. } => None,
+            Pairs::Prepared { .. } | Pairs::Variants { .. } => None,
         }
     }
 
@@ -84,7 +92,7 @@ impl<'a> Pairs<'a> {
         match self {
             Pairs::OneQuery { documents, .. } => &documents[index],
             Pairs::Each { pairs, .. } => &pairs[index].1,
-            Pairs::Prepared { .. } => "",
+            Pairs::Prepared { .. } | Pairs::Variants { .. } => "",
         }
     }
 
@@ -110,6 +118,13 @@ impl<'a> Pairs<'a> {
                     candidates: Some(indices.iter().map(document).collect()),
                 }
             }
+            Pairs::Variants { variants, .. } => {
+                let variant = |&index: &usize| self.variant(index).map_or(0, |(_, variant)| variant as u32);
+                Pairs::Variants {
+                    variants: Arc::clone(variants),
+                    candidates: Some(indices.iter().map(variant).collect()),
+                }
+            }
         }
     }
 
@@ -118,7 +133,15 @@ impl<'a> Pairs<'a> {
         match self {
             Pairs::OneQuery { query, .. } | Pairs::Prepared { query, .. } => query,
             Pairs::Each { pairs, .. } => &pairs[index].0,
+            Pairs::Variants { .. } => "",
         }
+    }
+
+    /// The variant at an index, if these are variants of one pair.
+    pub(super) fn variant(&self, index: usize) -> Option<(&PairVariants, usize)> {
+        let Pairs::Variants { variants, candidates } = self else { return None };
+        let variant = candidates.as_ref().map_or(index, |candidates| candidates[index] as usize);
+        Some((variants, variant))
     }
 
     /// The tokenized document of a pair.
@@ -131,6 +154,7 @@ impl<'a> Pairs<'a> {
                 let document = candidates.as_ref().map_or(index, |indices| indices[index] as usize);
                 collection.document(session, document).map(RunDocument::Prepared)
             }
+            Pairs::Variants { .. } => Err(internal("variants of a pair have no document")),
         }
     }
 
@@ -138,7 +162,7 @@ impl<'a> Pairs<'a> {
     pub(super) fn item(&self, first: usize, last: usize) -> ErrorItem {
         let kind = match self {
             Pairs::OneQuery { .. } | Pairs::Prepared { .. } => ItemKind::Document,
-            Pairs::Each { .. } => ItemKind::Pair,
+            Pairs::Each { .. } | Pairs::Variants { .. } => ItemKind::Pair,
         };
         ErrorItem { kind, range: first..last + 1 }
     }

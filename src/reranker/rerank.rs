@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::scored_pairs::ScoreOptions;
 use super::{Pairs, Reranker};
+use crate::engine::clock::now_ms;
 use crate::error::Result;
+use crate::explain::{Highlight, Highlights};
 use crate::options::RankOptions;
 use crate::ranking::{Fuse, Ranked, Selection};
 
@@ -20,6 +22,8 @@ pub struct RerankOptions<'a> {
     pub deadline: Option<Duration>,
     /// A first stage whose order is fused with the model's.
     pub fuse: Option<Fuse<'a>>,
+    /// Number of best sentences to find in each result; 0 for none.
+    pub highlights: usize,
 }
 
 impl<'a> From<RankOptions<'a>> for RerankOptions<'a> {
@@ -33,6 +37,8 @@ impl<'a> From<RankOptions<'a>> for RerankOptions<'a> {
 pub struct Reranking {
     /// The results, best first.
     pub results: Vec<Ranked>,
+    /// `[results]`, the best sentences of each, best first, in bytes; empty if the options want none.
+    pub highlights: Vec<Vec<Highlight>>,
     /// Indices, in input order, of the documents that were not scored before the deadline.
     pub unscored: Vec<usize>,
     /// Number of tokens that the model has read.
@@ -54,7 +60,8 @@ impl Reranker {
         documents: &[D],
         options: RerankOptions<'_>,
     ) -> Result<Reranking> {
-        let RerankOptions { rank, min_score, deadline, fuse } = options;
+        let RerankOptions { rank, min_score, deadline, fuse, highlights } = options;
+        let start_ms = now_ms();
         self.check_rankable()?;
         let selection = Selection { top_n: rank.top_n, min_score, fuse };
         selection.check(documents.len())?;
@@ -72,10 +79,21 @@ impl Reranker {
             ..ranked
         };
         let is_unscored = |index: &usize| scored.pairs[*index].is_none();
+        let results: Vec<Ranked> = selection.rank(&scores)?.into_iter().map(with_span).collect();
+        let highlights = if highlights == 0 {
+            Highlights::default()
+        } else {
+            let passed = Duration::from_secs_f64((now_ms() - start_ms).max(0.0) / 1000.0);
+            let deadline = deadline.map(|limit| limit.saturating_sub(passed));
+            let texts: Vec<&D> = results.iter().map(|result| &documents[result.index]).collect();
+            self.highlights(query, &texts, highlights, rank.into(), ScoreOptions { deadline, ..options })
+                .await?
+        };
         Ok(Reranking {
-            results: selection.rank(&scores)?.into_iter().map(with_span).collect(),
+            results,
+            highlights: highlights.documents,
             unscored: (0..documents.len()).filter(is_unscored).collect(),
-            tokens: scored.tokens(),
+            tokens: scored.tokens() + highlights.tokens,
             cache_hits: scored.cache_hits(),
         })
     }

@@ -249,6 +249,13 @@ impl<'a> ScoringRun<'a> {
         let mut last_query: Option<(&str, EncodedText)> = None;
         for index in self.progress.submitted.next..self.len() {
             let about = |error: Error| error.about(self.pairs.item(index, index));
+            if let Some((variants, variant)) = self.pairs.variant(index) {
+                builder.push_variant(index, variants, variant, self.instruction.as_deref()).map_err(about)?;
+                if builder.is_full() {
+                    break;
+                }
+                continue;
+            }
             let query = self.pairs.query(index);
             let tokens = match last_query.take() {
                 Some((text, tokens)) if text == query => tokens,

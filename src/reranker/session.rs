@@ -10,7 +10,9 @@ use crate::info::Info;
 use crate::model::{self, Head};
 use crate::options::{DocumentOptions, LongDocuments};
 use crate::score_cache::ScoreCache;
-use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer};
+use crate::text::{
+    Batch, Chunks, EncodedDocument, EncodedText, PairTokenizer, PairTokens, PairVariants, VariantContent,
+};
 
 /// A tokenizer, an engine and a head that belong together.
 #[derive(Debug)]
@@ -149,6 +151,48 @@ impl Session {
         document: &EncodedText,
     ) -> Result<()> {
         self.tokenizer.push(batch, query, document, self.max_length)
+    }
+
+    /// Returns the tokens of a pair that the model reads; `None` if it reads pairs in a prompt.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails.
+    pub(super) fn pair_tokens(
+        &self,
+        query: &str,
+        document: &str,
+        options: DocumentOptions,
+        instruction: Option<&str>,
+    ) -> Result<Option<PairTokens>> {
+        self.check_instruction(instruction, false)?;
+        if self.tokenizer.has_prompt() {
+            return Ok(None);
+        }
+        let prefix = instruction.unwrap_or(&self.prompt);
+        let (limit, max_tokens) = (self.max_length, options.max_tokens_per_document);
+        Ok(Some(match options.long_documents {
+            LongDocuments::Truncate => {
+                self.tokenizer.truncated_pair(query, prefix, document, limit, max_tokens)
+            }
+            LongDocuments::Chunk => self.tokenizer.chunked_pair(query, prefix, document, limit, max_tokens),
+        }?))
+    }
+
+    /// Adds a variant of a pair to a batch.
+    pub(super) fn push_variant(
+        &self,
+        batch: &mut Batch,
+        variants: &PairVariants,
+        variant: usize,
+        instruction: Option<&str>,
+    ) -> Result<()> {
+        match variants.content(variant) {
+            VariantContent::Tokens([query, document]) => self.tokenizer.push_tokens(batch, &query, &document),
+            VariantContent::Texts([query, document]) => {
+                let query = self.encode_query(&query, instruction)?;
+                self.push_pair(batch, &query, &self.tokenizer.encode(document, self.max_length, None)?)
+            }
+        }
     }
 
     /// Makes a batch of pairs, cut to the maximum length of the model.

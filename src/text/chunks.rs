@@ -5,6 +5,8 @@ use std::ops::Range;
 use serde::Serialize;
 use tokenizers::Encoding;
 
+use super::TextTokens;
+
 /// The unit of the offsets in a [`Span`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OffsetUnit {
@@ -81,6 +83,12 @@ impl Chunks {
     /// Returns the token ids of a chunk.
     pub(crate) fn ids(&self, chunk: &Range<usize>) -> &[u32] {
         &self.ids[chunk.clone()]
+    }
+
+    /// Returns all tokens, if their offsets are in bytes.
+    pub(super) fn into_tokens(self) -> TextTokens {
+        let offsets = self.offsets.iter().map(|&[start, end]| start as usize..end as usize).collect();
+        TextTokens { ids: self.ids, offsets }
     }
 
     /// Returns the part of the text that a chunk covers.

@@ -7,13 +7,20 @@ mod error;
 mod hf;
 mod pair_template;
 mod pair_tokenizer;
+mod pair_tokens;
 #[cfg(feature = "decoder")]
 mod prompt;
+mod segments;
 mod text_encoder;
 mod truncation;
+mod variants;
 
 pub use batch::Batch;
 pub(crate) use chunks::{Chunks, OffsetCursor};
 pub use chunks::{OffsetUnit, Span};
 pub(crate) use encoded_text::{EncodedDocument, EncodedText};
 pub use pair_tokenizer::PairTokenizer;
+pub(crate) use pair_tokens::{PairChunk, PairTokens, TextTokens};
+pub(crate) use segments::{sentences, words};
+pub use variants::PairVariants;
+pub(crate) use variants::{PairContent, VariantContent};

@@ -1,7 +1,9 @@
 //! The special tokens around and between the two texts of a pair.
 
 use super::Batch;
-use crate::error::{Result, unsupported};
+use super::hf::Pipeline;
+use crate::checkpoint::ModelLimits;
+use crate::error::{Result, config, tokenizer, unsupported};
 
 /// A pair template, e.g. `[CLS] query [SEP] document [SEP]`, with a token type for each piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +77,30 @@ impl PairTemplate {
         self.pieces.iter().take_while(|piece| matches!(piece, TemplatePiece::Special { .. })).count()
     }
 
+    /// Checks that a model has rows for the template's tokens and token types.
+    ///
+    /// # Errors
+    /// `tokenizer` for a token without a row, `config` for a token type without one.
+    pub(super) fn check(&self, limits: ModelLimits, pipeline: &Pipeline) -> Result<()> {
+        let (id, token_type) = self.max_ids();
+        if id as usize >= limits.vocab_size {
+            let token = pipeline.id_to_token(id).unwrap_or_default();
+            return Err(tokenizer(format!(
+                "tokenizer.json: the pair template uses {token:?} with the id {id}, but the model's vocabulary has only                  {} tokens",
+                limits.vocab_size
+            )));
+        }
+        if token_type > 0 && token_type as usize >= limits.token_types {
+            return Err(config(format!(
+                "tokenizer.json gives the token type {token_type}, but config.json has type_vocab_size {}; for a model                  without token types, leave token_type_ids out of model_input_names in tokenizer_config.json",
+                limits.token_types
+            )));
+        }
+        Ok(())
+    }
+
     /// Returns the maximum token id and the maximum token type of the template.
-    pub(super) fn max_ids(&self) -> (u32, u32) {
+    fn max_ids(&self) -> (u32, u32) {
         self.pieces.iter().fold((0, 0), |(id, max_type), piece| match *piece {
             TemplatePiece::Special { id: special, token_type } => (id.max(special), max_type.max(token_type)),
             TemplatePiece::Query { token_type } | TemplatePiece::Document { token_type } => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::hf::{HfTokenizer, Pipeline};
+use super::hf::HfTokenizer;
 use super::pair_template::PairTemplate;
 #[cfg(feature = "decoder")]
 use super::prompt::{PairPrompt, PromptedPairs};
@@ -15,12 +15,12 @@ use crate::checkpoint::PromptConfig;
 use crate::checkpoint::{ModelLimits, TokenizerConfig};
 #[cfg(feature = "decoder")]
 use crate::error::unsupported;
-use crate::error::{Result, config, input, tokenizer};
+use crate::error::{Result, config, input};
 
 /// Turns pairs into packed batches.
 #[derive(Debug)]
 pub struct PairTokenizer {
-    encoder: TextEncoder,
+    pub(super) encoder: TextEncoder,
     format: PairFormat,
     model_max_length: usize,
     /// Tokens at the start of each pair that are not pooled.
@@ -49,7 +49,7 @@ impl PairTokenizer {
         pipeline.set_encode_special_tokens(files.split_special_tokens);
         let template =
             if files.uses_token_types { pair_template } else { pair_template.without_token_types() };
-        check_template(&template, limits, &pipeline)?;
+        template.check(limits, &pipeline)?;
         let model_max_length =
             files.model_max_length.unwrap_or(usize::MAX).min(limits.max_tokens.unwrap_or(usize::MAX));
         let encoder = TextEncoder::new(pipeline, truncation_side, limits.vocab_size);
@@ -290,6 +290,18 @@ impl PairTokenizer {
         [query, document]: [&EncodedText; 2],
         max_length: usize,
     ) -> Result<()> {
+        let (first, second) = self.truncated_lengths([query, document], max_length)?;
+        let [query, document] = [(query, first), (document, second)]
+            .map(|(text, length)| self.encoder.truncate(&text.ids, length));
+        self.push_ids(batch, template, query, document)
+    }
+
+    /// Returns the numbers of tokens to which the texts of a pair are truncated.
+    pub(super) fn truncated_lengths(
+        &self,
+        [query, document]: [&EncodedText; 2],
+        max_length: usize,
+    ) -> Result<(usize, usize)> {
         let max_tokens = self.max_text_tokens(max_length);
         let (mut first, mut second) = (query.ids.len(), document.ids.len());
         let both_too_long = first.min(second) > max_tokens;
@@ -297,10 +309,16 @@ impl PairTokenizer {
             // Both are truncated to half of an odd number. The longer one gets the odd token, so count all tokens.
             (first, second) = (self.full_length(query)?, self.full_length(document)?);
         }
-        let (first, second) = longest_first(first, second, max_tokens);
-        let [query, document] = [(query, first), (document, second)]
-            .map(|(text, length)| self.encoder.truncate(&text.ids, length));
-        self.push_ids(batch, template, query, document)
+        Ok(longest_first(first, second, max_tokens))
+    }
+
+    /// Adds a pair of tokens to a batch, which [`truncated_pair`](Self::truncated_pair) or
+    /// [`chunked_pair`](Self::chunked_pair) returned.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn push_tokens(&self, batch: &mut Batch, query: &[u32], document: &[u32]) -> Result<()> {
+        self.push_ids(batch, self.template()?, query, document)
     }
 
     fn push_ids(
@@ -323,6 +341,11 @@ impl PairTokenizer {
         template.push(batch, query, document)
     }
 
+    /// Returns whether pairs are written into a prompt, so that their texts are not tokenized separately.
+    pub(crate) fn has_prompt(&self) -> bool {
+        self.template().is_err()
+    }
+
     /// Returns the template, or an error if the texts of a pair are not tokenized separately.
     fn template(&self) -> Result<&PairTemplate> {
         match &self.format {
@@ -336,7 +359,7 @@ impl PairTokenizer {
     }
 
     /// Returns the maximum number of tokens of both texts together.
-    fn max_text_tokens(&self, max_length: usize) -> usize {
+    pub(super) fn max_text_tokens(&self, max_length: usize) -> usize {
         max_length - self.format.special_tokens()
     }
 
@@ -361,24 +384,4 @@ impl PairFormat {
             Self::Prompt(pairs) => pairs.tail_tokens(),
         }
     }
-}
-
-fn check_template(template: &PairTemplate, limits: ModelLimits, pipeline: &Pipeline) -> Result<()> {
-    let (id, token_type) = template.max_ids();
-    if id as usize >= limits.vocab_size {
-        let token = pipeline.id_to_token(id).unwrap_or_default();
-        return Err(tokenizer(format!(
-            "tokenizer.json: the pair template uses {token:?} with the id {id}, but the model's vocabulary has only {} \
-             tokens",
-            limits.vocab_size
-        )));
-    }
-    if token_type > 0 && token_type as usize >= limits.token_types {
-        return Err(config(format!(
-            "tokenizer.json gives the token type {token_type}, but config.json has type_vocab_size {}; for a model \
-             without token types, leave token_type_ids out of model_input_names in tokenizer_config.json",
-            limits.token_types
-        )));
-    }
-    Ok(())
 }

@@ -94,17 +94,37 @@ impl TextEncoder {
     /// Only the beginning of a long text is tokenized. It grows until it holds `limit` tokens that the rest of the text
     /// cannot change. Truncation on the left needs the end of the text, so then all of it is tokenized.
     pub(super) fn ids_up_to(&self, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
+        match self.stable_beginning(text, limit)? {
+            Some(encoding) => Ok((encoding.get_ids()[..limit].to_vec(), false)),
+            None => Ok((self.ids(text)?, true)),
+        }
+    }
+
+    /// Returns where the tokens of [`ids_up_to`](Self::ids_up_to) are in the text, in bytes.
+    pub(super) fn offsets_up_to(&self, text: &str, limit: usize) -> Result<Vec<Range<usize>>> {
+        let (encoding, length) = match self.stable_beginning(text, limit)? {
+            Some(encoding) => (encoding, limit),
+            None => (self.encode(text)?, usize::MAX),
+        };
+        let range =
+            |&(start, end): &(usize, usize)| text.floor_char_boundary(start)..text.ceil_char_boundary(end);
+        Ok(encoding.get_offsets().iter().take(length).map(range).collect())
+    }
+
+    /// Tokenizes the beginning of a long text, so that its first `limit` tokens are those of the text; `None` for a text
+    /// that has to be tokenized as a whole.
+    fn stable_beginning(&self, text: &str, limit: usize) -> Result<Option<Encoding>> {
         let mut window = limit.saturating_mul(8).saturating_add(4 * self.unstable_bytes);
         while self.truncation_side == TruncationSide::Right && window < text.len() {
             let cut = text.floor_char_boundary(window);
             let encoding = self.encode(&text[..cut])?;
             let stable_end = last_boundary(&text[..text.floor_char_boundary(cut - self.unstable_bytes)]);
             if count_stable_tokens(&encoding, stable_end) >= limit {
-                return Ok((encoding.get_ids()[..limit].to_vec(), false));
+                return Ok(Some(encoding));
             }
             window = window.saturating_mul(4);
         }
-        Ok((self.ids(text)?, true))
+        Ok(None)
     }
 }
 

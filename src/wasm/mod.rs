@@ -3,6 +3,7 @@
 //! They are internal to the package: the API is the TypeScript in `pkg/`.
 
 mod error;
+mod explain;
 
 use std::borrow::Cow;
 use std::pin::pin;

@@ -1,8 +1,8 @@
 //! Explanations: contributions of words and sentences.
 
 use ranklet::{
-    ErrorKind, ExplainOptions, ExplainedTexts, Explanation, ModelSource, OffsetUnit, Options, PairText,
-    Reranker, Scores, TextUnit,
+    ErrorKind, ExplainOptions, ExplainedTexts, Explainer, Explanation, LongDocuments, ModelSource,
+    OffsetUnit, Options, PairText, RankOptions, Reranker, Scores, TextUnit,
 };
 
 use crate::common::fixture;
@@ -10,15 +10,23 @@ use crate::common::fixture;
 const QUERY: &str = "What is the capital of France?";
 const DOCUMENT: &str = "Bananas are yellow. Paris is the capital of France. It rains in autumn.";
 
-/// The error of a sum of f32 logits of a size of about ten.
-const MAX_ROUNDING: f32 = 1e-4;
-
 fn embedded() -> Reranker {
-    Reranker::load_blocking(ModelSource::Embedded, Options::default()).unwrap()
+    loaded_with(Options::default())
+}
+
+fn loaded_with(options: Options) -> Reranker {
+    Reranker::load_blocking(ModelSource::Embedded, options).unwrap()
 }
 
 fn logit(reranker: &Reranker, query: &str, document: &str) -> f32 {
     reranker.score_blocking(&[(query, document)], Scores::Raw).unwrap()[0]
+}
+
+/// Checks the bound of the documentation, with a little for the rounding of the sum itself.
+fn assert_adds_up(explanation: &Explanation) {
+    let sum: f64 = explanation.units.iter().map(|unit| f64::from(unit.contribution).abs()).sum();
+    let error = f64::from(explanation.additivity_error()).abs();
+    assert!(error <= 1.001 * sum * 2f64.powi(-24), "{error}: {explanation:?}");
 }
 
 fn contents<'a>(explanation: &Explanation, query: &'a str, document: &'a str) -> Vec<&'a str> {
@@ -60,8 +68,7 @@ fn shapley_values_add_up_to_the_difference_of_the_logits() {
     ] {
         let options = ExplainOptions { unit, of, samples: 3, ..ExplainOptions::default() };
         let explanation = reranker.explain_blocking(QUERY, DOCUMENT, options).unwrap();
-        let error = explanation.additivity_error();
-        assert!(error.abs() < MAX_ROUNDING, "{unit:?} {of:?}: {error}");
+        assert_adds_up(&explanation);
         assert!((explanation.logit - explanation.base).abs() > 0.5, "{explanation:?}");
     }
 }
@@ -145,11 +152,85 @@ fn texts_without_units_have_an_explanation_and_models_with_labels_have_none() {
         assert_eq!((explanation.units.len(), explanation.variants), (0, 2));
         assert_eq!(explanation.logit, explanation.base);
         let one = reranker.explain_blocking("q", "word", options).unwrap();
-        assert!(one.additivity_error().abs() < MAX_ROUNDING);
+        assert_eq!(one.variants, 2);
+        assert_adds_up(&one);
     }
     let labels = fixture("bert-silu-accents-labels2-h48");
     let reranker =
         Reranker::load_blocking(ModelSource::Directory(labels.directory), Options::default()).unwrap();
     let error = reranker.explain_blocking("q", "a word", ExplainOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
+}
+
+/// Units beyond the model's limit add nothing and cost nothing, whatever the length of the document.
+#[test]
+fn units_beyond_the_limit_are_not_scored() {
+    let reranker = embedded();
+    let document = "capital of France ".repeat(60_000);
+    for (unit, samples) in [(TextUnit::Word, 0), (TextUnit::Sentence, 2)] {
+        let options = ExplainOptions {
+            unit,
+            samples,
+            long_documents: LongDocuments::Truncate,
+            ..ExplainOptions::default()
+        };
+        let explainer = Explainer::new(&reranker, QUERY, &document, options).unwrap();
+        assert!(explainer.variants() <= 2 + reranker.info().max_length, "{}", explainer.variants());
+        let units = explainer.explanation().units.len();
+        assert_eq!(units, if unit == TextUnit::Word { 180_000 } else { 1 });
+    }
+    let options = ExplainOptions {
+        samples: 1000,
+        long_documents: LongDocuments::Truncate,
+        ..ExplainOptions::default()
+    };
+    let error = Explainer::new(&reranker, QUERY, &document, options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(error.context().contains("use fewer samples, or explain sentences"), "{error}");
+}
+
+/// Leaving out a unit does not move later text within the limit.
+#[test]
+fn a_cut_document_is_explained_without_the_rest() {
+    let reranker = loaded_with(Options { max_length: Some(24), ..Options::default() });
+    let read = "Paris is the capital of France and a city on the river";
+    let longer = format!("{read}, which is long and winding, as rivers are in the north of France.");
+    let options = ExplainOptions { long_documents: LongDocuments::Truncate, ..ExplainOptions::default() };
+    let explanation = reranker.explain_blocking("capital", &longer, options).unwrap();
+    let cut = explanation.units.iter().rposition(|unit| unit.contribution != 0.0).unwrap() + 1;
+    assert!(cut < explanation.units.len() - 5, "{explanation:?}");
+    let end = explanation.units[cut - 1].span.end;
+    let alone = reranker.explain_blocking("capital", &longer[..end], options).unwrap();
+    assert_eq!(alone.units[..], explanation.units[..cut]);
+    assert_eq!((alone.logit, alone.base), (explanation.logit, explanation.base));
+}
+
+/// The best chunk of a long document is explained, with the score that ranking in chunks gives.
+#[test]
+fn a_long_document_is_explained_by_its_best_chunk() {
+    let reranker = loaded_with(Options { max_length: Some(64), ..Options::default() });
+    let padding = "Bees make honey from nectar. ".repeat(30);
+    let document = format!("{padding}{DOCUMENT} {padding}");
+    let rank =
+        RankOptions { long_documents: LongDocuments::Chunk, scores: Scores::Raw, ..RankOptions::default() };
+    let ranked = reranker.rank_blocking(QUERY, &[&document], rank).unwrap()[0];
+    for (unit, best) in [(TextUnit::Sentence, "Paris is the capital of France."), (TextUnit::Word, "capital")]
+    {
+        let options = ExplainOptions { unit, ..ExplainOptions::default() };
+        let mut explainer = Explainer::new(&reranker, QUERY, &document, options).unwrap();
+        let cost = explainer.variants();
+        assert_eq!((explainer.scored(), explainer.explanation().span), (0, None));
+        while pollster::block_on(explainer.step(&reranker)).unwrap() {}
+        let explanation = explainer.explanation();
+        assert_eq!((explanation.logit, explanation.span), (ranked.score, ranked.span));
+        assert!(explanation.variants <= cost && cost < 120, "{} of {cost}", explanation.variants);
+        let span = ranked.span.unwrap();
+        for unit in &explanation.units {
+            let is_read = unit.span.start < span.end && unit.span.end > span.start;
+            assert!(is_read || unit.contribution == 0.0, "{unit:?} {span:?}");
+        }
+        let max = explanation.units.iter().max_by(|a, b| a.contribution.total_cmp(&b.contribution)).unwrap();
+        assert_eq!(&document[max.span.start..max.span.end], best);
+        assert_eq!(explainer.variants(), explanation.variants);
+    }
 }

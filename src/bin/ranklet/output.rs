@@ -3,24 +3,34 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ranklet::{Calibration, Error, ErrorKind, KernelTime, ModelFiles, ModelSummary, Result, Verification};
+use ranklet::{
+    Calibration, Error, ErrorKind, Highlight, KernelTime, ModelFiles, ModelSummary, Result, Verification,
+};
 use serde_json::json;
 
+use crate::explain::{listed, marked};
 use crate::report::{Measurement, Ranking};
-use crate::terminal::{one_line, status};
+use crate::terminal::{has_colors, one_line, status};
 
 pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     if json {
         let results: Vec<_> = ranking
             .results
             .iter()
-            .map(|ranked| {
+            .enumerate()
+            .map(|(rank, ranked)| {
                 let mut result = json!(ranked);
                 let document = &ranking.documents[ranked.index];
                 if let Some(id) = &document.id {
                     result["id"] = json!(id);
                 }
                 result["document"] = json!(document.text);
+                if let Some(highlights) = ranking.highlights.get(rank) {
+                    result["highlights"] = json!(highlights);
+                }
+                if let Some(explained) = ranking.explained(rank) {
+                    result["explanation"] = explained.json();
+                }
                 result
             })
             .collect();
@@ -31,6 +41,7 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
             writeln!(out, "{report}")
         });
     }
+    let colors = has_colors();
     print(|out| {
         writeln!(out, "{:>4}  {:>9}  {:>5}  document", "rank", "score", "index")?;
         for (rank, ranked) in (1..).zip(&ranking.results) {
@@ -41,9 +52,15 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
                 ranked.index,
                 one_line(ranking.shown_text(ranked))
             )?;
+            for line in details(ranking, rank - 1, colors) {
+                writeln!(out, "{:23}{line}", "")?;
+            }
         }
         Ok(())
     })?;
+    if colors && !ranking.explanations.is_empty() {
+        status("underlined words raise the score, crossed out words lower it");
+    }
     if !ranking.unscored.is_empty() {
         let unscored = ranking.unscored.len();
         status(&format!("ranklet: the deadline passed: the last {unscored} documents are not scored"));
@@ -57,6 +74,21 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
         ranking.backend.engine
     ));
     Ok(())
+}
+
+/// Returns the lines about a result: its best sentences, and what its words add.
+fn details(ranking: &Ranking, rank: usize, colors: bool) -> Vec<String> {
+    let document = &ranking.documents[ranking.results[rank].index].text;
+    let highlights = ranking.highlights.get(rank).into_iter().flatten();
+    let sentence = |highlight: &Highlight| {
+        let sentence = document.get(highlight.span.start..highlight.span.end).unwrap_or_default();
+        format!("{:>9.4}  {}", highlight.score, one_line(sentence))
+    };
+    let mut lines: Vec<String> = highlights.map(sentence).collect();
+    if let Some(explained) = ranking.explained(rank) {
+        if colors { lines.push(marked(&explained)) } else { lines.extend(listed(&explained)) }
+    }
+    lines
 }
 
 /// Writes a summary of a model, and its Plan.

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use ranklet::{
-    Error, ErrorKind, Fuse, FuseMethod, LongDocuments, Pairs, RankOptions, Ranked, Result, ScoringRun,
-    Selection, Structured,
+    Error, ErrorKind, ExplainOptions, Explanation, Fuse, FuseMethod, Highlight, LongDocuments, Pairs,
+    RankOptions, Ranked, Reranker, Result, ScoreOptions, ScoringRun, Selection, Structured,
 };
 
 use crate::args::{ModelArguments, ScoreArguments, option, positive_integer};
 use crate::input::{self, Document, DocumentFields, DocumentFormat};
 use crate::report::Ranking;
 use crate::scoring::score_with_progress;
-use crate::{output, terminal};
+use crate::{explain, output, terminal};
 
 /// The query, the documents, and the choice of results.
 #[derive(Debug, Args)]
@@ -61,6 +61,13 @@ pub(crate) struct RankArguments {
     /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks and show the best one.
     #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
+    /// Show the N best sentences of each result with their scores.
+    #[arg(long, value_name = "N", value_parser = positive_integer)]
+    highlights: Option<usize>,
+    /// Show what the words of each result add to its score: with marks in a terminal with colors, else as a list. See
+    /// ranklet explain.
+    #[arg(long, conflicts_with = "deadline_ms")]
+    explain: bool,
     #[command(flatten)]
     numbers: ScoreArguments,
 }
@@ -123,18 +130,54 @@ impl RankArguments {
         let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
         let unscored = (scores.len()..documents.len()).collect();
         scores.resize(documents.len(), None);
+        let tokens = scoring.tokens();
+        drop(scoring);
         let span = |ranked: &Ranked| scored.spans.as_ref().and_then(|spans| spans.get(ranked.index).copied());
         let results = selection.rank(&scores)?.into_iter();
+        let results: Vec<Ranked> = results.map(|ranked| Ranked { span: span(&ranked), ..ranked }).collect();
+        let texts: Vec<&str> = results.iter().map(|ranked| documents[ranked.index].text.as_str()).collect();
         let ranking = Ranking {
-            results: results.map(|ranked| Ranked { span: span(&ranked), ..ranked }).collect(),
+            query: &self.query,
+            highlights: self.highlights(reranker, &texts, options, started)?,
+            explanations: self.explanations(reranker, &texts)?,
+            results,
             unscored,
             documents,
-            tokens: scoring.tokens(),
+            tokens,
             seconds: started.elapsed().as_secs_f64(),
             backend: &reranker.info().backend,
         };
         output::ranking(&ranking, self.numbers.json)?;
         terminal::warnings(&reranker.info().warnings);
         Ok(())
+    }
+
+    /// Finds the best sentences of results, before the deadline.
+    fn highlights(
+        &self,
+        reranker: &Reranker,
+        texts: &[&str],
+        options: RankOptions<'_>,
+        started: Instant,
+    ) -> Result<Vec<Vec<Highlight>>> {
+        let Some(count) = self.highlights else { return Ok(Vec::new()) };
+        let limit = self.deadline_ms.map(|ms| Duration::from_millis(ms as u64));
+        let scoring = ScoreOptions {
+            scores: self.numbers.scores,
+            instruction: self.numbers.instruction.as_deref(),
+            deadline: limit.map(|limit| limit.saturating_sub(started.elapsed())),
+        };
+        Ok(reranker.highlights_blocking(&self.query, texts, count, options.into(), scoring)?.documents)
+    }
+
+    /// Explains results.
+    fn explanations(&self, reranker: &Reranker, texts: &[&str]) -> Result<Vec<Explanation>> {
+        let options = ExplainOptions {
+            long_documents: self.long_documents,
+            instruction: self.numbers.instruction.as_deref(),
+            ..ExplainOptions::default()
+        };
+        let texts = texts.iter().filter(|_| self.explain);
+        texts.map(|text| explain::explanation(reranker, &self.query, text, options)).collect()
     }
 }

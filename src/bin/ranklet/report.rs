@@ -1,14 +1,20 @@
 //! The results of commands as data, which [`crate::output`] writes.
 
-use ranklet::{Backend, Ranked};
+use ranklet::{Backend, Explanation, Highlight, Ranked};
 use serde::Serialize;
 
+use crate::explain::Explained;
 use crate::input::Document;
 
 /// A finished ranking.
 #[derive(Debug)]
 pub(crate) struct Ranking<'a> {
+    pub(crate) query: &'a str,
     pub(crate) results: Vec<Ranked>,
+    /// `[results]`, the best sentences of each; empty if none are wanted.
+    pub(crate) highlights: Vec<Vec<Highlight>>,
+    /// `[results]`, what each word adds; empty if that is not wanted.
+    pub(crate) explanations: Vec<Explanation>,
     /// Indices of the documents that were not scored before the deadline.
     pub(crate) unscored: Vec<usize>,
     pub(crate) documents: &'a [Document],
@@ -18,6 +24,12 @@ pub(crate) struct Ranking<'a> {
 }
 
 impl Ranking<'_> {
+    /// The explanation of a result and its texts.
+    pub(crate) fn explained(&self, rank: usize) -> Option<Explained<'_>> {
+        let document = &self.documents[self.results[rank].index].text;
+        self.explanations.get(rank).map(|explanation| Explained { query: self.query, document, explanation })
+    }
+
     /// The text of a document, or of its best chunk.
     pub(crate) fn shown_text(&self, ranked: &Ranked) -> &str {
         let document = &self.documents[ranked.index].text;

@@ -20,12 +20,21 @@ pub(crate) fn warnings(warnings: &[String]) {
 }
 
 /// Returns the character, or a space for one that would move a terminal's cursor.
-fn printable(character: char) -> char {
+pub(crate) fn printable(character: char) -> char {
     match character {
         '\u{2028}' | '\u{2029}' => ' ',
         control if control.is_control() => ' ',
         other => other,
     }
+}
+
+/// Returns whether escape codes of terminals may be written to stdout: if it is a terminal with colors, or
+/// `CLICOLOR_FORCE` is set, and `NO_COLOR` is not.
+pub(crate) fn has_colors() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_plain = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !no_color && (is_set("CLICOLOR_FORCE") || io::stdout().is_terminal() && (cfg!(windows) || !is_plain))
 }
 
 /// Progress on stderr, if that is a terminal.

@@ -1,20 +1,23 @@
 //! `ranklet explain`: what each word or sentence of a pair adds to its logit.
 
 mod html;
+mod marks;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use ranklet::{
-    Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, PairText, Reranker, Result,
-    TextUnit,
+    Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, LongDocuments, PairText, Reranker,
+    Result, TextUnit,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::option;
 use crate::input::{invalid, read};
 use crate::output::print;
 use crate::terminal::{self, Progress, one_line};
+
+pub(crate) use marks::{listed, marked};
 
 /// The pair to explain, and how.
 #[derive(Debug, Args)]
@@ -31,6 +34,9 @@ pub(crate) struct ExplainArguments {
     /// The texts whose units are left out: document, query or both.
     #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
     of: ExplainedTexts,
+    /// What is explained of a document that does not fit: chunk: its best chunk; truncate: its beginning.
+    #[arg(long, value_name = "WAY", default_value = "chunk", value_parser = option::<LongDocuments>)]
+    long_documents: LongDocuments,
     /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each
     /// unit is left out alone.
     #[arg(long, value_name = "N", default_value = "0")]
@@ -47,10 +53,10 @@ pub(crate) struct ExplainArguments {
 }
 
 /// An explanation and its texts.
-struct Explained<'a> {
-    query: &'a str,
-    document: &'a str,
-    explanation: &'a Explanation,
+pub(crate) struct Explained<'a> {
+    pub(crate) query: &'a str,
+    pub(crate) document: &'a str,
+    pub(crate) explanation: &'a Explanation,
 }
 
 impl Explained<'_> {
@@ -63,6 +69,16 @@ impl Explained<'_> {
 
     fn content(&self, unit: &Contribution) -> &str {
         &self.text(unit.text)[unit.span.start..unit.span.end]
+    }
+
+    /// Returns the explanation as JSON, with the content of each unit.
+    pub(crate) fn json(&self) -> Value {
+        let mut value = json!(self.explanation);
+        value["additivity_error"] = json!(self.explanation.additivity_error());
+        for (row, unit) in self.explanation.units.iter().enumerate() {
+            value["units"][row]["content"] = json!(self.content(unit));
+        }
+        value
     }
 
     /// Returns the largest size of a contribution; not 0.
@@ -82,37 +98,45 @@ pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &Expla
         unit: arguments.unit,
         of: arguments.of,
         samples: arguments.samples,
+        long_documents: arguments.long_documents,
         instruction: arguments.instruction.as_deref(),
         ..ExplainOptions::default()
     };
-    let mut explainer = Explainer::new(&arguments.query, &document, options);
-    let mut progress = Progress::new(explainer.variants());
-    while pollster::block_on(explainer.step(&reranker))? {
-        progress.show(explainer.scored());
-    }
-    drop(progress);
-    let explanation = explainer.explanation();
+    let explanation = explanation(&reranker, &arguments.query, &document, options)?;
     let explained = Explained { query: &arguments.query, document: &document, explanation: &explanation };
     if let Some(path) = &arguments.html {
         std::fs::write(path, html::page(&explained)).map_err(|error| invalid(path, error))?;
     }
-    if arguments.json { print_json(&explained) } else { print_table(&explained) }?;
+    if arguments.json {
+        print(|out| writeln!(out, "{}", explained.json()))
+    } else {
+        print_table(&explained)
+    }?;
     terminal::warnings(&reranker.info().warnings);
     Ok(())
 }
 
-fn print_json(explained: &Explained) -> Result<()> {
-    let mut value = json!(explained.explanation);
-    value["additivity_error"] = json!(explained.explanation.additivity_error());
-    for (row, unit) in explained.explanation.units.iter().enumerate() {
-        value["units"][row]["content"] = json!(explained.content(unit));
+/// Explains a pair and shows progress.
+///
+/// # Errors
+/// As [`Reranker::explain`].
+pub(crate) fn explanation(
+    reranker: &Reranker,
+    query: &str,
+    document: &str,
+    options: ExplainOptions<'_>,
+) -> Result<Explanation> {
+    let mut explainer = Explainer::new(reranker, query, document, options)?;
+    let mut progress = Progress::new(explainer.variants());
+    while pollster::block_on(explainer.step(reranker))? {
+        progress.show(explainer.scored());
     }
-    print(|out| writeln!(out, "{value}"))
+    Ok(explainer.explanation())
 }
 
 fn print_table(explained: &Explained) -> Result<()> {
     const BAR: f32 = 20.0;
-    let Explanation { logit, base, units, variants } = explained.explanation;
+    let Explanation { logit, base, units, variants, .. } = explained.explanation;
     print(|out| {
         for unit in units {
             let length = (unit.contribution.abs() / explained.max() * BAR).round() as usize;
