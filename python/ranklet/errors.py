@@ -46,6 +46,10 @@ class RankletUnsupportedError(RankletError, NotImplementedError):
     """The request is valid, but not available here; the message says what to use instead."""
 
 
+class RankletMissingError(RankletUnsupportedError, AttributeError):
+    """sentence-transformers has the member, and Ranklet has not; so `hasattr` is false."""
+
+
 class RankletNetworkError(RankletError, OSError):
     """A file could not be downloaded."""
 

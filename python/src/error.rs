@@ -30,11 +30,31 @@ impl From<NativeError> for PyErr {
 /// Runs `work` without the interpreter's lock, so that other threads of Python continue.
 ///
 /// # Errors
-/// Those of `work`; `internal` if it panics.
+/// As [`caught`].
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T, NativeError> {
-    let caught = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
-    Ok(caught.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the engine panicked")))?)
+    py.detach(|| caught(work))
+}
+
+/// Runs `work`, and makes an error of a panic. PyO3 would raise a `PanicException`, which `except Exception` misses.
+///
+/// # Errors
+/// Those of `work`; `internal` if it panics.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T, NativeError> {
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("without a message");
+        Err(Error::new(ErrorKind::Internal, format!("Ranklet panicked: {text}")))
+    });
+    Ok(result?)
+}
+
+/// Panics, so that a test sees how a panic reaches Python.
+#[pyfunction]
+pub(crate) fn panic_inside(py: Python<'_>, message: String) -> Result<(), NativeError> {
+    detached(py, || std::panic::panic_any(message))
 }

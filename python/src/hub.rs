@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use ranklet::hub::{self, HubOptions};
 use ranklet::{Error, ErrorKind, ModelFiles};
 
-use crate::error::{NativeError, detached};
+use crate::error::{NativeError, caught, detached};
 
 /// Returns the folder in the cache of a model on the Hub, after downloading the files that it lacks.
 #[pyfunction]
@@ -34,17 +34,18 @@ pub(crate) fn wanted_files(
 ) -> Result<Vec<String>, PyErr> {
     let listing: Vec<&str> = listing.iter().map(String::as_str).collect();
     let mut raised = None;
-    let wanted = ModelFiles::wanted(&listing, weights, |name| {
+    let mut content = |name: &str| {
         let content = read.call1((name,)).and_then(|content| content.extract::<Vec<u8>>());
         content.map_err(|error| {
             raised = Some(error);
             Error::new(ErrorKind::Network, format!("{name} cannot be read"))
         })
-    });
+    };
+    let wanted = caught(|| ModelFiles::wanted(&listing, weights, &mut content));
     // The exception of `read` itself says more.
     match (wanted, raised) {
         (Ok(files), _) => Ok(files),
         (Err(_), Some(error)) => Err(error),
-        (Err(error), None) => Err(NativeError::from(error).into()),
+        (Err(error), None) => Err(error.into()),
     }
 }

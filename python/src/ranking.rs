@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use ranklet::{Fuse, FuseMethod, Selection};
 
-use crate::error::NativeError;
+use crate::error::{NativeError, caught};
 
 /// A document of a ranking: its index, its score, and with a first stage the model's score.
 type RankedDocument = (usize, f32, Option<f32>);
@@ -25,6 +25,6 @@ pub(crate) fn rank_scores(
         Some((first_stage, name, k, weight)) => (first_stage, Some(FuseMethod::named(&name, k, weight)?)),
     };
     let fuse = method.map(|method| Fuse { first_stage: &first_stage, method });
-    let ranked = Selection { top_n, min_score, fuse }.rank(&scores)?;
+    let ranked = caught(|| Selection { top_n, min_score, fuse }.rank(&scores))?;
     Ok(ranked.into_iter().map(|ranked| (ranked.index, ranked.score, ranked.model_score)).collect())
 }
