@@ -19,6 +19,7 @@ help() {
 ./build.sh wasm-parts [feature]  prints the size of each crate in the WebAssembly file, or of a feature such as onnx
 ./build.sh pkg           builds the npm package in pkg/
 ./build.sh wheel         builds the Python wheel in .build/wheels/
+./build.sh sdist         builds the Python source distribution, with all crates, in .build/wheels/
 ./build.sh bench [...]   measures speed, load time and memory next to transformers.js and onnxruntime; see --help
 ./build.sh fuzz [target] [seconds]  fuzzes the readers of untrusted files (part of test --long)
 TEXT
@@ -28,7 +29,7 @@ TEXT
 {
   case "${1:-help}" in
     help | -h | --help) help ;;
-    setup | demo | check | deny | wasm | pkg | wheel) "$1" ;;
+    setup | demo | check | deny | wasm | pkg | wheel | sdist) "$1" ;;
     wasm-parts) wasm_parts "${@:2}" ;;
     fuzz) fuzz "${@:2}" ;;
     bench) bench "${@:2}" ;;

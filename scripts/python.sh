@@ -32,10 +32,18 @@ setup_python() {
 # Builds .build/wheels/ranklet-*.whl for Python 3.10 and later. cargo builds the tests with the features of the whole
 # workspace, so that this finds the library compiled. Steps are joined by &&, because `suite` runs this without errexit.
 wheel() {
-  setup_python && say "wheel" && rm -f .build/wheels/ranklet-* &&
+  setup_python && say "wheel" && rm -f .build/wheels/ranklet-*.whl &&
     "$python_environment/bin/maturin" build --quiet --release --locked --manifest-path python/Cargo.toml \
       --interpreter "$python_environment/bin/python" --out .build/wheels &&
     ls -l .build/wheels/ranklet-*.whl
+}
+
+# Builds .build/wheels/ranklet-*.tar.gz, which `pip install` builds without a network: it has the crates too.
+sdist() {
+  setup_python && say "source distribution" && rm -f .build/wheels/ranklet-*.tar.gz &&
+    "$python_environment/bin/maturin" sdist --manifest-path python/Cargo.toml --out .build/wheels &&
+    "$python_environment/bin/python" scripts/vendor_crates.py .build/wheels/ranklet-*.tar.gz &&
+    ls -l .build/wheels/ranklet-*.tar.gz
 }
 
 python_tests() {

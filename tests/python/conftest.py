@@ -36,8 +36,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def time_limit() -> Iterator[None]:
-    faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
+def time_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    long = request.node.get_closest_marker("long")
+    seconds = MAX_SECONDS if long is None else long.kwargs.get("seconds", MAX_SECONDS)
+    faulthandler.dump_traceback_later(seconds, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 
