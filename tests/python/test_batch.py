@@ -1,83 +1,54 @@
-"""The recipes of docs/batch.md, with the real systems."""
+"""The recipes of docs/batch.md, with the real systems.
+
+RANKLET_BATCH_PAIRS is the number of pairs, 20,000 by default. `-s` shows the throughput.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from batch_jobs import PAIRS, Job, Measured, expected_scores, recipe, track
 
 from ranklet import CrossEncoder
 
-PAIRS = int(os.environ.get("RANKLET_BATCH_PAIRS", "2000"))
-WORDS = "river city bridge capital science music bread history winter garden engine paper".split()
-
-READ_SCORES = """
-import json, sys, pyarrow.dataset
-table = pyarrow.dataset.dataset(sys.argv[1]).to_table(columns=["id", "score"])
-print(json.dumps([table["id"].to_pylist(), table["score"].to_pylist()]))
+# Two processes without a system around them: the second half of the pairs is of the other one.
+PLAIN = """
+import sys
+import numpy as np
+import pyarrow.parquet
+from ranklet import CrossEncoder
+pairs = pyarrow.parquet.read_table("pairs.parquet")
+half = len(pairs) // 2
+pairs = pairs.slice(int(sys.argv[1]) * half, half).select(["query", "document"]).to_pydict()
+pairs = list(zip(pairs["query"], pairs["document"]))
+model = CrossEncoder(threads=1)
+scores = [model.predict(pairs[first : first + 256]) for first in range(0, half, 256)]
+np.save(f"plain-{sys.argv[1]}", np.concatenate(scores))
 """
 
-WRITE_PAIRS = """
-import json, sys, pyarrow, pyarrow.parquet
-pyarrow.parquet.write_table(pyarrow.table(json.load(sys.stdin)), "pairs.parquet")
-"""
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    return expected_scores(CrossEncoder())
 
 
-def recipe(name: str) -> str:
-    text = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
-    found = re.search(rf"<!-- test: {name} -->\n```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert found, name
-    return found[1]
+@pytest.fixture(scope="module")
+def ray(environment_with: Callable[..., str]) -> str:
+    return track(os.environ.get("RANKLET_RAY_PYTHON") or environment_with("ray[data]==2.60.0"))
 
 
-def pairs() -> tuple[list[str], list[str]]:
-    random = np.random.default_rng(7)
-    queries, documents = [], []
-    for index in range(PAIRS):
-        queries.append(" ".join(WORDS[(index // 100 + step) % len(WORDS)] for step in range(4)))
-        documents.append(" ".join(random.choice(WORDS, size=int(random.integers(5, 30)))))
-    return queries, documents
-
-
-def run(python: str, program: str, folder: Path, *arguments: str, text: str | None = None) -> str:
-    environment = {
-        **os.environ,
-        "PYSPARK_PYTHON": python,
-        "PYSPARK_DRIVER_PYTHON": python,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "PATH": f"{ROOT / 'target' / 'release'}{os.pathsep}{os.environ['PATH']}",
-    }
-    command = [python, "-c", program, *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, input=text, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout
-
-
-def check(python: str, program: str, folder: Path) -> None:
-    queries, documents = pairs()
-    table = {"id": list(range(PAIRS)), "query": queries, "document": documents}
-    run(python, WRITE_PAIRS, folder, text=json.dumps(table))
-    run(python, program, folder)
-    expected = CrossEncoder().predict(list(zip(queries, documents)))
-    if list(folder.glob("scored/part-*[0-9]")):
-        parts = sorted(folder.glob("scored/part-*[0-9]"))
-        scores = [float(line) for part in parts for line in part.read_text().splitlines()]
-        assert np.allclose(scores, expected, atol=1e-6)
-        return
-    scored = "scored" if (folder / "scored").is_dir() else "scored.parquet"
-    ids, scores = json.loads(run(python, READ_SCORES, folder, scored))
-    assert ids == list(range(PAIRS))
-    assert np.array_equal(np.array(scores, np.float32), expected)
+@pytest.fixture(scope="module")
+def spark(environment_with: Callable[..., str]) -> str:
+    if shutil.which("java") is None:
+        pytest.skip("there is no Java")
+    packages = ["pyspark==4.3.0", "pyarrow", "pandas<3"]
+    return track(os.environ.get("RANKLET_SPARK_PYTHON") or environment_with(*packages))
 
 
 @pytest.mark.long
@@ -85,35 +56,83 @@ def check(python: str, program: str, folder: Path) -> None:
     ("name", "packages"),
     [("polars", ["polars==2.1.0", "pyarrow"]), ("duckdb", ["duckdb==2.0.1", "pyarrow"])],
 )
-def test_columns_of_tables(name: str, packages: list[str], tmp_path: Path, environment_with: Callable[..., str]) -> None:
-    check(environment_with(*packages), recipe(name), tmp_path)
-
-
-@pytest.mark.long
-def test_ray_scores_in_order_and_starts_a_lost_worker_again(
-    tmp_path: Path, environment_with: Callable[..., str]
+def test_columns_of_tables(
+    name: str, packages: list[str], tmp_path: Path, environment_with: Callable[..., str], expected: np.ndarray
 ) -> None:
-    python = environment_with("ray[data]==2.60.0")
-    program = recipe("ray")
-    (tmp_path / "whole").mkdir()
-    check(python, program, tmp_path / "whole")
-    (tmp_path / "lost").mkdir()
-    check(python, dying(program, "    def __call__(self, batch: dict) -> dict:\n"), tmp_path / "lost")
+    job = Job(environment_with(*packages), tmp_path)
+    job.run(recipe(name))
+    assert np.array_equal(job.scores(), expected)
 
 
-@pytest.mark.long
-def test_spark_scores_in_order_and_repeats_the_task_of_a_lost_worker(
-    tmp_path: Path, environment_with: Callable[..., str]
+@pytest.mark.long(seconds=3600)
+def test_ray_scores_in_order_with_one_model_for_each_worker(ray: str, tmp_path: Path, expected: np.ndarray) -> None:
+    job = Job(ray, tmp_path)
+    job.run(recipe("ray"))
+    assert np.array_equal(job.scores(), expected)
+    assert job.loads() == [1, 1]
+
+
+@pytest.mark.long(seconds=3600)
+def test_ray_loses_nothing_with_a_killed_worker(ray: str, tmp_path: Path, expected: np.ndarray) -> None:
+    job = Job(ray, tmp_path)
+    job.run(dying(recipe("ray"), "    def __call__(self, batch: dict) -> dict:\n"))
+    assert (tmp_path / "killed").is_dir()
+    assert np.array_equal(job.scores(), expected)
+    assert job.loads() == [1, 1, 1]
+
+
+@pytest.mark.long(seconds=3600)
+def test_spark_scores_in_order_with_one_model_for_each_worker(spark: str, tmp_path: Path, expected: np.ndarray) -> None:
+    job = Job(spark, tmp_path)
+    job.run(recipe("spark"))
+    assert np.array_equal(job.scores(), expected)
+    assert job.loads() == [1, 1]
+
+
+@pytest.mark.long(seconds=3600)
+def test_spark_loses_nothing_with_a_killed_worker(spark: str, tmp_path: Path, expected: np.ndarray) -> None:
+    job = Job(spark, tmp_path)
+    job.run(dying(recipe("spark"), "    for queries, documents in batches:\n"))
+    assert (tmp_path / "killed").is_dir()
+    assert np.array_equal(job.scores(), expected)
+    assert job.loads() == [1, 1, 1]
+
+
+@pytest.mark.long(seconds=3600)
+def test_spark_pipes_pairs_through_the_command_line(spark: str, tmp_path: Path, expected: np.ndarray) -> None:
+    job = Job(spark, tmp_path)
+    job.run(recipe("spark-pipe"))
+    parts = sorted(tmp_path.glob("scored/part-*[0-9]"))
+    assert len(parts) == 2
+    scores = [float(line) for part in parts for line in part.read_text().splitlines()]
+    assert np.allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.long(seconds=3600)
+@pytest.mark.parametrize("system", ["ray", "spark"])
+def test_throughput_is_within_a_tenth_of_two_plain_processes(
+    system: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if shutil.which("java") is None:
-        pytest.skip("there is no Java")
-    python = environment_with("pyspark==4.3.0", "pyarrow", "pandas<3")
-    for name in ("spark", "spark-pipe", "lost"):
-        (tmp_path / name).mkdir()
-        program = recipe("spark" if name == "lost" else name)
-        if name == "lost":
-            program = dying(program, "    for queries, documents in batches:\n")
-        check(python, program, tmp_path / name)
+    """Alternates both, so that other programs on the machine slow them alike."""
+    python = request.getfixturevalue(system)
+    plain: list[Measured] = []
+    scaled: list[Measured] = []
+    for repetition in range(3):
+        for name, runs, programs in [("plain", plain, [PLAIN, PLAIN]), (system, scaled, [recipe(system)])]:
+            (folder := tmp_path / f"{name}-{repetition}").mkdir()
+            job = Job(python, folder)
+            job.run(*programs)
+            runs.append(job.measured())
+    for name, runs in [("two plain processes", plain), (system, scaled)]:
+        print(f"\n{name}: " + "; ".join(map(str, runs)))
+    rates = [median(run.pairs_per_second for run in runs) for runs in (scaled, plain)]
+    shares = [median(run.share_in_predict for run in runs) for runs in (scaled, plain)]
+    costs = [median(run.cpu_seconds for run in runs) for runs in (plain, scaled)]
+    ratio, ideal = rates[0] / rates[1], shares[0] / shares[1] * costs[0] / costs[1]
+    print(f"{system} has {ratio:.3f} of the throughput; {ideal:.3f} by processor time")
+    assert ideal > 0.9
+    if min(run.cpu_seconds / run.seconds_in_predict for run in plain + scaled) > 0.95:
+        assert ratio > 0.9
 
 
 def dying(program: str, line: str) -> str:

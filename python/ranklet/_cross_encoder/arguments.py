@@ -41,7 +41,6 @@ replacements = {
     **dict.fromkeys(("model", "transformers_model", "parameters", "state_dict"), _torch_parts),
     **dict.fromkeys(("half", "bfloat16", "float", "compile"), "pass dtype= to CrossEncoder"),
     "cuda": 'pass device="gpu" to CrossEncoder',
-    "evaluate": "use `ranklet eval`, or an evaluator's own call with this model",
     "set_keep_in_fp32_modules": 'pass dtype="f32" to CrossEncoder',
 }
 

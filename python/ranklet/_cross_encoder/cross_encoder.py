@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -24,13 +25,17 @@ from .arguments import (
     warn_once,
     with_organization,
 )
+from .evaluation import Evaluates, ModelCardData
 from .progress import progress_bar
 from .._hub import find_model
 from .._pairs import is_single_pair, not_unicode, read_pairs
 from .._ranklet import NativeScoring
-from ..errors import input_error, unsupported_error
+from ..errors import RankletMissingError, input_error, unsupported_error
 
 logger = logging.getLogger("ranklet")
+
+_shared: dict[tuple[Any, ...], CrossEncoder] = {}
+_shared_lock = threading.Lock()
 
 
 class Device(str):
@@ -42,7 +47,7 @@ class Device(str):
         return str(self)
 
 
-class CrossEncoder:
+class CrossEncoder(Evaluates):
     """Scores pairs of texts with a cross-encoder.
 
     It takes the arguments of sentence-transformers' CrossEncoder for inference and returns the same scores. Arguments
@@ -96,6 +101,7 @@ class CrossEncoder:
             options, num_labels, backend, model_kwargs or {}, processor_kwargs or {}, config_kwargs or {}
         )
         self._options = options
+        self.model_card_data = ModelCardData()
         self._source = find_model(
             with_organization(model_name_or_path),
             revision=revision,
@@ -121,6 +127,20 @@ class CrossEncoder:
                 f"Default prompt name '{self.default_prompt_name}' not found in the configured prompts dictionary "
                 f"with keys {list(self.prompts)!r}."
             )
+
+    @classmethod
+    def shared(cls, model_name_or_path: _model.Source = None, **options: Any) -> CrossEncoder:
+        """Returns this process's model with these options. The first call loads it, and the process keeps it, so that
+        the tasks that a worker runs one after the other have one model."""
+        key = (cls, model_name_or_path, *sorted(options.items()))
+        try:
+            hash(key)
+        except TypeError as error:
+            raise input_error(f"CrossEncoder.shared compares its options, so they must be hashable: {error}") from error
+        with _shared_lock:
+            if key not in _shared:
+                _shared[key] = cls(model_name_or_path, **options)
+            return _shared[key]
 
     def _load(self) -> None:
         self._native = _model.load(self._source, self._options)
@@ -361,7 +381,7 @@ class CrossEncoder:
 
     def __getattr__(self, name: str) -> Any:
         if name in replacements:
-            raise unsupported_error(f"CrossEncoder.{name}: {replacements[name]}")
+            raise RankletMissingError("unsupported", f"CrossEncoder.{name}: {replacements[name]}")
         raise AttributeError(f"'CrossEncoder' object has no attribute {name!r}")
 
 
