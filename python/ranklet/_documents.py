@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._model import one_of
+from ._model import one_of, valid
 from ._ranklet import document_texts as native_document_texts
 from .errors import input_error
 
@@ -30,7 +30,7 @@ def document_texts(
         raise input_error(f"rank_fields must be a list of names, not the text {rank_fields!r}")
     if rank_fields is None and structured is None:
         if all(isinstance(document, str) for document in documents):
-            return [_valid(document) for document in documents]
+            return [valid(document) for document in documents]
         documents = [_with_text(document) for document in documents]
     fields = None if rank_fields is None else list(rank_fields)
     try:
@@ -64,10 +64,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Iterable):
         return list(value)
     raise TypeError(f"{type(value).__name__} is neither a text nor an object with fields")
-
-
-def _valid(text: str) -> str:
-    """Returns a text with U+FFFD in place of each half of a surrogate pair."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

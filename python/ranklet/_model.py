@@ -67,10 +67,17 @@ def one_of(value: Any, name: str, known: tuple[str, ...]) -> str:
 
 
 def text(value: Any, name: str) -> str:
-    """Returns a text."""
+    """Returns a text, made valid."""
     if isinstance(value, str):
-        return value
+        return valid(value)
     raise input_error(f"{name} must be a str, not {type(value).__name__}")
+
+
+def valid(text: str) -> str:
+    """Returns a text with U+FFFD in place of each half of a surrogate pair."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def listed(values: Any, name: str) -> list[Any]:

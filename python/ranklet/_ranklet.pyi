@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 
+ExplanationRow = tuple[float, float, list[tuple[str, int, int, float]], int, float]
+
 def error_codes() -> list[str]: ...
 def document_texts(documents: str, rank_fields: Sequence[str] | None, structured: str | None) -> list[str]: ...
 def rank_scores(
@@ -11,6 +13,18 @@ def rank_scores(
     min_score: float | None,
     fuse: tuple[Sequence[float | None], str, float | None, float | None] | None,
 ) -> list[tuple[int, float, float | None]]: ...
+def panic_inside(message: str) -> None: ...
+def explain(
+    reranker: NativeReranker,
+    query: str,
+    document: str,
+    unit: str,
+    of: str,
+    samples: int,
+    instruction: str | None,
+    on_step: Callable[[int, int, ExplanationRow], object],
+) -> ExplanationRow: ...
+def explain_cost(query: str, document: str, unit: str, of: str, samples: int) -> int: ...
 def download(
     model: str,
     revision: str | None,
@@ -49,10 +63,19 @@ class NativeReranker:
         self, queries: Sequence[str], documents: Sequence[str], scores: str, prompt: str | None
     ) -> NativeScoring: ...
     def scoring_prepared(
-        self, query: str, collection: NativeCollection, candidates: Sequence[int] | None, scores: str
+        self,
+        query: str,
+        collection: NativeCollection,
+        candidates: Sequence[int] | None,
+        scores: str,
+        deadline: float | None,
     ) -> NativeScoring: ...
     def prepare(
-        self, documents: Sequence[str], max_tokens_per_document: int | None, long_documents: str
+        self,
+        documents: Sequence[str],
+        max_tokens_per_document: int | None,
+        long_documents: str,
+        on_step: Callable[[int], object],
     ) -> NativeCollection: ...
 
 class NativeCollection: ...

@@ -67,8 +67,8 @@ class RankletRanker:
 
     def to_dict(self) -> dict[str, Any]:
         """Serializes the component."""
-        names = ("model", "top_k", "query_prefix", "query_suffix", "document_prefix", "document_suffix")
-        names += ("meta_fields_to_embed", "embedding_separator", "scale_score", "score_threshold", "model_kwargs")
+        names = ["model", "top_k", "query_prefix", "query_suffix", "document_prefix", "document_suffix"]
+        names += ["meta_fields_to_embed", "embedding_separator", "scale_score", "score_threshold", "model_kwargs"]
         return default_to_dict(self, **{name: getattr(self, name) for name in names})
 
     @classmethod

@@ -18,7 +18,7 @@ from ._cross_encoder import CrossEncoder
 __all__ = ["RankletReranker"]
 
 
-class RankletReranker(Reranker):  # type: ignore[misc]
+class RankletReranker(Reranker):
     """Adds the column `_relevance_score` and sorts by it, with the options of LanceDB's CrossEncoderReranker."""
 
     def __init__(

@@ -6,6 +6,7 @@
 
 mod documents;
 mod error;
+mod explaining;
 mod hub;
 mod model;
 mod ranking;
@@ -20,6 +21,10 @@ mod native {
 
     #[pymodule_export]
     use super::documents::document_texts;
+    #[pymodule_export]
+    use super::error::panic_inside;
+    #[pymodule_export]
+    use super::explaining::{explain, explain_cost};
     #[pymodule_export]
     use super::hub::{download, wanted_files};
     #[pymodule_export]

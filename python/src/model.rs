@@ -99,17 +99,18 @@ impl NativeReranker {
     }
 
     /// Begins to score documents of a collection for one query: those at the indices `candidates`, or all.
-    #[pyo3(signature = (query, collection, candidates, scores))]
+    #[pyo3(signature = (query, collection, candidates, scores, deadline))]
     fn scoring_prepared(
         &self,
         query: String,
         collection: &NativeCollection,
         candidates: Option<Vec<u32>>,
         scores: &str,
+        deadline: Option<f64>,
     ) -> Result<NativeScoring, NativeError> {
         let collection = Arc::clone(&collection.0);
         let pairs = Pairs::Prepared { query: query.into(), collection, candidates };
-        Ok(self.begin(ScoringRun::new(pairs, scores.parse()?)))
+        Ok(self.begin(ScoringRun::new(pairs, scores.parse()?).deadline(seconds(deadline)?)))
     }
 
     /// Scores documents for one query with the cache of scores. Returns the scores, `None` for a document that was not
@@ -146,26 +147,38 @@ impl NativeReranker {
         ))
     }
 
-    /// Tokenizes documents for many queries.
-    #[pyo3(signature = (documents, max_tokens_per_document, long_documents))]
+    /// Tokenizes documents for many queries. From time to time calls `on_step` with the number of documents so far; an
+    /// exception that it raises ends the call.
+    #[pyo3(signature = (documents, max_tokens_per_document, long_documents, on_step))]
     fn prepare(
         &self,
         py: Python<'_>,
         documents: Vec<String>,
         max_tokens_per_document: Option<usize>,
         long_documents: &str,
-    ) -> Result<NativeCollection, NativeError> {
-        let options = document_options(max_tokens_per_document, long_documents)?;
-        let collection = detached(py, || {
-            let mut collection = Collection::new(&self.0);
-            documents.iter().try_for_each(|document| collection.push(&self.0, document, options))?;
-            Ok(collection)
-        })?;
+        on_step: &Bound<'_, PyAny>,
+    ) -> Result<NativeCollection, PyErr> {
+        const STEP: usize = 256;
+        let options = document_options(max_tokens_per_document, long_documents).map_err(NativeError::from)?;
+        let mut collection = Collection::new(&self.0);
+        let mut done = 0;
+        for step in documents.chunks(STEP) {
+            detached(py, || {
+                step.iter().try_for_each(|document| collection.push(&self.0, document, options))
+            })?;
+            done += step.len();
+            on_step.call1((done,))?;
+        }
         Ok(NativeCollection(Arc::new(collection)))
     }
 }
 
 impl NativeReranker {
+    /// Returns the model.
+    pub(crate) fn get(&self) -> &Reranker {
+        &self.0
+    }
+
     fn begin(&self, run: ScoringRun<'static>) -> NativeScoring {
         NativeScoring::new(Arc::clone(&self.0), run)
     }

@@ -32,4 +32,4 @@ def test_readme_of_the_package_ranks_the_answer_first() -> None:
 
 def test_examples_of_the_guide_run() -> None:
     lines = printed_by("docs/python.md").splitlines()
-    assert lines[0].startswith("Paris ") and lines[-2:] == ["1", "True True"]
+    assert lines[0].startswith("Paris ") and lines[-3:] == ["1", "capital 1.0", "True True"]

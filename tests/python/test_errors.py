@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import pickle
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, fixture
 
-from ranklet import CrossEncoder, ErrorItem, RankletError, _ranklet
+from ranklet import CrossEncoder, ErrorItem, RankletError, Reranker, _ranklet
 from ranklet.errors import make_error
 
 
@@ -61,6 +63,25 @@ def test_error_names_the_pair() -> None:
     assert model.predict([["a", "b"]]).shape == (1,)
 
 
+def test_files_are_compared_with_their_hashes() -> None:
+    model = fixture("bert-gelu-h36")
+    digests = {name: hashlib.sha256(content) for name, content in model.files().items()}
+    wanted = {
+        "config.json": digests["config.json"].hexdigest(),
+        "model.safetensors": "sha256-" + base64.b64encode(digests["model.safetensors"].digest()).decode(),
+    }
+    for source in (model.folder, model.files()):
+        assert Reranker.load(source, integrity=wanted).info["num_labels"] == 1
+        for wrong, code in [
+            ({"config.json": digests["tokenizer.json"].hexdigest()}, "integrity"),
+            ({"no_such_file.json": wanted["config.json"]}, "integrity"),
+            ({"config.json": "sha256-abc"}, "input"),
+        ]:
+            with pytest.raises(RankletError) as caught:
+                Reranker.load(source, integrity={**wanted, **wrong})
+            assert caught.value.code == code
+
+
 def test_memory_limit_is_an_error_before_the_weights_are_read() -> None:
     with pytest.raises(MemoryError) as caught:
         CrossEncoder(max_memory_bytes=1_000_000)
@@ -84,11 +105,19 @@ def test_wrong_options_are_value_errors(options: dict) -> None:
         CrossEncoder(**options)
 
 
+def test_a_panic_is_an_error_and_no_panic_exception() -> None:
+    with pytest.raises(Exception) as caught:
+        _ranklet.panic_inside("no such thing")
+    assert isinstance(caught.value, RankletError)
+    assert (caught.value.code, str(caught.value)) == ("internal", "Ranklet panicked: no such thing")
+
+
 def test_members_for_training_say_what_to_use() -> None:
     model = CrossEncoder()
     for name in ("fit", "save_pretrained", "push_to_hub", "start_multi_process_pool", "tokenizer", "half"):
         with pytest.raises(RankletError, match=name) as caught:
             getattr(model, name)
-        assert caught.value.code == "unsupported"
+        assert caught.value.code == "unsupported" and isinstance(caught.value, NotImplementedError)
+        assert not hasattr(model, name) and getattr(model, name, None) is None
     with pytest.raises(AttributeError):
         model.no_such_member

@@ -16,7 +16,7 @@ from conftest import FIXTURES, fixture
 from ranklet import AsyncReranker, RankletError, Reranker
 from ranklet._documents import document_texts
 from ranklet._ranklet import rank_scores
-from ranklet._reranker.reranker import _first_stage
+from ranklet._reranker.fusion import read_fuse
 
 QUERY = "What is the capital of France?"
 DOCUMENTS = [
@@ -103,6 +103,11 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
     for form in forms:
         assert [(r.index, r.score) for r in reranker.rerank(QUERY, form).results] == expected
     assert document_texts(["a\ud800b"]) == ["a\ufffdb"]
+    # Half of a surrogate pair is U+FFFD, as in JavaScript.
+    half, whole = ("one \ud800 two", "\ud83d a"), ("one \ufffd two", "\ufffd a")
+    assert reranker.score([half]) == reranker.score([whole])
+    assert reranker.rerank(half[0], [half[1]]).results == reranker.rerank(whole[0], [whole[1]]).results
+    assert reranker.explain(*half).units == reranker.explain(*whole).units
 
     @dataclasses.dataclass
     class Page:
@@ -125,7 +130,7 @@ def test_texts_of_structured_documents(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", APPLICATION["rankings"])
 def test_rankings_of_scores(case: dict[str, Any]) -> None:
-    ranked = rank_scores(case["scores"], case.get("top_n"), case.get("min_score"), _first_stage(case.get("fuse")))
+    ranked = rank_scores(case["scores"], case.get("top_n"), case.get("min_score"), read_fuse(case.get("fuse")))
     assert [index for index, _, _ in ranked] == [result["index"] for result in case["results"]]
     for (_, score, model_score), expected in zip(ranked, case["results"]):
         assert score == pytest.approx(expected["score"], abs=1e-6)
@@ -147,6 +152,32 @@ def test_min_score_fusion_and_deadline(reranker: Reranker) -> None:
     assert late.unscored and late.unscored == list(range(8000 - len(late.unscored), 8000))
     assert len(late.results) == 8000 - len(late.unscored)
     assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=0)) == "input"
+
+
+def test_collections_take_the_options_of_rerank(reranker: Reranker) -> None:
+    progress: list[tuple[int, int]] = []
+    texts = DOCUMENTS * 200
+    with reranker.prepare(texts, on_progress=lambda *call: progress.append(call)) as collection:
+        assert progress == [(256, 800), (512, 800), (768, 800), (800, 800)]
+        options: dict[str, Any] = {"min_score": 0.2, "fuse": {"first_stage": [4, 3, None, 1], "method": "rrf"}, "top_n": 2}
+        final = list(collection.rank(QUERY, candidates=[0, 1, 2, 3], **options))[-1]
+        assert final.results == reranker.rerank(QUERY, DOCUMENTS, **options).results and final.unscored == []
+        assert final.results[0].model_score is not None and final.timings.engine_ms > 0
+        *earlier, late = collection.rank(QUERY, deadline_ms=30)
+        assert late.unscored == list(range(800 - len(late.unscored), 800)) != []
+        assert len(late.results) == late.done == 800 - len(late.unscored)
+        assert all(ranking.unscored == [] for ranking in earlier)
+        assert code_of(lambda: collection.rank(QUERY, fuse={"first_stage": [1], "method": "rrf"})) == "input"
+        assert code_of(lambda: collection.rank(QUERY, deadline_ms=-1)) == "input"
+    assert list(reranker.prepare([]).rank(QUERY))[-1].results == []
+    parts = [part.results for part in reranker.stream(QUERY, DOCUMENTS, min_score=0.2)]
+    kept = [result.index for results in parts for result in results]
+    assert kept == sorted(result.index for result in reranker.rerank(QUERY, DOCUMENTS, min_score=0.2).results)
+    assert 0 < len(kept) < 4
+    hits = reranker.rank(QUERY, DOCUMENTS, min_score=0.2)
+    assert sorted(hit["corpus_id"] for hit in hits) == kept
+    with pytest.raises(KeyError):
+        reranker.prepare(texts, on_progress=lambda done, total: {}[done])
 
 
 def test_score_cache_gives_the_same_scores_without_reading_tokens() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +119,32 @@ def test_pickled_model_is_small_and_scores_the_same() -> None:
     assert len(pickled) < 2000
     assert copy.max_seq_length == 20
     assert np.array_equal(copy.predict(model.pairs), encoder.predict(model.pairs))
+
+
+def test_evaluators_get_the_model_and_the_folder(tmp_path: Path) -> None:
+    model = fixture("bert-gelu-h36")
+    encoder = CrossEncoder(model.folder)
+
+    def evaluator(encoder: CrossEncoder, output_path: Path) -> dict[str, float]:
+        (output_path / "result.csv").write_text("best")
+        metrics = {"best": float(encoder.predict(model.pairs, convert_to_numpy=True, show_progress_bar=False).max())}
+        encoder.model_card_data.set_evaluation_metrics(evaluator, metrics, 0, 0)
+        return metrics
+
+    metrics = encoder.evaluate(evaluator, output_path=tmp_path / "new")
+    assert metrics == encoder.model_card_data.metrics == {"best": float(encoder.predict(model.pairs).max())}
+    assert (tmp_path / "new" / "result.csv").is_file()
+
+
+def test_shared_models_are_loaded_once() -> None:
+    folder = str(fixture("bert-gelu-h36").folder)
+    model = CrossEncoder.shared(folder, threads=1, dtype="f32")
+    with ThreadPoolExecutor(4) as executor:
+        others = [executor.submit(CrossEncoder.shared, folder, dtype="f32", threads=1) for _ in range(4)]
+        assert all(other.result(timeout=60) is model for other in others)
+    assert CrossEncoder.shared(folder, threads=2) is not model
+    with pytest.raises(ValueError, match="hashable"):
+        CrossEncoder.shared(folder, prompts={"query": "query: "})
 
 
 def test_prompt_replaces_that_of_the_files_unless_it_is_left_out_of_the_pooling() -> None:

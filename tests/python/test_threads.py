@@ -16,6 +16,7 @@ import pytest
 
 from ranklet import CrossEncoder
 
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 PAIRS = [["How many people live in Berlin?", f"Berlin has {index} inhabitants. " * (index % 9 + 1)] for index in range(120)]
 
 
@@ -36,6 +37,47 @@ def test_eight_threads_and_asyncio_score_at_once() -> None:
         for part, future, task in zip(slices, threads, tasks):
             assert np.array_equal(future.result(timeout=60), expected[part])
             assert np.array_equal(task, expected[part])
+
+
+def share_of(seconds: float, command: list[str]) -> float:
+    """Returns the number of processors that processes with this command have had, of as many as there are processors."""
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSORS)]
+    try:
+        return sum(float(process.communicate(timeout=seconds + 60)[0]) for process in processes) / seconds
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(timeout=10)
+
+
+@pytest.mark.skipif(PROCESSORS < 2, reason="one processor is busy with one thread too")
+def test_threads_and_tasks_keep_all_processors_busy() -> None:
+    """Compares with processes that only count, one for each processor, because other programs may take processors too."""
+    model = CrossEncoder(threads=1)
+    expected = model.predict(PAIRS[:16])
+    seconds, rounds = 1.0, 3
+
+    def scores_until(end: float) -> None:
+        while time.perf_counter() < end:
+            assert np.array_equal(model.predict(PAIRS[:16]), expected)
+
+    async def tasks(end: float) -> None:
+        await asyncio.gather(*[asyncio.to_thread(scores_until, end) for _ in range(4)])
+
+    count = "import time; e = time.monotonic() + %s\nwhile time.monotonic() < e: pass\nprint(time.process_time())"
+    ratios = []
+    for _ in range(rounds):
+        wanted = share_of(seconds, [sys.executable, "-S", "-c", count % seconds])
+        started, used = time.perf_counter(), time.process_time()
+        with ThreadPoolExecutor(4) as executor:
+            threads = [executor.submit(scores_until, started + seconds) for _ in range(4)]
+            asyncio.run(tasks(started + seconds))
+            for thread in threads:
+                thread.result(timeout=60)
+        share = (time.process_time() - used) / (time.perf_counter() - started)
+        ratios.append(share / wanted)
+    # A call that held the interpreter's lock would leave all processors but one idle.
+    assert max(ratios) > 0.8, ratios
 
 
 def test_other_threads_run_while_a_call_scores() -> None:

@@ -2,6 +2,7 @@
 
 from .async_reranker import AsyncCollection, AsyncReranker
 from .collection import Collection
+from .explanations import Comparison, Contribution, Explanation, ExplanationCost, Lift
 from .reranker import Reranker
 from .results import CollectionRanking, RerankResponse, RerankResult, StreamPart, Timings, Usage
 
@@ -10,6 +11,11 @@ __all__ = [
     "AsyncReranker",
     "Collection",
     "CollectionRanking",
+    "Comparison",
+    "Contribution",
+    "Explanation",
+    "ExplanationCost",
+    "Lift",
     "RerankResponse",
     "RerankResult",
     "Reranker",

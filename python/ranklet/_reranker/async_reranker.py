@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _model
 from .collection import Collection
+from .explanations import Comparison, Explanation, ExplanationCost
 from .reranker import Reranker
 from .results import CollectionRanking, RerankResponse, StreamPart
 
@@ -71,9 +72,22 @@ class AsyncReranker:
         """Ranks documents, with the options of `Reranker.rank`."""
         return await _in_thread(lambda stop: self._reranker.rank(query, documents, _stop=stop, **options))
 
+    async def explain(self, query: str, document: str, **options: Any) -> Explanation:
+        """Explains the score of a pair, with the options of `Reranker.explain`."""
+        return await _in_thread(lambda stop: self._reranker.explain(query, document, _stop=stop, **options))
+
+    def explain_cost(self, query: str, document: str, **options: Any) -> ExplanationCost:
+        """Returns the work of `explain`, with the options of `Reranker.explain_cost`."""
+        return self._reranker.explain_cost(query, document, **options)
+
+    async def compare(self, query: str, a: str, b: str, **options: Any) -> Comparison:
+        """Explains what puts `a` above or below `b`, with the options of `Reranker.compare`."""
+        return await _in_thread(lambda stop: self._reranker.compare(query, a, b, _stop=stop, **options))
+
     async def prepare(self, documents: Any, **options: Any) -> AsyncCollection:
         """Tokenizes documents, with the options of `Reranker.prepare`."""
-        return AsyncCollection(await asyncio.to_thread(lambda: self._reranker.prepare(documents, **options)))
+        collection = await _in_thread(lambda stop: self._reranker.prepare(documents, _stop=stop, **options))
+        return AsyncCollection(collection)
 
     def dispose(self) -> None:
         """Frees the model."""

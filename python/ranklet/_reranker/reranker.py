@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,17 +15,20 @@ import numpy as np
 from .. import _model
 from .._documents import document_texts
 from .._hub import find_model
+from .._integrity import check_integrity
 from .._pairs import read_pairs
 from .._ranklet import NativeReranker, rank_scores
 from ..errors import input_error, make_error
 from .collection import Collection
+from .explanations import Explains
+from .fusion import read_deadline, read_fuse
 from .results import RerankResponse, RerankResult, StreamPart, Timings, Usage
 from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop
 
 LONG_DOCUMENTS = ("truncate", "chunk")
 
 
-class Reranker:
+class Reranker(Explains):
     """A loaded model that scores how well documents answer a query. Create it with `Reranker.load`."""
 
     def __init__(self, native: NativeReranker, has_cache: bool) -> None:
@@ -47,6 +51,7 @@ class Reranker:
         token: bool | str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        integrity: Mapping[str, str] | None = None,
     ) -> Reranker:
         """Loads a model.
 
@@ -60,6 +65,7 @@ class Reranker:
             max_length: maximum number of tokens of a pair.
             max_memory_bytes: a model that would take more is refused before its weights are read.
             score_cache: {"max_bytes": n} keeps the scores of pairs for later calls.
+            integrity: SHA-256 of files by name: "sha256-" and base64, or 64 hexadecimal digits.
         """
         path = find_model(
             source,
@@ -69,6 +75,7 @@ class Reranker:
             local_files_only=local_files_only,
             weights=weights,
         )
+        check_integrity(path, integrity or {})
         options = {
             "device": device,
             "dtype": dtype,
@@ -141,7 +148,7 @@ class Reranker:
         native = self._expect_one_label("rerank")
         if top_n is not None:
             top_n = _model.positive_int(top_n, "top_n")
-        first_stage = _first_stage(fuse)
+        first_stage = read_fuse(fuse)
         options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
         documents = _model.listed(documents, "documents")
         texts = document_texts(documents, rank_fields, structured)
@@ -149,16 +156,15 @@ class Reranker:
         rank_scores([None] * len(texts), None, min_score, first_stage)
         scored = Scored(len(texts), on_progress, _stop)
         query = _model.text(query, "query")
-        if deadline_ms is not None and not deadline_ms > 0:
-            raise input_error(f"deadline_ms must be a number above 0, not {deadline_ms!r}")
+        seconds = read_deadline(deadline_ms)
 
         def remaining() -> float | None:
-            return None if deadline_ms is None else deadline_ms / 1000 - (time.perf_counter() - started)
+            return None if seconds is None else seconds - (time.perf_counter() - started)
 
         if self._has_cache:
             scored.run_cached(native, query, texts, options, remaining)
-        elif (seconds := remaining()) is None or seconds > 0:
-            scored.run(native.scoring(query, texts, *options, seconds))
+        elif (left := remaining()) is None or left > 0:
+            scored.run(native.scoring(query, texts, *options, left))
         ranked = rank_scores(scored.scores, top_n, min_score, first_stage)
         results = [
             RerankResult(
@@ -174,7 +180,7 @@ class Reranker:
             results=results,
             usage=Usage(tokens=scored.tokens, documents=len(texts)),
             backend=self.info["backend"],
-            timings=Timings(total_ms=(time.perf_counter() - started) * 1000, cache_hits=scored.cache_hits),
+            timings=Timings((time.perf_counter() - started) * 1000, scored.engine_ms, scored.cache_hits),
             unscored=[index for index, score in enumerate(scored.scores) if score is None],
         )
 
@@ -183,6 +189,7 @@ class Reranker:
         query: str,
         documents: Iterable[Any],
         *,
+        min_score: float | None = None,
         return_documents: bool = False,
         rank_fields: Sequence[str] | None = None,
         structured: str | None = None,
@@ -203,7 +210,10 @@ class Reranker:
         total = len(documents) if isinstance(documents, Sequence) else None
         if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
             raise input_error(f"documents must be an iterable of documents, not {type(documents).__name__}")
-        return self._stream(native, query, documents, total, (rank_fields, structured), options, return_documents, _stop)
+        rank_scores([], None, min_score, None)
+        low = -math.inf if min_score is None else min_score
+        fields = rank_fields, structured
+        return self._stream(native, query, documents, total, fields, options, low, return_documents, _stop)
 
     def _stream(
         self,
@@ -213,6 +223,7 @@ class Reranker:
         total: int | None,
         fields: tuple[Sequence[str] | None, str | None],
         options: ScoringOptions,
+        min_score: float,
         return_documents: bool,
         stop: Stop | None,
     ) -> Iterator[StreamPart]:
@@ -229,8 +240,9 @@ class Reranker:
                         document=window[index] if return_documents else None,
                     )
                     for index in range(begin, end)
+                    if (scored.scores[index] or 0.0) >= min_score
                 ]
-                if results:
+                if end > begin:
                     yield StreamPart(results=results, done=first + end, total=total)
             first += len(window)
 
@@ -246,6 +258,7 @@ class Reranker:
         queries, documents, is_single = read_pairs(pairs if isinstance(pairs, np.ndarray) else _model.listed(pairs, "pairs"))
         if is_single:
             raise input_error("pairs must be a list of pairs, not one pair")
+        queries, documents = ([_model.valid(text) for text in texts] for texts in (queries, documents))
         run = self._native.scoring_pairs(queries, documents, _model.one_of(scores, "scores", _model.SCORES), None)
 
         def progress(done: int) -> None:
@@ -264,6 +277,7 @@ class Reranker:
         documents: Sequence[Any],
         *,
         top_k: int | None = None,
+        min_score: float | None = None,
         return_documents: bool = False,
         scores: str = "model",
         on_progress: Progress | None = None,
@@ -271,7 +285,9 @@ class Reranker:
     ) -> list[dict[str, Any]]:
         """Ranks documents with the result of sentence-transformers' `CrossEncoder.rank`."""
         documents = _model.listed(documents, "documents")
-        response = self.rerank(query, documents, top_n=top_k, scores=scores, on_progress=on_progress, _stop=_stop)
+        response = self.rerank(
+            query, documents, top_n=top_k, min_score=min_score, scores=scores, on_progress=on_progress, _stop=_stop
+        )
         ranked: list[dict[str, Any]] = [{"corpus_id": result.index, "score": result.score} for result in response.results]
         if return_documents:
             texts = document_texts(documents)
@@ -287,12 +303,26 @@ class Reranker:
         structured: str | None = None,
         long_documents: str = "truncate",
         max_tokens_per_document: int | None = None,
+        on_progress: Progress | None = None,
+        _stop: Stop | None = None,
     ) -> Collection:
-        """Tokenizes documents once, for many queries."""
+        """Tokenizes documents once, for many queries.
+
+        Args:
+            on_progress: called from time to time with the numbers of tokenized documents and of all.
+        """
         native = self._expect_one_label("prepare")
         _, limit, long_documents, _ = self._scoring_options("model", long_documents, max_tokens_per_document, None)
         documents = _model.listed(documents, "documents")
-        prepared = native.prepare(document_texts(documents, rank_fields, structured), limit, long_documents)
+        texts = document_texts(documents, rank_fields, structured)
+
+        def on_step(done: int) -> None:
+            if on_progress is not None:
+                on_progress(done, len(texts))
+            if _stop is not None and _stop():
+                raise make_error("aborted", "the call was canceled")
+
+        prepared = native.prepare(texts, limit, long_documents, on_step)
         return Collection(self, prepared, documents)
 
     def _scoring_options(
@@ -312,18 +342,3 @@ class Reranker:
         if labels != 1:
             raise input_error(f"{call} needs a model with one label, and this one has {labels}; use score()")
         return self._native
-
-
-def _first_stage(fuse: Mapping[str, Any] | None) -> tuple[list[float | None], str, float | None, float | None] | None:
-    """Reads the option `fuse`."""
-    if fuse is None:
-        return None
-    unknown = sorted(set(fuse) - {"first_stage", "method", "k", "weight"})
-    if unknown or not {"first_stage", "method"} <= set(fuse):
-        raise input_error(
-            "fuse has first_stage and method, and may have k or weight" + "".join(f"; not {name}" for name in unknown)
-        )
-    scores = _model.listed(fuse["first_stage"], "fuse: first_stage")
-    first_stage = [None if score is None else _model.number(score, "fuse: first_stage") for score in scores]
-    k, weight = (None if fuse.get(name) is None else _model.number(fuse[name], f"fuse: {name}") for name in ("k", "weight"))
-    return first_stage, _model.text(fuse["method"], "fuse: method"), k, weight

@@ -36,6 +36,8 @@ class Timings:
     """The time that a call took."""
 
     total_ms: float
+    engine_ms: float = 0.0
+    """Milliseconds in the engine."""
     cache_hits: int = 0
     """Number of documents whose score the cache had."""
 
@@ -76,3 +78,5 @@ class CollectionRanking:
     usage: Usage
     backend: dict[str, Any]
     timings: Timings
+    unscored: list[int] = dataclasses.field(default_factory=list)
+    """Of the last ranking: indices, in order, of the documents that were not scored before the deadline."""

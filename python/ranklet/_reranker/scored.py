@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from ..errors import make_error
 # Documents that a call with a cache of scores hands to the engine at once.
 WINDOW = 64
 
+Result = TypeVar("Result")
 Stop = Callable[[], bool]
 Progress = Callable[[int, int], object]
 ScoringOptions = tuple[str, "int | None", str, "str | None"]
@@ -25,6 +28,7 @@ class Scored:
         self.spans: dict[int, tuple[int, int]] = {}
         self.tokens = 0
         self.cache_hits = 0
+        self.engine_ms = 0.0
         self._on_progress = on_progress
         self._stop = stop
 
@@ -32,7 +36,7 @@ class Scored:
         """Runs the micro-batches of a run; yields the range of documents that each has finished."""
         done = 0
         self._check()
-        while (part := scoring.step()) is not None:
+        while (part := self._timed(scoring.step)) is not None:
             if scoring.restarted:
                 self.scores, self.spans, done = [None] * len(self.scores), {}, 0
                 continue
@@ -63,12 +67,19 @@ class Scored:
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 return
-            scores, spans, tokens, hits = native.score_cached(query, texts[begin : begin + WINDOW], *options, seconds)
+            window = texts[begin : begin + WINDOW]
+            scores, spans, tokens, hits = self._timed(native.score_cached, query, window, *options, seconds)
             self.scores[begin : begin + len(scores)] = scores
             self.spans.update((begin + at, span) for at, span in enumerate(spans) if span is not None)
             self.tokens += tokens
             self.cache_hits += hits
             self._report(begin + len(scores))
+
+    def _timed(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        started = time.perf_counter()
+        result = call(*arguments)
+        self.engine_ms += (time.perf_counter() - started) * 1000
+        return result
 
     def _report(self, done: int) -> None:
         if self._on_progress is not None:
