@@ -1,3 +1,4 @@
+export type * from "./explain-types.js";
 export type * from "./load-types.js";
 
 /** Progress of a call, in documents (in pairs for `score`). */
@@ -102,6 +103,11 @@ export interface ResultOptions {
   readonly deadlineMs?: number | undefined;
   /** Orders the results by the model and a first stage together. Default: by the model alone. */
   readonly fuse?: FuseOptions | undefined;
+  /**
+   * Max number of highlights of each result, at least 1: its sentences with the best scores. Only the sentences of the returned
+   * documents are scored. Default: none.
+   */
+  readonly highlights?: number | undefined;
 }
 
 export interface RerankOptions<D extends DocumentInput = DocumentInput> extends CallOptions, DocumentOptions, ResultOptions {
@@ -117,6 +123,8 @@ export interface StreamOptions<D extends DocumentInput = DocumentInput> extends 
   readonly documents: Iterable<D>;
   /** Leaves out results with a lower score than this. Default: none is left out. */
   readonly minScore?: number | undefined;
+  /** As for `rerank`. Default: none. */
+  readonly highlights?: number | undefined;
   /** Whether each result includes the document itself. Default `false`. */
   readonly returnDocuments?: boolean | undefined;
 }
@@ -161,6 +169,12 @@ export interface Span {
   readonly end: number;
 }
 
+/** A sentence of a document. */
+export interface Highlight extends Span {
+  /** The score that the sentence has as a document of its own. */
+  readonly score: number;
+}
+
 export interface RerankResult<D extends DocumentInput = DocumentInput> {
   /** The document's index in `documents`. */
   readonly index: number;
@@ -170,6 +184,11 @@ export interface RerankResult<D extends DocumentInput = DocumentInput> {
   readonly modelScore?: number;
   /** With `longDocuments: "chunk"`: the chunk with the best score. */
   readonly span?: Span;
+  /**
+   * With `highlights`: the best sentences, best first. A document that ended before its sentences were scored, because of
+   * `deadlineMs`, has none.
+   */
+  readonly highlights?: readonly Highlight[];
   /** With `returnDocuments`: the document itself. */
   readonly document?: D;
 }

@@ -1,14 +1,15 @@
 import { disposedError, RankletError, renumbered, withItemInMessage } from "../errors.js";
-import { withRestart } from "../scoring/fallback.js";
+import { expectSameDevice, withRestart } from "../scoring/fallback.js";
 import { Deadline } from "../scoring/deadline.js";
 import { addTotals, type IndexedScores, noTotals, streamJob } from "../scoring/score.js";
-import type { Job, Scorer } from "../scoring/scorer.js";
+import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
 import { checkOptions, string } from "../util/check.js";
 import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { dispose } from "../util/symbols.js";
 import { checkFirstStage } from "./fusion.js";
+import { withHighlights } from "./highlights.js";
 import { collectionChecks, queryRefusals } from "./options.js";
 import { atLeast, chooseResults, mergeTop, type ResultChoice, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
 
@@ -20,8 +21,19 @@ interface RankRequest {
   /** Aborted when a newer call replaces this one. */
   readonly controller: AbortController;
   readonly choice: ResultChoice;
+  readonly highlights: number | undefined;
   readonly deadlineMs: number | undefined;
   readonly returnDocuments: boolean;
+}
+
+/** What a scorer has prepared. */
+export interface PreparedDocuments<D> {
+  /** The scorer's number for these documents. */
+  readonly id: number;
+  readonly documents: readonly D[];
+  /** The text of each document that is scored. */
+  readonly texts: readonly string[];
+  readonly limits: DocumentLimits;
 }
 
 /** Documents that a scorer has prepared. */
@@ -31,21 +43,23 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   readonly #scorer: Scorer;
   readonly #id: number;
   readonly #documents: readonly D[];
+  /** The text of each document that is scored. */
+  readonly #texts: readonly string[];
+  readonly #limits: DocumentLimits;
   /** The controllers of running calls, which `dispose` aborts. */
   readonly #running = new Set<AbortController>();
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
   #latest: AbortController | undefined;
 
-  /**
-   * @param reranker the owner of the scorer
-   * @param id the scorer's number for these documents
-   */
-  constructor(reranker: object, scorer: Scorer, id: number, documents: readonly D[]) {
+  /** @param reranker the owner of the scorer */
+  constructor(reranker: object, scorer: Scorer, { id, documents, texts, limits }: PreparedDocuments<D>) {
     this.reranker = reranker;
     this.#scorer = scorer;
     this.#id = id;
     this.#documents = documents;
+    this.#texts = texts;
+    this.#limits = limits;
     disposeWhenForgotten(this, preparedDocuments(scorer, id));
   }
 
@@ -54,7 +68,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
   }
 
   rank(query: string, options?: CollectionRankOptions): AsyncGenerator<CollectionRanking<D>, void> {
-    const { scores = "model", signal, candidates, deadlineMs, returnDocuments = false, latest = false, ...choice } = checkOptions(
+    const { scores = "model", signal, candidates, deadlineMs, highlights, returnDocuments = false, latest = false, ...choice } = checkOptions(
       "collection.rank",
       options,
       collectionChecks,
@@ -68,7 +82,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
       abortWithError(this.#latest, new RankletError("aborted", "a newer call replaced this one"));
       this.#latest = controller;
     }
-    return this.#rank({ job, scores, signal, controller, choice, deadlineMs, returnDocuments });
+    return this.#rank({ job, scores, signal, controller, choice, highlights, deadlineMs, returnDocuments });
   }
 
   dispose(): void {
@@ -83,7 +97,7 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.dispose();
   }
 
-  async *#rank({ job, scores, signal, controller, choice, deadlineMs, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank({ job, scores, signal, controller, choice, highlights, deadlineMs, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
     const started = performance.now();
     const total = job.candidates?.length ?? this.size;
     let totals = noTotals();
@@ -93,10 +107,9 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     const isScored = new Uint8Array(total);
     // Until the results, indices are positions in the job, because equal scores keep that order.
     const documentIndex = (index: number): number => job.candidates?.[index] ?? index;
-    const ranking = (unscored: readonly number[] = []): CollectionRanking<D> => ({
-      results: (choice.fuse === undefined ? top : chooseResults(top, choice)).map((scored) =>
-        toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined),
-      ),
+    const chosen = (): ScoredDocument[] => (choice.fuse === undefined ? top : chooseResults(top, choice));
+    const ranking = (results = chosen(), unscored: readonly number[] = []): CollectionRanking<D> => ({
+      results: results.map((scored) => toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined)),
       unscored: unscored.map(documentIndex),
       done,
       total,
@@ -121,17 +134,26 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.#running.add(controller);
     const deadline = new Deadline(started, deadlineMs, controller.signal);
     const options = { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal };
-    const partials = (): AsyncGenerator<IndexedScores[], void> => streamJob(this.#scorer, job, 0, options);
-    try {
-      for await (const ready of withRestart(this.#scorer, partials, restart)) {
+    const scorer = this.#scorer;
+    const textOf = (index: number): string => this.#texts[documentIndex(index)] as string;
+    const limits = this.#limits;
+    const rankings = async function* (): AsyncGenerator<CollectionRanking<D>, void> {
+      const { device } = scorer.info.backend;
+      for await (const ready of streamJob(scorer, job, 0, options)) {
         ready.forEach(add);
         yield ranking();
         if (done < total) deadline.check();
       }
       if (total === 0) yield ranking();
+      if (highlights === undefined || total === 0) return;
+      expectSameDevice(scorer, device);
+      yield ranking(await withHighlights(scorer, chosen(), { query: job.query, textOf, limits, scores, count: highlights }, deadline, totals));
+    };
+    try {
+      yield* withRestart(scorer, rankings, restart);
     } catch (error) {
       if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, documentIndex));
-      if (done < total) yield ranking(Array.from(isScored.keys()).filter((index) => isScored[index] === 0));
+      if (done < total) yield ranking(chosen(), Array.from(isScored.keys()).filter((index) => isScored[index] === 0));
     } finally {
       deadline.stop();
       this.#running.delete(controller);

@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import type { PrepareProgress, ScoreProgress } from "../types.js";
+import type { CompareProgress, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
 import { abortSignal, array, boolean, callback, iterable, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 import { fuseOptions } from "./fusion.js";
@@ -20,7 +20,7 @@ const documentChecks = {
 };
 
 /** Checks of `ResultOptions`. */
-const rankingChecks = { topN: positiveInteger, minScore: finiteNumber, deadlineMs: positiveNumber, fuse: fuseOptions };
+const rankingChecks = { topN: positiveInteger, minScore: finiteNumber, deadlineMs: positiveNumber, fuse: fuseOptions, highlights: positiveInteger };
 
 /** Options of all calls with one query that cannot be applied. */
 export const queryRefusals = { instruction: "put the instruction into the query" };
@@ -38,6 +38,7 @@ export const scoreRefusals = {
   minScore: "score returns the scores of all pairs; use rerank",
   deadlineMs: "score returns the scores of all pairs; use rerank",
   fuse: "score has no ranking; use rerank",
+  highlights: "score has no results; use rerank",
 };
 
 /** Options of other rerankers' APIs (Cohere, Jina, Voyage) that cannot be applied. */
@@ -58,6 +59,7 @@ export const rankRefusals = {
   numWorkers: "give workers to Reranker.load",
   deadlineMs: "use rerank, which lists the documents that were not scored",
   fuse: "use rerank, which returns both scores",
+  highlights: "use rerank",
   rankFields: "use rerank",
   structured: "use rerank",
   activationFn: 'use scores, with "raw" or "sigmoid"',
@@ -82,6 +84,7 @@ export const streamChecks = {
   query: string,
   documents: iterable,
   minScore: finiteNumber,
+  highlights: positiveInteger,
   returnDocuments: boolean,
 };
 
@@ -99,9 +102,35 @@ export const collectionChecks = {
   latest: boolean,
 };
 
+const compareOptionChecks = { unit: oneOf(["word", "sentence"]), samples: sampleCount, signal: abortSignal };
+
+export const compareChecks = { ...compareOptionChecks, onProgress: callback<CompareProgress> };
+
+export const explainCostChecks = { ...compareOptionChecks, of: oneOf(["document", "query", "both"]) };
+
+export const explainChecks = { ...explainCostChecks, onProgress: callback<ExplainProgress> };
+
+/** Options of other calls that explanations cannot apply. */
+export const explainRefusals = {
+  ...queryRefusals,
+  scores: "contributions are differences of logits",
+};
+
+/** Options of `explain` that `explainCost` cannot apply. */
+export const explainCostRefusals = { ...explainRefusals, onProgress: "nothing is scored; leave it out" };
+
+/** Options of `explain` that `compare` cannot apply. */
+export const compareRefusals = { ...explainRefusals, of: "the two documents are explained; explain() explains a query" };
+
 /** Checks a number of tokens, and caps it at the largest that WebAssembly can count, more than any document has. */
 function tokenCount(value: unknown, name: string): number {
   return Math.min(positiveInteger(value, name), 0xffff_ffff);
+}
+
+/** Checks a number of samples, and caps it at the largest that WebAssembly can count, more than the engine accepts. */
+function sampleCount(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return Math.min(value as number, 0xffff_ffff);
+  throw wrongType(name, "a whole number of 0 or more", value);
 }
 
 function finiteNumber(value: unknown, name: string): number {

@@ -1,15 +1,21 @@
 import type { CachedModels } from "../cache-types.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
-import { expectSameDevice, fellBackToCpu, withRestart } from "../scoring/fallback.js";
 import { Deadline } from "../scoring/deadline.js";
-import { addTotals, noTotals, scoreJobs, streamJob, type Totals } from "../scoring/score.js";
-import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
+import { expectSameDevice, withOneRestart, withRestart } from "../scoring/fallback.js";
+import { noTotals, streamJob } from "../scoring/score.js";
+import type { DocumentLimits, ExplainedPair, Job, Scorer } from "../scoring/scorer.js";
 import { pairJobs, queryJobs, windows } from "../scoring/windows.js";
 import type {
   CallOptions,
   Collection,
+  CompareOptions,
+  Comparison,
   DocumentInput,
   DocumentOptions,
+  ExplainCost,
+  ExplainCostOptions,
+  ExplainOptions,
+  Explanation,
   LoadOptions,
   ModelInfo,
   ModelSource,
@@ -18,7 +24,6 @@ import type {
   RankResult,
   RerankOptions,
   RerankResponse,
-  ScoreProgress,
   Scores,
   StreamOptions,
   StreamPart,
@@ -29,15 +34,32 @@ import { disposeWhenForgotten, stopWatching } from "../util/forgotten.js";
 import { asyncDispose, dispose } from "../util/symbols.js";
 import { PreparedCollection } from "./collection.js";
 import { documentTexts, type ReadDocument, readDocuments } from "./documents.js";
+import { compare, explain, explainCost, explainedPair } from "./explain.js";
 import { checkFirstStage } from "./fusion.js";
-import { prepareChecks, rankChecks, rankRefusals, rerankChecks, rerankRefusals, scoreChecks, scoreRefusals, streamChecks, streamRefusals } from "./options.js";
+import { withHighlights } from "./highlights.js";
+import {
+  compareChecks,
+  compareRefusals,
+  explainChecks,
+  explainCostChecks,
+  explainCostRefusals,
+  explainRefusals,
+  prepareChecks,
+  rankChecks,
+  rankRefusals,
+  rerankChecks,
+  rerankRefusals,
+  scoreChecks,
+  scoreRefusals,
+  streamChecks,
+  streamRefusals,
+} from "./options.js";
 import { atLeast, chooseResults, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
+import { finished, scoreCall, type ScoreSettings } from "./score-call.js";
 
-/** The checked options of calls that return one result. */
-interface CallSettings {
-  readonly scores?: Scores | undefined;
+/** The checked options that end a call which returns one result. */
+interface RunOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
   /** The time from `started`, by `performance.now()`, at which the call ends. Default: when all pairs are scored. */
   readonly deadlineMs?: number | undefined;
   readonly started?: number;
@@ -50,19 +72,11 @@ interface StreamSettings {
   readonly total: number | undefined;
   readonly text: Pick<DocumentOptions, "rankFields" | "structured">;
   readonly minScore: number | undefined;
+  readonly highlights: number | undefined;
   readonly limits: DocumentLimits;
   readonly returnDocuments: boolean;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
-}
-
-/** The scores of a whole call, in the order of its pairs. */
-interface CallScores {
-  readonly scores: Float32Array;
-  readonly spans: Uint32Array | undefined;
-  readonly totals: Totals;
-  /** The indices of the pairs that were not scored when the call had to end. */
-  readonly unscored: readonly number[];
 }
 
 /** The class `Reranker` that an entry point exports. */
@@ -128,11 +142,20 @@ export class LoadedReranker {
     this.#expectOneLabel("rerank");
     checkFirstStage("rerank", checked.fuse, documents.length);
     const texts = documentTexts(documents, checked);
-    const scores = await this.#score(() => queryJobs(query, texts, documentLimits(checked), this.#workers), texts.length, { ...checked, started });
-    const { tokens, engineMs, cacheHits } = scores.totals;
+    const limits = documentLimits(checked);
+    const { results, unscored, totals } = await this.#run({ ...checked, started }, async (deadline) => {
+      const { device } = this.info.backend;
+      const scores = await scoreCall(this.#scorer, queryJobs(query, texts, limits, this.#workers), texts.length, checked, deadline);
+      const chosen = chooseResults(finished(scores), checked);
+      if (checked.highlights === undefined) return { ...scores, results: chosen };
+      expectSameDevice(this.#scorer, device);
+      const settings = { query, textOf: (index: number) => texts[index] as string, limits, scores: checked.scores ?? "model", count: checked.highlights };
+      return { ...scores, results: await withHighlights(this.#scorer, chosen, settings, deadline, scores.totals) };
+    });
+    const { tokens, engineMs, cacheHits } = totals;
     return {
-      results: chooseResults(finished(scores), checked).map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined)),
-      unscored: scores.unscored,
+      results: results.map((scored) => toResult(scored, checked.returnDocuments === true ? documents : undefined)),
+      unscored,
       usage: { tokens, documents: texts.length },
       backend: this.info.backend,
       timings: { totalMs: performance.now() - started, engineMs, cacheHits },
@@ -148,11 +171,11 @@ export class LoadedReranker {
   stream<D extends DocumentInput>(options: StreamOptions<D>): AsyncGenerator<StreamPart<D>, void> {
     const checked = checkOptions("stream", options, streamChecks, streamRefusals);
     const query = string(checked.query, "stream: query");
-    const { documents, minScore, returnDocuments = false, scores = "model", signal } = checked;
+    const { documents, minScore, highlights, returnDocuments = false, scores = "model", signal } = checked;
     if (documents === undefined) throw new RankletError("input", "stream: documents must be an array or another iterable, not undefined");
     this.#expectOneLabel("stream");
     const total = Array.isArray(documents) ? documents.length : undefined;
-    return this.#stream({ query, documents, total, text: checked, minScore, limits: documentLimits(checked), returnDocuments, scores, signal });
+    return this.#stream({ query, documents, total, text: checked, minScore, highlights, limits: documentLimits(checked), returnDocuments, scores, signal });
   }
 
   /**
@@ -163,7 +186,7 @@ export class LoadedReranker {
   async score(pairs: readonly (readonly [query: string, document: string])[], options?: CallOptions): Promise<Float32Array> {
     const checked = checkOptions("score", options, scoreChecks, scoreRefusals);
     const checkedPairs = Array.from(array(pairs, "score: pairs"), checkPair);
-    return (await this.#score(() => pairJobs(checkedPairs, this.#workers), checkedPairs.length, checked)).scores;
+    return this.#score(() => pairJobs(checkedPairs, this.#workers), checkedPairs.length, checked);
   }
 
   /**
@@ -176,9 +199,44 @@ export class LoadedReranker {
     const texts = documentTexts(array(documents, "rank: documents"));
     this.#expectOneLabel("rank");
     const scores = await this.#score(() => queryJobs(checkedQuery, texts, documentLimits({}), this.#workers), texts.length, checked);
-    return chooseResults(scoredDocuments(scores), { topN: checked.topK, minScore: checked.minScore }).map(({ index, score }) =>
+    return chooseResults(scoredDocuments({ scores }), { topN: checked.topK, minScore: checked.minScore }).map(({ index, score }) =>
       checked.returnDocuments === true ? { corpus_id: index, score, text: texts[index] as string } : { corpus_id: index, score },
     );
+  }
+
+  /**
+   * Explains the logit of a pair: what each of its words or sentences adds.
+   * @throws RankletError `input`, `unsupported`, `aborted`, `disposed`, or an error of the engine
+   */
+  async explain(query: string, document: string, options?: ExplainOptions): Promise<Explanation> {
+    const { signal, onProgress, ...checked } = checkOptions("explain", options, explainChecks, explainRefusals);
+    this.#expectOneLabel("explain");
+    const pair = explainedPair(string(query, "explain: query"), string(document, "explain: document"), checked);
+    return this.#run({ signal }, () => explain(this.#scorer, pair, signal, onProgress));
+  }
+
+  /**
+   * Returns the number of pairs that `explain` would score with the same arguments.
+   * @throws RankletError as `explain`
+   */
+  async explainCost(query: string, document: string, options?: ExplainCostOptions): Promise<ExplainCost> {
+    const { signal, ...checked } = checkOptions("explainCost", options, explainCostChecks, explainCostRefusals);
+    this.#expectOneLabel("explainCost");
+    const pair = explainedPair(string(query, "explainCost: query"), string(document, "explainCost: document"), checked);
+    return this.#run({ signal }, () => explainCost(this.#scorer, pair, signal));
+  }
+
+  /**
+   * Explains what puts document `a` above or below document `b`.
+   * @throws RankletError as `explain`
+   */
+  async compare(query: string, a: string, b: string, options?: CompareOptions): Promise<Comparison> {
+    const { signal, onProgress, ...checked } = checkOptions("compare", options, compareChecks, compareRefusals);
+    this.#expectOneLabel("compare");
+    const checkedQuery = string(query, "compare: query");
+    const pairOf = (document: unknown, name: string): ExplainedPair => explainedPair(checkedQuery, string(document, `compare: ${name}`), checked);
+    const pairs = [pairOf(a, "a"), pairOf(b, "b")] as const;
+    return this.#run({ signal }, () => compare(this.#scorer, pairs, signal, onProgress));
   }
 
   /**
@@ -191,12 +249,13 @@ export class LoadedReranker {
     const texts = documentTexts(copy, { rankFields, structured });
     this.#expectOneLabel("prepare");
     const id = this.#collections++;
+    const limits = documentLimits(settings);
     let done = 0;
     try {
-      await this.#scorer.prepare(id, { documents: [], limits: documentLimits(settings) });
+      await this.#scorer.prepare(id, { documents: [], limits });
       for (const window of windows(texts, ({ length }) => length, this.#workers)) {
         throwIfAborted(signal);
-        await this.#scorer.prepare(id, { documents: window, limits: documentLimits(settings) });
+        await this.#scorer.prepare(id, { documents: window, limits });
         done += window.length;
         onProgress?.({ stage: "prepare", done, total: texts.length });
       }
@@ -205,7 +264,7 @@ export class LoadedReranker {
       this.#scorer.release(id);
       throw error;
     }
-    return new PreparedCollection(this, this.#scorer, id, copy);
+    return new PreparedCollection(this, this.#scorer, { id, documents: copy, texts, limits });
   }
 
   /** Frees the model's memory. Running calls and later ones are rejected with `disposed`. May be called more than once. */
@@ -224,62 +283,28 @@ export class LoadedReranker {
     return Promise.resolve();
   }
 
-  /** Scores `total` pairs; all of them again if the CPU takes over from a GPU. */
-  async #score(jobs: () => Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
+  /** Scores the pairs of a call that returns all scores. */
+  async #score(jobs: () => Iterable<Job>, total: number, settings: ScoreSettings): Promise<Float32Array> {
+    const { scores } = await this.#run(settings, (deadline) => scoreCall(this.#scorer, jobs(), total, settings, deadline));
+    return scores;
+  }
+
+  /** Runs a call that returns one result; from its start, once, if the CPU takes over from a GPU. */
+  async #run<T>({ signal, deadlineMs, started = 0 }: RunOptions, call: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const once = async (): Promise<T> => {
+      if (this.#disposed) throw disposedError();
+      const deadline = new Deadline(started, deadlineMs, signal);
+      try {
+        return await call(deadline);
+      } finally {
+        deadline.stop();
+      }
+    };
     try {
-      return await this.#scoreOnce(jobs(), total, settings).catch((error: unknown) => {
-        if (!fellBackToCpu(error, this.#scorer)) throw error;
-        return this.#scoreOnce(jobs(), total, settings);
-      });
+      return await withOneRestart(this.#scorer, once);
     } catch (error) {
       throw withItemInMessage(error);
     }
-  }
-
-  /** Scores `total` pairs, or those that can be scored in time. Returns their scores and spans in order, and the totals. */
-  async #scoreOnce(jobs: Iterable<Job>, total: number, settings: CallSettings): Promise<CallScores> {
-    if (this.#disposed) throw disposedError();
-    throwIfAborted(settings.signal);
-    const { numLabels } = this.info;
-    const scores = new Float32Array(total * numLabels);
-    const isScored = new Uint8Array(total);
-    const totals = noTotals();
-    const deadline = new Deadline(settings.started ?? 0, settings.deadlineMs, settings.signal);
-    let spans: Uint32Array | undefined;
-    let done = 0;
-    const scoring = scoreJobs(this.#scorer, jobs, {
-      scores: settings.scores ?? "model",
-      signal: deadline.signal,
-      maxStepMs: deadline.maxStepMs,
-      onPartial: (partial) => {
-        done += partial.indices.length;
-        addTotals(totals, partial);
-        const spansFit = partial.spans === undefined || partial.spans.length === 2 * partial.indices.length;
-        if (done > total || partial.scores.length !== partial.indices.length * numLabels || !spansFit) throw this.#miscounted(total);
-        partial.indices.forEach((index, position) => {
-          isScored[index] = 1;
-          scores.set(partial.scores.subarray(position * numLabels, (position + 1) * numLabels), index * numLabels);
-        });
-        if (partial.spans !== undefined) {
-          const all = (spans ??= new Uint32Array(2 * total));
-          partial.indices.forEach((index, position) => all.set(partial.spans?.subarray(2 * position, 2 * position + 2) ?? [], 2 * index));
-        }
-        settings.onProgress?.({ stage: "score", done, total });
-        deadline.check();
-      },
-    });
-    let hasEnded = false;
-    try {
-      await scoring;
-    } catch (error) {
-      hasEnded = deadline.hasCaused(error);
-      if (!hasEnded) throw error;
-    } finally {
-      deadline.stop();
-    }
-    if (done < total && !hasEnded) throw this.#miscounted(total);
-    throwIfAborted(settings.signal);
-    return { scores, spans, totals, unscored: Array.from(isScored.keys()).filter((index) => isScored[index] === 0) };
   }
 
   async *#stream<D extends DocumentInput>(settings: StreamSettings): AsyncGenerator<StreamPart<D>, void> {
@@ -303,12 +328,26 @@ export class LoadedReranker {
       for await (const partials of streamJob(this.#scorer, job, first, settings)) {
         const scored = partials.flatMap((partial) => scoredDocuments(partial, partial.indices));
         done += scored.length;
-        const results = atLeast(scored, settings.minScore).map((scored) => {
+        const chosen = atLeast(scored, settings.minScore);
+        expectSameDevice(this.#scorer, device);
+        const highlighted = await this.#highlighted(chosen, settings, (index) => documents[index - first] as string);
+        const results = highlighted.map((scored) => {
           const { document } = window[scored.index - first] as ReadDocument<D>;
           return settings.returnDocuments ? { ...scored, document } : scored;
         });
         if (results.length > 0) yield { results, done, total: settings.total };
       }
+    }
+  }
+
+  /** Adds highlights to results of a stream, if it has them. */
+  async #highlighted(results: ScoredDocument[], { query, limits, scores, highlights: count, signal }: StreamSettings, textOf: (index: number) => string): Promise<ScoredDocument[]> {
+    if (count === undefined || results.length === 0) return results;
+    const deadline = new Deadline(0, undefined, signal);
+    try {
+      return await withHighlights(this.#scorer, results, { query, textOf, limits, scores, count }, deadline, noTotals());
+    } finally {
+      deadline.stop();
     }
   }
 
@@ -323,18 +362,6 @@ export class LoadedReranker {
       throw new RankletError("input", `${call} needs a model with one label, and this one has ${numLabels}; use score(), which returns every label`);
     }
   }
-
-  #miscounted(pairs: number): RankletError {
-    return new RankletError("internal", `the engine returned a wrong number of scores for ${pairs} pairs`);
-  }
-}
-
-/** Returns the documents that were scored, in order. */
-function finished({ unscored, ...scores }: CallScores): ScoredDocument[] {
-  const all = scoredDocuments(scores);
-  if (unscored.length === 0) return all;
-  const left = new Set(unscored);
-  return all.filter(({ index }) => !left.has(index));
 }
 
 /** Returns the limits on documents, with their defaults. */

@@ -1,5 +1,5 @@
 import type { PartialScores } from "../scoring/scorer.js";
-import type { DocumentInput, RerankResult, Span } from "../types.js";
+import type { DocumentInput, Highlight, RerankResult, Span } from "../types.js";
 import { fused, type Fusion } from "./fusion.js";
 
 /** A document's index and score, and the span of its best chunk if it was scored in chunks. */
@@ -9,6 +9,7 @@ export interface ScoredDocument {
   /** The model's score, if `score` is fused. */
   readonly modelScore?: number;
   readonly span?: Span;
+  readonly highlights?: readonly Highlight[];
 }
 
 /** The checked options that choose and order results. */

@@ -2,13 +2,14 @@ import { ModelFiles, type WasmCollection, WasmLoader, type WasmReranker, type Wa
 
 import { disposedError, fromEngine, isDeviceLost, messageOf, RankletError } from "../errors.js";
 import { isWeightsName } from "../model/model-files.js";
-import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import { parseInfo, withWarnings } from "./info.js";
 import { rejectOnTrap } from "./reject-on-trap.js";
 import { engineDamage, markDamaged } from "./start.js";
 import { StepBudget } from "./step-budget.js";
+import { VariantsCache } from "./variants-cache.js";
 
 /** The settings that `WasmLoader` reads as JSON, and `reason`. */
 export interface EngineSettings {
@@ -43,12 +44,14 @@ export class Engine implements Scorer {
   readonly #nextTask: () => Promise<void>;
   readonly #budget: StepBudget | undefined;
   readonly #collections = new Map<number, WasmCollection>();
+  readonly #variants: VariantsCache;
   #info: ModelInfo;
   #runningJobs = 0;
   #disposed = false;
 
   private constructor(model: WasmReranker, { nextTask, maxStepMs, warnings = [] }: EngineThread, reason?: string) {
     this.#model = model;
+    this.#variants = new VariantsCache(model);
     this.#nextTask = nextTask;
     this.#budget = maxStepMs === undefined ? undefined : new StepBudget(maxStepMs);
     this.#info = withWarnings(parseInfo(model.info(), reason), warnings);
@@ -103,10 +106,21 @@ export class Engine implements Scorer {
     }
   }
 
-  async prepare(collection: number, { documents, limits }: CollectionInput): Promise<void> {
-    this.#check(undefined);
-    await this.#nextTask();
-    this.#check(undefined);
+  async plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    await this.#turn();
+    return callEngine(() => {
+      const variants = this.#variants.of(pair);
+      return { variants: variants.count(), chunks: variants.chunks(), units: variants.units(), terms: variants.terms() };
+    });
+  }
+
+  async sentences(query: string, { documents, limits }: DocumentBatch): Promise<readonly Uint32Array[]> {
+    await this.#turn();
+    return callEngine(() => documents.map((document) => this.#model.sentences(query, document, limits.maxTokensPerDocument, limits.longDocuments)));
+  }
+
+  async prepare(collection: number, { documents, limits }: DocumentBatch): Promise<void> {
+    await this.#turn();
     callEngine(() => {
       const wasmCollection = this.#collections.get(collection) ?? this.#model.collection();
       this.#collections.set(collection, wasmCollection);
@@ -137,7 +151,16 @@ export class Engine implements Scorer {
         if (collection === undefined) throw disposedError("collection");
         return this.#model.scoring_prepared(job.query, collection, job.candidates, scores);
       }
+      case "variants":
+        return this.#model.scoring_variants(this.#variants.withNumbers(job.pair, job.variants), job.variants);
     }
+  }
+
+  /** Waits for this call's turn. */
+  async #turn(): Promise<void> {
+    this.#check(undefined);
+    await this.#nextTask();
+    this.#check(undefined);
   }
 
   async #finish(scoring: WasmScoring, options: JobOptions, startMs: number): Promise<void> {
@@ -184,6 +207,7 @@ export class Engine implements Scorer {
   #freeWhenIdle(): void {
     if (!this.#disposed || this.#runningJobs > 0) return;
     for (const collection of this.#collections.keys()) this.release(collection);
+    freeQuietly(this.#variants);
     freeQuietly(this.#model);
   }
 }
@@ -219,7 +243,7 @@ async function callEngineAsync<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /** Frees an object of the engine. After a trap this can fail too, which must not hide the trap. */
-function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader): void {
+function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader | VariantsCache): void {
   try {
     owner.free();
   } catch {

@@ -8,7 +8,7 @@
 //    `device-lost` instead of returning a restarted result (`finish_step`, src/wasm/mod.rs). `Engine` then reads the model's info
 //    again: its device is now "cpu". A worker sends that info with the error (worker/protocol.ts, "failed").
 // 3. JavaScript. `fellBackToCpu` recognizes the error of step 2: `device-lost` although the device is "cpu". The call drops
-//    its scores and starts over, once: `withRestart` for calls that yield, `LoadedReranker.#score` for the others. A stream
+//    its scores and starts over, once: `withRestart` for calls that yield, `withOneRestart` for the others. A stream
 //    over an iterable that is not an array cannot, because its documents are gone; it ends with `device-lost`.
 import { isDeviceLost, RankletError } from "../errors.js";
 import type { Backend } from "../types.js";
@@ -26,6 +26,16 @@ export function fellBackToCpu(error: unknown, { info }: Scorer): boolean {
  */
 export function expectSameDevice({ info }: Scorer, device: Backend["device"]): void {
   if (info.backend.device !== device) throw new RankletError("device-lost", info.backend.reason);
+}
+
+/** Runs a call that returns one result. It starts over, once, if the CPU takes over. */
+export async function withOneRestart<T>(scorer: Scorer, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!fellBackToCpu(error, scorer)) throw error;
+    return call();
+  }
 }
 
 /**

@@ -1,9 +1,35 @@
-import type { LongDocuments, ModelInfo, Scores } from "../types.js";
+import type { ExplainedTexts, LongDocuments, ModelInfo, Scores, Span, TextUnit } from "../types.js";
 
 /** How much of a document is scored. */
 export interface DocumentLimits {
   readonly maxTokensPerDocument: number | undefined;
   readonly longDocuments: LongDocuments;
+}
+
+/** A pair to explain, and how. */
+export interface ExplainedPair {
+  readonly query: string;
+  readonly document: string;
+  readonly unit: TextUnit;
+  readonly of: ExplainedTexts;
+  readonly samples: number;
+  /** The best chunk of a document that is read in several, once it is known. */
+  readonly chunk?: Span | undefined;
+}
+
+/** The units of a pair, and the variants of the pair whose logits explain it. */
+export interface ExplanationPlan {
+  /** Number of variants. Variant 0 is the pair, variant 1 lacks all units. */
+  readonly variants: number;
+  /** Number of chunks to score before the variants, to find the document's best chunk; 0 if it is known. */
+  readonly chunks: number;
+  /** [units, 3]: 0 for a unit of the query, 1 for one of the document; its start and its end in that text. */
+  readonly units: Uint32Array;
+  /**
+   * [terms, 3]: the index of a unit, a variant, and a variant that lacks this unit too. A unit's contribution is the mean
+   * difference of the logits of its terms.
+   */
+  readonly terms: Uint32Array;
 }
 
 /** Pairs to score. Strings are copied to a worker or into WebAssembly, so callers keep jobs small. */
@@ -22,7 +48,9 @@ export type Job =
       readonly query: string;
       readonly collection: number;
       readonly candidates: Uint32Array | undefined;
-    };
+    }
+  /** Variants of one pair, by their numbers in its plan. */
+  | { readonly kind: "variants"; readonly pair: ExplainedPair; readonly variants: Uint32Array };
 
 /** The scores of the pairs that one micro-batch has finished. A pair with chunks in several is finished by the last. */
 export interface PartialScores {
@@ -51,8 +79,8 @@ export interface JobOptions {
   readonly onPartial: (partial: PartialScores, indices?: Uint32Array) => void;
 }
 
-/** Documents to add to a collection, and how much of each is scored. */
-export interface CollectionInput {
+/** Documents, and how much of each is scored. */
+export interface DocumentBatch {
   readonly documents: readonly string[];
   readonly limits: DocumentLimits;
 }
@@ -66,10 +94,21 @@ export interface Scorer {
    */
   score(job: Job, options: JobOptions): Promise<void>;
   /**
+   * Plans the explanation of a pair.
+   * @throws RankletError `input` for too many variants, `disposed`, `tokenizer`, or an error of the engine
+   */
+  plan(pair: ExplainedPair): Promise<ExplanationPlan>;
+  /**
+   * Finds the sentences of documents that the model reads.
+   * @returns for each document the starts and ends of its sentences, [sentences, 2]
+   * @throws RankletError `disposed`, `tokenizer`, or an error of the engine
+   */
+  sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]>;
+  /**
    * Tokenizes documents and appends them to a collection. A new number creates one.
    * @throws RankletError `disposed`, `tokenizer`, or an error of the engine
    */
-  prepare(collection: number, input: CollectionInput): Promise<void>;
+  prepare(collection: number, input: DocumentBatch): Promise<void>;
   /** Frees a collection. */
   release(collection: number): void;
   /** Frees the model. Running jobs are rejected with `disposed`. */

@@ -1,7 +1,7 @@
 import { disposedError } from "../errors.js";
-import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { Backend, ModelInfo } from "../types.js";
-import { abortWithError, throwIfAborted, withAbortController } from "../util/abort.js";
+import { abortable, abortWithError, throwIfAborted, withAbortController } from "../util/abort.js";
 
 /** The numbers of an engine's collections, which are unique among all users of the engine. */
 export interface CollectionNumbers {
@@ -53,7 +53,17 @@ export class SharedScorer implements Scorer {
     });
   }
 
-  async prepare(collection: number, input: CollectionInput): Promise<void> {
+  async plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    throwIfAborted(this.#lifetime.signal);
+    return abortable(this.#engine.plan(pair), this.#lifetime.signal);
+  }
+
+  async sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]> {
+    throwIfAborted(this.#lifetime.signal);
+    return abortable(this.#engine.sentences(query, input), this.#lifetime.signal);
+  }
+
+  async prepare(collection: number, input: DocumentBatch): Promise<void> {
     throwIfAborted(this.#lifetime.signal);
     const number = this.#collections.get(collection) ?? this.#numbers.next++;
     this.#collections.set(collection, number);

@@ -86,6 +86,10 @@ export class Host {
       case "prepare":
         await this.#requireEngine().prepare(request.collection, request.input);
         return { type: "done", call };
+      case "plan":
+        return { type: "planned", call, plan: await this.#requireEngine().plan(request.pair) };
+      case "sentences":
+        return { type: "divided", call, sentences: await this.#requireEngine().sentences(request.query, request.input) };
     }
   }
 

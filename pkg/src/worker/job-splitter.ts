@@ -1,7 +1,7 @@
 import type { Job } from "../scoring/scorer.js";
 
-/** A job with texts, which any worker can score. */
-export type TextJob = Exclude<Job, { kind: "prepared" }>;
+/** A job that any worker can score a part of. */
+export type SplitJob = Exclude<Job, { kind: "prepared" }>;
 
 /** A part of a job, for one worker. */
 export interface JobChunk {
@@ -35,7 +35,7 @@ const maxCharactersPerToken = 6;
  * end, so that workers of different speed finish at about the same time (guided self-scheduling).
  */
 export class JobSplitter {
-  readonly #job: TextJob;
+  readonly #job: SplitJob;
   readonly #inOrder: boolean;
   /** Cumulative costs: entry `i` is the cost of pairs 0 to `i`. */
   readonly #costs: Float64Array;
@@ -45,24 +45,24 @@ export class JobSplitter {
    * @param maxLength max tokens of a pair
    * @param inOrder whether chunks are small, so that pairs are scored about in order
    */
-  constructor(job: TextJob, maxLength: number, inOrder = false) {
+  constructor(job: SplitJob, maxLength: number, inOrder = false) {
     this.#job = job;
     this.#inOrder = inOrder;
     let cost = 0;
     const maxCost = job.kind === "query" && job.limits.longDocuments === "chunk" ? Infinity : maxLength * maxCharactersPerToken;
-    this.#costs = Float64Array.from(job.documents, (document, index) => (cost += specialTokenCharacters + Math.min(maxCost, queryOf(job, index).length + document.length)));
+    this.#costs = Float64Array.from(lengths(job), (length) => (cost += specialTokenCharacters + Math.min(maxCost, length)));
   }
 
   /** Whether no pairs remain. */
   get done(): boolean {
-    return this.#next === this.#job.documents.length;
+    return this.#next === this.#costs.length;
   }
 
   /** Returns the next chunk for a pool of `workers`, or `undefined` if no pairs remain. */
   next(workers: number): JobChunk | undefined {
     if (this.done) return undefined;
     const from = this.#next;
-    const end = this.#job.documents.length;
+    const end = this.#costs.length;
     const target = this.#inOrder ? minChunkCharacters : Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
     let to = from + 1;
     while (to < end && this.#cost(from, to) < target) to++;
@@ -76,8 +76,16 @@ export class JobSplitter {
   }
 }
 
-function queryOf(job: TextJob, index: number): string {
-  return job.kind === "query" ? job.query : (job.queries[index] as string);
+/** Returns the characters of each pair. */
+function lengths(job: SplitJob): number[] {
+  switch (job.kind) {
+    case "query":
+      return job.documents.map((document) => job.query.length + document.length);
+    case "pairs":
+      return job.documents.map((document, index) => (job.queries[index] as string).length + document.length);
+    case "variants":
+      return Array.from(job.variants, () => job.pair.query.length + job.pair.document.length);
+  }
 }
 
 function slice(job: Job, from: number, to?: number): Job {
@@ -88,5 +96,7 @@ function slice(job: Job, from: number, to?: number): Job {
       return { ...job, queries: job.queries.slice(from, to), documents: job.documents.slice(from, to) };
     case "prepared":
       return { ...job, candidates: job.candidates?.slice(from, to) };
+    case "variants":
+      return { ...job, variants: job.variants.slice(from, to) };
   }
 }

@@ -1,5 +1,5 @@
 import { RankletError, renumbered } from "../errors.js";
-import type { CollectionInput, JobOptions, PartialScores } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, JobOptions, PartialScores } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { type JobChunk, remainder } from "./job-splitter.js";
 import type { WorkerScorer } from "./worker-scorer.js";
@@ -84,14 +84,18 @@ export class PoolWorker {
   }
 
   /** Tokenizes documents; after a loss, on the replacement. */
-  async prepare(collection: number, input: CollectionInput): Promise<void> {
-    for (let losses = 1; ; losses++) {
-      try {
-        return await this.#scorer.prepare(collection, input);
-      } catch (error) {
-        if (this.running || losses === maxWorkerLosses) throw error;
-      }
-    }
+  prepare(collection: number, input: DocumentBatch): Promise<void> {
+    return this.#withRetries(() => this.#scorer.prepare(collection, input));
+  }
+
+  /** Plans the explanation of a pair; after a loss, on the replacement. */
+  plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    return this.#withRetries(() => this.#scorer.plan(pair));
+  }
+
+  /** Finds the sentences of documents; after a loss, on the replacement. */
+  sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]> {
+    return this.#withRetries(() => this.#scorer.sentences(query, input));
   }
 
   release(collection: number): void {
@@ -100,6 +104,16 @@ export class PoolWorker {
 
   dispose(): void {
     this.#scorer.dispose();
+  }
+
+  async #withRetries<T>(call: () => Promise<T>): Promise<T> {
+    for (let losses = 1; ; losses++) {
+      try {
+        return await call();
+      } catch (error) {
+        if (this.running || losses === maxWorkerLosses) throw error;
+      }
+    }
   }
 }
 

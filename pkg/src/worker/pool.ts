@@ -1,10 +1,10 @@
 import { inWorkers } from "../engine/info.js";
 import { disposedError } from "../errors.js";
-import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable, throwIfAborted, withAbortController } from "../util/abort.js";
 import { DocumentShards } from "./document-shards.js";
-import type { TextJob } from "./job-splitter.js";
+import type { SplitJob } from "./job-splitter.js";
 import { PoolWorker } from "./pool-worker.js";
 import type { WorkerPort } from "./port.js";
 import { PrestartedWorkers } from "./prestarted-workers.js";
@@ -91,11 +91,19 @@ export class WorkerPool implements Scorer, Workers {
     await withAbortController(options.signal, (controller) => {
       throwIfAborted(controller.signal);
       const own = { ...options, signal: controller.signal };
-      return job.kind === "prepared" ? this.#scorePrepared(job, own) : this.#scoreTexts(job, own);
+      return job.kind === "prepared" ? this.#scorePrepared(job, own) : this.#scoreSplit(job, own);
     });
   }
 
-  async prepare(collection: number, input: CollectionInput): Promise<void> {
+  async plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    return this.#anyWorker().plan(pair);
+  }
+
+  async sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]> {
+    return this.#anyWorker().sentences(query, input);
+  }
+
+  async prepare(collection: number, input: DocumentBatch): Promise<void> {
     if (this.#disposed) throw disposedError();
     const shards = this.#collections.get(collection) ?? (await this.#createShards(collection));
     const { limits } = input;
@@ -117,7 +125,13 @@ export class WorkerPool implements Scorer, Workers {
     this.#collections.clear();
   }
 
-  async #scoreTexts(job: TextJob, options: JobOptions): Promise<void> {
+  /** Returns the least busy worker; if none runs, one that can be started. */
+  #anyWorker(): PoolWorker {
+    if (this.#disposed) throw disposedError();
+    return this.running()[0] ?? (this.#workers.find(({ failed }) => !failed) as PoolWorker);
+  }
+
+  async #scoreSplit(job: SplitJob, options: JobOptions): Promise<void> {
     const scheduler = new JobScheduler(this, job, this.info.maxLength, options);
     this.#schedulers.add(scheduler);
     try {

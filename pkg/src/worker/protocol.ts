@@ -2,8 +2,8 @@
 // browser's cache, so each side validates every message it receives.
 import type { EngineSettings, FileData } from "../engine/engine.js";
 import { type ErrorCode, errorCodes, type ErrorItem } from "../errors.js";
-import type { CollectionInput, DocumentLimits, Job, PartialScores } from "../scoring/scorer.js";
-import type { ModelInfo, Scores } from "../types.js";
+import type { DocumentBatch, DocumentLimits, ExplainedPair, ExplanationPlan, Job, PartialScores } from "../scoring/scorer.js";
+import type { ExplainedTexts, ModelInfo, Scores, TextUnit } from "../types.js";
 import { isObject } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 
@@ -18,11 +18,13 @@ export type Request =
       readonly settings: EngineSettings;
     }
   | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores; readonly maxStepMs?: number | undefined }
-  | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly input: CollectionInput }
+  | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly input: DocumentBatch }
+  | { readonly type: "plan"; readonly call: number; readonly pair: ExplainedPair }
+  | { readonly type: "sentences"; readonly call: number; readonly query: string; readonly input: DocumentBatch }
   | { readonly type: "release"; readonly collection: number }
   | { readonly type: "cancel"; readonly call: number };
 
-/** A message from the worker. Each call is answered once, by `loaded`, `done` or `failed`. */
+/** A message from the worker. Each call is answered once: by `failed`, or by one of the others but `partial`. */
 export type Reply =
   /** The worker holds the lock that shows that it runs. Other messages may come first. */
   | { readonly type: "ready" }
@@ -37,6 +39,8 @@ export type Reply =
       readonly indices?: Uint32Array | undefined;
     }
   | { readonly type: "done"; readonly call: number }
+  | { readonly type: "planned"; readonly call: number; readonly plan: ExplanationPlan }
+  | { readonly type: "divided"; readonly call: number; readonly sentences: readonly Uint32Array[] }
   | {
       readonly type: "failed";
       /** `undefined` if the request was too malformed to have a number. */
@@ -53,12 +57,12 @@ export type Reply =
 
 /** Validates a request. Returns what is wrong with `message` if it is not one. */
 export function parseRequest(message: unknown): Request | string {
-  return parse<Request>(message, { load: isLoad, score: isScore, prepare: isPrepare, release: isRelease, cancel: isCancel });
+  return parse<Request>(message, { load: isLoad, score: isScore, prepare: isPrepare, plan: isPlan, sentences: isSentences, release: isRelease, cancel: isCancel });
 }
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, failed: isFailed });
+  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, planned: isPlanned, divided: isDivided, failed: isFailed });
 }
 
 /** Returns the call's number in a message that may be malformed otherwise. */
@@ -93,7 +97,16 @@ function isScore(message: Fields): message is Fields & RequestOf<"score"> {
 
 function isPrepare(message: Fields): message is Fields & RequestOf<"prepare"> {
   const { call, collection, input } = message;
-  return isCount(call) && isCount(collection) && isObject(input) && isTexts(input["documents"]) && isDocumentLimits(input["limits"]);
+  return isCount(call) && isCount(collection) && isDocumentBatch(input);
+}
+
+function isPlan(message: Fields): message is Fields & RequestOf<"plan"> {
+  return isCount(message["call"]) && isExplainedPair(message["pair"]);
+}
+
+function isSentences(message: Fields): message is Fields & RequestOf<"sentences"> {
+  const { call, query, input } = message;
+  return isCount(call) && typeof query === "string" && isDocumentBatch(input);
 }
 
 function isRelease(message: Fields): message is Fields & RequestOf<"release"> {
@@ -127,15 +140,27 @@ function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
     isCount(call) &&
     isObject(partial) &&
     typeTag(partial["scores"]) === "Float32Array" &&
-    (partial["spans"] === undefined || typeTag(partial["spans"]) === "Uint32Array") &&
+    (partial["spans"] === undefined || isIndices(partial["spans"])) &&
     isCount(partial["tokens"]) &&
     typeof partial["engineMs"] === "number" &&
-    (indices === undefined || typeTag(indices) === "Uint32Array")
+    (indices === undefined || isIndices(indices))
   );
 }
 
 function isDone(message: Fields): message is Fields & ReplyOf<"done"> {
   return isCount(message["call"]);
+}
+
+function isPlanned(message: Fields): message is Fields & ReplyOf<"planned"> {
+  const { call, plan } = message;
+  if (!isCount(call) || !isObject(plan)) return false;
+  const { variants, chunks, units, terms } = plan;
+  return [variants, chunks].every(isCount) && [units, terms].every(isIndices);
+}
+
+function isDivided(message: Fields): message is Fields & ReplyOf<"divided"> {
+  const { call, sentences } = message;
+  return isCount(call) && Array.isArray(sentences) && Array.from<unknown>(sentences).every(isIndices);
 }
 
 function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
@@ -165,11 +190,36 @@ function isJob(job: unknown): job is Job {
       return isTexts(job["queries"]) && isTexts(job["documents"]);
     case "prepared": {
       const { query, collection, candidates } = job;
-      return typeof query === "string" && isCount(collection) && (candidates === undefined || typeTag(candidates) === "Uint32Array");
+      return typeof query === "string" && isCount(collection) && (candidates === undefined || isIndices(candidates));
     }
+    case "variants":
+      return isExplainedPair(job["pair"]) && isIndices(job["variants"]);
     default:
       return false;
   }
+}
+
+function isExplainedPair(pair: unknown): pair is ExplainedPair {
+  if (!isObject(pair)) return false;
+  const { query, document, unit, of, samples, chunk } = pair;
+  const isChunk = chunk === undefined || (isObject(chunk) && isLimit(chunk["start"]) && isLimit(chunk["end"]));
+  return [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isLimit(samples) && isChunk;
+}
+
+function isUnit(unit: unknown): unit is TextUnit {
+  return unit === "word" || unit === "sentence";
+}
+
+function isExplainedTexts(of: unknown): of is ExplainedTexts {
+  return of === "query" || of === "document" || of === "both";
+}
+
+function isDocumentBatch(input: unknown): input is DocumentBatch {
+  return isObject(input) && isTexts(input["documents"]) && isDocumentLimits(input["limits"]);
+}
+
+function isIndices(value: unknown): value is Uint32Array {
+  return typeTag(value) === "Uint32Array";
 }
 
 export function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {

@@ -1,5 +1,5 @@
 import type { JobOptions } from "../scoring/scorer.js";
-import { type JobChunk, JobSplitter, type TextJob } from "./job-splitter.js";
+import { type JobChunk, JobSplitter, type SplitJob } from "./job-splitter.js";
 import type { PoolWorker } from "./pool-worker.js";
 
 /** The workers that chunks are assigned to. */
@@ -25,7 +25,7 @@ export class JobScheduler {
   readonly done = new Promise<void>((resolve, reject) => ([this.#resolve, this.#reject] = [resolve, reject]));
 
   /** @param maxLength max tokens of a pair */
-  constructor(workers: Workers, job: TextJob, maxLength: number, options: JobOptions) {
+  constructor(workers: Workers, job: SplitJob, maxLength: number, options: JobOptions) {
     this.#workers = workers;
     this.#options = options;
     this.#splitter = new JobSplitter(job, maxLength, options.maxStepMs !== undefined);

@@ -7,9 +7,12 @@ import type { WorkerPort } from "./port.js";
 import { parseReply, type Reply, type Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 
+/** The answer to a call that has not failed. */
+type Answer = Extract<Reply, { type: "loaded" | "done" | "planned" | "divided" }>;
+
 interface PendingCall {
   readonly onPartial: JobOptions["onPartial"] | undefined;
-  readonly resolve: (info: ModelInfo | undefined) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -55,11 +58,11 @@ export class WorkerConnection {
   }
 
   /**
-   * Sends a request and waits for its answer: the model's description for `load`, nothing for others.
+   * Sends a request and waits for its answer.
    * @param make returns the request for a call number
    * @throws RankletError `aborted` as soon as the signal is, `internal` if the worker ends, or the worker's error
    */
-  async call(make: (call: number) => Request, { signal, onPartial }: CallListener = {}): Promise<ModelInfo | undefined> {
+  async call(make: (call: number) => Request, { signal, onPartial }: CallListener = {}): Promise<Answer> {
     throwIfAborted(signal);
     if (this.#end !== undefined) throw this.#end;
     const call = ++this.#calls;
@@ -128,16 +131,16 @@ export class WorkerConnection {
       case "ready":
         break;
       case "loaded":
-        this.#pending.get(reply.call)?.resolve(reply.info);
+      case "done":
+      case "planned":
+      case "divided":
+        this.#pending.get(reply.call)?.resolve(reply);
         break;
       case "changed":
         this.#info = reply.info;
         break;
       case "partial":
         this.#receivePartial(reply);
-        break;
-      case "done":
-        this.#pending.get(reply.call)?.resolve(undefined);
         break;
       case "failed": {
         const error = new RankletError(reply.code, reply.message, { item: reply.item });

@@ -1,5 +1,5 @@
 import { disposedError, RankletError } from "../errors.js";
-import type { CollectionInput, Job, JobOptions, Scorer } from "../scoring/scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { abortable, abortWithError, throwIfAborted } from "../util/abort.js";
 import type { WorkerPort } from "./port.js";
@@ -11,7 +11,7 @@ export class WorkerScorer implements Scorer {
   readonly #info: ModelInfo;
   readonly #connector: Connector;
   /** The documents of each collection, for a replacement of the worker. */
-  readonly #prepared = new Map<number, CollectionInput[]>();
+  readonly #prepared = new Map<number, DocumentBatch[]>();
   /** Aborted by `dispose`. */
   readonly #lifetime = new AbortController();
   #connection: Promise<WorkerConnection> | undefined;
@@ -60,7 +60,21 @@ export class WorkerScorer implements Scorer {
     await connection.call((call) => ({ type: "score", call, job, scores, maxStepMs }), { signal, onPartial });
   }
 
-  async prepare(collection: number, input: CollectionInput): Promise<void> {
+  async plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    const connection = await this.#connected();
+    const answer = await connection.call((call) => ({ type: "plan", call, pair }));
+    if (answer.type !== "planned") throw wrongAnswer(answer.type);
+    return answer.plan;
+  }
+
+  async sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]> {
+    const connection = await this.#connected();
+    const answer = await connection.call((call) => ({ type: "sentences", call, query, input }));
+    if (answer.type !== "divided") throw wrongAnswer(answer.type);
+    return answer.sentences;
+  }
+
+  async prepare(collection: number, input: DocumentBatch): Promise<void> {
     const connection = await this.#connected();
     await connection.call((call) => ({ type: "prepare", call, collection, input }));
     const inputs = this.#prepared.get(collection) ?? [];
@@ -121,4 +135,8 @@ export class WorkerScorer implements Scorer {
     }
     return connection;
   }
+}
+
+function wrongAnswer(type: string): RankletError {
+  return new RankletError("internal", `the worker sent the wrong answer "${type}"`);
 }

@@ -43,9 +43,9 @@ export class WorkerStarter implements Connector {
 export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal): Promise<ConnectedModel> {
   try {
     const sent = connection.leaksBlobs ? await sharedBytes(files) : files;
-    const info = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
-    if (info === undefined) throw new RankletError("internal", "the worker did not describe the model it loaded");
-    return { connection, info: inWorkers(info, 1) };
+    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
+    if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
+    return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {
     connection.close(new RankletError("internal", "the worker could not load the model"));
     throw error;

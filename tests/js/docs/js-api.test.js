@@ -6,9 +6,9 @@ import { dist } from "../support/paths.js";
 
 const { errorCodes } = await import(new URL("index.node.js", dist));
 const { loadRefusals } = await import(new URL("load/load-options.js", dist));
-const { queryRefusals, rankRefusals, rerankRefusals, scoreRefusals, streamRefusals } = await import(new URL("api/options.js", dist));
-const guide = ["js-api", "js-errors", "caching", "applications"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
-const types = read("pkg/src/types.ts") + read("pkg/src/load-types.ts") + read("pkg/src/cache-types.ts") + read("pkg/src/errors.ts");
+const { compareRefusals, explainCostRefusals, explainRefusals, queryRefusals, rankRefusals, rerankRefusals, scoreRefusals, streamRefusals } = await import(new URL("api/options.js", dist));
+const guide = ["js-api", "js-errors", "caching", "applications", "explain"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
+const types = read("pkg/src/types.ts") + read("pkg/src/explain-types.ts") + read("pkg/src/load-types.ts") + read("pkg/src/cache-types.ts") + read("pkg/src/errors.ts");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {
@@ -38,7 +38,7 @@ function expanded(type) {
 
 describe("the guide to the JavaScript API", () => {
   // Interfaces that others extend and that no call takes by themselves.
-  const bases = ["ScoringOptions", "DocumentOptions", "ResultOptions"];
+  const bases = ["ScoringOptions", "DocumentOptions", "ResultOptions", "ContributionOptions", "ExplainCostOptions"];
 
   test("the types are found", () => {
     assert.ok(exported.size >= 20, [...exported.keys()].join());
@@ -94,8 +94,9 @@ describe("the guide to the JavaScript API", () => {
 
   test("lists exactly the options that are refused, with the advice of the error", () => {
     const rows = tableAfter(guide, "<!-- refused options -->\n");
-    const own = (refusals) => Object.entries(refusals).filter(([option]) => refusals === queryRefusals || !(option in queryRefusals));
-    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`", queryRefusals], ["`stream`", streamRefusals], ["`score`", scoreRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
+    const inherited = new Map([[queryRefusals, {}], [explainRefusals, queryRefusals], [explainCostRefusals, explainRefusals], [compareRefusals, explainRefusals]]);
+    const own = (refusals) => Object.entries(refusals).filter(([option]) => !(option in (inherited.get(refusals) ?? queryRefusals)));
+    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `compare`", queryRefusals], ["`stream`", streamRefusals], ["`score`", scoreRefusals], ["`explain`, `explainCost`, `compare`", explainRefusals], ["`explainCost`", explainCostRefusals], ["`compare`", compareRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
     assert.deepEqual(rows, calls.flatMap(([call, refusals]) => own(refusals).map(([option, advice]) => [call, `\`${option}\``, advice])));
   });
 });

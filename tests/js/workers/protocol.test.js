@@ -29,14 +29,20 @@ const limit = fc.option(fc.nat({ max: 600 }), { nil: undefined });
 
 const limits = fc.record({ maxTokensPerDocument: limit, longDocuments: fc.constantFrom("truncate", "chunk") });
 
+const span = fc.option(fc.record({ start: fc.nat({ max: 50 }), end: fc.nat({ max: 50 }) }), { nil: undefined });
+const pair = fc.record({ query: text, document: text, unit: fc.constantFrom("word", "sentence"), of: fc.constantFrom("query", "document", "both"), samples: fc.nat({ max: 3 }), chunk: span });
+
 const job = fc.oneof(
   fc.record({ kind: fc.constant("query"), query: text, documents: texts, limits }),
   fc.record({ kind: fc.constant("pairs"), queries: texts, documents: texts }),
   fc.record({ kind: fc.constant("prepared"), query: text, collection, candidates: fc.option(fc.uint32Array({ max: 6, maxLength: 4 }), { nil: undefined }) }),
+  fc.record({ kind: fc.constant("variants"), pair, variants: fc.uint32Array({ max: 6, maxLength: 4 }) }),
 );
 const request = fc.oneof(
   fc.record({ type: fc.constant("score"), call, job, scores: fc.constantFrom("model", "raw", "sigmoid") }),
   fc.record({ type: fc.constant("prepare"), call, collection, input: fc.record({ documents: texts, limits }) }),
+  fc.record({ type: fc.constant("plan"), call, pair }),
+  fc.record({ type: fc.constant("sentences"), call, query: text, input: fc.record({ documents: texts, limits }) }),
   fc.record({ type: fc.constant("release"), collection }),
   fc.record({ type: fc.constant("cancel"), call }),
   fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything }),
@@ -49,6 +55,8 @@ const reply = fc.oneof(
   fc.record({ type: fc.constant("loaded"), call, info: anything }),
   fc.record({ type: fc.constant("partial"), call, partial }),
   fc.record({ type: fc.constant("done"), call }),
+  fc.record({ type: fc.constant("planned"), call, plan: fc.record({ variants: fc.nat(), chunks: fc.nat(), units: fc.uint32Array(), terms: fc.uint32Array() }) }),
+  fc.record({ type: fc.constant("divided"), call, sentences: fc.array(fc.uint32Array()) }),
   fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, item, fatal: fc.boolean() }),
 );
 

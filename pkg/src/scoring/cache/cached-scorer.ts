@@ -4,15 +4,17 @@ import { abortable, throwIfAborted, withAbortController } from "../../util/abort
 import { AsyncQueue } from "../../util/async-queue.js";
 import type { Sha256 } from "../../util/sha256.js";
 import { expectSameDevice } from "../fallback.js";
-import type { CollectionInput, Job, JobOptions, PartialScores, Scorer } from "../scorer.js";
+import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, PartialScores, Scorer } from "../scorer.js";
 import { scoreFunction } from "./activation.js";
 import { PairKeys } from "./pair-keys.js";
 import { PendingScores } from "./pending-scores.js";
 import { type CachedScores, ScoreCache } from "./score-cache.js";
 
+type CachedJob = Exclude<Job, { kind: "variants" }>;
+
 /** A job whose pairs have keys. */
 interface KeyedJob {
-  readonly job: Job;
+  readonly job: CachedJob;
   readonly keys: readonly string[];
   /** The scores that the engine gives and the cache keeps: logits, unless only the engine can turn them into scores. */
   readonly kept: Scores;
@@ -49,6 +51,7 @@ export class CachedScorer implements Scorer {
   }
 
   async score(job: Job, options: JobOptions): Promise<void> {
+    if (job.kind === "variants") return this.#engine.score(job, options);
     const { device, dtype } = this.info.backend;
     const toScore = scoreFunction(options.scores, this.info);
     const kept = toScore === undefined ? options.scores : "raw";
@@ -64,7 +67,15 @@ export class CachedScorer implements Scorer {
     });
   }
 
-  async prepare(collection: number, input: CollectionInput): Promise<void> {
+  plan(pair: ExplainedPair): Promise<ExplanationPlan> {
+    return this.#engine.plan(pair);
+  }
+
+  sentences(query: string, input: DocumentBatch): Promise<readonly Uint32Array[]> {
+    return this.#engine.sentences(query, input);
+  }
+
+  async prepare(collection: number, input: DocumentBatch): Promise<void> {
     await this.#engine.prepare(collection, input);
     this.#keys.add(collection, input.documents, input.limits);
   }
@@ -168,7 +179,7 @@ export class CachedScorer implements Scorer {
 }
 
 /** Returns the job of some of the pairs of a job. */
-function pick(job: Job, positions: readonly number[]): Job {
+function pick(job: CachedJob, positions: readonly number[]): CachedJob {
   const chosen = (texts: readonly string[]): string[] => positions.map((position) => texts[position] as string);
   switch (job.kind) {
     case "query":

@@ -15,7 +15,7 @@ export class PairKeys {
   }
 
   /** Returns the key of each pair of a job. `engine` names what computes the scores, and what they are. */
-  of(job: Job, engine: string): string[] {
+  of(job: Exclude<Job, { kind: "variants" }>, engine: string): string[] {
     const pairKey = (query: string, document: string): string => this.#hash(engine, query, document);
     if (job.kind === "pairs") return job.queries.map((query, index) => pairKey(this.#hash(query), this.#documentKey(job.documents[index] as string, undefined)));
     const query = this.#hash(job.query);

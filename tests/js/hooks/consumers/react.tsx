@@ -5,7 +5,7 @@ interface Row { readonly id: number; readonly text: string }
 
 export function Search({ query, rows }: { query: string; rows: readonly Row[] }) {
   const state: RerankerState = useReranker("org/name", { workers: 1, revision: "main" });
-  const ranking: Ranking<Row> = useRanking(state.reranker, query, rows, { topN: 3, rankFields: ["text"] });
+  const ranking: Ranking<Row> = useRanking(state.reranker, query, rows, { topN: 3, rankFields: ["text"], highlights: 2 });
   // @ts-expect-error the component's life takes the place of the signal
   useReranker(undefined, { signal: new AbortController().signal });
   // @ts-expect-error an unknown option
@@ -13,9 +13,9 @@ export function Search({ query, rows }: { query: string; rows: readonly Row[] })
   if (state.error !== undefined) return <p>{state.error.code}</p>;
   return (
     <ul onClick={ranking.cancel}>
-      {ranking.results.map(({ index, document, score }) => (
+      {ranking.results.map(({ index, document, score, highlights }) => (
         <li key={index}>
-          {document?.id} {score.toFixed(2)} {state.progress?.overall.loaded}
+          {document?.id} {score.toFixed(2)} {document?.text.slice(highlights?.[0]?.start, highlights?.[0]?.end)} {state.progress?.overall.loaded}
         </li>
       ))}
     </ul>

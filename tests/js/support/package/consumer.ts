@@ -7,6 +7,7 @@ import {
   type CollectionRanking,
   type ErrorCode,
   type ErrorItem,
+  type Explanation,
   type ModelInfo,
   type RerankResponse,
   type StreamPart,
@@ -97,6 +98,36 @@ export async function everything(bytes: Uint8Array): Promise<void> {
   await using second = await Reranker.load();
   first.dispose();
   second.dispose();
+}
+
+export async function explaining(reranker: Reranker): Promise<void> {
+  const explanation: Explanation = await reranker.explain("q", "d", {
+    unit: "sentence",
+    of: "both",
+    samples: 2,
+    signal: controller.signal,
+    onProgress: ({ stage, done, total, explanation: soFar }) => console.log(stage === "explain", done / total, soFar.units.length),
+  });
+  for (const { text, start, end, contribution } of explanation.units) console.log(text === "query", start, end, contribution.toFixed());
+  const { variants } = await reranker.explainCost("q", "d", { samples: 2 });
+  const { difference, a, b } = await reranker.compare("q", "a", "b", { onProgress: ({ comparison }) => console.log(comparison.difference) });
+  console.log(variants + difference + a.additivityError + (b.units[0]?.lift ?? 0) + (a.span?.start ?? 0));
+  const { results } = await reranker.rerank({ query: "q", documents: rows, highlights: 2 });
+  console.log(results[0]?.highlights?.map(({ start, end, score }) => [start, end, score.toFixed()]));
+  for await (const part of reranker.stream({ query: "q", documents: rows, highlights: 1 })) console.log(part.results[0]?.highlights?.length);
+
+  // @ts-expect-error: a unit that does not exist
+  await reranker.explain("q", "d", { unit: "letter" });
+  // @ts-expect-error: nothing is scored
+  await reranker.explainCost("q", "d", { onProgress: () => {} });
+  // @ts-expect-error: a document is a string, whose characters the offsets count
+  await reranker.explain("q", { text: "d" });
+  // @ts-expect-error: the documents are explained
+  await reranker.compare("q", "a", "b", { of: "query" });
+  // @ts-expect-error: rank returns what sentence-transformers returns
+  await reranker.rank("q", ["d"], { highlights: 1 });
+  // @ts-expect-error: an explanation is read-only
+  explanation.units[0].contribution = 1;
 }
 
 export async function streaming(reranker: Reranker): Promise<void> {

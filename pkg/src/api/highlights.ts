@@ -1,0 +1,108 @@
+import { RankletError, renumbered } from "../errors.js";
+import type { Deadline } from "../scoring/deadline.js";
+import { addTotals, scoreJobs, type Totals } from "../scoring/score.js";
+import type { DocumentLimits, Scorer } from "../scoring/scorer.js";
+import { queryJobs, windows } from "../scoring/windows.js";
+import type { Highlight, Scores } from "../types.js";
+import { abortable } from "../util/abort.js";
+import type { ScoredDocument } from "./results.js";
+
+/** The checked options of a call with highlights. */
+export interface HighlightSettings {
+  readonly query: string;
+  /** Returns the scored text of a document. */
+  readonly textOf: (index: number) => string;
+  readonly limits: DocumentLimits;
+  readonly scores: Scores;
+  /** Max number of highlights of a document. */
+  readonly count: number;
+}
+
+/** A sentence, and the position of its document in the results. */
+interface Sentence {
+  readonly result: number;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * Adds the best sentences to results. Documents whose sentences are not scored before the deadline get none.
+ * @param totals the numbers of the micro-batches are added to these
+ */
+export async function withHighlights(
+  scorer: Scorer,
+  results: readonly ScoredDocument[],
+  { query, textOf, limits, scores, count }: HighlightSettings,
+  deadline: Pick<Deadline, "signal" | "maxStepMs" | "check" | "hasCaused">,
+  totals: Totals,
+): Promise<ScoredDocument[]> {
+  const found: (Highlight[] | undefined)[] = results.map(() => undefined);
+  try {
+    deadline.check();
+    const texts = results.map(({ index }) => textOf(index));
+    const sentences = await readSentences(scorer, query, texts, limits, deadline.signal);
+    const missing = results.map(() => 0);
+    for (const { result } of sentences) (missing[result] as number)++;
+    const scored: Highlight[][] = results.map(() => []);
+    const settle = (result: number): void => {
+      if (missing[result] === 0) found[result] = best(scored[result] as Highlight[], count);
+    };
+    const add = ({ result, start, end }: Sentence, score: number): void => {
+      (scored[result] as Highlight[]).push({ start, end, score });
+      (missing[result] as number)--;
+      settle(result);
+    };
+    results.forEach((_, result) => settle(result));
+    // A document that is one sentence has the score of that sentence.
+    const open = sentences.filter((sentence) => {
+      const { score, modelScore = score } = results[sentence.result] as ScoredDocument;
+      const isWhole = sentence.text === texts[sentence.result];
+      if (isWhole) add(sentence, modelScore);
+      return !isWhole;
+    });
+    const jobs = queryJobs(query, open.map(({ text }) => text), limits, scorer.info.backend.workers);
+    await scoreJobs(scorer, jobs, {
+      scores,
+      signal: deadline.signal,
+      maxStepMs: deadline.maxStepMs,
+      onPartial: (partial) => {
+        addTotals(totals, { ...partial, cacheHits: 0 });
+        if (partial.scores.length !== partial.indices.length) throw new RankletError("internal", "the engine returned a wrong number of scores");
+        partial.indices.forEach((index, position) => add(open[index] as Sentence, partial.scores[position] as number));
+        deadline.check();
+      },
+    }).catch((error: unknown) => {
+      throw renumbered(error, (index) => (results[(open[index] as Sentence).result] as ScoredDocument).index);
+    });
+  } catch (error) {
+    if (!deadline.hasCaused(error)) throw error;
+  }
+  return results.map((result, position) => {
+    const highlights = found[position];
+    return highlights === undefined ? result : { ...result, highlights };
+  });
+}
+
+/** Finds the sentences of documents, one window of documents at a time. */
+async function readSentences(scorer: Scorer, query: string, texts: readonly string[], limits: DocumentLimits, signal: AbortSignal): Promise<Sentence[]> {
+  const sentences: Sentence[] = [];
+  let first = 0;
+  for (const documents of windows(texts, ({ length }) => length, 1)) {
+    const spans = await abortable(scorer.sentences(query, { documents, limits }), signal);
+    documents.forEach((text, position) => {
+      const ends = spans[position] ?? [];
+      for (let at = 0; at < ends.length; at += 2) {
+        const [start, end] = [ends[at] as number, ends[at + 1] as number];
+        sentences.push({ result: first + position, start, end, text: text.slice(start, end) });
+      }
+    });
+    first += documents.length;
+  }
+  return sentences;
+}
+
+/** Returns the sentences with the best scores, best first. Equal scores keep the order of the text. */
+function best(sentences: readonly Highlight[], count: number): Highlight[] {
+  return [...sentences].sort((a, b) => b.score - a.score || a.start - b.start).slice(0, count);
+}
