@@ -4,6 +4,7 @@ use super::Reranker;
 use super::session::Session;
 use crate::error::{Result, input};
 use crate::options::DocumentOptions;
+use crate::score_cache::TextKey;
 use crate::text::EncodedDocument;
 
 /// Tokenized documents of one reranker. [`Pairs::Prepared`](crate::Pairs::Prepared) scores them.
@@ -12,12 +13,21 @@ pub struct Collection {
     /// The id of the session that tokenized the documents.
     owner: usize,
     documents: Vec<EncodedDocument<'static>>,
+    /// By these the cache of scores knows the documents. Empty if the reranker has no cache.
+    keys: Vec<DocumentKey>,
+}
+
+/// The key of a document's text, and how the document was tokenized.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DocumentKey {
+    pub(super) text: TextKey,
+    pub(super) options: DocumentOptions,
 }
 
 impl Collection {
     /// Creates an empty collection. [`Reranker::prepare`] creates one with documents.
     pub fn new(reranker: &Reranker) -> Self {
-        Self { owner: reranker.session().id, documents: Vec::new() }
+        Self { owner: reranker.session().id, documents: Vec::new(), keys: Vec::new() }
     }
 
     /// Number of documents.
@@ -38,6 +48,9 @@ impl Collection {
         let session = reranker.session();
         self.check_owner(session)?;
         self.documents.push(session.encode_document(document, options)?.into_owned());
+        if let Some(cache) = &session.cache {
+            self.keys.push(DocumentKey { text: cache.keys().text(document), options });
+        }
         Ok(())
     }
 
@@ -50,6 +63,12 @@ impl Collection {
         self.documents.get(index).ok_or_else(|| {
             input(format!("document {index} of a collection that has {}", self.documents.len()))
         })
+    }
+
+    /// Returns the key of a document; `None` without a cache, past the end, and for a collection of another session.
+    pub(super) fn key(&self, session: &Session, index: usize) -> Option<DocumentKey> {
+        self.check_owner(session).ok()?;
+        self.keys.get(index).copied()
     }
 
     fn check_owner(&self, session: &Session) -> Result<()> {

@@ -7,6 +7,7 @@ use super::Collection;
 use super::session::Session;
 use crate::error::{ErrorItem, ItemKind, Result, internal};
 use crate::options::{DocumentOptions, RankOptions};
+use crate::score_cache::{KeyMaker, TextKey};
 use crate::text::{EncodedDocument, PairVariants};
 
 /// The pairs of a scoring run.
@@ -79,20 +80,37 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// How documents are tokenized; `None` for documents that are tokenized already.
-    pub(super) fn document_options(&self) -> Option<DocumentOptions> {
+    /// The keys of the documents' texts, for a cache of scores, and how all documents are tokenized. `None` for documents of a
+    /// collection that are not all tokenized alike, or do not exist.
+    pub(super) fn document_keys(
+        &self,
+        session: &Session,
+        keys: &KeyMaker,
+    ) -> Option<(Vec<TextKey>, DocumentOptions)> {
         match self {
-            Pairs::OneQuery { options, .. } | Pairs::Each { options, .. } => Some(*options),
-            Pairs::Prepared { .. } | Pairs::Variants { .. } => None,
+            Pairs::OneQuery { documents, options, .. } => {
+                Some((documents.iter().map(|text| keys.text(text)).collect(), *options))
+            }
+            Pairs::Each { pairs, options } => {
+                Some((pairs.iter().map(|(_, text)| keys.text(text)).collect(), *options))
+            }
+            Pairs::Prepared { collection, .. } => {
+                let options = collection.key(session, self.document_index(0))?.options;
+                let key = |index| {
+                    let key = collection.key(session, self.document_index(index))?;
+                    (key.options == options).then_some(key.text)
+                };
+                Some(((0..self.len()).map(key).collect::<Option<_>>()?, options))
+            }
+            Pairs::Variants { .. } => None,
         }
     }
 
-    /// The text of a pair's document; empty for a document that is tokenized already.
-    pub(super) fn text(&self, index: usize) -> &str {
+    /// The index of a pair's document: in the collection, if it is of one.
+    fn document_index(&self, index: usize) -> usize {
         match self {
-            Pairs::OneQuery { documents, .. } => &documents[index],
-            Pairs::Each { pairs, .. } => &pairs[index].1,
-            Pairs::Prepared { .. } | Pairs::Variants { .. } => "",
+            Pairs::Prepared { candidates: Some(candidates), .. } => candidates[index] as usize,
+            _ => index,
         }
     }
 
@@ -109,15 +127,11 @@ impl<'a> Pairs<'a> {
                     |&index: &usize| (Cow::Borrowed(&*pairs[index].0), Cow::Borrowed(&*pairs[index].1));
                 Pairs::Each { pairs: indices.iter().map(pair).collect(), options: *options }
             }
-            Pairs::Prepared { query, collection, candidates } => {
-                let document =
-                    |&index: &usize| candidates.as_ref().map_or(index as u32, |candidates| candidates[index]);
-                Pairs::Prepared {
-                    query: Cow::Borrowed(query),
-                    collection: Arc::clone(collection),
-                    candidates: Some(indices.iter().map(document).collect()),
-                }
-            }
+            Pairs::Prepared { query, collection, .. } => Pairs::Prepared {
+                query: Cow::Borrowed(query),
+                collection: Arc::clone(collection),
+                candidates: Some(indices.iter().map(|&index| self.document_index(index) as u32).collect()),
+            },
             Pairs::Variants { variants, .. } => {
                 let variant = |&index: &usize| self.variant(index).map_or(0, |(_, variant)| variant as u32);
                 Pairs::Variants {
@@ -150,9 +164,8 @@ impl<'a> Pairs<'a> {
         match self {
             Pairs::OneQuery { documents, options, .. } => encode(&documents[index], *options),
             Pairs::Each { pairs, options } => encode(&pairs[index].1, *options),
-            Pairs::Prepared { collection, candidates, .. } => {
-                let document = candidates.as_ref().map_or(index, |indices| indices[index] as usize);
-                collection.document(session, document).map(RunDocument::Prepared)
+            Pairs::Prepared { collection, .. } => {
+                collection.document(session, self.document_index(index)).map(RunDocument::Prepared)
             }
             Pairs::Variants { .. } => Err(internal("variants of a pair have no document")),
         }

@@ -8,7 +8,7 @@ use super::{Pairs, PartialScores, Reranker, ScoringRun};
 use crate::error::{Error, Result};
 use crate::model::apply_score_function;
 use crate::options::{DocumentOptions, LongDocuments, Scores};
-use crate::score_cache::{Claim, Key, PairScore, ScoreCache, Ticket, Waiter};
+use crate::score_cache::{Claim, Key, PairScore, ScoreCache, TextKey, Ticket, Waiter};
 use crate::text::Span;
 
 /// Options of scoring pairs.
@@ -63,24 +63,22 @@ struct Work<'a> {
 
 impl Reranker {
     /// Scores pairs. If the reranker has a cache of scores, pairs that it knows are not scored again, and calls at the same
-    /// time share the pairs that they have in common. Pairs of a [`Collection`](crate::Collection) are not cached.
+    /// time share the pairs that they have in common. A document of a [`Collection`](crate::Collection) is known by its text too.
     ///
     /// # Errors
     /// As [`ScoringRun::step`].
     pub async fn score_pairs(&self, pairs: Pairs<'_>, options: ScoreOptions<'_>) -> Result<ScoredPairs> {
-        match (self.session.cache.as_ref(), pairs.document_options()) {
-            (Some(cache), Some(documents)) if pairs.len() > 0 => {
-                let work = Work { pairs: &pairs, options, deadline: options.deadline.map(Deadline::after) };
-                CachedScoring::new(self, cache, &work, documents)?.run().await
-            }
-            _ => {
-                let len = pairs.len();
-                let scored = self.score_without_cache(pairs, options).await?;
-                let mut pairs: Vec<Option<ScoredPair>> = self.split(scored).map(Some).collect();
-                pairs.resize(len, None);
-                Ok(ScoredPairs { pairs })
-            }
+        let len = pairs.len();
+        if let Some(cache) = self.session.cache.as_ref().filter(|_| len > 0)
+            && let Some(documents) = pairs.document_keys(&self.session, cache.keys())
+        {
+            let work = Work { pairs: &pairs, options, deadline: options.deadline.map(Deadline::after) };
+            return CachedScoring::new(self, cache, &work, documents)?.run().await;
         }
+        let scored = self.score_without_cache(pairs, options).await?;
+        let mut pairs: Vec<Option<ScoredPair>> = self.split(scored).map(Some).collect();
+        pairs.resize(len, None);
+        Ok(ScoredPairs { pairs })
     }
 
     /// Returns the scores of all pairs, or of those before the deadline.
@@ -125,6 +123,8 @@ struct CachedScoring<'a> {
     work: &'a Work<'a>,
     /// The kind of the cached scores: logits, but for documents in chunks that of the call, which decides about the best chunk.
     cached_kind: Scores,
+    /// The keys of the documents' texts, by pair.
+    texts: Vec<TextKey>,
     documents: DocumentOptions,
     pairs: Vec<Option<ScoredPair>>,
 }
@@ -148,7 +148,7 @@ impl<'a> CachedScoring<'a> {
         reranker: &'a Reranker,
         cache: &'a ScoreCache,
         work: &'a Work<'a>,
-        documents: DocumentOptions,
+        (texts, documents): (Vec<TextKey>, DocumentOptions),
     ) -> Result<Self> {
         reranker.session.check_instruction(work.options.instruction, false)?;
         reranker.session.activation.of(work.options.scores)?;
@@ -156,7 +156,7 @@ impl<'a> CachedScoring<'a> {
             LongDocuments::Truncate => Scores::Raw,
             LongDocuments::Chunk => work.options.scores,
         };
-        Ok(Self { reranker, cache, work, cached_kind, documents, pairs: Vec::new() })
+        Ok(Self { reranker, cache, work, cached_kind, texts, documents, pairs: Vec::new() })
     }
 
     async fn run(mut self) -> Result<ScoredPairs> {
@@ -197,8 +197,9 @@ impl<'a> CachedScoring<'a> {
     fn keys(&self, has_fallen_back: bool) -> Vec<Key> {
         let Work { pairs, options, .. } = self.work;
         let options = (self.documents, self.cached_kind, options.instruction, has_fallen_back);
-        let key = |index| self.cache.keys().key(&options, pairs.query(index), pairs.text(index));
-        (0..pairs.len()).map(key).collect()
+        let key =
+            |(index, text): (usize, &TextKey)| self.cache.keys().pair(&options, pairs.query(index), *text);
+        self.texts.iter().enumerate().map(key).collect()
     }
 
     /// Takes the scores that the cache has, and claims the other pairs.

@@ -2,16 +2,25 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
-use super::Key;
+use super::{Key, TextKey};
 
 /// Makes the keys of one cache.
 #[derive(Debug, Default)]
 pub(crate) struct KeyMaker([RandomState; 2]);
 
 impl KeyMaker {
+    /// Returns the key of a document's text.
+    pub(crate) fn text(&self, text: &str) -> TextKey {
+        self.hash(text)
+    }
+
     /// Returns the key of a pair that is scored with some options.
-    pub(crate) fn key(&self, options: &impl Hash, query: &str, document: &str) -> Key {
-        let [high, low] = [&self.0[0], &self.0[1]].map(|half| half.hash_one((options, query, document)));
+    pub(crate) fn pair(&self, options: &impl Hash, query: &str, document: TextKey) -> Key {
+        self.hash((options, query, document))
+    }
+
+    fn hash(&self, value: impl Hash) -> u128 {
+        let [high, low] = [&self.0[0], &self.0[1]].map(|half| half.hash_one(&value));
         u128::from(high) << 64 | u128::from(low)
     }
 }

@@ -16,6 +16,9 @@ pub(crate) use key::KeyMaker;
 /// A hash of a pair and of all options that change its score.
 pub(crate) type Key = u128;
 
+/// A hash of a document's text.
+pub(crate) type TextKey = u128;
+
 /// The cached score of a pair.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PairScore {

@@ -1,9 +1,9 @@
 //! The cache of scores.
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use ranklet::{
-    ErrorKind, LongDocuments, ModelSource, Options, Pairs, RankOptions, RerankOptions, Reranker,
+    Collection, ErrorKind, LongDocuments, ModelSource, Options, Pairs, RankOptions, RerankOptions, Reranker,
     ScoreCacheOptions, ScoreOptions, ScoredPairs, Scores,
 };
 
@@ -162,4 +162,85 @@ fn a_small_cache_gives_the_same_scores_and_stays_within_its_bound() {
             assert!(reranker.score_cache_usage().unwrap().bytes <= max_bytes);
         }
     }
+}
+
+fn prepared(collection: &Arc<Collection>, candidates: Option<Vec<u32>>) -> Pairs<'static> {
+    Pairs::Prepared { query: "a query".into(), collection: Arc::clone(collection), candidates }
+}
+
+#[test]
+fn a_second_identical_call_with_a_collection_scores_nothing() {
+    let fixture = fixture("bert-gelu-h36");
+    let (reranker, plain) = (load(&fixture, 1 << 20), fixture.load());
+    let options = ScoreOptions::default();
+    let expected = scores(&plain.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap());
+    let collection = Arc::new(reranker.prepare(&DOCUMENTS).unwrap());
+    for hits in [0, 4] {
+        let scored = reranker.score_pairs_blocking(prepared(&collection, None), options).unwrap();
+        assert_eq!((scores(&scored), scored.cache_hits()), (expected.clone(), hits));
+        assert_eq!(scored.tokens() == 0, hits == 4);
+    }
+    // The same texts, in another collection, in another order, and given as they are.
+    let other = Arc::new(reranker.prepare(&["five stars", DOCUMENTS[2]]).unwrap());
+    assert_eq!(reranker.score_pairs_blocking(prepared(&other, None), options).unwrap().cache_hits(), 1);
+    let some = prepared(&collection, Some(vec![3, 1]));
+    let scored = reranker.score_pairs_blocking(some, options).unwrap();
+    assert_eq!((scores(&scored), scored.tokens()), (vec![expected[3], expected[1]], 0));
+    let scored = reranker.score_pairs_blocking(pairs(&DOCUMENTS), options).unwrap();
+    assert_eq!((scores(&scored), scored.tokens()), (expected, 0));
+    assert_eq!(reranker.score_cache_usage().unwrap().pairs, 5);
+}
+
+#[test]
+fn the_cache_knows_how_the_documents_of_a_collection_were_tokenized() {
+    let fixture = fixture("bert-gelu-h36");
+    let (reranker, plain) = (load(&fixture, 1 << 20), fixture.load());
+    let long = "one river and two roads ".repeat(60);
+    let chunked = RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() };
+    let shorter = RankOptions { max_tokens_per_document: Some(3), ..RankOptions::default() };
+    // Documents that are tokenized in several ways are scored without the cache.
+    let all =
+        [vec![RankOptions::default()], vec![shorter], vec![chunked], vec![shorter, RankOptions::default()]];
+    for kinds in all {
+        let collect = |reranker: &Reranker| {
+            let mut collection = Collection::new(reranker);
+            for kind in &kinds {
+                collection.push(reranker, &long, (*kind).into()).unwrap();
+            }
+            Arc::new(collection)
+        };
+        let (collection, plain_collection) = (collect(&reranker), collect(&plain));
+        for (is_second, kind) in [(false, Scores::Raw), (true, Scores::Raw), (true, Scores::Sigmoid)] {
+            let options = ScoreOptions { scores: kind, ..ScoreOptions::default() };
+            let expected = plain.score_pairs_blocking(prepared(&plain_collection, None), options).unwrap();
+            let found = reranker.score_pairs_blocking(prepared(&collection, None), options).unwrap();
+            assert_eq!(scores(&found), scores(&expected), "{kinds:?} {kind:?}");
+            let spans = |scored: &ScoredPairs| -> Vec<_> {
+                scored.pairs.iter().flatten().map(|pair| pair.span).collect()
+            };
+            assert_eq!(spans(&found), spans(&expected), "{kinds:?}");
+            // The best chunk depends on the kind of scores.
+            let is_known = is_second && (kind == Scores::Raw || kinds[0] != chunked);
+            let hits = usize::from(is_known && kinds.len() == 1);
+            assert_eq!(found.cache_hits(), hits, "{kinds:?} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_collection_of_another_reranker_and_an_index_past_its_end_are_errors_with_a_cache_too() {
+    let fixture = fixture("bert-gelu-h36");
+    let (reranker, other) = (load(&fixture, 1 << 20), load(&fixture, 1 << 20));
+    let collection = Arc::new(reranker.prepare(&DOCUMENTS).unwrap());
+    for _ in 0..2 {
+        let options = ScoreOptions::default();
+        reranker.score_pairs_blocking(prepared(&collection, None), options).unwrap();
+        let error = other.score_pairs_blocking(prepared(&collection, None), options).unwrap_err();
+        assert!(error.to_string().contains("another reranker"), "{error}");
+        let past = prepared(&collection, Some(vec![0, 4]));
+        let error = reranker.score_pairs_blocking(past, options).unwrap_err();
+        assert!(error.to_string().contains("document 4"), "{error}");
+    }
+    let empty = prepared(&collection, Some(vec![]));
+    assert!(reranker.score_pairs_blocking(empty, ScoreOptions::default()).unwrap().pairs.is_empty());
 }
