@@ -14,6 +14,8 @@ mod model_folder;
 mod model_layout;
 mod other_formats;
 mod purpose;
+#[cfg(not(target_arch = "wasm32"))]
+mod ranklet_field;
 mod sbert;
 mod tokenizer;
 mod wanted_files;

@@ -18,7 +18,8 @@ const GOLDEN_PAIRS: [(&str, &str); 2] = [
 ];
 
 /// Quantizes an f32, f16 or bf16 checkpoint to the dtype q8 or q4. Returns the same files with a new
-/// `model.safetensors` instead of their weights.
+/// `model.safetensors` instead of their weights, and with their names in `config.json`, so that a folder on a plain server
+/// can be loaded without requests for files that it does not have.
 ///
 /// Matrices are rounded so that their products with real activations change least: the model runs on a calibration
 /// text. `source` names the origin of the weights in the file's metadata.
@@ -53,6 +54,9 @@ pub async fn quantize(files: ModelFiles, source: &str, dtype: Dtype) -> Result<M
     quantized.insert("model.safetensors", writer.write(source, Golden::default())?);
     let reranker = load(&quantized, Dtype::Auto).await?;
     quantized.insert("model.safetensors", writer.write(source, golden(&reranker, &exact).await?)?);
+    let names: Vec<&str> = quantized.iter().map(|(name, _)| name).collect();
+    let names = serde_json::json!(names);
+    quantized.set_ranklet_field("files", names.into())?;
     Ok(quantized)
 }
 

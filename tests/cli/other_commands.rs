@@ -16,6 +16,15 @@ fn quantize_writes_a_model_that_ranks() {
     let arguments = ["rank", "--model", out, "--query", "q", "--documents", &documents, "--json"];
     let ranking: Value = serde_json::from_str(&stdout(&ranklet(&arguments))).unwrap();
     assert_eq!(ranking["backend"]["dtype"], "q8");
+    let config = |folder: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(Path::new(folder).join("config.json")).unwrap()).unwrap()
+    };
+    let mut listed: Vec<String> = std::fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    listed.sort();
+    assert_eq!(config(out)["ranklet"], json!({ "files": listed }));
 
     let small = folder.path("q4");
     let small = small.to_str().unwrap();

@@ -70,6 +70,21 @@ fn the_file_is_smaller_and_has_the_layout_it_documents() {
 }
 
 #[test]
+fn the_config_lists_the_files_and_keeps_the_calibration() {
+    let mut files = fixture("bert-gelu-h36").files();
+    let calibration = serde_json::json!({ "scale": 0.5, "offset": -1.0 });
+    files.set_ranklet_field("calibration", calibration.clone().into()).unwrap();
+    // Those of an earlier form of the weights.
+    files.set_ranklet_field("files", serde_json::json!(["pytorch_model.bin"]).into()).unwrap();
+    let quantized = pollster::block_on(quantize(files, "a model", Dtype::Q8)).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(quantized.get("config.json").unwrap()).unwrap();
+    let names: Vec<&str> = quantized.iter().map(|(name, _)| name).collect();
+    assert!(names.contains(&"config.json") && names.contains(&"model.safetensors"));
+    assert_eq!(config["ranklet"], serde_json::json!({ "calibration": calibration, "files": names }));
+    assert_eq!(load(quantized).unwrap().info().calibration.unwrap().scale, 0.5);
+}
+
+#[test]
 fn the_metadata_holds_the_source_and_two_golden_pairs() {
     let fixture = fixture("bert-gelu-h36");
     let files = quantized(&fixture);

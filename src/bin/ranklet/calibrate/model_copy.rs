@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ranklet::{Calibration, Error, ErrorKind, JsonValue, ModelFiles, Result};
+use ranklet::{Calibration, Error, ErrorKind, ModelFiles, Result};
 use serde_json::{Number, Value};
 
 const CONFIG: &str = "config.json";
@@ -46,7 +46,7 @@ pub(super) fn write(model: Option<&Path>, calibration: Calibration, out: &Path) 
             files.get(CONFIG).unwrap_or_default().to_vec()
         }
     };
-    let config = with_calibration(&config, calibration)?;
+    let config = with_calibration(config, calibration)?;
     replace(&out.join(CONFIG), |path| fs::write(path, config))
 }
 
@@ -89,29 +89,15 @@ fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<(
     result.map_err(|error| failed(path, error))
 }
 
-/// Sets the calibration in the bytes of `config.json`, whose other fields keep their order.
-fn with_calibration(config: &[u8], calibration: Calibration) -> Result<Vec<u8>> {
-    let invalid = || failed(Path::new(CONFIG), "is not a JSON object");
-    let Ok(JsonValue::Object(mut fields)) = serde_json::from_slice(config) else { return Err(invalid()) };
+/// Sets the calibration in the bytes of `config.json`.
+fn with_calibration(config: Vec<u8>, calibration: Calibration) -> Result<Vec<u8>> {
     let number = |number: f32| Number::from_f64(number.to_string().parse().ok()?).map(Value::Number);
     let Calibration { scale, offset } = calibration;
     let calibration = serde_json::json!({ "scale": number(scale), "offset": number(offset) });
-    let mut ranklet = match fields.iter().find(|(name, _)| name == "ranklet") {
-        Some((_, JsonValue::Object(ranklet))) => ranklet.clone(),
-        _ => Vec::new(),
-    };
-    set(&mut ranklet, "calibration", calibration.into());
-    set(&mut fields, "ranklet", JsonValue::Object(ranklet));
-    let mut text = serde_json::to_vec_pretty(&JsonValue::Object(fields)).map_err(|_| invalid())?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-fn set(fields: &mut Vec<(String, JsonValue)>, name: &str, value: JsonValue) {
-    match fields.iter_mut().find(|(field, _)| field == name) {
-        Some((_, old)) => *old = value,
-        None => fields.push((name.to_owned(), value)),
-    }
+    let mut files = ModelFiles::new();
+    files.insert(CONFIG, config);
+    files.set_ranklet_field("calibration", calibration.into())?;
+    Ok(files.take(CONFIG).unwrap_or_default().into_owned())
 }
 
 fn failed(path: &Path, problem: impl std::fmt::Display) -> Error {

@@ -1,12 +1,17 @@
 // A folder on a plain server, which does not list its files: a browser reports hardly any request as failed.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import { assertClose } from "../../support/assert.js";
 import { launchChromium } from "../../support/browsers/chromium.js";
 import { pairs, scoresFrom } from "../../support/models/hub-model.js";
 import { bundlePath, sendBundle } from "../../support/package/bundled.js";
-import { root } from "../../support/paths.js";
+import { inRepository, root } from "../../support/paths.js";
 import { filesIn } from "../../support/servers/hub.js";
 import { startSite } from "../../support/servers/package-site.js";
 
@@ -25,6 +30,18 @@ function json(files, name) {
 /** Adds a list of its files to a model's `config.json`. */
 function listed(files, names = [...files.keys()]) {
   return new Map([...files, ["config.json", Buffer.from(JSON.stringify({ ...json(files, "config.json"), ranklet: { files: names } }))]]);
+}
+
+/** Returns the files of a model that `ranklet quantize` writes. */
+function quantized(model, dtype) {
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-quantized-"));
+  try {
+    const args = ["quantize", "--model", inRepository(`tests/fixtures/${model}`), "--dtype", dtype, "--out", folder];
+    execFileSync(inRepository("target/release/ranklet"), args, { stdio: ["ignore", "ignore", "pipe"] });
+    return filesIn(pathToFileURL(`${folder}/`));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 describe("a folder that does not list its files, in Chromium", { timeout: 120_000 }, () => {
@@ -86,6 +103,8 @@ describe("a folder that does not list its files, in Chromium", { timeout: 120_00
     ["a model with modules", chain, []],
     ["a model whose config.json lists its files", listed(saved), []],
     ["a model with modules whose config.json lists its files", listed(chain), []],
+    ["a model that ranklet quantize wrote in q8", quantized("bert-bare-h36", "q8"), []],
+    ["a model with modules that ranklet quantize wrote in q4", quantized("families/chain-cls-h40", "q4"), []],
   ]) {
     test(`${what} loads, with an error in the console for ${missing.join(", ") || "no file"}`, async () => {
       const { scores, failed, requested, bytes, message } = await load(served);
