@@ -72,8 +72,8 @@ pub use options::{Device, DocumentOptions, Dtype, LongDocuments, ModelSource, Op
 pub use quantize::quantize;
 pub use ranking::{Fuse, FuseMethod, Ranked, Selection, best_first};
 pub use reranker::{
-    Collection, Pairs, PartialScores, RerankOptions, Reranker, Reranking, ScoreOptions, ScoredPair,
-    ScoredPairs, ScoringRun,
+    Collection, Deadline, Pairs, PartialScores, RerankOptions, Reranker, Reranking, ScoreOptions, ScoredPair,
+    ScoredPairs, ScoringRun, ScoringSpeed,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use reranker::{ModelSummary, describe};

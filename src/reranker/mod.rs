@@ -28,6 +28,7 @@ use crate::text::PairTokens;
 use session::Session;
 
 pub use collection::Collection;
+pub use deadline::{Deadline, ScoringSpeed};
 pub(crate) use loader::Loader;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model_summary::{ModelSummary, describe};

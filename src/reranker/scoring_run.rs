@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Reranker;
-use super::deadline::Deadline;
+use super::deadline::{Deadline, ScoringSpeed};
 use super::micro_batch::{Chunk, MicroBatchBuilder, Position, Row};
 use super::pairs::{Pairs, RunDocument};
 use super::session::Session;
@@ -45,8 +45,10 @@ struct Progress {
     partial_document: Option<(usize, Chunks)>,
     /// Tokens of the pairs that are scored.
     tokens: usize,
-    /// The time of the first step, if there is a deadline.
-    start_ms: Option<f64>,
+    /// The speed so far, if there is a deadline.
+    speed: ScoringSpeed,
+    /// The time until which the speed is counted, and the tokens that were scored by then.
+    counted: Option<(f64, usize)>,
     /// Whether the session had fallen back when the run began.
     fallen_back: Option<bool>,
 }
@@ -235,9 +237,14 @@ impl<'a> ScoringRun<'a> {
     /// The maximum number of tokens of the next micro-batch.
     fn batch_tokens(&mut self) -> usize {
         let Some(deadline) = self.deadline else { return self.max_batch_tokens };
+        let Progress { speed, counted, tokens, .. } = &mut self.progress;
         let now = now_ms();
-        let ms = now - *self.progress.start_ms.get_or_insert(now);
-        deadline.batch_tokens(self.progress.tokens, ms).min(self.max_batch_tokens)
+        let (since, earlier_tokens) = *counted.get_or_insert((now, *tokens));
+        if *tokens > earlier_tokens {
+            speed.count(*tokens - earlier_tokens, Duration::from_secs_f64((now - since).max(0.0) / 1e3));
+            *counted = Some((now, *tokens));
+        }
+        deadline.batch_tokens(*speed).min(self.max_batch_tokens)
     }
 
     /// Fills a batch with the next pairs, in order, up to the token budget of the engine or the run. Consecutive pairs with the

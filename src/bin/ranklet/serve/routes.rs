@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::{JsonValue, RankOptions, Reranker, Scores};
+use ranklet::{Deadline, JsonValue, RankOptions, Reranker, Scores};
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -20,7 +20,7 @@ use super::dialect::Dialect;
 use super::fields::{Body as Fields, RerankRequest, ScoreRequest};
 use super::http_error::HttpError;
 use super::metrics::Metrics;
-use super::scheduler::{Deadline, QueueFull, Scheduler, Scored, Work};
+use super::scheduler::{QueueFull, Scheduler, Scored, Work};
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -192,7 +192,8 @@ impl Server {
                 let query: Arc<str> = request.query.as_str().into();
                 let texts = std::mem::take(&mut request.texts);
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                let deadline = request.deadline.map(|limit| Deadline { started, limit });
+                let deadline =
+                    request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
                 let scores = kind(request.raw_scores);
                 let scored = self.score(Work { pairs, options: options.into(), scores, deadline }).await?;
                 let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();

@@ -1,0 +1,163 @@
+//! A round: some pairs of some requests, which are scored together.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ranklet::{Error, ErrorKind, Pairs, Reranker, Result, ScoreOptions, ScoredPairs};
+
+use super::job::{Job, Work};
+
+/// Some pairs of some requests, which are scored together.
+pub(super) struct Round {
+    pub(super) jobs: Vec<Job>,
+    /// Number of pairs of each job, from its first pair without a score.
+    counts: Vec<usize>,
+}
+
+impl Round {
+    /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens. All of them have the
+    /// options of the first request. Returns `None` if no request waits.
+    pub(super) fn take(waiting: &mut VecDeque<Job>, max_tokens: usize) -> Option<Self> {
+        waiting.retain(|job| !job.reply.is_closed());
+        let first = waiting.front()?;
+        let (options, scores) = (first.work.options, first.work.scores);
+        let mut counts = vec![0; waiting.len()];
+        let mut tokens = 0;
+        let mut is_filling = true;
+        while is_filling {
+            is_filling = false;
+            for (job, count) in waiting.iter().zip(&mut counts) {
+                let pair = job.scored.scores.len() + *count;
+                if tokens < max_tokens
+                    && job.work.options == options
+                    && job.work.scores == scores
+                    && pair < job.work.pairs.len()
+                {
+                    tokens += job.estimated_tokens(pair);
+                    *count += 1;
+                    is_filling = true;
+                }
+            }
+        }
+        let (taken, left): (Vec<_>, Vec<_>) =
+            waiting.drain(..).zip(counts).partition(|(_, count)| *count > 0);
+        waiting.extend(left.into_iter().map(|(job, _)| job));
+        let (jobs, counts) = taken.into_iter().unzip();
+        Some(Self { jobs, counts })
+    }
+
+    /// Scores the pairs and returns the jobs. A job whose pair cannot be scored is answered with the error; the others are
+    /// scored again in a later round.
+    pub(super) fn score(self, reranker: &Reranker) -> Vec<Job> {
+        match catch_unwind(AssertUnwindSafe(|| self.run(reranker))) {
+            Ok(Ok(scored)) => self.with_scores(scored),
+            Ok(Err(error)) => self.without_failed(&error),
+            Err(_) => self.without_failed(&Error::new(ErrorKind::Internal, "the engine panicked")),
+        }
+    }
+
+    fn run(&self, reranker: &Reranker) -> Result<ScoredPairs> {
+        let pairs = self
+            .jobs
+            .iter()
+            .zip(&self.counts)
+            .flat_map(|(job, count)| job.work.pairs[job.scored.scores.len()..][..*count].iter());
+        let pairs =
+            pairs.map(|(query, document)| (query.as_ref().into(), document.as_str().into())).collect();
+        let Some(Job { work: Work { options, scores, .. }, .. }) = self.jobs.first() else {
+            return Ok(ScoredPairs::default());
+        };
+        let pairs = Pairs::Each { pairs, options: *options };
+        reranker.score_pairs_blocking(pairs, ScoreOptions { scores: *scores, ..ScoreOptions::default() })
+    }
+
+    fn with_scores(mut self, scored: ScoredPairs) -> Vec<Job> {
+        let mut pairs = scored.pairs.into_iter().flatten();
+        for (job, count) in self.jobs.iter_mut().zip(&self.counts) {
+            for pair in pairs.by_ref().take(*count) {
+                job.scored.scores.extend(pair.scores);
+                job.scored.tokens += pair.tokens;
+                job.scored.cache_hits += usize::from(pair.is_cached);
+            }
+        }
+        self.jobs
+    }
+
+    /// Answers the job that an error is about; all jobs if it names no pair.
+    fn without_failed(self, error: &Error) -> Vec<Job> {
+        let failed = error.item().map(|item| item.range.clone());
+        let mut first = 0;
+        let mut jobs = Vec::new();
+        for (job, count) in self.jobs.into_iter().zip(self.counts) {
+            let pairs = first..first + count;
+            first = pairs.end;
+            if failed.as_ref().is_none_or(|failed| failed.start < pairs.end && pairs.start < failed.end) {
+                let _ = job.reply.send(Err(error.clone()));
+            } else {
+                jobs.push(job);
+            }
+        }
+        jobs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ranklet::{RankOptions, Scores};
+    use tokio::sync::oneshot;
+
+    use super::super::job::Scored;
+    use super::*;
+
+    fn job(pairs: usize, bytes: usize) -> (Job, oneshot::Receiver<Result<Scored>>) {
+        let (reply, receiver) = oneshot::channel();
+        let options = RankOptions::default().into();
+        let pairs = vec![(Arc::from(""), "x".repeat(bytes)); pairs];
+        (
+            Job {
+                work: Work { pairs, options, scores: Scores::Raw, deadline: None },
+                scored: Scored::default(),
+                reply,
+            },
+            receiver,
+        )
+    }
+
+    #[test]
+    fn pairs_are_taken_in_turns_and_only_served_requests_leave_the_queue() {
+        // 100 tokens per pair.
+        let (long, _long) = job(1000, 396);
+        let (short, _short) = job(2, 396);
+        let (last, _last) = job(5, 396);
+        let mut waiting = VecDeque::from([long, short, last]);
+        let round = Round::take(&mut waiting, 800).expect("has jobs");
+        assert_eq!(round.counts, [3, 2, 3]);
+        assert!(waiting.is_empty());
+        let mut waiting = VecDeque::from(round.jobs);
+        let round = Round::take(&mut waiting, 200).expect("has jobs");
+        assert_eq!((round.counts, waiting.len()), (vec![1, 1], 1));
+    }
+
+    #[test]
+    fn requests_whose_client_has_gone_are_dropped() {
+        let (gone, receiver) = job(3, 4);
+        drop(receiver);
+        let (waits, _receiver) = job(1, 4);
+        let mut waiting = VecDeque::from([gone, waits]);
+        assert_eq!(Round::take(&mut waiting, 100).expect("has a job").counts, [1]);
+        assert!(Round::take(&mut waiting, 100).is_none());
+    }
+
+    #[test]
+    fn an_error_ends_the_request_that_it_is_about() {
+        let (first, mut first_receiver) = job(2, 4);
+        let (second, mut second_receiver) = job(2, 4);
+        let round = Round { jobs: vec![first, second], counts: vec![2, 2] };
+        let left = round.without_failed(&Error::new(ErrorKind::Input, "wrong"));
+        assert!(left.is_empty());
+        assert!(first_receiver.try_recv().expect("is answered").is_err());
+        assert!(second_receiver.try_recv().expect("is answered").is_err());
+    }
+}
