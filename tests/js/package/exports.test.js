@@ -19,16 +19,27 @@ test("all entry points export the same names", async () => {
   assert.deepEqual(code("index.workerd.js"), code("index.node.js"));
 });
 
-test("ranklet/server brings no engine and no model", async () => {
+/** Returns the paths in dist of an entry and of all modules that it imports. */
+function modulesOf(entry) {
   const seen = new Set();
   const visit = (url) => {
     if (seen.has(url.href)) return;
     seen.add(url.href);
-    for (const [, path] of readFileSync(url, "utf8").matchAll(/from "(\.[^"]+)"/g)) visit(new URL(path, url));
+    for (const [, path] of readFileSync(url, "utf8").matchAll(/(?:from |import\(?)"(\.[^"]+\.js)"/g)) visit(new URL(path, url));
   };
-  visit(new URL("server/index.js", dist));
-  const folders = new Set([...seen].map((href) => href.slice(new URL(dist).href.length).split("/").slice(0, -1).join("/")));
+  visit(new URL(entry, dist));
+  return [...seen].map((href) => href.slice(new URL(dist).href.length)).sort();
+}
+
+test("ranklet/server brings no engine and no model", () => {
+  const folders = new Set(modulesOf("server/index.js").map((path) => path.split("/").slice(0, -1).join("/")));
   assert.deepEqual([...folders].sort(), ["", "server", "util"]);
+});
+
+test("the entry points of Node, Workers and edge functions bring no file for browsers", () => {
+  const forBrowsers = modulesOf("index.js").filter((path) => !modulesOf("index.node.js").includes(path));
+  for (const path of ["assets.js", "platform/browser.js", "shared/tabs/tab-link.js", "shared/tabs/hosted-workers.js"]) assert.ok(forBrowsers.includes(path), path);
+  for (const entry of ["index.node.js", "index.workerd.js", "index.edge.js"]) assert.deepEqual(modulesOf(entry).filter((path) => forBrowsers.includes(path)), [], entry);
 });
 
 test("the adapters use the public API alone", () => {
