@@ -1,4 +1,4 @@
-// Clients of rerank services against the handler. Only their base URL is changed.
+// Clients of rerank services against the handler and `ranklet serve`. Only their base URL is changed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -14,6 +14,7 @@ import cohere from "cohere-ai";
 import cohere7 from "cohere-ai-7";
 import { VoyageAIClient } from "voyageai";
 
+import { rankletServer } from "../../../../bench/serving/servers.mjs";
 import { dist } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
 
@@ -22,19 +23,23 @@ const { createHandler } = await import(new URL("server/index.js", dist));
 const { query, documents, best } = question;
 const apiKey = "key of the test";
 
-let reranker, server, origin, expected;
+/** Starts each server with the key of the test and ten documents per request. Returns its origin and how to stop it. */
+const servers = {
+  "the handler": async () => {
+    const server = serve({ fetch: createHandler(reranker, { apiKeys: apiKey, maxDocuments: 10 }), port: 0, hostname: "127.0.0.1" });
+    await new Promise((listening) => server.once("listening", listening));
+    return { url: `http://127.0.0.1:${server.address().port}/`, close: () => new Promise((closed) => server.close(closed)) };
+  },
+  "ranklet serve": () => rankletServer(["--api-key", apiKey, "--max-documents", "10"]).open(),
+};
+
+let reranker, origin, expected;
 before(async () => {
   reranker = await Reranker.load();
   expected = (await reranker.rerank({ query, documents, topN: 2, scores: "sigmoid" })).results;
   assert.equal(expected[0].index, best);
-  server = serve({ fetch: createHandler(reranker, { apiKeys: apiKey, maxDocuments: 10 }), port: 0, hostname: "127.0.0.1" });
-  await new Promise((listening) => server.once("listening", listening));
-  origin = `http://127.0.0.1:${server.address().port}`;
 });
-after(async () => {
-  await new Promise((closed) => server.close(closed));
-  reranker.dispose();
-});
+after(() => reranker.dispose());
 
 /** The clients that return rows with `index` and `relevanceScore`. Each is called with the key to send. */
 const clients = {
@@ -57,42 +62,56 @@ const providers = {
   "@ai-sdk/togetherai with ai 6": [rerank6, () => createTogetherAI({ apiKey, baseURL: `${origin}/v1` })],
 };
 
-describe("a ranking through", () => {
-  for (const [name, call] of Object.entries(clients)) {
-    test(name, async () => {
-      const { results } = await call(apiKey, documents);
-      assert.deepEqual(results.map(({ index, relevanceScore }) => ({ index, score: relevanceScore })), expected);
-    });
-  }
+/** A result as `rerank` has it: JSON of the program has the shortest digits of the same f32. */
+const result = (index, score) => ({ index, score: Math.fround(score) });
 
-  test("voyageai", async () => {
-    const { data, usage } = await new VoyageAIClient({ apiKey, environment: `${origin}/v1` }).rerank({ model: "m", query, documents, topK: 2, returnDocuments: true });
-    assert.deepEqual(data.map(({ index, relevanceScore }) => ({ index, score: relevanceScore })), expected);
-    assert.equal(data[0].document, documents[best]);
-    assert.ok(usage.totalTokens > 0);
+for (const [name, start] of Object.entries(servers)) {
+  describe(name, () => {
+    let server;
+    before(async () => {
+      server = await start();
+      origin = new URL(server.url).origin;
+    });
+    after(() => server?.close());
+
+    describe("a ranking through", () => {
+      for (const [name, call] of Object.entries(clients)) {
+        test(name, async () => {
+          const { results } = await call(apiKey, documents);
+          assert.deepEqual(results.map(({ index, relevanceScore }) => result(index, relevanceScore)), expected);
+        });
+      }
+
+      test("voyageai", async () => {
+        const { data, usage } = await new VoyageAIClient({ apiKey, environment: `${origin}/v1` }).rerank({ model: "m", query, documents, topK: 2, returnDocuments: true });
+        assert.deepEqual(data.map(({ index, relevanceScore }) => result(index, relevanceScore)), expected);
+        assert.equal(data[0].document, documents[best]);
+        assert.ok(usage.totalTokens > 0);
+      });
+
+      for (const [name, [call, provider]] of Object.entries(providers)) {
+        test(name, async () => {
+          const { ranking } = await call({ model: provider().reranking("m"), query, documents, topN: 2 });
+          assert.deepEqual(ranking.map(({ originalIndex, score }) => result(originalIndex, score)), expected);
+          assert.equal(ranking[0].document, documents[best]);
+        });
+      }
+    });
+
+    describe("an error reaches", () => {
+      for (const [name, call] of Object.entries(clients)) {
+        test(`${name}: a wrong key, and too many documents`, async () => {
+          await assert.rejects(call("wrong", documents), (error) => error.statusCode === 401 && /the API key is wrong/.test(error.message));
+          await assert.rejects(call(apiKey, Array(11).fill("text")), (error) => error.statusCode === 413 && /the server takes 10/.test(error.message));
+        });
+      }
+
+      for (const [name, [call, provider]] of Object.entries(providers)) {
+        test(`${name}: too many documents`, async () => {
+          const many = { model: provider().reranking("m"), query, documents: Array(11).fill("text"), maxRetries: 0 };
+          await assert.rejects(call(many), (error) => error.statusCode === 413 && /the server takes 10/.test(error.message));
+        });
+      }
+    });
   });
-
-  for (const [name, [call, provider]] of Object.entries(providers)) {
-    test(name, async () => {
-      const { ranking } = await call({ model: provider().reranking("m"), query, documents, topN: 2 });
-      assert.deepEqual(ranking.map(({ originalIndex, score }) => ({ index: originalIndex, score })), expected);
-      assert.equal(ranking[0].document, documents[best]);
-    });
-  }
-});
-
-describe("an error reaches", () => {
-  for (const [name, call] of Object.entries(clients)) {
-    test(`${name}: a wrong key, and too many documents`, async () => {
-      await assert.rejects(call("wrong", documents), (error) => error.statusCode === 401 && /the API key is wrong/.test(error.message));
-      await assert.rejects(call(apiKey, Array(11).fill("text")), (error) => error.statusCode === 413 && /the server takes 10/.test(error.message));
-    });
-  }
-
-  for (const [name, [call, provider]] of Object.entries(providers)) {
-    test(`${name}: too many documents`, async () => {
-      const many = { model: provider().reranking("m"), query, documents: Array(11).fill("text"), maxRetries: 0 };
-      await assert.rejects(call(many), (error) => error.statusCode === 413 && /the server takes 10/.test(error.message));
-    });
-  }
-});
+}

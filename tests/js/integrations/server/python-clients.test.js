@@ -1,4 +1,4 @@
-// Clients of PyPI against the handler. The recorded requests of each client are answered in every run. With --long the
+// Clients of PyPI against the handler and `ranklet serve`. The recorded requests of each client are answered in every run. With --long the
 // clients themselves are installed and called, and the recording is compared with what they send now.
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 
 import { serve } from "@hono/node-server";
 
+import { rankletServer } from "../../../../bench/serving/servers.mjs";
 import { dist, root } from "../../support/paths.js";
 import { question } from "../../support/servers/rerank-handler.js";
 
@@ -65,8 +66,9 @@ describe("the recorded request of", () => {
 
 describe("the client", { skip: process.env.RANKLET_LONG === undefined && "installing the clients takes minutes; ./build.sh test --long calls them" }, () => {
   const sent = {};
-  let current, server, origin;
+  let current, server, origin, program;
   before(async () => {
+    program = await rankletServer(["--api-key", key]).open();
     const handler = createHandler(reranker, { apiKeys: key });
     const record = async (request) => {
       const copy = request.clone();
@@ -78,14 +80,23 @@ describe("the client", { skip: process.env.RANKLET_LONG === undefined && "instal
     await new Promise((listening) => server.once("listening", listening));
     origin = `http://127.0.0.1:${server.address().port}`;
   });
-  after(() => new Promise((closed) => server.close(closed)));
+  after(async () => {
+    await program?.close();
+    await new Promise((closed) => server.close(closed));
+  });
+
+  /** Calls the client. Returns the best two results. */
+  async function results(name, packages, url) {
+    const script = fileURLToPath(new URL("python/call_clients.py", import.meta.url));
+    const { stdout } = await promisify(execFile)(python(packages), [script, url, key, name]);
+    return JSON.parse(stdout).map(([index, score]) => ({ index, score: Math.fround(score) }));
+  }
 
   for (const [name, { packages }] of Object.entries(clients)) {
     test(`${name} gets the ranking, and sends the recorded request`, async () => {
       current = name;
-      const script = fileURLToPath(new URL("python/call_clients.py", import.meta.url));
-      const { stdout } = await promisify(execFile)(python(packages), [script, origin, key, name]);
-      assert.deepEqual(JSON.parse(stdout), ranking.slice(0, 2).map(({ index, score }) => [index, score]));
+      assert.deepEqual(await results(name, packages, origin), ranking.slice(0, 2));
+      assert.deepEqual(await results(name, packages, new URL(program.url).origin), ranking.slice(0, 2));
       // RANKLET_RECORD writes the recording anew.
       if (process.env.RANKLET_RECORD !== undefined) writeFileSync(recording, `${JSON.stringify(sent, undefined, 2)}\n`);
       assert.deepEqual(sent[name], JSON.parse(readFileSync(recording, "utf8"))[name]);
