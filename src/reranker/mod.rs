@@ -158,6 +158,15 @@ impl Reranker {
         self.session.tokenizer.token_id(token)
     }
 
+    /// Checks that the model has scores of a kind.
+    ///
+    /// # Errors
+    /// `unsupported` for probabilities of a model without a calibration; `config` for its own scores if their activation is
+    /// unknown.
+    pub fn check_scores(&self, scores: Scores) -> Result<()> {
+        self.session.activation.of(scores).map(|_| ())
+    }
+
     fn session(&self) -> &Session {
         &self.session
     }

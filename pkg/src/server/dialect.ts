@@ -18,6 +18,14 @@ export function dialectOf(path: string, body: Readonly<Record<string, unknown>>)
   return path === "/rerank" ? "infinity" : "documents";
 }
 
+/**
+ * Returns the status for a field with a wrong value. Infinity and Text Embeddings Inference check bodies against their types, and
+ * answer 422.
+ */
+export function wrongFieldStatus(dialect: Dialect): 400 | 422 {
+  return dialect === "tei" || dialect === "infinity" ? 422 : 400;
+}
+
 /** Returns the body of an error. Clients read `message`, `detail` or `error`, depending on the dialect. */
 export function errorBody(dialect: Dialect, { status, message }: HttpError): unknown {
   if (dialect === "tei") return { error: message, error_type: teiErrorType(status) };

@@ -1,8 +1,9 @@
+import type { Scores } from "../types.js";
 import { loadOnce } from "../util/load-once.js";
 import { corsHeaders, KeyCheck, preflightHeaders } from "./access.js";
 import { Admission } from "./admission.js";
 import { readJsonObject } from "./body.js";
-import { type Dialect, dialectOf, errorBody } from "./dialect.js";
+import { type Dialect, dialectOf, errorBody, wrongFieldStatus } from "./dialect.js";
 import { HttpError, toHttpError } from "./http-error.js";
 import { Metrics } from "./metrics.js";
 import { type HandlerOptions, readSettings, type RerankerSource, type ServedReranker, type Settings } from "./options.js";
@@ -114,7 +115,7 @@ class Server {
   }
 
   #health(): Response {
-    if (this.#admission.closed) throw new HttpError(503, "the server is shutting down");
+    if (this.#admission.closed) throw new HttpError(503, "the server is shutting down", { headers: { "retry-after": "5" } });
     return Response.json({ status: "ok", model: this.#settings.model });
   }
 
@@ -132,6 +133,7 @@ class Server {
     const { longDocuments, model } = this.#settings;
     const response = await this.#admission.run(request.signal, async () => {
       const reranker = await this.#reranker();
+      checkScores(reranker, fields.scores, exchange.dialect);
       return reranker.rerank({
         query: fields.query,
         documents: fields.documents,
@@ -144,7 +146,7 @@ class Server {
         fuse: fields.fuse,
         maxTokensPerDocument: fields.maxTokensPerDocument,
         longDocuments,
-        scores: fields.rawScores ? "raw" : "sigmoid",
+        scores: fields.scores,
         signal: request.signal,
       });
     });
@@ -157,15 +159,24 @@ class Server {
     const started = performance.now();
     const fields = readScoreRequest(await readJsonObject(request, this.#settings), this.#settings);
     const { scores, tokens, cacheHits } = await this.#admission.run(request.signal, async () => {
-      return scorePairs(await this.#reranker(), fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
+      const reranker = await this.#reranker();
+      checkScores(reranker, fields.scores, "documents");
+      return scorePairs(reranker, fields, { longDocuments: this.#settings.longDocuments, maxTokensPerDocument: this.#settings.maxTokensPerDocument, signal: request.signal });
     });
     this.#metrics.countScored({ documents: fields.documents.length, tokens, cacheHits }, (performance.now() - started) / 1000);
     return Response.json(scoreBody(scores, tokens, this.#settings.model));
   }
 
   #failure(dialect: Dialect, error: unknown): Response {
-    const failure = toHttpError(error);
+    const failure = toHttpError(error, dialect);
     if (failure.status >= 500) this.#settings.onError(error);
     return Response.json(errorBody(dialect, failure), { status: failure.status, headers: failure.headers });
   }
+}
+
+/** @throws HttpError for probabilities of a model that has none */
+function checkScores({ info }: ServedReranker, scores: Scores, dialect: Dialect): void {
+  if (scores !== "probability" || info.calibrated) return;
+  const message = 'the model is not calibrated, so it has no probabilities: calibrate it with ranklet calibrate, or use the scores "sigmoid"';
+  throw new HttpError(wrongFieldStatus(dialect), message);
 }

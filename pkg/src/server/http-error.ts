@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import { type Dialect, wrongFieldStatus } from "./dialect.js";
 
 /** An answer with a status of 400 or more. The message is for the client. */
 export class HttpError extends Error {
@@ -16,14 +17,14 @@ export class HttpError extends Error {
 /** The answer to a client that has gone. No client sees it; logs of proxies use this status. */
 const clientClosedRequest = 499;
 
-/** Converts an error of a handler to an answer. */
-export function toHttpError(error: unknown): HttpError {
+/** Converts an error of a handler to an answer. Wrong values of fields that the reranker checks are the client's. */
+export function toHttpError(error: unknown, dialect: Dialect): HttpError {
   if (error instanceof HttpError) return error;
   const answer = (status: number, message: string, headers = {}): HttpError => new HttpError(status, message, { headers, cause: error });
   if (!(error instanceof RankletError)) return answer(500, "the server failed");
   switch (error.code) {
     case "input":
-      return answer(400, withoutCall(error.message));
+      return answer(wrongFieldStatus(dialect), withoutCall(error.message));
     case "aborted":
       return answer(clientClosedRequest, "the request was canceled");
     case "device-lost":

@@ -1,6 +1,6 @@
 import { isObject, kindOf } from "../util/check.js";
-import type { FuseOptions, StructuredText } from "../types.js";
-import type { Dialect } from "./dialect.js";
+import type { FuseOptions, Scores, StructuredText } from "../types.js";
+import { type Dialect, wrongFieldStatus } from "./dialect.js";
 import { HttpError } from "./http-error.js";
 import type { Settings } from "./options.js";
 
@@ -20,8 +20,7 @@ export interface RerankRequest {
   /** An object without `null`. The reranker checks its fields. */
   readonly fuse: FuseOptions | undefined;
   readonly maxTokensPerDocument: number | undefined;
-  /** Whether scores are logits. */
-  readonly rawScores: boolean;
+  readonly scores: Scores;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -51,7 +50,7 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
     deadlineMs: fields.number("deadline_ms", "deadlineMs", 0),
     fuse: fields.object("fuse") as FuseOptions | undefined,
     maxTokensPerDocument: allTokens.length === 0 ? undefined : Math.min(...allTokens),
-    rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false,
+    scores: fields.scores(),
   };
 }
 
@@ -59,7 +58,7 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
 export interface ScoreRequest {
   readonly queries: readonly string[];
   readonly documents: readonly (string | object)[];
-  readonly rawScores: boolean;
+  readonly scores: Scores;
 }
 
 /** Reads a request for scores, as vLLM has it (`text_1`, `text_2`), or with `query` or `queries` and `documents`. */
@@ -75,7 +74,7 @@ export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocument
   if (queries.length !== 1 && queries.length !== documents.length) {
     throw new HttpError(400, `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`);
   }
-  return { queries, documents, rawScores: fields.flag("raw_scores") === true || fields.flag("use_activation") === false };
+  return { queries, documents, scores: fields.scores() };
 }
 
 /** The fields of a body. `null` counts as absent. */
@@ -123,7 +122,17 @@ class Fields {
 
   choice<const T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.#get(name);
-    return value === undefined ? undefined : (choices.find((choice) => choice === value) ?? this.fail(name, choices.map((choice) => `"${choice}"`).join(" or "), value));
+    if (value === undefined) return undefined;
+    const quoted = choices.map((choice) => `"${choice}"`);
+    return choices.find((choice) => choice === value) ?? this.fail(name, `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`, value);
+  }
+
+  /** Reads the kind of scores: `scores`, or the flags of Text Embeddings Inference, Infinity and vLLM, whose clients always send them. */
+  scores(): Scores {
+    const isRaw = this.flag("raw_scores") === true || this.flag("use_activation") === false;
+    const scores = this.choice("scores", ["model", "raw", "sigmoid", "probability"]);
+    if (isRaw && scores !== undefined && scores !== "raw") this.refuse(`scores is "${scores}", and raw_scores or use_activation asks for logits`);
+    return scores ?? (isRaw ? "raw" : "sigmoid");
   }
 
   /** Reads a finite number above `above`. The field has no name in any dialect, so it may be spelled as in JavaScript too. */
@@ -149,8 +158,11 @@ class Fields {
   }
 
   fail(name: string, expected: string, value: unknown): never {
-    const status = this.#dialect === "tei" || this.#dialect === "infinity" ? 422 : 400;
-    throw new HttpError(status, value === undefined ? `${name} is missing; it must be ${expected}` : `${name} must be ${expected}, not ${kindOf(value)}`);
+    return this.refuse(value === undefined ? `${name} is missing; it must be ${expected}` : `${name} must be ${expected}, not ${kindOf(value)}`);
+  }
+
+  refuse(message: string): never {
+    throw new HttpError(wrongFieldStatus(this.#dialect), message);
   }
 
   #get(name: string): unknown {

@@ -5,7 +5,7 @@ import type { ScoreRequest } from "./rerank-request.js";
 /** Scores pairs in input order. Documents of the same query are scored in one call. */
 export async function scorePairs(
   reranker: ServedReranker,
-  { queries, documents, rawScores }: ScoreRequest,
+  { queries, documents, scores: kind }: ScoreRequest,
   options: DocumentOptions & { readonly signal: AbortSignal },
 ): Promise<{ readonly scores: readonly number[]; readonly tokens: number; readonly cacheHits: number }> {
   const scores = new Array<number>(documents.length);
@@ -15,7 +15,7 @@ export async function scorePairs(
       ...options,
       query,
       documents: indices.map((index) => documents[index] as string | object),
-      scores: rawScores ? "raw" : "sigmoid",
+      scores: kind,
     });
     for (const { index, score } of results) scores[indices[index] as number] = score;
     tokens += usage.tokens;

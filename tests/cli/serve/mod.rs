@@ -2,6 +2,7 @@
 
 mod faults;
 mod options;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

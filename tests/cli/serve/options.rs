@@ -108,6 +108,31 @@ fn bad_fields_are_refused_and_the_next_request_is_right() {
 }
 
 #[test]
+fn the_servers_options_limit_the_tokens_of_documents_and_say_what_to_do_with_long_ones() {
+    let plain = serve(&[]);
+    let limited = serve(&["--max-tokens-per-document", "4"]);
+    let scores = |server: &Server, extra: Value| rows(&results(server, extra)["results"], "relevance_score");
+    let all = scores(&plain, json!({}));
+    let four = scores(&limited, json!({}));
+    assert_ne!(all, four);
+    assert_eq!(scores(&plain, json!({ "max_tokens_per_doc": 4 })), four);
+    assert_eq!(scores(&limited, json!({ "max_tokens_per_doc": 9 })), four);
+    let two = scores(&limited, json!({ "max_tokens_per_doc": 2 }));
+    assert_eq!(scores(&plain, json!({ "max_tokens_per_doc": 2 })), two);
+    assert_ne!(four, two);
+    let pairs = json!({ "text_1": QUERY, "text_2": DOCUMENTS });
+    let data = limited.post("/score", &pairs).json()["data"].clone();
+    assert_eq!(data[four[0].0]["score"].as_f64(), Some(four[0].1));
+
+    // The answer is behind what fits into a pair.
+    let long = format!("{}{}", "Bananas are yellow and sweet. ".repeat(200), DOCUMENTS[1]);
+    let chunks = serve(&["--long-documents", "chunk"]);
+    let long = json!({ "documents": [DOCUMENTS[0], long] });
+    assert_eq!(scores(&plain, long.clone())[0].0, 0);
+    assert_eq!(scores(&chunks, long)[0].0, 1);
+}
+
+#[test]
 fn a_request_with_a_deadline_is_answered_with_the_documents_scored_so_far() {
     let server = serve(&["--threads", "1"]);
     let long: Vec<String> = (0..1000).map(|number| format!("word {number} ").repeat(150)).collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use ranklet::{Fuse, FuseMethod, JsonValue, Selection, Structured};
+use ranklet::{Fuse, FuseMethod, JsonValue, Scores, Selection, Structured};
 
 use super::dialect::Dialect;
 use super::documents::{self, text_of};
@@ -28,8 +28,7 @@ pub(super) struct RerankRequest {
     /// Whether each result includes its document.
     pub(super) return_documents: bool,
     pub(super) max_tokens_per_document: Option<usize>,
-    /// Whether scores are logits.
-    pub(super) raw_scores: bool,
+    pub(super) scores: Scores,
     /// Minimum score of a result.
     pub(super) min_score: Option<f64>,
     /// The time after which the answer has the documents scored so far.
@@ -66,7 +65,7 @@ impl RerankRequest {
                 .or(fields.flag("return_text")?)
                 .unwrap_or(false),
             max_tokens_per_document: fields.positive("max_tokens_per_doc")?,
-            raw_scores: fields.raw_scores()?,
+            scores: fields.scores()?,
             min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
             deadline: fields.deadline()?,
             fuse: fields.fuse()?,
@@ -86,7 +85,7 @@ impl RerankRequest {
 #[derive(Debug)]
 pub(super) struct ScoreRequest {
     pub(super) pairs: Vec<(String, String)>,
-    pub(super) raw_scores: bool,
+    pub(super) scores: Scores,
 }
 
 impl ScoreRequest {
@@ -110,11 +109,11 @@ impl ScoreRequest {
             );
             return Err(HttpError::new(StatusCode::BAD_REQUEST, message));
         }
-        let raw_scores = fields.raw_scores()?;
+        let scores = fields.scores()?;
         let queries = documents::texts(&queries, None, None, StatusCode::BAD_REQUEST)?;
         let texts = documents::texts(&documents, None, None, StatusCode::BAD_REQUEST)?;
         let queries = queries.iter().cycle().take(texts.len()).cloned();
-        Ok(Self { pairs: queries.zip(texts).collect(), raw_scores })
+        Ok(Self { pairs: queries.zip(texts).collect(), scores })
     }
 }
 
@@ -268,8 +267,24 @@ impl Fields {
         }
     }
 
-    fn raw_scores(&mut self) -> Result<bool> {
-        Ok(self.flag("raw_scores")? == Some(true) || self.flag("use_activation")? == Some(false))
+    /// Takes the kind of scores: `scores`, or the flags of TEI, Infinity and vLLM, whose clients always send them.
+    fn scores(&mut self) -> Result<Scores> {
+        let is_raw = self.flag("raw_scores")? == Some(true) || self.flag("use_activation")? == Some(false);
+        let Some(value) = self.take("scores") else {
+            return Ok(if is_raw { Scores::Raw } else { Scores::Sigmoid });
+        };
+        let name = value.as_str().unwrap_or_default();
+        match name.parse() {
+            Ok(scores) if is_raw && scores != Scores::Raw => {
+                let message =
+                    format!("scores is \"{name}\", and raw_scores or use_activation asks for logits");
+                Err(HttpError::new(self.dialect.wrong_field(), message))
+            }
+            Ok(scores) => Ok(scores),
+            Err(_) => {
+                Err(self.wrong("scores", "\"model\", \"raw\", \"sigmoid\" or \"probability\"", Some(&value)))
+            }
+        }
     }
 
     fn wrong(&self, name: &str, expected: &str, value: Option<&JsonValue>) -> HttpError {

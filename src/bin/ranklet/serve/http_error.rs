@@ -3,6 +3,8 @@
 use axum::http::{HeaderName, StatusCode, header};
 use ranklet::{Error, ErrorKind};
 
+use super::dialect::Dialect;
+
 /// An answer with a status of 400 or more. The message is for the client.
 #[derive(Debug)]
 pub(super) struct HttpError {
@@ -24,15 +26,14 @@ impl HttpError {
     pub(super) fn retry(status: StatusCode, message: &str, seconds: u64) -> Self {
         Self::new(status, message).with_header(header::RETRY_AFTER, seconds.to_string())
     }
-}
 
-impl From<Error> for HttpError {
-    /// An error of the caller's input is the client's to mend; the text of any other error stays on the server.
-    fn from(error: Error) -> Self {
+    /// Returns the answer to an error of the reranker. An error of the request's fields is the client's to mend; the text of
+    /// any other error stays on the server.
+    pub(super) fn of(error: &Error, dialect: Dialect) -> Self {
         match error.kind() {
-            ErrorKind::Input => {
+            ErrorKind::Input | ErrorKind::Unsupported => {
                 let item = error.item().map(|item| format!("{item}: ")).unwrap_or_default();
-                Self::new(StatusCode::BAD_REQUEST, format!("{item}{}", error.context()))
+                Self::new(dialect.wrong_field(), format!("{item}{}", error.context()))
             }
             ErrorKind::DeviceLost | ErrorKind::OutOfMemory => {
                 Self::retry(StatusCode::SERVICE_UNAVAILABLE, "the model is not available", 5)

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use ranklet::{Error, ErrorKind, Reranker, Result};
+use ranklet::{Error, ErrorKind, LongDocuments, Reranker, Result};
 use tokio::net::TcpListener;
 
+use crate::args::option;
 use crate::terminal;
 use access::Keys;
 use routes::{Server, Settings};
@@ -53,6 +54,12 @@ pub(crate) struct ServeArguments {
     /// Maximum number of documents of a request.
     #[arg(long, value_name = "N", default_value = "1000")]
     max_documents: NonZeroUsize,
+    /// Maximum number of tokens of a document. The rest is cut off; a request may ask for less.
+    #[arg(long, value_name = "N")]
+    max_tokens_per_document: Option<NonZeroUsize>,
+    /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks.
+    #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
+    long_documents: LongDocuments,
     /// Maximum size of a request's body in bytes.
     #[arg(long, value_name = "N", default_value = "16777216")]
     max_body_bytes: NonZeroUsize,
@@ -84,6 +91,8 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
         model: model.to_owned(),
         cors: arguments.cors,
         max_documents: arguments.max_documents.get(),
+        max_tokens_per_document: arguments.max_tokens_per_document.map(NonZeroUsize::get),
+        long_documents: arguments.long_documents,
         max_body_bytes: arguments.max_body_bytes.get(),
         body_timeout: Duration::from_millis(arguments.body_timeout_ms.get()),
     };

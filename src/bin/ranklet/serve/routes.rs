@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::{Deadline, JsonValue, RankOptions, Reranker, Scores};
+use ranklet::{Deadline, DocumentOptions, JsonValue, LongDocuments, RankOptions, Reranker};
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -30,6 +30,9 @@ pub(super) struct Settings {
     /// Origins that web pages may call from; `*` for all.
     pub(super) cors: Vec<String>,
     pub(super) max_documents: usize,
+    /// Maximum tokens of a document; `None` for as many as fit into the pair.
+    pub(super) max_tokens_per_document: Option<usize>,
+    pub(super) long_documents: LongDocuments,
     pub(super) max_body_bytes: usize,
     /// Maximum time for a client to send its body.
     pub(super) body_timeout: Duration,
@@ -173,12 +176,10 @@ impl Server {
             Route::Score => {
                 let started = Instant::now();
                 let body = self.json_object(request).await?;
-                let ScoreRequest { pairs, raw_scores } =
-                    ScoreRequest::read(body, self.settings.max_documents)?;
-                let options = RankOptions::default().into();
-                let work =
-                    Work { pairs: shared_queries(pairs), options, scores: kind(raw_scores), deadline: None };
-                let scored = self.score(work).await?;
+                let ScoreRequest { pairs, scores } = ScoreRequest::read(body, self.settings.max_documents)?;
+                let options = self.document_options(None);
+                let work = Work { pairs: shared_queries(pairs), options, scores, deadline: None };
+                let scored = self.score(work, *dialect).await?;
                 self.metrics.count_scored(&scored, started.elapsed());
                 Ok(Json(score_body(&scored.scores, scored.tokens, model)).into_response())
             }
@@ -187,18 +188,17 @@ impl Server {
                 let body = self.json_object(request).await?;
                 *dialect = Dialect::of(path, &body);
                 let mut request = RerankRequest::read(body, *dialect, self.settings.max_documents)?;
-                let max_tokens_per_document = request.max_tokens_per_document;
-                let options = RankOptions { max_tokens_per_document, ..RankOptions::default() };
+                let options = self.document_options(request.max_tokens_per_document);
                 let query: Arc<str> = request.query.as_str().into();
                 let texts = std::mem::take(&mut request.texts);
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
-                let deadline =
-                    request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
-                let scores = kind(request.raw_scores);
-                let scored = self.score(Work { pairs, options: options.into(), scores, deadline }).await?;
+                let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
+                let work = Work { pairs, options, scores: request.scores, deadline };
+                let scored = self.score(work, *dialect).await?;
                 let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
                 scores.resize(request.documents.len(), None);
-                let ranking = request.selection().rank(&scores)?;
+                let ranking =
+                    request.selection().rank(&scores).map_err(|error| HttpError::of(&error, *dialect))?;
                 self.metrics.count_scored(&scored, started.elapsed());
                 Ok(Json(rerank_body(*dialect, &request, &ranking, &scored, model)).into_response())
             }
@@ -206,8 +206,17 @@ impl Server {
         }
     }
 
+    /// How documents are tokenized, with the smaller of the server's maximum and that of a request.
+    fn document_options(&self, max_tokens: Option<usize>) -> DocumentOptions {
+        let Settings { max_tokens_per_document, long_documents, .. } = self.settings;
+        let max_tokens_per_document = [max_tokens, max_tokens_per_document].into_iter().flatten().min();
+        RankOptions { max_tokens_per_document, long_documents, ..RankOptions::default() }.into()
+    }
+
     /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.
-    async fn score(&self, work: Work) -> Result<Scored, HttpError> {
+    async fn score(&self, work: Work, dialect: Dialect) -> Result<Scored, HttpError> {
+        let failed = |error| HttpError::of(&error, dialect);
+        self.reranker.check_scores(work.scores).map_err(failed)?;
         let deadline = work.deadline;
         let mut receiver = self.scheduler.submit(work).map_err(|QueueFull| {
             HttpError::retry(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting", 1)
@@ -215,11 +224,11 @@ impl Server {
         let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
         if let Some(deadline) = deadline {
             match tokio::time::timeout(deadline.remaining(), &mut receiver).await {
-                Ok(scored) => return Ok(scored.map_err(stopped)??),
+                Ok(scored) => return scored.map_err(stopped)?.map_err(failed),
                 Err(_) => self.scheduler.end_late_jobs(),
             }
         }
-        Ok(receiver.await.map_err(stopped)??)
+        receiver.await.map_err(stopped)?.map_err(failed)
     }
 
     /// Reads a body that is a JSON object.
@@ -253,10 +262,6 @@ impl Server {
             ))),
         }
     }
-}
-
-fn kind(raw_scores: bool) -> Scores {
-    if raw_scores { Scores::Raw } else { Scores::Sigmoid }
 }
 
 /// Whether a body had more bytes than its limit.

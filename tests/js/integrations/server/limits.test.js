@@ -199,7 +199,8 @@ test("close refuses new requests and waits for those under way", async () => {
   let closed = false;
   const closing = handler.close().then(() => (closed = true));
   await expectError(await post("/v1/rerank", valid), 503, /shutting down/);
-  assert.equal((await get("/health")).status, 503);
+  const health = await get("/health");
+  assert.deepEqual([health.status, health.headers.get("retry-after")], [503, "5"]);
   assert.equal(closed, false);
   reranker.calls[0].release();
   assert.equal((await answer).status, 200);
