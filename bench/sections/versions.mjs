@@ -49,7 +49,12 @@ export async function versions({ site, workloads, config, notes, against, parts 
   if (parts.includes("browser")) {
     const browser = await startChromium(site);
     for (const build of ["relaxed", "simd128"]) {
-      const open = (version) => rankletPage({ browser, site, model, dtype: "q8", threads: 1, version, build }).open();
+      const open = async (version) => {
+        const runner = await rankletPage({ browser, site, model, dtype: "q8", threads: 1, version, build }).open();
+        const { file } = runner.loaded.backend;
+        if (file.includes("relaxed") !== (build === "relaxed")) throw new Error(`the page loaded ${file}`);
+        return runner;
+      };
       await compare({ what: "score", where: `Chromium, ${build}`, dtype: "q8", threads: 1 }, () => compareScores(open, scored));
     }
     await compare({ what: "load", where: "Chromium, empty caches", dtype: "q8", threads: "auto" }, () => compareLoads((version) => loadPage(browser, version), loads));
