@@ -1,6 +1,7 @@
 //! The weights of a checkpoint: readers for their file formats, and tensors by name.
 
 mod expected;
+mod half_floats;
 mod index;
 mod onnx;
 mod q4_format;

@@ -5,6 +5,13 @@ use safetensors::Dtype;
 use super::q8_format::Q7_OFFSET;
 use super::tensor::Encoding;
 
+/// Adding it leaves no bits for a fraction, so the sum rounds to nearest, ties to even, in operations that every target has as
+/// vector instructions.
+const ROUNDING_BIAS: f32 = 1.5 * (1 << 23) as f32;
+
+/// The number of values in a step of loops over rows: enough for several vectors on every target.
+const LANES: usize = 16;
+
 /// The range of integers in a quantized row, and how they are stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QuantGrid {
@@ -35,16 +42,22 @@ impl QuantGrid {
         self.code(value, scale) * scale
     }
 
+    #[cfg(any(test, feature = "candle"))]
     fn code(self, value: f32, scale: f32) -> f32 {
-        // Adding 1.5 * 2^23 leaves no bits for a fraction, so the sum rounds to nearest, ties to even, in operations
-        // that every target has as vector instructions.
-        const ROUNDING_BIAS: f32 = 1.5 * (1 << 23) as f32;
-        (value / scale).max(self.min).min(self.max) + ROUNDING_BIAS - ROUNDING_BIAS
+        self.clamp(value / scale) + ROUNDING_BIAS - ROUNDING_BIAS
     }
 
+    /// Limits a number to the range of the codes, with comparisons that every target has as vector instructions.
+    fn clamp(self, value: f32) -> f32 {
+        let value = if value > self.min { value } else { self.min };
+        if value < self.max { value } else { self.max }
+    }
+
+    /// Returns the code of a value as it is stored.
     pub(super) fn encode(self, value: f32, scale: f32) -> u8 {
-        // The sum is in -127..=127, so the conversions are exact; negative codes are stored in two's complement.
-        ((self.code(value, scale) + self.offset) as i16) as u8
+        // The low byte of the biased sum is the code in two's complement.
+        let biased = (self.clamp(value / scale) + ROUNDING_BIAS).to_bits();
+        (biased as u8).wrapping_add(self.offset as u8)
     }
 
     /// Returns whether an integer is a code of the grid.
@@ -69,22 +82,67 @@ impl QuantGrid {
         self.best_among(factors, row, importance)
     }
 
-    /// Returns a good scale fast, for rows that are quantized while a model loads. For matrices, it is the best of a
-    /// few candidates near the scale that clips nothing, because the optimum is mostly there. On trained weights the
-    /// error is 0.4 % above that of [`best_scale`](Self::best_scale); with no clipping it is 1.5 % above.
+    /// Returns a good scale fast, for rows that are quantized while a model loads. For matrices, it is the best
+    /// least-squares optimum for the codes of a few candidates, from the scale that clips nothing down; the search ends
+    /// after two candidates that are worse than the best, because the error has one minimum, mostly. On trained weights the
+    /// error (root mean square) is 0.2 % above that of [`best_scale`](Self::best_scale), which takes 80 times as long; with no
+    /// clipping it is 1.7 % above.
     pub(super) fn fast_scale(self, row: &[f32]) -> f32 {
-        const CANDIDATES: u8 = 8;
+        const CANDIDATES: u8 = 12;
+        const MAX_WORSE: u8 = 2;
+        let widest = self.absmax_scale(row);
         if self == Self::EMBEDDING {
-            return self.absmax_scale(row);
+            return widest;
         }
-        let equal = vec![1.0; row.len()];
-        let factors =
-            (0..CANDIDATES).map(|at| 1.0 - 0.5 * (f32::from(at) / f32::from(CANDIDATES - 1)).powi(2));
-        self.best_among(factors, row, &equal)
+        let (mut least, mut best, mut worse) = (f64::INFINITY, widest, 0);
+        for at in 0..CANDIDATES {
+            let scale = widest * (1.0 - 0.5 * (f32::from(at) / f32::from(CANDIDATES - 1)).powi(2));
+            let [cross, square] = self.fast_products(row, scale);
+            let (optimum, error) = ((cross / square) as f32, -cross * cross / square);
+            if error < least && optimum.is_normal() {
+                (least, best, worse) = (error, optimum, 0);
+            } else if worse + 1 < MAX_WORSE {
+                worse += 1;
+            } else {
+                break;
+            }
+        }
+        best
+    }
+
+    /// Returns the sums of `value * code` and `code * code` over a row. Codes are rounded after a multiplication by the
+    /// inverse of the scale, and sums are in f32, which is exact enough to compare scales.
+    fn fast_products(self, row: &[f32], scale: f32) -> [f64; 2] {
+        let inverse = 1.0 / scale;
+        let (mut cross, mut square) = ([0.0f32; LANES], [0.0f32; LANES]);
+        for_each_chunk(row, |values| {
+            for lane in 0..LANES {
+                let code = self.clamp(values[lane] * inverse) + ROUNDING_BIAS - ROUNDING_BIAS;
+                cross[lane] += code * values[lane];
+                square[lane] += code * code;
+            }
+        });
+        [cross, square].map(|sums| sums.iter().map(|&sum| f64::from(sum)).sum())
+    }
+
+    /// Returns the smallest scale that clips nothing.
+    pub(crate) fn absmax_scale(self, row: &[f32]) -> f32 {
+        let (mut min, mut max) = ([0.0f32; LANES], [0.0f32; LANES]);
+        for_each_chunk(row, |values| {
+            for lane in 0..LANES {
+                min[lane] = if values[lane] < min[lane] { values[lane] } else { min[lane] };
+                max[lane] = if values[lane] > max[lane] { values[lane] } else { max[lane] };
+            }
+        });
+        let (min, max) = (min.into_iter().fold(0.0, f32::min), max.into_iter().fold(0.0, f32::max));
+        let scale = (min / self.min).max(max / self.max);
+        // All values are zero, or so small that the step would be nearly subnormal: every code is zero.
+        if scale < f32::MIN_POSITIVE * 4.0 { 1.0 } else { scale }
     }
 
     /// Returns the scale with the smallest error among `factors` times the smallest scale that clips nothing, and the
     /// least-squares optimum for each one's codes.
+    #[cfg(any(test, feature = "candle"))]
     fn best_among(self, factors: impl Iterator<Item = f32>, row: &[f32], importance: &[f32]) -> f32 {
         let widest = self.absmax_scale(row);
         let mut best = (f64::INFINITY, widest);
@@ -103,18 +161,9 @@ impl QuantGrid {
         best.1
     }
 
-    /// Returns the smallest scale that clips nothing.
-    pub(crate) fn absmax_scale(self, row: &[f32]) -> f32 {
-        let scale = row
-            .iter()
-            .map(|&value| if value < 0.0 { value / self.min } else { value / self.max })
-            .fold(0.0, f32::max);
-        // All values are zero, or so small that the step would be nearly subnormal: every code is zero.
-        if scale < f32::MIN_POSITIVE * 4.0 { 1.0 } else { scale }
-    }
-
     /// Returns the sums of `value * code` and `code * code` over a row, weighted by importance. It sums in 8 lanes, so
     /// that the compiler can vectorize it.
+    #[cfg(any(test, feature = "candle"))]
     fn products(self, row: &[f32], importance: &[f32], scale: f32) -> [f64; 2] {
         const LANES: usize = 8;
         let (mut cross, mut square) = ([0.0f64; LANES], [0.0f64; LANES]);
@@ -140,6 +189,15 @@ impl QuantGrid {
         let error = |value| f64::from(value - self.round(value, scale));
         row.iter().zip(importance).map(|(&value, &weight)| f64::from(weight) * error(value).powi(2)).sum()
     }
+}
+
+/// Calls `add` with consecutive chunks of a row, the last one padded with zeros.
+fn for_each_chunk(row: &[f32], mut add: impl FnMut(&[f32; LANES])) {
+    let (chunks, last) = row.as_chunks();
+    chunks.iter().for_each(&mut add);
+    let mut padded = [0.0; LANES];
+    padded[..last.len()].copy_from_slice(last);
+    add(&padded);
 }
 
 #[cfg(test)]
@@ -184,7 +242,7 @@ mod tests {
             let error = |scale| Q7.error(&row, &equal, scale).sqrt();
             let [best, quick, covering] =
                 [Q7.best_scale(&row, &equal), Q7.fast_scale(&row), Q7.absmax_scale(&row)].map(error);
-            assert!(quick <= 1.05 * best && quick <= covering, "{quick} against {best} and {covering}");
+            assert!(quick <= 1.01 * best && quick <= covering, "{quick} against {best} and {covering}");
         }
         assert_eq!(QuantGrid::EMBEDDING.fast_scale(&[-2.54, 1.0]), 2.54 / 127.0);
     }

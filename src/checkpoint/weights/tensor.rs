@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use half::{bf16, f16};
 use safetensors::Dtype;
 
+use super::half_floats::{bf16_to_f32, f16_to_f32};
 use super::q8_format;
 use crate::error::{Result, weights};
 
@@ -127,10 +127,10 @@ impl Tensor {
         match self.encoding {
             Encoding::F32 => fill(values, elements(data, start, end).map(f32::from_le_bytes)),
             Encoding::F16 => {
-                fill(values, elements(data, start, end).map(|bits| f16::from_le_bytes(bits).to_f32()))
+                fill(values, elements(data, start, end).map(|bits| f16_to_f32(u16::from_le_bytes(bits))))
             }
             Encoding::Bf16 => {
-                fill(values, elements(data, start, end).map(|bits| bf16::from_le_bytes(bits).to_f32()))
+                fill(values, elements(data, start, end).map(|bits| bf16_to_f32(u16::from_le_bytes(bits))))
             }
             Encoding::Q7 => self.dequantize(start, values, |code| f32::from(code) - q8_format::Q7_OFFSET),
             Encoding::Q8 => self.dequantize(start, values, |code| f32::from(code.cast_signed())),
@@ -157,8 +157,8 @@ impl Tensor {
     pub(super) fn check_numbers(&self) -> Result<()> {
         let finite = match self.encoding {
             Encoding::F32 => all(&self.data, |bits| f32::from_le_bytes(bits).is_finite()),
-            Encoding::F16 => all(&self.data, |bits| f16::from_le_bytes(bits).is_finite()),
-            Encoding::Bf16 => all(&self.data, |bits| bf16::from_le_bytes(bits).is_finite()),
+            Encoding::F16 => all(&self.data, |bits| f16_to_f32(u16::from_le_bytes(bits)).is_finite()),
+            Encoding::Bf16 => all(&self.data, |bits| bf16_to_f32(u16::from_le_bytes(bits)).is_finite()),
             Encoding::Q7 | Encoding::Q8 => self.scales.iter().all(|scale| (scale * 127.0).is_finite()),
             Encoding::Unsupported(_) => true,
         };
@@ -172,7 +172,8 @@ impl Tensor {
         if !finite {
             return Err(weights(format!("{} has a number that is not finite", self.name)));
         }
-        if self.encoding == Encoding::Q7 && self.data.iter().any(|&code| code > q8_format::MAX_Q7_CODE) {
+        let max_code = || self.data.iter().fold(0, |max, &code| if code > max { code } else { max });
+        if self.encoding == Encoding::Q7 && max_code() > q8_format::MAX_Q7_CODE {
             return Err(weights(format!("{} has a code above {}", self.name, q8_format::MAX_Q7_CODE)));
         }
         Ok(())
@@ -223,6 +224,7 @@ fn elements<const N: usize>(bytes: &[u8], start: usize, end: usize) -> impl Iter
     bytes[start * N..end * N].as_chunks::<N>().0.iter().copied()
 }
 
+/// Tests all elements. It does not stop at the first that fails, so that the compiler can vectorize it.
 fn all<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> bool {
-    bytes.as_chunks::<N>().0.iter().all(|element| test(*element))
+    bytes.as_chunks::<N>().0.iter().fold(true, |all, element| all & test(*element))
 }
