@@ -55,15 +55,21 @@ impl PackedQ8 {
         for (tensor, biases) in parts {
             for (row, &bias) in biases.iter().enumerate() {
                 let (codes, scale) = tensor.codes(row);
-                let sum: i32 = codes.iter().map(|&code| i32::from(code) - Q7_OFFSET as i32).sum();
+                let sum: u32 = codes.iter().map(|&code| u32::from(code)).sum();
+                let sum = i64::from(sum) - Q7_OFFSET as i64 * codes.len() as i64;
                 packed.scales[column] = scale;
                 packed.biases[column] = bias;
                 packed.column_sums[column] = sum as f32 * scale;
-                let lanes = packed.panels[column / panel * panel * steps..][column % panel..]
+                let mut lanes = packed.panels[column / panel * panel * steps..][column % panel..]
                     .iter_mut()
                     .step_by(panel);
-                for (codes, lane) in codes.chunks(DEPTH_STEP).zip(lanes) {
-                    lane[..codes.len()].copy_from_slice(codes);
+                // Whole steps are copied as one number each, because much of the time of loading is spent here.
+                let (whole, last) = codes.as_chunks();
+                for (codes, lane) in whole.iter().zip(lanes.by_ref()) {
+                    *lane = *codes;
+                }
+                if let Some(lane) = lanes.next() {
+                    lane[..last.len()].copy_from_slice(last);
                 }
                 column += 1;
             }

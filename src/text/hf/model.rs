@@ -38,12 +38,15 @@ impl Model {
 
     /// Returns the number of tokens with an id of at least `min_id`.
     pub(in crate::text) fn count_ids_from(&self, min_id: usize) -> usize {
-        let count = |vocab: HashMap<String, u32>| vocab.values().filter(|id| **id as usize >= min_id).count();
-        match self {
-            Self::WordPiece(model) => count(tokenizers::Model::get_vocab(model)),
-            Self::Bpe(model) => count(model.get_vocab()),
-            Self::Unigram(model) => model.len().saturating_sub(min_id),
+        if let Self::Unigram(model) = self {
+            return model.len().saturating_sub(min_id);
         }
+        // The library gives a vocabulary only as a copy, which takes much longer than asking for each id.
+        let has_token = |id: &usize| tokenizers::Model::id_to_token(self, *id as u32).is_some();
+        if (0..min_id).filter(has_token).count() == tokenizers::Model::get_vocab_size(self) {
+            return 0;
+        }
+        tokenizers::Model::get_vocab(self).values().filter(|id| **id as usize >= min_id).count()
     }
 }
 
