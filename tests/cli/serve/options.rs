@@ -127,9 +127,8 @@ fn the_servers_options_limit_the_tokens_of_documents_and_say_what_to_do_with_lon
     // The answer is behind what fits into a pair.
     let long = format!("{}{}", "Bananas are yellow and sweet. ".repeat(200), DOCUMENTS[1]);
     let chunks = serve(&["--long-documents", "chunk"]);
-    let long = json!({ "documents": [DOCUMENTS[0], long] });
-    assert_eq!(scores(&plain, long.clone())[0].0, 0);
-    assert_eq!(scores(&chunks, long)[0].0, 1);
+    let [cut, chunked] = [&plain, &chunks].map(|server| scores(server, json!({ "documents": [long] }))[0].1);
+    assert!(chunked > 1.2 * cut, "{chunked} in chunks, {cut} cut");
 }
 
 #[test]
