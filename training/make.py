@@ -19,14 +19,24 @@ from pathlib import Path
 
 import torch
 
+# Before transformers is imported: all files are local.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 from data import lists
-from data.sources import Query, read_all
 from data.queries import from_passages
+from data.sources import Query, read_all
+from evaluate.calibration import fit
+from evaluate.development import development_sets, labeled_pairs, measure, pair_scorer
+from model import bert, vocabulary
+from model.student import round_embeddings, student
 from recipes import RECIPES
+from teachers.encoder import ENCODERS, embeddings
+from train.distill import Distillation
+from train.loop import Run
 
 SEED = 20261129
 # Queries made from the passages of TREC DL22.
-MADE_QUERIES = 9000
+MADE_QUERIES = 4000
 TOKENIZER_FILES = ("tokenizer_config.json", "config_sentence_transformers.json")
 
 
@@ -54,8 +64,6 @@ def read_pools(data):
 
 def make_lists(options):
     """Embeds all texts and writes `lists.jsonl` and `passages.json`."""
-    from teachers.encoder import ENCODERS, embeddings
-
     pools = read_pools(options.data)
     entries, passages = [], {}
     for pool in pools:
@@ -88,10 +96,6 @@ def distill(options, recipe):
     """Repairs a model without some of its layers; writes it to `distilled/model`. Models with all layers need none."""
     if recipe.distillation is None:
         return
-    from model import bert
-    from model.student import round_embeddings, student
-    from train.distill import Distillation
-
     folder = options.work / recipe.name / "distilled"
     teacher = bert.load(options.start)
     if not (folder / "start" / "tokenizer.json").exists():
@@ -107,9 +111,6 @@ def distill(options, recipe):
 
 def make_start(options, recipe):
     """Writes the model that training starts from, with the tokenizer of its vocabulary."""
-    from model import bert, vocabulary
-    from model.student import round_embeddings, student
-
     folder = options.work / recipe.name
     source = options.start if recipe.distillation is None else folder / "distilled" / "model"
     tokenizer, chosen = None, None
@@ -128,21 +129,31 @@ def make_start(options, recipe):
 
 def train(options, recipe):
     """Trains until the recipe's last step, from the last checkpoint if there is one."""
-    from train.loop import Run
-
     folder = options.work / recipe.name
     if not (folder / "start" / "tokenizer.json").exists():
         make_start(options, recipe)
     Run(folder, recipe.settings, *training_data(options)).train(log_to(folder / "log.txt"))
 
 
+def calibrate(model, tokenizer_path, sets):
+    """Scales the last layer, so that the sigmoid of a logit is the share of answers among the labeled pairs."""
+    labeled = labeled_pairs(sets)
+    logits = pair_scorer(model, tokenizer_path)([pair[:2] for pair in labeled])
+    scale, offset = fit(logits, [gain for *_, gain in labeled])
+    with torch.no_grad():
+        model.classifier.weight.mul_(scale)
+        model.classifier.bias.mul_(scale).add_(offset)
+    print(f"calibration: {scale:.3f} * logit + {offset:.3f}, from {len(labeled)} pairs")
+
+
 def export(options, recipe):
     """Writes the averaged weights in f16 to `model/`, and the quantized file to `quantized/`, with the built `ranklet`."""
-    from model import bert
-    from train.loop import Run
-
     folder = options.work / recipe.name
     model = Run(folder, recipe.settings, [], {}).averaged_model()
+    tokenizer = folder / "start" / "tokenizer.json"
+    sets = development_sets(read_all(options.data))
+    print(json.dumps(measure(model, tokenizer, sets)), flush=True)
+    calibrate(model, tokenizer, sets)
     bert.save(model, folder / "model")
     copy_tokenizer(folder / "start", folder / "model")
     command = [options.ranklet, "quantize", "--model", folder / "model", "--dtype", recipe.dtype, "--out", folder / "quantized"]
@@ -164,7 +175,6 @@ def main():
     parser.add_argument("stage", choices=["lists", *STAGES, "all"])
     parser.add_argument("model", nargs="?", choices=list(RECIPES))
     options = parser.parse_args()
-    os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     if options.stage == "lists" or options.stage == "all" and not (options.work / "lists.jsonl").exists():

@@ -4,6 +4,9 @@
 
 nDCG has linear gain; intervals are 95 % bootstrap intervals over queries, and p-values are those of paired permutation
 tests against the first model. `default` as a folder is the embedded model.
+
+With `--calibration` it prints the expected calibration error instead: of the model's own probabilities, and after fitting
+scale and offset to the development pairs. Passages of TREC DL21 are relevant from gain 2 on, and only judged ones count.
 """
 
 import argparse
@@ -11,9 +14,16 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
+
+from data.sources import read_all
 from evaluate import reported
+from evaluate.calibration import expected_error, fit, sigmoid
+from evaluate.development import development_sets, labeled_pairs
 
 MEASURE = "ndcg@10"
+# The lowest gain of a relevant document, where it is not 1.
+MIN_GAINS = {"TREC DL21": 2}
 
 
 def evaluate(ranklet, run, judgments, first, second=None):
@@ -52,19 +62,63 @@ def rows(ranklet, models, paths):
         yield [f"{other} less {first}", *(difference(report) for report in reports)]
 
 
+def logits(ranklet, model, pairs):
+    """Returns the logits of `(query, text)` pairs."""
+    command = [str(ranklet), "score", "--pairs", "-", "--scores", "raw"]
+    command += [] if model == "default" else ["--model", model]
+    lines = "\n".join(json.dumps(pair) for pair in pairs)
+    done = subprocess.run(command, input=lines, check=True, stdout=subprocess.PIPE, text=True)
+    return [float(line) for line in done.stdout.split()]
+
+
+def judged_pairs(run_path, judgments_path, min_gain):
+    """Returns the judged pairs of a run, and whether each is relevant."""
+    gains = {}
+    for line in judgments_path.read_text().splitlines():
+        query, _, document, gain = line.split()
+        gains[query, document] = int(gain)
+    pairs, labels = [], []
+    for entry in json.loads(run_path.read_text()):
+        for hit in entry["hits"]:
+            gain = gains.get((str(hit["qid"]), hit["docid"]))
+            if gain is not None:
+                pairs.append((entry["query"], hit["content"]))
+                labels.append(int(gain >= min_gain))
+    return pairs, labels
+
+
+def calibration_rows(ranklet, models, paths, data):
+    """Yields the calibration errors of each model, before and after fitting."""
+    fitted_on = labeled_pairs(development_sets(read_all(data)))
+    held_out = [judged_pairs(*path, MIN_GAINS.get(name, 1)) for name, path in paths.items()]
+    for name, model in models.items():
+        scale, offset = fit(logits(ranklet, model, [pair[:2] for pair in fitted_on]), [gain for *_, gain in fitted_on])
+        before, after = [], []
+        for pairs, labels in held_out:
+            values = np.array(logits(ranklet, model, pairs))
+            before.append(f"{expected_error(sigmoid(values), labels):.3f}")
+            after.append(f"{expected_error(sigmoid(scale * values + offset), labels):.3f}")
+        yield [name, *before]
+        yield [f"{name}, sigmoid({scale:.2f} * logit {offset:+.2f})", *after]
+
+
 def main():
     """Evaluates all models on all collections."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--ranklet", type=Path, default=Path("target/release/ranklet"))
+    parser.add_argument("--calibration", action="store_true", help="print calibration errors")
     parser.add_argument("models", nargs="+", metavar="NAME=FOLDER")
     options = parser.parse_args()
     models = dict(model.split("=", 1) for model in options.models)
     paths = reported.write(options.data, options.work)
     print("| model | " + " | ".join(paths) + " |")
     print("|---" * (len(paths) + 1) + "|")
-    for row in rows(options.ranklet, models, paths):
+    make_rows = rows(options.ranklet, models, paths)
+    if options.calibration:
+        make_rows = calibration_rows(options.ranklet, models, paths, options.data)
+    for row in make_rows:
         print("| " + " | ".join(row) + " |", flush=True)
 
 

@@ -4,7 +4,6 @@ TREC DL22 has no judgments. SPLADE++'s ranks stand for them here: gain 3 for its
 the next 30, over BM25's top 100. The other collections have labels; their candidates are BM25's best 30.
 """
 
-import json
 import math
 import random
 
@@ -58,38 +57,43 @@ def development_sets(collections):
     return sets
 
 
-def mean_ndcg(entries, score_query):
-    """The mean nDCG@10 of `score_query(query, texts)`."""
+def mean_ndcg(entries, score_pairs):
+    """The mean nDCG@10 of the order that `score_pairs` gives."""
     values = []
     for query, texts, gains, judged in entries:
-        scores = score_query(query, texts)
+        scores = score_pairs([(query, text) for text in texts])
         order = sorted(range(len(texts)), key=lambda at: -scores[at])
         values.append(ndcg([gains[at] for at in order], judged))
     return sum(values) / len(values)
 
 
-def measure(model, tokenizer_path, sets, max_length=256, batch=32):
-    """Returns the mean nDCG@10 of a cross-encoder per collection, and their mean."""
+def pair_scorer(model, tokenizer_path, max_length=256, batch=32):
+    """Returns a function that computes the logits of `(query, text)` pairs with a cross-encoder."""
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     encoder = PairEncoder(tokenizer, max_length)
 
-    def score_query(query, texts):
+    def score_pairs(pairs):
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return score(model, [encoder.pair(query, text) for text in texts], batch).tolist()
+            return score(model, [encoder.pair(*pair) for pair in pairs], batch).tolist()
 
-    values = {name: round(mean_ndcg(entries, score_query), 4) for name, entries in sets.items()}
+    return score_pairs
+
+
+def labeled_pairs(sets):
+    """Returns queries, texts and labels of the pairs in the collections with labels."""
+    return [
+        (query, text, gain)
+        for name, entries in sets.items()
+        if name != "dl22"
+        for query, texts, gains, _ in entries
+        for text, gain in zip(texts, gains)
+    ]
+
+
+def measure(model, tokenizer_path, sets):
+    """Returns the mean nDCG@10 of a cross-encoder per collection, and their mean."""
+    score_pairs = pair_scorer(model, tokenizer_path)
+    values = {name: round(mean_ndcg(entries, score_pairs), 4) for name, entries in sets.items()}
     return {**values, "mean": round(sum(values.values()) / len(values), 4)}
-
-
-def main(arguments):
-    """Prints the measure of checkpoints: `development.py DATA FOLDER...`."""
-    from pathlib import Path
-
-    from data.sources import read_all
-    from model import bert
-
-    sets = development_sets(read_all(Path(arguments[0])))
-    for folder in arguments[1:]:
-        print(folder, json.dumps(measure(bert.load(folder).eval(), Path(folder) / "tokenizer.json", sets)), flush=True)

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from data import lists, queries
 from data.bm25 import Index
 from data.sources import Query
+from evaluate import calibration
 from evaluate.development import ndcg
 from model import bert, rounding, vocabulary
 from model.student import student
@@ -163,6 +164,17 @@ def test_the_order_of_lists_and_the_learning_rate_depend_on_the_step_alone():
 
 def test_ndcg_has_linear_gain():
     assert ndcg([0, 3, 1], [1, 2, 3, 0]) == pytest.approx((3 / np.log2(3) + 0.5) / (3 + 2 / np.log2(3) + 0.5))
+
+
+def test_a_fitted_calibration_finds_the_scale_and_offset_of_the_labels():
+    generator = np.random.default_rng(4)
+    logits = generator.normal(0, 2, 20_000)
+    labels = generator.random(20_000) < calibration.sigmoid(0.5 * logits - 1)
+    scale, offset = calibration.fit(logits, labels)
+    assert scale == pytest.approx(0.5, abs=0.03) and offset == pytest.approx(-1, abs=0.05)
+    before = calibration.expected_error(calibration.sigmoid(logits), labels)
+    assert calibration.expected_error(calibration.sigmoid(scale * logits + offset), labels) < 0.02 < 0.1 < before
+    assert calibration.expected_error([0.9, 0.9, 0.1], [1, 0, 0]) == pytest.approx((0.8 + 0.1) / 3)
 
 
 def test_a_run_resumes_where_it_stopped(tmp_path):
