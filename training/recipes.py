@@ -35,7 +35,7 @@ RECIPES = {
             "q4",
             Settings(steps=2400, cooldown=600, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
             Settings(
-                steps=500,
+                steps=400,
                 warmup=30,
                 cooldown=200,
                 learning_rate=3e-4,
