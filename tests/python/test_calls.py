@@ -49,7 +49,7 @@ def test_call_has_the_outcome_of_sentence_transformers(recorded: dict[str, Any])
     if needs_torch(recorded) and torch is None:
         pytest.skip("torch is not installed")
     names = dict(load=load, set_attribute=set_attribute, pairs=RECORDED["pairs"], np=np, torch=torch)
-    names |= dict(CrossEncoder=CrossEncoder, Sigmoid=Sigmoid, Identity=Identity)
+    names |= dict(CrossEncoder=CrossEncoder, Sigmoid=Sigmoid, Identity=Identity, evaluator=None)
     outcome = outcome_of(lambda: eval(recorded["call"], names))
     if "error" in recorded:
         assert outcome.get("error") == recorded["error"], outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import operator
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -276,7 +277,7 @@ class CrossEncoder(Evaluates):
             an array in f32, [pairs], or [pairs, labels] for several labels; a scalar, or [labels], for one pair.
             Tensors with `convert_to_tensor` or without `convert_to_numpy`, which need torch.
         """
-        if batch_size <= 0:
+        if operator.index(batch_size) <= 0:
             raise input_error(f"batch_size must be a positive integer, got {batch_size}.")
         if kwargs:
             warn_once(f"CrossEncoder.predict: ignored, because only torch's models take them: {', '.join(kwargs)}")
