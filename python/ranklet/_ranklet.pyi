@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 
-ExplanationRow = tuple[float, float, list[tuple[str, int, int, float]], int, float]
+ExplanationRow = tuple[float, float, list[tuple[str, int, int, float]], int, float, tuple[int, int] | None]
 
 def error_codes() -> list[str]: ...
 def document_texts(documents: str, rank_fields: Sequence[str] | None, structured: str | None) -> list[str]: ...
@@ -21,10 +21,31 @@ def explain(
     unit: str,
     of: str,
     samples: int,
+    long_documents: str,
     instruction: str | None,
     on_step: Callable[[int, int, ExplanationRow], object],
 ) -> ExplanationRow: ...
-def explain_cost(query: str, document: str, unit: str, of: str, samples: int) -> int: ...
+def explain_cost(
+    reranker: NativeReranker,
+    query: str,
+    document: str,
+    unit: str,
+    of: str,
+    samples: int,
+    long_documents: str,
+    instruction: str | None,
+) -> int: ...
+def highlights(
+    reranker: NativeReranker,
+    query: str,
+    documents: Sequence[str],
+    count: int,
+    scores: str,
+    max_tokens_per_document: int | None,
+    long_documents: str,
+    instruction: str | None,
+    deadline: float | None,
+) -> tuple[list[list[tuple[int, int, float]]], int]: ...
 def download(
     model: str,
     revision: str | None,

@@ -1,22 +1,29 @@
 //! Explanations of scores.
 
 use pyo3::prelude::*;
-use ranklet::{ExplainOptions, Explainer, Explanation, OffsetUnit, PairText, Reranker, Result};
+use ranklet::{
+    ExplainOptions, Explainer, Explanation, Highlight, OffsetUnit, PairText, Reranker, Result, ScoreOptions,
+    Span,
+};
 
 use crate::error::{NativeError, caught, detached};
-use crate::model::NativeReranker;
+use crate::model::{NativeReranker, document_options, seconds};
 
 /// What a unit adds to the logit: the text that it is in, its first code point, its end, and its contribution.
 type UnitRow = (&'static str, usize, usize, f32);
 
-/// The logit, the logit without the units, the units, the number of pairs scored, and the additivity error.
-type ExplanationRow = (f32, f32, Vec<UnitRow>, usize, f32);
+/// The logit, the logit without the units, the units, the number of pairs scored, the additivity error, and the span of
+/// the chunk that is explained.
+type ExplanationRow = (f32, f32, Vec<UnitRow>, usize, f32, Option<(usize, usize)>);
+
+/// Where a sentence is, and its score.
+type HighlightRow = (usize, usize, f32);
 
 /// Explains the score of a pair. `unit` is `"word"` or `"sentence"`; `of` is `"document"`, `"query"` or `"both"`. Before
 /// the first micro-batch and after each, calls `on_step` with the number of pairs scored so far, the number of all, and
 /// the explanation so far. An exception that it raises ends the call.
 #[pyfunction]
-#[pyo3(signature = (reranker, query, document, unit, of, samples, instruction, on_step))]
+#[pyo3(signature = (reranker, query, document, unit, of, samples, long_documents, instruction, on_step))]
 #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
 pub(crate) fn explain(
     py: Python<'_>,
@@ -26,12 +33,14 @@ pub(crate) fn explain(
     unit: &str,
     of: &str,
     samples: usize,
+    long_documents: &str,
     instruction: Option<&str>,
     on_step: &Bound<'_, PyAny>,
 ) -> Result<ExplanationRow, PyErr> {
     let reranker: &Reranker = reranker.get();
-    let options = explain_options(unit, of, samples, instruction).map_err(NativeError::from)?;
-    let mut explainer = caught(|| Ok(Explainer::new(query, document, options)))?;
+    let options =
+        explain_options(unit, of, samples, long_documents, instruction).map_err(NativeError::from)?;
+    let mut explainer = detached(py, || Explainer::new(reranker, query, document, options))?;
     loop {
         let explanation = caught(|| Ok(explainer.explanation()))?;
         on_step.call1((explainer.scored(), explainer.variants(), row(&explanation)))?;
@@ -42,28 +51,62 @@ pub(crate) fn explain(
     }
 }
 
-/// Returns the number of pairs that [`explain`] scores.
+/// Returns the maximum number of pairs that [`explain`] scores.
 #[pyfunction]
-#[pyo3(signature = (query, document, unit, of, samples))]
+#[pyo3(signature = (reranker, query, document, unit, of, samples, long_documents, instruction))]
+#[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
 pub(crate) fn explain_cost(
+    py: Python<'_>,
+    reranker: &NativeReranker,
     query: &str,
     document: &str,
     unit: &str,
     of: &str,
     samples: usize,
+    long_documents: &str,
+    instruction: Option<&str>,
 ) -> Result<usize, NativeError> {
-    let options = explain_options(unit, of, samples, None)?;
-    caught(|| Ok(Explainer::new(query, document, options).variants()))
+    let options = explain_options(unit, of, samples, long_documents, instruction)?;
+    detached(py, || Ok(Explainer::new(reranker.get(), query, document, options)?.variants()))
+}
+
+/// Finds the `count` best sentences of each document: the first code point, the end and the score of each, best first.
+/// Returns also the number of tokens that the model has read. The other options are those of `NativeReranker.scoring`.
+#[pyfunction]
+#[pyo3(signature = (
+    reranker, query, documents, count, scores, max_tokens_per_document, long_documents, instruction, deadline
+))]
+#[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
+pub(crate) fn highlights(
+    py: Python<'_>,
+    reranker: &NativeReranker,
+    query: &str,
+    documents: Vec<String>,
+    count: usize,
+    scores: &str,
+    max_tokens_per_document: Option<usize>,
+    long_documents: &str,
+    instruction: Option<&str>,
+    deadline: Option<f64>,
+) -> Result<(Vec<Vec<HighlightRow>>, usize), NativeError> {
+    let limits = document_options(max_tokens_per_document, long_documents)?;
+    let options = ScoreOptions { scores: scores.parse()?, instruction, deadline: seconds(deadline)? };
+    let found =
+        detached(py, || reranker.get().highlights_blocking(query, &documents, count, limits, options))?;
+    let row = |best: &Highlight| (best.span.start, best.span.end, best.score);
+    let rows = found.documents.iter().map(|best| best.iter().map(row).collect());
+    Ok((rows.collect(), found.tokens))
 }
 
 fn explain_options<'a>(
     unit: &str,
     of: &str,
     samples: usize,
+    long_documents: &str,
     instruction: Option<&'a str>,
 ) -> Result<ExplainOptions<'a>> {
-    let (unit, of) = (unit.parse()?, of.parse()?);
-    Ok(ExplainOptions { unit, of, samples, instruction, offsets: OffsetUnit::CodePoint })
+    let (unit, of, long_documents) = (unit.parse()?, of.parse()?, long_documents.parse()?);
+    Ok(ExplainOptions { unit, of, samples, long_documents, instruction, offsets: OffsetUnit::CodePoint })
 }
 
 fn row(explanation: &Explanation) -> ExplanationRow {
@@ -74,6 +117,7 @@ fn row(explanation: &Explanation) -> ExplanationRow {
         };
         (text, unit.span.start, unit.span.end, unit.contribution)
     });
-    let Explanation { logit, base, variants, .. } = explanation;
-    (*logit, *base, units.collect(), *variants, explanation.additivity_error())
+    let Explanation { logit, base, variants, span, .. } = explanation;
+    let span = span.map(|Span { start, end }| (start, end));
+    (*logit, *base, units.collect(), *variants, explanation.additivity_error(), span)
 }

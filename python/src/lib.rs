@@ -24,7 +24,7 @@ mod native {
     #[pymodule_export]
     use super::error::panic_inside;
     #[pymodule_export]
-    use super::explaining::{explain, explain_cost};
+    use super::explaining::{explain, explain_cost, highlights};
     #[pymodule_export]
     use super::hub::{download, wanted_files};
     #[pymodule_export]

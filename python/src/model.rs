@@ -188,7 +188,10 @@ impl NativeReranker {
 #[pyclass(frozen)]
 pub(crate) struct NativeCollection(Arc<Collection>);
 
-fn document_options(max_tokens_per_document: Option<usize>, long_documents: &str) -> Result<DocumentOptions> {
+pub(crate) fn document_options(
+    max_tokens_per_document: Option<usize>,
+    long_documents: &str,
+) -> Result<DocumentOptions> {
     Ok(DocumentOptions {
         max_tokens_per_document,
         long_documents: long_documents.parse()?,
@@ -197,7 +200,7 @@ fn document_options(max_tokens_per_document: Option<usize>, long_documents: &str
 }
 
 /// Converts a number of seconds.
-fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
+pub(crate) fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
     let convert = |seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|error| {
             Error::new(ErrorKind::Input, format!("the deadline: {error}")).with_source(error)

@@ -4,7 +4,7 @@ from .async_reranker import AsyncCollection, AsyncReranker
 from .collection import Collection
 from .explanations import Comparison, Contribution, Explanation, ExplanationCost, Lift
 from .reranker import Reranker
-from .results import CollectionRanking, RerankResponse, RerankResult, StreamPart, Timings, Usage
+from .results import CollectionRanking, Highlight, RerankResponse, RerankResult, StreamPart, Timings, Usage
 
 __all__ = [
     "AsyncCollection",
@@ -15,6 +15,7 @@ __all__ = [
     "Contribution",
     "Explanation",
     "ExplanationCost",
+    "Highlight",
     "Lift",
     "RerankResponse",
     "RerankResult",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _model
-from .._ranklet import NativeCollection, NativeScoring, rank_scores
+from .._ranklet import NativeCollection, NativeReranker, rank_scores
 from ..errors import input_error, make_error
 from .fusion import FirstStage, read_deadline, read_fuse
 from .results import CollectionRanking, RerankResult, Timings, Usage
@@ -22,10 +23,19 @@ if TYPE_CHECKING:
 class Collection:
     """Tokenized documents of a reranker. Created by `Reranker.prepare`."""
 
-    def __init__(self, reranker: Reranker, prepared: NativeCollection, documents: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        reranker: Reranker,
+        prepared: NativeCollection,
+        documents: Sequence[Any],
+        texts: list[str],
+        limits: tuple[int | None, str],
+    ) -> None:
         self._reranker = reranker
         self._prepared: NativeCollection | None = prepared
         self._documents = documents
+        self._texts = texts
+        self._limits = limits
         self._latest = 0
 
     @property
@@ -48,6 +58,7 @@ class Collection:
         min_score: float | None = None,
         deadline_ms: float | None = None,
         fuse: Mapping[str, Any] | None = None,
+        highlights: int | None = None,
         latest: bool = False,
         _stop: Stop | None = None,
     ) -> Iterator[CollectionRanking]:
@@ -57,6 +68,7 @@ class Collection:
             candidates: indices of the documents to score, for example those that a first stage has found.
             min_score, fuse: as for `Reranker.rerank`; `first_stage` has a score for each of the candidates.
             deadline_ms: the time from the first iteration; the last ranking has the documents scored by then.
+            highlights: number of best sentences to find in each result of the last ranking.
             latest: ends earlier calls with `latest`, whose loops raise an error with the code "aborted".
         """
         if self._prepared is None:
@@ -65,16 +77,22 @@ class Collection:
             top_n = _model.positive_int(top_n, "top_n")
         chosen = None if candidates is None else self._indices(candidates)
         total = self.size if chosen is None else len(chosen)
-        kind = _model.one_of(scores, "scores", _model.SCORES)
         selection = top_n, min_score, read_fuse(fuse)
         # Refuses wrong options before anything is scored.
         rank_scores([None] * total, *selection)
-        native, prepared, seconds = self._reranker._native, self._prepared, read_deadline(deadline_ms)
-        query = _model.text(query, "query")
-
-        def begin() -> NativeScoring:
-            return native.scoring_prepared(query, prepared, chosen, kind, seconds)
-
+        if highlights is not None:
+            highlights = _model.positive_int(highlights, "highlights")
+        request = _RankRequest(
+            native=self._reranker._native,
+            prepared=self._prepared,
+            query=_model.text(query, "query"),
+            chosen=chosen,
+            scores=_model.one_of(scores, "scores", _model.SCORES),
+            selection=selection,
+            seconds=read_deadline(deadline_ms),
+            highlights=highlights,
+            return_documents=return_documents,
+        )
         if latest:
             self._latest += 1
         call = self._latest
@@ -84,32 +102,39 @@ class Collection:
                 raise make_error("aborted", "a newer call replaced this one")
             return _stop is not None and _stop()
 
-        return self._rank(begin, total, chosen, selection, return_documents, is_canceled)
+        return self._rank(request, Scored(total, None, is_canceled))
 
-    def _rank(
-        self,
-        begin: Callable[[], NativeScoring],
-        total: int,
-        chosen: list[int] | None,
-        selection: tuple[int | None, float | None, FirstStage | None],
-        return_documents: bool,
-        stop: Stop,
-    ) -> Iterator[CollectionRanking]:
+    def _rank(self, request: _RankRequest, scored: Scored) -> Iterator[CollectionRanking]:
         started = time.perf_counter()
-        scored = Scored(total, None, stop)
+        total = len(scored.scores)
         backend = self._reranker.info["backend"]
-        indices = range(total) if chosen is None else chosen
+        indices = range(self.size) if request.chosen is None else request.chosen
 
-        def ranking(done: int, unscored: list[int]) -> CollectionRanking:
+        def remaining() -> float | None:
+            return None if request.seconds is None else request.seconds - (time.perf_counter() - started)
+
+        def ranking(done: int, is_last: bool = False) -> CollectionRanking:
+            ranked = rank_scores(scored.scores, *request.selection)
+            documents = [indices[position] for position, _, _ in ranked]
+            options = request.scores, *self._limits, None
+            best = scored.highlights(
+                request.native,
+                request.query,
+                [self._texts[index] for index in documents],
+                request.highlights if is_last else None,
+                options,
+                remaining,
+            )
             results = [
                 RerankResult(
-                    index=indices[position],
+                    index=documents[place],
                     score=score,
                     model_score=model_score,
                     span=scored.spans.get(position),
-                    document=self._documents[indices[position]] if return_documents else None,
+                    highlights=best[place],
+                    document=self._documents[documents[place]] if request.return_documents else None,
                 )
-                for position, score, model_score in rank_scores(scored.scores, *selection)
+                for place, (position, score, model_score) in enumerate(ranked)
             ]
             return CollectionRanking(
                 results=results,
@@ -118,15 +143,18 @@ class Collection:
                 usage=Usage(tokens=scored.tokens, documents=done),
                 backend=backend,
                 timings=Timings((time.perf_counter() - started) * 1000, scored.engine_ms),
-                unscored=unscored,
+                unscored=[i for i, score in zip(indices, scored.scores) if score is None] if is_last else [],
             )
 
+        run = request.native.scoring_prepared(
+            request.query, request.prepared, request.chosen, request.scores, request.seconds
+        )
         done = 0
-        for _, done in scored.steps(begin()):
-            yield ranking(done, [])
+        for _, done in scored.steps(run):
+            yield ranking(done)
         # Without a document there is one ranking too.
-        if done < total or total == 0:
-            yield ranking(done, [index for index, score in zip(indices, scored.scores) if score is None])
+        if done < total or total == 0 or request.highlights is not None:
+            yield ranking(done, is_last=True)
 
     def _indices(self, candidates: Sequence[int] | np.ndarray) -> list[int]:
         indices = candidates.tolist() if isinstance(candidates, np.ndarray) else list(candidates)
@@ -145,3 +173,19 @@ class Collection:
 
     def __exit__(self, *exception: object) -> None:
         self.dispose()
+
+
+@dataclasses.dataclass(frozen=True)
+class _RankRequest:
+    """The checked options of `Collection.rank`."""
+
+    native: NativeReranker
+    prepared: NativeCollection
+    query: str
+    chosen: list[int] | None
+    scores: str
+    selection: tuple[int | None, float | None, FirstStage | None]
+    seconds: float | None
+    """The deadline, from the first iteration."""
+    highlights: int | None
+    return_documents: bool

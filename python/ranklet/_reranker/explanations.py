@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 UNITS = ("word", "sentence")
 EXPLAINED_TEXTS = ("document", "query", "both")
+LONG_DOCUMENTS = ("truncate", "chunk")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Explanation:
     """Number of pairs that were scored."""
     additivity_error: float
     """The sum of the contributions minus the difference of the logits. It is a rounding error if there are samples."""
+    span: tuple[int, int] | None = None
+    """The part of the document that is explained, text[start:end], if it does not fit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +57,18 @@ class ExplanationCost:
 
 
 @dataclasses.dataclass(frozen=True)
-class Lift:
+class Lift(Contribution):
     """What a word or a sentence adds to the difference between two documents."""
 
-    of: Literal["a", "b"]
-    """The explanation that it is in."""
-    text: Literal["query", "document"]
-    start: int
-    end: int
     lift: float
     """For a unit of `a` its contribution; for one of `b` its contribution with the opposite sign."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplanationWithLifts(Explanation):
+    """An explanation of one of two documents."""
+
+    units: list[Lift]  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +77,8 @@ class Comparison:
 
     difference: float
     """The logit of `a` minus that of `b`."""
-    a: Explanation
-    b: Explanation
-    units: list[Lift]
-    """The units of `a`, then those of `b`."""
+    a: ExplanationWithLifts
+    b: ExplanationWithLifts
 
 
 ExplainProgress = Callable[[int, int, Explanation], object]
@@ -95,6 +98,7 @@ class Explains:
         unit: str = "word",
         of: str = "document",
         samples: int = 0,
+        long_documents: str = "chunk",
         instruction: str | None = None,
         on_progress: ExplainProgress | None = None,
         _stop: Stop | None = None,
@@ -106,26 +110,31 @@ class Explains:
             of: the texts whose units are left out: "document", "query" or "both".
             samples: number of random orders for Shapley values, which add up to the difference between the logit and
                 the logit without the units. With 0, each unit is left out alone.
+            long_documents: "chunk" to explain the best part of a document that does not fit, or "truncate" for its
+                beginning.
             on_progress: called with the number of pairs scored so far, the number of all, and the explanation so far;
                 for the first time before anything is scored.
         """
-        return _explain(
-            self._expect_one_label("explain"),
-            query,
-            document,
-            _options(unit, of, samples),
-            instruction,
-            on_progress,
-            _stop,
-        )
+        native = self._expect_one_label("explain")
+        options = _options(unit, of, samples, long_documents, instruction)
+        return _explain(native, _texts(query, document), options, on_progress, _stop)
 
     def explain_cost(
-        self, query: str, document: str, *, unit: str = "word", of: str = "document", samples: int = 0
+        self,
+        query: str,
+        document: str,
+        *,
+        unit: str = "word",
+        of: str = "document",
+        samples: int = 0,
+        long_documents: str = "chunk",
+        instruction: str | None = None,
     ) -> ExplanationCost:
         """Returns the work of `explain` with these options, without scoring."""
-        self._expect_one_label("explain_cost")
-        query, document = _model.text(query, "query"), _model.text(document, "document")
-        return ExplanationCost(_ranklet.explain_cost(query, document, *_options(unit, of, samples)))
+        native = self._expect_one_label("explain_cost")
+        options = _options(unit, of, samples, long_documents, instruction)
+        query, document = _texts(query, document)
+        return ExplanationCost(_ranklet.explain_cost(native, query, document, *options))
 
     def compare(
         self,
@@ -135,6 +144,7 @@ class Explains:
         *,
         unit: str = "word",
         samples: int = 0,
+        long_documents: str = "chunk",
         instruction: str | None = None,
         on_progress: Callable[[int, int], object] | None = None,
         _stop: Stop | None = None,
@@ -145,35 +155,49 @@ class Explains:
             on_progress: called with the number of pairs scored so far, and the number of all.
         """
         native = self._expect_one_label("compare")
-        options = _options(unit, "document", samples)
-        query, a, b = _model.text(query, "query"), _model.text(a, "a"), _model.text(b, "b")
-        costs = [_ranklet.explain_cost(query, document, *options) for document in (a, b)]
+        options = _options(unit, "document", samples, long_documents, instruction)
+        query, a = _texts(query, a)
+        query, b = _texts(query, b)
+        second_cost = _ranklet.explain_cost(native, query, b, *options)
 
-        def explained(document: str, done_before: int) -> Explanation:
-            def progress(done: int, total: int, explanation: Explanation) -> None:
-                if on_progress is not None:
-                    on_progress(done_before + done, sum(costs))
+        def report(done: int, total: int) -> None:
+            if on_progress is not None:
+                on_progress(done, total)
 
-            return _explain(native, query, document, options, instruction, progress, _stop)
+        def of_first(done: int, total: int, explanation: Explanation) -> None:
+            report(done, total + second_cost)
 
-        first, second = explained(a, 0), explained(b, costs[0])
-        lifts = [Lift("a", unit.text, unit.start, unit.end, unit.contribution) for unit in first.units]
-        lifts += [Lift("b", unit.text, unit.start, unit.end, -unit.contribution) for unit in second.units]
-        return Comparison(first.logit - second.logit, first, second, lifts)
+        def of_second(done: int, total: int, explanation: Explanation) -> None:
+            report(first.variants + done, first.variants + total)
+
+        first = _explain(native, (query, a), options, of_first, _stop)
+        second = _explain(native, (query, b), options, of_second, _stop)
+        return Comparison(first.logit - second.logit, _with_lifts(first, 1), _with_lifts(second, -1))
 
 
-def _options(unit: str, of: str, samples: int) -> tuple[str, str, int]:
-    if samples != 0:
+Options = tuple[str, str, int, str, "str | None"]
+
+
+def _options(unit: str, of: str, samples: int, long_documents: str, instruction: str | None) -> Options:
+    if isinstance(samples, bool) or samples != 0:
         samples = _model.positive_int(samples, "samples")
-    return _model.one_of(unit, "unit", UNITS), _model.one_of(of, "of", EXPLAINED_TEXTS), samples
+    return (
+        _model.one_of(unit, "unit", UNITS),
+        _model.one_of(of, "of", EXPLAINED_TEXTS),
+        samples,
+        _model.one_of(long_documents, "long_documents", LONG_DOCUMENTS),
+        instruction,
+    )
+
+
+def _texts(query: str, document: str) -> tuple[str, str]:
+    return _model.text(query, "query"), _model.text(document, "document")
 
 
 def _explain(
     native: NativeReranker,
-    query: str,
-    document: str,
-    options: tuple[str, str, int],
-    instruction: str | None,
+    texts: tuple[str, str],
+    options: Options,
     on_progress: ExplainProgress | None,
     stop: Stop | None,
 ) -> Explanation:
@@ -183,11 +207,18 @@ def _explain(
         if stop is not None and stop():
             raise make_error("aborted", "the call was canceled")
 
-    query, document = _model.text(query, "query"), _model.text(document, "document")
-    return _explanation(_ranklet.explain(native, query, document, *options, instruction, on_step))
+    query, document = texts
+    return _explanation(_ranklet.explain(native, query, document, *options, on_step))
+
+
+def _with_lifts(explanation: Explanation, sign: int) -> ExplanationWithLifts:
+    units = [
+        Lift(unit.text, unit.start, unit.end, unit.contribution, sign * unit.contribution) for unit in explanation.units
+    ]
+    return ExplanationWithLifts(**{**vars(explanation), "units": units})
 
 
 def _explanation(row: ExplanationRow) -> Explanation:
-    logit, base, units, variants, additivity_error = row
+    logit, base, units, variants, additivity_error, span = row
     contributions = [Contribution(*unit) for unit in units]  # type: ignore[arg-type]
-    return Explanation(logit, base, contributions, variants, additivity_error)
+    return Explanation(logit, base, contributions, variants, additivity_error, span)

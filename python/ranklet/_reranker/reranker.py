@@ -125,6 +125,7 @@ class Reranker(Explains):
         min_score: float | None = None,
         deadline_ms: float | None = None,
         fuse: Mapping[str, Any] | None = None,
+        highlights: int | None = None,
         on_progress: Progress | None = None,
         _stop: Stop | None = None,
     ) -> RerankResponse:
@@ -142,12 +143,15 @@ class Reranker(Explains):
             min_score: results below it are left out.
             deadline_ms: the call ends after this time with the documents scored so far; `unscored` has the others.
             fuse: {"first_stage": [...], "method": "rrf" | "linear", "k": 60, "weight": 0.5}.
+            highlights: number of best sentences to find in each result, each scored as a document of its own.
             on_progress: called with the numbers of scored documents and of all.
         """
         started = time.perf_counter()
         native = self._expect_one_label("rerank")
         if top_n is not None:
             top_n = _model.positive_int(top_n, "top_n")
+        if highlights is not None:
+            highlights = _model.positive_int(highlights, "highlights")
         first_stage = read_fuse(fuse)
         options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
         documents = _model.listed(documents, "documents")
@@ -166,15 +170,18 @@ class Reranker(Explains):
         elif (left := remaining()) is None or left > 0:
             scored.run(native.scoring(query, texts, *options, left))
         ranked = rank_scores(scored.scores, top_n, min_score, first_stage)
+        best = [texts[index] for index, _, _ in ranked]
+        sentences = scored.highlights(native, query, best, highlights, options, remaining)
         results = [
             RerankResult(
                 index=index,
                 score=score,
                 model_score=model_score,
                 span=scored.spans.get(index),
+                highlights=sentences[place],
                 document=documents[index] if return_documents else None,
             )
-            for index, score, model_score in ranked
+            for place, (index, score, model_score) in enumerate(ranked)
         ]
         return RerankResponse(
             results=results,
@@ -190,6 +197,7 @@ class Reranker(Explains):
         documents: Iterable[Any],
         *,
         min_score: float | None = None,
+        highlights: int | None = None,
         return_documents: bool = False,
         rank_fields: Sequence[str] | None = None,
         structured: str | None = None,
@@ -211,9 +219,11 @@ class Reranker(Explains):
         if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
             raise input_error(f"documents must be an iterable of documents, not {type(documents).__name__}")
         rank_scores([], None, min_score, None)
-        low = -math.inf if min_score is None else min_score
+        choice = -math.inf if min_score is None else min_score, highlights, return_documents
+        if highlights is not None:
+            _model.positive_int(highlights, "highlights")
         fields = rank_fields, structured
-        return self._stream(native, query, documents, total, fields, options, low, return_documents, _stop)
+        return self._stream(native, query, documents, total, fields, options, choice, _stop)
 
     def _stream(
         self,
@@ -223,24 +233,27 @@ class Reranker(Explains):
         total: int | None,
         fields: tuple[Sequence[str] | None, str | None],
         options: ScoringOptions,
-        min_score: float,
-        return_documents: bool,
+        choice: tuple[float, int | None, bool],
         stop: Stop | None,
     ) -> Iterator[StreamPart]:
+        min_score, highlights, return_documents = choice
         iterator, first = iter(documents), 0
         while window := list(itertools.islice(iterator, WINDOW)):
-            scoring = native.scoring(query, document_texts(window, *fields), *options, None)
+            texts = document_texts(window, *fields)
             scored = Scored(len(window), None, stop)
-            for begin, end in scored.steps(scoring):
+            for begin, end in scored.steps(native.scoring(query, texts, *options, None)):
+                scores = {index: float(scored.scores[index] or 0.0) for index in range(begin, end)}
+                kept = [index for index, score in scores.items() if score >= min_score]
+                sentences = scored.highlights(native, query, [texts[index] for index in kept], highlights, options)
                 results = [
                     RerankResult(
                         index=first + index,
-                        score=float(scored.scores[index] or 0.0),
+                        score=scores[index],
                         span=scored.spans.get(index),
+                        highlights=sentences[place],
                         document=window[index] if return_documents else None,
                     )
-                    for index in range(begin, end)
-                    if (scored.scores[index] or 0.0) >= min_score
+                    for place, index in enumerate(kept)
                 ]
                 if end > begin:
                     yield StreamPart(results=results, done=first + end, total=total)
@@ -323,7 +336,7 @@ class Reranker(Explains):
                 raise make_error("aborted", "the call was canceled")
 
         prepared = native.prepare(texts, limit, long_documents, on_step)
-        return Collection(self, prepared, documents)
+        return Collection(self, prepared, documents, texts, (limit, long_documents))
 
     def _scoring_options(
         self, scores: str, long_documents: str, max_tokens_per_document: int | None, instruction: str | None

@@ -7,6 +7,17 @@ from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
+class Highlight:
+    """A sentence of a document."""
+
+    start: int
+    end: int
+    """Where it is: text[start:end]."""
+    score: float
+    """The score of the sentence as a document of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
 class RerankResult:
     """A document of a ranking."""
 
@@ -18,6 +29,8 @@ class RerankResult:
     """With `fuse`: the model's score."""
     span: tuple[int, int] | None = None
     """With `long_documents="chunk"`: the best chunk, text[start:end]."""
+    highlights: list[Highlight] | None = None
+    """With `highlights=n`: the n best sentences, best first."""
     document: Any = None
     """With `return_documents`: the document itself."""
 

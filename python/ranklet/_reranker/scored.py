@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import _ranklet
 from .._ranklet import NativeReranker, NativeScoring
 from ..errors import make_error
+from .results import Highlight
 
 # Documents that a call with a cache of scores hands to the engine at once.
 WINDOW = 64
+# Documents whose sentences are scored before a call can be canceled.
+HIGHLIGHT_WINDOW = 8
 
 Result = TypeVar("Result")
 Stop = Callable[[], bool]
@@ -52,6 +56,28 @@ class Scored:
         """Runs all micro-batches of a run."""
         for _ in self.steps(scoring):
             pass
+
+    def highlights(
+        self,
+        native: NativeReranker,
+        query: str,
+        texts: list[str],
+        count: int | None,
+        options: ScoringOptions,
+        remaining: Callable[[], float | None] = lambda: None,
+    ) -> list[list[Highlight] | None]:
+        """Finds the `count` best sentences of each document; `None` without a count, and after the deadline."""
+        found: list[list[Highlight] | None] = [None] * len(texts)
+        for begin in range(0, 0 if count is None else len(texts), HIGHLIGHT_WINDOW):
+            self._check()
+            seconds = remaining()
+            if seconds is not None and seconds <= 0:
+                break
+            window = texts[begin : begin + HIGHLIGHT_WINDOW]
+            best, tokens = self._timed(_ranklet.highlights, native, query, window, count, *options, seconds)
+            self.tokens += tokens
+            found[begin : begin + len(best)] = [[Highlight(*sentence) for sentence in document] for document in best]
+        return found
 
     def run_cached(
         self,
