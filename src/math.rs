@@ -173,6 +173,51 @@ impl SimdF32 for ScalarF32 {
     }
 }
 
+/// Two vectors at a time: their operations alternate, so that neither waits for its own result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Twice<S>(pub(crate) S);
+
+impl<S: SimdF32> SimdF32 for Twice<S> {
+    type F32 = [S::F32; 2];
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> [S::F32; 2] {
+        [self.0.splat(value); 2]
+    }
+    #[inline(always)]
+    fn add(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.add(a[0], b[0]), self.0.add(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn sub(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.sub(a[0], b[0]), self.0.sub(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn mul(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.mul(a[0], b[0]), self.0.mul(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn div(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.div(a[0], b[0]), self.0.div(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn min(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.min(a[0], b[0]), self.0.min(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn max(self, a: [S::F32; 2], b: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.max(a[0], b[0]), self.0.max(a[1], b[1])]
+    }
+    #[inline(always)]
+    fn round(self, a: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.round(a[0]), self.0.round(a[1])]
+    }
+    #[inline(always)]
+    fn exp2_int(self, a: [S::F32; 2]) -> [S::F32; 2] {
+        [self.0.exp2_int(a[0]), self.0.exp2_int(a[1])]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Weights in the order in which tiles read them: in panels of as many output features as a tile has columns.
 
-use super::arch::DEPTH_STEP;
+use super::arch::{DEPTH_STEP, arrange_codes};
 use crate::checkpoint::{Q7_OFFSET, Tensor};
 
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
@@ -74,6 +74,7 @@ impl PackedQ8 {
                 column += 1;
             }
         }
+        arrange_codes(&mut packed.panels);
         packed
     }
 }

@@ -82,8 +82,16 @@ unsafe fn exp2_int(a: float32x4_t) -> float32x4_t {
 
 impl<D: Q8Dot> Isa for Neon<D> {
     const NAME: &'static str = D::NAME;
-    const ROWS: usize = ROWS;
+    const ROWS_Q8: usize = ROWS;
+    const ROWS_I16: usize = ROWS;
+    const ROWS_F32: usize = ROWS;
     const PANEL: usize = PANEL;
+    type Wide = Self;
+
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
 
     fn detect() -> Option<Self> {
         let dot = D::detect()?;

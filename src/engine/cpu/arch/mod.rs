@@ -17,7 +17,7 @@ pub(super) mod x86_64;
 
 use std::fmt::Debug;
 
-use crate::math::SimdF32;
+use crate::math::{ScalarF32, SimdF32};
 
 /// Products per step of the q8 tile. Depths are zero-padded to a multiple of it.
 pub(super) const DEPTH_STEP: usize = 4;
@@ -43,7 +43,7 @@ pub(super) type WeightCodes = [u8; DEPTH_STEP];
 /// Converts a packed panel to the form that [`Isa::tile_q8`] reads. Tiles read a panel once for every few rows, so it
 /// is widened before and not within them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub(super) use wasm32::widen_panel;
+pub(super) use wasm32::{arrange_codes, widen_panel};
 /// Returns a packed panel as it is: [`Isa::tile_q8`] reads the stored form.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 #[inline(always)]
@@ -51,19 +51,33 @@ pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _buffer: &mut Vec<Weight
     panel
 }
 
-/// The result of a tile: [`Isa::ROWS`] rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
+/// Leaves the codes of packed panels as they are: [`Isa::tile_q8`] reads the stored form.
+#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
+#[inline(always)]
+pub(super) fn arrange_codes(_panels: &mut [[u8; DEPTH_STEP]]) {}
+
+/// The result of a tile: its rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
 pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
 
 /// An instruction set: eight lanes of f32, and tiles of matrix products.
 ///
-/// A tile multiplies `ROWS` rows of `a`, `stride` values apart, with one panel of packed weights, `PANEL` columns wide.
+/// A tile multiplies a few rows of `a`, `stride` values apart, with one panel of packed weights, `PANEL` columns wide.
 pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
     /// Name of the instruction set, shown to users.
     const NAME: &'static str;
-    /// Rows of a tile.
-    const ROWS: usize;
-    /// Columns of a tile, and of a panel of packed weights: a multiple of eight.
+    /// Rows of [`tile_q8`](Self::tile_q8).
+    const ROWS_Q8: usize;
+    /// Rows of [`tile_i16`](Self::tile_i16).
+    const ROWS_I16: usize;
+    /// Rows of [`tile_f32`](Self::tile_f32).
+    const ROWS_F32: usize;
+    /// Columns of a tile, and of a panel of packed weights: a multiple of the lanes of `Wide`.
     const PANEL: usize;
+    /// Vectors for work in which the order of lanes does not matter.
+    type Wide: WideF32<Self>;
+
+    /// Returns the token of the wide vectors.
+    fn wide(self) -> Self::Wide;
 
     /// Returns the token if the processor has the instructions. There is no other way to get one, so safe functions
     /// that take a token may use the instructions.
@@ -96,6 +110,74 @@ pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
     ///
     /// `panel` is `[depth][PANEL]`.
     fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
+}
+
+/// Vectors as wide as the registers of an instruction set, for work in which lanes do not depend on each other or their
+/// order does not matter. Slices must have at least as many values as a vector has lanes.
+pub(super) trait WideF32<S: Isa>: SimdF32 {
+    /// Lanes of a vector: eight or sixteen.
+    const LANES: usize;
+
+    /// Loads a vector.
+    fn read(self, from: &[f32]) -> Self::F32;
+    /// Stores a vector.
+    fn write(self, lanes: Self::F32, to: &mut [f32]);
+    /// Loads integers, rounded to f32.
+    fn read_i32(self, from: &[i32]) -> Self::F32;
+    /// Stores whole numbers in -32767..=32767 as 16-bit integers.
+    fn write_i16(self, a: Self::F32, to: &mut [i16]);
+    /// Stores whole numbers in -127..=127 as quantized activations.
+    fn write_quantized(self, a: Self::F32, to: &mut [QuantizedValue]);
+    /// Adds each eight lanes to eight sums, the first eight first.
+    fn add_eights(self, sums: S::F32, lanes: Self::F32) -> S::F32;
+    /// Returns the maxima of eight lanes and each eight lanes.
+    fn max_eights(self, max: S::F32, lanes: Self::F32) -> S::F32;
+    /// Returns the minimum lane of the first vector and the maximum lane of the second. Neither has NaN.
+    fn min_max(self, lanes: [Self::F32; 2]) -> (f32, f32);
+}
+
+/// Vectors of eight lanes.
+impl<S: Isa> WideF32<S> for S {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    fn read(self, from: &[f32]) -> S::F32 {
+        self.load(&from.as_chunks().0[0])
+    }
+    #[inline(always)]
+    fn write(self, lanes: S::F32, to: &mut [f32]) {
+        self.store(lanes, &mut to.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn read_i32(self, from: &[i32]) -> S::F32 {
+        self.load_i32(&from.as_chunks().0[0])
+    }
+    #[inline(always)]
+    fn write_i16(self, a: S::F32, to: &mut [i16]) {
+        self.store_i16(a, &mut to.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn write_quantized(self, a: S::F32, to: &mut [QuantizedValue]) {
+        self.store_quantized(a, &mut to.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn add_eights(self, sums: S::F32, lanes: S::F32) -> S::F32 {
+        self.add(sums, lanes)
+    }
+    #[inline(always)]
+    fn max_eights(self, max: S::F32, lanes: S::F32) -> S::F32 {
+        self.max(max, lanes)
+    }
+    #[inline(always)]
+    fn min_max(self, lanes: [S::F32; 2]) -> (f32, f32) {
+        let [mut min, mut max] = [[0.0; 8]; 2];
+        self.store(lanes[0], &mut min);
+        self.store(lanes[1], &mut max);
+        (
+            min.into_iter().fold(min[0], |a, b| ScalarF32.min(a, b)),
+            max.into_iter().fold(max[0], |a, b| ScalarF32.max(a, b)),
+        )
+    }
 }
 
 /// The vector operations of a tile's innermost loop.

@@ -3,6 +3,8 @@
 use super::{DEPTH_STEP, Isa, QuantizedValue, Tile};
 use crate::math::{ScalarF32, SimdF32};
 
+const ROWS: usize = 4;
+
 /// No particular instruction set, so anyone can create the token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scalar;
@@ -47,9 +49,16 @@ impl SimdF32 for Scalar {
 
 impl Isa for Scalar {
     const NAME: &'static str = "scalar";
-    const ROWS: usize = 4;
+    const ROWS_Q8: usize = ROWS;
+    const ROWS_I16: usize = ROWS;
+    const ROWS_F32: usize = ROWS;
     const PANEL: usize = 8;
+    type Wide = Self;
 
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
     fn detect() -> Option<Self> {
         Some(Self)
     }
@@ -70,7 +79,7 @@ impl Isa for Scalar {
     }
 
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<DEPTH_STEP>().0;
             for (a, columns) in steps.iter().zip(panel.chunks_exact(Self::PANEL)) {
@@ -82,7 +91,7 @@ impl Isa for Scalar {
     }
 
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
-        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<2>().0;
             for (a, pairs) in steps.iter().zip(panel.chunks_exact(Self::PANEL)) {
@@ -94,7 +103,7 @@ impl Isa for Scalar {
     }
 
     fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
-        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(Self::ROWS).enumerate() {
+        for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(ROWS).enumerate() {
             sums.fill(0.0);
             for (a, weights) in a[row * stride..].iter().zip(panel.chunks_exact(Self::PANEL)) {
                 for (sum, weight) in sums.iter_mut().zip(weights) {

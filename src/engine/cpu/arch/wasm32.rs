@@ -14,8 +14,21 @@ use crate::math::SimdF32;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wasm<D>(D);
 
-const ROWS: usize = 6;
 const PANEL: usize = 8;
+
+// V8 has fifteen of the processor's sixteen vector registers for values. Two weights, a row and the sums must fit into
+// them, and products, unless one instruction multiplies and adds. A sum that does not fit goes through memory in every
+// step, which takes longer than its arithmetic.
+/// Rows of a tile whose products are added by a second instruction.
+const ROWS_WITH_PRODUCTS: usize = 5;
+/// Rows of a tile whose products are added by the instruction that multiplies.
+#[cfg(feature = "relaxed-simd")]
+const ROWS_OF_SUMS: usize = 6;
+const ROWS_I16: usize = ROWS_WITH_PRODUCTS;
+#[cfg(feature = "relaxed-simd")]
+const ROWS_F32: usize = ROWS_OF_SUMS;
+#[cfg(not(feature = "relaxed-simd"))]
+const ROWS_F32: usize = ROWS_WITH_PRODUCTS;
 
 impl<D: Q8Dot> Wasm<D> {
     /// Returns the token: every build has the instructions of its dots.
@@ -70,8 +83,17 @@ impl<D: Q8Dot> SimdF32 for Wasm<D> {
 
 impl<D: Q8Dot> Isa for Wasm<D> {
     const NAME: &'static str = D::NAME;
-    const ROWS: usize = ROWS;
+    const ROWS_Q8: usize = D::ROWS;
+    const ROWS_I16: usize = ROWS_I16;
+    const ROWS_F32: usize = ROWS_F32;
     const PANEL: usize = PANEL;
+    type Wide = Self;
+
+    #[inline(always)]
+    fn wide(self) -> Self {
+        self
+    }
+
     #[inline(always)]
     fn load(self, values: &[f32; 8]) -> [v128; 2] {
         // SAFETY: eight f32 are two vectors, and loads need no alignment.
@@ -154,6 +176,7 @@ pub(crate) type FallbackDot = WidenedDot;
 pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     const TOKEN: Self;
+    const ROWS: usize;
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
 }
 
@@ -163,14 +186,14 @@ pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
 #[inline(never)]
 fn tile_i16(a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {
     // SAFETY: every build has the instructions.
-    unsafe { compute_tile::<WordDot, ROWS, 2, PANEL>(a, stride, panel, to) }
+    unsafe { compute_tile::<WordDot, ROWS_I16, 2, PANEL>(a, stride, panel, to) }
 }
 
 #[inline(never)]
 #[cfg_attr(feature = "relaxed-simd", target_feature(enable = "relaxed-simd"))]
 fn tile_f32(a: &[f32], stride: usize, panel: &[f32], to: &mut Tile<f32>) {
     // SAFETY: every build has the instructions.
-    unsafe { compute_tile::<FloatMulAdd, ROWS, 2, PANEL>(a, stride, panel, to) }
+    unsafe { compute_tile::<FloatMulAdd, ROWS_F32, 2, PANEL>(a, stride, panel, to) }
 }
 
 /// One relaxed instruction adds four products to a sum: the fastest if the processor has such an instruction.
@@ -182,12 +205,13 @@ pub(crate) struct RelaxedDot4(());
 impl Q8Dot for RelaxedDot4 {
     const NAME: &'static str = "wasm relaxed-simd";
     const TOKEN: Self = Self(());
+    const ROWS: usize = ROWS_OF_SUMS;
 
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         // SAFETY: this build has the instructions.
-        unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<Self, ROWS_OF_SUMS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
@@ -200,12 +224,13 @@ pub(crate) struct RelaxedDot2(());
 impl Q8Dot for RelaxedDot2 {
     const NAME: &'static str = "wasm relaxed-simd, pairs";
     const TOKEN: Self = Self(());
+    const ROWS: usize = ROWS_WITH_PRODUCTS;
 
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         // SAFETY: this build has the instructions.
-        unsafe { compute_tile::<Self, ROWS, 2, PANEL>(a, stride, panel, to) }
+        unsafe { compute_tile::<Self, ROWS_WITH_PRODUCTS, 2, PANEL>(a, stride, panel, to) }
     }
 }
 
@@ -218,10 +243,25 @@ pub(crate) struct WidenedDot(());
 impl Q8Dot for WidenedDot {
     const NAME: &'static str = "wasm simd128";
     const TOKEN: Self = Self(());
+    const ROWS: usize = ROWS_I16;
 
     #[inline(always)]
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
         tile_i16(a, stride, panel, to);
+    }
+}
+
+/// Arranges the codes of packed panels for [`widen_panel`]: of each four columns, the first two codes of all come before
+/// the other two.
+#[cfg(not(feature = "relaxed-simd"))]
+pub(crate) fn arrange_codes(panels: &mut [[u8; DEPTH_STEP]]) {
+    for columns in panels.as_chunks_mut::<4>().0 {
+        // SAFETY: four columns of four bytes are one vector.
+        unsafe {
+            let codes = v128_load(columns.as_ptr().cast());
+            let halves = i8x16_shuffle::<0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15>(codes, codes);
+            v128_store(columns.as_mut_ptr().cast(), halves);
+        }
     }
 }
 
@@ -239,10 +279,8 @@ pub(crate) fn widen_panel<'a>(
             // SAFETY: four columns of four bytes are one vector, and so are four columns of two 16-bit integers.
             unsafe {
                 let codes = v128_load(codes.as_ptr().add(part).cast());
-                let halves =
-                    i8x16_shuffle::<0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15>(codes, codes);
-                v128_store(words.as_mut_ptr().add(part).cast(), u16x8_extend_low_u8x16(halves));
-                v128_store(words.as_mut_ptr().add(PANEL + part).cast(), u16x8_extend_high_u8x16(halves));
+                v128_store(words.as_mut_ptr().add(part).cast(), u16x8_extend_low_u8x16(codes));
+                v128_store(words.as_mut_ptr().add(PANEL + part).cast(), u16x8_extend_high_u8x16(codes));
             }
         }
     }

@@ -40,11 +40,11 @@ impl ForwardPass<'_> {
         let buffer = take(&mut self.arena.wide);
         match qkv {
             QkvProjections::All(projection) => {
-                self.arena.wide = self.project(projection, norm, buffer, Epilogue::Store);
+                self.arena.wide = self.project(projection, norm, buffer);
                 self.rotate(attention, self.width + keys, projection.columns());
             }
             QkvProjections::Cls { query, key_value } => {
-                self.arena.wide = self.project(key_value, norm, buffer, Epilogue::Store);
+                self.arena.wide = self.project(key_value, norm, buffer);
                 self.rotate(attention, keys, key_value.columns());
                 // CLS queries are at position 0, where the rotation is the identity.
                 if let BlockNorm::Before(_) = norm {
@@ -52,7 +52,7 @@ impl ForwardPass<'_> {
                 }
                 self.keep_cls_rows();
                 let buffer = take(&mut self.arena.query);
-                self.arena.query = self.project(query, norm, buffer, Epilogue::Store);
+                self.arena.query = self.project(query, norm, buffer);
             }
         }
     }

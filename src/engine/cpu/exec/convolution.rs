@@ -37,10 +37,11 @@ impl ForwardPass<'_> {
         let Arena { x, unfolded, wide, cls_rows, quantized, .. } = &mut self.arena;
         let added = arena::rows(wide, self.rows, self.width);
         let input = Input { values: unfolded, rows: 0..self.rows, cls_rows };
-        let output = Output { values: added, epilogue: Epilogue::Activate(*activation) };
+        let output = Output { values: added, epilogue: Epilogue::Store };
         linear.apply(self.engine.kernels, &input, quantized, output);
-        let added = &wide[..self.rows * self.width];
-        x.iter_mut().zip(added).for_each(|(x, added)| *x += added);
+        let added = &mut wide[..self.rows * self.width];
+        self.engine.kernels.activate(added, *activation);
+        x.iter_mut().zip(&*added).for_each(|(x, added)| *x += added);
         self.norm(norm);
     }
 }

@@ -9,8 +9,8 @@ use crate::engine::cpu::kernels::{Epilogue, Output};
 use crate::engine::cpu::{BlockNorm, CpuEngine};
 
 /// Rows of a feed-forward block that are computed together, residual rows included, so that the inner activations stay
-/// in the cache. A multiple of the tile rows of every instruction set (4, 6 and 8).
-pub(crate) const BLOCK_ROWS: usize = 96;
+/// in the cache. A multiple of the tile rows of every instruction set (4, 5, 6 and 8).
+pub(crate) const BLOCK_ROWS: usize = 120;
 
 type FeedForward = crate::engine::lower::FeedForward<CpuEngine>;
 
@@ -33,10 +33,12 @@ impl ForwardPass<'_> {
         let values = &norm.input(x, normed)[rows.start * self.width..];
         let input = Input { values, rows: rows.clone(), cls_rows };
         arena::rows(wide, rows.len(), columns);
-        let epilogue = if *gated { Epilogue::Store } else { Epilogue::Activate(*activation) };
-        intermediate.apply(kernels, &input, quantized, Output { values: wide, epilogue });
+        intermediate.apply(kernels, &input, quantized, Output { values: wide, epilogue: Epilogue::Store });
+        let inner = &mut wide[..rows.len() * columns];
         if *gated {
-            kernels.glu(&mut wide[..rows.len() * columns], columns / 2, *activation);
+            kernels.glu(inner, columns / 2, *activation);
+        } else {
+            kernels.activate(inner, *activation);
         }
         let x = &mut x[rows.start * self.width..];
         let inner = Input { values: wide, rows: rows.clone(), cls_rows };

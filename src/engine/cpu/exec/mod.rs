@@ -90,8 +90,10 @@ impl<'a> ForwardPass<'a> {
     fn project_stream(&mut self, layer: &Linear, activation: Option<Activation>) {
         self.check_magnitude();
         let buffer = take(&mut self.arena.wide);
-        let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
-        self.arena.wide = self.project(layer, &BlockNorm::Absent, buffer, epilogue);
+        self.arena.wide = self.project(layer, &BlockNorm::Absent, buffer);
+        if let Some(activation) = activation {
+            self.engine.kernels.activate(&mut self.arena.wide[..self.rows * layer.columns()], activation);
+        }
         swap(&mut self.arena.x, &mut self.arena.wide);
         (self.width, self.normed) = (layer.columns(), false);
     }
@@ -112,15 +114,9 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// Projects all rows of a block's input into the buffer `to`, and returns it.
-    pub(crate) fn project(
-        &mut self,
-        projection: &Linear,
-        norm: &BlockNorm,
-        mut to: Vec<f32>,
-        epilogue: Epilogue,
-    ) -> Vec<f32> {
+    pub(crate) fn project(&mut self, projection: &Linear, norm: &BlockNorm, mut to: Vec<f32>) -> Vec<f32> {
         arena::rows(&mut to, self.rows, projection.columns());
-        let output = Output { values: &mut to, epilogue };
+        let output = Output { values: &mut to, epilogue: Epilogue::Store };
         let Arena { x, normed, cls_rows, quantized, .. } = &mut self.arena;
         let input = Input { values: norm.input(x, normed), rows: 0..self.rows, cls_rows };
         projection.apply(self.engine.kernels, &input, quantized, output);

@@ -1,19 +1,19 @@
 //! Linear layers, `x W^T + b`, with an epilogue, over packed weights and tile by tile.
 
-use super::lanes::pad_to_eight;
+use std::ops::Range;
+
 use super::quantize::QuantizedRows;
-use crate::checkpoint::Activation;
-use crate::engine::cpu::arch::{DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile, widen_panel};
+use crate::engine::cpu::arch::{
+    DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile, WideF32, widen_panel,
+};
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
-use crate::math;
+use crate::math::SimdF32;
 
 /// The operation applied to the results of a linear layer before they are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Epilogue {
     /// Stores the results.
     Store,
-    /// Stores the results of an activation function.
-    Activate(Activation),
     /// Adds the results to the output, which holds the residual stream.
     Add,
 }
@@ -43,74 +43,135 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
     residual_products.resize(input.two_step_rows.len() * S::PANEL, 0.0);
     let all = input.rows + input.two_step_rows.len();
     let panels = layer.panels.chunks_exact(layer.depth / DEPTH_STEP * S::PANEL);
-    let mut buffer = Vec::new();
+    let (mut widened, mut partial) = (Vec::new(), [0.0; MAX_TILE_COLUMNS]);
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
     // Panels outside, rows inside: a panel stays in the L1 or L2 cache for all rows.
     for (index, panel) in panels.enumerate() {
-        let panel = widen_panel(panel, &mut buffer);
+        let panel = widen_panel(panel, &mut widened);
         let columns = PanelColumns::of::<S>(index, layer.columns);
         let constants = ColumnConstants {
-            scales: columns.eights::<S>(&layer.scales),
-            column_sums: columns.eights::<S>(&layer.column_sums),
-            biases: columns.eights::<S>(&layer.biases),
+            scales: columns.part::<S>(&layer.scales),
+            column_sums: columns.part::<S>(&layer.column_sums),
+            biases: columns.part::<S>(&layer.biases),
         };
         // Tiles from the last to the first, because residual rows come last and their products are added to earlier
         // rows.
         let mut two_step = input.two_step_rows.iter().enumerate().rev().peekable();
-        for first in (0..all).step_by(S::ROWS).rev() {
+        for first in (0..all).step_by(S::ROWS_Q8).rev() {
             isa.tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
-            let end = all.min(first + S::ROWS);
+            let end = all.min(first + S::ROWS_Q8);
             for row in input.rows.max(first)..end {
-                let sums = tile[(row - first) * S::PANEL..][..S::PANEL].as_chunks::<8>().0;
-                let to =
-                    residual_products[(row - input.rows) * S::PANEL..][..S::PANEL].as_chunks_mut::<8>().0;
-                for (eight, (sums, to)) in sums.iter().zip(to).enumerate() {
-                    isa.store(constants.product(isa, input, row, eight, sums), to);
+                let sums = &tile[(row - first) * S::PANEL..][..S::PANEL];
+                let to = &mut residual_products[(row - input.rows) * S::PANEL..][..S::PANEL];
+                let row = RowConstants::of(isa, input, row);
+                for column in (0..S::PANEL).step_by(lanes) {
+                    wide.write(constants.product(isa, &row, column, sums), &mut to[column..]);
                 }
             }
-            for (row, sums) in (first..end.min(input.rows)).zip(tile.chunks_exact(S::PANEL)).rev() {
-                let row_values = columns.row_slice(output.values, row);
+            if first >= input.rows {
+                continue;
+            }
+            let end = end.min(input.rows);
+            let whole = columns.count == S::PANEL && two_step.peek().is_none_or(|(_, of)| **of < first);
+            if whole {
+                constants.store_rows(isa, input, first..end, &tile, columns, output.epilogue, output.values);
+                continue;
+            }
+            for (row, sums) in (first..end).zip(tile.chunks_exact(S::PANEL)).rev() {
                 let residual = two_step.next_if(|(_, of)| **of == row);
-                for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
-                    let mut product = constants.product(isa, input, row, eight, sums);
+                let values = columns.row_slice(output.values, row);
+                let to = columns.whole::<S>(values, &mut partial);
+                let row = RowConstants::of(isa, input, row);
+                for column in (0..S::PANEL).step_by(lanes) {
+                    let mut product = constants.product(isa, &row, column, sums);
                     if let Some((residual, _)) = residual {
-                        let residual_product = &residual_products[residual * S::PANEL..].as_chunks().0[eight];
-                        product = isa.add(product, isa.load(residual_product));
+                        let residual = &residual_products[residual * S::PANEL..][..S::PANEL];
+                        product = wide.add(product, wide.read(&residual[column..]));
                     }
-                    store_eight(
-                        isa,
-                        row_values,
-                        eight,
-                        output.epilogue,
-                        isa.add(product, isa.load(&constants.biases[eight])),
-                    );
+                    let biased = wide.add(product, wide.read(&constants.biases[column..]));
+                    store(wide, output.epilogue, biased, &mut to[column..]);
                 }
+                columns.keep::<S>(values, &partial);
             }
         }
     }
     input.residual_products = residual_products;
 }
 
-/// The scales, weight sums and biases of a panel's columns, in groups of eight.
+/// The scales, weight sums and biases of a panel's columns.
 struct ColumnConstants<'a> {
-    scales: &'a [[f32; 8]],
-    column_sums: &'a [[f32; 8]],
-    biases: &'a [[f32; 8]],
+    scales: &'a [f32],
+    column_sums: &'a [f32],
+    biases: &'a [f32],
+}
+
+/// The constants of a row in every lane.
+struct RowConstants<S: Isa> {
+    offset_term: <S::Wide as SimdF32>::F32,
+    scale: <S::Wide as SimdF32>::F32,
+    zero_point: <S::Wide as SimdF32>::F32,
+}
+
+impl<S: Isa> RowConstants<S> {
+    #[inline(always)]
+    fn of(isa: S, input: &QuantizedRows, row: usize) -> Self {
+        let wide = isa.wide();
+        Self {
+            offset_term: wide.splat(input.offset_terms[row]),
+            scale: wide.splat(input.scales[row]),
+            zero_point: wide.splat(input.zero_points[row]),
+        }
+    }
 }
 
 impl ColumnConstants<'_> {
-    /// Returns `row` times eight columns, from the sums of the products of their codes.
+    /// Returns `row` times the columns from `column` on, from the sums of the products of their codes.
     #[inline(always)]
     fn product<S: Isa>(
         &self,
         isa: S,
+        row: &RowConstants<S>,
+        column: usize,
+        sums: &[i32],
+    ) -> <S::Wide as SimdF32>::F32 {
+        let wide = isa.wide();
+        let sums = wide.sub(wide.read_i32(&sums[column..]), row.offset_term);
+        let scaled = wide.mul(wide.mul(sums, row.scale), wide.read(&self.scales[column..]));
+        wide.add(scaled, wide.mul(row.zero_point, wide.read(&self.column_sums[column..])))
+    }
+
+    /// Stores the results of rows without residuals in a panel whose columns are all in the output.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the state of one loop, whose body this is")]
+    fn store_rows<S: Isa>(
+        &self,
+        isa: S,
         input: &QuantizedRows,
-        row: usize,
-        eight: usize,
-        sums: &[i32; 8],
-    ) -> S::F32 {
-        let sums = isa.sub(isa.load_i32(sums), isa.splat(input.offset_terms[row]));
-        let scaled = isa.mul(isa.mul(sums, isa.splat(input.scales[row])), isa.load(&self.scales[eight]));
-        isa.add(scaled, isa.mul(isa.splat(input.zero_points[row]), isa.load(&self.column_sums[eight])))
+        rows: Range<usize>,
+        tile: &Tile<i32>,
+        columns: PanelColumns,
+        epilogue: Epilogue,
+        output: &mut [f32],
+    ) {
+        let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+        let to = output[rows.start * columns.total..].chunks_mut(columns.total);
+        let constants = input.offset_terms[rows.clone()].iter().zip(&input.scales[rows.clone()]);
+        let constants = constants.zip(&input.zero_points[rows]);
+        for ((to, sums), ((&offset_term, &scale), &zero_point)) in
+            to.zip(tile.chunks_exact(S::PANEL)).zip(constants)
+        {
+            let to = &mut to[columns.first..][..S::PANEL];
+            let row = RowConstants::<S> {
+                offset_term: wide.splat(offset_term),
+                scale: wide.splat(scale),
+                zero_point: wide.splat(zero_point),
+            };
+            for column in (0..S::PANEL).step_by(lanes) {
+                let product = self.product(isa, &row, column, sums);
+                let biased = wide.add(product, wide.read(&self.biases[column..]));
+                store(wide, epilogue, biased, &mut to[column..]);
+            }
+        }
     }
 }
 
@@ -118,23 +179,22 @@ impl ColumnConstants<'_> {
 #[inline(always)]
 pub(super) fn linear_f32<S: Isa>(isa: S, layer: &PackedF32, input: &[f32], rows: usize, output: Output) {
     let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+    let mut partial = [0.0; MAX_TILE_COLUMNS];
     // Panels outside, as in `linear_q8`. Each sum runs over the whole depth in one order, whatever the tile.
     for (index, panel) in layer.panels.chunks_exact(layer.depth * S::PANEL).enumerate() {
         let columns = PanelColumns::of::<S>(index, layer.columns);
-        let biases = columns.eights::<S>(&layer.biases);
-        for first in (0..rows).step_by(S::ROWS) {
+        let biases = columns.part::<S>(&layer.biases);
+        for first in (0..rows).step_by(S::ROWS_F32) {
             isa.tile_f32(&input[first * layer.depth..], layer.depth, panel, &mut tile);
-            for (row, sums) in (first..rows).zip(tile.chunks_exact(S::PANEL).take(S::ROWS)) {
-                let row_values = columns.row_slice(output.values, row);
-                for (eight, sums) in sums.as_chunks::<8>().0.iter().enumerate() {
-                    store_eight(
-                        isa,
-                        row_values,
-                        eight,
-                        output.epilogue,
-                        isa.add(isa.load(sums), isa.load(&biases[eight])),
-                    );
+            for (row, sums) in (first..rows).zip(tile.chunks_exact(S::PANEL).take(S::ROWS_F32)) {
+                let values = columns.row_slice(output.values, row);
+                let to = columns.whole::<S>(values, &mut partial);
+                for column in (0..S::PANEL).step_by(lanes) {
+                    let biased = wide.add(wide.read(&sums[column..]), wide.read(&biases[column..]));
+                    store(wide, output.epilogue, biased, &mut to[column..]);
                 }
+                columns.keep::<S>(values, &partial);
             }
         }
     }
@@ -156,72 +216,47 @@ impl PanelColumns {
         Self { first, count: S::PANEL.min(total - first), total }
     }
 
-    /// Their part of a vector with one value per column, zero-padded to whole panels, in groups of eight.
+    /// Returns their part of a vector with one value per column, zero-padded to whole panels.
     #[inline(always)]
-    fn eights<S: Isa>(self, vector: &[f32]) -> &[[f32; 8]] {
-        vector[self.first..][..S::PANEL].as_chunks().0
+    fn part<S: Isa>(self, vector: &[f32]) -> &[f32] {
+        &vector[self.first..][..S::PANEL]
     }
 
-    /// Their part of a row of the output.
+    /// Returns their part of a row of the output.
     #[inline(always)]
     fn row_slice(self, output: &mut [f32], row: usize) -> &mut [f32] {
         &mut output[row * self.total + self.first..][..self.count]
     }
-}
 
-/// Applies the epilogue to eight results and stores those that are within the row.
-#[inline(always)]
-fn store_eight<S: Isa>(isa: S, row_values: &mut [f32], eight: usize, epilogue: Epilogue, value: S::F32) {
-    let (whole, rest) = row_values.as_chunks_mut::<8>();
-    if let Some(to) = whole.get_mut(eight) {
-        apply_epilogue(isa, epilogue, value, to);
-    } else if eight == whole.len() && !rest.is_empty() {
-        let mut to = pad_to_eight(rest, 0.0);
-        apply_epilogue(isa, epilogue, value, &mut to);
-        rest.copy_from_slice(&to[..rest.len()]);
+    /// Returns a whole panel's part of a row: `values`, or a copy in `buffer` if the output has fewer columns.
+    #[inline(always)]
+    fn whole<'a, S: Isa>(
+        self,
+        values: &'a mut [f32],
+        buffer: &'a mut [f32; MAX_TILE_COLUMNS],
+    ) -> &'a mut [f32] {
+        if self.count == S::PANEL {
+            return &mut values[..S::PANEL];
+        }
+        buffer[..self.count].copy_from_slice(values);
+        &mut buffer[..S::PANEL]
+    }
+
+    /// Stores the copy that [`whole`](Self::whole) made, if it made one.
+    #[inline(always)]
+    fn keep<S: Isa>(self, values: &mut [f32], buffer: &[f32; MAX_TILE_COLUMNS]) {
+        if self.count != S::PANEL {
+            values.copy_from_slice(&buffer[..self.count]);
+        }
     }
 }
 
-/// Stores eight results in `to` after the epilogue.
+/// Stores results after the epilogue.
 #[inline(always)]
-fn apply_epilogue<S: Isa>(isa: S, epilogue: Epilogue, value: S::F32, to: &mut [f32; 8]) {
+fn store<S: Isa, W: WideF32<S>>(wide: W, epilogue: Epilogue, value: W::F32, to: &mut [f32]) {
     let value = match epilogue {
         Epilogue::Store => value,
-        Epilogue::Add => isa.add(value, isa.load(to)),
-        Epilogue::Activate(activation) => activate(isa, activation, value),
+        Epilogue::Add => wide.add(value, wide.read(to)),
     };
-    isa.store(value, to);
-}
-
-/// Computes an activation function of eight lanes.
-#[inline(always)]
-pub(super) fn activate<S: Isa>(isa: S, activation: Activation, x: S::F32) -> S::F32 {
-    match activation {
-        Activation::Gelu => math::gelu(isa, x),
-        Activation::GeluTanh => {
-            // sqrt(2 / pi) (x + 0.044715 x^3)
-            let cube = isa.mul(isa.mul(x, x), x);
-            let inner = isa.mul(isa.splat(0.797_884_6), isa.add(x, isa.mul(isa.splat(0.044_715), cube)));
-            let half = isa.mul(x, isa.splat(0.5));
-            isa.mul(half, isa.add(isa.splat(1.0), math::tanh(isa, inner)))
-        }
-        Activation::Relu => isa.max(x, isa.splat(0.0)),
-        Activation::Silu => isa.div(x, isa.add(isa.splat(1.0), math::exp(isa, isa.sub(isa.splat(0.0), x)))),
-        Activation::Tanh => math::tanh(isa, x),
-        Activation::QuickGelu => math::quick_gelu(isa, x),
-        Activation::ClippedGelu => isa.min(isa.max(math::gelu(isa, x), isa.splat(-10.0)), isa.splat(10.0)),
-        Activation::ReluSquared => {
-            let positive = isa.max(x, isa.splat(0.0));
-            isa.mul(positive, positive)
-        }
-        Activation::Relu6 => isa.min(isa.max(x, isa.splat(0.0)), isa.splat(6.0)),
-        Activation::LeakyRelu => isa.max(x, isa.mul(x, isa.splat(0.01))),
-        Activation::Mish => math::mish(isa, x),
-        Activation::Hardswish => {
-            let gate = isa.min(isa.max(isa.add(x, isa.splat(3.0)), isa.splat(0.0)), isa.splat(6.0));
-            isa.div(isa.mul(x, gate), isa.splat(6.0))
-        }
-        Activation::Sigmoid => math::sigmoid(isa, x),
-        Activation::Linear => x,
-    }
+    wide.write(value, to);
 }

@@ -1,7 +1,7 @@
 //! The kernels of the CPU engine: written once over [`Isa`], compiled for each instruction set, chosen at run time.
 
+mod activation;
 mod attention;
-mod glu;
 mod lanes;
 mod linear;
 mod norm;
@@ -20,7 +20,7 @@ use std::fmt::Debug;
 
 use super::arch::Isa;
 #[cfg(target_arch = "x86_64")]
-use super::arch::x86_64::{TileSet, X86};
+use super::arch::x86_64::{Avx512Vnni, TileSet, X86};
 use super::packed_weights::{PackedF32, PackedQ8};
 use crate::checkpoint::Activation;
 
@@ -33,6 +33,11 @@ struct Portable<S>(S);
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug)]
 struct WithAvx2<T>(X86<T>);
+
+/// Kernels compiled with AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+struct WithAvx512(X86<Avx512Vnni>);
 
 /// Declares [`Kernels`] and implements it by the generic functions after `=`, which take an instruction set's token
 /// first.
@@ -82,6 +87,25 @@ macro_rules! kernels {
                 unsafe { with_avx2(self.0, $($argument),*) }
             })*
         }
+
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "functions that enable the instructions which a token vouches for")]
+        impl Kernels for WithAvx512 {
+            fn name(&self) -> &'static str {
+                <X86<Avx512Vnni> as Isa>::NAME
+            }
+            fn panel(&self) -> usize {
+                <X86<Avx512Vnni> as Isa>::PANEL
+            }
+            $(fn $name(&self, $($argument: $type),*) $(-> $result)? {
+                #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+                fn with_avx512<S: Isa>(isa: S, $($argument: $type),*) $(-> $result)? {
+                    $function(isa, $($argument),*)
+                }
+                // SAFETY: the token exists only if the processor has these instructions.
+                unsafe { with_avx512(self.0, $($argument),*) }
+            })*
+        }
     };
 }
 
@@ -94,8 +118,10 @@ kernels! {
     fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) = linear::linear_q8;
     /// A linear layer in f32 over `rows` rows.
     fn linear_f32(layer: &PackedF32, input: &[f32], rows: usize, output: Output) = linear::linear_f32;
+    /// An activation function, in place.
+    fn activate(values: &mut [f32], activation: Activation) = activation::activate;
     /// `activation(x) * gate` over rows `[x, gate]`, in place.
-    fn glu(rows: &mut [f32], columns: usize, activation: Activation) = glu::glu;
+    fn glu(rows: &mut [f32], columns: usize, activation: Activation) = activation::glu;
     /// Attention of one pair with 16-bit integer products, bit-identical everywhere.
     fn attend_i16(call: AttentionCall) = attention::attend_i16;
     /// Attention of one pair in f32.
@@ -136,11 +162,12 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
 
 #[cfg(target_arch = "x86_64")]
 fn native() -> Vec<Option<&'static dyn Kernels>> {
-    use super::arch::x86_64::{Avx2, Avx512Vnni, AvxVnni};
+    use super::arch::x86_64::{Avx2, AvxVnni};
     fn with_avx2<T: TileSet>() -> Option<&'static dyn Kernels> {
         X86::<T>::detect().map(|isa| leak(WithAvx2(isa)))
     }
-    vec![with_avx2::<Avx512Vnni>(), with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
+    let with_avx512 = X86::<Avx512Vnni>::detect().map(|isa| leak(WithAvx512(isa)));
+    vec![with_avx512, with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
 /// Returns the kernels of this build, which read the same packed weights: the fastest on some processors, and those

@@ -1,8 +1,9 @@
 //! Quantization of activations: signed 8-bit, each row with its own scale and zero point.
 
-use super::lanes::{min_max, pad_to_eight, reduce_sum};
+use super::lanes::{MAX_LANES, min_max, pad, reduce_sum};
 use crate::checkpoint::Q7_OFFSET;
-use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, QuantizedValue};
+use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, QuantizedValue, WideF32};
+use crate::math::SimdF32;
 
 /// Half the range of a row below which the row counts as constant, because the inverse scale would overflow.
 const MIN_HALF_RANGE: f32 = 1e-30;
@@ -71,10 +72,10 @@ pub(super) fn quantize<S: Isa>(
     buffer.resize(columns, 0.0);
     for (index, row) in rows.chunks_exact(columns).enumerate() {
         if factors.is_empty() {
-            quantize_row(isa, row, index, out);
+            quantize_row(isa, row, min_max(isa, row), index, out);
         } else {
-            multiply_columns(isa, row, factors, &mut buffer);
-            quantize_row(isa, &buffer, index, out);
+            let range = multiply_columns(isa, row, factors, &mut buffer);
+            quantize_row(isa, &buffer, range, index, out);
         }
     }
     for residual in 0..out.two_step_rows.len() {
@@ -83,58 +84,72 @@ pub(super) fn quantize<S: Isa>(
         if factors.is_empty() {
             buffer.copy_from_slice(row)
         } else {
-            multiply_columns(isa, row, factors, &mut buffer)
+            multiply_columns(isa, row, factors, &mut buffer);
         };
         let (scale, zero_point) = (out.scales[index], out.zero_points[index]);
         // The residual is the input minus what the first step stored of it.
         for (x, &value) in buffer.iter_mut().zip(&out.values[index * out.stride..]) {
             *x -= f32::from(value) * scale + zero_point;
         }
-        quantize_row(isa, &buffer, out.rows + residual, out);
+        quantize_row(isa, &buffer, min_max(isa, &buffer), out.rows + residual, out);
     }
     out.row_buffer = buffer;
 }
 
 /// Quantizes one row: its minimum and maximum become -127 and 127.
 #[inline(always)]
-fn quantize_row<S: Isa>(isa: S, row: &[f32], index: usize, out: &mut QuantizedRows) {
-    let (min, max) = min_max(isa, row);
-    let (zero_point, half_range) = ((max + min) * 0.5, (max - min) * 0.5);
-    let inverse = isa.splat(if half_range > MIN_HALF_RANGE { 127.0 / half_range } else { 0.0 });
-    let zero_points = isa.splat(zero_point);
-    let (whole, rest) = row.as_chunks::<8>();
-    let (eights, last) = out.values[index * out.stride..][..out.stride].as_chunks_mut::<8>();
+fn quantize_row<S: Isa>(isa: S, row: &[f32], (min, max): (f32, f32), index: usize, out: &mut QuantizedRows) {
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+    // Adding zero makes -0 to 0: of zeros of both signs, minimum and maximum depend on the order of lanes.
+    let (zero_point, half_range) = ((max + min) * 0.5 + 0.0, (max - min) * 0.5 + 0.0);
+    let inverse = wide.splat(if half_range > MIN_HALF_RANGE { 127.0 / half_range } else { 0.0 });
+    let zero_points = wide.splat(zero_point);
+    let mut whole = row.chunks_exact(lanes);
+    let mut to = out.values[index * out.stride..][..out.stride].chunks_exact_mut(lanes);
     // Integers whose sum is below 2^24, so f32 adds them exactly, in any order.
-    let mut total = isa.splat(0.0);
-    for (from, to) in whole.iter().zip(eights.iter_mut()) {
-        let rounded = isa.round(isa.mul(isa.sub(isa.load(from), zero_points), inverse));
-        isa.store_quantized(rounded, to);
-        total = isa.add(total, rounded);
+    let mut total = wide.splat(0.0);
+    for (from, to) in whole.by_ref().zip(to.by_ref()) {
+        let rounded = wide.round(wide.mul(wide.sub(wide.read(from), zero_points), inverse));
+        wide.write_quantized(rounded, to);
+        total = wide.add(total, rounded);
     }
+    let rest = whole.remainder();
     if !rest.is_empty() {
-        let rounded =
-            isa.round(isa.mul(isa.sub(isa.load(&pad_to_eight(rest, zero_point)), zero_points), inverse));
-        let mut eight = [0; 8];
-        isa.store_quantized(rounded, &mut eight);
-        total = isa.add(total, rounded);
-        let tail = if last.is_empty() { &mut eights[whole.len()][..] } else { last };
-        tail.copy_from_slice(&eight[..tail.len()]);
+        let padded = wide.read(&pad(rest, zero_point));
+        let rounded = wide.round(wide.mul(wide.sub(padded, zero_points), inverse));
+        let mut last = [0; MAX_LANES];
+        wide.write_quantized(rounded, &mut last);
+        total = wide.add(total, rounded);
+        let first = row.len() - rest.len();
+        let to = &mut out.values[index * out.stride..][first..out.stride];
+        to.copy_from_slice(&last[..to.len()]);
     }
     out.scales[index] = half_range / 127.0;
     out.zero_points[index] = zero_point;
-    out.offset_terms[index] = Q7_OFFSET * reduce_sum(isa, total);
+    out.offset_terms[index] = Q7_OFFSET * reduce_sum(isa, wide.add_eights(isa.splat(0.0), total));
 }
 
-/// Multiplies `row` by `factors`, column by column.
+/// Multiplies `row` by `factors`, column by column, and returns the minimum and maximum of the products.
 #[inline(always)]
-fn multiply_columns<S: Isa>(isa: S, row: &[f32], factors: &[f32], out: &mut [f32]) {
-    let (rows, rest) = row.as_chunks::<8>();
-    let (eights, last) = factors.as_chunks::<8>();
-    let (products, tail) = out.as_chunks_mut::<8>();
-    for ((x, factor), product) in rows.iter().zip(eights).zip(products) {
-        isa.store(isa.mul(isa.load(x), isa.load(factor)), product);
+fn multiply_columns<S: Isa>(isa: S, row: &[f32], factors: &[f32], out: &mut [f32]) -> (f32, f32) {
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+    let first = row[0] * factors[0];
+    let (mut min, mut max) = (wide.splat(first), wide.splat(first));
+    let mut rows = row.chunks_exact(lanes);
+    let mut columns = factors[..row.len()].chunks_exact(lanes);
+    let mut products = out[..row.len()].chunks_exact_mut(lanes);
+    for ((x, factor), product) in rows.by_ref().zip(columns.by_ref()).zip(products.by_ref()) {
+        let x = wide.mul(wide.read(x), wide.read(factor));
+        (min, max) = (wide.min(x, min), wide.max(x, max));
+        wide.write(x, product);
     }
-    for ((x, factor), product) in rest.iter().zip(last).zip(tail) {
-        *product = x * factor;
+    let rest = products.into_remainder();
+    if !rest.is_empty() {
+        for ((x, factor), product) in rows.remainder().iter().zip(columns.remainder()).zip(&mut *rest) {
+            *product = x * factor;
+        }
+        let x = wide.read(&pad(rest, first));
+        (min, max) = (wide.min(x, min), wide.max(x, max));
     }
+    wide.min_max([min, max])
 }

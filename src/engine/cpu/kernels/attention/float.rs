@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights};
-use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
+use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights, TileBuffer};
+use crate::engine::cpu::arch::{Isa, Tile};
 
 /// The packed keys and values of one head.
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub(super) struct FloatArithmetic {
     keys: Vec<f32>,
     /// `[panels of columns, keys, panel columns]`.
     values: Vec<f32>,
+    tile: TileBuffer<f32>,
 }
 
 impl FloatArithmetic {
@@ -29,6 +30,8 @@ impl FloatArithmetic {
 }
 
 impl<S: Isa> Arithmetic<S> for FloatArithmetic {
+    const ROWS: usize = S::ROWS_F32;
+
     #[inline(always)]
     fn load_qkv(&mut self, _: S, _: &Qkv, _: Positions) -> [f32; 2] {
         [1.0; 2]
@@ -49,7 +52,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
 
     #[inline(always)]
     fn key_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -64,13 +67,14 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
             qkv.query.stride,
             &self.keys,
             key_range,
+            &mut self.tile.0,
             to,
         );
     }
 
     #[inline(always)]
     fn query_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -79,12 +83,13 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         to: &mut [f32],
     ) {
         let rows = qkv.query.from(row, head * qkv.head_dim);
-        products(isa, qkv, rows, qkv.query.stride, of_head(packed, qkv.heads, head), positions, to);
+        let packed = of_head(packed, qkv.heads, head);
+        products(isa, qkv, rows, qkv.query.stride, packed, positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
     fn key_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -93,7 +98,8 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         to: &mut [f32],
     ) {
         let rows = qkv.key.from(row, qkv.key_head(head) * qkv.head_dim);
-        products(isa, qkv, rows, qkv.key.stride, of_head(packed, qkv.heads, head), positions, to);
+        let packed = of_head(packed, qkv.heads, head);
+        products(isa, qkv, rows, qkv.key.stride, packed, positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
@@ -106,13 +112,12 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         SoftmaxWeights { key_range, exponentials, sums, nan_or_one }: SoftmaxWeights,
         context: &mut [f32],
     ) {
-        let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
-        let hidden = qkv.heads * qkv.head_dim;
+        let (hidden, tile) = (qkv.heads * qkv.head_dim, &mut self.tile.0);
         // The division of softmax, once per result instead of once per key.
         let inverse = sums.map(|sum| nan_or_one / sum);
         for (panel, values) in self.values.chunks_exact(qkv.key.count * S::PANEL).enumerate() {
             let values = &values[key_range.start * S::PANEL..key_range.end.min(qkv.key.count) * S::PANEL];
-            isa.tile_f32(exponentials, key_range.len(), values, &mut tile);
+            isa.tile_f32(exponentials, key_range.len(), values, tile);
             let from = panel * S::PANEL;
             let width = S::PANEL.min(qkv.head_dim - from);
             for (row, (sums, inverse)) in rows.clone().zip(tile.chunks_exact(S::PANEL).zip(inverse)) {
@@ -134,13 +139,13 @@ fn products<S: Isa>(
     stride: usize,
     panels: &[f32],
     key_range: &Range<usize>,
+    tile: &mut Tile<f32>,
     to: &mut [f32],
 ) {
-    let mut tile: Tile<f32> = [0.0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     let panels = &panels[key_range.start * qkv.head_dim..key_range.end * qkv.head_dim];
     for (panel, keys) in panels.chunks_exact(qkv.head_dim * S::PANEL).enumerate() {
-        isa.tile_f32(rows, stride, keys, &mut tile);
-        for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS).enumerate() {
+        isa.tile_f32(rows, stride, keys, tile);
+        for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS_F32).enumerate() {
             to[row * key_range.len() + panel * S::PANEL..][..S::PANEL].copy_from_slice(sums);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Qkv, RowsView};
 use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
-use crate::engine::cpu::kernels::lanes::{min_max, round_to_i16};
+use crate::engine::cpu::kernels::lanes::{clear, min_max, round_to_i16};
 
 /// Largest 16-bit magnitude in use, and the sum of a row's probabilities before rounding.
 pub(super) const MAX_INT16: f32 = 32767.0;
@@ -74,8 +74,8 @@ impl Int16Rows {
             round_to_i16(isa, rows.row(index, shape.hidden()), factor, row);
             for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
                 let to = &mut self.0[head * size + index * depth..][..depth];
-                to[..shape.head_dim].copy_from_slice(from);
-                to[shape.head_dim..].fill(0);
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                clear(&mut to[shape.head_dim..]);
             }
         }
         scale
@@ -107,8 +107,13 @@ pub(super) fn quantize_keys<S: Isa>(
         for (head, from) in row.chunks_exact(shape.head_dim).enumerate() {
             let panel = head * size + index / S::PANEL * S::PANEL * pairs;
             let lanes = out[panel..][..S::PANEL * pairs].chunks_exact_mut(S::PANEL);
-            for (pair, lanes) in from.chunks(2).zip(lanes) {
-                lanes[index % S::PANEL] = [pair[0], pair.get(1).copied().unwrap_or(0)];
+            let (whole, last) = from.as_chunks();
+            let mut lanes = lanes.map(|lanes| &mut lanes[index % S::PANEL]);
+            for (pair, lane) in whole.iter().zip(lanes.by_ref()) {
+                *lane = *pair;
+            }
+            if let ([last], Some(lane)) = (last, lanes.next()) {
+                *lane = [*last, 0];
             }
         }
     }

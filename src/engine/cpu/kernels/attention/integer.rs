@@ -6,9 +6,10 @@
 use std::ops::Range;
 
 use super::int16_quant::{HeadShape, Int16Rows, MAX_INT16, quantize_keys, quantize_values};
-use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights};
-use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
-use crate::engine::cpu::kernels::lanes::round_to_i16;
+use super::{Arithmetic, PackedPositions, Positions, Qkv, RowsView, SoftmaxWeights, TileBuffer};
+use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, Tile, WideF32};
+use crate::engine::cpu::kernels::lanes::{clear, round_to_i16};
+use crate::math::SimdF32;
 
 /// A pair, quantized and packed head by head. Depths are rounded up to even numbers.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub(super) struct IntegerArithmetic {
     probabilities: Vec<i16>,
     /// Buffers for one row or two, `[hidden]` each.
     rows: [Vec<i16>; 2],
+    tile: TileBuffer<i32>,
 }
 
 impl IntegerArithmetic {
@@ -47,6 +49,8 @@ impl IntegerArithmetic {
 }
 
 impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
+    const ROWS: usize = S::ROWS_I16;
+
     #[inline(always)]
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2] {
         let (shape, keys) = (HeadShape::of(qkv), HeadShape::of_keys(qkv));
@@ -71,7 +75,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
 
     #[inline(always)]
     fn key_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -82,12 +86,13 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
         let shape = HeadShape::of(qkv);
         let size = shape.key_pairs::<S>(qkv.key.count);
         let queries = self.queries.from(shape, qkv.query.count, head, row);
-        products(isa, shape, queries, &self.keys[qkv.key_head(head) * size..][..size], key_range, to);
+        let keys = &self.keys[qkv.key_head(head) * size..][..size];
+        products(isa, shape, queries, keys, key_range, &mut self.tile.0, to);
     }
 
     #[inline(always)]
     fn query_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -97,12 +102,12 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     ) {
         let shape = HeadShape::of(qkv);
         let queries = self.queries.from(shape, qkv.query.count, head, row);
-        products(isa, shape, queries, of_head(packed, shape, head), positions, to);
+        products(isa, shape, queries, of_head(packed, shape, head), positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
     fn key_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -112,7 +117,7 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     ) {
         let shape = HeadShape::of(qkv);
         let keys = self.key_rows.from(HeadShape::of_keys(qkv), qkv.key.count, qkv.key_head(head), row);
-        products(isa, shape, keys, of_head(packed, shape, head), positions, to);
+        products(isa, shape, keys, of_head(packed, shape, head), positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
@@ -127,19 +132,27 @@ impl<S: Isa> Arithmetic<S> for IntegerArithmetic {
     ) {
         let scales = self.quantize_weights(isa, qkv, rows, &weights);
         let (shape, key_range) = (HeadShape::of(qkv), weights.key_range);
-        let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+        let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
         let size = shape.value_pairs::<S>(qkv.key.count);
         let values = &self.values[qkv.key_head(head) * size..][..size];
+        let tile = &mut self.tile.0;
         for (panel, values) in values.chunks_exact(qkv.key.count.div_ceil(2) * S::PANEL).enumerate() {
             let end = key_range.end.min(qkv.key.count).div_ceil(2);
             let values = &values[key_range.start / 2 * S::PANEL..end * S::PANEL];
-            isa.tile_i16(&self.probabilities, key_range.len(), values, &mut tile);
+            isa.tile_i16(&self.probabilities, key_range.len(), values, tile);
             let from = panel * S::PANEL;
             let columns = S::PANEL.min(shape.head_dim - from);
             for (row, (sums, scale)) in rows.clone().zip(tile.chunks_exact(S::PANEL).zip(scales)) {
                 let to = &mut context[row * shape.hidden() + head * shape.head_dim + from..][..columns];
-                for (to, &sum) in to.iter_mut().zip(sums) {
-                    *to = sum as f32 * scale;
+                if columns == S::PANEL {
+                    let scale = wide.splat(scale);
+                    for column in (0..S::PANEL).step_by(lanes) {
+                        wide.write(wide.mul(wide.read_i32(&sums[column..]), scale), &mut to[column..]);
+                    }
+                } else {
+                    for (to, &sum) in to.iter_mut().zip(sums) {
+                        *to = sum as f32 * scale;
+                    }
                 }
             }
         }
@@ -161,6 +174,8 @@ impl IntegerArithmetic {
         if self.probabilities.len() < MAX_TILE_ROWS * width {
             self.probabilities.resize(MAX_TILE_ROWS * width, 0);
         }
+        // Products read two keys at a time, and none after the last.
+        let keys = width.min(qkv.key.count.next_multiple_of(2) - key_range.start);
         let mut scales = [0.0; MAX_TILE_ROWS];
         for (index, row) in rows.clone().enumerate() {
             let visible = qkv.visible(row);
@@ -168,8 +183,10 @@ impl IntegerArithmetic {
             let eights =
                 visible.start / 8 * 8 - key_range.start..visible.end.next_multiple_of(8) - key_range.start;
             let probabilities = &mut self.probabilities[index * width..][..width];
-            probabilities[..eights.start].fill(0);
-            probabilities[eights.end..].fill(0);
+            clear(&mut probabilities[..eights.start]);
+            if eights.end < keys {
+                clear(&mut probabilities[eights.end..keys]);
+            }
             let exponentials = &exponentials[index * width..][eights.clone()];
             let sum = round_to_i16(isa, exponentials, MAX_INT16 / sums[index], &mut probabilities[eights]);
             // Divided by the rounded probabilities' own sum, so that they are a mean again.
@@ -187,18 +204,19 @@ fn products<S: Isa>(
     rows: &[i16],
     panels: &[[i16; 2]],
     key_range: &Range<usize>,
+    tile: &mut Tile<i32>,
     to: &mut [f32],
 ) {
-    let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
     let pairs = shape.depth() / 2;
     for (panel, keys) in
         panels[key_range.start * pairs..key_range.end * pairs].chunks_exact(pairs * S::PANEL).enumerate()
     {
-        isa.tile_i16(rows, shape.depth(), keys, &mut tile);
-        for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS).enumerate() {
+        isa.tile_i16(rows, shape.depth(), keys, tile);
+        for (row, sums) in tile.chunks_exact(S::PANEL).take(S::ROWS_I16).enumerate() {
             let to = &mut to[row * key_range.len() + panel * S::PANEL..][..S::PANEL];
-            for (from, to) in sums.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0) {
-                isa.store(isa.load_i32(from), to);
+            for column in (0..S::PANEL).step_by(lanes) {
+                wide.write(wide.read_i32(&sums[column..]), &mut to[column..]);
             }
         }
     }

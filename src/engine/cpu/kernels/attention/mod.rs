@@ -21,7 +21,7 @@ pub(crate) use relative::{PackedPositions, RelativePositions};
 
 use std::ops::Range;
 
-use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS};
+use crate::engine::cpu::arch::{Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile};
 use relative::PositionProducts;
 
 /// Rows of one pair within a matrix of all pairs: row `i`, column `c` is at `values[(first + i) * stride + c]`.
@@ -125,6 +125,16 @@ pub(crate) struct AttentionScratch {
     products: PositionProducts,
 }
 
+/// A tile that is not cleared before each use, because every value that is read was written before.
+#[derive(Debug)]
+struct TileBuffer<T>(Tile<T>);
+
+impl<T: Copy + Default> Default for TileBuffer<T> {
+    fn default() -> Self {
+        Self([T::default(); MAX_TILE_ROWS * MAX_TILE_COLUMNS])
+    }
+}
+
 /// The sizes that decide how large [`AttentionScratch`] grows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttentionSizes {
@@ -171,13 +181,16 @@ impl AttentionScratch {
 /// The number format and the products of attention. A pair is loaded whole, then computed head by head, and a head by
 /// tiles of query rows.
 trait Arithmetic<S: Isa> {
+    /// Rows of a tile.
+    const ROWS: usize;
+
     /// Loads a pair and returns the quantization scales of queries and keys.
     fn load_qkv(&mut self, isa: S, qkv: &Qkv, positions: Positions) -> [f32; 2];
     /// Prepares the keys and values of a head.
     fn begin_head(&mut self, qkv: &Qkv, head: usize);
     /// Multiplies a tile of queries, from `row` on, with the keys `key_range`: `[ROWS, key_range]`.
     fn key_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -187,7 +200,7 @@ trait Arithmetic<S: Isa> {
     );
     /// Multiplies the same queries with rows of relative positions, whose range is whole panels: `[ROWS, positions]`.
     fn query_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -197,7 +210,7 @@ trait Arithmetic<S: Isa> {
     );
     /// Multiplies a tile of keys, from `row` on, with rows of relative positions: `[ROWS, positions]`.
     fn key_position_products(
-        &self,
+        &mut self,
         isa: S,
         qkv: &Qkv,
         head: usize,
@@ -280,8 +293,8 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
         if let Positions::Relative(relative) = positions {
             products.multiply_keys(isa, qkv, head, relative, arithmetic);
         }
-        for first in (0..qkv.query.count).step_by(S::ROWS) {
-            let rows = first..qkv.query.count.min(first + S::ROWS);
+        for first in (0..qkv.query.count).step_by(N::ROWS) {
+            let rows = first..qkv.query.count.min(first + N::ROWS);
             let key_range = qkv.key_range::<S>(&rows);
             if logits.len() < MAX_TILE_ROWS * key_range.len() {
                 logits.resize(MAX_TILE_ROWS * key_range.len(), 0.0);
@@ -290,13 +303,17 @@ fn attend_over<S: Isa, N: Arithmetic<S>>(
             if let Positions::Relative(relative) = positions {
                 products.multiply_queries(isa, qkv, head, first, relative, arithmetic);
             }
-            // Each row of logits becomes the numerators of its softmax, in place.
-            let mut sums = [0.0; MAX_TILE_ROWS];
-            for (row, (logits, sum)) in
-                rows.clone().zip(logits.chunks_exact_mut(key_range.len()).zip(&mut sums))
-            {
-                let logit_row = softmax::LogitRow { head, row, first, first_key: key_range.start };
-                *sum = softmax::row_exponentials(isa, logits, qkv, &logit_row, positions, &scaling, products);
+            // Each row of logits becomes the numerators of its softmax, in place. All maxima come first, so that the
+            // processor computes the next row's exponentials while it waits for a sum.
+            let (mut maxima, mut sums) = ([0.0; MAX_TILE_ROWS], [0.0; MAX_TILE_ROWS]);
+            let logit_row = |row| softmax::LogitRow { head, row, first, first_key: key_range.start };
+            let width = key_range.len();
+            for (row, (logits, max)) in rows.clone().zip(logits.chunks_exact_mut(width).zip(&mut maxima)) {
+                *max = softmax::row_maximum(isa, logits, qkv, &logit_row(row), positions, &scaling, products);
+            }
+            let outputs = maxima.iter().zip(&mut sums);
+            for (row, (logits, (max, sum))) in rows.clone().zip(logits.chunks_exact_mut(width).zip(outputs)) {
+                *sum = softmax::exponentials(isa, logits, qkv, &logit_row(row), *max, scaling.logits);
             }
             let weights = SoftmaxWeights {
                 key_range: &key_range,

@@ -95,12 +95,12 @@ impl PositionProducts {
         qkv: &Qkv,
         head: usize,
         relative: &RelativePositions,
-        arithmetic: &N,
+        arithmetic: &mut N,
     ) {
         let Some(packed) = &relative.queries else { return };
         let width = self.positions.len();
         reserve(&mut self.keys, (qkv.key.count + MAX_TILE_ROWS) * width);
-        for row in (0..qkv.key.count).step_by(S::ROWS) {
+        for row in (0..qkv.key.count).step_by(N::ROWS) {
             let to = &mut self.keys[row * width..];
             arithmetic.key_position_products(isa, qkv, head, row, (packed, &self.positions), to);
         }
@@ -115,7 +115,7 @@ impl PositionProducts {
         head: usize,
         row: usize,
         relative: &RelativePositions,
-        arithmetic: &N,
+        arithmetic: &mut N,
     ) {
         let Some(packed) = &relative.keys else { return };
         reserve(&mut self.queries, MAX_TILE_ROWS * self.positions.len());

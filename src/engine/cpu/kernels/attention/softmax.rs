@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::relative::PositionProducts;
 use super::{Positions, Qkv};
-use crate::engine::cpu::arch::Isa;
-use crate::engine::cpu::kernels::lanes::{min_max, reduce_sum};
+use crate::engine::cpu::arch::{Isa, WideF32};
+use crate::engine::cpu::kernels::lanes::{clear, max_of_eights, reduce_sum};
 use crate::engine::positions::{BIAS_COLUMNS, bias_column};
-use crate::math;
+use crate::math::{self, SimdF32};
 
 /// The factors of products in logits.
 pub(super) struct Scaling {
@@ -19,6 +19,8 @@ pub(super) struct Scaling {
     key: f32,
     /// 1, or NaN if a logit may not be finite.
     pub(super) nan_or_one: f32,
+    /// Factor of logits after the terms of positions.
+    pub(super) logits: f32,
 }
 
 impl Scaling {
@@ -41,7 +43,8 @@ impl Scaling {
             _ => scales.iter().all(|scale| (scale * PRODUCT).is_finite()),
         };
         let [content, query, key] = if bounded { scales } else { [0.0; 3] };
-        Self { content, query, key, nan_or_one: if bounded { 1.0 } else { f32::NAN } }
+        let logits = if matches!(positions, Positions::Absent) { content } else { 1.0 };
+        Self { content, query, key, nan_or_one: if bounded { 1.0 } else { f32::NAN }, logits }
     }
 }
 
@@ -55,9 +58,19 @@ pub(super) struct LogitRow {
     pub(super) first_key: usize,
 }
 
-/// Replaces the products of one row by softmax numerators, zero for invisible keys, and returns their sum.
-#[inline(always)]
-pub(super) fn row_exponentials<S: Isa>(
+impl LogitRow {
+    /// Returns the indices of the visible keys' logits.
+    #[inline(always)]
+    fn visible(&self, qkv: &Qkv) -> Range<usize> {
+        let keys = qkv.visible(self.row);
+        keys.start - self.first_key..keys.end - self.first_key
+    }
+}
+
+/// Adds the terms of positions to the products of one row, masks the invisible keys around it, and returns the maximum.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+pub(super) fn row_maximum<S: Isa>(
     isa: S,
     logits: &mut [f32],
     qkv: &Qkv,
@@ -67,22 +80,20 @@ pub(super) fn row_exponentials<S: Isa>(
     products: &PositionProducts,
 ) -> f32 {
     let keys = qkv.visible(logit_row.row);
-    let visible = keys.start - logit_row.first_key..keys.end - logit_row.first_key;
-    let scale = match positions {
-        Positions::Absent => scaling.content,
+    let visible = logit_row.visible(qkv);
+    match positions {
+        Positions::Absent => {}
         Positions::Alibi(slopes) => {
             let slope = slopes[logit_row.head];
             for (key, logit) in keys.zip(&mut logits[visible.clone()]) {
                 *logit = *logit * scaling.content - slope * key.abs_diff(logit_row.row) as f32;
             }
-            1.0
         }
         Positions::Bucketed(biases) => {
             let biases = &biases[logit_row.head * BIAS_COLUMNS..][..BIAS_COLUMNS];
             for (key, logit) in keys.zip(&mut logits[visible.clone()]) {
                 *logit = *logit * scaling.content + biases[bias_column(logit_row.row, key)];
             }
-            1.0
         }
         Positions::Relative(relative) => {
             let logits = &mut logits[visible.clone()];
@@ -93,32 +104,56 @@ pub(super) fn row_exponentials<S: Isa>(
             if relative.queries.is_some() {
                 products.add_key_terms(logit_row.row, &keys, scaling.key, logits);
             }
-            1.0
         }
-    };
-    exponentials(isa, logits, visible, scale)
-}
-
-/// Replaces the logits `visible` by `e^(scale (x - max))`, the numerators of softmax, and returns their sum; all others
-/// become zero.
-///
-/// The maximum is subtracted before scaling, so the largest exponent is 0 and nothing overflows. `e^y` is computed as
-/// `2^(y log2(e))`, with the factor folded into `scale`. Groups of eight start at multiples of eight keys, whatever the
-/// tile, so that the sum has the same bits for every tile size.
-#[inline(always)]
-fn exponentials<S: Isa>(isa: S, logits: &mut [f32], visible: Range<usize>, scale: f32) -> f32 {
-    let eights = visible.start / 8 * 8..visible.end.next_multiple_of(8);
+    }
+    let eights = eights(&visible);
     logits[eights.start..visible.start].fill(f32::NEG_INFINITY);
     logits[visible.end..eights.end].fill(f32::NEG_INFINITY);
-    let max = isa.splat(min_max(isa, &logits[eights.clone()]).1);
-    let scale = isa.splat(scale * std::f32::consts::LOG2_E);
+    max_of_eights(isa, &logits[eights])
+}
+
+/// Extends a range to whole groups of eight. They start at multiples of eight keys, whatever the tile, so that sums have
+/// the same bits for every tile size.
+#[inline(always)]
+pub(super) fn eights(visible: &Range<usize>) -> Range<usize> {
+    visible.start / 8 * 8..visible.end.next_multiple_of(8)
+}
+
+/// Replaces the logits of a row's visible keys by `e^(scale (x - max))`, the numerators of softmax, and returns their
+/// sum; the logits of all other keys become zero.
+///
+/// The maximum is subtracted before scaling, so the largest exponent is 0 and nothing overflows. `e^y` is computed as
+/// `2^(y log2(e))`, with the factor folded into the scale.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+pub(super) fn exponentials<S: Isa>(
+    isa: S,
+    logits: &mut [f32],
+    qkv: &Qkv,
+    logit_row: &LogitRow,
+    max: f32,
+    scale: f32,
+) -> f32 {
+    let visible = logit_row.visible(qkv);
+    let keys = logits.len().min(qkv.key.count - logit_row.first_key);
+    let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+    let scale = scale * std::f32::consts::LOG2_E;
+    let (wide_max, wide_scale) = (wide.splat(max), wide.splat(scale));
     let mut total = isa.splat(0.0);
-    for eight in logits[eights].as_chunks_mut::<8>().0 {
-        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), max), scale));
+    let mut whole = logits[eights(&visible)].chunks_exact_mut(lanes);
+    for values in whole.by_ref() {
+        let power = math::exp2(wide, wide.mul(wide.sub(wide.read(values), wide_max), wide_scale));
+        wide.write(power, values);
+        total = wide.add_eights(total, power);
+    }
+    for eight in whole.into_remainder().as_chunks_mut::<8>().0 {
+        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), isa.splat(max)), isa.splat(scale)));
         isa.store(power, eight);
         total = isa.add(total, power);
     }
-    logits[..visible.start].fill(0.0);
-    logits[visible.end..].fill(0.0);
+    clear(&mut logits[..visible.start]);
+    if visible.end < keys {
+        clear(&mut logits[visible.end..keys]);
+    }
     reduce_sum(isa, total)
 }

@@ -1,147 +1,11 @@
-//! x86-64: lanes in AVX2, and tiles in AVX2, AVX-VNNI or AVX-512.
-#![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
+//! The tiles of AVX2, AVX-VNNI and AVX-512.
 
 use std::arch::x86_64::*;
-use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
-use crate::math::SimdF32;
-
-/// The tiles of an x86 instruction set; a value proves that the processor has their instructions. See [`Isa`].
-pub(crate) trait TileSet: Copy + Debug + Send + Sync + 'static {
-    const NAME: &'static str;
-    const ROWS: usize;
-    const PANEL: usize;
-    fn detect() -> Option<Self>;
-    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
-    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
-    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
-}
-
-/// AVX2 and FMA, with the tiles `T`. A value exists only if the processor has the instructions of both: the field is
-/// private, and [`Isa::detect`] asks the processor.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct X86<T>(T);
-
-impl<T: TileSet> SimdF32 for X86<T> {
-    type F32 = __m256;
-
-    #[inline(always)]
-    fn splat(self, value: f32) -> __m256 {
-        // SAFETY: `self` exists only if the processor has AVX2 and FMA.
-        unsafe { _mm256_set1_ps(value) }
-    }
-    #[inline(always)]
-    fn add(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn div(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_div_ps(a, b) }
-    }
-    #[inline(always)]
-    fn min(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_min_ps(a, b) }
-    }
-    #[inline(always)]
-    fn max(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_max_ps(a, b) }
-    }
-    #[inline(always)]
-    fn round(self, a: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
-    }
-    #[inline(always)]
-    fn exp2_int(self, a: __m256) -> __m256 {
-        // SAFETY: see `splat`.
-        unsafe {
-            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
-        }
-    }
-}
-
-impl<T: TileSet> Isa for X86<T> {
-    const NAME: &'static str = T::NAME;
-    const ROWS: usize = T::ROWS;
-    const PANEL: usize = T::PANEL;
-
-    fn detect() -> Option<Self> {
-        let tiles = T::detect()?;
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(tiles))
-    }
-
-    #[inline(always)]
-    fn load(self, values: &[f32; 8]) -> __m256 {
-        // SAFETY: see `splat`. Eight f32 are one vector, and the load needs no alignment.
-        unsafe { _mm256_loadu_ps(values.as_ptr()) }
-    }
-    #[inline(always)]
-    fn store(self, lanes: __m256, values: &mut [f32; 8]) {
-        // SAFETY: see `splat`. Eight f32 are one vector, and the store needs no alignment.
-        unsafe { _mm256_storeu_ps(values.as_mut_ptr(), lanes) }
-    }
-    #[inline(always)]
-    fn load_i32(self, values: &[i32; 8]) -> __m256 {
-        // SAFETY: see `splat`. Eight i32 are one vector, and the load needs no alignment.
-        unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
-    }
-    #[inline(always)]
-    fn store_i16(self, a: __m256, values: &mut [i16; 8]) {
-        // SAFETY: see `splat`. Eight i16 are one vector, and the store needs no alignment.
-        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), to_i16(a)) }
-    }
-    #[inline(always)]
-    fn store_quantized(self, a: __m256, values: &mut [QuantizedValue; 8]) {
-        // SAFETY: see `splat`. The store writes eight bytes.
-        unsafe {
-            let words = to_i16(a);
-            _mm_storel_epi64(values.as_mut_ptr().cast(), _mm_packs_epi16(words, words));
-        }
-    }
-
-    #[inline(always)]
-    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        self.0.tile_q8(a, stride, panel, tile);
-    }
-    #[inline(always)]
-    fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
-        self.0.tile_i16(a, stride, panel, tile);
-    }
-    #[inline(always)]
-    fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>) {
-        self.0.tile_f32(a, stride, panel, tile);
-    }
-}
-
-/// Converts whole numbers to 16-bit lanes.
-///
-/// # Safety
-/// The processor has AVX2.
-#[inline(always)]
-unsafe fn to_i16(a: __m256) -> __m128i {
-    // SAFETY: the caller guarantees AVX2.
-    unsafe {
-        let whole = _mm256_cvtps_epi32(a);
-        _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole))
-    }
-}
+use super::avx512::Avx512Lanes;
+use super::{TileSet, X86};
+use crate::engine::cpu::arch::{DEPTH_STEP, Tile, TileOps, compute_tile};
 
 /// AVX2: `vpmaddubsw` adds pairs of byte products, `vpmaddwd` pairs of those. Codes of 7 bits keep the first within
 /// i16.
@@ -157,12 +21,17 @@ pub(crate) struct AvxVnni(Avx2);
 pub(crate) struct Avx512Vnni(());
 
 impl TileSet for Avx2 {
+    type Wide = X86<Self>;
     const NAME: &'static str = "avx2";
     const ROWS: usize = 6;
     const PANEL: usize = 16;
 
     fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+    #[inline(always)]
+    fn wide(isa: X86<Self>) -> X86<Self> {
+        isa
     }
     #[inline(always)]
     fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
@@ -182,6 +51,7 @@ impl TileSet for Avx2 {
 }
 
 impl TileSet for AvxVnni {
+    type Wide = X86<Self>;
     const NAME: &'static str = "avx-vnni";
     const ROWS: usize = Avx2::ROWS;
     const PANEL: usize = Avx2::PANEL;
@@ -189,6 +59,10 @@ impl TileSet for AvxVnni {
     fn detect() -> Option<Self> {
         let avx2 = Avx2::detect()?;
         is_x86_feature_detected!("avxvnni").then_some(Self(avx2))
+    }
+    #[inline(always)]
+    fn wide(isa: X86<Self>) -> X86<Self> {
+        isa
     }
     #[inline(always)]
     fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
@@ -207,12 +81,23 @@ impl TileSet for AvxVnni {
 }
 
 impl TileSet for Avx512Vnni {
+    type Wide = Avx512Lanes;
     const NAME: &'static str = "avx512-vnni";
     const ROWS: usize = 8;
     const PANEL: usize = 32;
 
     fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")).then_some(Self(()))
+        // Every processor with AVX-512 VNNI has the other four.
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni"))
+        .then_some(Self(()))
+    }
+    #[inline(always)]
+    fn wide(isa: X86<Self>) -> Avx512Lanes {
+        Avx512Lanes::of(isa)
     }
     #[inline(always)]
     fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
