@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ranklet import AsyncReranker, Explanation, RankletError, Reranker
+from ranklet import AsyncReranker, Comparison, Explanation, RankletError, Reranker
 
 QUERY = "capital of France"
 DOCUMENT = "Paris is the capital of France."
@@ -61,7 +61,7 @@ def test_offsets_count_code_points(reranker: Reranker) -> None:
 
 def test_comparison_has_the_difference_and_what_lifts_each(reranker: Reranker) -> None:
     other = "Bread is tasty in France."
-    progress: list[tuple[int, int]] = []
+    progress: list[tuple[int, int, Comparison]] = []
     comparison = reranker.compare(QUERY, DOCUMENT, other, on_progress=lambda *call: progress.append(call))
     first, second = logits(reranker, [DOCUMENT, other])
     assert comparison.difference == pytest.approx(first - second, abs=1e-5)
@@ -71,7 +71,7 @@ def test_comparison_has_the_difference_and_what_lifts_each(reranker: Reranker) -
         units = [(u.text, u.start, u.end, u.contribution, sign * u.contribution) for u in expected.units]
         assert [(u.text, u.start, u.end, u.contribution, u.lift) for u in explained.units] == units
     total = comparison.a.variants + comparison.b.variants
-    assert progress[0] == (0, total) and progress[-1] == (total, total)
+    assert progress[0][:2] == (0, total) and progress[-1] == (total, total, comparison)
 
 
 def test_wrong_options_and_texts_are_refused(reranker: Reranker) -> None:
@@ -81,6 +81,8 @@ def test_wrong_options_and_texts_are_refused(reranker: Reranker) -> None:
             reranker.explain(QUERY, DOCUMENT, **options)
         with pytest.raises(ValueError):
             reranker.explain_cost(QUERY, DOCUMENT, **options)
+    with pytest.raises(ValueError, match="fewer samples"):
+        reranker.explain_cost(QUERY, DOCUMENT, samples=1_000_000)
     for texts in ((QUERY, 7), (None, DOCUMENT)):
         with pytest.raises(ValueError):
             reranker.explain(*texts)
@@ -106,7 +108,7 @@ def test_exceptions_of_the_callback_and_canceled_tasks_end_the_call(reranker: Re
         def record(done: int, total: int, explanation: Explanation) -> None:
             codes.append(done)
 
-        long = calls.explain(QUERY, DOCUMENT * 20, samples=1000, on_progress=record)
+        long = calls.explain(QUERY, DOCUMENT * 20, samples=500, on_progress=record)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(long, timeout=0.3)
         before = len(codes)

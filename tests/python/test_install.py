@@ -53,6 +53,7 @@ def test_source_distribution_builds_without_a_network_and_without_crates_on_the_
         "CARGO_HOME": str(tmp_path / "cargo"),
         "CARGO_NET_OFFLINE": "true",
         "CARGO_TARGET_DIR": str(tmp_path / "target"),
+        "TMPDIR": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     packages = tmp_path / "packages"

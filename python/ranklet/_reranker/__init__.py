@@ -2,7 +2,14 @@
 
 from .async_reranker import AsyncCollection, AsyncReranker
 from .collection import Collection
-from .explanations import Comparison, Contribution, Explanation, ExplanationCost, Lift
+from .explanations import (
+    ComparedContribution,
+    ComparedExplanation,
+    Comparison,
+    Contribution,
+    Explanation,
+    ExplanationCost,
+)
 from .reranker import Reranker
 from .results import CollectionRanking, Highlight, RerankResponse, RerankResult, StreamPart, Timings, Usage
 
@@ -11,12 +18,13 @@ __all__ = [
     "AsyncReranker",
     "Collection",
     "CollectionRanking",
+    "ComparedContribution",
+    "ComparedExplanation",
     "Comparison",
     "Contribution",
     "Explanation",
     "ExplanationCost",
     "Highlight",
-    "Lift",
     "RerankResponse",
     "RerankResult",
     "Reranker",

@@ -57,7 +57,7 @@ class ExplanationCost:
 
 
 @dataclasses.dataclass(frozen=True)
-class Lift(Contribution):
+class ComparedContribution(Contribution):
     """What a word or a sentence adds to the difference between two documents."""
 
     lift: float
@@ -65,10 +65,10 @@ class Lift(Contribution):
 
 
 @dataclasses.dataclass(frozen=True)
-class ExplanationWithLifts(Explanation):
+class ComparedExplanation(Explanation):
     """An explanation of one of two documents."""
 
-    units: list[Lift]  # type: ignore[assignment]
+    units: list[ComparedContribution]  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +77,12 @@ class Comparison:
 
     difference: float
     """The logit of `a` minus that of `b`."""
-    a: ExplanationWithLifts
-    b: ExplanationWithLifts
+    a: ComparedExplanation
+    b: ComparedExplanation
 
 
 ExplainProgress = Callable[[int, int, Explanation], object]
+CompareProgress = Callable[[int, int, Comparison], object]
 
 
 class Explains:
@@ -146,13 +147,13 @@ class Explains:
         samples: int = 0,
         long_documents: str = "chunk",
         instruction: str | None = None,
-        on_progress: Callable[[int, int], object] | None = None,
+        on_progress: CompareProgress | None = None,
         _stop: Stop | None = None,
     ) -> Comparison:
         """Explains what puts document `a` above or below document `b`, with the options of `explain`.
 
         Args:
-            on_progress: called with the number of pairs scored so far, and the number of all.
+            on_progress: called with the number of pairs scored so far, the number of all, and the comparison so far.
         """
         native = self._expect_one_label("compare")
         options = _options(unit, "document", samples, long_documents, instruction)
@@ -160,19 +161,18 @@ class Explains:
         query, b = _texts(query, b)
         second_cost = _ranklet.explain_cost(native, query, b, *options)
 
-        def report(done: int, total: int) -> None:
+        unknown = Explanation(0.0, 0.0, [], 0, 0.0)
+
+        def of_first(done: int, total: int, first: Explanation) -> None:
             if on_progress is not None:
-                on_progress(done, total)
+                on_progress(done, total + second_cost, _comparison(first, unknown))
 
-        def of_first(done: int, total: int, explanation: Explanation) -> None:
-            report(done, total + second_cost)
-
-        def of_second(done: int, total: int, explanation: Explanation) -> None:
-            report(first.variants + done, first.variants + total)
+        def of_second(done: int, total: int, second: Explanation) -> None:
+            if on_progress is not None:
+                on_progress(first.variants + done, first.variants + total, _comparison(first, second))
 
         first = _explain(native, (query, a), options, of_first, _stop)
-        second = _explain(native, (query, b), options, of_second, _stop)
-        return Comparison(first.logit - second.logit, _with_lifts(first, 1), _with_lifts(second, -1))
+        return _comparison(first, _explain(native, (query, b), options, of_second, _stop))
 
 
 Options = tuple[str, str, int, str, "str | None"]
@@ -211,11 +211,16 @@ def _explain(
     return _explanation(_ranklet.explain(native, query, document, *options, on_step))
 
 
-def _with_lifts(explanation: Explanation, sign: int) -> ExplanationWithLifts:
+def _comparison(a: Explanation, b: Explanation) -> Comparison:
+    return Comparison(a.logit - b.logit, _with_lifts(a, 1), _with_lifts(b, -1))
+
+
+def _with_lifts(explanation: Explanation, sign: int) -> ComparedExplanation:
     units = [
-        Lift(unit.text, unit.start, unit.end, unit.contribution, sign * unit.contribution) for unit in explanation.units
+        ComparedContribution(unit.text, unit.start, unit.end, unit.contribution, sign * unit.contribution)
+        for unit in explanation.units
     ]
-    return ExplanationWithLifts(**{**vars(explanation), "units": units})
+    return ComparedExplanation(**{**vars(explanation), "units": units})
 
 
 def _explanation(row: ExplanationRow) -> Explanation:
