@@ -25,8 +25,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from data import lists
 from data.queries import from_passages
 from data.sources import Query, read_all
-from evaluate.calibration import fit
-from evaluate.development import development_sets, labeled_pairs, measure, pair_scorer
+from evaluate.calibration import fit, sigmoid
+from evaluate.development import development_sets, measure, pair_scorer
 from model import bert, vocabulary
 from model.student import round_embeddings, student
 from recipes import RECIPES
@@ -135,15 +135,18 @@ def train(options, recipe):
     Run(folder, recipe.settings, *training_data(options)).train(log_to(folder / "log.txt"))
 
 
-def calibrate(model, tokenizer_path, sets):
-    """Scales the last layer, so that the sigmoid of a logit is the share of answers among the labeled pairs."""
-    labeled = labeled_pairs(sets)
-    logits = pair_scorer(model, tokenizer_path)([pair[:2] for pair in labeled])
-    scale, offset = fit(logits, [gain for *_, gain in labeled])
+def calibrate(model, tokenizer_path, options, sets):
+    """Scales the last layer, so that the sigmoid of a logit is the probability that today's model gives, on average.
+
+    Thresholds then keep their meaning. Labels would be no better guide: see TRIED.md.
+    """
+    pairs = [(query, text) for entries in sets.values() for query, texts, *_ in entries for text in texts]
+    wanted = pair_scorer(bert.load(options.start).eval(), options.start / "tokenizer.json")(pairs)
+    scale, offset = fit(pair_scorer(model, tokenizer_path)(pairs), sigmoid(wanted))
     with torch.no_grad():
         model.classifier.weight.mul_(scale)
         model.classifier.bias.mul_(scale).add_(offset)
-    print(f"calibration: {scale:.3f} * logit + {offset:.3f}, from {len(labeled)} pairs")
+    print(f"calibration: {scale:.3f} * logit + {offset:.3f}, from {len(pairs)} pairs", flush=True)
 
 
 def export(options, recipe):
@@ -153,7 +156,7 @@ def export(options, recipe):
     tokenizer = folder / "start" / "tokenizer.json"
     sets = development_sets(read_all(options.data))
     print(json.dumps(measure(model, tokenizer, sets)), flush=True)
-    calibrate(model, tokenizer, sets)
+    calibrate(model, tokenizer, options, sets)
     bert.save(model, folder / "model")
     copy_tokenizer(folder / "start", folder / "model")
     command = [options.ranklet, "quantize", "--model", folder / "model", "--dtype", recipe.dtype, "--out", folder / "quantized"]

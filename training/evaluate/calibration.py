@@ -13,12 +13,13 @@ def sigmoid(x):
 def fit(logits, labels, iterations=50):
     """Returns scale and offset of Platt's scaling, `sigmoid(scale * logit + offset)`, by Newton's method.
 
-    Labels are drawn towards the middle by one example of each kind (Platt, 1999), so separable labels have a solution.
+    Labels are from 0 to 1. They are drawn towards the middle by one example of each kind (Platt, 1999), so separable labels
+    have a solution.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
     positives = labels.sum()
     high, low = (positives + 1) / (positives + 2), 1 / (len(labels) - positives + 2)
-    targets = np.where(labels > 0.5, high, low)
+    targets = low + (high - low) * labels
     rows = np.stack([logits, np.ones_like(logits)], 1)
     weights = np.zeros(2)
     for _ in range(iterations):
