@@ -1,6 +1,6 @@
 //! Activation functions over rows, and gated linear units.
 
-use super::lanes::MAX_LANES;
+use super::lanes::{MAX_LANES, pad};
 use crate::checkpoint::Activation;
 use crate::engine::cpu::arch::{Isa, WideF32};
 use crate::math::{self, SimdF32, Twice};
@@ -9,35 +9,32 @@ use crate::math::{self, SimdF32, Twice};
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(super) fn activate<S: Isa>(isa: S, values: &mut [f32], activation: Activation) {
-    let lanes = <S::Wide as WideF32<S>>::LANES;
-    let mut whole = values.chunks_exact_mut(2 * lanes);
-    // The constants of GELU, which has the most, stay in registers for all values.
-    if activation == Activation::Gelu {
-        for values in whole.by_ref() {
-            activate_two(isa, values, Activation::Gelu);
-        }
-    } else {
-        for values in whole.by_ref() {
-            activate_two(isa, values, activation);
-        }
-    }
-    let rest = whole.into_remainder();
-    if !rest.is_empty() {
-        let mut padded = [0.0; 2 * MAX_LANES];
-        padded[..rest.len()].copy_from_slice(rest);
-        activate_two(isa, &mut padded, activation);
-        rest.copy_from_slice(&padded[..rest.len()]);
-    }
-}
-
-/// Applies an activation function to the first two vectors of `values`.
-#[inline(always)]
-fn activate_two<S: Isa>(isa: S, values: &mut [f32], activation: Activation) {
     let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
-    let x = [wide.read(values), wide.read(&values[lanes..])];
-    let [first, second] = apply(Twice(wide), activation, x);
-    wide.write(first, values);
-    wide.write(second, &mut values[lanes..]);
+    let (mut rest, mut last) = (values, [0.0; MAX_LANES]);
+    // GELU takes the most time, and two vectors at a time share its many constants.
+    if activation == Activation::Gelu {
+        let mut whole = rest.chunks_exact_mut(2 * lanes);
+        for values in whole.by_ref() {
+            let x = [wide.read(values), wide.read(&values[lanes..])];
+            let [first, second] = math::gelu(Twice(wide), x);
+            wide.write(first, values);
+            wide.write(second, &mut values[lanes..]);
+        }
+        rest = whole.into_remainder();
+    }
+    for values in rest.chunks_mut(lanes) {
+        let is_whole = values.len() == lanes;
+        let to = if is_whole {
+            &mut *values
+        } else {
+            last = pad(values, 0.0);
+            &mut last[..lanes]
+        };
+        wide.write(apply(wide, activation, wide.read(to)), to);
+        if !is_whole {
+            values.copy_from_slice(&last[..values.len()]);
+        }
+    }
 }
 
 /// Computes a gated linear unit in place, `activation(x) * gate` (GLU Variants, Shazeer 2020, arXiv 2002.05202): rows
