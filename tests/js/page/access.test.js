@@ -1,12 +1,9 @@
 // Accessibility: the page without a mouse, and with a screen reader.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 
+import { expectNoViolation } from "../support/browsers/axe.js";
 import { rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe("accessibility of the demo page", () => {
   const suite = withDemo();
@@ -111,14 +108,4 @@ describe("accessibility of the demo page", () => {
 /** Returns the id or the text of the focused element. */
 function focused(page) {
   return page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30));
-}
-
-async function expectNoViolation(page, state) {
-  // Over the protocol, because the page's policy blocks injected scripts.
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join("\n")}`);
-  });
-  assert.deepEqual(violations, [], state);
 }
