@@ -3,6 +3,8 @@ import { DocumentController } from "./documents/document-controller.js";
 import { bundledDocuments, type DocumentSet } from "./documents/document-set.js";
 import { DocumentsDialog } from "./documents/documents-dialog.js";
 import { onFileDropped } from "./documents/drag-and-drop.js";
+import { CompareDialog } from "./explain/compare-dialog.js";
+import { Explanations } from "./explain/explanations.js";
 import { LoadCard } from "./model/load-card.js";
 import { ModelController } from "./model/model-controller.js";
 import { ModelDialog } from "./model/model-dialog.js";
@@ -34,18 +36,22 @@ const modelController = new ModelController({
   onLoaded: () => void documentController.prepare(),
   onChoose: () => modelDialog.open(),
 });
+const comparison = new Comparison();
+const onFailure = (error: unknown): void => void modelController.showFailure(error);
+const code = new CodeSample();
 const search = new Search({
   ranker,
   status: new StatusLine(),
-  comparison: new Comparison(),
+  comparison,
+  explanations: new Explanations({ ranker, list: comparison.rankletList, dialog: new CompareDialog(), code, onFailure }),
   chart: new LatencyChart(),
-  code: new CodeSample(),
+  code,
   model: () => modelController.current,
   device: () => modelController.device,
   devices,
-  onFailure: (error) => void modelController.showFailure(error),
+  onFailure,
 });
-const documentController = new DocumentController({ ranker, search, onFailure: (error) => void modelController.showFailure(error) });
+const documentController = new DocumentController({ ranker, search, onFailure });
 const documentsDialog = new DocumentsDialog(useDocuments);
 const examples = new Examples(searchFor);
 

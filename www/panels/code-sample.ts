@@ -15,14 +15,22 @@ export interface RankingCall {
 export class CodeSample {
   readonly #code = element("code", HTMLElement);
   readonly #copy = element("copy", HTMLButtonElement);
+  #ranking = "";
 
   constructor() {
     this.#copy.addEventListener("click", () => void this.#copyCode());
   }
 
   show(call: RankingCall): void {
-    this.#code.replaceChildren(...highlighted(program(call)));
+    this.#ranking = program(call);
+    this.#code.replaceChildren(...highlighted(this.#ranking));
     this.#copy.disabled = false;
+  }
+
+  /** Adds the call that explains passages of the last ranking, by their indices. */
+  showExplanation(call: "explain" | "compare", ...indices: readonly number[]): void {
+    const passages = indices.map((index) => `passages[${index}]`).join(", ");
+    this.#code.replaceChildren(...highlighted(`${this.#ranking}\nconst explained = await reranker.${call}(query, ${passages});\n`));
   }
 
   async #copyCode(): Promise<void> {

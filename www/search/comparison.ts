@@ -15,7 +15,7 @@ type Row = RowContent & { readonly index: number };
 export class Comparison {
   readonly #section = element("comparison", HTMLElement);
   readonly #keywordList = new PassageList(element("keyword-list", HTMLOListElement));
-  readonly #rankletList = new PassageList(element("ranklet-list", HTMLOListElement));
+  readonly rankletList = new PassageList(element("ranklet-list", HTMLOListElement));
   readonly #lines = new RankChangeLines(element("rank-change-lines", SVGSVGElement));
   readonly #showAllButton = element("show-all", HTMLButtonElement);
   #documents: DocumentSet | undefined;
@@ -32,7 +32,7 @@ export class Comparison {
     // A row's height changes when it is expanded and when the width of the window changes.
     const observer = new ResizeObserver(() => {
       this.#keywordList.layOut();
-      this.#rankletList.layOut();
+      this.rankletList.layOut();
       this.#drawRankChangeLines();
     });
     for (const id of ["keyword-list", "ranklet-list"]) observer.observe(element(id, HTMLOListElement));
@@ -42,7 +42,7 @@ export class Comparison {
   use(documents: DocumentSet): void {
     this.#documents = documents;
     this.#keywordList.clear();
-    this.#rankletList.clear();
+    this.rankletList.clear();
     this.show(undefined, undefined);
   }
 
@@ -57,7 +57,7 @@ export class Comparison {
     const { firstStage, entries } = this.#orders ?? { firstStage: { hits: [], candidates: [] }, entries: [] };
     const maxRows = this.#showsAll ? Infinity : initialRows;
     this.#keywordList.show(this.#keywordRows(maxRows));
-    this.#rankletList.show(this.#rankletRows(maxRows));
+    this.rankletList.show(this.#rankletRows(maxRows));
     this.#section.classList.toggle("empty", this.#orders === undefined);
     this.#section.classList.toggle("no-hits", this.#orders !== undefined && firstStage.hits.length === 0);
     this.#showAllButton.hidden = entries.length <= initialRows;
@@ -99,14 +99,14 @@ export class Comparison {
 
   #drawRankChangeLines(): void {
     const hits = this.#orders?.firstStage.hits ?? [];
-    this.#lines.draw(this.#keywordList, this.#rankletList, new Set(hits.map(({ index }) => index)), this.#answer);
+    this.#lines.draw(this.#keywordList, this.rankletList, new Set(hits.map(({ index }) => index)), this.#answer);
   }
 
   #highlightHoveredOrFocused(): void {
     const highlight = ({ target }: Event): void => {
       const row = target instanceof Element ? target.closest<HTMLElement>(".row") : null;
       const index = row === null ? undefined : passageIndexOf(row);
-      for (const part of [this.#keywordList, this.#rankletList, this.#lines]) part.highlight(index);
+      for (const part of [this.#keywordList, this.rankletList, this.#lines]) part.highlight(index);
     };
     for (const type of ["pointerover", "focusin"]) this.#section.addEventListener(type, highlight);
     for (const type of ["pointerleave", "focusout"]) this.#section.addEventListener(type, () => highlight(new Event(type)));

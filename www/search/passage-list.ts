@@ -1,4 +1,5 @@
 import { motionAllowed } from "../ui/dom.js";
+import { ScorePanel } from "../explain/score-panel.js";
 import { PassageRow, type RowContent } from "./passage-row.js";
 
 const motion: KeyframeAnimationOptions = { duration: 420, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
@@ -9,6 +10,16 @@ interface RowPosition {
   readonly height: number;
 }
 
+/** Receives events of a list whose rows are explained. */
+export interface RowListener {
+  /** The user opened or closed a row. */
+  readonly onToggle: (row: PassageRow) => void;
+  /** The user asks for a comparison with the first passage. */
+  readonly onCompare: (row: PassageRow) => void;
+  /** Rows came near the visible part of the page. */
+  readonly onVisible: () => void;
+}
+
 /**
  * A list of passages. Each row is kept when the order changes, and moves to its new position in an animation. Rows are
  * positioned by transforms, so a new order causes no layout and moves nothing around the list.
@@ -16,19 +27,63 @@ interface RowPosition {
 export class PassageList {
   readonly #list: HTMLOListElement;
   readonly #rows = new Map<number, PassageRow>();
+  readonly #visible = new Set<Element>();
   #positions: ReadonlyMap<number, RowPosition> = new Map();
+  #listener: RowListener | undefined;
+  #observer: IntersectionObserver | undefined;
 
   constructor(list: HTMLOListElement) {
     this.#list = list;
     list.addEventListener("click", ({ target }) => {
-      const button = target instanceof Element ? target.closest("button.passage") : null;
-      button?.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
-      this.layOut();
+      const button = target instanceof Element ? target.closest("button") : null;
+      const row = this.rows.find(({ item }) => item.contains(button));
+      if (row === undefined) return;
+      if (button?.classList.contains("passage")) this.#toggle(row);
+      else this.#listener?.onCompare(row);
     });
     list.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") this.#moveFocus(event, 1);
       if (event.key === "ArrowUp") this.#moveFocus(event, -1);
+      if (event.key === "Escape") this.#closeFocused(event);
     });
+  }
+
+  /** Gives the rows a panel that explains their score. Must be called before the first row is shown. */
+  listen(listener: RowListener): void {
+    this.#listener = listener;
+    this.#observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          if (isIntersecting) this.#visible.add(target);
+          else this.#visible.delete(target);
+        }
+        listener.onVisible();
+      },
+      { rootMargin: "50% 0px" },
+    );
+  }
+
+  /** The rows shown, in order. */
+  get rows(): PassageRow[] {
+    return this.shown.map((index) => this.row(index)).filter((row) => row !== undefined);
+  }
+
+  /** The indices of the passages whose rows are near the visible part of the page. */
+  get visibleIndices(): number[] {
+    return this.#items().filter((item) => this.#visible.has(item)).map(passageIndexOf);
+  }
+
+  /** Returns the row of a passage; `undefined` if it was never shown. */
+  row(index: number): PassageRow | undefined {
+    return this.#rows.get(index);
+  }
+
+  /** Removes the explanations of an earlier ranking from all rows. */
+  outdate(): void {
+    for (const row of this.#rows.values()) {
+      if (row.item.isConnected) row.outdate();
+      else this.#forget(row);
+    }
   }
 
   /** Shows these passages in this order. */
@@ -36,8 +91,7 @@ export class PassageList {
     const previous = this.#positions;
     const focused = document.activeElement;
     const rows = contents.map((content) => {
-      const row = this.#rows.get(content.index) ?? new PassageRow(content.index);
-      this.#rows.set(content.index, row);
+      const row = this.#rows.get(content.index) ?? this.#addRow(content.index);
       row.show(content);
       return row.item;
     });
@@ -65,6 +119,8 @@ export class PassageList {
   /** Removes all rows, because another set of documents has other texts at the same indices. */
   clear(): void {
     this.#rows.clear();
+    this.#observer?.disconnect();
+    this.#visible.clear();
     this.#list.replaceChildren();
     this.layOut();
   }
@@ -85,6 +141,19 @@ export class PassageList {
     for (const item of this.#items()) item.classList.toggle("active", passageIndexOf(item) === index);
   }
 
+  #addRow(index: number): PassageRow {
+    const row = new PassageRow(index, this.#listener && (() => new ScorePanel()));
+    this.#rows.set(index, row);
+    this.#observer?.observe(row.item);
+    return row;
+  }
+
+  #forget({ index, item }: PassageRow): void {
+    this.#rows.delete(index);
+    this.#observer?.unobserve(item);
+    this.#visible.delete(item);
+  }
+
   #arrange(rows: readonly HTMLElement[]): void {
     const wantedRows = new Set<HTMLElement>(rows);
     for (const item of this.#items()) if (!wantedRows.has(item)) item.remove();
@@ -100,6 +169,21 @@ export class PassageList {
       if (from === undefined) item.animate({ opacity: [0, 1] }, motion);
       else if (from !== to) item.animate({ transform: [`translateY(${from}px)`, `translateY(${to}px)`] }, motion);
     }
+  }
+
+  #toggle(row: PassageRow): void {
+    row.isOpen = !row.isOpen;
+    this.layOut();
+    this.#listener?.onToggle(row);
+  }
+
+  /** Closes the row that has the focus, if it is open. */
+  #closeFocused(event: KeyboardEvent): void {
+    const row = this.rows.find(({ item, isOpen }) => isOpen && item.contains(document.activeElement));
+    if (row === undefined) return;
+    event.preventDefault();
+    row.item.querySelector("button")?.focus();
+    this.#toggle(row);
   }
 
   #moveFocus(event: KeyboardEvent, by: 1 | -1): void {

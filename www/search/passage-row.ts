@@ -1,3 +1,7 @@
+import type { Span } from "../../pkg/dist/index.js";
+import type { HeatText } from "../explain/heat-text.js";
+import { PassageText } from "../explain/passage-text.js";
+import type { ScorePanel } from "../explain/score-panel.js";
 import { make, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
@@ -17,39 +21,93 @@ export interface RowContent {
   readonly isAnswer: boolean;
 }
 
-/** A passage in a list: a button that shows the whole text when it is clicked. */
+/** A passage in a list: a button that opens the row, that is, shows the whole text and the panel if there is one. */
 export class PassageRow {
   readonly item = make("li", "row");
+  readonly index: number;
   readonly #button = make("button", "passage");
   readonly #rank = make("span", "rank");
-  readonly #text = make("span", "text");
+  readonly #text = new PassageText();
   readonly #score = make("span", "score");
   readonly #rankChange = make("span", "rank-change");
   readonly #bar = make("span", "bar");
+  readonly #createPanel: (() => ScorePanel) | undefined;
+  #panel: ScorePanel | undefined;
   readonly #answerLabel = make("span", "answer-label", "right passage");
 
-  constructor(index: number) {
+  /** @param createPanel creates the panel that explains the score, when the row is opened; without it, there is none */
+  constructor(index: number, createPanel: (() => ScorePanel) | undefined) {
+    this.index = index;
+    this.#createPanel = createPanel;
     this.item.dataset["index"] = String(index);
     this.#button.type = "button";
     this.#button.setAttribute("aria-expanded", "false");
     const side = make("span", "side");
     side.append(this.#score, this.#rankChange);
     const body = make("span", "body");
-    body.append(this.#answerLabel, this.#text);
+    body.append(this.#answerLabel, this.#text.element);
     this.#bar.setAttribute("aria-hidden", "true");
-    this.#button.append(this.#rank, body, side, this.#bar);
-    this.item.append(this.#button);
+    this.#button.append(this.#rank, body, side);
+    this.item.append(this.#button, this.#bar);
+  }
+
+  get text(): string {
+    return this.#text.text;
+  }
+
+  get rank(): number {
+    return Number(this.#rank.textContent);
+  }
+
+  get isOpen(): boolean {
+    return this.#button.getAttribute("aria-expanded") === "true";
+  }
+
+  set isOpen(isOpen: boolean) {
+    this.#button.setAttribute("aria-expanded", String(isOpen));
+    this.#text.isOpen = isOpen;
+    if (isOpen && this.#panel === undefined) this.#addPanel();
+    if (this.#panel !== undefined) this.#panel.element.hidden = !isOpen;
+  }
+
+  /** The panel that explains the score; `undefined` if the row was never opened. */
+  get panel(): ScorePanel | undefined {
+    return this.#panel;
+  }
+
+  /** Marks the best sentences. */
+  highlight(spans: readonly Span[]): void {
+    this.#text.highlights = spans;
+  }
+
+  /** Shows what each part of the text adds to the score. */
+  explain(heat: HeatText | undefined): void {
+    this.#text.heat = heat;
+  }
+
+  /** Removes the explanation of an earlier query. */
+  outdate(): void {
+    this.#text.outdate();
+    this.#panel?.reset();
   }
 
   show({ rank, text, score, barLength, rankGain, pending, isAnswer }: RowContent): void {
     setText(this.#rank, String(rank));
-    setText(this.#text, text);
+    this.#text.text = text;
+    this.#panel?.setRank(rank);
     setText(this.#score, score);
     this.#bar.style.setProperty("--bar-length", barLength.toFixed(4));
     this.#answerLabel.hidden = !isAnswer;
     this.item.classList.toggle("pending", pending);
     this.item.classList.toggle("answer", isAnswer);
     this.#showRankChange(pending ? undefined : rankGain);
+  }
+
+  #addPanel(): void {
+    this.#panel = this.#createPanel?.();
+    if (this.#panel === undefined) return;
+    this.#panel.setRank(this.rank);
+    this.#button.after(this.#panel.element);
   }
 
   #showRankChange(rankGain: RowContent["rankGain"]): void {

@@ -1,4 +1,4 @@
-import type { Collection, CollectionRanking, Reranker } from "../../pkg/dist/index.js";
+import type { Collection, CollectionRanking, Highlight, Reranker } from "../../pkg/dist/index.js";
 
 /** Holds the current model and the documents that are prepared for it. */
 export class Ranker {
@@ -40,5 +40,14 @@ export class Ranker {
   rank(query: string, candidates: readonly number[], signal: AbortSignal): AsyncGenerator<CollectionRanking<string>, void> {
     if (this.#collection === undefined) throw new Error("no documents are prepared");
     return this.#collection.rank(query, { candidates, latest: true, signal });
+  }
+
+  /** Returns the best sentence of some passages by their index. */
+  async highlights(query: string, indices: readonly number[], signal: AbortSignal): Promise<Map<number, readonly Highlight[]>> {
+    const found = new Map<number, readonly Highlight[]>();
+    for await (const { results } of this.#collection?.rank(query, { candidates: indices, highlights: 1, signal }) ?? []) {
+      for (const { index, highlights = [] } of results) found.set(index, highlights);
+    }
+    return found;
   }
 }

@@ -1,5 +1,6 @@
 import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
 import type { DocumentSet } from "../documents/document-set.js";
+import type { Explanations } from "../explain/explanations.js";
 import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
 import type { CodeSample } from "../panels/code-sample.js";
 import type { DevicePanel } from "../panels/device-panel.js";
@@ -21,6 +22,7 @@ export interface SearchDependencies {
   readonly ranker: Ranker;
   readonly status: StatusLine;
   readonly comparison: Comparison;
+  readonly explanations: Explanations;
   readonly chart: LatencyChart;
   readonly code: CodeSample;
   readonly model: () => ModelChoice;
@@ -89,7 +91,7 @@ export class Search {
   }
 
   async #rank(): Promise<void> {
-    const { ranker, status, code, model, device, onFailure } = this.#deps;
+    const { ranker, status, code, model, device, explanations, onFailure } = this.#deps;
     const [query, orders] = [this.#query, this.#orders];
     if (!ranker.ready || orders === undefined) return;
     this.#stop();
@@ -103,6 +105,8 @@ export class Search {
         this.#showRanking(ranking);
       }
       code.show({ model: model(), device: device(), documents: this.#documents?.passages.length ?? 0, query, candidates });
+      // Another query may have been typed since the last part of this ranking.
+      if (query === this.#query && this.#running === undefined) explanations.start(query);
     } catch (error) {
       // A newer query replaced this one, or the user canceled it.
       if (error instanceof RankletError && error.code === "aborted") return;
@@ -184,5 +188,6 @@ export class Search {
     clearTimeout(this.#timer);
     this.#running?.abort();
     this.#running = undefined;
+    this.#deps.explanations.stop();
   }
 }

@@ -19,6 +19,12 @@ export function scoreText(score: number): string {
   return Math.abs(score) >= 10 ? score.toFixed(2) : score.toFixed(4);
 }
 
+/** Formats a contribution with its sign: "+1.20", "−0.05". */
+export function signed(value: number): string {
+  const text = Math.abs(value).toFixed(2);
+  return Number(text) === 0 ? text : `${value < 0 ? "−" : "+"}${text}`;
+}
+
 /** Cuts a text to `maxCharacters`, an ellipsis included. */
 export function shorten(text: string, maxCharacters: number): string {
   const characters = [...text];

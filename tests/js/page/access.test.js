@@ -63,7 +63,7 @@ describe("accessibility of the demo page", () => {
     await open();
     await whenReady(page);
     await rank(page, "What is the hottest planet?");
-    const rows = page.locator("#ranklet-list button");
+    const rows = page.locator("#ranklet-list .passage");
     await rows.first().focus();
     await page.keyboard.press("ArrowDown");
     assert.equal(await rows.nth(1).evaluate((button) => button === document.activeElement), true);

@@ -43,7 +43,7 @@ describe("the demo page on the network", () => {
     await close();
   });
 
-  test("typing and ranking cause no request of the page, its worker or its service worker", async () => {
+  test("typing, ranking and explaining cause no request of the page, its worker or its service worker", async () => {
     const { page, context, requests, open, close } = await openPage(suite.browser, proxy.url);
     context.on("request", (request) => requests.push(request.url()));
     await open();
@@ -52,6 +52,9 @@ describe("the demo page on the network", () => {
     const [requestsBefore, servedBefore] = [requests.length, proxy.requests.length];
     await rank(page, "Why do astronauts float?");
     await rank(page, "What does andante mean?");
+    await page.locator("#ranklet-list .passage").nth(1).click();
+    await page.getByRole("button", { name: "Why not first?" }).click();
+    await page.getByText(/^Number 1 is ahead/).waitFor();
     await page.waitForTimeout(500);
     assert.deepEqual(requests.slice(requestsBefore), []);
     // Browsers check for a new version of a service worker some time after a visit.

@@ -1,4 +1,4 @@
-// The page stays responsive while a user types and Ranklet ranks: no task blocks its thread for more than a few frames.
+// The page stays responsive while a user types and Ranklet ranks and explains: no task blocks its thread for more than a few frames.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -9,7 +9,7 @@ const limit = 50;
 describe("responsiveness of the demo page", () => {
   const suite = withDemo();
 
-  test(`while a user types and rankings run, no task takes more than ${limit} ms and frames keep coming`, async (t) => {
+  test(`while a user types and rankings and explanations run, no task takes more than ${limit} ms and frames keep coming`, async (t) => {
     const { page, problems, open, close } = await suite.openPage();
     await open();
     await whenReady(page);
@@ -24,7 +24,7 @@ describe("responsiveness of the demo page", () => {
   });
 });
 
-/** Types a question slowly enough that rankings start in between, and measures until the last one is complete. */
+/** Types a question slowly enough that rankings start in between, opens a result, and measures until it is explained. */
 async function typeAndMeasure(browser, page) {
   await page.fill("#query", "");
   await page.evaluate(() => {
@@ -36,8 +36,11 @@ async function typeAndMeasure(browser, page) {
   await browser.startTracing(page, { categories: ["toplevel"] });
   await page.locator("#query").pressSequentially("Where is the ring I dropped", { delay: 90 });
   await page.waitForTimeout(300);
+  await page.locator("#ranklet-list .passage").first().click();
   await page.locator("#query").pressSequentially(" down the sink?", { delay: 150 });
   await whenRanked(page);
+  await page.locator("#ranklet-list .passage[aria-expanded=false]").first().click();
+  await page.locator("#ranklet-list .state:visible", { hasText: /scores in/ }).first().waitFor();
   const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
   const frames = await page.evaluate(() => ((seen.busy = false), seen.frames));
   const times = taskTimes(traceEvents);

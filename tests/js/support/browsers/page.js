@@ -65,13 +65,13 @@ export async function rank(page, question) {
   await whenRanked(page);
 }
 
-/** Enters documents that take seconds to rank, for tests of what users can do meanwhile. */
-export async function useLongDocuments(page) {
+/** Enters long documents. Ranking 50 of them takes seconds, for tests of what users can do meanwhile. */
+export async function useLongDocuments(page, count = 50) {
   const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
   await page.click("#choose-documents");
-  await page.fill("#documents-text", Array.from({ length: 50 }, (_, index) => `Passage ${index}. ${long}`).join("\n"));
+  await page.fill("#documents-text", Array.from({ length: count }, (_, index) => `Passage ${index}. ${long}`).join("\n"));
   await page.getByRole("button", { name: "Use these documents" }).click();
-  await page.getByText("50 passages").first().waitFor();
+  await page.getByText(`${count} passages`).first().waitFor();
 }
 
 export async function whenRanked(page) {
