@@ -1,5 +1,7 @@
 //! Documents that are tokenized once, for many queries.
 
+use std::mem::discriminant;
+
 use super::Reranker;
 use super::session::Session;
 use crate::error::{Result, input};
@@ -40,14 +42,21 @@ impl Collection {
         self.documents.is_empty()
     }
 
-    /// Tokenizes a document and adds it.
+    /// Tokenizes a document and adds it. All documents of a collection are cut, or all are in chunks.
     ///
     /// # Errors
-    /// `input` if the collection belongs to another reranker, `tokenizer` if the tokenizer fails.
+    /// `input` if the collection belongs to another reranker, or has documents of the other kind; `tokenizer` if the tokenizer
+    /// fails.
     pub fn push(&mut self, reranker: &Reranker, document: &str, options: DocumentOptions) -> Result<()> {
         let session = reranker.session();
         self.check_owner(session)?;
-        self.documents.push(session.encode_document(document, options)?.into_owned());
+        let encoded = session.encode_document(document, options)?.into_owned();
+        if self.documents.last().is_some_and(|last| discriminant(last) != discriminant(&encoded)) {
+            return Err(input(
+                "a collection has documents that are cut, or documents in chunks, and not both",
+            ));
+        }
+        self.documents.push(encoded);
         if let Some(cache) = &session.cache {
             self.keys.push(DocumentKey { text: cache.keys().text(document), options });
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::common::{fixture, fixtures};
 use ranklet::{
-    Collection, DocumentOptions, ErrorKind, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun,
+    Collection, DocumentOptions, ErrorKind, LongDocuments, Pairs, RankOptions, Reranker, Result, Scores,
+    ScoringRun,
 };
 
 fn run(reranker: &Reranker, pairs: Pairs) -> Result<Vec<f32>> {
@@ -96,6 +97,9 @@ fn documents_outside_the_collection_and_other_rerankers_are_refused() {
     let mut collection = reranker.prepare(&["a city"]).unwrap();
     let error = collection.push(&other, "a river", document_options(None)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
+    let chunked = RankOptions { long_documents: LongDocuments::Chunk, ..RankOptions::default() };
+    let error = collection.push(&reranker, "a river", chunked.into()).unwrap_err();
+    assert!(error.to_string().contains("and not both"), "{error}");
     let collection = Arc::new(collection);
     let error = run(&other, prepared(&collection, "a river", None)).unwrap_err();
     assert!(error.to_string().contains("another reranker"), "{error}");
