@@ -85,10 +85,10 @@ impl QuantGrid {
     /// Returns a good scale fast, for rows that are quantized while a model loads. For matrices, it is the best
     /// least-squares optimum for the codes of a few candidates, from the scale that clips nothing down; the search ends
     /// after two candidates that are worse than the best, because the error has one minimum, mostly. On trained weights the
-    /// error (root mean square) is 0.2 % above that of [`best_scale`](Self::best_scale), which takes 80 times as long; with no
+    /// error (root mean square) is 0.4 % above that of [`best_scale`](Self::best_scale), which takes 80 times as long; with no
     /// clipping it is 1.7 % above.
     pub(super) fn fast_scale(self, row: &[f32]) -> f32 {
-        const CANDIDATES: u8 = 12;
+        const CANDIDATES: u8 = 8;
         const MAX_WORSE: u8 = 2;
         let widest = self.absmax_scale(row);
         if self == Self::EMBEDDING {
@@ -242,7 +242,7 @@ mod tests {
             let error = |scale| Q7.error(&row, &equal, scale).sqrt();
             let [best, quick, covering] =
                 [Q7.best_scale(&row, &equal), Q7.fast_scale(&row), Q7.absmax_scale(&row)].map(error);
-            assert!(quick <= 1.01 * best && quick <= covering, "{quick} against {best} and {covering}");
+            assert!(quick <= 1.05 * best && quick <= covering, "{quick} against {best} and {covering}");
         }
         assert_eq!(QuantGrid::EMBEDDING.fast_scale(&[-2.54, 1.0]), 2.54 / 127.0);
     }
