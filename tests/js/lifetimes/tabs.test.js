@@ -101,6 +101,27 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     }
   });
 
+  test("explanations, comparisons and highlights are those of a reranker of the tab, and end with it", async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    await share(first);
+    await share(second);
+    const seen = await second.evaluate(async (query) => {
+      const [a, b] = documents;
+      const calls = (reranker) => Promise.all([reranker.explain(query, a, { of: "both", samples: 3 }), reranker.compare(query, a, b), reranker.rerank({ query, documents: [a + " " + b], highlights: 1 }).then(({ results }) => results)]);
+      const own = await Reranker.load(small);
+      const expected = await calls(own);
+      own.dispose();
+      return { expected, shared: await calls(reranker) };
+    }, query);
+    assert.deepEqual(seen.shared, seen.expected);
+    const disposed = await first.evaluate(async (query) => {
+      const onProgress = ({ done }) => done > 0 && reranker.dispose();
+      return errorOf(reranker.explain(query, documents[0], { samples: 100, onProgress }));
+    }, query);
+    assert.equal(disposed.code, "disposed");
+    assert.equal((await ranked(second)).length, 60);
+  });
+
   test("a second tab takes hardly any memory, and one with an engine of its own does", { skip: !existsSync("/proc/self/smaps_rollup") }, async (t) => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
     const settled = async () => (await sleep(500), memoryOfDescendants());
