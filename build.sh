@@ -21,6 +21,7 @@ help() {
 ./build.sh wheel         builds the Python wheel in .build/wheels/
 ./build.sh sdist         builds the Python source distribution, with all crates, in .build/wheels/
 ./build.sh bench [...]   measures speed, load time and memory next to transformers.js and onnxruntime; see --help
+./build.sh faithfulness [...]  measures how faithful explanations are, on data with known answers; see --help
 ./build.sh fuzz [target] [seconds]  fuzzes the readers of untrusted files (part of test --long)
 TEXT
 }
@@ -33,6 +34,7 @@ TEXT
     wasm-parts) wasm_parts "${@:2}" ;;
     fuzz) fuzz "${@:2}" ;;
     bench) bench "${@:2}" ;;
+    faithfulness) faithfulness "${@:2}" ;;
     test) test_all "${2:-}" ;;
     *)
       help >&2

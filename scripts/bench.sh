@@ -77,3 +77,8 @@ build_in_worktree() {
   (cd "$tree" && "$@") || fail "the $part of this revision could not be built in $tree"
   printf '%s\n' "$commit" >"$tree/.build/$part.commit"
 }
+
+# Measures how faithful explanations are. The options are those of bench/faithfulness.
+faithfulness() {
+  cargo run --quiet --release --example faithfulness -- "$@"
+}

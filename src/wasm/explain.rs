@@ -50,6 +50,7 @@ impl WasmVariants {
 impl WasmReranker {
     /// Makes the variants that explain a pair. `unit` is `"word"` or `"sentence"`, `of` is `"document"`, `"query"` or
     /// `"both"`, `samples` is 0 for occlusion. `span` is that of the best chunk of a document in chunks.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript has no cheaper way to pass them")]
     pub fn variants(
         &self,
         query: &str,

@@ -1,5 +1,7 @@
 //! `ranklet explain`: its table, its JSON and its page.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::program::*;
@@ -36,12 +38,78 @@ fn json_has_offsets_and_the_page_has_the_texts() {
         assert!(unit["contribution"].is_number());
     }
     let page = std::fs::read_to_string(page).unwrap();
-    assert_eq!(page.matches("<mark").count(), units.len());
+    // Two are in the legend.
+    assert_eq!(page.matches("<mark").count(), units.len() + 2);
+    assert_eq!(page.matches("<tr><td").count(), units.len());
+    assert!(page.contains("default-src 'none'") && page.contains("prefers-color-scheme:dark"));
+    assert!(page.contains("px solid") && page.contains("px dashed"), "{page}");
     assert!(page.contains("&lt;") && page.contains("&quot;") && page.contains(" &amp; "), "{page}");
-    assert!(!page.contains("<b>") && !page.contains("<script") && !page.contains("http"), "{page}");
+    assert!(
+        !page.contains("<b>")
+            && !page.contains("<script")
+            && !page.contains("http:")
+            && !page.contains("https:")
+    );
+    assert!(!["src=", "href=", "url(", "@import"].iter().any(|request| page.contains(request)), "{page}");
     let nowhere = folder.path("missing/page.html");
     assert_fails(
         &["explain", "--query", "q", "--document", &document, "--html", nowhere.to_str().unwrap()],
         &["page.html"],
     );
+}
+
+/// Ranks two documents in text form. Escape codes are forced or forbidden by environment variables.
+fn rank_in_environment(options: &[&str], variables: &[(&str, &str)]) -> String {
+    let folder = Folder::new();
+    let documents =
+        folder.write("documents.txt", "Bananas are yellow.\nParis is the capital of France. It has parks.\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ranklet"));
+    command.args(["rank", "--query", "What is the capital of France?", "--documents", &documents]);
+    for name in ["NO_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command.args(options).envs(variables.iter().copied());
+    stdout(&command.output().unwrap())
+}
+
+#[test]
+fn rank_marks_words_in_a_terminal_with_colors_and_lists_them_elsewhere() {
+    let forced = rank_in_environment(&["--explain"], &[("CLICOLOR_FORCE", "1")]);
+    assert!(forced.contains("4;32mcapital\u{1b}[0m"), "{forced}");
+    for variables in [&[][..], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]] {
+        let plain = rank_in_environment(&["--explain"], variables);
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        assert!(plain.lines().nth(2).unwrap().trim_start().starts_with("+ "), "{plain}");
+        assert!(plain.lines().nth(2).unwrap().contains("capital "), "{plain}");
+    }
+    let json = rank_in_environment(&["--explain", "--json", "--top-n", "1"], &[("CLICOLOR_FORCE", "1")]);
+    let ranking: Value = serde_json::from_str(&json).unwrap();
+    let result = &ranking["results"][0];
+    let units = result["explanation"]["units"].as_array().unwrap();
+    assert_eq!(units.len(), 9);
+    for unit in units {
+        let [start, end] = ["start", "end"].map(|end| unit["span"][end].as_u64().unwrap() as usize);
+        assert_eq!(unit["content"], result["document"].as_str().unwrap()[start..end]);
+    }
+    assert_eq!(result.get("highlights"), None);
+}
+
+#[test]
+fn rank_shows_the_best_sentences() {
+    let text = rank_in_environment(&["--highlights", "1"], &[]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    assert!(
+        lines[2].ends_with("  Paris is the capital of France.")
+            && lines[4].ends_with("  Bananas are yellow.")
+    );
+    let json = rank_in_environment(&["--highlights", "2", "--scores", "raw", "--json"], &[]);
+    let ranking: Value = serde_json::from_str(&json).unwrap();
+    let highlights = ranking["results"][0]["highlights"].as_array().unwrap();
+    let spans: Vec<_> = highlights.iter().map(|one| (one["start"].as_u64(), one["end"].as_u64())).collect();
+    assert_eq!(spans, [(Some(0), Some(31)), (Some(32), Some(45))]);
+    // A document of one sentence has that sentence, with its own score.
+    let other = &ranking["results"][1];
+    assert_eq!(other["highlights"][0]["score"], other["score"]);
+    assert_eq!(other["highlights"].as_array().unwrap().len(), 1);
 }

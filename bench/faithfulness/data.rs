@@ -1,0 +1,96 @@
+//! Questions with documents and the positions of their answers.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::Result;
+
+/// A question and a document with its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) query: String,
+    pub(crate) document: String,
+    /// Where answers are in the document, in bytes.
+    pub(crate) answers: Vec<Range<usize>>,
+    /// Whether an answer is a phrase instead of a whole sentence.
+    pub(crate) has_spans: bool,
+}
+
+impl Question {
+    /// Returns whether a part of the document overlaps an answer.
+    pub(crate) fn has_answer(&self, part: Range<usize>) -> bool {
+        self.answers.iter().any(|answer| part.start < answer.end && part.end > answer.start)
+    }
+}
+
+/// Reads WikiQA: the sentences of an article are a document, and the sentences with label 1 are answers.
+pub(crate) fn wikiqa(text: &str) -> Result<Vec<Question>> {
+    let mut questions: BTreeMap<&str, Question> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let &[id, query, _, _, _, sentence, label] = &line.split('\t').collect::<Vec<_>>()[..] else {
+            return Err(format!("not a line of WikiQA with labels: {line:?}").into());
+        };
+        let question = questions.entry(id).or_insert_with(|| Question {
+            query: query.to_owned(),
+            document: String::new(),
+            answers: Vec::new(),
+            has_spans: false,
+        });
+        if !question.document.is_empty() {
+            question.document.push(' ');
+        }
+        let start = question.document.len();
+        question.document.push_str(sentence.trim());
+        if label.trim() == "1" {
+            question.answers.push(start..question.document.len());
+        }
+    }
+    Ok(questions.into_values().filter(|question| !question.answers.is_empty()).collect())
+}
+
+/// Reads SQuAD 1.1: the phrases of the answers are in the paragraph.
+pub(crate) fn xquad(text: &str) -> Result<Vec<Question>> {
+    let value: Value = serde_json::from_str(text)?;
+    let list = |value: &Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
+    let mut questions = Vec::new();
+    for paragraph in list(&value, "data").iter().flat_map(|article| list(article, "paragraphs")) {
+        let document = paragraph["context"].as_str().unwrap_or_default();
+        let byte =
+            |index: u64| document.char_indices().nth(index as usize).map_or(document.len(), |(byte, _)| byte);
+        for question in list(&paragraph, "qas") {
+            let answers = list(&question, "answers").into_iter().filter_map(|answer| {
+                let start = byte(answer["answer_start"].as_u64()?);
+                Some(start..start + answer["text"].as_str()?.len())
+            });
+            questions.push(Question {
+                query: question["question"].as_str().unwrap_or_default().to_owned(),
+                document: document.to_owned(),
+                answers: answers.collect(),
+                has_spans: true,
+            });
+        }
+    }
+    Ok(questions)
+}
+
+/// Random numbers by SplitMix64.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// Returns a number from 0 to `bound - 1`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        ((u128::from(mixed) * bound as u128) >> 64) as usize
+    }
+
+    /// Puts a list into a random order.
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        (1..list.len()).rev().for_each(|end| list.swap(end, self.below(end + 1)));
+    }
+}
