@@ -101,6 +101,11 @@ fn units_are_whole_words_for_the_tokenizers_of_all_families() {
     assert!(models > 25, "{models}");
 }
 
+/// A part of a text without the white space around it.
+fn trimmed((at, part): (usize, &str)) -> (usize, &str) {
+    (at + part.len() - part.trim_start().len(), part.trim())
+}
+
 fn assert_adds_up(explanation: &Explanation, name: &str) {
     let sum: f64 = explanation.units.iter().map(|unit| f64::from(unit.contribution).abs()).sum();
     let error = f64::from(explanation.additivity_error()).abs();
@@ -125,9 +130,7 @@ fn offsets_point_at_words_and_sentences_of_xquad() {
             for unit in [TextUnit::Word, TextUnit::Sentence] {
                 let parts: Vec<(usize, &str)> = match unit {
                     TextUnit::Word => text.unicode_word_indices().collect(),
-                    _ => {
-                        text.split_sentence_bound_indices().map(|(at, part)| (at, part.trim_end())).collect()
-                    }
+                    _ => text.split_sentence_bound_indices().map(trimmed).collect(),
                 };
                 let bytes = units(&reranker, text, unit, OffsetUnit::Byte);
                 for (start, end) in &bytes {
