@@ -154,6 +154,14 @@ impl ColumnConstants<'_> {
         output: &mut [f32],
     ) {
         let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
+        // In registers, for all rows.
+        let mut vectors = [[wide.splat(0.0); MAX_TILE_COLUMNS / 8]; 3];
+        for (values, vectors) in [self.scales, self.column_sums, self.biases].iter().zip(&mut vectors) {
+            for (values, vector) in values.chunks_exact(lanes).zip(vectors) {
+                *vector = wide.read(values);
+            }
+        }
+        let [scales, column_sums, biases] = vectors;
         let to = output[rows.start * columns.total..].chunks_mut(columns.total);
         let constants = input.offset_terms[rows.clone()].iter().zip(&input.scales[rows.clone()]);
         let constants = constants.zip(&input.zero_points[rows]);
@@ -166,10 +174,11 @@ impl ColumnConstants<'_> {
                 scale: wide.splat(scale),
                 zero_point: wide.splat(zero_point),
             };
-            for column in (0..S::PANEL).step_by(lanes) {
-                let product = self.product(isa, &row, column, sums);
-                let biased = wide.add(product, wide.read(&self.biases[column..]));
-                store(wide, epilogue, biased, &mut to[column..]);
+            for (vector, column) in (0..S::PANEL).step_by(lanes).enumerate() {
+                let sums = wide.sub(wide.read_i32(&sums[column..]), row.offset_term);
+                let scaled = wide.mul(wide.mul(sums, row.scale), scales[vector]);
+                let product = wide.add(scaled, wide.mul(row.zero_point, column_sums[vector]));
+                store(wide, epilogue, wide.add(product, biases[vector]), &mut to[column..]);
             }
         }
     }
