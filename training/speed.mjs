@@ -7,6 +7,7 @@
 import { cpSync, rmSync } from "node:fs";
 
 import { startChromium } from "../bench/engines/chromium.mjs";
+import { warmUpWorkload } from "../bench/engines/engines.mjs";
 import { startSite } from "../bench/engines/site.mjs";
 import { median } from "../bench/measure/statistics.mjs";
 import { WorkloadGenerator } from "../bench/measure/workload.mjs";
@@ -30,9 +31,10 @@ try {
     cpSync(source, copy, { recursive: true });
     pages[name] = await browser.open("ranklet");
     const options = { baseUrl: `${site.url}models`, device: "cpu", workers: 1 };
-    const { first_score_ms: ms } = await pages[name].load({ library, model: `training/${name}`, options, warmUp: workloads.next(100) });
-    console.log(`${name}: ${ms.toFixed(0)} ms from the import to the first 100 scores`);
+    await pages[name].load({ library, model: `training/${name}`, options, warmUp: warmUpWorkload });
   }
+  const warmUp = workloads.next(100);
+  for (const page of Object.values(pages)) await page.score(warmUp);
   const ratios = [];
   for (let repetition = 0; repetition < Number(repetitions); repetition++) {
     const workload = workloads.next(100);
