@@ -3,9 +3,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { expectNoViolation } from "../support/browsers/axe.js";
-import { rank, screens, screenshot, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
+import { rank, screens, screenshot, useDocuments, useLongDocuments, whenRanked, whenReady, withDemo } from "../support/browsers/page.js";
 
 const whiskers = "How can cats tell whether they fit through a hole?";
+/** Short, because each of their words costs a score. */
+const shortDocuments = [
+  "Berlin is a large city. It lies in Germany.",
+  "Paris is the capital of France. It is old.",
+  "The tower stands in Paris. It is high.",
+  "France makes wine. It has many hills.",
+];
+
 const explained = /^What each word adds to the logit, from \d+ scores in \d/;
 
 describe("explanations on the demo page", () => {
@@ -16,7 +24,8 @@ describe("explanations on the demo page", () => {
       const { page, problems, open, close } = await suite.openPage({ ...screens[name], reducedMotion: "reduce" });
       await open();
       await whenReady(page);
-      await rank(page, whiskers);
+      await useDocuments(page, shortDocuments);
+      await rank(page, "What is the capital of France?");
       await page.locator("#ranklet-list mark").first().waitFor();
       await page.evaluate(() => (shifts.length = 0));
       await rows(page).first().locator(".passage").focus();
@@ -45,7 +54,7 @@ describe("explanations on the demo page", () => {
       await page.keyboard.press("Escape");
       assert.equal(await dialog.isVisible(), false);
       assert.equal(await button.evaluate((element) => element === document.activeElement), true, "the focus is back");
-      assert.equal(await page.inputValue("#query"), whiskers);
+      assert.equal(await page.inputValue("#query"), "What is the capital of France?");
 
       assert.deepEqual(await page.evaluate(() => shifts), []);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, "no horizontal scrolling");

@@ -68,10 +68,15 @@ export async function rank(page, question) {
 /** Enters long documents. Ranking 50 of them takes seconds, for tests of what users can do meanwhile. */
 export async function useLongDocuments(page, count = 50) {
   const long = "Whiskers tell a cat how wide a hole is, and whether the rest of it will fit. ".repeat(25);
+  await useDocuments(page, Array.from({ length: count }, (_, index) => `Passage ${index}. ${long}`));
+}
+
+/** Enters documents. */
+export async function useDocuments(page, texts) {
   await page.click("#choose-documents");
-  await page.fill("#documents-text", Array.from({ length: count }, (_, index) => `Passage ${index}. ${long}`).join("\n"));
+  await page.fill("#documents-text", texts.join("\n"));
   await page.getByRole("button", { name: "Use these documents" }).click();
-  await page.getByText(`${count} passages`).first().waitFor();
+  await page.getByText(`${texts.length} passages`).first().waitFor();
 }
 
 export async function whenRanked(page) {
