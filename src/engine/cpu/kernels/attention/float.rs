@@ -63,8 +63,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
         products(
             isa,
             qkv,
-            qkv.query.from(row, head * qkv.head_dim),
-            qkv.query.stride,
+            (qkv.query.from(row, head * qkv.head_dim), qkv.query.stride),
             &self.keys,
             key_range,
             &mut self.tile.0,
@@ -84,7 +83,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     ) {
         let rows = qkv.query.from(row, head * qkv.head_dim);
         let packed = of_head(packed, qkv.heads, head);
-        products(isa, qkv, rows, qkv.query.stride, packed, positions, &mut self.tile.0, to);
+        products(isa, qkv, (rows, qkv.query.stride), packed, positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
@@ -99,7 +98,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
     ) {
         let rows = qkv.key.from(row, qkv.key_head(head) * qkv.head_dim);
         let packed = of_head(packed, qkv.heads, head);
-        products(isa, qkv, rows, qkv.key.stride, packed, positions, &mut self.tile.0, to);
+        products(isa, qkv, (rows, qkv.key.stride), packed, positions, &mut self.tile.0, to);
     }
 
     #[inline(always)]
@@ -135,8 +134,7 @@ impl<S: Isa> Arithmetic<S> for FloatArithmetic {
 fn products<S: Isa>(
     isa: S,
     qkv: &Qkv,
-    rows: &[f32],
-    stride: usize,
+    (rows, stride): (&[f32], usize),
     panels: &[f32],
     key_range: &Range<usize>,
     tile: &mut Tile<f32>,
