@@ -14,6 +14,7 @@ test_all() {
     suite "dependencies" deny_test
     suite "long Rust tests" long_rust_tests
     suite "aarch64 kernels" emulated_tests
+    suite "training scripts" training_tests
     # Fuzzes the readers in Rust; tests/js/workers/protocol.test.js fuzzes the worker protocol for the same time.
     suite "fuzzing" fuzz
     export RANKLET_FUZZ_SECONDS=${RANKLET_FUZZ_SECONDS:-600} RANKLET_LONG=1
@@ -74,6 +75,19 @@ deny_test() {
 fuzz() {
   setup_fuzz
   fuzz/run.sh "$@"
+}
+
+# Tests the scripts in training/, and reports in cargo test's words. Left out without their packages.
+training_tests() {
+  local python=${RANKLET_PYTHON:-python3}
+  if ! "$python" -c 'import pytest, scipy, tokenizers, torch' 2>/dev/null; then
+    say "skipped, because $python does not have the packages in training/requirements.txt (RANKLET_PYTHON names another)"
+  elif "$python" -m pytest -q -p no:cacheprovider training/tests; then
+    echo "test result: ok. 1 passed; 0 failed"
+  else
+    echo "test result: FAILED. 0 passed; 1 failed"
+    return 1
+  fi
 }
 
 # Tests the aarch64 kernels under emulation.

@@ -174,6 +174,8 @@ def test_a_fitted_calibration_finds_the_scale_and_offset_of_the_labels():
     assert scale == pytest.approx(0.5, abs=0.03) and offset == pytest.approx(-1, abs=0.05)
     before = calibration.expected_error(calibration.sigmoid(logits), labels)
     assert calibration.expected_error(calibration.sigmoid(scale * logits + offset), labels) < 0.02 < 0.1 < before
+    scale, offset = calibration.fit(logits, calibration.sigmoid(0.25 * logits + 1))
+    assert scale == pytest.approx(0.25, abs=0.001) and offset == pytest.approx(1, abs=0.001), "labels may be probabilities"
     assert calibration.expected_error([0.9, 0.9, 0.1], [1, 0, 0]) == pytest.approx((0.8 + 0.1) / 3)
 
 
