@@ -39,10 +39,10 @@ pub(crate) use tokenizer::{AddedToken, SpecialToken, TokenizerOptions, Truncatio
 pub(crate) use tokenizer::{LabelTokens, PromptConfig, PromptForm};
 pub use tokenizer::{TokenizerClass, TokenizerConfig};
 #[cfg(feature = "candle")]
-pub(crate) use weights::{BLOCK, GoldenPair, Writer, block_scales};
+pub(crate) use weights::{BLOCK, Writer, block_scales};
 pub(crate) use weights::{ExpectedRole, ExpectedTensor, ExpectedTensors, normalized_table};
 pub use weights::{Format, Weights, WeightsReader};
-pub(crate) use weights::{Golden, Tensor};
+pub(crate) use weights::{Golden, GoldenPair, Tensor};
 pub(crate) use weights::{Index, MAX_PIECE_BYTES, Q7_OFFSET, QuantGrid, WeightsSource};
 
 use crate::error::{ErrorKind, Result, config};

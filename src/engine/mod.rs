@@ -92,6 +92,7 @@ impl Engine {
     ///
     /// # Errors
     /// `weights` for values that are too large to compute with.
+    #[inline(never)]
     pub(crate) fn prepare_cpu(plan: &Plan, weights: Weights, config: EngineConfig) -> Result<Self> {
         let EngineConfig { threads, dtype } = config;
         // f16 is a storage format of GPUs; on a CPU such a model runs in f32.
@@ -215,6 +216,23 @@ impl Engine {
         }
     }
 
+    /// Runs a batch on a part of a Plan: the first part, or a later one with the residual stream of the part before it.
+    /// Returns the residual stream, `[tokens, hidden_size]`, or pooled rows after the last part.
+    ///
+    /// # Errors
+    /// `internal` if an activation is not finite, or if this is not the CPU engine.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(crate) fn run_part(&self, batch: &Batch, stream: Option<&[f32]>) -> Result<Vec<f32>> {
+        match self {
+            Engine::Cpu(engine) => engine.forward(batch, stream),
+            #[cfg_attr(
+                not(any(feature = "gpu", feature = "candle")),
+                expect(unreachable_patterns, reason = "there are other engines")
+            )]
+            _ => Err(internal("only the CPU engine runs parts of a Plan")),
+        }
+    }
+
     /// Submits a batch and returns its pooled rows, `[pairs, pooled_size]`.
     ///
     /// # Errors
@@ -233,6 +251,6 @@ impl Engine {
 }
 
 /// Returns the error for a batch with an activation that is not finite.
-fn non_finite_activation() -> Error {
+pub(crate) fn non_finite_activation() -> Error {
     internal("an activation is not finite, so this model cannot score this input")
 }

@@ -89,6 +89,7 @@ impl PeakTracker {
 
 impl MemoryEstimate<'_> {
     /// Returns the peak in bytes, from the first file to the longest pair.
+    #[inline(never)]
     pub(crate) fn peak(&self) -> u64 {
         let tokenizer = PeakTracker::with_tokenizer(self.tokenizer);
         let mut tracker = PeakTracker { current: tokenizer.current, peak: tokenizer.current };
@@ -104,6 +105,13 @@ impl MemoryEstimate<'_> {
         tracker.current = tracker.peak;
         tracker.transient(self.run_bytes() * self.threads as u64);
         tokenizer.peak.max(tracker.peak)
+    }
+
+    /// Returns the bytes of the residual stream between two parts of a Plan, as it is passed to or from JavaScript.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(crate) fn stream_bytes(&self) -> u64 {
+        let tokens = self.max_length + BATCH_TOKENS - 1;
+        2 * (size_of::<f32>() * tokens * self.plan.hidden_size) as u64
     }
 
     /// Reads the tensors in the order of their names, which is their order in files.

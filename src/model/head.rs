@@ -2,7 +2,7 @@
 
 use super::activation::{activate, apply_score_activation};
 use super::plan::{LayerNorm, Linear};
-use crate::checkpoint::{Activation, ScoreActivation, Weights};
+use crate::checkpoint::{Activation, ScoreActivation, Tensor, Weights};
 use crate::error::Result;
 
 /// A chain of small layers that runs once for each pair.
@@ -52,7 +52,7 @@ impl Head {
     /// Makes a chain whose last dense layer gives the logits.
     pub(super) fn new(layers: Vec<Layer>) -> Self {
         let outputs = |layer: &Layer| match layer {
-            Layer::Dense(dense) => Some(dense.bias.len()),
+            Layer::Dense(dense) => Some(dense.linear.out_features()),
             _ => None,
         };
         let num_labels = layers.iter().rev().find_map(outputs).unwrap_or(0);
@@ -73,9 +73,10 @@ impl Head {
     pub(crate) fn parameters(&self) -> usize {
         let count = |layer: &Layer| match layer {
             Layer::Dense(dense) | Layer::AddResidual(Some(dense)) => {
-                dense.weight.len() + dense.linear.bias.as_ref().map_or(0, |rows| rows.total_rows)
+                let Linear { weight, bias, in_features } = &dense.linear;
+                weight.rows.len() * in_features + bias.as_ref().map_or(0, |rows| rows.total_rows)
             }
-            Layer::Norm(norm) => norm.weight.len() + norm.name.bias.as_ref().map_or(0, |_| norm.bias.len()),
+            Layer::Norm(norm) => norm.name.width * (1 + usize::from(norm.name.bias.is_some())),
             _ => 0,
         };
         self.layers.iter().map(count).sum()
@@ -97,6 +98,7 @@ impl Head {
     }
 
     /// Computes logits `[pairs, num_labels]` from pooled rows `[pairs, pooled_size]`.
+    #[inline(never)]
     pub(crate) fn logits(&self, pooled: &[f32], pooled_size: usize) -> Vec<f32> {
         pooled.chunks_exact(pooled_size).flat_map(|row| self.row_logits(row)).collect()
     }
@@ -122,12 +124,17 @@ impl Head {
     }
 }
 
+/// Returns the elements of a tensor; none if another engine applies the head.
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    if tensor.has_numbers() { tensor.to_f32() } else { Vec::new() }
+}
+
 impl Dense {
     /// Reads and checks the tensors of a linear layer.
     pub(super) fn read(weights: &Weights, linear: Linear) -> Result<Self> {
-        let weight = weights.require(&linear.weight.tensor, &linear.stored_shape())?.to_f32();
+        let weight = numbers(weights.require(&linear.weight.tensor, &linear.stored_shape())?);
         let bias = match &linear.bias {
-            Some(bias) => weights.require(&bias.tensor, &[bias.total_rows])?.to_f32(),
+            Some(bias) => numbers(weights.require(&bias.tensor, &[bias.total_rows])?),
             None => vec![0.0; linear.out_features()],
         };
         Ok(Self { linear, weight, bias })
@@ -164,9 +171,9 @@ impl Dense {
 impl Norm {
     /// Reads and checks the tensors of a norm.
     pub(super) fn read(weights: &Weights, name: LayerNorm) -> Result<Layer> {
-        let weight = weights.require(&name.weight, &[name.width])?.to_f32();
+        let weight = numbers(weights.require(&name.weight, &[name.width])?);
         let bias = match &name.bias {
-            Some(bias) => weights.require(bias, &[name.width])?.to_f32(),
+            Some(bias) => numbers(weights.require(bias, &[name.width])?),
             None => vec![0.0; name.width],
         };
         Ok(Layer::Norm(Self { name, weight, bias }))

@@ -3,13 +3,14 @@
 //! Nothing large is in memory twice: the tokenizer's file is freed before the weights are read, no weights file is ever
 //! whole in memory, and each tensor is freed when the engine has made its own form of it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Reranker;
 use super::model_spec::ModelSpec;
 use super::prepared_model::PreparedModel;
 use super::session::Session;
-use crate::checkpoint::{Checkpoint, Golden, Index, ModelFiles, WeightsReader, WeightsSource};
+use crate::checkpoint::{Checkpoint, Golden, GoldenPair, Index, ModelFiles, WeightsReader, WeightsSource};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
 use crate::model;
@@ -23,6 +24,8 @@ pub(crate) struct Loader {
     /// Estimated peak memory in bytes.
     memory_bytes: u64,
     weights: WeightsReader,
+    /// The steps of the Plan that the engine computes, if others compute the rest.
+    part: Option<Range<usize>>,
 }
 
 impl Loader {
@@ -45,7 +48,7 @@ impl Loader {
         let memory_bytes = spec.peak_memory(options.dtype);
         let Checkpoint { config, chain, .. } = &spec.checkpoint;
         let expected = model::expected_tensors(config, chain.as_ref(), options.dtype == Dtype::Q8)?;
-        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, expected) })
+        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, expected), part: None })
     }
 
     /// Takes the name of a weights file before it is opened. `auto` means f32 for an ONNX file, also if its size is that of
@@ -70,17 +73,51 @@ impl Loader {
         &mut self.weights
     }
 
+    /// The model without its weights.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// The format that the weights will have in memory, as far as it is known.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) fn dtype(&self) -> Dtype {
+        self.options.dtype
+    }
+
+    /// Estimated peak memory in bytes.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Prepares only the first steps of the Plan. Must be called before the weights are read.
+    ///
+    /// # Errors
+    /// None for a model that can be split.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) fn keep_part(&mut self, steps: Range<usize>) -> Result<()> {
+        self.weights.keep_part(model::part_tensors(&self.spec.checkpoint.config, &steps)?);
+        self.part = Some(steps);
+        Ok(())
+    }
+
     /// Prepares the engine and checks it against the golden pairs of the weights file, if it has any.
     ///
     /// # Errors
     /// Those of [`Reranker::load`] about the weights and the engine.
     pub(crate) async fn finish(self) -> Result<Reranker> {
-        let Self { options, spec, memory_bytes, weights } = self;
+        let Self { options, spec, memory_bytes, weights, part } = self;
         let weights = weights.finish()?;
         let dtype = options.dtype.resolve(weights.format(), options.device)?;
         let weights_info = WeightsInfo { format: weights.format().name(), bytes: weights.bytes() };
-        let golden = weights.format().golden().cloned();
-        let prepared = PreparedModel::new(&options, &spec, weights, dtype).await?;
+        let mut golden = weights.format().golden().cloned();
+        #[cfg_attr(
+            not(any(test, target_arch = "wasm32")),
+            expect(unused_variables, reason = "a native engine is whole")
+        )]
+        let unverified = if part.is_some() { golden.take() } else { None };
+        let prepared = PreparedModel::new(&options, &spec, weights, dtype, part).await?;
         let backend = Backend::of(&prepared.engine, dtype, reason(&spec, options.device));
         let info = prepared.info(&spec, weights_info, memory_bytes, backend);
         #[cfg_attr(not(feature = "gpu"), allow(unused_mut, reason = "only a GPU changes it"))]
@@ -96,6 +133,8 @@ impl Loader {
             activation: spec.checkpoint.activation,
             cache: options.score_cache(),
             info,
+            #[cfg(any(test, target_arch = "wasm32"))]
+            unverified,
         };
         if let Some(golden) = &golden {
             session.verify(golden).await?;
@@ -114,20 +153,28 @@ impl Session {
     /// # Errors
     /// `integrity` for a pair whose logits differ by more than the engine's tolerance.
     async fn verify(&self, golden: &Golden) -> Result<()> {
-        let tolerance = self.engine.tolerance();
         for pair in &golden.pairs {
             let batch = self.batch_of(&[(&pair.query, &pair.document)])?;
-            let logits = self.logits(&self.engine, &batch).await?;
-            let close = |(got, want): (&f32, &f32)| (got - want).abs() <= tolerance * want.abs().max(1.0);
-            if logits.len() != pair.logits.len() || !logits.iter().zip(&pair.logits).all(close) {
-                return Err(integrity(format!(
-                    "the golden pair ({:?}, {:?}) of model.safetensors has the logits {logits:?} here, and {:?} in the \
-                     file: the files of the model do not belong together, so get them again, or this engine is wrong",
-                    pair.query, pair.document, pair.logits
-                )));
-            }
+            self.check_golden(pair, &self.logits(&self.engine, &batch).await?)?;
         }
         Ok(())
+    }
+
+    /// Compares the logits of a golden pair.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub(super) fn check_golden(&self, pair: &GoldenPair, logits: &[f32]) -> Result<()> {
+        let tolerance = self.engine.tolerance();
+        let close = |(got, want): (&f32, &f32)| (got - want).abs() <= tolerance * want.abs().max(1.0);
+        if logits.len() == pair.logits.len() && logits.iter().zip(&pair.logits).all(close) {
+            return Ok(());
+        }
+        Err(integrity(format!(
+            "the golden pair ({:?}, {:?}) of model.safetensors has the logits {logits:?} here, and {:?} in the file: the \
+             files of the model do not belong together, so get them again, or this engine is wrong",
+            pair.query, pair.document, pair.logits
+        )))
     }
 }
 

@@ -12,6 +12,8 @@ mod model_spec;
 #[cfg(not(target_arch = "wasm32"))]
 mod model_summary;
 mod pairs;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod parts;
 mod prepared_model;
 mod rerank;
 mod scored_pairs;
@@ -33,6 +35,8 @@ pub(crate) use loader::Loader;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model_summary::{ModelSummary, describe};
 pub use pairs::Pairs;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use parts::{ModelPart, PartLoader, PartOptions, PartialBatch};
 pub use rerank::{RerankOptions, Reranking};
 pub use scored_pairs::{ScoreOptions, ScoredPair, ScoredPairs};
 pub use scoring_run::{PartialScores, ScoringRun};

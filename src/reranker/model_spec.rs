@@ -1,5 +1,8 @@
 //! A model without its weights: the start of loading, and all that a summary needs.
 
+#[cfg(any(test, target_arch = "wasm32"))]
+use std::ops::Range;
+
 use crate::checkpoint::{Checkpoint, Numbering};
 use crate::error::{Result, out_of_memory, unsupported};
 use crate::memory::{DecoderMemoryEstimate, MemoryEstimate};
@@ -87,9 +90,13 @@ impl ModelSpec {
     }
 
     fn encoder_memory(&self, plan: &Plan, dtype: Dtype) -> u64 {
+        self.encoder_estimate(plan, dtype).peak()
+    }
+
+    fn encoder_estimate<'a>(&self, plan: &'a Plan, dtype: Dtype) -> MemoryEstimate<'a> {
         let parameters = (plan.parameters() + self.head_parameters) as u64;
         let is_of_integers = self.has_onnx_weights && 2 * self.weights_bytes < 3 * parameters;
-        let estimate = MemoryEstimate {
+        MemoryEstimate {
             plan,
             head_parameters: self.head_parameters,
             tokenizer: self.tokenizer_bytes(),
@@ -97,8 +104,25 @@ impl ModelSpec {
             dtype,
             max_length: self.max_length,
             threads: self.threads,
-        };
-        estimate.peak()
+        }
+    }
+
+    /// Estimates the peak memory of an engine for a `part` of `plan`, in bytes.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) fn part_memory(&self, plan: &Plan, part: &Plan, steps: &Range<usize>, dtype: Dtype) -> u64 {
+        let whole = self.encoder_estimate(plan, dtype);
+        let mut estimate = MemoryEstimate { plan: part, ..whole };
+        if steps.end < plan.steps.len() {
+            estimate.head_parameters = 0;
+        }
+        if steps.start > 0 {
+            // The file is read with the others and freed.
+            estimate.tokenizer[1] = 0;
+        }
+        let parameters = |plan: &Plan, head: usize| (plan.parameters() + head) as f64;
+        let share = parameters(part, estimate.head_parameters) / parameters(plan, self.head_parameters);
+        estimate.weights = (whole.weights as f64 * share) as u64;
+        estimate.peak() + estimate.stream_bytes()
     }
 
     fn decoder_memory(&self) -> u64 {

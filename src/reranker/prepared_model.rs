@@ -1,5 +1,7 @@
 //! The engines and the head of a model, prepared from its weights.
 
+use std::ops::Range;
+
 #[cfg(feature = "decoder")]
 use super::decoder;
 use super::model_spec::ModelSpec;
@@ -26,7 +28,7 @@ pub(super) struct PreparedModel {
 }
 
 impl PreparedModel {
-    /// Prepares the engines and checks that the options suit them.
+    /// Prepares the engines, for some steps of the Plan or for all, and checks that the options suit them.
     ///
     /// # Errors
     /// Those of [`Reranker::load`](crate::Reranker::load) about the weights and the engine.
@@ -35,6 +37,7 @@ impl PreparedModel {
         spec: &ModelSpec,
         weights: Weights,
         dtype: Dtype,
+        part: Option<Range<usize>>,
     ) -> Result<Self> {
         let checkpoint = &spec.checkpoint;
         #[cfg(feature = "decoder")]
@@ -46,7 +49,12 @@ impl PreparedModel {
         let (plan, head) = model::build(&checkpoint.config, checkpoint.chain.as_ref(), &weights)?;
         let used = plan.tensors().into_iter().map(|(name, ..)| name).chain(head.tensors());
         let warnings = info::warnings(used, &weights, &spec.tokenizer);
+        let parameters = plan.parameters() + head.parameters();
         let plan = plan.collapse_last_layer();
+        let plan = match part {
+            Some(steps) => plan.part(steps),
+            None => plan,
+        };
         #[cfg(feature = "gpu")]
         let adapter = match options.device {
             Device::Auto => Some(AdapterKind::Hardware),
@@ -71,7 +79,7 @@ impl PreparedModel {
             engine,
             #[cfg(feature = "gpu")]
             gpu,
-            parameters: plan.parameters() + head.parameters(),
+            parameters,
             head,
             warnings,
         })

@@ -2,6 +2,8 @@
 //! continue in between.
 
 use std::borrow::Cow;
+#[cfg(any(test, target_arch = "wasm32"))]
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Reranker;
@@ -19,22 +21,22 @@ use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, Span};
 #[derive(Debug)]
 pub struct ScoringRun<'a> {
     pairs: Pairs<'a>,
-    scores: Scores,
-    instruction: Option<Cow<'a, str>>,
+    pub(super) scores: Scores,
+    pub(super) instruction: Option<Cow<'a, str>>,
     /// Whether the instruction was given as a prompt, which every model takes.
-    is_prompt: bool,
+    pub(super) is_prompt: bool,
     max_batch_tokens: usize,
     deadline: Option<Deadline>,
-    progress: Progress,
+    pub(super) progress: Progress,
 }
 
 /// The state of a run; the default is that of a run that has not begun.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// The end of the pairs that are scored.
     done: Position,
     /// The end of the pairs that are in batches.
-    submitted: Position,
+    pub(super) submitted: Position,
     /// The next batch, submitted while a GPU computes the current one.
     prefetched: Option<InFlightBatch>,
     /// The score and the span of the best chunk so far of the pair at `done`.
@@ -44,20 +46,23 @@ struct Progress {
     /// The index of a pair and its document, if some of its chunks did not fit in the last batch.
     partial_document: Option<(usize, Chunks)>,
     /// Tokens of the pairs that are scored.
-    tokens: usize,
+    pub(super) tokens: usize,
     /// The speed so far, if there is a deadline.
     speed: ScoringSpeed,
     /// The time until which the speed is counted, and the tokens that were scored by then.
     counted: Option<(f64, usize)>,
     /// Whether the session had fallen back when the run began.
     fallen_back: Option<bool>,
+    /// The batches that other engines compute, in order.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) in_flight: VecDeque<InFlightBatch>,
 }
 
 /// A batch that an engine computes.
 #[derive(Debug)]
-struct InFlightBatch {
-    batch: Batch,
-    rows: Vec<Row>,
+pub(super) struct InFlightBatch {
+    pub(super) batch: Batch,
+    pub(super) rows: Vec<Row>,
     submission: Submission,
 }
 
@@ -204,7 +209,8 @@ impl<'a> ScoringRun<'a> {
     }
 
     /// Fills the next batch and hands it to the engine. After an error the same pairs can be tried again.
-    fn submit_next(&mut self, session: &Session) -> Result<InFlightBatch> {
+    #[inline(never)]
+    pub(super) fn submit_next(&mut self, session: &Session) -> Result<InFlightBatch> {
         let (batch, rows) = self.next_batch(session)?;
         if let Some(row) = rows.last() {
             self.progress.submitted = row.next_position();
@@ -220,14 +226,18 @@ impl<'a> ScoringRun<'a> {
     }
 
     /// Forgets batches that are submitted and not scored.
-    fn rewind(&mut self) {
+    #[inline(never)]
+    pub(super) fn rewind(&mut self) {
         self.progress.submitted = self.progress.done.clone();
         self.progress.prefetched = None;
         self.progress.partial_document = None;
+        #[cfg(any(test, target_arch = "wasm32"))]
+        self.progress.in_flight.clear();
     }
 
     /// Sets the item of a batch's error: the pair of one row if the error names a row, else the pairs of all rows.
-    fn with_item(&self, error: Error, rows: &[Row]) -> Error {
+    #[inline(never)]
+    pub(super) fn with_item(&self, error: Error, rows: &[Row]) -> Error {
         let row = error.item().and_then(|item| rows.get(item.range.start));
         let first = row.map_or(self.done(), |row| row.index);
         let last = row.or(rows.last()).map_or(first, |row| row.index);
@@ -288,7 +298,8 @@ impl<'a> ScoringRun<'a> {
     }
 
     /// Takes the scores of a batch, `[rows, num_labels]`, and returns those of the pairs that it finished.
-    fn finish(&mut self, rows: Vec<Row>, batch: &Batch, scores: &[f32]) -> PartialScores {
+    #[inline(never)]
+    pub(super) fn finish(&mut self, rows: Vec<Row>, batch: &Batch, scores: &[f32]) -> PartialScores {
         let mut finished = PartialScores::default();
         let num_labels = scores.len() / rows.len();
         for ((row, tokens), scores) in

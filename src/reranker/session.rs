@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+#[cfg(any(test, target_arch = "wasm32"))]
+use crate::checkpoint::Golden;
 use crate::checkpoint::{ModelActivation, ScoreFunction};
 use crate::engine::{Engine, Submission};
 use crate::error::{Error, ErrorItem, ItemKind, Result, internal, unsupported};
@@ -35,6 +37,9 @@ pub(super) struct Session {
     /// The scores of earlier calls.
     pub(super) cache: Option<ScoreCache>,
     pub(super) info: Info,
+    /// The pairs to verify the engine with, if it computes only a part of the Plan and could not be verified at load.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) unverified: Option<Golden>,
 }
 
 /// The CPU engine that can replace a GPU engine.
@@ -220,11 +225,16 @@ impl Session {
         function: ScoreFunction,
     ) -> Result<Vec<f32>> {
         let pooled = self.engine().finish(batch, submission).await?;
-        let mut logits = self.head_logits(&pooled, batch)?;
+        Ok(self.scores(self.head_logits(&pooled, batch)?, function))
+    }
+
+    /// Turns logits into scores, `[pairs, num_labels]`.
+    #[inline(never)]
+    pub(super) fn scores(&self, mut logits: Vec<f32>, function: ScoreFunction) -> Vec<f32> {
         logits
             .chunks_exact_mut(self.head.num_labels())
             .for_each(|pair| model::apply_score_function(function, pair));
-        Ok(logits)
+        logits
     }
 
     /// Raw logits of a batch on one of the engines, `[pairs, num_labels]`.
@@ -235,12 +245,19 @@ impl Session {
     /// Logits of the pooled rows of a batch. The item of an error is the row in the batch.
     fn head_logits(&self, pooled: &[f32], batch: &Batch) -> Result<Vec<f32>> {
         let logits = self.head.logits(pooled, pooled.len() / batch.pairs().max(1));
+        self.check_logits(&logits)?;
+        Ok(logits)
+    }
+
+    /// Checks that all logits of a batch are finite. The item of an error is the row in the batch.
+    #[inline(never)]
+    pub(super) fn check_logits(&self, logits: &[f32]) -> Result<()> {
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             let row = index / self.head.num_labels();
             let error =
                 internal(format!("the logit is {}, so this model cannot score this input", logits[index]));
             return Err(error.about(ErrorItem { kind: ItemKind::Pair, range: row..row + 1 }));
         }
-        Ok(logits)
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 mod error;
 mod explain;
+mod parts;
 
 use std::borrow::Cow;
 use std::pin::pin;
@@ -15,7 +16,8 @@ use js_sys::{Float32Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
-use crate::checkpoint::{Checkpoint, Index};
+use self::parts::LoaderKind;
+use crate::checkpoint::{Checkpoint, Index, WeightsReader};
 use crate::error::{ErrorKind, Result, device_lost, input, internal};
 use crate::reranker::Loader;
 use crate::{DocumentOptions, OffsetUnit, Pairs, PartialScores, Scores, ScoringRun, Span};
@@ -41,7 +43,7 @@ impl ModelFiles {
 
 /// Loads a model, piece by piece.
 #[wasm_bindgen]
-pub struct WasmLoader(Loader);
+pub struct WasmLoader(LoaderKind);
 
 #[wasm_bindgen]
 impl WasmLoader {
@@ -50,46 +52,85 @@ impl WasmLoader {
     /// other format the model has.
     #[wasm_bindgen(constructor)]
     pub fn new(files: ModelFiles, weights_bytes: u64, options: &str) -> JsResult<WasmLoader> {
-        let options: crate::Options = serde_json::from_str(options)
-            .map_err(|error| input(format!("options: {error}")).with_source(error))?;
-        let mut files = files.0;
-        if let Some(name) = &options.weights {
-            files.choose_weights(name.as_str());
-        }
-        if weights_bytes == 0 {
-            files.check_weights_names()?;
-        }
-        let index = Index::take_from(&mut files)?;
-        Ok(Self(Loader::new(Checkpoint::read(files)?, index, weights_bytes, options)?))
+        let (checkpoint, index, options) = read_files(files, options, weights_bytes > 0)?;
+        let loader = Loader::new(checkpoint, index, weights_bytes, options)?;
+        Ok(Self(LoaderKind::Reranker(Box::new(loader))))
     }
 
     /// Begins with a weights file of `length` bytes.
     pub fn open(&mut self, name: &str, length: u64) -> JsResult<()> {
-        self.0.expect_file(name)?;
-        Ok(self.0.weights().open(name, length)?)
+        match &mut self.0 {
+            LoaderKind::Reranker(loader) => loader.expect_file(name)?,
+            LoaderKind::Part(loader) => loader.expect_file(name),
+        }
+        Ok(self.weights().open(name, length)?)
     }
 
     /// The range of bytes of the open file to push next, `[start, end]`; `undefined` at its end.
     pub fn wanted(&mut self) -> Option<Vec<f64>> {
-        let range = self.0.weights().wanted()?;
+        let range = self.weights().wanted()?;
         Some(vec![range.start as f64, range.end as f64])
     }
 
     /// Takes the bytes of the wanted range.
     pub fn push(&mut self, piece: &[u8]) -> JsResult<()> {
-        Ok(self.0.weights().push(piece)?)
+        Ok(self.weights().push(piece)?)
     }
 
     /// Finishes loading, after all files are pushed.
     pub fn finish(self) -> JsResult<WasmReranker> {
-        Ok(WasmReranker(Rc::new(ready(self.0.finish())?)))
+        Ok(WasmReranker(Rc::new(ready(self.into_reranker()?.finish())?)))
     }
 
     /// As [`finish`](Self::finish), for devices that may be a GPU, which need a promise.
     #[cfg(feature = "gpu")]
     pub async fn finish_async(self) -> JsResult<WasmReranker> {
-        Ok(WasmReranker(Rc::new(self.0.finish().await?)))
+        Ok(WasmReranker(Rc::new(self.into_reranker()?.finish().await?)))
     }
+}
+
+impl WasmLoader {
+    fn weights(&mut self) -> &mut WeightsReader {
+        match &mut self.0 {
+            LoaderKind::Reranker(loader) => loader.weights(),
+            LoaderKind::Part(loader) => loader.weights(),
+        }
+    }
+
+    /// The loader of the whole model or of its first part.
+    fn reranker(&mut self) -> Result<&mut Loader> {
+        match &mut self.0 {
+            LoaderKind::Reranker(loader) => Ok(loader),
+            LoaderKind::Part(_) => Err(internal("this is a part of a model")),
+        }
+    }
+
+    fn into_reranker(self) -> Result<Loader> {
+        match self.0 {
+            LoaderKind::Reranker(loader) => Ok(*loader),
+            LoaderKind::Part(_) => Err(internal("this is a part of a model")),
+        }
+    }
+}
+
+/// Reads all files but the weights.
+#[inline(never)]
+fn read_files(
+    files: ModelFiles,
+    options: &str,
+    has_weights: bool,
+) -> Result<(Checkpoint, Option<Index>, crate::Options)> {
+    let options: crate::Options = serde_json::from_str(options)
+        .map_err(|error| input(format!("options: {error}")).with_source(error))?;
+    let mut files = files.0;
+    if let Some(name) = &options.weights {
+        files.choose_weights(name.as_str());
+    }
+    if !has_weights {
+        files.check_weights_names()?;
+    }
+    let index = Index::take_from(&mut files)?;
+    Ok((Checkpoint::read(files)?, index, options))
 }
 
 /// A loaded model.

@@ -1,5 +1,7 @@
 //! The tensors that a configuration requires, in the order in which the model uses them.
 
+use std::collections::HashSet;
+
 use super::quant_grid::QuantGrid;
 
 /// A tensor that a model reads.
@@ -44,6 +46,9 @@ pub(crate) struct ExpectedTensors {
     pub(crate) namings: Vec<Vec<ExpectedTensor>>,
     /// Whether tensors of plain files are rounded to their grid while they are read.
     pub(crate) is_quantized: bool,
+    /// The names of the tensors whose numbers are read, if the engine computes only a part of the model. Of the others,
+    /// names and shapes are checked.
+    pub(crate) part: Option<HashSet<String>>,
 }
 
 impl ExpectedTensors {
@@ -56,7 +61,12 @@ impl ExpectedTensors {
             role: ExpectedRole::Matrix,
             grid: Some(grid),
         };
-        Self { namings: vec![grids.into_iter().map(tensor).collect()], is_quantized: true }
+        Self { namings: vec![grids.into_iter().map(tensor).collect()], is_quantized: true, part: None }
+    }
+
+    /// Returns whether the numbers of a tensor are read.
+    pub(super) fn is_read(&self, name: &str) -> bool {
+        self.part.as_ref().is_none_or(|part| part.contains(name))
     }
 
     /// Returns the grid that a tensor of a plain file is rounded to while it is read, if it should be.

@@ -24,10 +24,8 @@ pub(crate) use expected::{ExpectedRole, ExpectedTensor, ExpectedTensors, normali
 pub(crate) use index::Index;
 #[cfg(feature = "candle")]
 pub(crate) use q4_format::{BLOCK, block_scales};
-pub(crate) use q8_format::Golden;
-#[cfg(feature = "candle")]
-pub(crate) use q8_format::GoldenPair;
 pub(crate) use q8_format::Q7_OFFSET;
+pub(crate) use q8_format::{Golden, GoldenPair};
 pub(crate) use quant_grid::QuantGrid;
 pub use reader::WeightsReader;
 pub(crate) use source::WeightsSource;

@@ -57,6 +57,12 @@ impl WeightsReader {
         Self { collector: TensorCollector::new(index, expected), ..Self::default() }
     }
 
+    /// Reads the numbers of these tensors only. Must be called before a file is opened.
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(crate) fn keep_part(&mut self, tensors: std::collections::HashSet<String>) {
+        self.collector.expected.part = Some(tensors);
+    }
+
     /// Starts a file of `length` bytes. The previous file must be complete.
     ///
     /// # Errors
@@ -133,6 +139,7 @@ impl WeightsReader {
     ///
     /// # Errors
     /// `weights` if files or bytes are missing.
+    #[inline(never)]
     pub fn finish(mut self) -> Result<Weights> {
         self.close()?;
         let index = self.collector.index.as_ref();

@@ -15,7 +15,7 @@ pub struct Tensor {
     /// Sizes, outermost first.
     pub(super) shape: Vec<usize>,
     pub(super) encoding: Encoding,
-    /// Elements in little-endian order, row-major. Empty for an unsupported type.
+    /// Elements in little-endian order, row-major. Empty for an unsupported type, and if another engine needs them.
     pub(super) data: Vec<u8>,
     /// One scale per row, for quantized elements.
     pub(super) scales: Vec<f32>,
@@ -63,6 +63,16 @@ impl Tensor {
     /// Returns the number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Drops the numbers, which another engine needs.
+    pub(super) fn drop_numbers(&mut self) {
+        (self.data, self.scales, self.input_scales) = Default::default();
+    }
+
+    /// Whether the numbers are there.
+    pub(crate) fn has_numbers(&self) -> bool {
+        !self.data.is_empty()
     }
 
     /// Returns all elements in f32, row-major.

@@ -59,8 +59,17 @@ impl TensorCollector {
         Ok(())
     }
 
-    /// Adds a tensor. The kernels of a convolution, `[outputs, inputs, width]`, become a matrix with a row per output.
+    /// Returns whether the numbers of a tensor are needed.
+    pub(super) fn is_read(&self, name: &str) -> bool {
+        self.expected.is_read(name)
+    }
+
+    /// Adds a tensor, without its numbers if another engine needs them. The kernels of a convolution,
+    /// `[outputs, inputs, width]`, become a matrix with a row per output.
     pub(super) fn insert(&mut self, mut tensor: Tensor) {
+        if !self.is_read(&tensor.name) {
+            tensor.drop_numbers();
+        }
         if let Some(shape) = matrix_shape(&tensor.shape) {
             tensor.shape = shape.to_vec();
         }
@@ -92,6 +101,10 @@ impl TensorCollector {
     /// # Errors
     /// `weights` if a tensor to quantize has a number that is not finite.
     pub(super) fn insert_whole(&mut self, tensor: Tensor) -> Result<()> {
+        if !self.is_read(&tensor.name) {
+            self.insert(tensor);
+            return Ok(());
+        }
         match self.quantizer(&tensor.name, &tensor.shape, tensor.encoding, tensor.data.len()) {
             Some(mut quantizer) => {
                 quantizer.push(&tensor.data)?;

@@ -1,6 +1,8 @@
 //! The tensors of a model in the order in which it uses them, before its weights are read.
 
 use std::collections::HashSet;
+#[cfg(any(test, target_arch = "wasm32"))]
+use std::ops::Range;
 
 use super::PlanBuilder;
 use super::linear::linear;
@@ -10,6 +12,7 @@ use crate::model::plan::{Attention, BlockNorm, LayerNorm, Linear, Positions, Ste
 use crate::model::tensor_names::HeadLayer;
 
 /// Returns the tensors of a checkpoint, under every name that they may have. There are none for a decoder.
+#[inline(never)]
 pub(crate) fn expected_tensors(
     config: &ModelConfig,
     chain: Option<&ModuleChain>,
@@ -19,7 +22,28 @@ pub(crate) fn expected_tensors(
         return Ok(ExpectedTensors::default());
     }
     let namings = PlanBuilder::candidates(config)?.map(|builder| builder.expected(chain.is_some())).collect();
-    Ok(ExpectedTensors { namings, is_quantized })
+    Ok(ExpectedTensors { namings, is_quantized, part: None })
+}
+
+/// Returns the tensors that a part of the collapsed Plan reads, and the head if it is the last part, under every name that
+/// they may have.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) fn part_tensors(config: &ModelConfig, steps: &Range<usize>) -> Result<HashSet<String>> {
+    let mut names = HashSet::new();
+    for builder in PlanBuilder::candidates(config)? {
+        for has_normalized_table in [false, true] {
+            let plan = PlanBuilder { has_normalized_table, ..builder }.plan().collapse_last_layer();
+            let is_last = steps.end == plan.steps.len();
+            let part = plan.part(steps.clone());
+            names.extend(part.tensors().into_iter().map(|(name, ..)| name.to_owned()));
+            if is_last {
+                let mut head = ExpectedList::default();
+                builder.expect_head(&mut head);
+                names.extend(head.names);
+            }
+        }
+    }
+    Ok(names)
 }
 
 impl PlanBuilder<'_> {

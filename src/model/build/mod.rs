@@ -7,6 +7,8 @@ mod layers;
 mod linear;
 
 pub(crate) use expected::expected_tensors;
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) use expected::part_tensors;
 pub(crate) use head::head_parameters;
 
 use super::head::Head;
@@ -21,6 +23,7 @@ use head::module_chain_head;
 ///
 /// # Errors
 /// `weights`, naming the tensor.
+#[inline(never)]
 pub(crate) fn build(
     config: &ModelConfig,
     chain: Option<&ModuleChain>,
@@ -56,6 +59,7 @@ pub(crate) fn check_purpose(config: &ModelConfig, weights: &Weights) -> Result<(
 ///
 /// # Errors
 /// `unsupported` for a decoder, which has no Plan.
+#[inline(never)]
 pub(crate) fn likely_plan(config: &ModelConfig) -> Result<Plan> {
     Ok(PlanBuilder::likely(config)?.plan())
 }

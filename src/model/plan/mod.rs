@@ -5,6 +5,8 @@
 //! rewritten.
 
 mod display;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod parts;
 mod tensors;
 
 use std::ops::Range;
@@ -278,6 +280,7 @@ impl Plan {
     /// Returns a Plan that computes only the rows that reach the result. If pooling keeps the first row of each pair,
     /// the attention of the last layer returns only that row. Exact, and saves most of the last layer.
     #[must_use]
+    #[inline(never)]
     pub(crate) fn collapse_last_layer(mut self) -> Self {
         if !self.pools_first_row() {
             return self;
@@ -300,6 +303,14 @@ impl Plan {
 }
 
 impl Plan {
+    /// Keeps only the steps in a range.
+    #[must_use]
+    pub(crate) fn part(mut self, steps: Range<usize>) -> Self {
+        self.steps.truncate(steps.end);
+        self.steps.drain(..steps.start);
+        self
+    }
+
     /// Returns whether the result is only the first row of each pair.
     pub(crate) fn pools_first_row(&self) -> bool {
         matches!(self.steps.last(), Some(Step::Pool(Pool { poolings, skipped: 0 })) if poolings[..] == [Pooling::First])

@@ -37,6 +37,7 @@ impl Plan {
     }
 
     /// Returns every tensor that the Plan reads, once each.
+    #[inline(never)]
     pub(crate) fn tensors(&self) -> Vec<PlanTensor<'_>> {
         let mut list: Vec<PlanTensor> = self.steps.iter().flat_map(Step::tensors).collect();
         // Layers share tables and projections of relative positions, and several layers may be stacked in one tensor.

@@ -63,7 +63,7 @@ impl TensorLoader {
     /// `weights` if the same tensor is in another file of the model; `unsupported` for types of elements that are not
     /// read.
     pub(super) fn new(graph: Graph, collector: &mut TensorCollector) -> Result<Self> {
-        let (expected, Found { sources, folded, zeros }) = find_sources(&graph, collector);
+        let (expected, Found { mut sources, folded, zeros }) = find_sources(&graph, collector);
         let indices = sources.iter().map(|source| source.expected).chain(zeros.iter().copied());
         let names = indices.map(|index| &expected[index].name);
         collector.register(names.chain(folded.iter().map(|folded| &folded.expected.name)))?;
@@ -71,6 +71,14 @@ impl TensorLoader {
             let bytes = vec![0; 4 * expected.shape.iter().product::<usize>()];
             collector.insert(tensor(expected, Encoding::F32, bytes, Vec::new()));
         }
+        sources.retain(|source| {
+            let expected = &expected[source.expected];
+            let is_read = collector.is_read(&expected.name);
+            if !is_read {
+                collector.insert(tensor(expected, Encoding::F32, Vec::new(), Vec::new()));
+            }
+            is_read
+        });
         let mut loader = Self {
             expected,
             sources,

@@ -42,16 +42,24 @@ impl SafetensorsReader {
 
     /// Returns the bytes to push next; `None` if the file is complete.
     pub(crate) fn wanted(&self) -> Option<Range<u64>> {
-        let end = self.length.min(self.received + MAX_PIECE_BYTES);
-        (self.received < end).then_some(self.received..end)
+        let (skipped, needed) = match &self.state {
+            State::Header(_) => (0, MAX_PIECE_BYTES),
+            State::Data(data) => data.next_run(),
+        };
+        let start = self.received + skipped;
+        let end = self.length.min(start + needed.min(MAX_PIECE_BYTES));
+        (start < end).then_some(start..end)
     }
 
-    /// Takes the next bytes of the file.
+    /// Takes the [wanted](Self::wanted) bytes, or a prefix of them.
     ///
     /// # Errors
     /// `weights` if the file is malformed or longer than announced, or a tensor to quantize has a number that is not
     /// finite; `unsupported` for an unsupported version of Ranklet's formats.
     pub(crate) fn push(&mut self, mut piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
+        if let State::Data(data) = &mut self.state {
+            self.received += data.skip();
+        }
         self.received += piece.len() as u64;
         if self.received > self.length {
             return Err(malformed(format!("it has more than the announced {} bytes", self.length)));
@@ -79,7 +87,7 @@ impl SafetensorsReader {
     /// `weights` if bytes are missing.
     pub(crate) fn finish(self) -> Result<Format> {
         match self.state {
-            State::Data(data) if self.received == self.length => Ok(data.format),
+            State::Data(data) if self.received + data.next_run().0 == self.length => Ok(data.format),
             _ => Err(malformed(format!("it ends after {} bytes", self.received))),
         }
     }
@@ -134,13 +142,19 @@ struct PartialTensor {
 impl Data {
     fn begin(header: Header, collector: &mut TensorCollector) -> Result<Self> {
         collector.register(header.tensors.keys())?;
-        let partial_tensors = |(name, declared)| {
+        let mut partial_tensors = BTreeMap::new();
+        for (name, declared) in header.tensors {
             let (elements, scales, input_scales) = Default::default();
-            (name, PartialTensor { declared, elements, scales, input_scales })
-        };
+            let tensor = PartialTensor { declared, elements, scales, input_scales };
+            if collector.is_read(&name) {
+                partial_tensors.insert(name, tensor);
+            } else {
+                collector.insert(tensor.without_numbers(name));
+            }
+        }
         let mut data = Self {
             format: header.format,
-            partial_tensors: header.tensors.into_iter().map(partial_tensors).collect(),
+            partial_tensors,
             segments: header.segments.into_iter(),
             received: 0,
             buffer: Vec::new(),
@@ -148,6 +162,43 @@ impl Data {
         };
         data.finish_full_segments(collector)?;
         Ok(data)
+    }
+
+    /// Returns the number of bytes before the next segment that is read, and the min number of bytes that are read from
+    /// there on.
+    fn next_run(&self) -> (u64, u64) {
+        let (mut skipped, mut needed) = (0, 0);
+        let mut received = self.received;
+        for segment in self.segments.as_slice() {
+            let bytes = (segment.bytes - std::mem::take(&mut received)) as u64;
+            match (self.is_read(segment), needed) {
+                (true, _) => needed += bytes,
+                (false, 0) => skipped += bytes,
+                (false, _) => break,
+            }
+            if needed >= MAX_PIECE_BYTES {
+                break;
+            }
+        }
+        (skipped, needed)
+    }
+
+    /// Skips the segments before the next one that is read. Returns their bytes.
+    fn skip(&mut self) -> u64 {
+        let mut skipped = 0;
+        while let Some(segment) = self.segments.as_slice().first()
+            && !self.is_read(segment)
+        {
+            skipped += (segment.bytes - self.received) as u64;
+            self.received = 0;
+            self.segments.next();
+        }
+        skipped
+    }
+
+    /// Whether the tensor of a segment that has not been read is needed.
+    fn is_read(&self, segment: &Segment) -> bool {
+        self.partial_tensors.contains_key(&segment.tensor)
     }
 
     /// Takes the bytes of the current segment. Returns the rest of the piece.
@@ -166,6 +217,7 @@ impl Data {
         self.received += taken.len();
         match &mut self.quantizer {
             Some(quantizer) => quantizer.push(taken)?,
+            None if !self.partial_tensors.contains_key(&segment.tensor) => {}
             None => {
                 self.buffer.reserve_exact(segment.bytes - self.buffer.len());
                 self.buffer.extend_from_slice(taken);
@@ -210,6 +262,13 @@ impl PartialTensor {
             TensorPart::InputScales => self.input_scales = bytes,
         }
         self.declared.parts -= 1;
+    }
+
+    /// Returns the tensor if its numbers are not read.
+    fn without_numbers(self, name: String) -> Tensor {
+        let DeclaredTensor { shape, encoding, .. } = self.declared;
+        let (data, scales, input_scales) = Default::default();
+        Tensor { name, shape, encoding, data, scales, input_scales }
     }
 
     /// Returns the tensor after all of its parts have arrived.

@@ -245,6 +245,10 @@ impl TorchReader {
 
     fn next_tensor(&mut self, mut opened: Box<OpenArchive>, collector: &mut TensorCollector) -> Result<()> {
         while let Some(tensor) = opened.tensors.next() {
+            if !collector.is_read(&tensor.name) {
+                collector.insert(tensor.without_numbers());
+                continue;
+            }
             if !tensor.byte_range().is_empty() {
                 let entry = opened.archive.require(&tensor.entry())?;
                 return self.read_entry(opened, entry, EntryContent::Tensor(tensor));

@@ -112,6 +112,12 @@ impl TensorView {
         Tensor { name: self.name, shape: self.shape, encoding, data, scales, input_scales }
     }
 
+    /// Makes the tensor without its numbers.
+    pub(super) fn without_numbers(self) -> Tensor {
+        let (encoding, data, (scales, input_scales)) = (self.encoding(), Vec::new(), Default::default());
+        Tensor { name: self.name, shape: self.shape, encoding, data, scales, input_scales }
+    }
+
     fn encoding(&self) -> Encoding {
         Encoding::plain(self.dtype)
     }

@@ -74,11 +74,22 @@ impl<'a> ForwardPass<'a> {
     }
 
     fn embed(&mut self, embedding: &Embedding) {
-        (self.rows, self.width) = (self.batch.tokens(), embedding.width());
+        embedding.gather(self.batch, self.begin(embedding.width()));
+    }
+
+    /// Begins with the residual stream of an earlier part of the Plan, `[tokens, width]`.
+    pub(crate) fn resume(&mut self, stream: &[f32]) {
+        let width = stream.len() / self.batch.tokens();
+        self.begin(width).copy_from_slice(stream);
+    }
+
+    /// Returns the residual stream, with a row per token, to be filled.
+    fn begin(&mut self, width: usize) -> &mut [f32] {
+        (self.rows, self.width) = (self.batch.tokens(), width);
         self.arena.cls_rows.clear();
         self.arena.cls_rows.extend(self.batch.ranges().map(|rows| rows.start));
-        embedding.gather(self.batch, arena::rows(&mut self.arena.x, self.rows, self.width));
         self.normed = false;
+        arena::rows(&mut self.arena.x, self.rows, self.width)
     }
 
     pub(crate) fn norm(&mut self, norm: &Norm) {

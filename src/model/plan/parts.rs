@@ -1,0 +1,94 @@
+//! Parts of a Plan, each for an engine of its own.
+//!
+//! A Plan can be cut before a block that reads nothing but the residual stream of all tokens. The stream is then the
+//! result of one part and the input of the next, and every operation is the same as in one engine.
+
+use super::*;
+
+/// Tokens of a typical pair. They decide the cost of attention, and of steps that compute one row per pair.
+const PAIR_TOKENS: u64 = 100;
+/// Cost of tokenizing a token and of reading its embedding, in multiplications of a linear layer in q8. Like the other
+/// costs, it was measured in Chromium: docs/design/workers.md.
+const EMBED_COST: u64 = 60_000;
+/// Cost of a multiplication in attention.
+const ATTENTION_COST: u64 = 4;
+/// Cost of an activation, and of an element of a norm or a residual.
+const ELEMENT_COST: u64 = 30;
+
+impl Plan {
+    /// Returns the indices of the steps before which the Plan can be cut, ascending.
+    pub(crate) fn cuts(&self) -> Vec<usize> {
+        let mut cuts = Vec::new();
+        // The first block stays with the embeddings.
+        let (mut has_block, mut is_unfolded) = (false, false);
+        for (index, step) in self.steps.iter().enumerate() {
+            match step {
+                Step::Attention(_) | Step::FeedForward(_) => {
+                    if has_block && !is_unfolded {
+                        cuts.push(index);
+                    }
+                    has_block = true;
+                }
+                Step::Unfold(_) => is_unfolded = true,
+                Step::Convolve(_) => is_unfolded = false,
+                _ => {}
+            }
+            // Later steps read one row per pair.
+            if matches!(step, Step::Attention(Attention { rows: Rows::Cls, .. })) {
+                break;
+            }
+        }
+        cuts
+    }
+
+    /// Returns the cuts between `parts` parts that take about the same time, or between fewer if there are not enough cuts.
+    pub(crate) fn balanced_cuts(&self, parts: usize) -> Vec<usize> {
+        let mut costs = vec![0_u64];
+        let mut rows = PAIR_TOKENS;
+        for step in &self.steps {
+            costs.push(costs[costs.len() - 1] + step.pair_cost(&mut rows));
+        }
+        let (total, possible) = (costs[self.steps.len()], self.cuts());
+        let parts = parts.min(possible.len() + 1);
+        let mut cuts: Vec<usize> = Vec::new();
+        let mut next = 0;
+        for part in 1..parts {
+            let target = total * part as u64 / parts as u64;
+            // The later parts need a cut each.
+            let choices = next..=possible.len() + part - parts;
+            if let Some(nearest) = choices.min_by_key(|index| costs[possible[*index]].abs_diff(target)) {
+                cuts.push(possible[nearest]);
+                next = nearest + 1;
+            }
+        }
+        cuts
+    }
+}
+
+impl Step {
+    /// Returns the cost of a step for a typical pair. `rows` are those of the residual stream.
+    fn pair_cost(&self, rows: &mut u64) -> u64 {
+        let size = |linear: &Linear| linear.in_features as u64 * linear.out_features() as u64;
+        match self {
+            Step::Embed(_) => EMBED_COST * *rows,
+            Step::Norm(norm) => ELEMENT_COST * norm.width as u64 * *rows,
+            Step::Project(projection) => size(&projection.linear) * *rows,
+            Step::Convolve(convolution) => size(&convolution.linear) * *rows,
+            Step::Attention(Attention { query, key, value, output, rows: returned, .. }) => {
+                let keys = (size(key) + size(value)) * *rows;
+                if *returned == Rows::Cls {
+                    *rows = 1;
+                }
+                let products = 2 * ATTENTION_COST * PAIR_TOKENS * query.out_features() as u64;
+                let elements = ELEMENT_COST * query.in_features as u64;
+                keys + (size(query) + size(output) + products + elements) * *rows
+            }
+            Step::FeedForward(FeedForward { intermediate, gate, output, .. }) => {
+                let inner = size(intermediate) + gate.as_ref().map_or(0, size);
+                let elements = ELEMENT_COST * (output.in_features + output.out_features()) as u64;
+                (inner + size(output) + elements) * *rows
+            }
+            Step::Unfold(_) | Step::Pool(_) => 0,
+        }
+    }
+}
