@@ -14,6 +14,7 @@ import { markdown } from "./report/report.mjs";
 import { checkTargets } from "./report/targets.mjs";
 import { families } from "./sections/families.mjs";
 import { gpu } from "./sections/gpu.mjs";
+import { layers } from "./sections/layers.mjs";
 import { load } from "./sections/load.mjs";
 import { memory } from "./sections/memory.mjs";
 import { python as pythonSection } from "./sections/python.mjs";
@@ -21,7 +22,7 @@ import { serve } from "./sections/serve.mjs";
 import { flat, noVnni, shapes, speed } from "./sections/speed.mjs";
 import { versions } from "./sections/versions.mjs";
 
-const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, gpu, serve, python: pythonSection, versions };
+const sections = { speed, "no-vnni": noVnni, shapes, load, memory, flat, families, layers, gpu, serve, python: pythonSection, versions };
 
 let options;
 try {
@@ -46,8 +47,9 @@ for (const [path, what] of options.parts.join() === "native" ? needsProgram : [.
 const config = benchConfig(options);
 const hasPeers = options.only.some((section) => section !== "versions");
 const python = hasPeers ? preparePython(options.only) : undefined;
-// The sections "families" and "versions" prepare their own models.
-const commonModels = options.only.some((section) => section !== "families" && section !== "versions") ? config.shapes.slice(0, 1) : [];
+// The sections "families", "layers" and "versions" prepare their own models.
+const ownModels = ["families", "layers", "versions"];
+const commonModels = options.only.some((section) => !ownModels.includes(section)) ? config.shapes.slice(0, 1) : [];
 const modelNames = options.only.some((section) => section === "shapes" || (section === "gpu" && options.hardware)) ? config.shapes : commonModels;
 const models = modelNames.map((name) => prepareModel(name, python, options.checkpoint));
 const workloads = new WorkloadGenerator(options.w100);

@@ -1,7 +1,7 @@
 // The command line's options, and what they mean for a run.
 import { parseArgs } from "node:util";
 
-const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "gpu", "serve", "python"];
+const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "layers", "gpu", "serve", "python"];
 
 /** The parts of a comparison with another revision. */
 const comparedParts = ["native", "browser", "node"];
@@ -19,7 +19,7 @@ export const help = `./build.sh bench [options]
   --checkpoint DIR     f32 or f16 checkpoint of MiniLM-L6 shape, instead of the default model
   --xlmr DIR           folder with XLM-R's tokenizer for the shapes that have it, instead of a synthetic one
   --hardware           in the section "gpu", use the GPU of this machine instead of a software adapter
-  --shapes NAMES       comma-separated shapes of the section "families"
+  --shapes NAMES       comma-separated shapes of the sections "families" and "layers"
   --publish            also write the measured sections into docs/benchmarks.md, and docs/bench.svg`;
 
 const optionTypes = {
@@ -91,6 +91,8 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
       "bge-reranker-base", "bge-reranker-large",
     ],
     family: 20,
+    layers: [100, 5],
+    layerShapes: ["bge-reranker-base", "bge-reranker-large"],
     python: [100, 7],
     serve: { connections: 64, documents: 10, requests: 256, steadySeconds: 60, turns: 3, turnSeconds: 20 },
   };
@@ -106,12 +108,14 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,
+    layers: [4, 1],
+    layerShapes: ["bge-reranker-base"],
     python: [4, 2],
     serve: { connections: 4, documents: 2, requests: 8, steadySeconds: 11, turns: 2, turnSeconds: 1 },
   };
   const engines = new RegExp(pattern);
   const isWithinMax = ([documents]) => documents <= maxDocuments;
-  const base = { ...(quick ? quickConfig : fullConfig), ...(shapes === undefined ? {} : { families: shapes.split(",") }) };
+  const base = { ...(quick ? quickConfig : fullConfig), ...(shapes === undefined ? {} : { families: shapes.split(","), layerShapes: shapes.split(",") }) };
   const chosen = { ...base, engines, hardware, speed: base.speed.filter(isWithinMax), flat: base.flat.filter(isWithinMax) };
   if (repetitions === undefined) return chosen;
   const withRepetitions = ([documents]) => [documents, repetitions];
@@ -122,6 +126,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     shape: withRepetitions(chosen.shape),
     versions: { ...chosen.versions, repetitions, loads: repetitions },
     python: withRepetitions(chosen.python),
+    layers: withRepetitions(chosen.layers),
     loads: repetitions,
     flat: chosen.flat.map(withRepetitions),
     serve: { ...chosen.serve, turns: repetitions },

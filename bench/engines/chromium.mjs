@@ -44,7 +44,7 @@ export async function startProfile(site) {
   };
 }
 
-/** @param {"ranklet" | "transformers"} peer the module in page/ that the page uses */
+/** @param {"ranklet" | "layers" | "transformers"} peer the module in page/ that the page uses */
 async function openPage(context, site, peer) {
   const page = await context.newPage();
   const gone = new Promise((_, reject) => page.on("crash", () => reject(new Error("the page crashed"))));

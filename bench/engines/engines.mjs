@@ -41,6 +41,24 @@ export function rankletPage({ browser, site, model, dtype, threads, build, versi
   };
 }
 
+/** Ranklet in Chromium, with some layers of the model in each worker. `last` is the answer of the last call. */
+export function layersPage({ browser, site, model, dtype, workers }) {
+  const engine = registered({ label: workers === 1 ? "Ranklet, one worker" : "Ranklet, layers over workers", where: "Chromium", peer: "ranklet-layers", dtype, threads: workers });
+  const open = async () => {
+    const page = await browser.open("layers");
+    const split = workers === 1 ? "copies" : "layers";
+    const loaded = await page.load({ library: "/ranklet/index.js", model: `bench/${model.name}`, baseUrl: `${site.url}models`, dtype, workers, split, warmUp: warmUpWorkload });
+    // Its tokens are those of another tokenizer than the workload's.
+    const score = async (workload) => {
+      const { tokens: _, ...answer } = await page.score(workload);
+      return (runner.last = answer);
+    };
+    const runner = { ...page, loaded, score };
+    return runner;
+  };
+  return { ...engine, open };
+}
+
 /** transformers.js in Chromium: two engines that share a page, one with sorted batches, one with a single padded batch. */
 export function transformersPages(settings) {
   let opened;

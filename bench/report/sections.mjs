@@ -1,5 +1,6 @@
 // The sections of the report as Markdown, without their headings.
 import { median } from "../measure/statistics.mjs";
+import { layers } from "./layers.mjs";
 import { pythonPackages } from "./python.mjs";
 import { serving } from "./serving.mjs";
 import { megabytes, millisecondsText, numberText, rangeText, ratioText, table, timeText } from "./tables.mjs";
@@ -22,6 +23,7 @@ const sections = [
   { name: "memory", title: "Peak memory", part: "memory", render: memory },
   { name: "flat", title: "Time per document", part: "flat", render: flat },
   { name: "families", title: "Model families", part: "families", render: families },
+  { name: "layers", title: "Layers over workers", part: "layers", render: layers },
   { name: "gpu", title: "WebGPU", part: "gpu", render: gpu },
   { name: "serve", title: "Servers under load", part: "serve", render: serving },
   { name: "python", title: "Python packages", part: "python", render: pythonPackages },

@@ -76,15 +76,23 @@ export interface LoadOptions {
    */
   readonly dtype?: "auto" | "f32" | "f16" | "q8" | "q4" | undefined;
   /**
-   * The number of workers that score, up to 64. Each worker has a copy of the weights. With more than one, a call survives the
+   * The number of workers that score, up to 64. `split` says what each of them holds. With more than one, a call survives the
    * loss of a worker. 0 scores on the calling thread, and lets other tasks run after each micro-batch. A GPU uses one worker,
    * or the calling thread with 0.
    *
-   * `"auto"`, the default, is one per CPU core, at most 4; 1 for a model of more than 200 MB; 0 if the runtime has no workers
-   * (service workers, edge runtimes). Then loading waits for the first worker, and the others join later if they can be
-   * started. For a number, loading waits for all workers and rejects if one cannot be started.
+   * `"auto"`, the default, is one per CPU core, at most 4; 0 if the runtime has no workers (service workers, edge runtimes).
+   * Then loading waits for the first worker, and others with a copy join later if they can be started. For a number, loading
+   * waits for all workers and rejects if one cannot be started.
    */
   readonly workers?: "auto" | number | undefined;
+  /**
+   * What each of several workers holds. `"copies"`: all weights. Workers score different documents. `"layers"`: some layers of
+   * the model, so that all workers together hold the weights once. Documents pass from worker to worker. The scores are the same.
+   *
+   * `"auto"`, the default, is `"copies"` for a given number of workers. With `workers: "auto"`, it is `"layers"` for a model with
+   * a predicted memory (`info.memoryBytes`) above 200 MB. `info.backend.split` says which it is.
+   */
+  readonly split?: "auto" | "copies" | "layers" | undefined;
   /**
    * The file of the model with its weights, or their index, such as `"onnx/model_quantized.onnx"`. Default: the first form that
    * exists, in the order that `ModelFileSet` describes. A name that the model does not have is a `weights` error that lists those
@@ -95,7 +103,8 @@ export interface LoadOptions {
   readonly maxLength?: number | undefined;
   /**
    * Max memory of the model in bytes, in all workers together. A model that is predicted to need more is rejected with
-   * `out-of-memory`, before its weights are downloaded if their size is known. With this option, `workers: "auto"` is 1.
+   * `out-of-memory`, before its weights are downloaded if their size is known. With this option, `workers: "auto"` is the number
+   * of copies that fit; if that is 1, layers are split if they fit.
    */
   readonly maxMemoryBytes?: number | undefined;
   /** For a Hub id: a branch, a tag or a commit. Default `"main"`. All files are read at one commit, if the server names it. */

@@ -280,6 +280,8 @@ export interface Backend {
   readonly shared?: "tabs" | "page";
   /** Number of workers; with `workers: "auto"` the max number. 0 is the calling thread. */
   readonly workers: number;
+  /** What each of several workers holds: a copy of the weights, or some layers of the model. */
+  readonly split?: "copies" | "layers";
 }
 
 /** Logits of a GPU and the expected ones. */
@@ -313,7 +315,8 @@ export interface ModelInfo {
   /** The format of the checkpoint's weights (`"safetensors"`, `"pytorch"`, `"onnx"`, `"q8"` or `"q4"`), and their size in bytes. */
   readonly weights: { readonly format: string; readonly bytes: number };
   /**
-   * The predicted peak memory of loading and scoring, in bytes per worker. `maxMemoryBytes` limits it.
+   * The predicted peak memory of loading and scoring, in bytes per worker; if the layers are split over workers, of all
+   * workers together. `maxMemoryBytes` limits it.
    */
   readonly memoryBytes: number;
   readonly backend: Backend;

@@ -1,15 +1,17 @@
-import { ModelFiles, type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
+import { type WasmCollection, WasmLoader, type WasmReranker, type WasmScoring } from "../wasm/ranklet.js";
 
-import { disposedError, fromEngine, isDeviceLost, messageOf, RankletError } from "../errors.js";
-import { isWeightsName } from "../model/model-files.js";
+import { disposedError, isDeviceLost } from "../errors.js";
 import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Scorer } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import { parseInfo, withWarnings } from "./info.js";
-import { rejectOnTrap } from "./reject-on-trap.js";
-import { engineDamage, markDamaged } from "./start.js";
+import { callEngine, callEngineAsync, freeQuietly } from "./call-engine.js";
+import { inLayers, parseInfo, withWarnings } from "./info.js";
+import { batchOf, type Rest, scoreInParts } from "./parts/rest.js";
+import { chooseSplit, type LayersPlan, type SplitPlan, type SplitRequest } from "./parts/split.js";
+import { engineDamage } from "./start.js";
 import { StepBudget } from "./step-budget.js";
 import { VariantsCache } from "./variants-cache.js";
+import { type FileData, pushFile, readSmallFiles } from "./weights-files.js";
 
 /** The settings that `WasmLoader` reads as JSON, and `reason`. */
 export interface EngineSettings {
@@ -35,8 +37,15 @@ export interface EngineThread {
   readonly warnings?: readonly string[];
 }
 
-/** The content of a model's file. */
-export type FileData = Blob | ArrayBuffer | SharedArrayBuffer;
+/** How an engine may share its model with other workers. */
+export interface EngineSplit {
+  /** The plan if it is known, or what it is chosen by. */
+  readonly request: SplitRequest | LayersPlan;
+  /** Receives the plan before the weights are read. */
+  readonly onPlan: (plan: SplitPlan) => void;
+  /** The layers that others compute if the plan is `"layers"`. */
+  readonly rest: (plan: LayersPlan) => Rest;
+}
 
 /** One loaded model in this thread's WebAssembly. Concurrent jobs take turns after each micro-batch. */
 export class Engine implements Scorer {
@@ -45,16 +54,20 @@ export class Engine implements Scorer {
   readonly #budget: StepBudget | undefined;
   readonly #collections = new Map<number, WasmCollection>();
   readonly #variants: VariantsCache;
+  /** The layers that this engine does not have. */
+  readonly #rest: Rest | undefined;
   #info: ModelInfo;
   #runningJobs = 0;
   #disposed = false;
 
-  private constructor(model: WasmReranker, { nextTask, maxStepMs, warnings = [] }: EngineThread, reason?: string) {
+  private constructor(model: WasmReranker, { nextTask, maxStepMs, warnings = [] }: EngineThread, reason?: string, parts?: { readonly plan: LayersPlan; readonly rest: Rest }) {
     this.#model = model;
     this.#variants = new VariantsCache(model);
+    this.#rest = parts?.rest;
     this.#nextTask = nextTask;
     this.#budget = maxStepMs === undefined ? undefined : new StepBudget(maxStepMs);
-    this.#info = withWarnings(parseInfo(model.info(), reason), warnings);
+    const info = withWarnings(parseInfo(model.info(), reason), warnings);
+    this.#info = parts === undefined ? info : inLayers(info, parts.plan);
   }
 
   /** Changes if a GPU fails and the CPU takes over. */
@@ -63,29 +76,42 @@ export class Engine implements Scorer {
   }
 
   /**
-   * Loads a model.
+   * Loads a model, or the first layers of one that is split.
    * @throws RankletError with the engine's code if it refuses the files or settings; `input` for a file that cannot be read
    */
-  static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, thread: EngineThread): Promise<Engine> {
-    const smallFiles = new ModelFiles();
-    const weights: [string, FileData][] = [];
-    for (const [name, data] of files) {
-      if (name === settings.weights ? !name.endsWith(".json") : isWeightsName(name)) weights.push([name, data]);
-      else smallFiles.set(name, await bytesOf(name, data));
-    }
-    const bytes = weights.reduce((sum, [, data]) => sum + sizeOf(data), 0);
+  static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, thread: EngineThread, split?: EngineSplit): Promise<Engine> {
+    const { smallFiles, weights, bytes } = await readSmallFiles(files, settings.weights);
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
     const { reason, ...engineSettings } = settings;
     const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
+    let parts: { readonly plan: LayersPlan; readonly rest: Rest } | undefined;
     try {
+      if (split !== undefined) {
+        const plan = planSplit(loader, weights[0]?.[0], split.request);
+        split.onPlan(plan);
+        if (plan.split === "layers") parts = { plan, rest: split.rest(plan) };
+      }
       for (const [name, data] of weights) await pushFile(loader, name, data);
     } catch (error) {
       freeQuietly(loader);
       throw error;
     }
     const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await callEngineAsync(() => loader.finish_async());
-    return callEngine(() => new Engine(model, thread, reason));
+    return callEngine(() => new Engine(model, thread, reason, parts));
+  }
+
+  /**
+   * Verifies a split engine with the pairs of the weights file, after the other layers are loaded.
+   * @throws RankletError `integrity` if the logits differ
+   */
+  async verify(): Promise<void> {
+    for (let pair = 0; this.#rest !== undefined; pair++) {
+      const arrays = callEngine(() => this.#model.golden_batch(pair));
+      if (arrays === undefined) return;
+      const { values } = await this.#rest.run(batchOf(arrays)).logits;
+      callEngine(() => this.#model.check_golden(pair, values));
+    }
   }
 
   /** Lets other tasks run before each micro-batch: an abort, an input event, or another job's turn. */
@@ -167,23 +193,30 @@ export class Engine implements Scorer {
     let engineMs = startMs;
     let tokens = 0;
     const stepBudget = this.#budget ?? (options.maxStepMs === undefined ? undefined : new StepBudget(options.maxStepMs));
-    for (;;) {
+    const turn = async (): Promise<void> => {
       await this.#nextTask();
       this.#check(options.signal);
+    };
+    const onScores = (scores: Float32Array, ms: number, budget: StepBudget | undefined): void => {
+      const spans = callEngine(() => scoring.spans());
+      const tokensSoFar = callEngine(() => scoring.tokens());
+      budget?.record(tokensSoFar - tokens, scores.length / this.#info.numLabels, ms);
+      options.onPartial({ scores, spans, tokens: tokensSoFar - tokens, engineMs: engineMs + ms });
+      tokens = tokensSoFar;
+      engineMs = 0;
+    };
+    if (this.#rest !== undefined) {
+      return scoreInParts(scoring, this.#rest, { turn, signal: options.signal, budget: stepBudget, onScores: (scores, ms) => onScores(scores, ms, stepBudget) });
+    }
+    for (;;) {
+      await turn();
       const started = performance.now();
       // A GPU computes without holding this thread.
       const budget = this.#info.backend.device === "cpu" ? stepBudget : undefined;
       if (budget !== undefined) callEngine(() => scoring.set_max_batch_tokens(budget.tokens));
       const scores = await this.#step(scoring);
       if (scores === undefined) return;
-      const spans = callEngine(() => scoring.spans());
-      const tokensSoFar = callEngine(() => scoring.tokens());
-      const stepMs = performance.now() - started;
-      budget?.record(tokensSoFar - tokens, scores.length / this.#info.numLabels, stepMs);
-      engineMs += stepMs;
-      options.onPartial({ scores, spans, tokens: tokensSoFar - tokens, engineMs });
-      tokens = tokensSoFar;
-      engineMs = 0;
+      onScores(scores, performance.now() - started, budget);
     }
   }
 
@@ -212,54 +245,10 @@ export class Engine implements Scorer {
   }
 }
 
-/** Passes a large file to the engine in pieces, because WebAssembly memory that has grown never shrinks. */
-async function pushFile(loader: WasmLoader, name: string, data: FileData): Promise<void> {
-  callEngine(() => loader.open(name, BigInt(sizeOf(data))));
-  for (;;) {
-    const range = callEngine(() => loader.wanted());
-    if (range === undefined) return;
-    const piece = await bytesOf(name, data.slice(range[0] as number, range[1]));
-    callEngine(() => loader.push(piece));
-  }
-}
-
-/** Calls the engine. After a trap its memory may be invalid, so the engine is not used any more. */
-function callEngine<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof RankletError) throw error;
-    throw fromEngine(error) ?? markDamaged(error, messageOf(error));
-  }
-}
-
-/** As `callEngine`, for an asynchronous call. */
-async function callEngineAsync<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await rejectOnTrap(call);
-  } catch (error) {
-    throw fromEngine(error) ?? markDamaged(error, messageOf(error));
-  }
-}
-
-/** Frees an object of the engine. After a trap this can fail too, which must not hide the trap. */
-function freeQuietly(owner: WasmScoring | WasmReranker | WasmCollection | WasmLoader | VariantsCache): void {
-  try {
-    owner.free();
-  } catch {
-    // Its memory is freed when the worker, page or process ends.
-  }
-}
-
-function sizeOf(data: FileData): number {
-  return "size" in data ? data.size : data.byteLength;
-}
-
-/** Returns the bytes of a file. A file that the user chose may have changed on disk since. */
-async function bytesOf(name: string, data: FileData): Promise<Uint8Array> {
-  try {
-    return new Uint8Array("size" in data ? await data.arrayBuffer() : data);
-  } catch (error) {
-    throw new RankletError("input", `${name} can no longer be read: ${messageOf(error)}; choose it again`, { cause: error });
-  }
+/** Decides how the model is split, and restricts the loader to the first part of it. */
+function planSplit(loader: WasmLoader, weights: string | undefined, request: SplitRequest | LayersPlan): SplitPlan {
+  if (weights === undefined) return { split: "copies", workers: 1 };
+  const plan = "split" in request ? request : chooseSplit(callEngine(() => loader.split(weights, request.workers)), request);
+  if (plan.split === "layers") callEngine(() => loader.keep_first_part(Uint32Array.from(plan.cuts)));
+  return plan;
 }

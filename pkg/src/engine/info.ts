@@ -1,4 +1,5 @@
 import type { Backend, ModelInfo } from "../types.js";
+import type { LayersPlan } from "./parts/split.js";
 
 /** The JSON of the engine's `info()`. */
 interface EngineInfo {
@@ -43,7 +44,13 @@ export function parseInfo(json: string, reason?: string): ModelInfo {
 
 /** Returns the info of a model in `workers` workers. */
 export function inWorkers(info: ModelInfo, workers: number): ModelInfo {
-  return frozen({ ...info, backend: { ...info.backend, workers } });
+  if (info.backend.split === "layers") return frozen(info);
+  return frozen({ ...info, backend: { ...info.backend, workers, ...(workers > 1 ? { split: "copies" } : {}) } });
+}
+
+/** Returns the info of a model whose layers are split over workers. */
+export function inLayers(info: ModelInfo, { cuts, bytes }: LayersPlan): ModelInfo {
+  return frozen({ ...info, memoryBytes: bytes, backend: { ...info.backend, workers: cuts.length + 1, split: "layers" } });
 }
 
 /** Returns the info with further warnings. */

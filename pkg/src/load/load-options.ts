@@ -17,6 +17,7 @@ export interface CheckedLoadOptions {
   readonly workers: "auto" | number;
   /** The number of workers that "auto" may use. */
   readonly maxAutoWorkers: number;
+  readonly split: "auto" | "copies" | "layers";
   readonly hub: HubOptions;
   /** The file that the caller chose as the weights. */
   readonly weights: WeightsForm | undefined;
@@ -35,6 +36,7 @@ const loadChecks = {
   device: oneOf(["auto", "webgpu", "cpu"]),
   dtype: oneOf(["auto", "f32", "f16", "q8", "q4"]),
   workers: workerCount,
+  split: oneOf(["auto", "copies", "layers"]),
   maxLength: positiveInteger,
   signal: abortSignal,
   onProgress: callback<DownloadProgress>,
@@ -73,11 +75,13 @@ const maxWorkers = 64;
  */
 export function readLoadOptions(platform: Platform, options: LoadOptions | undefined): CheckedLoadOptions {
   const checked = checkOptions("load", options, loadChecks, loadRefusals);
-  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, scoreCache, wasm, fetch } = checked;
+  const { signal, onProgress, device = "auto", dtype = "auto", workers = "auto", split = "auto", cache = {}, localFilesOnly = false, maxLength, maxMemoryBytes, weights, integrity, scoreCache, wasm, fetch } = checked;
   throwIfAborted(signal);
-  // "auto" under a memory limit means one worker, which may use all of it. A given number of workers shares it evenly.
-  const oneWorker = maxMemoryBytes !== undefined && workers === "auto";
-  const sharers = oneWorker ? 1 : Math.max(1, Number(workers));
+  if (split === "layers" && (device === "webgpu" || (workers !== "auto" && workers < 2))) {
+    throw new RankletError("input", 'load: split "layers" needs at least 2 workers and the CPU; leave it out');
+  }
+  // A given number of copies shares the limit evenly. "auto" and layers need no more than all of it together.
+  const sharers = workers === "auto" || split === "layers" ? 1 : Math.max(1, workers);
   const settings: EngineSettings = {
     ...deviceSettings(platform, device, workers),
     dtype,
@@ -85,7 +89,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
-  return { settings, workers, maxAutoWorkers: oneWorker ? 1 : maxAutoWorkers, hub: checked, weights, integrity, scoreCache, wasm, fetch, cache, localFilesOnly, signal, onProgress };
+  return { settings, workers, maxAutoWorkers, split, hub: checked, weights, integrity, scoreCache, wasm, fetch, cache, localFilesOnly, signal, onProgress };
 }
 
 /**

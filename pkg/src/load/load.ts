@@ -38,7 +38,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   platform.checkScope();
   requireWebAssembly();
   const checked = readLoadOptions(platform, options);
-  const { settings, workers, maxAutoWorkers, hub, weights, integrity, scoreCache, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
+  const { settings, workers, maxAutoWorkers, split, hub, weights, integrity, scoreCache, wasm, fetch, cache: cacheSetting, localFilesOnly, signal, onProgress } = checked;
   const location = locate(platform, source, hub, fetch !== undefined);
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
@@ -52,7 +52,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       start: async (collecting) => {
         const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
         const [files, module] = await Promise.all([verified, abortable(engineModule(platform, engine), controller.signal)]);
-        return start({ platform, module, files, settings, workers, maxAutoWorkers }, controller.signal);
+        return start({ platform, module, files, settings, workers, maxAutoWorkers, split }, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),

@@ -98,6 +98,7 @@ export interface EngineInputs {
   readonly workers: "auto" | number;
   /** The number of workers that "auto" may use. */
   readonly maxAutoWorkers: number;
+  readonly split: "auto" | "copies" | "layers";
 }
 
 /** The result of loading. */

@@ -13,7 +13,7 @@ export function startWorker(): WorkerPort {
   const worker = openWorker(name);
   const watching = new AbortController();
   return {
-    post: (request) => worker.postMessage(request),
+    post: (request, transfer = []) => worker.postMessage(request, [...transfer]),
     listen: (onMessage, onEnd) => {
       worker.onmessage = ({ data }: MessageEvent<unknown>) => {
         // After "ready" the worker holds its lock until it ends, so getting the lock means that it has ended.

@@ -28,7 +28,7 @@ function cannotStart(why: string, cause?: unknown): WorkerStartError {
 /** Wraps a worker thread. */
 export function portOf(worker: Worker): WorkerPort {
   return {
-    post: (request) => worker.postMessage(request),
+    post: (request, transfer = []) => worker.postMessage(request, [...transfer]),
     // Deno 2.9 frees a Blob that is posted to a worker neither when it is collected nor when the worker ends.
     leaksBlobs: "Deno" in globalThis,
     listen: (onMessage, onEnd) => {

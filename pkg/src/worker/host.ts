@@ -1,6 +1,10 @@
-import type { EngineSettings, FileData } from "../engine/engine.js";
+import type { EngineSettings, EngineSplit } from "../engine/engine.js";
+import type { BatchResult, PartialBatch } from "../engine/parts/rest.js";
+import type { PartSettings } from "../engine/parts/split.js";
+import type { FileData } from "../engine/weights-files.js";
 import { isDeviceLost, messageOf, RankletError } from "../errors.js";
 import type { Scorer } from "../scoring/scorer.js";
+import { OtherLayers } from "./layers/other-layers.js";
 import { callOf, parseRequest, type Reply, type Request } from "./protocol.js";
 
 /** Sends the replies of a host. */
@@ -18,16 +22,26 @@ export interface HostedEngine {
    * Loads the model.
    * @throws RankletError `input` if there is one already; or as `Engine.load`
    */
-  load(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings): Promise<Scorer>;
+  load(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, split?: EngineSplit): Promise<Scorer>;
+  /** Loads some layers of a model, if it can. Throws as `load` does. */
+  loadPart?(module: WebAssembly.Module | undefined, files: ReadonlyMap<string, FileData>, settings: EngineSettings, part: PartSettings): Promise<void>;
+  /**
+   * Runs a micro-batch on the loaded layers.
+   * @throws RankletError `input` if there are none
+   */
+  runPart?(batch: PartialBatch): BatchResult;
+  /** Verifies a split engine, as `Engine.verify`. */
+  verify?(): Promise<void>;
 }
 
-type AnsweredRequest = Exclude<Request, { type: "release" | "cancel" }>;
+type AnsweredRequest = Exclude<Request, { type: "release" | "cancel" | "logits" }>;
 
 /** The worker's side of the protocol: answers requests with an engine. */
 export class Host {
   readonly #port: HostPort;
   readonly #running = new Map<number, AbortController>();
   readonly #engine: HostedEngine;
+  readonly #others = new OtherLayers((reply, transfer) => this.#port.post(reply, transfer));
 
   constructor(port: HostPort, engine: HostedEngine) {
     this.#port = port;
@@ -48,6 +62,9 @@ export class Host {
       case "cancel":
         this.#running.get(request.call)?.abort();
         break;
+      case "logits":
+        this.#others.receive(request);
+        break;
       default:
         void this.#answer(request);
     }
@@ -62,7 +79,8 @@ export class Host {
     const controller = new AbortController();
     this.#running.set(call, controller);
     try {
-      this.#port.post(await this.#execute(request, controller.signal));
+      const reply = await this.#execute(request, controller.signal);
+      this.#port.post(reply, reply.type === "ran" ? [reply.values.buffer as ArrayBuffer] : []);
     } catch (error) {
       this.#fail(call, error);
     } finally {
@@ -74,7 +92,19 @@ export class Host {
     const { call } = request;
     switch (request.type) {
       case "load":
-        return { type: "loaded", call, info: (await this.#engine.load(request.module, request.files, request.settings)).info };
+        return { type: "loaded", call, info: (await this.#load(request)).info };
+      case "load-part":
+        if (this.#engine.loadPart === undefined) throw new RankletError("input", "the worker takes no layers");
+        await this.#engine.loadPart(request.module, request.files, request.settings, request.part);
+        return { type: "done", call };
+      case "verify":
+        await this.#engine.verify?.();
+        return { type: "done", call };
+      case "run": {
+        const result = this.#engine.runPart?.(request);
+        if (result === undefined) throw new RankletError("input", "the worker has no layers");
+        return { type: "ran", call, ...result };
+      }
       case "score":
         await this.#requireEngine().score(request.job, {
           scores: request.scores,
@@ -91,6 +121,12 @@ export class Host {
       case "sentences":
         return { type: "divided", call, sentences: await this.#requireEngine().sentences(request.query, request.input) };
     }
+  }
+
+  #load({ module, files, settings, split: request }: Extract<Request, { type: "load" }>): Promise<Scorer> {
+    if (request === undefined) return this.#engine.load(module, files, settings);
+    const onPlan: EngineSplit["onPlan"] = (plan) => this.#port.post({ type: "split", plan });
+    return this.#engine.load(module, files, settings, { request, onPlan, rest: ({ cuts }) => this.#others.of(cuts.length + 1) });
   }
 
   #requireEngine(): Scorer {

@@ -64,7 +64,8 @@ export class JobSplitter {
     const from = this.#next;
     const end = this.#costs.length;
     const target = this.#inOrder ? minChunkCharacters : Math.max(minChunkCharacters, this.#cost(from, end) / (2 * workers));
-    let to = from + 1;
+    // A single worker takes all pairs in order. If it is a chain of workers, it never waits for the end of a chunk.
+    let to = workers === 1 ? end : from + 1;
     while (to < end && this.#cost(from, to) < target) to++;
     if (this.#cost(to, end) < minChunkCharacters) to = end;
     this.#next = to;

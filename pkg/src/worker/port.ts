@@ -2,7 +2,8 @@ import type { Request } from "./protocol.js";
 
 /** A worker, as the thread that started it sees it; the same in every runtime. */
 export interface WorkerPort {
-  post(request: Request): void;
+  /** @param transfer buffers of the request that move to the worker */
+  post(request: Request, transfer?: readonly ArrayBuffer[]): void;
   /** Whether a Blob in a message would never be freed. Files are then sent as shared memory. */
   readonly leaksBlobs?: boolean;
   /** Registers the receivers of messages and of the worker's end. Whatever follows the end, or `terminate`, must be ignored. */

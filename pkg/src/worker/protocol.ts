@@ -1,6 +1,8 @@
 // The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
 // browser's cache, so each side validates every message it receives.
-import type { EngineSettings, FileData } from "../engine/engine.js";
+import type { EngineSettings } from "../engine/engine.js";
+import type { LayersPlan, PartSettings, SplitPlan, SplitRequest } from "../engine/parts/split.js";
+import type { FileData } from "../engine/weights-files.js";
 import { type ErrorCode, errorCodes, type ErrorItem } from "../errors.js";
 import type { DocumentBatch, DocumentLimits, ExplainedPair, ExplanationPlan, Job, PartialScores } from "../scoring/scorer.js";
 import type { ExplainedTexts, ModelInfo, Scores, TextUnit } from "../types.js";
@@ -16,7 +18,24 @@ export type Request =
       readonly module: WebAssembly.Module | undefined;
       readonly files: ReadonlyMap<string, FileData>;
       readonly settings: EngineSettings;
+      /** How to split the model, for the first of several workers. It answers with `split`, and later with `loaded`. */
+      readonly split?: SplitRequest | LayersPlan | undefined;
     }
+  /** The first message to a worker with other layers than the first ones. Answered by `done`. */
+  | {
+      readonly type: "load-part";
+      readonly call: number;
+      readonly module: WebAssembly.Module | undefined;
+      readonly files: ReadonlyMap<string, FileData>;
+      readonly settings: EngineSettings;
+      readonly part: PartSettings;
+    }
+  /** Sent to the first worker of a split model when the others are loaded. */
+  | { readonly type: "verify"; readonly call: number }
+  /** A micro-batch for the layers of a worker. Answered by `ran`. */
+  | { readonly type: "run"; readonly call: number; readonly stream: Float32Array; readonly offsets: Uint32Array }
+  /** The logits of a micro-batch of the first worker, and the time that the others computed. */
+  | { readonly type: "logits"; readonly batch: number; readonly values: Float32Array; readonly ms: number }
   | { readonly type: "score"; readonly call: number; readonly job: Job; readonly scores: Scores; readonly maxStepMs?: number | undefined }
   | { readonly type: "prepare"; readonly call: number; readonly collection: number; readonly input: DocumentBatch }
   | { readonly type: "plan"; readonly call: number; readonly pair: ExplainedPair }
@@ -41,6 +60,13 @@ export type Reply =
   | { readonly type: "done"; readonly call: number }
   | { readonly type: "planned"; readonly call: number; readonly plan: ExplanationPlan }
   | { readonly type: "divided"; readonly call: number; readonly sentences: readonly Uint32Array[] }
+  /** How the model is split, before its weights are read. */
+  | { readonly type: "split"; readonly plan: SplitPlan }
+  /** A micro-batch after the first layers, for the other workers. */
+  | { readonly type: "batch"; readonly batch: number; readonly stream: Float32Array; readonly offsets: Uint32Array }
+  /** The logits of a micro-batch are not needed any more. */
+  | { readonly type: "dropped"; readonly batch: number }
+  | { readonly type: "ran"; readonly call: number; readonly values: Float32Array; readonly ms: number }
   | {
       readonly type: "failed";
       /** `undefined` if the request was too malformed to have a number. */
@@ -57,12 +83,12 @@ export type Reply =
 
 /** Validates a request. Returns what is wrong with `message` if it is not one. */
 export function parseRequest(message: unknown): Request | string {
-  return parse<Request>(message, { load: isLoad, score: isScore, prepare: isPrepare, plan: isPlan, sentences: isSentences, release: isRelease, cancel: isCancel });
+  return parse<Request>(message, { load: isLoad, "load-part": isLoadPart, verify: isVerify, score: isScore, run: isRun, logits: isLogits, prepare: isPrepare, plan: isPlan, sentences: isSentences, release: isRelease, cancel: isCancel });
 }
 
 /** Validates a reply. Returns what is wrong with `message` if it is not one. */
 export function parseReply(message: unknown): Reply | string {
-  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, planned: isPlanned, divided: isDivided, failed: isFailed });
+  return parse<Reply>(message, { ready: isReady, loaded: isLoaded, changed: isChanged, partial: isPartial, done: isDone, planned: isPlanned, divided: isDivided, split: isSplit, batch: isBatch, dropped: isDropped, ran: isRan, failed: isFailed });
 }
 
 /** Returns the call's number in a message that may be malformed otherwise. */
@@ -85,8 +111,29 @@ export function parse<M extends { readonly type: string }>(message: unknown, gua
 }
 
 function isLoad(message: Fields): message is Fields & RequestOf<"load"> {
-  const { call, module, files, settings } = message;
+  return isModel(message) && (message["split"] === undefined || isSplitRequest(message["split"]));
+}
+
+function isLoadPart(message: Fields): message is Fields & RequestOf<"load-part"> {
+  const { part } = message;
+  return isModel(message) && isObject(part) && isCount(part["part"]) && isCuts(part["cuts"]) && isCount(part["unpooledRows"]);
+}
+
+/** Whether a message has a call's number, and what an engine needs. */
+function isModel({ call, module, files, settings }: Fields): boolean {
   return isCount(call) && (module === undefined || typeTag(module) === "WebAssembly.Module") && isFiles(files) && isSettings(settings);
+}
+
+function isVerify(message: Fields): message is Fields & RequestOf<"verify"> {
+  return isCount(message["call"]);
+}
+
+function isRun(message: Fields): message is Fields & RequestOf<"run"> {
+  return isCount(message["call"]) && isPartialBatch(message);
+}
+
+function isLogits(message: Fields): message is Fields & RequestOf<"logits"> {
+  return isCount(message["batch"]) && isResult(message);
 }
 
 function isScore(message: Fields): message is Fields & RequestOf<"score"> {
@@ -161,6 +208,46 @@ function isPlanned(message: Fields): message is Fields & ReplyOf<"planned"> {
 function isDivided(message: Fields): message is Fields & ReplyOf<"divided"> {
   const { call, sentences } = message;
   return isCount(call) && Array.isArray(sentences) && Array.from<unknown>(sentences).every(isIndices);
+}
+
+function isSplit(message: Fields): message is Fields & ReplyOf<"split"> {
+  return isSplitPlan(message["plan"]);
+}
+
+function isBatch(message: Fields): message is Fields & ReplyOf<"batch"> {
+  return isCount(message["batch"]) && isPartialBatch(message);
+}
+
+function isDropped(message: Fields): message is Fields & ReplyOf<"dropped"> {
+  return isCount(message["batch"]);
+}
+
+function isRan(message: Fields): message is Fields & ReplyOf<"ran"> {
+  return isCount(message["call"]) && isResult(message);
+}
+
+function isPartialBatch({ stream, offsets }: Fields): boolean {
+  return typeTag(stream) === "Float32Array" && typeTag(offsets) === "Uint32Array";
+}
+
+function isResult({ values, ms }: Fields): boolean {
+  return typeTag(values) === "Float32Array" && typeof ms === "number";
+}
+
+function isSplitRequest(split: unknown): split is SplitRequest | LayersPlan {
+  if (!isObject(split)) return false;
+  const { mode, workers, maxBytes } = split;
+  return isSplitPlan(split) || ((mode === "auto" || mode === "layers") && isCount(workers) && (maxBytes === undefined || isCount(maxBytes)));
+}
+
+function isSplitPlan(plan: unknown): plan is SplitPlan {
+  if (!isObject(plan)) return false;
+  if (plan["split"] === "copies") return isCount(plan["workers"]);
+  return plan["split"] === "layers" && isCuts(plan["cuts"]) && isCount(plan["unpooledRows"]) && typeof plan["bytes"] === "number";
+}
+
+function isCuts(cuts: unknown): cuts is readonly number[] {
+  return Array.isArray(cuts) && Array.from<unknown>(cuts).every(isLimit);
 }
 
 function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {

@@ -8,7 +8,10 @@ import { parseReply, type Reply, type Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 
 /** The answer to a call that has not failed. */
-type Answer = Extract<Reply, { type: "loaded" | "done" | "planned" | "divided" }>;
+type Answer = Extract<Reply, { type: "loaded" | "done" | "planned" | "divided" | "ran" }>;
+
+/** A message of a worker that has the first layers of a model. */
+export type LayersMessage = Extract<Reply, { type: "split" | "batch" | "dropped" }>;
 
 interface PendingCall {
   readonly onPartial: JobOptions["onPartial"] | undefined;
@@ -20,6 +23,8 @@ interface PendingCall {
 interface CallListener {
   readonly signal?: AbortSignal | undefined;
   readonly onPartial?: JobOptions["onPartial"];
+  /** Buffers of the request that move to the worker. */
+  readonly transfer?: readonly ArrayBuffer[];
 }
 
 /** A connection to a worker that has the model. */
@@ -48,6 +53,8 @@ export class WorkerConnection {
   #info: ModelInfo | undefined;
   /** Whether the worker has sent a message, so that its program runs. */
   #started = false;
+  /** Receives the messages of a worker that has the first layers of a model. */
+  onLayersMessage: ((message: LayersMessage) => void) | undefined;
 
   constructor(port: WorkerPort) {
     this.#port = port;
@@ -62,7 +69,7 @@ export class WorkerConnection {
    * @param make returns the request for a call number
    * @throws RankletError `aborted` as soon as the signal is, `internal` if the worker ends, or the worker's error
    */
-  async call(make: (call: number) => Request, { signal, onPartial }: CallListener = {}): Promise<Answer> {
+  async call(make: (call: number) => Request, { signal, onPartial, transfer }: CallListener = {}): Promise<Answer> {
     throwIfAborted(signal);
     if (this.#end !== undefined) throw this.#end;
     const call = ++this.#calls;
@@ -72,7 +79,7 @@ export class WorkerConnection {
         this.#pending.set(call, { onPartial, resolve, reject });
         this.#port.keepAlive(true);
         signal?.addEventListener("abort", cancel, { once: true });
-        this.post(make(call));
+        this.post(make(call), transfer);
       });
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -82,8 +89,8 @@ export class WorkerConnection {
   }
 
   /** Sends a request without waiting for an answer. */
-  post(request: Request): void {
-    if (this.#end === undefined) this.#port.post(request);
+  post(request: Request, transfer?: readonly ArrayBuffer[]): void {
+    if (this.#end === undefined) this.#port.post(request, transfer);
   }
 
   /** Whether a Blob in a message would never be freed. */
@@ -135,6 +142,11 @@ export class WorkerConnection {
       case "planned":
       case "divided":
         this.#pending.get(reply.call)?.resolve(reply);
+        break;
+      case "split":
+      case "batch":
+      case "dropped":
+        this.onLayersMessage?.(reply);
         break;
       case "changed":
         this.#info = reply.info;

@@ -1,5 +1,7 @@
 import type { EngineSettings } from "../engine/engine.js";
 import { inWorkers } from "../engine/info.js";
+import type { LayersPlan, SplitRequest } from "../engine/parts/split.js";
+import type { FileData } from "../engine/weights-files.js";
 import { RankletError } from "../errors.js";
 import type { WorkerPort } from "./port.js";
 import { sharedBytes } from "./shared-bytes.js";
@@ -36,14 +38,20 @@ export class WorkerStarter implements Connector {
   }
 }
 
+/** Returns a model's files as they are sent to a worker. */
+export async function filesFor({ leaksBlobs }: WorkerConnection, files: WorkerStart["files"]): Promise<ReadonlyMap<string, FileData>> {
+  return leaksBlobs ? sharedBytes(files) : files;
+}
+
 /**
  * Loads the model into a started worker.
+ * @param split how to split the model, if this worker is the first of several
  * @throws RankletError as `Engine.load`; `internal` if the worker ends
  */
-export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal): Promise<ConnectedModel> {
+export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal, split?: SplitRequest | LayersPlan): Promise<ConnectedModel> {
   try {
-    const sent = connection.leaksBlobs ? await sharedBytes(files) : files;
-    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings }), { signal });
+    const sent = await filesFor(connection, files);
+    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal });
     if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {

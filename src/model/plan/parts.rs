@@ -8,10 +8,10 @@ use super::*;
 /// Tokens of a typical pair. They decide the cost of attention, and of steps that compute one row per pair.
 const PAIR_TOKENS: u64 = 100;
 /// Cost of tokenizing a token and of reading its embedding, in multiplications of a linear layer in q8. Like the other
-/// costs, it was measured in Chromium: docs/design/workers.md.
-const EMBED_COST: u64 = 60_000;
+/// costs, it comes from the processor time of BERT in WebAssembly with different numbers of layers and tokens.
+const EMBED_COST: u64 = 150_000;
 /// Cost of a multiplication in attention.
-const ATTENTION_COST: u64 = 4;
+const ATTENTION_COST: u64 = 1;
 /// Cost of an activation, and of an element of a norm or a residual.
 const ELEMENT_COST: u64 = 30;
 

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 
+import { partShares, pipelineMs } from "../../../bench/measure/pipeline.mjs";
 import { descendantsMs } from "../../../bench/measure/processor-time.mjs";
 import { kendallTau, median, quartiles } from "../../../bench/measure/statistics.mjs";
 import { benchConfig, readOptions } from "../../../bench/options.mjs";
@@ -20,6 +21,19 @@ test("Kendall's tau is 1 for the same order, -1 for the reverse, and between for
   assert.equal(kendallTau([1, 2, 3], [10, 20, 30]), 1);
   assert.equal(kendallTau([1, 2, 3], [3, 2, 1]), -1);
   assert.ok(Math.abs(kendallTau([1, 2, 3], [1, 3, 2]) - 1 / 3) < 1e-12);
+});
+
+test("a chain of workers takes as long as its slowest part, and the way of one micro-batch through the others", () => {
+  assert.equal(pipelineMs([[3, 5]]), 8);
+  assert.equal(pipelineMs(Array(10).fill([3, 5])), 3 + 50);
+  assert.equal(pipelineMs(Array(10).fill([5, 3])), 50 + 3);
+  assert.equal(pipelineMs(Array(10).fill([4, 4, 4])), 4 * 12);
+});
+
+test("parts of equal layers have equal shares of the time, and the last layer little", () => {
+  const shares = partShares({ layers: 5, hidden: 768, intermediate: 3072 }, [6]);
+  assert.ok(Math.abs(shares[0] - shares[1]) < 0.1 && shares[0] < shares[1], `${shares}`);
+  assert.ok(Math.abs(shares[0] + shares[1] - 1) < 1e-12);
 });
 
 test("a target's ratio is the median of the repetitions' ratios", () => {

@@ -223,6 +223,42 @@ describe("in Chromium", () => {
     await pool.close();
   });
 
+  test("in a page, the layers of a model are split over three workers, with the same scores, and a lost one is replaced", async () => {
+    const split = await browser.newPage();
+    await split.goto(site.url);
+    const texts = await page.evaluate(() => documents);
+    const alone = await page.evaluate(() => reranker.rerank({ query: "bees", documents }));
+    const { results, backend, prepared, aborted } = await split.evaluate(async (texts) => {
+      const { Reranker } = await import("/pkg/index.js");
+      globalThis.documents = texts;
+      globalThis.reranker = await Reranker.load(undefined, { workers: 3, split: "layers", device: "cpu" });
+      const { results } = await reranker.rerank({ query: "bees", documents });
+      const collection = await reranker.prepare(documents);
+      let prepared;
+      for await (const ranking of collection.rank("bees")) prepared = ranking.results;
+      const controller = new AbortController();
+      const call = reranker.rerank({ query: "bees", documents, signal: controller.signal, onProgress: () => controller.abort() });
+      const aborted = await call.then(() => "no error", ({ code }) => code);
+      return { results, backend: reranker.info.backend, prepared, aborted };
+    }, texts);
+    assert.deepEqual([backend.split, backend.workers, aborted], ["layers", 3, "aborted"]);
+    assert.deepEqual(results, alone.results);
+    assert.deepEqual(prepared, alone.results);
+
+    const [, kept, lost] = split.workers();
+    const call = split.evaluate(() => new Promise((resolve, reject) => {
+      globalThis.begun = new Promise((begin) => {
+        reranker.rerank({ query: "bees", documents, onProgress: begin }).then(({ results }) => resolve(results), reject);
+      });
+    }));
+    await split.evaluate(() => begun);
+    await lost.evaluate(() => self.close());
+    assert.deepEqual(await call, alone.results);
+    assert.equal(split.workers().length, 3);
+    assert.ok(split.workers().includes(kept) && !split.workers().includes(lost));
+    await split.close();
+  });
+
   test("with workers: 0, a page ranks on its own thread, and frames come between micro-batches", async () => {
     const seen = await page.evaluate(async () => {
       const { Reranker } = await import("/pkg/index.js");

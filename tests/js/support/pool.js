@@ -2,14 +2,17 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-import { checkpoint } from "./models/fixtures.js";
+import { checkpoint, checkpoints } from "./models/fixtures.js";
 import { dist } from "./paths.js";
 
 const { LoadedReranker } = await import(new URL("api/reranker.js", dist));
+const { startInWorkers } = await import(new URL("load/start/start-in-workers.js", dist));
 const { WorkerPool } = await import(new URL("worker/pool.js", dist));
 const { portOf } = await import(new URL("platform/node-worker.js", dist));
 
 const { url } = checkpoint((labels) => labels === 1);
+/** A small model with three layers, which is split over up to five workers. */
+export const layeredUrl = checkpoints().find(({ name }) => name === "bert-f16-h52").url;
 export const trapping = new URL("children/trapping-worker.js", import.meta.url);
 
 /** Programs that never answer, that end immediately, and that end after the other workers are loaded. */
@@ -24,28 +27,42 @@ export const failingLate = new URL("data:text/javascript,setTimeout(() => proces
  * @param started gets an entry { worker, requests } for every started worker
  * @returns the reranker, and `started`
  */
-export async function loadPool(workers, { all = true, program = () => trapping, files = modelFiles(), started = [] } = {}) {
+export async function loadPool(workers, { all = true, ...options } = {}) {
+  const { start, started } = await workerStart(options);
+  const scorer = await WorkerPool.load(start.startWorker(), start, { workers, waitForAll: all }, new AbortController().signal);
+  return { reranker: rerankerOn(scorer), started };
+}
+
+/** As `loadPool`, with some layers of a model in each worker. `settings` are the engine's. */
+export async function loadLayers(workers, options) {
+  const { start, started } = await workerStart({ files: modelFiles(layeredUrl), ...options });
+  const scorer = await startInWorkers({ ...start, workers, maxAutoWorkers: 4, cpuCount: 4, split: "layers" }, options?.signal ?? new AbortController().signal);
+  return { reranker: rerankerOn(scorer), started };
+}
+
+async function workerStart({ program = () => trapping, files = modelFiles(), settings = {}, started = [] } = {}) {
   const startWorker = () => {
     const worker = new Worker(program(started.length));
     const port = portOf(worker);
     const requests = [];
     started.push({ worker, requests });
-    return { ...port, post: (request) => port.post((requests.push(request), request)) };
+    return { ...port, post: (request, transfer) => port.post((requests.push(request), request), transfer) };
   };
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
-  const start = { startWorker, module, files, settings: { device: "cpu", dtype: "auto" } };
-  const scorer = await WorkerPool.load(startWorker(), start, { workers, waitForAll: all }, new AbortController().signal);
-  const reranker = new (class extends LoadedReranker {
+  return { started, start: { startWorker, module, files, settings: { device: "cpu", dtype: "auto", ...settings } } };
+}
+
+function rerankerOn(scorer) {
+  return new (class extends LoadedReranker {
     constructor() {
       super(scorer, scorer.info);
     }
   })();
-  return { reranker, started };
 }
 
-/** Returns the files of the small model. */
-export function modelFiles() {
-  return new Map(readdirSync(url).map((name) => [name, new Blob([readFileSync(new URL(name, url))])]));
+/** Returns the files of a model in one folder, by default of the small one. */
+export function modelFiles(folder = url) {
+  return new Map(readdirSync(folder).map((name) => [name, new Blob([readFileSync(new URL(name, folder))])]));
 }
 
 /** Returns the requests of a type that a worker received. */

@@ -65,23 +65,30 @@ describe("loading a pool", () => {
 });
 
 describe("the number of workers", () => {
-  const load = async (platform) => {
+  const load = async (platform, options) => {
     let started = 0;
     const startWorker = () => (started++, node.startWorker());
-    const { scorer, info } = await loadModel({ ...node, startWorker, ...platform }, url);
+    const { scorer, info } = await loadModel({ ...node, startWorker, ...platform }, options === undefined ? url : undefined, options);
     scorer.dispose();
-    return [info.backend.workers, started];
+    return [info.backend.workers, started, info.backend.split, info.memoryBytes].slice(0, options === undefined ? 2 : 4);
   };
 
-  test("automatic workers are one per processor, at most 4, and one for a large model", async () => {
+  test("automatic workers are one per processor, at most 4", async () => {
     assert.deepEqual(await load({ cpuCount: () => 1 }), [1, 1]);
     assert.deepEqual(await load({ cpuCount: () => 3 }), [3, 3]);
     assert.deepEqual(await load({ cpuCount: () => 16 }), [4, 4]);
-    const readFile = async (...args) => {
-      const blob = await node.readFile(...args);
-      return blob && Object.defineProperty(blob, "size", { value: 50e6 });
-    };
-    assert.deepEqual(await load({ cpuCount: () => 16, readFile }), [1, 1]);
+  });
+
+  test("automatic workers have as many copies as fit into a limit of memory, and split layers if only one fits", async () => {
+    const two = { cpuCount: () => 2 };
+    const [, , , one] = await load(two, { workers: 1 });
+    const [, , , parts] = await load(two, { workers: 2, split: "layers" });
+    const loaded = (maxMemoryBytes) => load(two, { maxMemoryBytes });
+    assert.deepEqual(await loaded(2 * one), [2, 2, "copies", one]);
+    assert.deepEqual(await loaded(2 * one - 1), [2, 2, "layers", parts]);
+    assert.deepEqual(await loaded(parts), [2, 2, "layers", parts]);
+    assert.deepEqual((await loaded(parts - 1)).slice(0, 1), [1]);
+    assert.deepEqual((await load({ cpuCount: () => 1 }, { maxMemoryBytes: 3 * one })).slice(0, 1), [1]);
   });
 
   test("info has the number of workers", async () => {

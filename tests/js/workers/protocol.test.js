@@ -38,6 +38,12 @@ const job = fc.oneof(
   fc.record({ kind: fc.constant("prepared"), query: text, collection, candidates: fc.option(fc.uint32Array({ max: 6, maxLength: 4 }), { nil: undefined }) }),
   fc.record({ kind: fc.constant("variants"), pair, variants: fc.uint32Array({ max: 6, maxLength: 4 }) }),
 );
+const cuts = fc.array(fc.nat({ max: 9 }), { maxLength: 3 });
+const plan = fc.oneof(
+  fc.record({ split: fc.constant("copies"), workers: fc.nat({ max: 9 }) }),
+  fc.record({ split: fc.constant("layers"), cuts, unpooledRows: fc.nat(), bytes: fc.nat() }),
+);
+const split = fc.oneof(plan, fc.record({ mode: fc.constantFrom("auto", "layers"), workers: fc.nat({ max: 9 }) }));
 const request = fc.oneof(
   fc.record({ type: fc.constant("score"), call, job, scores: fc.constantFrom("model", "raw", "sigmoid") }),
   fc.record({ type: fc.constant("prepare"), call, collection, input: fc.record({ documents: texts, limits }) }),
@@ -45,7 +51,11 @@ const request = fc.oneof(
   fc.record({ type: fc.constant("sentences"), call, query: text, input: fc.record({ documents: texts, limits }) }),
   fc.record({ type: fc.constant("release"), collection }),
   fc.record({ type: fc.constant("cancel"), call }),
-  fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything }),
+  fc.record({ type: fc.constant("load"), call, module: anything, files: fc.constant(new Map()), settings: anything, split: fc.option(split, { nil: undefined }) }),
+  fc.record({ type: fc.constant("load-part"), call, module: anything, files: fc.constant(new Map()), settings: anything, part: fc.record({ part: fc.nat(), cuts, unpooledRows: fc.nat() }) }),
+  fc.record({ type: fc.constant("verify"), call }),
+  fc.record({ type: fc.constant("run"), call, stream: fc.float32Array({ maxLength: 8 }), offsets: fc.uint32Array({ maxLength: 4 }) }),
+  fc.record({ type: fc.constant("logits"), batch: fc.nat({ max: 3 }), values: fc.float32Array({ maxLength: 4 }), ms: fc.double() }),
 );
 const spans = fc.option(fc.uint32Array({ maxLength: 8 }), { nil: undefined });
 const partial = fc.record({ scores: fc.float32Array({ maxLength: 4 }), spans, tokens: fc.nat(), engineMs: fc.double() });
@@ -57,6 +67,10 @@ const reply = fc.oneof(
   fc.record({ type: fc.constant("done"), call }),
   fc.record({ type: fc.constant("planned"), call, plan: fc.record({ variants: fc.nat(), chunks: fc.nat(), units: fc.uint32Array(), terms: fc.uint32Array() }) }),
   fc.record({ type: fc.constant("divided"), call, sentences: fc.array(fc.uint32Array()) }),
+  fc.record({ type: fc.constant("split"), plan }),
+  fc.record({ type: fc.constant("batch"), batch: fc.nat({ max: 3 }), stream: fc.float32Array({ maxLength: 8 }), offsets: fc.uint32Array({ maxLength: 4 }) }),
+  fc.record({ type: fc.constant("dropped"), batch: fc.nat({ max: 3 }) }),
+  fc.record({ type: fc.constant("ran"), call, values: fc.float32Array({ maxLength: 4 }), ms: fc.double() }),
   fc.record({ type: fc.constant("failed"), call: fc.option(call, { nil: undefined }), code: fc.constantFrom(...errorCodes), message: text, item, fatal: fc.boolean() }),
 );
 
@@ -116,7 +130,7 @@ describe("the worker protocol", () => {
       assert.equal((await answer(probe)).type, "done");
       assert.deepEqual(replies.find(({ type, call }) => type === "partial" && call === 1_001).partial.scores, expected);
       // One answer per message, except for messages that have none.
-      const answers = messages.filter((message) => !["release", "cancel"].includes(parseRequest(message).type)).length + 1;
+      const answers = messages.filter((message) => !["release", "cancel", "logits"].includes(parseRequest(message).type)).length + 1;
       const given = () => replies.filter(({ type }) => type !== "partial").length;
       for (let turn = 0; turn < 10_000 && given() < answers; turn++) await nextTask();
       assert.equal(given(), answers);

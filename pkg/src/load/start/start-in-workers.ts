@@ -1,18 +1,20 @@
+import { copiesFor, maxCopyBytes, type SplitRequest } from "../../engine/parts/split.js";
 import type { Scorer } from "../../scoring/scorer.js";
+import { LayersConnector } from "../../worker/layers/layers-connector.js";
 import { type PoolSize, WorkerPool } from "../../worker/pool.js";
 import type { WorkerPort } from "../../worker/port.js";
 import { PrestartedWorkers } from "../../worker/prestarted-workers.js";
+import { WorkerConnection } from "../../worker/worker-connection.js";
 import { WorkerScorer } from "../../worker/worker-scorer.js";
-import type { WorkerStart } from "../../worker/worker-starter.js";
-
-/** Size in bytes of the largest model that "auto" loads into several workers: each holds a copy of the weights. */
-const maxSharedBytes = 200e6;
+import { type WorkerStart, WorkerStarter } from "../../worker/worker-starter.js";
 
 /** What workers need, and how many there are. */
 export interface WorkerInputs extends WorkerStart {
   readonly workers: "auto" | number;
   /** The number of workers that "auto" may use. */
   readonly maxAutoWorkers: number;
+  /** How several workers share the model. `"auto"` is `"copies"` for a given number of workers. */
+  readonly split: "auto" | "copies" | "layers";
   readonly cpuCount: number;
   /** Whether the calls of a single worker survive its loss too. */
   readonly survivesLoss?: boolean;
@@ -23,34 +25,57 @@ export interface WorkerInputs extends WorkerStart {
  * @throws RankletError as the engine does for its files and settings; a `WorkerStartError` if no worker can be started
  */
 export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal): Promise<Scorer> {
-  const { startWorker, module, files, settings, workers, maxAutoWorkers, survivesLoss = false } = inputs;
+  const { startWorker, module, files, settings, workers, maxAutoWorkers, cpuCount, split, survivesLoss = false } = inputs;
   const first = startWorker();
   const start = { startWorker, module, files, settings };
-  const size: PoolSize = workers === "auto" ? { workers: Math.min(autoWorkers(inputs), maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
-  if (settings.device === "auto") return raceDevices(first, start, size, survivesLoss, signal);
+  const size: PoolSize = workers === "auto" ? { workers: Math.min(cpuCount, maxAutoWorkers), waitForAll: false } : { workers, waitForAll: true };
+  const mode = split === "auto" && workers !== "auto" ? "copies" : split;
+  if (settings.device === "auto") return raceDevices(first, start, size, mode, survivesLoss, signal);
   const isAlone = size.workers === 1 || settings.device === "gpu";
+  if (!isAlone && mode !== "copies") return startSplit(first, start, size, mode, survivesLoss, signal);
   if (isAlone && !survivesLoss) return WorkerScorer.load(first, start, signal);
   return WorkerPool.load(first, start, isAlone ? { ...size, workers: 1 } : size, signal);
 }
 
+/** Loads into the first worker, which chooses between copies and layers by the predicted memory, and into the others. */
+async function startSplit(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: SplitRequest["mode"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
+  const prestarted = PrestartedWorkers.start(start, size.workers - 1);
+  const request = { mode, workers: size.workers, maxBytes: start.settings.max_memory_bytes };
+  const { plan, model, connector } = await prestarted.whileLoading(LayersConnector.load(new WorkerConnection(first), start, request, prestarted, signal));
+  const scorer = new WorkerScorer(connector ?? new WorkerStarter(start), model.info, model.connection);
+  const workers = plan.split === "copies" ? plan.workers : 1;
+  if (workers === 1) prestarted.end();
+  if (workers === 1 && connector === undefined && !survivesLoss) return scorer;
+  const pool = await WorkerPool.withFirst(scorer, start, { ...size, workers }, prestarted, signal);
+  prestarted.end();
+  return pool;
+}
+
 /**
  * Loads into the first worker, whose engine times the GPU against the CPU. If the GPU wins, that worker is the only one;
- * otherwise the other workers join it and all compute on the CPU.
+ * otherwise the other workers join it and all compute on the CPU. If the model is too large for copies, it is then loaded again,
+ * some layers into each worker.
  */
-async function raceDevices(first: WorkerPort, start: WorkerStart, size: PoolSize, survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
+async function raceDevices(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: WorkerInputs["split"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
   const racing = { ...start, settings: { ...start.settings, cpu_workers: size.workers } };
   const prestarted = PrestartedWorkers.start(onCpu, size.workers - 1);
   const scorer = await prestarted.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
   const hasGpu = scorer.info.backend.device === "webgpu";
-  if (!hasGpu && size.workers > 1) return WorkerPool.withFirst(scorer, onCpu, size, prestarted, signal);
+  const { memoryBytes, backend } = scorer.info;
+  const copies = mode === "auto" ? copiesFor(memoryBytes, size.workers, start.settings.max_memory_bytes) : size.workers;
+  const isSplit = mode === "layers" || (mode === "auto" && copies === 1 && memoryBytes > maxCopyBytes);
+  if (!hasGpu && size.workers > 1 && isSplit) {
+    prestarted.end();
+    scorer.dispose();
+    const split = { ...onCpu, settings: { ...onCpu.settings, reason: backend.reason } };
+    return startSplit(start.startWorker(), split, size, mode, survivesLoss, signal);
+  }
+  if (!hasGpu && copies > 1) {
+    const pool = await WorkerPool.withFirst(scorer, onCpu, { ...size, workers: copies }, prestarted, signal);
+    prestarted.end();
+    return pool;
+  }
   prestarted.end();
   return survivesLoss ? WorkerPool.withFirst(scorer, onCpu, { ...size, workers: 1 }, prestarted, signal) : scorer;
-}
-
-/** Returns the number of workers for "auto", before its upper bound: one for each CPU core, or one for a large model. */
-function autoWorkers({ files, cpuCount }: WorkerInputs): number {
-  let bytes = 0;
-  for (const { size } of files.values()) bytes += size;
-  return bytes > maxSharedBytes ? 1 : cpuCount;
 }

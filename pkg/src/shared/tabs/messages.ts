@@ -19,6 +19,7 @@ export type TabMessage =
       readonly settings: EngineSettings;
       readonly workers: "auto" | number;
       readonly maxAutoWorkers: number;
+      readonly split: "auto" | "copies" | "layers";
     }
   | { readonly type: "progress"; readonly progress: DownloadProgress }
   /** A worker that the tab has started, or could not start, has ended. */
@@ -70,8 +71,8 @@ function isJoin(message: Fields): message is Fields & TabMessageOf<"join"> {
 }
 
 function isLoad(message: Fields): message is Fields & TabMessageOf<"load"> {
-  const { files, settings, workers, maxAutoWorkers } = message;
-  return isFiles(files) && [...files.values()].every((data) => "size" in data) && isSettings(settings) && (workers === "auto" || isWorkers(workers)) && isWorkers(maxAutoWorkers);
+  const { files, settings, workers, maxAutoWorkers, split } = message;
+  return isFiles(files) && [...files.values()].every((data) => "size" in data) && isSettings(settings) && (workers === "auto" || isWorkers(workers)) && isWorkers(maxAutoWorkers) && (split === "auto" || split === "copies" || split === "layers");
 }
 
 function isProgress(message: Fields): message is Fields & TabMessageOf<"progress"> & SharedMessageOf<"progress"> {

@@ -93,8 +93,8 @@ export class TabLink {
    * Sends the model to the shared worker, which starts an engine in workers of this tab.
    * @throws RankletError as `Engine.load`; `internal` if the shared worker ends; NotSharedError if it can start no worker
    */
-  async load({ files, settings, workers, maxAutoWorkers }: EngineInputs): Promise<ModelInfo> {
-    this.#post({ type: "load", files, settings, workers, maxAutoWorkers });
+  async load({ files, settings, workers, maxAutoWorkers, split }: EngineInputs): Promise<ModelInfo> {
+    this.#post({ type: "load", files, settings, workers, maxAutoWorkers, split });
     const info = await this.#answer();
     if (info === undefined) throw new RankletError("internal", "the shared worker asked for the model twice");
     return info;

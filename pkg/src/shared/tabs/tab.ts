@@ -48,7 +48,7 @@ export class Tab {
     };
     this.post({ type: "start", worker: name }, [port2]);
     return {
-      post: (request) => port.postMessage(request),
+      post: (request, transfer = []) => port.postMessage(request, [...transfer]),
       listen: (onMessage, onEnd) => {
         const end = (reason: string): void => {
           forget();

@@ -1,0 +1,71 @@
+import { RankletError } from "../../errors.js";
+
+/** Max predicted memory in bytes of a model that "auto" loads into several workers with a copy of the weights in each. */
+export const maxCopyBytes = 200e6;
+
+/** Max memory of all parts of a model, relative to one engine with all of it. Layers that share weights are not split. */
+const maxPartsRatio = 1.5;
+
+/** What the first worker decides: whether each worker has a copy of the weights, or some layers. */
+export interface SplitRequest {
+  /** `"layers"` splits the model in any case. */
+  readonly mode: "auto" | "layers";
+  /** Max number of workers. */
+  readonly workers: number;
+  /** Max memory of all workers together. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** The parts of a model. */
+export interface LayersPlan {
+  readonly split: "layers";
+  /** The first steps of the second part and the following ones. */
+  readonly cuts: readonly number[];
+  /** Number of rows at the start of each pair that pooling leaves out. */
+  readonly unpooledRows: number;
+  /** Predicted peak memory of all parts together. */
+  readonly bytes: number;
+}
+
+/** How the workers hold the model. */
+export type SplitPlan = LayersPlan | { readonly split: "copies"; readonly workers: number };
+
+/** A part of a model after the first. */
+export interface PartSettings {
+  /** The part's number; the first part has 0. */
+  readonly part: number;
+  readonly cuts: readonly number[];
+  readonly unpooledRows: number;
+}
+
+/**
+ * Chooses between copies and layers.
+ * @param split the answer of the engine: predicted memory of the whole model and of all parts, unpooled rows, cuts
+ * @throws RankletError `out-of-memory` if layers are requested and need too much memory
+ */
+export function chooseSplit(split: ArrayLike<number>, { mode, workers, maxBytes }: SplitRequest): SplitPlan {
+  const [whole = 0, bytes = 0, unpooledRows = 0, ...cuts] = Array.from(split);
+  const layers: SplitPlan = { split: "layers", cuts, unpooledRows, bytes };
+  const fits = bytes <= (maxBytes ?? Infinity);
+  if (mode === "layers" && cuts.length > 0) {
+    if (fits) return layers;
+    throw new RankletError(
+      "out-of-memory",
+      `this model would take about ${megabytes(bytes)} MB of memory in ${cuts.length + 1} workers together; the limit is ${megabytes(maxBytes ?? 0)} MB: choose fewer workers, a smaller maximum length or another model`,
+    );
+  }
+  const copies = copiesFor(whole, workers, maxBytes);
+  if (mode === "auto" && copies > 1) return { split: "copies", workers: copies };
+  const isWorthwhile = mode === "auto" && cuts.length > 0 && fits && bytes <= maxPartsRatio * whole;
+  return isWorthwhile ? layers : { split: "copies", workers: 1 };
+}
+
+/** Returns the number of workers that each have a copy of a model with a predicted memory of `whole` bytes. */
+export function copiesFor(whole: number, workers: number, maxBytes: number | undefined): number {
+  if (maxBytes === undefined) return whole > maxCopyBytes ? 1 : workers;
+  return Math.max(1, Math.min(workers, Math.floor(maxBytes / whole)));
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,151 @@
+import type { LayersPlan, SplitPlan, SplitRequest } from "../../engine/parts/split.js";
+import { RankletError } from "../../errors.js";
+import { throwIfAborted, withAbortController } from "../../util/abort.js";
+import type { PrestartedWorkers } from "../prestarted-workers.js";
+import { type ConnectedModel, type Connector, WorkerConnection } from "../worker-connection.js";
+import { filesFor, loadIntoWorker, type WorkerStart } from "../worker-starter.js";
+import { LayersRouter } from "./layers-router.js";
+
+/** A model after its first worker has decided how it is split. */
+export interface SplitModel {
+  readonly plan: SplitPlan;
+  /** The first worker. If the layers are split, it routes calls to the others. */
+  readonly model: ConnectedModel;
+  /** Connects the workers again, if the layers are split. */
+  readonly connector: LayersConnector | undefined;
+}
+
+/**
+ * Workers that each hold some layers of a model, connected as if they were one: the first worker takes the calls. A lost one
+ * is replaced by the next connection. If it was not the first, the first is replaced as well, because it waits for lost
+ * micro-batches.
+ */
+export class LayersConnector implements Connector {
+  readonly #start: WorkerStart;
+  readonly #plan: LayersPlan;
+  /** The workers with the other layers. */
+  readonly #others: WorkerConnection[] = [];
+  #first: WorkerConnection | undefined;
+  #end: RankletError | undefined;
+
+  private constructor(start: WorkerStart, plan: LayersPlan) {
+    this.#start = start;
+    this.#plan = plan;
+  }
+
+  /**
+   * Loads a model into workers as its first worker decides: the whole model into the first, or some layers into each.
+   * @param first a worker that was just started
+   * @param prestarted other workers, which are used for layers
+   * @throws RankletError as `Engine.load`; `internal` if a worker ends
+   */
+  static async load(first: WorkerConnection, start: WorkerStart, request: SplitRequest, prestarted: PrestartedWorkers, signal: AbortSignal): Promise<SplitModel> {
+    let plan: SplitPlan = { split: "copies", workers: 1 };
+    const connectors: LayersConnector[] = [];
+    const onPlan = (planned: SplitPlan, loading: AbortSignal): Promise<void> | undefined => {
+      plan = planned;
+      if (planned.split !== "layers") return undefined;
+      const connector = new LayersConnector(start, planned);
+      connectors.push(connector);
+      return connector.#loadOthers(prestarted, loading);
+    };
+    try {
+      const model = await loadAll(first, start, request, onPlan, signal);
+      for (const connector of connectors) await connector.#route(model, signal);
+      return { plan, model, connector: connectors[0] };
+    } catch (error) {
+      for (const connector of connectors) connector.#closeOthers();
+      throw error;
+    }
+  }
+
+  async connect(signal: AbortSignal): Promise<ConnectedModel> {
+    const first = new WorkerConnection(this.#start.startWorker());
+    const model = await loadAll(first, this.#start, this.#plan, (_, loading) => this.#loadOthers(undefined, loading), signal);
+    await this.#route(model, signal);
+    return model;
+  }
+
+  end(reason: RankletError): void {
+    this.#end = reason;
+    this.#first?.close(reason);
+    for (const other of this.#others) other.close(reason);
+  }
+
+  /** Loads their layers into the workers after the first, unless they run. If one fails, the new ones end. */
+  async #loadOthers(prestarted: PrestartedWorkers | undefined, signal: AbortSignal): Promise<void> {
+    const loading = this.#plan.cuts.map(async (_, at) => {
+      const running = this.#others[at];
+      if (running?.alive === true) return;
+      const connection = prestarted?.take() ?? new WorkerConnection(this.#start.startWorker());
+      this.#others[at] = connection;
+      await this.#loadPart(connection, at + 1, signal);
+    });
+    const failed = (await Promise.allSettled(loading)).find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #loadPart(connection: WorkerConnection, part: number, signal: AbortSignal): Promise<void> {
+    const { module, files, settings } = this.#start;
+    const { cuts, unpooledRows } = this.#plan;
+    try {
+      const sent = await filesFor(connection, files);
+      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), { signal });
+    } catch (error) {
+      connection.close(new RankletError("internal", "the worker could not load its layers"));
+      throw error;
+    }
+  }
+
+  /** Connects the first worker with the others, and verifies the scores of all together. */
+  async #route({ connection }: ConnectedModel, signal: AbortSignal): Promise<void> {
+    this.#first = connection;
+    if (this.#end !== undefined) this.end(this.#end);
+    const router = new LayersRouter(connection, this.#others);
+    connection.onLayersMessage = (message) => {
+      if (message.type === "batch") router.route(message);
+      else if (message.type === "dropped") router.drop(message.batch);
+    };
+    try {
+      throwIfAborted(signal);
+      await connection.call((call) => ({ type: "verify", call }), { signal });
+    } catch (error) {
+      connection.close(new RankletError("internal", "the layers of the model do not work together"));
+      throw error;
+    }
+  }
+
+  #closeOthers(): void {
+    for (const other of this.#others.splice(0)) other.close(new RankletError("internal", "the worker is not needed"));
+  }
+}
+
+/**
+ * Loads into the first worker, and into the others as soon as the first has planned them.
+ * @param onPlan loads into the others
+ * @throws the first error; then all loading has ended
+ */
+async function loadAll(
+  first: WorkerConnection,
+  start: WorkerStart,
+  split: SplitRequest | LayersPlan,
+  onPlan: (plan: SplitPlan, signal: AbortSignal) => Promise<void> | undefined,
+  signal: AbortSignal,
+): Promise<ConnectedModel> {
+  return withAbortController(signal, async (controller) => {
+    const errors: unknown[] = [];
+    const fail = (error: unknown): undefined => {
+      errors.push(error);
+      controller.abort();
+    };
+    let others: Promise<void> | undefined;
+    first.onLayersMessage = (message) => {
+      if (message.type === "split") others = onPlan(message.plan, controller.signal)?.catch(fail);
+    };
+    const model = await loadIntoWorker(first, start, controller.signal, split).catch(fail);
+    await others;
+    if (model !== undefined && errors.length === 0) return model;
+    model?.connection.close(new RankletError("internal", "another worker could not load its layers"));
+    throw errors[0];
+  });
+}
