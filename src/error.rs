@@ -134,7 +134,14 @@ impl Error {
     ///
     /// Very long texts are cut, because a message may quote untrusted input.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self(Box::new(Details { kind, context: shortened(context.into()), item: None, source: None }))
+        Self::of(kind, context.into())
+    }
+
+    /// Creates an error: not generic, so that all callers share it.
+    #[cold]
+    #[inline(never)]
+    fn of(kind: ErrorKind, context: String) -> Self {
+        Self(Box::new(Details { kind, context: shortened(context), item: None, source: None }))
     }
 
     /// The category, stable across releases.
@@ -154,7 +161,13 @@ impl Error {
 
     /// Returns the same error with a place before its message: `place: message`.
     #[must_use]
-    pub fn at(mut self, place: impl fmt::Display) -> Self {
+    pub fn at(self, place: impl fmt::Display) -> Self {
+        self.at_place(&place)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_place(mut self, place: &dyn fmt::Display) -> Self {
         self.0.context = shortened(format!("{place}: {}", self.0.context));
         self
     }
