@@ -10,7 +10,7 @@ import { measuredSections } from "./sections.mjs";
 export function publish(page, report) {
   const failedParts = new Set(report.notes.filter(({ unsupported }) => !unsupported).map(({ section }) => section.replace("-", "_")));
   const complete = measuredSections(report).filter(({ part }) => !failedParts.has(part));
-  return complete.reduce((text, section) => replaceSection(text, section.name, `${runLine(report)}\n\n${section.text}`), page);
+  return complete.reduce((text, section) => replaceSection(text, section.name, wrapLines(`${runLine(report)}\n\n${section.text}`)), page);
 }
 
 /**
@@ -27,6 +27,19 @@ export function replaceSection(page, name, section) {
   const [before, rest] = page.split(start);
   const [, after] = rest.split(end);
   return `${before}${start}\n${section}\n${end}${after}`;
+}
+
+/** Wraps the lines of paragraphs, as the rest of the page is wrapped. */
+export function wrapLines(text) {
+  const maxLength = 120;
+  const wrap = (line) => {
+    if (line.length <= maxLength || /^[|!<# -]/.test(line)) return line;
+    return line.split(" ").reduce((wrapped, word) => {
+      const start = wrapped.lastIndexOf("\n") + 1;
+      return `${wrapped}${wrapped.length - start + 1 + word.length > maxLength ? "\n" : " "}${word}`;
+    });
+  };
+  return text.split("\n").map(wrap).join("\n");
 }
 
 /** The date, the machine and the software of a run. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { publish, replaceSection } from "../../../bench/report/published.mjs";
+import { publish, replaceSection, wrapLines } from "../../../bench/report/published.mjs";
 import { sectionNames } from "../../../bench/report/sections.mjs";
 import { speedReport } from "../support/bench-report.js";
 import { inRepository } from "../support/paths.js";
@@ -36,6 +36,13 @@ test("A run that measured speed in Chromium alone changes that section of docs/b
   assert.equal(outside(published, ["chromium"]), outside(page, ["chromium"]));
   assert.match(published, /<!-- bench:chromium -->\n1 December 2026; <x> with AVX-VNNI, 2 logical processors; Chromium 156\.0, transformers\.js 4; Ranklet abc\./);
   assert.match(published, /\| transformers\.js-sorted \| q8 \| 1 \| 60\.0 ms \(50\.0 ms, 1000 ms\) \| 5\.0 \|/);
+});
+
+test("The lines of paragraphs are wrapped, and those of tables are not", () => {
+  const [words, row] = ["word ".repeat(40).trim(), `| ${"cell | ".repeat(30)}`];
+  const lines = wrapLines(`${words}\n\n${row}`).split("\n");
+  assert.deepEqual(lines.map((line) => line.length), [119, 79, 0, row.length]);
+  assert.equal(lines.slice(0, 2).join(" "), words);
 });
 
 test("A section in which an engine failed is not published", () => {
