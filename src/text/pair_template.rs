@@ -92,7 +92,8 @@ impl PairTemplate {
         }
         if token_type > 0 && token_type as usize >= limits.token_types {
             return Err(config(format!(
-                "tokenizer.json gives the token type {token_type}, but config.json has type_vocab_size {}; for a model                  without token types, leave token_type_ids out of model_input_names in tokenizer_config.json",
+                "tokenizer.json gives the token type {token_type}, but config.json has type_vocab_size {}; for a model \
+                 without token types, leave token_type_ids out of model_input_names in tokenizer_config.json",
                 limits.token_types
             )));
         }

@@ -26,7 +26,7 @@ describe("results", () => {
     assert.equal(usage.documents, 4);
     assert.ok(Number.isInteger(usage.tokens) && usage.tokens > 4 * 3);
     assert.deepEqual(backend, reranker.info.backend);
-    assert.deepEqual(Object.keys(backend).sort(), ["device", "dtype", "engine", "reason", "workers"]);
+    assert.deepEqual(Object.keys(backend).sort(), ["device", "dtype", "engine", "reason", "split", "workers"]);
     assert.ok(timings.engineMs > 0 && timings.totalMs >= timings.engineMs);
   });
 
