@@ -55,6 +55,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T, NativeErr
 
 /// Panics, so that a test sees how a panic reaches Python.
 #[pyfunction]
+#[allow(clippy::panic, reason = "it is there to panic")]
 pub(crate) fn panic_inside(py: Python<'_>, message: String) -> Result<(), NativeError> {
     detached(py, || std::panic::panic_any(message))
 }

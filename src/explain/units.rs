@@ -52,6 +52,7 @@ pub(super) fn spans(text: &str, ranges: &[Range<usize>], offsets: OffsetUnit) ->
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of spans, some of which have one")]
 mod tests {
     use super::*;
 

@@ -160,6 +160,7 @@ fn ranks(units: usize, samples: usize) -> Vec<Vec<usize>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of spans, some of which have one")]
 mod tests {
     use super::*;
 
