@@ -104,8 +104,10 @@ def test_other_threads_run_while_a_call_scores() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_interrupt_ends_a_call_between_micro_batches() -> None:
     program = """
-import sys, time
+import signal, sys, time
 from ranklet import CrossEncoder
+# A shell's background jobs ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 model = CrossEncoder(threads=1)
 pairs = [["query", "some words of a document " * 20]] * 200_000
 print("started", flush=True)

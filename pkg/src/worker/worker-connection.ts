@@ -141,6 +141,7 @@ export class WorkerConnection {
       case "done":
       case "planned":
       case "divided":
+      case "ran":
         this.#pending.get(reply.call)?.resolve(reply);
         break;
       case "split":
@@ -160,7 +161,10 @@ export class WorkerConnection {
         // A reply without a number is about a request that the worker could not read, and whose call would wait forever.
         if (reply.fatal || reply.call === undefined) this.close(error);
         else this.#pending.get(reply.call)?.reject(error);
+        break;
       }
+      default:
+        reply satisfies never;
     }
   }
 
