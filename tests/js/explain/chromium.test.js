@@ -66,7 +66,7 @@ describe("explanations in Chromium", () => {
       return { code, waited: performance.now() - abortedAt };
     });
     assert.equal(seen.code, "aborted");
-    assert.ok(seen.waited < 100, `rejected only after ${seen.waited} ms`);
+    assert.ok(seen.waited < 500, `rejected only after ${seen.waited} ms`);
   });
 
   test("a document of 60 words takes as long as ranking 60 documents of its length, and its first contributions come early", async (t) => {
