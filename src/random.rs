@@ -14,4 +14,8 @@ impl Random {
         // Multiplication instead of a remainder: the bias is below 2^-32 for fewer than 2^32 numbers.
         ((u128::from(mixed) * bound as u128) >> 64) as usize
     }
+    /// Puts a list into a random order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        (1..list.len()).rev().for_each(|end| list.swap(end, self.below(end + 1)));
+    }
 }

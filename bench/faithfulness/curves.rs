@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use ranklet::{Reranker, Scores, TextUnit};
 
-use crate::data::{Question, Random};
+use crate::data::Question;
+use crate::random::Random;
 use crate::{Method, Result, words};
 
 /// Shares of the words that are deleted or inserted.

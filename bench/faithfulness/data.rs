@@ -12,9 +12,9 @@ use crate::Result;
 pub(crate) struct Question {
     pub(crate) query: String,
     pub(crate) document: String,
-    /// Where answers are in the document, in bytes.
+    /// The ranges of bytes of the document that have an answer.
     pub(crate) answers: Vec<Range<usize>>,
-    /// Whether an answer is a phrase instead of a whole sentence.
+    /// Whether answers are phrases, not whole sentences.
     pub(crate) has_spans: bool,
 }
 
@@ -73,24 +73,4 @@ pub(crate) fn xquad(text: &str) -> Result<Vec<Question>> {
         }
     }
     Ok(questions)
-}
-
-/// Random numbers by SplitMix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// Returns a number from 0 to `bound - 1`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        ((u128::from(mixed) * bound as u128) >> 64) as usize
-    }
-
-    /// Puts a list into a random order.
-    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
-        (1..list.len()).rev().for_each(|end| list.swap(end, self.below(end + 1)));
-    }
 }

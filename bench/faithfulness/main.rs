@@ -10,6 +10,8 @@
 
 mod curves;
 mod data;
+#[path = "../../src/random.rs"]
+mod random;
 mod svg;
 mod words;
 
@@ -22,7 +24,8 @@ use ranklet::{
 };
 
 use crate::curves::Curves;
-use crate::data::{Question, Random};
+use crate::data::Question;
+use crate::random::Random;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

@@ -150,7 +150,7 @@ fn ranks(units: usize, samples: usize) -> Vec<Vec<usize>> {
             Some(last) => last.iter().map(|rank| units - 1 - rank).collect(),
             None => {
                 let mut ranks: Vec<usize> = (0..units).collect();
-                (1..units).rev().for_each(|end| ranks.swap(end, random.below(end + 1)));
+                random.shuffle(&mut ranks);
                 ranks
             }
         };
