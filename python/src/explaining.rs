@@ -9,14 +9,14 @@ use ranklet::{
 use crate::error::{NativeError, caught, detached};
 use crate::model::{NativeReranker, document_options, seconds};
 
-/// What a unit adds to the logit: the text that it is in, its first code point, its end, and its contribution.
+/// A unit: its text, its first code point, its end, and its contribution to the logit.
 type UnitRow = (&'static str, usize, usize, f32);
 
 /// The logit, the logit without the units, the units, the number of pairs scored, the additivity error, and the span of
 /// the chunk that is explained.
 type ExplanationRow = (f32, f32, Vec<UnitRow>, usize, f32, Option<(usize, usize)>);
 
-/// Where a sentence is, and its score.
+/// A sentence: its first code point, its end, and its score.
 type HighlightRow = (usize, usize, f32);
 
 /// Explains the score of a pair. `unit` is `"word"` or `"sentence"`; `of` is `"document"`, `"query"` or `"both"`. Before

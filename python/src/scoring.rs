@@ -40,7 +40,7 @@ impl NativeScoring {
         Ok(Some(PyByteArray::new(py, &bytes)))
     }
 
-    /// Whether the last step began the run again, because the CPU took over from a GPU. Earlier scores are void then.
+    /// Whether the last step started the run again because the CPU replaced a GPU. Earlier scores are then invalid.
     #[getter]
     fn restarted(&self) -> bool {
         self.last.restarted

@@ -33,8 +33,8 @@ pub struct ExplainOptions<'a> {
     pub of: ExplainedTexts,
     /// Number of random orders to sample for Shapley values; 0 for occlusion.
     pub samples: usize,
-    /// What is explained of a document that does not fit in a pair with the query: its beginning, or its best chunk. A
-    /// decoder always reads the beginning.
+    /// The part of a document that is explained if it does not fit in a pair with the query: its beginning or its best
+    /// chunk. A decoder always reads the beginning.
     pub long_documents: LongDocuments,
     /// The unit of the spans.
     pub offsets: OffsetUnit,

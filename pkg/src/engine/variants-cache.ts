@@ -3,7 +3,7 @@ import type { WasmReranker, WasmVariants } from "../wasm/ranklet.js";
 import { RankletError } from "../errors.js";
 import type { ExplainedPair } from "../scoring/scorer.js";
 
-/** Those of a comparison. */
+/** The pairs of a comparison. */
 const maxPairs = 2;
 
 /** The variants of the pairs that were explained last, because one explanation may take many jobs. */
@@ -28,7 +28,7 @@ export class VariantsCache {
   }
 
   /**
-   * Returns the variants of a pair, of which some are to be scored.
+   * Returns the variants of a pair, and checks the numbers of those to score.
    * @throws RankletError `input` for a number that no variant has
    */
   withNumbers(pair: ExplainedPair, numbers: Uint32Array): WasmVariants {

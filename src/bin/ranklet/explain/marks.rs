@@ -1,4 +1,4 @@
-//! What words add to a score, for terminals and for plain text.
+//! Prints the contributions of words, for terminals and as plain text.
 
 use std::fmt::Write;
 
@@ -52,7 +52,7 @@ pub(crate) fn marked(explained: &Explained) -> String {
     line
 }
 
-/// Returns the words of a document that raise the score most, and those that lower it most, one line each.
+/// Returns two lines: the words of a document that raise the score most, and the words that lower it most.
 pub(crate) fn listed(explained: &Explained) -> Vec<String> {
     let mut units: Vec<&Contribution> = marked_units(explained).map(|(unit, _)| unit).collect();
     units.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));

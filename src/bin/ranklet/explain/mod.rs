@@ -34,7 +34,7 @@ pub(crate) struct ExplainArguments {
     /// The texts whose units are left out: document, query or both.
     #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
     of: ExplainedTexts,
-    /// What is explained of a document that does not fit: chunk: its best chunk; truncate: its beginning.
+    /// The part of a document that is explained if it does not fit: chunk for its best chunk, truncate for its beginning.
     #[arg(long, value_name = "WAY", default_value = "chunk", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each

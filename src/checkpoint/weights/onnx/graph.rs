@@ -70,7 +70,7 @@ pub(super) struct Attributes {
     pub(super) alpha: f32,
     pub(super) beta: f32,
     pub(super) axis: Option<i64>,
-    /// Whether a Transpose has an order of dimensions other than 1, 0.
+    /// Whether the dimensions of a Transpose are in an order other than 1, 0.
     pub(super) is_permutation: bool,
     pub(super) block_size: i64,
     /// Whether queries, keys and values have different widths.
