@@ -134,7 +134,7 @@ impl ExplanationPlan {
         self.chunks
     }
 
-    #[doc(hidden)]
+    /// Replaces the tokens of units by the token `id` instead of leaving them out.
     #[cfg(feature = "decoder")]
     pub(crate) fn replace_units(&mut self, id: u32) {
         Arc::make_mut(&mut self.variants).replace_units(id);
