@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { dist } from "../support/paths.js";
+import { dist, inRepository } from "../support/paths.js";
 
 test("TypeScript and Rust have the same error codes", async () => {
   const { errorCodes } = await import(new URL("index.node.js", dist));
@@ -15,21 +15,38 @@ test("all entry points export the same names", async () => {
   const names = async (entry) => Object.keys(await import(new URL(entry, dist))).sort();
   assert.deepEqual(await names("index.js"), await names("index.node.js"));
   // Node cannot import the entry point for Workers, which imports WebAssembly; it differs from Node's in the platform only.
-  const code = (entry) => readFileSync(new URL(entry, dist), "utf8").replaceAll(/node|workerd/gi, "platform").split("\n").slice(1);
-  assert.deepEqual(code("index.workerd.js"), code("index.node.js"));
+  const code = (entry) => /^export .*$/ms.exec(readFileSync(inRepository(`pkg/src/${entry}`), "utf8").replaceAll(/node|workerd/gi, "platform"))[0];
+  assert.match(code("index.workerd.ts"), /rerankerOn\(platform\)/);
+  assert.equal(code("index.workerd.ts"), code("index.node.ts"));
 });
 
-/** Returns the paths in dist of an entry and of all modules that it imports. */
-function modulesOf(entry) {
+/** Returns the files in dist that an entry loads. */
+function filesOf(entry) {
   const seen = new Set();
   const visit = (url) => {
     if (seen.has(url.href)) return;
     seen.add(url.href);
-    for (const [, path] of readFileSync(url, "utf8").matchAll(/(?:from |import\(?)"(\.[^"]+\.js)"/g)) visit(new URL(path, url));
+    for (const [, path] of readFileSync(url, "utf8").matchAll(/(?:from |import\(?\s?)"(\.[^"]+\.js)"/g)) visit(new URL(path, url));
   };
   visit(new URL(entry, dist));
   return [...seen].map((href) => href.slice(new URL(dist).href.length)).sort();
 }
+
+/** Returns the paths in dist of an entry and of all modules that it imports. A bundle names each of its modules in a comment. */
+function modulesOf(entry) {
+  return filesOf(entry).flatMap((file) => {
+    const modules = [...readFileSync(new URL(file, dist), "utf8").matchAll(/^\/\/ (\S+\.js)$/gm)].map(([, path]) => path);
+    return file.startsWith("chunk-") ? modules : [file, ...modules];
+  }).sort();
+}
+
+test("an entry point is a few files, because each file takes time to load", () => {
+  for (const entry of ["index.js", "index.node.js", "index.workerd.js", "index.edge.js"]) {
+    const files = filesOf(entry);
+    assert.ok(files.length <= 8, `${entry} loads ${files.length} files: ${files}`);
+    assert.ok(modulesOf(entry).includes("api/reranker.js"), entry);
+  }
+});
 
 test("ranklet/server brings no engine and no model", () => {
   const folders = new Set(modulesOf("server/index.js").map((path) => path.split("/").slice(0, -1).join("/")));
