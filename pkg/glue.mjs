@@ -1,34 +1,50 @@
-// Makes the glue of the engine's two builds (without and with relaxed SIMD) identical, so that the package ships it once:
+// Makes the glue of the engine's two builds (without and with relaxed SIMD) identical, so that the package ships it once, and small:
 // node glue.mjs FOLDER..., each with ranklet.js and ranklet_bg.wasm. scripts/wasm.sh compares the results.
 //
 // wasm-bindgen exports the functions that JavaScript calls back under their index in the module's function table, such as
 // `__wasm_bindgen_func_elem_123`, and repeats indices in comments of the glue (`shim_idx: 124`). The same function has another
 // index in each build. So this script renames these exports to `callback_0`, `callback_1`, ... in the order in which the glue
 // mentions them, and removes the comments' indices. wasm-bindgen has no option for stable names.
+//
+// It also shortens the names of imports and of exports that only the glue uses, such as `__wbg_getMappedRange_1b4ff1f3d5b2a0c4`
+// and `__wbindgen_add_to_stack_pointer`: minifiers must leave them, and they take 9 kB of a page's code.
 // tests/js/package/glue.test.js pins what is expected of wasm-bindgen's output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const callbackName = /__wasm_bindgen_func_elem_\d+(?:_\d+)?/g;
-const exportSection = 7;
+const internalExport = /(?<=\bwasm\.)__wbindgen_\w+/g;
+/** The key of an imported function in the glue's object of imports. */
+const importName = /(?<=^ +)__wb\w+(?=: function\()/gm;
+const [importSection, exportSection] = [2, 7];
 
 for (const folder of process.argv.slice(2)) {
   const [glue, wasm] = ["ranklet.js", "ranklet_bg.wasm"].map((name) => join(folder, name));
   const source = readFileSync(glue, "utf8");
-  const newNames = new Map([...new Set(source.match(callbackName))].map((name, index) => [name, `callback_${index}`]));
-  writeFileSync(glue, source.replace(callbackName, (name) => newNames.get(name)).replace(/shim_idx: \d+, /g, ""));
-  writeFileSync(wasm, renameExports(readFileSync(wasm), newNames));
+  const exports = new Map([...newNames(source, callbackName, "callback_"), ...newNames(source, internalExport, "wb_")]);
+  const imports = newNames(source, importName, "i");
+  const renamed = source
+    .replace(callbackName, (name) => exports.get(name))
+    .replace(internalExport, (name) => exports.get(name))
+    .replace(importName, (name) => imports.get(name));
+  writeFileSync(glue, renamed.replace(/shim_idx: \d+, /g, ""));
+  writeFileSync(wasm, rename(readFileSync(wasm), imports, exports));
 }
 
-/** Returns a WebAssembly module with new names for some of its exports. */
-function renameExports(module, newNames) {
+/** Returns a new name for each name that matches, in the order in which they occur first. */
+function newNames(source, pattern, prefix) {
+  return new Map([...new Set(source.match(pattern))].map((name, index) => [name, `${prefix}${index}`]));
+}
+
+/** Returns a WebAssembly module with new names for some of its imports and exports. */
+function rename(module, imports, exports) {
   const parts = [module.subarray(0, 8)];
   for (let at = 8; at < module.length; ) {
     const id = module[at];
     const [size, start] = readLeb128(module, at + 1);
     const end = start + size;
     const section = module.subarray(start, end);
-    const body = id === exportSection ? renameInSection(section, newNames) : section;
+    const body = id === exportSection ? renameExports(section, exports) : id === importSection ? renameImports(section, imports) : section;
     parts.push(Buffer.from([id]), writeLeb128(body.length), body);
     at = end;
   }
@@ -36,20 +52,36 @@ function renameExports(module, newNames) {
 }
 
 /** Returns an export section with new names: a count, then for each export its name, kind and index. */
-function renameInSection(section, newNames) {
+function renameExports(section, names) {
+  return renameEntries(section, (at, parts) => renameAt(section, at, names, parts));
+}
+
+/** Returns an import section with new names: a count, then for each function the names of its module and its own, kind and type. */
+function renameImports(section, names) {
+  return renameEntries(section, (at, parts) => renameAt(section, renameAt(section, at, new Map(), parts), names, parts));
+}
+
+/** @param renameEntry adds the names at the start of an entry to a list, and returns the position after them */
+function renameEntries(section, renameEntry) {
   const [count, first] = readLeb128(section, 0);
   const parts = [writeLeb128(count)];
   let at = first;
   for (let entry = 0; entry < count; entry++) {
-    const [length, start] = readLeb128(section, at);
-    const name = section.toString("utf8", start, start + length);
-    const newName = Buffer.from(newNames.get(name) ?? name);
-    const kindAt = start + length;
+    const kindAt = renameEntry(at, parts);
     const [, end] = readLeb128(section, kindAt + 1);
-    parts.push(writeLeb128(newName.length), newName, section.subarray(kindAt, end));
+    parts.push(section.subarray(kindAt, end));
     at = end;
   }
   return Buffer.concat(parts);
+}
+
+/** Adds the new name of the name at a position to a list. Returns the position after it. */
+function renameAt(section, at, names, parts) {
+  const [length, start] = readLeb128(section, at);
+  const name = section.toString("utf8", start, start + length);
+  const newName = Buffer.from(names.get(name) ?? name);
+  parts.push(writeLeb128(newName.length), newName);
+  return start + length;
 }
 
 /** Reads an unsigned LEB128 number. Returns it and the position after it. */

@@ -37,6 +37,43 @@ test("two builds that differ in the indices of callbacks get the same glue, and 
   }
 });
 
+/** A module that exports `run`, which returns what the imported function of this name returns. */
+function moduleThatImports(name, exported) {
+  const text = (value) => [value.length, ...Buffer.from(value)];
+  const sections = [
+    [1, [1, 0x60, 0, 1, 0x7f]],
+    [2, [1, ...text("./ranklet_bg.js"), ...text(name), 0, 0]],
+    [3, [1, 0]],
+    [7, [1, ...text(exported), 0, 1]],
+    [10, [1, 4, 0, 0x10, 0, 0x0b]],
+  ];
+  return Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, body]) => [id, body.length, ...body])]);
+}
+
+test("names that only the glue uses are shortened in the glue and in the module", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-glue-"));
+  try {
+    const imported = "__wbg_getMappedRange_1b4ff1f3d5b2a0c4";
+    const exported = "__wbindgen_add_to_stack_pointer";
+    const glue = [`    const import0 = {`, `        ${imported}: function() {`, "            return 5;", "        },", "    };", `    wasm.${exported}();`];
+    writeFileSync(join(folder, "ranklet.js"), glue.join("\n"));
+    writeFileSync(join(folder, "ranklet_bg.wasm"), moduleThatImports(imported, exported));
+    execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), folder]);
+    const renamed = readFileSync(join(folder, "ranklet.js"), "utf8").split("\n");
+    assert.deepEqual([renamed[1], renamed[5]], ["        i0: function() {", "    wasm.wb_0();"]);
+    const module = new WebAssembly.Module(readFileSync(join(folder, "ranklet_bg.wasm")));
+    assert.equal(new WebAssembly.Instance(module, { "./ranklet_bg.js": { i0: () => 5 } }).exports.wb_0(), 5);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("no long name of wasm-bindgen is left in the package's glue", () => {
+  const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
+  assert.doesNotMatch(glue, /^ +__wb\w+: function|wasm\.__wbindgen_/m);
+  assert.match(glue, /^ +i0: function/m);
+});
+
 test("both engines export the callbacks that the package's glue calls, and no index is left in it", () => {
   const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
   assert.doesNotMatch(glue, /__wasm_bindgen_func_elem_|shim_idx/);
