@@ -24,6 +24,7 @@ import { offlineReason } from "./offline.js";
 import { reportCached } from "./progress.js";
 import { openSource } from "./sources/open-source.js";
 import type { EngineInputs, LoadedModel, ModelLocation } from "./stages.js";
+import { EarlyWorker } from "./start/early-worker.js";
 import { startScorer } from "./start/start.js";
 
 /** Starts an engine with the files of a model. */
@@ -43,7 +44,10 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   const engine = { wasm: locateEngine(platform, wasm, fetch !== undefined), fetch };
   const offline = offlineReason(location, localFilesOnly);
   const cache = openCache(platform, location, cacheSetting, offline, weights);
-  return withAbortController(signal, async (controller) => {
+  // Other starters have workers of their own.
+  const early = start === startScorer && workers !== 0 && platform.startWorker !== undefined ? new EarlyWorker(platform.startWorker) : undefined;
+  const withEarly = early === undefined ? platform : { ...platform, startWorker: early.startWorker };
+  const loading = withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
         const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, signal: controller.signal, onProgress };
@@ -52,7 +56,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       start: async (collecting) => {
         const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
         const [files, module] = await Promise.all([verified, abortable(engineModule(platform, engine), controller.signal)]);
-        return start({ platform, module, files, settings, workers, maxAutoWorkers, split }, controller.signal);
+        return start({ platform: withEarly, module, files, settings, workers, maxAutoWorkers, split }, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),
@@ -63,6 +67,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
     throwIfAborted(controller.signal);
     return scoreCache === undefined ? loaded : { ...loaded, scorer: new CachedScorer(loaded.scorer, scoreCache.maxBytes, () => platform.newSha256()) };
   });
+  return loading.finally(() => early?.end());
 }
 
 /** Warns if the settings for a Hub could not be read. */
