@@ -2,6 +2,7 @@ import { ModelFiles, type WasmLoader } from "../wasm/ranklet.js";
 
 import { messageOf, RankletError } from "../errors.js";
 import { isWeightsName } from "../model/model-files.js";
+import { BytesBlob } from "../util/bytes-blob.js";
 import { callEngine } from "./call-engine.js";
 
 /** The content of a model's file. */
@@ -36,9 +37,16 @@ export async function pushFile(loader: WasmLoader, name: string, data: FileData)
   for (;;) {
     const range = callEngine(() => loader.wanted());
     if (range === undefined) return;
-    const piece = await bytesOf(name, data.slice(range[0] as number, range[1]));
+    const [start = 0, end = 0] = range;
+    const bytes = bytesInMemory(data);
+    const piece = bytes?.subarray(start, end) ?? (await bytesOf(name, (data as Blob).slice(start, end)));
     callEngine(() => loader.push(piece));
   }
+}
+
+function bytesInMemory(data: FileData): Uint8Array | undefined {
+  if (data instanceof BytesBlob) return data.content;
+  return "size" in data ? undefined : new Uint8Array(data);
 }
 
 function sizeOf(data: FileData): number {
@@ -48,7 +56,7 @@ function sizeOf(data: FileData): number {
 /** Returns the bytes of a file. A file that the user chose may have changed on disk since. */
 async function bytesOf(name: string, data: FileData): Promise<Uint8Array> {
   try {
-    return new Uint8Array("size" in data ? await data.arrayBuffer() : data);
+    return bytesInMemory(data) ?? new Uint8Array(await (data as Blob).arrayBuffer());
   } catch (error) {
     throw new RankletError("input", `${name} can no longer be read: ${messageOf(error)}; choose it again`, { cause: error });
   }

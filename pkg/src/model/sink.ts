@@ -1,4 +1,8 @@
+import { BytesBlob } from "../util/bytes-blob.js";
 import type { FileVersion } from "./file-version.js";
+
+/** Files up to this size stay in the memory of this thread. */
+const maxBytesInMemory = 2 ** 25;
 
 /** Collects the bytes of one download. */
 export interface Sink {
@@ -49,6 +53,42 @@ export class BlobSink implements Sink {
   async close(): Promise<void> {
     await this.#writer.abort().catch(() => {});
   }
+}
+
+/** Collects the bytes in the memory of this thread. */
+class MemorySink implements Sink {
+  #bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+
+  constructor(bytes: number) {
+    this.#bytes = new Uint8Array(bytes);
+  }
+
+  async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const end = this.length + bytes.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.length);
+    this.length = end;
+  }
+
+  async restart(): Promise<void> {
+    this.length = 0;
+  }
+
+  async finish(): Promise<Blob> {
+    return new BytesBlob(this.#bytes.subarray(0, this.length));
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Returns a sink for a file of about `bytes` bytes, if that is known. */
+export function newSink(bytes: number | undefined): Sink {
+  return bytes !== undefined && bytes <= maxBytesInMemory ? new MemorySink(bytes) : new BlobSink();
 }
 
 function newBlob(): [WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>, Promise<Blob>] {

@@ -1,13 +1,16 @@
+import { type FileHandle, open } from "node:fs/promises";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { RankletError } from "../errors.js";
 import { isPlainName } from "../model/model-files.js";
+import { BytesBlob } from "../util/bytes-blob.js";
 import type { ListedFolder } from "./platform.js";
 
 /** Files and folders that are listed, to explain missing weights. */
 const maxListed = 1000;
+const pieceBytes = 2 ** 20;
 /** Snapshots that a message names. */
 const maxNamed = 3;
 
@@ -25,6 +28,33 @@ export function listFolder(url: URL): ListedFolder | undefined {
     if (error instanceof RankletError) throw error;
     return undefined; // The error of the first file says more.
   }
+}
+
+/** Reads a file into memory that workers share. */
+export async function readShared(path: URL | string, signal?: AbortSignal): Promise<Blob> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    // The length of a pipe and of some other files is not known.
+    return size === 0 ? new Blob([await file.readFile({ signal })]) : await readPieces(file, size, signal);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads in pieces, because not every runtime reads into shared memory. */
+async function readPieces(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Blob> {
+  const bytes = new Uint8Array(new SharedArrayBuffer(size));
+  const piece = new Uint8Array(Math.min(size, pieceBytes));
+  let at = 0;
+  while (at < size) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - at), at);
+    if (bytesRead === 0) break; // The file has become shorter.
+    bytes.set(piece.subarray(0, bytesRead), at);
+    at += bytesRead;
+  }
+  return new BytesBlob(at === size ? bytes : bytes.slice(0, at));
 }
 
 /** Whether a file or folder exists at a relative path. `false` if that may not be known. */

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { isObject } from "../util/check.js";
 import { environmentVariable } from "./node-environment.js";
+import { readShared } from "./node-folder.js";
 import { withFileLock } from "./node-lock.js";
 import type { ModelStores, Store } from "./store.js";
 
@@ -29,7 +30,7 @@ export function nodeStores(folder: string | undefined): ModelStores | undefined 
 
 function storeIn(folder: string): Store {
   return {
-    get: (name) => ifExists(async () => new Blob([await readFile(join(folder, name))])),
+    get: (name) => ifExists(() => readShared(join(folder, name))),
     size: (name) => ifExists(async () => (await stat(join(folder, name))).size),
     put: (name, content) => writeAtomically(join(folder, name), content),
     append: (name, _start, bytes) => append(join(folder, name), bytes),

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers";
 
 import { engineUrl, installedDefaultModel, relaxedEngineUrl } from "../assets.node.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { hubEnvironment } from "./node-environment.js";
-import { hasPath, listFolder } from "./node-folder.js";
+import { hasPath, listFolder, readShared } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
 import { ifExists, nodeStores, noStoreReason } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
@@ -28,7 +27,7 @@ export const node: Platform = {
   hubEnvironment,
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),
-  readFile: (url, signal) => ifExists(async () => new Blob([await readFile(url, { signal })])),
+  readFile: (url, signal) => ifExists(() => readShared(url, signal)),
   listFolder,
   hasPath,
   pageUrl: () => undefined,

@@ -4,6 +4,7 @@ import type { LayersPlan, SplitRequest } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { RankletError } from "../errors.js";
 import type { WorkerPort } from "./port.js";
+import { BytesBlob } from "../util/bytes-blob.js";
 import { sharedBytes } from "./shared-bytes.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "./worker-connection.js";
 
@@ -40,7 +41,20 @@ export class WorkerStarter implements Connector {
 
 /** Returns a model's files as they are sent to a worker. */
 export async function filesFor({ leaksBlobs }: WorkerConnection, files: WorkerStart["files"]): Promise<ReadonlyMap<string, FileData>> {
-  return leaksBlobs ? sharedBytes(files) : files;
+  if (leaksBlobs) return sharedBytes(files);
+  return new Map(await Promise.all(Array.from(files, async ([name, file]) => [name, await contentFor(file)] as const)));
+}
+
+/** Returns shared memory as it is, and a copy of other memory, which then moves to the worker. */
+async function contentFor(file: Blob): Promise<FileData> {
+  if (!(file instanceof BytesBlob)) return file;
+  const { buffer } = file.content;
+  return buffer instanceof ArrayBuffer ? file.arrayBuffer() : buffer;
+}
+
+/** Returns the buffers that move to the worker. */
+export function buffersOf(files: ReadonlyMap<string, FileData>): readonly ArrayBuffer[] {
+  return Array.from(files.values()).filter((data) => data instanceof ArrayBuffer);
 }
 
 /**
@@ -51,7 +65,7 @@ export async function filesFor({ leaksBlobs }: WorkerConnection, files: WorkerSt
 export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal, split?: SplitRequest | LayersPlan): Promise<ConnectedModel> {
   try {
     const sent = await filesFor(connection, files);
-    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal });
+    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal, transfer: buffersOf(sent) });
     if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {

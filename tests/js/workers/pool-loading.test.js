@@ -1,5 +1,6 @@
 // The number of workers that a pool starts, and the workers for which loading waits.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
 import { rejectsWith } from "../support/assert.js";
@@ -61,6 +62,66 @@ describe("loading a pool", () => {
     await reranker.prepare(manyDocuments);
     for (const worker of started) assert.ok(requestsOf(worker, "prepare").length > 0);
     reranker.dispose();
+  });
+});
+
+describe("what the first worker gets", () => {
+  /** A platform whose workers note what is posted to them, and whether they have ended. */
+  const noting = (platform) => {
+    const started = [];
+    const startWorker = () => {
+      const port = node.startWorker();
+      const worker = { posted: [], ended: false };
+      started.push(worker);
+      return {
+        ...port,
+        post: (request, transfer) => (worker.posted.push({ request, transfer }), port.post(request, transfer)),
+        terminate: () => ((worker.ended = true), port.terminate()),
+      };
+    };
+    return { started, platform: { ...node, startWorker, ...platform } };
+  };
+  const isWeights = (url) => url.href.endsWith("model.safetensors");
+
+  test("it starts while the files are read, and ends if one of them cannot be read", async () => {
+    const { promise, resolve } = deferred();
+    const gate = { readFile: async (url, signal) => (isWeights(url) ? promise : node.readFile(url, signal)) };
+    const { started, platform } = noting(gate);
+    const loading = loadModel(platform, url, { workers: 1 });
+    assert.equal(started.length, 1);
+    resolve(await node.readFile(new URL("model.safetensors", url)));
+    (await loading).scorer.dispose();
+    assert.equal(started.length, 1);
+
+    const broken = noting({ readFile: () => Promise.reject(new Error("a broken disk")) });
+    await rejectsWith("config", /a broken disk/, () => loadModel(broken.platform, url, { workers: 1 }));
+    assert.deepEqual(broken.started.map(({ ended }) => ended), [true]);
+  });
+
+  test("its end before the files are there fails the load", async () => {
+    const startWorker = () => ({ post() {}, listen: (_, onEnd) => onEnd("its program does not exist"), keepAlive() {}, terminate() {} });
+    await rejectsWith("internal", /its program does not exist/, () => loadModel({ ...node, startWorker }, url, { workers: 1 }));
+  });
+
+  test("files on disk are read into memory that it shares, and downloaded ones move to it", async () => {
+    const onDisk = noting({});
+    (await loadModel(onDisk.platform, url, { workers: 2 })).scorer.dispose();
+    const [first, second] = onDisk.started.map(({ posted }) => posted[0].request.files.get("model.safetensors"));
+    assert.ok(first instanceof SharedArrayBuffer);
+    assert.equal(first, second);
+
+    const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+    const files = Object.fromEntries(names.map((name) => [name, new URL(`https://files.example/${name}`)]));
+    const fetch = async (address) => {
+      const content = readFileSync(new URL(new URL(address).pathname.slice(1), url));
+      return new Response(content, { headers: { "content-length": `${content.length}` } });
+    };
+    const downloaded = noting({});
+    (await loadModel(downloaded.platform, files, { workers: 1, fetch })).scorer.dispose();
+    const [{ request, transfer }] = downloaded.started[0].posted;
+    const weights = request.files.get("model.safetensors");
+    assert.ok(weights instanceof ArrayBuffer && transfer.includes(weights));
+    assert.equal(weights.byteLength, 0, "it was moved");
   });
 });
 

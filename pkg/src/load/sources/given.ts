@@ -1,6 +1,6 @@
 import { RankletError } from "../../errors.js";
 import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
-import { BlobSink } from "../../model/sink.js";
+import { newSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
 import { blobOfDataUrl } from "../../util/data-url.js";
 import { typeTag } from "../../util/type-tag.js";
@@ -103,7 +103,7 @@ export class GivenSource implements FileSource {
     if (download === undefined) throw new RankletError("network", this.#missingMessage(name, `${url.href} answered 404 or a page of HTML`));
     this.#progress.expect(name, download.length);
     return download.read({
-      openSink: () => Promise.resolve(new BlobSink()),
+      openSink: async ({ bytes }) => newSink(bytes),
       onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
       newSha256: () => platform.newSha256(),
       expected: [],

@@ -94,7 +94,9 @@ export class TabLink {
    * @throws RankletError as `Engine.load`; `internal` if the shared worker ends; NotSharedError if it can start no worker
    */
   async load({ files, settings, workers, maxAutoWorkers, split }: EngineInputs): Promise<ModelInfo> {
-    this.#post({ type: "load", files, settings, workers, maxAutoWorkers, split });
+    // Plain Blobs, which are all that a message keeps of other ones.
+    const blobs = new Map(Array.from(files, ([name, file]) => [name, file.slice()]));
+    this.#post({ type: "load", files: blobs, settings, workers, maxAutoWorkers, split });
     const info = await this.#answer();
     if (info === undefined) throw new RankletError("internal", "the shared worker asked for the model twice");
     return info;
