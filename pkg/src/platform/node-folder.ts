@@ -10,7 +10,7 @@ import type { ListedFolder } from "./platform.js";
 
 /** Files and folders that are listed, to explain missing weights. */
 const maxListed = 1000;
-const pieceBytes = 2 ** 20;
+const pieceBytes = 2 ** 22;
 /** Snapshots that a message names. */
 const maxNamed = 3;
 
@@ -42,16 +42,18 @@ export async function readShared(path: URL | string, signal?: AbortSignal): Prom
   }
 }
 
-/** Reads in pieces, because not every runtime reads into shared memory. */
 async function readPieces(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Blob> {
   const bytes = new Uint8Array(new SharedArrayBuffer(size));
-  const piece = new Uint8Array(Math.min(size, pieceBytes));
+  // Other runtimes than Node do not read into shared memory.
+  const buffer = "Deno" in globalThis || "Bun" in globalThis ? new Uint8Array(pieceBytes) : undefined;
   let at = 0;
   while (at < size) {
     signal?.throwIfAborted();
-    const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - at), at);
+    const rest = bytes.subarray(at, at + pieceBytes);
+    const piece = buffer?.subarray(0, rest.length) ?? rest;
+    const { bytesRead } = await file.read(piece, 0, piece.length, at);
     if (bytesRead === 0) break; // The file has become shorter.
-    bytes.set(piece.subarray(0, bytesRead), at);
+    if (piece !== rest) rest.set(piece.subarray(0, bytesRead));
     at += bytesRead;
   }
   return new BytesBlob(at === size ? bytes : bytes.slice(0, at));

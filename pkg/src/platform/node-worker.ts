@@ -31,6 +31,7 @@ export function portOf(worker: Worker): WorkerPort {
     post: (request, transfer = []) => worker.postMessage(request, [...transfer]),
     // Deno 2.9 frees a Blob that is posted to a worker neither when it is collected nor when the worker ends.
     leaksBlobs: "Deno" in globalThis,
+    isLocal: true,
     listen: (onMessage, onEnd) => {
       worker.on("message", onMessage);
       worker.on("messageerror", () => onEnd("it sent a message that cannot be deserialized"));

@@ -53,7 +53,7 @@ export class WorkerPool implements Scorer, Workers {
       const scorers = await startAll(first, start, workers, signal);
       return new WorkerPool(scorers, (scorers[0] as WorkerScorer).info);
     }
-    const prestarted = PrestartedWorkers.start(start, workers - 1);
+    const prestarted = PrestartedWorkers.start(first, start, workers - 1);
     const scorer = await prestarted.whileLoading(WorkerScorer.load(first, start, signal));
     return WorkerPool.withFirst(scorer, start, { workers, waitForAll }, prestarted, signal);
   }

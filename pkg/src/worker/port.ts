@@ -6,6 +6,8 @@ export interface WorkerPort {
   post(request: Request, transfer?: readonly ArrayBuffer[]): void;
   /** Whether a Blob in a message would never be freed. Files are then sent as shared memory. */
   readonly leaksBlobs?: boolean;
+  /** Whether the program is a local file, so that workers which are started later request nothing. */
+  readonly isLocal?: boolean;
   /** Registers the receivers of messages and of the worker's end. Whatever follows the end, or `terminate`, must be ignored. */
   listen(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): void;
   /** Sets whether the process stays alive for the worker. Pages ignore it. */

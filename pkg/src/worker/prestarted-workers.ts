@@ -1,5 +1,6 @@
 import { RankletError } from "../errors.js";
 import { WorkerConnection } from "./worker-connection.js";
+import type { WorkerPort } from "./port.js";
 import type { WorkerStart } from "./worker-starter.js";
 
 /**
@@ -9,9 +10,13 @@ import type { WorkerStart } from "./worker-starter.js";
 export class PrestartedWorkers {
   readonly #connections: WorkerConnection[] = [];
 
-  /** Starts up to `workers` workers. Those that cannot be started are retried when they are needed. */
-  static start({ startWorker }: WorkerStart, workers: number): PrestartedWorkers {
+  /**
+   * Starts up to `workers` workers after the first one, unless their program is local: then they would only take time from the
+   * first one. Those that cannot be started are retried when they are needed.
+   */
+  static start(first: WorkerPort, { startWorker }: WorkerStart, workers: number): PrestartedWorkers {
     const prestarted = new PrestartedWorkers();
+    if (first.isLocal === true) return prestarted;
     try {
       while (prestarted.#connections.length < workers) prestarted.#connections.push(new WorkerConnection(startWorker()));
     } catch {

@@ -24,6 +24,7 @@ export const failingLate = new URL("data:text/javascript,setTimeout(() => proces
  * Loads the small model into a pool.
  * @param {(at: number) => URL} program returns the program of the worker that is started as number `at`; the default one
  *   knows the documents "trap" and "exit"
+ * @param isLocal whether the workers are started after the first has the model, as in Node, or together with it
  * @param started gets an entry { worker, requests } for every started worker
  * @returns the reranker, and `started`
  */
@@ -40,13 +41,13 @@ export async function loadLayers(workers, options) {
   return { reranker: rerankerOn(scorer), started };
 }
 
-async function workerStart({ program = () => trapping, files = modelFiles(), settings = {}, started = [] } = {}) {
+async function workerStart({ program = () => trapping, files = modelFiles(), settings = {}, started = [], isLocal = true } = {}) {
   const startWorker = () => {
     const worker = new Worker(program(started.length));
     const port = portOf(worker);
     const requests = [];
     started.push({ worker, requests });
-    return { ...port, post: (request, transfer) => port.post((requests.push(request), request), transfer) };
+    return { ...port, isLocal, post: (request, transfer) => port.post((requests.push(request), request), transfer) };
   };
   const module = await WebAssembly.compile(readFileSync(new URL("assets/ranklet_bg.wasm", dist)));
   return { started, start: { startWorker, module, files, settings: { device: "cpu", dtype: "auto", ...settings } } };

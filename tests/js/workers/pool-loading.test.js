@@ -31,13 +31,15 @@ describe("loading a pool", () => {
     });
   }
 
-  test("loading with automatic workers fails if the first one fails, and all workers end", async () => {
-    const started = [];
-    const files = modelFiles().set("config.json", new Blob(["{"]));
-    await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started }));
-    assert.equal(started.length, 3);
-    await whenEnded(started);
-  });
+  for (const [isLocal, workers] of [[true, 1], [false, 3]]) {
+    test(`loading with automatic workers whose program is ${isLocal ? "local" : "downloaded"} fails if the first one fails, and all workers end`, async () => {
+      const started = [];
+      const files = modelFiles().set("config.json", new Blob(["{"]));
+      await rejectsWith("config", /config\.json/, () => loadPool(3, { all: false, files, started, isLocal }));
+      assert.equal(started.length, workers);
+      await whenEnded(started);
+    });
+  }
 
   test("loading with automatic workers waits for the first one only, later ones join, and a failed one is left out", async () => {
     const { reranker, started } = await loadPool(4, { all: false, program: (at) => [trapping, failing, silent, trapping][at] });

@@ -39,7 +39,7 @@ export async function startInWorkers(inputs: WorkerInputs, signal: AbortSignal):
 
 /** Loads into the first worker, which chooses between copies and layers by the predicted memory, and into the others. */
 async function startSplit(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: SplitRequest["mode"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
-  const prestarted = PrestartedWorkers.start(start, size.workers - 1);
+  const prestarted = PrestartedWorkers.start(first, start, size.workers - 1);
   const request = { mode, workers: size.workers, maxBytes: start.settings.max_memory_bytes };
   const { plan, model, connector } = await prestarted.whileLoading(LayersConnector.load(new WorkerConnection(first), start, request, prestarted, signal));
   const scorer = new WorkerScorer(connector ?? new WorkerStarter(start), model.info, model.connection);
@@ -59,7 +59,7 @@ async function startSplit(first: WorkerPort, start: WorkerStart, size: PoolSize,
 async function raceDevices(first: WorkerPort, start: WorkerStart, size: PoolSize, mode: WorkerInputs["split"], survivesLoss: boolean, signal: AbortSignal): Promise<Scorer> {
   const onCpu = { ...start, settings: { ...start.settings, device: "cpu" } };
   const racing = { ...start, settings: { ...start.settings, cpu_workers: size.workers } };
-  const prestarted = PrestartedWorkers.start(onCpu, size.workers - 1);
+  const prestarted = PrestartedWorkers.start(first, onCpu, size.workers - 1);
   const scorer = await prestarted.whileLoading(WorkerScorer.load(first, racing, signal, onCpu));
   const hasGpu = scorer.info.backend.device === "webgpu";
   const { memoryBytes, backend } = scorer.info;
