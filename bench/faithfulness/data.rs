@@ -1,11 +1,27 @@
 //! Questions with documents and the positions of their answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::Value;
 
 use crate::Result;
+
+/// Questions, and all documents of their collection.
+pub(crate) struct DataSet {
+    pub(crate) documents: Vec<String>,
+    pub(crate) questions: Vec<Question>,
+}
+
+impl DataSet {
+    /// Keeps the questions with answers. The documents are those of all questions.
+    fn new(mut questions: Vec<Question>) -> Self {
+        let documents: BTreeSet<String> =
+            questions.iter().map(|question| question.document.clone()).collect();
+        questions.retain(|question| !question.answers.is_empty());
+        Self { documents: documents.into_iter().collect(), questions }
+    }
+}
 
 /// A question and a document with its answer.
 #[derive(Debug, Clone)]
@@ -23,10 +39,18 @@ impl Question {
     pub(crate) fn has_answer(&self, part: Range<usize>) -> bool {
         self.answers.iter().any(|answer| part.start < answer.end && part.end > answer.start)
     }
+
+    /// Cuts the document to a part of it.
+    pub(crate) fn cut(&mut self, part: Range<usize>) {
+        let moved = |end: usize| end.clamp(part.start, part.end) - part.start;
+        self.answers.iter_mut().for_each(|answer| *answer = moved(answer.start)..moved(answer.end));
+        self.answers.retain(|answer| !answer.is_empty());
+        self.document = self.document[part].to_owned();
+    }
 }
 
 /// Reads WikiQA: the sentences of an article are a document, and the sentences with label 1 are answers.
-pub(crate) fn wikiqa(text: &str) -> Result<Vec<Question>> {
+pub(crate) fn wikiqa(text: &str) -> Result<DataSet> {
     let mut questions: BTreeMap<&str, Question> = BTreeMap::new();
     for line in text.lines().skip(1) {
         let &[id, query, _, _, _, sentence, label] = &line.split('\t').collect::<Vec<_>>()[..] else {
@@ -47,11 +71,11 @@ pub(crate) fn wikiqa(text: &str) -> Result<Vec<Question>> {
             question.answers.push(start..question.document.len());
         }
     }
-    Ok(questions.into_values().filter(|question| !question.answers.is_empty()).collect())
+    Ok(DataSet::new(questions.into_values().collect()))
 }
 
 /// Reads SQuAD 1.1: the phrases of the answers are in the paragraph.
-pub(crate) fn xquad(text: &str) -> Result<Vec<Question>> {
+pub(crate) fn xquad(text: &str) -> Result<DataSet> {
     let value: Value = serde_json::from_str(text)?;
     let list = |value: &Value, field: &str| value[field].as_array().cloned().unwrap_or_default();
     let mut questions = Vec::new();
@@ -72,5 +96,5 @@ pub(crate) fn xquad(text: &str) -> Result<Vec<Question>> {
             });
         }
     }
-    Ok(questions)
+    Ok(DataSet::new(questions))
 }

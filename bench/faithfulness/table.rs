@@ -1,0 +1,57 @@
+//! Tables of what ways to weigh units find.
+
+use crate::data::Question;
+use crate::ways::{CHANCE, MEAN, REMOVED, Weights};
+
+/// Prints how often the sentence with the largest weight has the answer. Sentences with equal weights share the first place.
+pub(crate) fn print_top_sentences(ways: &[(&str, Vec<Weights>)], questions: &[Question]) {
+    println!("| top sentence | has the answer | error |\n|---|---|---|");
+    print(ways, questions, |weights, question| {
+        let max = weights.iter().map(|(_, weight)| *weight).fold(f64::NEG_INFINITY, f64::max);
+        let top: Vec<_> = weights.iter().filter(|(_, weight)| *weight == max).collect();
+        let hits = top.iter().filter(|(sentence, _)| question.has_answer(sentence.clone())).count();
+        hits as f64 / top.len().max(1) as f64
+    });
+}
+
+/// Prints the share of the positive weights that the words of the answer have.
+pub(crate) fn print_answer_words(ways: &[(&str, Vec<Weights>)], questions: &[Question]) {
+    println!("| words | share of the answer | error |\n|---|---|---|");
+    print(ways, questions, |weights, question| {
+        let total: f64 = weights.iter().map(|(_, weight)| weight.max(0.0)).sum();
+        let in_answer = weights.iter().filter(|(word, _)| question.has_answer(word.clone()));
+        let in_answer: f64 = in_answer.map(|(_, weight)| weight.max(0.0)).sum();
+        if total > 0.0 { in_answer / total } else { 0.0 }
+    });
+}
+
+/// Prints the mean of a value over the questions for each way, and the difference between two ways on the same questions.
+fn print(ways: &[(&str, Vec<Weights>)], questions: &[Question], value: impl Fn(&Weights, &Question) -> f64) {
+    let values = |name: &str| -> Vec<f64> {
+        let weights = ways.iter().find(|(other, _)| *other == name).map(|(_, weights)| weights);
+        weights
+            .into_iter()
+            .flatten()
+            .zip(questions)
+            .map(|(weights, question)| value(weights, question))
+            .collect()
+    };
+    for (name, _) in ways {
+        let (mean, error) = mean_and_error(&values(name));
+        println!("| {name} | {:.1} % | {:.1} |", 100.0 * mean, 100.0 * error);
+    }
+    for (a, b) in [(MEAN, REMOVED), (REMOVED, CHANCE)] {
+        let differences: Vec<f64> = values(a).iter().zip(values(b)).map(|(a, b)| a - b).collect();
+        let (mean, error) = mean_and_error(&differences);
+        println!("| {a}, minus {b} | {:+.1} | {:.1} |", 100.0 * mean, 100.0 * error);
+    }
+    println!();
+}
+
+/// Returns the mean of some values and its standard error.
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0) / count).sqrt())
+}
