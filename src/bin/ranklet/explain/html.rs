@@ -15,7 +15,7 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--text:#e6eaef;--muted:#9aa5b1;--page:#14181d;--edge:#3d444d;--more:90,162,238;--less:239,139,88}}\
 body{font:16px/1.9 system-ui,sans-serif;color:var(--text);background:var(--page);max-width:48rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem;line-height:1.3}h2{font-size:1.15rem;margin-top:2rem}p.note{color:var(--muted);line-height:1.5}\
-.text{white-space:pre-wrap;overflow-wrap:anywhere}mark{color:inherit;background:none;border-radius:.2rem}\
+.text{white-space:pre-wrap;overflow-wrap:anywhere}mark{color:var(--text);background:none;border-radius:.2rem}\
 summary{cursor:pointer;margin-top:2rem}table{border-collapse:collapse;line-height:1.5}caption{text-align:start;color:var(--muted)}\
 th,td{text-align:start;padding:.2rem 1.5rem .2rem 0;border-bottom:1px solid var(--edge);vertical-align:top;overflow-wrap:anywhere}\
 td.number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}\
