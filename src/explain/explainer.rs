@@ -53,17 +53,6 @@ impl<'a> Explainer<'a> {
         Ok(Self { query, document, options, plan, run, chunks, logits: PartialScores::default() })
     }
 
-    /// Replaces the tokens of units by a special token instead of leaving them out, to compare both. Returns whether the
-    /// model has the token. Called before the first step.
-    #[doc(hidden)]
-    #[cfg(feature = "decoder")]
-    pub fn replace_units(&mut self, reranker: &Reranker, token: &str) -> bool {
-        let Some(id) = reranker.token_id(token) else { return false };
-        self.plan.replace_units(id);
-        self.run = ScoringRun::new(variants(&self.plan), Scores::Raw).instruction(self.options.instruction);
-        true
-    }
-
     /// Returns the number of pairs that are scored in all. For a document in chunks, it is the maximum until the best
     /// chunk is known.
     pub fn variants(&self) -> usize {

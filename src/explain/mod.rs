@@ -1,9 +1,10 @@
 //! Explains a score: how much each word or sentence adds to the logit.
 //!
-//! A unit's contribution is the change of the logit when the unit is left out of its text. Occlusion leaves out one unit
-//! at a time. Shapley values (Shapley 1953, sampled as by Strumbelj and Kononenko 2010) leave out all units one after
-//! the other in random orders, so that units that say the same share their contribution; their sum is the difference
-//! between the logit and the logit without any unit.
+//! Occlusion removes one unit at a time from its text, and a contribution is the change of the logit. For sentences it is the
+//! mean of that and of the change when the sentence is added to the pair without units: sentences repeat each other more than
+//! words do. Shapley values (Shapley 1953, sampled as by Strumbelj and Kononenko 2010) remove all units one after the other in
+//! random orders, so that units that say the same share their contribution; their sum is the difference between the logit and
+//! the logit without any unit.
 
 mod comparison;
 mod explainer;

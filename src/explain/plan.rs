@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::units::{find, spans, with_tokens};
-use super::{Contribution, ExplainOptions, ExplainedTexts, Explanation, PairText};
+use super::{Contribution, ExplainOptions, ExplainedTexts, Explanation, PairText, TextUnit};
 use crate::error::{Result, input};
 use crate::options::DocumentOptions;
 use crate::reranker::Reranker;
@@ -103,7 +103,8 @@ impl ExplanationPlan {
         read: Vec<usize>,
         options: ExplainOptions<'_>,
     ) -> Result<Self> {
-        let variants = PairVariants::new(content, read.len(), options.samples)?;
+        let variants =
+            PairVariants::new(content, read.len(), options.samples, options.unit == TextUnit::Sentence)?;
         let query =
             spans(query, query_units, options.offsets).into_iter().map(|span| (PairText::Query, span));
         let document = spans(document, document_units, options.offsets);
@@ -132,12 +133,6 @@ impl ExplanationPlan {
     /// Returns the number of chunks to score before the variants, to find the document's best chunk; 0 if it is known.
     pub(crate) fn chunks(&self) -> usize {
         self.chunks
-    }
-
-    /// Replaces the tokens of units by the token `id` instead of leaving them out.
-    #[cfg(feature = "decoder")]
-    pub(crate) fn replace_units(&mut self, id: u32) {
-        Arc::make_mut(&mut self.variants).replace_units(id);
     }
 
     /// Returns the explanation by the logits of the first variants. Terms whose logits are unknown do not count.

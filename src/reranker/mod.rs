@@ -156,12 +156,6 @@ impl Reranker {
         self.session.pair_tokens(query, document, options, instruction)
     }
 
-    /// Returns the id of a token, spelled as in the vocabulary.
-    #[cfg(feature = "decoder")]
-    pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
-        self.session.tokenizer.token_id(token)
-    }
-
     /// Checks that the model has scores of a kind.
     ///
     /// # Errors

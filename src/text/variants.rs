@@ -10,16 +10,16 @@ const MAX_VARIANTS: usize = 100_000;
 
 /// A pair, and variants of it that lack some of its units, whose scores show what the units add.
 ///
-/// Variant 0 is the pair, and variant 1 lacks all units. Without samples, each of the others lacks one unit. With samples,
-/// the units are removed one after the other in random orders.
+/// Variant 0 is the pair, and variant 1 lacks all units. Without samples, each of the others lacks one unit or, for units that
+/// are also scored alone, all others. With samples, the units are removed one after the other in random orders.
 #[derive(Debug, Clone)]
 pub struct PairVariants {
     content: PairContent,
     units: usize,
+    /// Whether each unit is also scored without the others.
+    each_alone: bool,
     /// `[samples][units]`, the position of each unit in each order.
     ranks: Vec<Vec<usize>>,
-    /// The token that each token of a removed unit is replaced by; `None` to leave units out.
-    replacement: Option<u32>,
 }
 
 /// Query and document, as variants are made from them.
@@ -42,9 +42,10 @@ impl PairVariants {
     ///
     /// # Errors
     /// `input` for more than [`MAX_VARIANTS`] variants.
-    pub(crate) fn new(content: PairContent, units: usize, samples: usize) -> Result<Self> {
+    pub(crate) fn new(content: PairContent, units: usize, samples: usize, each_alone: bool) -> Result<Self> {
         let samples = if units > 1 { samples } else { 0 };
-        let variants = samples.max(1).saturating_mul(units);
+        let each_alone = each_alone && samples == 0 && units > 1;
+        let variants = samples.max(if each_alone { 2 } else { 1 }).saturating_mul(units);
         if variants > MAX_VARIANTS {
             let advice =
                 if samples > 1 { "use fewer samples, or explain sentences" } else { "explain sentences" };
@@ -53,7 +54,7 @@ impl PairVariants {
                  {MAX_VARIANTS}: {advice}"
             )));
         }
-        Ok(Self { content, units, ranks: ranks(units, samples), replacement: None })
+        Ok(Self { content, units, each_alone, ranks: ranks(units, samples) })
     }
 
     /// Returns the number of variants, the pair itself included.
@@ -62,6 +63,7 @@ impl PairVariants {
         2 + match self.units {
             // The variant without the only unit is the one without any.
             0 | 1 => 0,
+            units if self.each_alone => 2 * units,
             units if self.ranks.is_empty() => units,
             units => self.ranks.len() * (units - 1),
         }
@@ -80,7 +82,9 @@ impl PairVariants {
                 [unit, before, if rank == last { 1 } else { first + rank }]
             })
         });
-        occlusion.chain(samples)
+        let alone = (0..self.units).filter(|_| self.each_alone);
+        let alone = alone.map(move |unit| [unit, 2 + self.units + unit, 1]);
+        occlusion.chain(alone).chain(samples)
     }
 
     /// Returns whether a variant lacks a unit.
@@ -88,6 +92,7 @@ impl PairVariants {
         match variant {
             0 => false,
             1 => true,
+            _ if self.each_alone && variant >= 2 + self.units => variant - 2 - self.units != unit,
             _ if self.ranks.is_empty() => variant - 2 == unit,
             _ => {
                 let last = self.units - 1;
@@ -96,22 +101,12 @@ impl PairVariants {
         }
     }
 
-    /// Replaces the tokens of units by this one instead of leaving them out.
-    #[cfg(feature = "decoder")]
-    pub(crate) fn replace_units(&mut self, id: u32) {
-        self.replacement = Some(id);
-    }
-
     /// Returns a variant.
     pub(crate) fn content(&self, variant: usize) -> VariantContent {
         match &self.content {
             PairContent::Tokens(texts) => {
                 let id = |&(id, unit): &(u32, Option<usize>)| {
-                    if unit.is_some_and(|unit| self.lacks(variant, unit)) {
-                        self.replacement
-                    } else {
-                        Some(id)
-                    }
+                    (!unit.is_some_and(|unit| self.lacks(variant, unit))).then_some(id)
                 };
                 VariantContent::Tokens(texts.each_ref().map(|tokens| tokens.iter().filter_map(id).collect()))
             }
@@ -165,12 +160,13 @@ mod tests {
     use super::*;
 
     fn variants(units: usize, samples: usize) -> Result<PairVariants> {
+        variants_with(units, samples, false)
+    }
+
+    fn variants_with(units: usize, samples: usize, each_alone: bool) -> Result<PairVariants> {
         let tokens = |range: Range<usize>| range.map(|unit| (unit as u32, Some(unit))).collect();
-        PairVariants::new(
-            PairContent::Tokens([tokens(0..units / 2), tokens(units / 2..units)]),
-            units,
-            samples,
-        )
+        let content = PairContent::Tokens([tokens(0..units / 2), tokens(units / 2..units)]);
+        PairVariants::new(content, units, samples, each_alone)
     }
 
     fn ids(variants: &PairVariants, variant: usize) -> Vec<u32> {
@@ -213,18 +209,21 @@ mod tests {
     }
 
     #[test]
-    fn replaced_tokens_keep_their_places() {
-        let text = || vec![(7, None), (8, Some(0)), (9, Some(0))];
-        let mut variants = PairVariants::new(PairContent::Tokens([text(), text()]), 1, 0).unwrap();
-        assert_eq!(ids(&variants, 1), [7, 7]);
-        variants.replace_units(3);
-        assert_eq!(ids(&variants, 1), [7, 3, 3, 7, 3, 3]);
+    fn units_can_be_scored_alone_too() {
+        let variants = variants_with(3, 0, true).unwrap();
+        let all: Vec<Vec<u32>> = (0..variants.len()).map(|variant| ids(&variants, variant)).collect();
+        assert_eq!(all[2..], [vec![1, 2], vec![0, 2], vec![0, 1], vec![0], vec![1], vec![2]]);
+        let mut terms: Vec<[usize; 3]> = variants.terms().collect();
+        terms.sort_unstable();
+        assert_eq!(terms, [[0, 0, 2], [0, 5, 1], [1, 0, 3], [1, 6, 1], [2, 0, 4], [2, 7, 1]]);
+        assert_eq!(variants_with(3, 2, true).unwrap().len(), 2 + 2 * 2);
+        assert_eq!(variants_with(1, 0, true).unwrap().len(), 2);
     }
 
     #[test]
     fn texts_number_their_units_one_after_the_other() {
         let texts = [("a b".to_owned(), vec![0..1, 2..3]), ("c d".to_owned(), vec![0..1, 2..3])];
-        let variants = PairVariants::new(PairContent::Texts(texts), 4, 0).unwrap();
+        let variants = PairVariants::new(PairContent::Texts(texts), 4, 0, false).unwrap();
         let texts = |variant| match variants.content(variant) {
             VariantContent::Texts(texts) => texts.join("|"),
             VariantContent::Tokens(_) => panic!("tokens"),

@@ -1,5 +1,6 @@
 //! The offsets of explanations, in many languages and with tokens of all kinds.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ranklet::{
@@ -9,7 +10,7 @@ use ranklet::{
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::common::all_fixtures;
+use crate::common::{all_fixtures, fixture, fixtures_directory};
 
 fn embedded() -> Reranker {
     Reranker::load_blocking(ModelSource::Embedded, Options::default()).unwrap()
@@ -153,4 +154,40 @@ fn offsets_point_at_words_and_sentences_of_xquad() {
         }
         assert!(count > 5000, "{language}: {count}");
     }
+}
+
+/// Explanations that sentence-transformers and Hugging Face's tokenizers give; see `make_explanations.py`.
+#[test]
+fn occlusion_agrees_with_another_implementation() {
+    let file = std::fs::read(fixtures_directory().join("explanations.json")).unwrap();
+    let file: Value = serde_json::from_slice(&file).unwrap();
+    let mut models: BTreeMap<&str, Reranker> = BTreeMap::new();
+    let mut count = 0;
+    for case in file["contributions"].as_array().unwrap() {
+        let field = |name: &str| case[name].as_str().unwrap();
+        if case["deviation"].is_number() {
+            continue;
+        }
+        let reranker = models.entry(field("model")).or_insert_with(|| fixture(field("model")).load());
+        let options = ExplainOptions {
+            unit: field("unit").parse().unwrap(),
+            of: field("of").parse().unwrap(),
+            offsets: OffsetUnit::Utf16,
+            ..ExplainOptions::default()
+        };
+        let explanation = reranker.explain_blocking(field("query"), field("document"), options).unwrap();
+        let expected = case["units"].as_array().unwrap();
+        assert_eq!(explanation.units.len(), expected.len(), "{case}");
+        let close = |got: f32, expected: &Value| (f64::from(got) - expected.as_f64().unwrap()).abs() <= 2e-4;
+        assert!(close(explanation.logit, &case["logit"]) && close(explanation.base, &case["base"]), "{case}");
+        for (unit, expected) in explanation.units.iter().zip(expected) {
+            let text = if unit.text == PairText::Query { "query" } else { "document" };
+            let offsets = [unit.span.start, unit.span.end].map(|offset| offset as u64);
+            let expected_offsets = ["start", "end"].map(|end| expected[end].as_u64().unwrap());
+            assert_eq!((text, offsets), (expected["text"].as_str().unwrap(), expected_offsets), "{case}");
+            assert!(close(unit.contribution, &expected["contribution"]), "{unit:?} {case}");
+        }
+        count += 1;
+    }
+    assert!(count > 50 && models.len() >= 4, "{count}");
 }
