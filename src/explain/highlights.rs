@@ -44,20 +44,40 @@ impl Reranker {
         limits: DocumentOptions,
         options: ScoreOptions<'_>,
     ) -> Result<Highlights> {
+        let documents: Vec<_> = documents.iter().map(|document| (document.as_ref(), None)).collect();
+        self.highlights_of_scored(query, &documents, count, limits, options).await
+    }
+
+    /// [`highlights`](Self::highlights) of documents whose scores may be known. A document that is one sentence has the
+    /// score of that sentence.
+    pub(crate) async fn highlights_of_scored(
+        &self,
+        query: &str,
+        documents: &[(&str, Option<f32>)],
+        count: usize,
+        limits: DocumentOptions,
+        options: ScoreOptions<'_>,
+    ) -> Result<Highlights> {
         self.check_rankable()?;
         let mut sentences_of = Vec::with_capacity(documents.len());
         let mut texts = Vec::new();
-        for document in documents {
-            let document = document.as_ref();
+        for &(document, score) in documents {
             let sentences = self.sentence_ranges(query, document, limits, options.instruction)?;
-            texts.extend(sentences.iter().map(|range| document[range.clone()].into()));
-            sentences_of.push(spans(document, &sentences, limits.unit));
+            let is_sentence = matches!(&sentences[..], [only] if only.len() == document.len());
+            let score = score.filter(|_| is_sentence);
+            if score.is_none() {
+                texts.extend(sentences.iter().map(|range| document[range.clone()].into()));
+            }
+            sentences_of.push((spans(document, &sentences, limits.unit), score));
         }
         let pairs = Pairs::OneQuery { query: query.into(), documents: texts, options: limits };
         let scored = self.score_pairs(pairs, options).await?;
         let tokens = scored.tokens();
         let mut scored = scored.pairs.into_iter();
-        let best = sentences_of.into_iter().map(|spans| {
+        let best = sentences_of.into_iter().map(|(spans, score)| {
+            if let Some(score) = score {
+                return spans.into_iter().map(|span| Highlight { span, score }).collect();
+            }
             let scored = scored.by_ref().take(spans.len());
             let highlight = |(span, pair): (Span, Option<crate::ScoredPair>)| {
                 Some(Highlight { span, score: *pair?.scores.first()? })
@@ -98,9 +118,12 @@ impl Reranker {
         Ok(spans(document, &sentences, limits.unit))
     }
 
-    /// Returns the sentences of a document that the model reads, in bytes: all of a document in chunks, and otherwise those
-    /// before the cut.
-    fn sentence_ranges(
+    /// Returns the sentences of a document that [`highlights`](Self::highlights) scores, in bytes: all of a document in
+    /// chunks, and otherwise those before the cut.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails, `unsupported` for an instruction that the model does not take.
+    pub fn sentence_ranges(
         &self,
         query: &str,
         document: &str,

@@ -85,9 +85,10 @@ impl Reranker {
         } else {
             let passed = Duration::from_secs_f64((now_ms() - start_ms).max(0.0) / 1000.0);
             let deadline = deadline.map(|limit| limit.saturating_sub(passed));
-            let texts: Vec<&D> = results.iter().map(|result| &documents[result.index]).collect();
-            self.highlights(query, &texts, highlights, rank.into(), ScoreOptions { deadline, ..options })
-                .await?
+            let text = |result: &Ranked| (documents[result.index].as_ref(), scores[result.index]);
+            let texts: Vec<_> = results.iter().map(text).collect();
+            let options = ScoreOptions { deadline, ..options };
+            self.highlights_of_scored(query, &texts, highlights, rank.into(), options).await?
         };
         Ok(Reranking {
             results,

@@ -147,6 +147,7 @@ class Server {
         maxTokensPerDocument: fields.maxTokensPerDocument,
         longDocuments,
         scores: fields.scores,
+        highlights: fields.highlights,
         signal: request.signal,
       });
     });

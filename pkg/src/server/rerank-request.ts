@@ -21,6 +21,8 @@ export interface RerankRequest {
   readonly fuse: FuseOptions | undefined;
   readonly maxTokensPerDocument: number | undefined;
   readonly scores: Scores;
+  /** Max number of best sentences of each result. `undefined` is none. */
+  readonly highlights: number | undefined;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -51,6 +53,7 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
     fuse: fields.object("fuse") as FuseOptions | undefined,
     maxTokensPerDocument: allTokens.length === 0 ? undefined : Math.min(...allTokens),
     scores: fields.scores(),
+    highlights: fields.positive("highlights"),
   };
 }
 

@@ -11,18 +11,20 @@ const documentsPerSearch = 100;
  */
 export function rerankBody(dialect: Dialect, request: RerankRequest, { results, unscored, usage }: RerankResponse, model: string): unknown {
   if (dialect === "tei") {
-    return results.map(({ index, score, modelScore }) => ({
+    return results.map(({ index, score, modelScore, highlights }) => ({
       index,
       score,
       ...(modelScore !== undefined && { model_score: modelScore }),
       ...(request.returnDocuments && { text: textOf(request.documents[index]) }),
+      ...(highlights !== undefined && { highlights }),
     }));
   }
-  const rows = results.map(({ index, score, modelScore }) => ({
+  const rows = results.map(({ index, score, modelScore, highlights }) => ({
     index,
     relevance_score: score,
     ...(modelScore !== undefined && { model_score: modelScore }),
     ...(request.returnDocuments && { document: echo(dialect, request.documents[index]) }),
+    ...(highlights !== undefined && { highlights }),
   }));
   return {
     id: crypto.randomUUID(),

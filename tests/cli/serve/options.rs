@@ -57,6 +57,57 @@ fn results_are_chosen_by_score_and_fused_with_a_first_stage() {
 }
 
 #[test]
+fn results_have_their_best_sentences_with_the_scores_of_documents() {
+    let server = serve(&[]);
+    let long = "🦀 It rains. Paris is the capital of France! Trees are green.";
+    let documents = json!([long, DOCUMENTS[1], ""]);
+    let best = |document: &str, highlight: &Value| {
+        let units: Vec<u16> = document.encode_utf16().collect();
+        let [start, end] = ["start", "end"].map(|end| highlight[end].as_u64().unwrap() as usize);
+        String::from_utf16(&units[start..end]).unwrap()
+    };
+    for scores in ["sigmoid", "raw"] {
+        let answer = results(&server, json!({ "documents": documents, "highlights": 2, "scores": scores }));
+        let plain = results(&server, json!({ "documents": documents, "scores": scores }));
+        assert!(answer["usage"]["total_tokens"].as_u64() > plain["usage"]["total_tokens"].as_u64());
+        for (row, plain) in
+            answer["results"].as_array().unwrap().iter().zip(plain["results"].as_array().unwrap())
+        {
+            assert_eq!(
+                (&row["index"], &row["relevance_score"]),
+                (&plain["index"], &plain["relevance_score"])
+            );
+            let highlights = row["highlights"].as_array().unwrap();
+            match row["index"].as_u64().unwrap() {
+                0 => {
+                    assert_eq!(highlights.len(), 2);
+                    let sentence = best(long, &highlights[0]);
+                    assert_eq!(sentence, "Paris is the capital of France!");
+                    let alone = results(&server, json!({ "documents": [sentence], "scores": scores }));
+                    assert_eq!(highlights[0]["score"], alone["results"][0]["relevance_score"]);
+                    assert!(highlights[0]["score"].as_f64() >= highlights[1]["score"].as_f64());
+                }
+                // A document that is one sentence.
+                1 => {
+                    assert_eq!(best(DOCUMENTS[1], &highlights[0]), DOCUMENTS[1]);
+                    assert_eq!(highlights[0]["score"], row["relevance_score"]);
+                }
+                _ => assert!(highlights.is_empty()),
+            }
+        }
+    }
+    let tei = json!({ "query": QUERY, "texts": [long], "highlights": 1 });
+    assert_eq!(server.post("/rerank", &tei).json()[0]["highlights"].as_array().unwrap().len(), 1);
+    // With a first stage, the result's score is not the model's.
+    let fuse = json!({ "first_stage": [1, 2, 3], "method": "rrf" });
+    let fused = results(&server, json!({ "documents": documents, "highlights": 1, "fuse": fuse }));
+    let row = fused["results"].as_array().unwrap().iter().find(|row| row["index"] == 1).unwrap();
+    assert_eq!(row["highlights"][0]["score"], row["model_score"]);
+    let late = results(&server, json!({ "highlights": 1, "deadline_ms": 1e-6 }));
+    assert!(late["results"].as_array().unwrap().iter().all(|row| row.get("highlights").is_none()));
+}
+
+#[test]
 fn fields_of_documents_are_scored_by_path_and_in_both_forms() {
     let server = serve(&[]);
     let plain = results(&server, json!({}))["results"].clone();

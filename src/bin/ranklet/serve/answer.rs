@@ -15,17 +15,17 @@ use super::scheduler::Scored;
 const DOCUMENTS_PER_SEARCH: usize = 100;
 
 /// Returns the body of a ranking. One object has the fields that all clients read: `results` of Cohere, Jina and others,
-/// `data` and `usage` of Voyage, `meta` of Cohere. TEI's clients expect a bare array.
+/// `data` and `usage` of Voyage, `meta` of Cohere. TEI's clients expect a bare array. `highlights` are those of each result.
 pub(super) fn rerank_body(
     dialect: Dialect,
     request: &RerankRequest,
-    ranking: &[Ranked],
+    (ranking, highlights): (&[Ranked], &[Option<Value>]),
     scored: &Scored,
     model: &str,
 ) -> Value {
     let tokens = scored.tokens;
     if dialect == Dialect::Texts {
-        let rows = ranking.iter().map(|ranked| {
+        let rows = ranking.iter().enumerate().map(|(position, ranked)| {
             let mut row = json!({ "index": ranked.index, "score": ranked.score });
             if let Some(score) = ranked.model_score {
                 row["model_score"] = json!(score);
@@ -33,17 +33,23 @@ pub(super) fn rerank_body(
             if request.return_documents {
                 row["text"] = json!(text_of(&request.documents[ranked.index]));
             }
+            if let Some(Some(highlights)) = highlights.get(position) {
+                row["highlights"] = highlights.clone();
+            }
             row
         });
         return rows.collect();
     }
-    let rows = ranking.iter().map(|ranked| {
+    let rows = ranking.iter().enumerate().map(|(position, ranked)| {
         let mut row = json!({ "index": ranked.index, "relevance_score": ranked.score });
         if let Some(score) = ranked.model_score {
             row["model_score"] = json!(score);
         }
         if request.return_documents {
             row["document"] = echo(dialect, &request.documents[ranked.index]);
+        }
+        if let Some(Some(highlights)) = highlights.get(position) {
+            row["highlights"] = highlights.clone();
         }
         row
     });

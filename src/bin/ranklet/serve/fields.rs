@@ -35,6 +35,8 @@ pub(super) struct RerankRequest {
     pub(super) deadline: Option<Duration>,
     /// The scores of a first stage, and how its order is fused with the model's.
     pub(super) fuse: Option<(Vec<Option<f64>>, FuseMethod)>,
+    /// Maximum number of best sentences of each result; `None` for none.
+    pub(super) highlights: Option<usize>,
 }
 
 impl RerankRequest {
@@ -69,6 +71,7 @@ impl RerankRequest {
             min_score: fields.number("min_score", "minScore", "a number", |_| true)?,
             deadline: fields.deadline()?,
             fuse: fields.fuse()?,
+            highlights: fields.positive("highlights")?,
         };
         let check = request.selection().check(request.documents.len());
         check.map(|()| request).map_err(|error| HttpError::new(dialect.wrong_field(), error.context()))

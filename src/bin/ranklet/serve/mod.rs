@@ -7,6 +7,7 @@ mod answer;
 mod dialect;
 mod documents;
 mod fields;
+mod highlights;
 mod http_error;
 mod metrics;
 mod routes;

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::{Deadline, DocumentOptions, JsonValue, LongDocuments, RankOptions, Reranker};
+use ranklet::{Deadline, DocumentOptions, JsonValue, LongDocuments, RankOptions, Ranked, Reranker};
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -18,6 +18,7 @@ use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
 use super::dialect::Dialect;
 use super::fields::{Body as Fields, RerankRequest, ScoreRequest};
+use super::highlights::ResultSentences;
 use super::http_error::HttpError;
 use super::metrics::Metrics;
 use super::scheduler::{QueueFull, Scheduler, Scored, Work};
@@ -191,16 +192,30 @@ impl Server {
                 let options = self.document_options(request.max_tokens_per_document);
                 let query: Arc<str> = request.query.as_str().into();
                 let texts = std::mem::take(&mut request.texts);
+                let mut sentences_of = request.highlights.map(|count| (count, texts.clone()));
                 let pairs = texts.into_iter().map(|text| (Arc::clone(&query), text)).collect();
                 let deadline = request.deadline.map(|limit| Deadline::after(limit).begun(started.elapsed()));
                 let work = Work { pairs, options, scores: request.scores, deadline };
-                let scored = self.score(work, *dialect).await?;
+                let mut scored = self.score(work, *dialect).await?;
                 let mut scores: Vec<Option<f32>> = scored.scores.iter().copied().map(Some).collect();
                 scores.resize(request.documents.len(), None);
                 let ranking =
                     request.selection().rank(&scores).map_err(|error| HttpError::of(&error, *dialect))?;
+                let mut highlights = Vec::new();
+                if let Some((count, texts)) = &mut sentences_of {
+                    let text =
+                        |ranked: &Ranked| (std::mem::take(&mut texts[ranked.index]), scores[ranked.index]);
+                    let documents = ranking.iter().map(text).collect();
+                    let sentences = self.sentences(query, documents, options, *dialect).await?;
+                    let work = Work { pairs: sentences.pairs(), options, scores: request.scores, deadline };
+                    let scored_sentences = self.score(work, *dialect).await?;
+                    highlights = sentences.best(&scored_sentences.scores, *count);
+                    scored.tokens += scored_sentences.tokens;
+                    scored.cache_hits += scored_sentences.cache_hits;
+                }
                 self.metrics.count_scored(&scored, started.elapsed());
-                Ok(Json(rerank_body(*dialect, &request, &ranking, &scored, model)).into_response())
+                Ok(Json(rerank_body(*dialect, &request, (&ranking, &highlights), &scored, model))
+                    .into_response())
             }
             Route::Health | Route::Models => Ok(Json(models_body(model)).into_response()),
         }
@@ -211,6 +226,22 @@ impl Server {
         let Settings { max_tokens_per_document, long_documents, .. } = self.settings;
         let max_tokens_per_document = [max_tokens, max_tokens_per_document].into_iter().flatten().min();
         RankOptions { max_tokens_per_document, long_documents, ..RankOptions::default() }.into()
+    }
+
+    /// Finds the sentences of results, given as texts and scores.
+    async fn sentences(
+        &self,
+        query: Arc<str>,
+        documents: Vec<(String, Option<f32>)>,
+        options: DocumentOptions,
+        dialect: Dialect,
+    ) -> Result<ResultSentences, HttpError> {
+        let reranker = Arc::clone(&self.reranker);
+        // Finding them tokenizes the documents, which takes time that other requests need.
+        let found =
+            tokio::task::spawn_blocking(move || ResultSentences::find(&reranker, query, documents, options));
+        let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
+        found.await.map_err(stopped)?.map_err(|error| HttpError::of(&error, dialect))
     }
 
     /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.

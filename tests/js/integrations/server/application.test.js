@@ -54,6 +54,21 @@ describe("a request for a ranking", () => {
     assert.deepEqual(scoresOf(linear.results), [{ index: 2, score: 1 }, { index: 0, score: 0 }, { index: 1, score: 0 }]);
   });
 
+  test("highlights are the best sentences of each result, in the form of each service", async () => {
+    const long = `🦀 It rains. ${documents[best]} Trees are green.`;
+    const texts = [documents[best], long, ""];
+    const { results } = await reranker.rerank({ query, documents: texts, scores: "sigmoid", highlights: 2 });
+    const highlights = results.map((result) => result.highlights);
+    assert.deepEqual(highlights.map(({ length }) => length).sort(), [0, 1, 2]);
+    for (const [path, fields] of [["/v1/rerank", {}], ["/v2/rerank", {}], ["/v1/rerank", { top_k: 3 }], ["/rerank", {}]]) {
+      const { results: rows } = await post(path, { query, documents: texts, highlights: 2, ...fields });
+      assert.deepEqual(rows.map((row) => row.highlights), highlights, path);
+    }
+    const tei = await post("/rerank", { query, texts, highlights: 2 }, "TextsResponse");
+    assert.deepEqual(tei.map((row) => row.highlights), highlights);
+    assert.ok(!("highlights" in (await post("/v1/rerank", { query, documents: texts, highlights: null })).results[0]));
+  });
+
   test("deadline_ms ends the ranking, and the answer lists the documents without a score", async () => {
     const many = Array.from({ length: 500 }, (_, at) => `Page ${at}. ${"Many words about nothing. ".repeat(10)}`);
     const { results, unscored } = await post("/v1/rerank", { query, documents: many, deadline_ms: 200 });
