@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::ExplanationPlan;
+use super::plan::{ExplanationPlan, PairUnits};
 use super::{ExplainOptions, Explanation};
 use crate::error::Result;
 use crate::options::{DocumentOptions, LongDocuments, Scores};
@@ -11,9 +11,8 @@ use crate::reranker::{Pairs, PartialScores, Reranker, ScoringRun};
 /// An explanation, under way.
 #[derive(Debug)]
 pub struct Explainer<'a> {
-    query: &'a str,
-    document: &'a str,
-    options: ExplainOptions<'a>,
+    units: PairUnits<'a>,
+    instruction: Option<&'a str>,
     plan: ExplanationPlan,
     /// Scores the chunks of a long document, then the variants.
     run: ScoringRun<'a>,
@@ -35,7 +34,8 @@ impl<'a> Explainer<'a> {
         options: ExplainOptions<'a>,
     ) -> Result<Self> {
         reranker.check_rankable()?;
-        let plan = ExplanationPlan::new(reranker, query, document, options, None)?;
+        let units = PairUnits::find(reranker, query, document, options)?;
+        let plan = units.plan(None)?;
         let chunks = plan.chunks();
         let pairs = match chunks {
             0 => variants(&plan),
@@ -50,7 +50,8 @@ impl<'a> Explainer<'a> {
             },
         };
         let run = ScoringRun::new(pairs, Scores::Raw).instruction(options.instruction);
-        Ok(Self { query, document, options, plan, run, chunks, logits: PartialScores::default() })
+        let logits = PartialScores::default();
+        Ok(Self { units, instruction: options.instruction, plan, run, chunks, logits })
     }
 
     /// Returns the number of pairs that are scored in all. For a document in chunks, it is the maximum until the best
@@ -73,9 +74,8 @@ impl<'a> Explainer<'a> {
         if self.plan.chunks() == 0 {
             self.logits.append(scores);
         } else if let Some(best) = scores.span(0) {
-            self.plan = ExplanationPlan::new(reranker, self.query, self.document, self.options, Some(best))?;
-            self.run =
-                ScoringRun::new(variants(&self.plan), Scores::Raw).instruction(self.options.instruction);
+            self.plan = self.units.plan(Some(best))?;
+            self.run = ScoringRun::new(variants(&self.plan), Scores::Raw).instruction(self.instruction);
         }
         Ok(true)
     }

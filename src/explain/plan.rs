@@ -25,19 +25,37 @@ pub(crate) struct ExplanationPlan {
     span: Option<Span>,
 }
 
-impl ExplanationPlan {
-    /// Plans the explanation of a pair. `best_chunk` is the span of the best chunk of a document that the model reads in
-    /// several. Without it, the plan is that of the chunk with most units.
+/// The units of a pair, and the tokens that they have.
+#[derive(Debug)]
+pub(super) struct PairUnits<'a> {
+    query: &'a str,
+    document: &'a str,
+    options: ExplainOptions<'a>,
+    /// In bytes.
+    query_units: Vec<Range<usize>>,
+    document_units: Vec<Range<usize>>,
+    /// `None` if the texts are tokenized together.
+    tokens: Option<UnitTokens>,
+}
+
+#[derive(Debug)]
+struct UnitTokens {
+    pair: PairTokens,
+    /// The unit of each token.
+    query_unit_of: Vec<Option<usize>>,
+    document_unit_of: Vec<Option<usize>>,
+}
+
+impl<'a> PairUnits<'a> {
+    /// Finds the units of a pair.
     ///
     /// # Errors
-    /// `tokenizer` if the tokenizer fails, `input` for too many variants or an unknown chunk, `unsupported` for an
-    /// instruction that the model does not take.
-    pub(crate) fn new(
+    /// `tokenizer` if the tokenizer fails, `unsupported` for an instruction that the model does not take.
+    pub(super) fn find(
         reranker: &Reranker,
-        query: &str,
-        document: &str,
-        options: ExplainOptions<'_>,
-        best_chunk: Option<Span>,
+        query: &'a str,
+        document: &'a str,
+        options: ExplainOptions<'a>,
     ) -> Result<Self> {
         let units =
             |text, excluded| if options.of == excluded { Vec::new() } else { find(text, options.unit) };
@@ -48,27 +66,35 @@ impl ExplanationPlan {
             long_documents: options.long_documents,
             unit: OffsetUnit::Byte,
         };
-        let Some(tokens) = reranker.pair_tokens(query, document, limits, options.instruction)? else {
-            let read = (0..query_units.len() + document_units.len()).collect();
-            let text = |text: &str, units: &[Range<usize>]| (text.to_owned(), units.to_vec());
-            let content = PairContent::Texts([text(query, &query_units), text(document, &document_units)]);
-            return Self::of_content(
-                content,
-                [(query, &query_units), (document, &document_units)],
-                read,
-                options,
-            );
+        let Some(pair) = reranker.pair_tokens(query, document, limits, options.instruction)? else {
+            return Ok(Self { query, document, options, query_units, document_units, tokens: None });
         };
-        let PairTokens { query: query_tokens, document: document_tokens, chunks } = tokens;
-        let (query_units, query_unit_of) = with_tokens(query_units, &query_tokens);
-        let (document_units, document_unit_of) = with_tokens(document_units, &document_tokens);
+        let (query_units, query_unit_of) = with_tokens(query_units, &pair.query);
+        let (document_units, document_unit_of) = with_tokens(document_units, &pair.document);
+        let tokens = Some(UnitTokens { pair, query_unit_of, document_unit_of });
+        Ok(Self { query, document, options, query_units, document_units, tokens })
+    }
+
+    /// Plans the explanation. `best_chunk` is the span of the best chunk of a document that the model reads in several.
+    /// Without it, the plan is that of the chunk with most units.
+    ///
+    /// # Errors
+    /// `input` for too many variants or an unknown chunk.
+    pub(super) fn plan(&self, best_chunk: Option<Span>) -> Result<ExplanationPlan> {
+        let Some(UnitTokens { pair, query_unit_of, document_unit_of }) = &self.tokens else {
+            let read = (0..self.query_units.len() + self.document_units.len()).collect();
+            let text = |text: &str, units: &[Range<usize>]| (text.to_owned(), units.to_vec());
+            let texts = [text(self.query, &self.query_units), text(self.document, &self.document_units)];
+            return self.plan_of(PairContent::Texts(texts), read);
+        };
+        let PairTokens { query: query_tokens, document: document_tokens, chunks } = pair;
         let has_several = chunks.len() > 1;
         let chunk = match best_chunk.filter(|_| has_several) {
             Some(span) => {
                 let ranges: Vec<_> =
                     chunks.iter().map(|chunk| document_tokens.range(&chunk.document)).collect();
-                let chunk =
-                    spans(document, &ranges, options.offsets).into_iter().position(|other| other == span);
+                let spans = spans(self.document, &ranges, self.options.offsets);
+                let chunk = spans.into_iter().position(|other| other == span);
                 chunk.ok_or_else(|| input("no chunk of the document has this span"))?
             }
             None => {
@@ -89,28 +115,40 @@ impl ExplanationPlan {
             tokens(&query_tokens.ids[query_range], query_unit_of, &query_read, 0),
             tokens(&document_tokens.ids[document_range], document_unit_of, &document_read, query_read.len()),
         ]);
-        let document_read = document_read.iter().map(|unit| query_units.len() + unit);
+        let document_read = document_read.iter().map(|unit| self.query_units.len() + unit);
         let read = query_read.iter().copied().chain(document_read).collect();
-        let plan =
-            Self::of_content(content, [(query, &query_units), (document, &document_units)], read, options)?;
+        let plan = self.plan_of(content, read)?;
         let chunks = if has_several && best_chunk.is_none() { chunks.len() } else { 0 };
-        Ok(Self { chunks, span: best_chunk.filter(|_| has_several), ..plan })
+        Ok(ExplanationPlan { chunks, span: best_chunk.filter(|_| has_several), ..plan })
     }
 
-    fn of_content(
-        content: PairContent,
-        [(query, query_units), (document, document_units)]: [(&str, &[Range<usize>]); 2],
-        read: Vec<usize>,
+    /// Plans the explanation of a pair that is read at once. `read` are the units that the model reads.
+    fn plan_of(&self, content: PairContent, read: Vec<usize>) -> Result<ExplanationPlan> {
+        let ExplainOptions { unit, samples, offsets, .. } = self.options;
+        let variants = PairVariants::new(content, read.len(), samples, unit == TextUnit::Sentence)?;
+        let units =
+            |text, content, ranges| spans(content, ranges, offsets).into_iter().map(move |span| (text, span));
+        let query = units(PairText::Query, self.query, &self.query_units);
+        let units = query.chain(units(PairText::Document, self.document, &self.document_units)).collect();
+        Ok(ExplanationPlan { units, read, variants: Arc::new(variants), chunks: 0, span: None })
+    }
+}
+
+impl ExplanationPlan {
+    /// Plans the explanation of a pair. `best_chunk` is the span of the best chunk of a document that the model reads in
+    /// several. Without it, the plan is that of the chunk with most units.
+    ///
+    /// # Errors
+    /// As [`PairUnits::find`] and [`PairUnits::plan`].
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn new(
+        reranker: &Reranker,
+        query: &str,
+        document: &str,
         options: ExplainOptions<'_>,
+        best_chunk: Option<Span>,
     ) -> Result<Self> {
-        let variants =
-            PairVariants::new(content, read.len(), options.samples, options.unit == TextUnit::Sentence)?;
-        let query =
-            spans(query, query_units, options.offsets).into_iter().map(|span| (PairText::Query, span));
-        let document = spans(document, document_units, options.offsets);
-        let document = document.into_iter().map(|span| (PairText::Document, span));
-        let units = query.chain(document).collect();
-        Ok(Self { units, read, variants: Arc::new(variants), chunks: 0, span: None })
+        PairUnits::find(reranker, query, document, options)?.plan(best_chunk)
     }
 
     /// Returns the units of the query, then those of the document.
