@@ -58,6 +58,9 @@ pub struct Backend {
     /// The name of the GPU, if a GPU computes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// The kernels that were chosen for this GPU, if a GPU computes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<String>,
     /// The format of the weights in memory.
     pub dtype: Dtype,
     /// Why this device and engine were chosen.
@@ -74,6 +77,7 @@ impl Backend {
             device: engine.device(),
             engine: engine.name(),
             adapter: None,
+            kernels: None,
             dtype,
             reason: reason.to_owned(),
             verification: None,

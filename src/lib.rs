@@ -58,7 +58,7 @@ pub use documents::{JsonValue, Structured, document_texts, text_field, text_fiel
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use engine::gpu::KernelTime;
 #[cfg(feature = "gpu")]
-pub use engine::gpu::gpu_bytes;
+pub use engine::gpu::{GpuFeatures, gpu_bytes, gpu_choices, set_gpu_choices};
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
 pub use explain::{
     Comparison, Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, Highlight, Highlights,

@@ -45,6 +45,9 @@ pub struct Options {
     /// Threads of the CPU engine; `None` for the available parallelism. WebAssembly always has one.
     #[cfg(not(target_arch = "wasm32"))]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// The optional features of a GPU that kernels may use if they are faster with them.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    pub gpu_features: crate::GpuFeatures,
     /// Keeps the scores of pairs for later calls; `None` for no cache. See [`Reranker::score_pairs`](crate::Reranker::score_pairs).
     #[cfg(not(target_arch = "wasm32"))]
     pub score_cache: Option<ScoreCacheOptions>,
@@ -104,6 +107,17 @@ impl Options {
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn threads(&self) -> usize {
         1
+    }
+
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    pub(crate) fn gpu_features(&self) -> crate::GpuFeatures {
+        self.gpu_features
+    }
+
+    /// All that [`Gpu::open`](crate::engine::gpu::Gpu::open) finds.
+    #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+    pub(crate) fn gpu_features(&self) -> crate::GpuFeatures {
+        crate::GpuFeatures::default()
     }
 
     #[cfg(not(target_arch = "wasm32"))]

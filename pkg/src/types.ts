@@ -268,6 +268,8 @@ export interface Backend {
   readonly engine: string;
   /** The GPU's name, if the device is a GPU. */
   readonly adapter?: string;
+  /** The kernels chosen for it. */
+  readonly kernels?: string;
   readonly dtype: string;
   /** The reason for this device and dtype. */
   readonly reason: string;

@@ -106,19 +106,20 @@ impl Engine {
         candle::CandleEngine::prepare(plan, weights).map(Engine::Candle)
     }
 
-    /// Prepares a GPU engine from copies of the weights. It has no embedding tables yet:
+    /// Prepares a GPU engine from copies of the weights, with these features of the adapter. It has no embedding tables yet:
     /// [`GpuEngine::share_embedding`](gpu::GpuEngine::share_embedding) gives it those of a CPU engine.
     ///
     /// # Errors
     /// `unsupported` without a suitable adapter; as [`GpuEngine::prepare`](gpu::GpuEngine::prepare).
     #[cfg(feature = "gpu")]
     pub(crate) async fn prepare_gpu(
-        adapter: gpu::AdapterKind,
+        (adapter, features): (gpu::AdapterKind, gpu::GpuFeatures),
         plan: &Plan,
         weights: &Weights,
         dtype: Dtype,
     ) -> Result<Box<gpu::GpuEngine>> {
-        let gpu = gpu::Gpu::open(adapter).await?;
+        let mut gpu = gpu::Gpu::open(adapter).await?;
+        gpu.features = gpu.features.and(features);
         gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await.map(Box::new)
     }
 
@@ -153,6 +154,15 @@ impl Engine {
             Engine::Gpu(_) => "webgpu",
             #[cfg(feature = "decoder")]
             Engine::Decoder(_) => "candle",
+        }
+    }
+
+    /// Describes the kernels that were chosen for a GPU.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn kernels(&self) -> Option<String> {
+        match self {
+            Engine::Gpu(engine) => Some(engine.kernels()),
+            _ => None,
         }
     }
 

@@ -63,7 +63,10 @@ impl PreparedModel {
         };
         #[cfg(feature = "gpu")]
         let mut gpu = match adapter {
-            Some(adapter) => Some(Engine::prepare_gpu(adapter, &plan, &weights, dtype).await),
+            Some(adapter) => {
+                let gpu = (adapter, options.gpu_features());
+                Some(Engine::prepare_gpu(gpu, &plan, &weights, dtype).await)
+            }
             None => None,
         };
         let engine = match options.device {

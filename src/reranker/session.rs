@@ -83,6 +83,7 @@ impl Session {
         info.backend.device = fallback.engine.device();
         info.backend.engine = fallback.engine.name();
         info.backend.adapter = None;
+        info.backend.kernels = None;
         info.backend.reason = format!("the GPU failed: {}", error.context());
         // A concurrent run may have set it in the meantime.
         let _ = fallback.info.set(info);

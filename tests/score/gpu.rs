@@ -3,7 +3,7 @@
 #![cfg(feature = "gpu")]
 
 use crate::common::{all_fixtures, fixtures, largest_difference};
-use ranklet::{Device, Dtype, Options, Scores};
+use ranklet::{Device, Dtype, GpuFeatures, Options, Scores};
 
 fn on_gpu(dtype: Dtype) -> Options {
     let mut options = Options::default();
@@ -64,12 +64,22 @@ fn a_pair_has_the_same_score_in_every_call() {
 #[test]
 fn the_embedded_model_has_its_golden_scores() {
     let seed = crate::common::seed();
-    let source = ranklet::ModelSource::Embedded;
-    let reranker = ranklet::Reranker::load_blocking(source, on_gpu(Dtype::Q8)).unwrap();
     let pairs: Vec<_> = seed.documents.iter().map(|document| (&seed.query, document)).collect();
-    let got = reranker.score_blocking(&pairs, Scores::Raw).unwrap();
-    // The GPU rounds only the weights, as the engine that computed the golden logits.
-    let (_, difference) = largest_difference(&got, &seed.logits);
-    assert!(difference <= 1e-4, "{difference}: {got:?}");
-    assert_eq!(reranker.info().backend.device, "gpu");
+    let none = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
+    for features in [none, GpuFeatures::default()] {
+        let source = ranklet::ModelSource::Embedded;
+        let options = Options { gpu_features: features, ..on_gpu(Dtype::Q8) };
+        let reranker = ranklet::Reranker::load_blocking(source, options).unwrap();
+        let got = reranker.score_blocking(&pairs, Scores::Raw).unwrap();
+        let backend = &reranker.info().backend;
+        let kernels = backend.kernels.as_deref().unwrap();
+        // The GPU rounds only the weights, as the engine that computed the golden logits; packed products round activations
+        // too.
+        let is_packed = kernels.starts_with("i8");
+        assert!(!is_packed || features != none, "{kernels}");
+        let (_, difference) = largest_difference(&got, &seed.logits);
+        println!("{kernels}: {difference:.1e}");
+        assert!(difference <= if is_packed { 0.1 } else { 1e-4 }, "{kernels}: {difference}: {got:?}");
+        assert_eq!(backend.device, "gpu");
+    }
 }

@@ -10,8 +10,8 @@ use ranklet::ScoreCacheOptions;
 use ranklet::eval::Measure;
 use ranklet::hub::{self, HubOptions};
 use ranklet::{
-    Device, Dtype, Error, ErrorKind, ModelSource, ModelSummary, Options, Reranker, Result, Scores, describe,
-    model_folder,
+    Device, Dtype, Error, ErrorKind, GpuFeatures, ModelSource, ModelSummary, Options, Reranker, Result,
+    Scores, describe, model_folder,
 };
 
 use crate::calibrate::CalibrateArguments;
@@ -171,6 +171,10 @@ pub(crate) struct ModelArguments {
     /// The format of the weights in memory: auto, f32, f16, q8, q4.
     #[arg(long, default_value = "auto", value_parser = option::<Dtype>)]
     dtype: Dtype,
+    /// The optional features of a GPU that kernels may use if they are faster with them: all, none, or some of f16,
+    /// packed-dot and subgroups, separated by commas.
+    #[arg(long, default_value = "all", value_name = "FEATURES", value_parser = gpu_features)]
+    gpu_features: GpuFeatures,
     /// Maximum tokens of a pair. The default is the model's limit.
     #[arg(long, value_name = "TOKENS", value_parser = positive_integer)]
     max_length: Option<usize>,
@@ -276,10 +280,26 @@ impl ModelArguments {
             weights: self.weights,
             max_length: self.max_length,
             threads: self.threads,
+            gpu_features: self.gpu_features,
             ..Options::default()
         };
         Ok((source, options))
     }
+}
+
+fn gpu_features(text: &str) -> Result<GpuFeatures, String> {
+    let mut features = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
+    for name in text.split(',') {
+        match name {
+            "all" => features = GpuFeatures::default(),
+            "none" => {}
+            "f16" => features.f16 = true,
+            "packed-dot" => features.packed_dot = true,
+            "subgroups" => features.subgroups = true,
+            _ => return Err(format!("{name:?} is none of all, none, f16, packed-dot and subgroups")),
+        }
+    }
+    Ok(features)
 }
 
 fn quantized_dtype(text: &str) -> Result<Dtype, String> {

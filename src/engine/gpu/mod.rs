@@ -18,13 +18,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use self::lower::{Constants, Prepared};
-use self::record::{BatchShape, Step, VEC4, bytes, record};
+use self::record::{BatchShape, Dispatch, Step, Uploads, VEC4, bytes, record};
 #[cfg(not(target_arch = "wasm32"))]
 pub use self::run::KernelTime;
-pub use self::run::gpu_bytes;
 pub(crate) use self::run::{AdapterKind, Gpu};
 use self::run::{Executor, PendingRows};
-use self::shader::{GemmTile, Storage};
+pub use self::run::{GpuFeatures, gpu_bytes, gpu_choices, set_gpu_choices};
+use self::shader::{Arithmetic, KernelChoice, Storage};
 use super::Engine;
 use super::embed::Embedding;
 use crate::checkpoint::Weights;
@@ -53,7 +53,7 @@ pub(crate) struct GpuEngine {
     /// Tables of relative positions, by the index in the steps.
     relative_tables: Vec<Disentangled>,
     storage: Storage,
-    tile: GemmTile,
+    choice: KernelChoice,
     executor: Executor,
     hidden_size: usize,
     /// Number of pooled rows of each pair.
@@ -92,10 +92,10 @@ impl GpuEngine {
             Dtype::Q8 => Storage::Q8,
             _ => Storage::F32,
         };
-        let tile = run::autotune(&gpu, storage).await?;
+        let choice = run::autotune(&gpu, storage).await?;
         let scope = gpu.error_scope();
         let mut constants = Constants::new(&gpu);
-        let prepared = lower::prepare(plan, weights, storage, tile, &mut constants);
+        let prepared = lower::prepare(plan, weights, storage, choice.tile, &mut constants);
         let constants = constants.into_buffers();
         let Prepared { steps, rotations, relative_tables, setup_dispatches, setup_only } = match prepared {
             Ok(prepared) => prepared,
@@ -106,9 +106,7 @@ impl GpuEngine {
             }
         };
         let mut executor = Executor::new(constants);
-        // Every batch uses the kernels of the smallest one.
-        let smallest = record(&steps, BatchShape { tokens: 1, pairs: 1, tiles: 1, max_seqlen: 1 }, tile);
-        executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest.dispatches))?;
+        executor.warm_up(&gpu, setup_dispatches.iter().chain(&smallest_batch(&steps, choice)))?;
         if !setup_dispatches.is_empty() {
             executor.run_setup(&gpu, &setup_dispatches)?;
         }
@@ -122,7 +120,7 @@ impl GpuEngine {
             rotations,
             relative_tables,
             storage,
-            tile,
+            choice,
             executor,
             hidden_size: plan.hidden_size,
             poolings: plan.pooled_size() / plan.hidden_size,
@@ -144,7 +142,35 @@ impl GpuEngine {
     /// Returns the largest accepted difference between raw logits and those of exact arithmetic on the checkpoint's
     /// weights.
     pub(super) fn tolerance(&self) -> f32 {
-        if self.storage == Storage::F16 { 2e-2 } else { 1e-3 }
+        match (self.storage, self.choice.arithmetic) {
+            // As for the CPU engine, which quantizes activations in the same way.
+            (_, Arithmetic::I8) => 0.1,
+            (Storage::F16, _) => 2e-2,
+            _ => 1e-3,
+        }
+    }
+
+    /// Describes the chosen kernels.
+    pub(crate) fn kernels(&self) -> String {
+        self.choice.to_string()
+    }
+
+    /// Replaces kernels that use optional features by those that do not. Returns whether there were any.
+    ///
+    /// # Errors
+    /// `device-lost`; `internal` if the GPU rejects the kernels.
+    pub(crate) async fn drop_features(&mut self) -> Result<bool> {
+        let plain = self.choice.without_features();
+        if plain == self.choice {
+            return Ok(false);
+        }
+        let scope = self.gpu.error_scope();
+        let warmed = self.executor.warm_up(&self.gpu, &smallest_batch(&self.steps, plain));
+        scope.pop().await?;
+        warmed?;
+        self.choice = plain;
+        run::remember(&self.gpu, self.storage, plain);
+        Ok(true)
     }
 
     /// Returns the preferred number of tokens in a micro-batch.
@@ -174,8 +200,8 @@ impl GpuEngine {
             parts
                 .iter()
                 .map(|part| {
-                    let recording = record(&self.steps, record::shape(part), self.tile);
-                    let uploads = record::uploads(part, embedding, &self.rotations, &self.relative_tables);
+                    let recording = record(&self.steps, record::shape(part), self.choice);
+                    let uploads = self.uploads(part, embedding);
                     self.executor.submit(&self.gpu, &recording, uploads)
                 })
                 .collect::<Result<Vec<_>>>()
@@ -215,9 +241,14 @@ impl GpuEngine {
     pub(super) async fn profile(&self, batch: &Batch) -> Result<Vec<KernelTime>> {
         let embedding =
             self.embedding.as_ref().ok_or_else(|| internal("the GPU engine has no embeddings"))?;
-        let recording = record(&self.steps, record::shape(batch), self.tile);
-        let uploads = record::uploads(batch, embedding, &self.rotations, &self.relative_tables);
+        let recording = record(&self.steps, record::shape(batch), self.choice);
+        let uploads = self.uploads(batch, embedding);
         self.executor.profile(&self.gpu, &recording, uploads).await
+    }
+
+    fn uploads(&self, batch: &Batch, embedding: &Embedding) -> Uploads {
+        let needs_positions = self.choice.arithmetic == Arithmetic::I8;
+        record::uploads(batch, embedding, &self.rotations, &self.relative_tables, needs_positions)
     }
 
     /// Returns the pooled rows of each pair side by side, without their padding. In `rows`, all pairs of one pooling come
@@ -264,8 +295,13 @@ impl GpuEngine {
         let recording = record(
             &self.steps,
             BatchShape { tokens, pairs: tokens, tiles: tokens, max_seqlen: tokens },
-            self.tile,
+            self.choice,
         );
         recording.scratch.into_values().max().unwrap_or(bytes(tokens, 1))
     }
+}
+
+/// Returns the dispatches of the smallest batch. Every batch uses the same kernels.
+fn smallest_batch(steps: &[Step], choice: KernelChoice) -> Vec<Dispatch> {
+    record(steps, BatchShape { tokens: 1, pairs: 1, tiles: 1, max_seqlen: 1 }, choice).dispatches
 }

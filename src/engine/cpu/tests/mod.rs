@@ -25,6 +25,32 @@ pub(in crate::engine) fn batch(lengths: &[usize]) -> Batch {
     batch
 }
 
+/// Rows as the scalar kernels quantize them.
+#[cfg(feature = "gpu")]
+pub(in crate::engine) struct TestedRows {
+    /// `[rows, columns]`.
+    pub(in crate::engine) codes: Vec<i8>,
+    pub(in crate::engine) scales: Vec<f32>,
+    /// The zero points.
+    pub(in crate::engine) middles: Vec<f32>,
+}
+
+/// Quantizes rows times `factors`.
+#[cfg(feature = "gpu")]
+pub(in crate::engine) fn quantized_rows(rows: &[f32], columns: usize, factors: &[f32]) -> TestedRows {
+    let mut out = kernels::QuantizedRows::default();
+    let count = rows.len() / columns;
+    let stride = columns.next_multiple_of(arch::DEPTH_STEP);
+    out.reserve(count, stride, std::iter::empty());
+    kernels::available()[0].quantize(rows, columns, factors, &mut out);
+    let codes = out.values.chunks_exact(stride).take(count).flat_map(|row| &row[..columns]);
+    TestedRows {
+        codes: codes.map(|&code| i8::try_from(code).unwrap()).collect(),
+        scales: out.scales[..count].to_vec(),
+        middles: out.zero_points[..count].to_vec(),
+    }
+}
+
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }

@@ -5,7 +5,7 @@ use super::weights::{Column, Packer};
 use crate::checkpoint::Weights;
 use crate::engine::gpu::GpuEngine;
 use crate::engine::gpu::record::{
-    Constant, Dispatch, Linear, Norm, Slot, Step, VEC4, bytes, gemm, norm_in_place,
+    Constant, Dispatch, Linear, Norm, Product, Q8Tables, Slot, Step, VEC4, bytes, gemm, norm_in_place,
 };
 use crate::engine::gpu::shader::{Epilogue, GemmTile, Storage};
 use crate::engine::lower::{Lower, StepTypes, lower};
@@ -134,7 +134,7 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         let constant = self.packer.upload_f32(weight, &padded)?;
         if let Some(norm) = &positions.norm {
             let norm = self.packer.norm(norm)?;
-            self.prepared.setup_dispatches.push(norm_in_place(&norm, Slot::Constant(constant), *rows));
+            self.prepared.setup_dispatches.push(norm_in_place(&norm, Slot::Constant(constant), *rows, false));
         }
         self.prepared.setup_only.push(constant);
         Ok((constant, *rows))
@@ -150,10 +150,13 @@ impl<U: Upload> Lower<GpuEngine> for Lowering<'_, U> {
         let size = bytes(rows, linear.column_vectors);
         let projected = self.packer.upload.create("relative positions", size)?;
         let buffers = [table, projected].map(Slot::Constant);
-        let dispatch = gemm(&linear, buffers, [rows, linear.column_vectors], Epilogue::Store, self.tile);
+        let work = (Product::F32, Epilogue::Store);
+        let dispatch = gemm(&linear, buffers, [rows, linear.column_vectors], work, self.tile);
         self.prepared.setup_dispatches.push(dispatch);
         self.prepared.setup_only.extend([linear.weight, linear.bias]);
-        self.prepared.setup_only.extend(linear.scales.into_iter().flatten());
+        if let Some(Q8Tables { scales, factors, column_sums }) = linear.q8 {
+            self.prepared.setup_only.extend([scales, factors, column_sums]);
+        }
         Ok(projected)
     }
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::constants::Upload;
-use crate::checkpoint::{Tensor, Weights};
-use crate::engine::gpu::record::{Linear, Norm, VEC4};
+use crate::checkpoint::{Q7_OFFSET, Tensor, Weights};
+use crate::engine::gpu::record::{Linear, Norm, Q8Tables, VEC4};
 use crate::engine::gpu::shader::{DEPTH_ALIGN, PANEL_VECTORS, Storage};
 use crate::engine::weight_checks::{check_input_scales, check_magnitude};
 use crate::error::{Result, weights};
@@ -36,16 +36,17 @@ impl<U: Upload> Packer<'_, U> {
         let panel_bytes = depth * PANEL_VECTORS * self.storage.vector_bytes();
         let weight = self.upload.create(first, (panels * panel_bytes) as u64)?;
         let mut scales = Vec::with_capacity(columns.len());
+        let mut column_sums = Vec::with_capacity(columns.len());
         let mut rows = LayerRows::new(self.weights, layers);
         for (panel, columns) in columns.chunks(PANEL_VECTORS * VEC4).enumerate() {
             let bytes = match self.storage {
-                Storage::Q8 => rows.q8_panel(columns, inputs, depth, &mut scales)?,
+                Storage::Q8 => rows.q8_panel(columns, inputs, depth, (&mut scales, &mut column_sums))?,
                 storage => rows.float_panel(columns, inputs, depth, storage)?,
             };
             self.upload.write(weight, (panel * panel_bytes) as u64, &bytes);
         }
         let bias = self.upload_biases(layers, columns)?;
-        let scales = match self.storage {
+        let q8 = match self.storage {
             Storage::Q8 => {
                 check_magnitude(
                     first,
@@ -55,7 +56,11 @@ impl<U: Upload> Packer<'_, U> {
                 for (factor, input) in padded_factors.iter_mut().zip(inputs) {
                     *factor = input.map_or(0.0, |input| input_factors.get(input).copied().unwrap_or(1.0));
                 }
-                Some([self.upload_f32(first, &scales)?, self.upload_f32(first, &padded_factors)?])
+                Some(Q8Tables {
+                    scales: self.upload_f32(first, &scales)?,
+                    factors: self.upload_f32(first, &padded_factors)?,
+                    column_sums: self.upload_f32(first, &column_sums)?,
+                })
             }
             _ => None,
         };
@@ -63,7 +68,7 @@ impl<U: Upload> Packer<'_, U> {
             storage: self.storage,
             weight,
             bias,
-            scales,
+            q8,
             depth,
             input_vectors: inputs.len().div_ceil(VEC4),
             column_vectors: columns.len().div_ceil(VEC4),
@@ -181,28 +186,34 @@ impl<'a> LayerRows<'a> {
         Ok(panel)
     }
 
-    /// Packs a panel of 7-bit codes, `[depth, 64]`, and appends the scales of its columns to `scales`.
+    /// Packs a panel of signed 7-bit codes, `[depth / 4, 64, 4]`, and appends the scales and the sums of its columns.
     fn q8_panel(
         &self,
         columns: &[Column],
         inputs: &[Option<usize>],
         depth: usize,
-        scales: &mut Vec<f32>,
+        (scales, column_sums): (&mut Vec<f32>, &mut Vec<f32>),
     ) -> Result<Vec<u8>> {
         let mut panel = vec![0; depth * PANEL_VECTORS * VEC4];
         for (index, column) in columns.iter().enumerate() {
             let Some(column) = *column else {
                 scales.push(0.0);
+                column_sums.push(0.0);
                 continue;
             };
             let (tensor, row) = self.source(column)?;
             let (codes, scale) = tensor.codes(row);
             scales.push(scale);
+            let mut sum = 0;
             for (k, input) in inputs.iter().enumerate() {
                 if let Some(code) = input.and_then(|input| codes.get(input)) {
-                    panel[k * PANEL_VECTORS * VEC4 + index] = *code;
+                    let code = code.wrapping_sub(Q7_OFFSET as u8).cast_signed();
+                    sum += i32::from(code);
+                    let word = k / VEC4 * PANEL_VECTORS * VEC4 + index;
+                    panel[word * VEC4 + k % VEC4] = code.cast_unsigned();
                 }
             }
+            column_sums.push(sum as f32);
         }
         Ok(panel)
     }

@@ -24,6 +24,7 @@ pub(crate) fn uploads(
     embedding: &Embedding,
     rotations: &[(Rotary, usize)],
     relative_tables: &[Disentangled],
+    needs_positions: bool,
 ) -> Uploads {
     let cu_seqlens: Vec<u32> = batch.cu_seqlens.iter().map(|row| *row as u32).collect();
     let mut uploads = vec![
@@ -32,7 +33,7 @@ pub(crate) fn uploads(
         (Slot::Input(Input::Tiles), words(&tiles(batch))),
         (Slot::Input(Input::ClsTiles), words(&cls_tiles(batch))),
     ];
-    if !rotations.is_empty() {
+    if needs_positions || !rotations.is_empty() {
         let positions: Vec<u32> = batch.ranges().flat_map(|rows| 0..rows.len() as u32).collect();
         uploads.push((Slot::Input(Input::Positions), words(&positions)));
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::dispatches::{Product, VECTOR_CODES, bytes, count, gemm, norm_in_place, norm_params, quantize};
 use super::recording::{Dispatch, Input, Recording, Scratch, Slot};
 use super::steps::{Attention, BlockNorm, Convolution, FeedForward, Linear, Norm, Positions, Step, VEC4};
 use crate::engine::gpu::shader::{
-    AttentionKernel, AttentionParams, Epilogue, GatherParams, GemmKernel, GemmParams, GemmTile, Kernel,
-    NormParams, Params, PoolKernel, PoolParams, RotateParams, UnfoldParams, row_grid,
+    Arithmetic, AttentionKernel, AttentionParams, Epilogue, GatherParams, Kernel, KernelChoice, Params,
+    PoolKernel, PoolParams, Queries, RotateParams, UnfoldParams, row_grid,
 };
 use crate::engine::lower::QkvProjections;
 use crate::model::{Pool, Pooling, Unfold};
@@ -26,8 +27,8 @@ pub(crate) struct BatchShape {
 }
 
 /// Records the steps for a batch of this shape.
-pub(crate) fn record(steps: &[Step], shape: BatchShape, tile: GemmTile) -> Recording {
-    let mut recorder = Recorder::new(shape, tile);
+pub(crate) fn record(steps: &[Step], shape: BatchShape, choice: KernelChoice) -> Recording {
+    let mut recorder = Recorder::new(shape, choice);
     for step in steps {
         recorder.step(step);
     }
@@ -46,7 +47,7 @@ struct PoolPlace {
 
 struct Recorder {
     shape: BatchShape,
-    tile: GemmTile,
+    choice: KernelChoice,
     dispatches: Vec<Dispatch>,
     scratch: BTreeMap<Scratch, u64>,
     /// The buffer with the residual stream.
@@ -55,13 +56,16 @@ struct Recorder {
     rows: usize,
     /// Vectors of a row of it.
     vectors: usize,
+    /// Whether the residual stream has a row per token, not one per pair or pooling.
+    has_all_rows: bool,
 }
 
 impl Recorder {
-    fn new(shape: BatchShape, tile: GemmTile) -> Self {
+    fn new(shape: BatchShape, choice: KernelChoice) -> Self {
         Self {
             shape,
-            tile,
+            choice,
+            has_all_rows: true,
             dispatches: Vec::new(),
             scratch: BTreeMap::new(),
             residual: Scratch::ResidualA,
@@ -121,7 +125,7 @@ impl Recorder {
                 };
                 let to = self.other_residual();
                 self.gather(self.residual, to, false, PoolPlace::default());
-                (self.residual, self.rows) = (to, self.shape.pairs);
+                (self.residual, self.rows, self.has_all_rows) = (to, self.shape.pairs, false);
                 self.linear(query, query_input, Scratch::ClsQuery, Epilogue::Store, self.rows);
                 self.attend(attention, [Scratch::ClsQuery, Scratch::Qkv], [stride, 0]);
             }
@@ -193,7 +197,10 @@ impl Recorder {
             group: count(attention.heads / attention.key_value_heads),
         };
         self.dispatches.push(Dispatch {
-            kernel: Kernel::Attention(attention.kernel()),
+            kernel: Kernel::Attention(attention.kernel(match all_queries {
+                true => Queries::Tile,
+                false => Queries::One { subgroups: self.choice.subgroups },
+            })),
             buffers,
             params: Params::Attention(params),
             grid: AttentionKernel::grid(tile_count, attention.heads),
@@ -217,7 +224,8 @@ impl Recorder {
         self.reserve(Scratch::Normed, self.rows, self.vectors);
         let [weight, bias] = [norm.weight, norm.bias].map(Slot::Constant);
         let buffers = [weight, bias, Slot::Scratch(Scratch::Normed), Slot::Scratch(self.residual)];
-        self.push(Kernel::Norm { in_place: false }, buffers, norm_params(norm, self.rows), self.rows);
+        let kernel = Kernel::Norm { in_place: false, subgroups: self.choice.subgroups };
+        self.push(kernel, buffers, norm_params(norm, self.rows), self.rows);
         Scratch::Normed
     }
 
@@ -228,7 +236,8 @@ impl Recorder {
     }
 
     fn norm(&mut self, norm: &Norm) {
-        self.dispatches.push(norm_in_place(norm, Slot::Scratch(self.residual), self.rows));
+        let subgroups = self.choice.subgroups;
+        self.dispatches.push(norm_in_place(norm, Slot::Scratch(self.residual), self.rows, subgroups));
     }
 
     /// Pools in each of the ways listed. All rows of the first way come before those of the second.
@@ -245,7 +254,7 @@ impl Recorder {
                 Pooling::Max => self.reduce(PoolKernel::Max, to, place),
             }
         }
-        (self.residual, self.rows) = (to, pool.poolings.len() * pairs);
+        (self.residual, self.rows, self.has_all_rows) = (to, pool.poolings.len() * pairs, false);
     }
 
     /// Reduces the rows of each pair to one.
@@ -302,8 +311,24 @@ impl Recorder {
             _ => linear.column_vectors,
         };
         self.reserve(to, rows, columns);
-        let (from, to) = (Slot::Scratch(from), Slot::Scratch(to));
-        self.dispatches.push(gemm(linear, [from, to], [rows, columns], epilogue, self.tile));
+        let [from, to] = [from, to].map(Slot::Scratch);
+        let tile = self.choice.tile;
+        let push = |recorder: &mut Self, from, rows, product| {
+            recorder.dispatches.push(gemm(linear, [from, to], [rows, columns], (product, epilogue), tile));
+        };
+        match (self.choice.arithmetic, linear.q8) {
+            (Arithmetic::I8, Some(tables)) if self.has_all_rows => {
+                self.dispatches.push(quantize(linear, tables, from, rows, self.choice.subgroups));
+                push(self, Slot::Scratch(Scratch::Codes), rows, Product::Codes);
+                push(self, from, self.shape.pairs, Product::FirstRows);
+                self.reserve(Scratch::Codes, rows, linear.depth / VECTOR_CODES);
+                self.reserve(Scratch::RowScales, rows.div_ceil(2), 1);
+            }
+            // The kernel for first rows is compiled anyway.
+            (Arithmetic::I8, Some(_)) => push(self, from, rows, Product::OtherRows),
+            (Arithmetic::F16, None) => push(self, from, rows, Product::F16),
+            _ => push(self, from, rows, Product::F32),
+        }
     }
 
     /// Returns the other of the two residual-stream buffers.
@@ -322,61 +347,4 @@ impl Recorder {
     fn push<const B: usize>(&mut self, kernel: Kernel, buffers: [Slot; B], params: Params, rows: usize) {
         self.dispatches.push(Dispatch { kernel, buffers: buffers.to_vec(), params, grid: row_grid(rows) });
     }
-}
-
-/// Returns the dispatch that normalizes `rows` rows in place.
-pub(crate) fn norm_in_place(norm: &Norm, buffer: Slot, rows: usize) -> Dispatch {
-    Dispatch {
-        kernel: Kernel::Norm { in_place: true },
-        buffers: vec![Slot::Constant(norm.weight), Slot::Constant(norm.bias), buffer],
-        params: norm_params(norm, rows),
-        grid: row_grid(rows),
-    }
-}
-
-fn norm_params(norm: &Norm, rows: usize) -> Params {
-    Params::Norm(NormParams {
-        rows: count(rows),
-        width: count(norm.width),
-        vectors: count(norm.width.div_ceil(VEC4)),
-        eps: norm.eps,
-        rms: u32::from(norm.rms),
-    })
-}
-
-/// Returns the dispatch of a linear layer that writes `rows` rows of `columns` vectors.
-pub(crate) fn gemm(
-    linear: &Linear,
-    [from, to]: [Slot; 2],
-    [rows, columns]: [usize; 2],
-    epilogue: Epilogue,
-    tile: GemmTile,
-) -> Dispatch {
-    let kernel = GemmKernel { tile, storage: linear.storage, epilogue };
-    let mut buffers = vec![from, Slot::Constant(linear.weight), Slot::Constant(linear.bias), to];
-    buffers.extend(linear.scales.into_iter().flatten().map(Slot::Constant));
-    let params = GemmParams {
-        rows: count(rows),
-        depth: count(linear.depth),
-        input_vectors: count(linear.input_vectors),
-        input_stride: count(linear.input_vectors),
-        column_vectors: count(linear.column_vectors),
-        output_stride: count(columns),
-    };
-    Dispatch {
-        kernel: Kernel::Gemm(kernel),
-        buffers,
-        params: Params::Gemm(params),
-        grid: kernel.grid(rows, linear.column_vectors),
-    }
-}
-
-/// Returns the bytes of `rows` rows of f32.
-pub(crate) fn bytes(rows: usize, vectors: usize) -> u64 {
-    (rows * vectors * VEC4 * size_of::<f32>()) as u64
-}
-
-/// Converts a count for a kernel. No buffer that a GPU can bind has 2^32 elements.
-fn count(number: usize) -> u32 {
-    number as u32
 }

@@ -79,4 +79,8 @@ pub(crate) enum Scratch {
     Intermediate,
     /// The rows with their neighbors, for a convolution.
     Unfolded,
+    /// The quantized input of a linear layer.
+    Codes,
+    /// The scale and the middle of each of its rows.
+    RowScales,
 }

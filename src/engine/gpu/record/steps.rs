@@ -3,7 +3,7 @@
 //! Sizes are in vectors of four elements. A row is padded with zeros to whole vectors.
 
 use crate::engine::gpu::GpuEngine;
-use crate::engine::gpu::shader::{AttentionKernel, PositionBias, Storage};
+use crate::engine::gpu::shader::{AttentionKernel, PositionBias, Queries, Storage};
 use crate::engine::lower;
 
 /// Index of a constant buffer.
@@ -31,14 +31,24 @@ pub(crate) struct Norm {
     pub(crate) rms: bool,
 }
 
+/// The tables of a layer in q8.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Q8Tables {
+    /// The scales of columns.
+    pub(crate) scales: Constant,
+    /// The factors of input features.
+    pub(crate) factors: Constant,
+    /// The sum of each column's codes.
+    pub(crate) column_sums: Constant,
+}
+
 /// One or more linear layers over the same input, with their columns side by side.
 #[derive(Debug)]
 pub(crate) struct Linear {
     pub(crate) storage: Storage,
     pub(crate) weight: Constant,
     pub(crate) bias: Constant,
-    /// For q8: the scales of columns and the factors of inputs.
-    pub(crate) scales: Option<[Constant; 2]>,
+    pub(crate) q8: Option<Q8Tables>,
     /// Input features of the packed weights, a multiple of [`DEPTH_ALIGN`](crate::engine::gpu::shader::DEPTH_ALIGN).
     pub(crate) depth: usize,
     /// Vectors of an input row.
@@ -68,7 +78,7 @@ impl Attention {
     }
 
     /// Returns the kernel for these positions and this size of heads.
-    pub(crate) fn kernel(&self) -> AttentionKernel {
+    pub(crate) fn kernel(&self, queries: Queries) -> AttentionKernel {
         let positions = match &self.positions {
             Positions::Absent | Positions::Rotary(_) => PositionBias::Absent,
             Positions::Alibi(_) => PositionBias::Alibi,
@@ -77,6 +87,6 @@ impl Attention {
                 PositionBias::Relative { keys: relative.keys.is_some(), queries: relative.queries.is_some() }
             }
         };
-        AttentionKernel { vectors: self.head_vectors(), positions }
+        AttentionKernel { vectors: self.head_vectors(), positions, queries }
     }
 }

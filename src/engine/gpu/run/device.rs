@@ -25,11 +25,42 @@ pub(crate) enum AdapterKind {
     Hardware,
 }
 
+/// Optional features of a GPU that kernels can use. In browsers, none are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize), serde(default, deny_unknown_fields))]
+pub struct GpuFeatures {
+    /// Arithmetic in f16.
+    pub f16: bool,
+    /// Dot products of four packed 8-bit integers.
+    pub packed_dot: bool,
+    /// Sums and maxima over the invocations of a subgroup.
+    pub subgroups: bool,
+}
+
+impl Default for GpuFeatures {
+    /// Returns all features.
+    fn default() -> Self {
+        Self { f16: true, packed_dot: true, subgroups: true }
+    }
+}
+
+impl GpuFeatures {
+    /// Returns the features that both have.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            f16: self.f16 && other.f16,
+            packed_dot: self.packed_dot && other.packed_dot,
+            subgroups: self.subgroups && other.subgroups,
+        }
+    }
+}
+
 /// A device and its queue.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
+    pub(crate) features: GpuFeatures,
     adapter: wgpu::AdapterInfo,
     /// The reason of a device loss.
     lost: Arc<Mutex<Option<String>>>,
@@ -56,23 +87,29 @@ impl Gpu {
         if kind == AdapterKind::Hardware && !may_have_hardware() {
             return Err(unsupported("there is no GPU"));
         }
-        let adapter = adapter().await?;
+        let (adapter, packed_dot) = adapter().await?;
         if kind == AdapterKind::Hardware && adapter.get_info().device_type == wgpu::DeviceType::Cpu {
             return Err(unsupported("the GPU is a program on the CPU"));
         }
-        Self::request(&adapter, required_limits(&adapter.limits())).await
+        Self::request(&adapter, packed_dot, required_limits(&adapter.limits())).await
     }
 
     /// Opens the fastest adapter with these limits.
     #[cfg(test)]
     pub(crate) async fn open_with_limits(limits: wgpu::Limits) -> Result<Self> {
-        Self::request(&adapter().await?, limits).await
+        let (adapter, packed_dot) = adapter().await?;
+        Self::request(&adapter, packed_dot, limits).await
     }
 
-    async fn request(adapter: &wgpu::Adapter, required_limits: wgpu::Limits) -> Result<Self> {
+    async fn request(
+        adapter: &wgpu::Adapter,
+        packed_dot: bool,
+        required_limits: wgpu::Limits,
+    ) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ranklet"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
             required_limits,
             ..Default::default()
         };
@@ -87,7 +124,13 @@ impl Gpu {
         });
         // Only a lost device raises errors outside a scope. wgpu's default handler panics.
         device.on_uncaptured_error(Arc::new(|_| {}));
-        Ok(Self { device, queue, adapter: adapter.get_info(), lost })
+        let has = |feature| !cfg!(target_arch = "wasm32") && device.features().contains(feature);
+        let features = GpuFeatures {
+            f16: has(wgpu::Features::SHADER_F16),
+            packed_dot: packed_dot && !cfg!(target_arch = "wasm32"),
+            subgroups: has(wgpu::Features::SUBGROUP),
+        };
+        Ok(Self { device, queue, features, adapter: adapter.get_info(), lost })
     }
 
     /// Returns the adapter's name and the backend.
@@ -147,14 +190,16 @@ impl Gpu {
     }
 }
 
-/// Requests the fastest adapter.
-async fn adapter() -> Result<wgpu::Adapter> {
+/// Requests the fastest adapter. Also returns whether its WGSL has packed dot products; a driver without them emulates them.
+async fn adapter() -> Result<(wgpu::Adapter, bool)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options = wgpu::RequestAdapterOptions {
         power_preference: wgpu::PowerPreference::HighPerformance,
         ..Default::default()
     };
-    instance.request_adapter(&options).await.map_err(|error| {
+    let packed_dot = wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct;
+    let packed_dot = instance.wgsl_language_features().contains(packed_dot);
+    let adapter = instance.request_adapter(&options).await.map_err(|error| {
         // wgpu's own message lists the backends that were not compiled in.
         let why = match cfg!(target_family = "wasm") {
             true => {
@@ -163,7 +208,8 @@ async fn adapter() -> Result<wgpu::Adapter> {
             false => "Vulkan, Metal and DX12 found none",
         };
         unsupported(format!("there is no GPU to compute with: {why}")).with_source(error)
-    })
+    })?;
+    Ok((adapter, packed_dot))
 }
 
 /// Whether there may be a hardware GPU. On Linux each has a device file; enumerating Vulkan adapters instead takes time

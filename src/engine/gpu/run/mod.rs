@@ -10,10 +10,11 @@ mod profile;
 
 #[cfg(test)]
 pub(super) use autotune::GEMM_TILES;
-pub(super) use autotune::autotune;
+pub(super) use autotune::{autotune, remember};
+pub use autotune::{gpu_choices, set_gpu_choices};
 pub(super) use device::Buffer;
-pub use device::gpu_bytes;
 pub(crate) use device::{AdapterKind, Gpu};
+pub use device::{GpuFeatures, gpu_bytes};
 pub(super) use executor::{Executor, PendingRows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use profile::KernelTime;

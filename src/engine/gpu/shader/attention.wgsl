@@ -1,8 +1,9 @@
 // softmax(query key^T * scale) value, for one head and up to QUERIES queries of one pair per workgroup.
 //
-// Each invocation computes one query. It keeps the maximum logit so far, the sum of exponentials relative to it and the
-// weighted sum of values (online softmax: Milakov and Gimelshein, 2018, arXiv:1805.02867), so the matrix of logits is
-// never stored. Keys and values are read in blocks that the workgroup shares.
+// Each invocation computes one query; or the workgroup computes one query, and each invocation takes some of its keys. An
+// invocation keeps the maximum logit so far, the sum of exponentials relative to it and the weighted sum of values (online
+// softmax: Milakov and Gimelshein, 2018, arXiv:1805.02867), so the matrix of logits is never stored. Keys and values of
+// several queries are read in blocks that the workgroup shares.
 
 struct Params {
   query_stride: u32,  // strides and columns are in vectors
@@ -49,14 +50,27 @@ const MAX_DISTANCE: i32 = {MAX_BIAS_DISTANCE};  // greater distances have the bi
 #end
 
 const QUERIES: u32 = {QUERIES}u;
-const KEYS: u32 = {KEYS}u;
 const VECTORS: u32 = {VECTORS}u;  // of a head
 
+#if not ONE_QUERY
+const KEYS: u32 = {KEYS}u;
 var<workgroup> key_tile: array<vec4<f32>, KEYS * VECTORS>;
 var<workgroup> value_tile: array<vec4<f32>, KEYS * VECTORS>;
+#end
 
 @compute @workgroup_size({QUERIES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+#if SUBGROUPS
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  @builtin(subgroup_size) subgroup_lanes: u32,
+#end
+) {
+#if SUBGROUPS
+  lane = subgroup_lane;
+  lanes = subgroup_lanes;
+#end
   let tile = tiles[group.x];
   let head = group.y;
   let key_head = head / params.group;
@@ -76,6 +90,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // The keys within the window of any query of the tile.
   let window_start = first_position - min(first_position, params.window);
   let window_end = min(tile.rows, first_position + tile.queries + params.window);
+#if ONE_QUERY
+  {
+    for (var at = window_start + index; at < window_end; at += QUERIES) {
+      let start = (tile.first_row + at) * params.key_stride + key_head * VECTORS;
+      let key = start + params.key_column;
+      let value = start + params.value_column;
+#else
   for (var block = window_start; block < window_end; block += KEYS) {
     let count = min(KEYS, window_end - block);
     for (var item = index; item < count * VECTORS; item += QUERIES) {
@@ -85,12 +106,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     for (var j = 0u; j < count; j++) {
-      let distance = i32(position) - i32(block + j);
-      if (u32(abs(distance)) > params.window) { continue; }
+      let at = block + j;
       let key = j * VECTORS;
-      var products = q0 * key_tile[key];
+      let value = key;
+#end
+      let distance = i32(position) - i32(at);
+      if (u32(abs(distance)) > params.window) { continue; }
+      var products = q0 * {KEYS_IN}[key];
 #for D in 1..VECTORS
-      products += q{D} * key_tile[key + {D}u];
+      products += q{D} * {KEYS_IN}[key + {D}u];
 #end
 #if RELATIVE
       let max_distance = i32(params.max_distance);
@@ -102,9 +126,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 #end
 #end
 #if QUERY_TABLE
-      var position_products = query_table[table_start] * key_tile[key];
+      var position_products = query_table[table_start] * {KEYS_IN}[key];
 #for D in 1..VECTORS
-      position_products += query_table[table_start + {D}u] * key_tile[key + {D}u];
+      position_products += query_table[table_start + {D}u] * {KEYS_IN}[key + {D}u];
 #end
       products += position_products * params.scale;
 #end
@@ -129,15 +153,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let weight = exp(logit - max_logit);
       sum += weight;
 #for D in 0..VECTORS
-      o{D} += weight * value_tile[key + {D}u];
+      o{D} += weight * {VALUES_IN}[value + {D}u];
 #end
     }
+#if not ONE_QUERY
     workgroupBarrier();
+#end
   }
 
-  if (index >= tile.queries) { return; }
   let output_start = row * params.output_stride + head * VECTORS;
+#if ONE_QUERY
+  let rescale = exp(max_logit - maximum(index, vec4<f32>(max_logit)).x);
+  let whole = total(index, vec4<f32>(sum * rescale)).x;
+#for D in 0..VECTORS
+  let whole{D} = total(index, o{D} * rescale);
+  if (index == {D}u % QUERIES) { output[output_start + {D}u] = whole{D} / whole; }
+#end
+#else
+  if (index >= tile.queries) { return; }
 #for D in 0..VECTORS
   output[output_start + {D}u] = o{D} / sum;
+#end
 #end
 }

@@ -21,6 +21,13 @@ pub(crate) enum Kernel {
     Norm {
         /// Whether the output overwrites the input.
         in_place: bool,
+        /// Whether sums are taken within subgroups first.
+        subgroups: bool,
+    },
+    /// Quantizes every row to 8 bits.
+    Quantize {
+        /// Whether minimum and maximum are taken within subgroups first.
+        subgroups: bool,
     },
     /// Copies the first or the last row of each pair.
     Gather,
@@ -37,7 +44,31 @@ pub(crate) enum Kernel {
 pub(crate) struct GemmKernel {
     pub(crate) tile: GemmTile,
     pub(crate) storage: Storage,
+    pub(crate) arithmetic: Arithmetic,
+    /// Whether the rows may be the first ones of each pair, among others in the buffers.
+    pub(crate) first_rows: bool,
     pub(crate) epilogue: Epilogue,
+}
+
+/// The arithmetic of a matrix product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Arithmetic {
+    /// Products and sums in f32.
+    F32,
+    /// Products in f16 and their sums over one step of depth; sums of those in f32. Needs weights in f16.
+    F16,
+    /// Products of 8-bit integers, four at a time, with exact sums. Needs weights in q8; inputs are quantized by
+    /// [`Kernel::Quantize`].
+    I8,
+}
+
+/// The variants of kernels that an engine uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KernelChoice {
+    pub(crate) tile: GemmTile,
+    pub(crate) arithmetic: Arithmetic,
+    /// Whether kernels with one row per workgroup reduce it within subgroups first.
+    pub(crate) subgroups: bool,
 }
 
 /// The tiling of a matrix product.
@@ -53,13 +84,34 @@ pub(crate) struct GemmTile {
     pub(crate) step: Option<u32>,
 }
 
+impl KernelChoice {
+    /// Returns the choice without optional features.
+    pub(crate) fn without_features(self) -> Self {
+        Self { arithmetic: Arithmetic::F32, subgroups: false, ..self }
+    }
+}
+
+impl std::fmt::Display for KernelChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let GemmTile { rows, group_m, group_n, step } = self.tile;
+        let arithmetic = match self.arithmetic {
+            Arithmetic::F32 => "f32",
+            Arithmetic::F16 => "f16",
+            Arithmetic::I8 => "i8",
+        };
+        let subgroups = if self.subgroups { ", subgroups" } else { "" };
+        write!(f, "{arithmetic} products, tile {rows}x{group_m}x{group_n}x{}{subgroups}", step.unwrap_or(0))
+    }
+}
+
 /// The format of packed weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Storage {
     F32,
     /// Two weights per word.
     F16,
-    /// 7-bit codes, four per word, with one scale per column and one factor per input feature.
+    /// Signed 7-bit codes, with one scale per column and one factor per input feature. A word has four input features of
+    /// one column.
     Q8,
 }
 
@@ -84,6 +136,19 @@ pub(crate) struct AttentionKernel {
     /// Vectors of a head.
     pub(crate) vectors: usize,
     pub(crate) positions: PositionBias,
+    pub(crate) queries: Queries,
+}
+
+/// The queries of a workgroup of attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Queries {
+    /// Up to [`QUERY_TILE`], one per invocation.
+    Tile,
+    /// One, whose keys are shared out to the invocations.
+    One {
+        /// Whether the parts are combined within subgroups first.
+        subgroups: bool,
+    },
 }
 
 /// The position terms of attention's logits.
@@ -127,6 +192,7 @@ impl Kernel {
             Kernel::Gemm(_) => "gemm",
             Kernel::Attention(_) => "attention",
             Kernel::Norm { .. } => "norm",
+            Kernel::Quantize { .. } => "quantize",
             Kernel::Gather => "gather",
             Kernel::Pool(_) => "pool",
             Kernel::Rotate => "rotate",
@@ -138,8 +204,9 @@ impl Kernel {
     pub(crate) fn bindings(self) -> Vec<Access> {
         use Access::{Read, ReadWrite};
         match self {
-            Kernel::Gemm(GemmKernel { storage: Storage::Q8, .. }) => {
-                vec![Read, Read, Read, ReadWrite, Read, Read]
+            Kernel::Gemm(GemmKernel { storage: Storage::Q8, arithmetic, first_rows, .. }) => {
+                let row_tables = usize::from(arithmetic == Arithmetic::I8 || first_rows);
+                [vec![Read, Read, Read, ReadWrite, Read, Read], vec![Read; row_tables]].concat()
             }
             Kernel::Gemm(_) => vec![Read, Read, Read, ReadWrite],
             Kernel::Attention(AttentionKernel { positions, .. }) => {
@@ -150,8 +217,9 @@ impl Kernel {
                 };
                 [vec![Read, Read, Read, ReadWrite], vec![Read; tables]].concat()
             }
-            Kernel::Norm { in_place: true } => vec![Read, Read, ReadWrite],
-            Kernel::Norm { in_place: false } => vec![Read, Read, ReadWrite, Read],
+            Kernel::Norm { in_place: true, .. } => vec![Read, Read, ReadWrite],
+            Kernel::Norm { in_place: false, .. } => vec![Read, Read, ReadWrite, Read],
+            Kernel::Quantize { .. } => vec![Read, Read, Read, ReadWrite, ReadWrite],
             Kernel::Gather | Kernel::Pool(_) | Kernel::Rotate | Kernel::Unfold => vec![Read, Read, ReadWrite],
         }
     }

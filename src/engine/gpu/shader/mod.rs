@@ -6,12 +6,12 @@ mod source;
 mod template;
 
 pub(super) use kernel::{
-    Access, AttentionKernel, DEPTH_ALIGN, Epilogue, GemmKernel, GemmTile, Kernel, PANEL_VECTORS, PoolKernel,
-    PositionBias, QUERY_TILE, Storage, row_grid,
+    Access, Arithmetic, AttentionKernel, DEPTH_ALIGN, Epilogue, GemmKernel, GemmTile, Kernel, KernelChoice,
+    PANEL_VECTORS, PoolKernel, PositionBias, QUERY_TILE, Queries, Storage, row_grid,
 };
 #[cfg(test)]
 pub(super) use params::ParamField;
 pub(super) use params::{
     AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, Params, PoolParams,
-    RotateParams, UnfoldParams,
+    QuantizeParams, RotateParams, UnfoldParams,
 };

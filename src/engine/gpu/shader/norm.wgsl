@@ -19,7 +19,6 @@ struct Params {
 #end
 
 const THREADS: u32 = {THREADS}u;
-var<workgroup> sums: array<f32, THREADS>;
 
 fn load(index: u32) -> vec4<f32> {
 #if IN_PLACE
@@ -27,19 +26,6 @@ fn load(index: u32) -> vec4<f32> {
 #else
   return input[index];
 #end
-}
-
-// Sums over all invocations, by halves; each of them gets the result.
-fn total(index: u32, value: f32) -> f32 {
-  sums[index] = value;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (index < half) { sums[index] += sums[index + half]; }
-    workgroupBarrier();
-  }
-  let sum = sums[0];
-  workgroupBarrier();
-  return sum;
 }
 
 // Subtracts the mean from a vector; padding becomes zero.
@@ -53,7 +39,18 @@ fn center(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
 const NOT_FINITE: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
 
 @compute @workgroup_size({THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+#if SUBGROUPS
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  @builtin(subgroup_size) subgroup_lanes: u32,
+#end
+) {
+#if SUBGROUPS
+  lane = subgroup_lane;
+  lanes = subgroup_lanes;
+#end
   let row = group.y * {GRID_WIDTH}u + group.x;
   let start = row * params.vectors;
   // Uniform in the workgroup, so all invocations reach the barriers.

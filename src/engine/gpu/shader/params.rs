@@ -78,7 +78,8 @@ params! {
     /// See `gemm.wgsl`.
     Gemm(GemmParams {
         rows: u32,
-        /// Input features of the packed weights, a multiple of [`DEPTH_ALIGN`](super::DEPTH_ALIGN).
+        /// Input features of the packed weights, a multiple of [`DEPTH_ALIGN`](super::DEPTH_ALIGN). For products of 8-bit
+        /// integers, depth and input vectors are in words of four input features.
         depth: u32,
         /// Vectors of input features in a row of the input.
         input_vectors: u32,
@@ -88,6 +89,17 @@ params! {
         column_vectors: u32,
         /// Vectors from one row of the output to the next.
         output_stride: u32,
+        /// 1 if the rows are the first ones of each pair, among others in the buffers.
+        first_rows: u32,
+    })
+
+    /// See `quantize.wgsl`.
+    Quantize(QuantizeParams {
+        rows: u32,
+        /// Vectors of input features in a row of the input.
+        input_vectors: u32,
+        /// Words from one row of codes to the next.
+        stride: u32,
     })
 
     /// See `attention.wgsl`. Strides and columns are in vectors.

@@ -1,7 +1,8 @@
 //! Generates the WGSL of a kernel: chooses its template and sets the template's variables.
 
 use super::kernel::{
-    AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, PositionBias, QUERY_TILE, Storage,
+    Arithmetic, AttentionKernel, Epilogue, GemmKernel, GemmTile, Kernel, PoolKernel, PositionBias,
+    QUERY_TILE, Queries, Storage,
 };
 use super::template::{Variables, expand};
 use crate::checkpoint::Activation;
@@ -17,6 +18,13 @@ const KEY_TILE_VECTORS: usize = 512;
 /// Maximum number of keys in that tile.
 const MAX_TILE_KEYS: usize = 32;
 
+/// The template in the file of this name, without comments.
+macro_rules! wgsl {
+    ($name:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $name, ".wgsl"))
+    };
+}
+
 impl Kernel {
     /// Returns the kernel's WGSL.
     ///
@@ -29,26 +37,56 @@ impl Kernel {
         let template = match self {
             Kernel::Gemm(gemm) => {
                 gemm.declare(&mut variables);
-                concat!(include_str!("gemm.wgsl"), include_str!("activation.wgsl"))
+                concat!(wgsl!("gemm"), wgsl!("activation"))
             }
             Kernel::Attention(attention) => {
                 attention.declare(&mut variables);
-                include_str!("attention.wgsl")
+                concat!(wgsl!("attention"), wgsl!("reduce"))
             }
-            Kernel::Norm { in_place } => {
+            Kernel::Norm { in_place, subgroups } => {
                 variables.flag("IN_PLACE", in_place);
-                include_str!("norm.wgsl")
+                declare_reduction(Some("f32"), subgroups, &mut variables);
+                concat!(wgsl!("norm"), wgsl!("reduce"))
             }
-            Kernel::Gather => include_str!("gather.wgsl"),
+            Kernel::Quantize { subgroups } => {
+                declare_reduction(Some("vec2<f32>"), subgroups, &mut variables);
+                concat!(wgsl!("quantize"), wgsl!("reduce"))
+            }
+            Kernel::Gather => wgsl!("gather"),
             Kernel::Pool(pool) => {
                 pool.declare(&mut variables);
-                include_str!("pool.wgsl")
+                wgsl!("pool")
             }
-            Kernel::Rotate => include_str!("rotate.wgsl"),
-            Kernel::Unfold => include_str!("unfold.wgsl"),
+            Kernel::Rotate => wgsl!("rotate"),
+            Kernel::Unfold => wgsl!("unfold"),
         };
-        expand(template, variables)
+        Ok(self.extensions() + &expand(template, variables)?)
     }
+
+    /// Returns the directives that enable optional features.
+    fn extensions(self) -> String {
+        match self {
+            Kernel::Gemm(GemmKernel { arithmetic: Arithmetic::F16, .. }) => "enable f16;\n".to_owned(),
+            // naga has the functions but refuses the directive.
+            _ if cfg!(target_arch = "wasm32") && self.uses_subgroups() => "enable subgroups;\n".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    fn uses_subgroups(self) -> bool {
+        match self {
+            Kernel::Norm { subgroups, .. } | Kernel::Quantize { subgroups } => subgroups,
+            Kernel::Attention(attention) => attention.queries == Queries::One { subgroups: true },
+            _ => false,
+        }
+    }
+}
+
+/// Declares the variables of reduce.wgsl; `ty` is the type of the values.
+fn declare_reduction(ty: Option<&str>, subgroups: bool, variables: &mut Variables) {
+    variables.flag("REDUCE", ty.is_some());
+    variables.text("REDUCED", ty.unwrap_or_default());
+    variables.flag("SUBGROUPS", subgroups);
 }
 
 impl GemmKernel {
@@ -72,6 +110,19 @@ impl GemmKernel {
             Storage::Q8 => "Q8",
         };
         variables.one_of(&["F32", "F16", "Q8"], Some(storage));
+        let (element, sum, partial) = match self.arithmetic {
+            Arithmetic::F32 => ("f32", "f32", ""),
+            Arithmetic::F16 => ("f16", "f32", "part_"),
+            Arithmetic::I8 => ("u32", "i32", ""),
+        };
+        variables.text("INPUT", if self.arithmetic == Arithmetic::I8 { "u32" } else { "f32" });
+        variables.text("ELEMENT", element);
+        variables.text("SUM", sum);
+        variables.text("PARTIAL", partial);
+        variables.flag("HALF", self.arithmetic == Arithmetic::F16);
+        variables.flag("PACKED", self.arithmetic == Arithmetic::I8);
+        variables.flag("UNPACK", self.storage == Storage::Q8 && self.arithmetic != Arithmetic::I8);
+        variables.flag("FIRST_ROWS", self.first_rows);
         let (epilogue, activation) = match self.epilogue {
             Epilogue::Store => ("STORE", None),
             Epilogue::Add => ("ADD", None),
@@ -141,6 +192,12 @@ impl AttentionKernel {
         variables.flag("QUERY_TABLE", queries);
         // The tables follow binding 5, in this order.
         variables.text("QUERY_TABLE_BINDING", 6 + usize::from(keys));
+        let one = matches!(self.queries, Queries::One { .. });
+        variables.flag("ONE_QUERY", one);
+        variables.text("KEYS_IN", if one { "keys" } else { "key_tile" });
+        variables.text("VALUES_IN", if one { "keys" } else { "value_tile" });
+        let subgroups = self.queries == Queries::One { subgroups: true };
+        declare_reduction(one.then_some("vec4<f32>"), subgroups, variables);
     }
 }
 

@@ -7,14 +7,27 @@ use crate::engine::cpu::tests::plans::{every_plan, random_weights, scaled_weight
 use crate::engine::cpu::tests::{LENGTHS, batch};
 use crate::error::ErrorKind;
 
-/// Prepares a Plan on the GPU with random weights.
+const NO_FEATURES: GpuFeatures = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
+
+/// Prepares a Plan on the GPU with random weights, and kernels of this kind.
+fn engine_with(plan: &Plan, dtype: Dtype, (arithmetic, subgroups): (Arithmetic, bool)) -> GpuEngine {
+    let mut engine = engine(open(), plan, dtype);
+    engine.choice = KernelChoice { arithmetic, subgroups, ..engine.choice };
+    let dispatches = smallest_batch(&engine.steps, engine.choice);
+    engine.executor.warm_up(&engine.gpu, &dispatches).unwrap();
+    engine
+}
+
+/// Prepares a Plan on the GPU with random weights, and kernels without optional features.
 fn engine(gpu: Gpu, plan: &Plan, dtype: Dtype) -> GpuEngine {
     engine_of(gpu, plan, random_weights(plan, dtype), dtype)
 }
 
-fn engine_of(gpu: Gpu, plan: &Plan, weights: Weights, dtype: Dtype) -> GpuEngine {
+fn engine_of(mut gpu: Gpu, plan: &Plan, weights: Weights, dtype: Dtype) -> GpuEngine {
+    gpu.features = NO_FEATURES;
     let mut engine = pollster::block_on(GpuEngine::prepare(gpu, plan, &weights, dtype)).unwrap();
-    let cpu = crate::engine::cpu::CpuEngine::prepare(plan, weights, dtype, 1).unwrap();
+    let cpu_dtype = if dtype == Dtype::F16 { Dtype::F32 } else { dtype };
+    let cpu = crate::engine::cpu::CpuEngine::prepare(plan, weights, cpu_dtype, 1).unwrap();
     engine.share_embedding(&Engine::Cpu(cpu));
     engine
 }
@@ -45,13 +58,94 @@ fn every_plan_agrees_with_the_reference() {
     }
 }
 
+fn max_difference(got: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(got.len(), expected.len());
+    got.iter().zip(expected).map(|(got, expected)| (got - expected).abs()).fold(0.0, f32::max)
+}
+
+/// Each optional feature against kernels without it.
+#[test]
+fn every_plan_agrees_with_and_without_each_feature() {
+    for (name, plan) in every_plan() {
+        for (dtype, kernels, bound) in [
+            (Dtype::F32, (Arithmetic::F32, true), 2e-5),
+            (Dtype::F16, (Arithmetic::F32, true), 2e-5),
+            (Dtype::F16, (Arithmetic::F16, false), 2e-2),
+            (Dtype::Q8, (Arithmetic::F32, true), 2e-5),
+            (Dtype::Q8, (Arithmetic::I8, false), 0.1),
+        ] {
+            let plain = run(&engine(open(), &plan, dtype), &LENGTHS).unwrap();
+            let got = run(&engine_with(&plan, dtype, kernels), &LENGTHS).unwrap();
+            let difference = max_difference(&got, &plain);
+            println!("{name}, {dtype:?}, {kernels:?}: {difference:.1e}");
+            assert!(difference <= bound, "{name}, {dtype:?}, {kernels:?}: {difference}");
+        }
+    }
+}
+
+/// The CPU engine rounds in the same way, except for the first row of each pair, which it rounds more finely.
+#[test]
+fn packed_products_are_those_of_the_cpu_engine() {
+    for (name, plan) in every_plan() {
+        let weights = random_weights(&plan, Dtype::Q8);
+        let cpu = crate::engine::cpu::CpuEngine::prepare(&plan, weights, Dtype::Q8, 1).unwrap();
+        let expected = cpu.run(&batch(&LENGTHS)).unwrap();
+        let plain = run(&engine(open(), &plan, Dtype::Q8), &LENGTHS).unwrap();
+        let got = run(&engine_with(&plan, Dtype::Q8, (Arithmetic::I8, true)), &LENGTHS).unwrap();
+        let [difference, rounding] = [&got, &plain].map(|other| max_difference(other, &expected));
+        println!("{name}: {difference:.1e}, without rounding {rounding:.1e}");
+        // Attention in 16-bit integers on the CPU moves some values to the next code; a norm at the end of each block keeps
+        // that small.
+        let bound = if name.starts_with("bert") { 1e-2 } else { 0.1 };
+        assert!(difference <= bound, "{name}: {difference}");
+    }
+}
+
+#[test]
+fn dropping_the_features_gives_the_bits_of_kernels_without_them() {
+    let (_, plan) = every_plan().remove(0);
+    for (dtype, arithmetic) in [(Dtype::F16, Arithmetic::F16), (Dtype::Q8, Arithmetic::I8)] {
+        let plain = run(&engine(open(), &plan, dtype), &LENGTHS).unwrap();
+        let mut dropped = engine_with(&plan, dtype, (arithmetic, true));
+        assert_ne!(run(&dropped, &LENGTHS).unwrap(), plain);
+        assert!(pollster::block_on(dropped.drop_features()).unwrap());
+        assert_eq!(run(&dropped, &LENGTHS).unwrap(), plain);
+        assert!(!pollster::block_on(dropped.drop_features()).unwrap());
+    }
+}
+
+#[test]
+fn a_choice_is_remembered_and_another_version_s_is_not_used() {
+    let gpu = open();
+    let slow = KernelChoice { tile: GEMM_TILES[4], arithmetic: Arithmetic::F16, subgroups: true };
+    run::remember(&gpu, Storage::F16, slow);
+    assert_eq!(pollster::block_on(run::autotune(&gpu, Storage::F16)).unwrap(), slow);
+    let lines = gpu_choices();
+    assert!(
+        lines.lines().any(|line| line.contains(&gpu.name()) && line.ends_with(&slow.to_string())),
+        "{lines}"
+    );
+    set_gpu_choices(&lines.replace(&slow.to_string(), "f64 products"));
+    let chosen = pollster::block_on(run::autotune(&gpu, Storage::F16)).unwrap();
+    assert!(gpu_choices().contains(&chosen.to_string()) && !gpu_choices().contains("f64"));
+    set_gpu_choices("not a line\n");
+}
+
 #[test]
 fn a_pair_has_the_same_bits_alone_and_in_a_batch() {
+    let kinds = [
+        (Dtype::F32, (Arithmetic::F32, false)),
+        (Dtype::F16, (Arithmetic::F16, true)),
+        (Dtype::Q8, (Arithmetic::I8, true)),
+    ];
     for (name, plan) in every_plan() {
-        let engine = engine(open(), &plan, Dtype::F32);
-        let together = run(&engine, &LENGTHS).unwrap();
-        let alone: Vec<f32> = LENGTHS.iter().flat_map(|&length| run(&engine, &[length]).unwrap()).collect();
-        assert_eq!(together, alone, "{name}");
+        for (dtype, kernels) in kinds {
+            let engine = engine_with(&plan, dtype, kernels);
+            let together = run(&engine, &LENGTHS).unwrap();
+            let alone: Vec<f32> =
+                LENGTHS.iter().flat_map(|&length| run(&engine, &[length]).unwrap()).collect();
+            assert_eq!(together, alone, "{name}, {dtype:?}");
+        }
     }
 }
 
@@ -110,9 +204,14 @@ fn activations_that_are_not_finite_are_an_error() {
     for (name, plan) in every_plan() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let large = HashMap::from([("words", 1e37)]);
-            let engine = engine_of(open(), &plan, scaled_weights(&plan, dtype, &large), dtype);
+            let mut engine = engine_of(open(), &plan, scaled_weights(&plan, dtype, &large), dtype);
             let error = run(&engine, &LENGTHS).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal, "{name}, {dtype:?}");
+            let arithmetic = if dtype == Dtype::Q8 { Arithmetic::I8 } else { Arithmetic::F32 };
+            engine.choice = KernelChoice { arithmetic, subgroups: true, ..engine.choice };
+            engine.executor.warm_up(&engine.gpu, &smallest_batch(&engine.steps, engine.choice)).unwrap();
+            let error = run(&engine, &LENGTHS).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal, "{name}, {dtype:?}, with features");
         }
     }
 }

@@ -26,19 +26,24 @@ impl Upload for Counted {
 
 const SHAPE: BatchShape = BatchShape { tokens: 200, pairs: 3, tiles: 5, max_seqlen: 130 };
 
-fn recorded(plan: &Plan, dtype: Dtype) -> (Recording, Vec<Dispatch>, Vec<(u64, u64)>) {
+/// Kernels without optional features.
+const PLAIN: KernelChoice =
+    KernelChoice { tile: GEMM_TILES[0], arithmetic: Arithmetic::F32, subgroups: false };
+const PACKED: KernelChoice = KernelChoice { arithmetic: Arithmetic::I8, subgroups: true, ..PLAIN };
+
+fn recorded(plan: &Plan, dtype: Dtype, choice: KernelChoice) -> (Recording, Vec<Dispatch>, Vec<(u64, u64)>) {
     let storage = if dtype == Dtype::Q8 { Storage::Q8 } else { Storage::F32 };
     let mut counted = Counted::default();
     let weights = random_weights(plan, dtype);
-    let prepared = lower::prepare(plan, &weights, storage, GEMM_TILES[0], &mut counted).unwrap();
-    (record(&prepared.steps, SHAPE, GEMM_TILES[0]), prepared.setup_dispatches, counted.0)
+    let prepared = lower::prepare(plan, &weights, storage, choice.tile, &mut counted).unwrap();
+    (record(&prepared.steps, SHAPE, choice), prepared.setup_dispatches, counted.0)
 }
 
 #[test]
 fn dispatches_match_their_kernels_and_write_no_buffer_they_read() {
     for (name, plan) in every_plan() {
-        for dtype in [Dtype::F32, Dtype::Q8] {
-            let (recording, first, constants) = recorded(&plan, dtype);
+        for (dtype, choice) in [(Dtype::F32, PLAIN), (Dtype::Q8, PLAIN), (Dtype::Q8, PACKED)] {
+            let (recording, first, constants) = recorded(&plan, dtype, choice);
             for dispatch in first.iter().chain(&recording.dispatches) {
                 let bindings = dispatch.kernel.bindings();
                 assert_eq!(dispatch.buffers.len(), bindings.len(), "{name}: {dispatch:?}");
@@ -73,7 +78,7 @@ fn dispatches_match_their_kernels_and_write_no_buffer_they_read() {
 #[test]
 fn every_constant_is_written_completely() {
     for (name, plan) in every_plan() {
-        let (_, first, constants) = recorded(&plan, Dtype::F32);
+        let (_, first, constants) = recorded(&plan, Dtype::F32, PLAIN);
         // Constants that a setup dispatch computes are not uploaded.
         let is_computed = |constant| {
             let slot = Slot::Constant(constant);
@@ -90,7 +95,7 @@ fn every_constant_is_written_completely() {
 #[test]
 fn only_pooled_rows_are_read_back() {
     for (name, plan) in every_plan() {
-        let (recording, ..) = recorded(&plan, Dtype::F32);
+        let (recording, ..) = recorded(&plan, Dtype::F32, PLAIN);
         let poolings = plan.pooled_size() / plan.hidden_size;
         assert_eq!(
             (recording.rows, recording.vectors),
@@ -105,7 +110,7 @@ fn only_pooled_rows_are_read_back() {
 #[test]
 fn a_collapsed_layer_computes_cls_rows_only() {
     let (_, plan) = every_plan().into_iter().find(|(name, _)| *name == "bert, collapsed").unwrap();
-    let (recording, ..) = recorded(&plan, Dtype::F32);
+    let (recording, ..) = recorded(&plan, Dtype::F32, PLAIN);
     let names: Vec<&str> = recording.dispatches.iter().map(|dispatch| dispatch.kernel.name()).collect();
     let whole = ["gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
     let collapsed = ["gemm", "gather", "gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
@@ -120,4 +125,22 @@ fn a_collapsed_layer_computes_cls_rows_only() {
         })
         .collect();
     assert_eq!(rows, [200, 200, 200, 3, 3]);
+}
+
+/// With packed products, all rows but the first ones of pairs are quantized; a collapsed layer has first rows only.
+#[test]
+fn packed_products_leave_first_rows_in_f32() {
+    let (_, plan) = every_plan().into_iter().find(|(name, _)| *name == "bert, collapsed").unwrap();
+    let (recording, ..) = recorded(&plan, Dtype::Q8, PACKED);
+    let names: Vec<&str> = recording.dispatches.iter().map(|dispatch| dispatch.kernel.name()).collect();
+    let packed = ["quantize", "gemm", "gemm"];
+    let whole = [&packed[..], &["attention"], &packed, &["norm"], &packed, &packed, &["norm"]].concat();
+    let collapsed = ["gather", "gemm", "attention", "gemm", "norm", "gemm", "gemm", "norm"];
+    assert_eq!(names, [&["norm"], &whole[..], &packed, &collapsed].concat());
+    for dispatch in &recording.dispatches {
+        if let (Kernel::Gemm(gemm), Params::Gemm(params)) = (dispatch.kernel, dispatch.params) {
+            let is_packed = gemm.arithmetic == Arithmetic::I8;
+            assert_eq!(params.rows as usize, if is_packed { SHAPE.tokens } else { SHAPE.pairs });
+        }
+    }
 }

@@ -5,7 +5,7 @@ use naga::{AddressSpace, Module, StorageAccess};
 
 use super::super::shader::{
     Access, AttentionParams, GatherParams, GemmParams, MAX_PARAMS_BYTES, NormParams, ParamField, PoolParams,
-    RotateParams, UnfoldParams,
+    QuantizeParams, RotateParams, UnfoldParams,
 };
 use super::*;
 
@@ -19,7 +19,10 @@ fn parsed(kernel: Kernel) -> Module {
     let at = |text: String| format!("{kernel:?}: {text}");
     let module = naga::front::wgsl::parse_str(&source).map_err(|error| at(error.emit_to_string(&source)));
     let module = module.unwrap();
-    Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32)
+    let features = Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP;
+    Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32 | features)
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(naga::valid::SubgroupOperationSet::all())
         .validate(&module)
         .map_err(|error| at(error.emit_to_string(&source)))
         .unwrap();
@@ -42,6 +45,7 @@ pub(super) fn param_fields(kernel: Kernel) -> Vec<ParamField> {
         Kernel::Gemm(_) => GemmParams::fields(),
         Kernel::Attention(_) => AttentionParams::fields(),
         Kernel::Norm { .. } => NormParams::fields(),
+        Kernel::Quantize { .. } => QuantizeParams::fields(),
         Kernel::Gather => GatherParams::fields(),
         Kernel::Pool(_) => PoolParams::fields(),
         Kernel::Rotate => RotateParams::fields(),

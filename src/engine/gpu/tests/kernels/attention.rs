@@ -79,7 +79,7 @@ impl AttentionCase {
     }
 
     /// The output of the kernel, `[queries, WIDTH]`.
-    fn run(&self, gpu: &Gpu) -> Vec<f32> {
+    fn run(&self, gpu: &Gpu, queries: Queries) -> Vec<f32> {
         let tiles = self.tiles();
         let mut uploads = vec![
             (input(0), words(tiles.as_flattened())),
@@ -118,7 +118,7 @@ impl AttentionCase {
             table_stride: stride,
             group: 1,
         });
-        let kernel = AttentionKernel { vectors: HEAD_VECTORS, positions: self.positions };
+        let kernel = AttentionKernel { vectors: HEAD_VECTORS, positions: self.positions, queries };
         let work = (Kernel::Attention(kernel), AttentionKernel::grid(tiles.len(), HEADS));
         run(gpu, work, params, buffers, uploads, [self.query.len() / WIDTH, WIDTH / VEC4])
     }
@@ -153,8 +153,8 @@ impl AttentionCase {
     }
 
     /// Compares the kernel with the reference, query by query.
-    fn check(&self, gpu: &Gpu) {
-        let got = self.run(gpu);
+    fn check(&self, gpu: &Gpu, queries: Queries) {
+        let got = self.run(gpu, queries);
         for (pair, (&length, &start)) in self.lengths.iter().zip(&self.starts).enumerate() {
             for head in 0..HEADS {
                 let rows = |offset: usize| -> Vec<Vec<f64>> {
@@ -172,7 +172,7 @@ impl AttentionCase {
                         reference::attention(&query, (&keys, &values), position, self.reach(), &logit);
                     let got = &got[row * WIDTH + head * HEAD_DIM..][..HEAD_DIM];
                     expected.iter().zip(got).for_each(|(&expected, &got)| {
-                        assert_close(got, expected, 1e-5, (self.positions, pair, head, position));
+                        assert_close(got, expected, 1e-5, (self.positions, queries, pair, head, position));
                     });
                 }
             }
@@ -207,8 +207,9 @@ fn attention_within_each_pair() {
     ];
     for positions in all {
         for window in [None, Some(5), Some(64)] {
-            for all_queries in [true, false] {
-                AttentionCase::new(&[1, 64, 65, 7, 150], window, positions, all_queries).check(&gpu);
+            for queries in QUERIES {
+                let all_queries = queries == Queries::Tile;
+                AttentionCase::new(&[1, 64, 65, 7, 150], window, positions, all_queries).check(&gpu, queries);
             }
         }
     }

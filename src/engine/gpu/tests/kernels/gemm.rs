@@ -1,8 +1,8 @@
 use super::*;
 
 /// Packs weights `[columns, inputs]` in panels, `[panels, depth, 64]`.
-fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize) -> Vec<T> {
-    let (panel, depth) = (PANEL_VECTORS * VEC4, inputs.next_multiple_of(DEPTH_ALIGN));
+fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize, depth: usize) -> Vec<T> {
+    let panel = PANEL_VECTORS * VEC4;
     let mut packed = vec![T::default(); columns.next_multiple_of(panel) * depth];
     for (column, weights) in weights.chunks_exact(inputs).enumerate() {
         for (k, weight) in weights.iter().enumerate() {
@@ -10,6 +10,18 @@ fn panels<T: Copy + Default>(weights: &[T], columns: usize, inputs: usize) -> Ve
         }
     }
     packed
+}
+
+/// Packs codes `[columns, inputs]` as `panels` does, four inputs in a row.
+fn code_panels(codes: &[i8], columns: usize, inputs: usize) -> Vec<u8> {
+    let depth = inputs.next_multiple_of(DEPTH_ALIGN);
+    let mut words = vec![[0; VEC4]; columns * depth / VEC4];
+    for (index, &code) in codes.iter().enumerate() {
+        let (column, k) = (index / inputs, index % inputs);
+        words[column * depth / VEC4 + k / VEC4][k % VEC4] = code.cast_unsigned();
+    }
+    // Each column has whole words up to the padded depth.
+    panels(&words, columns, depth / VEC4, depth / VEC4).as_flattened().to_vec()
 }
 
 struct GemmCase {
@@ -25,21 +37,20 @@ impl GemmCase {
         let Self { inputs, columns, .. } = *self;
         match self.gemm.storage {
             Storage::Q8 => {
-                let codes: Vec<u8> =
-                    (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as u8).collect();
+                let codes: Vec<i8> =
+                    (0..columns * inputs).map(|_| ((random.next() + 1.0) * 63.5) as i8 - 64).collect();
                 let scales: Vec<f32> = random.many(columns).iter().map(|scale| scale / 64.0).collect();
                 let factors = random.many(inputs.next_multiple_of(DEPTH_ALIGN));
-                uploads.push((input(1), panels(&codes, columns, inputs)));
+                uploads.push((input(1), code_panels(&codes, columns, inputs)));
                 uploads.push((input(4), floats(&scales)));
                 uploads.push((input(5), floats(&factors)));
-                let weight = |index: usize| {
-                    (f32::from(codes[index]) - 64.0) * scales[index / inputs] * factors[index % inputs]
-                };
+                let weight =
+                    |index: usize| f32::from(codes[index]) * scales[index / inputs] * factors[index % inputs];
                 (0..columns * inputs).map(weight).collect()
             }
             storage => {
                 let weights = random.many(columns * inputs);
-                let packed = panels(&weights, columns, inputs);
+                let packed = panels(&weights, columns, inputs, inputs.next_multiple_of(DEPTH_ALIGN));
                 uploads.push((
                     input(1),
                     match storage {
@@ -56,7 +67,7 @@ impl GemmCase {
     }
 
     /// Compares the kernel with the reference, element by element.
-    fn check(&self, gpu: &Gpu) {
+    fn check(&self, gpu: &Gpu, tolerance: f64) {
         let Self { gemm, rows, inputs, columns } = *self;
         let mut random = Random(7);
         let x = random.many(rows * inputs);
@@ -77,10 +88,15 @@ impl GemmCase {
             input_stride: input_vectors,
             column_vectors,
             output_stride,
+            first_rows: 0,
         });
         let mut buffers = vec![input(0), input(1), input(2), OUTPUT];
         if gemm.storage == Storage::Q8 {
             buffers.extend([input(4), input(5)]);
+        }
+        if gemm.first_rows {
+            uploads.push((input(6), words(&[0])));
+            buffers.push(input(6));
         }
         let work = (Kernel::Gemm(gemm), gemm.grid(rows, columns / 4));
         let got = run(gpu, work, params, buffers, uploads, [rows, width / 4]);
@@ -103,7 +119,7 @@ impl GemmCase {
                     reference::activate(activation, product(activated)) * product(activated + 4)
                 }
             };
-            assert_close(got, expected, 2e-5, (gemm, row, column));
+            assert_close(got, expected, tolerance, (gemm, row, column));
         }
     }
 }
@@ -112,10 +128,16 @@ impl GemmCase {
 fn gemm_in_every_tile_and_storage() {
     let gpu = gpu();
     for tile in GEMM_TILES {
-        for storage in [Storage::F32, Storage::F16, Storage::Q8] {
-            let gemm = GemmKernel { tile, storage, epilogue: Epilogue::Store };
+        for product in PRODUCTS {
+            // Inputs and sums of up to 16 products are rounded to f16; 128 products are at most 1.
+            let tolerance = match product.1 {
+                Arithmetic::F32 => 2e-5,
+                Arithmetic::F16 => 2e-2,
+                Arithmetic::I8 => continue,
+            };
             for [rows, inputs, columns] in [[1, 4, 4], [131, 36, 68], [70, 128, 200]] {
-                GemmCase { gemm, rows, inputs, columns }.check(&gpu);
+                let gemm = gemm_kernel(tile, product, Epilogue::Store);
+                GemmCase { gemm, rows, inputs, columns }.check(&gpu, tolerance);
             }
         }
     }
@@ -129,6 +151,109 @@ fn gemm_with_every_epilogue() {
         _ => None,
     });
     for gemm in epilogues {
-        GemmCase { gemm, rows: 19, inputs: 20, columns: 72 }.check(&gpu);
+        GemmCase { gemm, rows: 19, inputs: 20, columns: 72 }.check(&gpu, 2e-5);
+    }
+}
+
+/// Products of codes are integers, and all else is powers of two, so that the results are exact.
+#[test]
+fn products_of_quantized_rows_are_exact_and_first_rows_are_left_out() {
+    let gpu = gpu();
+    for tile in GEMM_TILES {
+        for epilogue in [Epilogue::Store, Epilogue::Add] {
+            for [rows, inputs, columns] in [[1, 4, 4], [131, 36, 68], [70, 128, 200]] {
+                check_codes(&gpu, gemm_kernel(tile, PRODUCTS[5], epilogue), [rows, inputs, columns]);
+            }
+        }
+    }
+}
+
+fn check_codes(gpu: &Gpu, gemm: GemmKernel, [rows, inputs, columns]: [usize; 3]) {
+    let mut random = Random(5);
+    let depth = inputs.next_multiple_of(DEPTH_ALIGN);
+    let mut codes = |count: usize, max: f32| -> Vec<i8> {
+        (0..count).map(|_| (random.next() * (max + 0.9)) as i8).collect()
+    };
+    let (x, weights) = (codes(rows * inputs, 127.0), codes(columns * inputs, 63.0));
+    let mut packed_x = vec![0; rows * depth];
+    for (row, to) in x.chunks_exact(inputs).zip(packed_x.chunks_exact_mut(depth)) {
+        row.iter().zip(to).for_each(|(code, to)| *to = code.cast_unsigned());
+    }
+    let sums: Vec<f32> = weights
+        .chunks_exact(inputs)
+        .map(|column| column.iter().map(|&code| i32::from(code)).sum::<i32>() as f32)
+        .collect();
+    let is_first = |row: usize| row % 40 == 39;
+    let row_scales: Vec<f32> =
+        (0..rows).flat_map(|row| [if is_first(row) { -1.0 } else { 0.25 }, 0.5]).collect();
+    let uploads = vec![
+        (input(0), packed_x),
+        (input(1), code_panels(&weights, columns, inputs)),
+        (input(2), floats(&vec![3.0; columns])),
+        (input(4), floats(&vec![0.125; columns])),
+        (input(5), floats(&sums)),
+        (input(6), floats(&row_scales)),
+        (OUTPUT, floats(&vec![7.0; rows * columns])),
+    ];
+    let [depth, vectors, column_vectors] = [depth / 4, depth / 16, columns / 4].map(|number| number as u32);
+    let params = Params::Gemm(GemmParams {
+        rows: rows as u32,
+        depth,
+        input_vectors: vectors,
+        input_stride: vectors,
+        column_vectors,
+        output_stride: column_vectors,
+        first_rows: 0,
+    });
+    let buffers = vec![input(0), input(1), input(2), OUTPUT, input(4), input(5), input(6)];
+    let work = (Kernel::Gemm(gemm), gemm.grid(rows, columns / 4));
+    let got = run(gpu, work, params, buffers, uploads, [rows, columns / 4]);
+    for (index, got) in got.iter().enumerate() {
+        let (row, column) = (index / columns, index % columns);
+        let dot: i32 = x[row * inputs..][..inputs]
+            .iter()
+            .zip(&weights[column * inputs..][..inputs])
+            .map(|(&x, &weight)| i32::from(x) * i32::from(weight))
+            .sum();
+        let product = (dot as f32 * 0.25 + sums[column] * 0.5) * 0.125 + 3.0;
+        let before = if gemm.epilogue == Epilogue::Add { 7.0 } else { 0.0 };
+        let expected = if is_first(row) { 7.0 } else { before + product };
+        assert_eq!(*got, expected, "{gemm:?} {row} {column}");
+    }
+}
+
+/// A layer over the first rows of pairs reads and writes these rows only, wherever they are.
+#[test]
+fn gemm_of_first_rows_writes_no_others() {
+    let gpu = gpu();
+    let (pairs, rows, inputs, columns) = ([0, 3, 10, 11], 14, 4, 8);
+    let x: Vec<f32> = (0..rows).flat_map(|row| [row as f32, 1.0, 0.0, 0.0]).collect();
+    let weights: Vec<i8> = (0..columns).flat_map(|column| [1, column as i8, 0, 0]).collect();
+    let gemm = gemm_kernel(GEMM_TILES[0], PRODUCTS[4], Epilogue::Store);
+    let uploads = vec![
+        (input(0), floats(&x)),
+        (input(1), code_panels(&weights, columns, inputs)),
+        (input(2), floats(&vec![0.0; columns])),
+        (input(4), floats(&vec![1.0; columns])),
+        (input(5), floats(&vec![1.0; DEPTH_ALIGN])),
+        (input(6), words(&pairs)),
+        (OUTPUT, floats(&vec![-1.0; rows * columns])),
+    ];
+    let params = Params::Gemm(GemmParams {
+        rows: pairs.len() as u32,
+        depth: DEPTH_ALIGN as u32,
+        input_vectors: 1,
+        input_stride: 1,
+        column_vectors: 2,
+        output_stride: 2,
+        first_rows: 1,
+    });
+    let buffers = vec![input(0), input(1), input(2), OUTPUT, input(4), input(5), input(6)];
+    let work = (Kernel::Gemm(gemm), gemm.grid(pairs.len(), columns / 4));
+    let got = run(&gpu, work, params, buffers, uploads, [rows, columns / 4]);
+    for (index, &got) in got.iter().enumerate() {
+        let (row, column) = (index / columns, index % columns);
+        let expected = if pairs.contains(&(row as u32)) { (row + column) as f32 } else { -1.0 };
+        assert_eq!(got, expected, "{row} {column}");
     }
 }

@@ -5,6 +5,7 @@ mod attention;
 mod gemm;
 mod norm;
 mod pool;
+mod quantize;
 mod rotate;
 mod unfold;
 
@@ -30,9 +31,12 @@ impl Random {
     }
 }
 
+/// Opens an adapter with all optional features; lavapipe has them.
 fn gpu() -> Gpu {
-    pollster::block_on(Gpu::open(AdapterKind::Any))
-        .expect("an adapter; a software one is enough: sudo apt-get install mesa-vulkan-drivers")
+    let gpu = pollster::block_on(Gpu::open(AdapterKind::Any))
+        .expect("an adapter; a software one is enough: sudo apt-get install mesa-vulkan-drivers");
+    assert_eq!(gpu.features, GpuFeatures::default(), "{} lacks a feature", gpu.name());
+    gpu
 }
 
 /// An input buffer; every index is a buffer of its own.

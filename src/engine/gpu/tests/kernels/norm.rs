@@ -33,9 +33,15 @@ fn norm_of_rows_with_a_partial_last_vector() {
             eps: 1e-12,
             rms: u32::from(rms),
         });
-        let work = (Kernel::Norm { in_place }, row_grid(rows));
-        let got = run(&gpu, work, params, buffers, uploads, [rows, stride / 4]);
-        for (row, (got, x)) in got.chunks_exact(stride).zip(x.chunks_exact(stride)).enumerate() {
+        let work = |subgroups| (Kernel::Norm { in_place, subgroups }, row_grid(rows));
+        let run = |subgroups| {
+            run(&gpu, work(subgroups), params, buffers.clone(), uploads.clone(), [rows, stride / 4])
+        };
+        for (row, (got, x)) in [run(false), run(true)]
+            .iter()
+            .flat_map(|got| got.chunks_exact(stride).zip(x.chunks_exact(stride)))
+            .enumerate()
+        {
             let expected = reference::norm(&x[..width], &weight[..width], &bias[..width], (1e-12, rms));
             // The values are 5 +- 0.01, so f32 resolves the part that counts to 15 of its 24 bits.
             expected
