@@ -12,6 +12,7 @@ use crate::words;
 pub(crate) type Weights = Vec<(Range<usize>, f64)>;
 
 pub(crate) const REMOVED: &str = "removed from the document";
+pub(crate) const ADDED: &str = "added to a document without any";
 pub(crate) const MEAN: &str = "mean of removed and added";
 pub(crate) const OVERLAP: &str = "words of the query";
 pub(crate) const CHANCE: &str = "chance";
@@ -65,7 +66,7 @@ impl Ways<'_> {
             (REMOVED, weights(&mut removed(0))),
             ("replaced by the mask token", weights(&mut removed(1))),
             ("replaced by the unknown token", weights(&mut removed(2))),
-            ("added to a document without any", weights(&mut added())),
+            (ADDED, weights(&mut added())),
             (MEAN, weights(&mut mean.into_iter())),
             ("Shapley values", self.shapley(question, unit)?),
             (OVERLAP, weights(&mut overlap.into_iter())),
