@@ -7,6 +7,8 @@ use crate::engine::cpu::tests::plans::{every_plan, random_weights, scaled_weight
 use crate::engine::cpu::tests::{LENGTHS, batch};
 use crate::error::ErrorKind;
 
+/// Optional features are tested with every fourth Plan, because compiling their kernels takes time.
+const FEATURE_STEP: usize = 4;
 const NO_FEATURES: GpuFeatures = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
 
 /// Prepares a Plan on the GPU with random weights, and kernels of this kind.
@@ -65,8 +67,8 @@ fn max_difference(got: &[f32], expected: &[f32]) -> f32 {
 
 /// Each optional feature against kernels without it.
 #[test]
-fn every_plan_agrees_with_and_without_each_feature() {
-    for (name, plan) in every_plan() {
+fn plans_agree_with_and_without_each_feature() {
+    for (name, plan) in every_plan().into_iter().step_by(FEATURE_STEP) {
         for (dtype, kernels, bound) in [
             (Dtype::F32, (Arithmetic::F32, true), 2e-5),
             (Dtype::F16, (Arithmetic::F32, true), 2e-5),
@@ -138,8 +140,9 @@ fn a_pair_has_the_same_bits_alone_and_in_a_batch() {
         (Dtype::F16, (Arithmetic::F16, true)),
         (Dtype::Q8, (Arithmetic::I8, true)),
     ];
-    for (name, plan) in every_plan() {
-        for (dtype, kernels) in kinds {
+    for (index, (name, plan)) in every_plan().into_iter().enumerate() {
+        let kinds = if index % FEATURE_STEP == 0 { &kinds[..] } else { &kinds[..1] };
+        for &(dtype, kernels) in kinds {
             let engine = engine_with(&plan, dtype, kernels);
             let together = run(&engine, &LENGTHS).unwrap();
             let alone: Vec<f32> =
@@ -201,12 +204,15 @@ fn a_lost_device_is_an_error_and_does_not_affect_others() {
 
 #[test]
 fn activations_that_are_not_finite_are_an_error() {
-    for (name, plan) in every_plan() {
+    for (index, (name, plan)) in every_plan().into_iter().enumerate() {
         for dtype in [Dtype::F32, Dtype::Q8] {
             let large = HashMap::from([("words", 1e37)]);
             let mut engine = engine_of(open(), &plan, scaled_weights(&plan, dtype, &large), dtype);
             let error = run(&engine, &LENGTHS).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Internal, "{name}, {dtype:?}");
+            if index % FEATURE_STEP != 0 {
+                continue;
+            }
             let arithmetic = if dtype == Dtype::Q8 { Arithmetic::I8 } else { Arithmetic::F32 };
             engine.choice = KernelChoice { arithmetic, subgroups: true, ..engine.choice };
             engine.executor.warm_up(&engine.gpu, &smallest_batch(&engine.steps, engine.choice)).unwrap();

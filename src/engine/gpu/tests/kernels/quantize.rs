@@ -51,6 +51,6 @@ fn rows_get_the_codes_of_the_cpu_engine() {
             assert_close(scale, f64::from(want), 1e-6, row);
             assert_close(middle, f64::from(expected.middles[row]), 1e-6, row);
         }
-        assert!(different * 1000 <= rows * columns, "{different} of {} codes differ", rows * columns);
+        assert!(different <= 1 + rows * columns / 1000, "{different} of {} codes differ", rows * columns);
     }
 }
