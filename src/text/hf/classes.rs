@@ -108,9 +108,9 @@ fn stages(
 
 fn bert(json: &TokenizerJson, options: &TokenizerOptions, unk_token: &str) -> Result<Stages> {
     let mut model = json.word_piece()?;
-    model.unk_token = unk_token.to_owned();
-    model.continuing_subword_prefix = "##".to_owned();
-    model.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
+    model.library.unk_token = unk_token.to_owned();
+    model.library.continuing_subword_prefix = "##".to_owned();
+    model.library.max_input_chars_per_word = MAX_INPUT_CHARS_PER_WORD;
     let normalizer = BertNormalizer::new(
         true,
         options.tokenize_chinese_chars.unwrap_or(true),

@@ -16,6 +16,7 @@ mod post_processor;
 mod special_tokens;
 mod tokenizer_json;
 mod unigram;
+mod word_piece;
 
 pub(super) use model::Pipeline;
 

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{
     DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Token, TokenizerImpl,
 };
 
 use super::unigram::Unigram;
+use super::word_piece::WordPieceModel;
 
 /// A normalizer, a pre-tokenizer, a model and added tokens. It tokenizes single texts, without special tokens around
 /// them.
@@ -18,7 +18,7 @@ pub(in crate::text) type Pipeline =
 
 #[derive(Debug)]
 pub(in crate::text) enum Model {
-    WordPiece(WordPiece),
+    WordPiece(WordPieceModel),
     Bpe(BPE),
     Unigram(Unigram),
 }
@@ -38,8 +38,10 @@ impl Model {
 
     /// Returns the number of tokens with an id of at least `min_id`.
     pub(in crate::text) fn count_ids_from(&self, min_id: usize) -> usize {
-        if let Self::Unigram(model) = self {
-            return model.len().saturating_sub(min_id);
+        match self {
+            Self::Unigram(model) => return model.len().saturating_sub(min_id),
+            Self::WordPiece(model) if (model.max_id as usize) < min_id => return 0,
+            Self::WordPiece(_) | Self::Bpe(_) => {}
         }
         // The library gives a vocabulary only as a copy, which takes much longer than asking for each id.
         let has_token = |id: &usize| tokenizers::Model::id_to_token(self, *id as u32).is_some();
@@ -55,7 +57,7 @@ impl tokenizers::Model for Model {
 
     fn tokenize(&self, sequence: &str) -> tokenizers::Result<Vec<Token>> {
         match self {
-            Self::WordPiece(model) => model.tokenize(sequence),
+            Self::WordPiece(model) => model.library.tokenize(sequence),
             Self::Bpe(model) => model.tokenize(sequence),
             Self::Unigram(model) => Ok(model.tokenize(sequence)),
         }
@@ -63,7 +65,7 @@ impl tokenizers::Model for Model {
 
     fn token_to_id(&self, token: &str) -> Option<u32> {
         match self {
-            Self::WordPiece(model) => model.token_to_id(token),
+            Self::WordPiece(model) => model.library.token_to_id(token),
             Self::Bpe(model) => model.token_to_id(token),
             Self::Unigram(model) => model.token_to_id(token),
         }
@@ -71,7 +73,7 @@ impl tokenizers::Model for Model {
 
     fn id_to_token(&self, id: u32) -> Option<String> {
         match self {
-            Self::WordPiece(model) => model.id_to_token(id),
+            Self::WordPiece(model) => model.library.id_to_token(id),
             Self::Bpe(model) => model.id_to_token(id),
             Self::Unigram(model) => model.id_to_token(id).map(str::to_owned),
         }
@@ -79,7 +81,7 @@ impl tokenizers::Model for Model {
 
     fn get_vocab(&self) -> HashMap<String, u32> {
         match self {
-            Self::WordPiece(model) => model.get_vocab(),
+            Self::WordPiece(model) => model.library.get_vocab(),
             Self::Bpe(model) => model.get_vocab(),
             Self::Unigram(model) => (0..model.len() as u32)
                 .filter_map(|id| model.id_to_token(id).map(|token| (token.to_owned(), id)))
@@ -89,7 +91,7 @@ impl tokenizers::Model for Model {
 
     fn get_vocab_size(&self) -> usize {
         match self {
-            Self::WordPiece(model) => model.get_vocab_size(),
+            Self::WordPiece(model) => model.library.get_vocab_size(),
             Self::Bpe(model) => model.get_vocab_size(),
             Self::Unigram(model) => model.len(),
         }

@@ -10,13 +10,13 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokenizers::models::bpe::BPE;
-use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::components::{ComponentBuilder, find_charsmap};
 use super::model::Model;
 use super::post_processor;
 use super::unigram::Unigram;
+use super::word_piece::{self, WordPieceModel};
 use crate::checkpoint::{AddedToken, TruncationSide};
 use crate::error::{Result, tokenizer, unsupported};
 use crate::text::error::malformed;
@@ -63,8 +63,6 @@ enum Merge {
 }
 
 /// The fields that the library reads.
-const WORD_PIECE_FIELDS: [&str; 5] =
-    ["type", "vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"];
 const BPE_FIELDS: [&str; 10] = [
     "type",
     "vocab",
@@ -122,9 +120,9 @@ impl<'a> TokenizerJson<'a> {
     }
 
     /// Builds a WordPiece model with the maximum word length in the file.
-    fn word_piece_as_stored(&self) -> Result<WordPiece> {
+    fn word_piece_as_stored(&self) -> Result<WordPieceModel> {
         let model = self.word_piece()?;
-        match model.max_input_chars_per_word {
+        match model.library.max_input_chars_per_word {
             max if max > MAX_WORD_CHARS => Err(unsupported(format!(
                 "tokenizer.json: max_input_chars_per_word is {max}; this build reads up to {MAX_WORD_CHARS}"
             ))),
@@ -136,11 +134,16 @@ impl<'a> TokenizerJson<'a> {
     ///
     /// # Errors
     /// As [`model`](Self::model); `unsupported` for a prefix so long that a text could take minutes.
-    pub(super) fn word_piece(&self) -> Result<WordPiece> {
-        self.model_header("WordPiece")?;
-        let model: WordPiece = self.library_model(&WORD_PIECE_FIELDS)?;
-        if model.continuing_subword_prefix.len() > MAX_PREFIX_BYTES {
-            let length = model.continuing_subword_prefix.len();
+    pub(super) fn word_piece(&self) -> Result<WordPieceModel> {
+        let model = match word_piece::parse(self.model.get()) {
+            Ok(model) => model,
+            Err(error) => {
+                self.model_header("WordPiece")?;
+                return Err(malformed(error));
+            }
+        };
+        let length = model.library.continuing_subword_prefix.len();
+        if length > MAX_PREFIX_BYTES {
             return Err(unsupported(format!(
                 "tokenizer.json: continuing_subword_prefix has {length} bytes; this build reads up to \
                  {MAX_PREFIX_BYTES}"
