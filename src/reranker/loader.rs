@@ -10,7 +10,9 @@ use super::Reranker;
 use super::model_spec::ModelSpec;
 use super::prepared_model::PreparedModel;
 use super::session::Session;
-use crate::checkpoint::{Checkpoint, Golden, GoldenPair, Index, ModelFiles, WeightsReader, WeightsSource};
+use crate::checkpoint::{
+    Checkpoint, ExpectedTensors, Golden, GoldenPair, Index, ModelFiles, WeightsReader, WeightsSource,
+};
 use crate::error::{Result, integrity};
 use crate::info::{Backend, WeightsInfo};
 use crate::model;
@@ -46,9 +48,24 @@ impl Loader {
             spec.check_memory(options.dtype, limit)?;
         }
         let memory_bytes = spec.peak_memory(options.dtype);
-        let Checkpoint { config, chain, .. } = &spec.checkpoint;
-        let expected = model::expected_tensors(config, chain.as_ref(), options.dtype == Dtype::Q8)?;
-        Ok(Self { options, spec, memory_bytes, weights: WeightsReader::new(index, expected), part: None })
+        let weights = WeightsReader::new(index, ExpectedTensors::default());
+        let mut loader = Self { options, spec, memory_bytes, weights, part: None };
+        // To round matrices while they are read. An ONNX file, whose name is not known yet, needs the list too.
+        if loader.options.dtype == Dtype::Q8 {
+            loader.expect_tensors()?;
+        }
+        Ok(loader)
+    }
+
+    /// Tells the reader which tensors the model has.
+    fn expect_tensors(&mut self) -> Result<()> {
+        let Checkpoint { config, chain, .. } = &self.spec.checkpoint;
+        self.weights.expect(model::expected_tensors(
+            config,
+            chain.as_ref(),
+            self.options.dtype == Dtype::Q8,
+        )?);
+        Ok(())
     }
 
     /// Takes the name of a weights file before it is opened. `auto` means f32 for an ONNX file, also if its size is that of
@@ -57,7 +74,11 @@ impl Loader {
     /// # Errors
     /// `out-of-memory` if the model would take more memory than the options allow.
     pub(crate) fn expect_file(&mut self, name: &str) -> Result<()> {
-        if self.options.dtype == Dtype::Auto && name.ends_with(".onnx") {
+        if !name.ends_with(".onnx") {
+            return Ok(());
+        }
+        self.expect_tensors()?;
+        if self.options.dtype == Dtype::Auto {
             self.options.dtype = Dtype::F32;
             self.spec.has_onnx_weights = true;
             if let Some(limit) = self.options.max_memory_bytes {

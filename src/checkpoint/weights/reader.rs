@@ -1,4 +1,8 @@
 //! Reads weights in pieces, from one file or several.
+//!
+//! In this module and in the readers of the formats, functions that run once per piece or per tensor are not inlined. V8
+//! counts a loop's code size times its iterations, so inlined ones seem hot, and it compiles them a second time with
+//! optimizations while the model is loaded.
 
 use std::ops::Range;
 
@@ -55,6 +59,11 @@ impl WeightsReader {
     /// `expected` tensors to find them in an ONNX file, and to quantize those of plain files while it reads them.
     pub(crate) fn new(index: Option<Index>, expected: ExpectedTensors) -> Self {
         Self { collector: TensorCollector::new(index, expected), ..Self::default() }
+    }
+
+    /// Sets the tensors that the model needs. Must be called before a file is opened.
+    pub(crate) fn expect(&mut self, expected: ExpectedTensors) {
+        self.collector.expected = ExpectedTensors { part: self.collector.expected.part.take(), ..expected };
     }
 
     /// Reads the numbers of these tensors only. Must be called before a file is opened.
