@@ -198,11 +198,23 @@ pub(super) fn lower<E: StepTypes>(plan: &Plan, lower: &mut impl Lower<E>) -> Res
     let mut steps: Vec<Step<E>> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
         // Layers with the same tensors are lowered once.
-        let same = plan.steps[..index].iter().position(|other| other == step);
+        let same = plan.steps[..index].iter().position(|other| is_same_layer(other, step));
         let shared = same.and_then(|same| steps[same].shared());
         steps.push(shared.map_or_else(|| walk.step(step), Ok)?);
     }
     Ok(steps)
+}
+
+/// Compares two layers. They are compared as a whole only if their first matrix is the same.
+fn is_same_layer(a: &model::Step, b: &model::Step) -> bool {
+    let is_likely = match (a, b) {
+        (model::Step::Attention(a), model::Step::Attention(b)) => a.query.weight == b.query.weight,
+        (model::Step::FeedForward(a), model::Step::FeedForward(b)) => {
+            a.intermediate.weight == b.intermediate.weight
+        }
+        _ => false,
+    };
+    is_likely && a == b
 }
 
 struct Walk<'a, E: StepTypes, L: Lower<E>> {

@@ -47,6 +47,7 @@ impl StreamingQuantizer {
     ///
     /// # Errors
     /// `weights` for a row with a number that is not finite.
+    #[inline(never)]
     pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let (taken, rest) = bytes.split_at(bytes.len().min(self.row_bytes - self.row.data.len()));

@@ -55,28 +55,34 @@ impl PackedQ8 {
         for (tensor, biases) in parts {
             for (row, &bias) in biases.iter().enumerate() {
                 let (codes, scale) = tensor.codes(row);
-                let sum: u32 = codes.iter().map(|&code| u32::from(code)).sum();
-                let sum = i64::from(sum) - Q7_OFFSET as i64 * codes.len() as i64;
                 packed.scales[column] = scale;
                 packed.biases[column] = bias;
-                packed.column_sums[column] = sum as f32 * scale;
-                let mut lanes = packed.panels[column / panel * panel * steps..][column % panel..]
-                    .iter_mut()
-                    .step_by(panel);
-                // Whole steps are copied as one number each, because much of the time of loading is spent here.
-                let (whole, last) = codes.as_chunks();
-                for (codes, lane) in whole.iter().zip(lanes.by_ref()) {
-                    *lane = *codes;
-                }
-                if let Some(lane) = lanes.next() {
-                    lane[..last.len()].copy_from_slice(last);
-                }
+                let lanes = &mut packed.panels[column / panel * panel * steps..][column % panel..];
+                packed.column_sums[column] = pack_row(codes, lanes, panel) as f32 * scale;
                 column += 1;
             }
         }
         arrange_codes(&mut packed.panels);
         packed
     }
+}
+
+/// Writes the codes of a row into every `panel`-th lane. Returns the sum of the weights.
+///
+/// Much of the time of loading is spent here, so it is a small function, which runtimes of WebAssembly optimize soon.
+#[inline(never)]
+fn pack_row(codes: &[u8], lanes: &mut [[u8; DEPTH_STEP]], panel: usize) -> i64 {
+    let sum: u32 = codes.iter().map(|&code| u32::from(code)).sum();
+    let mut lanes = lanes.iter_mut().step_by(panel);
+    // Whole steps are copied as one number each.
+    let (whole, last) = codes.as_chunks();
+    for (codes, lane) in whole.iter().zip(lanes.by_ref()) {
+        *lane = *codes;
+    }
+    if let Some(lane) = lanes.next() {
+        lane[..last.len()].copy_from_slice(last);
+    }
+    i64::from(sum) - Q7_OFFSET as i64 * codes.len() as i64
 }
 
 impl PackedQ8 {

@@ -39,7 +39,8 @@ impl Plan {
     /// Returns every tensor that the Plan reads, once each.
     #[inline(never)]
     pub(crate) fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let mut list: Vec<PlanTensor> = self.steps.iter().flat_map(Step::tensors).collect();
+        let mut list = Vec::new();
+        self.steps.iter().for_each(|step| step.list_tensors(&mut list));
         // Layers share tables and projections of relative positions, and several layers may be stacked in one tensor.
         let mut seen = HashSet::new();
         list.retain(|(name, ..)| seen.insert(*name));
@@ -67,66 +68,75 @@ impl Attention {
     }
 }
 
+type TensorList<'a> = Vec<PlanTensor<'a>>;
+
 impl Step {
-    /// Returns the tensors of this step, repeated if the step uses them repeatedly.
-    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+    /// Adds the tensors of this step, repeated if the step uses them repeatedly.
+    #[inline(never)]
+    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
         match self {
             Step::Embed(embed) => {
                 let position = embed.position.as_ref().map(|position| &position.table);
                 let tables = [Some(&embed.word), position, embed.token_type.as_ref(), embed.task.as_ref()];
-                tables.into_iter().flatten().map(Table::tensor).collect()
+                list.extend(tables.into_iter().flatten().map(Table::tensor));
             }
-            Step::Norm(norm) => norm.tensors(),
-            Step::Project(projection) => projection.linear.tensors(),
-            Step::Unfold(_) => Vec::new(),
+            Step::Norm(norm) => norm.list_tensors(list),
+            Step::Project(projection) => projection.linear.list_tensors(list),
             Step::Convolve(Convolution { linear, norm, .. }) => {
-                linear.tensors().into_iter().chain(norm.tensors()).collect()
+                linear.list_tensors(list);
+                norm.list_tensors(list);
             }
             Step::Attention(Attention { query, key, value, output, positions, norm, .. }) => {
-                let linears = [query, key, value, output].into_iter().flat_map(Linear::tensors);
-                linears.chain(positions.tensors()).chain(norm.tensors()).collect()
+                for linear in [query, key, value, output] {
+                    linear.list_tensors(list);
+                }
+                positions.list_tensors(list);
+                norm.list_tensors(list);
             }
             Step::FeedForward(block) => {
                 let linears = [Some(&block.intermediate), block.gate.as_ref(), Some(&block.output)];
-                let linears = linears.into_iter().flatten().flat_map(Linear::tensors);
-                linears.chain(block.norm.tensors()).collect()
+                linears.into_iter().flatten().for_each(|linear| linear.list_tensors(list));
+                block.norm.list_tensors(list);
             }
-            Step::Pool(_) => Vec::new(),
+            Step::Unfold(_) | Step::Pool(_) => {}
         }
     }
 }
 
 impl Positions {
-    fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let positions = match self {
-            Positions::Disentangled(positions) => positions,
+    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
+        match self {
+            Positions::Disentangled(positions) => {
+                list.push(positions.table.tensor());
+                positions.norm.iter().for_each(|norm| norm.list_tensors(list));
+                let linears = [&positions.key, &positions.query].into_iter().flatten();
+                linears.for_each(|linear| linear.list_tensors(list));
+            }
             // Not a table of embeddings: its few numbers stay in f32.
             Positions::Bucketed(Table { weight, rows, width }) => {
-                return vec![(weight, TensorRole::Vector, vec![*rows, *width])];
+                list.push((weight, TensorRole::Vector, vec![*rows, *width]));
             }
-            Positions::Absent | Positions::Rotary(_) | Positions::Alibi => return Vec::new(),
-        };
-        let linears = [&positions.key, &positions.query].into_iter().flatten().flat_map(Linear::tensors);
-        let norm = positions.norm.iter().flat_map(LayerNorm::tensors);
-        [positions.table.tensor()].into_iter().chain(norm).chain(linears).collect()
+            Positions::Absent | Positions::Rotary(_) | Positions::Alibi => {}
+        }
     }
 }
 
 impl BlockNorm {
-    fn tensors(&self) -> Vec<PlanTensor<'_>> {
+    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
         match self {
-            BlockNorm::Before(norm) | BlockNorm::After(norm) => norm.tensors(),
-            BlockNorm::Absent => Vec::new(),
+            BlockNorm::Before(norm) | BlockNorm::After(norm) => norm.list_tensors(list),
+            BlockNorm::Absent => {}
         }
     }
 }
 
 impl Linear {
-    fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let weight = (self.weight.tensor.as_str(), TensorRole::Matrix, self.stored_shape().to_vec());
-        let bias =
-            self.bias.as_ref().map(|bias| (bias.tensor.as_str(), TensorRole::Vector, vec![bias.total_rows]));
-        [Some(weight), bias].into_iter().flatten().collect()
+    #[inline(never)]
+    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
+        list.push((&self.weight.tensor, TensorRole::Matrix, self.stored_shape().to_vec()));
+        if let Some(bias) = &self.bias {
+            list.push((&bias.tensor, TensorRole::Vector, vec![bias.total_rows]));
+        }
     }
 }
 
@@ -137,12 +147,10 @@ impl Table {
 }
 
 impl LayerNorm {
-    fn tensors(&self) -> Vec<PlanTensor<'_>> {
-        let names = [Some(&self.weight), self.bias.as_ref()];
-        names
-            .into_iter()
-            .flatten()
-            .map(|name| (name.as_str(), TensorRole::Vector, vec![self.width]))
-            .collect()
+    #[inline(never)]
+    fn list_tensors<'a>(&'a self, list: &mut TensorList<'a>) {
+        for name in [Some(&self.weight), self.bias.as_ref()].into_iter().flatten() {
+            list.push((name, TensorRole::Vector, vec![self.width]));
+        }
     }
 }

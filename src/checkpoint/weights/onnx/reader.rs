@@ -45,6 +45,7 @@ impl OnnxReader {
     /// # Errors
     /// `weights` if the file is malformed, or a tensor lies outside it or has a number that is not finite;
     /// `unsupported` for weights in forms that are not read.
+    #[inline(never)]
     pub(crate) fn push(&mut self, piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
         if cfg!(not(feature = "onnx")) {
             return Err(unsupported("ONNX files are not read: build Ranklet with the feature onnx"));

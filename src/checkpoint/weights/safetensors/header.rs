@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::value::RawValue;
 
 use crate::checkpoint::weights::tensor::{Encoding, current_name};
 use crate::checkpoint::weights::{Format, q4_format, q8_format};
@@ -62,7 +63,7 @@ impl Header {
     /// size; for q8 and q4 files, also if codes and scales do not match. `unsupported` for other versions of these
     /// formats.
     pub(super) fn parse(json: &[u8], data: u64) -> Result<Self> {
-        let metadata: Metadata = serde_json::from_slice(json).map_err(|error| malformed(json, error))?;
+        let metadata = read_metadata(json).map_err(|error| malformed(json, error))?;
         if metadata.data_len() as u64 != data {
             return Err(weights(format!(
                 "malformed: its tensors need {} bytes of data, and it has {data}",
@@ -85,7 +86,41 @@ impl Header {
     }
 }
 
+/// Reads a header entry by entry. The library's own way is one large function, which V8 compiles a second time with
+/// optimizations while it runs once, for longer than it runs.
+#[inline(never)]
+fn read_metadata(json: &[u8]) -> serde_json::Result<Metadata> {
+    let mut entries = raw_entries(json)?;
+    let metadata = match entries.remove("__metadata__") {
+        Some(metadata) => serde_json::from_str(metadata.get())?,
+        None => None,
+    };
+    let mut tensors = Vec::with_capacity(entries.len());
+    for (name, info) in entries {
+        tensors.push((name, tensor_info(info)?));
+    }
+    sort(&mut tensors);
+    Metadata::new(metadata, tensors).map_err(serde::de::Error::custom)
+}
+
+#[inline(never)]
+fn raw_entries(json: &[u8]) -> serde_json::Result<BTreeMap<String, &RawValue>> {
+    serde_json::from_slice(json)
+}
+
+/// Sorts tensors by their positions in the file, as the library requires.
+#[inline(never)]
+fn sort(tensors: &mut [Entry]) {
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+}
+
+#[inline(never)]
+fn tensor_info(json: &RawValue) -> serde_json::Result<TensorInfo> {
+    serde_json::from_str(json.get())
+}
+
 /// Returns the entries in the order of their data.
+#[inline(never)]
 fn entries(metadata: &Metadata) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut known = std::collections::HashSet::new();
@@ -116,6 +151,7 @@ fn plain(entries: Vec<Entry>) -> Contents {
 type Columns<'a> = Option<&'a BTreeMap<String, usize>>;
 
 /// Declares the tensors of a q8 or q4 file. Checks that all codes have scales and all scales have codes.
+#[inline(never)]
 fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
     let mut tensors = BTreeMap::new();
     for (name, info) in entries.iter().filter(|(name, _)| split_suffix(name).1 == TensorPart::Elements) {
@@ -151,6 +187,7 @@ fn with_scales(entries: Vec<Entry>, columns: Columns) -> Result<Contents> {
 }
 
 /// Declares the elements of an entry, without its scales.
+#[inline(never)]
 fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTensor> {
     let encoding = match info.dtype {
         Dtype::U8 => Encoding::Q7,
@@ -176,6 +213,7 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTe
     Ok(declared)
 }
 
+#[inline(never)]
 fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTensor) -> Result<()> {
     if let (true, [rows, columns]) = (codes.packed, &codes.shape[..]) {
         if scales.shape != [*rows, q4_format::row_blocks(*columns)] || scales.dtype != Dtype::F16 {
@@ -196,6 +234,7 @@ fn check_scales(name: &str, stem: &str, scales: &TensorInfo, codes: &DeclaredTen
     Ok(())
 }
 
+#[inline(never)]
 fn check_input_scales(name: &str, stem: &str, scales: &TensorInfo, matrix: &DeclaredTensor) -> Result<()> {
     let columns = matrix.shape.get(1).copied().unwrap_or(0);
     if matrix.encoding != Encoding::Q7 || scales.shape != [columns] || scales.dtype != Dtype::F32 {

@@ -56,6 +56,7 @@ impl SafetensorsReader {
     /// # Errors
     /// `weights` if the file is malformed or longer than announced, or a tensor to quantize has a number that is not
     /// finite; `unsupported` for an unsupported version of Ranklet's formats.
+    #[inline(never)]
     pub(crate) fn push(&mut self, mut piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
         if let State::Data(data) = &mut self.state {
             self.received += data.skip();
@@ -140,6 +141,7 @@ struct PartialTensor {
 }
 
 impl Data {
+    #[inline(never)]
     fn begin(header: Header, collector: &mut TensorCollector) -> Result<Self> {
         collector.register(header.tensors.keys())?;
         let mut partial_tensors = BTreeMap::new();
@@ -202,6 +204,7 @@ impl Data {
     }
 
     /// Takes the bytes of the current segment. Returns the rest of the piece.
+    #[inline(never)]
     fn push<'a>(&mut self, piece: &'a [u8], collector: &mut TensorCollector) -> Result<&'a [u8]> {
         let Some(segment) = self.segments.as_slice().first() else { return Ok(&[]) };
         if self.received == 0 {
@@ -228,6 +231,7 @@ impl Data {
     }
 
     /// Completes all segments whose bytes have arrived. Empty segments are complete at once.
+    #[inline(never)]
     fn finish_full_segments(&mut self, collector: &mut TensorCollector) -> Result<()> {
         while let Some(Segment { tensor: name, part, .. }) = self.next_full_segment() {
             self.received = 0;
@@ -272,6 +276,7 @@ impl PartialTensor {
     }
 
     /// Returns the tensor after all of its parts have arrived.
+    #[inline(never)]
     fn finish(self, name: String) -> Result<Tensor> {
         let DeclaredTensor { shape, encoding, packed, .. } = self.declared;
         let input_scales = floats(&self.input_scales);

@@ -82,6 +82,7 @@ impl TorchReader {
     /// # Errors
     /// `weights` for a malformed file or one without a dictionary of tensors; `unsupported` for files from before torch
     /// 1.6 and for compressed entries.
+    #[inline(never)]
     pub(crate) fn push(&mut self, piece: &[u8], collector: &mut TensorCollector) -> Result<()> {
         let missing = (self.wanted.end - self.wanted.start) as usize - self.received;
         if piece.len() > missing {
