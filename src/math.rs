@@ -38,7 +38,7 @@ pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     // ln 2 in two parts. The first has so few significant bits that its product with n is exact.
     let r =
         simd.sub(simd.sub(x, simd.mul(n, simd.splat(0.693_359_4))), simd.mul(n, simd.splat(-2.121_944_4e-4)));
-    let tail = polynomial(simd, r, TERMS);
+    let tail = polynomial(simd, r, &TERMS);
     let power = simd.add(simd.add(simd.mul(tail, simd.mul(r, r)), r), simd.splat(1.0));
     simd.mul(power, simd.exp2_int(n))
 }
@@ -46,19 +46,25 @@ pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
 /// Computes `2^x` with a relative error of at most 3e-7 for `x` up to 127; `x` below -126 counts as -126.
 ///
 /// `x = n + f` with `|f| <= 1 / 2`, exactly, then `2^x = 2^n 2^f` with a polynomial of degree 5 in `f`.
+///
+/// `terms` are [`EXP2_TERMS`], possibly [opaque](opaque).
 #[inline(always)]
-pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
-    const TERMS: [f32; 6] = [
-        1.326_472_7e-3,
-        9.671_513e-3,
-        5.550_733_6e-2,
-        2.402_224_3e-1,
-        std::f32::consts::LN_2 - 1.788e-7,
-        1.0,
-    ];
+pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32, terms: &[f32]) -> S::F32 {
     let x = simd.max(x, simd.splat(-126.0));
     let n = simd.round(x);
-    simd.mul(polynomial(simd, simd.sub(x, n), TERMS), simd.exp2_int(n))
+    simd.mul(polynomial(simd, simd.sub(x, n), terms), simd.exp2_int(n))
+}
+
+/// The coefficients of [`exp2`].
+pub(crate) const EXP2_TERMS: [f32; 6] =
+    [1.326_472_7e-3, 9.671_513e-3, 5.550_733_6e-2, 2.402_224_3e-1, std::f32::consts::LN_2 - 1.788e-7, 1.0];
+
+/// Hides coefficients and their number from the compiler in WebAssembly. A loop over terms that it cannot unroll computes each term of
+/// several vectors before the next one. Unrolled, LLVM computes one vector after the other, and each operation waits for
+/// the one before.
+#[inline(always)]
+pub(crate) fn opaque<T>(terms: &[T]) -> &[T] {
+    if cfg!(target_arch = "wasm32") { std::hint::black_box(terms) } else { terms }
 }
 
 /// Computes GELU, `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / sqrt 2)) / 2` (Hendrycks and Gimpel 2016,
@@ -66,15 +72,28 @@ pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
 ///
 /// `Φ(x)` is approximated by `1 / 2 + x P(x^2) / Q(x^2)`, constant for `|x|` above 5.3, with an absolute error of at
 /// most 4e-7. A rational function reaches this with fewer terms than a polynomial, for one division.
+///
+/// `terms` are [`GELU_TERMS`], possibly [opaque](opaque).
 #[inline(always)]
-pub(crate) fn gelu<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
-    const P: [f32; 5] = [6.264_905_6e-6, 3.416_284e-4, 5.699_436e-3, 5.207_093_4e-2, 3.989_418e-1];
-    const Q: [f32; 6] = [5.298_335e-7, 1.225_357_7e-4, 2.863_512_6e-3, 3.883_006_8e-2, 2.971_818_2e-1, 1.0];
+pub(crate) fn gelu<S: SimdF32>(simd: S, x: S::F32, terms: &[[f32; 2]]) -> S::F32 {
     let clamped = simd.min(simd.max(x, simd.splat(-5.3)), simd.splat(5.3));
     let square = simd.mul(clamped, clamped);
-    let ratio = simd.div(simd.mul(clamped, polynomial(simd, square, P)), polynomial(simd, square, Q));
-    simd.mul(x, simd.add(simd.splat(0.5), ratio))
+    let mut p = simd.splat(6.264_905_6e-6);
+    let mut q = simd.add(simd.mul(simd.splat(5.298_335e-7), square), simd.splat(1.225_357_7e-4));
+    for [p_term, q_term] in terms {
+        p = simd.add(simd.mul(p, square), simd.splat(*p_term));
+        q = simd.add(simd.mul(q, square), simd.splat(*q_term));
+    }
+    simd.mul(x, simd.add(simd.splat(0.5), simd.div(simd.mul(clamped, p), q)))
 }
+
+/// The coefficients of P and Q in [`gelu`] after the first of P and the first two of Q.
+pub(crate) const GELU_TERMS: [[f32; 2]; 4] = [
+    [3.416_284e-4, 2.863_512_6e-3],
+    [5.699_436e-3, 3.883_006_8e-2],
+    [5.207_093_4e-2, 2.971_818_2e-1],
+    [3.989_418e-1, 1.0],
+];
 
 /// Computes `tanh(x) = 1 - 2 / (e^(2x) + 1)` with an absolute error of at most 2e-7.
 #[inline(always)]
@@ -115,12 +134,12 @@ pub(crate) fn mish<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
 pub(crate) fn ln_1p<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
     const TERMS: [f32; 7] = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
     let s = simd.div(x, simd.add(x, simd.splat(2.0)));
-    simd.mul(simd.add(s, s), polynomial(simd, simd.mul(s, s), TERMS))
+    simd.mul(simd.add(s, s), polynomial(simd, simd.mul(s, s), &TERMS))
 }
 
 /// Evaluates a polynomial by Horner's scheme; the coefficient of the highest power comes first.
 #[inline(always)]
-fn polynomial<S: SimdF32, const N: usize>(simd: S, x: S::F32, terms: [f32; N]) -> S::F32 {
+fn polynomial<S: SimdF32>(simd: S, x: S::F32, terms: &[f32]) -> S::F32 {
     let mut sum = simd.splat(terms[0]);
     for term in &terms[1..] {
         sum = simd.add(simd.mul(sum, x), simd.splat(*term));
@@ -235,11 +254,11 @@ mod tests {
             assert!((got / x.exp() - 1.0).abs() <= 2e-7, "exp({x}) = {got}");
         }
         assert_eq!(exp(ScalarF32, 0.0), 1.0);
-        for (x, got) in sweep(|x| exp2(ScalarF32, x), -126.0, 127.0) {
+        for (x, got) in sweep(|x| exp2(ScalarF32, x, &EXP2_TERMS), -126.0, 127.0) {
             assert!((got / x.exp2() - 1.0).abs() <= 3e-7, "2^{x} = {got}");
         }
-        assert_eq!(exp2(ScalarF32, f32::NEG_INFINITY), exp2(ScalarF32, -126.0));
-        for (x, got) in sweep(|x| gelu(ScalarF32, x), -8.0, 8.0) {
+        assert_eq!(exp2(ScalarF32, f32::NEG_INFINITY, &EXP2_TERMS), exp2(ScalarF32, -126.0, &EXP2_TERMS));
+        for (x, got) in sweep(|x| gelu(ScalarF32, x, &GELU_TERMS), -8.0, 8.0) {
             let wanted = x * (0.5 + 0.5 * erf_series(x * std::f64::consts::FRAC_1_SQRT_2));
             assert!((got - wanted).abs() <= 4e-7 * x.abs(), "gelu({x}) = {got}");
         }

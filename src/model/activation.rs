@@ -46,7 +46,7 @@ pub(crate) fn apply_score_activation(activation: ScoreActivation, row: &mut [f32
 /// Computes an activation inside a head.
 pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
-        Activation::Gelu => math::gelu(ScalarF32, x),
+        Activation::Gelu => math::gelu(ScalarF32, x, &math::GELU_TERMS),
         Activation::GeluTanh => {
             /// `sqrt(2 / pi)`
             const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -56,7 +56,7 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
         Activation::Silu => x * sigmoid(x),
         Activation::Tanh => math::tanh(ScalarF32, x),
         Activation::QuickGelu => math::quick_gelu(ScalarF32, x),
-        Activation::ClippedGelu => math::gelu(ScalarF32, x).clamp(-10.0, 10.0),
+        Activation::ClippedGelu => math::gelu(ScalarF32, x, &math::GELU_TERMS).clamp(-10.0, 10.0),
         Activation::ReluSquared => x.max(0.0) * x.max(0.0),
         Activation::Relu6 => x.clamp(0.0, 6.0),
         Activation::LeakyRelu => x.max(0.01 * x),

@@ -13,10 +13,11 @@ pub(super) fn activate<S: Isa>(isa: S, values: &mut [f32], activation: Activatio
     let (mut rest, mut last) = (values, [0.0; MAX_LANES]);
     // GELU takes the most time, and two vectors at a time share its many constants.
     if activation == Activation::Gelu {
+        let terms = math::opaque(&math::GELU_TERMS);
         let mut whole = rest.chunks_exact_mut(2 * lanes);
         for values in whole.by_ref() {
             let x = [wide.read(values), wide.read(&values[lanes..])];
-            let [first, second] = math::gelu(Twice(wide), x);
+            let [first, second] = math::gelu(Twice(wide), x, terms);
             wide.write(first, values);
             wide.write(second, &mut values[lanes..]);
         }
@@ -62,7 +63,7 @@ pub(super) fn glu<S: Isa>(isa: S, rows: &mut [f32], columns: usize, activation: 
 #[inline(always)]
 fn apply<S: SimdF32>(simd: S, activation: Activation, x: S::F32) -> S::F32 {
     match activation {
-        Activation::Gelu => math::gelu(simd, x),
+        Activation::Gelu => math::gelu(simd, x, &math::GELU_TERMS),
         Activation::GeluTanh => {
             // sqrt(2 / pi) (x + 0.044715 x^3)
             let cube = simd.mul(simd.mul(x, x), x);
@@ -77,7 +78,7 @@ fn apply<S: SimdF32>(simd: S, activation: Activation, x: S::F32) -> S::F32 {
         Activation::Tanh => math::tanh(simd, x),
         Activation::QuickGelu => math::quick_gelu(simd, x),
         Activation::ClippedGelu => {
-            simd.min(simd.max(math::gelu(simd, x), simd.splat(-10.0)), simd.splat(10.0))
+            simd.min(simd.max(math::gelu(simd, x, &math::GELU_TERMS), simd.splat(-10.0)), simd.splat(10.0))
         }
         Activation::ReluSquared => {
             let positive = simd.max(x, simd.splat(0.0));

@@ -7,7 +7,7 @@ use super::{Positions, Qkv};
 use crate::engine::cpu::arch::{Isa, WideF32};
 use crate::engine::cpu::kernels::lanes::{clear, max_of_eights, reduce_sum};
 use crate::engine::positions::{BIAS_COLUMNS, bias_column};
-use crate::math::{self, SimdF32};
+use crate::math::{self, SimdF32, Twice};
 
 /// The factors of products in logits.
 pub(super) struct Scaling {
@@ -140,14 +140,26 @@ pub(super) fn exponentials<S: Isa>(
     let scale = scale * std::f32::consts::LOG2_E;
     let (wide_max, wide_scale) = (wide.splat(max), wide.splat(scale));
     let mut total = isa.splat(0.0);
-    let mut whole = logits[eights(&visible)].chunks_exact_mut(lanes);
+    let terms = math::opaque(&math::EXP2_TERMS);
+    let mut pairs = logits[eights(&visible)].chunks_exact_mut(2 * lanes);
+    for values in pairs.by_ref() {
+        let exponents =
+            [0, lanes].map(|at| wide.mul(wide.sub(wide.read(&values[at..]), wide_max), wide_scale));
+        let [first, second] = math::exp2(Twice(wide), exponents, terms);
+        wide.write(first, values);
+        wide.write(second, &mut values[lanes..]);
+        total = wide.add_eights(wide.add_eights(total, first), second);
+    }
+    let mut whole = pairs.into_remainder().chunks_exact_mut(lanes);
     for values in whole.by_ref() {
-        let power = math::exp2(wide, wide.mul(wide.sub(wide.read(values), wide_max), wide_scale));
+        let exponents = wide.mul(wide.sub(wide.read(values), wide_max), wide_scale);
+        let power = math::exp2(wide, exponents, terms);
         wide.write(power, values);
         total = wide.add_eights(total, power);
     }
     for eight in whole.into_remainder().as_chunks_mut::<8>().0 {
-        let power = math::exp2(isa, isa.mul(isa.sub(isa.load(eight), isa.splat(max)), isa.splat(scale)));
+        let exponents = isa.mul(isa.sub(isa.load(eight), isa.splat(max)), isa.splat(scale));
+        let power = math::exp2(isa, exponents, terms);
         isa.store(power, eight);
         total = isa.add(total, power);
     }
