@@ -20,10 +20,11 @@ wasm() {
 }
 
 # wasm_engine FOLDER FEATURES: builds one file and its glue. LLVM must keep the instruction order of the source:
-# its scheduler ignores register pressure here, and the tiles of the CPU engine would spill.
+# its scheduler ignores register pressure here, and the tiles of the CPU engine would spill. It must also leave addresses in
+# loops alone: its strength reduction moves constant offsets out of the loads.
 wasm_engine() {
   wasm_cargo rustc --quiet --profile wasm --lib --no-default-features --features "$2" -- \
-    -Cllvm-args=-pre-RA-sched=source
+    "-Cllvm-args=-pre-RA-sched=source -disable-lsr"
   wasm-bindgen --target web --omit-default-module-path --out-dir "$1" --out-name ranklet \
     target/wasm32-unknown-unknown/wasm/ranklet.wasm
 }

@@ -47,7 +47,7 @@ pub(crate) fn exp<S: SimdF32>(simd: S, x: S::F32) -> S::F32 {
 ///
 /// `x = n + f` with `|f| <= 1 / 2`, exactly, then `2^x = 2^n 2^f` with a polynomial of degree 5 in `f`.
 ///
-/// `terms` are [`EXP2_TERMS`], possibly [opaque](opaque).
+/// `terms` are [`EXP2_TERMS`], possibly [`opaque`].
 #[inline(always)]
 pub(crate) fn exp2<S: SimdF32>(simd: S, x: S::F32, terms: &[f32]) -> S::F32 {
     let x = simd.max(x, simd.splat(-126.0));
@@ -73,7 +73,7 @@ pub(crate) fn opaque<T>(terms: &[T]) -> &[T] {
 /// `Φ(x)` is approximated by `1 / 2 + x P(x^2) / Q(x^2)`, constant for `|x|` above 5.3, with an absolute error of at
 /// most 4e-7. A rational function reaches this with fewer terms than a polynomial, for one division.
 ///
-/// `terms` are [`GELU_TERMS`], possibly [opaque](opaque).
+/// `terms` are [`GELU_TERMS`], possibly [`opaque`].
 #[inline(always)]
 pub(crate) fn gelu<S: SimdF32>(simd: S, x: S::F32, terms: &[[f32; 2]]) -> S::F32 {
     let clamped = simd.min(simd.max(x, simd.splat(-5.3)), simd.splat(5.3));

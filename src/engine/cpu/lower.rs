@@ -153,7 +153,8 @@ impl Lowering {
         let name = parts[0].0.name();
         Ok(match self.dtype {
             Dtype::Q8 => {
-                let packed = PackedQ8::new(&parts, self.kernels.panel());
+                let mut packed = PackedQ8::new(&parts, self.kernels.panel());
+                self.kernels.arrange(&mut packed);
                 let factor = packed.input_factors.iter().copied().fold(1.0, f32::max);
                 check_magnitude(name, packed.scales.iter().map(|scale| scale * factor))?;
                 Linear::Q8(packed)

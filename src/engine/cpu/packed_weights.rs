@@ -1,6 +1,6 @@
 //! Weights in the order in which tiles read them: in panels of as many output features as a tile has columns.
 
-use super::arch::{DEPTH_STEP, arrange_codes};
+use super::arch::{DEPTH_MULTIPLE, DEPTH_STEP, Remainders};
 use crate::checkpoint::{Q7_OFFSET, Tensor};
 
 /// A matrix of 7-bit weights, `w = (code - 64) * scale[column]`.
@@ -18,8 +18,12 @@ pub(crate) struct PackedQ8 {
     pub(super) column_sums: Vec<f32>,
     /// Input features.
     pub(super) in_features: usize,
-    /// Input features, rounded up to a multiple of [`DEPTH_STEP`].
+    /// Input features, rounded up to a multiple of [`DEPTH_MULTIPLE`].
     pub(super) depth: usize,
+    /// Length of a quantized row.
+    pub(super) row_stride: usize,
+    /// The parts of weights that `Kernels::arrange` split off.
+    pub(super) remainders: Remainders,
     /// Output features.
     pub(super) columns: usize,
 }
@@ -45,11 +49,12 @@ impl PackedQ8 {
     }
 
     /// Packs matrices `[out_features, in_features]` with their biases as one matrix with all their output features, in
-    /// panels of `panel` columns.
+    /// panels of `panel` columns. `Kernels::arrange` makes it ready to use.
     pub(super) fn new(parts: &[(Tensor, Vec<f32>)], panel: usize) -> Self {
-        let (in_features, steps) = (parts[0].0.shape()[1], parts[0].0.shape()[1].div_ceil(DEPTH_STEP));
+        let in_features = parts[0].0.shape()[1];
         let columns = parts.iter().map(|(view, _)| view.shape()[0]).sum();
         let mut packed = Self::zeros(in_features, columns, panel);
+        let steps = packed.depth / DEPTH_STEP;
         packed.input_factors = parts[0].0.input_scales().iter().map(|scale| scale.recip()).collect();
         let mut column = 0;
         for (tensor, biases) in parts {
@@ -62,7 +67,6 @@ impl PackedQ8 {
                 column += 1;
             }
         }
-        arrange_codes(&mut packed.panels);
         packed
     }
 }
@@ -86,18 +90,20 @@ fn pack_row(codes: &[u8], lanes: &mut [[u8; DEPTH_STEP]], panel: usize) -> i64 {
 }
 
 impl PackedQ8 {
-    /// Returns a matrix of the code 0 with scales of 0.
+    /// Returns a matrix of the weight 0 with scales of 0.
     pub(super) fn zeros(in_features: usize, columns: usize, panel: usize) -> Self {
         let padded = columns.next_multiple_of(panel);
-        let steps = in_features.div_ceil(DEPTH_STEP);
+        let depth = in_features.next_multiple_of(DEPTH_MULTIPLE);
         Self {
             input_factors: Vec::new(),
-            panels: vec![[0; DEPTH_STEP]; padded * steps],
+            panels: vec![[Q7_OFFSET as u8; DEPTH_STEP]; padded * depth / DEPTH_STEP],
             scales: vec![0.0; padded],
             biases: vec![0.0; padded],
             column_sums: vec![0.0; padded],
             in_features,
-            depth: steps * DEPTH_STEP,
+            depth,
+            row_stride: depth,
+            remainders: Remainders::default(),
             columns,
         }
     }

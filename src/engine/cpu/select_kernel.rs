@@ -4,8 +4,8 @@ use super::kernels::{Epilogue, Kernels, Output, QuantizedRows};
 use super::packed_weights::PackedQ8;
 use crate::engine::clock::now_ms;
 
-/// Selects one of two sets of kernels that read the same packed weights: the first, unless the second is clearly faster
-/// or the clock does not advance. The second must be good on every processor.
+/// Selects one of two sets of kernels: the first, unless the second is clearly faster or the clock does not advance. The
+/// second must be good on every processor.
 ///
 /// Takes about ten milliseconds, because a browser compiles a function with optimizations only after many calls, and it
 /// may have optimized one of the two before the other.
@@ -20,16 +20,20 @@ pub(super) fn select(first: &'static dyn Kernels, second: &'static dyn Kernels) 
     const ROWS: usize = 48;
     const INPUTS: usize = 384;
     const OUTPUTS: usize = 768;
-    let layer = PackedQ8::zeros(INPUTS, OUTPUTS, first.panel());
-    let mut input = QuantizedRows::default();
-    input.reserve(ROWS, INPUTS, std::iter::empty());
+    let mut layers = [first, second].map(|kernels| {
+        let mut layer = PackedQ8::zeros(INPUTS, OUTPUTS, kernels.panel());
+        kernels.arrange(&mut layer);
+        let mut input = QuantizedRows::default();
+        input.reserve(ROWS, layer.row_stride, std::iter::empty());
+        (kernels, layer, input)
+    });
     let mut output = vec![0.0; ROWS * OUTPUTS];
     let mut times = [f64::INFINITY; 2];
     // In turns, so that other load on the machine affects both equally.
     for _ in 0..ROUNDS {
-        for (time, kernels) in times.iter_mut().zip([first, second]) {
+        for (time, (kernels, layer, input)) in times.iter_mut().zip(&mut layers) {
             let started = now_ms();
-            kernels.linear_q8(&layer, &mut input, Output { values: &mut output, epilogue: Epilogue::Store });
+            kernels.linear_q8(layer, input, Output { values: &mut output, epilogue: Epilogue::Store });
             *time = time.min(now_ms() - started);
         }
     }

@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 use std::fmt::Debug;
 
-use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, TileOps, compute_tile};
+use super::{DEPTH_STEP, Isa, Panel, QuantizedValue, Tile, TileOps, compute_tile};
 use crate::math::SimdF32;
 
 /// NEON with a way to multiply bytes. A value exists only if the processor has the instructions of both.
@@ -129,8 +129,8 @@ impl<D: Q8Dot> Isa for Neon<D> {
     }
 
     #[inline(always)]
-    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        self.0.tile_q8(a, stride, panel, tile);
+    fn tile_q8(self, a: &[i8], stride: usize, panel: Panel, tile: &mut Tile<i32>) {
+        self.0.tile_q8(a, stride, panel.codes, tile);
     }
     #[inline(always)]
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], to: &mut Tile<i32>) {

@@ -8,8 +8,18 @@
 
 #[cfg(target_arch = "aarch64")]
 pub(super) mod aarch64;
+#[cfg_attr(
+    not(all(target_arch = "wasm32", feature = "relaxed-simd")),
+    expect(dead_code, reason = "one build computes rows of panels")
+)]
+mod panel;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) mod scalar;
+#[cfg_attr(
+    not(any(test, all(target_arch = "wasm32", feature = "relaxed-simd"))),
+    expect(dead_code, reason = "one build splits weights")
+)]
+mod split;
 #[cfg(target_arch = "wasm32")]
 pub(super) mod wasm32;
 #[cfg(target_arch = "x86_64")]
@@ -17,10 +27,19 @@ pub(super) mod x86_64;
 
 use std::fmt::Debug;
 
+pub(super) use panel::{Panel, PanelColumns, PanelRows, RowConstants};
+pub(super) use split::Remainders;
+
 use crate::math::{ScalarF32, SimdF32};
 
-/// Products per step of the q8 tile. Depths are zero-padded to a multiple of it.
+/// Products per step of the q8 tile.
 pub(super) const DEPTH_STEP: usize = 4;
+/// Depths are zero-padded to a multiple of this: a step of the q8 tile, or a block of steps.
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+pub(super) const DEPTH_MULTIPLE: usize = split::STEPS * DEPTH_STEP;
+/// Depths are zero-padded to a multiple of this.
+#[cfg(not(all(target_arch = "wasm32", feature = "relaxed-simd")))]
+pub(super) const DEPTH_MULTIPLE: usize = DEPTH_STEP;
 /// Maximum rows of a tile. Buffers that tiles read have this many padding rows at the end.
 pub(crate) const MAX_TILE_ROWS: usize = 8;
 /// Maximum columns of a tile.
@@ -43,18 +62,13 @@ pub(super) type WeightCodes = [u8; DEPTH_STEP];
 /// Converts a packed panel to the form that [`Isa::tile_q8`] reads. Tiles read a panel once for every few rows, so it
 /// is widened before and not within them.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub(super) use wasm32::{arrange_codes, widen_panel};
+pub(super) use wasm32::words::widen_panel;
 /// Returns a packed panel as it is: [`Isa::tile_q8`] reads the stored form.
 #[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 #[inline(always)]
 pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _buffer: &mut Vec<WeightCodes>) -> &'a [WeightCodes] {
     panel
 }
-
-/// Leaves the codes of packed panels as they are: [`Isa::tile_q8`] reads the stored form.
-#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
-#[inline(always)]
-pub(super) fn arrange_codes(_panels: &mut [[u8; DEPTH_STEP]]) {}
 
 /// The result of a tile: its rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
 pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
@@ -95,10 +109,32 @@ pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
     /// Stores whole numbers in -127..=127 as quantized activations.
     fn store_quantized(self, a: Self::F32, values: &mut [QuantizedValue; 8]);
 
-    /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exactly.
-    ///
-    /// `panel` is `[depth / n][PANEL]` of [`WeightCodes`], each of `n` values in 0..=127.
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
+    /// Arranges packed panels of `depth` input features for [`tile_q8`](Self::tile_q8).
+    fn arrange(self, panels: &mut [[u8; DEPTH_STEP]], depth: usize) -> Remainders {
+        let _ = (panels, depth);
+        Remainders::default()
+    }
+    /// Returns the length of a quantized row of `depth` values, with the terms that [`tile_q8`](Self::tile_q8) reads.
+    fn row_stride(self, depth: usize) -> usize {
+        depth
+    }
+    /// Returns the position of a value in a quantized row with its terms.
+    fn position(self, column: usize) -> usize {
+        column
+    }
+    /// Adds the terms to the `depth` values of a quantized row.
+    fn add_row_terms(self, row: &mut [QuantizedValue], depth: usize, constants: RowConstants) {
+        let _ = (row, depth, constants);
+    }
+    /// Computes rows of one panel of a linear layer into `to`, if the instruction set has a function for this, and
+    /// returns whether it has.
+    fn panel_rows_q8(self, rows: PanelRows, panel: Panel, columns: PanelColumns, to: &mut [f32]) -> bool {
+        let _ = (rows, panel, columns, to);
+        false
+    }
+
+    /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exactly, with the remainders.
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tile: &mut Tile<i32>);
 
     /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact if it fits i32.
     ///

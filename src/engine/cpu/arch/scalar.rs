@@ -1,6 +1,6 @@
 //! Plain Rust for any processor, and the reference for tests of the other instruction sets.
 
-use super::{DEPTH_STEP, Isa, QuantizedValue, Tile};
+use super::{DEPTH_STEP, Isa, Panel, QuantizedValue, Tile};
 use crate::math::{ScalarF32, SimdF32};
 
 const ROWS: usize = 4;
@@ -78,11 +78,11 @@ impl Isa for Scalar {
         *values = a.map(|value| value as QuantizedValue);
     }
 
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tile: &mut Tile<i32>) {
         for (row, sums) in tile.chunks_exact_mut(Self::PANEL).take(ROWS).enumerate() {
             sums.fill(0);
             let steps = a[row * stride..].as_chunks::<DEPTH_STEP>().0;
-            for (a, columns) in steps.iter().zip(panel.chunks_exact(Self::PANEL)) {
+            for (a, columns) in steps.iter().zip(panel.codes.chunks_exact(Self::PANEL)) {
                 for (sum, weights) in sums.iter_mut().zip(columns) {
                     *sum += a.iter().zip(weights).map(|(&a, &w)| i32::from(a) * i32::from(w)).sum::<i32>();
                 }

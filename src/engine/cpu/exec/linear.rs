@@ -45,7 +45,7 @@ impl Linear {
             Linear::F32(packed) => kernels.linear_f32(packed, input.values, rows, output),
             Linear::Q8(packed) => {
                 let columns = packed.in_features;
-                quantized.reserve(rows, packed.depth, input.two_step_rows());
+                quantized.reserve(rows, packed.row_stride, input.two_step_rows());
                 kernels.quantize(&input.values[..rows * columns], columns, &packed.input_factors, quantized);
                 kernels.linear_q8(packed, quantized, output);
             }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::quantize::QuantizedRows;
 use crate::engine::cpu::arch::{
-    DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Tile, WideF32, widen_panel,
+    self, DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Panel, PanelRows, Tile, WideF32, widen_panel,
 };
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 use crate::math::SimdF32;
@@ -27,6 +27,13 @@ pub(crate) struct Output<'a> {
     pub(crate) epilogue: Epilogue,
 }
 
+/// Arranges a packed layer for [`linear_q8`].
+#[inline(always)]
+pub(super) fn arrange<S: Isa>(isa: S, layer: &mut PackedQ8) {
+    layer.remainders = isa.arrange(&mut layer.panels, layer.depth);
+    layer.row_stride = isa.row_stride(layer.depth);
+}
+
 /// Computes a linear layer with 7-bit weights over quantized rows, in three steps per tile of rows and panel of
 /// columns.
 ///
@@ -37,7 +44,7 @@ pub(crate) struct Output<'a> {
 ///
 /// Products of residual rows are computed like others and added to the rows they belong to.
 #[inline(always)]
-pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedRows, output: Output) {
+pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedRows, mut output: Output) {
     let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
     let mut residual_products = std::mem::take(&mut input.residual_products);
     residual_products.resize(input.two_step_rows.len() * S::PANEL, 0.0);
@@ -47,7 +54,8 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
     let (wide, lanes) = (isa.wide(), <S::Wide as WideF32<S>>::LANES);
     // Panels outside, rows inside: a panel stays in the L1 or L2 cache for all rows.
     for (index, panel) in panels.enumerate() {
-        let panel = widen_panel(panel, &mut widened);
+        let panel =
+            Panel { codes: widen_panel(panel, &mut widened), remainders: layer.remainders.of_panel(index) };
         let columns = PanelColumns::of::<S>(index, layer.columns);
         let constants = ColumnConstants {
             scales: columns.part::<S>(&layer.scales),
@@ -57,7 +65,17 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
         // Tiles from the last to the first, because residual rows come last and their products are added to earlier
         // rows.
         let mut two_step = input.two_step_rows.iter().enumerate().rev().peekable();
-        for first in (0..all).step_by(S::ROWS_Q8).rev() {
+        let mut tiles = (0..all).step_by(S::ROWS_Q8).rev();
+        while let Some(first) = tiles.next() {
+            if columns.count == S::PANEL && (first + S::ROWS_Q8 <= input.rows || all == input.rows) {
+                // The tiles down to the next one that has a two-step row.
+                let start = two_step.peek().map_or(0, |(_, of)| (**of / S::ROWS_Q8 + 1) * S::ROWS_Q8);
+                let end = input.rows.min(first + S::ROWS_Q8);
+                if start <= first && columns.compute(isa, input, start..end, panel, &constants, &mut output) {
+                    tiles = (0..start).step_by(S::ROWS_Q8).rev();
+                    continue;
+                }
+            }
             isa.tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
             let end = all.min(first + S::ROWS_Q8);
             for row in input.rows.max(first)..end {
@@ -229,6 +247,29 @@ impl PanelColumns {
     #[inline(always)]
     fn part<S: Isa>(self, vector: &[f32]) -> &[f32] {
         &vector[self.first..][..S::PANEL]
+    }
+
+    /// Computes rows without residuals, if the instruction set has a function for this, and returns whether it has.
+    #[inline(always)]
+    fn compute<S: Isa>(
+        self,
+        isa: S,
+        input: &QuantizedRows,
+        rows: Range<usize>,
+        panel: Panel,
+        constants: &ColumnConstants,
+        output: &mut Output,
+    ) -> bool {
+        let values = &input.values[rows.start * input.stride..];
+        let to = &mut output.values[rows.start * self.total + self.first..];
+        let columns = arch::PanelColumns {
+            scales: constants.scales,
+            column_sums: constants.column_sums,
+            biases: constants.biases,
+            total: self.total,
+            adds: output.epilogue == Epilogue::Add,
+        };
+        isa.panel_rows_q8(PanelRows { values, stride: input.stride, count: rows.len() }, panel, columns, to)
     }
 
     /// Returns their part of a row of the output.

@@ -114,6 +114,8 @@ kernels! {
     fn norm(rows: &mut [f32], norm: &Norm) -> bool = norm::norm;
     /// Quantizes rows of `columns` values, times `factors` unless they are empty.
     fn quantize(rows: &[f32], columns: usize, factors: &[f32], out: &mut QuantizedRows) = quantize::quantize;
+    /// Arranges a packed layer for `linear_q8`, once.
+    fn arrange(layer: &mut PackedQ8) = linear::arrange;
     /// A linear layer with 7-bit weights over quantized rows.
     fn linear_q8(layer: &PackedQ8, input: &mut QuantizedRows, output: Output) = linear::linear_q8;
     /// A linear layer in f32 over `rows` rows.
@@ -170,8 +172,7 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
     vec![with_avx512, with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
-/// Returns the kernels of this build, which read the same packed weights: the fastest on some processors, and those
-/// that are good everywhere.
+/// Returns the kernels of this build: the fastest on some processors, and those that are good everywhere.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn candidates() -> [&'static dyn Kernels; 2] {
     use super::arch::wasm32::{FallbackDot, PreferredDot, Wasm};

@@ -1,8 +1,8 @@
 //! Quantization of activations: signed 8-bit, each row with its own scale and zero point.
 
-use super::lanes::{MAX_LANES, min_max, pad, reduce_sum};
+use super::lanes::{MAX_LANES, clear, min_max, pad, reduce_sum};
 use crate::checkpoint::Q7_OFFSET;
-use crate::engine::cpu::arch::{Isa, MAX_TILE_ROWS, QuantizedValue, WideF32};
+use crate::engine::cpu::arch::{DEPTH_MULTIPLE, Isa, MAX_TILE_ROWS, QuantizedValue, RowConstants, WideF32};
 use crate::math::SimdF32;
 
 /// Half the range of a row below which the row counts as constant, because the inverse scale would overflow.
@@ -16,7 +16,7 @@ const MIN_HALF_RANGE: f32 = 1e-30;
 pub(crate) struct QuantizedRows {
     /// `[rows and residuals, stride]`; padding columns are zero.
     pub(crate) values: Vec<QuantizedValue>,
-    /// Columns, rounded up to a multiple of `DEPTH_STEP`.
+    /// Columns, rounded up to a multiple of `DEPTH_MULTIPLE`, and the terms of `Isa::add_row_terms`.
     pub(crate) stride: usize,
     /// `[rows and residuals]`.
     pub(crate) scales: Vec<f32>,
@@ -88,8 +88,9 @@ pub(super) fn quantize<S: Isa>(
         };
         let (scale, zero_point) = (out.scales[index], out.zero_points[index]);
         // The residual is the input minus what the first step stored of it.
-        for (x, &value) in buffer.iter_mut().zip(&out.values[index * out.stride..]) {
-            *x -= f32::from(value) * scale + zero_point;
+        let values = &out.values[index * out.stride..][..out.stride];
+        for (column, x) in buffer.iter_mut().enumerate() {
+            *x -= f32::from(values[isa.position(column)]) * scale + zero_point;
         }
         quantize_row(isa, &buffer, min_max(isa, &buffer), out.rows + residual, out);
     }
@@ -105,7 +106,11 @@ fn quantize_row<S: Isa>(isa: S, row: &[f32], (min, max): (f32, f32), index: usiz
     let inverse = wide.splat(if half_range > MIN_HALF_RANGE { 127.0 / half_range } else { 0.0 });
     let zero_points = wide.splat(zero_point);
     let mut whole = row.chunks_exact(lanes);
-    let mut to = out.values[index * out.stride..][..out.stride].chunks_exact_mut(lanes);
+    let depth = row.len().next_multiple_of(DEPTH_MULTIPLE);
+    let values = &mut out.values[index * out.stride..][..out.stride];
+    let (to, padding) = values[..depth].split_at_mut(row.len());
+    clear(padding);
+    let mut to = to.chunks_exact_mut(lanes);
     // Integers whose sum is below 2^24, so f32 adds them exactly, in any order.
     let mut total = wide.splat(0.0);
     for (from, to) in whole.by_ref().zip(to.by_ref()) {
@@ -120,13 +125,14 @@ fn quantize_row<S: Isa>(isa: S, row: &[f32], (min, max): (f32, f32), index: usiz
         let mut last = [0; MAX_LANES];
         wide.write_quantized(rounded, &mut last);
         total = wide.add(total, rounded);
-        let first = row.len() - rest.len();
-        let to = &mut out.values[index * out.stride..][first..out.stride];
-        to.copy_from_slice(&last[..to.len()]);
+        to.into_remainder().copy_from_slice(&last[..rest.len()]);
     }
-    out.scales[index] = half_range / 127.0;
+    let offset_term = Q7_OFFSET * reduce_sum(isa, wide.add_eights(isa.splat(0.0), total));
+    let scale = half_range / 127.0;
+    isa.add_row_terms(values, depth, RowConstants { scale, zero_point, offset_term });
+    out.scales[index] = scale;
     out.zero_points[index] = zero_point;
-    out.offset_terms[index] = Q7_OFFSET * reduce_sum(isa, wide.add_eights(isa.splat(0.0), total));
+    out.offset_terms[index] = offset_term;
 }
 
 /// Multiplies `row` by `factors`, column by column, and returns the minimum and maximum of the products.

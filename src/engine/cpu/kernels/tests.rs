@@ -69,7 +69,9 @@ fn packed_q8(kernels: &dyn Kernels, codes: &[u8], inputs: usize, columns: usize)
     let mut random = Random(7);
     let scales = random.values(columns);
     let parts = [(Tensor::from_codes(codes, &scales, [columns, inputs]), random.values(columns))];
-    PackedQ8::new(&parts, kernels.panel())
+    let mut packed = PackedQ8::new(&parts, kernels.panel());
+    kernels.arrange(&mut packed);
+    packed
 }
 
 /// Quantizes rows, every third of the first nine in two steps.

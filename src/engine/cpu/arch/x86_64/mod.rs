@@ -9,7 +9,7 @@ pub(crate) use tiles::{Avx2, Avx512Vnni, AvxVnni};
 use std::arch::x86_64::*;
 use std::fmt::Debug;
 
-use super::{DEPTH_STEP, Isa, QuantizedValue, Tile, WideF32};
+use super::{DEPTH_STEP, Isa, Panel, QuantizedValue, Tile, WideF32};
 use crate::math::SimdF32;
 
 /// The tiles of an x86 instruction set; a value proves that the processor has their instructions. See [`Isa`].
@@ -131,8 +131,8 @@ impl<T: TileSet> Isa for X86<T> {
     }
 
     #[inline(always)]
-    fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>) {
-        self.0.tile_q8(a, stride, panel, tile);
+    fn tile_q8(self, a: &[i8], stride: usize, panel: Panel, tile: &mut Tile<i32>) {
+        self.0.tile_q8(a, stride, panel.codes, tile);
     }
     #[inline(always)]
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {

@@ -1,12 +1,18 @@
 //! WebAssembly: 128-bit SIMD, and relaxed SIMD if the build enables it.
 #![expect(unsafe_code, reason = "loads and stores of vectors")]
 
+#[cfg(feature = "relaxed-simd")]
+mod blocks;
+#[cfg(not(feature = "relaxed-simd"))]
+pub(super) mod words;
+
 use std::arch::wasm32::*;
 use std::fmt::Debug;
 
-#[cfg(not(feature = "relaxed-simd"))]
-use super::DEPTH_STEP;
-use super::{Isa, QuantizedValue, Tile, TileOps, WeightCodes, compute_tile};
+use super::{
+    DEPTH_STEP, Isa, Panel, PanelColumns, PanelRows, QuantizedValue, Remainders, RowConstants, Tile, TileOps,
+    compute_tile,
+};
 use crate::math::SimdF32;
 
 /// WebAssembly with a way to multiply bytes. A browser compiles a file only if it has all of its instructions, so a
@@ -134,7 +140,27 @@ impl<D: Q8Dot> Isa for Wasm<D> {
     }
 
     #[inline(always)]
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>) {
+    fn arrange(self, panels: &mut [[u8; DEPTH_STEP]], depth: usize) -> Remainders {
+        self.0.arrange(panels, depth)
+    }
+    #[inline(always)]
+    fn row_stride(self, depth: usize) -> usize {
+        self.0.row_stride(depth)
+    }
+    #[inline(always)]
+    fn position(self, column: usize) -> usize {
+        self.0.position(column)
+    }
+    #[inline(always)]
+    fn add_row_terms(self, row: &mut [QuantizedValue], depth: usize, constants: RowConstants) {
+        self.0.add_row_terms(row, depth, constants);
+    }
+    #[inline(always)]
+    fn panel_rows_q8(self, rows: PanelRows, panel: Panel, columns: PanelColumns, to: &mut [f32]) -> bool {
+        self.0.panel_rows_q8(rows, panel, columns, to)
+    }
+    #[inline(always)]
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tile: &mut Tile<i32>) {
         self.0.tile_q8(a, stride, panel, tile);
     }
     #[inline(always)]
@@ -166,18 +192,33 @@ fn to_i32(a: [v128; 2]) -> [v128; 2] {
 pub(crate) type PreferredDot = RelaxedDot4;
 /// A way that is good on every processor.
 #[cfg(feature = "relaxed-simd")]
-pub(crate) type FallbackDot = RelaxedDot2;
+pub(crate) type FallbackDot = blocks::RelaxedDot2;
 #[cfg(not(feature = "relaxed-simd"))]
-pub(crate) type PreferredDot = WidenedDot;
+pub(crate) type PreferredDot = words::WidenedDot;
 #[cfg(not(feature = "relaxed-simd"))]
-pub(crate) type FallbackDot = WidenedDot;
+pub(crate) type FallbackDot = words::WidenedDot;
 
-/// How bytes are multiplied.
+/// How bytes are multiplied. See [`Isa`].
 pub(crate) trait Q8Dot: Copy + Debug + Send + Sync + 'static {
     const NAME: &'static str;
     const TOKEN: Self;
     const ROWS: usize;
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], tile: &mut Tile<i32>);
+    fn arrange(self, panels: &mut [[u8; DEPTH_STEP]], depth: usize) -> Remainders;
+    #[inline(always)]
+    fn row_stride(self, depth: usize) -> usize {
+        depth
+    }
+    #[inline(always)]
+    fn position(self, column: usize) -> usize {
+        column
+    }
+    #[inline(always)]
+    fn add_row_terms(self, _: &mut [QuantizedValue], _: usize, _: RowConstants) {}
+    #[inline(always)]
+    fn panel_rows_q8(self, _: PanelRows, _: Panel, _: PanelColumns, _: &mut [f32]) -> bool {
+        false
+    }
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tile: &mut Tile<i32>);
 }
 
 // Tiles are small functions, called often and never inlined, because browsers optimize functions that are called often
@@ -207,84 +248,16 @@ impl Q8Dot for RelaxedDot4 {
     const TOKEN: Self = Self(());
     const ROWS: usize = ROWS_OF_SUMS;
 
-    #[inline(never)]
-    #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
-        // SAFETY: this build has the instructions.
-        unsafe { compute_tile::<Self, ROWS_OF_SUMS, 2, PANEL>(a, stride, panel, to) }
-    }
-}
-
-/// A relaxed instruction for pairs of products, and an ordinary one that adds the pairs: the fastest elsewhere.
-#[cfg(feature = "relaxed-simd")]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RelaxedDot2(());
-
-#[cfg(feature = "relaxed-simd")]
-impl Q8Dot for RelaxedDot2 {
-    const NAME: &'static str = "wasm relaxed-simd, pairs";
-    const TOKEN: Self = Self(());
-    const ROWS: usize = ROWS_WITH_PRODUCTS;
-
-    #[inline(never)]
-    #[target_feature(enable = "relaxed-simd")]
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
-        // SAFETY: this build has the instructions.
-        unsafe { compute_tile::<Self, ROWS_WITH_PRODUCTS, 2, PANEL>(a, stride, panel, to) }
-    }
-}
-
-/// Products of 16-bit lanes, to which [`widen_panel`] widens the weights: works with SIMD of 128 bits alone.
-#[cfg(not(feature = "relaxed-simd"))]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WidenedDot(());
-
-#[cfg(not(feature = "relaxed-simd"))]
-impl Q8Dot for WidenedDot {
-    const NAME: &'static str = "wasm simd128";
-    const TOKEN: Self = Self(());
-    const ROWS: usize = ROWS_I16;
-
     #[inline(always)]
-    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: &[WeightCodes], to: &mut Tile<i32>) {
-        tile_i16(a, stride, panel, to);
+    fn arrange(self, _: &mut [[u8; DEPTH_STEP]], _: usize) -> Remainders {
+        Remainders::default()
     }
-}
-
-/// Arranges the codes of packed panels for [`widen_panel`]: of each four columns, the first two codes of all come before
-/// the other two.
-#[cfg(not(feature = "relaxed-simd"))]
-pub(crate) fn arrange_codes(panels: &mut [[u8; DEPTH_STEP]]) {
-    for columns in panels.as_chunks_mut::<4>().0 {
-        // SAFETY: four columns of four bytes are one vector.
-        unsafe {
-            let codes = v128_load(columns.as_ptr().cast());
-            let halves = i8x16_shuffle::<0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15>(codes, codes);
-            v128_store(columns.as_mut_ptr().cast(), halves);
-        }
+    #[inline(never)]
+    #[target_feature(enable = "relaxed-simd")]
+    fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, to: &mut Tile<i32>) {
+        // SAFETY: this build has the instructions.
+        unsafe { compute_tile::<Self, ROWS_OF_SUMS, 2, PANEL>(a, stride, panel.codes, to) }
     }
-}
-
-/// Widens a panel: `[depth / 4][PANEL]` of four bytes become `[depth / 2][PANEL]` of two 16-bit integers, in `buffer`.
-#[cfg(not(feature = "relaxed-simd"))]
-#[inline(always)]
-pub(crate) fn widen_panel<'a>(
-    panel: &[[u8; DEPTH_STEP]],
-    buffer: &'a mut Vec<WeightCodes>,
-) -> &'a [WeightCodes] {
-    buffer.resize(2 * panel.len(), [0; 2]);
-    let steps = panel.as_chunks::<PANEL>().0.iter().zip(buffer.as_chunks_mut::<{ 2 * PANEL }>().0);
-    for (codes, words) in steps {
-        for part in [0, PANEL / 2] {
-            // SAFETY: four columns of four bytes are one vector, and so are four columns of two 16-bit integers.
-            unsafe {
-                let codes = v128_load(codes.as_ptr().add(part).cast());
-                v128_store(words.as_mut_ptr().add(part).cast(), u16x8_extend_low_u8x16(codes));
-                v128_store(words.as_mut_ptr().add(PANEL + part).cast(), u16x8_extend_high_u8x16(codes));
-            }
-        }
-    }
-    buffer
 }
 
 /// Two products of 16-bit integers per column.
@@ -335,10 +308,6 @@ macro_rules! tile_ops {
 #[cfg(feature = "relaxed-simd")]
 tile_ops!(RelaxedDot4: i8, [u8; 4] => i32, 4, |sums, weights, row| {
     i32x4_relaxed_dot_i8x16_i7x16_add(row, weights, sums)
-});
-#[cfg(feature = "relaxed-simd")]
-tile_ops!(RelaxedDot2: i8, [u8; 4] => i32, 4, |sums, weights, row| {
-    i32x4_add(i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(row, weights), i16x8_splat(1)), sums)
 });
 tile_ops!(WordDot: i16, [i16; 2] => i32, 2, |sums, weights, row| i32x4_add(i32x4_dot_i16x8(row, weights), sums));
 #[cfg(feature = "relaxed-simd")]
