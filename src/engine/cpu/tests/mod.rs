@@ -45,7 +45,7 @@ pub(in crate::engine) fn quantized_rows(rows: &[f32], columns: usize, factors: &
     kernels::available()[0].quantize(rows, columns, factors, &mut out);
     let codes = out.values.chunks_exact(stride).take(count).flat_map(|row| &row[..columns]);
     TestedRows {
-        codes: codes.map(|&code| i8::try_from(code).unwrap()).collect(),
+        codes: codes.copied().collect(),
         scales: out.scales[..count].to_vec(),
         middles: out.zero_points[..count].to_vec(),
     }

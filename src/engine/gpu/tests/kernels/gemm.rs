@@ -235,7 +235,7 @@ fn gemm_of_first_rows_writes_no_others() {
         (input(1), code_panels(&weights, columns, inputs)),
         (input(2), floats(&vec![0.0; columns])),
         (input(4), floats(&vec![1.0; columns])),
-        (input(5), floats(&vec![1.0; DEPTH_ALIGN])),
+        (input(5), floats(&[1.0; DEPTH_ALIGN])),
         (input(6), words(&pairs)),
         (OUTPUT, floats(&vec![-1.0; rows * columns])),
     ];
