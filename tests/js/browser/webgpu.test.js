@@ -128,8 +128,11 @@ describe("WebGPU in Chromium", () => {
   test(`after loading and disposing ${rounds} times, no GPU memory is allocated`, { timeout: rounds * 10_000 }, async (t) => {
     await open();
     const seen = await page.evaluate(async ({ url, rounds }) => {
-      const { Reranker } = await import("/pkg/index.js");
+      // The separate modules, which share their engine with this function.
+      const { rerankerOn } = await import("/pkg/api/reranker-on.js");
+      const { browser } = await import("/pkg/platform/browser.js");
       const { gpu_bytes } = await import("/pkg/wasm/ranklet.js");
+      const Reranker = rerankerOn(browser);
       let max = 0;
       let left = 0;
       for (let round = 0; round < rounds; round++) {

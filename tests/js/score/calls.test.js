@@ -7,10 +7,10 @@ import { rejectsWith } from "../support/assert.js";
 import { runNode } from "../support/children/processes.js";
 import { severalBatches } from "../support/models/documents.js";
 import { checkpoint } from "../support/models/fixtures.js";
+import { glue, Reranker as RerankerOfModules } from "../support/package/modules.js";
 import { dist } from "../support/paths.js";
 
 const { Reranker, RankletError } = await import(new URL("index.node.js", dist));
-const { default: init, WasmLoader, WasmReranker, WasmScoring } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
 for (const workers of [0, 1, 2]) {
@@ -130,7 +130,8 @@ for (const workers of [0, 1, 2]) {
 }
 
 describe("on the calling thread", () => {
-  const load = (options) => Reranker.load(url, { workers: 0, ...options });
+  const { default: init, WasmLoader, WasmReranker, WasmScoring } = glue;
+  const load = (options) => RerankerOfModules.load(url, { workers: 0, ...options });
   /** The memory of this thread's engine, after a load has started it. */
   const memory = async () => (await init()).memory;
 

@@ -1,13 +1,11 @@
 // A separate process, because it destroys the engine of its thread. Prints for each call how it settled, one per line.
 import { checkpoint } from "../models/fixtures.js";
-import { dist } from "../paths.js";
+import { glue, Reranker } from "../package/modules.js";
 
-const { Reranker } = await import(new URL("index.node.js", dist));
-const { default: init } = await import(new URL("wasm/ranklet.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
 
 const reranker = await Reranker.load(url, { workers: 0 });
-const { memory } = await init();
+const { memory } = await glue.default();
 const settled = (call) => call.then(() => console.log("resolved"), ({ code }) => console.log(code));
 
 const calls = [settled(reranker.score([["a query", "a document"]])), settled(reranker.score([["another", "document"]]))];
