@@ -8,6 +8,27 @@ use super::other_formats::check_formats;
 use super::weights_choice::WeightsChoice;
 use crate::error::Result;
 
+/// Includes the files of an embedded model from its folder.
+#[cfg(feature = "embedded")]
+macro_rules! embedded_files {
+    ($folder:literal) => {{
+        let mut files = Self::new();
+        for (name, bytes) in [
+            ("config.json", &include_bytes!(concat!($folder, "config.json"))[..]),
+            (
+                "config_sentence_transformers.json",
+                &include_bytes!(concat!($folder, "config_sentence_transformers.json"))[..],
+            ),
+            ("model.safetensors", &include_bytes!(concat!($folder, "model.safetensors"))[..]),
+            ("tokenizer.json", &include_bytes!(concat!($folder, "tokenizer.json"))[..]),
+            ("tokenizer_config.json", &include_bytes!(concat!($folder, "tokenizer_config.json"))[..]),
+        ] {
+            files.insert(name, bytes);
+        }
+        files
+    }};
+}
+
 /// The files of one checkpoint by name. Names are those on the Hub, such as `config.json` or `1_Pooling/config.json`.
 #[derive(Debug, Default, Clone)]
 pub struct ModelFiles {
@@ -106,19 +127,12 @@ impl ModelFiles {
     /// Returns the default model, which is compiled into this build.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Self {
-        let mut files = Self::new();
-        macro_rules! embed {
-            ($($name:literal),* $(,)?) => {$(
-                files.insert($name, &include_bytes!(concat!("../../models/default/", $name))[..]);
-            )*};
-        }
-        embed![
-            "config.json",
-            "config_sentence_transformers.json",
-            "model.safetensors",
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ];
-        files
+        embedded_files!("../../models/default/")
+    }
+
+    /// Returns the embedded model with a name: `"ranklet/small"`. It is compiled into programs that call this.
+    #[cfg(feature = "embedded")]
+    pub fn embedded_as(name: &str) -> Option<Self> {
+        (name == "ranklet/small").then(|| embedded_files!("../../models/small/"))
     }
 }

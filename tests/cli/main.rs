@@ -7,6 +7,7 @@ mod calibrate;
 mod decoders;
 mod documentation;
 mod documents;
+mod embedded;
 mod eval;
 mod explain;
 mod hub;

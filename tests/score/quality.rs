@@ -1,11 +1,12 @@
-//! The embedded q8 model ranks as well as the f32 checkpoint it was made from, and in almost the same order.
+//! The embedded q8 model ranks as well as the f32 checkpoint it was made from, and in almost the same order. The small
+//! one reaches its bar.
 //!
 //! Needs the evaluation data and the source checkpoint in `../shared`; without them these tests are ignored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use ranklet::{ModelSource, Options, Reranker, Scores, eval};
+use ranklet::{ModelFiles, ModelSource, Options, Reranker, Scores, eval};
 use serde_json::Value;
 
 /// A query with its candidates and the gains of all judged documents.
@@ -177,4 +178,13 @@ fn the_embedded_model_keeps_the_quality_of_its_source() {
     println!("mean nDCG@10 {:.4} in f32, {:.4} in q8, tau {tau:.4}", exact_sum / 3.0, embedded_sum / 3.0);
     assert!((embedded_sum / exact_sum - 1.0).abs() <= 0.005, "{embedded_sum} against {exact_sum}");
     assert!(tau >= 0.97, "{tau}");
+}
+
+#[test]
+#[cfg_attr(not(shared), ignore = "needs ../shared/data")]
+fn the_small_model_reaches_its_bar() {
+    let files = ModelFiles::embedded_as("ranklet/small").unwrap();
+    let small = Reranker::load_blocking(ModelSource::Files(files), Options::default()).unwrap();
+    let (ndcg, _) = measure(&small, &trec_dl21());
+    assert!(ndcg >= 0.53, "{ndcg}");
 }

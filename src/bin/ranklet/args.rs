@@ -10,8 +10,8 @@ use ranklet::ScoreCacheOptions;
 use ranklet::eval::Measure;
 use ranklet::hub::{self, HubOptions};
 use ranklet::{
-    Device, Dtype, Error, ErrorKind, GpuFeatures, ModelSource, ModelSummary, Options, Reranker, Result,
-    Scores, describe, model_folder,
+    Device, Dtype, Error, ErrorKind, GpuFeatures, ModelFiles, ModelSource, ModelSummary, Options, Reranker,
+    Result, Scores, describe,
 };
 
 use crate::calibrate::CalibrateArguments;
@@ -73,7 +73,7 @@ pub(crate) enum Command {
     },
     /// Write a smaller copy of a model.
     Quantize {
-        /// The folder of the model, or its id on the Hub. The default model is quantized already.
+        /// The folder of the model, or its id on the Hub. The models in this program are quantized already.
         #[arg(long, value_name = "DIR|ID")]
         model: String,
         /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
@@ -99,7 +99,7 @@ pub(crate) enum Command {
         /// Measures, separated by commas: ndcg@K, ndcg_exp@K, mrr@K, map, map@K, recall@K, p@K.
         #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "ndcg@10,mrr@10")]
         measures: Vec<Measure>,
-        /// Folder or Hub id of a second model, to compare with the first.
+        /// Folder or Hub id of a second model, or ranklet/small, to compare with the first.
         #[arg(long, value_name = "DIR|ID")]
         compare: Option<String>,
         /// The revision of the second model on the Hub. The default is main.
@@ -154,8 +154,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ModelArguments {
-    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. The default is the
-    /// model in this program.
+    /// The folder of a model, or its id on the Hub, such as cross-encoder/ms-marco-MiniLM-L6-v2. ranklet/small is the
+    /// small model in this program, and the default is the larger one.
     #[arg(long, value_name = "DIR|ID")]
     model: Option<String>,
     /// The revision on the Hub: a branch, a tag, a commit or refs/pr/N. The default is main.
@@ -183,6 +183,14 @@ pub(crate) struct ModelArguments {
     threads: Option<NonZeroUsize>,
 }
 
+/// The location of a model's files.
+pub(crate) enum ModelLocation {
+    /// This program.
+    Embedded(ModelFiles),
+    /// A folder, which may be that of the cache.
+    Folder(PathBuf),
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArguments {
     /// The instruction, for a model whose prompt contains one.
@@ -203,11 +211,22 @@ impl ModelArguments {
         Self { model: Some(model), revision, weights: None, ..self.clone() }.load()
     }
 
-    /// Returns the folder of the model; `None` for the model in this program.
-    pub(crate) fn folder(&self) -> Result<Option<PathBuf>> {
+    /// Locates the model, after a download if the cache lacks it.
+    pub(crate) fn location(&self) -> Result<ModelLocation> {
+        let Some(model) = &self.model else {
+            return Ok(ModelLocation::Embedded(ModelFiles::embedded()));
+        };
         let (revision, weights) = (self.revision.as_deref(), self.weights.as_deref());
-        let folder = |model| hub::folder(model, HubOptions { revision, weights, ..HubOptions::default() });
-        self.model.as_deref().map(|model| model_folder(&folder(model)?)).transpose()
+        let Some(files) = ModelFiles::embedded_as(model) else {
+            let options = HubOptions { revision, weights, ..HubOptions::default() };
+            return Ok(ModelLocation::Folder(hub::folder(model, options)?));
+        };
+        if revision.is_some() {
+            let message =
+                format!("{model} is part of this program and has no revisions: leave --revision out");
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        Ok(ModelLocation::Embedded(files))
     }
 
     /// Loads the model.
@@ -264,15 +283,9 @@ impl ModelArguments {
     }
 
     fn source_and_options(self) -> Result<(ModelSource, Options)> {
-        let source = match &self.model {
-            Some(model) => {
-                let (revision, weights) = (self.revision.as_deref(), self.weights.as_deref());
-                ModelSource::Directory(hub::folder(
-                    model,
-                    HubOptions { revision, weights, ..HubOptions::default() },
-                )?)
-            }
-            None => ModelSource::Embedded,
+        let source = match self.location()? {
+            ModelLocation::Embedded(files) => ModelSource::Files(files),
+            ModelLocation::Folder(folder) => ModelSource::Directory(folder),
         };
         let options = Options {
             device: self.device,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ranklet::eval::Measure;
 use ranklet::hub::{self, HubOptions};
-use ranklet::{Dtype, ModelFiles, Pairs, Reranker, Result, ScoringRun};
+use ranklet::{Dtype, Error, ErrorKind, ModelFiles, Pairs, Reranker, Result, ScoringRun};
 
 use crate::args::{Command, ModelArguments, ScoreArguments};
 use crate::eval::{EvalFiles, EvalSet, System};
@@ -90,6 +90,9 @@ fn quantize(
     dtype: Dtype,
     out: &Path,
 ) -> Result<()> {
+    if ModelFiles::embedded_as(model).is_some() {
+        return Err(Error::new(ErrorKind::Input, format!("{model} is quantized already")));
+    }
     let folder = hub::folder(model, HubOptions { revision, weights, ..HubOptions::default() })?;
     let files = ModelFiles::from_directory_with(&folder, weights)?;
     let source = Path::new(model).file_name().map_or_else(|| "a model".into(), |name| name.to_string_lossy());

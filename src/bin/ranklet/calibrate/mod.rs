@@ -77,11 +77,11 @@ pub(crate) fn calibrate(model: ModelArguments, arguments: &CalibrateArguments) -
     model_copy::check_folder(&arguments.out)?;
     // Files first: an error in them should not wait for a model.
     let judged = arguments.judged_pairs()?;
-    let folder = model.folder()?;
+    let location = model.location()?;
     let reranker = model.load()?;
     reranker.check_rankable()?;
     let report = fit(&reranker, &judged, arguments.instruction.as_deref())?;
-    model_copy::write(folder.as_deref(), report.calibration, &arguments.out)?;
+    model_copy::write(&location, report.calibration, &arguments.out)?;
     report.print(arguments.json)?;
     terminal::status(&format!("ranklet: wrote {}", arguments.out.display()));
     terminal::warnings(&reranker.info().warnings);

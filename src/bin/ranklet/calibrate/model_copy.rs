@@ -4,8 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ranklet::{Calibration, Error, ErrorKind, ModelFiles, Result};
+use ranklet::{Calibration, Error, ErrorKind, ModelFiles, Result, model_folder};
 use serde_json::{Number, Value};
+
+use crate::args::ModelLocation;
 
 const CONFIG: &str = "config.json";
 /// Folders inside folders of a model. Modules and ONNX files are in the first.
@@ -22,14 +24,15 @@ pub(super) fn check_folder(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a model, `None` for the default one, into a folder. In the model's own folder only `config.json` changes.
+/// Writes a model into a folder. In the model's own folder only `config.json` changes.
 ///
 /// # Errors
 /// `input` for a folder that cannot be written.
-pub(super) fn write(model: Option<&Path>, calibration: Calibration, out: &Path) -> Result<()> {
+pub(super) fn write(model: &ModelLocation, calibration: Calibration, out: &Path) -> Result<()> {
     fs::create_dir_all(out).map_err(|error| failed(out, error))?;
     let config = match model {
-        Some(model) => {
+        ModelLocation::Folder(folder) => {
+            let model = &model_folder(folder)?;
             let path = model.join(CONFIG);
             let config = fs::read(&path).map_err(|error| failed(&path, error))?;
             let out = out.canonicalize().map_err(|error| failed(out, error))?;
@@ -38,8 +41,7 @@ pub(super) fn write(model: Option<&Path>, calibration: Calibration, out: &Path) 
             }
             config
         }
-        None => {
-            let files = ModelFiles::embedded();
+        ModelLocation::Embedded(files) => {
             for (name, bytes) in files.iter().filter(|(name, _)| *name != CONFIG) {
                 replace(&out.join(name), |path| fs::write(path, bytes))?;
             }
