@@ -8,7 +8,8 @@ import { build } from "esbuild";
 
 const dist = new URL("dist/", import.meta.url);
 const assets = new URL("assets/", dist);
-const model = new URL("../models/default/", import.meta.url);
+// The folders of the embedded models.
+const models = ["default", "small"];
 // Tables that the Rust code reads too: a model's files, and the fields with a document's text.
 const modelFiles = JSON.parse(readFileSync(new URL("../src/checkpoint/model_files.json", import.meta.url), "utf8"));
 const textFields = JSON.parse(readFileSync(new URL("../src/documents/text_fields.json", import.meta.url), "utf8"));
@@ -31,10 +32,14 @@ for (const [name, table] of Object.entries({ "model/model_files": modelFiles, "a
   writeFileSync(new URL(`${name}.d.ts`, dist), "declare const table: any;\nexport default table;\n");
 }
 execFileSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: fileURLToPath(new URL(".", import.meta.url)), stdio: "inherit" });
-mkdirSync(new URL("default/", assets), { recursive: true });
+mkdirSync(assets, { recursive: true });
 for (const engine of engines) copyFileSync(new URL(`wasm/${engine}`, dist), new URL(engine, assets));
-for (const { name } of [...modelFiles.files, ...modelFiles.weights]) {
-  if (existsSync(new URL(name, model))) copyFileSync(new URL(name, model), new URL(`default/${name}`, assets));
+for (const model of models) {
+  const [source, copy] = [new URL(`../models/${model}/`, import.meta.url), new URL(`${model}/`, assets)];
+  mkdirSync(copy);
+  for (const { name } of [...modelFiles.files, ...modelFiles.weights]) {
+    if (existsSync(new URL(name, source))) copyFileSync(new URL(name, source), new URL(name, copy));
+  }
 }
 // npm packs files of the package's own folder only.
 for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
@@ -47,7 +52,7 @@ const bundle = (source, name, options) =>
 await bundle("worker/browser.js", "worker.js", { format: "iife" });
 await bundle("shared/tabs/program.js", "shared-worker.js", { format: "iife" });
 await bundle("worker/node.js", "worker.mjs", { format: "esm", platform: "node" });
-await bundleEntries(["index", "default-model"].flatMap((name) => ["", ".node", ".workerd"].map((platform) => `${name}${platform}.js`)).concat("index.edge.js"));
+await bundleEntries(["index", "default-model", "small-model"].flatMap((name) => ["", ".node", ".workerd"].map((platform) => `${name}${platform}.js`)).concat("index.edge.js"));
 
 /**
  * Replaces entries by a few files with all that they import, because about 150 small modules take longer to load: in Node 45 ms

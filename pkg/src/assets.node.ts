@@ -7,7 +7,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import { type DefaultModelUrls, lazyDefaultModel } from "./model/default-model.js";
+import { type EmbeddedModel, type EmbeddedModelUrls, lazyModel } from "./model/embedded-models.js";
+import type { ModelFileSet } from "./types.js";
 
 /** The path of this module, or of the bundle that contains it, if it is a CommonJS module. */
 declare const __filename: string | undefined;
@@ -33,18 +34,22 @@ export function workerUrl(): URL {
   });
 }
 
-/** The default model of the installed package. Bundlers do not recognize its paths, so a bundle has it only on request. */
-export const installedDefaultModel = lazyDefaultModel((name) => {
+/** Returns an embedded model of the installed package. Bundlers do not recognize its paths, so a bundle has it only on request. */
+export function installedModel(model: EmbeddedModel): ModelFileSet {
+  return lazyModel((name) => (model === "default" ? installedDefault(name) : undefined) ?? assetUrl(`${model}/${name}`));
+}
+
+/** Returns the URL of a file of the default model, in a way that @vercel/nft sees: a deployment has this model without an import. */
+function installedDefault(name: keyof EmbeddedModelUrls): URL | undefined {
   try {
     const path = installedPaths()[name];
-    if (existsSync(path)) return pathToFileURL(path);
+    return existsSync(path) ? pathToFileURL(path) : undefined;
   } catch {
-    // A CommonJS bundle has no import.meta.url.
+    return undefined; // A CommonJS bundle has no import.meta.url.
   }
-  return assetUrl(`default/${name}`);
-});
+}
 
-function installedPaths(): Readonly<Record<keyof DefaultModelUrls, string>> {
+function installedPaths(): Readonly<Record<keyof EmbeddedModelUrls, string>> {
   return {
     "config.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/config.json"),
     "tokenizer.json": join(dirname(fileURLToPath(import.meta.url)), "assets/default/tokenizer.json"),

@@ -27,6 +27,21 @@ export function assetUrl(fromModule: () => URL, path: string): URL {
   }
 }
 
+/**
+ * Returns the URL of a file of an embedded model.
+ * @param fromModule as that of `assetUrl`
+ * @param folder the model's folder in `assets`
+ * @throws RankletError `unsupported` as `assetUrl`, and if a bundler has made a program of the file
+ */
+export function modelFileUrl(fromModule: () => URL, folder: string, name: string): URL {
+  const url = assetUrl(fromModule, `${folder}/${name}`);
+  if (!url.pathname.endsWith(".js")) return url;
+  throw new RankletError(
+    "unsupported",
+    `load: the bundler made JavaScript of ${name}; with Parcel, write { "extends": "@parcel/config-default", "transformers": { "node_modules/ranklet/dist/assets/${folder}/*.json": ["@parcel/transformer-raw"] } } into .parcelrc`,
+  );
+}
+
 /** The folder in which the development server of Vite 7 puts a bundle of each package, without the package's files. */
 const bundledByVite = /\/node_modules\/\.[^?]*\/deps\/assets\//;
 const installed = "/node_modules/ranklet/dist/assets/";

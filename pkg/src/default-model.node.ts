@@ -1,8 +1,8 @@
 import { bundledFile } from "./assets.node.js";
-import { type DefaultModelUrls, lazyDefaultModel, registerDefaultModel } from "./model/default-model.js";
+import { type EmbeddedModelUrls, lazyModel, registerModel } from "./model/embedded-models.js";
 
 /** Literals, so that bundlers include the files. */
-function urls(): DefaultModelUrls {
+function urls(): EmbeddedModelUrls {
   return {
     "config.json": new URL("./assets/default/config.json", import.meta.url),
     "tokenizer.json": new URL("./assets/default/tokenizer.json", import.meta.url),
@@ -13,8 +13,8 @@ function urls(): DefaultModelUrls {
 }
 
 /** The embedded default model in Node, Deno and Bun, as URLs of files in this package. */
-const defaultModel = lazyDefaultModel((name) => bundledFile(`default/${name}`, () => urls()[name]));
+const defaultModel = lazyModel((name) => bundledFile(`default/${name}`, () => urls()[name]));
 
-registerDefaultModel(defaultModel);
+registerModel("default", defaultModel);
 
 export default defaultModel;

@@ -1,9 +1,8 @@
-import { assetUrl } from "./assets.js";
-import { RankletError } from "./errors.js";
-import { type DefaultModelUrls, lazyDefaultModel, registerDefaultModel } from "./model/default-model.js";
+import { modelFileUrl } from "./assets.js";
+import { type EmbeddedModelUrls, lazyModel, registerModel } from "./model/embedded-models.js";
 
 /** Literals, so that bundlers include the files. */
-const urls = (): DefaultModelUrls => ({
+const urls = (): EmbeddedModelUrls => ({
   "config.json": new URL("./assets/default/config.json", import.meta.url),
   "tokenizer.json": new URL("./assets/default/tokenizer.json", import.meta.url),
   "tokenizer_config.json": new URL("./assets/default/tokenizer_config.json", import.meta.url),
@@ -12,15 +11,8 @@ const urls = (): DefaultModelUrls => ({
 });
 
 /** The embedded default model, as URLs of files in this package. */
-const defaultModel = lazyDefaultModel((name) => {
-  const url = assetUrl(() => urls()[name], `default/${name}`);
-  if (!url.pathname.endsWith(".js")) return url;
-  throw new RankletError(
-    "unsupported",
-    `load: the bundler made JavaScript of ${name}; with Parcel, write { "extends": "@parcel/config-default", "transformers": { "node_modules/ranklet/dist/assets/default/*.json": ["@parcel/transformer-raw"] } } into .parcelrc`,
-  );
-});
+const defaultModel = lazyModel((name) => modelFileUrl(() => urls()[name], "default", name));
 
-registerDefaultModel(defaultModel);
+registerModel("default", defaultModel);
 
 export default defaultModel;

@@ -3,23 +3,19 @@ import sentenceTransformers from "./assets/default/config_sentence_transformers.
 import weights from "./assets/default/model.safetensors";
 import tokenizer from "./assets/default/tokenizer.json";
 import tokenizerConfig from "./assets/default/tokenizer_config.json";
-import { registerDefaultModel } from "./model/default-model.js";
+import { registerModel } from "./model/embedded-models.js";
 import type { ModelFileSet } from "./types.js";
-import { typeTag } from "./util/type-tag.js";
+import { moduleBytes } from "./util/module-bytes.js";
 
 /** The embedded default model, with its files imported: as "Data" modules, or the JSON as objects. */
 const defaultModel: ModelFileSet = {
-  "config.json": bytes(config),
-  "tokenizer.json": bytes(tokenizer),
-  "tokenizer_config.json": bytes(tokenizerConfig),
-  "config_sentence_transformers.json": bytes(sentenceTransformers),
+  "config.json": moduleBytes(config),
+  "tokenizer.json": moduleBytes(tokenizer),
+  "tokenizer_config.json": moduleBytes(tokenizerConfig),
+  "config_sentence_transformers.json": moduleBytes(sentenceTransformers),
   "model.safetensors": weights,
 };
 
-registerDefaultModel(defaultModel);
+registerModel("default", defaultModel);
 
 export default defaultModel;
-
-function bytes(json: ArrayBuffer | object): ArrayBuffer | Uint8Array {
-  return typeTag(json) === "ArrayBuffer" ? (json as ArrayBuffer) : new TextEncoder().encode(JSON.stringify(json));
-}

@@ -1,3 +1,3 @@
 export { RankletError, errorCodes, type ErrorCode, type ErrorItem } from "./errors.js";
-export type * from "./cache-types.js";
+export type * from "./types/cache.js";
 export type * from "./types.js";

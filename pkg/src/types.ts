@@ -1,5 +1,5 @@
-export type * from "./explain-types.js";
-export type * from "./load-types.js";
+export type * from "./types/explain.js";
+export type * from "./types/load.js";
 
 /** Progress of a call, in documents (in pairs for `score`). */
 export interface ScoreProgress {

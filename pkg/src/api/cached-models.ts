@@ -1,4 +1,4 @@
-import type { CachedModel, CachedModels, CacheLocation, CacheLookup } from "../cache-types.js";
+import type { CachedModel, CachedModels, CacheLocation, CacheLookup } from "../types/cache.js";
 import { cacheName } from "../load/cache-options.js";
 import { weightsFile } from "../load/load-options.js";
 import { locate } from "../load/locate.js";

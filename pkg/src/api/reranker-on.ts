@@ -1,4 +1,4 @@
-import type { CachedModels } from "../cache-types.js";
+import type { CachedModels } from "../types/cache.js";
 import { downloadSize } from "../load/download-size.js";
 import { loadModel } from "../load/load.js";
 import type { LoadedModel } from "../load/stages.js";

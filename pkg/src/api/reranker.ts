@@ -1,4 +1,4 @@
-import type { CachedModels } from "../cache-types.js";
+import type { CachedModels } from "../types/cache.js";
 import { disposedError, RankletError, withItemInMessage } from "../errors.js";
 import { Deadline } from "../scoring/deadline.js";
 import { expectSameDevice, withOneRestart, withRestart } from "../scoring/fallback.js";

@@ -1,5 +1,5 @@
 import { RankletError } from "../errors.js";
-import { registeredDefaultModel } from "../model/default-model.js";
+import { embeddedModelOf, registeredModel } from "../model/embedded-models.js";
 import { hubModel, type HubOptions, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import { isObject, kindOf } from "../util/check.js";
@@ -13,26 +13,26 @@ import type { ModelLocation } from "./stages.js";
  *   a model that this runtime cannot read
  */
 export function locate(platform: Platform, source: unknown, options: HubOptions, hasFetch: boolean): ModelLocation {
-  if (typeof source === "string" && isHubId(source)) {
+  const embedded = embeddedModelOf(source);
+  if (embedded === undefined && typeof source === "string" && isHubId(source)) {
     const hub = hubModel(platform, source, options);
     return { kind: "remote", folder: hub.folder(hub.revision), hub };
   }
-  const location = locateElsewhere(platform, source, hasFetch);
+  const location: ModelLocation =
+    embedded === undefined
+      ? locateElsewhere(platform, source, hasFetch)
+      : { kind: "given", files: registeredModel(embedded) ?? platform.embeddedModel(embedded), missingAdvice: platform.missingFileAdvice };
   for (const name of ["revision", "baseUrl", "token"] as const) {
     if (options[name] === undefined) continue;
     throw new RankletError(
       "input",
-      `load: ${name} is only for a Hub id, such as "org/name"; leave it out for a folder, for files and for the default model`,
+      `load: ${name} is only for a Hub id, such as "org/name"; leave it out for a folder, for files and for a model of the package`,
     );
   }
   return location;
 }
 
 function locateElsewhere(platform: Platform, source: unknown, hasFetch: boolean): ModelLocation {
-  const imported = registeredDefaultModel();
-  if (source === undefined || source === imported) {
-    return { kind: "given", files: imported ?? platform.defaultModel(), missingAdvice: platform.missingFileAdvice };
-  }
   if (typeof source === "string") return locateFolder(folderUrl(platform, source, hasFetch));
   if (typeTag(source) === "URL") return locateFolder(source as URL);
   if (isObject(source)) return { kind: "given", files: source };

@@ -1,7 +1,7 @@
 import { engineUrl, relaxedEngineUrl } from "../assets.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { RankletError } from "../errors.js";
-import { lazyDefaultModel } from "../model/default-model.js";
+import { lazyModel } from "../model/embedded-models.js";
 import { TabLink } from "../shared/tabs/tab-link.js";
 import { PortableSha256 } from "../util/sha256.js";
 import { browserStores } from "./browser-store.js";
@@ -22,11 +22,11 @@ export const browser: Platform = {
   openTabLink: typeof SharedWorker === "function" && globalThis.navigator?.locks !== undefined ? TabLink.open : undefined,
   hasGpu: () => globalThis.navigator !== undefined && "gpu" in navigator,
   cpuCount: () => globalThis.navigator?.hardwareConcurrency ?? 1,
-  defaultModel: () => {
-    if (!isBundled()) return lazyDefaultModel((name) => new URL(`default/${name}`, engineUrl()));
+  embeddedModel: (model) => {
+    if (!isBundled()) return lazyModel((name) => new URL(`${model}/${name}`, engineUrl()));
     throw new RankletError(
       "unsupported",
-      'load: this bundle does not have the default model; add the line `import "ranklet/default-model"`, or give load the model to use',
+      `load: this bundle does not have the ${model} model; add the line \`import "ranklet/${model}-model"\`, or give load the model to use`,
     );
   },
   missingFileAdvice:

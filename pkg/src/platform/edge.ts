@@ -24,8 +24,8 @@ export function edgePlatform({ place, modelAdvice }: EdgeNames): Platform {
     startWorker: undefined,
     hasGpu: () => false,
     cpuCount: () => 1,
-    defaultModel: () => {
-      throw new RankletError("unsupported", `load: ${place} has no files to read the default model from; ${modelAdvice}`);
+    embeddedModel: (model) => {
+      throw new RankletError("unsupported", `load: ${place} has no files to read the ${model} model from; ${modelAdvice}`);
     },
     missingFileAdvice: modelAdvice,
     hubEnvironment: () => undefined,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers";
 
-import { engineUrl, installedDefaultModel, relaxedEngineUrl } from "../assets.node.js";
+import { engineUrl, installedModel, relaxedEngineUrl } from "../assets.node.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { hubEnvironment } from "./node-environment.js";
 import { hasPath, listFolder, readShared } from "./node-folder.js";
@@ -21,7 +21,7 @@ export const node: Platform = {
   startWorker,
   hasGpu: () => false,
   cpuCount: availableParallelism,
-  defaultModel: () => installedDefaultModel,
+  embeddedModel: installedModel,
   missingFileAdvice:
     'if this is a bundle, leave ranklet out of it (esbuild: --external:ranklet; Vite: ssr.external; Next.js: serverExternalPackages; SvelteKit: install it as a dependency, not as a devDependency), or copy node_modules/ranklet/dist/assets next to it, as "assets", or give load the option wasm and a model',
   hubEnvironment,

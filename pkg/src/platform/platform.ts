@@ -1,3 +1,4 @@
+import type { EmbeddedModel } from "../model/embedded-models.js";
 import type { OpenTabLink } from "../shared/tabs/tabs.js";
 import type { ModelFileSet } from "../types.js";
 import type { Sha256 } from "../util/sha256.js";
@@ -36,10 +37,10 @@ export interface Platform {
   /** Number of CPU cores, or as many as the runtime lets workers use. */
   cpuCount(): number;
   /**
-   * Locates the embedded default model if the application has not imported `ranklet/default-model`.
+   * Locates an embedded model if the application has not imported its entry point, such as `ranklet/default-model`.
    * @throws RankletError `unsupported` if the application has to import it
    */
-  defaultModel(): ModelFileSet;
+  embeddedModel(name: EmbeddedModel): ModelFileSet;
   /** What to do if a file of the package is not where it is looked for, for the end of an error. */
   readonly missingFileAdvice: string;
   /** Returns what the environment of the process says about Hubs; `undefined` if the runtime has no environment. */

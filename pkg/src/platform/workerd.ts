@@ -6,7 +6,8 @@ import type { Platform } from "./platform.js";
 
 const modelAdvice =
   'serve node_modules/ranklet/dist/assets as static assets and write `Reranker.load("/default/", { fetch: env.ASSETS })`, or give a folder\'s https URL; ' +
-  '`import "ranklet/default-model"` puts the model into the Worker, which is more than Cloudflare lets you upload, and needs the rule `{ "type": "Data", "globs": ["**/*.safetensors"] }` in wrangler\'s configuration';
+  '`import "ranklet/small-model"` puts the small model into the Worker, for `Reranker.load("ranklet/small")`, and needs the rule `{ "type": "Data", "globs": ["**/*.safetensors"] }` in wrangler\'s configuration; ' +
+  '`import "ranklet/default-model"` does the same with the default model, which is more than Cloudflare lets you upload';
 
 /** workerd (Cloudflare Workers). It has no files, and takes WebAssembly only as a static import. */
 export const workerd: Platform = {

@@ -8,7 +8,7 @@ const { errorCodes } = await import(new URL("index.node.js", dist));
 const { loadRefusals } = await import(new URL("load/load-options.js", dist));
 const { compareRefusals, explainCostRefusals, explainRefusals, queryRefusals, rankRefusals, rerankRefusals, scoreRefusals, streamRefusals } = await import(new URL("api/options.js", dist));
 const guide = ["js-api", "js-errors", "caching", "applications", "explain"].map((name) => `${read(`docs/${name}.md`)}\n`).join("\n");
-const types = read("pkg/src/types.ts") + read("pkg/src/explain-types.ts") + read("pkg/src/load-types.ts") + read("pkg/src/cache-types.ts") + read("pkg/src/errors.ts");
+const types = read("pkg/src/types.ts") + read("pkg/src/types/explain.ts") + read("pkg/src/types/load.ts") + read("pkg/src/types/cache.ts") + read("pkg/src/errors.ts");
 
 /** Every interface that the package exports: its name, what it extends, and its own members with their types. */
 function interfaces() {

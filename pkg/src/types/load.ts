@@ -1,4 +1,4 @@
-import type { CacheOptions } from "./cache-types.js";
+import type { CacheOptions } from "./cache.js";
 
 /**
  * The content of one file of a model, or where to read it: a `URL`, or a string as bundlers give it for an imported file. A
@@ -33,7 +33,10 @@ export type Fetch = ((url: URL, init?: RequestInit) => Promise<Response>) | { fe
 export type ModelFileSet = Readonly<Record<string, FileContent>>;
 
 /**
- * The location of a model: a Hub, a folder, or its files.
+ * The location of a model: the package, a Hub, a folder, or its files.
+ *
+ * `"ranklet/small"` is the small model of the package, which needs no download. In a bundle, `import "ranklet/small-model"`
+ * brings it.
  *
  * A string `org/name` is the id of a model on the Hugging Face Hub, or on the server `baseUrl`. A local folder of that name
  * is `./org/name`.
@@ -42,7 +45,7 @@ export type ModelFileSet = Readonly<Record<string, FileContent>>;
  * `/`, `./` or `../` is a directory in Node and a path relative to the page in browsers. In Node on Windows, paths such as
  * `C:\models\reranker`, `C:/models/reranker`, `.\reranker` and `\\server\share\reranker` are directories too.
  */
-export type ModelSource = string | URL | ModelFileSet;
+export type ModelSource = "ranklet/small" | (string & {}) | URL | ModelFileSet;
 
 /** Progress of loading one file, in bytes. */
 export interface DownloadProgress {
