@@ -29,13 +29,14 @@ setup_python() {
     cp "$requirements" "$python_environment/requirements.txt"
 }
 
-# Builds .build/wheels/ranklet-*.whl for Python 3.10 and later. cargo builds the tests with the features of the whole
+# Builds .build/wheels/ranklet-*.whl for Python 3.10 and later, and the package with the small model. cargo builds the tests with the features of the whole
 # workspace, so that this finds the library compiled. Steps are joined by &&, because `suite` runs this without errexit.
 wheel() {
-  setup_python && say "wheel" && rm -f .build/wheels/ranklet-*.whl &&
+  setup_python && say "wheel" && rm -f .build/wheels/ranklet-*.whl .build/wheels/ranklet_small-*.whl &&
     "$python_environment/bin/maturin" build --quiet --release --locked --manifest-path python/Cargo.toml \
       --interpreter "$python_environment/bin/python" --out .build/wheels &&
-    ls -l .build/wheels/ranklet-*.whl
+    "$python_environment/bin/python" scripts/small_model_wheel.py .build/wheels &&
+    ls -l .build/wheels/*.whl
 }
 
 # Builds .build/wheels/ranklet-*.tar.gz, which `pip install` builds without a network: it has the crates too.
@@ -53,6 +54,6 @@ python_tests() {
   fi
   wheel &&
     "$python_environment/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
-      .build/wheels/ranklet-*.whl &&
+      .build/wheels/ranklet-*.whl .build/wheels/ranklet_small-*.whl &&
     "$python_environment/bin/python" -m pytest -q tests/python
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 from . import _ranklet
 from ._model import Source
 from .errors import RankletError, input_error, make_error
+
+
+SMALL = "ranklet/small"
+"""The name of the small model, whose files are in the package ranklet_small."""
 
 
 def find_model(
@@ -21,11 +26,13 @@ def find_model(
     local_files_only: bool = False,
     weights: str | None = None,
 ) -> Source:
-    """Returns the folder of a model, after downloading it if it is the id of one on the Hub.
+    """Returns the folder of a model: of the package ranklet_small, or after downloading it if it is the id of one on the Hub.
 
     huggingface_hub downloads where it is installed, so its settings count; Ranklet downloads itself otherwise. Both
     use the same cache.
     """
+    if model == SMALL:
+        model = _small_model()
     if model is None or isinstance(model, Mapping) or os.path.isdir(model):
         if revision is not None:
             raise input_error("revision is for models on the Hub, and this model is not one")
@@ -46,6 +53,14 @@ def find_model(
         raise
     except Exception as error:
         raise make_error("network", f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _small_model() -> str:
+    """Returns the folder of the small model."""
+    spec = importlib.util.find_spec("ranklet_small")
+    if spec is None or not spec.submodule_search_locations:
+        raise input_error(f'{SMALL} is in a package of its own: pip install "ranklet[small]"')
+    return spec.submodule_search_locations[0]
 
 
 def _download(hub: Any, name: str, weights: str | None, local_files_only: bool, options: dict[str, Any]) -> str:
