@@ -26,7 +26,7 @@ pub(crate) struct Fixture {
     pub(crate) expected: Expected,
 }
 
-/// `seed.json`: the seed example, scored by PyTorch from the dequantized embedded model (`make_seed.py`).
+/// The seed example, scored by PyTorch from a dequantized embedded model (`make_seed.py`).
 #[derive(Deserialize)]
 pub(crate) struct Seed {
     pub(crate) query: String,
@@ -35,9 +35,19 @@ pub(crate) struct Seed {
     pub(crate) scores: Vec<f32>,
 }
 
+/// The seed example on the default model.
 pub(crate) fn seed() -> Seed {
-    let json = std::fs::read(fixtures_directory().join("seed.json")).expect("seed.json is there");
-    serde_json::from_slice(&json).expect("seed.json is well formed")
+    seed_in("seed.json")
+}
+
+/// The seed example on the small model.
+pub(crate) fn small_seed() -> Seed {
+    seed_in("seed_small.json")
+}
+
+fn seed_in(name: &str) -> Seed {
+    let json = std::fs::read(fixtures_directory().join(name)).expect("the file is there");
+    serde_json::from_slice(&json).expect("the file is well formed")
 }
 
 pub(crate) fn fixtures_directory() -> PathBuf {

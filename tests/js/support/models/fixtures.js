@@ -9,6 +9,11 @@ export function seed() {
   return readJson(new URL("seed.json", folder));
 }
 
+/** Returns the seed example with the numbers of the small model's q4 file. */
+export function smallSeed() {
+  return readJson(new URL("seed_small.json", folder));
+}
+
 /** Returns small BERT checkpoints with scores of the reference: { name, url, expected: { num_labels, pairs, logits, scores } }. */
 export function checkpoints() {
   return checkpointsIn(folder);
