@@ -133,7 +133,7 @@ export const frameworks = {
     line: {
       commands: [copyAssets],
       documented: [],
-      own: { commands: [copyAssets, "rm -r dist/assets/default"] },
+      own: { commands: [copyAssets, "rm -r dist/assets/default dist/assets/small"] },
       error: /^RankletError network: the engine is missing: .*; copy node_modules\/ranklet\/dist\/assets next to the bundle, as "assets"/,
     },
   },

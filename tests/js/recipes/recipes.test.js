@@ -31,6 +31,7 @@ const recipes = {
   pglite: {},
   "transformers-js": { former: "before.js" },
   worker: { servers: ["npm run dev"], check: (output) => assert.equal(JSON.parse(output).results[0].index, 1) },
+  "worker-small": { servers: ["npm run dev"], check: (output) => assert.equal(JSON.parse(output).results[0].index, 1) },
 };
 
 const manifest = JSON.parse(readFileSync(inRepository("pkg/package.json"), "utf8"));
@@ -71,7 +72,7 @@ for (const [name, { former }] of Object.entries(recipes)) {
           if (type !== "ImportDeclaration" || /^(\.|node:)/.test(source.value)) continue;
           const [, dependency, entry] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(source.value);
           assert.equal(dependencies[dependency] === undefined, path === former, `${path} imports ${source.value}`);
-          if (dependency !== "ranklet" || entry === "/default-model") continue;
+          if (dependency !== "ranklet" || ["/default-model", "/small-model"].includes(entry)) continue;
           const { node, default: file } = manifest.exports[`.${entry ?? ""}`];
           const module = await import(new URL((node ?? file).replace("./dist/", ""), dist));
           for (const { imported } of specifiers) assert.ok(imported.name in module, `${path}: ${imported.name} of ${source.value}`);

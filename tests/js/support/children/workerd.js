@@ -8,14 +8,14 @@ import { startServer } from "./processes.js";
 /**
  * Starts a Worker in workerd and returns { url, stop, errors }.
  * @param {string} folder a project in which ranklet is installed
- * @param {(entries: { ranklet: string, model: string, server: string }) => string} source returns the Worker's code for the paths to import
+ * @param {(entries: { ranklet: string, model: string, small: string, server: string }) => string} source returns the Worker's code for the paths to import
  * @param {{ assets?: string, inspectorPort?: number }} options a folder that the binding `ASSETS` serves; a port for V8's inspector
  */
 export async function startWorker(folder, source, { assets, inspectorPort } = {}) {
   const manifest = JSON.parse(readFileSync(join(folder, "node_modules/ranklet/package.json"), "utf8"));
   const entry = (name) => `./${join("node_modules/ranklet", manifest.exports[name].workerd ?? manifest.exports[name].default)}`;
   const main = join(folder, "worker.js");
-  writeFileSync(main, source({ ranklet: entry("."), model: entry("./default-model"), server: entry("./server") }));
+  writeFileSync(main, source({ ranklet: entry("."), model: entry("./default-model"), small: entry("./small-model"), server: entry("./server") }));
   const config = join(folder, "config.capnp");
   writeFileSync(config, configuration([...modulesFrom(main, new Set())].map((path) => relative(folder, path)), assets));
   const inspector = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`];

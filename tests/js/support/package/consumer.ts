@@ -9,10 +9,12 @@ import {
   type ErrorItem,
   type Explanation,
   type ModelInfo,
+  type ModelSource,
   type RerankResponse,
   type StreamPart,
 } from "ranklet";
 import model from "ranklet/default-model";
+import small from "ranklet/small-model";
 import { createHandler, type HandlerOptions, type RerankHandler } from "ranklet/server";
 
 const controller = new AbortController();
@@ -30,6 +32,8 @@ export async function everything(bytes: Uint8Array): Promise<void> {
     onProgress: ({ file, loaded, total }) => console.log(file.toUpperCase(), loaded.toFixed(), total?.toFixed()),
   });
   await Reranker.load();
+  const names: ModelSource[] = ["ranklet/small", "organization/model"];
+  for (const named of [...names, small]) await Reranker.load(named);
   await Reranker.load(new URL("https://models.example/reranker/"));
   await Reranker.load({ "config.json": bytes, "tokenizer.json": bytes.buffer as ArrayBuffer, "model.safetensors": new Blob([]) });
 
