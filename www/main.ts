@@ -6,6 +6,7 @@ import { onFileDropped } from "./documents/drag-and-drop.js";
 import { CompareDialog } from "./explain/compare-dialog.js";
 import { Explanations } from "./explain/explanations.js";
 import { LoadCard } from "./model/load-card.js";
+import { firstModel } from "./model/model-choice.js";
 import { ModelController } from "./model/model-controller.js";
 import { ModelDialog } from "./model/model-dialog.js";
 import { whenOfflineReady } from "./offline/register.js";
@@ -33,7 +34,11 @@ const modelController = new ModelController({
   card: new LoadCard(),
   network: new NetworkPanel(),
   devices,
-  onLoaded: () => void documentController.prepare(),
+  onLoaded: () => {
+    search.modelChanged();
+    void documentController.prepare();
+  },
+  hasResults: () => search.hasQuery,
   onChoose: () => modelDialog.open(),
 });
 const comparison = new Comparison();
@@ -47,6 +52,7 @@ const search = new Search({
   chart: new LatencyChart(),
   code,
   model: () => modelController.current,
+  useWaitingModel: () => modelController.useWaiting(),
   device: () => modelController.device,
   devices,
   onFailure,
@@ -69,7 +75,7 @@ async function start(): Promise<void> {
   useDocuments(bundled);
   // The user may have typed before this program ran.
   search.setQuery(query.value);
-  await modelController.load(modelController.current);
+  await modelController.load(await firstModel());
 }
 
 function useDocuments(documents: DocumentSet): void {

@@ -30,7 +30,7 @@ export class DownloadHint {
   }
 
   async #describe(choice: ModelChoice, signal: AbortSignal): Promise<string> {
-    if (choice.kind === "embedded" || choice.kind === "files") return "";
+    if (choice.kind === "embedded" || choice.kind === "small" || choice.kind === "files") return "";
     try {
       const size = await this.#sizeOf(choice, signal);
       return size === 0 ? "Nothing to download: this browser has the model." : `Download: ${bytes(size)}.`;

@@ -1,9 +1,12 @@
 import "../../pkg/dist/default-model.js";
+import "../../pkg/dist/small-model.js";
 import { Reranker, type DownloadProgress, type ModelFileSet } from "../../pkg/dist/index.js";
 
 /** The model to rank with. */
 export type ModelChoice =
   | { readonly kind: "embedded" }
+  /** The small model; `isTemporary` if it is in use only until the embedded one is loaded. */
+  | { readonly kind: "small"; readonly isTemporary: boolean }
   | { readonly kind: "hub"; readonly id: string }
   | { readonly kind: "folder"; readonly url: URL }
   | { readonly kind: "files"; readonly files: ModelFileSet };
@@ -34,6 +37,8 @@ export function loadModel(choice: ModelChoice, settings: LoadSettings): Promise<
   switch (choice.kind) {
     case "embedded":
       return Reranker.load(undefined, settings);
+    case "small":
+      return Reranker.load("ranklet/small", settings);
     case "hub":
       return Reranker.load(choice.id, { baseUrl: hubPath, ...settings });
     case "folder":
@@ -48,6 +53,8 @@ export function downloadSize(choice: ModelChoice, signal: AbortSignal): Promise<
   switch (choice.kind) {
     case "embedded":
       return Reranker.downloadSize(undefined, { signal });
+    case "small":
+      return Reranker.downloadSize("ranklet/small", { signal });
     case "hub":
       return Reranker.downloadSize(choice.id, { baseUrl: hubPath, signal });
     case "folder":
@@ -62,6 +69,8 @@ export function modelName(choice: ModelChoice): string {
   switch (choice.kind) {
     case "embedded":
       return "Embedded model";
+    case "small":
+      return "Small model";
     case "hub":
       return choice.id;
     case "folder":
@@ -69,4 +78,13 @@ export function modelName(choice: ModelChoice): string {
     case "files":
       return "Your files";
   }
+}
+
+/** Returns the model to start with: the small one if the embedded one has to be downloaded, because it is there sooner. */
+export async function firstModel(): Promise<ModelChoice> {
+  // Without https there is no cache. Its keys have the file's hash after the path.
+  const { caches } = globalThis as { caches?: CacheStorage };
+  const url = new URL("assets/default/model.safetensors", document.baseURI);
+  const stored = await caches?.match(url, { ignoreSearch: true }).catch(() => undefined);
+  return stored === undefined ? { kind: "small", isTemporary: true } : { kind: "embedded" };
 }

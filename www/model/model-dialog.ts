@@ -55,6 +55,8 @@ export class ModelDialog {
         return folderChoice(this.#url.value.trim());
       case "files":
         return fileChoice([...(this.#files.files ?? [])]);
+      case "small":
+        return { kind: "small", isTemporary: false };
       default:
         return { kind: "embedded" };
     }

@@ -53,7 +53,8 @@ export class CodeSample {
 function program({ model, device, documents, query, candidates }: RankingCall): string {
   const first = candidates.slice(0, 6).join(", ");
   const rest = candidates.length > 6 ? ` /* and ${candidates.length - 6} more */` : "";
-  const imported = model.kind === "embedded" ? '\nimport "ranklet/default-model";' : "";
+  const entry = { embedded: "default-model", small: "small-model", hub: undefined, folder: undefined, files: undefined }[model.kind];
+  const imported = entry === undefined ? "" : `\nimport "ranklet/${entry}";`;
   return `import { Reranker } from "ranklet";${imported}
 
 const reranker = await Reranker.load(${loadArguments(model, device)});
@@ -80,6 +81,8 @@ function sourceText(model: ModelChoice): string | undefined {
   switch (model.kind) {
     case "embedded":
       return undefined;
+    case "small":
+      return '"ranklet/small"';
     case "hub":
       return JSON.stringify(model.id);
     case "folder":

@@ -26,6 +26,8 @@ export interface SearchDependencies {
   readonly chart: LatencyChart;
   readonly code: CodeSample;
   readonly model: () => ModelChoice;
+  /** Puts a model in use that waits until there are no results of the one before. */
+  readonly useWaitingModel: () => void;
   readonly device: () => DeviceChoice;
   readonly devices: DevicePanel;
   readonly onFailure: (error: unknown) => void;
@@ -63,6 +65,7 @@ export class Search {
     const query = text.trim();
     if (query === this.#query) return;
     this.#stop();
+    this.#deps.useWaitingModel();
     this.#query = query;
     if (query === "") return this.#clear();
     const found = this.#firstStage(query);
@@ -72,10 +75,20 @@ export class Search {
     this.#timer = setTimeout(() => void this.#rank(), debounceMs);
   }
 
+  /** Must be called when another model is in use, before documents are prepared for it: it has not ranked the query yet. */
+  modelChanged(): void {
+    if (this.#query !== "") showRankingState("pending");
+  }
+
   /** Must be called when the documents can be ranked. Ranks the query that was typed before. */
   documentsReady(): void {
     this.#showIdle();
     if (this.#query !== "") void this.#rank();
+  }
+
+  /** Whether there is a query, and so results that another model would move. */
+  get hasQuery(): boolean {
+    return this.#query !== "";
   }
 
   /** Cancels the ranking. Returns whether one was running. */
@@ -108,8 +121,8 @@ export class Search {
       // Another query may have been typed since the last part of this ranking.
       if (query === this.#query && this.#running === undefined) explanations.start(query);
     } catch (error) {
-      // A newer query replaced this one, or the user canceled it.
-      if (error instanceof RankletError && error.code === "aborted") return;
+      // A newer query or model replaced this one, or the user canceled it.
+      if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;
       this.#stop();
       showRankingState("idle");
       onFailure(error);
@@ -181,7 +194,9 @@ export class Search {
     if (this.#query !== "") return;
     const passages = count(this.#documents?.passages.length ?? 0, "passage");
     showRankingState("idle");
-    this.#deps.status.show({ text: this.#deps.ranker.ready ? `Ready: ${passages}; the model is in this tab's memory.` : `${passages}. Keyword search is ready.` });
+    const model = this.#deps.model();
+    const ready = model.kind === "small" && model.isTemporary ? `${passages}. The small model ranks until the larger one is loaded.` : `Ready: ${passages}; the model is in this tab's memory.`;
+    this.#deps.status.show({ text: this.#deps.ranker.ready ? ready : `${passages}. Keyword search is ready.` });
   }
 
   #stop(): void {

@@ -11,6 +11,7 @@ import { startProxy } from "../support/servers/proxy.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const weights = "/assets/default/model.safetensors";
+const smallWeights = "/assets/small/model.safetensors";
 
 const fixtures = new URL("tests/fixtures/", root);
 const small = checkpoint((labels) => labels === 1);
@@ -61,7 +62,7 @@ describe("the demo page on the network", () => {
     assert.deepEqual(proxy.requests.slice(servedBefore).filter((path) => path !== "/sw.js"), []);
     assert.equal(await page.textContent("#requests-after-load"), "0");
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
-    assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 2\d\.\d MB$/);
+    assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 3\d\.\d MB$/);
     assert.ok(requests.every((url) => url.startsWith(proxy.url)), requests.join("\n"));
     await close();
   });
@@ -70,11 +71,11 @@ describe("the demo page on the network", () => {
     const { page, context, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await whenReady(page);
-    for (const large of [weights, "/assets/ranklet_relaxed_bg.wasm"]) {
+    for (const large of [weights, smallWeights, "/assets/ranklet_relaxed_bg.wasm"]) {
       assert.equal(proxy.requests.filter((path) => path === large).length, 1, `${large} is fetched once`);
     }
     assert.ok(!proxy.requests.includes("/assets/ranklet_bg.wasm"), "the engine's other file is not fetched");
-    await whenCached(page, "model.safetensors");
+    await whenCached(page, "default/model.safetensors");
     await context.setOffline(true);
     await proxy.stop();
     await page.reload();
@@ -97,7 +98,7 @@ describe("the demo page on the network", () => {
   });
 
   test("if the model cannot be loaded, the page says why and what to do, and a second attempt works", async () => {
-    proxy.faults.set(weights, { status: 503 });
+    proxy.faults.set(smallWeights, { status: 503 });
     const { page, open, close } = await openPage(suite.browser, proxy.url);
     await open();
     await page.locator('[data-state="failed"]').waitFor();
@@ -115,13 +116,13 @@ describe("the demo page on the network", () => {
   });
 
   test("the page shows the progress of each file, and loading can be canceled and started again", async () => {
-    proxy.faults.set(weights, { bytesPerSecond: 8e6 });
+    proxy.faults.set(smallWeights, { bytesPerSecond: 3e6 });
     const { page, problems, open, close } = await openPage(suite.browser, proxy.url);
     await open();
-    await page.locator(".file", { hasText: "model.safetensors" }).getByText(/[1-9]\.\d MB of 23\.\d MB/).waitFor();
+    await page.locator(".file", { hasText: "model.safetensors" }).getByText(/[1-9]\.\d MB of 8\.\d MB/).waitFor();
     assert.equal(await page.locator(".file").count(), 5);
     const [value, max] = await page.locator("#load-overall").evaluate(({ value, max }) => [value, max]);
-    assert.ok(value > 0 && value < max && max > 23e6, `${value} of ${max}`);
+    assert.ok(value > 0 && value < max && max > 8e6, `${value} of ${max}`);
     await screenshot(page, "loading");
     await page.keyboard.press("Escape");
     await page.getByText("The model is not loaded").waitFor();

@@ -38,6 +38,7 @@ describe("the demo's server", () => {
     "/assets/ranklet_bg.wasm": "application/wasm",
     "/assets/ranklet_relaxed_bg.wasm": "application/wasm",
     "/assets/default/model.safetensors": "application/octet-stream",
+    "/assets/small/model.safetensors": "application/octet-stream",
   };
   for (const [path, type] of Object.entries(served)) {
     test(`the demo server serves ${path} as ${type} with the policy`, async () => {
