@@ -20,6 +20,19 @@ describe("figures that a reader meets twice", () => {
     assert.ok(benchmarks.includes(`| weights of the embedded model: q8 | ${megabytes} MB |`), megabytes);
   });
 
+  test("README, docs/benchmarks.md and the card have the size of the small model's file", () => {
+    const megabytes = (statSync(inRepository("models/small/model.safetensors")).size / 1e6).toFixed(1);
+    assert.ok(read("README.md").includes(`the small one ${megabytes} MB`), megabytes);
+    assert.ok(benchmarks.includes(`| weights of the small model: q4 | ${megabytes} MB |`), megabytes);
+    assert.ok(read("models/small/README.md").includes(`${megabytes} MB`), megabytes);
+  });
+
+  test("the small model's quality is the same in its card, docs/models.md and docs/benchmarks.md", () => {
+    const [, quality] = /^\| this model \| (0\.\d{4}) /m.exec(read("models/small/README.md"));
+    assert.ok(benchmarks.includes(`reranked by the small model | ${quality} |`), quality);
+    assert.ok(read("docs/models.md").includes(`| ${Number(quality).toFixed(3)} |`), quality);
+  });
+
   test("the model card's quality is that of docs/benchmarks.md", () => {
     const [, quality] = read("models/default/README.md").split("## Quality");
     const row = (name) => new RegExp(`^\\| ${name}.*\\| (0\\.\\d{4}) \\|$`, "m").exec(quality)[1];
