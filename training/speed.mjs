@@ -1,5 +1,5 @@
 // Compares the speed of a model with the default model's in Chromium: one thread, 100 passages of docs/benchmarks.md,
-// interleaved.
+// interleaved, by the processor time of Chromium's processes, which other load on the machine changes little.
 //
 //     node training/speed.mjs WORK/small/quantized [REPETITIONS]
 //
@@ -9,6 +9,7 @@ import { cpSync, rmSync } from "node:fs";
 import { startChromium } from "../bench/engines/chromium.mjs";
 import { warmUpWorkload } from "../bench/engines/engines.mjs";
 import { startSite } from "../bench/engines/site.mjs";
+import { descendantsMs } from "../bench/measure/processor-time.mjs";
 import { median } from "../bench/measure/statistics.mjs";
 import { WorkloadGenerator } from "../bench/measure/workload.mjs";
 import { inOutput, inRepository } from "../bench/paths.mjs";
@@ -39,7 +40,7 @@ try {
   for (let repetition = 0; repetition < Number(repetitions); repetition++) {
     const workload = workloads.next(100);
     const times = {};
-    for (const [name, page] of Object.entries(pages)) times[name] = (await page.score(workload)).ms;
+    for (const [name, page] of Object.entries(pages)) times[name] = await processorTime(() => page.score(workload));
     ratios.push(times.default / times.other);
     console.log(`default ${times.default.toFixed(0)} ms, other ${times.other.toFixed(0)} ms`);
   }
@@ -47,4 +48,11 @@ try {
 } finally {
   await browser.close();
   await site.stop();
+}
+
+/** Returns the processor time of a call in milliseconds, or its time on the clock if the system does not report the former. */
+async function processorTime(call) {
+  const before = descendantsMs();
+  const { ms } = await call();
+  return before === undefined ? ms : descendantsMs() - before;
 }
