@@ -40,8 +40,10 @@ export class NetworkPanel {
     element("requests", HTMLUListElement).replaceChildren(...this.#requests.map((request) => this.#line(request)));
   }
 
-  #belongsToLoad({ startTime }: PerformanceEntry): boolean {
-    return this.#loads.length === 0 || this.#loads.some(({ from, to }) => startTime >= from && startTime <= to);
+  #belongsToLoad({ startTime, responseEnd }: PerformanceResourceTiming): boolean {
+    // Chromium 156 records the start of a worker's program up to half a second late, after its end.
+    const start = responseEnd > 0 ? Math.min(startTime, responseEnd) : startTime;
+    return this.#loads.length === 0 || this.#loads.some(({ from, to }) => start >= from && start <= to);
   }
 
   #line(request: PerformanceResourceTiming): HTMLElement {

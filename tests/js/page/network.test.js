@@ -60,7 +60,7 @@ describe("the demo page on the network", () => {
     assert.deepEqual(requests.slice(requestsBefore), []);
     // Browsers check for a new version of a service worker some time after a visit.
     assert.deepEqual(proxy.requests.slice(servedBefore).filter((path) => path !== "/sw.js"), []);
-    assert.equal(await page.textContent("#requests-after-load"), "0");
+    assert.equal(await page.textContent("#requests-after-load"), "0", (await page.locator("#requests .late").allTextContents()).join("\n"));
     assert.equal(await page.textContent("#requests-to-other-hosts"), "0");
     assert.match(await page.textContent("#requests-during-load"), /^\d+ requests, 3\d\.\d MB$/);
     assert.ok(requests.every((url) => url.startsWith(proxy.url)), requests.join("\n"));
