@@ -143,8 +143,11 @@ pub(super) fn exponentials<S: Isa>(
     let terms = math::opaque(&math::EXP2_TERMS);
     let mut pairs = logits[eights(&visible)].chunks_exact_mut(2 * lanes);
     for values in pairs.by_ref() {
-        let exponents =
-            [0, lanes].map(|at| wide.mul(wide.sub(wide.read(&values[at..]), wide_max), wide_scale));
+        // Not by `map`: a closure has no target features, so its operations would be calls.
+        let exponents = [
+            wide.mul(wide.sub(wide.read(values), wide_max), wide_scale),
+            wide.mul(wide.sub(wide.read(&values[lanes..]), wide_max), wide_scale),
+        ];
         let [first, second] = math::exp2(Twice(wide), exponents, terms);
         wide.write(first, values);
         wide.write(second, &mut values[lanes..]);
