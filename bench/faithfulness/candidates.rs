@@ -8,8 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::Result;
 use crate::data::Question;
 
-/// Keeps the questions whose document ranks first among `count` documents: itself and those that BM25 finds. A document that
-/// the model reads in several chunks becomes its best chunk, which explanations are about.
+/// Keeps the questions whose document ranks first among `count` documents: the document and the best ones of BM25. If the model
+/// reads a document in several chunks, its best chunk replaces it, because explanations are about that chunk.
 pub(crate) fn ranked_first(
     reranker: &Reranker,
     questions: Vec<Question>,

@@ -30,7 +30,7 @@ pub(crate) struct Question {
     pub(crate) document: String,
     /// The ranges of bytes of the document that have an answer.
     pub(crate) answers: Vec<Range<usize>>,
-    /// Whether answers are phrases, not whole sentences.
+    /// True if answers are phrases, false if they are whole sentences.
     pub(crate) has_spans: bool,
 }
 

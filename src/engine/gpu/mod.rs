@@ -155,7 +155,7 @@ impl GpuEngine {
         self.choice.to_string()
     }
 
-    /// Replaces kernels that use optional features by those that do not. Returns whether there were any.
+    /// Replaces kernels that use optional features with plain ones. Returns true if there were any.
     ///
     /// # Errors
     /// `device-lost`; `internal` if the GPU rejects the kernels.

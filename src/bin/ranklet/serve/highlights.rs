@@ -40,7 +40,7 @@ impl ResultSentences {
         Ok(Self { query, results })
     }
 
-    /// Returns the pairs to score: all sentences but those that have the score of their document.
+    /// Returns the pairs to score. A sentence that is its whole document already has a score, and is left out.
     pub(super) fn pairs(&self) -> Vec<(Arc<str>, String)> {
         let results = self.results.iter().filter(|result| result.score.is_none());
         let sentences = results.flat_map(|ResultText { text, sentences, .. }| {

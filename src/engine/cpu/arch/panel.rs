@@ -30,7 +30,7 @@ pub(crate) struct PanelRows<'a> {
     pub(crate) count: usize,
 }
 
-/// The columns of a panel, all of which are in the output.
+/// The columns of a panel without padding columns.
 #[derive(Clone, Copy)]
 pub(crate) struct PanelColumns<'a> {
     /// `[PANEL]`, as are the next two.
@@ -39,6 +39,6 @@ pub(crate) struct PanelColumns<'a> {
     pub(crate) biases: &'a [f32],
     /// Columns of the whole output.
     pub(crate) total: usize,
-    /// Whether results are added to the output.
+    /// True to add results to the output, false to overwrite it.
     pub(crate) adds: bool,
 }

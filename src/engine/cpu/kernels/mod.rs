@@ -172,7 +172,7 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
     vec![with_avx512, with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
 }
 
-/// Returns the kernels of this build: the fastest on some processors, and those that are good everywhere.
+/// Returns the two kernels of this build: one is the fastest on some processors, the other is fast on all.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn candidates() -> [&'static dyn Kernels; 2] {
     use super::arch::wasm32::{FallbackDot, PreferredDot, Wasm};

@@ -69,7 +69,7 @@ fn codes(vector: u32, column: u32) -> vec4<u32> {
   return weights[weight_index(vector, params.depth / 4u, column)];
 }
 
-// Returns the weights of the input `k`, of which `words` has the codes.
+// Returns the weights of the input `k`, whose codes are in `words`.
 fn unpack(words: vec4<u32>, k: u32) -> vec4<f32> {
   return vec4<f32>(vec4<i32>(words << vec4<u32>(24u - 8u * (k % 4u))) >> vec4<u32>(24u)) * factors[k];
 }

@@ -21,12 +21,12 @@ pub(crate) enum Kernel {
     Norm {
         /// Whether the output overwrites the input.
         in_place: bool,
-        /// Whether sums are taken within subgroups first.
+        /// True to sum within subgroups first.
         subgroups: bool,
     },
     /// Quantizes every row to 8 bits.
     Quantize {
-        /// Whether minimum and maximum are taken within subgroups first.
+        /// True to take minimum and maximum within subgroups first.
         subgroups: bool,
     },
     /// Copies the first or the last row of each pair.
