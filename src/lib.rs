@@ -61,8 +61,8 @@ pub use engine::gpu::KernelTime;
 pub use engine::gpu::{GpuFeatures, gpu_bytes, gpu_choices, set_gpu_choices};
 pub use error::{Error, ErrorItem, ErrorKind, ItemKind, Result};
 pub use explain::{
-    Comparison, Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation, Highlight, Highlights,
-    PairText, TextUnit,
+    BestSentences, Comparison, Contribution, ExplainOptions, ExplainedTexts, Explainer, Explanation,
+    Highlight, HighlightPlan, Highlights, PairText, TextUnit,
 };
 pub use info::{Backend, Info, Verification, VerifiedPair, WeightsInfo};
 #[cfg(not(target_arch = "wasm32"))]

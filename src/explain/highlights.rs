@@ -29,6 +29,47 @@ pub struct Highlights {
     pub tokens: usize,
 }
 
+/// The sentences of documents, before they are scored.
+#[derive(Debug)]
+pub struct HighlightPlan {
+    /// The sentences of each document, and their score if the document is one sentence with a known score.
+    documents: Vec<(Vec<Span>, Option<f32>)>,
+    /// The other sentences.
+    texts: Vec<String>,
+}
+
+/// The best sentences of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BestSentences {
+    /// Best first.
+    pub highlights: Vec<Highlight>,
+    /// False if a sentence has no score.
+    pub is_complete: bool,
+}
+
+impl HighlightPlan {
+    /// Takes the texts to score as documents of the query.
+    pub fn take_texts(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.texts)
+    }
+
+    /// Returns the `count` best sentences of each document by the scores of the texts, in their order. Texts without a score
+    /// count as not scored.
+    pub fn best(self, scores: impl IntoIterator<Item = Option<f32>>, count: usize) -> Vec<BestSentences> {
+        let mut scores = scores.into_iter();
+        let best = |(spans, known): (Vec<Span>, Option<f32>)| {
+            let sentences = spans.len();
+            let score = |span| Some(Highlight { span, score: known.or_else(|| scores.next().flatten())? });
+            let mut highlights: Vec<Highlight> = spans.into_iter().filter_map(score).collect();
+            let is_complete = highlights.len() == sentences;
+            highlights.sort_by(|a, b| b.score.total_cmp(&a.score));
+            highlights.truncate(count);
+            BestSentences { highlights, is_complete }
+        };
+        self.documents.into_iter().map(best).collect()
+    }
+}
+
 impl Reranker {
     /// Scores each sentence of some documents alone, and returns the `count` best of each document. Equal scores keep the
     /// order of the text. Sentences beyond what the model reads of a document do not count, nor do those that are not
@@ -59,35 +100,39 @@ impl Reranker {
         options: ScoreOptions<'_>,
     ) -> Result<Highlights> {
         self.check_rankable()?;
-        let mut sentences_of = Vec::with_capacity(documents.len());
-        let mut texts = Vec::new();
-        for &(document, score) in documents {
-            let sentences = self.sentence_ranges(query, document, limits, options.instruction)?;
+        let mut plan = self.plan_highlights(query, documents, limits, options.instruction)?;
+        let documents = plan.take_texts().into_iter().map(Into::into).collect();
+        let pairs = Pairs::OneQuery { query: query.into(), documents, options: limits };
+        let scored = self.score_pairs(pairs, options).await?;
+        let scores = scored.pairs.iter().map(|pair| pair.as_ref()?.scores.first().copied());
+        let documents = plan.best(scores, count).into_iter().map(|best| best.highlights).collect();
+        Ok(Highlights { documents, tokens: scored.tokens() })
+    }
+
+    /// Finds the sentences of documents, each given with its score if that is known. A document that is one sentence has the
+    /// score of that sentence. The spans have the unit of the limits.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails, `unsupported` for an instruction that the model does not take.
+    pub fn plan_highlights(
+        &self,
+        query: &str,
+        documents: &[(impl AsRef<str>, Option<f32>)],
+        limits: DocumentOptions,
+        instruction: Option<&str>,
+    ) -> Result<HighlightPlan> {
+        let mut plan = HighlightPlan { documents: Vec::with_capacity(documents.len()), texts: Vec::new() };
+        for (document, score) in documents {
+            let document = document.as_ref();
+            let sentences = self.sentence_ranges(query, document, limits, instruction)?;
             let is_sentence = matches!(&sentences[..], [only] if only.len() == document.len());
             let score = score.filter(|_| is_sentence);
             if score.is_none() {
-                texts.extend(sentences.iter().map(|range| document[range.clone()].into()));
+                plan.texts.extend(sentences.iter().map(|range| document[range.clone()].to_owned()));
             }
-            sentences_of.push((spans(document, &sentences, limits.unit), score));
+            plan.documents.push((spans(document, &sentences, limits.unit), score));
         }
-        let pairs = Pairs::OneQuery { query: query.into(), documents: texts, options: limits };
-        let scored = self.score_pairs(pairs, options).await?;
-        let tokens = scored.tokens();
-        let mut scored = scored.pairs.into_iter();
-        let best = sentences_of.into_iter().map(|(spans, score)| {
-            if let Some(score) = score {
-                return spans.into_iter().map(|span| Highlight { span, score }).collect();
-            }
-            let scored = scored.by_ref().take(spans.len());
-            let highlight = |(span, pair): (Span, Option<crate::ScoredPair>)| {
-                Some(Highlight { span, score: *pair?.scores.first()? })
-            };
-            let mut best: Vec<Highlight> = spans.into_iter().zip(scored).filter_map(highlight).collect();
-            best.sort_by(|a, b| b.score.total_cmp(&a.score));
-            best.truncate(count);
-            best
-        });
-        Ok(Highlights { documents: best.collect(), tokens })
+        Ok(plan)
     }
 
     /// [`highlights`](Self::highlights), waiting for them.
@@ -120,10 +165,7 @@ impl Reranker {
 
     /// Returns the sentences of a document that [`highlights`](Self::highlights) scores, in bytes: all of a document in
     /// chunks, and otherwise those before the cut.
-    ///
-    /// # Errors
-    /// `tokenizer` if the tokenizer fails, `unsupported` for an instruction that the model does not take.
-    pub fn sentence_ranges(
+    fn sentence_ranges(
         &self,
         query: &str,
         document: &str,

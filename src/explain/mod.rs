@@ -14,7 +14,7 @@ mod units;
 
 pub use comparison::Comparison;
 pub use explainer::Explainer;
-pub use highlights::{Highlight, Highlights};
+pub use highlights::{BestSentences, Highlight, HighlightPlan, Highlights};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use plan::ExplanationPlan;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ranklet::{JsonValue, Ranked};
+use ranklet::{Highlight, JsonValue, Ranked};
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
@@ -19,7 +19,7 @@ const DOCUMENTS_PER_SEARCH: usize = 100;
 pub(super) fn rerank_body(
     dialect: Dialect,
     request: &RerankRequest,
-    (ranking, highlights): (&[Ranked], &[Option<Value>]),
+    (ranking, highlights): (&[Ranked], &[Option<Vec<Highlight>>]),
     scored: &Scored,
     model: &str,
 ) -> Value {
@@ -34,7 +34,7 @@ pub(super) fn rerank_body(
                 row["text"] = json!(text_of(&request.documents[ranked.index]));
             }
             if let Some(Some(highlights)) = highlights.get(position) {
-                row["highlights"] = highlights.clone();
+                row["highlights"] = json!(highlights);
             }
             row
         });
@@ -49,7 +49,7 @@ pub(super) fn rerank_body(
             row["document"] = echo(dialect, &request.documents[ranked.index]);
         }
         if let Some(Some(highlights)) = highlights.get(position) {
-            row["highlights"] = highlights.clone();
+            row["highlights"] = json!(highlights);
         }
         row
     });

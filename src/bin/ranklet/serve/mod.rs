@@ -7,7 +7,6 @@ mod answer;
 mod dialect;
 mod documents;
 mod fields;
-mod highlights;
 mod http_error;
 mod metrics;
 mod routes;

@@ -10,7 +10,10 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::{Deadline, DocumentOptions, JsonValue, LongDocuments, RankOptions, Ranked, Reranker};
+use ranklet::{
+    Deadline, DocumentOptions, HighlightPlan, JsonValue, LongDocuments, OffsetUnit, RankOptions, Ranked,
+    Reranker,
+};
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -18,7 +21,6 @@ use super::access::Keys;
 use super::answer::{models_body, rerank_body, score_body};
 use super::dialect::Dialect;
 use super::fields::{Body as Fields, RerankRequest, ScoreRequest};
-use super::highlights::ResultSentences;
 use super::http_error::HttpError;
 use super::metrics::Metrics;
 use super::scheduler::{QueueFull, Scheduler, Scored, Work};
@@ -206,10 +208,15 @@ impl Server {
                     let text =
                         |ranked: &Ranked| (std::mem::take(&mut texts[ranked.index]), scores[ranked.index]);
                     let documents = ranking.iter().map(text).collect();
-                    let sentences = self.sentences(query, documents, options, *dialect).await?;
-                    let work = Work { pairs: sentences.pairs(), options, scores: request.scores, deadline };
+                    let mut plan =
+                        self.plan_highlights(Arc::clone(&query), documents, options, *dialect).await?;
+                    let pairs =
+                        plan.take_texts().into_iter().map(|text| (Arc::clone(&query), text)).collect();
+                    let work = Work { pairs, options, scores: request.scores, deadline };
                     let scored_sentences = self.score(work, *dialect).await?;
-                    highlights = sentences.best(&scored_sentences.scores, *count);
+                    let best = plan.best(scored_sentences.scores.iter().copied().map(Some), *count);
+                    highlights =
+                        best.into_iter().map(|best| best.is_complete.then_some(best.highlights)).collect();
                     scored.tokens += scored_sentences.tokens;
                     scored.cache_hits += scored_sentences.cache_hits;
                 }
@@ -228,20 +235,23 @@ impl Server {
         RankOptions { max_tokens_per_document, long_documents, ..RankOptions::default() }.into()
     }
 
-    /// Finds the sentences of results, given as texts and scores.
-    async fn sentences(
+    /// Finds the sentences of results, given as texts and scores, with offsets in UTF-16 code units.
+    async fn plan_highlights(
         &self,
         query: Arc<str>,
         documents: Vec<(String, Option<f32>)>,
         options: DocumentOptions,
         dialect: Dialect,
-    ) -> Result<ResultSentences, HttpError> {
+    ) -> Result<HighlightPlan, HttpError> {
         let reranker = Arc::clone(&self.reranker);
-        // Finding them tokenizes the documents, which takes time that other requests need.
-        let found =
-            tokio::task::spawn_blocking(move || ResultSentences::find(&reranker, query, documents, options));
+        let options = DocumentOptions { unit: OffsetUnit::Utf16, ..options };
+        // This tokenizes the documents, which takes time that other requests need.
+        let plan = move || reranker.plan_highlights(&query, &documents, options, None);
         let stopped = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed");
-        found.await.map_err(stopped)?.map_err(|error| HttpError::of(&error, dialect))
+        tokio::task::spawn_blocking(plan)
+            .await
+            .map_err(stopped)?
+            .map_err(|error| HttpError::of(&error, dialect))
     }
 
     /// Scores pairs when it is their turn. If the client goes away, this is dropped and ends the work.
