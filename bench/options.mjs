@@ -73,7 +73,7 @@ function wholeNumber(name, text) {
 }
 
 /**
- * Returns the sizes of all sections. `speed`, `noVnni`, `shape` and `flat` have pairs [documents, repetitions]; in `flat` all documents have the same length. A quick run runs everything once or twice with very few documents.
+ * Returns the sizes of all sections. `speed`, `noVnni`, `shape` and `flat` have pairs [documents, repetitions]; in `flat` all documents have the same length; `typed` is [documents, tokens of a pair]. A quick run runs everything once or twice with very few documents.
  */
 export function benchConfig({ quick, hardware, repetitions, shapes, engines: pattern = "", maxDocuments = Infinity }) {
   const fullConfig = {
@@ -84,7 +84,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 5,
     memory: 100,
     flat: [[10, 15], [100, 7], [1000, 3], [10_000, 1]],
-    versions: { documents: 100, repetitions: 9, loads: 9 },
+    versions: { documents: 100, typed: [50, 60], repetitions: 9, loads: 9 },
     gpu: hardware ? { pages: [100, 7], native: [100, 7] } : { pages: [4, 3], native: [4, 2] },
     families: [
       "ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m", "ms-marco-electra-base", "mmarco-minilm-l12", "mxbai-rerank-base",
@@ -104,7 +104,7 @@ export function benchConfig({ quick, hardware, repetitions, shapes, engines: pat
     loads: 2,
     memory: 6,
     flat: [[4, 2], [16, 2]],
-    versions: { documents: 6, repetitions: 2, loads: 2 },
+    versions: { documents: 6, typed: [4, 60], repetitions: 2, loads: 2 },
     gpu: { pages: [2, 1], native: [2, 1] },
     families: ["ettin-17m"],
     family: 4,

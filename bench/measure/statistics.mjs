@@ -30,3 +30,9 @@ export function quartiles(values) {
   const half = Math.ceil(sorted.length / 2);
   return [median(sorted.slice(0, half)), median(sorted.slice(-half))];
 }
+
+/** Returns the value that a share of the values does not exceed: the smallest one of which this is true. */
+export function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}

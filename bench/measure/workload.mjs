@@ -46,6 +46,17 @@ export class WorkloadGenerator {
     return this.#workload(new Array(count).fill(tokens));
   }
 
+  /** Returns a workload for each word of a query that is typed over the same `count` passages; with the whole query, their pairs have `tokens` tokens. */
+  typed(count, tokens) {
+    const { query, documents, tokens: total } = this.equal(count, tokens);
+    const words = query.split(/\s+/);
+    return words.map((_, last) => ({
+      query: words.slice(0, last + 1).join(" "),
+      documents,
+      tokens: total - count * this.#tokens(words.slice(last + 1)),
+    }));
+  }
+
   #workload(pairs) {
     const query = this.#pick(this.#queries);
     const fixedTokens = specialTokens + this.#tokens(query.split(/\s+/));

@@ -20,7 +20,7 @@ const builds = {
 };
 for (const build of Object.values(builds)) build.program = resolve(build.root, "target/release/ranklet");
 
-/** @returns {Promise<{ baseline: string, documents: number, tokens: number[], comparisons: object[] }>} */
+/** @returns {Promise<{ baseline: string, documents: number, tokens: number[], typed: [number, number], comparisons: object[] }>} */
 export async function versions({ site, workloads, config, notes, against, parts }) {
   const { documents, repetitions, loads } = config.versions;
   const warmUp = workloads.next(documents);
@@ -57,6 +57,9 @@ export async function versions({ site, workloads, config, notes, against, parts 
       };
       await compare({ what: "score", where: `Chromium, ${build}`, dtype: "q8", threads: 1 }, () => compareScores(open, scored));
     }
+    const typed = { warmUp, texts: Array.from({ length: repetitions }, () => workloads.typed(...config.versions.typed)).flat() };
+    const openTyped = (version) => rankletPage({ browser, site, model, dtype: "q8", threads: 2, version }).open();
+    await compare({ what: "type", where: "Chromium", dtype: "q8", threads: 2 }, () => compareScores(openTyped, typed));
     await compare({ what: "load", where: "Chromium, empty caches", dtype: "q8", threads: "auto" }, () => compareLoads((version) => loadPage(browser, version), loads));
     await browser.close();
     await compare({ what: "load", where: "Chromium, full caches", dtype: "q8", threads: "auto" }, () => compareCachedLoads(site, loads));
@@ -67,7 +70,7 @@ export async function versions({ site, workloads, config, notes, against, parts 
     );
   }
   const git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: inRepository(".") }).trim();
-  return { baseline: git("log", "-1", "--format=%h, %cs, %s", against), documents, tokens: texts.map(({ tokens }) => tokens), comparisons };
+  return { baseline: git("log", "-1", "--format=%h, %cs, %s", against), documents, tokens: texts.map(({ tokens }) => tokens), typed: config.versions.typed, comparisons };
 }
 
 /** Scores the same new texts with both builds in each repetition. */

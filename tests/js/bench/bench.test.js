@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { partShares, pipelineMs } from "../../../bench/measure/pipeline.mjs";
 import { descendantsMs } from "../../../bench/measure/processor-time.mjs";
-import { kendallTau, median, quartiles } from "../../../bench/measure/statistics.mjs";
+import { kendallTau, median, quantile, quartiles } from "../../../bench/measure/statistics.mjs";
 import { benchConfig, readOptions } from "../../../bench/options.mjs";
 import { speedChart } from "../../../bench/report/chart.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
@@ -60,6 +60,7 @@ test("the quartiles are the medians of both halves", () => {
   assert.deepEqual(quartiles([4, 1, 3, 2]), [1.5, 3.5]);
   assert.deepEqual(quartiles([5, 1, 3]), [2, 4]);
   assert.deepEqual(quartiles([7]), [7, 7]);
+  assert.deepEqual([0.5, 0.95, 1].map((share) => quantile([3, 1, 2], share)), [2, 3, 3]);
 });
 
 test("the report of two builds has the ratio of the repetitions with its quartiles and says whether the scores are the same bits", () => {
@@ -67,12 +68,14 @@ test("the report of two builds has the ratio of the repetitions with its quartil
   const comparisons = [
     { ...times, same_bits: true, max_difference: 0 },
     { ...times, dtype: "f32", same_bits: false, max_difference: 0.001 },
+    { ...times, what: "type", where: "Chromium", same_bits: true },
     { ...times, what: "load", where: "Node", current: { ms: [10, 10, 10], processor_ms: [undefined, undefined, undefined] } },
   ];
-  const text = markdown(speedReport({ versions: { baseline: "abc, 2026-01-01, Some change", documents: 6, tokens: [7], comparisons } }));
+  const text = markdown(speedReport({ versions: { baseline: "abc, 2026-01-01, Some change", documents: 6, tokens: [7], typed: [4, 60], comparisons } }));
   assert.match(text, /The baseline is abc, 2026-01-01, Some change\./);
   assert.match(text, /\| 6 documents \| native \| q8 \| 1 \| 20\.0 ms .* \| 10\.0 ms .* \| 2\.000 \(1\.500, 2\.500\) \| 3\.000 \(2\.250, 3\.000\) \| the same bits \|/);
   assert.match(text, /\| native \| f32 \| 1 \| .* \| differ by up to 1\.0e-3 \|/);
+  assert.match(text, /\| a word typed over 4 documents \| Chromium \| .* \| 2\.000 .*\n\| 95 % take at most \| Chromium \| q8 \| 1 \| 30\.0 ms \| 10\.0 ms \| 3\.000 \|/);
   assert.match(text, /\| load to first score \| Node \| q8 \| 1 \| .* \| 2\.000 .* \| - \| {2}\|/);
 });
 
