@@ -6,6 +6,9 @@ use super::session::Session;
 use crate::error::{Result, input};
 use crate::text::{Batch, Chunks, EncodedDocument, EncodedText, PairVariants, Span};
 
+/// Tokens after which the first micro-batch of an explanation ends: a third of what one thread takes at once.
+const FIRST_VARIANT_TOKENS: usize = 160;
+
 /// A position in a scoring run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Position {
@@ -63,6 +66,14 @@ impl<'a> MicroBatchBuilder<'a> {
     /// Whether the batch has reached its token budget.
     pub(super) fn is_full(&self) -> bool {
         self.batch.tokens() >= self.max_tokens
+    }
+
+    /// Whether the batch, whose last row is a variant of a pair, ends here though the engine takes more tokens. The first batch
+    /// ends after few variants, so that contributions are known early, and a later one after about twice as many as the one
+    /// before it. Two variants make no contribution: the pair itself, and the pair without units.
+    pub(super) fn ends_early(&self, last_variant: usize) -> bool {
+        let earlier = (last_variant + 1).saturating_sub(self.rows.len());
+        last_variant > 1 && self.batch.tokens() >= FIRST_VARIANT_TOKENS * (1 + earlier / 2)
     }
 
     /// Adds the pair at `index`. Of a chunked document it adds chunks after `last_chunk` until the batch is full.

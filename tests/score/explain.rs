@@ -131,6 +131,32 @@ fn texts_without_units_have_an_explanation_and_models_with_labels_have_none() {
     assert_eq!(error.kind(), ErrorKind::Input);
 }
 
+/// The first contributions are known soon, and the others at intervals that grow.
+#[test]
+fn the_first_micro_batch_has_few_variants_and_later_ones_grow() {
+    let threads = std::num::NonZeroUsize::new(2);
+    let reranker = loaded_with(Options { threads, ..Options::default() });
+    let document = "The city of Paris has many parks and is the capital of France. ".repeat(8);
+    for (of, samples) in [(ExplainedTexts::Document, 0), (ExplainedTexts::Both, 2)] {
+        let options = ExplainOptions { of, samples, ..ExplainOptions::default() };
+        let mut explainer = Explainer::new(&reranker, QUERY, &document, options).unwrap();
+        let mut steps = Vec::new();
+        let mut scored = 0;
+        while pollster::block_on(explainer.step(&reranker)).unwrap() {
+            let known = explainer.explanation().units.iter().filter(|unit| unit.contribution != 0.0).count();
+            if steps.is_empty() {
+                assert!(known >= 1, "{:?}", explainer.explanation());
+            }
+            steps.push(explainer.scored() - scored);
+            scored = explainer.scored();
+        }
+        assert!(steps[0] <= 4 && steps.len() >= 6, "{steps:?}");
+        // Later ones are as large as those of a ranking.
+        assert!(steps[..6].is_sorted() && steps[5] >= 20, "{steps:?}");
+        assert_eq!(scored, explainer.variants());
+    }
+}
+
 /// Units beyond the model's limit add nothing and cost nothing, whatever the length of the document.
 #[test]
 fn units_beyond_the_limit_are_not_scored() {

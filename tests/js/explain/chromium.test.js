@@ -3,18 +3,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { launchChromium } from "../support/browsers/chromium.js";
+import { explanationTimes, openReranker, passage, query, sentences } from "../support/browsers/explanation-times.js";
 import { dist } from "../support/paths.js";
 import { startSite } from "../support/servers/package-site.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
-const query = "How do bees survive the winter?";
-const sentences = [
-  "Honey bees do not sleep through the winter as many other insects do.",
-  "When the days become cold, the workers gather around their queen and form a tight ball.",
-  "They shiver with the muscles of their wings, and the heat keeps the middle of the hive warm.",
-  "The bees outside slowly move in, and others take their places, until spring returns with flowers.",
-];
-const passage = sentences.join(" ");
 
 describe("explanations in Chromium", () => {
   let site;
@@ -23,16 +16,7 @@ describe("explanations in Chromium", () => {
   before(async () => {
     site = await startSite();
     browser = await launchChromium();
-    page = await browser.newPage();
-    await page.goto(site.url);
-    await page.evaluate(
-      async (texts) => {
-        const { Reranker } = await import("/pkg/index.js");
-        Object.assign(globalThis, texts, { reranker: await Reranker.load(undefined, { workers: 1 }) });
-        await reranker.rank(query, [passage]);
-      },
-      { query, passage },
-    );
+    page = await openReranker(browser, site.url);
     site.requests.length = 0;
   });
   after(async () => {
@@ -69,39 +53,29 @@ describe("explanations in Chromium", () => {
     assert.ok(seen.waited < 500, `rejected only after ${seen.waited} ms`);
   });
 
+  test("the first micro-batch has few variants, and the next ones have more and more", async () => {
+    const { words, rounds } = await explanationTimes(page, 1);
+    const [{ steps }] = rounds;
+    const sizes = steps.map((done, at) => done - (steps[at - 1] ?? 0));
+    assert.ok(sizes[0] <= 4 && sizes[0] <= sizes[1] && sizes[1] < sizes[2], `${sizes}`);
+    // Further ones are as large as those of a ranking.
+    assert.ok(sizes.slice(2, -1).every((size) => size >= 6), `${sizes}`);
+    assert.equal(steps.at(-1), words + 2);
+  });
+
   test("a document of 60 words takes as long as ranking 60 documents of its length, and its first contributions come early", async (t) => {
     // Other programs may slow one of the two, but not in all of a few rounds.
     for (let attempt = 1; ; attempt++) {
-      const { words, ratios, firstMs, explainMs } = await page.evaluate(timesOfBoth);
-      const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-      const [ratio, first, whole] = [ratios, firstMs, explainMs].map(median);
+      const { words, rounds } = await explanationTimes(page, 5);
+      const median = (valueOf) => rounds.map(valueOf).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
+      const ratio = median(({ explainMs, rankMs }) => explainMs / rankMs);
+      const first = median(({ firstMs }) => firstMs);
+      const whole = median(({ explainMs }) => explainMs);
       t.diagnostic(`${words} words: ${whole.toFixed(0)} ms, ${ratio.toFixed(3)} of the ranking; the first contributions after ${first.toFixed(0)} ms`);
       assert.ok(words >= 60, `${words} words`);
       // On a slow machine, they come after a small part of the time.
-      if (ratio <= 1.1 && first <= Math.max(100, whole / 5)) return;
+      if (ratio <= 1.1 && first <= Math.max(100, whole / 10)) return;
       assert.ok(attempt < 3, `${ratio} of the ranking, first after ${first} ms`);
     }
   });
 });
-
-/** Runs in the page: explains the document and ranks as many documents as it has words, in turns. */
-async function timesOfBoth() {
-  const timed = async (call) => {
-    const started = performance.now();
-    await call();
-    return performance.now() - started;
-  };
-  const { units } = await reranker.explain(query, passage);
-  const documents = units.map(() => passage);
-  const found = { words: units.length, ratios: [], firstMs: [], explainMs: [] };
-  for (let round = 0; round < 5; round++) {
-    const started = performance.now();
-    let first;
-    const onProgress = ({ explanation }) => (first ??= explanation.units.some(({ contribution }) => contribution !== 0) ? performance.now() - started : undefined);
-    const explainMs = await timed(() => reranker.explain(query, passage, { onProgress }));
-    found.ratios.push(explainMs / (await timed(() => reranker.rerank({ query, documents }))));
-    found.firstMs.push(first);
-    found.explainMs.push(explainMs);
-  }
-  return found;
-}
