@@ -38,7 +38,7 @@ def explain_cost(
 def highlights(
     reranker: NativeReranker,
     query: str,
-    documents: Sequence[str],
+    documents: Sequence[tuple[str, float | None]],
     count: int,
     scores: str,
     max_tokens_per_document: int | None,

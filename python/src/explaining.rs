@@ -70,8 +70,8 @@ pub(crate) fn explain_cost(
     detached(py, || Ok(Explainer::new(reranker.get(), query, document, options)?.variants()))
 }
 
-/// Finds the `count` best sentences of each document: the first code point, the end and the score of each, best first.
-/// Returns also the number of tokens that the model has read. The other options are those of `NativeReranker.scoring`.
+/// Finds the `count` best sentences of each document, which is given with its score if that is known: the first code point,
+/// the end and the score of each sentence, best first. Returns also the number of tokens that the model has read. The other options are those of `NativeReranker.scoring`.
 #[pyfunction]
 #[pyo3(signature = (
     reranker, query, documents, count, scores, max_tokens_per_document, long_documents, instruction, deadline
@@ -81,7 +81,7 @@ pub(crate) fn highlights(
     py: Python<'_>,
     reranker: &NativeReranker,
     query: &str,
-    documents: Vec<String>,
+    documents: Vec<(String, Option<f32>)>,
     count: usize,
     scores: &str,
     max_tokens_per_document: Option<usize>,
@@ -91,8 +91,10 @@ pub(crate) fn highlights(
 ) -> Result<(Vec<Vec<HighlightRow>>, usize), NativeError> {
     let limits = document_options(max_tokens_per_document, long_documents)?;
     let options = ScoreOptions { scores: scores.parse()?, instruction, deadline: seconds(deadline)? };
-    let found =
-        detached(py, || reranker.get().highlights_blocking(query, &documents, count, limits, options))?;
+    let found = detached(py, || {
+        let found = reranker.get().highlights_of_scored(query, &documents, count, limits, options);
+        pollster::block_on(found)
+    })?;
     let row = |best: &Highlight| (best.span.start, best.span.end, best.score);
     let rows = found.documents.iter().map(|best| best.iter().map(row).collect());
     Ok((rows.collect(), found.tokens))

@@ -89,12 +89,15 @@ impl Reranker {
         self.highlights_of_scored(query, &documents, count, limits, options).await
     }
 
-    /// [`highlights`](Self::highlights) of documents whose scores may be known. A document that is one sentence has the
-    /// score of that sentence.
-    pub(crate) async fn highlights_of_scored(
+    /// [`highlights`](Self::highlights) of documents, each given with its score if that is known. The sentence of a document
+    /// of one sentence has the score of the document.
+    ///
+    /// # Errors
+    /// As [`highlights`](Self::highlights).
+    pub async fn highlights_of_scored<D: AsRef<str>>(
         &self,
         query: &str,
-        documents: &[(&str, Option<f32>)],
+        documents: &[(D, Option<f32>)],
         count: usize,
         limits: DocumentOptions,
         options: ScoreOptions<'_>,

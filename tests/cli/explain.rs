@@ -113,3 +113,32 @@ fn rank_shows_the_best_sentences() {
     assert_eq!(other["highlights"][0]["score"], other["score"]);
     assert_eq!(other["highlights"].as_array().unwrap().len(), 1);
 }
+
+/// The sentence of a document of one sentence has a score already.
+#[test]
+fn only_sentences_without_a_score_are_scored() {
+    let folder = Folder::new();
+    let tokens = |documents: &str, options: &[&str]| {
+        let documents = folder.write("documents.txt", documents);
+        let query = "What is the capital of France?";
+        let arguments = ["rank", "--query", query, "--documents", &documents, "--json"];
+        let ranking: Value =
+            serde_json::from_str(&stdout(&ranklet(&[&arguments[..], options].concat()))).unwrap();
+        ranking["usage"]["tokens"].as_u64().unwrap()
+    };
+    let highlights = ["--highlights", "1"];
+    let (one, two) = ("Bananas are yellow.\n", "Paris is the capital of France. It has parks.\n");
+    assert_eq!(tokens(one, &highlights), tokens(one, &[]));
+    let sentences = tokens(&two.replace(". ", ".\n"), &[]);
+    assert_eq!(tokens(&format!("{one}{two}"), &highlights), tokens(one, &[]) + tokens(two, &[]) + sentences);
+    // A fused score is not the model's.
+    let fused = "{\"text\": \"Bananas are yellow.\", \"score\": 1}";
+    let documents = folder.write("documents.jsonl", fused);
+    let arguments = ["--documents", &documents, "--fuse", "rrf", "--highlights", "1", "--json"];
+    let ranking: Value = serde_json::from_str(&stdout(&ranklet(
+        &[&["rank", "--query", "What is the capital of France?"][..], &arguments].concat(),
+    )))
+    .unwrap();
+    let result = &ranking["results"][0];
+    assert_eq!(result["highlights"][0]["score"], result["model_score"]);
+}

@@ -49,6 +49,7 @@ def test_highlights_are_the_best_sentences_with_their_scores(reranker: Reranker)
 
 
 def test_only_returned_results_have_highlights(reranker: Reranker) -> None:
+    collection_of_one = reranker.prepare(DOCUMENTS[1:2])
     plain, one, all_three = (
         reranker.rerank(QUERY, DOCUMENTS, **options)
         for options in ({"top_n": 1}, {"top_n": 1, "highlights": 1}, {"highlights": 1})
@@ -56,6 +57,15 @@ def test_only_returned_results_have_highlights(reranker: Reranker) -> None:
     assert [result.highlights for result in plain.results] == [None]
     assert plain.usage.tokens < one.usage.tokens < all_three.usage.tokens
     assert one.results[0] == all_three.results[0]
+    # The sentence of a document of one sentence has a score already.
+    alone = [
+        list(call)[-1].usage.tokens
+        for options in ({}, {"highlights": 1})
+        for call in ([reranker.rerank(QUERY, DOCUMENTS[1:2], **options)], collection_of_one.rank(QUERY, **options))
+    ]
+    assert len(set(alone)) == 1
+    fused = reranker.rerank(QUERY, DOCUMENTS[1:2], fuse={"first_stage": [1], "method": "rrf"}, highlights=1).results[0]
+    assert fused.highlights is not None and fused.highlights[0].score == fused.model_score != fused.score
     cached = Reranker.load(device="cpu", score_cache={"max_bytes": 1_000_000})
     for _ in range(2):
         assert cached.rerank(QUERY, DOCUMENTS, highlights=1).results == all_three.results

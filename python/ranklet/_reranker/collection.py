@@ -120,7 +120,7 @@ class Collection:
             best = scored.highlights(
                 request.native,
                 request.query,
-                [self._texts[index] for index in documents],
+                [(self._texts[indices[position]], scored.scores[position]) for position, _, _ in ranked],
                 request.highlights if is_last else None,
                 options,
                 remaining,

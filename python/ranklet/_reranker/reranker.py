@@ -170,7 +170,7 @@ class Reranker(Explains):
         elif (left := remaining()) is None or left > 0:
             scored.run(native.scoring(query, texts, *options, left))
         ranked = rank_scores(scored.scores, top_n, min_score, first_stage)
-        best = [texts[index] for index, _, _ in ranked]
+        best = [(texts[index], scored.scores[index]) for index, _, _ in ranked]
         sentences = scored.highlights(native, query, best, highlights, options, remaining)
         results = [
             RerankResult(
@@ -244,7 +244,8 @@ class Reranker(Explains):
             for begin, end in scored.steps(native.scoring(query, texts, *options, None)):
                 scores = {index: float(scored.scores[index] or 0.0) for index in range(begin, end)}
                 kept = [index for index, score in scores.items() if score >= min_score]
-                sentences = scored.highlights(native, query, [texts[index] for index in kept], highlights, options)
+                best = [(texts[index], scored.scores[index]) for index in kept]
+                sentences = scored.highlights(native, query, best, highlights, options)
                 results = [
                     RerankResult(
                         index=first + index,

@@ -61,19 +61,20 @@ class Scored:
         self,
         native: NativeReranker,
         query: str,
-        texts: list[str],
+        documents: list[tuple[str, float | None]],
         count: int | None,
         options: ScoringOptions,
         remaining: Callable[[], float | None] = lambda: None,
     ) -> list[list[Highlight] | None]:
-        """Finds the `count` best sentences of each document; `None` without a count, and after the deadline."""
-        found: list[list[Highlight] | None] = [None] * len(texts)
-        for begin in range(0, 0 if count is None else len(texts), HIGHLIGHT_WINDOW):
+        """Finds the `count` best sentences of each document, which is given with its score; `None` without a count, and
+        after the deadline."""
+        found: list[list[Highlight] | None] = [None] * len(documents)
+        for begin in range(0, 0 if count is None else len(documents), HIGHLIGHT_WINDOW):
             self._check()
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 break
-            window = texts[begin : begin + HIGHLIGHT_WINDOW]
+            window = documents[begin : begin + HIGHLIGHT_WINDOW]
             best, tokens = self._timed(_ranklet.highlights, native, query, window, count, *options, seconds)
             self.tokens += tokens
             found[begin : begin + len(best)] = [[Highlight(*sentence) for sentence in document] for document in best]

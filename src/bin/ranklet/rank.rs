@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use ranklet::{
-    Error, ErrorKind, ExplainOptions, Explanation, Fuse, FuseMethod, Highlight, LongDocuments, Pairs,
+    Error, ErrorKind, ExplainOptions, Explanation, Fuse, FuseMethod, Highlights, LongDocuments, Pairs,
     RankOptions, Ranked, Reranker, Result, ScoreOptions, ScoringRun, Selection, Structured,
 };
 
@@ -135,15 +135,17 @@ impl RankArguments {
         let span = |ranked: &Ranked| scored.spans.as_ref().and_then(|spans| spans.get(ranked.index).copied());
         let results = selection.rank(&scores)?.into_iter();
         let results: Vec<Ranked> = results.map(|ranked| Ranked { span: span(&ranked), ..ranked }).collect();
-        let texts: Vec<&str> = results.iter().map(|ranked| documents[ranked.index].text.as_str()).collect();
+        let text = |ranked: &Ranked| (documents[ranked.index].text.as_str(), scores[ranked.index]);
+        let texts: Vec<_> = results.iter().map(text).collect();
+        let highlights = self.highlights(reranker, &texts, options, started)?;
         let ranking = Ranking {
             query: &self.query,
-            highlights: self.highlights(reranker, &texts, options, started)?,
+            highlights: highlights.documents,
             explanations: self.explanations(reranker, &texts)?,
             results,
             unscored,
             documents,
-            tokens,
+            tokens: tokens + highlights.tokens,
             seconds: started.elapsed().as_secs_f64(),
             backend: &reranker.info().backend,
         };
@@ -152,32 +154,33 @@ impl RankArguments {
         Ok(())
     }
 
-    /// Finds the best sentences of results, before the deadline.
+    /// Finds the best sentences of results, each given with its score, before the deadline.
     fn highlights(
         &self,
         reranker: &Reranker,
-        texts: &[&str],
+        texts: &[(&str, Option<f32>)],
         options: RankOptions<'_>,
         started: Instant,
-    ) -> Result<Vec<Vec<Highlight>>> {
-        let Some(count) = self.highlights else { return Ok(Vec::new()) };
+    ) -> Result<Highlights> {
+        let Some(count) = self.highlights else { return Ok(Highlights::default()) };
         let limit = self.deadline_ms.map(|ms| Duration::from_millis(ms as u64));
         let scoring = ScoreOptions {
             scores: self.numbers.scores,
             instruction: self.numbers.instruction.as_deref(),
             deadline: limit.map(|limit| limit.saturating_sub(started.elapsed())),
         };
-        Ok(reranker.highlights_blocking(&self.query, texts, count, options.into(), scoring)?.documents)
+        let found = reranker.highlights_of_scored(&self.query, texts, count, options.into(), scoring);
+        pollster::block_on(found)
     }
 
-    /// Explains results.
-    fn explanations(&self, reranker: &Reranker, texts: &[&str]) -> Result<Vec<Explanation>> {
+    /// Explains results, each given with its score.
+    fn explanations(&self, reranker: &Reranker, texts: &[(&str, Option<f32>)]) -> Result<Vec<Explanation>> {
         let options = ExplainOptions {
             long_documents: self.long_documents,
             instruction: self.numbers.instruction.as_deref(),
             ..ExplainOptions::default()
         };
         let texts = texts.iter().filter(|_| self.explain);
-        texts.map(|text| explain::explanation(reranker, &self.query, text, options)).collect()
+        texts.map(|(text, _)| explain::explanation(reranker, &self.query, text, options)).collect()
     }
 }
