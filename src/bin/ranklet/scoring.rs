@@ -6,7 +6,7 @@ use crate::terminal::Progress;
 
 /// Runs all steps of a run and shows progress.
 pub(crate) fn score_with_progress(reranker: &Reranker, scoring: &mut ScoringRun) -> Result<PartialScores> {
-    let mut progress = Progress::new(scoring.len());
+    let mut progress = Progress::new(scoring.len(), "documents");
     let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
         all.append(part);

@@ -41,17 +41,19 @@ pub(crate) fn has_colors() -> bool {
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: usize,
+    things: &'static str,
     shown: bool,
 }
 
 impl Progress {
-    pub(crate) fn new(total: usize) -> Self {
-        Self { total, shown: io::stderr().is_terminal() }
+    /// Counts things up to a total; `things` is their name in the plural.
+    pub(crate) fn new(total: usize, things: &'static str) -> Self {
+        Self { total, things, shown: io::stderr().is_terminal() }
     }
 
     pub(crate) fn show(&mut self, done: usize) {
         if self.shown {
-            let _ = write!(io::stderr(), "\r{done} of {} documents ", self.total);
+            let _ = write!(io::stderr(), "\r{done} of {} {} ", self.total, self.things);
         }
     }
 }

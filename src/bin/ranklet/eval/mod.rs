@@ -168,7 +168,7 @@ pub(crate) fn evaluate(
         ));
     }
     models.iter().try_for_each(|(_, reranker)| reranker.check_rankable())?;
-    let mut progress = Progress::new(set.documents() * models.len());
+    let mut progress = Progress::new(set.documents() * models.len(), "documents");
     let mut done = 0;
     let mut results = Vec::with_capacity(set.queries.len());
     for (query, gains) in &set.queries {

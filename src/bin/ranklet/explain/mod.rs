@@ -3,7 +3,7 @@
 mod html;
 mod marks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ranklet::{
@@ -25,8 +25,8 @@ pub(crate) struct ExplainArguments {
     /// The search query.
     #[arg(long, allow_hyphen_values = true)]
     query: String,
-    /// A text file with the document, or - for stdin.
-    #[arg(long, value_name = "FILE")]
+    /// The document: a text file, - for stdin, or the text itself, if it has a space and no file has this name.
+    #[arg(long, value_name = "FILE|TEXT")]
     document: PathBuf,
     /// word or sentence.
     #[arg(long, default_value = "word", value_parser = option::<TextUnit>)]
@@ -92,7 +92,7 @@ impl Explained<'_> {
 /// # Errors
 /// As [`Reranker::explain`]; `input` for files that cannot be read or written.
 pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &ExplainArguments) -> Result<()> {
-    let document = read(&arguments.document)?;
+    let document = document(&arguments.document)?;
     let reranker = load()?;
     let options = ExplainOptions {
         unit: arguments.unit,
@@ -116,6 +116,14 @@ pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &Expla
     Ok(())
 }
 
+/// Returns the document that an argument names or is.
+fn document(argument: &Path) -> Result<String> {
+    match argument.to_str() {
+        Some(text) if text.contains(char::is_whitespace) && !argument.exists() => Ok(text.to_owned()),
+        _ => read(argument),
+    }
+}
+
 /// Explains a pair and shows progress.
 ///
 /// # Errors
@@ -127,7 +135,8 @@ pub(crate) fn explanation(
     options: ExplainOptions<'_>,
 ) -> Result<Explanation> {
     let mut explainer = Explainer::new(reranker, query, document, options)?;
-    let mut progress = Progress::new(explainer.variants());
+    let mut progress = Progress::new(explainer.variants(), "pairs");
+    progress.show(0);
     while pollster::block_on(explainer.step(reranker))? {
         progress.show(explainer.scored());
     }
