@@ -36,7 +36,7 @@ from train.loop import Run
 
 SEED = 20261129
 # Queries made from the passages of TREC DL22.
-MADE_QUERIES = 4000
+MADE_QUERIES = 20000
 TOKENIZER_FILES = ("tokenizer_config.json", "config_sentence_transformers.json")
 
 

@@ -33,7 +33,7 @@ RECIPES = {
             20_000,
             "q4",
             "q4",
-            Settings(steps=6000, cooldown=1500, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
+            Settings(steps=10600, cooldown=2200, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
             Settings(
                 steps=400,
                 warmup=30,
@@ -46,6 +46,6 @@ RECIPES = {
                 repeat=REPEAT,
             ),
         ),
-        Recipe("default", (0, 1, 2, 3, 4, 5), None, "", "q8", Settings(steps=6000, cooldown=1500, learning_rate=5e-5, repeat=REPEAT)),
+        Recipe("default", (0, 1, 2, 3, 4, 5), None, "", "q8", Settings(steps=3000, cooldown=900, learning_rate=7e-5, lists=4, repeat=REPEAT)),
     )
 }

