@@ -6,6 +6,9 @@ check() {
   say "formatting"
   cargo fmt --all --check
   cargo fmt --check --manifest-path fuzz/Cargo.toml
+  say "locked dependencies"
+  cargo metadata --quiet --locked --format-version 1 >/dev/null
+  cargo metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
   say "lints"
   cargo clippy --quiet --release --workspace --all-targets -- -D warnings
   cargo clippy --quiet --release --lib --no-default-features -- -D warnings
