@@ -41,10 +41,9 @@ export function createHandler(source: RerankerSource, options?: HandlerOptions):
   return Object.assign((request: Request) => server.answer(request), { close: () => server.close() });
 }
 
-/** A request while it is answered. The dialect is known after the body is read. */
+/** A request while it is answered. The dialect, in which errors are answered too, is known after the body is read. */
 interface Exchange {
   readonly request: Request;
-  readonly route: Route;
   dialect: Dialect;
 }
 
@@ -70,7 +69,7 @@ class Server {
     const headers = corsHeaders(this.#settings.corsOrigins, request);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { ...headers, ...preflightHeaders } });
     const route = this.#route(request);
-    const exchange: Exchange = { request, route: route ?? "/rerank", dialect: "documents" };
+    const exchange: Exchange = { request, dialect: "documents" };
     let response: Response;
     try {
       response = await this.#respond(exchange, route);
@@ -110,7 +109,7 @@ class Server {
       case "/v1/score":
         return this.#score(exchange);
       default:
-        return this.#rerank(exchange);
+        return this.#rerank(exchange, route);
     }
   }
 
@@ -124,9 +123,9 @@ class Server {
     return Response.json({ object: "list", data: [{ id: model, object: "model", created: 0, owned_by: "ranklet", backend: "ranklet", capabilities: ["rerank"] }] });
   }
 
-  async #rerank(exchange: Exchange): Promise<Response> {
+  async #rerank(exchange: Exchange, route: Route): Promise<Response> {
     const started = performance.now();
-    const { request, route } = exchange;
+    const { request } = exchange;
     const body = await readJsonObject(request, this.#settings);
     exchange.dialect = dialectOf(route, body);
     const fields = readRerankRequest(body, exchange.dialect, this.#settings);
@@ -170,8 +169,16 @@ class Server {
 
   #failure(dialect: Dialect, error: unknown): Response {
     const failure = toHttpError(error, dialect);
-    if (failure.status >= 500) this.#settings.onError(error);
+    if (failure.status >= 500) this.#report(error);
     return Response.json(errorBody(dialect, failure), { status: failure.status, headers: failure.headers });
+  }
+
+  #report(error: unknown): void {
+    try {
+      this.#settings.onError(error);
+    } catch {
+      // The client is answered, whether the application can log or not.
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { Reranker } from "../index.js";
 import type { LongDocuments } from "../types.js";
-import { array, callback, type Check, checkOptions, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { array, callback, type Check, checkOptions, nonNegativeInteger, oneOf, positiveInteger, string } from "../util/check.js";
 
 /**
  * The model that a handler serves: a loaded reranker, or a function that loads one. The function is called by the first

@@ -226,6 +226,13 @@ describe("a model that fails", () => {
     });
   }
 
+  test("is answered although the log fails too", async () => {
+    const onError = () => {
+      throw new Error("the disk is full");
+    };
+    await expectError(await client(failing(new Error("secret")), { onError }).post("/v1/rerank", valid), 500, /^the server failed$/);
+  });
+
   test("to load is loaded again by the next request", async () => {
     let attempts = 0;
     const load = async () => {
