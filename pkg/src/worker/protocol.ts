@@ -177,8 +177,11 @@ function isChanged(message: Fields): message is Fields & ReplyOf<"changed"> {
   return isInfo(message["info"]);
 }
 
+/** Whether a model's info has what a reranker computes with; users see the rest as it is. */
 export function isInfo(info: unknown): info is ModelInfo {
-  return isObject(info) && isCount(info["numLabels"]) && isObject(info["backend"]);
+  if (!isObject(info) || !isObject(info["backend"])) return false;
+  const { device, workers } = info["backend"];
+  return isCount(info["numLabels"]) && info["numLabels"] > 0 && isCount(info["maxLength"]) && typeof device === "string" && isCount(workers);
 }
 
 function isPartial(message: Fields): message is Fields & ReplyOf<"partial"> {
@@ -247,7 +250,7 @@ function isSplitPlan(plan: unknown): plan is SplitPlan {
 }
 
 function isCuts(cuts: unknown): cuts is readonly number[] {
-  return Array.isArray(cuts) && Array.from<unknown>(cuts).every(isLimit);
+  return Array.isArray(cuts) && Array.from<unknown>(cuts).every(isUint32);
 }
 
 function isFailed(message: Fields): message is Fields & ReplyOf<"failed"> {
@@ -289,8 +292,8 @@ function isJob(job: unknown): job is Job {
 function isExplainedPair(pair: unknown): pair is ExplainedPair {
   if (!isObject(pair)) return false;
   const { query, document, unit, of, samples, chunk } = pair;
-  const isChunk = chunk === undefined || (isObject(chunk) && isLimit(chunk["start"]) && isLimit(chunk["end"]));
-  return [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isLimit(samples) && isChunk;
+  const isChunk = chunk === undefined || (isObject(chunk) && isUint32(chunk["start"]) && isUint32(chunk["end"]));
+  return [query, document].every((text) => typeof text === "string") && isUnit(unit) && isExplainedTexts(of) && isUint32(samples) && isChunk;
 }
 
 function isUnit(unit: unknown): unit is TextUnit {
@@ -332,7 +335,12 @@ function isTexts(texts: unknown): texts is readonly string[] {
 }
 
 function isLimit(limit: unknown): limit is number | undefined {
-  return limit === undefined || (isCount(limit) && limit <= 0xffff_ffff);
+  return limit === undefined || isUint32(limit);
+}
+
+/** Whether `value` is a count that the engine takes, whose numbers have 32 bits. */
+function isUint32(value: unknown): value is number {
+  return isCount(value) && value <= 0xffff_ffff;
 }
 
 /** Whether `value` is a non-negative integer. */

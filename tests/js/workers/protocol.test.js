@@ -13,7 +13,7 @@ import { dist } from "../support/paths.js";
 const { ThreadEngine } = await import(new URL("engine/thread-engine.js", dist));
 const { Host } = await import(new URL("worker/host.js", dist));
 const { WorkerConnection } = await import(new URL("worker/worker-connection.js", dist));
-const { parseRequest } = await import(new URL("worker/protocol.js", dist));
+const { parseReply, parseRequest } = await import(new URL("worker/protocol.js", dist));
 const { errorCodes } = await import(new URL("errors.js", dist));
 
 const seconds = Number(process.env.RANKLET_FUZZ_SECONDS ?? 5);
@@ -101,6 +101,32 @@ async function holds(t, property) {
   assert.ok(!details.failed, fc.defaultReportMessage(details));
   assert.ok(details.numRuns > 100, "enough runs");
 }
+
+describe("a message is refused with", () => {
+  const explained = { query: "q", document: "d", unit: "word", of: "document", samples: 0 };
+  const info = { numLabels: 1, maxLength: 512, backend: { device: "cpu", workers: 0 } };
+  const requests = {
+    "a chunk without a start": { type: "plan", call: 1, pair: { ...explained, chunk: { end: 3 } } },
+    "no number of samples": { type: "plan", call: 1, pair: { ...explained, samples: undefined } },
+    "a hole in the cuts": { type: "load-part", call: 1, module: undefined, files: new Map(), settings: { device: "cpu", dtype: "auto" }, part: { part: 1, cuts: [, 2], unpooledRows: 1 } },
+    "a limit above 32 bits": { type: "sentences", call: 1, query: "q", input: { documents: [], limits: { maxTokensPerDocument: 2 ** 32, longDocuments: "truncate" } } },
+  };
+  for (const [fault, message] of Object.entries(requests)) test(fault, () => assert.match(parseRequest(message), /^a field of /));
+
+  const replies = {
+    "a model without labels": { ...info, numLabels: 0 },
+    "a model without a maximum length": { ...info, maxLength: undefined },
+    "a model without a device": { ...info, backend: { workers: 0 } },
+    "a model with half a worker": { ...info, backend: { device: "cpu", workers: 0.5 } },
+  };
+  for (const [fault, model] of Object.entries(replies)) test(fault, () => assert.match(parseReply({ type: "loaded", call: 1, info: model }), /^a field of /));
+
+  test("nothing of these, and is accepted", () => {
+    const pair = { ...explained, chunk: { start: 0, end: 3 } };
+    assert.deepEqual(parseRequest({ type: "plan", call: 1, pair }), { type: "plan", call: 1, pair });
+    assert.deepEqual(parseReply({ type: "loaded", call: 1, info }), { type: "loaded", call: 1, info });
+  });
+});
 
 describe("the worker protocol", () => {
   let loading;
