@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import type { CompareProgress, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, array, boolean, callback, iterable, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, array, boolean, callback, iterable, nonNegativeInteger, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 import { fuseOptions } from "./fusion.js";
 
@@ -129,8 +129,7 @@ function tokenCount(value: unknown, name: string): number {
 
 /** Checks a number of samples, and caps it at the largest that WebAssembly can count, more than the engine accepts. */
 function sampleCount(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return Math.min(value as number, 0xffff_ffff);
-  throw wrongType(name, "a whole number of 0 or more", value);
+  return Math.min(nonNegativeInteger(value, name), 0xffff_ffff);
 }
 
 function finiteNumber(value: unknown, name: string): number {

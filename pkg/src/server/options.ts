@@ -36,7 +36,7 @@ export interface HandlerOptions {
   readonly maxConcurrent?: number | undefined;
   /** Max number of requests that wait for their turn. One more is answered with 429 at once. Default 256. */
   readonly maxQueue?: number | undefined;
-  /** Receives each error that is answered with status 500 or 503, so that you can log it. */
+  /** Receives each error that is answered with status 500 or 503, so that you can log it. An error that it throws is ignored. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -105,9 +105,4 @@ function pathPrefix(value: unknown, name: string): string {
   const path = string(value, name).replace(/\/+$/, "");
   if (path !== "" && !path.startsWith("/")) throw new RankletError("input", `${name} must start with "/"`);
   return path;
-}
-
-function nonNegativeInteger(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw wrongType(name, "a whole number of 0 or more", value);
 }

@@ -67,6 +67,7 @@ export function iterable(value: unknown, name: string): Iterable<unknown> {
   throw wrongType(name, "an array or another iterable", value);
 }
 
+/** Whether a value is an object other than an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -80,10 +81,12 @@ export function kindOf(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** Creates the error for a value of the wrong type, such as "rerank: topN must be a whole number of 1 or more, not 0". */
 export function wrongType(name: string, expected: string, value: unknown): RankletError {
   return new RankletError("input", `${name} must be ${expected}, not ${kindOf(value)}`);
 }
 
+/** Returns a check that a value is one of some strings. */
 export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {
   return (value, name) => {
     const found = allowed.find((item) => item === value);
@@ -92,16 +95,25 @@ export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {
   };
 }
 
+/** @throws RankletError `input` unless `value` is a whole number of 1 or more */
 export function positiveInteger(value: unknown, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
   throw wrongType(name, "a whole number of 1 or more", value);
 }
 
+/** @throws RankletError `input` unless `value` is a whole number of 0 or more */
+export function nonNegativeInteger(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw wrongType(name, "a whole number of 0 or more", value);
+}
+
+/** @throws RankletError `input` unless `value` is a boolean */
 export function boolean(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
   throw wrongType(name, "true or false", value);
 }
 
+/** @throws RankletError `input` unless `value` is an AbortSignal */
 export function abortSignal(value: unknown, name: string): AbortSignal {
   // Checked by its members, because a signal from another realm (an iframe) has another class.
   if (isObject(value) && typeof value["aborted"] === "boolean" && typeof value["addEventListener"] === "function") {
@@ -110,6 +122,7 @@ export function abortSignal(value: unknown, name: string): AbortSignal {
   throw wrongType(name, "an AbortSignal", value);
 }
 
+/** Checks a function of the caller. Its parameter cannot be checked. */
 export function callback<T>(value: unknown, name: string): (argument: T) => void {
   if (typeof value === "function") return value as (argument: T) => void;
   throw wrongType(name, "a function", value);
