@@ -92,8 +92,8 @@ export type RerankerClass = typeof LoadedReranker & {
   /**
    * As `load`, but equal models with equal options share one engine: on this thread, and between the tabs of an origin if the
    * browser has shared workers. Each caller gets a reranker of its own, with its own calls and collections. The engine ends
-   * when the last of them is disposed. `signal` and `onProgress` are those
-   * of the call: an abort ends the call, and the loading if no other waits for it.
+   * when the last of them is disposed. `signal` and `onProgress` are those of the call: an abort ends the call, and the loading
+   * if no other waits for it.
    * @throws RankletError as `load`
    */
   shared<R extends LoadedReranker>(this: { readonly prototype: R }, source?: ModelSource, options?: LoadOptions): Promise<R>;

@@ -1,7 +1,7 @@
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
 import type { ModelCache } from "../model/cache.js";
 import type { CacheEntry } from "../model/cache-entry.js";
-import { cacheKey, openModelCache, removeLeastUsed } from "../model/cached-models.js";
+import { cacheKey, openModelCache, removeLeastRecentlyUsed } from "../model/cached-models.js";
 import type { ModelFiles, WeightsForm } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { ModelStores } from "../platform/store.js";
@@ -55,7 +55,7 @@ export function openCache(
     if (isWanted === undefined) return undefined;
     throw new RankletError(
       "input",
-      "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for the default model",
+      "load: cache is for a Hub id or a folder's http URL; leave it out for a local folder, for files and for a model of the package",
     );
   }
   if (isWanted === undefined && location.hub === undefined && offline === undefined) return undefined;
@@ -135,7 +135,7 @@ async function download({ model, stores, maxBytes, refresh }: OpenedCache, conti
   }
   try {
     await model.commit(entry, await collecting, maxBytes);
-    await removeLeastUsed(stores, model.key, maxBytes).catch(() => {}); // The next download tries again.
+    await removeLeastRecentlyUsed(stores, model.key, maxBytes).catch(() => {}); // The next download tries again.
   } catch (error) {
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
   }

@@ -120,7 +120,7 @@ export class CacheEntry {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#sinks.map((sink) => sink.shut()));
+    await Promise.all(this.#sinks.map((sink) => sink.stop()));
   }
 
   /** Removes the entry. */

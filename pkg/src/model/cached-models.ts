@@ -44,11 +44,11 @@ export async function storedModels(stores: ModelStores): Promise<readonly Stored
 }
 
 /**
- * Removes the models that were not used for the longest time, until at most `maxBytes` are left, and downloads that were
- * interrupted more than a week ago.
+ * Removes the least recently used models until at most `maxBytes` are left, and downloads that were interrupted more than a
+ * week ago.
  * @param kept the model that stays
  */
-export async function removeLeastUsed(stores: ModelStores, kept: string, maxBytes: number): Promise<void> {
+export async function removeLeastRecentlyUsed(stores: ModelStores, kept: string, maxBytes: number): Promise<void> {
   const models = await storedModels(stores);
   let bytes = models.reduce((sum, model) => sum + model.bytes, 0);
   for (const model of [...models].sort((a, b) => a.lastUsed - b.lastUsed)) {

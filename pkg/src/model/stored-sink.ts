@@ -29,7 +29,7 @@ export class StoredSink implements Sink {
   #pieceBytes = 0;
   /** The write to the store that runs now. It does not reject. */
   #running: Promise<unknown> = Promise.resolve();
-  #isShut = false;
+  #isStopped = false;
   /** Collects the file if the store has failed. */
   #memory: BlobSink | undefined;
 
@@ -83,14 +83,14 @@ export class StoredSink implements Sink {
     return content;
   }
 
-  /** Ends the writing to the store. When this resolves, nothing writes any more. The download can only fail then. */
-  async shut(): Promise<void> {
-    this.#isShut = true;
+  /** Stops writing to the store. When this resolves, nothing writes any more. A download that continues fails. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#running;
   }
 
   async close(): Promise<void> {
-    if (!this.#isShut) await this.#flush();
+    if (!this.#isStopped) await this.#flush();
     await this.#memory?.close();
   }
 
@@ -107,7 +107,7 @@ export class StoredSink implements Sink {
   }
 
   async #run(write: () => Promise<void>): Promise<void> {
-    if (this.#isShut) throw this.#removed();
+    if (this.#isStopped) throw this.#removed();
     const running = write();
     this.#running = running.catch(() => {});
     await running;
@@ -115,7 +115,7 @@ export class StoredSink implements Sink {
 
   /** Continues in memory, with what the store has and the buffer. */
   async #moveToMemory(error: unknown): Promise<void> {
-    if (this.#isShut) throw this.#removed(error);
+    if (this.#isStopped) throw this.#removed(error);
     this.#listener.onFailure(error);
     const memory = new BlobSink();
     if (this.#stored > 0) {

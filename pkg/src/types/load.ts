@@ -61,7 +61,7 @@ export interface DownloadProgress {
 
 /** A cache of scores. */
 export interface ScoreCacheOptions {
-  /** Max memory of the cache, in bytes. A score takes about 230. The scores that were not used for the longest time make room. */
+  /** Max memory of the cache, in bytes. A score takes about 230. The least recently used are removed first. */
   readonly maxBytes: number;
 }
 

@@ -38,7 +38,9 @@ export interface FileResponse {
 }
 
 /**
- * Requests a file, or the rest of it; nothing if all bytes of a file that never changes are there. Returns `undefined` if the server does not have it.
+ * Requests a file, or what is missing of it. A file that never changes and is complete is not requested. Returns `undefined` if
+ * the server does not have the file.
+ * @param earlier the bytes that are there already
  * @throws RankletError `network`; a `TransientError` if another attempt may succeed
  */
 export async function requestFile(url: URL, options: DownloadOptions, earlier?: AvailableBytes): Promise<FileResponse | undefined> {
@@ -89,9 +91,9 @@ function requestHeaders({ hasCors, headers }: DownloadOptions, available: Availa
 function describe({ headers, type }: Response, redirects: readonly Headers[]): Pick<FileResponse, "etag" | "commit" | "sha256" | "announced"> {
   const all = [...redirects, headers];
   const first = (name: string): string | undefined => all.find((some) => some.has(name))?.get(name) ?? undefined;
-  const linked = count(first("x-linked-size"));
+  const linked = parseLength(first("x-linked-size"));
   // The content-length of a compressed body is not that of the file.
-  const sent = headers.has("content-encoding") ? undefined : count(headers.get("content-length"));
+  const sent = headers.has("content-encoding") ? undefined : parseLength(headers.get("content-length"));
   const announced =
     linked !== undefined ? { bytes: linked, exact: true, mayBeCompressed: false } : sent === undefined ? undefined : { bytes: sent, exact: false, mayBeCompressed: type === "cors" };
   return {
@@ -110,17 +112,18 @@ function strongEtag(etag: string | null): string | undefined {
 /** Returns the offset that a partial response begins at. `otherwise` if a page may not see the header. */
 function startOf({ headers }: Response, otherwise: number): number | undefined {
   const range = headers.get("content-range");
-  return range === null ? otherwise : count(/^bytes (\d+)-/.exec(range)?.[1]);
+  return range === null ? otherwise : parseLength(/^bytes (\d+)-/.exec(range)?.[1]);
 }
 
 /** Returns the length of the whole file that a partial response continues. */
 function wholeLength({ headers }: Response, start: number): AnnouncedLength | undefined {
-  const rest = count(headers.get("content-length"));
-  const bytes = count(/\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1]) ?? (rest === undefined ? undefined : start + rest);
+  const rest = parseLength(headers.get("content-length"));
+  const bytes = parseLength(/\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1]) ?? (rest === undefined ? undefined : start + rest);
   return bytes === undefined ? undefined : { bytes, exact: true, mayBeCompressed: false };
 }
 
-function count(text: string | null | undefined): number | undefined {
+/** Parses a number of bytes in a header. Returns `undefined` if it is missing or malformed. */
+function parseLength(text: string | null | undefined): number | undefined {
   return text !== null && text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Bytes that are read before they are asked for. */
+/** Max bytes that are read before `next` asks for them. */
 const maxBytes = 1_048_576;
 
 /**

@@ -3,7 +3,7 @@ import type { DocumentLimits, Job } from "../scorer.js";
 
 const encoder = new TextEncoder();
 
-/** Computes the keys of pairs: a hash of all that their scores depend on. Keys have one size, whatever the texts have. */
+/** Computes the keys of pairs: a hash of all that their scores depend on. All keys have the same length, however long the texts are. */
 export class PairKeys {
   readonly #newHash: () => Sha256;
   /** The keys of the documents of each collection, whose texts only the engine holds. */
@@ -40,7 +40,7 @@ export class PairKeys {
     return this.#hash(`${longDocuments} ${maxTokensPerDocument ?? "all"}`, text);
   }
 
-  /** Hashes texts of which only the last may have any length and content. */
+  /** Hashes texts, joined by line breaks. Only the last may contain a line break: then no other texts are joined to the same. */
   #hash(...texts: readonly string[]): string {
     const hash = this.#newHash();
     hash.update(encoder.encode(texts.join("\n")));

@@ -7,12 +7,12 @@ export type CachedScores = readonly number[];
  */
 const entryBytes = 216;
 
-/** Scores by the key of their pair, up to a number of bytes. The scores that were not used for the longest time make room. */
+/** Scores by the key of their pair, up to a number of bytes. The least recently used scores are removed first. */
 export class ScoreCache {
   readonly #maxBytes: number;
-  /** In the order of their use, the last one last. */
+  /** In the order of their use, the most recently used last. */
   readonly #entries = new Map<string, CachedScores>();
-  /** Is at the first entry. A new iterator would pass all places of removed entries, which a Map keeps for a while. */
+  /** Continues at the first entry. A new iterator would skip the slots of all removed entries, which a Map keeps for a while. */
   #oldest = this.#entries.keys();
   #bytes = 0;
 
