@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 import { chromiumExecutable, quietFlags } from "../../tests/js/support/browsers/chromium-flags.js";
-import { memoryOfDescendants } from "../../tests/js/support/browsers/memory.js";
+import { unmappedMemoryOfDescendants } from "../../tests/js/support/children/memory.js";
 
 const megabytes = Number(process.argv[2] ?? 1024);
 
@@ -91,11 +91,12 @@ for (const [name, { write, open }] of Object.entries(storages)) {
 }
 server.close();
 
-/** Runs a step in a page. Returns its time and the peak of memory beyond that at its start. */
+/** Runs a step in a page. Returns its time, and the peak of memory beyond that at its start in MB. */
 async function measured(page, step) {
-  const before = memoryOfDescendants();
+  const memoryMB = () => unmappedMemoryOfDescendants() / 2 ** 20;
+  const before = memoryMB();
   let peak = before;
-  const watching = setInterval(() => (peak = Math.max(peak, memoryOfDescendants())), 150);
+  const watching = setInterval(() => (peak = Math.max(peak, memoryMB())), 150);
   const ms = await page.evaluate(
     async ([code, MB, size]) => {
       const started = performance.now();

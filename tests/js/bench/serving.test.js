@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,6 +8,7 @@ import { preparePython } from "../../../bench/models/models.mjs";
 import { markdown } from "../../../bench/report/report.mjs";
 import { percentile, runLoad } from "../../../bench/serving/load-generator.mjs";
 import { speedReport } from "../support/bench-report.js";
+import { listen } from "../support/servers/listen.js";
 
 const server = (id, rates, p99_ms) => ({ id, label: `server ${id}`, rates, p50_ms: 10, p99_ms });
 const servers = [server("ranklet", [60, 80, 90], 100), server("sentence-transformers", [10, 10, 10], 400), server("onnxruntime", [30, 20, 30], 90)];
@@ -45,16 +45,13 @@ test("a Python without packages is refused with what it lacks", (t) => {
 
 test("the load has a request per connection at a time, and counts wrong answers as errors", { timeout: 30_000 }, async () => {
   let [running, most] = [0, 0];
-  const answers = createServer((request, response) => {
+  const server = await listen((request, response) => {
     most = Math.max(most, ++running);
     request.resume().once("end", () => setTimeout(() => (running--, response.writeHead(request.headers["content-length"] === "1" ? 200 : 500).end("{}")), 5));
   });
-  await new Promise((listening) => answers.listen(0, "127.0.0.1", listening));
-  const url = `http://127.0.0.1:${answers.address().port}/`;
   const checked = new Set();
-  const { latencies, errors } = await runLoad({ url, bodies: ["1", "22", "3"], connections: 3, seconds: 0.3, check: (_, index) => checked.add(index) });
-  answers.closeAllConnections();
-  answers.close();
+  const { latencies, errors } = await runLoad({ url: `${server.url}/`, bodies: ["1", "22", "3"], connections: 3, seconds: 0.3, check: (_, index) => checked.add(index) });
+  await server.stop();
   assert.equal(most, 3);
   assert.deepEqual([...checked].sort(), [0, 2]);
   assert.ok(latencies.length >= 2 && latencies.every((ms) => ms >= 4));

@@ -3,14 +3,13 @@ import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { installPacked } from "../support/package/packed.js";
+import { runTestTool } from "../support/package/tools.js";
 import { inRepository } from "../support/paths.js";
 import { serveFolder } from "../support/servers/folder.js";
 
-const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 const question = "How do I reset my password?";
 const answer = "Open Settings, choose Account, then select Forgot password.";
 
@@ -52,8 +51,7 @@ describe("examples/browser", () => {
   let server;
   before(async () => {
     project = projectOf("browser");
-    const { status, stdout, stderr } = spawnSync(join(tools, "vite"), ["build"], { cwd: project.folder, encoding: "utf8" });
-    assert.equal(status, 0, stdout + stderr);
+    runTestTool(project.folder, "vite", "build");
     server = await serveFolder(join(project.folder, "dist"), {});
     browser = await launchChromium();
   });

@@ -2,7 +2,6 @@
 // with the file's name and with what to do, as in the native program.
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
@@ -12,6 +11,7 @@ import { rejectsWith } from "../support/assert.js";
 import { files, id, model, pairs, scoresFrom, withHub } from "../support/models/hub-model.js";
 import { dist } from "../support/paths.js";
 import { filesIn } from "../support/servers/hub.js";
+import { listen } from "../support/servers/listen.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 
@@ -56,14 +56,13 @@ describe("files that are not what their names say", () => {
 
   for (const type of ["text/html", "application/json", undefined]) {
     test(`a server that answers index.html (${type}) for what it does not have serves a model`, async (t) => {
-      const server = createServer((request, response) => {
+      const server = await listen((request, response) => {
         const bytes = encoder.get(request.url.slice("/model/".length));
         const headers = bytes === undefined && type !== undefined ? { "content-type": type } : {};
         response.writeHead(200, headers).end(bytes ?? "<!doctype html><script src=/main.js></script>");
       });
-      await new Promise((done) => server.listen(0, "127.0.0.1", done));
-      t.after(() => server.close().closeAllConnections());
-      const scores = await scoresFrom(`http://127.0.0.1:${server.address().port}/model/`);
+      t.after(() => server.stop());
+      const scores = await scoresFrom(`${server.url}/model/`);
       assert.deepEqual(scores, await scoresFrom(Object.fromEntries(encoder)));
     });
   }

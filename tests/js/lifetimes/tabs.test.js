@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { launchChromium } from "../support/browsers/chromium.js";
-import { memoryOfDescendants } from "../support/browsers/memory.js";
+import { unmappedMemoryOfDescendants } from "../support/children/memory.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { bundlePath, sendBundle } from "../support/package/bundled.js";
 import { sendFixture, startSite } from "../support/servers/package-site.js";
@@ -124,7 +124,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
 
   test("a second tab takes hardly any memory, and one with an engine of its own does", { skip: !existsSync("/proc/self/smaps_rollup") }, async (t) => {
     const [first, second, third] = [await openTab(), await openTab(), await openTab()];
-    const settled = async () => (await sleep(500), memoryOfDescendants());
+    const settled = async () => (await sleep(500), unmappedMemoryOfDescendants() / 1e6);
     const ranks = async (tab, load) => (await tab.evaluate(load), await ranked(tab), settled());
     const blank = await settled();
     const one = await ranks(first, () => share({ workers: 1 }, defaultModel));

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
+import { listen } from "../support/servers/listen.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const file = new URL("assets/ranklet_bg.wasm", dist);
@@ -22,19 +22,15 @@ describe("the option wasm", () => {
   let server;
   let base;
   before(async () => {
-    server = createServer((request, response) => {
+    server = await listen((request, response) => {
       const type = request.url.includes("typed") ? "application/wasm" : "application/octet-stream";
       if (request.url.includes("none")) response.writeHead(404).end();
       else if (request.url.includes("page")) response.setHeader("content-type", "text/html").end("<h1>page</h1>");
       else response.setHeader("content-type", type).end(readFileSync(file));
     });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    base = `http://127.0.0.1:${server.address().port}/`;
+    base = `${server.url}/`;
   });
-  after(() => new Promise((resolve) => {
-    server.closeAllConnections();
-    server.close(resolve);
-  }));
+  after(() => server.stop());
 
   test("the engine may be bytes, a compiled module, a response, a URL and a path", async () => {
     const bytes = readFileSync(file);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
-import { createServer } from "node:http";
 import { relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -8,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { rejectsWith } from "../support/assert.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { dist } from "../support/paths.js";
+import { listen } from "../support/servers/listen.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url, expected } = checkpoint((labels) => labels === 1);
@@ -152,14 +152,13 @@ describe("a model behind http", () => {
   let base;
   const answers = new Map();
   before(async () => {
-    server = createServer((request, response) => {
+    server = await listen((request, response) => {
       const [, kind, name] = /^\/(\w+)\/(.*)$/.exec(request.url) ?? [];
       answers.get(kind)(name, response);
     });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    base = `http://127.0.0.1:${server.address().port}`;
+    base = server.url;
   });
-  after(() => server.closeAllConnections() ?? server.close());
+  after(() => server.stop());
 
   const serve = (name, response, otherwise) => {
     const bytes = files()[name];

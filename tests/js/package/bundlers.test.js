@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,10 +8,9 @@ import { launchChromium, openDemo } from "../support/browsers/chromium.js";
 import { startServer } from "../support/children/processes.js";
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTool, skipUnlessLong } from "../support/package/tools.js";
+import { installTools, runTestTool, runTool, skipUnlessLong, testTools } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
 
-const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 const app = fileURLToPath(new URL("../support/package/app/", import.meta.url));
 
 // The policy that docs/bundlers.md recommends.
@@ -38,14 +36,14 @@ describe("the packed package in a page", () => {
   });
 
   test("the package works in a page that Vite built without configuration", async (t) => {
-    run("vite", ["build", "--outDir", "by-vite"]);
+    runTestTool(project.folder, "vite", "build", "--outDir", "by-vite");
     assertOneCopy(filesOf(inProject("by-vite")));
     assertSmall(t, filesOf(inProject("by-vite")).find(({ path }) => /^assets\/index-.*\.js$/.test(path)));
     await assertServedWorks(inProject("by-vite"));
   });
 
   test("the package works in a page that esbuild built, with the assets copied next to the bundle", async (t) => {
-    run("esbuild", ["app.js", "--bundle", "--minify", "--format=esm", "--outdir=by-esbuild"]);
+    runTestTool(project.folder, "esbuild", "app.js", "--bundle", "--minify", "--format=esm", "--outdir=by-esbuild");
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("by-esbuild/assets"), { recursive: true });
     cpSync(inProject("index.html"), inProject("by-esbuild/index.html"));
     assertOneCopy(filesOf(inProject("by-esbuild")).filter(({ path }) => !path.startsWith("assets/small/")));
@@ -56,7 +54,7 @@ describe("the packed package in a page", () => {
   test("the package works in a page that esbuild built as a script, which has no import.meta.url", async () => {
     const code = readFileSync(inProject("app.js"), "utf8").replace("const reranker = ", "(async () => {\nconst reranker = ") + "\n})();";
     writeFileSync(inProject("script.js"), code);
-    run("esbuild", ["script.js", "--bundle", "--format=iife", "--outfile=as-script/app.js", "--log-level=error"]);
+    runTestTool(project.folder, "esbuild", "script.js", "--bundle", "--format=iife", "--outfile=as-script/app.js", "--log-level=error");
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("as-script/assets"), { recursive: true });
     const html = readFileSync(inProject("index.html"), "utf8").replace('type="module"', "defer");
     writeFileSync(inProject("as-script/index.html"), html);
@@ -64,7 +62,7 @@ describe("the packed package in a page", () => {
   });
 
   test("the package works if a development server bundles its code alone in a folder of its own, as Vite 7 does", async () => {
-    run("esbuild", ["app.js", "--bundle", "--format=esm", "--outdir=as-vite7/node_modules/.vite/deps"]);
+    runTestTool(project.folder, "esbuild", "app.js", "--bundle", "--format=esm", "--outdir=as-vite7/node_modules/.vite/deps");
     cpSync(inProject("node_modules/ranklet/dist/assets"), inProject("as-vite7/node_modules/ranklet/dist/assets"), { recursive: true });
     const html = readFileSync(inProject("index.html"), "utf8").replace("./app.js", "./node_modules/.vite/deps/app.js");
     writeFileSync(inProject("as-vite7/index.html"), html);
@@ -75,7 +73,7 @@ describe("the packed package in a page", () => {
     writeFileSync(inProject("own.js"), readFileSync(inProject("app.js"), "utf8").replace('import "ranklet/default-model";\n', ""));
     writeFileSync(inProject("own.html"), readFileSync(inProject("index.html"), "utf8").replace("app.js", "own.js"));
     writeFileSync(inProject("own.config.js"), 'export default { build: { outDir: "own-by-vite", rollupOptions: { input: "own.html" } } };');
-    run("vite", ["build", "--config", "own.config.js"]);
+    runTestTool(project.folder, "vite", "build", "--config", "own.config.js");
     const large = filesOf(inProject("own-by-vite")).filter(({ bytes }) => bytes > 200_000).map(({ path }) => path.split(".").at(-1));
     assert.deepEqual(large, ["wasm", "wasm"]);
     const server = await serveFolder(inProject("own-by-vite"), policy);
@@ -105,7 +103,7 @@ describe("the packed package in a page", () => {
   }
 
   test("the package works in Vite's development server without configuration", async () => {
-    const server = await startServer(process.execPath, [join(tools, "vite"), inProject("."), "--port", "0", "--host", "127.0.0.1"], {
+    const server = await startServer(process.execPath, [join(testTools, "vite"), inProject("."), "--port", "0", "--host", "127.0.0.1"], {
       pattern: /(http:\/\/127\.0\.0\.1:\d+\/)/,
       env: { NO_COLOR: "1" },
     });
@@ -122,11 +120,6 @@ describe("the packed package in a page", () => {
     writeFileSync(inProject("plain.html"), readFileSync(inProject("index.html"), "utf8").replace("app.js", "plain.js"));
     await assertServedWorks(inProject("."), "plain.html");
   });
-
-  function run(tool, args) {
-    const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { cwd: project.folder, encoding: "utf8" });
-    assert.equal(status, 0, stdout + stderr);
-  }
 
   async function assertServedWorks(folder, path = "") {
     const server = await serveFolder(folder, policy);

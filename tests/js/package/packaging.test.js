@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
 import { filesOf } from "../support/files.js";
 import { installPacked } from "../support/package/packed.js";
+import { runTool, testTools } from "../support/package/tools.js";
 import { inRepository } from "../support/paths.js";
 
-const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 
 // Maximum sizes in bytes: the default model takes 24.0 MB, the small one 8.4 MB, the two files of the engine 6.3 MB, the code
 // 0.8 MB.
@@ -70,23 +68,18 @@ describe("the packed package", () => {
   });
 
   test("publint reports no error, warning or suggestion", () => {
-    const { status, output } = run("publint", ["run", "--strict", project.tarball]);
+    const { status, output } = runTool(project.folder, "publint", ["run", "--strict", project.tarball], { tools: testTools });
     assert.equal(status, 0, output);
     assert.match(output, /All good!/);
   });
 
   // CommonJS can load the package with import() only, as intended; the profile ignores that.
   test("attw finds that types and code agree for every way to import the package", () => {
-    const { status, output } = run("attw", ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball]);
+    const { status, output } = runTool(project.folder, "attw", ["--profile", "esm-only", "--format", "ascii", "--no-color", project.tarball], { tools: testTools });
     assert.equal(status, 0, output);
     for (const entry of ["ranklet", "ranklet/default-model", "ranklet/small-model"]) assert.ok(output.includes(`"${entry}"`), output);
   });
 });
-
-function run(tool, args) {
-  const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { encoding: "utf8" });
-  return { status, output: stdout + stderr };
-}
 
 function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);

@@ -7,9 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { installPacked } from "../support/package/packed.js";
-import { installTools, runTool, skipUnlessLong } from "../support/package/tools.js";
+import { installTools, runTestTool, runTool, skipUnlessLong } from "../support/package/tools.js";
 
-const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 const app = fileURLToPath(new URL("../support/package/app/", import.meta.url));
 
 /** How bundlers bundle a handler for Node, by what uses them so: a program and its arguments. `out` is the bundle's path. */
@@ -54,10 +53,7 @@ process.exit();
 
   for (const [name, { out, command: [tool, ...args] }] of Object.entries(bundlers)) {
     describe(name, () => {
-      before(() => {
-        const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { cwd: project.folder, encoding: "utf8" });
-        assert.equal(status, 0, stdout + stderr);
-      });
+      before(() => runTestTool(project.folder, tool, ...args));
 
       /** Copies the bundle to a folder from which no package is found, for one test, and returns its path there. */
       function copyElsewhere(t) {
@@ -101,8 +97,7 @@ process.exit();
 
   test("with the package left out of the bundle (external), it ranks without any option", () => {
     mkdirSync(join(project.folder, "external"));
-    const { status, stderr } = spawnSync(join(tools, "esbuild"), ["handler.js", "--bundle", "--platform=node", "--format=esm", "--external:ranklet", "--outfile=external/out.mjs"], { cwd: project.folder, encoding: "utf8" });
-    assert.equal(status, 0, stderr);
+    runTestTool(project.folder, "esbuild", "handler.js", "--bundle", "--platform=node", "--format=esm", "--external:ranklet", "--outfile=external/out.mjs");
     assert.equal(call("external/out.mjs", "")[0].best, 1);
   });
 
@@ -130,7 +125,7 @@ console.log(JSON.stringify(await handler(model, { wasm, workers: 0 })));
     assert.equal(status, 0, output);
     const elsewhere = join(project.folder, "elsewhere");
     mkdirSync(elsewhere);
-    const { stdout, stderr } = spawnSync(join(project.folder, "program"), { cwd: elsewhere, encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(join(project.folder, "program"), { cwd: elsewhere, encoding: "utf8", timeout: 120_000 });
     assert.equal(JSON.parse(stdout || `"${stderr}"`).best, 1, stderr);
   });
 });

@@ -1,10 +1,8 @@
 // The small model of the packed package: where it loads from, and that a bundle has only the models that it imports.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
 import { assertClose } from "../support/assert.js";
 import { launchChromium, openDemo } from "../support/browsers/chromium.js";
@@ -14,10 +12,10 @@ import { startWorker } from "../support/children/workerd.js";
 import { filesOf } from "../support/files.js";
 import { smallSeed } from "../support/models/fixtures.js";
 import { installPacked } from "../support/package/packed.js";
+import { runTestTool } from "../support/package/tools.js";
 import { serveFolder } from "../support/servers/folder.js";
 import { freePort } from "../support/servers/free-port.js";
 
-const tools = fileURLToPath(new URL("../node_modules/.bin/", import.meta.url));
 
 // The maximum effect of 8-bit activations on these logits.
 const tolerance = 0.05;
@@ -80,7 +78,7 @@ byName.dispose();
   ]) {
     test(`a page that ${tool} built has the small model alone, and ranks with it`, async () => {
       writePage("small-page", `import "ranklet/small-model";\n${program}`);
-      run(tool, args);
+      runTestTool(project.folder, tool, ...args);
       const folder = inProject(`small-by-${tool}`);
       if (tool === "esbuild") {
         const assets = inProject("node_modules/ranklet/dist/assets");
@@ -100,7 +98,7 @@ byName.dispose();
 
   test("a bundle without the import says how to get the model", async () => {
     writePage("small-page", program);
-    run("vite", ["build", "--config", "small.config.js"]);
+    runTestTool(project.folder, "vite", "build", "--config", "small.config.js");
     assert.deepEqual(filesOf(inProject("small-by-vite")).filter(({ path }) => path.endsWith(".safetensors")), []);
     await withPage(inProject("small-by-vite"), "small-page.html", async ({ page }) => {
       await page.waitForFunction(() => document.title !== "A page");
@@ -175,11 +173,6 @@ export default { fetch: async () => new Response(await Reranker.load("ranklet/sm
     writeFileSync(inProject(`${name}.js`), code);
     writeFileSync(inProject(`${name}.html`), `<!doctype html><title>A page</title><script type="module" src="./${name}.js"></script>`);
     writeFileSync(inProject("small.config.js"), `export default { build: { outDir: "small-by-vite", rollupOptions: { input: "${name}.html" } } };`);
-  }
-
-  function run(tool, args) {
-    const { status, stdout, stderr } = spawnSync(join(tools, tool), args, { cwd: project.folder, encoding: "utf8" });
-    assert.equal(status, 0, stdout + stderr);
   }
 
   async function withPage(folder, path, check) {

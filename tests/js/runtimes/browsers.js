@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import { chromiumExecutable, quietFlags } from "../support/browsers/chromium-flags.js";
-import { memoryOfChildren } from "../support/children/memory.js";
+import { memoryOfDescendants } from "../support/children/memory.js";
 import { dist } from "../support/paths.js";
 import { startSite } from "../support/servers/package-site.js";
 
@@ -22,9 +22,9 @@ async function inPage(launch, { begin, end }) {
     browser = await launch();
     const page = await browser.newPage();
     await page.goto(site.url);
-    const before = memoryOfChildren();
+    const before = memoryOfDescendants();
     const report = await page.evaluate(begin, "start");
-    const memoryBytes = memoryOfChildren() - before;
+    const memoryBytes = memoryOfDescendants() - before;
     return { report, memoryBytes, afterDispose: await page.evaluate(end, "finish"), remaining: await page.evaluate(workersLeft) };
   } finally {
     await browser?.close();
@@ -65,9 +65,9 @@ export async function extension() {
       args: [...quietFlags, "--headless=new", `--disable-extensions-except=${files}`, `--load-extension=${files}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"],
     });
     const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: 30_000 }));
-    const before = memoryOfChildren();
+    const before = memoryOfDescendants();
     const report = await background.evaluate(() => globalThis.steps.start());
-    const memoryBytes = memoryOfChildren() - before;
+    const memoryBytes = memoryOfDescendants() - before;
     return { report, memoryBytes, afterDispose: await background.evaluate(() => globalThis.steps.finish()), remaining: report.workers };
   } finally {
     await context?.close();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runCommand } from "../support/children/commands.js";
-import { memoryOfChildren } from "../support/children/memory.js";
+import { memoryOfDescendants } from "../support/children/memory.js";
 import { startWorker } from "../support/children/workerd.js";
 import { inRepository } from "../support/paths.js";
 import { serveFolder } from "../support/servers/folder.js";
@@ -48,7 +48,7 @@ export default { fetch: async (request, env) => Response.json(await steps(env)[n
   let stopped;
   try {
     const report = await ask("start");
-    const memoryBytes = memoryOfChildren();
+    const memoryBytes = memoryOfDescendants();
     const afterDispose = await ask("finish");
     const start = performance.now();
     await (stopped = worker.stop());

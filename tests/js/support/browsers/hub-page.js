@@ -32,9 +32,7 @@ export function withHubPage() {
   });
   afterEach(async () => {
     await context.close();
-    const { hub } = harness;
-    Object.assign(hub, { requests: [], listings: [], sent: 0, down: false, lists: false });
-    for (const set of [hub.faults, hub.elsewhereFaults, hub.gated, hub.tokens]) set.clear();
+    harness.hub.reset();
   });
 
   async function open() {

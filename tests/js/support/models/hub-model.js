@@ -68,8 +68,7 @@ export function withHub() {
   });
   afterEach(() => {
     rmSync(context.cache, { recursive: true, force: true });
-    Object.assign(context.hub, { requests: [], listings: [], sent: 0, down: false, lists: false });
-    for (const set of [context.hub.faults, context.hub.elsewhereFaults, context.hub.gated, context.hub.tokens]) set.clear();
+    context.hub.reset();
   });
   return context;
 }

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { inRepository } from "../paths.js";
 import { installPacked } from "./packed.js";
+import { runTool } from "./tools.js";
 
 /** The folder whose packages are those of frameworks. */
 const modules = fileURLToPath(new URL("../../hooks/node_modules/", import.meta.url));
@@ -21,9 +21,6 @@ export function frameworkProject(example) {
   const filter = (path) => !path.endsWith("package.json") && !path.includes("node_modules");
   if (example !== undefined) cpSync(inRepository(`examples/${example}`), project.folder, { recursive: true, filter });
   /** Runs a program of the frameworks' packages in the project. */
-  const run = (tool, ...args) => {
-    const { status, stdout, stderr } = spawnSync(join(modules, ".bin", tool), args, { cwd: project.folder, encoding: "utf8" });
-    return { status, output: stdout + stderr };
-  };
+  const run = (tool, ...args) => runTool(project.folder, tool, args, { tools: join(modules, ".bin") });
   return { ...project, run };
 }

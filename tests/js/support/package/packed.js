@@ -30,5 +30,5 @@ export function installPacked() {
 }
 
 function npm(args, cwd) {
-  execFileSync("npm", args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync("npm", args, { cwd, stdio: ["ignore", "ignore", "pipe"], timeout: 120_000 });
 }

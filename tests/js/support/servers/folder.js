@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { extname, join } from "node:path";
+
+import { listen } from "./listen.js";
 
 const types = {
   ".css": "text/css; charset=utf-8",
@@ -17,17 +18,12 @@ const types = {
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>}
  */
 export async function serveFolder(folder, headers) {
-  const server = createServer(async (request, response) => {
+  const { url, stop } = await listen(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
     const body = await readFile(join(folder, decodeURIComponent(path))).catch(() => undefined);
     response.writeHead(body === undefined ? 404 : 200, { "content-type": types[extname(path)] ?? "application/octet-stream", ...headers });
     response.end(body);
   });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  const stop = async () => {
-    server.closeAllConnections();
-    await new Promise((closed) => server.close(closed));
-  };
-  return { url: `http://127.0.0.1:${server.address().port}/`, stop };
+  return { url: `${url}/`, stop };
 }

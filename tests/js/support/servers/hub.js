@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
-import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
+
+import { listen } from "./listen.js";
 
 /** The Hub's headers for requests from pages of other origins. */
 const crossOrigin = {
@@ -114,6 +115,7 @@ function count(response, hub) {
  * - `publish(id, files, revision)` makes a commit, sets `revision` to it, and returns it;
  * - `faults` maps file names to faults that answer instead, and "list" to one that answers for the list of files;
  * - `elsewhereFaults` does so for the other origin, `setFault` for the origin that sends a file, and `clearFaults` ends all;
+ * - `reset()` forgets what a test has set and recorded, but not what was published;
  * - `sent` is the number of bytes sent so far;
  * - `tokens` give access to the models whose ids are in `gated`;
  * - `requests` lists { path, origin, authorization, range } of all requests for files, and `listings` those for lists of files;
@@ -136,6 +138,11 @@ export async function startHub() {
 
   hub.setFault = (name, fault) => (isLarge(name) ? hub.elsewhereFaults : hub.faults).set(name, fault);
   hub.clearFaults = () => [hub.faults, hub.elsewhereFaults].forEach((set) => set.clear());
+  hub.reset = () => {
+    Object.assign(hub, { requests: [], listings: [], sent: 0, down: false, lists: false });
+    hub.clearFaults();
+    for (const set of [hub.gated, hub.tokens]) set.clear();
+  };
 
   hub.handle = (request, response) => {
     if (!admit(request, response, "hub")) return;
@@ -186,11 +193,10 @@ export async function startHub() {
     return false;
   };
 
-  const servers = [createServer((request, response) => void hub.handle(request, response)), createServer(handleElsewhere)];
-  const urls = await Promise.all(servers.map(listen));
-  hub.url = urls[0];
-  hub.elsewhere = urls[1];
-  hub.stop = () => Promise.all(servers.map(stop));
+  const [server, elsewhere] = await Promise.all([listen((request, response) => void hub.handle(request, response)), listen(handleElsewhere)]);
+  hub.url = server.url;
+  hub.elsewhere = elsewhere.url;
+  hub.stop = () => Promise.all([server.stop(), elsewhere.stop()]);
   return hub;
 }
 
@@ -199,12 +205,3 @@ const isLarge = (name) => /\.(safetensors|onnx|onnx_data)$/.test(name);
 
 /** Whether a request is for the list of a model's files. */
 const isListing = ({ url }) => url.includes("/api/models/");
-
-function listen(server) {
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}`)));
-}
-
-function stop(server) {
-  server.closeAllConnections();
-  return new Promise((resolve) => server.close(resolve));
-}

@@ -1,9 +1,9 @@
 import { createReadStream, existsSync, statSync } from "node:fs";
-import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { dist, root } from "../paths.js";
+import { listen } from "./listen.js";
 
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*";
 const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
@@ -16,7 +16,7 @@ const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": 
  */
 export async function startSite(handlers = {}) {
   const requests = [];
-  const server = createServer((request, response) => {
+  const { url, stop } = await listen((request, response) => {
     requests.push(request.url);
     response.setHeader("content-security-policy", policy);
     const { pathname } = new URL(request.url, "http://site");
@@ -25,12 +25,7 @@ export async function startSite(handlers = {}) {
     else if (pathname === "/") response.setHeader("content-type", "text/html").end("<!doctype html><title>blank</title>");
     else sendFile(pathname, response);
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const stop = async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  return { url: `http://127.0.0.1:${server.address().port}/`, requests, stop };
+  return { url: `${url}/`, requests, stop };
 }
 
 /** Answers `/fixtures/` with files of tests/fixtures. */

@@ -1,4 +1,6 @@
-import { createServer, request as ask } from "node:http";
+import { request as ask } from "node:http";
+
+import { listen } from "./listen.js";
 
 /**
  * Starts a proxy between the browser and the demo server. It records all requests (of the page, its worker and its service
@@ -9,7 +11,7 @@ import { createServer, request as ask } from "node:http";
 export async function startProxy(target) {
   const requests = [];
   const faults = new Map();
-  const server = createServer((request, response) => {
+  const { url, stop } = await listen((request, response) => {
     requests.push(request.url);
     const fault = faults.get(request.url) ?? {};
     if (fault.status !== undefined) return response.writeHead(fault.status).end();
@@ -21,9 +23,7 @@ export async function startProxy(target) {
     passed.on("error", () => response.destroy());
     request.pipe(passed);
   });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const stop = () => new Promise((done) => server.close(done).closeAllConnections());
-  return { url: `http://127.0.0.1:${server.address().port}/`, requests, faults, stop };
+  return { url: `${url}/`, requests, faults, stop };
 }
 
 async function trickle(answer, response, bytesPerSecond) {
