@@ -23,6 +23,7 @@ def check_integrity(source: Source, integrity: Mapping[str, str]) -> None:
 
 
 def _sha256(source: Source, name: str) -> bytes:
+    """Returns the SHA-256 of a file of a model."""
     if isinstance(source, Mapping):
         if name in source:
             return hashlib.sha256(source[name]).digest()
@@ -36,6 +37,7 @@ def _sha256(source: Source, name: str) -> bytes:
 
 
 def _digest(name: str, text: str) -> bytes:
+    """Returns the bytes of the hash that the caller gives for a file."""
     try:
         digest = base64.b64decode(text[7:], validate=True) if text.startswith("sha256-") else bytes.fromhex(text)
     except (ValueError, binascii.Error):

@@ -18,6 +18,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, bytes] | None"
 DEVICES = ("auto", "cpu", "gpu")
 SCORES = ("model", "raw", "sigmoid", "probability")
 DTYPES = ("auto", "f32", "f16", "q8", "q4")
+LONG_DOCUMENTS = ("truncate", "chunk")
 
 
 def load(source: Source, options: Mapping[str, Any]) -> NativeReranker:

@@ -70,8 +70,9 @@ pub(crate) fn explain_cost(
     detached(py, || Ok(Explainer::new(reranker.get(), query, document, options)?.variants()))
 }
 
-/// Finds the `count` best sentences of each document, which is given with its score if that is known: the first code point,
-/// the end and the score of each sentence, best first. Returns also the number of tokens that the model has read. The other options are those of `NativeReranker.scoring`.
+/// Finds the `count` best sentences of each document, which is given with its score if that is known. Returns the first
+/// code point, the end and the score of each sentence, best first; and the number of tokens that the model has read. The
+/// other options are those of `NativeReranker.scoring`.
 #[pyfunction]
 #[pyo3(signature = (
     reranker, query, documents, count, scores, max_tokens_per_document, long_documents, instruction, deadline

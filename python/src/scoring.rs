@@ -12,7 +12,7 @@ use crate::error::{NativeError, detached};
 #[pyclass]
 pub(crate) struct NativeScoring {
     reranker: Arc<Reranker>,
-    /// A mutex, because a batch on a GPU is no `Sync`. Only one thread steps at a time.
+    /// A mutex, because a batch on a GPU is not `Sync`. Only one thread steps at a time.
     run: Mutex<ScoringRun<'static>>,
     done: usize,
     tokens: usize,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from test_documents import blocks
+from test_docs import blocks
 
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 

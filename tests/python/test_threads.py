@@ -40,7 +40,7 @@ def test_eight_threads_and_asyncio_score_at_once() -> None:
 
 
 def share_of(seconds: float, command: list[str]) -> float:
-    """Returns the number of processors that processes with this command have had, of as many as there are processors."""
+    """Runs a command once for each processor, for some seconds. Returns the number of processors that they had together."""
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSORS)]
     try:
         return sum(float(process.communicate(timeout=seconds + 60)[0]) for process in processes) / seconds

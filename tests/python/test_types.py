@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from conftest import ROOT
-from test_documents import blocks
+from test_docs import blocks
 
 PACKAGE = ROOT / "python" / "ranklet"
 # Their frameworks are not installed.

@@ -27,7 +27,7 @@ from .arguments import (
     with_organization,
 )
 from .evaluation import Evaluates, ModelCardData
-from .progress import progress_bar
+from .progress import ProgressBar
 from .._hub import find_model
 from .._pairs import is_single_pair, not_unicode, read_pairs
 from .._ranklet import NativeScoring
@@ -374,7 +374,7 @@ class CrossEncoder(Evaluates):
             return np.array([])
         function = self.activation_fn if activation_fn is None else activation_fn
         kind = activation.scores_of(function)
-        with progress_bar(total, show_progress_bar) as on_progress:
+        with ProgressBar(total, show_progress_bar) as on_progress:
             scores = _model.collect(scoring_of(kind or "raw", prompt), self.num_labels, on_progress)
         if kind is None:
             scores = activation.apply(function, scores)

@@ -9,7 +9,7 @@ from typing import Any
 logger = logging.getLogger("ranklet")
 
 
-class progress_bar:
+class ProgressBar:
     """A progress bar of tqdm, if it is wanted and installed. By default it is wanted if INFO is logged."""
 
     def __init__(self, total: int, show: bool | None) -> None:

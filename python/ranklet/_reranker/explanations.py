@@ -7,15 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from .. import _model, _ranklet
-from ..errors import make_error
-from .scored import Stop
+from .scored import Stop, check_stop
 
 if TYPE_CHECKING:
     from .._ranklet import ExplanationRow, NativeReranker
 
 UNITS = ("word", "sentence")
 EXPLAINED_TEXTS = ("document", "query", "both")
-LONG_DOCUMENTS = ("truncate", "chunk")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +183,7 @@ def _options(unit: str, of: str, samples: int, long_documents: str, instruction:
         _model.one_of(unit, "unit", UNITS),
         _model.one_of(of, "of", EXPLAINED_TEXTS),
         samples,
-        _model.one_of(long_documents, "long_documents", LONG_DOCUMENTS),
+        _model.one_of(long_documents, "long_documents", _model.LONG_DOCUMENTS),
         instruction,
     )
 
@@ -204,8 +202,7 @@ def _explain(
     def on_step(done: int, total: int, row: ExplanationRow) -> None:
         if on_progress is not None:
             on_progress(done, total, _explanation(row))
-        if stop is not None and stop():
-            raise make_error("aborted", "the call was canceled")
+        check_stop(stop)
 
     query, document = texts
     return _explanation(_ranklet.explain(native, query, document, *options, on_step))

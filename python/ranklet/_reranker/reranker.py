@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -23,9 +24,7 @@ from .collection import Collection
 from .explanations import Explains
 from .fusion import read_deadline, read_fuse
 from .results import RerankResponse, RerankResult, StreamPart, Timings, Usage
-from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop
-
-LONG_DOCUMENTS = ("truncate", "chunk")
+from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop, report
 
 
 class Reranker(Explains):
@@ -65,6 +64,10 @@ class Reranker(Explains):
             max_length: maximum number of tokens of a pair.
             max_memory_bytes: a model that would take more is refused before its weights are read.
             score_cache: {"max_bytes": n} keeps the scores of pairs for later calls.
+            revision: the branch, tag or commit of a model on the Hub.
+            token: the access token for private models on the Hub.
+            cache_dir: the folder of downloads; by default that of huggingface_hub.
+            local_files_only: whether to load only what was downloaded before.
             integrity: SHA-256 of files by name: "sha256-" and base64, or 64 hexadecimal digits.
         """
         path = find_model(
@@ -140,6 +143,8 @@ class Reranker(Explains):
             scores: "model" applies the model's activation, "raw" none, "sigmoid" a sigmoid, "probability" the
                 calibration that `ranklet calibrate` has written.
             long_documents: "truncate", or "chunk" to score a document by its best part.
+            max_tokens_per_document: maximum number of tokens of a document that are read.
+            instruction: the task, for models whose prompt has one.
             min_score: results below it are left out.
             deadline_ms: the call ends after this time with the documents scored so far; `unscored` has the others.
             fuse: {"first_stage": [...], "method": "rrf" | "linear", "k": 60, "weight": 0.5}.
@@ -215,44 +220,44 @@ class Reranker(Explains):
         native = self._expect_one_label("stream")
         query = _model.text(query, "query")
         options = self._scoring_options(scores, long_documents, max_tokens_per_document, instruction)
-        total = len(documents) if isinstance(documents, Sequence) else None
         if isinstance(documents, (str, bytes)) or not isinstance(documents, Iterable):
             raise input_error(f"documents must be an iterable of documents, not {type(documents).__name__}")
+        # Refuses a wrong option before anything is scored.
         rank_scores([], None, min_score, None)
-        choice = -math.inf if min_score is None else min_score, highlights, return_documents
         if highlights is not None:
-            _model.positive_int(highlights, "highlights")
-        fields = rank_fields, structured
-        return self._stream(native, query, documents, total, fields, options, choice, _stop)
+            highlights = _model.positive_int(highlights, "highlights")
+        request = _StreamRequest(
+            native=native,
+            query=query,
+            documents=documents,
+            rank_fields=rank_fields,
+            structured=structured,
+            options=options,
+            min_score=-math.inf if min_score is None else min_score,
+            highlights=highlights,
+            return_documents=return_documents,
+        )
+        return self._stream(request, _stop)
 
-    def _stream(
-        self,
-        native: NativeReranker,
-        query: str,
-        documents: Iterable[Any],
-        total: int | None,
-        fields: tuple[Sequence[str] | None, str | None],
-        options: ScoringOptions,
-        choice: tuple[float, int | None, bool],
-        stop: Stop | None,
-    ) -> Iterator[StreamPart]:
-        min_score, highlights, return_documents = choice
-        iterator, first = iter(documents), 0
+    def _stream(self, request: _StreamRequest, stop: Stop | None) -> Iterator[StreamPart]:
+        native, query, options = request.native, request.query, request.options
+        total = len(request.documents) if isinstance(request.documents, Sequence) else None
+        iterator, first = iter(request.documents), 0
         while window := list(itertools.islice(iterator, WINDOW)):
-            texts = document_texts(window, *fields)
+            texts = document_texts(window, request.rank_fields, request.structured)
             scored = Scored(len(window), None, stop)
             for begin, end in scored.steps(native.scoring(query, texts, *options, None)):
                 scores = {index: float(scored.scores[index] or 0.0) for index in range(begin, end)}
-                kept = [index for index, score in scores.items() if score >= min_score]
+                kept = [index for index, score in scores.items() if score >= request.min_score]
                 best = [(texts[index], scored.scores[index]) for index in kept]
-                sentences = scored.highlights(native, query, best, highlights, options)
+                sentences = scored.highlights(native, query, best, request.highlights, options)
                 results = [
                     RerankResult(
                         index=first + index,
                         score=scores[index],
                         span=scored.spans.get(index),
                         highlights=sentences[place],
-                        document=window[index] if return_documents else None,
+                        document=window[index] if request.return_documents else None,
                     )
                     for place, index in enumerate(kept)
                 ]
@@ -276,10 +281,7 @@ class Reranker(Explains):
         run = self._native.scoring_pairs(queries, documents, _model.one_of(scores, "scores", _model.SCORES), None)
 
         def progress(done: int) -> None:
-            if on_progress is not None:
-                on_progress(done, len(queries))
-            if _stop is not None and _stop():
-                raise make_error("aborted", "the call was canceled")
+            report(done, len(queries), on_progress, _stop)
 
         labels = int(self.info["num_labels"])
         values = _model.collect(run, labels, progress)
@@ -331,10 +333,7 @@ class Reranker(Explains):
         texts = document_texts(documents, rank_fields, structured)
 
         def on_step(done: int) -> None:
-            if on_progress is not None:
-                on_progress(done, len(texts))
-            if _stop is not None and _stop():
-                raise make_error("aborted", "the call was canceled")
+            report(done, len(texts), on_progress, _stop)
 
         prepared = native.prepare(texts, limit, long_documents, on_step)
         return Collection(self, prepared, documents, texts, (limit, long_documents))
@@ -347,7 +346,7 @@ class Reranker(Explains):
         return (
             _model.one_of(scores, "scores", _model.SCORES),
             max_tokens_per_document,
-            _model.one_of(long_documents, "long_documents", LONG_DOCUMENTS),
+            _model.one_of(long_documents, "long_documents", _model.LONG_DOCUMENTS),
             instruction,
         )
 
@@ -356,3 +355,18 @@ class Reranker(Explains):
         if labels != 1:
             raise input_error(f"{call} needs a model with one label, and this one has {labels}; use score()")
         return self._native
+
+
+@dataclasses.dataclass(frozen=True)
+class _StreamRequest:
+    """The checked options of `Reranker.stream`."""
+
+    native: NativeReranker
+    query: str
+    documents: Iterable[Any]
+    rank_fields: Sequence[str] | None
+    structured: str | None
+    options: ScoringOptions
+    min_score: float
+    highlights: int | None
+    return_documents: bool

@@ -24,6 +24,19 @@ Progress = Callable[[int, int], object]
 ScoringOptions = tuple[str, "int | None", str, "str | None"]
 
 
+def check_stop(stop: Stop | None) -> None:
+    """Raises an error with the code "aborted" if the call was canceled."""
+    if stop is not None and stop():
+        raise make_error("aborted", "the call was canceled")
+
+
+def report(done: int, total: int, on_progress: Progress | None, stop: Stop | None) -> None:
+    """Reports the progress of a call, which ends here if it was canceled."""
+    if on_progress is not None:
+        on_progress(done, total)
+    check_stop(stop)
+
+
 class Scored:
     """The scores of the documents of a call, for a model with one label."""
 
@@ -39,7 +52,7 @@ class Scored:
     def steps(self, scoring: NativeScoring) -> Iterator[tuple[int, int]]:
         """Runs the micro-batches of a run; yields the range of documents that each has finished."""
         done = 0
-        self._check()
+        check_stop(self._stop)
         while (part := self._timed(scoring.step)) is not None:
             if scoring.restarted:
                 self.scores, self.spans, done = [None] * len(self.scores), {}, 0
@@ -70,7 +83,7 @@ class Scored:
         after the deadline."""
         found: list[list[Highlight] | None] = [None] * len(documents)
         for begin in range(0, 0 if count is None else len(documents), HIGHLIGHT_WINDOW):
-            self._check()
+            check_stop(self._stop)
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 break
@@ -90,7 +103,7 @@ class Scored:
     ) -> None:
         """Scores documents with the cache of scores. `remaining` returns the seconds until the deadline."""
         for begin in range(0, len(texts), WINDOW):
-            self._check()
+            check_stop(self._stop)
             seconds = remaining()
             if seconds is not None and seconds <= 0:
                 return
@@ -109,10 +122,4 @@ class Scored:
         return result
 
     def _report(self, done: int) -> None:
-        if self._on_progress is not None:
-            self._on_progress(done, len(self.scores))
-        self._check()
-
-    def _check(self) -> None:
-        if self._stop is not None and self._stop():
-            raise make_error("aborted", "the call was canceled")
+        report(done, len(self.scores), self._on_progress, self._stop)

@@ -1,4 +1,4 @@
-"""The Python examples of the documents run."""
+"""The Python examples of the READMEs and the guide run."""
 
 from __future__ import annotations
 
