@@ -60,7 +60,8 @@ build_revision() {
   if [ "$2" != native ] && ! is_built package; then build_in_worktree package ./build.sh pkg; fi
 }
 
-# is_built PART: whether the worktree has this part of the commit, as the file that names the commit says.
+# is_built PART: whether the worktree has this part of the commit, as the file that names the commit says. This function and
+# the next one use the local variables `tree` and `commit` of build_revision, which calls them.
 is_built() { [ "$(cat "$tree/.build/$1.commit" 2>/dev/null)" = "$commit" ]; }
 
 build_in_worktree() {

@@ -29,8 +29,9 @@ setup_python() {
     cp "$requirements" "$python_environment/requirements.txt"
 }
 
-# Builds .build/wheels/ranklet-*.whl for Python 3.10 and later, and the package with the small model. cargo builds the tests with the features of the whole
-# workspace, so that this finds the library compiled. Steps are joined by &&, because `suite` runs this without errexit.
+# Builds .build/wheels/ranklet-*.whl for Python 3.10 and later, and the package with the small model. cargo builds the tests
+# with the features of the whole workspace, so that this finds the library compiled. Steps are joined by &&, because `suite`
+# runs this without errexit.
 wheel() {
   setup_python && say "wheel" && rm -f .build/wheels/ranklet-*.whl .build/wheels/ranklet_small-*.whl &&
     "$python_environment/bin/maturin" build --quiet --release --locked --manifest-path python/Cargo.toml \
