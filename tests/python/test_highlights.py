@@ -58,9 +58,10 @@ def test_only_returned_results_have_highlights(reranker: Reranker) -> None:
     assert plain.usage.tokens < one.usage.tokens < all_three.usage.tokens
     assert one.results[0] == all_three.results[0]
     # The sentence of a document of one sentence has a score already.
+    choices: list[dict[str, Any]] = [{}, {"highlights": 1}]
     alone = [
         list(call)[-1].usage.tokens
-        for options in ({}, {"highlights": 1})
+        for options in choices
         for call in ([reranker.rerank(QUERY, DOCUMENTS[1:2], **options)], collection_of_one.rank(QUERY, **options))
     ]
     assert len(set(alone)) == 1
