@@ -14,9 +14,12 @@ fn units_are_printed_with_their_contributions() {
     let words = stdout(&ranklet_with_input(&arguments, DOCUMENT));
     assert_eq!(words.lines().count(), 11, "{words}");
     assert!(words.lines().any(|line| line.ends_with("  capital") && line.contains('+')), "{words}");
-    let text = ["explain", "--query", "What is the capital of France?", "--document", DOCUMENT];
-    assert_eq!(stdout(&ranklet(&text)), words, "the document is an argument");
-    assert_fails(&["explain", "--query", "q", "--document", "no.txt"], &["no.txt"]);
+    let explain = |document| stdout(&ranklet(&["explain", "--query", arguments[2], "--document", document]));
+    assert_eq!(explain(DOCUMENT), words, "the document is an argument");
+    assert_eq!(explain(".NET has version 2.0").lines().count(), 4);
+    for missing in ["no.txt", "/no such/file", "./no such", "no such/file name.jsonl"] {
+        assert_fails(&["explain", "--query", "q", "--document", missing], &[missing]);
+    }
     let sentences = ["--unit", "sentence", "--samples", "2"];
     let sentences = stdout(&ranklet_with_input(&[&arguments[..], &sentences].concat(), DOCUMENT));
     assert_eq!(sentences.lines().count(), 2, "{sentences}");

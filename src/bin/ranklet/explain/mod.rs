@@ -3,6 +3,7 @@
 mod html;
 mod marks;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -25,7 +26,7 @@ pub(crate) struct ExplainArguments {
     /// The search query.
     #[arg(long, allow_hyphen_values = true)]
     query: String,
-    /// The document: a text file, - for stdin, or the text itself, if it has a space and no file has this name.
+    /// The document: a text file, - for stdin, or the text itself, if it has a space and is no path of a file.
     #[arg(long, value_name = "FILE|TEXT")]
     document: PathBuf,
     /// word or sentence.
@@ -116,10 +117,19 @@ pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &Expla
     Ok(())
 }
 
-/// Returns the document that an argument names or is.
+/// Returns the document that an argument names or is. A missing file is an error though its name has spaces.
 fn document(argument: &Path) -> Result<String> {
+    let is_extension = |end: &OsStr| {
+        end.len() <= 5
+            && end.to_str().is_some_and(|end| end.starts_with(|first: char| first.is_ascii_alphabetic()))
+    };
+    let is_path = argument.is_absolute()
+        || argument.starts_with(".")
+        || argument.starts_with("..")
+        || argument.extension().is_some_and(is_extension)
+        || argument.exists();
     match argument.to_str() {
-        Some(text) if text.contains(char::is_whitespace) && !argument.exists() => Ok(text.to_owned()),
+        Some(text) if text.contains(char::is_whitespace) && !is_path => Ok(text.to_owned()),
         _ => read(argument),
     }
 }
