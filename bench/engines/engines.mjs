@@ -89,17 +89,21 @@ async function openTransformers({ browser, site, model, dtype, threads, device =
   return { ...page, loaded };
 }
 
-/** Ranklet's program; `device` "candle" is the reference engine, and `version` as for `rankletPage`. */
-export function rankletProgram({ model, dtype, threads, version, device = "cpu" }) {
-  const [label, peer] =
+/**
+ * Ranklet's program; `device` "candle" is the reference engine, and `version` as for `rankletPage`.
+ * @param features the optional features of a GPU that it may use; default: all
+ */
+export function rankletProgram({ model, dtype, threads, version, device = "cpu", features }) {
+  const [name, id] =
     version === undefined
       ? { cpu: ["Ranklet", "ranklet"], gpu: ["Ranklet, GPU", "ranklet-gpu"], candle: ["candle", "candle"] }[device]
       : [`Ranklet, ${version.name} build`, `ranklet-${version.name}`];
+  const [label, peer] = features === undefined ? [name, id] : [`${name}, features: ${features}`, `${id}-${features}`];
   // For f16, Ranklet rounds f32 weights while it loads them.
   const folder = model.folders[dtype === "f16" ? "f32" : dtype];
   return {
     ...registered({ label, where: "native", peer, dtype, threads }),
-    open: () => startRanklet({ program: version?.program, folder, device, dtype, threads }),
+    open: () => startRanklet({ program: version?.program, folder, device, dtype, threads, features }),
   };
 }
 

@@ -7,8 +7,9 @@ import { program as builtProgram } from "../models/models.mjs";
 import { inRepository } from "../paths.mjs";
 
 /** Starts `ranklet bench --serve` on the model of a folder, or on the default model. */
-export function startRanklet({ program = builtProgram, folder, device, dtype, threads }) {
+export function startRanklet({ program = builtProgram, folder, device, dtype, threads, features }) {
   const args = ["bench", "--serve", "--device", device, "--dtype", dtype, ...(folder === undefined ? [] : ["--model", folder])];
+  if (features !== undefined) args.push("--gpu-features", features);
   if (device !== "candle") args.push("--threads", String(threads));
   // candle takes its number of threads from this variable.
   return start(program, args, { RAYON_NUM_THREADS: String(threads) });

@@ -161,8 +161,8 @@ function gpu({ gpu: { adapter, hardware, pages, native }, engines }) {
   if (pages.engines.length === 0 && idsOf(native).length === 0) return undefined;
   const pageRows = pages.engines.map(({ id, ms }) => [engines[id].label, engines[id].dtype, timeText(ms), ratioText(ratio(pages, id, "chromium/ranklet-webgpu/f32/1"))]);
   const shapeRows = native.flatMap(({ model, engines: measured }) => [
-    ...measured.map(({ id, ms }) => [model, engines[id].label, engines[id].dtype, timeText(ms)]),
-    ...(hardware ? [[model, "a well-known tutorial's figures for an A100 and a T4", "", tutorialGpuTimes[model]]] : []),
+    ...measured.map(({ id, ms, backend }) => [model, engines[id].label, engines[id].dtype, timeText(ms), backend?.kernels ?? ""]),
+    ...(hardware ? [[model, "a well-known tutorial's figures for an A100 and a T4", "", tutorialGpuTimes[model], ""]] : []),
   ]);
   const kernelRows = native.flatMap(({ model, kernels }) =>
     Object.entries(kernels).flatMap(([dtype, lines]) =>
@@ -174,7 +174,7 @@ function gpu({ gpu: { adapter, hardware, pages, native }, engines }) {
     `Chromium, ${pages.documents} documents, on ${pageAdapter}:`,
     table(["engine", "weights", "time", "time over Ranklet's"], pageRows),
     `Native programs, ${native[0]?.documents} documents, on ${adapter}:`,
-    table(["shape", "engine", "weights", "time"], shapeRows),
+    table(["shape", "engine", "weights", "time", "chosen kernels"], shapeRows),
     "Time of each kernel (timestamp queries), all documents as one batch:",
     table(["shape", "weights", "kernel", "runs", "time", "GFLOP/s"], kernelRows),
   ].join("\n\n");

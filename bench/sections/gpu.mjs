@@ -6,8 +6,10 @@ import { cudaProgram, rankletPage, rankletProgram, transformersPages } from "../
 import { attempt, closeAll, interleave, openAll } from "../measure/measure.mjs";
 import { program } from "../models/models.mjs";
 
-/** The weights of native measurements. */
-const dtypes = ["f32", "f16"];
+/** The weights that Ranklet is measured with. */
+const dtypes = ["f32", "f16", "q8"];
+/** The optional features that each dtype is measured with: none, each alone, and all that the adapter has. */
+const features = { f32: ["none", "all"], f16: ["none", "f16", "subgroups", "all"], q8: ["none", "packed-dot", "subgroups", "all"] };
 
 /**
  * @param {{ pages: [number, number], native: [number, number] }} config.gpu documents and repetitions in pages and natively;
@@ -25,7 +27,7 @@ async function measurePages({ site, model, workloads, config, notes }) {
   const [documents, repetitions] = config.gpu.pages;
   const browser = await startGpuChromium(site, config.hardware);
   const common = { browser, site, model, dtype: "f32", threads: 1, device: "webgpu" };
-  const engines = [rankletPage(common), ...transformersPages(common)];
+  const engines = [...dtypes.map((dtype) => rankletPage({ ...common, dtype })), ...transformersPages(common)];
   const opened = await openAll(engines, workloads.next(documents), notes);
   const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
   await closeAll(opened);
@@ -38,15 +40,15 @@ async function measureShape({ python, model, workloads, config, notes }) {
   console.error(`gpu, ${model.name}`);
   const [documents, repetitions] = config.gpu.native;
   const engines = dtypes.flatMap((dtype) => [
-    rankletProgram({ model, dtype, threads: 1, device: "gpu" }),
-    ...(config.hardware ? [cudaProgram({ python, model, dtype })] : []),
+    ...features[dtype].map((features) => rankletProgram({ model, dtype, threads: 1, device: "gpu", features })),
+    ...(config.hardware && dtype !== "q8" ? [cudaProgram({ python, model, dtype })] : []),
   ]);
   const opened = await openAll(engines, workloads.next(documents), notes);
   const measured = await interleave(opened, { documents, repetitions, nextWorkload: () => workloads.next(documents) }, notes);
   await closeAll(opened);
   const kernels = {};
   for (const dtype of dtypes) {
-    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => kernelTimes(model.folders.f32, dtype, documents));
+    kernels[dtype] = await attempt({ id: `native/kernels/${dtype}` }, notes, async () => kernelTimes(model.folders[dtype === "f16" ? "f32" : dtype], dtype, documents));
   }
   const adapter = measured.engines.find(({ backend }) => backend?.adapter !== undefined)?.backend.adapter;
   return { model: model.name, adapter, ...measured, kernels };
