@@ -8,6 +8,7 @@
 //
 // It also shortens the names of imports and of exports that only the glue uses, such as `__wbg_getMappedRange_1b4ff1f3d5b2a0c4`
 // and `__wbindgen_add_to_stack_pointer`: minifiers must leave them, and they take 9 kB of a page's code.
+// And it adds the feature "subgroups", which wgpu does not know in browsers, to the request for a GPU device.
 // tests/js/package/glue.test.js pins what is expected of wasm-bindgen's output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +18,8 @@ const internalExport = /(?<=\bwasm\.)__wbindgen_\w+/g;
 /** The key of an imported function in the glue's object of imports. */
 const importName = /(?<=^ +)__wb\w+(?=: function\()/gm;
 const [importSection, exportSection] = [2, 7];
+/** The body of the glue's function that requests a GPU device. */
+const deviceRequest = "const ret = getObject(arg0).requestDevice(getObject(arg1));";
 
 for (const folder of process.argv.slice(2)) {
   const [glue, wasm] = ["ranklet.js", "ranklet_bg.wasm"].map((name) => join(folder, name));
@@ -27,8 +30,18 @@ for (const folder of process.argv.slice(2)) {
     .replace(callbackName, (name) => exports.get(name))
     .replace(internalExport, (name) => exports.get(name))
     .replace(importName, (name) => imports.get(name));
-  writeFileSync(glue, renamed.replace(/shim_idx: \d+, /g, ""));
+  writeFileSync(glue, withSubgroups(renamed.replace(/shim_idx: \d+, /g, "")));
   writeFileSync(wasm, rename(readFileSync(wasm), imports, exports));
+}
+
+/**
+ * Returns the glue with subgroups requested from each GPU that has them. A build without a GPU requests no device.
+ * @throws if wasm-bindgen writes the request in another way
+ */
+function withSubgroups(source) {
+  if (source.includes(".requestDevice(") && !source.includes(deviceRequest)) throw new Error("wasm-bindgen requests a GPU device in another way: change pkg/glue.mjs");
+  const addition = `if (getObject(arg0).features.has("subgroups")) getObject(arg1).requiredFeatures.push("subgroups");`;
+  return source.replace(deviceRequest, `${addition}\n            ${deviceRequest}`);
 }
 
 /** Returns a new name for each name that matches, in the order in which they occur first. */

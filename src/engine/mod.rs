@@ -38,6 +38,8 @@ mod weight_checks;
 use crate::checkpoint::Weights;
 #[cfg(feature = "decoder")]
 use crate::checkpoint::{Decoder, ModelConfig};
+#[cfg(feature = "gpu")]
+use crate::error::ErrorKind;
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 use crate::error::unsupported;
 use crate::error::{Error, Result, internal};
@@ -106,21 +108,30 @@ impl Engine {
         candle::CandleEngine::prepare(plan, weights).map(Engine::Candle)
     }
 
-    /// Prepares a GPU engine from copies of the weights, with these features of the adapter. It has no embedding tables yet:
+    /// Prepares a GPU engine from copies of the weights, with these features of the adapter, or with none if the driver
+    /// rejects their kernels. It has no embedding tables yet:
     /// [`GpuEngine::share_embedding`](gpu::GpuEngine::share_embedding) gives it those of a CPU engine.
     ///
     /// # Errors
     /// `unsupported` without a suitable adapter; as [`GpuEngine::prepare`](gpu::GpuEngine::prepare).
     #[cfg(feature = "gpu")]
     pub(crate) async fn prepare_gpu(
-        (adapter, features): (gpu::AdapterKind, gpu::GpuFeatures),
+        (adapter, mut features): (gpu::AdapterKind, gpu::GpuFeatures),
         plan: &Plan,
         weights: &Weights,
         dtype: Dtype,
     ) -> Result<Box<gpu::GpuEngine>> {
-        let mut gpu = gpu::Gpu::open(adapter).await?;
-        gpu.features = gpu.features.and(features);
-        gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await.map(Box::new)
+        loop {
+            let mut gpu = gpu::Gpu::open(adapter).await?;
+            gpu.features = gpu.features.and(features);
+            let uses_features = gpu.features != gpu::GpuFeatures::NONE;
+            match gpu::GpuEngine::prepare(gpu, plan, weights, dtype).await {
+                Err(error) if uses_features && error.kind() == ErrorKind::Internal => {
+                    features = gpu::GpuFeatures::NONE;
+                }
+                engine => return engine.map(Box::new),
+            }
+        }
     }
 
     /// Prepares the engine of a decoder for pairs of at most `max_length` tokens, on this number of threads if it is

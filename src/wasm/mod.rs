@@ -299,6 +299,22 @@ pub fn gpu_bytes() -> f64 {
     crate::gpu_bytes() as f64
 }
 
+/// The kernels that were chosen for GPUs, for [`set_gpu_choices`] of a later page.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
+pub fn gpu_choices() -> String {
+    crate::gpu_choices()
+}
+
+/// Restores the choices of an earlier page.
+#[cfg(feature = "gpu")]
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]
+pub fn set_gpu_choices(lines: &str) {
+    crate::set_gpu_choices(lines);
+}
+
 /// All codes that an error can have.
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "wasm_bindgen takes public functions only")]

@@ -5,6 +5,7 @@ import type { DocumentBatch, ExplainedPair, ExplanationPlan, Job, JobOptions, Sc
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
 import { callEngine, callEngineAsync, freeQuietly } from "./call-engine.js";
+import { withGpuChoices } from "./gpu-choices.js";
 import { inLayers, parseInfo, withWarnings } from "./info.js";
 import { batchOf, type Rest, scoreInParts } from "./parts/rest.js";
 import { chooseSplit, type LayersPlan, type SplitPlan, type SplitRequest } from "./parts/split.js";
@@ -13,7 +14,7 @@ import { StepBudget } from "./step-budget.js";
 import { VariantsCache } from "./variants-cache.js";
 import { type FileData, pushFile, readSmallFiles } from "./weights-files.js";
 
-/** The settings that `WasmLoader` reads as JSON, and `reason`. */
+/** The settings that `WasmLoader` reads as JSON, `reason` and `no_cache`. */
 export interface EngineSettings {
   readonly device: string;
   readonly dtype: string;
@@ -25,6 +26,8 @@ export interface EngineSettings {
   readonly cpu_workers?: number;
   /** Why the device was chosen, if the engine cannot know. */
   readonly reason?: string;
+  /** If true, the kernels chosen for a GPU are neither kept for later pages nor taken from earlier ones. */
+  readonly no_cache?: true;
 }
 
 /** The thread that an engine computes on. */
@@ -83,7 +86,7 @@ export class Engine implements Scorer {
     const { smallFiles, weights, bytes } = await readSmallFiles(files, settings.weights);
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
-    const { reason, ...engineSettings } = settings;
+    const { reason, no_cache, ...engineSettings } = settings;
     const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
     let parts: { readonly plan: LayersPlan; readonly rest: Rest } | undefined;
     try {
@@ -97,7 +100,8 @@ export class Engine implements Scorer {
       freeQuietly(loader);
       throw error;
     }
-    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await callEngineAsync(() => loader.finish_async());
+    const finish = (): Promise<WasmReranker> => callEngineAsync(() => loader.finish_async());
+    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await (no_cache ? finish() : withGpuChoices(finish));
     return callEngine(() => new Engine(model, thread, reason, parts));
   }
 

@@ -87,6 +87,7 @@ export function readLoadOptions(platform: Platform, options: LoadOptions | undef
     dtype,
     ...(weights === undefined ? {} : { weights: weights.name }),
     ...(maxLength === undefined ? {} : { max_length: maxLength }),
+    ...(cache.isWanted === false ? { no_cache: true } : {}),
     ...(maxMemoryBytes === undefined ? {} : { max_memory_bytes: Math.floor(maxMemoryBytes / sharers) }),
   };
   return { settings, workers, maxAutoWorkers, split, hub: checked, weights, integrity, scoreCache, wasm, fetch, cache, localFilesOnly, signal, onProgress };

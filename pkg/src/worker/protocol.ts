@@ -319,10 +319,10 @@ export function isFiles(files: unknown): files is ReadonlyMap<string, FileData> 
 
 export function isSettings(settings: unknown): settings is EngineSettings {
   if (!isObject(settings)) return false;
-  const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason } = settings;
+  const { device, dtype, weights, max_length, max_memory_bytes, cpu_workers, reason, no_cache } = settings;
   const limits = [max_length, max_memory_bytes, cpu_workers];
   const isOptionalString = (value: unknown): boolean => value === undefined || typeof value === "string";
-  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && [weights, reason].every(isOptionalString);
+  return typeof device === "string" && typeof dtype === "string" && limits.every(isLimit) && [weights, reason].every(isOptionalString) && (no_cache === undefined || no_cache === true);
 }
 
 function isDocumentLimits(limits: unknown): limits is DocumentLimits {

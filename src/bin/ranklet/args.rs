@@ -301,7 +301,7 @@ impl ModelArguments {
 }
 
 fn gpu_features(text: &str) -> Result<GpuFeatures, String> {
-    let mut features = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
+    let mut features = GpuFeatures::NONE;
     for name in text.split(',') {
         match name {
             "all" => features = GpuFeatures::default(),

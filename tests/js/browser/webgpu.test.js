@@ -57,9 +57,11 @@ describe("WebGPU in Chromium", () => {
     const { query, documents, logits } = seed();
     const pairs = documents.slice(0, 4).map((document) => [query, document]);
     const scored = await page.evaluate(score, { options: { device: "webgpu" }, pairs });
+    const isPacked = scored.backend.kernels.startsWith("i8");
     assert.equal(scored.backend.device, "webgpu");
     assert.equal(scored.backend.workers, 1);
-    assertClose(scored.logits, logits.slice(0, 4), 1e-4, "logits");
+    // Packed products round activations.
+    assertClose(scored.logits, logits.slice(0, 4), isPacked ? 0.1 : 1e-4, "logits");
   });
 
   test("the device auto does not measure a software GPU", async () => {

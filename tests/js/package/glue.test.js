@@ -74,6 +74,16 @@ test("no long name of wasm-bindgen is left in the package's glue", () => {
   assert.match(glue, /^ +i0: function/m);
 });
 
+test("a GPU device is requested with subgroups if its adapter has them", () => {
+  const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
+  const [, body] = /function\(arg0, arg1\) \{([^}]*\.requestDevice\([^}]*)\}/.exec(glue) ?? [];
+  assert.ok(body, "the glue requests a device");
+  const request = new Function("getObject", "addHeapObject", "arg0", "arg1", body);
+  const requested = (features) => request((of) => of, (of) => of, { features: new Set(features), requestDevice: ({ requiredFeatures }) => requiredFeatures }, { requiredFeatures: ["shader-f16"] });
+  assert.deepEqual(requested(["subgroups"]), ["shader-f16", "subgroups"]);
+  assert.deepEqual(requested([]), ["shader-f16"]);
+});
+
 test("both engines export the callbacks that the package's glue calls, and no index is left in it", () => {
   const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
   assert.doesNotMatch(glue, /__wasm_bindgen_func_elem_|shim_idx/);

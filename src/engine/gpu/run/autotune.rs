@@ -1,5 +1,5 @@
 //! Chooses the fastest kernels on this GPU by timing them. Takes at most about a tenth of a second, once per adapter and
-//! storage: choices are kept for the process, and [`gpu_choices`] for later ones.
+//! storage: choices are kept for the process, and [`gpu_choices`] returns them for later processes and pages.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};

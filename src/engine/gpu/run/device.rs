@@ -25,7 +25,7 @@ pub(crate) enum AdapterKind {
     Hardware,
 }
 
-/// Optional features of a GPU that kernels can use. In browsers, none are used.
+/// Optional features of a GPU that kernels can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct GpuFeatures {
@@ -45,6 +45,9 @@ impl Default for GpuFeatures {
 }
 
 impl GpuFeatures {
+    /// No feature.
+    pub const NONE: Self = Self { f16: false, packed_dot: false, subgroups: false };
+
     /// Returns the features that both have.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
@@ -124,11 +127,10 @@ impl Gpu {
         });
         // Only a lost device raises errors outside a scope. wgpu's default handler panics.
         device.on_uncaptured_error(Arc::new(|_| {}));
-        let has = |feature| !cfg!(target_arch = "wasm32") && device.features().contains(feature);
         let features = GpuFeatures {
-            f16: has(wgpu::Features::SHADER_F16),
-            packed_dot: packed_dot && !cfg!(target_arch = "wasm32"),
-            subgroups: has(wgpu::Features::SUBGROUP),
+            f16: device.features().contains(wgpu::Features::SHADER_F16),
+            packed_dot,
+            subgroups: has_subgroups(&device),
         };
         Ok(Self { device, queue, features, adapter: adapter.get_info(), lost })
     }
@@ -210,6 +212,17 @@ async fn adapter() -> Result<(wgpu::Adapter, bool)> {
         unsupported(format!("there is no GPU to compute with: {why}")).with_source(error)
     })?;
     Ok((adapter, packed_dot))
+}
+
+/// Whether the device has subgroups. wgpu cannot request them in browsers, so pkg/glue.mjs does it.
+#[cfg(target_arch = "wasm32")]
+fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.as_webgpu().is_some_and(|device| device.features().has("subgroups"))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.features().contains(wgpu::Features::SUBGROUP)
 }
 
 /// Whether there may be a hardware GPU. On Linux each has a device file; enumerating Vulkan adapters instead takes time

@@ -9,7 +9,6 @@ use crate::error::ErrorKind;
 
 /// Optional features are tested with every fourth Plan, because compiling their kernels takes time.
 const FEATURE_STEP: usize = 4;
-const NO_FEATURES: GpuFeatures = GpuFeatures { f16: false, packed_dot: false, subgroups: false };
 
 /// Prepares a Plan on the GPU with random weights, and kernels of this kind.
 fn engine_with(plan: &Plan, dtype: Dtype, (arithmetic, subgroups): (Arithmetic, bool)) -> GpuEngine {
@@ -26,7 +25,7 @@ fn engine(gpu: Gpu, plan: &Plan, dtype: Dtype) -> GpuEngine {
 }
 
 fn engine_of(mut gpu: Gpu, plan: &Plan, weights: Weights, dtype: Dtype) -> GpuEngine {
-    gpu.features = NO_FEATURES;
+    gpu.features = GpuFeatures::NONE;
     let mut engine = pollster::block_on(GpuEngine::prepare(gpu, plan, &weights, dtype)).unwrap();
     let cpu_dtype = if dtype == Dtype::F16 { Dtype::F32 } else { dtype };
     let cpu = crate::engine::cpu::CpuEngine::prepare(plan, weights, cpu_dtype, 1).unwrap();
