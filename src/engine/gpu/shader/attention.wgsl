@@ -59,18 +59,8 @@ var<workgroup> value_tile: array<vec4<f32>, KEYS * VECTORS>;
 #end
 
 @compute @workgroup_size({QUERIES})
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_index) index: u32,
-#if SUBGROUPS
-  @builtin(subgroup_invocation_id) subgroup_lane: u32,
-  @builtin(subgroup_size) subgroup_lanes: u32,
-#end
-) {
-#if SUBGROUPS
-  lane = subgroup_lane;
-  lanes = subgroup_lanes;
-#end
+fn main(@builtin(workgroup_id) group: vec3<u32>, invocation: Invocation) {
+  let index = invocation.index;
   let tile = tiles[group.x];
   let head = group.y;
   let key_head = head / params.group;
@@ -163,10 +153,10 @@ fn main(
 
   let output_start = row * params.output_stride + head * VECTORS;
 #if ONE_QUERY
-  let rescale = exp(max_logit - maximum(index, vec4<f32>(max_logit)).x);
-  let whole = total(index, vec4<f32>(sum * rescale)).x;
+  let rescale = exp(max_logit - maximum(invocation, vec4<f32>(max_logit)).x);
+  let whole = total(invocation, vec4<f32>(sum * rescale)).x;
 #for D in 0..VECTORS
-  let whole{D} = total(index, o{D} * rescale);
+  let whole{D} = total(invocation, o{D} * rescale);
   if (index == {D}u % QUERIES) { output[output_start + {D}u] = whole{D} / whole; }
 #end
 #else

@@ -89,12 +89,14 @@ fn weight(k: u32, column: u32) -> vec4<{ELEMENT}> {
 }
 #end
 
+// Returns the products of one input with four columns, or of four packed inputs.
+fn products(a: {ELEMENT}, b: vec4<{ELEMENT}>) -> vec4<{PRODUCT}> {
 #if PACKED
-// Returns the products of four inputs with four columns.
-fn dots(a: u32, b: vec4<u32>) -> vec4<i32> {
   return vec4<i32>(dot4I8Packed(a, b.x), dot4I8Packed(a, b.y), dot4I8Packed(a, b.z), dot4I8Packed(a, b.w));
-}
+#else
+  return a * b;
 #end
+}
 
 // Returns the index of a row in the buffers.
 fn buffer_row(row: u32) -> u32 {
@@ -161,8 +163,17 @@ fn main(
   var right{I} = vec4<{SUM}>();
 #end
 
+#if not SHARED
+  if (row >= params.rows || column >= params.column_vectors) { return; }
+  // Rows beyond the last one read the last one; their results are not written.
+  let last = params.rows - 1u;
+#for I in 0..ROWS
+  let start{I} = buffer_row(min(row + {I}u, last)) * params.input_stride;
+#end
+#end
+
+  for (var step = 0u; step < params.input_vectors; step += STEP) {
 #if SHARED
-  for (var step = 0u; step < params.depth / 4u; step += STEP) {
     for (var item = index; item < TILE_M * STEP; item += THREADS) {
       let m = item / STEP;
       let k = item % STEP;
@@ -193,6 +204,7 @@ fn main(
     }
 #end
     workgroupBarrier();
+#end
 #if HALF
 #for I in 0..ROWS
     var part_left{I} = vec4<f16>();
@@ -201,19 +213,34 @@ fn main(
 #end
     for (var k = 0u; k < STEP; k++) {
 #for I in 0..ROWS
+#if SHARED
       let a{I} = a_tile[(local.y * {ROWS}u + {I}u) * A_STRIDE + k];
+#else
+      let a{I} = vec4<{ELEMENT}>(input[start{I} + step + k]);
+#end
+#end
+#if UNPACK
+#if not SHARED
+      let b_codes = codes(step + k, column);
+      let c_codes = codes(step + k, column + 1u);
+#end
 #end
 #for C in 0 1 2 3
+#if SHARED
       let b{C} = b_tile[(k * 4u + {C}u) * TILE_N + local.x];
       let c{C} = b_tile[(k * 4u + {C}u) * TILE_N + TILE_N / 2u + local.x];
-#for I in 0..ROWS
-#if PACKED
-      left{I} += dots(a{I}[{C}], b{C});
-      right{I} += dots(a{I}[{C}], c{C});
 #else
-      {PARTIAL}left{I} += a{I}[{C}] * b{C};
-      {PARTIAL}right{I} += a{I}[{C}] * c{C};
+#if UNPACK
+      let b{C} = unpack(b_codes, (step + k) * 4u + {C}u);
+      let c{C} = unpack(c_codes, (step + k) * 4u + {C}u);
+#else
+      let b{C} = weight((step + k) * 4u + {C}u, column);
+      let c{C} = weight((step + k) * 4u + {C}u, column + 1u);
 #end
+#end
+#for I in 0..ROWS
+      {PARTIAL}left{I} += products(a{I}[{C}], b{C});
+      {PARTIAL}right{I} += products(a{I}[{C}], c{C});
 #end
 #end
     }
@@ -223,53 +250,10 @@ fn main(
     right{I} += vec4<f32>(part_right{I});
 #end
 #end
+#if SHARED
     workgroupBarrier();
-  }
-#else
-  if (row >= params.rows || column >= params.column_vectors) { return; }
-  // Rows beyond the last one read the last one; their results are not written.
-  let last = params.rows - 1u;
-#for I in 0..ROWS
-  let start{I} = buffer_row(min(row + {I}u, last)) * params.input_stride;
-#end
-  for (var k = 0u; k < params.input_vectors; k++) {
-#for I in 0..ROWS
-    let a{I} = vec4<{ELEMENT}>(input[start{I} + k]);
-#if HALF
-    var part_left{I} = vec4<f16>();
-    var part_right{I} = vec4<f16>();
-#end
-#end
-#if UNPACK
-    let b_codes = codes(k, column);
-    let c_codes = codes(k, column + 1u);
-#end
-#for C in 0 1 2 3
-#if UNPACK
-    let b{C} = unpack(b_codes, k * 4u + {C}u);
-    let c{C} = unpack(c_codes, k * 4u + {C}u);
-#else
-    let b{C} = weight(k * 4u + {C}u, column);
-    let c{C} = weight(k * 4u + {C}u, column + 1u);
-#end
-#for I in 0..ROWS
-#if PACKED
-    left{I} += dots(a{I}[{C}], b{C});
-    right{I} += dots(a{I}[{C}], c{C});
-#else
-    {PARTIAL}left{I} += a{I}[{C}] * b{C};
-    {PARTIAL}right{I} += a{I}[{C}] * c{C};
-#end
-#end
-#end
-#if HALF
-#for I in 0..ROWS
-    left{I} += vec4<f32>(part_left{I});
-    right{I} += vec4<f32>(part_right{I});
-#end
 #end
   }
-#end
 
   if (column >= params.column_vectors) { return; }
 #for I in 0..ROWS

@@ -39,32 +39,22 @@ fn center(value: vec4<f32>, vector: u32, mean: f32) -> vec4<f32> {
 const NOT_FINITE: vec4<f32> = vec4<f32>(3e38, -3e38, 3e38, -3e38);
 
 @compute @workgroup_size({THREADS})
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_index) index: u32,
-#if SUBGROUPS
-  @builtin(subgroup_invocation_id) subgroup_lane: u32,
-  @builtin(subgroup_size) subgroup_lanes: u32,
-#end
-) {
-#if SUBGROUPS
-  lane = subgroup_lane;
-  lanes = subgroup_lanes;
-#end
+fn main(@builtin(workgroup_id) group: vec3<u32>, invocation: Invocation) {
+  let index = invocation.index;
   let row = group.y * {GRID_WIDTH}u + group.x;
   let start = row * params.vectors;
   // Uniform in the workgroup, so all invocations reach the barriers.
   if (row >= params.rows) { return; }
   var sum = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) { sum += load(start + vector); }
-  let average = total(index, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
+  let average = total(invocation, sum.x + sum.y + sum.z + sum.w) / f32(params.width);
   let mean = select(average, 0.0, params.rms == 1u);
   var squares = vec4<f32>();
   for (var vector = index; vector < params.vectors; vector += THREADS) {
     let value = center(load(start + vector), vector, mean);
     squares += value * value;
   }
-  let variance = total(index, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
+  let variance = total(invocation, squares.x + squares.y + squares.z + squares.w) / f32(params.width);
   let finite = variance < 1e38;
   let scale = 1.0 / sqrt(variance + params.eps);
   for (var vector = index; vector < params.vectors; vector += THREADS) {

@@ -21,18 +21,8 @@ fn load(row: u32, vector: u32) -> vec4<f32> {
 }
 
 @compute @workgroup_size({THREADS})
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_index) index: u32,
-#if SUBGROUPS
-  @builtin(subgroup_invocation_id) subgroup_lane: u32,
-  @builtin(subgroup_size) subgroup_lanes: u32,
-#end
-) {
-#if SUBGROUPS
-  lane = subgroup_lane;
-  lanes = subgroup_lanes;
-#end
+fn main(@builtin(workgroup_id) group: vec3<u32>, invocation: Invocation) {
+  let index = invocation.index;
   let row = group.y * {GRID_WIDTH}u + group.x;
   // Uniform in the workgroup, so all invocations reach the barriers.
   if (row >= params.rows) { return; }
@@ -44,7 +34,7 @@ fn main(
     high = max(high, value);
   }
   let own = vec2<f32>(-min(min(low.x, low.y), min(low.z, low.w)), max(max(high.x, high.y), max(high.z, high.w)));
-  let half_range = maximum(index, own) * 0.5;
+  let half_range = maximum(invocation, own) * 0.5;
   let radius = half_range.y + half_range.x;
   let middle = half_range.y - half_range.x;
   var inverse = 0.0;

@@ -1,33 +1,41 @@
-
 // Sums and maxima over all invocations of a workgroup; each of them gets the result. Appended to other kernels.
+
+// The workgroup's own index is no member: browsers count all members as different in each invocation, and refuse barriers
+// that depend on one.
+struct Invocation {
+  @builtin(local_invocation_index) index: u32,
+#if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+#end
+}
+
 #if REDUCE
 var<workgroup> reduced: array<{REDUCED}, {THREADS}>;
 #if SUBGROUPS
-var<private> lane: u32;   // of the subgroup
-var<private> lanes: u32;
-
-fn total(index: u32, value: {REDUCED}) -> {REDUCED} {
+fn total(invocation: Invocation, value: {REDUCED}) -> {REDUCED} {
   let sum = subgroupAdd(value);
-  reduced[index] = select({REDUCED}(), sum, lane == 0u);
+  reduced[invocation.index] = select({REDUCED}(), sum, invocation.lane == 0u);
   workgroupBarrier();
   var rest = {REDUCED}();
-  for (var other = lane; other < {THREADS}u; other += lanes) { rest += reduced[other]; }
+  for (var other = invocation.lane; other < {THREADS}u; other += invocation.lanes) { rest += reduced[other]; }
   workgroupBarrier();
   return subgroupAdd(rest);
 }
 
-fn maximum(index: u32, value: {REDUCED}) -> {REDUCED} {
+fn maximum(invocation: Invocation, value: {REDUCED}) -> {REDUCED} {
   let own = subgroupMax(value);
-  reduced[index] = own;
+  reduced[invocation.index] = own;
   workgroupBarrier();
   var largest = own;
-  for (var other = lane; other < {THREADS}u; other += lanes) { largest = max(largest, reduced[other]); }
+  for (var other = invocation.lane; other < {THREADS}u; other += invocation.lanes) { largest = max(largest, reduced[other]); }
   workgroupBarrier();
   return subgroupMax(largest);
 }
 #else
 // By halves.
-fn total(index: u32, value: {REDUCED}) -> {REDUCED} {
+fn total(invocation: Invocation, value: {REDUCED}) -> {REDUCED} {
+  let index = invocation.index;
   reduced[index] = value;
   workgroupBarrier();
   for (var half = {THREADS}u / 2u; half > 0u; half /= 2u) {
@@ -39,7 +47,8 @@ fn total(index: u32, value: {REDUCED}) -> {REDUCED} {
   return sum;
 }
 
-fn maximum(index: u32, value: {REDUCED}) -> {REDUCED} {
+fn maximum(invocation: Invocation, value: {REDUCED}) -> {REDUCED} {
+  let index = invocation.index;
   reduced[index] = value;
   workgroupBarrier();
   for (var half = {THREADS}u / 2u; half > 0u; half /= 2u) {

@@ -110,13 +110,14 @@ impl GemmKernel {
             Storage::Q8 => "Q8",
         };
         variables.one_of(&["F32", "F16", "Q8"], Some(storage));
-        let (element, sum, partial) = match self.arithmetic {
-            Arithmetic::F32 => ("f32", "f32", ""),
-            Arithmetic::F16 => ("f16", "f32", "part_"),
-            Arithmetic::I8 => ("u32", "i32", ""),
+        let (element, product, sum, partial) = match self.arithmetic {
+            Arithmetic::F32 => ("f32", "f32", "f32", ""),
+            Arithmetic::F16 => ("f16", "f16", "f32", "part_"),
+            Arithmetic::I8 => ("u32", "i32", "i32", ""),
         };
         variables.text("INPUT", if self.arithmetic == Arithmetic::I8 { "u32" } else { "f32" });
         variables.text("ELEMENT", element);
+        variables.text("PRODUCT", product);
         variables.text("SUM", sum);
         variables.text("PARTIAL", partial);
         variables.flag("HALF", self.arithmetic == Arithmetic::F16);
