@@ -1,6 +1,7 @@
 //! Runs whole Plans on the GPU, and tests its failures. The tests fail without an adapter; a software one is enough.
 
 use std::collections::HashMap;
+use std::f32::consts::SQRT_2;
 
 use super::*;
 use crate::engine::cpu::tests::plans::{every_plan, random_weights, scaled_weights};
@@ -84,7 +85,9 @@ fn plans_agree_with_and_without_each_feature() {
     }
 }
 
-/// The CPU engine rounds in the same way, except for the first row of each pair, which it rounds more finely.
+/// Both engines round activations in the same way. But attention on the CPU multiplies 16-bit integers, so some activations
+/// get the next code, and each layer adds to the difference. Engines that round independently would differ by the root of 2
+/// times the error of rounding.
 #[test]
 fn packed_products_are_those_of_the_cpu_engine() {
     for (name, plan) in every_plan() {
@@ -93,13 +96,21 @@ fn packed_products_are_those_of_the_cpu_engine() {
         let expected = cpu.run(&batch(&LENGTHS)).unwrap();
         let plain = run(&engine(open(), &plan, Dtype::Q8), &LENGTHS).unwrap();
         let got = run(&engine_with(&plan, Dtype::Q8, (Arithmetic::I8, true)), &LENGTHS).unwrap();
-        let [difference, rounding] = [&got, &plain].map(|other| max_difference(other, &expected));
-        println!("{name}: {difference:.1e}, without rounding {rounding:.1e}");
-        // Attention in 16-bit integers on the CPU moves some values to the next code; a norm at the end of each block keeps
-        // that small.
-        let bound = if name.starts_with("bert") { 1e-2 } else { 0.1 };
-        assert!(difference <= bound, "{name}: {difference}");
+        let [difference, rounding] = [&got, &plain].map(|other| root_mean_square(other, &expected));
+        let max = max_difference(&got, &expected);
+        println!("{name}: {difference:.1e}, at most {max:.1e}; rounding {rounding:.1e}");
+        assert!(difference <= SQRT_2 * rounding, "{name}: {difference}, rounding {rounding}");
+        // One layer whose first row is the result rounds nothing after attention.
+        if ["electra", "norm after the projection", "wider embeddings"].contains(&name) {
+            assert!(max <= 1e-3, "{name}: {max}");
+        }
     }
+}
+
+/// The root of the mean square of the differences.
+fn root_mean_square(got: &[f32], expected: &[f32]) -> f32 {
+    let squares = got.iter().zip(expected).map(|(got, expected)| (got - expected).powi(2));
+    (squares.sum::<f32>() / got.len() as f32).sqrt()
 }
 
 #[test]
