@@ -30,6 +30,10 @@ def test_readme_of_the_package_ranks_the_answer_first() -> None:
     assert printed_by("python/README.md").startswith("1 ")
 
 
+def test_examples_of_moving_from_other_libraries_find_the_answer() -> None:
+    assert printed_by("docs/migrating.md") == "1\n2\n"
+
+
 def test_examples_of_the_guide_run() -> None:
     lines = printed_by("docs/python.md").splitlines()
     assert lines[0].startswith("Paris ") and lines[-3:] == ["1", "capital 1.0", "True True"]
