@@ -1,7 +1,7 @@
 import { disposedError, RankletError, renumbered, withItemInMessage } from "../errors.js";
-import { expectSameDevice, withRestart } from "../scoring/fallback.js";
 import { Deadline } from "../scoring/deadline.js";
-import { addTotals, type IndexedScores, noTotals, streamJob } from "../scoring/score.js";
+import { expectSameDevice, withRestart } from "../scoring/fallback.js";
+import { streamJob } from "../scoring/score.js";
 import type { DocumentLimits, Job, Scorer } from "../scoring/scorer.js";
 import type { Collection, CollectionRanking, CollectionRankOptions, DocumentInput, Scores } from "../types.js";
 import { abortWithError, linkAbort } from "../util/abort.js";
@@ -11,11 +11,14 @@ import { dispose } from "../util/symbols.js";
 import { checkFirstStage } from "./fusion.js";
 import { withHighlights } from "./highlights.js";
 import { collectionChecks, queryRefusals } from "./options.js";
-import { atLeast, chooseResults, mergeTop, type ResultChoice, type ScoredDocument, scoredDocuments, toResult } from "./results.js";
+import { RankedDocuments } from "./ranked-documents.js";
+import { type ResultChoice, type ScoredDocument, toResult } from "./results.js";
+
+type PreparedJob = Extract<Job, { kind: "prepared" }>;
 
 /** The checked arguments of `rank`. */
 interface RankRequest {
-  readonly job: Extract<Job, { kind: "prepared" }>;
+  readonly job: PreparedJob;
   readonly scores: Scores;
   readonly signal: AbortSignal | undefined;
   /** Aborted when a newer call replaces this one. */
@@ -97,63 +100,20 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     this.dispose();
   }
 
-  async *#rank({ job, scores, signal, controller, choice, highlights, deadlineMs, returnDocuments }: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
+  async *#rank(request: RankRequest): AsyncGenerator<CollectionRanking<D>, void> {
+    const { job, signal, controller, choice, deadlineMs } = request;
     const started = performance.now();
-    const total = job.candidates?.length ?? this.size;
-    let totals = noTotals();
-    let done = 0;
-    // The best so far; with a fusion all, because their ranks are not known before the end.
-    let top: ScoredDocument[] = [];
-    const isScored = new Uint8Array(total);
-    // Until the results, indices are positions in the job, because equal scores keep that order.
-    const documentIndex = (index: number): number => job.candidates?.[index] ?? index;
-    const chosen = (): ScoredDocument[] => (choice.fuse === undefined ? top : chooseResults(top, choice));
-    const ranking = (results = chosen(), unscored: readonly number[] = []): CollectionRanking<D> => ({
-      results: results.map((scored) => toResult({ ...scored, index: documentIndex(scored.index) }, returnDocuments ? this.#documents : undefined)),
-      unscored: unscored.map(documentIndex),
-      done,
-      total,
-      usage: { tokens: totals.tokens, documents: done },
-      backend: this.#scorer.info.backend,
-      timings: { totalMs: performance.now() - started, engineMs: totals.engineMs, cacheHits: totals.cacheHits },
-    });
-    const add = (partial: IndexedScores): void => {
-      const scored = scoredDocuments(partial, partial.indices);
-      if (choice.fuse === undefined) top = mergeTop(top, atLeast(scored, choice.minScore), choice.topN);
-      else top = [...top, ...scored].sort((a, b) => a.index - b.index);
-      for (const index of partial.indices) isScored[index] = 1;
-      done += partial.indices.length;
-      addTotals(totals, partial);
-    };
-    const restart = (): void => {
-      [top, done, totals] = [[], 0, noTotals()];
-      isScored.fill(0);
-    };
+    const ranked = new RankedDocuments(job.candidates?.length ?? this.size, choice);
     const unlink = linkAbort(controller, signal);
     if (this.#lifetime.signal.aborted) abortWithError(controller, disposedError("collection"));
     this.#running.add(controller);
     const deadline = new Deadline(started, deadlineMs, controller.signal);
-    const options = { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal };
-    const scorer = this.#scorer;
-    const textOf = (index: number): string => this.#texts[documentIndex(index)] as string;
-    const limits = this.#limits;
-    const rankings = async function* (): AsyncGenerator<CollectionRanking<D>, void> {
-      const { device } = scorer.info.backend;
-      for await (const ready of streamJob(scorer, job, 0, options)) {
-        ready.forEach(add);
-        yield ranking();
-        if (done < total) deadline.check();
-      }
-      if (total === 0) yield ranking();
-      if (highlights === undefined || total === 0) return;
-      expectSameDevice(scorer, device);
-      yield ranking(await withHighlights(scorer, chosen(), { query: job.query, textOf, limits, scores, count: highlights }, deadline, totals));
-    };
     try {
-      yield* withRestart(scorer, rankings, restart);
+      const parts = withRestart(this.#scorer, () => this.#resultsSoFar(request, ranked, deadline), () => ranked.restart());
+      for await (const results of parts) yield this.#ranking(request, ranked, results, [], started);
     } catch (error) {
-      if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, documentIndex));
-      if (done < total) yield ranking(chosen(), Array.from(isScored.keys()).filter((index) => isScored[index] === 0));
+      if (!deadline.hasCaused(error)) throw withItemInMessage(renumbered(error, (position) => documentIndex(job, position)));
+      if (ranked.done < ranked.total) yield this.#ranking(request, ranked, ranked.results, ranked.unscored, started);
     } finally {
       deadline.stop();
       this.#running.delete(controller);
@@ -161,11 +121,44 @@ export class PreparedCollection<D extends DocumentInput> implements Collection<D
     }
   }
 
+  /** Scores the documents, and yields the results so far after each micro-batch; at the end once more if they have highlights. */
+  async *#resultsSoFar({ job, scores, highlights }: RankRequest, ranked: RankedDocuments, deadline: Deadline): AsyncGenerator<ScoredDocument[], void> {
+    const scorer = this.#scorer;
+    const { device } = scorer.info.backend;
+    for await (const ready of streamJob(scorer, job, 0, { scores, maxStepMs: deadline.maxStepMs, signal: deadline.signal })) {
+      for (const partial of ready) ranked.add(partial);
+      yield ranked.results;
+      if (ranked.done < ranked.total) deadline.check();
+    }
+    if (ranked.total === 0) yield [];
+    if (highlights === undefined || ranked.total === 0) return;
+    expectSameDevice(scorer, device);
+    const textOf = (position: number): string => this.#texts[documentIndex(job, position)] as string;
+    yield withHighlights(scorer, ranked.results, { query: job.query, textOf, limits: this.#limits, scores, count: highlights }, deadline, ranked.totals);
+  }
+
+  #ranking({ job, returnDocuments }: RankRequest, { done, total, totals }: RankedDocuments, results: readonly ScoredDocument[], unscored: readonly number[], started: number): CollectionRanking<D> {
+    return {
+      results: results.map((scored) => toResult({ ...scored, index: documentIndex(job, scored.index) }, returnDocuments ? this.#documents : undefined)),
+      unscored: unscored.map((position) => documentIndex(job, position)),
+      done,
+      total,
+      usage: { tokens: totals.tokens, documents: done },
+      backend: this.#scorer.info.backend,
+      timings: { totalMs: performance.now() - started, engineMs: totals.engineMs, cacheHits: totals.cacheHits },
+    };
+  }
+
   #checkCandidates(candidates: Uint32Array | undefined): void {
     const position = candidates?.findIndex((index) => index >= this.size) ?? -1;
     if (position === -1) return;
     throw new RankletError("input", `collection.rank: candidates[${position}] is ${candidates?.[position]}, and the collection has ${this.size} documents`);
   }
+}
+
+/** Returns the index in the collection of the document at a position in a job. */
+function documentIndex({ candidates }: PreparedJob, position: number): number {
+  return candidates?.[position] ?? position;
 }
 
 /** Returns the resource that a collection owns. A function of its own, so that its closure cannot refer to the collection. */
