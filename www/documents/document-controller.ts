@@ -1,7 +1,7 @@
-import { RankletError } from "../../pkg/dist/index.js";
 import type { Ranker } from "../search/ranker.js";
 import type { Search } from "../search/search.js";
 import { element, setText } from "../ui/dom.js";
+import { isOutdated } from "../ui/errors.js";
 import { count } from "../ui/format.js";
 import type { DocumentSet } from "./document-set.js";
 
@@ -42,9 +42,7 @@ export class DocumentController {
       await ranker.prepare(this.#documents.passages.map(({ text }) => text), signal);
       if (!signal.aborted) search.documentsReady();
     } catch (error) {
-      // The documents or the model were replaced.
-      if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;
-      onFailure(error);
+      if (!isOutdated(error)) onFailure(error);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { element } from "../ui/dom.js";
-import { messageOf } from "../ui/format.js";
+import { messageOf } from "../ui/errors.js";
 import { ownDocuments, type DocumentSet } from "./document-set.js";
 import { DocumentError, formatOf, readDocuments, type Format } from "./read-documents.js";
 

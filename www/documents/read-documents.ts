@@ -1,4 +1,4 @@
-import { messageOf } from "../ui/format.js";
+import { messageOf } from "../ui/errors.js";
 
 /** With more documents, building the keyword index would keep the user waiting. */
 const maxDocuments = 2000;

@@ -1,6 +1,7 @@
 import { RankletError, type ComparedExplanation, type Comparison, type Reranker } from "../../pkg/dist/index.js";
 import { element, setText } from "../ui/dom.js";
-import { messageOf, signed } from "../ui/format.js";
+import { messageOf } from "../ui/errors.js";
+import { signed } from "../ui/format.js";
 import { HeatText } from "./heat-text.js";
 import { costText, progressText, scaleOf, strongestFirst, unitFor } from "./units.js";
 import { showWords } from "./word-list.js";

@@ -1,9 +1,9 @@
-import { RankletError, type Explanation } from "../../pkg/dist/index.js";
+import type { Explanation } from "../../pkg/dist/index.js";
 import type { CodeSample } from "../panels/code-sample.js";
 import type { PassageList } from "../search/passage-list.js";
 import type { PassageRow } from "../search/passage-row.js";
 import type { Ranker } from "../search/ranker.js";
-import { messageOf } from "../ui/format.js";
+import { isOutdated, messageOf } from "../ui/errors.js";
 import { announce } from "../ui/status-line.js";
 import type { CompareDialog } from "./compare-dialog.js";
 import { HeatText } from "./heat-text.js";
@@ -78,7 +78,7 @@ export class Explanations {
         }
       }
     } catch (error) {
-      if (!isOver(error)) onFailure(error);
+      if (!isOutdated(error)) onFailure(error);
     } finally {
       run.isHighlighting = false;
     }
@@ -127,7 +127,7 @@ export class Explanations {
       run.explained.add(index);
       return words;
     } catch (error) {
-      if (!controller.signal.aborted && !isOver(error)) panel?.failed(messageOf(error));
+      if (!controller.signal.aborted && !isOutdated(error)) panel?.failed(messageOf(error));
       return undefined;
     } finally {
       if (run.explaining.get(index) === controller) run.explaining.delete(index);
@@ -152,9 +152,4 @@ export class Explanations {
     const title = other === row ? `Why is number ${row.rank} not first?` : "Why is number 1 ahead of number 2?";
     void this.#deps.dialog.open(title, reranker, run.query, first, other);
   }
-}
-
-/** Whether a call ended because its result is no longer wanted, or because the model or the documents were replaced. */
-function isOver(error: unknown): boolean {
-  return error instanceof RankletError && (error.code === "aborted" || error.code === "disposed");
 }

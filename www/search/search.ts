@@ -1,4 +1,4 @@
-import { RankletError, type CollectionRanking } from "../../pkg/dist/index.js";
+import type { CollectionRanking } from "../../pkg/dist/index.js";
 import type { DocumentSet } from "../documents/document-set.js";
 import type { Explanations } from "../explain/explanations.js";
 import type { DeviceChoice, ModelChoice } from "../model/model-choice.js";
@@ -6,6 +6,7 @@ import type { CodeSample } from "../panels/code-sample.js";
 import type { DevicePanel } from "../panels/device-panel.js";
 import type { LatencyChart } from "../panels/latency-chart.js";
 import { showStats } from "../panels/stats-panel.js";
+import { isOutdated } from "../ui/errors.js";
 import { count, duration, shorten } from "../ui/format.js";
 import { announce, type StatusLine } from "../ui/status-line.js";
 import { rankChange, type Comparison } from "./comparison.js";
@@ -121,8 +122,7 @@ export class Search {
       // Another query may have been typed since the last part of this ranking.
       if (query === this.#query && this.#running === undefined) explanations.start(query);
     } catch (error) {
-      // A newer query or model replaced this one, or the user canceled it.
-      if (error instanceof RankletError && (error.code === "aborted" || error.code === "disposed")) return;
+      if (isOutdated(error)) return;
       this.#stop();
       showRankingState("idle");
       onFailure(error);
