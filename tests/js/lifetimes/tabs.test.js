@@ -245,6 +245,23 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     await whenEnded(third);
   });
 
+  test("a tab whose first message is of another version of the package loads an engine of its own", async () => {
+    const [first, other] = [await openTab(), await openTab(() => {
+      const { postMessage } = MessagePort.prototype;
+      MessagePort.prototype.postMessage = function (message, ...rest) {
+        return postMessage.call(this, message?.type === "join" ? { type: "join", locks: [message.lock] } : message, ...rest);
+      };
+    })];
+    await share(first);
+    const { backend, warnings } = await Promise.race([share(other), sleep(20_000).then(() => assert.fail("the tab waits"))]);
+    assert.equal(backend.shared, "page");
+    assert.deepEqual(warnings, ["the engine is not shared with other tabs, because their version of the package is another one"]);
+    assert.deepEqual(await ranked(other), await ranked(first));
+    await dispose(other);
+    await dispose(first);
+    await whenEnded(first);
+  });
+
   test("an invalid message ends the connection of the tab that sent it, and no other", async () => {
     const [first, second] = [await openTab(), await openTab()];
     await share(first);

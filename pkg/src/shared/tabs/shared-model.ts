@@ -7,8 +7,10 @@ import type { WorkerPort } from "../../worker/port.js";
 import { WorkerStartError } from "../../worker/worker-start-error.js";
 import type { DownloadProgress } from "../../types.js";
 import { type CollectionNumbers, SharedScorer } from "../shared-scorer.js";
-import { parseTabMessage, type TabMessage } from "./messages.js";
+import { parseTabMessage, type SharedMessage, type TabMessage } from "./messages.js";
 import { Tab } from "./tab.js";
+
+const notJoined = "the engine is not shared with other tabs, because their version of the package is another one";
 
 /** Called when the first tab has joined, and when the last one has left. */
 interface Occupancy {
@@ -40,7 +42,10 @@ export class SharedModel {
     return this.#tabs.size > 0;
   }
 
-  /** Receives the messages of a new connection. An invalid one ends it, and no other. */
+  /**
+   * Receives the messages of a new connection. An invalid one ends it, and no other. If it is the first one, the tab is probably of
+   * another version of the package, and it loads an engine of its own.
+   */
   connect(port: MessagePort): void {
     let tab: Tab | undefined;
     port.onmessage = ({ data, ports }: MessageEvent<unknown>) => {
@@ -52,6 +57,9 @@ export class SharedModel {
         this.#join(joined);
       } else if (tab !== undefined) {
         this.#receive(tab, message);
+      } else {
+        port.postMessage({ type: "failed", code: "unsupported", message: notJoined, isStart: true } satisfies SharedMessage);
+        port.close();
       }
     };
   }
