@@ -16,7 +16,11 @@ type Checked<R extends Checks> = { readonly [Name in keyof R]: ReturnType<R[Name
  */
 export function checkOptions<R extends Checks>(call: string, options: unknown, checks: R, refusals: Refusals = {}): Checked<R> {
   if (options === undefined) return {} as Checked<R>;
-  if (!isObject(options)) throw new RankletError("input", `${call}: the options must be an object, not ${kindOf(options)}`);
+  if (!isObject(options)) {
+    // Calls of other libraries have these as parameters.
+    const form = "documents" in checks ? `, as in ${call}({ query, documents })` : "";
+    throw new RankletError("input", `${call}: the options must be an object${form}, not ${kindOf(options)}`);
+  }
   const read: Record<string, unknown> = {};
   const spellings = new Map<string, string>();
   for (const [spelling, value] of Object.entries(options)) {

@@ -117,6 +117,15 @@ describe("scoring", () => {
   after(() => reranker.dispose());
   const rerank = (options) => () => reranker.rerank({ query: "q", documents: ["a", "b", "c"], ...options });
 
+  for (const call of ["rerank", "stream"]) {
+    test(`${call} with the parameters of other libraries is refused with the right form`, () => {
+      const message = new RegExp(`^${call}: the options must be an object, as in ${call}\\(\\{ query, documents \\}\\), not "q"$`);
+      return rejectsWith("input", message, async () => {
+        for await (const _ of await reranker[call]("q", ["a", "b"]));
+      });
+    });
+  }
+
   const wrong = [
     [{ query: undefined }, /query must be a string, not undefined/],
     [{ query: ["q"] }, /query must be a string, not an array/],
