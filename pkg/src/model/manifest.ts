@@ -96,7 +96,7 @@ export async function parseManifest(model: string, weights: readonly WeightsForm
   if (!isObject(manifest)) return undefined;
   const { version, model: url, set, files, absent, etags = {}, commit = "" } = manifest;
   if (version !== 1 || url !== model || !isEntryName(set) || !isObject(files) || !Array.isArray(absent)) return undefined;
-  if (!isObject(etags) || typeof commit !== "string") return undefined;
+  if (!isObject(etags) || ![...absent, ...Object.values(etags), commit].every((text) => typeof text === "string")) return undefined;
   const has = ({ name }: ModelFile): boolean => Object.hasOwn(files, name);
   const isOptional = (file: ModelFile): boolean => !file.required || replacementsOf(file).some(has);
   const isComplete = fixedFiles.every((file) => has(file) || (isOptional(file) && absent.includes(file.name)));

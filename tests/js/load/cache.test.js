@@ -124,6 +124,8 @@ describe("a damaged cache", () => {
     "a manifest without files": () => rewrite({ files: null }),
     "a manifest without a required file": () => rewrite({ files: { ...manifest().files, "config.json": undefined }, absent: ["config.json"] }),
     "a manifest that does not say whether a file is absent": () => rewrite({ files: { ...manifest().files, "modules.json": undefined } }),
+    "a manifest whose absent files are not names": () => rewrite({ absent: [...manifest().absent, { name: "chat_template.jinja" }] }),
+    "a manifest with an ETag that is not text": () => rewrite({ etags: { "config.json": 1 } }),
     "a manifest with a length that is not a number": () => rewrite({ files: { ...manifest().files, "config.json": "long" } }),
   };
   for (const [what, damage] of Object.entries(damages)) {
