@@ -126,11 +126,14 @@ describe("the environment of Node", () => {
     // As Deno without --allow-env.
     const { env } = process;
     t.after(() => Object.defineProperty(process, "env", { value: env, configurable: true, writable: true, enumerable: true }));
+    // The cache is in the home folder, which Node finds without `process.env`.
+    setEnvironment(t, { HOME: context.cache });
     const refuse = () => {
       throw new Error("Requires env access");
     };
     Object.defineProperty(process, "env", { value: new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse }), configurable: true, writable: true });
     assert.deepEqual(await scores({ baseUrl: context.hub.url }), expected);
+    assert.equal(readdirSync(join(context.cache, ".cache", "ranklet")).length, 1);
   });
 });
 

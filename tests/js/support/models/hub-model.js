@@ -54,13 +54,17 @@ export function withHub() {
     },
   };
   const { random } = Math;
+  const started = new Date();
   before(async () => {
     context.hub = await startHub();
     Math.random = () => random() / 100; // Waits before a request is repeated are random, and so they are short.
   });
-  after(() => {
+  after(async () => {
     Math.random = random;
-    return context.hub.stop();
+    await context.hub.stop();
+    // A test of an earlier run may have had the same port.
+    const stored = (await Reranker.cache.list()).filter(({ url, lastUsed }) => url.startsWith(`${context.hub.url}/`) && lastUsed >= started);
+    assert.deepEqual(stored, [], "a test stored models in the user's cache");
   });
   beforeEach(() => {
     context.cache = mkdtempSync(join(tmpdir(), "ranklet-cache-"));
