@@ -67,8 +67,8 @@ export interface ScoreRequest {
 /** Reads a request for scores, as vLLM has it (`text_1`, `text_2`), or with `query` or `queries` and `documents`. */
 export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocuments">): ScoreRequest {
   const fields = new Fields(body, "documents");
-  const queryField = ["text_1", "queries", "query"].find((name) => name in body) ?? "text_1";
-  const documentField = ["text_2", "documents"].find((name) => name in body) ?? "text_2";
+  const queryField = fields.firstOf("text_1", "queries", "query");
+  const documentField = fields.firstOf("text_2", "documents");
   const queries = fields.documents(queryField).map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
   const documents = fields.documents(documentField);
   if (documents.length > limits.maxDocuments) {
@@ -88,6 +88,11 @@ class Fields {
   constructor(body: Body, dialect: Dialect) {
     this.#body = body;
     this.#dialect = dialect;
+  }
+
+  /** Returns the first name whose field is present, or else the first name. */
+  firstOf(...names: readonly [string, ...string[]]): string {
+    return names.find((name) => this.#get(name) !== undefined) ?? names[0];
   }
 
   text(name: string): string {

@@ -190,6 +190,8 @@ fn forms_of_requests_and_answers() {
         assert!((1.0 / (1.0 + (-logit).exp()) - score).abs() < 1e-6, "{logit} {score}");
     }
     let scores = server.post("/score", &json!({ "text_1": QUERY, "text_2": DOCUMENTS })).json();
+    let nulls = json!({ "text_1": null, "queries": [QUERY], "text_2": null, "documents": DOCUMENTS });
+    assert_eq!(server.post("/score", &nulls).json()["data"], scores["data"]);
     let mut ranking = rows(&scores["data"], "score");
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
     assert_eq!(ranking, rows(&plain, "relevance_score"));

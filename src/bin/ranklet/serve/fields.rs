@@ -205,7 +205,8 @@ impl Fields {
 
     /// The first of these fields that the body has; else the first name.
     fn first_of(&self, names: &[&'static str]) -> &'static str {
-        names.iter().copied().find(|name| self.body.contains_key(*name)).unwrap_or(names[0])
+        let is_present = |name: &&str| self.body.get(*name).is_some_and(|value| *value != JsonValue::Null);
+        names.iter().copied().find(is_present).unwrap_or(names[0])
     }
 
     fn text(&mut self, name: &str) -> Result<String> {

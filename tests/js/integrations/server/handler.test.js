@@ -118,6 +118,18 @@ describe("scores", () => {
     assert.equal(body.usage.total_tokens, usage.tokens);
   });
 
+  test("have the same texts under either name, and null counts as absent", async () => {
+    const scores = async (fields) => {
+      const response = await client(reranker).post("/score", fields);
+      const body = await response.json();
+      assert.equal(response.status, 200, JSON.stringify(body));
+      return body.data;
+    };
+    const expected = await scores({ text_1: query, text_2: documents });
+    assert.deepEqual(await scores({ text_1: null, queries: [query], text_2: null, documents }), expected);
+    assert.deepEqual(await scores({ text_1: null, queries: null, query, documents }), expected);
+  });
+
   test("of as many texts are those of the pairs", async () => {
     const { post } = client(reranker);
     const queries = [query, "Which fruit is yellow?", query];
