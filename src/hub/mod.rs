@@ -63,7 +63,7 @@ pub fn folder(model: &str, options: HubOptions<'_>) -> Result<PathBuf> {
         repo: Repo::with_revision(model.to_owned(), RepoType::Model, revision.to_owned()),
     };
     if environment.is_offline {
-        return model.cached(&environment).ok_or_else(|| model.not_cached());
+        return model.cached(&environment).ok_or_else(|| model.not_cached(options.local_files_only));
     }
     let api = ApiBuilder::from_cache(environment.cache.clone())
         .with_endpoint(environment.endpoint.clone())
@@ -87,8 +87,8 @@ pub fn folder(model: &str, options: HubOptions<'_>) -> Result<PathBuf> {
 fn local_folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
     if revision.is_some() {
         return Err(input(format!(
-            "{model} is a folder here, so --revision does not apply; to load the model with this id from the Hub, run \
-             the command in another folder"
+            "{model} is a folder here, and a folder has no revisions; leave the revision out, or rename the folder to \
+             load the model with this id from the Hub"
         )));
     }
     let folder = PathBuf::from(model);
@@ -96,7 +96,7 @@ fn local_folder(model: &str, revision: Option<&str>) -> Result<PathBuf> {
     if !is_model && is_id(model) {
         return Err(input(format!(
             "{model} is a folder here, and it has no files of a model; to load the model with this id from the Hub, \
-             rename the folder, or run the command in another one"
+             rename the folder"
         )));
     }
     if !is_model && folder.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
@@ -172,13 +172,14 @@ impl HubModel<'_> {
         by_name.or_else(by_commit)?.parent().map(Path::to_owned)
     }
 
-    /// Returns the error for a model that is not in the cache, if the Hub must not be asked.
-    fn not_cached(&self) -> Error {
+    /// Returns the error for a model that is not in the cache, if the Hub must not be asked because of the option
+    /// `local_files_only` or else of the environment.
+    fn not_cached(&self, local_files_only: bool) -> Error {
+        let setting = if local_files_only { "local_files_only" } else { "HF_HUB_OFFLINE" };
         Error::new(
             ErrorKind::Network,
             format!(
-                "{}: HF_HUB_OFFLINE is set, and the cache does not have revision {}: download it once without \
-                 HF_HUB_OFFLINE",
+                "{}: {setting} is set, and the cache does not have revision {}: download it once without {setting}",
                 self.name,
                 self.repo.revision()
             ),
@@ -229,6 +230,16 @@ mod tests {
         for text in ["bert", "../up", "a/b/c", "/a/b", "a/", "a/..", "a b/c", "https://x/y"] {
             assert!(!is_id(text), "{text}");
         }
+    }
+
+    #[test]
+    fn without_requests_the_error_for_a_model_names_the_option_that_forbids_them() {
+        let cache = tempfile::tempdir().unwrap();
+        let options =
+            HubOptions { cache: Some(cache.path()), local_files_only: true, ..HubOptions::default() };
+        let error = folder("owner/model", options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network);
+        assert!(error.to_string().contains("local_files_only is set"), "{error}");
     }
 
     #[test]

@@ -331,7 +331,7 @@ fn a_folder_is_told_from_the_model_with_the_same_id() {
         assert_eq!(output.status.code(), Some(1));
     };
     fails("owner/model", &[], "it has no files of a model");
-    fails("owner/model", &["--revision", "main"], "--revision does not apply");
+    fails("owner/model", &["--revision", "main"], "a folder has no revisions");
     fails("owner/file", &[], "pass the folder");
 }
 
