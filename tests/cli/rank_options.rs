@@ -151,3 +151,17 @@ fn a_deadline_ends_the_ranking_and_says_which_documents_have_no_score() {
     let expected: Vec<&Value> = all["results"].as_array().unwrap().iter().filter(is_scored).collect();
     assert_eq!(cut["results"].as_array().unwrap().iter().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn the_status_line_counts_documents() {
+    let folder = Folder::new();
+    for (documents, counted) in
+        [(vec!["a river"], "1 document, "), (vec!["a river", "a lake"], "2 documents, ")]
+    {
+        let file = folder.write("documents.json", json!(documents).to_string());
+        let output =
+            ranklet(&["rank", "--model", &model("bert-gelu-h36"), "--query", "river", "--documents", &file]);
+        let status = String::from_utf8_lossy(&output.stderr);
+        assert!(status.lines().any(|line| line.starts_with(counted)), "{status}");
+    }
+}

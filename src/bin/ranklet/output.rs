@@ -63,17 +63,25 @@ pub(crate) fn ranking(ranking: &Ranking, json: bool) -> Result<()> {
     }
     if !ranking.unscored.is_empty() {
         let unscored = ranking.unscored.len();
-        status(&format!("ranklet: the deadline passed: the last {unscored} documents are not scored"));
+        status(&format!(
+            "ranklet: the deadline passed before the scores of the last {}",
+            counted(unscored, "document")
+        ));
     }
     status(&format!(
-        "{} documents, {} tokens, {:.2} s, {} ({})",
-        ranking.documents.len(),
-        ranking.tokens,
+        "{}, {}, {:.2} s, {} ({})",
+        counted(ranking.documents.len(), "document"),
+        counted(ranking.tokens, "token"),
         ranking.seconds,
         ranking.backend.device,
         ranking.backend.engine
     ));
     Ok(())
+}
+
+/// Returns a number with its noun, such as "1 document" and "2 documents".
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Returns the lines about a result: its best sentences, and what its words add.
