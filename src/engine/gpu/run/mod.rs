@@ -18,3 +18,5 @@ pub use device::{GpuFeatures, gpu_bytes};
 pub(super) use executor::{Executor, PendingRows};
 #[cfg(not(target_arch = "wasm32"))]
 pub use profile::KernelTime;
+#[cfg(test)]
+pub(super) use profile::label;

@@ -95,13 +95,13 @@ fn aggregate(dispatches: &[Dispatch], times: &[f64]) -> Vec<KernelTime> {
 }
 
 /// Returns the label of a dispatch and the floating-point operations of a linear layer.
-fn label(dispatch: &Dispatch) -> (String, f64) {
+pub(crate) fn label(dispatch: &Dispatch) -> (String, f64) {
     let name = dispatch.kernel.name();
     let (Kernel::Gemm(gemm), Params::Gemm(params)) = (dispatch.kernel, dispatch.params) else {
         return (name.to_owned(), 0.0);
     };
-    let [inputs, columns] =
-        [params.input_vectors, params.column_vectors].map(|vectors| vectors as usize * VEC4);
+    let inputs = params.input_vectors as usize * VEC4 * gemm.arithmetic.values_per_word();
+    let columns = params.column_vectors as usize * VEC4;
     let flops = 2.0 * f64::from(params.rows) * inputs as f64 * columns as f64;
     (format!("{name} {inputs} -> {columns}, {:?}", gemm.epilogue), flops)
 }

@@ -62,6 +62,16 @@ pub(crate) enum Arithmetic {
     I8,
 }
 
+impl Arithmetic {
+    /// The number of input values in a word of 32 bits.
+    pub(crate) fn values_per_word(self) -> usize {
+        match self {
+            Self::F32 | Self::F16 => 1,
+            Self::I8 => 4,
+        }
+    }
+}
+
 /// The variants of kernels that an engine uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KernelChoice {

@@ -2,6 +2,7 @@
 
 use super::super::lower::Upload;
 use super::super::record::{Constant, Dispatch, Recording, Scratch, Slot};
+use super::super::run::label;
 use super::super::shader::{Access, Params};
 use super::shaders::param_fields;
 use super::*;
@@ -143,4 +144,19 @@ fn packed_products_leave_first_rows_in_f32() {
             assert_eq!(params.rows as usize, if is_packed { SHAPE.tokens } else { SHAPE.pairs });
         }
     }
+}
+
+/// Packed words hold four values, and the depth of 36 is padded to 64.
+#[test]
+fn profiles_count_the_values_of_packed_words() {
+    let (_, plan) = every_plan().into_iter().find(|(name, _)| *name == "bert, collapsed").unwrap();
+    let first = |choice| {
+        let (recording, ..) = recorded(&plan, Dtype::Q8, choice);
+        label(
+            recording.dispatches.iter().find(|dispatch| matches!(dispatch.kernel, Kernel::Gemm(_))).unwrap(),
+        )
+    };
+    let flops = |inputs| 2.0 * SHAPE.tokens as f64 * inputs * 108.0;
+    assert_eq!(first(PLAIN), ("gemm 36 -> 108, Store".to_owned(), flops(36.0)));
+    assert_eq!(first(PACKED), ("gemm 64 -> 108, Store".to_owned(), flops(64.0)));
 }
