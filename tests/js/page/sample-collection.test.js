@@ -46,7 +46,7 @@ describe("keyword search", () => {
   });
 
   // The smallest gain of each model over keywords, and its smallest mean reciprocal rank.
-  for (const [name, model, { minGain, minRank }] of [["the default model", undefined, { minGain: 0.19, minRank: 0 }], ["the small model", "ranklet/small", { minGain: 0, minRank: 0.7 }]]) {
+  for (const [name, model, { minGain, minRank }] of [["the default model", undefined, { minGain: 0.19, minRank: 0 }], ["the small model", "ranklet/small", { minGain: 0, minRank: 0.66 }]]) {
     test(`${name} ranks the right passages of the page's collection higher than keyword search`, async (t) => {
       const { keywords, ranklet } = await meanRanks(model);
       t.diagnostic(`mean reciprocal rank over ${queries.length} queries: keywords ${keywords.toFixed(2)}, Ranklet ${ranklet.toFixed(2)}`);
