@@ -23,8 +23,7 @@ export async function withGpuChoices<T>(load: () => Promise<T>): Promise<T> {
 
 /** Does not create the Cache: without a GPU, there is nothing to keep. */
 async function read(): Promise<string> {
-  if (!(await caches.has(cacheName))) return "";
-  return (await (await (await caches.open(cacheName)).match(url))?.text()) ?? "";
+  return (await (await caches.match(url, { cacheName }))?.text()) ?? "";
 }
 
 async function write(choices: string): Promise<void> {

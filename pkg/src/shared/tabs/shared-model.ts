@@ -10,7 +10,7 @@ import { type CollectionNumbers, SharedScorer } from "../shared-scorer.js";
 import { parseTabMessage, type SharedMessage, type TabMessage } from "./messages.js";
 import { Tab } from "./tab.js";
 
-const notJoined = "the engine is not shared with other tabs, because their version of the package is another one";
+const notJoined = "the engine is not shared with other tabs: their version of the package is another one";
 
 /** Called when the first tab has joined, and when the last one has left. */
 interface Occupancy {
