@@ -255,7 +255,7 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
     await share(first);
     const { backend, warnings } = await Promise.race([share(other), sleep(20_000).then(() => assert.fail("the tab waits"))]);
     assert.equal(backend.shared, "page");
-    assert.deepEqual(warnings, ["the engine is not shared with other tabs, because their version of the package is another one"]);
+    assert.deepEqual(warnings, ["the engine is not shared with other tabs: their version of the package is another one"]);
     assert.deepEqual(await ranked(other), await ranked(first));
     await dispose(other);
     await dispose(first);
