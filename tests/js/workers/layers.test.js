@@ -54,6 +54,12 @@ describe("layers in several workers", () => {
     });
   }
 
+  test("layers load without the cache", async () => {
+    const reranker = await Reranker.load(url, { device: "cpu", cache: false, workers: 2, split: "layers" });
+    assert.equal(reranker.info.backend.split, "layers");
+    reranker.dispose();
+  });
+
   test("with copies, info says so", async () => {
     const reranker = await Reranker.load(url, { device: "cpu", workers: 2 });
     assert.equal(reranker.info.backend.split, "copies");

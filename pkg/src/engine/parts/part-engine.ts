@@ -20,7 +20,7 @@ export class PartEngine {
    */
   static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, { part, unpooledRows, cuts }: PartSettings): Promise<PartEngine> {
     const { smallFiles, weights } = await readSmallFiles(files, settings.weights);
-    const { reason: _, max_memory_bytes: _limit, ...engineSettings } = settings;
+    const { reason: _, no_cache: _cache, max_memory_bytes: _limit, ...engineSettings } = settings;
     const loader = callEngine(() => WasmLoader.part(smallFiles, JSON.stringify(engineSettings), part, unpooledRows, Uint32Array.from(cuts)));
     try {
       for (const [name, data] of weights) await pushFile(loader, name, data);
