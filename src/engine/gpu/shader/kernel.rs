@@ -62,6 +62,8 @@ pub(crate) enum Arithmetic {
     I8,
 }
 
+// Browsers have no profiles.
+#[cfg(not(target_arch = "wasm32"))]
 impl Arithmetic {
     /// The number of input values in a word of 32 bits.
     pub(crate) fn values_per_word(self) -> usize {
