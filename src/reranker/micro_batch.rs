@@ -68,9 +68,9 @@ impl<'a> MicroBatchBuilder<'a> {
         self.batch.tokens() >= self.max_tokens
     }
 
-    /// Whether the batch, whose last row is a variant of a pair, ends here though the engine takes more tokens. The first batch
-    /// ends after few variants, so that contributions are known early, and a later one after about twice as many as the one
-    /// before it. Two variants make no contribution: the pair itself, and the pair without units.
+    /// Returns true if the batch ends after `last_variant` of a pair, although the engine takes more tokens. The first batch has
+    /// few variants, so that the first contributions arrive early. Each later batch has about twice as many as the one before.
+    /// The pair itself and the pair without units, which come first, are no contribution yet.
     pub(super) fn ends_early(&self, last_variant: usize) -> bool {
         let earlier = (last_variant + 1).saturating_sub(self.rows.len());
         last_variant > 1 && self.batch.tokens() >= FIRST_VARIANT_TOKENS * (1 + earlier / 2)

@@ -214,7 +214,7 @@ async fn adapter() -> Result<(wgpu::Adapter, bool)> {
     Ok((adapter, packed_dot))
 }
 
-/// Whether the device has subgroups. wgpu cannot request them in browsers, so pkg/glue.mjs does it.
+/// Returns true if the device has subgroups. In browsers, wgpu cannot request them, so pkg/glue.mjs requests them.
 #[cfg(target_arch = "wasm32")]
 fn has_subgroups(device: &wgpu::Device) -> bool {
     device.as_webgpu().is_some_and(|device| device.features().has("subgroups"))
