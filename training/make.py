@@ -128,11 +128,13 @@ def make_start(options, recipe):
 
 
 def train(options, recipe):
-    """Trains until the recipe's last step, from the last checkpoint if there is one."""
+    """Trains until the last step of the recipe's last stage, from the last checkpoint if there is one."""
     folder = options.work / recipe.name
     if not (folder / "start" / "tokenizer.json").exists():
         make_start(options, recipe)
-    Run(folder, recipe.settings, *training_data(options)).train(log_to(folder / "log.txt"))
+    data = training_data(options)
+    for settings in recipe.stages:
+        Run(folder, settings, *data).train(log_to(folder / "log.txt"))
 
 
 def calibrate(model, tokenizer_path, options, sets):
@@ -152,7 +154,7 @@ def calibrate(model, tokenizer_path, options, sets):
 def export(options, recipe):
     """Writes the averaged weights in f16 to `model/`, and the quantized file to `quantized/`, with the built `ranklet`."""
     folder = options.work / recipe.name
-    model = Run(folder, recipe.settings, [], {}).averaged_model()
+    model = Run(folder, recipe.stages[-1], [], {}).averaged_model()
     tokenizer = folder / "start" / "tokenizer.json"
     sets = development_sets(read_all(options.data))
     print(json.dumps(measure(model, tokenizer, sets)), flush=True)

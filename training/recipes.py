@@ -16,14 +16,15 @@ class Recipe:
     # Rounding of the word embeddings before training, because training leaves them as they are.
     embeddings: str
     dtype: str
-    settings: Settings
+    # The stages of training, each from the last step of the one before it to its own `steps`.
+    stages: tuple[Settings, ...]
     # Training of the hidden states of the layers that are left; None if all layers are left.
     distillation: Settings | None = None
 
 
 # Collections with few queries are seen more often.
 REPEAT = {"dl22": 6}
-# The last stage of training, with questions whose answer is one sentence. TRIED.md has the stages before.
+# In the last stage: more questions whose answer is one sentence. TRIED.md has the lists of each stage.
 QA_REPEAT = {"dl22": 16, "wikiqa": 20, "xquad": 4}
 
 RECIPES = {
@@ -35,7 +36,10 @@ RECIPES = {
             20_000,
             "q4",
             "q4",
-            Settings(steps=11300, cooldown=700, learning_rate=1.0e-4, lists=4, repeat=QA_REPEAT),
+            (
+                Settings(steps=10600, cooldown=2200, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
+                Settings(steps=11300, cooldown=700, learning_rate=1.0e-4, lists=4, repeat=QA_REPEAT),
+            ),
             Settings(
                 steps=400,
                 warmup=30,
@@ -48,6 +52,16 @@ RECIPES = {
                 repeat=REPEAT,
             ),
         ),
-        Recipe("default", (0, 1, 2, 3, 4, 5), None, "", "q8", Settings(steps=3420, cooldown=420, learning_rate=5e-5, lists=4, repeat=QA_REPEAT)),
+        Recipe(
+            "default",
+            (0, 1, 2, 3, 4, 5),
+            None,
+            "",
+            "q8",
+            (
+                Settings(steps=3000, cooldown=900, learning_rate=7e-5, lists=4, repeat=REPEAT),
+                Settings(steps=3420, cooldown=420, learning_rate=5e-5, lists=4, repeat=QA_REPEAT),
+            ),
+        ),
     )
 }
