@@ -22,14 +22,15 @@ import torch
 # Before transformers is imported: all files are local.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from data import lists
+from data import lists, sentences
 from data.queries import from_passages
-from data.sources import Query, read_all
+from data.sources import Query, read_all, wikiqa_dev
 from evaluate.calibration import fit, sigmoid
 from evaluate.development import development_sets, measure, pair_scorer
 from model import bert, vocabulary
 from model.student import round_embeddings, student
 from recipes import RECIPES
+from teachers import cross
 from teachers.encoder import ENCODERS, embeddings
 from train.distill import Distillation
 from train.loop import Run
@@ -37,6 +38,8 @@ from train.loop import Run
 SEED = 20261129
 # Queries made from the passages of TREC DL22.
 MADE_QUERIES = 20000
+# Collections of short documents, which the cross-encoder scores too: it is good at them, and fast.
+SHORT = ("wikiqa", "wikiqa-dev", "sentences")
 TOKENIZER_FILES = ("tokenizer_config.json", "config_sentence_transformers.json")
 
 
@@ -53,13 +56,18 @@ def log_to(path):
 
 
 def read_pools(data):
-    """Returns the collections; TREC DL22 gets a twin with the queries made from its passages."""
+    """Returns the collections; TREC DL22 gets a twin with queries made from its passages, and one with its sentences."""
     collections = read_all(data)
     web = collections[0]
     made = type(web)("made", web.passages)
     texts = from_passages(web.passages.values(), MADE_QUERIES, random.Random(SEED))
     made.queries = [Query(text) for text in texts]
-    return [*collections, made]
+    return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data)]
+
+
+def cross_of(options):
+    """Returns a function that computes logits of pairs with the cross-encoder that training starts from."""
+    return lambda pairs: cross.logits(options.ranklet, options.start, options.work, pairs)
 
 
 def make_lists(options):
@@ -71,7 +79,7 @@ def make_lists(options):
         queries = [query.text for query in pool.queries]
         tables = {name: embeddings(encoder, options.packages, options.work, texts) for name, encoder in ENCODERS.items()}
         asked = {name: embeddings(encoder, options.packages, options.work, queries, True) for name, encoder in ENCODERS.items()}
-        entries += lists.build(pool, tables, asked, SEED)
+        entries += lists.build(pool, tables, asked, SEED, cross_of(options) if pool.name in SHORT else None)
         passages.update(pool.passages)
     lists.write(options.work / "lists.jsonl", entries)
     (options.work / "passages.json").write_text(json.dumps(passages, ensure_ascii=False))

@@ -27,10 +27,19 @@ def candidates(query, ids, position, dense, index, rng):
     return list(dict.fromkeys(chosen))
 
 
-def build(collection, embeddings, query_embeddings, seed, weights=None):
-    """Yields an entry per query: its text, candidates, targets, and the scores of each teacher.
+def add_cross_scores(entries, passages, cross):
+    """Adds the logits of a cross-encoder to the scores of each entry."""
+    logits = cross([(query.text, passages[document]) for query, documents, _ in entries for document in documents])
+    ends = np.cumsum([len(documents) for _, documents, _ in entries])
+    for (*_, scores), values in zip(entries, np.split(logits, ends[:-1])):
+        scores["cross"] = values
 
-    `embeddings` and `query_embeddings` have a matrix per bi-encoder, in the order of the passages and queries.
+
+def build(collection, embeddings, query_embeddings, seed, cross=None, weights=None):
+    """Yields an entry per query: its text, candidates and targets.
+
+    `embeddings` and `query_embeddings` have a matrix per bi-encoder, in the order of the passages and queries. `cross`, if
+    it is given, returns the logits of pairs, as a further teacher.
     """
     rng = random.Random(f"{seed}-{collection.name}")
     ids = list(collection.passages)
@@ -46,7 +55,9 @@ def build(collection, embeddings, query_embeddings, seed, weights=None):
         scores = {name: scores[name][rows] for name in names}
         scores["bm25"] = index.scores(query.text)[rows]
         entries.append((query, [ids[row] for row in rows], scores))
-    scales = {name: Standardizer([scores[name] for *_, scores in entries]) for name in (*names, "bm25")}
+    if cross is not None:
+        add_cross_scores(entries, collection.passages, cross)
+    scales = {name: Standardizer([scores[name] for *_, scores in entries]) for name in entries[0][2]}
     for query, documents, scores in entries:
         standardized = {name: scales[name](values) for name, values in scores.items()}
         splade = query.runs.get("SPLADE_P_P_ENSEMBLE_DISTIL")

@@ -1,7 +1,7 @@
 """Reads the public collections: passages, queries and labels.
 
 `root` is the folder that the user gives, with one folder per collection (see README.md). What is held out is decided
-here and nowhere else: nothing below reads TREC DL21, WikiQA's development set or Cranfield.
+here and nowhere else: nothing below reads TREC DL21 or Cranfield.
 """
 
 import csv
@@ -68,18 +68,31 @@ def xquad(root):
     return split(collection)
 
 
-def wikiqa(root):
-    """WikiQA's test set: questions on the sentences of an article. Its development set is held out."""
-    collection, queries = Collection("wikiqa"), {}
-    with open(root / "wikiqa/WikiQA-test-gold.tsv", newline="") as file:
+def wikiqa_questions(path, passages):
+    """Reads the questions of a file of WikiQA, and adds the sentences of their articles to `passages`."""
+    queries = {}
+    with open(path, newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             name = f"wikiqa-{row['SentenceID']}"
-            collection.passages[name] = row["Sentence"]
+            passages[name] = row["Sentence"]
             query = queries.setdefault(row["QuestionID"], Query(row["Question"]))
-            if row["Label"] == "1":
+            if row["Label"].strip() == "1":
                 query.answers.append(name)
-    collection.queries = list(queries.values())
+    return list(queries.values())
+
+
+def wikiqa(root):
+    """WikiQA's test set: questions on the sentences of an article."""
+    collection = Collection("wikiqa")
+    collection.queries = wikiqa_questions(root / "wikiqa/WikiQA-test-gold.tsv", collection.passages)
     return split(collection)
+
+
+def wikiqa_dev(root):
+    """WikiQA's development set. The report has it too: see README.md."""
+    collection = Collection("wikiqa-dev")
+    collection.queries = wikiqa_questions(root / "wikiqa/WikiQA-dev.tsv", collection.passages)
+    return collection
 
 
 def scifact(root):
@@ -111,5 +124,5 @@ def scifact(root):
 
 
 def read_all(root):
-    """Reads every collection that is used in training."""
+    """Reads every collection that is used in training, but for those that models leave out."""
     return [dl22(root), xquad(root), wikiqa(root), scifact(root)]

@@ -4,8 +4,8 @@ import numpy as np
 
 # The standard deviation of the targets of a query's candidates.
 SPREAD = 2.0
-# Weights of the standardized scores. `splade` applies to TREC DL22 only.
-WEIGHTS = {"minilm": 0.7, "e5": 1.0, "bm25": 0.25, "splade": 1.0}
+# Weights of the standardized scores. `splade` applies to TREC DL22 only, `cross` to short documents.
+WEIGHTS = {"minilm": 0.7, "e5": 1.0, "bm25": 0.25, "splade": 1.0, "cross": 0.7}
 # The correlation of two teachers within a query, roughly.
 CORRELATION = 0.5
 # Added for labeled answers, in standard deviations.
