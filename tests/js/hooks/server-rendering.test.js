@@ -10,11 +10,14 @@ import { frameworkProject } from "../support/package/framework-project.js";
 const programs = {
   react: `
 import { useRanking, useReranker } from "ranklet/react";
-import { createElement, StrictMode } from "react";
+import { createElement, StrictMode, useState } from "react";
 import { renderToString } from "react-dom/server";
 function Search() {
+  // A second render, with a document as LangChain's splitters return it.
+  const [rendered, setRendered] = useState(false);
+  if (!rendered) setRendered(true);
   const { reranker, loading } = useReranker();
-  const { results } = useRanking(reranker, "q", ["a"]);
+  const { results } = useRanking(reranker, "q", [{ pageContent: "a", metadata: { loc: { lines: { from: 1, to: 2 } } }, date: new Date(0) }]);
   return createElement("p", null, JSON.stringify({ loading, results }).replaceAll('"', "'"));
 }
 const html = renderToString(createElement(StrictMode, null, createElement(Search)));`,
