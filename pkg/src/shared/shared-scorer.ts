@@ -67,7 +67,12 @@ export class SharedScorer implements Scorer {
     throwIfAborted(this.#lifetime.signal);
     const number = this.#collections.get(collection) ?? this.#numbers.next++;
     this.#collections.set(collection, number);
-    await this.#engine.prepare(number, input);
+    try {
+      await this.#engine.prepare(number, input);
+    } finally {
+      // The engine may have released the collection before it began to prepare the documents, which creates it again.
+      if (this.#lifetime.signal.aborted) this.#engine.release(number);
+    }
     throwIfAborted(this.#lifetime.signal);
   }
 

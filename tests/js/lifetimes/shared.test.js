@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm";
 
 import { lastOf } from "../support/collect.js";
 import { checkpoint } from "../support/models/fixtures.js";
+import * as modules from "../support/package/modules.js";
 import { dist } from "../support/paths.js";
 import { deferred } from "../support/pool.js";
 
@@ -75,6 +76,27 @@ test("each reranker has its own collections and running calls", async () => {
   await assert.rejects(lastOf(numbers.rank("q")), { code: "disposed" });
   assert.equal((await calls[1]).results.length, 200);
   assert.equal((await lastOf(letters.rank("q"))).total, 3);
+  second.dispose();
+});
+
+test("a reranker that is disposed while it prepares documents leaves none in the engine", async (t) => {
+  const open = new Set();
+  const { prototype } = modules.glue.WasmReranker;
+  const create = prototype.collection;
+  t.mock.method(prototype, "collection", function () {
+    const collection = create.call(this);
+    open.add(collection);
+    t.mock.method(collection, "free", () => open.delete(collection));
+    return collection;
+  });
+  const here = { workers: 0 };
+  const [first, second] = [await modules.Reranker.shared(url, here), await modules.Reranker.shared(url, here)];
+  const collection = await second.prepare(["a"]);
+  const preparing = first.prepare(["a", "b"]);
+  first.dispose();
+  await assert.rejects(preparing, { code: "disposed" });
+  assert.equal(open.size, 1);
+  assert.equal((await lastOf(collection.rank("q"))).total, 1);
   second.dispose();
 });
 
