@@ -8,7 +8,9 @@ export class Admission {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #closed = false;
-  #onIdle: (() => void) | undefined;
+  #reportIdle!: () => void;
+  /** Resolves when no request runs after `close`. */
+  readonly #idle = new Promise<void>((resolve) => (this.#reportIdle = resolve));
   /** A moving average of the time that a request takes, for `Retry-After`. */
   #averageMs = 1000;
 
@@ -46,10 +48,11 @@ export class Admission {
     }
   }
 
-  /** Refuses new requests. Resolves when all requests that were accepted are answered. */
-  async close(): Promise<void> {
+  /** Refuses new requests. Resolves when all requests that were accepted are answered. May be called more than once. */
+  close(): Promise<void> {
     this.#closed = true;
-    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    this.#checkIdle();
+    return this.#idle;
   }
 
   /** Waits for a place, which `#release` hands over. */
@@ -76,7 +79,11 @@ export class Admission {
     const next = this.#waiting.shift();
     if (next !== undefined) return next();
     this.#running--;
-    if (this.#running === 0) this.#onIdle?.();
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#closed && this.#running === 0) this.#reportIdle();
   }
 
   /** Seconds until the requests that wait now are likely to be answered. */
