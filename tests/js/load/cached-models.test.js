@@ -170,6 +170,17 @@ describe("Reranker.downloadSize", () => {
     assert.equal(await Reranker.downloadSize(model.url), 0);
     await rejectsWith("network", /config\.json is missing/, () => Reranker.downloadSize("some-org/none", where()));
   });
+
+  test("it rejects without the weights, as load does", async () => {
+    const gguf = "some-org/gguf";
+    context.hub.publish(gguf, new Map([...[...files].filter(([name]) => name !== "model.safetensors"), ["model.gguf", new Uint8Array(9)]]));
+    for (const lists of [false, true]) {
+      context.hub.lists = lists;
+      const sizeOf = (of, options) => () => Reranker.downloadSize(of, { ...where(), ...options });
+      await rejectsWith("network", /none\.safetensors is missing: .*\/none\.safetensors answered 404/, sizeOf(id, { weights: "none.safetensors" }));
+      await rejectsWith("network", /model\.safetensors is missing: .*; weights in other formats .* are not read/, sizeOf(gguf));
+    }
+  });
 });
 
 describe("integrity", () => {
