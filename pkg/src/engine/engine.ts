@@ -30,6 +30,11 @@ export interface EngineSettings {
   readonly no_cache?: true;
 }
 
+/** Returns the JSON that `WasmLoader` reads. It refuses settings that it does not know. */
+export function settingsJson({ reason: _, no_cache: _cache, ...settings }: EngineSettings): string {
+  return JSON.stringify(settings);
+}
+
 /** The thread that an engine computes on. */
 export interface EngineThread {
   /** Resolves in a later task, after the events that are queued now. */
@@ -86,8 +91,7 @@ export class Engine implements Scorer {
     const { smallFiles, weights, bytes } = await readSmallFiles(files, settings.weights);
     // Without weights, their names are all that the engine needs to tell which are missing.
     if (bytes === 0) for (const [name] of weights) smallFiles.set(name, new Uint8Array());
-    const { reason, no_cache, ...engineSettings } = settings;
-    const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), JSON.stringify(engineSettings)));
+    const loader = callEngine(() => new WasmLoader(smallFiles, BigInt(bytes), settingsJson(settings)));
     let parts: { readonly plan: LayersPlan; readonly rest: Rest } | undefined;
     try {
       if (split !== undefined) {
@@ -101,8 +105,8 @@ export class Engine implements Scorer {
       throw error;
     }
     const finish = (): Promise<WasmReranker> => callEngineAsync(() => loader.finish_async());
-    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await (no_cache ? finish() : withGpuChoices(finish));
-    return callEngine(() => new Engine(model, thread, reason, parts));
+    const model = settings.device === "cpu" ? callEngine(() => loader.finish()) : await (settings.no_cache ? finish() : withGpuChoices(finish));
+    return callEngine(() => new Engine(model, thread, settings.reason, parts));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { WasmLoader, type WasmPart } from "../../wasm/ranklet.js";
 
 import { callEngine, freeQuietly } from "../call-engine.js";
-import type { EngineSettings } from "../engine.js";
+import { type EngineSettings, settingsJson } from "../engine.js";
 import { type FileData, pushFile, readSmallFiles } from "../weights-files.js";
 import type { BatchResult, PartialBatch } from "./rest.js";
 import type { PartSettings } from "./split.js";
@@ -20,8 +20,9 @@ export class PartEngine {
    */
   static async load(files: ReadonlyMap<string, FileData>, settings: EngineSettings, { part, unpooledRows, cuts }: PartSettings): Promise<PartEngine> {
     const { smallFiles, weights } = await readSmallFiles(files, settings.weights);
-    const { reason: _, no_cache: _cache, max_memory_bytes: _limit, ...engineSettings } = settings;
-    const loader = callEngine(() => WasmLoader.part(smallFiles, JSON.stringify(engineSettings), part, unpooledRows, Uint32Array.from(cuts)));
+    // The limit is for all parts together, and the first one checks it.
+    const { max_memory_bytes: _, ...ownSettings } = settings;
+    const loader = callEngine(() => WasmLoader.part(smallFiles, settingsJson(ownSettings), part, unpooledRows, Uint32Array.from(cuts)));
     try {
       for (const [name, data] of weights) await pushFile(loader, name, data);
     } catch (error) {
