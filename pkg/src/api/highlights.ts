@@ -1,6 +1,6 @@
-import { RankletError, renumbered } from "../errors.js";
+import { renumbered } from "../errors.js";
 import type { Deadline } from "../scoring/deadline.js";
-import { addTotals, scoreJobs, type Totals } from "../scoring/score.js";
+import { addTotals, miscounted, scoreJobs, type Totals } from "../scoring/score.js";
 import type { DocumentLimits, Scorer } from "../scoring/scorer.js";
 import { queryJobs, windows } from "../scoring/windows.js";
 import type { Highlight, Scores } from "../types.js";
@@ -68,7 +68,7 @@ export async function withHighlights(
       maxStepMs: deadline.maxStepMs,
       onPartial: (partial) => {
         addTotals(totals, { ...partial, cacheHits: 0 });
-        if (partial.scores.length !== partial.indices.length) throw new RankletError("internal", "the engine returned a wrong number of scores");
+        if (partial.scores.length !== partial.indices.length) throw miscounted(partial.indices.length);
         partial.indices.forEach((index, position) => add(open[index] as Sentence, partial.scores[position] as number));
         deadline.check();
       },

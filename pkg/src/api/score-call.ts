@@ -1,6 +1,5 @@
-import { RankletError } from "../errors.js";
 import type { Deadline } from "../scoring/deadline.js";
-import { addTotals, noTotals, scoreJobs, type Totals } from "../scoring/score.js";
+import { addTotals, miscounted, noTotals, scoreJobs, type Totals } from "../scoring/score.js";
 import type { Job, Scorer } from "../scoring/scorer.js";
 import type { ScoreProgress, Scores } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
@@ -70,8 +69,4 @@ export function finished({ unscored, ...scores }: CallScores): ScoredDocument[] 
   if (unscored.length === 0) return all;
   const left = new Set(unscored);
   return all.filter(({ index }) => !left.has(index));
-}
-
-function miscounted(pairs: number): RankletError {
-  return new RankletError("internal", `the engine returned a wrong number of scores for ${pairs} pairs`);
 }

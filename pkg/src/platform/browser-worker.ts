@@ -6,6 +6,9 @@ import type { WorkerPort } from "../worker/port.js";
 import { isReady } from "../worker/protocol.js";
 import { WorkerStartError } from "../worker/worker-start-error.js";
 
+/** Why a worker has ended whose program did not start. */
+export const programNotLoaded = "its program could not be loaded; if a content security policy forbids it, allow it with worker-src";
+
 /** Starts a worker in a browser. */
 export function startWorker(): WorkerPort {
   // The name is also that of a lock.
@@ -20,7 +23,7 @@ export function startWorker(): WorkerPort {
         if (isObject(data) && isReady(data)) whenFree(name, watching.signal, () => onEnd("it stopped without an error"));
         onMessage(data);
       };
-      worker.onerror = (event) => onEnd(event.message || "its program could not be loaded; if a content security policy forbids it, allow it with worker-src");
+      worker.onerror = (event) => onEnd(event.message || programNotLoaded);
       worker.onmessageerror = () => onEnd("it sent a message that cannot be deserialized");
     },
     keepAlive: () => {},

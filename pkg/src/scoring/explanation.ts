@@ -2,7 +2,7 @@ import { RankletError } from "../errors.js";
 import type { Contribution, Explanation, Span } from "../types.js";
 import { abortable } from "../util/abort.js";
 import { expectSameDevice } from "./fallback.js";
-import { type IndexedScores, streamJob } from "./score.js";
+import { type IndexedScores, miscounted, streamJob } from "./score.js";
 import type { ExplainedPair, ExplanationPlan, Scorer } from "./scorer.js";
 
 const wholeDocument = { maxTokensPerDocument: undefined, longDocuments: "chunk" } as const;
@@ -93,7 +93,7 @@ class SettlingExplanation implements ExplanationStep {
 
   add({ indices, scores }: IndexedScores): void {
     this.#scored += indices.length;
-    if (scores.length !== indices.length || this.#scored > this.#plan.variants) throw this.#miscounted();
+    if (scores.length !== indices.length || this.#scored > this.#plan.variants) throw miscounted(this.#plan.variants);
     indices.forEach((variant, position) => {
       this.#logits[variant] = scores[position] as number;
       this.#isScored[variant] = 1;
@@ -102,7 +102,7 @@ class SettlingExplanation implements ExplanationStep {
 
   /** @throws RankletError `internal` if variants are missing at the end */
   expectAll(): void {
-    if (this.#scored !== this.#plan.variants) throw this.#miscounted();
+    if (this.#scored !== this.#plan.variants) throw miscounted(this.#plan.variants);
   }
 
   explanation(): Explanation {
@@ -137,9 +137,5 @@ class SettlingExplanation implements ExplanationStep {
       end: units[3 * unit + 2] as number,
       contribution: Math.fround(sum / Math.max(1, known[unit] as number)),
     }));
-  }
-
-  #miscounted(): RankletError {
-    return new RankletError("internal", `the engine returned a wrong number of scores for ${this.#plan.variants} variants`);
   }
 }

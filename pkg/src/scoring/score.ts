@@ -1,4 +1,4 @@
-import { renumbered } from "../errors.js";
+import { RankletError, renumbered } from "../errors.js";
 import { linkAbort, throwIfAborted } from "../util/abort.js";
 import { AsyncQueue } from "../util/async-queue.js";
 import { expectSameDevice } from "./fallback.js";
@@ -25,6 +25,11 @@ export function addTotals(totals: Totals, { tokens, engineMs, cacheHits = 0 }: P
 /** The scores of one micro-batch, with the index in the call of each pair. */
 export interface IndexedScores extends PartialScores {
   readonly indices: Uint32Array;
+}
+
+/** Creates the error for an engine that does not return one score, or one of each label, for each of `count` pairs. */
+export function miscounted(count: number): RankletError {
+  return new RankletError("internal", `the engine returned a wrong number of scores for ${count} pairs`);
 }
 
 /** How to score, and the receiver of the scores. */

@@ -1,4 +1,5 @@
-import { RankletError, renumbered } from "../errors.js";
+import { renumbered } from "../errors.js";
+import { miscounted } from "../scoring/score.js";
 import type { DocumentBatch, ExplainedPair, ExplanationPlan, JobOptions, PartialScores } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { type JobChunk, remainder } from "./job-splitter.js";
@@ -61,7 +62,7 @@ export class PoolWorker {
     let done = 0;
     const onPartial = (partial: PartialScores): void => {
       const indices = chunk.indices.subarray(done, done + partial.scores.length / numLabels);
-      if (indices.length * numLabels !== partial.scores.length) throw miscounted(chunk);
+      if (indices.length * numLabels !== partial.scores.length) throw miscounted(chunk.indices.length);
       done += indices.length;
       options.onPartial(partial, indices);
     };
@@ -74,7 +75,7 @@ export class PoolWorker {
     } finally {
       this.#chunks--;
     }
-    if (done !== chunk.indices.length) throw miscounted(chunk);
+    if (done !== chunk.indices.length) throw miscounted(chunk.indices.length);
     return undefined;
   }
 
@@ -115,8 +116,4 @@ export class PoolWorker {
       }
     }
   }
-}
-
-function miscounted({ indices }: JobChunk): RankletError {
-  return new RankletError("internal", `the worker returned a wrong number of scores for ${indices.length} pairs`);
 }

@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors.js";
-import { openWorker } from "../../platform/browser-worker.js";
+import { openWorker, programNotLoaded } from "../../platform/browser-worker.js";
 
 /** The workers that a tab has started for a shared worker, which is connected to them directly. */
 export class HostedWorkers {
@@ -21,7 +21,7 @@ export class HostedWorkers {
     try {
       const worker = openWorker(name);
       this.#workers.set(name, worker);
-      worker.onerror = (event) => this.#end(name, event.message || "its program could not be loaded; if a content security policy forbids it, allow it with worker-src");
+      worker.onerror = (event) => this.#end(name, event.message || programNotLoaded);
       const module = await this.#module();
       worker.postMessage({ type: "connect", module }, [port]);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { newSharedWorker } from "../../assets.js";
 import { messageOf, RankletError } from "../../errors.js";
 import type { EngineInputs } from "../../load/stages.js";
+import { programNotLoaded } from "../../platform/browser-worker.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
 import { holdLock, uniqueName, whenFree } from "../../util/locks.js";
@@ -178,7 +179,7 @@ function start(name: string, signal: AbortSignal): Promise<{ worker: SharedWorke
   const started = new Promise<{ worker: SharedWorker; sharedLock: string }>((resolve, reject) => {
     const connect = (): void => {
       const worker = newSharedWorker(name);
-      worker.onerror = () => reject(new Error("its program could not be loaded; if a content security policy forbids it, allow it with worker-src"));
+      worker.onerror = () => reject(new Error(programNotLoaded));
       worker.port.onmessage = ({ data }: MessageEvent<unknown>) => {
         const message = parseSharedMessage(data);
         if (typeof message !== "string" && message.type === "ready") resolve({ worker, sharedLock: message.lock });
