@@ -54,7 +54,7 @@ describe("every page", () => {
     const blocks = markdownFiles().flatMap((path) => [...read(path).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => [path, code]));
     assert.ok(blocks.length >= 6, `${blocks.length} blocks`);
     for (const [path, code] of blocks) {
-      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--check", "-"], { input: code, encoding: "utf8" });
+      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--check", "-"], { input: code, encoding: "utf8", timeout: 60_000 });
       assert.equal(status, 0, `${path}: ${stderr}`);
     }
   });

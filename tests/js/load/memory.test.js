@@ -38,7 +38,7 @@ describe("the predicted memory of a mid-size model", () => {
 
   for (const dtype of ["f32", "q8"]) {
     test(`the predicted memory of a mid-size model in ${dtype} is within 10 % of WebAssembly's memory`, () => {
-      const text = execFileSync(process.execPath, [child, pathToFileURL(`${folder}/`).href, dtype, index.href], { encoding: "utf8" });
+      const text = execFileSync(process.execPath, [child, pathToFileURL(`${folder}/`).href, dtype, index.href], { encoding: "utf8", timeout: 120_000 });
       const { loaded, scored, predicted } = JSON.parse(text);
       const [load, peak, prediction] = [loaded, scored, predicted].map((bytes) => (bytes / 1e6).toFixed(1));
       console.log(`${dtype}: ${load} MB loaded, ${peak} with scoring, ${prediction} predicted`);

@@ -42,7 +42,7 @@ const answer = () => run().catch(({ name, code, message }) => ({ name, code, mes
 globalThis.answer = answer;
 globalThis.addEventListener?.("fetch", (event) => event.respondWith(answer().then((result) => Response.json(result))));
 `);
-    const { status, stdout, stderr } = spawnSync(esbuild, [source, "--bundle", "--format=iife", `--conditions=${condition}`, "--log-level=error"], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(esbuild, [source, "--bundle", "--format=iife", `--conditions=${condition}`, "--log-level=error"], { encoding: "utf8", timeout: 60_000 });
     assert.equal(status, 0, stderr);
     return stdout;
   }

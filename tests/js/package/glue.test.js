@@ -26,7 +26,7 @@ test("two builds that differ in the indices of callbacks get the same glue, and 
       writeFileSync(join(folder, "ranklet_bg.wasm"), moduleWith(name));
       return folder;
     });
-    execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), ...folders]);
+    execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), ...folders], { timeout: 60_000 });
     for (const folder of folders) {
       assert.equal(readFileSync(join(folder, "ranklet.js"), "utf8"), "// function: { ret: I32 }\nwasm.callback_0();\n");
       const module = new WebAssembly.Module(readFileSync(join(folder, "ranklet_bg.wasm")));
@@ -58,7 +58,7 @@ test("names that only the glue uses are shortened in the glue and in the module"
     const glue = [`    const import0 = {`, `        ${imported}: function() {`, "            return 5;", "        },", "    };", `    wasm.${exported}();`];
     writeFileSync(join(folder, "ranklet.js"), glue.join("\n"));
     writeFileSync(join(folder, "ranklet_bg.wasm"), moduleThatImports(imported, exported));
-    execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), folder]);
+    execFileSync(process.execPath, [inRepository("pkg/glue.mjs"), folder], { timeout: 60_000 });
     const renamed = readFileSync(join(folder, "ranklet.js"), "utf8").split("\n");
     assert.deepEqual([renamed[1], renamed[5]], ["        i0: function() {", "    wasm.wb_0();"]);
     const module = new WebAssembly.Module(readFileSync(join(folder, "ranklet_bg.wasm")));

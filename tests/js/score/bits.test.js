@@ -103,7 +103,7 @@ function nativeBits(some, model = []) {
   if (!existsSync(program)) throw new Error(`no ${program}: cargo build --release --bin ranklet makes it`);
   const input = some.map((pair) => JSON.stringify(pair)).join("\n");
   const options = ["--device", "cpu", "--scores", "raw", "--json"];
-  const rows = JSON.parse(execFileSync(program, ["score", "--pairs", "-", ...model, ...options], { input, encoding: "utf8" }));
+  const rows = JSON.parse(execFileSync(program, ["score", "--pairs", "-", ...model, ...options], { input, encoding: "utf8", timeout: 120_000 }));
   return Array.from(new Uint32Array(Float32Array.from(rows.flat()).buffer));
 }
 

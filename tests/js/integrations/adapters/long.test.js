@@ -19,7 +19,7 @@ describe("in the real framework", { skip: process.env.RANKLET_LONG === undefined
   before(async () => {
     project = installPacked();
     const install = ["install", "--no-audit", "--no-fund", "--loglevel=error", ...packages];
-    execFileSync("npm", install, { cwd: project.folder, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("npm", install, { cwd: project.folder, stdio: ["ignore", "ignore", "inherit"], timeout: 600_000 });
     cpSync(fileURLToPath(new URL("long/", import.meta.url)), project.folder, { recursive: true });
     const reranker = await Reranker.load(undefined, { workers: 1 });
     const score = async (scores) => (await reranker.rerank({ query, documents, topN: 2, scores })).results;
@@ -28,7 +28,7 @@ describe("in the real framework", { skip: process.env.RANKLET_LONG === undefined
   });
   after(() => project?.remove());
 
-  const run = (script) => JSON.parse(execFileSync(process.execPath, [script, JSON.stringify([query, ...documents])], { cwd: project.folder, encoding: "utf8" }).trim().split("\n").at(-1));
+  const run = (script) => JSON.parse(execFileSync(process.execPath, [script, JSON.stringify([query, ...documents])], { cwd: project.folder, encoding: "utf8", timeout: 300_000 }).trim().split("\n").at(-1));
 
   test("Genkit ranks, and keeps content and metadata", () => {
     assert.deepEqual(run("genkit.mjs"), expected.model.map(({ index, score }) => ({ text: documents[index], metadata: { source: `${index}.txt`, score } })));
@@ -41,7 +41,7 @@ describe("in the real framework", { skip: process.env.RANKLET_LONG === undefined
   test("the types are those of the frameworks", () => {
     const options = { target: "ES2022", module: "NodeNext", strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, noEmit: true, types: ["node"], lib: ["ES2023", "DOM"] };
     writeFileSync(join(project.folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["consumer.ts"] }));
-    const { stdout, status } = spawnSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: project.folder, encoding: "utf8" });
+    const { stdout, status } = spawnSync("npx", ["--no-install", "tsc", "-p", "."], { cwd: project.folder, encoding: "utf8", timeout: 300_000 });
     assert.equal(stdout, "");
     assert.equal(status, 0);
   });

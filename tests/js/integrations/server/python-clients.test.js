@@ -109,8 +109,8 @@ function python(name) {
   const folder = fileURLToPath(new URL(`.build/python-${name}/`, root));
   const program = `${folder}bin/python`;
   if (!existsSync(`${folder}ready`)) {
-    execFileSync("python3", ["-m", "venv", folder]);
-    execFileSync(program, ["-m", "pip", "install", "--quiet", "-r", fileURLToPath(new URL(`python/requirements-${name}.txt`, import.meta.url))], { stdio: "inherit" });
+    execFileSync("python3", ["-m", "venv", folder], { timeout: 120_000 });
+    execFileSync(program, ["-m", "pip", "install", "--quiet", "-r", fileURLToPath(new URL(`python/requirements-${name}.txt`, import.meta.url))], { stdio: "inherit", timeout: 600_000 });
     writeFileSync(`${folder}ready`, "");
   }
   return program;

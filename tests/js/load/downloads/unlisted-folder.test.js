@@ -37,7 +37,7 @@ function quantized(model) {
   const folder = mkdtempSync(join(tmpdir(), "ranklet-quantized-"));
   try {
     const args = ["quantize", "--model", inRepository(`tests/fixtures/${model}`), "--dtype", "q8", "--out", folder];
-    execFileSync(inRepository("target/release/ranklet"), args, { stdio: ["ignore", "ignore", "pipe"] });
+    execFileSync(inRepository("target/release/ranklet"), args, { stdio: ["ignore", "ignore", "pipe"], timeout: 120_000 });
     return filesIn(pathToFileURL(`${folder}/`));
   } finally {
     rmSync(folder, { recursive: true });
