@@ -1,7 +1,8 @@
 //! Tables of what ways to weigh units find.
 
 use crate::data::Question;
-use crate::ways::{ADDED, CHANCE, MEAN, REMOVED, Weights};
+use crate::ways::{ADDED, CHANCE, MEAN, OVERLAP, REMOVED, Weights};
+use crate::words::overlap;
 
 /// Prints how often the sentence with the largest weight has the answer, for all questions and for those whose answer ranks
 /// first among the sentences of its document.
@@ -35,15 +36,29 @@ fn top_has_answer(weights: &Weights, question: &Question) -> f64 {
     hits as f64 / top.len().max(1) as f64
 }
 
-/// Prints the share of the positive weights that the words of the answer have.
+/// Prints the share of the positive weights that the words of the answer have, of all words and of those that the query does
+/// not have.
 pub(crate) fn print_answer_words(ways: &[(&str, Vec<Weights>)], questions: &[Question]) {
     println!("| words | share of the answer | error |\n|---|---|---|");
-    print(ways, questions, |weights, question| {
-        let total: f64 = weights.iter().map(|(_, weight)| weight.max(0.0)).sum();
-        let in_answer = weights.iter().filter(|(word, _)| question.has_answer(word.clone()));
-        let in_answer: f64 = in_answer.map(|(_, weight)| weight.max(0.0)).sum();
-        if total > 0.0 { in_answer / total } else { 0.0 }
+    print(ways, questions, |weights, question| answer_share(weights, question, |_| true));
+    let ways: Vec<_> = ways.iter().filter(|(name, _)| *name != OVERLAP).cloned().collect();
+    println!("| words that the query does not have | share of the answer | error |\n|---|---|---|");
+    print(&ways, questions, |weights, question| {
+        answer_share(weights, question, |word| overlap(&question.query, word) == 0)
     });
+}
+
+/// Returns the share of the positive weights of some words that those of the answer have.
+fn answer_share(weights: &Weights, question: &Question, counts: impl Fn(&str) -> bool) -> f64 {
+    let counted = weights.iter().filter(|(word, _)| counts(&question.document[word.clone()]));
+    let (mut in_answer, mut total) = (0.0, 0.0);
+    for (word, weight) in counted {
+        total += weight.max(0.0);
+        if question.has_answer(word.clone()) {
+            in_answer += weight.max(0.0);
+        }
+    }
+    if total > 0.0 { in_answer / total } else { 0.0 }
 }
 
 /// Prints the mean of a value over the questions for each way, and the difference between two ways on the same questions.
