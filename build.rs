@@ -1,4 +1,5 @@
 //! Sets `cfg(shared)` if the evaluation data is next to the checkout. Without it, tests that need the data are ignored.
+//! Sets `cfg(avx512_vnni)` if this processor has AVX-512 VNNI. Without it, tests that need it are ignored.
 //! Copies the WGSL of the GPU engine without its comments, which would take a quarter of its size in a WebAssembly file.
 
 use std::path::Path;
@@ -9,6 +10,11 @@ fn main() {
     println!("cargo::rerun-if-changed=../shared/data");
     if Path::new("../shared/data/trec-dl21").is_dir() {
         println!("cargo::rustc-cfg=shared");
+    }
+    println!("cargo::rustc-check-cfg=cfg(avx512_vnni)");
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512vnni") {
+        println!("cargo::rustc-cfg=avx512_vnni");
     }
     if let Err(error) = copy_shaders(Path::new("src/engine/gpu/shader")) {
         println!("cargo::error=the WGSL cannot be copied: {error}");

@@ -44,6 +44,12 @@ pub(super) const DEPTH_MULTIPLE: usize = DEPTH_STEP;
 pub(crate) const MAX_TILE_ROWS: usize = 8;
 /// Maximum columns of a tile.
 pub(super) const MAX_TILE_COLUMNS: usize = 32;
+/// Maximum tiles that [`Isa::tiles_q8`] computes at once: four with AMX.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(super) const MAX_TILES_Q8: usize = 4;
+/// Maximum tiles that [`Isa::tiles_q8`] computes at once.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+pub(super) const MAX_TILES_Q8: usize = 1;
 
 /// A quantized activation: 16 bits, because WebAssembly without the relaxed integer dot multiplies 16-bit lanes.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
@@ -73,13 +79,16 @@ pub(super) fn widen_panel<'a>(panel: &'a [WeightCodes], _buffer: &mut Vec<Weight
 /// The result of a tile: its rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
 pub(super) type Tile<T> = [T; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
 
+/// The result of [`Isa::tiles_q8`]: its rows of [`Isa::PANEL`] columns, end to end; values after them are not written.
+pub(super) type TilesQ8 = [Tile<i32>; MAX_TILES_Q8];
+
 /// An instruction set: eight lanes of f32, and tiles of matrix products.
 ///
 /// A tile multiplies a few rows of `a`, `stride` values apart, with one panel of packed weights, `PANEL` columns wide.
 pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
     /// Name of the instruction set, shown to users.
     const NAME: &'static str;
-    /// Rows of [`tile_q8`](Self::tile_q8).
+    /// Rows of [`tiles_q8`](Self::tiles_q8).
     const ROWS_Q8: usize;
     /// Rows of [`tile_i16`](Self::tile_i16).
     const ROWS_I16: usize;
@@ -135,6 +144,14 @@ pub(super) trait Isa: SimdF32 + Debug + Send + Sync {
 
     /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / n][c][k % n]`, exactly, with the remainders.
     fn tile_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tile: &mut Tile<i32>);
+
+    /// Prepares this thread for [`tiles_q8`](Self::tiles_q8), until the result is dropped.
+    fn configure_q8(self) -> impl Sized {}
+    /// Computes [`ROWS_Q8`](Self::ROWS_Q8) rows as [`tile_q8`](Self::tile_q8) does, in one or more tiles.
+    #[inline(always)]
+    fn tiles_q8(self, a: &[QuantizedValue], stride: usize, panel: Panel, tiles: &mut TilesQ8) {
+        self.tile_q8(a, stride, panel, &mut tiles[0]);
+    }
 
     /// Computes `tile[r][c] = sum over k of a[r * stride + k] * panel[k / 2][c][k % 2]`, exact if it fits i32.
     ///

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::quantize::QuantizedRows;
 use crate::engine::cpu::arch::{
-    self, DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, Panel, PanelRows, Tile, WideF32, widen_panel,
+    self, DEPTH_STEP, Isa, MAX_TILE_COLUMNS, MAX_TILE_ROWS, MAX_TILES_Q8, Panel, PanelRows, Tile, TilesQ8,
+    WideF32, widen_panel,
 };
 use crate::engine::cpu::packed_weights::{PackedF32, PackedQ8};
 use crate::math::SimdF32;
@@ -45,7 +46,8 @@ pub(super) fn arrange<S: Isa>(isa: S, layer: &mut PackedQ8) {
 /// Products of residual rows are computed like others and added to the rows they belong to.
 #[inline(always)]
 pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedRows, mut output: Output) {
-    let mut tile: Tile<i32> = [0; MAX_TILE_ROWS * MAX_TILE_COLUMNS];
+    let mut buffer: TilesQ8 = [[0; MAX_TILE_ROWS * MAX_TILE_COLUMNS]; MAX_TILES_Q8];
+    let _configured = isa.configure_q8();
     let mut residual_products = std::mem::take(&mut input.residual_products);
     residual_products.resize(input.two_step_rows.len() * S::PANEL, 0.0);
     let all = input.rows + input.two_step_rows.len();
@@ -76,7 +78,8 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
                     continue;
                 }
             }
-            isa.tile_q8(&input.values[first * input.stride..], input.stride, panel, &mut tile);
+            isa.tiles_q8(&input.values[first * input.stride..], input.stride, panel, &mut buffer);
+            let tile = buffer.as_flattened();
             let end = all.min(first + S::ROWS_Q8);
             for row in input.rows.max(first)..end {
                 let sums = &tile[(row - first) * S::PANEL..][..S::PANEL];
@@ -92,7 +95,7 @@ pub(super) fn linear_q8<S: Isa>(isa: S, layer: &PackedQ8, input: &mut QuantizedR
             let end = end.min(input.rows);
             let whole = columns.count == S::PANEL && two_step.peek().is_none_or(|(_, of)| **of < first);
             if whole {
-                constants.store_rows(isa, input, first..end, &tile, columns, output.epilogue, output.values);
+                constants.store_rows(isa, input, first..end, tile, columns, output.epilogue, output.values);
                 continue;
             }
             for (row, sums) in (first..end).zip(tile.chunks_exact(S::PANEL)).rev() {
@@ -166,7 +169,7 @@ impl ColumnConstants<'_> {
         isa: S,
         input: &QuantizedRows,
         rows: Range<usize>,
-        tile: &Tile<i32>,
+        tile: &[i32],
         columns: PanelColumns,
         epilogue: Epilogue,
         output: &mut [f32],

@@ -7,7 +7,7 @@ mod linear;
 mod norm;
 mod quantize;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(crate) use attention::{
     AttentionCall, AttentionScratch, AttentionSizes, PackedPositions, Positions, Qkv, RowsView,
@@ -20,7 +20,7 @@ use std::fmt::Debug;
 
 use super::arch::Isa;
 #[cfg(target_arch = "x86_64")]
-use super::arch::x86_64::{Avx512Vnni, TileSet, X86};
+use super::arch::x86_64::{Avx512Lanes, TileSet, X86};
 use super::packed_weights::{PackedF32, PackedQ8};
 use crate::checkpoint::Activation;
 
@@ -37,7 +37,7 @@ struct WithAvx2<T>(X86<T>);
 /// Kernels compiled with AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug)]
-struct WithAvx512(X86<Avx512Vnni>);
+struct WithAvx512<T>(X86<T>);
 
 /// Declares [`Kernels`] and implements it by the generic functions after `=`, which take an instruction set's token
 /// first.
@@ -90,19 +90,20 @@ macro_rules! kernels {
 
         #[cfg(target_arch = "x86_64")]
         #[expect(unsafe_code, reason = "functions that enable the instructions which a token vouches for")]
-        impl Kernels for WithAvx512 {
+        impl<T: TileSet<Wide = Avx512Lanes>> Kernels for WithAvx512<T> {
             fn name(&self) -> &'static str {
-                <X86<Avx512Vnni> as Isa>::NAME
+                <X86<T> as Isa>::NAME
             }
             fn panel(&self) -> usize {
-                <X86<Avx512Vnni> as Isa>::PANEL
+                <X86<T> as Isa>::PANEL
             }
             $(fn $name(&self, $($argument: $type),*) $(-> $result)? {
                 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
                 fn with_avx512<S: Isa>(isa: S, $($argument: $type),*) $(-> $result)? {
                     $function(isa, $($argument),*)
                 }
-                // SAFETY: the token exists only if the processor has these instructions.
+                // SAFETY: the token, which gives the lanes of AVX-512, exists only if the processor has these
+                // instructions.
                 unsafe { with_avx512(self.0, $($argument),*) }
             })*
         }
@@ -164,12 +165,27 @@ fn native() -> Vec<Option<&'static dyn Kernels>> {
 
 #[cfg(target_arch = "x86_64")]
 fn native() -> Vec<Option<&'static dyn Kernels>> {
-    use super::arch::x86_64::{Avx2, AvxVnni};
+    use super::arch::x86_64::{Avx2, Avx512Vnni, AvxVnni};
     fn with_avx2<T: TileSet>() -> Option<&'static dyn Kernels> {
         X86::<T>::detect().map(|isa| leak(WithAvx2(isa)))
     }
-    let with_avx512 = X86::<Avx512Vnni>::detect().map(|isa| leak(WithAvx512(isa)));
-    vec![with_avx512, with_avx2::<AvxVnni>(), with_avx2::<Avx2>()]
+    fn with_avx512<T: TileSet<Wide = Avx512Lanes>>(isa: Option<X86<T>>) -> Option<&'static dyn Kernels> {
+        isa.map(|isa| leak(WithAvx512(isa)))
+    }
+    let avx512 = with_avx512(X86::<Avx512Vnni>::detect());
+    let mut all = vec![avx512, with_avx2::<AvxVnni>(), with_avx2::<Avx2>()];
+    #[cfg(target_os = "linux")]
+    {
+        use super::arch::x86_64::AmxInt8;
+        let amx = X86::<AmxInt8>::detect();
+        #[cfg(test)]
+        if amx.is_none() {
+            // Last, because it is slow.
+            all.push(with_avx512(X86::<AmxInt8>::emulated()));
+        }
+        all.insert(0, with_avx512(amx));
+    }
+    all
 }
 
 /// Returns the two kernels of this build: one is the fastest on some processors, the other is fast on all.

@@ -2,7 +2,9 @@
 
 use super::lanes::{MAX_LANES, clear, min_max, pad, reduce_sum};
 use crate::checkpoint::Q7_OFFSET;
-use crate::engine::cpu::arch::{DEPTH_MULTIPLE, Isa, MAX_TILE_ROWS, QuantizedValue, RowConstants, WideF32};
+use crate::engine::cpu::arch::{
+    DEPTH_MULTIPLE, Isa, MAX_TILE_ROWS, MAX_TILES_Q8, QuantizedValue, RowConstants, WideF32,
+};
 use crate::math::SimdF32;
 
 /// Half the range of a row below which the row counts as constant, because the inverse scale would overflow.
@@ -45,7 +47,7 @@ impl QuantizedRows {
         self.two_step_rows.clear();
         self.two_step_rows.extend(two_step_rows);
         let all = rows + self.two_step_rows.len();
-        let needed = (all + MAX_TILE_ROWS) * stride;
+        let needed = (all + MAX_TILES_Q8 * MAX_TILE_ROWS) * stride;
         if self.values.len() < needed {
             self.values.resize(needed, 0);
         }

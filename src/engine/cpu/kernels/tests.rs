@@ -82,6 +82,23 @@ fn quantized(kernels: &dyn Kernels, values: &[f32], rows: usize, columns: usize)
     out
 }
 
+/// Returns the output of a layer of random codes over random rows, some of them in two steps.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(in crate::engine::cpu) fn layer(
+    kernels: &dyn Kernels,
+    depth: usize,
+    columns: usize,
+    rows: usize,
+) -> Vec<f32> {
+    let mut random = Random(5);
+    let codes = codes(&mut random, depth, columns);
+    let layer = packed_q8(kernels, &codes, depth, columns);
+    let mut input = quantized(kernels, &random.values(rows * depth), rows, depth);
+    let mut values = vec![0.0; rows * columns];
+    kernels.linear_q8(&layer, &mut input, Output { values: &mut values, epilogue: Epilogue::Store });
+    values
+}
+
 #[test]
 fn norms_are_bit_identical_everywhere_and_right() {
     each(|kernels| {

@@ -1,14 +1,22 @@
 //! Small Plans with every kind of step and random weights: f32 agrees with the reference engine, and q8 gives the same
 //! bits on every instruction set.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 pub(in crate::engine) mod plans;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use plans::{every_plan, random_weights};
 
 use super::*;
 use crate::model::{BlockNorm, Step};
+
+thread_local! {
+    /// The kernels of engines that this thread prepares, if they are not the fastest.
+    pub(super) static SELECTED: Cell<Option<&'static dyn Kernels>> = const { Cell::new(None) };
+}
 
 /// Lengths of pairs: one token, partial tiles, longer than windows and tables of relative positions, and longer than a
 /// feed-forward block.

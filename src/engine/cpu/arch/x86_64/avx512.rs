@@ -2,9 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx512Vnni, X86};
+use super::{Avx512Vnni, TileSet, X86};
 use crate::engine::cpu::arch::{QuantizedValue, WideF32};
 use crate::math::SimdF32;
+
+/// Lanes of a vector.
+const LANES: usize = 16;
 
 /// Sixteen lanes of AVX-512. A value exists only if the processor has the instructions: the field is the token of a set
 /// that includes them.
@@ -71,30 +74,30 @@ impl SimdF32 for Avx512Lanes {
     }
 }
 
-impl WideF32<X86<Avx512Vnni>> for Avx512Lanes {
-    const LANES: usize = 16;
+impl<T: TileSet> WideF32<X86<T>> for Avx512Lanes {
+    const LANES: usize = LANES;
 
     #[inline(always)]
     fn read(self, from: &[f32]) -> __m512 {
-        let from = &from[..Self::LANES];
+        let from = &from[..LANES];
         // SAFETY: see `splat`. The slice is one vector, and the load needs no alignment.
         unsafe { _mm512_loadu_ps(from.as_ptr()) }
     }
     #[inline(always)]
     fn write(self, lanes: __m512, to: &mut [f32]) {
-        let to = &mut to[..Self::LANES];
+        let to = &mut to[..LANES];
         // SAFETY: see `splat`. The slice is one vector, and the store needs no alignment.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), lanes) }
     }
     #[inline(always)]
     fn read_i32(self, from: &[i32]) -> __m512 {
-        let from = &from[..Self::LANES];
+        let from = &from[..LANES];
         // SAFETY: see `read`.
         unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(from.as_ptr().cast())) }
     }
     #[inline(always)]
     fn write_i16(self, a: __m512, to: &mut [i16]) {
-        let to = &mut to[..Self::LANES];
+        let to = &mut to[..LANES];
         // SAFETY: see `splat`. Sixteen i16 are half a vector.
         unsafe {
             _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a)));
@@ -102,7 +105,7 @@ impl WideF32<X86<Avx512Vnni>> for Avx512Lanes {
     }
     #[inline(always)]
     fn write_quantized(self, a: __m512, to: &mut [QuantizedValue]) {
-        let to = &mut to[..Self::LANES];
+        let to = &mut to[..LANES];
         // SAFETY: see `splat`. Sixteen bytes are a quarter of a vector.
         unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(a))) }
     }

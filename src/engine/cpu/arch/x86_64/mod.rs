@@ -1,15 +1,20 @@
-//! x86-64: lanes in AVX2 or AVX-512, and tiles in AVX2, AVX-VNNI or AVX-512.
+//! x86-64: lanes in AVX2 or AVX-512, and tiles in AVX2, AVX-VNNI, AVX-512 or AMX.
 #![expect(unsafe_code, reason = "intrinsics that a token vouches for, and loads and stores of vectors")]
 
+#[cfg(target_os = "linux")]
+mod amx;
 mod avx512;
 mod tiles;
 
+#[cfg(target_os = "linux")]
+pub(crate) use amx::AmxInt8;
+pub(crate) use avx512::Avx512Lanes;
 pub(crate) use tiles::{Avx2, Avx512Vnni, AvxVnni};
 
 use std::arch::x86_64::*;
 use std::fmt::Debug;
 
-use super::{DEPTH_STEP, Isa, Panel, QuantizedValue, Tile, WideF32};
+use super::{DEPTH_STEP, Isa, Panel, QuantizedValue, Tile, TilesQ8, WideF32};
 use crate::math::SimdF32;
 
 /// The tiles of an x86 instruction set; a value proves that the processor has their instructions. See [`Isa`].
@@ -17,10 +22,16 @@ pub(crate) trait TileSet: Copy + Debug + Send + Sync + 'static {
     type Wide: WideF32<X86<Self>>;
     const NAME: &'static str;
     const ROWS: usize;
+    const ROWS_Q8: usize = Self::ROWS;
     const PANEL: usize;
     fn detect() -> Option<Self>;
     fn wide(isa: X86<Self>) -> Self::Wide;
     fn tile_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tile: &mut Tile<i32>);
+    fn configure_q8(self) -> impl Sized {}
+    #[inline(always)]
+    fn tiles_q8(self, a: &[i8], stride: usize, panel: &[[u8; DEPTH_STEP]], tiles: &mut TilesQ8) {
+        self.tile_q8(a, stride, panel, &mut tiles[0]);
+    }
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>);
     fn tile_f32(self, a: &[f32], stride: usize, panel: &[f32], tile: &mut Tile<f32>);
 }
@@ -85,7 +96,7 @@ impl<T: TileSet> SimdF32 for X86<T> {
 
 impl<T: TileSet> Isa for X86<T> {
     const NAME: &'static str = T::NAME;
-    const ROWS_Q8: usize = T::ROWS;
+    const ROWS_Q8: usize = T::ROWS_Q8;
     const ROWS_I16: usize = T::ROWS;
     const ROWS_F32: usize = T::ROWS;
     const PANEL: usize = T::PANEL;
@@ -133,6 +144,14 @@ impl<T: TileSet> Isa for X86<T> {
     #[inline(always)]
     fn tile_q8(self, a: &[i8], stride: usize, panel: Panel, tile: &mut Tile<i32>) {
         self.0.tile_q8(a, stride, panel.codes, tile);
+    }
+    #[inline(always)]
+    fn configure_q8(self) -> impl Sized {
+        self.0.configure_q8()
+    }
+    #[inline(always)]
+    fn tiles_q8(self, a: &[i8], stride: usize, panel: Panel, tiles: &mut TilesQ8) {
+        self.0.tiles_q8(a, stride, panel.codes, tiles);
     }
     #[inline(always)]
     fn tile_i16(self, a: &[i16], stride: usize, panel: &[[i16; 2]], tile: &mut Tile<i32>) {
