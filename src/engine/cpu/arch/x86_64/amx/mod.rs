@@ -1,7 +1,7 @@
 //! The tiles of AMX: one instruction multiplies sixteen rows with sixteen columns over 64 input features.
 //!
-//! Rust has no stable intrinsics for AMX, so the instructions are inline assembly. They are described in chapter 18 of
-//! volume 1 of Intel's Software Developer's Manual. A panel of packed weights already has the layout that they read.
+//! Rust has no stable intrinsics for AMX, so the instructions are inline assembly. Volume 1 of Intel's Software
+//! Developer's Manual describes them. A panel of packed weights already has the layout that they read.
 
 mod detect;
 #[cfg(test)]
