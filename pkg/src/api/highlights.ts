@@ -37,28 +37,17 @@ export async function withHighlights(
   deadline: Pick<Deadline, "signal" | "maxStepMs" | "check" | "hasCaused">,
   totals: Totals,
 ): Promise<ScoredDocument[]> {
-  const found: (Highlight[] | undefined)[] = results.map(() => undefined);
+  let tally: SentenceTally | undefined;
   try {
     deadline.check();
     const texts = results.map(({ index }) => textOf(index));
     const sentences = await readSentences(scorer, query, texts, limits, deadline.signal);
-    const missing = results.map(() => 0);
-    for (const { result } of sentences) (missing[result] as number)++;
-    const scored: Highlight[][] = results.map(() => []);
-    const settle = (result: number): void => {
-      if (missing[result] === 0) found[result] = best(scored[result] as Highlight[], count);
-    };
-    const add = ({ result, start, end }: Sentence, score: number): void => {
-      (scored[result] as Highlight[]).push({ start, end, score });
-      (missing[result] as number)--;
-      settle(result);
-    };
-    results.forEach((_, result) => settle(result));
+    const found = (tally = new SentenceTally(results.length, sentences));
     // A document that is one sentence has the score of that sentence.
     const open = sentences.filter((sentence) => {
       const { score, modelScore = score } = results[sentence.result] as ScoredDocument;
       const isWhole = sentence.text === texts[sentence.result];
-      if (isWhole) add(sentence, modelScore);
+      if (isWhole) found.add(sentence, modelScore);
       return !isWhole;
     });
     const jobs = queryJobs(query, open.map(({ text }) => text), limits, scorer.info.backend.workers);
@@ -69,7 +58,7 @@ export async function withHighlights(
       onPartial: (partial) => {
         addTotals(totals, { ...partial, cacheHits: 0 });
         if (partial.scores.length !== partial.indices.length) throw miscounted(partial.indices.length);
-        partial.indices.forEach((index, position) => add(open[index] as Sentence, partial.scores[position] as number));
+        partial.indices.forEach((index, position) => found.add(open[index] as Sentence, partial.scores[position] as number));
         deadline.check();
       },
     }).catch((error: unknown) => {
@@ -79,7 +68,7 @@ export async function withHighlights(
     if (!deadline.hasCaused(error)) throw error;
   }
   return results.map((result, position) => {
-    const highlights = found[position];
+    const highlights = tally?.best(position, count);
     return highlights === undefined ? result : { ...result, highlights };
   });
 }
@@ -102,7 +91,29 @@ async function readSentences(scorer: Scorer, query: string, texts: readonly stri
   return sentences;
 }
 
-/** Returns the sentences with the best scores, best first. Equal scores keep the order of the text. */
-function best(sentences: readonly Highlight[], count: number): Highlight[] {
-  return [...sentences].sort((a, b) => b.score - a.score || a.start - b.start).slice(0, count);
+/** The scores of the sentences of each result, as they arrive. */
+class SentenceTally {
+  readonly #scored: Highlight[][];
+  /** For each result, the number of its sentences without a score. */
+  readonly #missing: number[];
+
+  constructor(results: number, sentences: readonly Sentence[]) {
+    this.#scored = Array.from({ length: results }, () => []);
+    this.#missing = this.#scored.map(() => 0);
+    for (const { result } of sentences) (this.#missing[result] as number)++;
+  }
+
+  add({ result, start, end }: Sentence, score: number): void {
+    (this.#scored[result] as Highlight[]).push({ start, end, score });
+    (this.#missing[result] as number)--;
+  }
+
+  /**
+   * Returns the best sentences of a result, best first. Equal scores keep the order of the text. Returns `undefined` if the result
+   * has sentences without a score.
+   */
+  best(result: number, count: number): Highlight[] | undefined {
+    if (this.#missing[result] !== 0) return undefined;
+    return [...(this.#scored[result] as Highlight[])].sort((a, b) => b.score - a.score || a.start - b.start).slice(0, count);
+  }
 }
