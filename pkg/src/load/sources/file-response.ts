@@ -37,6 +37,9 @@ export interface FileResponse {
   readonly announced: AnnouncedLength | undefined;
 }
 
+/** What the headers of a response say about the file. */
+type Description = Pick<FileResponse, "etag" | "commit" | "sha256" | "announced">;
+
 /**
  * Requests a file, or what is missing of it. A file that never changes and is complete is not requested. Returns `undefined` if
  * the server does not have the file.
@@ -52,21 +55,31 @@ export async function requestFile(url: URL, options: DownloadOptions, earlier?: 
   const onRedirect = options.hasCors ? undefined : (headers: Headers): void => void redirects.push(headers);
   const response = await request(url, { ...options, headers: requestHeaders(options, available), onRedirect });
   const answer = describe(response, redirects);
-  if (available !== undefined) {
-    const { length, isComplete } = available;
-    const isSame = answer.etag === undefined ? available.isPinned || response.status === 304 : answer.etag === available.etag;
-    if (isComplete && isSame && (response.status === 304 || response.status === 200)) {
-      await response.body?.cancel();
-      return { ...answer, body: undefined, start: length, isUnchanged: true, announced: undefined };
-    }
-    if (response.status === 206 && isSame && startOf(response, length) === length && !response.headers.has("content-encoding")) {
-      return { ...answer, body: contentOf(response), start: length, isUnchanged: false, announced: wholeLength(response, length) };
-    }
-    if ([206, 304, 412, 416].includes(response.status)) {
-      await response.body?.cancel();
-      return requestFile(url, options);
-    }
+  const rest = available === undefined ? undefined : await restOf(response, answer, available);
+  if (rest !== undefined) return rest;
+  if (available !== undefined && [206, 304, 412, 416].includes(response.status)) {
+    await response.body?.cancel();
+    return requestFile(url, options);
   }
+  return wholeFile(url, response, answer, options);
+}
+
+/** Interprets the response to a request for the rest of a file. Returns `undefined` if the available bytes cannot be used. */
+async function restOf(response: Response, answer: Description, { length, isComplete, isPinned, etag }: AvailableBytes): Promise<FileResponse | undefined> {
+  const isSame = answer.etag === undefined ? isPinned || response.status === 304 : answer.etag === etag;
+  if (isComplete && isSame && (response.status === 304 || response.status === 200)) {
+    await response.body?.cancel();
+    return { ...answer, body: undefined, start: length, isUnchanged: true, announced: undefined };
+  }
+  const isRest = response.status === 206 && isSame && startOf(response, length) === length && !response.headers.has("content-encoding");
+  return isRest ? { ...answer, body: contentOf(response), start: length, isUnchanged: false, announced: wholeLength(response, length) } : undefined;
+}
+
+/**
+ * Interprets the response to a request for a whole file. Returns `undefined` if the server does not have it.
+ * @throws RankletError as `requestFile`
+ */
+async function wholeFile(url: URL, response: Response, answer: Description, options: DownloadOptions): Promise<FileResponse | undefined> {
   const page = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
   if (response.status === 200 && !page) return { ...answer, body: contentOf(response), start: 0, isUnchanged: false };
   await response.body?.cancel();
@@ -88,7 +101,7 @@ function requestHeaders({ hasCors, headers }: DownloadOptions, available: Availa
 }
 
 /** Reads the headers that say which file this is. A redirect has some of them if the file itself is on another server. */
-function describe({ headers, type }: Response, redirects: readonly Headers[]): Pick<FileResponse, "etag" | "commit" | "sha256" | "announced"> {
+function describe({ headers, type }: Response, redirects: readonly Headers[]): Description {
   const all = [...redirects, headers];
   const first = (name: string): string | undefined => all.find((some) => some.has(name))?.get(name) ?? undefined;
   const linked = parseLength(first("x-linked-size"));
