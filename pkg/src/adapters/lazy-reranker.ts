@@ -1,4 +1,4 @@
-import { Reranker, type LoadOptions, type ModelSource } from "ranklet";
+import { RankletError, Reranker, type LoadOptions, type ModelSource } from "ranklet";
 
 import { loadOnce } from "../util/load-once.js";
 
@@ -12,8 +12,14 @@ export interface RerankerOptions {
   readonly loadOptions?: LoadOptions | undefined;
 }
 
-/** Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure. */
+/**
+ * Returns a function that resolves with the reranker. It loads the model in the first call, and again after a failure.
+ * @throws RankletError `input` for a loaded reranker with a model or options to load
+ */
 export function lazyReranker({ reranker, model, loadOptions }: RerankerOptions): () => Promise<Reranker> {
+  if (reranker !== undefined && (model !== undefined || loadOptions !== undefined)) {
+    throw new RankletError("input", "reranker is loaded already, so model and loadOptions would have no effect; leave them out");
+  }
   if (reranker !== undefined) return async () => reranker;
   return loadOnce(() => Reranker.load(model, loadOptions));
 }

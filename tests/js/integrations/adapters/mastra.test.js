@@ -33,4 +33,14 @@ describe("a scorer", () => {
     assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected", "rejected"]);
     assert.ok((await scorer.getRelevanceScore(query, documents[0])) > 0);
   });
+
+  test("refuses options of loading next to a loaded reranker, as the other adapters do", async () => {
+    const { RankletRerank } = await import(new URL("adapters/langchain.js", dist));
+    const { pluginRanklet } = await import(new URL("adapters/orama.js", dist));
+    for (const create of [createScorer, (options) => new RankletRerank(options), pluginRanklet]) {
+      for (const extra of [{ model: "ranklet/small" }, { loadOptions: { dtype: "f32" } }]) {
+        assert.throws(() => create({ reranker, ...extra }), { code: "input", message: /leave them out/ });
+      }
+    }
+  });
 });
