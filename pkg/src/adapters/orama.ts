@@ -5,7 +5,7 @@ import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Options of the plug-in. */
 export interface PluginOptions extends RerankerOptions, Pick<DocumentOptions, "longDocuments" | "maxTokensPerDocument" | "rankFields" | "structured"> {
-  /** Max number of hits that are ranked anew, from the first. The others follow in Orama's order. Default 50. */
+  /** Max number of hits that are ranked anew, from the first. The others follow in Orama's order. Default 50. Orama finds 10 unless the search has a higher `limit`. */
   readonly candidates?: number | undefined;
   /** Max number of hits that are left, at least 1. Default: all. */
   readonly topN?: number | undefined;
