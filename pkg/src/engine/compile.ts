@@ -1,7 +1,7 @@
 import { messageOf, RankletError } from "../errors.js";
 import { blobOfDataUrl } from "../util/data-url.js";
 import type { Platform } from "../platform/platform.js";
-import { type FetchFunction, request, statusOf } from "../util/request.js";
+import { expectOk, type FetchFunction, request, statusOf } from "../util/request.js";
 import { typeTag } from "../util/type-tag.js";
 
 /** Where the engine is compiled from: the options of `load`. */
@@ -42,7 +42,7 @@ async function compile(platform: Platform, { wasm = platform.engine(), fetch }: 
       case "URL":
         return await compileUrl(platform, wasm as URL, fetch);
       case "Response":
-        return await compileResponse(wasm as Response);
+        return await compileResponse(expectOk(wasm as Response, "the engine"));
       default:
         return await WebAssembly.compile(wasm as BufferSource);
     }

@@ -46,6 +46,16 @@ export function statusOf({ status, statusText }: Response): string {
   return `${status} ${statusText}`.trimEnd();
 }
 
+/**
+ * Returns a response that the caller has requested.
+ * @param what what it has, for the error
+ * @throws RankletError `network` if the server has refused it
+ */
+export function expectOk(response: Response, what: string): Response {
+  if (response.ok) return response;
+  throw new RankletError("network", `${what} cannot be read: its response is ${statusOf(response)}`);
+}
+
 /** Follows redirects itself, because some runtimes (Workers, older browsers) send the headers to other origins too. */
 async function follow(
   fetch: FetchFunction,

@@ -77,4 +77,15 @@ describe("the option wasm", () => {
       (await Reranker.load(files, { workers: 0 })).dispose();
     }
   });
+
+  test("a response that a server has refused is no file, neither of a model nor of the engine", async () => {
+    const refused = (status) => new Response(JSON.stringify({ error: "Entry not found" }), { status, statusText: "Not Found" });
+    const files = Object.fromEntries(["config.json", "tokenizer.json", "model.safetensors"].map((name) => [name, new URL(name, url)]));
+    // The last is optional.
+    for (const name of [...Object.keys(files), "config_sentence_transformers.json"]) {
+      const loading = () => Reranker.load({ ...files, [name]: refused(404) }, { workers: 0 });
+      await rejectsWith("network", new RegExp(`^${name.replaceAll(".", "\\.")} cannot be read: its response is 404 Not Found$`), loading);
+    }
+    await rejectsWith("network", /^the engine cannot be read: its response is 404 Not Found$/, () => load(refused(404)));
+  });
 });

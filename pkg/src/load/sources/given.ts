@@ -3,6 +3,7 @@ import { fixedNames, missingMessage, missingWeightsMessage, type ModelFile } fro
 import { newSink } from "../../model/sink.js";
 import { kindOf } from "../../util/check.js";
 import { blobOfDataUrl } from "../../util/data-url.js";
+import { expectOk } from "../../util/request.js";
 import { typeTag } from "../../util/type-tag.js";
 import { fileUrl } from "../locate.js";
 import { ProgressTally } from "../progress.js";
@@ -70,7 +71,7 @@ export class GivenSource implements FileSource {
       case "File":
         return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer | Blob]);
       case "Response":
-        return readLocal(file, () => (content as Response).blob());
+        return readLocal(file, () => expectOk(content as Response, file.name).blob());
       case "ReadableStream":
         return readLocal(file, () => new Response(content as ReadableStream).blob());
       case "URL":
