@@ -1,4 +1,3 @@
-import { RankletError } from "../errors.js";
 import { WorkerConnection } from "./worker-connection.js";
 import type { WorkerPort } from "./port.js";
 import type { WorkerStart } from "./worker-starter.js";
@@ -42,6 +41,6 @@ export class PrestartedWorkers {
 
   /** Ends the workers that were not taken. */
   end(): void {
-    for (const prestarted of this.#connections.splice(0)) prestarted.close(new RankletError("internal", "the worker is not needed"));
+    for (const prestarted of this.#connections.splice(0)) prestarted.close("the worker is not needed");
   }
 }

@@ -108,12 +108,15 @@ export class WorkerConnection {
     return this.#end === undefined;
   }
 
-  /** Ends the worker and rejects its unanswered calls. */
-  close(reason: RankletError): void {
+  /**
+   * Ends the worker and rejects its unanswered calls.
+   * @param reason their error, or the message of one with the code `internal`
+   */
+  close(reason: RankletError | string): void {
     if (this.#end !== undefined) return;
-    this.#end = reason;
+    const error = (this.#end = typeof reason === "string" ? new RankletError("internal", reason) : reason);
     this.#port.terminate();
-    for (const { reject } of this.#pending.values()) reject(reason);
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#resolveEnded();
   }
 
@@ -129,7 +132,7 @@ export class WorkerConnection {
   #receive(message: unknown): void {
     this.#started = true;
     const reply = parseReply(message);
-    if (typeof reply === "string") this.close(new RankletError("internal", `the worker sent an invalid reply: ${reply}`));
+    if (typeof reply === "string") this.close(`the worker sent an invalid reply: ${reply}`);
     else this.#handle(reply);
   }
 

@@ -130,7 +130,7 @@ export class WorkerScorer implements Scorer {
         for (const input of inputs) await connection.call((call) => ({ type: "prepare", call, collection, input }), { signal });
       }
     } catch (error) {
-      connection.close(new RankletError("internal", "the worker could not prepare the collections again"));
+      connection.close("the worker could not prepare the collections again");
       throw error;
     }
     return connection;

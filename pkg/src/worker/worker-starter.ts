@@ -69,7 +69,7 @@ export async function loadIntoWorker(connection: WorkerConnection, { module, fil
     if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {
-    connection.close(new RankletError("internal", "the worker could not load the model"));
+    connection.close("the worker could not load the model");
     throw error;
   }
 }

@@ -44,7 +44,7 @@ export async function loadInTabs(platform: Platform, model: ModelOfTabs, signal:
       const { info } = await loadModel(platform, model.source, { ...model.options, signal: connectSignal, onProgress: onOwnProgress }, start);
       return { connection, info };
     } catch (error) {
-      connection.close(new RankletError("internal", "the model could not be loaded"));
+      connection.close("the model could not be loaded");
       throw error;
     }
   };

@@ -92,7 +92,7 @@ export class LayersConnector implements Connector {
       const sent = await filesFor(connection, files);
       await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), { signal, transfer: buffersOf(sent) });
     } catch (error) {
-      connection.close(new RankletError("internal", "the worker could not load its layers"));
+      connection.close("the worker could not load its layers");
       throw error;
     }
   }
@@ -110,13 +110,13 @@ export class LayersConnector implements Connector {
       throwIfAborted(signal);
       await connection.call((call) => ({ type: "verify", call }), { signal });
     } catch (error) {
-      connection.close(new RankletError("internal", "the layers of the model do not work together"));
+      connection.close("the layers of the model do not work together");
       throw error;
     }
   }
 
   #closeOthers(): void {
-    for (const other of this.#others.splice(0)) other.close(new RankletError("internal", "the worker is not needed"));
+    for (const other of this.#others.splice(0)) other.close("the worker is not needed");
   }
 }
 
@@ -145,7 +145,7 @@ async function loadAll(
     const model = await loadIntoWorker(first, start, controller.signal, split).catch(fail);
     await others;
     if (model !== undefined && errors.length === 0) return model;
-    model?.connection.close(new RankletError("internal", "another worker could not load its layers"));
+    model?.connection.close("another worker could not load its layers");
     throw errors[0];
   });
 }
