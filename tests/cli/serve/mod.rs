@@ -261,8 +261,16 @@ fn keys_and_origins() {
     let page = post(&[("origin", "https://a.example")]);
     assert_eq!(page.headers["access-control-allow-origin"], "https://a.example");
     assert!(!post(&[("origin", "https://b.example")]).headers.contains_key("access-control-allow-origin"));
-    let empty = crate::program::ranklet(&["serve", "--api-key", ""]);
-    assert_eq!(empty.status.code(), Some(2));
+    for (key, problem) in [
+        ("", "would let every client in"),
+        ("key\n", "cannot send"),
+        (" key", "cannot send"),
+        ("ключ", "cannot send"),
+    ] {
+        let refused = crate::program::ranklet(&["serve", "--port", "0", "--api-key", key]);
+        assert_eq!(refused.status.code(), Some(2), "{key:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(problem), "{key:?}");
+    }
 }
 
 #[test]
@@ -301,6 +309,32 @@ fn a_signal_stops_the_server_after_the_requests_under_way() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert_eq!(Answer::read(running).status, 200);
     assert!(server.process.wait().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_stops_the_server_at_once() {
+    let mut server = serve(&["--body-timeout-ms", "600000"]);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(b"POST /rerank HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    let id = server.process.id().to_string();
+    for signal in ["-INT", "-INT"] {
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(server.process.try_wait().unwrap().is_none(), "a request is under way");
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        match server.process.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(Instant::now() < deadline, "the server goes on"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(status.code(), Some(1));
+    let mut messages = String::new();
+    server.process.stderr.take().unwrap().read_to_string(&mut messages).unwrap();
+    assert!(messages.contains("stopped before all requests were answered"), "{messages}");
 }
 
 #[test]

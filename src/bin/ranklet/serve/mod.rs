@@ -4,6 +4,7 @@
 
 mod access;
 mod answer;
+mod connections;
 mod dialect;
 mod documents;
 mod fields;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use crate::args::option;
 use crate::terminal;
 use access::Keys;
+use connections::HEAD_TIMEOUT;
 use routes::{Server, Settings};
 use scheduler::Scheduler;
 
@@ -48,7 +50,7 @@ pub(crate) struct ServeArguments {
     /// Maximum number of requests that are scored or wait. One more is answered with 429.
     #[arg(long, value_name = "N", default_value = "256")]
     max_queue: NonZeroUsize,
-    /// Keep the scores of documents for later requests, in up to this many bytes. A document takes about 300.
+    /// Keep the scores of documents for later requests, in up to this many bytes. A document takes about 280.
     #[arg(long, value_name = "BYTES")]
     pub(crate) score_cache: Option<usize>,
     /// Maximum number of documents of a request.
@@ -69,10 +71,15 @@ pub(crate) struct ServeArguments {
 }
 
 fn key(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        Err("an empty key would let every client in".to_owned())
-    } else {
-        Ok(text.to_owned())
+    match text {
+        "" => Err("an empty key would let every client in".to_owned()),
+        // The value of a header has no spaces around it.
+        _ if text.trim() != text || !text.chars().all(|char| matches!(char, ' '..='~')) => {
+            Err("clients cannot send this key in a header: use letters, digits and punctuation of ASCII, without \
+                 spaces or line breaks around them"
+                .to_owned())
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -105,18 +112,36 @@ pub(crate) fn serve(reranker: Reranker, model: &str, arguments: ServeArguments) 
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         terminal::status(&format!("ranklet: serving {running} at http://{address}"));
-        axum::serve(listener, routes::router(server)).with_graceful_shutdown(stop()).await.map_err(failed)
-    })?;
+        let stop = async {
+            signal().await;
+            terminal::status(
+                "ranklet: stopping; requests under way are answered, and a second signal ends them",
+            );
+        };
+        let stop_at_once = async {
+            signal().await;
+            signal().await;
+        };
+        tokio::select! {
+            () = connections::serve(listener, routes::router(server), HEAD_TIMEOUT, stop) => Ok(()),
+            () = stop_at_once => {
+                Err(Error::new(ErrorKind::Aborted, "stopped before all requests were answered"))
+            }
+        }
+    });
+    // Does not wait for the tokenizer.
+    runtime.shutdown_background();
+    ended?;
     terminal::status("ranklet: stopped");
     Ok(())
 }
 
-/// Resolves when the process is told to stop. The requests under way are answered then.
-async fn stop() {
+/// Resolves when the process is told to stop.
+async fn signal() {
     let interrupt = async {
         let _ = tokio::signal::ctrl_c().await;
     };
@@ -133,5 +158,4 @@ async fn stop() {
         () = interrupt => {}
         () = terminate => {}
     }
-    terminal::status("ranklet: stopping; requests under way are answered");
 }
