@@ -56,12 +56,40 @@ fn deep_bodies_and_bodies_of_many_bytes_are_refused() {
     let depth = 100_000;
     let deep = format!(r#"{{"query":"q","documents":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     server.request("POST", "/v1/rerank", &[], &deep).expect_error(400, "too deep");
+    let lines = "{\n  \"query\": \"q\",\n  \"documents\": [nul]\n}";
+    server.request("POST", "/v1/rerank", &[], lines).expect_error(400, "at line 3, column ");
     assert_right(&server);
     // The size of chunks is not known when they begin.
     let chunk = format!("{:x}\r\n{}\r\n", 200_000, " ".repeat(200_000));
     let huge = send_part(&server, "transfer-encoding: chunked", &format!("{chunk}{chunk}"));
     Answer::read(huge).expect_error(413, "more than 300000 bytes");
     assert_right(&server);
+}
+
+/// A request for the scores of many documents has its query in memory once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_query_takes_its_memory_once() {
+    let model = fixtures_directory().join("bert-gelu-h36");
+    let server = serve(&["--model", model.to_str().unwrap()]);
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    assert_right_form(&server);
+    let before = peak();
+    let body = json!({ "query": "river ".repeat(50_000), "documents": vec!["water"; 1000] });
+    assert_eq!(server.post("/score", &body).json()["data"].as_array().unwrap().len(), 1000);
+    // A copy per document would be 300 MB.
+    let grown = peak() - before;
+    assert!(grown < 60_000, "{grown} kB");
+}
+
+#[cfg(target_os = "linux")]
+fn assert_right_form(server: &Server) {
+    let answer = server.post("/score", &json!({ "query": "river", "documents": ["water"] }));
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 /// Copies a small model to a folder and makes its logits overflow for some pairs: the first value of the pooler is 1 or -1,

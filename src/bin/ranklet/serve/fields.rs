@@ -1,6 +1,7 @@
 //! The fields of requests, in any dialect.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -87,7 +88,8 @@ impl RerankRequest {
 /// A request for the scores of pairs.
 #[derive(Debug)]
 pub(super) struct ScoreRequest {
-    pub(super) pairs: Vec<(String, String)>,
+    /// Equal queries share their text.
+    pub(super) pairs: Vec<(Arc<str>, String)>,
     pub(super) scores: Scores,
 }
 
@@ -115,6 +117,16 @@ impl ScoreRequest {
         let scores = fields.scores()?;
         let queries = documents::texts(&queries, None, None, StatusCode::BAD_REQUEST)?;
         let texts = documents::texts(&documents, None, None, StatusCode::BAD_REQUEST)?;
+        let mut shared: BTreeSet<Arc<str>> = BTreeSet::new();
+        let queries = queries.into_iter().map(|query| match shared.get(query.as_str()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let query = Arc::from(query);
+                shared.insert(Arc::clone(&query));
+                query
+            }
+        });
+        let queries: Vec<Arc<str>> = queries.collect();
         let queries = queries.iter().cycle().take(texts.len()).cloned();
         Ok(Self { pairs: queries.zip(texts).collect(), scores })
     }

@@ -1,6 +1,5 @@
 //! The routes and their handlers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use ranklet::internals::json_problem;
 use ranklet::{
     Deadline, DocumentOptions, HighlightPlan, JsonValue, LongDocuments, OffsetUnit, RankOptions, Ranked,
     Reranker,
@@ -181,7 +181,7 @@ impl Server {
                 let body = self.json_object(request).await?;
                 let ScoreRequest { pairs, scores } = ScoreRequest::read(body, self.settings.max_documents)?;
                 let options = self.document_options(None);
-                let work = Work { pairs: shared_queries(pairs), options, scores, deadline: None };
+                let work = Work { pairs, options, scores, deadline: None };
                 let scored = self.score(work, *dialect).await?;
                 self.metrics.count_scored(&scored, started.elapsed());
                 Ok(Json(score_body(&scored.scores, scored.tokens, model)).into_response())
@@ -298,8 +298,8 @@ impl Server {
             Ok(_) => Err(bad("the body must be a JSON object")),
             Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
             Err(error) => Err(bad(&format!(
-                "the body is not valid JSON in UTF-8, or too deep: column {}",
-                error.column()
+                "the body is not valid JSON in UTF-8, or too deep: {}",
+                json_problem(&error)
             ))),
         }
     }
@@ -308,14 +308,4 @@ impl Server {
 /// Whether a body had more bytes than its limit.
 fn is_over_limit(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
-}
-
-/// Shares equal queries, and keeps the order of the pairs.
-fn shared_queries(pairs: Vec<(String, String)>) -> Vec<(Arc<str>, String)> {
-    let mut queries: BTreeMap<String, Arc<str>> = BTreeMap::new();
-    let shared = pairs.into_iter().map(|(query, document)| {
-        let query = queries.entry(query).or_insert_with_key(|query| query.as_str().into());
-        (Arc::clone(query), document)
-    });
-    shared.collect()
 }
