@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ranklet::{Deadline, DocumentOptions, Result, Scores};
+use ranklet::{Deadline, DocumentOptions, LongDocuments, Result, Scores};
 use tokio::sync::oneshot;
 
 /// Pairs to score.
@@ -41,10 +41,14 @@ impl Job {
         is_late || self.scored.scores.len() == self.work.pairs.len()
     }
 
-    /// The number of tokens of a pair, estimated by its length.
-    pub(super) fn estimated_tokens(&self, pair: usize) -> usize {
+    /// The number of tokens of a pair, estimated by its length. Of a pair that is cut, the model reads `max_length`.
+    pub(super) fn estimated_tokens(&self, pair: usize, max_length: usize) -> usize {
         const BYTES_PER_TOKEN: usize = 4;
         let (query, document) = &self.work.pairs[pair];
-        (query.len() + document.len()) / BYTES_PER_TOKEN + 1
+        let tokens = (query.len() + document.len()) / BYTES_PER_TOKEN + 1;
+        match self.work.options.long_documents {
+            LongDocuments::Truncate => tokens.min(max_length),
+            _ => tokens,
+        }
     }
 }

@@ -25,6 +25,10 @@ struct Queue {
     state: Mutex<State>,
     has_jobs: Condvar,
     max_jobs: usize,
+    /// Tokens of a round, about.
+    max_batch_tokens: usize,
+    /// Maximum tokens of a pair.
+    max_length: usize,
 }
 
 #[derive(Debug, Default)]
@@ -44,11 +48,17 @@ pub(super) struct QueueFull;
 impl Scheduler {
     /// Starts the thread. It scores about `max_batch_tokens` tokens before other requests take their turn.
     pub(super) fn start(reranker: Arc<Reranker>, max_batch_tokens: usize, max_jobs: usize) -> Self {
-        let queue = Arc::new(Queue { state: Mutex::default(), has_jobs: Condvar::new(), max_jobs });
+        let queue = Arc::new(Queue {
+            state: Mutex::default(),
+            has_jobs: Condvar::new(),
+            max_jobs,
+            max_batch_tokens,
+            max_length: reranker.info().max_length,
+        });
         let served = Arc::clone(&queue);
         thread::spawn(move || {
             loop {
-                let round = served.next_round(max_batch_tokens);
+                let round = served.next_round();
                 let (earlier_tokens, started) = (tokens_read(&round.jobs), Instant::now());
                 let jobs = round.score(&reranker);
                 let tokens = tokens_read(&jobs).saturating_sub(earlier_tokens);
@@ -96,12 +106,12 @@ impl Queue {
     }
 
     /// Waits for requests and takes those whose pairs fill the next round.
-    fn next_round(&self, max_tokens: usize) -> Round {
+    fn next_round(&self) -> Round {
         let mut state = self.lock();
         loop {
             state.answer_finished();
-            let max_tokens = state.round_tokens(max_tokens);
-            if let Some(round) = Round::take(&mut state.waiting, max_tokens) {
+            let max_tokens = state.round_tokens(self.max_batch_tokens);
+            if let Some(round) = Round::take(&mut state.waiting, max_tokens, self.max_length) {
                 state.in_round = round.jobs.len();
                 return round;
             }

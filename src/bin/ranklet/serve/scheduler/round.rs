@@ -16,8 +16,8 @@ pub(super) struct Round {
 
 impl Round {
     /// Takes pairs from requests in turns, one at a time, until they have about `max_tokens` tokens. All of them have the
-    /// options of the first request. Returns `None` if no request waits.
-    pub(super) fn take(waiting: &mut VecDeque<Job>, max_tokens: usize) -> Option<Self> {
+    /// options of the first request. A pair has at most `max_length` tokens. Returns `None` if no request waits.
+    pub(super) fn take(waiting: &mut VecDeque<Job>, max_tokens: usize, max_length: usize) -> Option<Self> {
         waiting.retain(|job| !job.reply.is_closed());
         let first = waiting.front()?;
         let (options, scores) = (first.work.options, first.work.scores);
@@ -33,7 +33,7 @@ impl Round {
                     && job.work.scores == scores
                     && pair < job.work.pairs.len()
                 {
-                    tokens += job.estimated_tokens(pair);
+                    tokens += job.estimated_tokens(pair, max_length);
                     *count += 1;
                     is_filling = true;
                 }
@@ -105,7 +105,7 @@ impl Round {
 mod tests {
     use std::sync::Arc;
 
-    use ranklet::{RankOptions, Scores};
+    use ranklet::{LongDocuments, RankOptions, Scores};
     use tokio::sync::oneshot;
 
     use super::super::job::Scored;
@@ -132,12 +132,23 @@ mod tests {
         let (short, _short) = job(2, 396);
         let (last, _last) = job(5, 396);
         let mut waiting = VecDeque::from([long, short, last]);
-        let round = Round::take(&mut waiting, 800).expect("has jobs");
+        let round = Round::take(&mut waiting, 800, 512).expect("has jobs");
         assert_eq!(round.counts, [3, 2, 3]);
         assert!(waiting.is_empty());
         let mut waiting = VecDeque::from(round.jobs);
-        let round = Round::take(&mut waiting, 200).expect("has jobs");
+        let round = Round::take(&mut waiting, 200, 512).expect("has jobs");
         assert_eq!((round.counts, waiting.len()), (vec![1, 1], 1));
+    }
+
+    #[test]
+    fn a_long_pair_counts_as_the_tokens_that_the_model_reads() {
+        let (long, _receiver) = job(20, 100_000);
+        let round = Round::take(&mut VecDeque::from([long]), 4096, 512).expect("has a job");
+        assert_eq!(round.counts, [8]);
+        let (mut chunked, _receiver) = job(20, 100_000);
+        chunked.work.options.long_documents = LongDocuments::Chunk;
+        let round = Round::take(&mut VecDeque::from([chunked]), 4096, 512).expect("has a job");
+        assert_eq!(round.counts, [1]);
     }
 
     #[test]
@@ -146,8 +157,8 @@ mod tests {
         drop(receiver);
         let (waits, _receiver) = job(1, 4);
         let mut waiting = VecDeque::from([gone, waits]);
-        assert_eq!(Round::take(&mut waiting, 100).expect("has a job").counts, [1]);
-        assert!(Round::take(&mut waiting, 100).is_none());
+        assert_eq!(Round::take(&mut waiting, 100, 512).expect("has a job").counts, [1]);
+        assert!(Round::take(&mut waiting, 100, 512).is_none());
     }
 
     #[test]
