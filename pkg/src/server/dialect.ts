@@ -11,10 +11,11 @@ import type { HttpError } from "./http-error.js";
  */
 export type Dialect = "documents" | "infinity" | "voyage" | "tei";
 
-/** Returns the dialect of a request. `path` is the route without a base path. */
+/** Returns the dialect of a request. `path` is the route without a base path. A field that is `null` counts as absent. */
 export function dialectOf(path: string, body: Readonly<Record<string, unknown>>): Dialect {
-  if ("texts" in body) return "tei";
-  if ("top_k" in body) return "voyage";
+  const has = (name: string) => body[name] !== undefined && body[name] !== null;
+  if (has("texts")) return "tei";
+  if (has("top_k")) return "voyage";
   return path === "/rerank" ? "infinity" : "documents";
 }
 

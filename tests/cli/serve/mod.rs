@@ -175,6 +175,8 @@ fn forms_of_requests_and_answers() {
     let nulls =
         json!({ "top_n": null, "rank_fields": null, "return_documents": null, "extra": { "deep": [1] } });
     assert_eq!(results("/v2/rerank", nulls), plain);
+    let nulls = json!({ "texts": null, "top_k": null, "return_documents": true });
+    assert_eq!(results("/v2/rerank", nulls)[0]["document"], json!({ "text": DOCUMENTS[1] }));
     assert_eq!(results("/v1/rerank", json!({ "top_n": 0 })), plain);
     assert_eq!(results("/v1/rerank", json!({ "top_n": 1.0 })).as_array().unwrap().len(), 1);
     let echo = json!({ "return_documents": true });

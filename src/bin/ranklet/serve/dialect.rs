@@ -1,6 +1,7 @@
 //! The wire formats of the services whose clients are answered.
 
 use axum::http::StatusCode;
+use ranklet::JsonValue;
 use serde_json::{Value, json};
 
 use super::fields::Body;
@@ -21,10 +22,12 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
+    /// The dialect of a request. A field that is `null` counts as absent.
     pub(super) fn of(path: &str, body: &Body) -> Self {
+        let has = |name| body.get(name).is_some_and(|value| *value != JsonValue::Null);
         match path {
-            _ if body.contains_key("texts") => Self::Texts,
-            _ if body.contains_key("top_k") => Self::Voyage,
+            _ if has("texts") => Self::Texts,
+            _ if has("top_k") => Self::Voyage,
             "/rerank" => Self::Infinity,
             _ => Self::Documents,
         }

@@ -83,6 +83,8 @@ describe("a ranking", () => {
     );
     const body = { query, documents, ...nulls, priority: 3, extra: { deep: [1] }, rank_fields: [] };
     assert.deepEqual((await (await post("/v1/rerank", body)).json()).results, plain);
+    const echo = await (await post("/v1/rerank", { query, documents, texts: null, top_k: null, return_documents: true })).json();
+    assert.deepEqual(echo.results[0].document, { text: documents[best] });
   });
 
   test("top_n and top_k limit the results, 0 does not, and more than there are is all", async () => {
