@@ -201,7 +201,9 @@ fn declare(name: &str, info: &TensorInfo, columns: Columns) -> Result<DeclaredTe
                 "{name} is stored in blocks, but the metadata does not have its number of columns"
             ))
         })?;
-        if info.shape.len() != 2 || info.shape[1] != q4_format::row_bytes(columns) {
+        // Without codes, no bytes of the file bound the numbers of rows and columns.
+        let is_empty = info.shape.contains(&0);
+        if is_empty || info.shape.len() != 2 || info.shape[1] != q4_format::row_bytes(columns) {
             return Err(weights(format!(
                 "{name} has the shape {:?}, which does not fit rows of {columns} codes, two per byte",
                 info.shape

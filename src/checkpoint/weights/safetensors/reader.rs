@@ -347,6 +347,24 @@ mod tests {
     }
 
     #[test]
+    fn blocks_without_codes_are_refused() {
+        for (rows, columns) in [(1usize << 60, 0usize), (0, 1 << 62)] {
+            let metadata = format!(
+                r#"{{"format":"q4","version":1,"scheme":"","source":"","columns":{{"m":{columns}}},"golden":{{"pairs":[]}}}}"#
+            );
+            let header = serde_json::json!({
+                "__metadata__": { "ranklet": metadata },
+                "m": { "dtype": "U8", "shape": [rows, columns / 2], "data_offsets": [0, 0] },
+                "m.scale": { "dtype": "F16", "shape": [rows, columns / 32], "data_offsets": [0, 0] },
+            })
+            .to_string();
+            let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+            let error = read(&file, file.len(), file.len()).unwrap_err();
+            assert!(error.context().contains("does not fit rows of"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_matrix_is_rounded_as_it_comes_and_only_if_it_is_one() {
         let header = br#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
 "i":{"dtype":"I32","shape":[1,1],"data_offsets":[24,28]},"v":{"dtype":"F32","shape":[1],"data_offsets":[28,32]}}"#;
