@@ -235,9 +235,9 @@ impl PairTokenizer {
                 text.len()
             )));
         }
-        let encoding = self.encoder.encode(text)?;
-        let tokens =
-            self.encoder.truncation_range(encoding.get_ids().len(), max_tokens.unwrap_or(usize::MAX));
+        let max_tokens = max_tokens.unwrap_or(usize::MAX);
+        let encoding = self.encoder.encode_up_to(text, max_tokens)?;
+        let tokens = self.encoder.truncation_range(encoding.get_ids().len(), max_tokens);
         Ok(Chunks::new(text, &encoding, tokens, unit))
     }
 

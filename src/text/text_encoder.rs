@@ -83,6 +83,11 @@ impl TextEncoder {
         self.pipeline.encode(text, false).map_err(failed)
     }
 
+    /// Returns all tokens of a text with their byte offsets, or of a long text at least the first `limit`.
+    pub(super) fn encode_up_to(&self, text: &str, limit: usize) -> Result<Encoding> {
+        self.stable_beginning(text, limit)?.map_or_else(|| self.encode(text), Ok)
+    }
+
     /// Returns all token ids of a text.
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.pipeline.encode_fast(text, false).map_err(failed)?;

@@ -199,3 +199,20 @@ fn models_with_several_labels_cannot_score_in_chunks() {
     assert_eq!(error.kind(), ErrorKind::Input);
     assert!(error.context().contains("labels"), "{error}");
 }
+
+/// Of a document of megabytes, only the tokens within the limit are tokenized.
+#[test]
+fn a_limit_on_tokens_bounds_the_work_for_a_long_document() {
+    let reranker = embedded();
+    let text = filler(300_000);
+    let limited = RankOptions { max_tokens_per_document: Some(600), ..CHUNK };
+    let rank = |document: &str| reranker.rank_blocking("capital", &[document], limited).unwrap();
+    assert_eq!(rank(&text), rank(&text[..20_000]));
+    let time = |options: RankOptions| {
+        let started = std::time::Instant::now();
+        Collection::new(&reranker).push(&reranker, &text, options.into()).unwrap();
+        started.elapsed()
+    };
+    let (whole, limited) = (time(CHUNK), time(limited));
+    assert!(10 * limited < whole, "{limited:?} of {whole:?}");
+}
