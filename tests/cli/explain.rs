@@ -17,6 +17,7 @@ fn units_are_printed_with_their_contributions() {
     let explain = |document| stdout(&ranklet(&["explain", "--query", arguments[2], "--document", document]));
     assert_eq!(explain(DOCUMENT), words, "the document is an argument");
     assert_eq!(explain(".NET has version 2.0").lines().count(), 4);
+    assert_eq!(explain("- Paris is a city").lines().count(), 4, "an item of a list");
     for missing in ["no.txt", "/no such/file", "./no such", "no such/file name.jsonl"] {
         assert_fails(&["explain", "--query", "q", "--document", missing], &[missing]);
     }

@@ -147,3 +147,21 @@ fn arguments_that_are_no_values_or_folders_are_explained() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("the number 1 in place of a string") && !text.contains("line 1"), "{text}");
 }
+
+/// Each of these options changes nothing next to the others.
+#[test]
+fn options_without_an_effect_are_refused() {
+    let ranking = ["rank", "--query", "q", "--documents", "d.txt"];
+    let calibration = ["calibrate", "--out", "o", "--pairs", "p.jsonl"];
+    for (command, more, named) in [
+        (&ranking[..], &["--first-stage-field", "bm25"][..], "--fuse"),
+        (&ranking, &["--fuse-k", "60"], "--fuse"),
+        (&calibration, &["--min-gain", "2"], "--min-gain"),
+        (&calibration, &["--corpus", "c.tsv", "--queries", "q.tsv"], "--corpus"),
+    ] {
+        let output = ranklet(&[command, more].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {stderr}");
+        assert!(stderr.contains(named), "{more:?}: {stderr}");
+    }
+}

@@ -237,7 +237,6 @@ pub(crate) fn files(files: &ModelFiles, from: &Path, folder: &Path) -> Result<()
     Ok(())
 }
 
-/// Writes to stdout. A reader that closes the pipe early (`| head`) is not an error.
 /// Writes to stdout. A closed pipe is no error: the reader has what it wanted.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -50,7 +50,7 @@ pub(crate) struct RankArguments {
     #[arg(long, value_name = "METHOD")]
     fuse: Option<String>,
     /// The field of the documents with the first stage's score, higher is better.
-    #[arg(long, value_name = "FIELD", default_value = "score")]
+    #[arg(long, value_name = "FIELD", default_value = "score", requires = "fuse")]
     first_stage_field: String,
     /// rrf: the k in 1 / (k + rank). The default is 60.
     #[arg(long, value_name = "K", requires = "fuse")]

@@ -27,13 +27,13 @@ pub(crate) struct CalibrateArguments {
     #[arg(long, value_name = "FILE", requires = "run")]
     qrels: Option<PathBuf>,
     /// Documents of a TREC run, as eval reads them.
-    #[arg(long, value_name = "FILE", requires = "queries")]
+    #[arg(long, value_name = "FILE", requires = "queries", conflicts_with = "pairs")]
     corpus: Option<PathBuf>,
     /// Queries of a TREC run, as eval reads them.
-    #[arg(long, value_name = "FILE", requires = "corpus")]
+    #[arg(long, value_name = "FILE", requires = "corpus", conflicts_with = "pairs")]
     queries: Option<PathBuf>,
     /// Documents with this gain or a higher one are relevant.
-    #[arg(long, value_name = "GAIN", default_value = "1")]
+    #[arg(long, value_name = "GAIN", default_value = "1", conflicts_with = "pairs")]
     min_gain: i32,
     /// .jsonl with one {"query", "document", "relevant"} per line, or - for stdin. relevant is true, false, or a number
     /// from 0 to 1 such as a share of clicks.

@@ -27,7 +27,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, allow_hyphen_values = true)]
     query: String,
     /// The document: a text file, - for stdin, or the text itself, if it has a space and is no path of a file.
-    #[arg(long, value_name = "FILE|TEXT")]
+    #[arg(long, value_name = "FILE|TEXT", allow_hyphen_values = true)]
     document: PathBuf,
     /// word or sentence.
     #[arg(long, default_value = "word", value_parser = option::<TextUnit>)]
