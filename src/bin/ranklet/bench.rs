@@ -4,7 +4,9 @@ use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
 use ranklet::internals::json_problem;
-use ranklet::{Error, ErrorKind, KernelTime, Pairs, RankOptions, Reranker, Result, Scores, ScoringRun};
+use ranklet::{
+    Error, ErrorKind, KernelTime, Pairs, PartialScores, RankOptions, Reranker, Result, Scores, ScoringRun,
+};
 use serde_json::json;
 
 use crate::args::ModelArguments;
@@ -100,11 +102,11 @@ fn score(reranker: &Reranker, workload: &Workload, instruction: Option<&str>) ->
         options: RankOptions::default().into(),
     };
     let mut scoring = ScoringRun::new(pairs, Scores::Raw).instruction(instruction);
-    let mut scores = Vec::with_capacity(workload.documents.len());
+    let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
-        scores.extend(part.scores);
+        all.append(part);
     }
-    Ok(TimedScores { scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
+    Ok(TimedScores { scores: all.scores, tokens: scoring.tokens(), elapsed: started.elapsed() })
 }
 
 /// The peak memory of this process, from Linux's `/proc`; Rust's library has no portable call.

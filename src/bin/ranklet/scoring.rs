@@ -24,9 +24,9 @@ pub(crate) fn raw_scores(
 ) -> Result<Vec<f32>> {
     let pairs = documents.iter().map(|document| (query.into(), (*document).into())).collect();
     let mut scoring = ScoringRun::new(Pairs::truncated(pairs), Scores::Raw).instruction(instruction);
-    let mut scores = Vec::with_capacity(documents.len());
+    let mut all = PartialScores::default();
     while let Some(part) = pollster::block_on(scoring.step(reranker))? {
-        scores.extend(part.scores);
+        all.append(part);
     }
-    Ok(scores)
+    Ok(all.scores)
 }
