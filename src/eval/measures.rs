@@ -10,12 +10,13 @@ pub enum Gain {
 }
 
 impl Gain {
-    /// Returns the weight of a relevance. Relevances below zero weigh nothing.
-    fn weight(self, relevance: i32) -> f64 {
-        let relevance = f64::from(relevance.max(0));
+    /// Returns the weight of a relevance, for exponential gains divided by `2^max`, so that it is finite for every
+    /// relevance up to `max`. Relevances below zero weigh nothing.
+    fn weight(self, relevance: i32, max: i32) -> f64 {
+        let [relevance, max] = [relevance, max].map(|relevance| f64::from(relevance.max(0)));
         match self {
             Gain::Linear => relevance,
-            Gain::Exponential => relevance.exp2() - 1.0,
+            Gain::Exponential => (relevance - max).exp2() - (-max).exp2(),
         }
     }
 }
@@ -28,13 +29,13 @@ impl Gain {
 pub fn ndcg(ranked: &[i32], judged: &[i32], depth: usize, gain: Gain) -> f64 {
     let mut ideal = judged.to_vec();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
-    let best = dcg(&ideal, depth, gain);
-    if best > 0.0 { dcg(ranked, depth, gain) / best } else { 0.0 }
-}
-
-fn dcg(gains: &[i32], depth: usize, gain: Gain) -> f64 {
-    let ranks = gains.iter().take(depth).enumerate();
-    ranks.map(|(index, &relevance)| gain.weight(relevance) / (index as f64 + 2.0).log2()).sum()
+    let dcg = |gains: &[i32]| -> f64 {
+        let max = ideal.first().copied().unwrap_or(0);
+        let ranks = gains.iter().take(depth).enumerate();
+        ranks.map(|(index, &relevance)| gain.weight(relevance, max) / (index as f64 + 2.0).log2()).sum()
+    };
+    let best = dcg(&ideal);
+    if best > 0.0 { dcg(ranked) / best } else { 0.0 }
 }
 
 /// Computes one over the rank of the first relevant document; 0 if none of the first `depth` documents is relevant.
@@ -100,6 +101,7 @@ mod tests {
         // Exponential gains of (1, 3) are 1 and 7.
         let expected = (1.0 + 7.0 / 3f64.log2()) / (7.0 + 1.0 / 3f64.log2());
         assert!((ndcg(&[1, 3], &[3, 1], 10, Gain::Exponential) - expected).abs() < 1e-12);
+        assert_eq!(ndcg(&[2000, 0], &[2000, 0], 10, Gain::Exponential), 1.0);
         assert_eq!(reciprocal_rank(&[0, 0, 2], 10), 1.0 / 3.0);
         assert_eq!(reciprocal_rank(&[0, 0, 2], 2), 0.0);
         assert_eq!(average_precision(&[1, 0, 2], &[2, 1, 1], 10), (1.0 + 2.0 / 3.0) / 3.0);

@@ -74,7 +74,8 @@ impl Selection<'_> {
                 }
             })
             .collect();
-        order.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        // Adding 0 makes -0 equal to 0.
+        order.sort_by(|(a, _), (b, _)| (b + 0.0).total_cmp(&(a + 0.0)));
         order.truncate(self.top_n.unwrap_or(usize::MAX));
         order.into_iter().map(|(_, ranked)| ranked).collect()
     }

@@ -37,6 +37,12 @@ impl FuseCase {
 }
 
 #[test]
+fn zeros_of_both_signs_are_equal_and_keep_input_order() {
+    let ranked = Selection::default().rank(&[Some(-0.0), Some(0.0), Some(-0.0), Some(1.0)]).unwrap();
+    assert_eq!(ranked.iter().map(|ranked| ranked.index).collect::<Vec<_>>(), [3, 0, 1, 2]);
+}
+
+#[test]
 fn rankings_are_those_of_the_formulas() {
     for case in cases::<Case>("rankings") {
         let fuse =
