@@ -58,7 +58,7 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreCacheOptions {
-    /// Maximum memory in bytes. A pair takes about 300. The least recently used pairs are removed first.
+    /// Maximum memory in bytes. A pair takes about 280. The least recently used pairs are removed first.
     pub max_bytes: usize,
 }
 

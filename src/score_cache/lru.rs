@@ -135,6 +135,13 @@ mod tests {
 
     const ONE: usize = ENTRY_BYTES + 4 + ALLOCATION_BYTES;
 
+    /// The documents say 280.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_score_takes_the_bytes_that_are_documented() {
+        assert_eq!(ONE, 278);
+    }
+
     #[test]
     fn the_least_recently_used_entry_is_removed_first() {
         let mut lru = Lru::new(3 * ONE);
