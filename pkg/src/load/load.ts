@@ -55,7 +55,7 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
       },
       start: async (collecting) => {
         const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
-        const [files, module] = await Promise.all([verified, abortable(engineModule(platform, engine), controller.signal)]);
+        const [files, module] = await abortable(Promise.all([verified, engineModule(platform, engine)]), controller.signal);
         return start({ platform: withEarly, module, files, settings, workers, maxAutoWorkers, split }, controller.signal);
       },
       offline: offline !== undefined,

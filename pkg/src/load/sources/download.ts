@@ -1,5 +1,6 @@
 import { messageOf, RankletError } from "../../errors.js";
 import type { EarlierContent, FileVersion } from "../../model/file-version.js";
+import { abortable } from "../../util/abort.js";
 import { TransientError } from "../../util/request.js";
 import { addBlob, hashOf, type Sha256 } from "../../util/sha256.js";
 import { type AnnouncedFile, checkCommit, checkHash, checkLength } from "../verify.js";
@@ -162,16 +163,14 @@ export class Download implements AnnouncedFile {
   async *#pieces(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const { body } = this.#answer;
     if (body === undefined) return;
-    for (;;) {
-      let piece: Uint8Array<ArrayBuffer> | undefined;
-      try {
-        piece = await unlessSilent(body.next());
-      } catch (error) {
-        void body.cancel();
-        throw new TransientError(`${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
-      }
-      if (piece === undefined) return;
-      yield piece;
+    const next = (): Promise<Uint8Array<ArrayBuffer> | undefined> => unlessSilent(abortable(body.next(), this.#options.signal));
+    try {
+      for (let piece = await next(); piece !== undefined; piece = await next()) yield piece;
+    } catch (error) {
+      throw new TransientError(`${this.url.href} broke off: ${messageOf(error)}`, { cause: error });
+    } finally {
+      // Also if the reader has failed. The option `fetch` need not take the signal.
+      void body.cancel();
     }
   }
 }
