@@ -226,7 +226,7 @@ describe("the way of micro-batches through the workers", () => {
 
   function chain(count) {
     const { ended, end } = worker();
-    const first = { ended, end, posted: [], closed: [], post: (request) => first.posted.push(request), close: (reason) => first.closed.push(reason.message) };
+    const first = { ended, end, posted: [], closed: [], post: (request) => first.posted.push(request), close: (reason) => first.closed.push(reason) };
     const others = Array.from({ length: count }, worker);
     const router = new LayersRouter(first, others);
     const route = (batch) => router.route({ type: "batch", batch, stream: Float32Array.of(batch), offsets: Uint32Array.of(0, 1) });

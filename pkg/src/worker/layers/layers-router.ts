@@ -37,7 +37,7 @@ export class LayersRouter {
     this.#first = first;
     this.#stages = others.map((connection) => ({ connection, waiting: [], sent: 0 }));
     void first.ended.then(() => [...this.#batches.keys()].forEach((number) => this.drop(number)));
-    for (const connection of others) void connection.ended.then(() => this.#fail(new RankletError("internal", "a worker with other layers of the model ended")));
+    for (const connection of others) void connection.ended.then(() => this.#first.close("a worker with other layers of the model ended"));
   }
 
   /** Begins to route a micro-batch. */
@@ -83,16 +83,12 @@ export class LayersRouter {
       batch.stream = answer.values;
       batch.ms += answer.ms;
     } catch (error) {
-      this.#fail(new RankletError("internal", messageOf(error), { cause: error }));
+      this.#first.close(messageOf(error));
       return;
     } finally {
       stage.sent--;
     }
     this.#send(at, stage);
     this.#enter(at + 1, batch);
-  }
-
-  #fail(error: RankletError): void {
-    this.#first.close(error);
   }
 }
