@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import { embeddedModelOf, registeredModel } from "../model/embedded-models.js";
-import { hubModel, type HubOptions, isHubId } from "../model/hub.js";
+import { folderOf, hubModel, type HubOptions, isHubId } from "../model/hub.js";
 import type { Platform } from "../platform/platform.js";
 import { isObject, kindOf } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
@@ -16,7 +16,7 @@ export function locate(platform: Platform, source: unknown, options: HubOptions,
   const embedded = embeddedModelOf(source);
   if (embedded === undefined && typeof source === "string" && isHubId(source)) {
     const hub = hubModel(platform, source, options);
-    return { kind: "remote", folder: hub.folder(hub.revision), hub };
+    return { kind: "remote", folder: folderOf(hub, hub.revision), hub };
   }
   const location: ModelLocation =
     embedded === undefined

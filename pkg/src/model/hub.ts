@@ -20,8 +20,8 @@ export interface HubModel {
   readonly offline: string | undefined;
   /** Where the Hub lists the model's files at the revision, with their hashes. */
   readonly listing: URL;
-  /** Returns the folder with the model's files at a branch, tag or commit. */
-  folder(revision: string): URL;
+  /** The server's address. */
+  readonly base: URL;
 }
 
 /** Whether `source` has the form `org/name`. */
@@ -49,8 +49,13 @@ export function hubModel(platform: Platform, id: string, { revision = "main", ba
     tokenPlaces: environment === undefined ? "as the option token" : "as the option token or in the environment variable HF_TOKEN",
     offline: environment?.offline,
     listing: new URL(`api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`, base),
-    folder: (name) => new URL(`${id}/resolve/${encodeURIComponent(name)}/`, base),
+    base,
   };
+}
+
+/** Returns the folder with a model's files at a branch, tag or commit. */
+export function folderOf({ id, base }: HubModel, revision: string): URL {
+  return new URL(`${id}/resolve/${encodeURIComponent(revision)}/`, base);
 }
 
 /**

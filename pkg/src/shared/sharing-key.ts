@@ -19,19 +19,21 @@ export interface SharingKey {
 /** Returns the key of a model. Contents of files are equal if they are the same object, so they are never equal in two tabs. */
 export function sharingKey(location: ModelLocation, options: CheckedLoadOptions): SharingKey {
   let isPortable = true;
-  const text = JSON.stringify([location, options], function (this: Readonly<Record<string, unknown>>, name) {
-    if (ownOptions.includes(name)) return undefined;
-    // Not the given value, on which toJSON was called already: a Buffer has that method.
-    const value = this[name];
+  // JSON.stringify would call the method toJSON of a Buffer, which writes all of its bytes.
+  const comparable = (value: unknown): unknown => {
     if (typeTag(value) === "URL") return (value as URL).href;
-    if (typeof value !== "function" && (!isObject(value) || isPlain(value))) return value;
+    if (typeof value !== "function" && !isObject(value)) return value;
+    if (isPlain(value)) {
+      const names = Object.keys(value).filter((name) => !ownOptions.includes(name)).sort();
+      return names.map((name) => [name, comparable(value[name])]);
+    }
     isPortable = false;
     return identity(value);
-  });
-  return { text, isPortable };
+  };
+  return { text: JSON.stringify([location, options].map(comparable)), isPortable };
 }
 
-function isPlain(value: object): boolean {
+function isPlain(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -11,6 +11,7 @@ import { checkpoint } from "../support/models/fixtures.js";
 import * as modules from "../support/package/modules.js";
 import { dist } from "../support/paths.js";
 import { deferred } from "../support/pool.js";
+import { filesIn, startHub } from "../support/servers/hub.js";
 
 const { Reranker } = await import(new URL("index.node.js", dist));
 const { url } = checkpoint((labels) => labels === 1);
@@ -51,6 +52,17 @@ test("equal models and options share one engine, which ends with the last rerank
     third.dispose();
     await whenAlive(0);
   }
+});
+
+test("rerankers of one Hub id share an engine, and each file is downloaded once", async (t) => {
+  const hub = await startHub();
+  t.after(() => hub.stop());
+  hub.publish("some-org/a.model", filesIn(url));
+  const load = () => Reranker.shared("some-org/a.model", { baseUrl: hub.url, cache: false, ...one });
+  const [first, second] = await Promise.all([load(), load()]);
+  assert.equal(alive(), 1);
+  assert.equal(hub.requests.filter(({ origin, path }) => origin === "hub" && path.endsWith("/model.safetensors")).length, 1);
+  for (const reranker of [first, second]) reranker.dispose();
 });
 
 test("other options, and plain load, have engines of their own", async () => {

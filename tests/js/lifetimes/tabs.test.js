@@ -8,10 +8,12 @@ import { launchChromium } from "../support/browsers/chromium.js";
 import { unmappedMemoryOfDescendants } from "../support/children/memory.js";
 import { checkpoint } from "../support/models/fixtures.js";
 import { bundlePath, sendBundle } from "../support/package/bundled.js";
+import { filesIn, startHub } from "../support/servers/hub.js";
 import { sendFixture, startSite } from "../support/servers/package-site.js";
 
 const query = "how do bees survive the winter";
-const small = `/fixtures/${checkpoint((labels) => labels === 1).name}/`;
+const fixture = checkpoint((labels) => labels === 1);
+const small = `/fixtures/${fixture.name}/`;
 
 describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
   let site;
@@ -99,6 +101,22 @@ describe("Reranker.shared in tabs", { timeout: 240_000 }, () => {
       assert.equal((await share(first)).backend.shared, "tabs");
       await dispose(first);
     }
+  });
+
+  test("tabs share the model of a Hub id, which one of them downloads and stores", async (t) => {
+    const hub = await startHub();
+    t.after(() => hub.stop());
+    hub.publish("some-org/a.model", filesIn(fixture.url));
+    const tabs = [await openTab(), await openTab()];
+    const shared = await Promise.all(tabs.map((tab) => tab.evaluate((baseUrl) => share({ baseUrl }, "some-org/a.model"), hub.url)));
+    for (const { backend, warnings } of shared) assert.deepEqual([backend.shared, warnings], ["tabs", []]);
+    assert.equal(hub.requests.filter(({ origin, path }) => origin === "hub" && path.endsWith("/model.safetensors")).length, 1);
+    const [first, second] = await Promise.all(tabs.map(ranked));
+    assert.deepEqual(first, second);
+    await dispose(tabs[0]);
+    assert.deepEqual(await ranked(tabs[1]), first);
+    await dispose(tabs[1]);
+    await whenEnded(tabs[1]);
   });
 
   test("explanations, comparisons and highlights are those of a reranker of the tab, and end with it", async () => {

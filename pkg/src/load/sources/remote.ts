@@ -1,6 +1,6 @@
 import { RankletError } from "../../errors.js";
 import type { CacheEntry } from "../../model/cache-entry.js";
-import { commitOf, hubAdvice } from "../../model/hub.js";
+import { commitOf, folderOf, hubAdvice } from "../../model/hub.js";
 import { type HubListing, listHub } from "../../model/hub-listing.js";
 import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
 import { BlobSink } from "../../model/sink.js";
@@ -98,7 +98,7 @@ export class RemoteSource implements FileSource {
   #pin({ commit }: Download): void {
     const { hub } = this.#location;
     if (hub === undefined || commit === undefined) return;
-    this.#folder = hub.folder(commit);
+    this.#folder = folderOf(hub, commit);
     this.#commit = commit;
     this.#entry?.setCommit(commit);
   }
