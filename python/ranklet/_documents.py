@@ -34,7 +34,7 @@ def document_texts(
         documents = [_with_text(document) for document in documents]
     fields = None if rank_fields is None else list(rank_fields)
     try:
-        values = json.dumps(list(documents), default=_plain, ensure_ascii=True, allow_nan=False)
+        values = valid(json.dumps(list(documents), default=_plain, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise input_error(f"documents: {error}") from error
     return native_document_texts(values, fields, structured)
@@ -54,6 +54,8 @@ def _plain(value: Any) -> Any:
     """Converts an object to a value of JSON."""
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a value is {type(value).__name__} and not a text: decode it")
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -51,6 +51,8 @@ def find_model(
         return _download(huggingface_hub, name, weights, local_files_only, options)
     except (RankletError, MemoryError, KeyboardInterrupt):
         raise
+    except huggingface_hub.errors.HFValidationError as error:
+        raise input_error(f"{name} is neither a folder nor the id of a model, owner/name: {error}") from error
     except Exception as error:
         raise make_error("network", f"{name}: {type(error).__name__}: {error}") from error
 

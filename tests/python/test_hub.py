@@ -97,6 +97,7 @@ def check(endpoint: str, home: Path, python: str = sys.executable) -> None:
         assert np.allclose(json.loads(scores(endpoint, home, arguments, python, **offline)), expected, atol=1e-4)
     assert Hub.requests == []
     assert scores(endpoint, home, "'cross-encoder/other'", python).startswith("network ")
+    assert scores(endpoint, home, "'./no/such/folder'", python).startswith("input ./no/such/folder is neither a folder")
     error = scores(endpoint, home, "'model', local_files_only=True, cache_folder='/nonexistent'", python)
     assert error.startswith("network ") and "HF_HUB_OFFLINE is set" not in error, error
 

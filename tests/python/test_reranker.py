@@ -108,6 +108,7 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
     assert reranker.score([half]) == reranker.score([whole])
     assert reranker.rerank(half[0], [half[1]]).results == reranker.rerank(whole[0], [whole[1]]).results
     assert reranker.explain(*half).units == reranker.explain(*whole).units
+    assert document_texts([{"text": half[1]}, "\ud83e\udd80"]) == [whole[1], "🦀"]
 
     @dataclasses.dataclass
     class Page:
@@ -117,6 +118,8 @@ def test_documents_are_texts_mappings_or_objects(reranker: Reranker) -> None:
     page = Page("Rivers", ["one", "two"])
     assert document_texts([page], ["title", "tags"]) == ["title: Rivers\ntags: one, two"]
     assert code_of(lambda: document_texts([{"title": 1}], "title")) == "input"
+    for binary in (b"a text", bytearray(b"a text"), memoryview(b"a text")):
+        assert code_of(lambda: document_texts([{"title": binary}], ["title"])) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, "one text")) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, [7])) == "input"
 
@@ -152,6 +155,7 @@ def test_min_score_fusion_and_deadline(reranker: Reranker) -> None:
     assert late.unscored and late.unscored == list(range(8000 - len(late.unscored), 8000))
     assert len(late.results) == 8000 - len(late.unscored)
     assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=0)) == "input"
+    assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=float("nan"))) == "input"
 
 
 def test_collections_take_the_options_of_rerank(reranker: Reranker) -> None:

@@ -13,7 +13,7 @@ from .. import _model
 from .._ranklet import NativeCollection, NativeReranker, rank_scores
 from ..errors import input_error, make_error
 from .fusion import FirstStage, read_deadline, read_fuse
-from .results import CollectionRanking, RerankResult, Timings, Usage
+from .results import CollectionRanking, Timings, Usage
 from .scored import Scored, Stop
 
 if TYPE_CHECKING:
@@ -113,9 +113,11 @@ class Collection:
         def remaining() -> float | None:
             return None if request.seconds is None else request.seconds - (time.perf_counter() - started)
 
+        def document_at(position: int) -> Any:
+            return self._documents[indices[position]]
+
         def ranking(done: int, is_last: bool = False) -> CollectionRanking:
             ranked = rank_scores(scored.scores, *request.selection)
-            documents = [indices[position] for position, _, _ in ranked]
             options = request.scores, *self._limits, None
             best = scored.highlights(
                 request.native,
@@ -125,19 +127,8 @@ class Collection:
                 options,
                 remaining,
             )
-            results = [
-                RerankResult(
-                    index=documents[place],
-                    score=score,
-                    model_score=model_score,
-                    span=scored.spans.get(position),
-                    highlights=best[place],
-                    document=self._documents[documents[place]] if request.return_documents else None,
-                )
-                for place, (position, score, model_score) in enumerate(ranked)
-            ]
             return CollectionRanking(
-                results=results,
+                results=scored.results(ranked, best, indices, document_at if request.return_documents else None),
                 done=done,
                 total=total,
                 usage=Usage(tokens=scored.tokens, documents=done),

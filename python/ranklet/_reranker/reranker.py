@@ -23,7 +23,7 @@ from ..errors import input_error, make_error
 from .collection import Collection
 from .explanations import Explains
 from .fusion import read_deadline, read_fuse
-from .results import RerankResponse, RerankResult, StreamPart, Timings, Usage
+from .results import RerankResponse, StreamPart, Timings, Usage
 from .scored import WINDOW, Progress, Scored, ScoringOptions, Stop, report
 
 
@@ -63,7 +63,8 @@ class Reranker(Explains):
             weights: the file with the weights, such as "onnx/model_quantized.onnx".
             max_length: maximum number of tokens of a pair.
             max_memory_bytes: a model that would take more is refused before its weights are read.
-            score_cache: {"max_bytes": n} keeps the scores of pairs for later calls.
+            score_cache: {"max_bytes": n} keeps the scores of `rerank` and `rank` for their later calls. A score takes
+                about 280 bytes.
             revision: the branch, tag or commit of a model on the Hub.
             token: the access token for private models on the Hub.
             cache_dir: the folder of downloads; by default that of huggingface_hub.
@@ -177,19 +178,9 @@ class Reranker(Explains):
         ranked = rank_scores(scored.scores, top_n, min_score, first_stage)
         best = [(texts[index], scored.scores[index]) for index, _, _ in ranked]
         sentences = scored.highlights(native, query, best, highlights, options, remaining)
-        results = [
-            RerankResult(
-                index=index,
-                score=score,
-                model_score=model_score,
-                span=scored.spans.get(index),
-                highlights=sentences[place],
-                document=documents[index] if return_documents else None,
-            )
-            for place, (index, score, model_score) in enumerate(ranked)
-        ]
+        document_at = documents.__getitem__ if return_documents else None
         return RerankResponse(
-            results=results,
+            results=scored.results(ranked, sentences, range(len(texts)), document_at),
             usage=Usage(tokens=scored.tokens, documents=len(texts)),
             backend=self.info["backend"],
             timings=Timings((time.perf_counter() - started) * 1000, scored.engine_ms, scored.cache_hits),
@@ -247,20 +238,12 @@ class Reranker(Explains):
             texts = document_texts(window, request.rank_fields, request.structured)
             scored = Scored(len(window), None, stop)
             for begin, end in scored.steps(native.scoring(query, texts, *options, None)):
-                scores = {index: float(scored.scores[index] or 0.0) for index in range(begin, end)}
-                kept = [index for index, score in scores.items() if score >= request.min_score]
-                best = [(texts[index], scored.scores[index]) for index in kept]
+                scores = [(index, float(scored.scores[index] or 0.0), None) for index in range(begin, end)]
+                kept = [row for row in scores if row[1] >= request.min_score]
+                best: list[tuple[str, float | None]] = [(texts[index], score) for index, score, _ in kept]
                 sentences = scored.highlights(native, query, best, request.highlights, options)
-                results = [
-                    RerankResult(
-                        index=first + index,
-                        score=scores[index],
-                        span=scored.spans.get(index),
-                        highlights=sentences[place],
-                        document=window[index] if request.return_documents else None,
-                    )
-                    for place, index in enumerate(kept)
-                ]
+                document_at = window.__getitem__ if request.return_documents else None
+                results = scored.results(kept, sentences, range(first, first + len(window)), document_at)
                 if end > begin:
                     yield StreamPart(results=results, done=first + end, total=total)
             first += len(window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from .. import _ranklet
 from .._ranklet import NativeReranker, NativeScoring
 from ..errors import make_error
-from .results import Highlight
+from .results import Highlight, RerankResult
 
 # Documents that a call with a cache of scores hands to the engine at once.
 WINDOW = 64
@@ -92,6 +92,27 @@ class Scored:
             self.tokens += tokens
             found[begin : begin + len(best)] = [[Highlight(*sentence) for sentence in document] for document in best]
         return found
+
+    def results(
+        self,
+        ranked: Iterable[tuple[int, float, float | None]],
+        highlights: list[list[Highlight] | None],
+        indices: Sequence[int],
+        document_at: Callable[[int], Any] | None,
+    ) -> list[RerankResult]:
+        """Makes the results of ranked documents. Each is given with its position in this call, its score and the model's
+        score with `fuse`. `indices` are those of the caller, and `document_at` returns the document at a position."""
+        return [
+            RerankResult(
+                index=indices[position],
+                score=score,
+                model_score=model_score,
+                span=self.spans.get(position),
+                highlights=best,
+                document=None if document_at is None else document_at(position),
+            )
+            for (position, score, model_score), best in zip(ranked, highlights)
+        ]
 
     def run_cached(
         self,
