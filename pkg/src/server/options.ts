@@ -59,8 +59,8 @@ export interface Settings {
 const checks = {
   model: nonEmpty,
   basePath: pathPrefix,
-  apiKeys: nonEmptyList,
-  cors: nonEmptyList,
+  apiKeys: keyList,
+  cors: textList,
   maxBodyBytes: positiveInteger,
   bodyTimeoutMs: positiveInteger,
   maxDocuments: positiveInteger,
@@ -96,8 +96,15 @@ function nonEmpty(value: unknown, name: string): string {
   return text;
 }
 
-/** Reads one string or a list of strings. An empty key would let every client in, so it is refused. */
-function nonEmptyList(value: unknown, name: string): readonly string[] {
+/** Reads one key or a list of keys. An empty key or list, such as a variable that is not set, would let every client in, so it is refused. */
+function keyList(value: unknown, name: string): readonly string[] {
+  const keys = textList(value, name);
+  if (keys.length === 0) throw new RankletError("input", `${name} has no key; leave it out to let every client in`);
+  return keys;
+}
+
+/** Reads one string or a list of strings. */
+function textList(value: unknown, name: string): readonly string[] {
   return typeof value === "string" ? [nonEmpty(value, name)] : array(value, name).map((item, index) => nonEmpty(item, `${name}[${index}]`));
 }
 

@@ -205,6 +205,7 @@ test("a request of two documents does not wait for one of hundreds", async () =>
 test("options are checked", () => {
   assert.throws(() => client(reranker, { maxQueues: 1 }), { code: "input", message: /unknown option "maxQueues"; did you mean "maxQueue"\?/ });
   assert.throws(() => client(reranker, { apiKeys: [""] }), { code: "input", message: /apiKeys\[0\] is empty/ });
+  assert.throws(() => client(reranker, { apiKeys: [] }), { code: "input", message: /apiKeys has no key; leave it out to let every client in/ });
   assert.throws(() => client(reranker, { basePath: "api" }), { code: "input", message: /must start with "\/"/ });
   assert.throws(() => client(reranker, { maxConcurrent: 0 }), { code: "input", message: /1 or more/ });
 });
