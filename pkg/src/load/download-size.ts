@@ -2,7 +2,7 @@ import type { RankletError } from "../errors.js";
 import { configFile, fixedFiles, type ModelFile, moduleLayout, weightsForms } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { LoadOptions, ModelSource } from "../types.js";
-import { withAbortController } from "../util/abort.js";
+import { abortable, withAbortController } from "../util/abort.js";
 import { collectFiles } from "./collect.js";
 import { openCache } from "./keep.js";
 import { readLoadOptions } from "./load-options.js";
@@ -35,7 +35,7 @@ export async function downloadSize(platform: Platform, source: ModelSource | und
   return withAbortController(signal, async (controller) => {
     const context = { platform, budget: new MemoryBudget(settings), offline, entry: undefined, fetch, signal: controller.signal, onProgress: undefined };
     const measuring = new MeasuringSource(openSource(location, weights, context));
-    const files = await collectFiles(measuring, weights);
+    const files = await abortable(collectFiles(measuring, weights), controller.signal);
     // For other files, an engine would explain what is wrong.
     const hasWeights = (weights === undefined ? weightsForms : [weights]).some(({ name }) => files.has(name));
     if (!hasWeights) throw weights === undefined ? measuring.missingWeights() : measuring.missing(weights);

@@ -171,6 +171,15 @@ describe("Reranker.downloadSize", () => {
     await rejectsWith("network", /config\.json is missing/, () => Reranker.downloadSize("some-org/none", where()));
   });
 
+  test("its signal ends it, also with a fetch that takes no signal", { timeout: 10_000 }, async () => {
+    const controller = new AbortController();
+    const never = () => {
+      controller.abort("enough");
+      return new Promise(() => {});
+    };
+    await rejectsWith("aborted", /./, () => Reranker.downloadSize(id, { ...where(), fetch: never, signal: controller.signal }));
+  });
+
   test("it rejects without the weights, as load does", async () => {
     const gguf = "some-org/gguf";
     context.hub.publish(gguf, new Map([...[...files].filter(([name]) => name !== "model.safetensors"), ["model.gguf", new Uint8Array(9)]]));
