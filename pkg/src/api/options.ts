@@ -1,6 +1,6 @@
 import { RankletError } from "../errors.js";
 import type { CompareProgress, ExplainProgress, PrepareProgress, ScoreProgress } from "../types.js";
-import { abortSignal, array, boolean, callback, iterable, nonNegativeInteger, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
+import { abortSignal, array, boolean, callback, type Check, iterable, nonNegativeInteger, oneOf, positiveInteger, string, wrongType } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 import { fuseOptions } from "./fusion.js";
 
@@ -15,7 +15,7 @@ const callChecks = { ...scoringChecks, onProgress: callback<ScoreProgress> };
 const documentChecks = {
   rankFields: fieldNames,
   structured: oneOf(["yaml", "lines"]),
-  maxTokensPerDocument: tokenCount,
+  maxTokensPerDocument: capped(positiveInteger),
   longDocuments: oneOf(["truncate", "chunk"]),
 };
 
@@ -102,7 +102,7 @@ export const collectionChecks = {
   latest: boolean,
 };
 
-const compareOptionChecks = { unit: oneOf(["word", "sentence"]), samples: sampleCount, signal: abortSignal };
+const compareOptionChecks = { unit: oneOf(["word", "sentence"]), samples: capped(nonNegativeInteger), signal: abortSignal };
 
 export const compareChecks = { ...compareOptionChecks, onProgress: callback<CompareProgress> };
 
@@ -122,14 +122,12 @@ export const explainCostRefusals = { ...explainRefusals, onProgress: "nothing is
 /** Options of `explain` that `compare` cannot apply. */
 export const compareRefusals = { ...explainRefusals, of: "the two documents are explained; explain() explains a query" };
 
-/** Checks a number of tokens, and caps it at the largest that WebAssembly can count, more than any document has. */
-function tokenCount(value: unknown, name: string): number {
-  return Math.min(positiveInteger(value, name), 0xffff_ffff);
-}
-
-/** Checks a number of samples, and caps it at the largest that WebAssembly can count, more than the engine accepts. */
-function sampleCount(value: unknown, name: string): number {
-  return Math.min(nonNegativeInteger(value, name), 0xffff_ffff);
+/**
+ * Returns a check that caps a number of tokens or samples at the largest that WebAssembly can count, more than any document has
+ * and than the engine accepts.
+ */
+function capped(check: Check<number>): Check<number> {
+  return (value, name) => Math.min(check(value, name), 0xffff_ffff);
 }
 
 function finiteNumber(value: unknown, name: string): number {

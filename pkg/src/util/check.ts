@@ -99,16 +99,18 @@ export function oneOf<const T extends string>(allowed: readonly T[]): Check<T> {
   };
 }
 
-/** @throws RankletError `input` unless `value` is a whole number of 1 or more */
-export function positiveInteger(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
-  throw wrongType(name, "a whole number of 1 or more", value);
-}
+/** Checks a whole number of 1 or more. */
+export const positiveInteger = integerFrom(1);
 
-/** @throws RankletError `input` unless `value` is a whole number of 0 or more */
-export function nonNegativeInteger(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw wrongType(name, "a whole number of 0 or more", value);
+/** Checks a whole number of 0 or more. */
+export const nonNegativeInteger = integerFrom(0);
+
+/** Returns a check that a value is a whole number of `min` or more. */
+function integerFrom(min: number): Check<number> {
+  return (value, name) => {
+    if (Number.isSafeInteger(value) && (value as number) >= min) return value as number;
+    throw wrongType(name, `a whole number of ${min} or more`, value);
+  };
 }
 
 /** @throws RankletError `input` unless `value` is a boolean */
