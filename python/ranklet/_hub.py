@@ -43,7 +43,7 @@ def find_model(
     try:
         import huggingface_hub
     except ImportError:
-        text = token if isinstance(token, str) else None
+        text = "" if token is False else token if isinstance(token, str) else None
         cache = None if cache_dir is None else os.fspath(cache_dir)
         return _ranklet.download(name, revision, weights, text, cache, local_files_only)
     options = {"revision": revision, "token": token, "cache_dir": cache_dir}

@@ -1,6 +1,9 @@
 //! Converts errors and panics to the exceptions of `ranklet.errors`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use ranklet::{Error, ErrorItem, ErrorKind, Result};
@@ -36,6 +39,34 @@ pub(crate) fn detached<T: Send>(
     work: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T, NativeError> {
     py.detach(|| caught(work))
+}
+
+/// Runs `work` in a thread, and signal handlers of Python meanwhile. The exception of a handler, such as
+/// `KeyboardInterrupt`, ends the wait; the work goes on until it or the process ends.
+///
+/// # Errors
+/// As [`caught`], and the exception of a signal handler.
+pub(crate) fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> PyResult<T> {
+    const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+    let (sender, receiver) = mpsc::channel();
+    // The receiver is gone after an interrupt.
+    std::thread::spawn(move || drop(sender.send(caught(work))));
+    // A mutex, because a receiver is not `Sync`.
+    let receiver = Mutex::new(receiver);
+    loop {
+        let received = py
+            .detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(SIGNAL_INTERVAL));
+        match received {
+            Ok(result) => return Ok(result?),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(NativeError(Error::new(ErrorKind::Internal, "a thread ended early")).into());
+            }
+        }
+    }
 }
 
 /// Runs `work`, and makes an error of a panic. PyO3 would raise a `PanicException`, which `except Exception` misses.

@@ -6,22 +6,30 @@ use pyo3::prelude::*;
 use ranklet::hub::{self, HubOptions};
 use ranklet::{Error, ErrorKind, ModelFiles};
 
-use crate::error::{NativeError, caught, detached};
+use crate::error::{caught, interruptible};
 
-/// Returns the folder in the cache of a model on the Hub, after downloading the files that it lacks.
+/// Returns the folder in the cache of a model on the Hub, after downloading the files that it lacks. Ctrl-C ends it.
 #[pyfunction]
 #[pyo3(signature = (model, revision, weights, token, cache, local_files_only))]
 pub(crate) fn download(
     py: Python<'_>,
-    model: &str,
-    revision: Option<&str>,
-    weights: Option<&str>,
-    token: Option<&str>,
+    model: String,
+    revision: Option<String>,
+    weights: Option<String>,
+    token: Option<String>,
     cache: Option<PathBuf>,
     local_files_only: bool,
-) -> Result<PathBuf, NativeError> {
-    let options = HubOptions { revision, weights, token, cache: cache.as_deref(), local_files_only };
-    detached(py, || hub::folder(model, options))
+) -> PyResult<PathBuf> {
+    interruptible(py, move || {
+        let options = HubOptions {
+            revision: revision.as_deref(),
+            weights: weights.as_deref(),
+            token: token.as_deref(),
+            cache: cache.as_deref(),
+            local_files_only,
+        };
+        hub::folder(&model, options)
+    })
 }
 
 /// Returns the files that a model is loaded from, of all files in `listing`. `read` returns the content of one.

@@ -13,7 +13,7 @@ use ranklet::{
     Reranker, Result, ScoreOptions, Scores, ScoringRun,
 };
 
-use crate::error::{NativeError, detached};
+use crate::error::{NativeError, detached, interruptible};
 use crate::scoring::NativeScoring;
 
 /// The source of a model: a folder, or the contents of its files by name.
@@ -48,11 +48,12 @@ impl NativeReranker {
     /// Loads a model: the embedded one without a source. `options` is [`Options`] as JSON.
     #[staticmethod]
     #[pyo3(signature = (source, options))]
-    fn load(py: Python<'_>, source: Option<Source>, options: &str) -> Result<Self, NativeError> {
+    fn load(py: Python<'_>, source: Option<Source>, options: &str) -> PyResult<Self> {
         let options: Options = serde_json::from_str(options)
-            .map_err(|error| Error::new(ErrorKind::Input, format!("options: {error}")).with_source(error))?;
+            .map_err(|error| Error::new(ErrorKind::Input, format!("options: {error}")).with_source(error))
+            .map_err(NativeError::from)?;
         let source = source.map_or(ModelSource::Embedded, ModelSource::from);
-        let reranker = detached(py, || Reranker::load_blocking(source, options))?;
+        let reranker = interruptible(py, move || Reranker::load_blocking(source, options))?;
         Ok(Self(Arc::new(reranker)))
     }
 
@@ -199,8 +200,9 @@ pub(crate) fn document_options(
     })
 }
 
-/// Converts a number of seconds.
+/// Converts a number of seconds. A deadline that is too far away to count is none.
 pub(crate) fn seconds(deadline: Option<f64>) -> Result<Option<Duration>> {
+    let deadline = deadline.filter(|seconds| *seconds < Duration::MAX.as_secs_f64());
     let convert = |seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|error| {
             Error::new(ErrorKind::Input, format!("the deadline: {error}")).with_source(error)

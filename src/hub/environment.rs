@@ -27,7 +27,7 @@ impl HubEnvironment {
     /// Replaces what the options of a call give.
     pub(super) fn with(mut self, options: HubOptions<'_>) -> Self {
         if let Some(token) = options.token {
-            self.token = Some(token.to_owned());
+            self.token = Some(token.to_owned()).filter(|token| !token.is_empty());
         }
         if let Some(cache) = options.cache {
             self.cache = Cache::new(cache.to_owned());
@@ -93,6 +93,10 @@ mod tests {
         ];
         for (skipped, token) in ["first", "second", "in-file", "saved"].into_iter().enumerate() {
             assert_eq!(read(&all[skipped..]).token.as_deref(), Some(token));
+        }
+        for (option, token) in [(None, Some("first")), (Some("other"), Some("other")), (Some(""), None)] {
+            let options = HubOptions { token: option, ..HubOptions::default() };
+            assert_eq!(read(&all).with(options).token.as_deref(), token);
         }
         let elsewhere = [("HF_HOME", "/nonexistent"), ("HF_TOKEN", " ")];
         assert_eq!(read(&elsewhere).token, None);

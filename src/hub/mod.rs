@@ -23,7 +23,7 @@ pub struct HubOptions<'a> {
     pub revision: Option<&'a str>,
     /// The file that was chosen as the model's weights; `None` for the preferred form.
     pub weights: Option<&'a str>,
-    /// The access token; `None` for that of the environment.
+    /// The access token; `None` for that of the environment, and an empty text for none.
     pub token: Option<&'a str>,
     /// The folder of the cache; `None` for that of HF's own programs.
     pub cache: Option<&'a Path>,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,9 +25,11 @@ class Hub(BaseHTTPRequestHandler):
     """Has the repository cross-encoder/model."""
 
     requests: list[str] = []
+    tokens: set[str | None] = set()
 
     def do_GET(self) -> None:
         Hub.requests.append(self.path)
+        Hub.tokens.add(self.headers.get("authorization"))
         files = MODEL.files()
         if self.path.startswith("/api/models/cross-encoder/model"):
             siblings = [{"rfilename": name} for name in files]
@@ -105,6 +110,42 @@ def check(endpoint: str, home: Path, python: str = sys.executable) -> None:
 def test_downloads_once_into_the_cache_of_huggingface(endpoint: str, tmp_path: Path) -> None:
     check(endpoint, tmp_path)
     assert (tmp_path / "hub" / "models--cross-encoder--model" / "snapshots" / COMMIT / "config.json").is_file()
+
+
+def test_the_token_is_that_of_the_environment_unless_the_call_says_otherwise(endpoint: str, tmp_path: Path) -> None:
+    for option, sent in (("", "Bearer saved"), (", token='other'", "Bearer other"), (", token=False", None)):
+        Hub.tokens.clear()
+        scores(endpoint, tmp_path / option, f"'model'{option}", HF_TOKEN="saved")
+        assert Hub.tokens == {sent}, option
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_interrupt_ends_a_download() -> None:
+    program = """
+import signal
+from ranklet import Reranker
+# A shell's background jobs ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print("started", flush=True)
+try:
+    Reranker.load("owner/model")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {"HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "PATH": "/usr/bin"}
+        command = [sys.executable, "-c", program]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "started\n"
+            connection, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=30)
+            assert output == "interrupted\n"
+            connection.close()
+        finally:
+            process.kill()
+            process.wait(timeout=10)
 
 
 @pytest.mark.long

@@ -156,6 +156,8 @@ def test_min_score_fusion_and_deadline(reranker: Reranker) -> None:
     assert len(late.results) == 8000 - len(late.unscored)
     assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=0)) == "input"
     assert code_of(lambda: reranker.rerank(QUERY, DOCUMENTS, deadline_ms=float("nan"))) == "input"
+    for far in (1e30, float("inf")):
+        assert reranker.rerank(QUERY, DOCUMENTS, deadline_ms=far).unscored == []
 
 
 def test_collections_take_the_options_of_rerank(reranker: Reranker) -> None:
