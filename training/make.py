@@ -28,7 +28,7 @@ from data.sources import Query, read_all, wikiqa_dev
 from evaluate.calibration import fit, sigmoid
 from evaluate.development import development_sets, measure, pair_scorer
 from model import bert, vocabulary
-from model.student import round_embeddings, student
+from model.student import mean, round_embeddings, student
 from recipes import RECIPES
 from teachers import cross
 from teachers.encoder import ENCODERS, embeddings
@@ -162,7 +162,7 @@ def calibrate(model, tokenizer_path, options, sets):
 def export(options, recipe):
     """Writes the averaged weights in f16 to `model/`, and the quantized file to `quantized/`, with the built `ranklet`."""
     folder = options.work / recipe.name
-    model = Run(folder, recipe.stages[-1], [], {}).averaged_model()
+    model = mean(Run(folder, recipe.stages[-1], [], {}).averaged_model(), bert.load(folder / "start"), recipe.start_share)
     tokenizer = folder / "start" / "tokenizer.json"
     sets = development_sets(read_all(options.data))
     print(json.dumps(measure(model, tokenizer, sets)), flush=True)

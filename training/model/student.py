@@ -29,3 +29,13 @@ def student(teacher, layers, vocabulary=None):
 def round_embeddings(model, rounding):
     """Rounds the word embeddings, which training leaves as they are."""
     model.words.weight.copy_(ROUNDINGS[rounding](model.words.weight))
+
+
+@torch.no_grad()
+def mean(model, other, share):
+    """Returns `model` with the weighted mean of its weights and those of another model of its shape, which has `share`."""
+    weights = other.state_dict()
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(weights[name], share)
+    return model

@@ -17,7 +17,7 @@ from data.sources import Query
 from evaluate import calibration
 from evaluate.development import ndcg
 from model import bert, rounding, vocabulary
-from model.student import student
+from model.student import mean, student
 from teachers.targets import combine, splade_scores
 from train import losses
 from train.batches import order_of_epoch, pad
@@ -207,3 +207,15 @@ def test_a_run_resumes_where_it_stopped(tmp_path):
     assert parts.step == whole.step == 6
     assert all(torch.equal(a, b) for a, b in zip(whole.model.state_dict().values(), parts.model.state_dict().values()))
     assert json.loads((tmp_path / "parts" / "settings.json").read_text())["steps"] == 6
+
+
+def test_the_mean_of_weights_is_between_them():
+    first, second = model(), model()
+    with torch.no_grad():
+        for value in second.parameters():
+            value.add_(1.0)
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    after = mean(first, second, 0.25).state_dict()
+    other = second.state_dict()
+    for name, value in after.items():
+        torch.testing.assert_close(value, before[name] + 0.25 * (other[name] - before[name]))
