@@ -146,7 +146,7 @@ def train(options, recipe):
 
 
 def calibrate(model, tokenizer_path, options, sets):
-    """Scales the last layer, so that the sigmoid of a logit is the probability that today's model gives, on average.
+    """Scales the last layer, so that the sigmoid of a logit is the probability that the first default model gives, on average.
 
     Thresholds then keep their meaning. Labels would be no better guide: see TRIED.md.
     """
