@@ -8,7 +8,8 @@
 //
 // It also shortens the names of imports and of exports that only the glue uses, such as `__wbg_getMappedRange_1b4ff1f3d5b2a0c4`
 // and `__wbindgen_add_to_stack_pointer`: minifiers must leave them, and they take 9 kB of a page's code.
-// And it adds the feature "subgroups", which wgpu does not know in browsers, to the request for a GPU device.
+// And it adds the feature "subgroups", which wgpu does not know in browsers, to the request for a GPU device, and removes the form
+// of initSync's parameter that wasm-bindgen calls deprecated, with its warning: 150 bytes of a page's code.
 // tests/js/package/glue.test.js pins what is expected of wasm-bindgen's output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +21,8 @@ const importName = /(?<=^ +)__wb\w+(?=: function\()/gm;
 const [importSection, exportSection] = [2, 7];
 /** The body of the glue's function that requests a GPU device. */
 const deviceRequest = "const ret = getObject(arg0).requestDevice(getObject(arg1));";
+/** What initSync does with a parameter that may be an object or a module. Ranklet passes an object. */
+const eitherParameter = / +if \(module !== undefined\) \{\n.*\n +\(\{module\} = module\)\n +\} else \{\n.*deprecated parameters.*\n +\}\n +\}/;
 
 for (const folder of process.argv.slice(2)) {
   const [glue, wasm] = ["ranklet.js", "ranklet_bg.wasm"].map((name) => join(folder, name));
@@ -29,7 +32,8 @@ for (const folder of process.argv.slice(2)) {
   const renamed = source
     .replace(callbackName, (name) => exports.get(name))
     .replace(internalExport, (name) => exports.get(name))
-    .replace(importName, (name) => imports.get(name));
+    .replace(importName, (name) => imports.get(name))
+    .replace(eitherParameter, "    ({module} = module);");
   writeFileSync(glue, withSubgroups(renamed.replace(/shim_idx: \d+, /g, "")));
   writeFileSync(wasm, rename(readFileSync(wasm), imports, exports));
 }

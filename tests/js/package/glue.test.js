@@ -95,3 +95,8 @@ test("both engines export the callbacks that the package's glue calls, and no in
     for (const callback of callbacks) assert.ok(module.includes(callback), `${engine} exports ${callback}`);
   }
 });
+
+test("initSync takes an object alone", () => {
+  const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
+  assert.doesNotMatch(glue.split("function initSync(")[1].split("\n}")[0], /deprecated/);
+});
