@@ -100,3 +100,13 @@ test("initSync takes an object alone", () => {
   const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
   assert.doesNotMatch(glue.split("function initSync(")[1].split("\n}")[0], /deprecated/);
 });
+
+test("values in messages of Rust are written as text", () => {
+  const glue = readFileSync(new URL("wasm/ranklet.js", dist), "utf8");
+  const [, body] = /^function debugString\(val\) \{\n([^]*?)^\}$/m.exec(glue);
+  const write = new Function("val", body);
+  assert.equal(write(new TypeError("no device")), "TypeError: no device");
+  assert.equal(write(undefined), "undefined");
+  assert.equal(write(Symbol("kind")), "Symbol(kind)");
+  assert.equal(write(Object.create(null)), "object");
+});
