@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from data import lists, sentences
+from recipes import RECIPES
 from data.sources import Collection, Query
 from data.statements import questions
 from teachers import cross
@@ -73,3 +74,9 @@ def test_logits_are_computed_once(tmp_path):
     for _ in range(2):
         assert cross.logits(program, tmp_path, tmp_path, [("a", "b"), ("c", "d")]).tolist() == [1.5, 1.5]
     assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_the_small_model_never_sees_the_development_set_that_its_report_has():
+    recipe = RECIPES["small"]
+    for settings in (*recipe.stages, recipe.distillation):
+        assert settings.repeat["wikiqa-dev"] == 0
