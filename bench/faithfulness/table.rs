@@ -36,8 +36,8 @@ fn top_has_answer(weights: &Weights, question: &Question) -> f64 {
     hits as f64 / top.len().max(1) as f64
 }
 
-/// Prints the share of the positive weights that the words of the answer have, of all words and of those that the query does
-/// not have.
+/// Prints the share of the words of the answer in the positive weights: first of all words, then of the words that are not in
+/// the query.
 pub(crate) fn print_answer_words(ways: &[(&str, Vec<Weights>)], questions: &[Question]) {
     println!("| words | share of the answer | error |\n|---|---|---|");
     print(ways, questions, |weights, question| answer_share(weights, question, |_| true));

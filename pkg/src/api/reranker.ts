@@ -164,7 +164,8 @@ export class LoadedReranker {
 
   /**
    * Scores documents and yields them after each micro-batch: in the order of the documents with one worker, in any order with
-   * several. With a score cache, known scores come first. Leaving the loop ends the call. Scoring runs at most one window of documents ahead of the loop.
+   * several. With a score cache, known scores come first. Leaving the loop ends the call. Scoring runs at most one window of
+   * documents ahead of the loop.
    * @throws RankletError `input` or `unsupported` for options, at once; while iterating `input` for a document, `aborted`,
    *   `disposed`, or an error of the engine
    */

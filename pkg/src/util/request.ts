@@ -48,7 +48,7 @@ export function statusOf({ status, statusText }: Response): string {
 
 /**
  * Returns a response that the caller has requested.
- * @param what what it has, for the error
+ * @param what the name of its content, for the error
  * @throws RankletError `network` if the server has refused it
  */
 export function expectOk(response: Response, what: string): Response {

@@ -1,4 +1,4 @@
-// Which inputs the hooks take for the same: what a component writes anew in each render must not start another ranking.
+// Hooks compare inputs by their content. A component creates new objects in each render, and these must not start a new ranking.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 

@@ -1,4 +1,4 @@
-// Which models Reranker.shared takes for equal, on one thread and in several tabs.
+// Reranker.shared has one engine for equal models, on one thread and in several tabs. These tests say which models are equal.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 

@@ -1,4 +1,4 @@
-//! Accepts connections, and closes those that send no requests.
+//! Accepts connections. Closes a connection if no request arrives in time.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whether this processor has AMX, and permission to use it.
+//! Checks that the processor has AMX, and that the kernel lets this process use it.
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
