@@ -46,7 +46,7 @@ for (const [path, what] of options.parts.join() === "native" ? needsProgram : [.
 
 const config = benchConfig(options);
 const hasPeers = options.only.some((section) => section !== "versions");
-const python = hasPeers ? preparePython(options.only) : undefined;
+const python = hasPeers || options.parts.includes("large") ? preparePython(options.only) : undefined;
 // The sections "families", "layers" and "versions" prepare their own models.
 const ownModels = ["families", "layers", "versions"];
 const commonModels = options.only.some((section) => !ownModels.includes(section)) ? config.shapes.slice(0, 1) : [];

@@ -3,15 +3,15 @@ import { parseArgs } from "node:util";
 
 const sections = ["speed", "no-vnni", "shapes", "load", "memory", "flat", "families", "layers", "gpu", "serve", "python"];
 
-/** The parts of a comparison with another revision. */
-const comparedParts = ["native", "browser", "node"];
+/** The parts of a comparison with another revision, of which a run without --only leaves the last one out. */
+const comparedParts = ["native", "browser", "node", "large"];
 
 export const help = `./build.sh bench [options]
   --quick              few documents and repetitions, small shapes; checks that everything runs
   --no-build           measure the existing build
   --only SECTIONS      comma-separated sections: ${sections.join(", ")}
   --against REV        compare this build with that of another revision, and measure nothing else; --only then takes some of
-                       ${comparedParts.join(", ")}
+                       ${comparedParts.join(", ")}; "large" loads a model of 1.1 GB in a browser
   --repetitions N      repetitions in all sections
   --max-documents N    skip runs with more than N documents
   --engines PATTERN    engines of the section "speed" whose name (where/engine/weights/threads) matches, e.g. chromium/.*/1
@@ -46,7 +46,7 @@ export function readOptions(args) {
   const { values } = parseArgs({ args, options: optionTypes });
   const isComparison = values.against !== undefined;
   const known = isComparison ? comparedParts : sections;
-  const only = values.only?.split(",") ?? known;
+  const only = values.only?.split(",") ?? (isComparison ? known.slice(0, -1) : known);
   const unknown = only.find((section) => !known.includes(section));
   if (unknown !== undefined) throw new Error(`--only takes ${known.join(", ")}${isComparison ? " with --against" : ""}, not ${unknown}`);
   if (values.publish && isComparison) throw new Error("--publish cannot be used with --against: docs/benchmarks.md has no such section");

@@ -21,7 +21,7 @@ const builds = {
 for (const build of Object.values(builds)) build.program = resolve(build.root, "target/release/ranklet");
 
 /** @returns {Promise<{ baseline: string, documents: number, tokens: number[], typed: [number, number], comparisons: object[] }>} */
-export async function versions({ site, workloads, config, notes, against, parts }) {
+export async function versions({ site, workloads, config, notes, against, parts, prepare }) {
   const { documents, repetitions, loads } = config.versions;
   const warmUp = workloads.next(documents);
   const texts = Array.from({ length: repetitions }, () => workloads.next(documents));
@@ -68,6 +68,12 @@ export async function versions({ site, workloads, config, notes, against, parts 
     await compare({ what: "load", where: `Node ${process.versions.node}`, dtype: "q8", threads: "auto" }, () =>
       compareLoads(({ root }) => loadInNode(`${root}/pkg/dist`, warmUpWorkload), loads),
     );
+  }
+  if (parts.includes("large")) {
+    const large = prepare("bge-reranker-large");
+    const browser = await startChromium(site);
+    await compare({ what: "load", where: `Chromium, ${large.name}`, dtype: "q8", threads: "auto" }, () => compareLoads((version) => loadLarge(browser, site, large, version), loads));
+    await browser.close();
   }
   const git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: inRepository(".") }).trim();
   return { baseline: git("log", "-1", "--format=%h, %cs, %s", against), documents, tokens: texts.map(({ tokens }) => tokens), typed: config.versions.typed, comparisons };
@@ -146,6 +152,14 @@ async function loadProgram({ program }) {
 async function loadPage(browser, { library }) {
   const page = await browser.open("ranklet");
   const { first_score_ms: ms } = await page.load({ library, options: { device: "cpu" }, warmUp: warmUpWorkload });
+  return { ms, close: () => page.close() };
+}
+
+/** Downloads a large model in a new page, and rounds it to q8. Without the cache, which would store gigabytes. */
+async function loadLarge(browser, { url }, { name }, { library }) {
+  const page = await browser.open("ranklet");
+  const options = { baseUrl: `${url}models`, dtype: "q8", device: "cpu", cache: false };
+  const { first_score_ms: ms } = await page.load({ library, model: `bench/${name}`, options, warmUp: warmUpWorkload });
   return { ms, close: () => page.close() };
 }
 

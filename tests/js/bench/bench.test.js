@@ -82,8 +82,8 @@ test("the report of two builds has the ratio of the repetitions with its quartil
 test("--against takes the parts of a comparison, and other runs the sections", () => {
   const { only, parts } = readOptions(["--against", "HEAD~1"]);
   assert.deepEqual([only, parts], [["versions"], ["native", "browser", "node"]]);
-  assert.deepEqual(readOptions(["--against=HEAD~1", "--only", "native"]).parts, ["native"]);
-  assert.throws(() => readOptions(["--against", "HEAD", "--only", "speed"]), /--only takes native, browser, node with --against, not speed/);
+  for (const part of ["native", "large"]) assert.deepEqual(readOptions(["--against=HEAD~1", "--only", part]).parts, [part]);
+  assert.throws(() => readOptions(["--against", "HEAD", "--only", "speed"]), /--only takes native, browser, node, large with --against, not speed/);
   assert.throws(() => readOptions(["--only", "native"]), /--only takes speed, .*, not native/);
   assert.throws(() => readOptions(["--against", "HEAD", "--publish"]), /--publish cannot be used with --against/);
   assert.equal(benchConfig(readOptions(["--against", "HEAD", "--repetitions", "3"])).versions.repetitions, 3);
