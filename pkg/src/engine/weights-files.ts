@@ -1,12 +1,14 @@
 import { ModelFiles, type WasmLoader } from "../wasm/ranklet.js";
 
-import { messageOf, RankletError } from "../errors.js";
 import { isWeightsName } from "../model/model-files.js";
 import { BytesBlob } from "../util/bytes-blob.js";
+import { type ArrivingData, ArrivingReader, isArriving } from "./arriving-reader.js";
+import { BlobReader } from "./blob-reader.js";
 import { callEngine } from "./call-engine.js";
+import { type FileReader, unreadable } from "./file-reader.js";
 
-/** The content of a model's file. */
-export type FileData = Blob | ArrayBuffer | SharedArrayBuffer;
+/** The content of a model's file. Only weights may be arriving. */
+export type FileData = Blob | ArrayBuffer | SharedArrayBuffer | ArrivingData;
 
 /** A model's files as the engine takes them. */
 export interface EngineFiles {
@@ -34,14 +36,25 @@ export async function readSmallFiles(files: ReadonlyMap<string, FileData>, chose
 /** Passes a large file to the engine in pieces, because WebAssembly memory that has grown never shrinks. */
 export async function pushFile(loader: WasmLoader, name: string, data: FileData): Promise<void> {
   callEngine(() => loader.open(name, BigInt(sizeOf(data))));
-  for (;;) {
-    const range = callEngine(() => loader.wanted());
-    if (range === undefined) return;
-    const [start = 0, end = 0] = range;
-    const bytes = bytesInMemory(data);
-    const piece = bytes?.subarray(start, end) ?? (await bytesOf(name, (data as Blob).slice(start, end)));
-    callEngine(() => loader.push(piece));
+  const file = openFile(name, data);
+  try {
+    for (;;) {
+      const range = callEngine(() => loader.wanted());
+      if (range === undefined) return;
+      const [start = 0, end = 0] = range;
+      const reading = file.read(start, end);
+      const piece = reading instanceof Promise ? await reading : reading;
+      callEngine(() => loader.push(piece));
+    }
+  } finally {
+    file.close();
   }
+}
+
+function openFile(name: string, data: FileData): FileReader {
+  const bytes = bytesInMemory(data);
+  if (bytes !== undefined) return { read: (start, end) => bytes.subarray(start, end), close: () => {} };
+  return isArriving(data) ? new ArrivingReader(name, data) : new BlobReader(name, data as Blob);
 }
 
 function bytesInMemory(data: FileData): Uint8Array | undefined {
@@ -53,11 +66,10 @@ function sizeOf(data: FileData): number {
   return "size" in data ? data.size : data.byteLength;
 }
 
-/** Returns the bytes of a file. A file that the user chose may have changed on disk since. */
 async function bytesOf(name: string, data: FileData): Promise<Uint8Array> {
   try {
     return bytesInMemory(data) ?? new Uint8Array(await (data as Blob).arrayBuffer());
   } catch (error) {
-    throw new RankletError("input", `${name} can no longer be read: ${messageOf(error)}; choose it again`, { cause: error });
+    throw unreadable(name, error);
   }
 }

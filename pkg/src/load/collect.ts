@@ -1,4 +1,5 @@
 import { RankletError } from "../errors.js";
+import type { ArrivingFile, ArrivingFiles } from "../model/arriving-file.js";
 import {
   chosenForm,
   configFile,
@@ -19,18 +20,21 @@ import { filesInConfig, mayMatter } from "./unlisted-files.js";
 /** A file's name and content. */
 type ReadFile = readonly [name: string, content: Blob];
 
+/** A file with weights, whose content may still be arriving. */
+type WeightsFile = readonly [name: string, content: Blob | ArrivingFile];
+
 /** The model card, which can name the model that another one was made from. */
 const modelCard: ModelFile = { name: "README.md", required: false, code: "config" };
 
 /**
- * Reads all files of a model, concurrently. Of several failures, the first in the order of the files is thrown; the caller
+ * Reads all files of a model, concurrently. Weights may still be arriving when it returns. Of several failures, the first in the order of the files is thrown; the caller
  * then aborts the source. For a model without weights that are read, returns the files from which the engine can tell why.
  * @param chosen the file that the caller chose as the weights
  * @throws RankletError `input` for a given value that is not a file; `unsupported` for a file that this runtime cannot read;
  *   `config`, `tokenizer` or `weights` for a local or given file that is missing or unreadable; `network` for one that
  *   cannot be downloaded; `integrity` for files of different commits; `out-of-memory` for weights that exceed the budget
  */
-export async function collectFiles(source: FileSource, chosen?: WeightsForm): Promise<ModelFiles> {
+export async function collectFiles(source: FileSource, chosen?: WeightsForm): Promise<ArrivingFiles> {
   const config = source.opensConfigFirst ? source.open(configFile) : undefined;
   config?.catch(() => {}); // Awaited below.
   const listing = await source.list();
@@ -123,7 +127,7 @@ async function readFile(source: FileSource, file: ModelFile, opening = source.op
  * Reads the weights in the first form that exists, with the shards that an index lists, or the tensors next to an ONNX file. If
  * the chosen file does not exist, returns the names of the forms that exist, without content, for the engine's message.
  */
-async function readWeights(source: FileSource, chosen: WeightsForm | undefined, listing: ReadonlySet<string> | undefined): Promise<readonly ReadFile[]> {
+async function readWeights(source: FileSource, chosen: WeightsForm | undefined, listing: ReadonlySet<string> | undefined): Promise<readonly WeightsFile[]> {
   const forms = chosen === undefined ? weightsForms : [chosen];
   const opened = await openFirst(source, forms);
   const form = forms.find(({ name }) => name === opened?.name);
@@ -138,12 +142,19 @@ async function readWeights(source: FileSource, chosen: WeightsForm | undefined, 
   if (form.shardSuffix === null) {
     const data = (await Promise.all(dataFilesOf(form).map((files) => openWhileFound(source, files)))).flat();
     source.announce(data.map(({ name }) => name));
-    return Promise.all([opened, ...data].map(content));
+    return Promise.all([opened, ...data].map(arriving));
   }
   const index = await content(opened);
   const shards = await listShards(form, index[1]);
   source.announce(shards.map(({ name }) => name));
-  return [index, ...(await Promise.all(shards.map((shard) => readFile(source, shard)))).flat()];
+  return [index, ...(await Promise.all(shards.map((shard) => readShard(source, shard))))];
+}
+
+/** @throws RankletError if the shard does not exist */
+async function readShard(source: FileSource, shard: ModelFile): Promise<WeightsFile> {
+  const opened = await source.open(shard);
+  if (opened === undefined) throw source.missing(shard);
+  return arriving(opened);
 }
 
 /** Reads the files of the modules that one of the fixed files lists. */
@@ -185,4 +196,9 @@ async function openAll(source: FileSource, files: readonly ModelFile[]): Promise
 
 async function content(opened: OpenedFile): Promise<ReadFile> {
   return [opened.name, await opened.read()];
+}
+
+/** Returns a file while it arrives, if workers can read it so. */
+async function arriving(opened: OpenedFile): Promise<WeightsFile> {
+  return opened.arrive === undefined ? content(opened) : [opened.name, opened.arrive()];
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, messageOf, RankletError } from "../errors.js";
+import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
 import type { ModelCache } from "../model/cache.js";
 import type { CacheEntry } from "../model/cache-entry.js";
 import { cacheKey, openModelCache, removeLeastRecentlyUsed } from "../model/cached-models.js";
@@ -14,9 +15,9 @@ import type { LoadedModel, ModelLocation } from "./stages.js";
 /** The other stages of a load, as the cache calls them. */
 export interface LoadSteps {
   /** Reads the files from their location. Downloads are written into `entry`. */
-  collect(entry?: CacheEntry): Promise<ModelFiles>;
+  collect(entry?: CacheEntry): Promise<ArrivingFiles>;
   /** Starts an engine with the files. */
-  start(files: Promise<ModelFiles>): Promise<Scorer>;
+  start(files: Promise<ArrivingFiles>): Promise<Scorer>;
   /** Whether the files cannot be downloaded. */
   readonly offline: boolean;
   /** Reports the progress of files that came from the cache. */
@@ -134,7 +135,7 @@ async function download({ model, stores, maxBytes, refresh }: OpenedCache, conti
     throw error;
   }
   try {
-    await model.commit(entry, await collecting, maxBytes);
+    await model.commit(entry, await wholeFiles(await collecting), maxBytes);
     await removeLeastRecentlyUsed(stores, model.key, maxBytes).catch(() => {}); // The next download tries again.
   } catch (error) {
     warnings.push(`the model could not be stored in the cache and will be downloaded again next time: ${messageOf(error)}`);
@@ -147,7 +148,7 @@ function isFileError(error: unknown): error is RankletError {
 }
 
 /** Adds the reason why the cache could not be read to an error about files that cannot be downloaded. */
-async function withFailure(collecting: Promise<ModelFiles>, { readFailure }: ModelCache): Promise<ModelFiles> {
+async function withFailure(collecting: Promise<ArrivingFiles>, { readFailure }: ModelCache): Promise<ArrivingFiles> {
   try {
     return await collecting;
   } catch (error) {

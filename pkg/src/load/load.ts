@@ -9,6 +9,7 @@
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, requireWebAssembly } from "../engine/compile.js";
 import type { Platform } from "../platform/platform.js";
+import { type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
 import { CachedScorer } from "../scoring/cache/cached-scorer.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { LoadOptions, ModelSource } from "../types.js";
@@ -26,6 +27,7 @@ import { openSource } from "./sources/open-source.js";
 import type { EngineInputs, LoadedModel, ModelLocation } from "./stages.js";
 import { EarlyWorker } from "./start/early-worker.js";
 import { startScorer } from "./start/start.js";
+import { startWhileArriving } from "./start/start-while-arriving.js";
 
 /** Starts an engine with the files of a model. */
 export type StartScorer = (inputs: EngineInputs, signal: AbortSignal) => Promise<Scorer>;
@@ -50,13 +52,14 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   const loading = withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
-        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, signal: controller.signal, onProgress };
+        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, arrives: early !== undefined, signal: controller.signal, onProgress };
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {
-        const verified = integrity === undefined ? collecting : collecting.then((files) => checkIntegrity(files, integrity, platform));
-        const [files, module] = await abortable(Promise.all([verified, engineModule(platform, engine)]), controller.signal);
-        return start({ platform: withEarly, module, files, settings, workers, maxAutoWorkers, split }, controller.signal);
+        const [files, module] = await abortable(Promise.all([collecting, engineModule(platform, engine)]), controller.signal);
+        const whole = wholeFiles(files).then((all) => (integrity === undefined ? all : checkIntegrity(all, integrity, platform)));
+        const startWith = (given: ArrivingFiles, stop: AbortSignal): Promise<Scorer> => start({ platform: withEarly, module, files: given, settings, workers, maxAutoWorkers, split }, stop);
+        return startWhileArriving(files, whole, startWith, controller.signal);
       },
       offline: offline !== undefined,
       onCached: (files) => reportCached(files, onProgress),

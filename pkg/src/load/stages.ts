@@ -1,10 +1,11 @@
 // The types that the stages of loading hand on, in order; `load.ts` lists the stages. Between verify and start, the files
-// are `ModelFiles` of model/model-files.ts.
+// are `ArrivingFiles` of model/arriving-file.ts.
 import type { EngineSettings } from "../engine/engine.js";
 import type { RankletError } from "../errors.js";
+import type { ArrivingFile, ArrivingFiles } from "../model/arriving-file.js";
 import type { CacheEntry } from "../model/cache-entry.js";
 import type { HubModel } from "../model/hub.js";
-import type { ModelFile, ModelFiles } from "../model/model-files.js";
+import type { ModelFile } from "../model/model-files.js";
 import type { Platform } from "../platform/platform.js";
 import type { Scorer } from "../scoring/scorer.js";
 import type { DownloadProgress, ModelInfo } from "../types.js";
@@ -46,6 +47,8 @@ export interface SourceContext {
   readonly entry: CacheEntry | undefined;
   /** The option `fetch`. */
   readonly fetch: FetchFunction | undefined;
+  /** Whether workers can read large weights while they are downloaded. */
+  readonly arrives: boolean;
   /** Ends reading. The caller aborts it after a failure, so that other files stop as well. */
   readonly signal: AbortSignal;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
@@ -85,6 +88,8 @@ export interface OpenedFile {
   readonly length?: number | undefined;
   /** Reads the content, verifies it, and reports progress. May be called once. */
   read(): Promise<Blob>;
+  /** Reads the content as `read` does, but does not wait for it; only for a file that workers can read in pieces. */
+  readonly arrive?: (() => ArrivingFile) | undefined;
   /** Ends the download without reading the content; only for a file that is downloaded. */
   readonly cancel?: (() => Promise<void>) | undefined;
 }
@@ -93,7 +98,7 @@ export interface OpenedFile {
 export interface EngineInputs {
   readonly platform: Platform;
   readonly module: WebAssembly.Module;
-  readonly files: ModelFiles;
+  readonly files: ArrivingFiles;
   readonly settings: EngineSettings;
   readonly workers: "auto" | number;
   /** The number of workers that "auto" may use. */

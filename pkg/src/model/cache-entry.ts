@@ -2,7 +2,7 @@ import type { Store } from "../platform/store.js";
 import type { EarlierContent, FileVersion } from "./file-version.js";
 import { createManifest, createRecord, type Manifest, manifestName, newEntryName, parseRecord, recordName } from "./manifest.js";
 import type { ModelFiles } from "./model-files.js";
-import { BlobSink, type Sink } from "./sink.js";
+import { BlobSink, type PieceListener, type Sink } from "./sink.js";
 import { StoredSink } from "./stored-sink.js";
 
 /**
@@ -79,14 +79,16 @@ export class CacheEntry {
   /**
    * Returns a sink that writes a file into this entry. If that fails, as for want of space, it collects the file in memory.
    * @param start the number of bytes of the file that this entry has already, and that are used
+   * @param pieces receives the content as it arrives; only for `start` 0
    */
-  async openSink(name: string, version: FileVersion, start: number): Promise<Sink> {
-    if (start === 0 && (this.#failure !== undefined || this.#isClosed)) return new BlobSink();
+  async openSink(name: string, version: FileVersion, start: number, pieces?: PieceListener): Promise<Sink> {
+    if (start === 0 && (this.#failure !== undefined || this.#isClosed)) return new BlobSink(pieces);
     const path = `${this.#name}/${name}`;
     const sink = new StoredSink(this.#store, path, start, {
       onStart: (next) => this.#record(name, next),
       onFailure: (error) => (this.#failure ??= { error }),
       onFinish: () => void this.#finished.add(name),
+      pieces,
     });
     this.#sinks.push(sink);
     await sink.start(version);

@@ -3,11 +3,17 @@ import { request, type RequestOptions } from "../util/request.js";
 import { commitOf, type HubModel } from "./hub.js";
 import { maxListedFiles } from "./model-files.js";
 
+/** What a Hub lists about a large file. */
+export interface LargeFile {
+  /** In hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: number | undefined;
+}
+
 /** The files of a model, as a Hub lists them. */
 export interface HubListing {
   readonly files: ReadonlySet<string>;
-  /** The SHA-256 of the large files, in hexadecimal. */
-  readonly sha256: ReadonlyMap<string, string>;
+  readonly large: ReadonlyMap<string, LargeFile>;
   /** The commit that has them, if the Hub names it. */
   readonly commit: string | undefined;
 }
@@ -33,13 +39,14 @@ function parseListing(answer: unknown): HubListing | undefined {
   if (!Array.isArray(siblings) || siblings.length > maxListedFiles) return undefined;
   const names = siblings.map((file: unknown) => (isObject(file) ? file["rfilename"] : undefined));
   const files = new Set(names.filter((name) => typeof name === "string"));
-  const hashes = siblings.map(hashOf).filter((hash) => hash !== undefined);
-  return { files, sha256: new Map(hashes), commit: commitOf(typeof sha === "string" ? sha : undefined) };
+  const large = siblings.map(largeFile).filter((file) => file !== undefined);
+  return { files, large: new Map(large), commit: commitOf(typeof sha === "string" ? sha : undefined) };
 }
 
-/** Returns the name of a large file and its SHA-256. */
-function hashOf(file: unknown): readonly [name: string, sha256: string] | undefined {
+/** Returns the name of a large file and what the list says about it. */
+function largeFile(file: unknown): readonly [name: string, file: LargeFile] | undefined {
   const { rfilename, lfs } = isObject(file) ? file : {};
-  const sha256 = isObject(lfs) ? lfs["sha256"] : undefined;
-  return typeof rfilename === "string" && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? [rfilename, sha256] : undefined;
+  const { sha256, size } = isObject(lfs) ? lfs : {};
+  if (typeof rfilename !== "string" || typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  return [rfilename, { sha256, bytes: Number.isSafeInteger(size) ? (size as number) : undefined }];
 }

@@ -4,6 +4,17 @@ import type { FileVersion } from "./file-version.js";
 /** Files up to this size stay in the memory of this thread. */
 const maxBytesInMemory = 2 ** 25;
 
+/** Blobs of a large file are streamed in pieces of this size, so that a worker can read them before the file is complete. */
+const pieceBytes = 2 ** 24;
+
+/** Receives the content of a download as it arrives. */
+export interface PieceListener {
+  /** Receives the next piece. */
+  onPiece(piece: Blob): void;
+  /** Called if the pieces so far do not count: the file begins again, or no more pieces come. */
+  onRestart(): void;
+}
+
 /** Collects the bytes of one download. */
 export interface Sink {
   /** The number of bytes so far. */
@@ -18,16 +29,18 @@ export interface Sink {
 }
 
 /**
- * Collects the bytes in a Blob. They are streamed into it: Chromium cannot read a Blob of 400 MB that was made from buffers
+ * Collects the bytes in Blobs. They are streamed into them: Chromium cannot read a Blob of 400 MB that was made from buffers
  * in the page's memory.
  */
 export class BlobSink implements Sink {
+  readonly #listener: PieceListener | undefined;
   #length = 0;
-  #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  #blob: Promise<Blob>;
+  #pieces: Blob[] = [];
+  /** The piece that is being written. */
+  #current: StreamedBlob | undefined;
 
-  constructor() {
-    [this.#writer, this.#blob] = newBlob();
+  constructor(listener?: PieceListener) {
+    this.#listener = listener;
   }
 
   get length(): number {
@@ -35,14 +48,56 @@ export class BlobSink implements Sink {
   }
 
   async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#writer.write(bytes);
+    this.#current ??= new StreamedBlob();
+    await this.#current.write(bytes);
     this.#length += bytes.length;
+    if (this.#current.length >= pieceBytes) await this.#endPiece();
   }
 
   async restart(): Promise<void> {
     await this.close();
-    [this.#writer, this.#blob] = newBlob();
+    this.#listener?.onRestart();
+    this.#pieces = [];
     this.#length = 0;
+  }
+
+  async finish(): Promise<Blob> {
+    await this.#endPiece();
+    const [first, ...others] = this.#pieces;
+    return first !== undefined && others.length === 0 ? first : new Blob(this.#pieces);
+  }
+
+  async close(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    await current?.close();
+  }
+
+  async #endPiece(): Promise<void> {
+    const piece = await this.#current?.finish();
+    this.#current = undefined;
+    if (piece === undefined) return;
+    this.#pieces.push(piece);
+    this.#listener?.onPiece(piece);
+  }
+}
+
+/** A Blob that bytes are streamed into. */
+class StreamedBlob {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #blob: Promise<Blob>;
+  length = 0;
+
+  constructor() {
+    const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
+    this.#blob = new Response(readable).blob();
+    this.#blob.catch(() => {}); // Awaited by `finish`, or not needed any more.
+    this.#writer = writable.getWriter();
+  }
+
+  async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#writer.write(bytes);
+    this.length += bytes.length;
   }
 
   async finish(): Promise<Blob> {
@@ -89,11 +144,4 @@ class MemorySink implements Sink {
 /** Returns a sink for a file of about `bytes` bytes, if that is known. */
 export function newSink(bytes: number | undefined): Sink {
   return bytes !== undefined && bytes <= maxBytesInMemory ? new MemorySink(bytes) : new BlobSink();
-}
-
-function newBlob(): [WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>, Promise<Blob>] {
-  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
-  const blob = new Response(readable).blob();
-  blob.catch(() => {}); // Awaited by finish, or not needed any more.
-  return [writable.getWriter(), blob];
 }

@@ -1,7 +1,7 @@
 import { RankletError } from "../errors.js";
 import type { Store } from "../platform/store.js";
 import type { FileVersion } from "./file-version.js";
-import { BlobSink, type Sink } from "./sink.js";
+import { BlobSink, type PieceListener, type Sink } from "./sink.js";
 
 /** Files are written in pieces of at most this size. A process or tab that is killed loses the last one. */
 const maxPieceBytes = 8_388_608;
@@ -15,6 +15,8 @@ export interface StoredSinkListener {
   /** Called once if the store fails. The sink then collects the bytes in memory. */
   readonly onFailure: (error: unknown) => void;
   readonly onFinish: () => void;
+  /** Receives the pieces that the store has. */
+  readonly pieces?: PieceListener | undefined;
 }
 
 /** Writes the bytes of a download to a store as they arrive. */
@@ -67,6 +69,7 @@ export class StoredSink implements Sink {
 
   async restart(version: FileVersion): Promise<void> {
     if (this.#memory !== undefined) return this.#memory.restart();
+    this.#listener.pieces?.onRestart();
     this.#buffer = [];
     this.#buffered = 0;
     this.#stored = 0;
@@ -98,12 +101,22 @@ export class StoredSink implements Sink {
     if (this.#buffered === 0 || this.#memory !== undefined) return;
     try {
       await this.#run(() => this.#store.append(this.#path, this.#stored, new Blob(this.#buffer)));
+      await this.#reportPiece();
       this.#stored += this.#buffered;
       this.#buffer = [];
       this.#buffered = 0;
     } catch (error) {
       await this.#moveToMemory(error);
     }
+  }
+
+  /** Reports the piece that was just written. Whoever reads pieces waits for the whole file if the store cannot return it. */
+  async #reportPiece(): Promise<void> {
+    const { pieces } = this.#listener;
+    if (pieces === undefined) return;
+    const piece = await this.#store.piece?.(this.#path, this.#stored).catch(() => undefined);
+    if (piece?.size === this.#buffered) pieces.onPiece(piece);
+    else pieces.onRestart();
   }
 
   async #run(write: () => Promise<void>): Promise<void> {
@@ -117,6 +130,7 @@ export class StoredSink implements Sink {
   async #moveToMemory(error: unknown): Promise<void> {
     if (this.#isStopped) throw this.#removed(error);
     this.#listener.onFailure(error);
+    this.#listener.pieces?.onRestart();
     const memory = new BlobSink();
     if (this.#stored > 0) {
       const content = await this.#store.get(this.#path).catch(() => undefined);

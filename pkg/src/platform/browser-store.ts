@@ -44,7 +44,7 @@ class BrowserStore implements Store {
     if (whole !== undefined) return whole.blob();
     const pieces: Blob[] = [];
     for (let start = 0; ; start += pieces.at(-1)?.size ?? 0) {
-      const piece = await (await cache.match(this.#prefix + path + pieceMark + start))?.blob();
+      const piece = await this.piece(path, start);
       if (piece === undefined || piece.size === 0) break;
       pieces.push(piece);
     }
@@ -61,6 +61,10 @@ class BrowserStore implements Store {
 
   async append(path: string, start: number, bytes: Blob): Promise<void> {
     await this.put(path + pieceMark + start, bytes);
+  }
+
+  async piece(path: string, start: number): Promise<Blob | undefined> {
+    return (await (await this.#openCache()).match(this.#prefix + path + pieceMark + start))?.blob();
   }
 
   async list(): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { Worker } from "node:worker_threads";
+import { type Transferable, Worker } from "node:worker_threads";
 
 import { workerUrl } from "../assets.node.js";
 import { messageOf } from "../errors.js";
@@ -28,7 +28,7 @@ function cannotStart(why: string, cause?: unknown): WorkerStartError {
 /** Wraps a worker thread. */
 export function portOf(worker: Worker): WorkerPort {
   return {
-    post: (request, transfer = []) => worker.postMessage(request, [...transfer]),
+    post: (request, transfer = []) => worker.postMessage(request, transfer as Transferable[]),
     // Deno 2.9 frees a Blob that is posted to a worker neither when it is collected nor when the worker ends.
     leaksBlobs: "Deno" in globalThis,
     isLocal: true,

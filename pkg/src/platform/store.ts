@@ -14,6 +14,8 @@ export interface Store {
    * @param start the file's length now
    */
   append(name: string, start: number, bytes: Blob): Promise<void>;
+  /** Returns the bytes of one call of `append`, if the store keeps them apart. They need no memory until they are read. */
+  piece?(name: string, start: number): Promise<Blob | undefined>;
   /** Lists the first parts of all names. */
   list(): Promise<readonly string[]>;
   /** Removes a file, or a folder with its content. Does nothing if it does not exist. Without a name, removes everything. */

@@ -1,9 +1,12 @@
 import type { Request } from "./protocol.js";
 
+/** What moves to a worker with a message instead of being copied. */
+export type Movable = ArrayBuffer | MessagePort;
+
 /** A worker, as the thread that started it sees it; the same in every runtime. */
 export interface WorkerPort {
-  /** @param transfer buffers of the request that move to the worker */
-  post(request: Request, transfer?: readonly ArrayBuffer[]): void;
+  /** @param transfer parts of the request that move to the worker */
+  post(request: Request, transfer?: readonly Movable[]): void;
   /** Whether a Blob in a message would never be freed. Files are then sent as shared memory. */
   readonly leaksBlobs?: boolean;
   /** Whether the program is a local file, so that workers which are started later request nothing. */

@@ -1,5 +1,6 @@
 // The messages between a reranker and its worker. The two may come from different versions of the package, e.g. from a
 // browser's cache, so each side validates every message it receives.
+import { isArriving } from "../engine/arriving-reader.js";
 import type { EngineSettings } from "../engine/engine.js";
 import type { LayersPlan, PartSettings, SplitPlan, SplitRequest } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
@@ -314,7 +315,7 @@ function isIndices(value: unknown): value is Uint32Array {
 
 export function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {
   if (typeTag(files) !== "Map") return false;
-  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data)));
+  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && (isArriving(data) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))));
 }
 
 export function isSettings(settings: unknown): settings is EngineSettings {

@@ -3,7 +3,7 @@ import { RankletError } from "../errors.js";
 import type { JobOptions } from "../scoring/scorer.js";
 import type { ModelInfo } from "../types.js";
 import { throwIfAborted } from "../util/abort.js";
-import type { WorkerPort } from "./port.js";
+import type { Movable, WorkerPort } from "./port.js";
 import { parseReply, type Reply, type Request } from "./protocol.js";
 import { WorkerStartError } from "./worker-start-error.js";
 
@@ -23,8 +23,8 @@ interface PendingCall {
 interface CallListener {
   readonly signal?: AbortSignal | undefined;
   readonly onPartial?: JobOptions["onPartial"];
-  /** Buffers of the request that move to the worker. */
-  readonly transfer?: readonly ArrayBuffer[];
+  /** Parts of the request that move to the worker. */
+  readonly transfer?: readonly Movable[];
 }
 
 /** A connection to a worker that has the model. */
@@ -89,7 +89,7 @@ export class WorkerConnection {
   }
 
   /** Sends a request without waiting for an answer. */
-  post(request: Request, transfer?: readonly ArrayBuffer[]): void {
+  post(request: Request, transfer?: readonly Movable[]): void {
     if (this.#end === undefined) this.#port.post(request, transfer);
   }
 

@@ -1,9 +1,11 @@
 import type { EngineSettings } from "../engine/engine.js";
+import { isArriving } from "../engine/arriving-reader.js";
 import { inWorkers } from "../engine/info.js";
 import type { LayersPlan, SplitRequest } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { RankletError } from "../errors.js";
-import type { WorkerPort } from "./port.js";
+import { ArrivingFile, type ArrivingFiles, wholeFiles } from "../model/arriving-file.js";
+import type { Movable, WorkerPort } from "./port.js";
 import { BytesBlob } from "../util/bytes-blob.js";
 import { sharedBytes } from "./shared-bytes.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "./worker-connection.js";
@@ -13,7 +15,7 @@ export interface WorkerStart {
   readonly startWorker: () => WorkerPort;
   /** `undefined` if whoever starts the worker gives it the module. */
   readonly module: WebAssembly.Module | undefined;
-  readonly files: ReadonlyMap<string, Blob>;
+  readonly files: ArrivingFiles;
   readonly settings: EngineSettings;
 }
 
@@ -41,20 +43,21 @@ export class WorkerStarter implements Connector {
 
 /** Returns a model's files as they are sent to a worker. */
 export async function filesFor({ leaksBlobs }: WorkerConnection, files: WorkerStart["files"]): Promise<ReadonlyMap<string, FileData>> {
-  if (leaksBlobs) return sharedBytes(files);
+  if (leaksBlobs) return sharedBytes(await wholeFiles(files));
   return new Map(await Promise.all(Array.from(files, async ([name, file]) => [name, await contentFor(file)] as const)));
 }
 
 /** Returns shared memory as it is, and a copy of other memory, which then moves to the worker. */
-async function contentFor(file: Blob): Promise<FileData> {
+async function contentFor(file: Blob | ArrivingFile): Promise<FileData> {
+  if (file instanceof ArrivingFile) return file.forWorker();
   if (!(file instanceof BytesBlob)) return file;
   const { buffer } = file.content;
   return buffer instanceof ArrayBuffer ? file.arrayBuffer() : buffer;
 }
 
-/** Returns the buffers that move to the worker. */
-export function buffersOf(files: ReadonlyMap<string, FileData>): readonly ArrayBuffer[] {
-  return Array.from(files.values()).filter((data) => data instanceof ArrayBuffer);
+/** Returns what moves to the worker: buffers, and ports that bring files. */
+export function movedWith(files: ReadonlyMap<string, FileData>): readonly Movable[] {
+  return Array.from(files.values(), (data) => (isArriving(data) ? data.port : data)).filter((data) => data instanceof ArrayBuffer || data instanceof MessagePort);
 }
 
 /**
@@ -65,7 +68,7 @@ export function buffersOf(files: ReadonlyMap<string, FileData>): readonly ArrayB
 export async function loadIntoWorker(connection: WorkerConnection, { module, files, settings }: WorkerStart, signal: AbortSignal, split?: SplitRequest | LayersPlan): Promise<ConnectedModel> {
   try {
     const sent = await filesFor(connection, files);
-    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal, transfer: buffersOf(sent) });
+    const answer = await connection.call((call) => ({ type: "load", call, module, files: sent, settings, split }), { signal, transfer: movedWith(sent) });
     if (answer.type !== "loaded") throw new RankletError("internal", "the worker did not describe the model it loaded");
     return { connection, info: inWorkers(answer.info, 1) };
   } catch (error) {

@@ -61,6 +61,17 @@ export class Download implements AnnouncedFile {
     return this.isUnchanged ? this.#earlier?.length : this.#answer.announced?.bytes;
   }
 
+  /** Whether the server sends the whole file, from its beginning. */
+  get isWhole(): boolean {
+    return this.#answer.start === 0;
+  }
+
+  /** The length of the file, unless what the server announces may be that of a compressed body. */
+  get exactLength(): number | undefined {
+    const { announced } = this.#answer;
+    return announced !== undefined && (announced.exact || !announced.mayBeCompressed) ? announced.bytes : undefined;
+  }
+
   /** The version of the file that the server sends. */
   get version(): FileVersion {
     const { etag, sha256, start } = this.#answer;

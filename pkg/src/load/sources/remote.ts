@@ -1,15 +1,19 @@
 import { RankletError } from "../../errors.js";
+import { ArrivingFile } from "../../model/arriving-file.js";
 import type { CacheEntry } from "../../model/cache-entry.js";
 import { commitOf, folderOf, hubAdvice } from "../../model/hub.js";
 import { type HubListing, listHub } from "../../model/hub-listing.js";
 import { configFile, fixedNames, missingMessage, missingWeightsMessage, type ModelFile } from "../../model/model-files.js";
-import { BlobSink } from "../../model/sink.js";
+import { BlobSink, type PieceListener } from "../../model/sink.js";
 import type { Platform } from "../../platform/platform.js";
 import { ProgressTally } from "../progress.js";
 import type { FileSource, OpenedFile, RemoteFolder, SourceContext } from "../stages.js";
 import { DownloadVerifier } from "../verify.js";
 import { Download } from "./download.js";
 import type { DownloadOptions } from "./file-response.js";
+
+/** Weights of more bytes are read while they are downloaded. */
+const minArrivingBytes = 2 ** 25;
 
 /** Downloads files from a folder on a server, all of one commit. */
 export class RemoteSource implements FileSource {
@@ -19,6 +23,7 @@ export class RemoteSource implements FileSource {
   readonly #location: RemoteFolder;
   readonly #platform: Platform;
   readonly #entry: CacheEntry | undefined;
+  readonly #arrives: boolean;
   readonly #downloads: Omit<DownloadOptions, "isPinned">;
   readonly #verifier: DownloadVerifier;
   readonly #progress: ProgressTally;
@@ -31,7 +36,7 @@ export class RemoteSource implements FileSource {
   /** The folder at the commit, once that is known. */
   #folder: URL;
 
-  constructor(location: RemoteFolder, { platform, entry, budget, fetch, signal, onProgress }: SourceContext) {
+  constructor(location: RemoteFolder, { platform, entry, budget, arrives, fetch, signal, onProgress }: SourceContext) {
     const { hub, folder } = location;
     this.pageIsMissing = hub === undefined;
     // A Hub lists its files.
@@ -39,6 +44,7 @@ export class RemoteSource implements FileSource {
     this.#location = location;
     this.#platform = platform;
     this.#entry = entry;
+    this.#arrives = arrives;
     const { hasCors } = platform;
     this.#downloads =
       hub === undefined
@@ -76,7 +82,15 @@ export class RemoteSource implements FileSource {
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
     if (file === configFile) this.#pin(download);
-    return { name: file.name, length: download.length, read: () => this.#read(file, download), cancel: () => download.cancel() };
+    const length = download.isWhole ? (this.#validListing?.large.get(file.name)?.bytes ?? download.exactLength ?? 0) : 0;
+    const arrive = (): ArrivingFile => new ArrivingFile(length, (pieces) => this.#read(file, download, pieces));
+    return {
+      name: file.name,
+      length: download.length,
+      read: () => this.#read(file, download),
+      arrive: this.#arrives && isReadForward(file) && length >= minArrivingBytes ? arrive : undefined,
+      cancel: () => download.cancel(),
+    };
   }
 
   announce(names: readonly string[]): void {
@@ -119,11 +133,11 @@ export class RemoteSource implements FileSource {
     if (!file.required || file.replacements !== undefined) this.#progress.report(file.name, 0, 0);
   }
 
-  async #read({ name }: ModelFile, download: Download): Promise<Blob> {
+  async #read({ name }: ModelFile, download: Download, pieces?: PieceListener): Promise<Blob> {
     const entry = this.#entry;
-    const listed = this.#validListing?.sha256.get(name);
+    const listed = this.#validListing?.large.get(name)?.sha256;
     return download.read({
-      openSink: (version, start) => (entry === undefined ? Promise.resolve(new BlobSink()) : entry.openSink(name, version, start)),
+      openSink: (version, start) => (entry === undefined ? Promise.resolve(new BlobSink(pieces)) : entry.openSink(name, version, start, pieces)),
       onReused: () => entry?.reuse(name),
       onBytes: (loaded, total) => this.#progress.report(name, loaded, total),
       newSha256: () => this.#platform.newSha256(),
@@ -136,4 +150,9 @@ export class RemoteSource implements FileSource {
     const { hub } = this.#location;
     return hub === undefined ? "404 or a page of HTML" : `404; ${hubAdvice(hub, 404)}`;
   }
+}
+
+/** Whether the engine reads a file from its beginning to its end. */
+function isReadForward({ name, code }: ModelFile): boolean {
+  return code === "weights" && name.endsWith(".safetensors");
 }

@@ -1,6 +1,7 @@
 import { Engine } from "../../engine/engine.js";
 import { startEngine } from "../../engine/start.js";
 import { RankletError } from "../../errors.js";
+import { wholeFiles } from "../../model/arriving-file.js";
 import type { Scorer } from "../../scoring/scorer.js";
 import { throwIfAborted } from "../../util/abort.js";
 import { WorkerStartError } from "../../worker/worker-start-error.js";
@@ -32,7 +33,7 @@ export async function startScorer(inputs: EngineInputs, signal: AbortSignal): Pr
 
 async function startHere({ platform, module, files, settings }: EngineInputs, warnings: readonly string[], signal: AbortSignal): Promise<Scorer> {
   startEngine(module);
-  const engine = await Engine.load(files, settings, { nextTask: () => platform.nextTask(), maxStepMs, warnings });
+  const engine = await Engine.load(await wholeFiles(files), settings, { nextTask: () => platform.nextTask(), maxStepMs, warnings });
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;

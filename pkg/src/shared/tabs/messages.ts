@@ -1,6 +1,7 @@
 // The messages between a tab and the shared worker that holds a model for all tabs. Calls go through a port of their own, as
 // those of worker/protocol.ts. Each side validates every message it receives, because the two may come from different versions
 // of the package.
+import { isArriving } from "../../engine/arriving-reader.js";
 import type { EngineSettings } from "../../engine/engine.js";
 import { type ErrorCode, errorCodes, type ErrorItem } from "../../errors.js";
 import type { ModelFiles } from "../../model/model-files.js";
@@ -72,7 +73,7 @@ function isJoin(message: Fields): message is Fields & TabMessageOf<"join"> {
 
 function isLoad(message: Fields): message is Fields & TabMessageOf<"load"> {
   const { files, settings, workers, maxAutoWorkers, split } = message;
-  return isFiles(files) && [...files.values()].every((data) => "size" in data) && isSettings(settings) && (workers === "auto" || isWorkers(workers)) && isWorkers(maxAutoWorkers) && (split === "auto" || split === "copies" || split === "layers");
+  return isFiles(files) && [...files.values()].every((data) => "size" in data && !isArriving(data)) && isSettings(settings) && (workers === "auto" || isWorkers(workers)) && isWorkers(maxAutoWorkers) && (split === "auto" || split === "copies" || split === "layers");
 }
 
 function isProgress(message: Fields): message is Fields & TabMessageOf<"progress"> & SharedMessageOf<"progress"> {

@@ -1,6 +1,7 @@
 import { newSharedWorker } from "../../assets.js";
 import { messageOf, RankletError } from "../../errors.js";
 import type { EngineInputs } from "../../load/stages.js";
+import { wholeFiles } from "../../model/arriving-file.js";
 import { programNotLoaded } from "../../platform/browser-worker.js";
 import type { DownloadProgress, ModelInfo } from "../../types.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
@@ -96,7 +97,7 @@ export class TabLink {
    */
   async load({ files, settings, workers, maxAutoWorkers, split }: EngineInputs): Promise<ModelInfo> {
     // Plain Blobs, which are all that a message keeps of other ones.
-    const blobs = new Map(Array.from(files, ([name, file]) => [name, file.slice()]));
+    const blobs = new Map(Array.from(await wholeFiles(files), ([name, file]) => [name, file.slice()]));
     this.#post({ type: "load", files: blobs, settings, workers, maxAutoWorkers, split });
     const info = await this.#answer();
     if (info === undefined) throw new RankletError("internal", "the shared worker asked for the model twice");

@@ -3,7 +3,7 @@ import { RankletError } from "../../errors.js";
 import { throwIfAborted, withAbortController } from "../../util/abort.js";
 import type { PrestartedWorkers } from "../prestarted-workers.js";
 import { type ConnectedModel, type Connector, WorkerConnection } from "../worker-connection.js";
-import { buffersOf, filesFor, loadIntoWorker, type WorkerStart } from "../worker-starter.js";
+import { movedWith, filesFor, loadIntoWorker, type WorkerStart } from "../worker-starter.js";
 import { LayersRouter } from "./layers-router.js";
 
 /** A model after its first worker has decided how it is split. */
@@ -90,7 +90,7 @@ export class LayersConnector implements Connector {
     const { cuts, unpooledRows } = this.#plan;
     try {
       const sent = await filesFor(connection, files);
-      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), { signal, transfer: buffersOf(sent) });
+      await connection.call((call) => ({ type: "load-part", call, module, files: sent, settings, part: { part, cuts, unpooledRows } }), { signal, transfer: movedWith(sent) });
     } catch (error) {
       connection.close("the worker could not load its layers");
       throw error;

@@ -170,7 +170,7 @@ export async function startHub() {
     const sha = revisions.get(`${id} ${decodeURIComponent(revision)}`) ?? decodeURIComponent(revision);
     const files = commits.get(`${id} ${sha}`);
     if (!hub.lists || files === undefined) return faults.status(404)({ response });
-    const siblings = [...files].map(([rfilename, bytes]) => ({ rfilename, ...(isLarge(rfilename) && { lfs: { sha256: sha256(bytes) } }) }));
+    const siblings = [...files].map(([rfilename, bytes]) => ({ rfilename, ...(isLarge(rfilename) && { lfs: { sha256: sha256(bytes), size: bytes.length } }) }));
     response.writeHead(200, { ...crossOrigin, "content-type": "application/json" }).end(JSON.stringify({ id, sha, siblings }));
   };
 

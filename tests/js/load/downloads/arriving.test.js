@@ -1,0 +1,99 @@
+// Large weights, which workers read while they are downloaded.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { assertClose } from "../../support/assert.js";
+import { withHubPage } from "../../support/browsers/hub-page.js";
+import { pairs, scoresFrom } from "../../support/models/hub-model.js";
+import { writeRandomModel } from "../../support/models/random-model.js";
+import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
+
+const id = "some-org/large";
+const weights = "model.safetensors";
+const megabyte = 2 ** 20;
+
+describe("large weights", () => {
+  const context = withHubPage();
+  const folder = mkdtempSync(join(tmpdir(), "ranklet-arriving-"));
+  let files;
+  let expected;
+  before(async () => {
+    const model = pathToFileURL(`${folder}/`);
+    writeRandomModel(model, { layers: 2, hidden: 384 });
+    files = filesIn(model);
+    expected = await scoresFrom(model);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const load = (options, fault) => {
+    context.hub.publish(id, files);
+    // A page does not see the length of a file on another origin, but that in the list.
+    context.hub.lists = true;
+    if (fault !== undefined) context.hub.setFault(weights, fault);
+    return context.load({ workers: 1, ...options }, { source: id });
+  };
+  const assertRight = (outcome) => assertClose(outcome.scores ?? [JSON.stringify(outcome)], expected, 1e-5, "scores");
+
+  /** Answers the first requests with the given faults, and later ones rightly. */
+  const first = (...answers) => (exchange) => (answers.shift() ?? sendFile)(exchange);
+
+  test("a worker reports wrong weights before they are complete", async () => {
+    const wrong = ({ response, head, bytes }) => {
+      const damaged = Buffer.from(bytes.subarray(0, 20 * megabyte));
+      damaged.fill("?", 8, 100);
+      response.writeHead(200, head).write(damaged);
+    };
+    for (const cache of [false, true]) {
+      const outcome = await load({ cache }, wrong);
+      assert.equal(outcome.code, "weights", JSON.stringify(outcome));
+      context.hub.clearFaults();
+    }
+  });
+
+  test("workers with all layers or some of them read weights while they are stored or not", async () => {
+    for (const cache of [false, true]) {
+      for (const options of [{}, { workers: 2 }, { workers: 2, split: "layers" }]) assertRight(await load({ cache, ...options }));
+    }
+    context.hub.down = true;
+    assertRight(await load({}));
+  });
+
+  test("a download that breaks goes on, and one that begins again is read when it is complete", async () => {
+    const broken = faults.cutAt(30 * megabyte);
+    const again = ({ response, head, bytes }) => response.writeHead(200, head).end(bytes);
+    for (const cache of [false, true]) {
+      const name = `some-${cache}`;
+      assertRight(await load({ cache: cache && name }, first(broken)));
+      await context.page.evaluate((name) => caches.delete(name), name);
+      assertRight(await load({ cache: cache && name, workers: 2 }, first(broken, again)));
+      assert.equal(context.hub.requests.filter(({ path }) => path.endsWith(weights)).length > 2, true);
+    }
+  });
+
+  test("a file with another SHA-256 is refused although the engine has read it", async () => {
+    const damaged = ({ response, head, bytes }) => {
+      const changed = Buffer.from(bytes);
+      changed[changed.length - 3] ^= 1;
+      response.writeHead(200, head).end(changed);
+    };
+    for (const cache of [false, true]) {
+      const outcome = await load({ cache }, damaged);
+      assert.equal(outcome.code, "integrity", JSON.stringify(outcome));
+      context.hub.clearFaults();
+    }
+    assert.deepEqual(await context.models(), []);
+    assertRight(await load({}));
+  });
+
+  test("weights that arrive in Node have the right scores", async () => {
+    context.hub.publish(id, files);
+    const options = { baseUrl: context.hub.url, cache: false };
+    for (const more of [{ workers: 1 }, { workers: 2, split: "layers" }]) assertClose(await scoresFrom(id, { ...options, ...more }), expected, 1e-6, "scores");
+    context.hub.setFault(weights, first(faults.cutAt(30 * megabyte), ({ response, head, bytes }) => response.writeHead(200, head).end(bytes)));
+    assertClose(await scoresFrom(id, { ...options, workers: 1 }), expected, 1e-6, "scores");
+  });
+});
