@@ -69,6 +69,17 @@ describe("a model of a Hub, in Chromium", () => {
     assert.equal(await context.page.evaluate(() => caches.keys().then((names) => names.join())), "mine");
   });
 
+  test("in Chromium, weights that the package stores are not stored by the browser too", async () => {
+    const lasting = ({ response, head, bytes }) => response.writeHead(200, { ...head, "cache-control": "public, max-age=1000" }).end(bytes);
+    context.hub.setFault("model.safetensors", lasting);
+    const requests = () => context.hub.requests.filter(({ origin }) => origin === "elsewhere").length;
+    await loads({ cache: true });
+    assert.equal(requests(), 1);
+    // Requested again because the browser did not store it, and stored now.
+    for (let load = 0; load < 2; load++) await loads({ cache: false });
+    assert.equal(requests(), 2);
+  });
+
   test("in Chromium, a token is not sent to other origins after a redirect", async () => {
     context.hub.gated.add(id);
     context.hub.tokens.add("hf_SECRET");

@@ -77,7 +77,7 @@ export class RemoteSource implements FileSource {
     const isPinned = this.#commit !== undefined;
     // The answer for config.json tells the commit, so that one is always requested.
     const earlier = file === configFile ? undefined : await this.#entry?.earlier(file.name, url, isPinned);
-    const download = await Download.open(url, { ...this.#downloads, isPinned }, earlier);
+    const download = await Download.open(url, { ...this.#downloads, isPinned, noStore: this.#isStoredHere(file) }, earlier);
     if (download === undefined) return this.#absent(file);
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
@@ -127,6 +127,11 @@ export class RemoteSource implements FileSource {
   get #validListing(): HubListing | undefined {
     const commit = this.#listing?.commit;
     return commit !== undefined && this.#commit !== undefined && commit !== this.#commit ? undefined : this.#listing;
+  }
+
+  /** Whether a large file is stored in the package's cache, so that the browser need not store it too. */
+  #isStoredHere({ code }: ModelFile): boolean {
+    return code === "weights" && this.#entry !== undefined && this.#platform.hasCors;
   }
 
   #absent(file: ModelFile): undefined {
