@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 use crate::curves::{Curves, SHARES};
-use crate::ways::{OVERLAP, REMOVED};
+use crate::ways::{OCCLUSION, OVERLAP};
 
 const STYLE: &str = "
   text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -19,7 +19,7 @@ const STYLE: &str = "
 
 /// The drawn orders of words, with their classes and labels.
 const ORDERS: [(&str, &str, &str); 3] = [
-    (REMOVED, "explained", "by contribution"),
+    (OCCLUSION, "explained", "by contribution"),
     (OVERLAP, "overlap", "words of the query first"),
     ("random order", "random", "random order"),
 ];

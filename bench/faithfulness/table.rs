@@ -1,7 +1,7 @@
 //! Tables of what ways to weigh units find.
 
 use crate::data::Question;
-use crate::ways::{ADDED, CHANCE, MEAN, OVERLAP, REMOVED, Weights};
+use crate::ways::{ADDED, CHANCE, OCCLUSION, OVERLAP, REMOVED, Weights};
 use crate::words::overlap;
 
 /// Prints how often the sentence with the largest weight has the answer, for all questions and for those whose answer ranks
@@ -14,7 +14,7 @@ pub(crate) fn print_top_sentences(ways: &[(&str, Vec<Weights>)], questions: &[Qu
     let count = ranked_first().filter(|is_first| *is_first).count();
     println!("{count} answers rank first among the sentences of their document.\n");
     println!("| top sentence | has this answer | error |\n|---|---|---|");
-    for name in [REMOVED, MEAN] {
+    for name in [REMOVED, OCCLUSION] {
         let all = values(ways, questions, name, top_has_answer);
         let values: Vec<f64> = all
             .into_iter()
@@ -67,7 +67,7 @@ fn print(ways: &[(&str, Vec<Weights>)], questions: &[Question], value: impl Fn(&
         let (mean, error) = mean_and_error(&values(ways, questions, name, &value));
         println!("| {name} | {:.1} % | {:.1} |", 100.0 * mean, 100.0 * error);
     }
-    for (a, b) in [(MEAN, REMOVED), (REMOVED, CHANCE)] {
+    for (a, b) in [(OCCLUSION, REMOVED), (OCCLUSION, CHANCE)] {
         let [a_values, b_values] = [a, b].map(|name| values(ways, questions, name, &value));
         let differences: Vec<f64> = a_values.iter().zip(b_values).map(|(a, b)| a - b).collect();
         let (mean, error) = mean_and_error(&differences);

@@ -14,6 +14,7 @@ pub(crate) type Weights = Vec<(Range<usize>, f64)>;
 pub(crate) const REMOVED: &str = "removed from the document";
 pub(crate) const ADDED: &str = "added to a document without any";
 pub(crate) const MEAN: &str = "mean of removed and added";
+pub(crate) const OCCLUSION: &str = "occlusion";
 pub(crate) const OVERLAP: &str = "words of the query";
 pub(crate) const CHANCE: &str = "chance";
 
@@ -68,14 +69,16 @@ impl Ways<'_> {
             ("replaced by the unknown token", weights(&mut removed(2))),
             (ADDED, weights(&mut added())),
             (MEAN, weights(&mut mean.into_iter())),
-            ("Shapley values", self.shapley(question, unit)?),
+            (OCCLUSION, self.explained(question, unit, 0)?),
+            ("Shapley values", self.explained(question, unit, self.samples)?),
             (OVERLAP, weights(&mut overlap.into_iter())),
             (CHANCE, weights(&mut units.iter().map(|_| 1.0))),
         ])
     }
 
-    fn shapley(&self, question: &Question, unit: TextUnit) -> Result<Weights> {
-        let options = ExplainOptions { unit, samples: self.samples, ..ExplainOptions::default() };
+    /// Returns the contributions of an explanation.
+    fn explained(&self, question: &Question, unit: TextUnit, samples: usize) -> Result<Weights> {
+        let options = ExplainOptions { unit, samples, ..ExplainOptions::default() };
         let explanation = self.reranker.explain_blocking(&question.query, &question.document, options)?;
         let weight =
             |unit: &ranklet::Contribution| (unit.span.start..unit.span.end, f64::from(unit.contribution));

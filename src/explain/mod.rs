@@ -1,8 +1,8 @@
 //! Explains a score: how much each word or sentence adds to the logit.
 //!
-//! Occlusion removes one unit at a time from its text, and a contribution is the change of the logit. For sentences it is the
-//! mean of that and of the change when the sentence is added to the pair without units: sentences repeat each other more than
-//! words do. Shapley values (Shapley 1953, sampled as by Strumbelj and Kononenko 2010) remove all units one after the other in
+//! Occlusion removes a unit from its context, and adds it to the context without units. A contribution is the mean of the two
+//! changes of the logit. The context of a word is its sentence, and that of a sentence its text: parts of a text repeat each
+//! other, so what is removed from all of it often changes little. Shapley values (Shapley 1953, sampled as by Strumbelj and Kononenko 2010) remove all units one after the other in
 //! random orders, so that units that say the same share their contribution; their sum is the difference between the logit and
 //! the logit without any unit.
 

@@ -3,18 +3,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::units::{find, spans, with_tokens};
-use super::{Contribution, ExplainOptions, ExplainedTexts, Explanation, PairText, TextUnit};
-use crate::error::{Result, input};
+use super::units::{context_at, contexts, find, spans, with_tokens};
+use super::{Contribution, ExplainOptions, ExplainedTexts, Explanation, PairText};
+use crate::error::{Result, input, internal};
 use crate::options::DocumentOptions;
 use crate::reranker::Reranker;
-use crate::text::{OffsetUnit, PairChunk, PairContent, PairTokens, PairVariants, Span};
+use crate::text::{
+    OffsetUnit, PairChunk, PairContent, PairTextParts, PairToken, PairTokens, PairVariants, Span, TextTokens,
+};
 
 /// The units of a pair, and its variants.
 #[derive(Debug)]
 pub(crate) struct ExplanationPlan {
     /// The units of the query, then those of the document.
-    units: Vec<(PairText, Span)>,
+    units: Arc<[(PairText, Span)]>,
     /// Index in `units` of each unit of the variants: those that the model reads.
     read: Vec<usize>,
     variants: Arc<PairVariants>,
@@ -34,6 +36,10 @@ pub(super) struct PairUnits<'a> {
     /// In bytes.
     query_units: Vec<Range<usize>>,
     document_units: Vec<Range<usize>>,
+    query_contexts: Vec<Range<usize>>,
+    document_contexts: Vec<Range<usize>>,
+    /// All units, in the unit of the options.
+    units: Arc<[(PairText, Span)]>,
     /// `None` if the texts are tokenized together.
     tokens: Option<UnitTokens>,
 }
@@ -66,77 +72,137 @@ impl<'a> PairUnits<'a> {
             long_documents: options.long_documents,
             unit: OffsetUnit::Byte,
         };
-        let Some(pair) = reranker.pair_tokens(query, document, limits, options.instruction)? else {
-            return Ok(Self { query, document, options, query_units, document_units, tokens: None });
+        let query_contexts = contexts(query, options.unit);
+        let document_contexts = contexts(document, options.unit);
+        let pair = reranker.pair_tokens(query, document, limits, options.instruction)?;
+        let (query_units, document_units, tokens) = match pair {
+            None => (query_units, document_units, None),
+            Some(pair) => {
+                let (query_units, query_unit_of) = with_tokens(query_units, &pair.query);
+                let (document_units, document_unit_of) = with_tokens(document_units, &pair.document);
+                (query_units, document_units, Some(UnitTokens { pair, query_unit_of, document_unit_of }))
+            }
         };
-        let (query_units, query_unit_of) = with_tokens(query_units, &pair.query);
-        let (document_units, document_unit_of) = with_tokens(document_units, &pair.document);
-        let tokens = Some(UnitTokens { pair, query_unit_of, document_unit_of });
-        Ok(Self { query, document, options, query_units, document_units, tokens })
+        let spans = |text, content, units| {
+            spans(content, units, options.offsets).into_iter().map(move |span| (text, span))
+        };
+        let units = spans(PairText::Query, query, &query_units);
+        let units = units.chain(spans(PairText::Document, document, &document_units)).collect();
+        Ok(Self {
+            query,
+            document,
+            options,
+            query_units,
+            document_units,
+            query_contexts,
+            document_contexts,
+            units,
+            tokens,
+        })
     }
 
     /// Plans the explanation. `best_chunk` is the span of the best chunk of a document that the model reads in several.
-    /// Without it, the plan is that of the chunk with most units.
+    /// Without it, the plan is that of the chunk with most variants.
     ///
     /// # Errors
     /// `input` for too many variants or an unknown chunk.
     pub(super) fn plan(&self, best_chunk: Option<Span>) -> Result<ExplanationPlan> {
-        let Some(UnitTokens { pair, query_unit_of, document_unit_of }) = &self.tokens else {
+        let Some(tokens) = &self.tokens else {
             let read = (0..self.query_units.len() + self.document_units.len()).collect();
-            let text = |text: &str, units: &[Range<usize>]| (text.to_owned(), units.to_vec());
-            let texts = [text(self.query, &self.query_units), text(self.document, &self.document_units)];
-            return self.plan_of(PairContent::Texts(texts), read);
+            return self.plan_of(PairContent::Texts(self.text_parts()), read);
         };
-        let PairTokens { query: query_tokens, document: document_tokens, chunks } = pair;
-        let has_several = chunks.len() > 1;
-        let chunk = match best_chunk.filter(|_| has_several) {
+        let chunks = &tokens.pair.chunks;
+        let plan = |chunk: &PairChunk| {
+            let (content, read) = self.chunk_content(tokens, chunk);
+            self.plan_of(content, read)
+        };
+        match best_chunk.filter(|_| chunks.len() > 1) {
             Some(span) => {
                 let ranges: Vec<_> =
-                    chunks.iter().map(|chunk| document_tokens.range(&chunk.document)).collect();
+                    chunks.iter().map(|chunk| tokens.pair.document.range(&chunk.document)).collect();
                 let spans = spans(self.document, &ranges, self.options.offsets);
                 let chunk = spans.into_iter().position(|other| other == span);
-                chunk.ok_or_else(|| input("no chunk of the document has this span"))?
+                let chunk = chunk.ok_or_else(|| input("no chunk of the document has this span"))?;
+                Ok(ExplanationPlan { span: Some(span), ..plan(&chunks[chunk])? })
             }
             None => {
-                let units =
-                    |chunk: &usize| distinct(&document_unit_of[chunks[*chunk].document.clone()]).len();
-                (0..chunks.len()).max_by_key(units).unwrap_or(0)
+                let plans = chunks.iter().map(plan).collect::<Result<Vec<_>>>()?;
+                let largest = plans.into_iter().max_by_key(|plan| plan.variants.len());
+                let largest = largest.ok_or_else(|| internal("a document has no chunk"))?;
+                Ok(ExplanationPlan { chunks: if chunks.len() > 1 { chunks.len() } else { 0 }, ..largest })
             }
-        };
-        let PairChunk { query: query_range, document: document_range } = chunks[chunk].clone();
-        let (query_unit_of, document_unit_of) =
-            (&query_unit_of[query_range.clone()], &document_unit_of[document_range.clone()]);
-        let (query_read, document_read) = (distinct(query_unit_of), distinct(document_unit_of));
-        let tokens = |ids: &[u32], units: &[Option<usize>], read: &[usize], first: usize| {
-            let number = |unit: &Option<usize>| Some(first + read.binary_search(&(*unit)?).ok()?);
-            ids.iter().copied().zip(units.iter().map(number)).collect()
-        };
+        }
+    }
+
+    /// Returns the tokens of a chunk, and the units that they belong to.
+    fn chunk_content(&self, tokens: &UnitTokens, chunk: &PairChunk) -> (PairContent, Vec<usize>) {
+        let UnitTokens { pair, query_unit_of, document_unit_of } = tokens;
+        let query_read = distinct(&query_unit_of[chunk.query.clone()]);
+        let document_read = distinct(&document_unit_of[chunk.document.clone()]);
+        let part =
+            |text, tokens: &TextTokens, range: &Range<usize>, unit_of: &[Option<usize>], read: &[usize]| {
+                let first = if text == PairText::Query { 0 } else { query_read.len() };
+                let token = |at: usize| PairToken {
+                    id: tokens.ids[at],
+                    unit: unit_of[at].and_then(|unit| Some(first + read.binary_search(&unit).ok()?)),
+                    context: Some(self.context_of(text, unit_of[at], &tokens.offsets[at])),
+                };
+                range.clone().map(token).collect()
+            };
         let content = PairContent::Tokens([
-            tokens(&query_tokens.ids[query_range], query_unit_of, &query_read, 0),
-            tokens(&document_tokens.ids[document_range], document_unit_of, &document_read, query_read.len()),
+            part(PairText::Query, &pair.query, &chunk.query, query_unit_of, &query_read),
+            part(PairText::Document, &pair.document, &chunk.document, document_unit_of, &document_read),
         ]);
         let document_read = document_read.iter().map(|unit| self.query_units.len() + unit);
-        let read = query_read.iter().copied().chain(document_read).collect();
-        let plan = self.plan_of(content, read)?;
-        let chunks = if has_several && best_chunk.is_none() { chunks.len() } else { 0 };
-        Ok(ExplanationPlan { chunks, span: best_chunk.filter(|_| has_several), ..plan })
+        (content, query_read.iter().copied().chain(document_read).collect())
+    }
+
+    /// Returns the texts with their units and contexts, for a pair that is tokenized as a whole.
+    fn text_parts(&self) -> [PairTextParts; 2] {
+        let parts =
+            |text: &str, units: &[Range<usize>], contexts: &[Range<usize>], first_unit, first_context| {
+                let (text, units, contexts) = (text.to_owned(), units.to_vec(), contexts.to_vec());
+                PairTextParts { text, units, contexts, first_unit, first_context }
+            };
+        let (units, contexts) = (self.query_units.len(), self.query_contexts.len());
+        [
+            parts(self.query, &self.query_units, &self.query_contexts, 0, 0),
+            parts(self.document, &self.document_units, &self.document_contexts, units, contexts),
+        ]
+    }
+
+    /// Returns the number of the context of a unit, or of a token between units.
+    fn context_of(&self, text: PairText, unit: Option<usize>, token: &Range<usize>) -> usize {
+        let (units, contexts, first) = match text {
+            PairText::Query => (&self.query_units, &self.query_contexts, 0),
+            PairText::Document => (&self.document_units, &self.document_contexts, self.query_contexts.len()),
+        };
+        // A token can begin with the space before its sentence.
+        let offset = unit.map_or(token.end.saturating_sub(1), |unit| units[unit].start);
+        first + context_at(contexts, offset)
     }
 
     /// Plans the explanation of a pair that is read at once. `read` are the units that the model reads.
     fn plan_of(&self, content: PairContent, read: Vec<usize>) -> Result<ExplanationPlan> {
-        let ExplainOptions { unit, samples, offsets, .. } = self.options;
-        let variants = PairVariants::new(content, read.len(), samples, unit == TextUnit::Sentence)?;
-        let units =
-            |text, content, ranges| spans(content, ranges, offsets).into_iter().map(move |span| (text, span));
-        let query = units(PairText::Query, self.query, &self.query_units);
-        let units = query.chain(units(PairText::Document, self.document, &self.document_units)).collect();
-        Ok(ExplanationPlan { units, read, variants: Arc::new(variants), chunks: 0, span: None })
+        let context_of = |unit: &usize| match unit.checked_sub(self.query_units.len()) {
+            None => self.context_of(PairText::Query, Some(*unit), &(0..0)),
+            Some(unit) => self.context_of(PairText::Document, Some(unit), &(0..0)),
+        };
+        let context_of: Vec<usize> = read.iter().map(context_of).collect();
+        let variants = PairVariants::new(content, &context_of, self.options.samples)?;
+        Ok(ExplanationPlan {
+            units: Arc::clone(&self.units),
+            read,
+            variants: Arc::new(variants),
+            chunks: 0,
+            span: None,
+        })
     }
 }
 
 impl ExplanationPlan {
     /// Plans the explanation of a pair. `best_chunk` is the span of the best chunk of a document that the model reads in
-    /// several. Without it, the plan is that of the chunk with most units.
+    /// several. Without it, the plan is that of the chunk with most variants.
     ///
     /// # Errors
     /// As [`PairUnits::find`] and [`PairUnits::plan`].

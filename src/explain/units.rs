@@ -13,6 +13,19 @@ pub(super) fn find(text: &str, unit: TextUnit) -> Vec<Range<usize>> {
     }
 }
 
+/// Finds the contexts that units are explained in, in bytes: the sentences of words, and the whole text of sentences.
+pub(super) fn contexts(text: &str, unit: TextUnit) -> Vec<Range<usize>> {
+    match unit {
+        TextUnit::Word => sentences(text),
+        TextUnit::Sentence => std::iter::once(0..text.len()).collect(),
+    }
+}
+
+/// Returns the position of the context that an offset is in: the last one that begins at it or before it.
+pub(super) fn context_at(contexts: &[Range<usize>], offset: usize) -> usize {
+    contexts.partition_point(|context| context.start <= offset).saturating_sub(1)
+}
+
 /// Merges neighboring units that have a token in common, because the model cannot read one without the other. Returns the
 /// units, and the unit of each token; `None` for tokens between units.
 pub(super) fn with_tokens(

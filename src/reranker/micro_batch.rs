@@ -69,11 +69,12 @@ impl<'a> MicroBatchBuilder<'a> {
     }
 
     /// Returns true if the batch ends after `last_variant` of a pair, although the engine takes more tokens. The first batch has
-    /// few variants, so that the first contributions arrive early. Each later batch has about twice as many as the one before.
-    /// The pair itself and the pair without units, which come first, are no contribution yet.
-    pub(super) fn ends_early(&self, last_variant: usize) -> bool {
+    /// few variants, so that the first contribution arrives early. Each later batch has at least as many as all before it.
+    pub(super) fn ends_early(&self, variants: &PairVariants, last_variant: usize) -> bool {
         let earlier = (last_variant + 1).saturating_sub(self.rows.len());
-        last_variant > 1 && self.batch.tokens() >= FIRST_VARIANT_TOKENS * (1 + earlier / 2)
+        last_variant >= variants.first_contribution()
+            && self.rows.len() >= earlier
+            && self.batch.tokens() >= FIRST_VARIANT_TOKENS
     }
 
     /// Adds the pair at `index`. Of a chunked document it adds chunks after `last_chunk` until the batch is full.

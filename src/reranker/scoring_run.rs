@@ -268,7 +268,7 @@ impl<'a> ScoringRun<'a> {
             let about = |error: Error| error.about(self.pairs.item(index, index));
             if let Some((variants, variant)) = self.pairs.variant(index) {
                 builder.push_variant(index, variants, variant, self.instruction.as_deref()).map_err(about)?;
-                if builder.is_full() || builder.ends_early(variant) {
+                if builder.is_full() || builder.ends_early(variants, variant) {
                     break;
                 }
                 continue;

@@ -1,7 +1,6 @@
 //! Variants of a pair that lack some of its units.
 
-use std::ops::Range;
-
+use super::pair_content::{PairContent, VariantContent};
 use crate::error::{Result, input};
 use crate::random::Random;
 
@@ -10,129 +9,155 @@ const MAX_VARIANTS: usize = 100_000;
 
 /// A pair, and variants of it that lack some of its units, whose scores show what the units add.
 ///
-/// Variant 0 is the pair, and variant 1 lacks all units. Without samples, each of the others lacks one unit or, for units that
-/// are also scored alone, all others. With samples, the units are removed one after the other in random orders.
+/// Variant 0 is the pair, and variant 1 lacks all units. Without samples, the others are about one unit each: its context
+/// without it, and its context with nothing else. The context of a unit is a part of its text; the rest of that text is left out,
+/// and the other text is whole. With samples, the units are removed from the pair one after the other in random orders.
 #[derive(Debug, Clone)]
 pub struct PairVariants {
     content: PairContent,
-    units: usize,
-    /// Whether each unit is also scored without the others.
-    each_alone: bool,
+    variants: Vec<Kept>,
+    /// `[terms, 3]`, the number of a unit, a variant, and a variant that lacks that unit too.
+    terms: Vec<[usize; 3]>,
     /// `[samples][units]`, the position of each unit in each order.
     ranks: Vec<Vec<usize>>,
 }
 
-/// Query and document, as variants are made from them.
-#[derive(Debug, Clone)]
-pub(crate) enum PairContent {
-    /// Token ids, and the unit of each.
-    Tokens([Vec<(u32, Option<usize>)>; 2]),
-    /// Texts that are tokenized together, and the bytes of their units, which are numbered in this order.
-    Texts([(String, Vec<Range<usize>>); 2]),
+/// What a variant keeps of a pair.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    All,
+    NoUnits,
+    /// The units after `rank` in the order `sample`.
+    After {
+        sample: usize,
+        rank: usize,
+    },
+    /// A context with some of its units, and the other text.
+    Context(usize, KeptUnits),
 }
 
-/// Query and document of a variant.
-pub(crate) enum VariantContent {
-    Tokens([Vec<u32>; 2]),
-    Texts([String; 2]),
+#[derive(Debug, Clone, Copy)]
+enum KeptUnits {
+    All,
+    None,
+    AllBut(usize),
+    Only(usize),
+}
+
+impl Kept {
+    fn context(self) -> Option<usize> {
+        match self {
+            Kept::Context(context, _) => Some(context),
+            _ => None,
+        }
+    }
 }
 
 impl PairVariants {
-    /// Makes variants of a pair with some number of units.
+    /// Makes variants of a pair. `context_of` has the context of each unit: units of one context follow each other.
     ///
     /// # Errors
     /// `input` for more than [`MAX_VARIANTS`] variants.
-    pub(crate) fn new(content: PairContent, units: usize, samples: usize, each_alone: bool) -> Result<Self> {
+    pub(crate) fn new(content: PairContent, context_of: &[usize], samples: usize) -> Result<Self> {
+        let units = context_of.len();
         let samples = if units > 1 { samples } else { 0 };
-        let each_alone = each_alone && samples == 0 && units > 1;
-        let variants = samples.max(if each_alone { 2 } else { 1 }).saturating_mul(units);
+        let variants = samples.max(2).saturating_mul(units);
         if variants > MAX_VARIANTS {
             let advice =
-                if samples > 1 { "use fewer samples, or explain sentences" } else { "explain sentences" };
+                if samples > 2 { "use fewer samples, or explain sentences" } else { "explain sentences" };
             return Err(input(format!(
                 "the explanation of {units} parts would score about {variants} variants of the pair; the limit is \
                  {MAX_VARIANTS}: {advice}"
             )));
         }
-        Ok(Self { content, units, each_alone, ranks: ranks(units, samples) })
+        let mut made = Self {
+            content,
+            variants: vec![Kept::All, Kept::NoUnits],
+            terms: Vec::new(),
+            ranks: ranks(units, samples),
+        };
+        if made.ranks.is_empty() {
+            made.add_occlusion(context_of)
+        } else {
+            made.add_orders()
+        }
+        Ok(made)
+    }
+
+    /// Adds the variants and terms of the units in each context.
+    fn add_occlusion(&mut self, context_of: &[usize]) {
+        let units: Vec<usize> = (0..context_of.len()).collect();
+        for units in units.chunk_by(|a, b| context_of[*a] == context_of[*b]) {
+            let context = context_of[units[0]];
+            let is_whole = self.content.is_only_context(context);
+            let whole = if is_whole { 0 } else { self.add(Kept::Context(context, KeptUnits::All)) };
+            let is_only = is_whole && units.len() == context_of.len();
+            let empty = if is_only { 1 } else { self.add(Kept::Context(context, KeptUnits::None)) };
+            for &unit in units {
+                if units.len() == 1 {
+                    self.terms.push([unit, whole, empty]);
+                    continue;
+                }
+                let without = self.add(Kept::Context(context, KeptUnits::AllBut(unit)));
+                let alone = self.add(Kept::Context(context, KeptUnits::Only(unit)));
+                self.terms.extend([[unit, whole, without], [unit, alone, empty]]);
+            }
+        }
+    }
+
+    /// Adds the variants and terms of the orders.
+    fn add_orders(&mut self) {
+        for sample in 0..self.ranks.len() {
+            let last = self.ranks[sample].len() - 1;
+            let first = self.variants.len();
+            self.variants.extend((0..last).map(|rank| Kept::After { sample, rank }));
+            let term = |(unit, &rank): (usize, &usize)| {
+                let before = if rank == 0 { 0 } else { first + rank - 1 };
+                [unit, before, if rank == last { 1 } else { first + rank }]
+            };
+            self.terms.extend(self.ranks[sample].iter().enumerate().map(term));
+        }
+    }
+
+    /// Adds a variant. Returns its number.
+    fn add(&mut self, kept: Kept) -> usize {
+        self.variants.push(kept);
+        self.variants.len() - 1
     }
 
     /// Returns the number of variants, the pair itself included.
     #[allow(clippy::len_without_is_empty, reason = "there are always at least two")]
     pub fn len(&self) -> usize {
-        2 + match self.units {
-            // The variant without the only unit is the one without any.
-            0 | 1 => 0,
-            units if self.each_alone => 2 * units,
-            units if self.ranks.is_empty() => units,
-            units => self.ranks.len() * (units - 1),
-        }
+        self.variants.len()
     }
 
     /// Returns the terms of the units' contributions: the number of a unit, a variant, and a variant that lacks that unit
     /// too. A contribution is the mean difference of the logits of its terms.
     pub fn terms(&self) -> impl Iterator<Item = [usize; 3]> + '_ {
-        let last = self.units.saturating_sub(1);
-        let occlusion = (0..self.units).filter(|_| self.ranks.is_empty());
-        let occlusion = occlusion.map(move |unit| [unit, 0, if last == 0 { 1 } else { 2 + unit }]);
-        let samples = self.ranks.iter().enumerate().flat_map(move |(sample, ranks)| {
-            let first = 2 + sample * last;
-            ranks.iter().enumerate().map(move |(unit, &rank)| {
-                let before = if rank == 0 { 0 } else { first + rank - 1 };
-                [unit, before, if rank == last { 1 } else { first + rank }]
-            })
-        });
-        let alone = (0..self.units).filter(|_| self.each_alone);
-        let alone = alone.map(move |unit| [unit, 2 + self.units + unit, 1]);
-        occlusion.chain(alone).chain(samples)
+        self.terms.iter().copied()
     }
 
-    /// Returns whether a variant lacks a unit.
-    fn lacks(&self, variant: usize, unit: usize) -> bool {
+    /// Returns the number of the variant with which the first contribution is known; 0 if there are no units.
+    pub(crate) fn first_contribution(&self) -> usize {
+        self.terms.first().map_or(0, |&[_, before, after]| before.max(after))
+    }
+
+    /// Returns whether a variant that keeps the context of a unit keeps the unit.
+    fn keeps_unit(&self, variant: Kept, unit: usize) -> bool {
         match variant {
-            0 => false,
-            1 => true,
-            _ if self.each_alone && variant >= 2 + self.units => variant - 2 - self.units != unit,
-            _ if self.ranks.is_empty() => variant - 2 == unit,
-            _ => {
-                let last = self.units - 1;
-                self.ranks[(variant - 2) / last][unit] <= (variant - 2) % last
-            }
+            Kept::All | Kept::Context(_, KeptUnits::All) => true,
+            Kept::NoUnits | Kept::Context(_, KeptUnits::None) => false,
+            Kept::After { sample, rank } => self.ranks[sample][unit] > rank,
+            Kept::Context(_, KeptUnits::AllBut(left_out)) => unit != left_out,
+            Kept::Context(_, KeptUnits::Only(only)) => unit == only,
         }
     }
 
     /// Returns a variant.
     pub(crate) fn content(&self, variant: usize) -> VariantContent {
-        match &self.content {
-            PairContent::Tokens(texts) => {
-                let id = |&(id, unit): &(u32, Option<usize>)| {
-                    (!unit.is_some_and(|unit| self.lacks(variant, unit))).then_some(id)
-                };
-                VariantContent::Tokens(texts.each_ref().map(|tokens| tokens.iter().filter_map(id).collect()))
-            }
-            PairContent::Texts(texts) => {
-                let mut units = 0..;
-                VariantContent::Texts(texts.each_ref().map(|(text, spans)| {
-                    let removed =
-                        spans.iter().filter(|_| units.next().is_some_and(|unit| self.lacks(variant, unit)));
-                    without(text, removed.cloned())
-                }))
-            }
-        }
+        let variant = self.variants[variant];
+        self.content.keep(variant.context(), |unit| self.keeps_unit(variant, unit))
     }
-}
-
-/// Returns a text without some parts of it and without the white space after each.
-fn without(text: &str, parts: impl Iterator<Item = Range<usize>>) -> String {
-    let mut rest = String::with_capacity(text.len());
-    let mut end = 0;
-    for part in parts {
-        rest.push_str(&text[end..part.start]);
-        let after = &text[part.end..];
-        end = part.end + after.len() - after.trim_start().len();
-    }
-    rest.push_str(&text[end..]);
-    rest
 }
 
 /// Returns the position of each unit in `samples` orders: random ones, each followed by its reverse, which halves the
@@ -158,15 +183,26 @@ fn ranks(units: usize, samples: usize) -> Vec<Vec<usize>> {
 #[allow(clippy::single_range_in_vec_init, reason = "lists of spans, some of which have one")]
 mod tests {
     use super::*;
+    use crate::text::{PairTextParts, PairToken};
 
-    fn variants(units: usize, samples: usize) -> Result<PairVariants> {
-        variants_with(units, samples, false)
-    }
-
-    fn variants_with(units: usize, samples: usize, each_alone: bool) -> Result<PairVariants> {
-        let tokens = |range: Range<usize>| range.map(|unit| (unit as u32, Some(unit))).collect();
-        let content = PairContent::Tokens([tokens(0..units / 2), tokens(units / 2..units)]);
-        PairVariants::new(content, units, samples, each_alone)
+    /// Makes variants of a query and a document. `contexts` has the number of units of each context, and is split before the
+    /// contexts of the document. Unit `n` is the token `n`, and each context ends with a token of no unit.
+    fn variants_of(contexts: [&[usize]; 2], samples: usize) -> Result<PairVariants> {
+        let (mut unit, mut context, mut context_of) = (0, 0, Vec::new());
+        let texts = contexts.map(|contexts| {
+            let mut tokens = Vec::new();
+            for &units in contexts {
+                for _ in 0..units {
+                    tokens.push(PairToken { id: unit as u32, unit: Some(unit), context: Some(context) });
+                    context_of.push(context);
+                    unit += 1;
+                }
+                tokens.push(PairToken { id: 100 + context as u32, unit: None, context: Some(context) });
+                context += 1;
+            }
+            tokens
+        });
+        PairVariants::new(PairContent::Tokens(texts), &context_of, samples)
     }
 
     fn ids(variants: &PairVariants, variant: usize) -> Vec<u32> {
@@ -174,6 +210,10 @@ mod tests {
             VariantContent::Tokens(texts) => texts.concat(),
             VariantContent::Texts(_) => panic!("texts"),
         }
+    }
+
+    fn all_ids(variants: &PairVariants) -> Vec<Vec<u32>> {
+        (0..variants.len()).map(|variant| ids(variants, variant)).collect()
     }
 
     #[test]
@@ -191,61 +231,120 @@ mod tests {
     /// A term's variants differ by its unit and nothing else, and each order takes every unit away once.
     #[test]
     fn terms_take_one_unit_away() {
-        for (units, samples) in [(1, 0), (1, 3), (2, 0), (2, 1), (5, 0), (5, 3)] {
-            let variants = variants(units, samples).unwrap();
+        let shapes: [[&[usize]; 2]; 5] =
+            [[&[], &[1]], [&[], &[5]], [&[2], &[3]], [&[2], &[1, 3]], [&[1, 2], &[2, 1]]];
+        for (shape, samples) in shapes.into_iter().flat_map(|shape| [(shape, 0), (shape, 1), (shape, 3)]) {
+            let variants = variants_of(shape, samples).unwrap();
+            let units: usize = shape.concat().iter().sum();
             let mut terms = vec![0; units];
             for [unit, before, after] in variants.terms() {
                 let mut expected = ids(&variants, before);
                 expected.retain(|id| *id as usize != unit);
-                assert_eq!(ids(&variants, after), expected, "{units} {samples}: {unit} {before} {after}");
+                assert_eq!(ids(&variants, after), expected, "{shape:?} {samples}: {unit} {before} {after}");
                 assert_ne!(ids(&variants, before), expected);
-                assert!(before.max(after) < variants.len());
                 terms[unit] += 1;
             }
-            assert_eq!(terms, vec![if units > 1 { samples.max(1) } else { 1 }; units]);
-            assert_eq!(ids(&variants, 0).len(), units);
-            assert_eq!(ids(&variants, 1), [0; 0]);
+            let is_sampled = samples > 0 && units > 1;
+            assert!(terms.iter().all(|terms| if is_sampled {
+                *terms == samples
+            } else {
+                (1..=2).contains(terms)
+            }));
+            assert_eq!(ids(&variants, 0).iter().filter(|id| **id < 100).count(), units);
+            assert!(ids(&variants, 1).iter().all(|id| *id >= 100));
         }
     }
 
     #[test]
-    fn units_can_be_scored_alone_too() {
-        let variants = variants_with(3, 0, true).unwrap();
-        let all: Vec<Vec<u32>> = (0..variants.len()).map(|variant| ids(&variants, variant)).collect();
-        assert_eq!(all[2..], [vec![1, 2], vec![0, 2], vec![0, 1], vec![0], vec![1], vec![2]]);
-        let mut terms: Vec<[usize; 3]> = variants.terms().collect();
-        terms.sort_unstable();
-        assert_eq!(terms, [[0, 0, 2], [0, 5, 1], [1, 0, 3], [1, 6, 1], [2, 0, 4], [2, 7, 1]]);
-        assert_eq!(variants_with(3, 2, true).unwrap().len(), 2 + 2 * 2);
-        assert_eq!(variants_with(1, 0, true).unwrap().len(), 2);
+    fn units_are_removed_from_their_context_and_kept_alone_in_it() {
+        let variants = variants_of([&[], &[3]], 0).unwrap();
+        let (whole, none) = (vec![0, 1, 2, 100], vec![100]);
+        let removed = [vec![1, 2, 100], vec![0, 2, 100], vec![0, 1, 100]];
+        let alone = [vec![0, 100], vec![1, 100], vec![2, 100]];
+        let mut expected = vec![whole, none];
+        expected.extend(removed.into_iter().zip(alone).flat_map(<[_; 2]>::from));
+        assert_eq!(all_ids(&variants), expected);
+        let terms: Vec<[usize; 3]> = variants.terms().collect();
+        assert_eq!(terms, [[0, 0, 2], [0, 3, 1], [1, 0, 4], [1, 5, 1], [2, 0, 6], [2, 7, 1]]);
+        assert_eq!(variants_of([&[], &[3]], 2).unwrap().len(), 2 + 2 * 2);
+        assert_eq!(variants_of([&[], &[1]], 2).unwrap().len(), 2);
     }
 
     #[test]
-    fn texts_number_their_units_one_after_the_other() {
-        let texts = [("a b".to_owned(), vec![0..1, 2..3]), ("c d".to_owned(), vec![0..1, 2..3])];
-        let variants = PairVariants::new(PairContent::Texts(texts), 4, 0, false).unwrap();
-        let texts = |variant| match variants.content(variant) {
-            VariantContent::Texts(texts) => texts.join("|"),
-            VariantContent::Tokens(_) => panic!("tokens"),
+    fn the_rest_of_the_text_is_left_out_and_the_other_text_is_whole() {
+        let variants = variants_of([&[1], &[2, 1]], 0).unwrap();
+        let expected = [
+            vec![0, 100, 1, 2, 101, 3, 102],
+            vec![100, 101, 102],
+            vec![100, 1, 2, 101, 3, 102],
+            vec![0, 100, 1, 2, 101],
+            vec![0, 100, 101],
+            vec![0, 100, 2, 101],
+            vec![0, 100, 1, 101],
+            vec![0, 100, 1, 101],
+            vec![0, 100, 2, 101],
+            vec![0, 100, 3, 102],
+            vec![0, 100, 102],
+        ];
+        assert_eq!(all_ids(&variants), expected);
+        let terms: Vec<[usize; 3]> = variants.terms().collect();
+        assert_eq!(terms, [[0, 0, 2], [1, 3, 5], [1, 6, 4], [2, 3, 7], [2, 8, 4], [3, 9, 10]]);
+    }
+
+    #[test]
+    fn texts_number_their_units_and_contexts_one_after_the_other() {
+        let query = PairTextParts {
+            text: "a b".to_owned(),
+            units: vec![0..1, 2..3],
+            contexts: vec![0..3],
+            first_unit: 0,
+            first_context: 0,
         };
-        let all: Vec<String> = (0..variants.len()).map(texts).collect();
-        assert_eq!(all, ["a b|c d", "|", "b|c d", "a |c d", "a b|d", "a b|c "]);
-    }
-
-    #[test]
-    fn units_of_a_text_are_left_out_with_the_space_after_them() {
-        let without = |parts: &[Range<usize>]| without("one, two three.", parts.iter().cloned());
-        assert_eq!(without(&[]), "one, two three.");
-        assert_eq!(without(&[0..3]), ", two three.");
-        assert_eq!(without(&[5..8]), "one, three.");
-        assert_eq!(without(&[0..3, 5..8, 9..14]), ", .");
+        let document = PairTextParts {
+            text: "c d. e.".to_owned(),
+            units: vec![0..1, 2..3, 5..6],
+            contexts: vec![0..4, 5..7],
+            first_unit: 2,
+            first_context: 1,
+        };
+        let content = PairContent::Texts([query, document]);
+        let texts = |variants: &PairVariants| -> Vec<String> {
+            let text = |variant| match variants.content(variant) {
+                VariantContent::Texts(texts) => texts.join("|"),
+                VariantContent::Tokens(_) => panic!("tokens"),
+            };
+            (0..variants.len()).map(text).collect()
+        };
+        let occlusion = PairVariants::new(content.clone(), &[0, 0, 1, 1, 2], 0).unwrap();
+        let expected = [
+            "a b|c d. e.",
+            "|. .",
+            "|c d. e.",
+            "b|c d. e.",
+            "a |c d. e.",
+            "a |c d. e.",
+            "b|c d. e.",
+            "a b|c d. ",
+            "a b|. ",
+            "a b|d. ",
+            "a b|c . ",
+            "a b|c . ",
+            "a b|d. ",
+            "a b|e.",
+            "a b|.",
+        ];
+        assert_eq!(texts(&occlusion), expected);
+        let orders = PairVariants::new(content, &[0, 0, 1, 1, 2], 1).unwrap();
+        assert_eq!(texts(&orders).len(), 2 + 4);
+        assert!(texts(&orders).iter().all(|text| text.ends_with('.')));
     }
 
     #[test]
     fn too_many_variants_are_refused() {
-        let refused = |units, samples| variants(units, samples).err().map(|error| error.to_string());
-        assert_eq!(refused(MAX_VARIANTS, 0), None);
-        assert!(refused(MAX_VARIANTS + 1, 0).unwrap().contains("explain sentences"));
+        let refused =
+            |units, samples| variants_of([&[], &[units]], samples).err().map(|error| error.to_string());
+        assert_eq!(refused(MAX_VARIANTS / 2, 0), None);
+        assert!(refused(MAX_VARIANTS / 2 + 1, 0).unwrap().contains("explain sentences"));
         assert!(refused(1000, 101).unwrap().contains("use fewer samples"));
     }
 }

@@ -24,15 +24,18 @@ def logits(reranker: Reranker, documents: list[str]) -> list[float]:
     return scores
 
 
-def test_contribution_of_a_word_is_the_change_of_the_logit_without_it(reranker: Reranker) -> None:
+def test_contribution_of_a_word_is_what_is_lost_without_it_and_what_it_adds_alone(reranker: Reranker) -> None:
     explanation = reranker.explain(QUERY, DOCUMENT)
     words = [DOCUMENT[unit.start : unit.end] for unit in explanation.units]
     assert words == re.findall(r"\w+", DOCUMENT) and {unit.text for unit in explanation.units} == {"document"}
     without = [" ".join(words[:at] + words[at + 1 :]) + "." for at in range(len(words))]
     without[-1] = " ".join(words[:-1]) + " ."
-    whole, base, *rest = logits(reranker, [DOCUMENT, ".", *without])
+    alone = [f"{word} ." for word in words]
+    whole, base, *rest = logits(reranker, [DOCUMENT, ".", *without, *alone])
     assert (explanation.logit, explanation.base) == pytest.approx((whole, base), abs=1e-5)
-    assert [unit.contribution for unit in explanation.units] == pytest.approx([whole - logit for logit in rest], abs=1e-5)
+    lost, added = [whole - logit for logit in rest[: len(words)]], [logit - base for logit in rest[len(words) :]]
+    means = [(a + b) / 2 for a, b in zip(lost, added, strict=True)]
+    assert [unit.contribution for unit in explanation.units] == pytest.approx(means, abs=1e-5)
     error = sum(unit.contribution for unit in explanation.units) - (whole - base)
     assert explanation.additivity_error == pytest.approx(error, abs=1e-4)
 

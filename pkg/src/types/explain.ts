@@ -15,7 +15,7 @@ export interface ContributionOptions {
   readonly unit?: TextUnit | undefined;
   /**
    * Number of random orders to sample for Shapley values, which add up to the difference between `logit` and `base`. With 0, each
-   * unit is removed alone, and each sentence also added alone to the pair without units. Default `0`.
+   * word is removed from its sentence and added to it alone, and each sentence likewise in its text. Default `0`.
    */
   readonly samples?: number | undefined;
   /** Aborts the call with an `aborted` error, after one micro-batch at most. */

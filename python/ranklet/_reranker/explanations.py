@@ -108,7 +108,8 @@ class Explains:
             unit: "word" or "sentence".
             of: the texts whose units are left out: "document", "query" or "both".
             samples: number of random orders for Shapley values, which add up to the difference between the logit and
-                the logit without the units. With 0, each unit is left out alone, and each sentence also added alone.
+                the logit without the units. With 0, each word is left out of its sentence and kept in it alone, and
+                each sentence likewise in its text.
             long_documents: "chunk" to explain the best part of a document that does not fit, or "truncate" for its
                 beginning.
             on_progress: called with the number of pairs scored so far, the number of all, and the explanation so far;

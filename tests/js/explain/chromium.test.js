@@ -57,13 +57,13 @@ describe("explanations in Chromium", () => {
     const { words, rounds } = await explanationTimes(page, 1);
     const [{ steps }] = rounds;
     const sizes = steps.map((done, at) => done - (steps[at - 1] ?? 0));
-    assert.ok(sizes[0] <= 4 && sizes[0] <= sizes[1] && sizes[1] < sizes[2], `${sizes}`);
+    assert.ok(sizes[0] <= 6 && sizes[0] <= sizes[1] && sizes[1] < sizes[2], `${sizes}`);
     // Further ones are as large as those of a ranking.
     assert.ok(sizes.slice(2, -1).every((size) => size >= 6), `${sizes}`);
-    assert.equal(steps.at(-1), words + 2);
+    assert.equal(steps.at(-1), 2 + 2 * sentences.length + 2 * words);
   });
 
-  test("a document of 60 words takes as long as ranking 60 documents of its length, and its first contributions come early", async (t) => {
+  test("a document of 60 words takes less time than ranking 60 documents of its length, and its first contributions come early", async (t) => {
     // Other programs may slow one of the two, but not in all of a few rounds.
     for (let attempt = 1; ; attempt++) {
       const { words, rounds } = await explanationTimes(page, 5);
@@ -74,7 +74,7 @@ describe("explanations in Chromium", () => {
       t.diagnostic(`${words} words: ${whole.toFixed(0)} ms, ${ratio.toFixed(3)} of the ranking; the first contributions after ${first.toFixed(0)} ms`);
       assert.ok(words >= 60, `${words} words`);
       // On a slow machine, they come after a small part of the time.
-      if (ratio <= 1.1 && first <= Math.max(100, whole / 10)) return;
+      if (ratio <= 0.9 && first <= Math.max(100, whole / 10)) return;
       assert.ok(attempt < 3, `${ratio} of the ranking, first after ${first} ms`);
     }
   });

@@ -39,7 +39,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "WAY", default_value = "chunk", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each
-    /// unit is left out alone, and each sentence also added alone to the pair without units.
+    /// word is left out of its sentence and kept in it alone, and each sentence likewise in its text.
     #[arg(long, value_name = "N", default_value = "0")]
     samples: usize,
     /// The instruction, for a model whose prompt contains one.
