@@ -1,5 +1,10 @@
 import { type FileReader, unreadable } from "./file-reader.js";
 
+/**
+ * A Blob is streamed in slices of this size. WebKit reads the whole rest of a stream into memory, whether it is taken or not.
+ */
+const sliceBytes = 2 ** 24;
+
 /** Bytes up to this number are read and dropped, where a stream that begins after them would take longer. */
 const maxDroppedBytes = 262_144;
 
@@ -11,6 +16,8 @@ export class BlobReader implements FileReader {
   readonly #name: string;
   readonly #blob: Blob;
   #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The offset in the file at which the stream ends. */
+  #end = 0;
   /** Bytes that the stream has brought and nobody has taken, and their offset in the file. */
   #bytes = new Uint8Array();
   #position = 0;
@@ -21,11 +28,11 @@ export class BlobReader implements FileReader {
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
-    const stream = this.#streamAt(start);
+    this.#seek(start);
     for (;;) {
       this.#take(start - this.#position);
       if (this.#bytes.length > 0) return this.#take(end - start);
-      this.#bytes = await this.#next(stream);
+      this.#bytes = await this.#next();
     }
   }
 
@@ -34,14 +41,13 @@ export class BlobReader implements FileReader {
     this.#stream = undefined;
   }
 
-  /** Returns the stream, or a new one if it does not come to `start` soon. */
-  #streamAt(start: number): ReadableStreamDefaultReader<Uint8Array> {
+  /** Ends the stream if it does not come to `start` soon. */
+  #seek(start: number): void {
     const dropped = start - this.#position;
-    if (this.#stream !== undefined && dropped >= 0 && dropped - this.#bytes.length <= maxDroppedBytes) return this.#stream;
+    if (dropped >= 0 && dropped - this.#bytes.length <= maxDroppedBytes) return;
     this.close();
     this.#bytes = new Uint8Array();
     this.#position = start;
-    return (this.#stream = this.#blob.slice(start).stream().getReader());
   }
 
   /** Takes up to `count` bytes from the start of those that are there. */
@@ -52,10 +58,19 @@ export class BlobReader implements FileReader {
     return taken;
   }
 
-  async #next(stream: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  /** Returns the next bytes of the stream, or of the one after it. */
+  async #next(): Promise<Uint8Array<ArrayBuffer>> {
     try {
-      const { done, value } = await stream.read();
-      if (!done) return value as Uint8Array<ArrayBuffer>;
+      while (this.#position < this.#blob.size) {
+        if (this.#stream === undefined) {
+          this.#end = Math.min(this.#position + sliceBytes, this.#blob.size);
+          this.#stream = this.#blob.slice(this.#position, this.#end).stream().getReader();
+        }
+        const { done, value } = await this.#stream.read();
+        if (!done) return value as Uint8Array<ArrayBuffer>;
+        if (this.#position < this.#end) break;
+        this.#stream = undefined;
+      }
     } catch (error) {
       throw unreadable(this.#name, error);
     }
