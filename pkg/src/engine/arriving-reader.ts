@@ -1,10 +1,14 @@
 import { isObject } from "../util/check.js";
 import { typeTag } from "../util/type-tag.js";
 import { BlobReader } from "./blob-reader.js";
-import type { FileReader } from "./file-reader.js";
+import { type FileReader, unreadable } from "./file-reader.js";
 
-/** A file that is still being downloaded, for a worker: `port` brings its pieces, as Blobs and in order. */
+/**
+ * A file that is still being downloaded, for a worker. `port` brings its pieces, as Blobs and in order, and then a message that is
+ * no Blob.
+ */
 export interface ArrivingData {
+  /** In bytes. */
   readonly size: number;
   readonly port: MessagePort;
 }
@@ -14,7 +18,7 @@ export function isArriving(data: unknown): data is ArrivingData {
   if (!isObject(data)) return false;
   const { size, port } = data;
   // In Node, the tag of a port is that of its base class.
-  return Number.isSafeInteger(size) && isObject(port) && typeof port["postMessage"] === "function";
+  return Number.isSafeInteger(size) && (size as number) >= 0 && isObject(port) && typeof port["postMessage"] === "function";
 }
 
 /** Reads a file that is still being downloaded, forward only. A piece that has been read is freed. */
@@ -27,14 +31,17 @@ export class ArrivingReader implements FileReader {
   #offset = 0;
   /** Reads the first of these pieces. */
   #reader: BlobReader | undefined;
+  /** Whether no more pieces come. */
+  #isEnded = false;
   #notify: () => void = () => {};
 
   constructor(name: string, { port }: ArrivingData) {
     this.#name = name;
     this.#port = port;
-    port.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (typeTag(data) !== "Blob") return;
-      this.#pieces.push(data as Blob);
+    // A message that cannot be deserialized has no Blob.
+    port.onmessage = port.onmessageerror = ({ data }: MessageEvent<unknown>) => {
+      if (typeTag(data) !== "Blob") this.#isEnded = true;
+      if (!this.#isEnded) this.#pieces.push(data as Blob);
       this.#notify();
     };
   }
@@ -42,6 +49,7 @@ export class ArrivingReader implements FileReader {
   async read(start: number, end: number): Promise<Uint8Array> {
     for (;;) {
       const piece = this.#pieces[0];
+      if (start < this.#offset || (piece === undefined && this.#isEnded)) throw unreadable(this.#name, `it ended after ${this.#offset} bytes`);
       if (piece === undefined) await new Promise<void>((resolve) => (this.#notify = resolve));
       else if (start >= this.#offset + piece.size) this.#drop(piece);
       else {

@@ -11,32 +11,26 @@ export class ArrivingFile {
   readonly size: number;
   /** The whole file, verified. */
   readonly whole: Promise<Blob>;
-  #content: Blob | undefined;
-  #pieces: Blob[] = [];
-  readonly #ports: MessagePort[] = [];
-  #isRestarted = false;
+  /** Whether pieces arrive. Otherwise only the whole file can be read. */
+  isArriving = true;
+  /** Whether the pieces that workers have got do not count. */
+  isInvalid = false;
   /** Called when the pieces that workers have got do not count any more. */
-  onRestart: (() => void) | undefined;
+  onInvalidated: (() => void) | undefined;
+  #pieces: Blob[] = [];
+  #ports: MessagePort[] = [];
 
   /** @param download downloads the file, and reports its pieces */
   constructor(size: number, download: (listener: PieceListener) => Promise<Blob>) {
     this.size = size;
-    this.whole = download({ onPiece: (piece) => this.#add(piece), onRestart: () => this.#restart() });
-    const complete = (content: Blob): void => {
-      this.#content = content;
-      this.#pieces = [];
-    };
-    this.whole.then(complete, () => {}); // A failure is that of whoever waits for the whole file.
+    this.whole = download({ onPiece: (piece) => this.#add(piece), onInvalidated: () => this.#invalidate() });
+    const end = (): void => this.#end();
+    this.whole.then(end, end); // A failure is that of whoever waits for the whole file.
   }
 
-  /** Whether the pieces that workers have got do not count any more. Then only the whole file can be read. */
-  get isRestarted(): boolean {
-    return this.#isRestarted;
-  }
-
-  /** Returns the file as a worker reads it: with a port for its pieces, unless it is complete. */
-  forWorker(): Blob | ArrivingData {
-    if (this.#content !== undefined) return this.#content;
+  /** Returns the file as a worker reads it: with a port for its pieces while they arrive. */
+  forWorker(): Promise<Blob> | ArrivingData {
+    if (!this.isArriving) return this.whole;
     const { port1, port2 } = new MessageChannel();
     for (const piece of this.#pieces) port1.postMessage(piece);
     this.#ports.push(port1);
@@ -44,19 +38,30 @@ export class ArrivingFile {
   }
 
   #add(piece: Blob): void {
-    if (this.#isRestarted) return;
     this.#pieces.push(piece);
     for (const port of this.#ports) port.postMessage(piece);
   }
 
-  #restart(): void {
-    this.#isRestarted = true;
+  #invalidate(): void {
+    this.isInvalid = true;
+    this.#end();
+    this.onInvalidated?.();
+  }
+
+  /** Tells workers that no more pieces come. */
+  #end(): void {
+    this.isArriving = false;
+    for (const port of this.#ports) {
+      port.postMessage(null);
+      port.close();
+    }
+    this.#ports = [];
     this.#pieces = [];
-    this.onRestart?.();
   }
 }
 
-/** Waits for the whole of each file. */
+/** Waits for the whole of each file. Returns the same map if all are there, so that its files are shared with workers once. */
 export async function wholeFiles(files: ArrivingFiles): Promise<ModelFiles> {
+  if (![...files.values()].some((file) => file instanceof ArrivingFile)) return files as ModelFiles;
   return new Map(await Promise.all(Array.from(files, async ([name, file]) => [name, file instanceof ArrivingFile ? await file.whole : file] as const)));
 }

@@ -11,8 +11,8 @@ const pieceBytes = 2 ** 24;
 export interface PieceListener {
   /** Receives the next piece. */
   onPiece(piece: Blob): void;
-  /** Called if the pieces so far do not count: the file begins again, or no more pieces come. */
-  onRestart(): void;
+  /** Called once if the pieces so far do not count, because the file begins again or they cannot be read. No more come. */
+  onInvalidated(): void;
 }
 
 /** Collects the bytes of one download. */
@@ -33,7 +33,7 @@ export interface Sink {
  * in the page's memory.
  */
 export class BlobSink implements Sink {
-  readonly #listener: PieceListener | undefined;
+  #listener: PieceListener | undefined;
   #length = 0;
   #pieces: Blob[] = [];
   /** The piece that is being written. */
@@ -56,7 +56,8 @@ export class BlobSink implements Sink {
 
   async restart(): Promise<void> {
     await this.close();
-    this.#listener?.onRestart();
+    this.#listener?.onInvalidated();
+    this.#listener = undefined;
     this.#pieces = [];
     this.#length = 0;
   }

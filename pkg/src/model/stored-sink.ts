@@ -24,6 +24,8 @@ export class StoredSink implements Sink {
   readonly #store: Store;
   readonly #path: string;
   readonly #listener: StoredSinkListener;
+  /** Receives pieces, as long as they count. */
+  #pieces: PieceListener | undefined;
   /** The number of bytes in the store. */
   #stored: number;
   #buffer: Uint8Array<ArrayBuffer>[] = [];
@@ -41,6 +43,7 @@ export class StoredSink implements Sink {
     this.#path = path;
     this.#stored = start;
     this.#listener = listener;
+    this.#pieces = listener.pieces;
   }
 
   get length(): number {
@@ -69,7 +72,7 @@ export class StoredSink implements Sink {
 
   async restart(version: FileVersion): Promise<void> {
     if (this.#memory !== undefined) return this.#memory.restart();
-    this.#listener.pieces?.onRestart();
+    this.#invalidatePieces();
     this.#buffer = [];
     this.#buffered = 0;
     this.#stored = 0;
@@ -112,11 +115,15 @@ export class StoredSink implements Sink {
 
   /** Reports the piece that was just written. Whoever reads pieces waits for the whole file if the store cannot return it. */
   async #reportPiece(): Promise<void> {
-    const { pieces } = this.#listener;
-    if (pieces === undefined) return;
+    if (this.#pieces === undefined) return;
     const piece = await this.#store.piece?.(this.#path, this.#stored).catch(() => undefined);
-    if (piece?.size === this.#buffered) pieces.onPiece(piece);
-    else pieces.onRestart();
+    if (piece?.size === this.#buffered) this.#pieces.onPiece(piece);
+    else this.#invalidatePieces();
+  }
+
+  #invalidatePieces(): void {
+    this.#pieces?.onInvalidated();
+    this.#pieces = undefined;
   }
 
   async #run(write: () => Promise<void>): Promise<void> {
@@ -130,7 +137,7 @@ export class StoredSink implements Sink {
   async #moveToMemory(error: unknown): Promise<void> {
     if (this.#isStopped) throw this.#removed(error);
     this.#listener.onFailure(error);
-    this.#listener.pieces?.onRestart();
+    this.#invalidatePieces();
     const memory = new BlobSink();
     if (this.#stored > 0) {
       const content = await this.#store.get(this.#path).catch(() => undefined);

@@ -32,8 +32,10 @@ export async function startScorer(inputs: EngineInputs, signal: AbortSignal): Pr
 }
 
 async function startHere({ platform, module, files, settings }: EngineInputs, warnings: readonly string[], signal: AbortSignal): Promise<Scorer> {
+  const whole = await wholeFiles(files);
+  throwIfAborted(signal);
   startEngine(module);
-  const engine = await Engine.load(await wholeFiles(files), settings, { nextTask: () => platform.nextTask(), maxStepMs, warnings });
+  const engine = await Engine.load(whole, settings, { nextTask: () => platform.nextTask(), maxStepMs, warnings });
   if (signal.aborted) engine.dispose();
   throwIfAborted(signal);
   return engine;

@@ -1,4 +1,4 @@
-// Large weights, which workers read while they are downloaded.
+// Large weights, which workers of a page read while they are downloaded.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 import { assertClose } from "../../support/assert.js";
 import { withHubPage } from "../../support/browsers/hub-page.js";
-import { pairs, scoresFrom } from "../../support/models/hub-model.js";
+import { scoresFrom } from "../../support/models/hub-model.js";
 import { writeRandomModel } from "../../support/models/random-model.js";
 import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
 
@@ -50,6 +50,7 @@ describe("large weights", () => {
     for (const cache of [false, true]) {
       const outcome = await load({ cache }, wrong);
       assert.equal(outcome.code, "weights", JSON.stringify(outcome));
+      assert.match(outcome.message, /may be damaged: try again/);
       context.hub.clearFaults();
     }
   });
@@ -87,13 +88,5 @@ describe("large weights", () => {
     }
     assert.deepEqual(await context.models(), []);
     assertRight(await load({}));
-  });
-
-  test("weights that arrive in Node have the right scores", async () => {
-    context.hub.publish(id, files);
-    const options = { baseUrl: context.hub.url, cache: false };
-    for (const more of [{ workers: 1 }, { workers: 2, split: "layers" }]) assertClose(await scoresFrom(id, { ...options, ...more }), expected, 1e-6, "scores");
-    context.hub.setFault(weights, first(faults.cutAt(30 * megabyte), ({ response, head, bytes }) => response.writeHead(200, head).end(bytes)));
-    assertClose(await scoresFrom(id, { ...options, workers: 1 }), expected, 1e-6, "scores");
   });
 });
