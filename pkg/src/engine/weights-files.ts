@@ -1,6 +1,6 @@
 import { ModelFiles, type WasmLoader } from "../wasm/ranklet.js";
 
-import { isWeightsName } from "../model/model-files.js";
+import { isWeightsFile } from "../model/model-files.js";
 import { BytesBlob } from "../util/bytes-blob.js";
 import { type ArrivingData, ArrivingReader, isArriving } from "./arriving-reader.js";
 import { BlobReader } from "./blob-reader.js";
@@ -27,7 +27,7 @@ export async function readSmallFiles(files: ReadonlyMap<string, FileData>, chose
   const smallFiles = new ModelFiles();
   const weights: [string, FileData][] = [];
   for (const [name, data] of files) {
-    if (name === chosen ? !name.endsWith(".json") : isWeightsName(name)) weights.push([name, data]);
+    if (isWeightsFile(name, chosen)) weights.push([name, data]);
     else smallFiles.set(name, await bytesOf(name, data));
   }
   return { smallFiles, weights, bytes: weights.reduce((sum, [, data]) => sum + sizeOf(data), 0) };

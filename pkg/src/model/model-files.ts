@@ -155,6 +155,14 @@ export function isWeightsName(name: string): boolean {
   return weightsForms.some(({ shardSuffix }) => isShardName(name, shardSuffix)) || isOnnxName(name);
 }
 
+/**
+ * Whether an engine reads the file in pieces, as weights.
+ * @param chosen the file that the caller chose as the weights
+ */
+export function isWeightsFile(name: string, chosen: string | undefined): boolean {
+  return name === chosen ? !name.endsWith(".json") : isWeightsName(name);
+}
+
 /** Whether the file is an ONNX file, or has the tensors of one. */
 function isOnnxName(name: string): boolean {
   const { suffix, dataSuffixes } = layout.onnx;

@@ -5,6 +5,7 @@ import type { EngineSettings } from "../engine/engine.js";
 import type { LayersPlan, PartSettings, SplitPlan, SplitRequest } from "../engine/parts/split.js";
 import type { FileData } from "../engine/weights-files.js";
 import { type ErrorCode, errorCodes, type ErrorItem } from "../errors.js";
+import { isWeightsFile } from "../model/model-files.js";
 import type { DocumentBatch, DocumentLimits, ExplainedPair, ExplanationPlan, Job, PartialScores } from "../scoring/scorer.js";
 import type { ExplainedTexts, ModelInfo, Scores, TextUnit } from "../types.js";
 import { isObject } from "../util/check.js";
@@ -122,7 +123,7 @@ function isLoadPart(message: Fields): message is Fields & RequestOf<"load-part">
 
 /** Whether a message has a call's number, and what an engine needs. */
 function isModel({ call, module, files, settings }: Fields): boolean {
-  return isCount(call) && (module === undefined || typeTag(module) === "WebAssembly.Module") && isFiles(files) && isSettings(settings);
+  return isCount(call) && (module === undefined || typeTag(module) === "WebAssembly.Module") && isSettings(settings) && isFiles(files, settings.weights);
 }
 
 function isVerify(message: Fields): message is Fields & RequestOf<"verify"> {
@@ -313,9 +314,10 @@ function isIndices(value: unknown): value is Uint32Array {
   return typeTag(value) === "Uint32Array";
 }
 
-export function isFiles(files: unknown): files is ReadonlyMap<string, FileData> {
+/** @param chosen the file that the caller chose as the weights; only weights may be arriving */
+export function isFiles(files: unknown, chosen?: string): files is ReadonlyMap<string, FileData> {
   if (typeTag(files) !== "Map") return false;
-  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && (isArriving(data) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))));
+  return [...(files as ReadonlyMap<unknown, unknown>)].every(([name, data]) => typeof name === "string" && ((isArriving(data) && isWeightsFile(name, chosen)) || ["Blob", "File", "ArrayBuffer", "SharedArrayBuffer"].includes(typeTag(data))));
 }
 
 export function isSettings(settings: unknown): settings is EngineSettings {

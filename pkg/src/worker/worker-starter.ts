@@ -57,7 +57,7 @@ async function contentFor(file: Blob | ArrivingFile): Promise<FileData> {
 
 /** Returns what moves to the worker: buffers, and ports that bring files. */
 export function movedWith(files: ReadonlyMap<string, FileData>): readonly Movable[] {
-  return Array.from(files.values(), (data) => (isArriving(data) ? data.port : data)).filter((data) => data instanceof ArrayBuffer || data instanceof MessagePort);
+  return [...files.values()].flatMap((data): readonly Movable[] => (data instanceof ArrayBuffer ? [data] : isArriving(data) ? [data.port] : []));
 }
 
 /**

@@ -105,7 +105,12 @@ async function holds(t, property) {
 describe("a message is refused with", () => {
   const explained = { query: "q", document: "d", unit: "word", of: "document", samples: 0 };
   const info = { numLabels: 1, maxLength: 512, backend: { device: "cpu", workers: 0 } };
+  const { port1: port } = new MessageChannel();
+  const load = (name, size, weights) => ({ type: "load", call: 1, module: undefined, files: new Map([[name, { size, port }]]), settings: { device: "cpu", dtype: "auto", weights } });
   const requests = {
+    "a file of fewer than 0 bytes": load("model.safetensors", -1),
+    "a configuration that is being downloaded": load("config.json", 5),
+    "an index of chosen weights that is being downloaded": load("model.safetensors.index.json", 5, "model.safetensors.index.json"),
     "a chunk without a start": { type: "plan", call: 1, pair: { ...explained, chunk: { end: 3 } } },
     "no number of samples": { type: "plan", call: 1, pair: { ...explained, samples: undefined } },
     "a hole in the cuts": { type: "load-part", call: 1, module: undefined, files: new Map(), settings: { device: "cpu", dtype: "auto" }, part: { part: 1, cuts: [, 2], unpooledRows: 1 } },
@@ -124,6 +129,7 @@ describe("a message is refused with", () => {
   test("nothing of these, and is accepted", () => {
     const pair = { ...explained, chunk: { start: 0, end: 3 } };
     assert.deepEqual(parseRequest({ type: "plan", call: 1, pair }), { type: "plan", call: 1, pair });
+    for (const arriving of [load("model.safetensors", 5), load("chosen.weights", 5, "chosen.weights")]) assert.equal(parseRequest(arriving), arriving);
     assert.deepEqual(parseReply({ type: "loaded", call: 1, info }), { type: "loaded", call: 1, info });
   });
 });
