@@ -42,6 +42,17 @@ export async function readShared(path: URL | string, signal?: AbortSignal): Prom
   }
 }
 
+/** Reads a Blob into memory that workers share: Node 20 ends if one of a file (`openAsBlob`) is sent to a worker. */
+export async function readBlob(blob: Blob): Promise<Blob> {
+  const bytes = new Uint8Array(new SharedArrayBuffer(blob.size));
+  let at = 0;
+  for await (const piece of blob.stream()) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return new BytesBlob(bytes);
+}
+
 async function readPieces(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Blob> {
   const bytes = new Uint8Array(new SharedArrayBuffer(size));
   // Other runtimes than Node do not read into shared memory.

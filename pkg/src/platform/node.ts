@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers";
 import { engineUrl, installedModel, relaxedEngineUrl } from "../assets.node.js";
 import { hasRelaxedSimd } from "../engine/relaxed-simd.js";
 import { hubEnvironment } from "./node-environment.js";
-import { hasPath, listFolder, readShared } from "./node-folder.js";
+import { hasPath, listFolder, readBlob, readShared } from "./node-folder.js";
 import { folderUrl, isWindowsPath, type PathRules } from "./node-paths.js";
 import { ifExists, nodeStores, noStoreReason } from "./node-store.js";
 import { startWorker } from "./node-worker.js";
@@ -28,6 +28,7 @@ export const node: Platform = {
   isNativePath: (text) => isWindowsPath(text, pathRules()),
   folderUrl: (path) => folderUrl(path, pathRules()),
   readFile: (url, signal) => ifExists(() => readShared(url, signal)),
+  readBlob,
   listFolder,
   hasPath,
   pageUrl: () => undefined,

@@ -58,6 +58,8 @@ export interface Platform {
    * @throws RankletError `unsupported` if the runtime cannot read files
    */
   readFile(url: URL, signal?: AbortSignal): Promise<Blob | undefined>;
+  /** Reads a Blob of the caller, if the runtime cannot send each Blob to a worker. */
+  readBlob?(blob: Blob): Promise<Blob>;
   /**
    * Lists the files of a model in a folder with a `file:` URL. Returns `undefined` if the runtime cannot tell.
    * @throws RankletError `input` for a path that is not a model's folder

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { openAsBlob, readFileSync, readdirSync } from "node:fs";
 import { relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -56,6 +56,8 @@ describe("a model's files", () => {
       const source = Object.fromEntries(Object.entries(files()).map(([file, bytes]) => [file, make(bytes)]));
       assert.deepEqual(await scoresOf(source), scores, name);
     }
+    const onDisk = Object.fromEntries(await Promise.all(Object.keys(files()).map(async (file) => [file, await openAsBlob(new URL(file, url))])));
+    for (const workers of [0, 1, 2]) assert.deepEqual(await scoresOf(onDisk, { workers }), scores, `Blobs of files, ${workers} workers`);
     const urls = Object.fromEntries(Object.keys(files()).map((file) => [file, new URL(file, url)]));
     assert.deepEqual(await scoresOf(urls), scores, "file URLs");
   });

@@ -64,12 +64,14 @@ export class GivenSource implements FileSource {
   }
 
   async #read(file: ModelFile, content: unknown): Promise<Blob> {
+    const { platform } = this.#context;
     switch (typeTag(content)) {
       case "Uint8Array":
       case "ArrayBuffer":
+        return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer]);
       case "Blob":
       case "File":
-        return new Blob([content as Uint8Array<ArrayBuffer> | ArrayBuffer | Blob]);
+        return readLocal(file, async () => platform.readBlob?.(content as Blob) ?? new Blob([content as Blob]));
       case "Response":
         return readLocal(file, () => expectOk(content as Response, file.name).blob());
       case "ReadableStream":
