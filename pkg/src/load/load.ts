@@ -4,7 +4,7 @@
 //   list     list.ts      which files to open; the weights index and modules.json list further ones
 //   fetch    sources/     ModelLocation -> FileSource, which opens a listed file and reads it
 //   verify   verify.ts    a file's commit, length and memory
-//   collect  collect.ts   runs list, fetch and verify for every file -> ModelFiles
+//   collect  collect.ts   runs list, fetch and verify for every file -> ArrivingFiles
 //   start    start/       hands the files to an engine: EngineInputs -> Scorer
 //   keep     keep.ts      takes the files from the cache instead, or puts them there once an engine accepts them
 import { engineModule, requireWebAssembly } from "../engine/compile.js";
@@ -52,7 +52,9 @@ export async function loadModel(platform: Platform, source: ModelSource | undefi
   const loading = withAbortController(signal, async (controller) => {
     const steps: LoadSteps = {
       collect: async (entry) => {
-        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, arrives: early !== undefined, signal: controller.signal, onProgress };
+        // A caller's hashes are checked before an engine sees the files.
+        const arrives = integrity === undefined && early?.leaksBlobs === false && entry?.hasPieces !== false;
+        const context = { platform, budget: new MemoryBudget(settings), offline, entry, fetch, arrives, signal: controller.signal, onProgress };
         return collectFiles(openSource(location, weights, context), weights);
       },
       start: async (collecting) => {

@@ -45,6 +45,11 @@ export class CacheEntry {
     return new CacheEntry(model, store, cached, record?.set ?? newEntryName(), new Map(Object.entries(record?.files ?? {})));
   }
 
+  /** Whether the pieces of a file can be read while it is written. */
+  get hasPieces(): boolean {
+    return this.#store.piece !== undefined;
+  }
+
   /** Sets the commit that the files are of. */
   setCommit(commit: string): void {
     this.#commit = commit;

@@ -12,7 +12,7 @@ import { DownloadVerifier } from "../verify.js";
 import { Download } from "./download.js";
 import type { DownloadOptions } from "./file-response.js";
 
-/** Weights of more bytes are read while they are downloaded. */
+/** Weights of so many bytes or more are read while they are downloaded. */
 const minArrivingBytes = 2 ** 25;
 
 /** Downloads files from a folder on a server, all of one commit. */
@@ -82,7 +82,7 @@ export class RemoteSource implements FileSource {
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
     if (file === configFile) this.#pin(download);
-    const length = download.isWhole ? (this.#validListing?.large.get(file.name)?.bytes ?? download.exactLength ?? 0) : 0;
+    const length = download.isWhole ? this.#lengthOf(file, download) : 0;
     const arrive = (): ArrivingFile => new ArrivingFile(length, (pieces) => this.#read(file, download, pieces));
     return {
       name: file.name,
@@ -132,6 +132,12 @@ export class RemoteSource implements FileSource {
   /** Whether a large file is stored in the package's cache, so that the browser need not store it too. */
   #isStoredHere({ code }: ModelFile): boolean {
     return code === "weights" && this.#entry !== undefined && this.#platform.hasCors;
+  }
+
+  /** Returns the length of a large file; 0 if it is not known, or the Hub's list and the response differ. */
+  #lengthOf({ name }: ModelFile, { exactLength }: Download): number {
+    const listed = this.#validListing?.large.get(name)?.bytes ?? exactLength;
+    return listed === (exactLength ?? listed) ? (listed ?? 0) : 0;
   }
 
   #absent(file: ModelFile): undefined {

@@ -4,12 +4,15 @@ import type { WorkerPort } from "../../worker/port.js";
 export class EarlyWorker {
   readonly #startWorker: () => WorkerPort;
   #port: WorkerPort | undefined;
+  /** Whether a Blob in a message would never be freed. */
+  readonly leaksBlobs: boolean = false;
 
   /** Starts the worker. If that fails, it is tried again when the worker is needed. */
   constructor(startWorker: () => WorkerPort) {
     this.#startWorker = startWorker;
     try {
       this.#port = keepingEvents(startWorker());
+      this.leaksBlobs = this.#port.leaksBlobs === true;
     } catch {
       // The next attempt throws.
     }
