@@ -50,6 +50,11 @@ export class CacheEntry {
     return this.#store.piece !== undefined;
   }
 
+  /** Whether downloads are written into this entry: not after a failure. */
+  get isStoring(): boolean {
+    return this.#failure === undefined && !this.#isClosed;
+  }
+
   /** Sets the commit that the files are of. */
   setCommit(commit: string): void {
     this.#commit = commit;
@@ -87,7 +92,7 @@ export class CacheEntry {
    * @param pieces receives the content as it arrives; only for `start` 0
    */
   async openSink(name: string, version: FileVersion, start: number, pieces?: PieceListener): Promise<Sink> {
-    if (start === 0 && (this.#failure !== undefined || this.#isClosed)) return new BlobSink(pieces);
+    if (start === 0 && !this.isStoring) return new BlobSink(pieces);
     const path = `${this.#name}/${name}`;
     const sink = new StoredSink(this.#store, path, start, {
       onStart: (next) => this.#record(name, next),

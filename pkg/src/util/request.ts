@@ -13,7 +13,7 @@ export interface RequestOptions {
   readonly fetch?: FetchFunction | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Whether the browser's HTTP cache keeps the response out, because it is stored elsewhere. Not every runtime has the option. */
-  readonly noStore?: boolean | undefined;
+  readonly noStore?: (() => boolean) | undefined;
   /** Receives the headers of each redirect. Browsers hide them, and then this costs a second request. */
   readonly onRedirect?: ((headers: Headers) => void) | undefined;
 }
@@ -36,8 +36,8 @@ const maxRedirects = 10;
  * Requests a URL and returns the response, whatever its status.
  * @throws RankletError `network` if there is no response: a `TransientError` unless the server redirects wrongly
  */
-export async function request(url: URL, { signal, token, fetch = globalFetch, headers = {}, noStore = false, onRedirect }: RequestOptions = {}): Promise<Response> {
-  const withoutToken: RequestInit = { headers, ...(signal === undefined ? {} : { signal }), ...(noStore ? { cache: "no-store" } : {}) };
+export async function request(url: URL, { signal, token, fetch = globalFetch, headers = {}, noStore, onRedirect }: RequestOptions = {}): Promise<Response> {
+  const withoutToken: RequestInit = { headers, ...(signal === undefined ? {} : { signal }), ...(noStore?.() === true ? { cache: "no-store" } : {}) };
   if (token === undefined && onRedirect === undefined) return send(fetch, url, withoutToken);
   const withToken = token === undefined ? withoutToken : { ...withoutToken, headers: { ...headers, authorization: `Bearer ${token}` } };
   return follow(fetch, url, withToken, withoutToken, onRedirect);

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 
 import { withHubPage } from "../support/browsers/hub-page.js";
 import { files, id } from "../support/models/hub-model.js";
-import { faults } from "../support/servers/hub.js";
+import { faults, sendFile } from "../support/servers/hub.js";
 
 const context = withHubPage();
 const { load, assertRight, loads, fails, offline, open, entries, models } = context;
@@ -78,6 +78,29 @@ describe("a model of a Hub, in Chromium", () => {
     // Requested again because the browser did not store it, and stored now.
     for (let load = 0; load < 2; load++) await loads({ cache: false });
     assert.equal(requests(), 2);
+  });
+
+  test("in Chromium, weights are left to the browser's HTTP cache once the package could not store them", async () => {
+    const answers = [faults.cutAt(50_000, 300)];
+    context.hub.setFault("model.safetensors", (exchange) => (answers.shift() ?? sendFile)(exchange));
+    const settings = await context.page.evaluate(
+      async ([id, baseUrl]) => {
+        const { put } = Cache.prototype;
+        Cache.prototype.put = function (url, response) {
+          return url.includes("model.safetensors") ? Promise.reject(new Error("it is full")) : put.call(this, url, response);
+        };
+        const { Reranker } = await import("/pkg/index.js");
+        const noted = [];
+        const noting = (url, init) => {
+          if (url.href.endsWith("model.safetensors")) noted.push(init.cache ?? "default");
+          return fetch(url, init);
+        };
+        (await Reranker.load(id, { baseUrl, workers: 0, cache: true, fetch: noting })).dispose();
+        return noted;
+      },
+      [id, context.hub.url],
+    );
+    assert.deepEqual(settings, ["no-store", "default"]);
   });
 
   test("in Chromium, a token is not sent to other origins after a redirect", async () => {

@@ -77,7 +77,7 @@ export class RemoteSource implements FileSource {
     const isPinned = this.#commit !== undefined;
     // The answer for config.json tells the commit, so that one is always requested.
     const earlier = file === configFile ? undefined : await this.#entry?.earlier(file.name, url, isPinned);
-    const download = await Download.open(url, { ...this.#downloads, isPinned, noStore: this.#isStoredHere(file) }, earlier);
+    const download = await Download.open(url, { ...this.#downloads, isPinned, noStore: () => this.#isStoredHere(file) }, earlier);
     if (download === undefined) return this.#absent(file);
     this.#verifier.check(file, download);
     this.#progress.expect(file.name, download.length);
@@ -131,7 +131,7 @@ export class RemoteSource implements FileSource {
 
   /** Whether a large file is stored in the package's cache, so that the browser need not store it too. */
   #isStoredHere({ code }: ModelFile): boolean {
-    return code === "weights" && this.#entry !== undefined && this.#platform.hasCors;
+    return code === "weights" && this.#entry?.isStoring === true && this.#platform.hasCors;
   }
 
   /** Returns the length of a large file; 0 if it is not known, or the Hub's list and the response differ. */
