@@ -18,7 +18,7 @@ export class ArrivingFile {
   /** Called when the pieces that workers have got do not count any more. */
   onInvalidated: (() => void) | undefined;
   #pieces: Blob[] = [];
-  #ports: MessagePort[] = [];
+  readonly #ports: MessagePort[] = [];
 
   /** @param download downloads the file, and reports its pieces */
   constructor(size: number, download: (listener: PieceListener) => Promise<Blob>) {
@@ -48,14 +48,13 @@ export class ArrivingFile {
     this.onInvalidated?.();
   }
 
-  /** Tells workers that no more pieces come. */
+  /**
+   * Tells workers that no more pieces come. They close the ports: if one is closed or collected here before a worker has got the
+   * other, Firefox drops its messages.
+   */
   #end(): void {
     this.isArriving = false;
-    for (const port of this.#ports) {
-      port.postMessage(null);
-      port.close();
-    }
-    this.#ports = [];
+    for (const port of this.#ports) port.postMessage(null);
     this.#pieces = [];
   }
 }

@@ -7,7 +7,9 @@ import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import { assertClose } from "../../support/assert.js";
+import { launchFirefox } from "../../support/browsers/firefox.js";
 import { withHubPage } from "../../support/browsers/hub-page.js";
+import { launchWebKit, noWebKit } from "../../support/browsers/webkit.js";
 import { scoresFrom } from "../../support/models/hub-model.js";
 import { writeRandomModel } from "../../support/models/random-model.js";
 import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
@@ -15,6 +17,30 @@ import { faults, filesIn, sendFile } from "../../support/servers/hub.js";
 const id = "some-org/large";
 const weights = "model.safetensors";
 const megabyte = 2 ** 20;
+
+/** Ends a file before its port has been received. Returns the messages of the port. Runs in a page. */
+async function receiveLate() {
+  const { ArrivingFile } = await import("/pkg/model/arriving-file.js");
+  let resolve;
+  const file = new ArrivingFile(3, ({ onPiece }) => (onPiece(new Blob(["abc"])), new Promise((done) => (resolve = done))));
+  const data = file.forWorker();
+  const channel = new MessageChannel();
+  channel.port1.postMessage(data, [data.port]);
+  resolve(new Blob(["abc"]));
+  await file.whole;
+  await new Promise((done) => setTimeout(done, 50));
+  const { port } = await new Promise((done) => (channel.port2.onmessage = (event) => done(event.data)));
+  const messages = [];
+  const ended = new Promise((done) => {
+    port.onmessage = ({ data: piece }) => {
+      messages.push(piece);
+      if (piece === null) done();
+    };
+    setTimeout(done, 5000);
+  });
+  await ended;
+  return Promise.all(messages.map((piece) => piece && piece.text()));
+}
 
 describe("large weights", () => {
   const context = withHubPage();
@@ -29,12 +55,12 @@ describe("large weights", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  const load = (options, fault) => {
+  const load = (options, fault, on) => {
     context.hub.publish(id, files);
     // A page does not see the length of a file on another origin, but that in the list.
     context.hub.lists = true;
     if (fault !== undefined) context.hub.setFault(weights, fault);
-    return context.load({ workers: 1, ...options }, { source: id });
+    return context.load({ workers: 1, ...options }, { source: id, on });
   };
   const assertRight = (outcome) => assertClose(outcome.scores ?? [JSON.stringify(outcome)], expected, 1e-5, "scores");
 
@@ -74,6 +100,22 @@ describe("large weights", () => {
       assert.equal(context.hub.requests.filter(({ path }) => path.endsWith(weights)).length > 2, true);
     }
   });
+
+  for (const [name, launch] of [["Firefox", launchFirefox], ["WebKit", launchWebKit]]) {
+    test(`workers read weights while they are stored or not in ${name}`, { skip: name === "WebKit" && noWebKit }, async () => {
+      const browser = await launch();
+      try {
+        const on = await browser.newPage();
+        await on.goto(context.page.url());
+        for (const cache of [false, true]) {
+          for (const options of [{}, { workers: 2, split: "layers" }]) assertRight(await load({ cache, ...options }, undefined, on));
+        }
+        assert.deepEqual(await on.evaluate(receiveLate), ["abc", null]);
+      } finally {
+        await browser.close();
+      }
+    });
+  }
 
   test("a file with another SHA-256 is refused although the engine has read it", async () => {
     const damaged = ({ response, head, bytes }) => {
