@@ -18,6 +18,8 @@ pub struct PairVariants {
     variants: Vec<Kept>,
     /// `[terms, 3]`, the number of a unit, a variant, and a variant that lacks that unit too.
     terms: Vec<[usize; 3]>,
+    /// The number of the variant with which the first contribution is known.
+    first_contribution: usize,
     /// `[samples][units]`, the position of each unit in each order.
     ranks: Vec<Vec<usize>>,
 }
@@ -74,6 +76,7 @@ impl PairVariants {
             content,
             variants: vec![Kept::All, Kept::NoUnits],
             terms: Vec::new(),
+            first_contribution: 0,
             ranks: ranks(units, samples),
         };
         if made.ranks.is_empty() {
@@ -81,6 +84,8 @@ impl PairVariants {
         } else {
             made.add_orders()
         }
+        let known = made.terms.iter().map(|&[_, before, after]| before.max(after));
+        made.first_contribution = known.min().unwrap_or(0);
         Ok(made)
     }
 
@@ -139,7 +144,7 @@ impl PairVariants {
 
     /// Returns the number of the variant with which the first contribution is known; 0 if there are no units.
     pub(crate) fn first_contribution(&self) -> usize {
-        self.terms.first().map_or(0, |&[_, before, after]| before.max(after))
+        self.first_contribution
     }
 
     /// Returns whether a variant that keeps the context of a unit keeps the unit.
