@@ -40,6 +40,8 @@ pub(super) struct PairUnits<'a> {
     document_contexts: Vec<Range<usize>>,
     /// All units, in the unit of the options.
     units: Arc<[(PairText, Span)]>,
+    /// The end of what the model reads of the document, if the texts are tokenized together; otherwise its length.
+    document_end: usize,
     /// `None` if the texts are tokenized together.
     tokens: Option<UnitTokens>,
 }
@@ -75,6 +77,10 @@ impl<'a> PairUnits<'a> {
         let query_contexts = contexts(query, options.unit);
         let document_contexts = contexts(document, options.unit);
         let pair = reranker.pair_tokens(query, document, limits, options.instruction)?;
+        let document_end = match &pair {
+            None => reranker.document_end(query, document, options.instruction)?,
+            Some(_) => document.len(),
+        };
         let (query_units, document_units, tokens) = match pair {
             None => (query_units, document_units, None),
             Some(pair) => {
@@ -97,6 +103,7 @@ impl<'a> PairUnits<'a> {
             query_contexts,
             document_contexts,
             units,
+            document_end,
             tokens,
         })
     }
@@ -108,30 +115,30 @@ impl<'a> PairUnits<'a> {
     /// `input` for too many variants or an unknown chunk.
     pub(super) fn plan(&self, best_chunk: Option<Span>) -> Result<ExplanationPlan> {
         let Some(tokens) = &self.tokens else {
-            let read = (0..self.query_units.len() + self.document_units.len()).collect();
-            return self.plan_of(PairContent::Texts(self.text_parts()), read);
+            let query = 0..self.query_units.len();
+            let document =
+                self.document_units.iter().take_while(|unit| unit.end <= self.document_end).count();
+            let read = query.start..query.end + document;
+            return self.plan_of(PairContent::Texts(self.text_parts()), read.collect());
         };
         let chunks = &tokens.pair.chunks;
-        let plan = |chunk: &PairChunk| {
-            let (content, read) = self.chunk_content(tokens, chunk);
-            self.plan_of(content, read)
-        };
-        match best_chunk.filter(|_| chunks.len() > 1) {
-            Some(span) => {
-                let ranges: Vec<_> =
-                    chunks.iter().map(|chunk| tokens.pair.document.range(&chunk.document)).collect();
-                let spans = spans(self.document, &ranges, self.options.offsets);
-                let chunk = spans.into_iter().position(|other| other == span);
-                let chunk = chunk.ok_or_else(|| input("no chunk of the document has this span"))?;
-                Ok(ExplanationPlan { span: Some(span), ..plan(&chunks[chunk])? })
-            }
-            None => {
-                let plans = chunks.iter().map(plan).collect::<Result<Vec<_>>>()?;
-                let largest = plans.into_iter().max_by_key(|plan| plan.variants.len());
-                let largest = largest.ok_or_else(|| internal("a document has no chunk"))?;
-                Ok(ExplanationPlan { chunks: if chunks.len() > 1 { chunks.len() } else { 0 }, ..largest })
-            }
+        if let Some(span) = best_chunk.filter(|_| chunks.len() > 1) {
+            let ranges: Vec<_> =
+                chunks.iter().map(|chunk| tokens.pair.document.range(&chunk.document)).collect();
+            let spans = spans(self.document, &ranges, self.options.offsets);
+            let chunk = spans.into_iter().position(|other| other == span);
+            let chunk = chunk.ok_or_else(|| input("no chunk of the document has this span"))?;
+            let (content, read) = self.chunk_content(tokens, &chunks[chunk]);
+            return Ok(ExplanationPlan { span: Some(span), ..self.plan_of(content, read)? });
         }
+        let count = |chunk: &&PairChunk| {
+            let (content, read) = self.chunk_content(tokens, chunk);
+            PairVariants::count(&content, &self.contexts_of(&read), self.options.samples)
+        };
+        let largest = chunks.iter().max_by_key(count).ok_or_else(|| internal("a document has no chunk"))?;
+        let (content, read) = self.chunk_content(tokens, largest);
+        let several = if chunks.len() > 1 { chunks.len() } else { 0 };
+        Ok(ExplanationPlan { chunks: several, ..self.plan_of(content, read)? })
     }
 
     /// Returns the tokens of a chunk, and the units that they belong to.
@@ -145,7 +152,9 @@ impl<'a> PairUnits<'a> {
                 let token = |at: usize| PairToken {
                     id: tokens.ids[at],
                     unit: unit_of[at].and_then(|unit| Some(first + read.binary_search(&unit).ok()?)),
-                    context: Some(self.context_of(text, unit_of[at], &tokens.offsets[at])),
+                    // A prompt before the query belongs to all its sentences. It has no place in the text.
+                    context: (unit_of[at].is_some() || !tokens.offsets[at].is_empty())
+                        .then(|| self.context_of(text, unit_of[at], &tokens.offsets[at])),
                 };
                 range.clone().map(token).collect()
             };
@@ -157,7 +166,8 @@ impl<'a> PairUnits<'a> {
         (content, query_read.iter().copied().chain(document_read).collect())
     }
 
-    /// Returns the texts with their units and contexts, for a pair that is tokenized as a whole.
+    /// Returns the texts with their units and contexts, for a pair that is tokenized as a whole. The document ends where the
+    /// model stops reading.
     fn text_parts(&self) -> [PairTextParts; 2] {
         let parts =
             |text: &str, units: &[Range<usize>], contexts: &[Range<usize>], first_unit, first_context| {
@@ -165,9 +175,14 @@ impl<'a> PairUnits<'a> {
                 PairTextParts { text, units, contexts, first_unit, first_context }
             };
         let (units, contexts) = (self.query_units.len(), self.query_contexts.len());
+        let end = self.document_end;
+        let read = |part: &&Range<usize>| part.end <= end;
+        let document_units: Vec<_> = self.document_units.iter().filter(read).cloned().collect();
+        let begun = self.document_contexts.iter().filter(|context| context.start < end);
+        let document_contexts: Vec<_> = begun.map(|context| context.start..context.end.min(end)).collect();
         [
             parts(self.query, &self.query_units, &self.query_contexts, 0, 0),
-            parts(self.document, &self.document_units, &self.document_contexts, units, contexts),
+            parts(&self.document[..end], &document_units, &document_contexts, units, contexts),
         ]
     }
 
@@ -182,14 +197,18 @@ impl<'a> PairUnits<'a> {
         first + context_at(contexts, offset)
     }
 
-    /// Plans the explanation of a pair that is read at once. `read` are the units that the model reads.
-    fn plan_of(&self, content: PairContent, read: Vec<usize>) -> Result<ExplanationPlan> {
+    /// Returns the number of the context of each of some units.
+    fn contexts_of(&self, units: &[usize]) -> Vec<usize> {
         let context_of = |unit: &usize| match unit.checked_sub(self.query_units.len()) {
             None => self.context_of(PairText::Query, Some(*unit), &(0..0)),
             Some(unit) => self.context_of(PairText::Document, Some(unit), &(0..0)),
         };
-        let context_of: Vec<usize> = read.iter().map(context_of).collect();
-        let variants = PairVariants::new(content, &context_of, self.options.samples)?;
+        units.iter().map(context_of).collect()
+    }
+
+    /// Plans the explanation of a pair that is read at once. `read` are the units that the model reads.
+    fn plan_of(&self, content: PairContent, read: Vec<usize>) -> Result<ExplanationPlan> {
+        let variants = PairVariants::new(content, &self.contexts_of(&read), self.options.samples)?;
         Ok(ExplanationPlan {
             units: Arc::clone(&self.units),
             read,

@@ -156,6 +156,19 @@ impl Reranker {
         self.session.pair_tokens(query, document, options, instruction)
     }
 
+    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails.
+    pub(crate) fn document_end(
+        &self,
+        query: &str,
+        document: &str,
+        instruction: Option<&str>,
+    ) -> Result<usize> {
+        self.session.document_end(query, document, instruction)
+    }
+
     /// Checks that the model has scores of a kind.
     ///
     /// # Errors

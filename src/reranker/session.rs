@@ -184,6 +184,17 @@ impl Session {
         }?))
     }
 
+    /// Returns the end of what a model that reads pairs in a prompt reads of a document, in bytes.
+    pub(super) fn document_end(
+        &self,
+        query: &str,
+        document: &str,
+        instruction: Option<&str>,
+    ) -> Result<usize> {
+        let query = self.encode_query(query, instruction)?;
+        self.tokenizer.prompted_document_end(&query, document, self.max_length)
+    }
+
     /// Adds a variant of a pair to a batch.
     pub(super) fn push_variant(
         &self,

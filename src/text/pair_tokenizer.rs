@@ -346,6 +346,24 @@ impl PairTokenizer {
         self.template().is_err()
     }
 
+    /// Returns the end of what a pair of at most `max_length` tokens has of a document that is written into a prompt, in bytes.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails.
+    #[cfg_attr(not(feature = "decoder"), allow(unused_variables, reason = "only a decoder has a prompt"))]
+    pub(crate) fn prompted_document_end(
+        &self,
+        query: &EncodedText,
+        document: &str,
+        max_length: usize,
+    ) -> Result<usize> {
+        match &self.format {
+            PairFormat::Template(_) => Ok(document.len()),
+            #[cfg(feature = "decoder")]
+            PairFormat::Prompt(pairs) => pairs.document_end(&self.encoder, query, document, max_length),
+        }
+    }
+
     /// Returns the template, or an error if the texts of a pair are not tokenized separately.
     fn template(&self) -> Result<&PairTemplate> {
         match &self.format {

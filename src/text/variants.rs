@@ -16,7 +16,7 @@ const MAX_VARIANTS: usize = 100_000;
 pub struct PairVariants {
     content: PairContent,
     variants: Vec<Kept>,
-    /// `[terms, 3]`, the number of a unit, a variant, and a variant that lacks that unit too.
+    /// `[terms, 3]`, the number of a unit, a variant with it, and the variant that differs by lacking it.
     terms: Vec<[usize; 3]>,
     /// The number of the variant with which the first contribution is known.
     first_contribution: usize,
@@ -63,12 +63,12 @@ impl PairVariants {
     pub(crate) fn new(content: PairContent, context_of: &[usize], samples: usize) -> Result<Self> {
         let units = context_of.len();
         let samples = if units > 1 { samples } else { 0 };
-        let variants = samples.max(2).saturating_mul(units);
+        let variants = Self::count(&content, context_of, samples);
         if variants > MAX_VARIANTS {
             let advice =
                 if samples > 2 { "use fewer samples, or explain sentences" } else { "explain sentences" };
             return Err(input(format!(
-                "the explanation of {units} parts would score about {variants} variants of the pair; the limit is \
+                "the explanation of {units} parts would score {variants} variants of the pair; the limit is \
                  {MAX_VARIANTS}: {advice}"
             )));
         }
@@ -84,9 +84,24 @@ impl PairVariants {
         } else {
             made.add_orders()
         }
+        // Occlusion has its terms unit by unit, and up to two of each.
         let known = made.terms.iter().map(|&[_, before, after]| before.max(after));
-        made.first_contribution = known.min().unwrap_or(0);
+        let first = if samples == 0 { known.take(2).max() } else { known.min() };
+        made.first_contribution = first.unwrap_or(0);
         Ok(made)
+    }
+
+    /// Returns the number of variants that [`new`](Self::new) makes.
+    pub(crate) fn count(content: &PairContent, context_of: &[usize], samples: usize) -> usize {
+        if samples > 0 && context_of.len() > 1 {
+            return samples.saturating_mul(context_of.len() - 1).saturating_add(2);
+        }
+        let own = |units: &[usize]| {
+            let is_whole = content.is_only_context(units[0]);
+            let is_only = is_whole && units.len() == context_of.len();
+            usize::from(!is_whole) + usize::from(!is_only) + units_variants(units.len())
+        };
+        2 + context_of.chunk_by(|a, b| a == b).map(own).sum::<usize>()
     }
 
     /// Adds the variants and terms of the units in each context.
@@ -98,14 +113,22 @@ impl PairVariants {
             let whole = if is_whole { 0 } else { self.add(Kept::Context(context, KeptUnits::All)) };
             let is_only = is_whole && units.len() == context_of.len();
             let empty = if is_only { 1 } else { self.add(Kept::Context(context, KeptUnits::None)) };
-            for &unit in units {
-                if units.len() == 1 {
-                    self.terms.push([unit, whole, empty]);
-                    continue;
+            match *units {
+                [unit] => self.terms.push([unit, whole, empty]),
+                // Without one of two units, the other is alone.
+                [first, second] => {
+                    let [only_second, only_first] =
+                        [second, first].map(|unit| self.add(Kept::Context(context, KeptUnits::Only(unit))));
+                    self.terms.extend([[first, whole, only_second], [first, only_first, empty]]);
+                    self.terms.extend([[second, whole, only_first], [second, only_second, empty]]);
                 }
-                let without = self.add(Kept::Context(context, KeptUnits::AllBut(unit)));
-                let alone = self.add(Kept::Context(context, KeptUnits::Only(unit)));
-                self.terms.extend([[unit, whole, without], [unit, alone, empty]]);
+                _ => {
+                    for &unit in units {
+                        let without = self.add(Kept::Context(context, KeptUnits::AllBut(unit)));
+                        let alone = self.add(Kept::Context(context, KeptUnits::Only(unit)));
+                        self.terms.extend([[unit, whole, without], [unit, alone, empty]]);
+                    }
+                }
             }
         }
     }
@@ -136,8 +159,8 @@ impl PairVariants {
         self.variants.len()
     }
 
-    /// Returns the terms of the units' contributions: the number of a unit, a variant, and a variant that lacks that unit
-    /// too. A contribution is the mean difference of the logits of its terms.
+    /// Returns the terms of the units' contributions: the number of a unit, a variant with it, and the variant that
+    /// differs by lacking it. A contribution is the mean difference of the logits of its terms.
     pub fn terms(&self) -> impl Iterator<Item = [usize; 3]> + '_ {
         self.terms.iter().copied()
     }
@@ -162,6 +185,15 @@ impl PairVariants {
     pub(crate) fn content(&self, variant: usize) -> VariantContent {
         let variant = self.variants[variant];
         self.content.keep(variant.context(), |unit| self.keeps_unit(variant, unit))
+    }
+}
+
+/// Returns the number of variants that are about one unit each, for a context with some units.
+fn units_variants(units: usize) -> usize {
+    match units {
+        0 | 1 => 0,
+        2 => 2,
+        units => 2 * units,
     }
 }
 

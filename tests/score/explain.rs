@@ -1,8 +1,8 @@
 //! Explanations: contributions of words and sentences.
 
 use ranklet::{
-    ErrorKind, ExplainOptions, ExplainedTexts, Explainer, Explanation, LongDocuments, ModelSource, Options,
-    PairText, RankOptions, Reranker, Scores, TextUnit,
+    Contribution, ErrorKind, ExplainOptions, ExplainedTexts, Explainer, Explanation, LongDocuments,
+    ModelSource, Options, PairText, RankOptions, Reranker, Scores, TextUnit,
 };
 
 use crate::common::fixture;
@@ -59,7 +59,7 @@ fn occlusion_removes_a_unit_from_its_text_and_adds_it_alone() {
     for (unit, variants) in explanation.units.iter().zip(variants) {
         assert_eq!(unit.contribution, occlusion(&reranker, variants));
     }
-    assert_eq!(explanation.variants, 2 + 2 * (1 + 2 * 2));
+    assert_eq!(explanation.variants, 2 + 2 * (1 + 2));
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn words_are_explained_in_their_sentence_and_sentences_in_their_document() {
     assert_eq!(words.units[2].contribution, occlusion(&reranker, variants));
     let only = logit(&reranker, QUERY, "Yes.") - logit(&reranker, QUERY, ".");
     assert_eq!(words.units[5].contribution, only);
-    // For each sentence, it and its punctuation; for each word of a sentence with others, two.
-    assert_eq!(words.variants, 2 + 3 * 2 + 5 * 2);
+    // For each sentence, it and its punctuation; two for two words, and six for three.
+    assert_eq!(words.variants, 2 + 3 * 2 + 2 + 6);
     let sentences = explain(TextUnit::Sentence);
     let variants = [document, "Bananas ripen. Yes.", "Paris is big.", ""].map(pair);
     assert_eq!(sentences.units[1].contribution, occlusion(&reranker, variants));
@@ -177,7 +177,7 @@ fn the_first_micro_batch_has_few_variants_and_later_ones_grow() {
             steps.push(explainer.scored() - scored);
             scored = explainer.scored();
         }
-        assert!(steps[0] <= 5 && steps.len() >= 6, "{steps:?}");
+        assert!(steps[0] <= 6 && steps.len() >= 6, "{steps:?}");
         // Later ones are as large as those of a ranking.
         assert!(steps[..6].is_sorted() && steps[5] >= 20, "{steps:?}");
         assert_eq!(scored, explainer.variants());
@@ -256,5 +256,45 @@ fn a_long_document_is_explained_by_its_best_chunk() {
         let max = explanation.units.iter().max_by(|a, b| a.contribution.total_cmp(&b.contribution)).unwrap();
         assert!(best.contains(&&document[max.span.start..max.span.end]), "{max:?}");
         assert_eq!(explainer.variants(), explanation.variants);
+    }
+}
+
+/// The default prompt is before every sentence of the query.
+#[test]
+fn a_prompt_is_kept_with_each_sentence_of_the_query() {
+    let mut files = fixture("bert-gelu-tanh-h44").files();
+    let name = "config_sentence_transformers.json";
+    let mut json: serde_json::Value = serde_json::from_slice(files.get(name).unwrap()).unwrap();
+    json["prompts"] = serde_json::json!({ "q": "Find: " });
+    json["default_prompt_name"] = serde_json::json!("q");
+    files.insert(name, json.to_string().into_bytes());
+    let reranker = Reranker::load_blocking(ModelSource::Files(files), Options::default()).unwrap();
+    let options = ExplainOptions { of: ExplainedTexts::Query, ..ExplainOptions::default() };
+    let explain = |query| reranker.explain_blocking(query, "Many people live in Berlin.", options).unwrap();
+    let [both, second] = ["Yes it is. How many people live?", "How many people live?"].map(explain);
+    let [both, second] = [&both, &second]
+        .map(|explanation| explanation.units.iter().map(|unit| unit.contribution).collect::<Vec<_>>());
+    assert_eq!(both[3..], second[..]);
+}
+
+/// A decoder reads the beginning of a document, and only its words are explained.
+#[test]
+fn words_that_a_decoder_does_not_read_add_nothing_and_are_not_scored() {
+    let directory = fixture("families/qwen3-tied-h40").directory;
+    let options = Options { max_length: Some(300), ..Options::default() };
+    let reranker = Reranker::load_blocking(ModelSource::Directory(directory), options).unwrap();
+    let sentences: Vec<String> = (0..12).map(|at| format!("People number {at} live in Berlin.")).collect();
+    let document = sentences.join(" ");
+    let other = format!("{} Something else ends it.", sentences[..11].join(" "));
+    assert_eq!(logit(&reranker, QUERY, &document), logit(&reranker, QUERY, &other), "the end is not read");
+    for unit in [TextUnit::Word, TextUnit::Sentence] {
+        let options = ExplainOptions { unit, ..ExplainOptions::default() };
+        let explanation = reranker.explain_blocking(QUERY, &document, options).unwrap();
+        let last = document.len() - sentences[11].len();
+        let (inside, outside): (Vec<&Contribution>, Vec<&Contribution>) =
+            explanation.units.iter().partition(|unit| unit.span.start < last);
+        assert!(!outside.is_empty() && outside.iter().all(|unit| unit.contribution == 0.0), "{outside:?}");
+        let read = inside.iter().filter(|unit| unit.contribution != 0.0).count();
+        assert!(read > 0 && explanation.variants <= 2 + 4 * read + 2, "{explanation:?}");
     }
 }

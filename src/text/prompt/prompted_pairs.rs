@@ -69,4 +69,28 @@ impl PromptedPairs {
         batch.push(&pair, 0);
         batch.end_pair()
     }
+
+    /// Returns the end of what a pair of at most `max_length` tokens has of a document, in bytes.
+    ///
+    /// # Errors
+    /// `tokenizer` if the tokenizer fails.
+    pub(in crate::text) fn document_end(
+        &self,
+        encoder: &TextEncoder,
+        query: &EncodedText,
+        document: &str,
+        max_length: usize,
+    ) -> Result<usize> {
+        let part = self.prompt.document(document);
+        // Where the part begins in the document: it may be without the space around.
+        let start = part.as_ptr() as usize - document.as_ptr() as usize;
+        let text = [&query.text, part, self.prompt.text_after_document()].concat();
+        let offsets = encoder.offsets_up_to(&text, max_length + 1)?;
+        if offsets.len() <= max_length {
+            return Ok(start + part.len());
+        }
+        let kept = max_length.saturating_sub(self.tail.len());
+        let end = offsets[..kept].last().map_or(0, |last| last.end);
+        Ok(start + end.saturating_sub(query.text.len()).min(part.len()))
+    }
 }

@@ -13,8 +13,8 @@ const query = "how many people live there";
 const document = "The city has many parks. Three million people live there, say some. It rains.";
 const other = "A long way to go, and no one knows why.";
 const words = document.match(/\w+/g);
-/** The pair with and without units, each sentence and its punctuation, and two for each word. */
-const cost = 2 + 2 * 3 + 2 * words.length;
+/** The pair with and without units, each sentence and its punctuation, two for each word, and two for the last sentence of two. */
+const cost = 2 + 2 * 3 + 2 * (words.length - 2) + 2;
 const long = Array.from({ length: 30 }, (_, at) => `Sentence ${at} is about ${at % 7} people in a city.`).join(" ");
 /** So many that scoring takes many micro-batches. */
 const many = { samples: 60 };
