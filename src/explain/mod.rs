@@ -2,9 +2,9 @@
 //!
 //! Occlusion removes a unit from its context, and adds it to the context without units. A contribution is the mean of the two
 //! changes of the logit. The context of a word is its sentence, and that of a sentence its text: parts of a text repeat each
-//! other, so what is removed from all of it often changes little. Shapley values (Shapley 1953, sampled as by Strumbelj and Kononenko 2010) remove all units one after the other in
-//! random orders, so that units that say the same share their contribution; their sum is the difference between the logit and
-//! the logit without any unit.
+//! other, so what is removed from all of it often changes little. Shapley values (Shapley 1953, sampled as by Štrumbelj and
+//! Kononenko 2010) remove all units one after the other in random orders, so that units that say the same share their
+//! contribution; their sum is the difference between the logit and the logit without any unit.
 
 mod comparison;
 mod explainer;
@@ -30,7 +30,7 @@ use crate::text::{OffsetUnit, Span};
 pub struct ExplainOptions<'a> {
     /// The units that contributions are computed for.
     pub unit: TextUnit,
-    /// The texts whose units are left out.
+    /// The texts whose units are explained.
     pub of: ExplainedTexts,
     /// Number of random orders to sample for Shapley values; 0 for occlusion.
     pub samples: usize,
@@ -120,8 +120,8 @@ impl Explanation {
     /// Returns the difference between the sum of the contributions and that of the two logits.
     ///
     /// Shapley values add up to that difference, apart from the rounding of each to f32: the error is at most 2⁻²⁴ times
-    /// the sum of the absolute values of the contributions. For occlusion, it shows how much units repeat or complement
-    /// each other.
+    /// the sum of the absolute values of the contributions. For occlusion of sentences, it shows how much they repeat or
+    /// complement each other; for words, also how the logits of the sentences differ from that of the document.
     pub fn additivity_error(&self) -> f32 {
         let sum: f64 = self.units.iter().map(|unit| f64::from(unit.contribution)).sum();
         (sum - (f64::from(self.logit) - f64::from(self.base))) as f32

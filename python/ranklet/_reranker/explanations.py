@@ -106,7 +106,7 @@ class Explains:
 
         Args:
             unit: "word" or "sentence".
-            of: the texts whose units are left out: "document", "query" or "both".
+            of: the texts whose units are explained: "document", "query" or "both".
             samples: number of random orders for Shapley values, which add up to the difference between the logit and
                 the logit without the units. With 0, each word is left out of its sentence and kept in it alone, and
                 each sentence likewise in its text.

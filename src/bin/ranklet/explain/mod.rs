@@ -32,7 +32,7 @@ pub(crate) struct ExplainArguments {
     /// word or sentence.
     #[arg(long, default_value = "word", value_parser = option::<TextUnit>)]
     unit: TextUnit,
-    /// The texts whose units are left out: document, query or both.
+    /// The texts whose units are explained: document, query or both.
     #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
     of: ExplainedTexts,
     /// The part of a document that is explained if it does not fit: chunk for its best chunk, truncate for its beginning.
