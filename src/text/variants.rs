@@ -318,14 +318,12 @@ mod tests {
             vec![0, 100, 101],
             vec![0, 100, 2, 101],
             vec![0, 100, 1, 101],
-            vec![0, 100, 1, 101],
-            vec![0, 100, 2, 101],
             vec![0, 100, 3, 102],
             vec![0, 100, 102],
         ];
         assert_eq!(all_ids(&variants), expected);
         let terms: Vec<[usize; 3]> = variants.terms().collect();
-        assert_eq!(terms, [[0, 0, 2], [1, 3, 5], [1, 6, 4], [2, 3, 7], [2, 8, 4], [3, 9, 10]]);
+        assert_eq!(terms, [[0, 0, 2], [1, 3, 5], [1, 6, 4], [2, 3, 6], [2, 5, 4], [3, 7, 8]]);
     }
 
     #[test]
@@ -359,14 +357,10 @@ mod tests {
             "|c d. e.",
             "b|c d. e.",
             "a |c d. e.",
-            "a |c d. e.",
-            "b|c d. e.",
             "a b|c d. ",
             "a b|. ",
             "a b|d. ",
             "a b|c . ",
-            "a b|c . ",
-            "a b|d. ",
             "a b|e.",
             "a b|.",
         ];
@@ -380,8 +374,8 @@ mod tests {
     fn too_many_variants_are_refused() {
         let refused =
             |units, samples| variants_of([&[], &[units]], samples).err().map(|error| error.to_string());
-        assert_eq!(refused(MAX_VARIANTS / 2, 0), None);
-        assert!(refused(MAX_VARIANTS / 2 + 1, 0).unwrap().contains("explain sentences"));
+        assert_eq!(refused(MAX_VARIANTS / 2 - 1, 0), None);
+        assert!(refused(MAX_VARIANTS / 2, 0).unwrap().contains("explain sentences"));
         assert!(refused(1000, 101).unwrap().contains("use fewer samples"));
     }
 }
