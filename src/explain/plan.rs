@@ -131,12 +131,12 @@ impl<'a> PairUnits<'a> {
             let (content, read) = self.chunk_content(tokens, &chunks[chunk]);
             return Ok(ExplanationPlan { span: Some(span), ..self.plan_of(content, read)? });
         }
-        let count = |chunk: &&PairChunk| {
-            let (content, read) = self.chunk_content(tokens, chunk);
-            PairVariants::count(&content, &self.contexts_of(&read), self.options.samples)
+        let contents = chunks.iter().map(|chunk| self.chunk_content(tokens, chunk));
+        let count = |(content, read): &(PairContent, Vec<usize>)| {
+            PairVariants::count(content, &self.contexts_of(read), self.options.samples)
         };
-        let largest = chunks.iter().max_by_key(count).ok_or_else(|| internal("a document has no chunk"))?;
-        let (content, read) = self.chunk_content(tokens, largest);
+        let largest = contents.max_by_key(count);
+        let (content, read) = largest.ok_or_else(|| internal("a document has no chunk"))?;
         let several = if chunks.len() > 1 { chunks.len() } else { 0 };
         Ok(ExplanationPlan { chunks: several, ..self.plan_of(content, read)? })
     }
@@ -166,8 +166,8 @@ impl<'a> PairUnits<'a> {
         (content, query_read.iter().copied().chain(document_read).collect())
     }
 
-    /// Returns the texts with their units and contexts, for a pair that is tokenized as a whole. The document ends where the
-    /// model stops reading.
+    /// Returns the texts of a pair that is tokenized as a whole, with their units and contexts. The document is cut to what the
+    /// model reads.
     fn text_parts(&self) -> [PairTextParts; 2] {
         let parts =
             |text: &str, units: &[Range<usize>], contexts: &[Range<usize>], first_unit, first_context| {

@@ -24,7 +24,7 @@ pub struct PairVariants {
     ranks: Vec<Vec<usize>>,
 }
 
-/// What a variant keeps of a pair.
+/// The part of a pair that a variant keeps.
 #[derive(Debug, Clone, Copy)]
 enum Kept {
     All,
@@ -188,7 +188,7 @@ impl PairVariants {
     }
 }
 
-/// Returns the number of variants that are about one unit each, for a context with some units.
+/// Returns the number of variants that lack one unit of a context, or have only one, by the number of its units.
 fn units_variants(units: usize) -> usize {
     match units {
         0 | 1 => 0,
@@ -289,6 +289,13 @@ mod tests {
             }));
             assert_eq!(ids(&variants, 0).iter().filter(|id| **id < 100).count(), units);
             assert!(ids(&variants, 1).iter().all(|id| *id >= 100));
+            let contexts: Vec<usize> =
+                shape.concat().iter().enumerate().flat_map(|(at, &units)| vec![at; units]).collect();
+            assert_eq!(
+                PairVariants::count(&variants.content, &contexts, samples),
+                variants.len(),
+                "{shape:?}"
+            );
         }
     }
 

@@ -28,7 +28,8 @@ const modelCard: ModelFile = { name: "README.md", required: false, code: "config
 
 /**
  * Reads all files of a model, concurrently. Weights may still be arriving when it returns. Of several failures, the first in the
- * order of the files is thrown; the caller then aborts the source. For a model without weights that are read, returns the files from which the engine can tell why.
+ * order of the files is thrown; the caller then aborts the source. For a model without weights that are read, returns the files
+ * from which the engine can tell why.
  * @param chosen the file that the caller chose as the weights
  * @throws RankletError `input` for a given value that is not a file; `unsupported` for a file that this runtime cannot read;
  *   `config`, `tokenizer` or `weights` for a local or given file that is missing or unreadable; `network` for one that

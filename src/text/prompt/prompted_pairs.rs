@@ -82,7 +82,7 @@ impl PromptedPairs {
         max_length: usize,
     ) -> Result<usize> {
         let part = self.prompt.document(document);
-        // Where the part begins in the document: it may be without the space around.
+        // The prompt may leave out the space around the document, so the part need not begin with it.
         let start = part.as_ptr() as usize - document.as_ptr() as usize;
         let text = [&query.text, part, self.prompt.text_after_document()].concat();
         let offsets = encoder.offsets_up_to(&text, max_length + 1)?;

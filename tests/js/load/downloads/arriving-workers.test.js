@@ -1,4 +1,4 @@
-// What workers of Node get of weights that are downloaded, and what ends a load meanwhile.
+// Workers of Node read weights while they are downloaded. Failures and aborts end the load meanwhile.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

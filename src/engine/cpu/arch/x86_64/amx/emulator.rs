@@ -1,7 +1,7 @@
 //! AMX in software, for tests on processors without it: each of its instructions raises SIGILL there, and the handler of
 //! the signal performs it, as volume 2 of Intel's Software Developer's Manual describes it.
 //!
-//! Where a processor would report a fault, the process ends with a message.
+//! If a processor would report a fault, the process ends with a message.
 
 use std::cell::UnsafeCell;
 use std::sync::Once;
