@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { RankletError } from "../errors.js";
 import { isPlainName } from "../model/model-files.js";
-import { BytesBlob } from "../util/bytes-blob.js";
+import { BytesBlob, copyToShared } from "../util/bytes-blob.js";
 import type { ListedFolder } from "./platform.js";
 
 /** Files and folders that are listed, to explain missing weights. */
@@ -44,13 +44,7 @@ export async function readShared(path: URL | string, signal?: AbortSignal): Prom
 
 /** Reads a Blob into memory that workers share: Node 20 ends if one of a file (`openAsBlob`) is sent to a worker. */
 export async function readBlob(blob: Blob): Promise<Blob> {
-  const bytes = new Uint8Array(new SharedArrayBuffer(blob.size));
-  let at = 0;
-  for await (const piece of blob.stream()) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return new BytesBlob(bytes);
+  return new BytesBlob(await copyToShared(blob));
 }
 
 async function readPieces(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Blob> {

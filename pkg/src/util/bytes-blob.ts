@@ -33,3 +33,14 @@ export class BytesBlob extends Base {
     return this.slice().stream();
   }
 }
+
+/** Copies a Blob into memory that threads share. */
+export async function copyToShared(blob: Blob): Promise<Uint8Array<SharedArrayBuffer>> {
+  const bytes = new Uint8Array(new SharedArrayBuffer(blob.size));
+  let at = 0;
+  for await (const piece of blob.stream()) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

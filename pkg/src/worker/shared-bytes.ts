@@ -1,4 +1,4 @@
-import { BytesBlob } from "../util/bytes-blob.js";
+import { BytesBlob, copyToShared } from "../util/bytes-blob.js";
 
 type Files = ReadonlyMap<string, Blob>;
 type Bytes = ReadonlyMap<string, SharedArrayBuffer>;
@@ -21,7 +21,5 @@ async function copyAll(files: Files): Promise<Bytes> {
 
 async function copy(blob: Blob): Promise<SharedArrayBuffer> {
   if (blob instanceof BytesBlob && blob.content.buffer instanceof SharedArrayBuffer) return blob.content.buffer;
-  const bytes = new Uint8Array(new SharedArrayBuffer(blob.size));
-  bytes.set(new Uint8Array(await blob.arrayBuffer()));
-  return bytes.buffer;
+  return (await copyToShared(blob)).buffer;
 }
