@@ -9,8 +9,7 @@ const sliceBytes = 2 ** 24;
 const maxDroppedBytes = 262_144;
 
 /**
- * Reads a Blob as a stream. In Chromium that takes a third of the processor time of slices, which are requests to another
- * process.
+ * Reads a Blob as a stream. In Chromium that takes less processor time than slices, which are requests to another process.
  */
 export class BlobReader implements FileReader {
   readonly #name: string;
