@@ -60,7 +60,7 @@ const checks = {
   model: nonEmpty,
   basePath: pathPrefix,
   apiKeys: keyList,
-  cors: textList,
+  cors: originList,
   maxBodyBytes: positiveInteger,
   bodyTimeoutMs: positiveInteger,
   maxDocuments: positiveInteger,
@@ -101,6 +101,15 @@ function keyList(value: unknown, name: string): readonly string[] {
   const keys = textList(value, name);
   if (keys.length === 0) throw new RankletError("input", `${name} has no key; leave it out to let every client in`);
   return keys;
+}
+
+/** Reads one origin or a list of origins, as browsers send them: in lowercase, without a slash at the end. */
+function originList(value: unknown, name: string): readonly string[] {
+  return textList(value, name).map((text) => {
+    const origin = text.replace(/\/$/, "").toLowerCase();
+    if (origin === "*" || origin === "null" || /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\s]+$/.test(origin)) return origin;
+    throw new RankletError("input", `${name} must have origins such as "https://example.com", without a path, or "*", not "${text}"`);
+  });
 }
 
 /** Reads one string or a list of strings. */

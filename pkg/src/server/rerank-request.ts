@@ -27,6 +27,13 @@ export interface RerankRequest {
 
 type Body = Readonly<Record<string, unknown>>;
 
+/** Each field is looked for in each document. */
+const maxRankFields = 100;
+
+function tooMany(count: number, what: string, max: number): HttpError {
+  return new HttpError(413, `the request has ${count} ${what}, and the server takes ${max} per request`);
+}
+
 /**
  * Reads a request for a ranking. Each optional field may be `null`. Unknown fields are left alone, because every client sends
  * some of its own.
@@ -35,9 +42,7 @@ type Body = Readonly<Record<string, unknown>>;
 export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Settings, "maxDocuments" | "maxTokensPerDocument">): RerankRequest {
   const fields = new Fields(body, dialect);
   const documents = fields.documents(dialect === "tei" ? "texts" : "documents");
-  if (documents.length > limits.maxDocuments) {
-    throw new HttpError(413, `the request has ${documents.length} documents, and the server takes ${limits.maxDocuments} per request`);
-  }
+  if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "documents", limits.maxDocuments);
   const maxTokens = fields.positive("max_tokens_per_doc");
   const allTokens = [maxTokens, limits.maxTokensPerDocument].filter((limit) => limit !== undefined);
   return {
@@ -46,7 +51,7 @@ export function readRerankRequest(body: Body, dialect: Dialect, limits: Pick<Set
     // The clients of TEI expect all texts back.
     topN: dialect === "tei" ? undefined : (fields.count("top_n") ?? fields.count("top_k")),
     returnDocuments: fields.flag("return_documents") ?? fields.flag("return_text") ?? false,
-    rankFields: fields.names("rank_fields"),
+    rankFields: fields.names("rank_fields", maxRankFields),
     structured: fields.choice("structured", ["yaml", "lines"]),
     minScore: fields.number("min_score", "minScore"),
     deadlineMs: fields.number("deadline_ms", "deadlineMs", 0),
@@ -71,9 +76,7 @@ export function readScoreRequest(body: Body, limits: Pick<Settings, "maxDocument
   const documentField = fields.firstOf("text_2", "documents");
   const queries = fields.documents(queryField).map((query, index) => textOf(query) ?? fields.fail(`${queryField}[${index}]`, "a string", query));
   const documents = fields.documents(documentField);
-  if (documents.length > limits.maxDocuments) {
-    throw new HttpError(413, `the request has ${documents.length} pairs, and the server takes ${limits.maxDocuments} per request`);
-  }
+  if (documents.length > limits.maxDocuments) throw tooMany(documents.length, "pairs", limits.maxDocuments);
   if (queries.length !== 1 && queries.length !== documents.length) {
     throw new HttpError(400, `${queryField} must have one text, or as many as ${documentField}: ${queries.length} and ${documents.length} were sent`);
   }
@@ -158,9 +161,10 @@ class Fields {
   }
 
   /** Reads a list of names. An empty list is no list. */
-  names(name: string): readonly string[] | undefined {
+  names(name: string, max: number): readonly string[] | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;
+    if (Array.isArray(value) && value.length > max) throw tooMany(value.length, name, max);
     if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) return this.fail(name, "an array of strings", value);
     return value.length === 0 ? undefined : (value as string[]);
   }

@@ -234,6 +234,8 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     let wrong = server.request("GET", "/v1/rerank", &[], "");
     wrong.expect_error(405, "answers POST only");
     assert_eq!(wrong.headers["allow"], "POST");
+    let fields = json!({ "query": QUERY, "documents": DOCUMENTS, "rank_fields": vec!["a"; 101] });
+    server.post("/v1/rerank", &fields).expect_error(413, "has 101 rank_fields, and the server takes 100");
     let tei = server.post("/rerank", &json!({ "query": QUERY, "texts": 5 }));
     assert_eq!(tei.status, 422);
     assert_eq!(tei.json()["error_type"], "Validation");
@@ -246,8 +248,17 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
 }
 
 #[test]
+fn what_no_browser_sends_as_an_origin_is_refused() {
+    for origin in ["a.example", "https://a.example/app", "https://", "https://*.example", "https://a b"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ranklet")).args(["serve", "--cors", origin]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && message.contains("must be an origin such as"), "{origin}: {message}");
+    }
+}
+
+#[test]
 fn keys_and_origins() {
-    let server = serve(&["--api-key", "first", "--api-key", "second", "--cors", "https://a.example"]);
+    let server = serve(&["--api-key", "first", "--api-key", "second", "--cors", "https://A.example/"]);
     let post = |headers: &[(&str, &str)]| {
         server.request("POST", "/v1/rerank", headers, r#"{"query":"q","documents":["a"]}"#)
     };

@@ -16,6 +16,9 @@ pub(super) type Body = HashMap<String, JsonValue>;
 
 type Result<T> = std::result::Result<T, HttpError>;
 
+/// Each field is looked for in each document.
+const MAX_RANK_FIELDS: usize = 100;
+
 /// A request for a ranking.
 #[derive(Debug)]
 pub(super) struct RerankRequest {
@@ -51,6 +54,7 @@ impl RerankRequest {
         let documents = fields.documents(if dialect == Dialect::Texts { "texts" } else { "documents" })?;
         check_number(documents.len(), max_documents, "documents")?;
         let rank_fields = fields.names("rank_fields")?;
+        check_number(rank_fields.as_ref().map_or(0, Vec::len), MAX_RANK_FIELDS, "rank_fields")?;
         let structured = fields.structured()?;
         let top_n = match fields.count("top_n")? {
             Some(number) => Some(number),

@@ -38,6 +38,7 @@ describe("a bad body", () => {
     ["with a fraction for top_n", { ...valid, top_n: 1.5 }, 400, /top_n must be a whole number/],
     ["with a text for a flag", { ...valid, return_documents: "yes" }, 400, /return_documents must be true or false/],
     ["with numbers for names", { ...valid, rank_fields: [1] }, 400, /rank_fields must be an array of strings/],
+    ["with 101 names", { ...valid, rank_fields: Array(101).fill("a") }, 413, /has 101 rank_fields, and the server takes 100/],
     ["with 0 tokens", { ...valid, max_tokens_per_doc: 0 }, 400, /max_tokens_per_doc must be a whole number of 1 or more/],
     ["with deep arrays", deep(100_000), 400, /not valid JSON|documents\[0\] must be a string or an object/],
   ];
@@ -121,7 +122,7 @@ describe("CORS", () => {
   });
 
   test("names the origin if it is allowed, in errors too", async () => {
-    const { get, post } = client(quick, { cors: ["https://a.example"], apiKeys: "k" });
+    const { get, post } = client(quick, { cors: ["https://A.example/"], apiKeys: "k" });
     const response = await get("/v1/rerank", preflight);
     assert.equal(response.status, 204);
     assert.equal(response.headers.get("access-control-allow-origin"), "https://a.example");
@@ -132,6 +133,12 @@ describe("CORS", () => {
     const other = await post("/v1/rerank", valid, { headers: { origin: "https://b.example" } });
     assert.equal(other.headers.get("access-control-allow-origin"), null);
     assert.equal(other.headers.get("vary"), "origin");
+  });
+
+  test("refuses what no browser sends as an origin", () => {
+    for (const cors of ["a.example", "https://a.example/app", "https://", "https://*.example", "https://a.example?x", ["*", "https://a b"]]) {
+      assert.throws(() => client(quick, { cors }), { kind: "input", message: /cors must have origins such as/ }, String(cors));
+    }
   });
 
   test("with * allows every origin", async () => {
