@@ -137,7 +137,7 @@ describe("CORS", () => {
 
   test("refuses what no browser sends as an origin", () => {
     for (const cors of ["a.example", "https://a.example/app", "https://", "https://*.example", "https://a.example?x", ["*", "https://a b"]]) {
-      assert.throws(() => client(quick, { cors }), { kind: "input", message: /cors must have origins such as/ }, String(cors));
+      assert.throws(() => client(quick, { cors }), { code: "input", message: /cors must have origins such as/ }, String(cors));
     }
   });
 
