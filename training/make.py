@@ -22,7 +22,7 @@ import torch
 # Before transformers is imported: all files are local.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from data import lists, sentences
+from data import held_out, lists, sentences, written
 from data.queries import from_passages
 from data.sources import Query, read_all, wikiqa_dev
 from evaluate.calibration import fit, sigmoid
@@ -62,7 +62,7 @@ def read_pools(data):
     made = type(web)("made", web.passages)
     texts = from_passages(web.passages.values(), MADE_QUERIES, random.Random(SEED))
     made.queries = [Query(text) for text in texts]
-    return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data)]
+    return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data), written.collection()]
 
 
 def cross_of(options):
@@ -70,15 +70,28 @@ def cross_of(options):
     return lambda pairs: cross.logits(options.ranklet, options.start, options.work, pairs)
 
 
+def embed_pool(options, pool, encoder):
+    """Returns a bi-encoder's embeddings of a collection's passages and of its queries."""
+    passages = embeddings(encoder, options.packages, options.work, list(pool.passages.values()))
+    return passages, embeddings(encoder, options.packages, options.work, [query.text for query in pool.queries], True)
+
+
+def drop_held_out(options, pool):
+    """Removes what is near the report's questions from the written collection."""
+    texts = embeddings(ENCODERS["minilm"], options.packages, options.work, held_out.texts())
+    removed = held_out.drop_near(pool, *embed_pool(options, pool, ENCODERS["minilm"]), texts)
+    print(f"{len(removed)} written passages are left out, because they are near the report's questions", flush=True)
+
+
 def make_lists(options):
     """Embeds all texts and writes `lists.jsonl` and `passages.json`."""
     pools = read_pools(options.data)
+    drop_held_out(options, pools[-1])
     entries, passages = [], {}
     for pool in pools:
-        texts = list(pool.passages.values())
-        queries = [query.text for query in pool.queries]
-        tables = {name: embeddings(encoder, options.packages, options.work, texts) for name, encoder in ENCODERS.items()}
-        asked = {name: embeddings(encoder, options.packages, options.work, queries, True) for name, encoder in ENCODERS.items()}
+        embedded = {name: embed_pool(options, pool, encoder) for name, encoder in ENCODERS.items()}
+        tables = {name: of_passages for name, (of_passages, _) in embedded.items()}
+        asked = {name: of_queries for name, (_, of_queries) in embedded.items()}
         entries += lists.build(pool, tables, asked, SEED, cross_of(options) if pool.name in SHORT else None)
         passages.update(pool.passages)
     lists.write(options.work / "lists.jsonl", entries)
@@ -124,7 +137,9 @@ def make_start(options, recipe):
     tokenizer, chosen = None, None
     if recipe.vocabulary is not None:
         tokenizer = (source / "tokenizer.json").read_text()
-        texts = list(json.loads((options.work / "passages.json").read_text()).values())
+        passages = json.loads((options.work / "passages.json").read_text())
+        # The vocabulary of the shipped file is older than the written passages.
+        texts = [text for name, text in passages.items() if not name.startswith("written-")]
         chosen = vocabulary.chosen_pieces(tokenizer, texts, recipe.vocabulary)
         tokenizer = vocabulary.cut_tokenizer(tokenizer, chosen)
     model = bert.load(source)

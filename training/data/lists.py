@@ -11,18 +11,23 @@ from teachers.targets import Standardizer, combine, splade_scores
 
 # Candidates per query from each source.
 FROM_DENSE, FROM_BM25, FROM_RANDOM = 24, 24, 4
+# Fewer beside labeled negatives.
+BESIDE_NEGATIVES = 12
 # A list has so many documents of each part of the candidates, sorted by target: of the best 4, of the next 16, of the rest.
 STRATA = ((0, 4, 2), (4, 20, 3), (20, None, 3))
 LIST_SIZE = sum(count for *_, count in STRATA)
+# Where negatives are labeled, a list has an answer, so many negatives, and other candidates.
+NEGATIVES = 4
 
 
 def candidates(query, ids, position, dense, index, rng):
     """Returns row numbers of candidates in a pool: the best by each first stage, answers, and a few random ones."""
     chosen = [position[document] for run in query.runs.values() for document in run]
     if not chosen:
-        chosen += np.argpartition(-dense, min(FROM_DENSE, len(ids) - 1))[:FROM_DENSE].tolist()
-        chosen += index.top(query.text, FROM_BM25).tolist()
-    chosen += [position[answer] for answer in query.answers]
+        from_dense, from_bm25 = (BESIDE_NEGATIVES,) * 2 if query.negatives else (FROM_DENSE, FROM_BM25)
+        chosen += np.argpartition(-dense, min(from_dense, len(ids) - 1))[:from_dense].tolist()
+        chosen += index.top(query.text, from_bm25).tolist()
+    chosen += [position[labeled] for labeled in query.answers + query.negatives]
     chosen += rng.sample(range(len(ids)), min(FROM_RANDOM, len(ids)))
     return list(dict.fromkeys(chosen))
 
@@ -64,15 +69,20 @@ def build(collection, embeddings, query_embeddings, seed, cross=None, weights=No
         if splade:
             standardized["splade"] = splade_scores(splade, documents)
         is_answer = np.array([document in query.answers for document in documents], np.float32)
-        targets = combine(standardized, is_answer, weights)
+        is_negative = np.array([document in query.negatives for document in documents])
+        targets = combine(standardized, is_answer, is_negative, weights)
         order = np.argsort(-targets)
-        yield {
+        entry = {
             "collection": collection.name,
             "query": query.text,
             "development": query.development,
             "documents": [documents[at] for at in order],
             "targets": [round(float(targets[at]), 3) for at in order],
         }
+        if query.negatives:
+            entry["answers"] = np.flatnonzero(is_answer[order]).tolist()
+            entry["negatives"] = np.flatnonzero(is_negative[order]).tolist()
+        yield entry
 
 
 def write(path, entries):
@@ -92,11 +102,15 @@ def read(path):
 
 
 def sample(entry, rng):
-    """Samples a list: indices of the entry's documents, some from each stratum."""
+    """Samples a list: indices of the entry's documents, some from each stratum or of each label."""
     count = len(entry["documents"])
     chosen = []
-    for first, end, size in STRATA:
-        stratum = range(min(first, count), count if end is None else min(end, count))
-        chosen += rng.sample(stratum, min(size, len(stratum)))
+    if "negatives" in entry:
+        chosen += rng.sample(entry["answers"], 1)
+        chosen += rng.sample(entry["negatives"], min(NEGATIVES, len(entry["negatives"])))
+    else:
+        for first, end, size in STRATA:
+            stratum = range(min(first, count), count if end is None else min(end, count))
+            chosen += rng.sample(stratum, min(size, len(stratum)))
     rest = [at for at in range(count) if at not in chosen]
     return chosen + rng.sample(rest, LIST_SIZE - len(chosen))

@@ -29,10 +29,11 @@ class Collection:
 
 @dataclass
 class Query:
-    """A query with the ids of passages that are labeled as answers, and of first stages by name, best first."""
+    """A query with the ids of passages that are labeled as answers or as none, and of first stages by name, best first."""
 
     text: str
     answers: list[str] = field(default_factory=list)
+    negatives: list[str] = field(default_factory=list)
     runs: dict[str, list[str]] = field(default_factory=dict)
     development: bool = False
 

@@ -2,16 +2,18 @@
 
 They are those of tests/score/quality.rs: TREC DL21 over BM25's top 100, the first 60 answered questions of WikiQA's
 development set over the sentences of their article, and the first 30 queries of Cranfield over their relevant abstracts
-and every hundredth of the others. Nothing here is used to train or to choose settings.
+and every hundredth of the others. A further one is the stories of training/questions: their 1,152 queries over the passages
+of their topic and BM25's best 20 of all topics. Nothing here is used to train `small` or to choose settings.
 """
 
 import csv
 import json
 from pathlib import Path
 
+from data import written
 from data.bm25 import Index
 
-WIKIQA_QUESTIONS, CRANFIELD_QUERIES, CRANFIELD_STEP = 60, 30, 100
+WIKIQA_QUESTIONS, CRANFIELD_QUERIES, CRANFIELD_STEP, STORIES_CANDIDATES = 60, 30, 100, 20
 
 
 def entry(query_id, query, documents, index):
@@ -79,7 +81,20 @@ def cranfield(root):
     return run, "\n".join(judgments) + "\n"
 
 
-COLLECTIONS = {"TREC DL21": dl21, "WikiQA": wikiqa, "Cranfield": cranfield}
+def stories(_root):
+    """Returns the written stories, which are part of the project, and their one answer per query."""
+    collection = written.reported()
+    passages = list(collection.passages.items())
+    index = Index(collection.passages.values())
+    run, judgments = [], []
+    for number, query in enumerate(collection.queries, 1):
+        names = {*query.answers, *query.negatives, *(passages[at][0] for at in index.top(query.text, STORIES_CANDIDATES))}
+        run.append(entry(str(number), query.text, [(at, *item) for at, item in enumerate(passages) if item[0] in names], index))
+        judgments += [f"{number} 0 {answer} 1" for answer in query.answers]
+    return run, "\n".join(judgments) + "\n"
+
+
+COLLECTIONS = {"TREC DL21": dl21, "WikiQA": wikiqa, "Cranfield": cranfield, "Stories": stories}
 
 
 def write(root, folder):

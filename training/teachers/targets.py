@@ -10,6 +10,8 @@ WEIGHTS = {"minilm": 0.7, "e5": 1.0, "bm25": 0.25, "splade": 1.0, "cross": 0.7}
 CORRELATION = 0.5
 # Added for labeled answers, in standard deviations.
 ANSWER_BONUS = 1.0
+# What labeled answers have at least more than the best labeled negative, in standard deviations.
+NEGATIVE_MARGIN = 1.0
 
 
 class Standardizer:
@@ -23,7 +25,7 @@ class Standardizer:
         return (scores - self.mean) / self.deviation
 
 
-def combine(standardized, is_answer, weights=None):
+def combine(standardized, is_answer, is_negative, weights=None):
     """Returns the targets of a query's candidates.
 
     `standardized` has an array of scores per teacher; teachers that did not score the query are absent.
@@ -34,8 +36,10 @@ def combine(standardized, is_answer, weights=None):
     # Teachers disagree, so their sum varies less than its parts. This restores a deviation of about 1.
     squares = sum(weight**2 for weight in used.values())
     variance = (1 - CORRELATION) * squares + CORRELATION * sum(used.values()) ** 2
-    total = total / np.sqrt(variance)
-    return SPREAD * (total + ANSWER_BONUS * is_answer)
+    total = total / np.sqrt(variance) + ANSWER_BONUS * is_answer
+    if is_negative.any():
+        total = np.where(is_answer > 0, np.maximum(total, total[is_negative].max() + NEGATIVE_MARGIN), total)
+    return SPREAD * total
 
 
 def splade_scores(ranked, candidates):

@@ -21,7 +21,7 @@ from model.student import mean, student
 from teachers.targets import combine, splade_scores
 from train import losses
 from train.batches import order_of_epoch, pad
-from train.loop import Settings, learning_rate_factor
+from train.loop import Settings, learning_rate_factor, repeated
 
 CONFIG = {
     "vocab_size": 40,
@@ -140,9 +140,10 @@ def test_candidates_have_falling_targets_and_answers_rise():
 
 def test_targets_follow_the_teachers_and_the_answers():
     scores = {"minilm": np.array([1.0, 0.0, -1.0]), "bm25": np.array([0.0, 0.0, 0.0])}
-    plain = combine(scores, np.zeros(3))
+    none = np.zeros(3, bool)
+    plain = combine(scores, np.zeros(3), none)
     assert plain[0] > plain[1] > plain[2]
-    assert combine(scores, np.array([0, 0, 1.0]))[2] > plain[2]
+    assert combine(scores, np.array([0, 0, 1.0]), none)[2] > plain[2]
     assert splade_scores(["b", "a"], ["a", "b", "c"]).argsort().tolist() == [2, 0, 1]
 
 
@@ -160,6 +161,14 @@ def test_the_order_of_lists_and_the_learning_rate_depend_on_the_step_alone():
     settings = Settings(steps=100, warmup=10, cooldown=20)
     factors = [learning_rate_factor(step, settings) for step in range(100)]
     assert factors[0] < factors[9] == factors[79] == 1.0 and factors[80] == 1.0 and factors[99] == pytest.approx(0.05)
+
+
+def test_an_epoch_repeats_collections_or_takes_a_share_of_them():
+    entries = [{"collection": name, "query": at} for name in ("few", "many", "other") for at in range(8)]
+    chosen = [(entry["collection"], entry["query"]) for entry in repeated(entries, {"few": 2, "many": 0.25})]
+    assert [at for name, at in chosen if name == "few"] == [at for at in range(8) for _ in range(2)]
+    assert len([name for name, _ in chosen if name == "many"]) == 2
+    assert len([name for name, _ in chosen if name == "other"]) == 8
 
 
 def test_ndcg_has_linear_gain():

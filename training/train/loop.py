@@ -50,13 +50,21 @@ def learning_rate_factor(step, settings):
     return rise * fall
 
 
+def repeated(entries, repeat):
+    """Returns the lists of an epoch: a collection with few queries counts several times, and of one with 0.25 every fourth list."""
+    chosen = []
+    for at, entry in enumerate(entries):
+        times = repeat.get(entry["collection"], 1)
+        chosen += [entry] * (int((at + 1) * times) - int(at * times))
+    return chosen
+
+
 class Run:
     """The state of a training run in a folder."""
 
     def __init__(self, folder, settings, entries, passages):
         self.folder, self.settings, self.passages = Path(folder), settings, passages
-        # A collection with few queries counts several times.
-        self.entries = [entry for entry in entries for _ in range(settings.repeat.get(entry["collection"], 1))]
+        self.entries = repeated(entries, settings.repeat)
         self.model = bert.load(self.folder / "start")
         self.model.dropout = settings.dropout
         self.model.train()
