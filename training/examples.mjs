@@ -10,19 +10,7 @@ import { resolve } from "node:path";
 import { Reranker } from "../pkg/dist/index.node.js";
 import { keywordIndex } from "../www/search/keywords.js";
 
-const examples = {
-  "How do I reset my password?": [
-    "Open Settings, choose Account, then select Forgot password.",
-    "Our office is closed on public holidays.",
-    "Passwords must have at least twelve characters.",
-  ],
-  "What is the capital of France?": [
-    "Paris is the capital of France and its largest city.",
-    "France is a country in Western Europe.",
-    "The Eiffel Tower is located in Paris.",
-    "Berlin is the capital of Germany.",
-  ],
-};
+const examples = JSON.parse(readFileSync(new URL("examples.json", import.meta.url), "utf8"));
 
 const folder = process.argv[2];
 const reranker = await Reranker.load(folder === undefined ? undefined : `${resolve(folder)}/`);

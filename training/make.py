@@ -17,6 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 # Before transformers is imported: all files are local.
@@ -25,10 +26,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from data import held_out, lists, sentences, written
 from data.queries import from_passages
 from data.sources import Query, read_all, wikiqa_dev
+from evaluate import reported
 from evaluate.calibration import fit, sigmoid
 from evaluate.development import development_sets, measure, pair_scorer
 from model import bert, vocabulary
-from model.student import mean, round_embeddings, student
+from model.student import mean, round_embeddings, scale_logits, student
 from recipes import RECIPES
 from teachers import cross
 from teachers.encoder import ENCODERS, embeddings
@@ -36,6 +38,8 @@ from train.distill import Distillation
 from train.loop import Run
 
 SEED = 20261129
+# Lists to which logits are fitted.
+FITTED_LISTS = 250
 # Queries made from the passages of TREC DL22.
 MADE_QUERIES = 20000
 # Collections of short documents, which the cross-encoder scores too: it is good at them, and fast.
@@ -62,7 +66,7 @@ def read_pools(data):
     made = type(web)("made", web.passages)
     texts = from_passages(web.passages.values(), MADE_QUERIES, random.Random(SEED))
     made.queries = [Query(text) for text in texts]
-    return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data), written.collection()]
+    return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data)]
 
 
 def cross_of(options):
@@ -76,17 +80,20 @@ def embed_pool(options, pool, encoder):
     return passages, embeddings(encoder, options.packages, options.work, [query.text for query in pool.queries], True)
 
 
-def drop_held_out(options, pool):
-    """Removes what is near the report's questions from the written collection."""
-    texts = embeddings(ENCODERS["minilm"], options.packages, options.work, held_out.texts())
-    removed = held_out.drop_near(pool, *embed_pool(options, pool, ENCODERS["minilm"]), texts)
-    print(f"{len(removed)} written passages are left out, because they are near the report's questions", flush=True)
+def without_held_out(options, collection):
+    """Returns the written collection without what is near a text of the report."""
+    stories = written.reported()
+    texts = held_out.own_texts() + reported.queries(options.data)
+    texts += [*stories.passages.values(), *(query.text for query in stories.queries)]
+    embedded = embeddings(ENCODERS["minilm"], options.packages, options.work, texts)
+    kept = held_out.without_near(collection, *embed_pool(options, collection, ENCODERS["minilm"]), embedded)
+    print(f"{len(kept.passages)} of {len(collection.passages)} written passages are far from the report's", flush=True)
+    return kept
 
 
 def make_lists(options):
     """Embeds all texts and writes `lists.jsonl` and `passages.json`."""
-    pools = read_pools(options.data)
-    drop_held_out(options, pools[-1])
+    pools = [*read_pools(options.data), without_held_out(options, written.collection())]
     entries, passages = [], {}
     for pool in pools:
         embedded = {name: embed_pool(options, pool, encoder) for name, encoder in ENCODERS.items()}
@@ -130,6 +137,15 @@ def distill(options, recipe):
     copy_tokenizer(options.start, folder / "model")
 
 
+def fit_logits(model, tokenizer_path, entries, passages):
+    """Scales the logits to those targets that a sample of the lists has."""
+    rng = random.Random(SEED)
+    sampled = [(entry, at) for entry in rng.sample(entries, FITTED_LISTS) for at in lists.sample(entry, rng)]
+    pairs = [(entry["query"], passages[entry["documents"][at]]) for entry, at in sampled]
+    scale, offset = np.polyfit(pair_scorer(model, tokenizer_path)(pairs), [entry["targets"][at] for entry, at in sampled], 1)
+    scale_logits(model, scale, offset)
+
+
 def make_start(options, recipe):
     """Writes the model that training starts from, with the tokenizer of its vocabulary."""
     folder = options.work / recipe.name
@@ -139,11 +155,13 @@ def make_start(options, recipe):
         tokenizer = (source / "tokenizer.json").read_text()
         passages = json.loads((options.work / "passages.json").read_text())
         # The vocabulary of the shipped file is older than the written passages.
-        texts = [text for name, text in passages.items() if not name.startswith("written-")]
+        texts = [text for name, text in passages.items() if not name.startswith(written.PREFIX)]
         chosen = vocabulary.chosen_pieces(tokenizer, texts, recipe.vocabulary)
         tokenizer = vocabulary.cut_tokenizer(tokenizer, chosen)
     model = bert.load(source)
     model = student(model, range(len(model.layers)), chosen)
+    if recipe.fit_logits:
+        fit_logits(model.eval(), source / "tokenizer.json", *training_data(options))
     if recipe.embeddings:
         round_embeddings(model, recipe.embeddings)
     bert.save(model, folder / "start", torch.float32)
@@ -168,9 +186,7 @@ def calibrate(model, tokenizer_path, options, sets):
     pairs = [(query, text) for entries in sets.values() for query, texts, *_ in entries for text in texts]
     wanted = pair_scorer(bert.load(options.start).eval(), options.start / "tokenizer.json")(pairs)
     scale, offset = fit(pair_scorer(model, tokenizer_path)(pairs), sigmoid(wanted))
-    with torch.no_grad():
-        model.classifier.weight.mul_(scale)
-        model.classifier.bias.mul_(scale).add_(offset)
+    scale_logits(model, scale, offset)
     print(f"calibration: {scale:.3f} * logit + {offset:.3f}, from {len(pairs)} pairs", flush=True)
 
 
@@ -180,7 +196,7 @@ def export(options, recipe):
     model = mean(Run(folder, recipe.stages[-1], [], {}).averaged_model(), bert.load(folder / "start"), recipe.start_share)
     tokenizer = folder / "start" / "tokenizer.json"
     sets = development_sets(read_all(options.data))
-    print(json.dumps(measure(model, tokenizer, sets)), flush=True)
+    print(json.dumps(measure(model, tokenizer, {**sets, **development_sets([written.collection()])})), flush=True)
     calibrate(model, tokenizer, options, sets)
     bert.save(model, folder / "model")
     copy_tokenizer(folder / "start", folder / "model")

@@ -1,7 +1,7 @@
 """Reads the public collections: passages, queries and labels.
 
 `root` is the folder that the user gives, with one folder per collection (see README.md). What is held out is decided
-here and nowhere else: nothing below reads TREC DL21 or Cranfield.
+here, and in written.py and held_out.py for the written questions: nothing below reads TREC DL21 or Cranfield.
 """
 
 import csv

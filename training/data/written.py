@@ -1,7 +1,7 @@
 """Questions and passages in training/questions, which a language model wrote for this project.
 
-A line of a file is a topic: eight passages about different facts in similar words, with three queries each that this passage
-answers and no other of the topic does. Many queries share more words with another passage than with their answer.
+A line of a file is a topic: up to eight passages about different facts in similar words, with three queries each that this
+passage answers and no other of the topic does. Many queries share more words with another passage than with their answer.
 """
 
 import json
@@ -10,9 +10,11 @@ from pathlib import Path
 from data.sources import Collection, Query
 
 FOLDER = Path(__file__).parents[1] / "questions"
-# The file that only the report reads.
+# What the ids of all written passages start with.
+PREFIX = "written-"
+# The file that only the report reads. Its passages are far from those of the other files: see held_out.NEAR.
 REPORTED = "stories"
-# Every n-th topic of a file chooses settings and is never trained on.
+# The queries of every n-th topic of a file choose settings and are never trained on.
 DEVELOPMENT = 12
 
 
@@ -22,7 +24,7 @@ def read(paths, name="written"):
     for path in paths:
         for number, line in enumerate(path.read_text().splitlines()):
             passages = json.loads(line)["passages"]
-            ids = [f"written-{path.stem}-{number}-{at}" for at in range(len(passages))]
+            ids = [f"{PREFIX}{path.stem}-{number}-{at}" for at in range(len(passages))]
             for answer, passage in zip(ids, passages):
                 written.passages[answer] = passage["text"]
                 negatives = [other for other in ids if other != answer]

@@ -2,8 +2,9 @@
 
 They are those of tests/score/quality.rs: TREC DL21 over BM25's top 100, the first 60 answered questions of WikiQA's
 development set over the sentences of their article, and the first 30 queries of Cranfield over their relevant abstracts
-and every hundredth of the others. A further one is the stories of training/questions: their 1,152 queries over the passages
-of their topic and BM25's best 20 of all topics. Nothing here is used to train `small` or to choose settings.
+and every hundredth of the others. A further one is the stories of training/questions: each query over the passages of its
+topic and BM25's best 20 of all topics. WikiQA's development set trains `default`; nothing else here is trained on or chooses
+settings.
 """
 
 import csv
@@ -82,7 +83,7 @@ def cranfield(root):
 
 
 def stories(_root):
-    """Returns the written stories, which are part of the project, and their one answer per query."""
+    """Returns the queries of the written stories, which are part of the project, and the labels of their topics' passages."""
     collection = written.reported()
     passages = list(collection.passages.items())
     index = Index(collection.passages.values())
@@ -90,8 +91,13 @@ def stories(_root):
     for number, query in enumerate(collection.queries, 1):
         names = {*query.answers, *query.negatives, *(passages[at][0] for at in index.top(query.text, STORIES_CANDIDATES))}
         run.append(entry(str(number), query.text, [(at, *item) for at, item in enumerate(passages) if item[0] in names], index))
-        judgments += [f"{number} 0 {answer} 1" for answer in query.answers]
+        judgments += [f"{number} 0 {name} {int(name in query.answers)}" for name in (*query.answers, *query.negatives)]
     return run, "\n".join(judgments) + "\n"
+
+
+def queries(root):
+    """Returns all queries of the public collections of the report."""
+    return [found["query"] for read in (dl21, wikiqa, cranfield) for found in read(Path(root))[0]]
 
 
 COLLECTIONS = {"TREC DL21": dl21, "WikiQA": wikiqa, "Cranfield": cranfield, "Stories": stories}

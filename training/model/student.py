@@ -39,3 +39,10 @@ def mean(model, other, share):
         if value.is_floating_point():
             value.lerp_(weights[name], share)
     return model
+
+
+@torch.no_grad()
+def scale_logits(model, scale, offset):
+    """Changes the last layer so that the logits become `scale * logit + offset`."""
+    model.classifier.weight.mul_(scale)
+    model.classifier.bias.mul_(scale).add_(offset)

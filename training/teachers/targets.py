@@ -11,7 +11,7 @@ CORRELATION = 0.5
 # Added for labeled answers, in standard deviations.
 ANSWER_BONUS = 1.0
 # What labeled answers have at least more than the best labeled negative, in standard deviations.
-NEGATIVE_MARGIN = 1.0
+NEGATIVE_MARGIN = 2.0
 
 
 class Standardizer:

@@ -164,7 +164,7 @@ def test_the_order_of_lists_and_the_learning_rate_depend_on_the_step_alone():
 
 
 def test_an_epoch_repeats_collections_or_takes_a_share_of_them():
-    entries = [{"collection": name, "query": at} for name in ("few", "many", "other") for at in range(8)]
+    entries = [{"collection": name, "query": at} for at in range(8) for name in ("few", "many", "other")]
     chosen = [(entry["collection"], entry["query"]) for entry in repeated(entries, {"few": 2, "many": 0.25})]
     assert [at for name, at in chosen if name == "few"] == [at for at in range(8) for _ in range(2)]
     assert len([name for name, _ in chosen if name == "many"]) == 2

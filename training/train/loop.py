@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -51,11 +52,13 @@ def learning_rate_factor(step, settings):
 
 
 def repeated(entries, repeat):
-    """Returns the lists of an epoch: a collection with few queries counts several times, and of one with 0.25 every fourth list."""
-    chosen = []
-    for at, entry in enumerate(entries):
-        times = repeat.get(entry["collection"], 1)
+    """Returns the lists of an epoch: a collection with few queries counts several times, and one with 0.25 has every fourth list."""
+    chosen, counts = [], Counter()
+    for entry in entries:
+        name = entry["collection"]
+        times, at = repeat.get(name, 1), counts[name]
         chosen += [entry] * (int((at + 1) * times) - int(at * times))
+        counts[name] += 1
     return chosen
 
 
