@@ -7,7 +7,7 @@ import type { Platform } from "./platform.js";
 const modelAdvice =
   'serve node_modules/ranklet/dist/assets as static assets and write `Reranker.load("/default/", { fetch: env.ASSETS })`, or give a folder\'s https URL; ' +
   '`import "ranklet/small-model"` puts the small model into the Worker, for `Reranker.load("ranklet/small")`, and needs the rule `{ "type": "Data", "globs": ["**/*.safetensors"] }` in wrangler\'s configuration; ' +
-  '`import "ranklet/default-model"` does the same with the default model, which is more than Cloudflare lets you upload';
+  '`import "ranklet/default-model"` does the same with the default model, for `Reranker.load()`';
 
 /** workerd (Cloudflare Workers). It has no files, and takes WebAssembly only as a static import. */
 export const workerd: Platform = {
