@@ -37,6 +37,7 @@ mod explain;
 pub mod hub;
 mod info;
 mod json_error;
+mod json_text;
 mod math;
 mod memory;
 mod model;
@@ -87,6 +88,7 @@ pub mod internals {
         Checkpoint, Format, ModelLimits, TokenizerClass, TokenizerConfig, Weights, WeightsReader,
     };
     pub use crate::json_error::json_problem;
+    pub use crate::json_text::parse_json;
     pub use crate::model::Plan;
     pub use crate::text::{Batch, PairTokenizer};
 }

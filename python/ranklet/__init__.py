@@ -1,4 +1,4 @@
-"""Reranks search results with a cross-encoder on the CPU, with the scores of sentence-transformers."""
+"""Reranks search results with a cross-encoder on the CPU or a GPU, with the scores of sentence-transformers."""
 
 from ._cross_encoder import CrossEncoder, Identity, Sigmoid
 from ._reranker import (

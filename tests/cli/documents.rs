@@ -187,6 +187,20 @@ fn documents_of_other_programs_are_read() {
     assert_eq!(results(&[], "-", "[\n\"one river\",\n\"two roads\"]\n").as_array().unwrap().len(), 2);
 }
 
+/// JSON.stringify and json.dumps write half of an emoji as the escape of a lone surrogate.
+#[test]
+fn half_an_emoji_in_json_is_the_replacement_character() {
+    let documents = "{\"text\":\"half \\ud83d emoji\"}\n{\"text\":\"other\"}\n";
+    for input in [documents.to_owned(), format!("[{}]", documents.trim().replace('\n', ","))] {
+        let found = results(&[], "-", &input);
+        let texts: Vec<&str> =
+            found.as_array().unwrap().iter().map(|result| result["document"].as_str().unwrap()).collect();
+        assert!(texts.contains(&"half \u{fffd} emoji") && texts.len() == 2, "{found}");
+    }
+    let pairs = "[\"q\", \"half \\ud83d emoji\"]\n";
+    assert_eq!(stdout(&ranklet_with_input(&["score", "--pairs", "-"], pairs)).lines().count(), 1);
+}
+
 #[test]
 fn a_broken_line_on_stdin_does_not_turn_the_others_into_text() {
     let model = model("bert-gelu-h36");

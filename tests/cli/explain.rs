@@ -21,6 +21,10 @@ fn units_are_printed_with_their_contributions() {
     for missing in ["no.txt", "/no such/file", "./no such", "no such/file name.jsonl"] {
         assert_fails(&["explain", "--query", "q", "--document", missing], &[missing]);
     }
+    for text in ["Paris", "Read more about node.js"] {
+        assert_fails(&["explain", "--query", "q", "--document", text], &[text, "use --document -"]);
+    }
+    assert!(explain("巴黎是法国的首都").lines().count() > 1, "a text of a language without spaces");
     let sentences = ["--unit", "sentence", "--samples", "2"];
     let sentences = stdout(&ranklet_with_input(&[&arguments[..], &sentences].concat(), DOCUMENT));
     assert_eq!(sentences.lines().count(), 2, "{sentences}");

@@ -43,6 +43,15 @@ pub(super) fn assert_fails(arguments: &[&str], names: &[&str]) {
     }
 }
 
+/// Checks that wrong usage is refused with status 2 and an error that names what is wrong.
+pub(super) fn assert_wrong_usage(arguments: &[&str], name: &str) {
+    let output = ranklet(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(output.stdout, b"");
+    assert!(stderr.contains(name), "{stderr:?} does not name {name:?}");
+}
+
 /// Documents, and the text that each of them has.
 pub(super) fn document_texts() -> Vec<(Value, Option<String>)> {
     let cases: Vec<Value> = serde_json::from_str(include_str!("../fixtures/document_texts.json")).unwrap();

@@ -74,7 +74,7 @@ fn results_below_the_minimum_score_are_left_out() {
         4
     );
     let refused = ["rank", "--query", "q", "--documents", "-", "--min-score", "nan"];
-    assert_fails(&refused, &["the minimum score is NaN"]);
+    assert_wrong_usage(&refused, "the minimum score is NaN");
 }
 
 #[test]
@@ -120,9 +120,14 @@ fn the_order_is_fused_with_that_of_a_first_stage() {
         let arguments = [&["rank", "--query", "q", "--documents", &file][..], options].concat();
         assert_fails(&arguments, &[message]);
     };
-    fails(&["--fuse", "sum"], "unknown method \"sum\": use one of rrf, linear");
-    fails(&["--fuse", "rrf", "--fuse-weight", "0.5"], "the weight is a parameter of the method linear");
-    fails(&["--fuse", "linear", "--fuse-weight", "2"], "the weight is 2; it must be a number from 0 to 1");
+    for (options, message) in [
+        (&["--fuse", "sum"][..], "unknown method \"sum\": use one of rrf, linear"),
+        (&["--fuse", "rrf", "--fuse-weight", "0.5"], "the weight is a parameter of the method linear"),
+        (&["--fuse", "linear", "--fuse-weight", "2"], "the weight is 2; it must be a number from 0 to 1"),
+    ] {
+        let arguments = [&["rank", "--query", "q", "--documents", &file][..], options].concat();
+        assert_wrong_usage(&arguments, message);
+    }
     fails(
         &["--fuse", "rrf", "--first-stage-field", "none"],
         "no document has the first stage's score in \"none\"",

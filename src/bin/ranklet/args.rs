@@ -338,3 +338,8 @@ pub(crate) fn positive_integer(text: &str) -> Result<usize, String> {
         .filter(|number| *number >= 1)
         .ok_or_else(|| "use a whole number of at least 1".to_owned())
 }
+
+/// Ends the program as for an option that cannot be parsed.
+pub(crate) fn wrong_usage(error: &Error) -> ! {
+    clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{}\n", error.context())).exit()
+}

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ranklet::internals::json_problem;
+use ranklet::internals::{json_problem, parse_json};
 use ranklet::{
     Error, ErrorKind, KernelTime, Pairs, PartialScores, RankOptions, Reranker, Result, Scores, ScoringRun,
 };
@@ -73,7 +73,7 @@ pub(crate) fn serve(model: ModelArguments, instruction: Option<&str>) -> Result<
     for line in io::stdin().lock().lines() {
         let line = line.map_err(|error| invalid_workload(&error))?;
         let workload =
-            serde_json::from_str(&line).map_err(|error| invalid_workload(&json_problem(&error)))?;
+            parse_json(line.as_bytes()).map_err(|error| invalid_workload(&json_problem(&error)))?;
         let scored = score(&reranker, &workload, instruction)?;
         respond(&json!({
             "ms": milliseconds(scored.elapsed),

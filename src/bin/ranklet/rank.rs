@@ -9,7 +9,7 @@ use ranklet::{
     RankOptions, Ranked, Reranker, Result, ScoreOptions, ScoringRun, Selection, Structured,
 };
 
-use crate::args::{ModelArguments, ScoreArguments, option, positive_integer};
+use crate::args::{ModelArguments, ScoreArguments, option, positive_integer, wrong_usage};
 use crate::input::{self, Document, DocumentFields, DocumentFormat};
 use crate::report::Ranking;
 use crate::scoring::score_with_progress;
@@ -25,8 +25,8 @@ pub(crate) struct RankArguments {
     /// stdin.
     #[arg(long, value_name = "FILE")]
     documents: PathBuf,
-    /// Format of the documents. By default the extension decides; stdin and pipes are JSON Lines if every line is an
-    /// object, and text otherwise.
+    /// Format of the documents. By default the extension decides. Without one (stdin, a pipe), documents are JSON if
+    /// they are one array or object, JSON Lines if the first line is an object with a text, and text otherwise.
     #[arg(long, value_name = "FORMAT")]
     format: Option<DocumentFormat>,
     /// Fields of the documents to score instead of their text, separated by commas. A field is a name or a path with
@@ -77,7 +77,7 @@ pub(crate) struct RankArguments {
 /// # Errors
 /// Those of the files, the model and the options.
 pub(crate) fn rank(model: ModelArguments, arguments: &RankArguments) -> Result<()> {
-    let fuse = arguments.fuse_method()?;
+    let fuse = arguments.fuse_method().unwrap_or_else(|error| wrong_usage(&error));
     let documents = input::documents(&arguments.documents, arguments.format, &arguments.fields())?;
     let first_stage: Vec<Option<f64>> = documents.iter().map(|document| document.first_stage).collect();
     let selection = Selection {
@@ -85,7 +85,7 @@ pub(crate) fn rank(model: ModelArguments, arguments: &RankArguments) -> Result<(
         min_score: arguments.min_score,
         fuse: fuse.map(|method| Fuse { first_stage: &first_stage, method }),
     };
-    selection.check(documents.len())?;
+    selection.check(documents.len()).unwrap_or_else(|error| wrong_usage(&error));
     if fuse.is_some() && !documents.is_empty() && first_stage.iter().all(Option::is_none) {
         let field = &arguments.first_stage_field;
         let message = format!(

@@ -236,6 +236,9 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     assert_eq!(wrong.headers["allow"], "POST");
     let fields = json!({ "query": QUERY, "documents": DOCUMENTS, "rank_fields": vec!["a"; 101] });
     server.post("/v1/rerank", &fields).expect_error(413, "has 101 rank_fields, and the server takes 100");
+    let half_an_emoji = r#"{"query":"q","documents":["half \ud83d emoji"],"return_documents":true}"#;
+    let answer = server.request("POST", "/v1/rerank", &[], half_an_emoji);
+    assert_eq!(answer.json()["results"][0]["document"]["text"], "half \u{fffd} emoji", "{}", answer.body);
     let tei = server.post("/rerank", &json!({ "query": QUERY, "texts": 5 }));
     assert_eq!(tei.status, 422);
     assert_eq!(tei.json()["error_type"], "Validation");
@@ -244,7 +247,7 @@ fn bad_requests_are_refused_and_the_next_one_is_right() {
     assert_eq!(server.post("/v1/rerank", &json!({ "query": QUERY, "documents": ["a"] })).status, 200);
     let metrics = server.request("GET", "/metrics", &[], "").body;
     assert!(metrics.contains("ranklet_requests_total{path=\"/v1/rerank\",status=\"400\"} 10\n"), "{metrics}");
-    assert!(metrics.contains("ranklet_documents_total 1\n"), "{metrics}");
+    assert!(metrics.contains("ranklet_documents_total 2\n"), "{metrics}");
 }
 
 #[test]

@@ -96,7 +96,7 @@ describe("the guide to the JavaScript API", () => {
     const rows = tableAfter(guide, "<!-- refused options -->\n");
     const inherited = new Map([[queryRefusals, {}], [explainRefusals, queryRefusals], [explainCostRefusals, explainRefusals], [compareRefusals, explainRefusals]]);
     const own = (refusals) => Object.entries(refusals).filter(([option]) => !(option in (inherited.get(refusals) ?? queryRefusals)));
-    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `compare`", queryRefusals], ["`stream`", streamRefusals], ["`score`", scoreRefusals], ["`explain`, `explainCost`, `compare`", explainRefusals], ["`explainCost`", explainCostRefusals], ["`compare`", compareRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
+    const calls = [["`rerank`, `stream`, `rank`, `collection.rank`, `explain`, `explainCost`, `compare`", queryRefusals], ["`stream`", streamRefusals], ["`score`", scoreRefusals], ["`explain`, `explainCost`, `compare`", explainRefusals], ["`explainCost`", explainCostRefusals], ["`compare`", compareRefusals], ["`load`", loadRefusals], ["`rerank`", rerankRefusals], ["`rank`", rankRefusals]];
     assert.deepEqual(rows, calls.flatMap(([call, refusals]) => own(refusals).map(([option, advice]) => [call, `\`${option}\``, advice])));
   });
 });

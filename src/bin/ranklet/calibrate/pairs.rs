@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ranklet::Result;
+use ranklet::internals::parse_json;
 use serde::Deserialize;
 
 use super::JudgedPairs;
@@ -49,7 +50,7 @@ impl Share {
 pub(super) fn read(path: &Path) -> Result<JudgedPairs> {
     let text = input::read(path)?;
     let wanted = r#"{"query", "document", "relevant"}"#;
-    let pairs: Vec<JudgedPair> = input::json_lines(path, &text, wanted, |line| serde_json::from_str(line))?;
+    let pairs: Vec<JudgedPair> = input::json_lines(path, &text, wanted, |line| parse_json(line.as_bytes()))?;
     if let Some(Share(share)) = pairs.iter().map(|pair| &pair.relevant).find(|share| !share.is_valid()) {
         return Err(input::invalid(
             path,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use ranklet::Result;
+use ranklet::internals::parse_json;
 use serde::Deserialize;
 
 use crate::input::{Id, invalid, json_lines, read, with_title};
@@ -63,7 +64,7 @@ fn texts(path: &Path) -> Result<HashMap<String, String>> {
             .collect::<Result<_>>()?
     } else {
         json_lines(path, &content, "an object with \"_id\" and \"text\"", |line| {
-            serde_json::from_str::<Entry>(line)
+            parse_json::<Entry>(line.as_bytes())
                 .map(|entry| (entry.id.as_str().to_owned(), with_title(entry.title.as_deref(), &entry.text)))
         })?
     };

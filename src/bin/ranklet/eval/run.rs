@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ranklet::Result;
-use ranklet::internals::json_problem;
+use ranklet::internals::{json_problem, parse_json};
 use serde::Deserialize;
 
 use super::collection::Collection;
@@ -101,14 +101,14 @@ impl Run {
 }
 
 fn read_json(path: &Path, text: &str) -> Result<Vec<RunQuery>> {
-    let queries: Vec<JsonQuery> = serde_json::from_str(text)
+    let queries: Vec<JsonQuery> = parse_json(text.as_bytes())
         .map_err(|error| invalid(path, format!("not an array of {QUERY_FORM}: {}", json_problem(&error))))?;
     queries.into_iter().map(|query| checked(path, query)).collect()
 }
 
 /// Reads one query per line.
 fn read_json_lines(path: &Path, text: &str) -> Result<Vec<RunQuery>> {
-    let queries = json_lines(path, text, QUERY_FORM, |line| serde_json::from_str(line))?;
+    let queries = json_lines(path, text, QUERY_FORM, |line| parse_json(line.as_bytes()))?;
     queries.into_iter().map(|query| checked(path, query)).collect()
 }
 

@@ -118,6 +118,9 @@ pub(crate) fn explain(load: impl FnOnce() -> Result<Reranker>, arguments: &Expla
 }
 
 /// Returns the document that an argument names or is. A missing file is an error though its name has spaces.
+///
+/// # Errors
+/// `input` for a file that does not exist or is no text.
 fn document(argument: &Path) -> Result<String> {
     let is_extension = |end: &OsStr| {
         end.len() <= 5
@@ -128,10 +131,21 @@ fn document(argument: &Path) -> Result<String> {
         || argument.starts_with("..")
         || argument.extension().is_some_and(is_extension)
         || argument.exists();
+    let is_text = |text: &str| text.contains(|char: char| char.is_whitespace() || is_written_without_spaces(char));
     match argument.to_str() {
-        Some(text) if text.contains(char::is_whitespace) && !is_path => Ok(text.to_owned()),
+        Some(text) if is_text(text) && !is_path => Ok(text.to_owned()),
+        Some(text) if text != "-" && !argument.exists() => {
+            let message = "there is no such file; to explain a text without spaces, or one that ends like the name of a \
+                           file, send it to stdin and use --document -";
+            Err(invalid(argument, message))
+        }
         _ => read(argument),
     }
+}
+
+/// Whether a character belongs to a script without spaces between words: Thai, Lao, Myanmar, Khmer, Chinese or Japanese.
+fn is_written_without_spaces(char: char) -> bool {
+    matches!(char, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3000}'..='\u{9fff}')
 }
 
 /// Explains a pair and shows progress.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use ranklet::internals::json_problem;
+use ranklet::internals::{json_problem, parse_json};
 use ranklet::{JsonValue, Result};
 
 use super::document::{Document, DocumentFields, plain};
@@ -103,7 +103,7 @@ fn format_of(path: &Path) -> Result<Option<DocumentFormat>> {
 
 fn detect(text: &str) -> DocumentFormat {
     let is_json = match text.trim_start().chars().next() {
-        Some('[') => serde_json::from_str::<Vec<JsonValue>>(text)
+        Some('[') => parse_json::<Vec<JsonValue>>(text.as_bytes())
             .is_ok_and(|items| !items.is_empty() && items.iter().all(|item| plain(item).is_ok())),
         Some('{') => object(text).is_some(),
         _ => false,
@@ -124,7 +124,7 @@ fn detect(text: &str) -> DocumentFormat {
 /// Reads an object; `None` for any other text.
 fn object(text: &str) -> Option<JsonValue> {
     let is_object = text.trim_start().starts_with('{');
-    if is_object { serde_json::from_str(text).ok() } else { None }
+    if is_object { parse_json(text.as_bytes()).ok() } else { None }
 }
 
 /// Reads an array of documents, an object with such an array, or JSON Lines: files of each form have both extensions.
@@ -132,7 +132,7 @@ fn from_json(path: &Path, text: &str) -> Result<Values> {
     let is_array = text.trim_start().starts_with('[');
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let is_one_line = lines.next().is_some() && lines.next().is_none();
-    let whole = if is_array || !is_one_line { serde_json::from_str(text) } else { Ok(JsonValue::Null) };
+    let whole = if is_array || !is_one_line { parse_json(text.as_bytes()) } else { Ok(JsonValue::Null) };
     let values = match whole {
         Ok(JsonValue::Array(values)) => values,
         Ok(JsonValue::Object(object)) => match list(object) {
@@ -152,7 +152,7 @@ fn from_json(path: &Path, text: &str) -> Result<Values> {
 fn from_json_lines(text: &str) -> Values {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     let parse =
-        |line| serde_json::from_str(line).map_err(|error| format!("is not JSON: {}", json_problem(&error)));
+        |line: &str| parse_json(line.as_bytes()).map_err(|error| format!("is not JSON: {}", json_problem(&error)));
     let mut values: Vec<_> = lines.map(|(number, line)| (number, parse(line))).collect();
     if let [(_, Ok(JsonValue::Object(object)))] = &mut values[..] {
         match list(std::mem::take(object)) {

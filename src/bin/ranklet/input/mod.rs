@@ -6,7 +6,7 @@ mod documents;
 use std::io::Read;
 use std::path::Path;
 
-use ranklet::internals::json_problem;
+use ranklet::internals::{json_problem, parse_json};
 use ranklet::{Error, ErrorKind, JsonValue, Result};
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ impl Id {
 /// Reads pairs: one JSON array of two strings per line, or an array of such arrays.
 pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
     let text = read(path)?;
-    if let Ok(pairs) = serde_json::from_str::<Vec<[String; 2]>>(&text) {
+    if let Ok(pairs) = parse_json::<Vec<[String; 2]>>(text.as_bytes()) {
         return Ok(pairs.into_iter().map(|[query, document]| (query, document)).collect());
     }
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
@@ -57,7 +57,7 @@ pub(crate) fn pairs(path: &Path) -> Result<Vec<(String, String)>> {
 
 /// Reads a pair, or says what its line has instead.
 fn pair(line: &str) -> std::result::Result<(String, String), String> {
-    match serde_json::from_str(line).map_err(|error| json_problem(&error))? {
+    match parse_json(line.as_bytes()).map_err(|error| json_problem(&error))? {
         JsonValue::Array(parts) => match &parts[..] {
             [JsonValue::String(query), JsonValue::String(document)] => Ok((query.clone(), document.clone())),
             [query, document] => Err(format!("it has {} and {}", json_kind(query), json_kind(document))),

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use ranklet::internals::json_problem;
+use ranklet::internals::{json_problem, parse_json};
 use ranklet::{
     Deadline, DocumentOptions, HighlightPlan, JsonValue, LongDocuments, OffsetUnit, RankOptions, Ranked,
     Reranker,
@@ -293,7 +293,7 @@ impl Server {
             Ok(Err(_)) => return Err(bad("the body was cut off")),
             Ok(Ok(bytes)) => bytes,
         };
-        match serde_json::from_slice(&bytes) {
+        match parse_json(&bytes) {
             Ok(JsonValue::Object(object)) => Ok(object.into_iter().collect()),
             Ok(_) => Err(bad("the body must be a JSON object")),
             Err(_) if bytes.is_empty() => Err(bad("the body is empty; send a JSON object")),
