@@ -1,6 +1,7 @@
 // The entry `ranklet/ai-sdk`: a provider of reranking models for `rerank` of the AI SDK, versions 6 and 7.
 import { RankletError, type DocumentOptions, type LoadOptions, type Reranker, type Scores } from "ranklet";
 
+import { checkOptions, unchecked } from "../util/check.js";
 import { lazyReranker } from "./lazy-reranker.js";
 
 /** A value that JSON can hold. */
@@ -60,8 +61,15 @@ export interface RankletProviderSettings {
   readonly loadOptions?: LoadOptions | undefined;
 }
 
-/** Creates a provider. It loads a model when the model is first used, and once per id. */
-export function createRanklet({ rerankers = {}, loadOptions }: RankletProviderSettings = {}): RankletProvider {
+/**
+ * Creates a provider. It loads a model when the model is first used, and once per id.
+ * @throws RankletError `input` for an unknown option
+ */
+export function createRanklet(settings: RankletProviderSettings = {}): RankletProvider {
+  const { rerankers = {}, loadOptions } = checkOptions("createRanklet", settings, {
+    rerankers: unchecked<NonNullable<RankletProviderSettings["rerankers"]>>,
+    loadOptions: unchecked<LoadOptions>,
+  });
   const models = new Map<string, RankletModel>();
   const rerankingModel = (modelId: string): RankletModel => {
     const known = models.get(modelId);

@@ -2,6 +2,7 @@
 import { genkitPluginV2, reranker as defineReranker } from "genkit/plugin";
 import type { DocumentOptions, LoadOptions, Reranker, Scores } from "ranklet";
 
+import { checkOptions, unchecked } from "../util/check.js";
 import { lazyReranker } from "./lazy-reranker.js";
 
 /** Options of a call, in Genkit's `options`. */
@@ -19,8 +20,15 @@ export interface RankletPluginOptions {
   readonly loadOptions?: LoadOptions | undefined;
 }
 
-/** Creates the plug-in. It loads a model when the model is first used. */
-export function ranklet({ rerankers = { default: undefined }, loadOptions }: RankletPluginOptions = {}): ReturnType<typeof genkitPluginV2> {
+/**
+ * Creates the plug-in. It loads a model when the model is first used.
+ * @throws RankletError `input` for an unknown option
+ */
+export function ranklet(options: RankletPluginOptions = {}): ReturnType<typeof genkitPluginV2> {
+  const { rerankers = { default: undefined }, loadOptions } = checkOptions("ranklet", options, {
+    rerankers: unchecked<NonNullable<RankletPluginOptions["rerankers"]>>,
+    loadOptions: unchecked<LoadOptions>,
+  });
   return genkitPluginV2({
     name: "ranklet",
     init: () =>

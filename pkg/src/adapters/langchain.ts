@@ -1,6 +1,7 @@
 // The entry `ranklet/langchain`: a document compressor for LangChain.js.
 import { RankletError, type DocumentOptions, type RerankResult, type Scores } from "ranklet";
 
+import { checkOptions, positiveInteger } from "../util/check.js";
 import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** A document of LangChain. */
@@ -44,19 +45,26 @@ export class RankletRerank {
 
   /**
    * Ranks documents or texts, like `CohereRerank.rerank`.
+   * @param options `topN` takes the place of the compressor's
    * @returns indices and scores, best first
+   * @throws RankletError `input`, `aborted`, or an error of loading the model
    */
-  async rerank(documents: readonly (string | LangChainDocument | Record<string, unknown>)[], query: string): Promise<{ index: number; relevanceScore: number }[]> {
-    return (await this.#rank(documents, query)).map(({ index, score }) => ({ index, relevanceScore: score }));
+  async rerank(
+    documents: readonly (string | LangChainDocument | Record<string, unknown>)[],
+    query: string,
+    options?: Pick<RankletRerankOptions, "topN">,
+  ): Promise<{ index: number; relevanceScore: number }[]> {
+    const { topN } = checkOptions("rerank", options, { topN: positiveInteger });
+    return (await this.#rank(documents, query, topN)).map(({ index, score }) => ({ index, relevanceScore: score }));
   }
 
-  async #rank(documents: readonly (string | object)[], query: string): Promise<readonly RerankResult[]> {
+  async #rank(documents: readonly (string | object)[], query: string, topN = this.#options.topN): Promise<readonly RerankResult[]> {
     const { signal } = this.#options;
     if (signal?.aborted === true) throw new RankletError("aborted", "the call was aborted", { cause: signal.reason });
     // LangChain.js calls a compressor for no documents too; they need no model.
     if (documents.length === 0) return [];
     const reranker = await this.#load();
-    return (await reranker.rerank({ ...this.#options, query, documents })).results;
+    return (await reranker.rerank({ ...this.#options, topN, query, documents })).results;
   }
 }
 

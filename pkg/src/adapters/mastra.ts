@@ -1,6 +1,7 @@
 // The entry `ranklet/mastra`: a relevance scorer for Mastra's `rerankWithScorer` and its vector query tool.
 import type { Reranker } from "ranklet";
 
+import { checkOptions, unchecked } from "../util/check.js";
 import { lazyReranker, type RerankerOptions } from "./lazy-reranker.js";
 
 /** Mastra's `RelevanceScoreProvider`. */
@@ -15,9 +16,17 @@ interface WaitingPair {
   readonly reject: (error: unknown) => void;
 }
 
-/** Creates a scorer. Mastra calls it once per result and does not wait in between: the pairs of all calls are scored at once. */
+/**
+ * Creates a scorer. Mastra calls it once per result and does not wait in between: the pairs of all calls are scored at once.
+ * @throws RankletError `input` for an unknown option, and for a loaded reranker with a model or options to load
+ */
 export function createScorer(options: RerankerOptions = {}): RelevanceScorer {
-  const load = lazyReranker(options);
+  const checks = {
+    reranker: unchecked<NonNullable<RerankerOptions["reranker"]>>,
+    model: unchecked<NonNullable<RerankerOptions["model"]>>,
+    loadOptions: unchecked<NonNullable<RerankerOptions["loadOptions"]>>,
+  };
+  const load = lazyReranker(checkOptions("createScorer", options, checks));
   let waiting: WaitingPair[] = [];
   const flush = (): void => {
     const pairs = waiting;

@@ -336,7 +336,7 @@ export class LoadedReranker {
           const { document } = window[scored.index - first] as ReadDocument<D>;
           return settings.returnDocuments ? { ...scored, document } : scored;
         });
-        if (results.length > 0) yield { results, done, total: settings.total };
+        if (scored.length > 0) yield { results, done, total: settings.total };
       }
     }
   }

@@ -128,6 +128,11 @@ export function abortSignal(value: unknown, name: string): AbortSignal {
   throw wrongType(name, "an AbortSignal", value);
 }
 
+/** Takes a value of any kind, for options whose receiver checks them. */
+export function unchecked<T>(value: unknown): T {
+  return value as T;
+}
+
 /** Checks a function of the caller. Its parameter cannot be checked. */
 export function callback<T>(value: unknown, name: string): (argument: T) => void {
   if (typeof value === "function") return value as (argument: T) => void;

@@ -20,6 +20,10 @@ before(async () => {
 });
 after(() => reranker.dispose());
 
+test("a provider refuses an unknown option", () => {
+  assert.throws(() => createRanklet({ model: "ranklet/small" }), { code: "input", message: /createRanklet: unknown option "model"; known are rerankers, loadOptions/ });
+});
+
 for (const [version, ai] of [["6", ai6], ["7", ai7]]) {
   describe(`rerank of the AI SDK ${version}`, () => {
     const rerank = (options) => ai.rerank({ model: ranklet("default"), query, documents, ...options });

@@ -60,6 +60,13 @@ describe("a compressor", () => {
     assert.deepEqual(rows, raw.map(({ index, score }) => ({ index, relevanceScore: score })));
   });
 
+  test("returns as many rows as the call wants, and refuses the other options of CohereRerank", async () => {
+    const compressor = new RankletRerank({ reranker, topN: 2 });
+    assert.equal((await compressor.rerank(question.documents, query)).length, 2);
+    assert.equal((await compressor.rerank(question.documents, query, { topN: 1 })).length, 1);
+    await assert.rejects(compressor.rerank(question.documents, query, { maxChunksPerDoc: 1 }), { code: "input", message: /unknown option "maxChunksPerDoc"/ });
+  });
+
   test("refuses an unknown option in its first call", async () => {
     await assert.rejects(new RankletRerank({ reranker, top: 1 }).compressDocuments(documents, query), { code: "input", message: /unknown option "top"/ });
   });

@@ -34,6 +34,10 @@ describe("a scorer", () => {
     assert.ok((await scorer.getRelevanceScore(query, documents[0])) > 0);
   });
 
+  test("refuses an unknown option", () => {
+    assert.throws(() => createScorer({ reranker, scores: "raw" }), { code: "input", message: /createScorer: unknown option "scores"/ });
+  });
+
   test("refuses options of loading next to a loaded reranker, as the other adapters do", async () => {
     const { RankletRerank } = await import(new URL("adapters/langchain.js", dist));
     const { pluginRanklet } = await import(new URL("adapters/orama.js", dist));
