@@ -250,7 +250,7 @@ impl<'a> CachedScoring<'a> {
                 return Ok(Err(Restart));
             }
             for (pair, (index, ticket)) in self.reranker.split(part).zip(claimed.by_ref()) {
-                let score = PairScore { logits: pair.scores.clone(), span: pair.span };
+                let score = PairScore { values: pair.scores.clone(), span: pair.span };
                 match ticket {
                     Some(ticket) => ticket.fulfill(score),
                     None => self.cache.insert(keys[index], score),
@@ -261,7 +261,7 @@ impl<'a> CachedScoring<'a> {
     }
 
     fn set_cached(&mut self, index: usize, score: PairScore) -> Result<()> {
-        let pair = ScoredPair { scores: score.logits, span: score.span, tokens: 0, is_cached: true };
+        let pair = ScoredPair { scores: score.values, span: score.span, tokens: 0, is_cached: true };
         self.pairs[index] = Some(self.with_function(pair)?);
         Ok(())
     }

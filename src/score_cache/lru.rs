@@ -122,7 +122,7 @@ impl Lru {
 }
 
 fn entry_bytes(score: &PairScore) -> usize {
-    ENTRY_BYTES + size_of_val(&*score.logits) + ALLOCATION_BYTES
+    ENTRY_BYTES + size_of_val(&*score.values) + ALLOCATION_BYTES
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn score(value: f32) -> PairScore {
-        PairScore { logits: vec![value].into(), span: None }
+        PairScore { values: vec![value].into(), span: None }
     }
 
     const ONE: usize = ENTRY_BYTES + 4 + ALLOCATION_BYTES;
@@ -154,9 +154,9 @@ mod tests {
         let found: Vec<bool> = (0..4).map(|key| lru.get(key).is_some()).collect();
         assert_eq!(found, [true, false, true, true]);
         // An entry with more bytes takes the place of two.
-        lru.insert(4, PairScore { logits: vec![0.0; 2].into(), span: None });
+        lru.insert(4, PairScore { values: vec![0.0; 2].into(), span: None });
         assert_eq!(lru.len(), 2);
-        lru.insert(5, PairScore { logits: vec![0.0; ONE].into(), span: None });
+        lru.insert(5, PairScore { values: vec![0.0; ONE].into(), span: None });
         assert_eq!((lru.len(), lru.get(5)), (2, None));
         lru.insert(3, score(4.0));
         assert_eq!((lru.len(), lru.get(3)), (2, Some(score(4.0))));

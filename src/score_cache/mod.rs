@@ -22,8 +22,8 @@ pub(crate) type TextKey = u128;
 /// The cached score of a pair.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PairScore {
-    /// `[num_labels]`; the score of the best chunk for a document in chunks.
-    pub(crate) logits: Box<[f32]>,
+    /// `[num_labels]`: the logits; for a document in chunks, the scores of the best chunk as its call computed them.
+    pub(crate) values: Box<[f32]>,
     /// The position of the best chunk.
     pub(crate) span: Option<Span>,
 }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn score(logit: f32) -> PairScore {
-        PairScore { logits: vec![logit].into(), span: None }
+        PairScore { values: vec![logit].into(), span: None }
     }
 
     fn poll(waiter: Pin<&mut Waiter>) -> Poll<Option<PairScore>> {
