@@ -42,7 +42,7 @@ pub struct Info {
 /// The weights files a reranker was loaded from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightsInfo {
-    /// `"safetensors"`, `"pytorch"`, or one of Ranklet's own formats, `"q8"` and `"q4"`.
+    /// `"safetensors"`, `"pytorch"`, `"onnx"`, or one of Ranklet's own formats, `"q8"` and `"q4"`.
     pub format: &'static str,
     /// Total size in bytes.
     pub bytes: u64,

@@ -64,8 +64,8 @@ impl NativeReranker {
             .map_err(|error| Error::new(ErrorKind::Internal, format!("info: {error}")).with_source(error))?)
     }
 
-    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"` or `"sigmoid"`, `long_documents` is
-    /// `"truncate"` or `"chunk"`.
+    /// Begins to score documents for one query. `scores` is `"model"`, `"raw"`, `"sigmoid"` or `"probability"`,
+    /// `long_documents` is `"truncate"` or `"chunk"`.
     #[pyo3(signature = (query, documents, scores, max_tokens_per_document, long_documents, instruction, deadline))]
     #[allow(clippy::too_many_arguments, reason = "the caller in Python gives all options")]
     fn scoring(

@@ -1,4 +1,5 @@
-//! A summary of a model from its small files. Weights are read only to tell models of another kind.
+//! A summary of a model from its small files. With the feature `candle`, the weights are read too, to refuse
+//! models of another kind.
 
 use serde::Serialize;
 
@@ -41,8 +42,9 @@ pub struct ModelSummary {
 /// Summarizes a model as it would be loaded with `options`.
 ///
 /// # Errors
-/// Those of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are missing;
-/// `unsupported` for a model of another kind, such as an embedding model.
+/// The errors of [`Reranker::load`](crate::Reranker::load) about all files but the weights; `weights` if these are
+/// missing. With the feature `candle`, also `unsupported` for an embedding model or another one without a score head,
+/// and the errors of reading the weights.
 pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> {
     let (files, weights) = source.open(options.weights.as_deref())?;
     let weights = weights?;
@@ -75,7 +77,7 @@ pub fn describe(source: ModelSource, options: &Options) -> Result<ModelSummary> 
 /// Checks that a model is a reranker. Only its tensors can tell, if its files declare another purpose.
 ///
 /// # Errors
-/// `unsupported` for a model of another kind; those of the weights.
+/// `unsupported` for a model of another kind, and the errors of reading the weights.
 #[cfg(feature = "candle")]
 fn check_purpose(checkpoint: &Checkpoint, weights: WeightsSource) -> Result<()> {
     let Checkpoint { config, chain, .. } = checkpoint;

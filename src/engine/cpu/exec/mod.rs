@@ -22,9 +22,9 @@ use crate::text::Batch;
 
 /// Largest magnitude of a residual stream that enters a linear layer without a norm before it.
 ///
-/// After a norm, values are at most the largest weight (1e12, see `magnitude.rs`) times the root of the row's length.
-/// The first layer after it, or after rows within this bound, stays far below 1e38. The second layer may overflow, but
-/// only to infinity: its quantization scales become infinite too, so the next norm detects it.
+/// After a norm, values are at most the largest weight (1e12, see `weight_checks.rs`) times the root of the row's
+/// length. The first layer after it, or after rows within this bound, stays far below 1e38. The second layer may
+/// overflow, but only to infinity: its quantization scales become infinite too, so the next norm detects it.
 const MAX_UNNORMED: f32 = 1e14;
 
 /// The state of a batch between two steps.
