@@ -6,6 +6,7 @@ mod encoded_text;
 mod error;
 mod hf;
 mod pair_content;
+mod pair_format;
 mod pair_template;
 mod pair_tokenizer;
 mod pair_tokens;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::hf::HfTokenizer;
+use super::pair_format::PairFormat;
 use super::pair_template::PairTemplate;
 #[cfg(feature = "decoder")]
 use super::prompt::{PairPrompt, PromptedPairs};
@@ -13,8 +14,6 @@ use super::{Batch, Chunks, EncodedText, OffsetUnit};
 #[cfg(feature = "decoder")]
 use crate::checkpoint::PromptConfig;
 use crate::checkpoint::{ModelLimits, TokenizerConfig};
-#[cfg(feature = "decoder")]
-use crate::error::unsupported;
 use crate::error::{Result, config, input};
 
 /// Turns pairs into packed batches.
@@ -25,16 +24,6 @@ pub struct PairTokenizer {
     model_max_length: usize,
     /// Tokens at the start of each pair that are not pooled.
     unpooled_tokens: usize,
-}
-
-/// How the two texts of a pair become one sequence.
-#[derive(Debug)]
-enum PairFormat {
-    /// Each text is tokenized by itself; special tokens go around and between them.
-    Template(PairTemplate),
-    /// Both texts are written into a prompt, which is tokenized as a whole.
-    #[cfg(feature = "decoder")]
-    Prompt(PromptedPairs),
 }
 
 impl PairTokenizer {
@@ -77,7 +66,8 @@ impl PairTokenizer {
     /// # Errors
     /// `tokenizer` if tokenizing the prompt fails, `config` for a prompt that leaves no room for text.
     pub(crate) fn without_pooling_prompt(mut self, prompt: &str) -> Result<Self> {
-        self.unpooled_tokens = self.template()?.tokens_before_query() + self.encoder.ids(prompt)?.len();
+        self.unpooled_tokens =
+            self.format.template()?.tokens_before_query() + self.encoder.ids(prompt)?.len();
         if self.unpooled_tokens >= self.model_max_length {
             return Err(config(format!(
                 "the prompt has {} tokens, which leaves no room for text in {} tokens",
@@ -112,11 +102,7 @@ impl PairTokenizer {
 
     /// Returns whether a token around the texts has this id.
     pub(crate) fn puts_token(&self, id: u32) -> bool {
-        match &self.format {
-            PairFormat::Template(template) => template.has(id),
-            #[cfg(feature = "decoder")]
-            PairFormat::Prompt(_) => false,
-        }
+        self.format.has_token(id)
     }
 
     /// Returns the maximum length of a pair in tokens, special tokens included.
@@ -163,11 +149,7 @@ impl PairTokenizer {
 
     /// Returns whether pairs are written into a prompt with an instruction.
     pub(crate) fn takes_instruction(&self) -> bool {
-        match &self.format {
-            PairFormat::Template(_) => false,
-            #[cfg(feature = "decoder")]
-            PairFormat::Prompt(pairs) => pairs.takes_instruction(),
-        }
+        self.format.takes_instruction()
     }
 
     /// Tokenizes a query for pairs of at most `max_length` tokens. `prefix` is the instruction in a decoder's prompt;
@@ -204,7 +186,7 @@ impl PairTokenizer {
         if let (PairFormat::Prompt(_), None) = (&self.format, max_tokens) {
             return Ok(EncodedText::deferred(text));
         }
-        self.template()?;
+        self.format.template()?;
         // One more than a pair can hold, to tell "just fits" from "too long".
         let limit = self.max_text_tokens(max_length) + 1;
         let max_tokens = max_tokens.unwrap_or(usize::MAX);
@@ -228,7 +210,7 @@ impl PairTokenizer {
         max_tokens: Option<usize>,
         unit: OffsetUnit,
     ) -> Result<Chunks> {
-        self.template()?;
+        self.format.template()?;
         if u32::try_from(text.len()).is_err() {
             return Err(input(format!(
                 "a document of {} bytes is too long to be scored in chunks: the limit is 4 GB",
@@ -259,7 +241,7 @@ impl PairTokenizer {
         chunk: &[u32],
         max_length: usize,
     ) -> Result<()> {
-        let template = self.template()?;
+        let template = self.format.template()?;
         let query_tokens = self.max_text_tokens(max_length).saturating_sub(chunk.len());
         self.push_ids(batch, template, self.encoder.truncate(&query.ids, query_tokens), chunk)
     }
@@ -318,7 +300,7 @@ impl PairTokenizer {
     /// # Errors
     /// As [`push`](Self::push).
     pub(crate) fn push_tokens(&self, batch: &mut Batch, query: &[u32], document: &[u32]) -> Result<()> {
-        self.push_ids(batch, self.template()?, query, document)
+        self.push_ids(batch, self.format.template()?, query, document)
     }
 
     fn push_ids(
@@ -343,7 +325,7 @@ impl PairTokenizer {
 
     /// Returns whether pairs are written into a prompt, so that their texts are not tokenized separately.
     pub(crate) fn has_prompt(&self) -> bool {
-        self.template().is_err()
+        self.format.template().is_err()
     }
 
     /// Returns the end of what a pair of at most `max_length` tokens has of a document that is written into a prompt, in bytes.
@@ -364,18 +346,6 @@ impl PairTokenizer {
         }
     }
 
-    /// Returns the template, or an error if the texts of a pair are not tokenized separately.
-    fn template(&self) -> Result<&PairTemplate> {
-        match &self.format {
-            PairFormat::Template(template) => Ok(template),
-            #[cfg(feature = "decoder")]
-            PairFormat::Prompt(_) => Err(unsupported(
-                "this model reads query and document as one prompt, so tokens of a document alone cannot be counted: \
-                 leave out the options for long documents",
-            )),
-        }
-    }
-
     /// Returns the maximum number of tokens of both texts together.
     pub(super) fn max_text_tokens(&self, max_length: usize) -> usize {
         max_length - self.format.special_tokens()
@@ -390,16 +360,5 @@ impl PairTokenizer {
         }
         let length = self.encoder.ids(&text.text)?.len().min(text.max_tokens);
         Ok(*text.full_length.get_or_init(|| length))
-    }
-}
-
-impl PairFormat {
-    /// Returns the number of tokens that every pair has besides its texts, however short these are truncated.
-    fn special_tokens(&self) -> usize {
-        match self {
-            Self::Template(template) => template.special_tokens(),
-            #[cfg(feature = "decoder")]
-            Self::Prompt(pairs) => pairs.tail_tokens(),
-        }
     }
 }
