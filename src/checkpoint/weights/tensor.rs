@@ -1,12 +1,15 @@
 //! A tensor with its values, as stored or quantized.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use safetensors::Dtype;
 
 use super::half_floats::{bf16_to_f32, f16_to_f32};
 use super::q8_format;
 use crate::error::{Result, weights};
+
+/// Accepted input scales. Neither their inverses nor their products with codes overflow f32.
+const INPUT_SCALE_RANGE: RangeInclusive<f32> = 1e-12..=1e12;
 
 /// A named tensor.
 #[derive(Debug, Clone)]
@@ -172,11 +175,12 @@ impl Tensor {
             Encoding::Q7 | Encoding::Q8 => self.scales.iter().all(|scale| (scale * 127.0).is_finite()),
             Encoding::Unsupported(_) => true,
         };
-        // With scales in this range, neither their inverses nor their products with codes overflow f32.
-        if !self.input_scales.iter().all(|scale| (1e-12..=1e12).contains(scale)) {
+        if !self.input_scales.iter().all(|scale| INPUT_SCALE_RANGE.contains(scale)) {
             return Err(weights(format!(
-                "{} has an input scale that is not between 1e-12 and 1e12",
-                self.name
+                "{} has an input scale that is not between {:e} and {:e}",
+                self.name,
+                INPUT_SCALE_RANGE.start(),
+                INPUT_SCALE_RANGE.end()
             )));
         }
         if !finite {
