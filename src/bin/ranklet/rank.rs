@@ -59,7 +59,7 @@ pub(crate) struct RankArguments {
     #[arg(long, value_name = "WEIGHT", requires = "fuse")]
     fuse_weight: Option<f64>,
     /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks and show the best one.
-    #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
+    #[arg(long, value_name = "METHOD", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Show the N best sentences of each result with their scores.
     #[arg(long, value_name = "N", value_parser = positive_integer)]

@@ -36,7 +36,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "TEXTS", default_value = "document", value_parser = option::<ExplainedTexts>)]
     of: ExplainedTexts,
     /// The part of a document that is explained if it does not fit: chunk for its best chunk, truncate for its beginning.
-    #[arg(long, value_name = "WAY", default_value = "chunk", value_parser = option::<LongDocuments>)]
+    #[arg(long, value_name = "METHOD", default_value = "chunk", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Number of random orders to sample for Shapley values, which add up to the difference of the logits. With 0, each
     /// word is left out of its sentence and kept in it alone, and each sentence likewise in its text.

@@ -60,7 +60,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "N")]
     max_tokens_per_document: Option<NonZeroUsize>,
     /// truncate: cut a document that does not fit; chunk: score it in overlapping chunks.
-    #[arg(long, value_name = "WAY", default_value = "truncate", value_parser = option::<LongDocuments>)]
+    #[arg(long, value_name = "METHOD", default_value = "truncate", value_parser = option::<LongDocuments>)]
     long_documents: LongDocuments,
     /// Maximum size of a request's body in bytes.
     #[arg(long, value_name = "N", default_value = "16777216")]
