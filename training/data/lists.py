@@ -11,12 +11,12 @@ from teachers.targets import Standardizer, combine, splade_scores
 
 # Candidates per query from each source.
 FROM_DENSE, FROM_BM25, FROM_RANDOM = 24, 24, 4
-# Fewer beside labeled negatives.
+# Candidates from each first stage for a query with labeled negatives.
 BESIDE_NEGATIVES = 12
-# A list has so many documents of each part of the candidates, sorted by target: of the best 4, of the next 16, of the rest.
+# Strata of the candidates by target, the best 4, the next 16 and the rest: first, end, and number of documents in a list.
 STRATA = ((0, 4, 2), (4, 20, 3), (20, None, 3))
 LIST_SIZE = sum(count for *_, count in STRATA)
-# Where negatives are labeled, a list has an answer, so many negatives, and other candidates.
+# Labeled negatives in a list, for a query that has any. The list has an answer too; other candidates fill it.
 NEGATIVES = 4
 
 
