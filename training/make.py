@@ -25,7 +25,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 from data import held_out, lists, sentences, written
 from data.queries import from_passages
-from data.sources import Query, read_all, wikiqa_dev
+from data.sources import Collection, Query, read_all, wikiqa_dev
 from evaluate import reported
 from evaluate.calibration import fit, sigmoid
 from evaluate.development import development_sets, measure, pair_scorer
@@ -62,8 +62,8 @@ def log_to(path):
 def read_pools(data):
     """Returns the collections; TREC DL22 gets a twin with queries made from its passages, and one with its sentences."""
     collections = read_all(data)
-    web = collections[0]
-    made = type(web)("made", web.passages)
+    web = next(collection for collection in collections if collection.name == "dl22")
+    made = Collection("made", web.passages)
     texts = from_passages(web.passages.values(), MADE_QUERIES, random.Random(SEED))
     made.queries = [Query(text) for text in texts]
     return [*collections, made, sentences.collection(web, SEED), wikiqa_dev(data)]

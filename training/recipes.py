@@ -41,16 +41,16 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            "small",
-            (0, 2, 4),
-            20_000,
-            "q4",
-            "q4",
-            (
+            name="small",
+            layers=(0, 2, 4),
+            vocabulary=20_000,
+            embeddings="q4",
+            dtype="q4",
+            stages=(
                 Settings(steps=10600, cooldown=2200, learning_rate=1.5e-4, lists=4, repeat=REPEAT),
                 Settings(steps=11300, cooldown=700, learning_rate=1.0e-4, lists=4, repeat=QA_REPEAT),
             ),
-            Settings(
+            distillation=Settings(
                 steps=400,
                 warmup=30,
                 cooldown=200,
@@ -63,12 +63,12 @@ RECIPES = {
             ),
         ),
         Recipe(
-            "default",
-            (0, 1, 2, 3, 4, 5),
-            None,
-            "",
-            "q8",
-            (
+            name="default",
+            layers=(0, 1, 2, 3, 4, 5),
+            vocabulary=None,
+            embeddings="",
+            dtype="q8",
+            stages=(
                 Settings(steps=3000, cooldown=900, learning_rate=7e-5, lists=4, repeat=REPEAT),
                 Settings(steps=3420, cooldown=420, learning_rate=5e-5, lists=4, repeat=QA_REPEAT),
                 Settings(steps=5300, cooldown=800, learning_rate=7e-5, lists=4, repeat=SHORT_REPEAT),
@@ -77,12 +77,12 @@ RECIPES = {
         ),
         # These two start from the models above: `--start` is their folder.
         Recipe(
-            "small-refined",
-            (0, 1, 2),
-            None,
-            "",
-            "q4",
-            (
+            name="small-refined",
+            layers=(0, 1, 2),
+            vocabulary=None,
+            embeddings="",
+            dtype="q4",
+            stages=(
                 Settings(
                     steps=7200,
                     cooldown=3400,
@@ -98,12 +98,12 @@ RECIPES = {
             start_share=0.3,
         ),
         Recipe(
-            "default-refined",
-            (0, 1, 2, 3, 4, 5),
-            None,
-            "",
-            "q8",
-            (
+            name="default-refined",
+            layers=(0, 1, 2, 3, 4, 5),
+            vocabulary=None,
+            embeddings="",
+            dtype="q8",
+            stages=(
                 Settings(
                     steps=3300,
                     cooldown=1600,
