@@ -89,7 +89,7 @@ function listText(items: readonly unknown[]): string | undefined {
 /** Writes the fields of a document, or all of it, as YAML or as lines. */
 function structuredText(document: Fields, index: number, fields: readonly string[] | undefined, structured: StructuredText): string {
   const at = (field: string) => (what: string) => {
-    throw wrong(index, `${field} has ${what}, which no text can stand for`);
+    throw wrong(index, `${field} has ${what}, which cannot be written as text`);
   };
   const chosen = fields?.map((field) => [field, valueAt(document, field)] as const).filter(([, value]) => !isMissing(value));
   const value = chosen === undefined ? toValue(document, at("the document")) : new Map(chosen.map(([field, inner]) => [field, toValue(inner, at(`field "${field}"`))]));

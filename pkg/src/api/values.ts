@@ -9,7 +9,7 @@ const maxDepth = 100;
 
 /**
  * Copies a value as JSON has it: dates are texts in ISO format, and `undefined` is left out of objects and `null` in arrays.
- * @param fail throws an error about a value that no text can stand for
+ * @param fail throws an error about a value that cannot be written as text
  */
 export function toValue(value: unknown, fail: (what: string) => never, depth = 0): Value {
   if (depth > maxDepth) return fail(`an object with more than ${maxDepth} levels`);

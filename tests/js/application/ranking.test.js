@@ -128,7 +128,7 @@ describe("structured", () => {
   const cycle = {};
   cycle.self = cycle;
   for (const [what, value, message] of [
-    ["a function", { f() {} }, /documents\[0\] the document has a function, which no text can stand for/],
+    ["a function", { f() {} }, /documents\[0\] the document has a function, which cannot be written as text/],
     ["an invalid date", { a: [new Date(NaN)] }, /has an invalid Date/],
     ["a cycle", cycle, /more than 100 levels/],
     ["an array", ["a"], /documents\[0\] must be a string or an object, not an array/],
