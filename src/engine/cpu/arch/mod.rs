@@ -181,9 +181,9 @@ pub(super) trait WideF32<S: Isa>: SimdF32 {
     fn write_i16(self, a: Self::F32, to: &mut [i16]);
     /// Stores whole numbers in -127..=127 as quantized activations.
     fn write_quantized(self, a: Self::F32, to: &mut [QuantizedValue]);
-    /// Adds each eight lanes to eight sums, the first eight first.
+    /// Adds each group of eight lanes to eight sums, the first group first.
     fn add_eights(self, sums: S::F32, lanes: Self::F32) -> S::F32;
-    /// Returns the maxima of eight lanes and each eight lanes.
+    /// Returns the maxima of eight lanes and of each group of eight lanes.
     fn max_eights(self, max: S::F32, lanes: Self::F32) -> S::F32;
     /// Returns the minimum lane of the first vector and the maximum lane of the second. Neither has NaN.
     fn min_max(self, lanes: [Self::F32; 2]) -> (f32, f32);

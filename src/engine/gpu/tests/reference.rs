@@ -18,13 +18,13 @@ impl Matrix<'_> {
     }
 }
 
-/// Rerotations one element of `input weights^T + bias`; `weights` is `[columns, inputs]`.
+/// Returns one element of `input weights^T + bias`; `weights` is `[columns, inputs]`.
 pub(super) fn gemm(input: &Matrix, weights: &Matrix, bias: &[f32], row: usize, column: usize) -> f64 {
     let products = (0..weights.stride).map(|k| input.at(row, k) * weights.at(column, k));
     products.sum::<f64>() + f64::from(bias[column])
 }
 
-/// Rerotations a weight after rounding to its storage format.
+/// Returns a weight after rounding to its storage format.
 pub(super) fn stored(weight: f32, storage: Storage) -> f32 {
     match storage {
         Storage::F16 => half::f16::from_f32(weight).to_f32(),
